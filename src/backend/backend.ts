@@ -1,0 +1,80 @@
+import type { DType, Dims, KernelName, Kernels } from './kernels.js';
+
+/** A piece of device memory. Opaque above the backends; 4-byte elements. */
+export interface Storage {
+  readonly byteLength: number;
+  /** What it holds, for labels and messages. */
+  readonly label: string;
+}
+
+export type TypedArray = Float32Array | Int32Array | Uint32Array;
+
+type Names<T> = T extends Readonly<Record<infer K, unknown>> ? K : never;
+/** Names of all operands of kernel K, in binding order: in, inout, out. */
+export type OperandName<K extends KernelName> =
+  | Names<Kernels[K]['in']>
+  | (Kernels[K] extends { inout: infer I } ? Names<I> : never)
+  | (Kernels[K] extends { out: infer O } ? Names<O> : never);
+type NumbersOf<T> = { readonly [P in keyof T]: number };
+/** Params and constants of kernel K as plain numbers. */
+export type ParamsOf<K extends KernelName> = (Kernels[K] extends { params: infer P } ? NumbersOf<P> : unknown) &
+  (Kernels[K] extends { constants: infer C } ? NumbersOf<C> : unknown);
+
+/** One call of kernel K after the shape check: kernels may trust it. */
+export interface KernelCall<K extends KernelName = KernelName> {
+  readonly dims: Dims;
+  readonly operands: Readonly<Record<OperandName<K>, Storage>>;
+  readonly params: ParamsOf<K>;
+}
+/** One entry a kernel: a backend that lacks one does not compile. */
+export type KernelTable = { readonly [K in KernelName]: (call: KernelCall<K>) => void };
+
+export interface DeviceInfo {
+  readonly kind: 'webgpu' | 'wasm';
+  /** "NVIDIA H100", "WASM SIMD, 2 threads, 256-bit". */
+  readonly description: string;
+  /** Largest single allocation in bytes. */
+  readonly maxStorageBytes: number;
+  /** WASM: threads that share the work. WebGPU: 1. */
+  readonly threads: number;
+  /** WASM: V8 packs pairs of 128-bit vectors (`--experimental-wasm-revectorize`). */
+  readonly revectorized: boolean;
+  /** WebGPU: the adapter is software (SwiftShader, llvmpipe). */
+  readonly software: boolean;
+}
+
+export interface MemoryUse {
+  readonly liveBytes: number;
+  readonly peakBytes: number;
+  readonly liveStorages: number;
+}
+
+/**
+ * What the tensors stand on. Calls are queued in order and return at once; `read` and `finish` wait. Everything
+ * is called from one thread.
+ */
+export interface Backend {
+  readonly info: DeviceInfo;
+  /**
+   * Memory with undefined contents.
+   * @throws LimitError when `byteLength` exceeds the device's limit or no memory is left, with the numbers.
+   */
+  allocate(byteLength: number, label: string): Storage;
+  free(storage: Storage): void;
+  /** Queues a copy of `data` (taken now: the caller may change it afterwards) to `byteOffset`. */
+  write(storage: Storage, data: TypedArray, byteOffset?: number): void;
+  /** Queues a copy between two different storages. */
+  copy(from: Storage, fromByteOffset: number, to: Storage, toByteOffset: number, byteLength: number): void;
+  /** Queues a fill with zero bytes. */
+  clear(storage: Storage): void;
+  /** All or part of a storage, once the queued work before it is done. */
+  read(storage: Storage, dtype: DType, byteOffset?: number, elements?: number): Promise<TypedArray>;
+  run<K extends KernelName>(kernel: K, call: KernelCall<K>): void;
+  /** Hands queued work to the device without waiting. */
+  submit(): void;
+  /** Resolves when all queued work is done. */
+  finish(): Promise<void>;
+  memory(): MemoryUse;
+  /** Frees everything, ends threads. A GPUDevice that the caller passed in is left alone. Twice is harmless. */
+  dispose(): Promise<void>;
+}

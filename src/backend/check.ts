@@ -1,0 +1,63 @@
+import { ShapeError } from '../errors.js';
+import type { Dims, DType, KernelName, KernelSpec, OperandSpec } from './kernels.js';
+import { kernels } from './kernels.js';
+
+export interface OperandShape {
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+}
+
+const extents = (operand: OperandSpec) => ('shape' in operand ? operand.shape : operand);
+export const operandDType = (operand: OperandSpec): DType => ('shape' in operand ? operand.dtype : 'f32');
+
+/** Shape of an operand once every dim is known. */
+export function resolveShape(operand: OperandSpec, dims: Dims): number[] {
+  return extents(operand).map((extent) => (typeof extent === 'number' ? extent : (dims[extent] as number)));
+}
+
+/**
+ * The one shape check above both backends: binds the symbolic dims of `kernel` from the operands that the caller
+ * has (`in` and `inout`) and returns them.
+ * @throws ShapeError naming the operand, what was found and what was expected.
+ */
+export function bindDims(kernel: KernelName, given: Readonly<Record<string, OperandShape>>): Dims {
+  const spec: KernelSpec = kernels[kernel];
+  const dims: Record<string, number> = {};
+  const boundBy: Record<string, string> = {};
+  for (const [name, operand] of Object.entries({ ...spec.in, ...spec.inout })) {
+    const actual = given[name];
+    const wanted = extents(operand);
+    if (!actual) throw new ShapeError(`${kernel}: operand '${name}' [${wanted.join(', ')}] is missing.`);
+    const dtype = operandDType(operand);
+    if (actual.dtype !== dtype) {
+      throw new ShapeError(`${kernel}: ${name} is ${actual.dtype}, expected ${dtype}.`, {
+        found: actual.dtype,
+        expected: dtype,
+      });
+    }
+    const found = actual.shape;
+    if (found.length !== wanted.length) {
+      throw new ShapeError(`${kernel}: ${name} is [${found.join(', ')}], expected [${wanted.join(', ')}].`, {
+        found,
+        expected: wanted,
+      });
+    }
+    wanted.forEach((extent, axis) => {
+      const size = found[axis] as number;
+      const known = typeof extent === 'number' ? extent : dims[extent];
+      if (!Number.isInteger(size) || size < 1 || (known !== undefined && known !== size)) {
+        const expected = wanted.map((e) => (typeof e === 'number' ? e : (dims[e] ?? e)));
+        const why = typeof extent === 'string' && boundBy[extent] ? ` (${extent} comes from ${boundBy[extent]})` : '';
+        throw new ShapeError(`${kernel}: ${name} is [${found.join(', ')}], expected [${expected.join(', ')}]${why}.`, {
+          found,
+          expected,
+        });
+      }
+      if (typeof extent === 'string' && known === undefined) {
+        dims[extent] = size;
+        boundBy[extent] = `${name} [${found.join(', ')}]`;
+      }
+    });
+  }
+  return dims;
+}

@@ -1,0 +1,356 @@
+/**
+ * The one table of kernels. The Backend type, the shape check above both backends, the binding order, the tests'
+ * cases, the benchmarks' rates and the support table in the docs all read these records.
+ *
+ * Names of dims are symbolic: the first operand that mentions one binds it, the others must agree. A dim that no
+ * input mentions (the vocabulary of an embedding's gradient when only ids come in, say) is bound by an `inout`
+ * operand. Operands are dense, row-major. `inout` operands are read and written; kernels whose params include
+ * `accumulate` add to them when it is 1 and overwrite them (without reading) when it is 0.
+ *
+ * Binding order on WebGPU: uniform (the dims in the order of `dims`, then the params, 4 bytes each), then `in`, `inout`
+ * and `out` in the order written here. At most 8 operands a kernel, the default limit. `constants` choose a variant:
+ * WGSL `override` constants (their upper-case names), plain arguments in AssemblyScript.
+ */
+export type DType = 'f32' | 'i32' | 'u32';
+export type ParamType = 'f32' | 'u32';
+/** A dim by name, or a fixed extent. */
+export type Extent = string | number;
+export type OperandSpec = readonly Extent[] | { readonly shape: readonly Extent[]; readonly dtype: DType };
+export type Dims = Readonly<Record<string, number>>;
+
+export interface KernelSpec {
+  /** Every symbolic dim, in the order of the uniform block. */
+  readonly dims: readonly string[];
+  readonly params?: Readonly<Record<string, ParamType>>;
+  readonly constants?: Readonly<Record<string, 'u32'>>;
+  /** Read only; distinct buffers from everything that is written. */
+  readonly in: Readonly<Record<string, OperandSpec>>;
+  readonly inout?: Readonly<Record<string, OperandSpec>>;
+  readonly out?: Readonly<Record<string, OperandSpec>>;
+  /** Floating-point operations of one call: what the benchmarks divide by. */
+  readonly flops: (dims: Dims) => number;
+  /**
+   * Allowed error of each output element in units in the last place (f32), counted at the scale of the sum of the
+   * absolute terms, one per rounding on the path to the element.
+   */
+  readonly ulp: (dims: Dims) => number;
+}
+
+const i32 = (...shape: Extent[]) => ({ shape, dtype: 'i32' as const });
+const of = (dims: Dims, ...names: string[]) => names.reduce((product, name) => product * (dims[name] ?? 1), 1);
+
+/** Which divergence the `divergence` kernel computes (PAPER: losses; p teacher, q student). */
+export const divergenceKinds = {
+  forwardKL: 0,
+  reverseKL: 1,
+  symmetricKL: 2,
+  jensenShannon: 3,
+  totalVariation: 4,
+  skewKL: 5,
+  skewReverseKL: 6,
+} as const;
+export type DivergenceKind = keyof typeof divergenceKinds;
+
+export const kernels = {
+  /** c [m, n] (+)= a [m, k] b [k, n] */
+  gemmNN: {
+    dims: ['m', 'n', 'k'],
+    params: { accumulate: 'u32' },
+    in: { a: ['m', 'k'], b: ['k', 'n'] },
+    inout: { c: ['m', 'n'] },
+    flops: (d) => 2 * of(d, 'm', 'n', 'k'),
+    ulp: (d) => of(d, 'k') + 2,
+  },
+  /** c [m, n] (+)= a [m, k] b[n, k]^T */
+  gemmNT: {
+    dims: ['m', 'n', 'k'],
+    params: { accumulate: 'u32' },
+    in: { a: ['m', 'k'], b: ['n', 'k'] },
+    inout: { c: ['m', 'n'] },
+    flops: (d) => 2 * of(d, 'm', 'n', 'k'),
+    ulp: (d) => of(d, 'k') + 2,
+  },
+  /** c [m, n] (+)= a[k, m]^T b [k, n] */
+  gemmTN: {
+    dims: ['m', 'n', 'k'],
+    params: { accumulate: 'u32' },
+    in: { a: ['k', 'm'], b: ['k', 'n'] },
+    inout: { c: ['m', 'n'] },
+    flops: (d) => 2 * of(d, 'm', 'n', 'k'),
+    ulp: (d) => of(d, 'k') + 2,
+  },
+  /** y[r, c] = row[c]: the bias that a gemm then accumulates onto. */
+  broadcastRows: {
+    dims: ['rows', 'cols'],
+    in: { row: ['cols'] },
+    inout: { y: ['rows', 'cols'] },
+    flops: (d) => of(d, 'rows', 'cols'),
+    ulp: () => 0,
+  },
+  /** sum[c] (+)= sum over r of x[r, c] */
+  columnSum: {
+    dims: ['rows', 'cols'],
+    params: { accumulate: 'u32' },
+    in: { x: ['rows', 'cols'] },
+    inout: { sum: ['cols'] },
+    flops: (d) => of(d, 'rows', 'cols'),
+    ulp: (d) => of(d, 'rows') + 1,
+  },
+  /** y[t, c] = table[ids[t], c]. Also gathers rows of any matrix. ids are checked on the host. */
+  embedding: {
+    dims: ['tokens', 'rows', 'cols'],
+    in: { table: ['rows', 'cols'], ids: i32('tokens') },
+    out: { y: ['tokens', 'cols'] },
+    flops: (d) => of(d, 'tokens', 'cols'),
+    ulp: () => 0,
+  },
+  /**
+   * dtable[unique[u], c] += sum over t in order[starts[u] .. starts[u + 1]) of dy[t, c]. The host sorts the token
+   * positions by id, so no two writers share a row and the order of the sum is fixed.
+   */
+  embeddingBackward: {
+    dims: ['tokens', 'rows', 'cols', 'uniques', 'bounds'],
+    in: { dy: ['tokens', 'cols'], order: i32('tokens'), unique: i32('uniques'), starts: i32('bounds') },
+    inout: { dtable: ['rows', 'cols'] },
+    flops: (d) => of(d, 'tokens', 'cols'),
+    ulp: (d) => of(d, 'tokens') + 1,
+  },
+  /** y = (x - mean) * rstd * weight + bias over the last axis; rstd = 1 / sqrt(variance + eps), variance biased. */
+  layerNorm: {
+    dims: ['rows', 'cols'],
+    params: { eps: 'f32' },
+    in: { x: ['rows', 'cols'], weight: ['cols'], bias: ['cols'] },
+    out: { y: ['rows', 'cols'], mean: ['rows'], rstd: ['rows'] },
+    flops: (d) => 8 * of(d, 'rows', 'cols'),
+    ulp: (d) => 2 * of(d, 'cols') + 16,
+  },
+  /** dx of layerNorm: rstd * (g - mean(g) - xhat * mean(g * xhat)), g = dy * weight, xhat = (x - mean) * rstd. */
+  layerNormBackward: {
+    dims: ['rows', 'cols'],
+    in: { x: ['rows', 'cols'], weight: ['cols'], mean: ['rows'], rstd: ['rows'], dy: ['rows', 'cols'] },
+    out: { dx: ['rows', 'cols'] },
+    flops: (d) => 12 * of(d, 'rows', 'cols'),
+    ulp: (d) => 2 * of(d, 'cols') + 32,
+  },
+  /** dweight[c] += sum over r of dy * xhat; dbias[c] += sum over r of dy. */
+  layerNormBackwardWeights: {
+    dims: ['rows', 'cols'],
+    in: { x: ['rows', 'cols'], mean: ['rows'], rstd: ['rows'], dy: ['rows', 'cols'] },
+    inout: { dweight: ['cols'], dbias: ['cols'] },
+    flops: (d) => 5 * of(d, 'rows', 'cols'),
+    ulp: (d) => of(d, 'rows') + 16,
+  },
+  /** GELU, GPT-2's tanh form: 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))). */
+  gelu: {
+    dims: ['size'],
+    in: { x: ['size'] },
+    out: { y: ['size'] },
+    flops: (d) => 12 * of(d, 'size'),
+    ulp: () => 16,
+  },
+  geluBackward: {
+    dims: ['size'],
+    in: { x: ['size'], dy: ['size'] },
+    out: { dx: ['size'] },
+    flops: (d) => 20 * of(d, 'size'),
+    ulp: () => 32,
+  },
+  /** y = a + b */
+  add: {
+    dims: ['size'],
+    in: { a: ['size'], b: ['size'] },
+    out: { y: ['size'] },
+    flops: (d) => of(d, 'size'),
+    ulp: () => 1,
+  },
+  /** y += scale * x */
+  addInto: {
+    dims: ['size'],
+    params: { scale: 'f32' },
+    in: { x: ['size'] },
+    inout: { y: ['size'] },
+    flops: (d) => 2 * of(d, 'size'),
+    ulp: () => 2,
+  },
+  /**
+   * y[i] = hash(seed, i) >= threshold ? x[i] * scale : 0, with threshold = probability * 2^32 and scale =
+   * 1 / (1 - probability). Counter-based, so the backward pass is this kernel again on dy; all in u32, so both
+   * backends drop the same elements: h = i * 0x9e3779b9 + seed; h ^= h >> 16; h *= 0x7feb352d; h ^= h >> 15;
+   * h *= 0x846ca68b; h ^= h >> 16.
+   */
+  dropout: {
+    dims: ['size'],
+    params: { seed: 'u32', threshold: 'u32', scale: 'f32' },
+    in: { x: ['size'] },
+    out: { y: ['size'] },
+    flops: (d) => 2 * of(d, 'size'),
+    ulp: () => 2,
+  },
+  /**
+   * Columns [column, column + heads * headDim) of x, token by token, to one row block a head:
+   * y[b, h, start + s, e] = x[b, s, column + h * headDim + e]. With capacity > seq it appends to a KV cache; the
+   * other positions of y stay as they are.
+   */
+  splitHeads: {
+    dims: ['batch', 'seq', 'width', 'heads', 'capacity', 'headDim'],
+    params: { column: 'u32', start: 'u32' },
+    in: { x: ['batch', 'seq', 'width'] },
+    inout: { y: ['batch', 'heads', 'capacity', 'headDim'] },
+    flops: (d) => of(d, 'batch', 'seq', 'heads', 'headDim'),
+    ulp: () => 0,
+  },
+  /** The way back: y[b, s, column + h * headDim + e] = x[b, h, s, e]; other columns of y stay as they are. */
+  mergeHeads: {
+    dims: ['batch', 'seq', 'width', 'heads', 'headDim'],
+    params: { column: 'u32' },
+    in: { x: ['batch', 'heads', 'seq', 'headDim'] },
+    inout: { y: ['batch', 'seq', 'width'] },
+    flops: (d) => of(d, 'batch', 'seq', 'heads', 'headDim'),
+    ulp: () => 0,
+  },
+  /**
+   * y = softmax(scale * q k^T) v, head by head, no score matrix in memory. Query i (position past + i) of row b sees
+   * key j when keyRange[b, 0] <= j < keyRange[b, 1] and (not causal or j <= past + i). Query head h reads key head
+   * floor(h / (heads / kvHeads)). A query that sees no key gives zeros. stats[..., 0] keeps the log-sum-exp of the
+   * scaled scores (0 for such a query), stats[..., 1] is set to 0 and filled by attentionDelta.
+   */
+  attention: {
+    dims: ['batch', 'heads', 'queries', 'headDim', 'kvHeads', 'capacity'],
+    params: { scale: 'f32', causal: 'u32', past: 'u32' },
+    in: {
+      q: ['batch', 'heads', 'queries', 'headDim'],
+      k: ['batch', 'kvHeads', 'capacity', 'headDim'],
+      v: ['batch', 'kvHeads', 'capacity', 'headDim'],
+      keyRange: i32('batch', 2),
+    },
+    out: { y: ['batch', 'heads', 'queries', 'headDim'], stats: ['batch', 'heads', 'queries', 2] },
+    flops: (d) => 4 * of(d, 'batch', 'heads', 'queries', 'capacity', 'headDim'),
+    ulp: (d) => 4 * (of(d, 'capacity') + of(d, 'headDim')) + 64,
+  },
+  /** stats[..., 1] = sum over e of dy * y: the row term of the softmax gradient. */
+  attentionDelta: {
+    dims: ['batch', 'heads', 'queries', 'headDim'],
+    in: { y: ['batch', 'heads', 'queries', 'headDim'], dy: ['batch', 'heads', 'queries', 'headDim'] },
+    inout: { stats: ['batch', 'heads', 'queries', 2] },
+    flops: (d) => 2 * of(d, 'batch', 'heads', 'queries', 'headDim'),
+    ulp: (d) => of(d, 'headDim') + 2,
+  },
+  /** dq of attention: scale * sum over j of p_ij (dy_i . v_j - delta_i) k_j, p_ij = exp(scale * q_i . k_j - lse_i). */
+  attentionBackwardQuery: {
+    dims: ['batch', 'heads', 'queries', 'headDim', 'kvHeads', 'capacity'],
+    params: { scale: 'f32', causal: 'u32', past: 'u32' },
+    in: {
+      q: ['batch', 'heads', 'queries', 'headDim'],
+      k: ['batch', 'kvHeads', 'capacity', 'headDim'],
+      v: ['batch', 'kvHeads', 'capacity', 'headDim'],
+      dy: ['batch', 'heads', 'queries', 'headDim'],
+      stats: ['batch', 'heads', 'queries', 2],
+      keyRange: i32('batch', 2),
+    },
+    out: { dq: ['batch', 'heads', 'queries', 'headDim'] },
+    flops: (d) => 6 * of(d, 'batch', 'heads', 'queries', 'capacity', 'headDim'),
+    ulp: (d) => 8 * (of(d, 'capacity') + of(d, 'headDim')) + 128,
+  },
+  /** dk and dv of attention; sums over the query heads that share a key head. Positions no query sees get zeros. */
+  attentionBackwardKeyValue: {
+    dims: ['batch', 'heads', 'queries', 'headDim', 'kvHeads', 'capacity'],
+    params: { scale: 'f32', causal: 'u32', past: 'u32' },
+    in: {
+      q: ['batch', 'heads', 'queries', 'headDim'],
+      k: ['batch', 'kvHeads', 'capacity', 'headDim'],
+      v: ['batch', 'kvHeads', 'capacity', 'headDim'],
+      dy: ['batch', 'heads', 'queries', 'headDim'],
+      stats: ['batch', 'heads', 'queries', 2],
+      keyRange: i32('batch', 2),
+    },
+    out: {
+      dk: ['batch', 'kvHeads', 'capacity', 'headDim'],
+      dv: ['batch', 'kvHeads', 'capacity', 'headDim'],
+    },
+    flops: (d) => 8 * of(d, 'batch', 'heads', 'queries', 'capacity', 'headDim'),
+    ulp: (d) => 8 * (of(d, 'queries', 'heads') + of(d, 'headDim')) + 128,
+  },
+  /**
+   * Cross-entropy of each row and its gradient, in log space: loss[r] = lse(logits[r]) - logits[r, labels[r]] in
+   * nats, and logits becomes gradScale * (softmax - onehot). Rows whose label is -100 give loss 0 and gradient 0.
+   */
+  crossEntropy: {
+    dims: ['rows', 'vocab'],
+    params: { gradScale: 'f32' },
+    in: { labels: i32('rows') },
+    inout: { logits: ['rows', 'vocab'] },
+    out: { loss: ['rows'] },
+    flops: (d) => 8 * of(d, 'rows', 'vocab'),
+    ulp: (d) => of(d, 'vocab') + 32,
+  },
+  /**
+   * A divergence between teacher p = softmax(teacher / temperature) and student q = softmax(student / temperature),
+   * row by row, complete (zero at equality), in nats: loss[r], and student becomes gradScale * dloss[r]/dstudent.
+   * Computed from log-probabilities, mixtures by log-sum-exp, so that no logit underflows to a NaN. `weight` is alpha
+   * of the skewed forms, w of jensenShannon and symmetricKL, unused otherwise. Rows whose label is -100 give 0 and 0.
+   */
+  divergence: {
+    dims: ['rows', 'vocab'],
+    params: { weight: 'f32', temperature: 'f32', gradScale: 'f32' },
+    constants: { kind: 'u32' },
+    in: { teacher: ['rows', 'vocab'], labels: i32('rows') },
+    inout: { student: ['rows', 'vocab'] },
+    out: { loss: ['rows'] },
+    flops: (d) => 24 * of(d, 'rows', 'vocab'),
+    ulp: (d) => of(d, 'vocab') + 64,
+  },
+  /** total[slot] (+)= sum of x: gathers per-row losses without a read-back. */
+  sum: {
+    dims: ['size', 'slots'],
+    params: { slot: 'u32', accumulate: 'u32' },
+    in: { x: ['size'] },
+    inout: { total: ['slots'] },
+    flops: (d) => of(d, 'size'),
+    ulp: (d) => of(d, 'size') + 1,
+  },
+  /** total[slot] (+)= sum of x^2: one term of the global gradient norm. */
+  sumSquares: {
+    dims: ['size', 'slots'],
+    params: { slot: 'u32', accumulate: 'u32' },
+    in: { x: ['size'] },
+    inout: { total: ['slots'] },
+    flops: (d) => 2 * of(d, 'size'),
+    ulp: (d) => of(d, 'size') + 2,
+  },
+  /**
+   * norm = sqrt(sum over slots of squares); scale = min(1, maxNorm / (norm + 1e-6)) as PyTorch's clip_grad_norm_, 1 when
+   * maxNorm is 0. Kept on the device, read by adamW.
+   */
+  clipScale: {
+    dims: ['slots'],
+    params: { maxNorm: 'f32' },
+    in: { squares: ['slots'] },
+    out: { norm: [1], scale: [1] },
+    flops: (d) => of(d, 'slots'),
+    ulp: () => 8,
+  },
+  /**
+   * AdamW with decoupled weight decay, as PyTorch orders it. g = scale[0] * grad; parameter *= 1 - lr * weightDecay;
+   * m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2;
+   * parameter -= lr * (m / correction1) / (sqrt(v / correction2) + eps), correctionN = 1 - betaN^step.
+   */
+  adamW: {
+    dims: ['size'],
+    params: {
+      lr: 'f32',
+      beta1: 'f32',
+      beta2: 'f32',
+      eps: 'f32',
+      weightDecay: 'f32',
+      correction1: 'f32',
+      correction2: 'f32',
+    },
+    in: { grad: ['size'], scale: [1] },
+    inout: { parameter: ['size'], m: ['size'], v: ['size'] },
+    flops: (d) => 14 * of(d, 'size'),
+    ulp: () => 24,
+  },
+} as const satisfies Record<string, KernelSpec>;
+
+export type Kernels = typeof kernels;
+export type KernelName = keyof Kernels;

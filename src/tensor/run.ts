@@ -1,0 +1,55 @@
+import type { KernelCall, OperandName, ParamsOf, Storage } from '../backend/backend.js';
+import { bindDims, operandDType, resolveShape } from '../backend/check.js';
+import type { DType, KernelName, Kernels, KernelSpec } from '../backend/kernels.js';
+import { kernels } from '../backend/kernels.js';
+import { Tensor } from './tensor.js';
+
+/** An operand seen with another shape: `[batch, seq, cols]` as `[rows, cols]`. */
+export interface View {
+  readonly storage: Storage;
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+}
+
+/** Sees a tensor as [rows, cols], rows being all axes but the last. */
+export const rows = (x: Tensor): View => {
+  const cols = x.shape.at(-1) as number;
+  return { storage: x.storage, shape: [x.size / cols, cols], dtype: x.dtype };
+};
+/** Sees a tensor as one axis. */
+export const flat = (x: Tensor): View => ({ storage: x.storage, shape: [x.size], dtype: x.dtype });
+
+type Names<T> = T extends Readonly<Record<infer K, unknown>> ? K : never;
+type GivenNames<K extends KernelName> =
+  | Names<Kernels[K]['in']>
+  | (Kernels[K] extends { inout: infer I } ? Names<I> : never);
+type OutNames<K extends KernelName> = Kernels[K] extends { out: infer O } ? Names<O> : never;
+type Given<K extends KernelName> = Readonly<Record<GivenNames<K>, View | Tensor>>;
+type Outputs<K extends KernelName> = { readonly [N in OutNames<K>]: Tensor };
+
+/**
+ * Runs one kernel: checks the shapes, allocates the outputs, queues the call. `shapes` gives an output the shape in
+ * which its reader wants to see it (same number of elements).
+ * @throws ShapeError, LimitError
+ */
+export function run<K extends KernelName>(
+  device: Tensor['device'],
+  kernel: K,
+  given: Given<K>,
+  params: ParamsOf<K>,
+  shapes: { readonly [N in OutNames<K>]?: readonly number[] } = {},
+): Outputs<K> {
+  const spec: KernelSpec = kernels[kernel];
+  const dims = bindDims(kernel, given);
+  const operands: Record<string, Storage> = {};
+  for (const [name, operand] of Object.entries<View | Tensor>(given)) operands[name] = operand.storage;
+  const outputs: Record<string, Tensor> = {};
+  for (const [name, operand] of Object.entries(spec.out ?? {})) {
+    const shape = (shapes as Record<string, readonly number[] | undefined>)[name] ?? resolveShape(operand, dims);
+    const output = Tensor.empty(device, shape, operandDType(operand), `${kernel}.${name}`);
+    outputs[name] = output;
+    operands[name] = output.storage;
+  }
+  device.run(kernel, { dims, operands: operands as Readonly<Record<OperandName<K>, Storage>>, params } as KernelCall<K>);
+  return outputs as Outputs<K>;
+}

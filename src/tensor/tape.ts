@@ -1,0 +1,117 @@
+import { OptionError } from '../errors.js';
+import { flat, run } from './run.js';
+import { keep } from './scope.js';
+import { Tensor } from './tensor.js';
+
+/** Where an op's backward pass puts the gradients of its inputs. */
+export interface Gradients {
+  /** False when nobody needs this input's gradient: skip the work. */
+  wants(input: Tensor): boolean;
+  /** Adds a gradient of the input's size. The tape keeps or frees it. The same tensor may be given to several inputs. */
+  add(input: Tensor, gradient: Tensor): void;
+  /** The buffer to write to, for kernels that can accumulate. */
+  into(input: Tensor): { tensor: Tensor; accumulate: 0 | 1 };
+}
+type Backward = (dy: Tensor, gradients: Gradients) => void;
+
+interface Entry {
+  readonly op: string;
+  readonly output: Tensor;
+  readonly backward: Backward;
+}
+
+let active: Tape | undefined;
+
+/** The tape that is recording, if any: ops that fuse a gradient into their forward pass ask it. */
+export const activeTape = (): Tape | undefined => active;
+
+/** Notes how to differentiate `output` with respect to `inputs`; returns `output`. Without a tape it does nothing. */
+export function track(op: string, inputs: readonly Tensor[], output: Tensor, backward: Backward): Tensor {
+  active?.note(op, inputs, output, backward);
+  return output;
+}
+
+/**
+ * Reverse-mode differentiation of one forward pass. Gradients of parameters (`requiresGrad`) add up in `tensor.grad`
+ * until `clearGradients`; those of intermediates live only while `backward` needs them. Use inside `tidy`.
+ */
+export class Tape implements Gradients {
+  readonly #entries: Entry[] = [];
+  readonly #tracked = new Set<Tensor>();
+  readonly #gradients = new Map<Tensor, Tensor>();
+
+  /** Runs `forward` and records the ops in it. Tapes do not nest. */
+  record<T>(forward: () => T): T {
+    if (active) throw new OptionError('A tape is recording already: finish it before you start another.');
+    active = this;
+    try {
+      return forward();
+    } finally {
+      active = undefined;
+    }
+  }
+
+  note(op: string, inputs: readonly Tensor[], output: Tensor, backward: Backward): void {
+    if (!inputs.some((input) => this.wants(input))) return;
+    this.#tracked.add(output);
+    this.#entries.push({ op, output, backward });
+  }
+
+  wants(input: Tensor): boolean {
+    return input.requiresGrad || this.#tracked.has(input);
+  }
+
+  add(input: Tensor, gradient: Tensor): void {
+    if (!this.wants(input)) return;
+    const existing = this.#find(input);
+    if (!existing) this.#put(input, gradient.alias(input.shape));
+    else if (existing.exclusive) {
+      run(input.device, 'addInto', { x: flat(gradient), y: flat(existing) }, { scale: 1 });
+    } else {
+      const { y } = run(input.device, 'add', { a: flat(existing), b: flat(gradient) }, {}, { y: input.shape });
+      this.#put(input, y);
+    }
+  }
+
+  into(input: Tensor): { tensor: Tensor; accumulate: 0 | 1 } {
+    const existing = this.#find(input);
+    if (existing?.exclusive) return { tensor: existing, accumulate: 1 };
+    const tensor = Tensor.empty(input.device, input.shape, 'f32', 'gradient');
+    if (existing) input.device.copy(existing.storage, 0, tensor.storage, 0, 4 * input.size);
+    this.#put(input, tensor);
+    return { tensor, accumulate: existing ? 1 : 0 };
+  }
+
+  /**
+   * Walks the ops back from everything that has a gradient. `output`, when given, starts with gradient `dy`;
+   * without it, the losses recorded on the tape are the roots (see `linearDivergence`).
+   */
+  backward(output?: Tensor, dy?: Tensor): void {
+    if (output && dy) this.add(output, dy);
+    for (const entry of this.#entries.reverse()) {
+      const gradient = this.#gradients.get(entry.output);
+      if (!gradient) continue;
+      entry.backward(gradient, this);
+      this.#gradients.delete(entry.output);
+      gradient.dispose();
+    }
+    this.#entries.length = 0;
+    for (const gradient of this.#gradients.values()) gradient.dispose();
+    this.#gradients.clear();
+  }
+
+  #find(input: Tensor): Tensor | undefined {
+    return input.requiresGrad ? input.grad : this.#gradients.get(input);
+  }
+
+  #put(input: Tensor, gradient: Tensor): void {
+    this.#find(input)?.dispose();
+    if (input.requiresGrad) input.grad = keep(gradient);
+    else this.#gradients.set(input, gradient);
+  }
+}
+
+/** Sets the gradients of all parameters to zero, keeping their memory. */
+export function clearGradients(parameters: Iterable<Tensor>): void {
+  for (const { grad, device } of parameters) if (grad) device.clear(grad.storage);
+}

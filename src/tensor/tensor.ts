@@ -1,0 +1,126 @@
+import type { Backend, Storage, TypedArray } from '../backend/backend.js';
+import type { DType } from '../backend/kernels.js';
+import { DisposedError, ShapeError } from '../errors.js';
+import { adopt } from './scope.js';
+
+export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, extent) => product * extent, 1);
+
+/** Storage that several tensors may look at; freed with the last of them. */
+interface SharedStorage {
+  readonly storage: Storage;
+  references: number;
+}
+
+/**
+ * A dense, row-major array on a device. Contents are mutable only through kernels. Memory is freed by `dispose`,
+ * or at the end of the `tidy` in which the tensor was made.
+ */
+export class Tensor {
+  /** Parameters that are trained: the tape fills `grad`. */
+  requiresGrad = false;
+  /** Accumulated gradient of a parameter, same shape; undefined until the first backward pass. */
+  grad: Tensor | undefined;
+  #shared: SharedStorage | undefined;
+
+  private constructor(
+    readonly device: Backend,
+    readonly shape: readonly number[],
+    readonly dtype: DType,
+    shared: SharedStorage,
+  ) {
+    this.#shared = shared;
+    shared.references++;
+    adopt(this);
+  }
+
+  /**
+   * Memory with undefined contents: for outputs of kernels that write every element.
+   * @throws LimitError when the device cannot hold it.
+   */
+  static empty(device: Backend, shape: readonly number[], dtype: DType = 'f32', label = 'tensor'): Tensor {
+    if (shape.some((extent) => !Number.isInteger(extent) || extent < 1)) {
+      throw new ShapeError(`${label}: shape [${shape.join(', ')}] must hold integers of at least 1.`, { found: shape });
+    }
+    const storage = device.allocate(4 * sizeOf(shape), label);
+    return new Tensor(device, shape, dtype, { storage, references: 0 });
+  }
+
+  static zeros(device: Backend, shape: readonly number[], dtype: DType = 'f32', label = 'zeros'): Tensor {
+    const tensor = Tensor.empty(device, shape, dtype, label);
+    device.clear(tensor.storage);
+    return tensor;
+  }
+
+  /** @throws ShapeError when `data` does not have the shape's number of elements. */
+  static from(device: Backend, data: TypedArray, shape: readonly number[], label = 'data'): Tensor {
+    if (data.length !== sizeOf(shape)) {
+      throw new ShapeError(`${label}: ${data.length} elements do not fill the shape [${shape.join(', ')}].`, {
+        found: data.length,
+        expected: sizeOf(shape),
+      });
+    }
+    const dtype = data instanceof Float32Array ? 'f32' : data instanceof Int32Array ? 'i32' : 'u32';
+    const tensor = Tensor.empty(device, shape, dtype, label);
+    device.write(tensor.storage, data);
+    return tensor;
+  }
+
+  get size(): number {
+    return sizeOf(this.shape);
+  }
+
+  get disposed(): boolean {
+    return this.#shared === undefined;
+  }
+
+  /** @throws DisposedError */
+  get storage(): Storage {
+    if (!this.#shared) {
+      throw new DisposedError(`A tensor of shape [${this.shape.join(', ')}] was used after it was disposed.`);
+    }
+    return this.#shared.storage;
+  }
+
+  /** No other tensor looks at this storage. */
+  get exclusive(): boolean {
+    return this.#shared?.references === 1;
+  }
+
+  /** A second tensor on the same storage, with its own lifetime. */
+  alias(shape: readonly number[] = this.shape): Tensor {
+    if (!this.#shared || sizeOf(shape) !== this.size) {
+      throw new ShapeError(`Cannot see [${this.shape.join(', ')}] as [${shape.join(', ')}].`);
+    }
+    return new Tensor(this.device, shape, this.dtype, this.#shared);
+  }
+
+  /** New contents, same shape. @throws ShapeError on another length. */
+  set(data: TypedArray): void {
+    if (data.length !== this.size) {
+      throw new ShapeError(`set: ${data.length} elements for a tensor of [${this.shape.join(', ')}].`, {
+        found: data.length,
+        expected: this.size,
+      });
+    }
+    this.device.write(this.storage, data);
+  }
+
+  /** All elements, row-major, once the work queued before is done. */
+  read(): Promise<TypedArray> {
+    return this.device.read(this.storage, this.dtype, 0, this.size);
+  }
+
+  dispose(): void {
+    const shared = this.#shared;
+    if (!shared) return;
+    this.#shared = undefined;
+    shared.references--;
+    if (shared.references === 0) this.device.free(shared.storage);
+    this.grad?.dispose();
+    this.grad = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
