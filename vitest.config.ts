@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
-import { embed } from './scripts/embed.mjs';
+import { embed } from './scripts/embed.ts';
 
 export default defineConfig({
   plugins: [embed()],

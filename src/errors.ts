@@ -3,7 +3,7 @@
  * found, what was expected, what to do. The numbers are fields too, so that programs need not parse text.
  */
 export class DistillmError extends Error {
-  override readonly name: string = new.target.name;
+  override readonly name: string = 'DistillmError';
   /** What was found, in the unit that the message names. */
   readonly found?: unknown;
   /** What was expected, in the unit that the message names. */
@@ -17,23 +17,41 @@ export class DistillmError extends Error {
 }
 
 /** An operand has the wrong shape or dtype. */
-export class ShapeError extends DistillmError {}
+export class ShapeError extends DistillmError {
+  override readonly name = 'ShapeError';
+}
 /** An option or argument is out of range or contradicts another. */
-export class OptionError extends DistillmError {}
+export class OptionError extends DistillmError {
+  override readonly name = 'OptionError';
+}
 /** No device of the wanted kind, or the device was lost. */
-export class DeviceError extends DistillmError {}
+export class DeviceError extends DistillmError {
+  override readonly name = 'DeviceError';
+}
 /** A buffer, binding or memory limit would be exceeded. `found` and `expected` are bytes unless the message says otherwise. */
-export class LimitError extends DistillmError {}
+export class LimitError extends DistillmError {
+  override readonly name = 'LimitError';
+}
 /** A disposed tensor, model or device was used. */
-export class DisposedError extends DistillmError {}
+export class DisposedError extends DistillmError {
+  override readonly name = 'DisposedError';
+}
 /** A model, checkpoint or tokenizer file is malformed, incomplete or does not fit its config. */
-export class CheckpointError extends DistillmError {}
+export class CheckpointError extends DistillmError {
+  override readonly name = 'CheckpointError';
+}
 /** A data file is malformed or empty. */
-export class DataError extends DistillmError {}
+export class DataError extends DistillmError {
+  override readonly name = 'DataError';
+}
 /** Teacher, student, tokenizer or data do not fit each other. */
-export class CompatibilityError extends DistillmError {}
+export class CompatibilityError extends DistillmError {
+  override readonly name = 'CompatibilityError';
+}
 /** Training cannot go on (loss is not finite, for instance). */
-export class TrainingError extends DistillmError {}
+export class TrainingError extends DistillmError {
+  override readonly name = 'TrainingError';
+}
 
 /** 1536 -> "1.5 KiB". */
 export function formatBytes(bytes: number): string {

@@ -1,6 +1,6 @@
 import type { KernelCall, OperandName, ParamsOf, Storage } from '../backend/backend.js';
 import { bindDims, operandDType, resolveShape } from '../backend/check.js';
-import type { DType, KernelName, Kernels, KernelSpec } from '../backend/kernels.js';
+import type { DType, KernelName, KernelSpec, Kernels } from '../backend/kernels.js';
 import { kernels } from '../backend/kernels.js';
 import { Tensor } from './tensor.js';
 
@@ -50,6 +50,10 @@ export function run<K extends KernelName>(
     outputs[name] = output;
     operands[name] = output.storage;
   }
-  device.run(kernel, { dims, operands: operands as Readonly<Record<OperandName<K>, Storage>>, params } as KernelCall<K>);
+  device.run(kernel, {
+    dims,
+    operands: operands as Readonly<Record<OperandName<K>, Storage>>,
+    params,
+  } as KernelCall<K>);
   return outputs as Outputs<K>;
 }

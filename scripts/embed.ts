@@ -1,12 +1,13 @@
 // Vite/Vitest plugin with the meaning of tsup's loaders: `.wgsl` and `?text` as strings, `.wasm` as bytes.
 import { readFile } from 'node:fs/promises';
+import type { Plugin } from 'vite';
 
-export function embed() {
+export function embed(): Plugin {
   return {
     name: 'embed',
     enforce: 'pre',
     async load(id) {
-      const [file, query] = id.split('?');
+      const [file = '', query] = id.split('?');
       if (file.endsWith('.wgsl') || query === 'text') {
         return `export default ${JSON.stringify(await readFile(file, 'utf8'))};`;
       }

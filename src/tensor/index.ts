@@ -1,0 +1,20 @@
+export { add } from './ops/add.js';
+export { dropout } from './ops/dropout.js';
+export { embedding } from './ops/embedding.js';
+export { gelu } from './ops/gelu.js';
+export { layerNorm } from './ops/layerNorm.js';
+export { gemm, linear, type WeightLayout } from './ops/linear.js';
+export {
+  type DivergenceSpec,
+  headLogits,
+  ignoredLabel,
+  type Logits,
+  linearCrossEntropy,
+  linearDivergence,
+  type SummedLoss,
+} from './ops/linearLoss.js';
+export { type LayerCache, type SelfAttentionOptions, selfAttention } from './ops/selfAttention.js';
+export { flat, rows, run } from './run.js';
+export { keep, tidy } from './scope.js';
+export { clearGradients, Tape } from './tape.js';
+export { sizeOf, Tensor } from './tensor.js';

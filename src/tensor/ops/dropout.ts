@@ -1,0 +1,25 @@
+import { OptionError } from '../../errors.js';
+import { flat, run } from '../run.js';
+import { track } from '../tape.js';
+import type { Tensor } from '../tensor.js';
+
+/**
+ * Zeroes each element with `probability` and scales the others by 1 / (1 - probability). The mask is a function of
+ * `seed` and the element's index: same seed, same mask, on every backend.
+ * @throws OptionError when the probability is not in [0, 1).
+ */
+export function dropout(x: Tensor, { probability, seed }: { probability: number; seed: number }): Tensor {
+  if (!(probability >= 0 && probability < 1)) {
+    throw new OptionError(`dropout: probability is ${probability}, expected at least 0 and below 1.`, {
+      found: probability,
+    });
+  }
+  if (probability === 0) return x;
+  const params = { seed: seed >>> 0, threshold: Math.floor(probability * 2 ** 32), scale: 1 / (1 - probability) };
+  const { y } = run(x.device, 'dropout', { x: flat(x) }, params, { y: x.shape });
+  return track('dropout', [x], y, (dy, gradients) => {
+    const { y: dx } = run(x.device, 'dropout', { x: flat(dy) }, params, { y: x.shape });
+    gradients.add(x, dx);
+    dx.dispose();
+  });
+}

@@ -1,0 +1,174 @@
+import type { DivergenceKind } from '../../backend/kernels.js';
+import { divergenceKinds } from '../../backend/kernels.js';
+import { ShapeError } from '../../errors.js';
+import { rows, run } from '../run.js';
+import { tidy } from '../scope.js';
+import { activeTape } from '../tape.js';
+import { Tensor } from '../tensor.js';
+import { gemm } from './linear.js';
+
+/** Label of a position that the loss leaves out. */
+export const ignoredLabel = -100;
+
+/** Hidden states and the LM head that turns them into logits: hidden [..., hiddenSize], head [vocabSize, hiddenSize]. */
+export interface Logits {
+  readonly hidden: Tensor;
+  readonly head: Tensor;
+}
+
+/** A divergence between teacher and student distributions; see `divergenceKinds` for what `weight` means in each. */
+export interface DivergenceSpec {
+  readonly kind: DivergenceKind;
+  readonly weight: number;
+  readonly temperature: number;
+}
+
+interface LossOptions {
+  readonly student: Logits;
+  /** The token that each position predicts (already shifted), row-major over hidden's rows; -100 leaves a row out. */
+  readonly labels: Int32Array;
+  /** The gradients that the tape adds are those of `gradScale` times the summed loss. */
+  readonly gradScale: number;
+  /** Memory for one chunk of logits, in bytes (of teacher and student each). */
+  readonly chunkBytes?: number;
+}
+
+export interface SummedLoss {
+  /** [1], the sum of the losses of all counted rows in nats, not scaled by gradScale; zero when no row counts. */
+  readonly loss: Tensor;
+  /** Rows that count. */
+  readonly tokens: number;
+}
+
+/**
+ * Cross-entropy of the LM head's logits against the labels, without ever holding the logits of all rows: rows that
+ * do not count are dropped before the matmul, the rest goes through in chunks.
+ * Inside a recording tape it is a root: gradients of hidden states and head are computed in the same pass.
+ * @throws ShapeError
+ */
+export function linearCrossEntropy(options: LossOptions): SummedLoss {
+  const { gradScale } = options;
+  return linearLoss(
+    options,
+    (logits, labels) => run(logits.device, 'crossEntropy', { logits, labels }, { gradScale }).loss,
+  );
+}
+
+/**
+ * Divergence of the student's logits from the teacher's, token by token, chunked like `linearCrossEntropy`
+ * (DESIGN decision 2). The teacher gets no gradient. Vocabularies must have the same size.
+ * @throws ShapeError
+ */
+export function linearDivergence(
+  options: LossOptions & { readonly teacher: Logits; readonly divergence: DivergenceSpec },
+): SummedLoss {
+  const { student, teacher, divergence } = options;
+  const [vocab, teacherVocab] = [student.head.shape[0], teacher.head.shape[0]];
+  if (vocab !== teacherVocab) {
+    throw new ShapeError(`linearDivergence: the teacher's vocabulary is ${teacherVocab}, the student's ${vocab}.`, {
+      found: teacherVocab,
+      expected: vocab,
+    });
+  }
+  const params = {
+    kind: divergenceKinds[divergence.kind],
+    weight: divergence.weight,
+    temperature: divergence.temperature,
+    gradScale: options.gradScale,
+  };
+  return linearLoss(options, (logits, labels, chunk) => {
+    const teacherLogits = headLogits(gatherRows(teacher.hidden, chunk), teacher.head);
+    return run(logits.device, 'divergence', { teacher: teacherLogits, labels, student: logits }, params).loss;
+  });
+}
+
+/** 64 MiB holds 333 rows of GPT-2's vocabulary and stays below WebGPU's default binding limit. */
+const defaultChunkBytes = 64 * 2 ** 20;
+
+/** Turns a chunk of logits into their gradients, in place, and returns the rows' losses. `chunk`: the row indices. */
+type RowLoss = (logits: Tensor, labels: Tensor, chunk: Tensor) => Tensor;
+
+/** What both losses share: row selection, chunks, the LM head and its gradients. */
+function linearLoss({ student, labels, chunkBytes = defaultChunkBytes }: LossOptions, rowLoss: RowLoss): SummedLoss {
+  const { hidden, head } = student;
+  const { device } = hidden;
+  const vocab = head.shape[0] as number;
+  const counted = countedRows(labels, hidden, vocab);
+  const loss = Tensor.zeros(device, [1], 'f32', 'loss');
+
+  const tape = activeTape();
+  const dHidden = tape?.wants(hidden) ? Tensor.zeros(device, hidden.shape, 'f32', 'loss.dHidden') : undefined;
+  const dHead = tape?.wants(head) ? tape.into(head) : undefined;
+  if (dHead?.accumulate === 0) device.clear(dHead.tensor.storage);
+
+  const chunkRows = Math.max(1, Math.floor(chunkBytes / (4 * vocab)));
+  for (let start = 0; start < counted.length; start += chunkRows) {
+    tidy(() => {
+      const rowIndices = counted.subarray(start, start + chunkRows);
+      const chunk = Tensor.from(device, rowIndices, [rowIndices.length], 'loss.chunk');
+      const chunkLabels = Tensor.from(
+        device,
+        rowIndices.map((row) => labels[row] as number),
+        chunk.shape,
+        'loss.labels',
+      );
+      const chunkHidden = gatherRows(hidden, chunk);
+      const logits = headLogits(chunkHidden, head);
+      const rowLosses = rowLoss(logits, chunkLabels, chunk);
+      run(device, 'sum', { x: rowLosses, total: loss }, { slot: 0, accumulate: 1 });
+      if (dHead) gemm('gemmTN', logits, chunkHidden, dHead.tensor, 1);
+      if (dHidden) {
+        const dChunk = Tensor.empty(device, chunkHidden.shape, 'f32', 'loss.dChunk');
+        gemm('gemmNN', logits, head, dChunk);
+        scatterRows(dChunk, chunk, dHidden);
+      }
+    });
+  }
+  if (tape && dHidden) {
+    tape.add(hidden, dHidden);
+    dHidden.dispose();
+  }
+  return { loss, tokens: counted.length };
+}
+
+/** Indices of the rows whose label is not -100. @throws ShapeError */
+function countedRows(labels: Int32Array, hidden: Tensor, vocab: number): Int32Array {
+  const hiddenRows = hidden.size / (hidden.shape.at(-1) as number);
+  if (labels.length !== hiddenRows) {
+    throw new ShapeError(`loss: ${labels.length} labels for ${hiddenRows} rows of hidden states.`, {
+      found: labels.length,
+      expected: hiddenRows,
+    });
+  }
+  const outside = labels.findIndex((label) => label !== ignoredLabel && (label < 0 || label >= vocab));
+  if (outside >= 0) {
+    throw new ShapeError(`loss: label ${labels[outside]} of row ${outside} is outside the vocabulary of ${vocab}.`, {
+      found: labels[outside],
+      expected: vocab,
+    });
+  }
+  return Int32Array.from(labels.keys()).filter((row) => labels[row] !== ignoredLabel);
+}
+
+/** Not the tracked op: these gradients are computed here, not on the tape. */
+const gatherRows = (x: Tensor, indices: Tensor): Tensor =>
+  run(x.device, 'embedding', { table: rows(x), ids: indices }, {}).y;
+
+function scatterRows(chunk: Tensor, indices: Tensor, into: Tensor): void {
+  const count = Int32Array.from({ length: indices.size + 1 }, (_, i) => i);
+  const starts = Tensor.from(into.device, count, [count.length], 'loss.starts');
+  const order = Tensor.from(into.device, count.subarray(0, -1), [indices.size], 'loss.order');
+  run(into.device, 'embeddingBackward', { dy: chunk, order, unique: indices, starts, dtable: rows(into) }, {});
+}
+
+/** hidden [rows, hiddenSize], head [vocabSize, hiddenSize] -> logits [rows, vocabSize]. */
+export function headLogits(hidden: Tensor, head: Tensor): Tensor {
+  const logits = Tensor.empty(
+    hidden.device,
+    [hidden.size / (hidden.shape.at(-1) as number), head.shape[0] as number],
+    'f32',
+    'logits',
+  );
+  gemm('gemmNT', hidden, head, logits);
+  return logits;
+}
