@@ -13,13 +13,11 @@ export function keep<T extends Tensor>(tensor: T): T {
   return tensor;
 }
 
-type Returned = Tensor | undefined | null | number | readonly Tensor[] | Readonly<Record<string, unknown>>;
-
 /**
  * Runs synchronous `work` and disposes of every tensor made in it, except those it returns (a tensor, an array or a
  * plain object of them), which pass to the enclosing `tidy`, if any.
  */
-export function tidy<T extends Returned | void>(work: () => T): T {
+export function tidy<T>(work: () => T): T {
   const outer = current;
   const made = new Set<Tensor>();
   current = made;

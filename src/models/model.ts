@@ -1,0 +1,46 @@
+import type { Backend } from '../backend/backend.js';
+import type { TokenBatch } from '../data/batch.js';
+import type { LayerCache, Tensor } from '../tensor/index.js';
+
+/** Keys and values of every layer, for decoding token by token. */
+export interface KVCache {
+  readonly layers: readonly LayerCache[];
+  /** Positions that fit. */
+  readonly capacity: number;
+  /** Positions filled so far; the model's forward pass advances it. */
+  past: number;
+  dispose(): void;
+}
+
+export interface ForwardOptions {
+  /** Decoding: `batch` continues what the cache holds. `keyRange` then counts from the cache's first position. */
+  readonly cache?: KVCache;
+  /** Training: switches the config's dropout on; the masks are a function of this seed. */
+  readonly dropoutSeed?: number;
+}
+
+/** A decoder-only language model of any family. */
+export interface LanguageModel {
+  /** `model_type` of config.json. */
+  readonly family: string;
+  readonly device: Backend;
+  /** The fields of config.json as they were read, for saving. */
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly vocabSize: number;
+  readonly hiddenSize: number;
+  readonly numLayers: number;
+  /** Longest sequence in tokens. */
+  readonly maxPositions: number;
+  /** Trainable or frozen weights by their checkpoint names, tied ones once. */
+  readonly parameters: ReadonlyMap<string, Tensor>;
+  /** LM head, [vocabSize, hiddenSize]; the token embedding itself where they are tied. */
+  readonly head: Tensor;
+  /** Final hidden states (after the last norm), [batch, seq, hiddenSize]. Feed them and `head` to a loss or to `headLogits`. */
+  forward(batch: TokenBatch, options?: ForwardOptions): Tensor;
+  /** @throws LimitError when it does not fit the device. */
+  createCache(batch: number, capacity: number): KVCache;
+  /** Marks all parameters as trained (or not): only then do they get gradients. */
+  setTrainable(trainable: boolean): void;
+  dispose(): void;
+  [Symbol.dispose](): void;
+}
