@@ -1,0 +1,96 @@
+import { openGPU } from '#platform';
+import { DeviceError } from '../../errors.js';
+
+export interface AdapterOptions {
+  /** Take a software adapter (SwiftShader, llvmpipe, WARP) when there is no hardware. Default false. */
+  readonly allowSoftware?: boolean;
+  /** 'adapter' (default) asks for the adapter's own, larger limits; 'default' for no more than WebGPU guarantees. */
+  readonly limits?: 'default' | 'adapter';
+  readonly powerPreference?: GPUPowerPreference;
+}
+
+/** A device that we opened, or one that the caller made. */
+export interface OpenedDevice {
+  readonly device: GPUDevice;
+  readonly description: string;
+  readonly software: boolean;
+  /** Ends a device that we opened; leaves the caller's alone. */
+  close(): void;
+}
+
+/** Limits that decide how large one buffer, binding or workgroup may be. */
+const wantedLimits = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+  'maxComputeWorkgroupSizeY',
+  'maxComputeWorkgroupSizeZ',
+] as const;
+
+/**
+ * Opens a WebGPU device.
+ * @throws DeviceError when WebGPU is missing, there is no adapter, or only a software one and that was not asked for.
+ */
+export async function openAdapter(options: AdapterOptions = {}): Promise<OpenedDevice> {
+  const { allowSoftware = false, limits = 'adapter', powerPreference = 'high-performance' } = options;
+  const gpu = await openGPU();
+  if ('missing' in gpu) throw new DeviceError(`webgpu: ${gpu.missing}. Use the 'wasm' device.`);
+  let adapter = await gpu.requestAdapter({ powerPreference });
+  if (!adapter && allowSoftware) adapter = await gpu.requestAdapter({ forceFallbackAdapter: true });
+  if (!adapter) {
+    throw new DeviceError(
+      "webgpu: found no adapter, expected a GPU with a Vulkan, Metal or Direct3D 12 driver. Install one, or use the 'wasm' device.",
+    );
+  }
+  const software = isSoftware(adapter);
+  const description = describe(adapter.info);
+  if (software && !allowSoftware) {
+    throw new DeviceError(
+      `webgpu: found only the software adapter ${description}, expected hardware. The 'wasm' device is faster; pass allowSoftware: true to use this one all the same.`,
+      { found: description },
+    );
+  }
+  const requiredLimits: Record<string, number> = {};
+  if (limits === 'adapter') for (const name of wantedLimits) requiredLimits[name] = adapter.limits[name];
+  const device = await adapter.requestDevice({ label: 'distillm', requiredLimits });
+  // Dawn keeps its threads, and with them a Node process, for as long as the object that `openGPU` returns is referenced.
+  let held: GPU | undefined = gpu;
+  return {
+    device,
+    description,
+    software,
+    close() {
+      if (!held) return;
+      held = undefined;
+      device.destroy();
+    },
+  };
+}
+
+/** Looks at a device that the caller made and keeps. */
+export function adoptDevice(device: GPUDevice): OpenedDevice {
+  const info = (device as { adapterInfo?: GPUAdapterInfo }).adapterInfo;
+  return {
+    device,
+    description: info ? describe(info) : 'WebGPU device',
+    software: info ? isSoftwareInfo(info) : false,
+    close() {},
+  };
+}
+
+function isSoftware(adapter: GPUAdapter): boolean {
+  // Older browsers have the flag on the adapter itself.
+  return isSoftwareInfo(adapter.info) || (adapter as { isFallbackAdapter?: boolean }).isFallbackAdapter === true;
+}
+
+function isSoftwareInfo(info: GPUAdapterInfo): boolean {
+  const words = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`;
+  return info.isFallbackAdapter === true || /swiftshader|llvmpipe|lavapipe|basic render driver/i.test(words);
+}
+
+function describe(info: GPUAdapterInfo): string {
+  return info.description || [info.vendor, info.architecture].filter(Boolean).join(' ') || 'WebGPU adapter';
+}

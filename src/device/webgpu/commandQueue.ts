@@ -1,0 +1,247 @@
+import { DeviceError, DisposedError, type DistillmError, LimitError } from '../../errors.js';
+import type { OpenedDevice } from './adapter.js';
+import type { BufferPool, PooledBuffer } from './bufferPool.js';
+import type { Pipeline } from './pipelines.js';
+import { mapModeRead, usage } from './usage.js';
+
+/** Bytes [offset, offset + size) of a buffer, as a shader sees them. `offset` is a multiple of 256, `size` of 4. */
+export interface Binding {
+  readonly buffer: PooledBuffer;
+  readonly offset: number;
+  readonly size: number;
+}
+
+export interface Dispatch {
+  readonly pipeline: Pipeline;
+  readonly label: string;
+  /** At most 64 words; f32 values as their bits. */
+  readonly uniform: Uint32Array;
+  readonly bindings: readonly Binding[];
+  /** Workgroups along x and y. */
+  readonly groups: readonly [number, number];
+  /** Rough operations, by which long batches are handed over in parts. */
+  readonly flops: number;
+}
+
+export interface CommandQueue {
+  dispatch(work: Dispatch): void;
+  write(to: PooledBuffer, data: ArrayBufferView, byteOffset: number): void;
+  copy(from: PooledBuffer, fromByteOffset: number, to: PooledBuffer, toByteOffset: number, byteLength: number): void;
+  clear(buffer: PooledBuffer, byteLength: number): void;
+  read(buffer: PooledBuffer, byteOffset: number, byteLength: number): Promise<ArrayBuffer>;
+  submit(): void;
+  finish(): Promise<void>;
+  counts(): { submissions: number; dispatches: number };
+  dispose(): void;
+}
+
+/** Every uniform block has its own 256 bytes, the least alignment that every adapter allows. */
+const uniformBytes = 256;
+const dispatchesPerBatch = 1024;
+const stagingBytes = 2 ** 20;
+/** A batch is handed over after so many operations: a driver may take one that runs for seconds for a hang. */
+const flopsPerBatch = { hardware: 2e11, software: 4e9 };
+const bindGroupsKept = 8192;
+
+/**
+ * Records dispatches, copies and small writes into one command encoder and hands them over in batches: one compute
+ * pass as long as no copy comes between. Uniforms and small writes are gathered on the host and sent ahead of the
+ * batch in one transfer each.
+ */
+export function createCommandQueue(opened: OpenedDevice, pool: BufferPool): CommandQueue {
+  const { device } = opened;
+  const uniforms = new Uint32Array((dispatchesPerBatch * uniformBytes) / 4);
+  const uniformBuffer = device.createBuffer({
+    label: 'uniforms',
+    size: uniforms.byteLength,
+    usage: usage.uniform | usage.copyDestination,
+  });
+  const staging = new Uint8Array(stagingBytes);
+  const stagingBuffer = device.createBuffer({
+    label: 'staged writes',
+    size: stagingBytes,
+    usage: usage.copySource | usage.copyDestination,
+  });
+  const flopsAllowed = opened.software ? flopsPerBatch.software : flopsPerBatch.hardware;
+  const bindGroups = new Map<string, GPUBindGroup>();
+  const readBuffers = new Map<number, GPUBuffer[]>();
+
+  let encoder: GPUCommandEncoder | undefined;
+  let pass: GPUComputePassEncoder | undefined;
+  let pipelineInPass: Pipeline | undefined;
+  let batch = 0;
+  let batchDispatches = 0;
+  let batchFlops = 0;
+  let stagedBytes = 0;
+  let submissions = 0;
+  let dispatches = 0;
+  let disposed = false;
+  let lost: DeviceError | undefined;
+  const errors: DistillmError[] = [];
+
+  void device.lost.then((info) => {
+    if (disposed) return;
+    lost = new DeviceError(`webgpu: the device was lost (${info.reason}): ${info.message || 'no message'}. Open a new one.`, {
+      found: info.reason,
+    });
+  });
+  const onError = (event: GPUUncapturedErrorEvent) => {
+    const { error } = event;
+    if (error.constructor.name === 'GPUOutOfMemoryError') {
+      errors.push(
+        new LimitError(`webgpu: out of device memory with ${pool.memory().liveBytes} bytes live: ${error.message}`, {
+          found: pool.memory().liveBytes,
+        }),
+      );
+    } else errors.push(new DeviceError(`webgpu: the device reports an error: ${error.message}`));
+  };
+  device.addEventListener('uncapturederror', onError);
+
+  const check = () => {
+    if (disposed) throw new DisposedError('webgpu: the device was used after it was disposed.');
+    if (lost) throw lost;
+  };
+  const checkErrors = () => {
+    check();
+    const [error] = errors.splice(0);
+    if (error) throw error;
+  };
+  const openEncoder = () => {
+    encoder ??= device.createCommandEncoder({ label: `batch ${batch}` });
+    return encoder;
+  };
+  const endPass = () => {
+    pass?.end();
+    pass = undefined;
+    pipelineInPass = undefined;
+    return openEncoder();
+  };
+  const touch = (buffer: PooledBuffer) => {
+    buffer.lastBatch = batch;
+  };
+
+  const submit = () => {
+    if (!encoder) return;
+    pass?.end();
+    pass = undefined;
+    pipelineInPass = undefined;
+    // Both run before the batch and after the batches before it.
+    if (batchDispatches > 0) device.queue.writeBuffer(uniformBuffer, 0, uniforms, 0, (batchDispatches * uniformBytes) / 4);
+    if (stagedBytes > 0) device.queue.writeBuffer(stagingBuffer, 0, staging, 0, stagedBytes);
+    device.queue.submit([encoder.finish()]);
+    encoder = undefined;
+    batch++;
+    batchDispatches = 0;
+    batchFlops = 0;
+    stagedBytes = 0;
+    submissions++;
+    if (pool.trim()) bindGroups.clear();
+  };
+
+  const bindGroupFor = ({ pipeline, label, bindings }: Dispatch) => {
+    let key = pipeline.layoutKey;
+    for (const { buffer, offset, size } of bindings) key += `,${buffer.id}:${offset}:${size}`;
+    const known = bindGroups.get(key);
+    if (known) return known;
+    if (bindGroups.size >= bindGroupsKept) bindGroups.clear();
+    const entries: GPUBindGroupEntry[] = [{ binding: 0, resource: { buffer: uniformBuffer, offset: 0, size: uniformBytes } }];
+    bindings.forEach(({ buffer, offset, size }, index) => {
+      entries.push({ binding: index + 1, resource: { buffer: buffer.gpu, offset, size } });
+    });
+    const made = device.createBindGroup({ label, layout: pipeline.layout, entries });
+    bindGroups.set(key, made);
+    return made;
+  };
+
+  return {
+    dispatch(work) {
+      check();
+      if (batchDispatches === dispatchesPerBatch || (batchFlops > 0 && batchFlops + work.flops > flopsAllowed)) submit();
+      if (!pass) pass = openEncoder().beginComputePass({ label: `batch ${batch}` });
+      if (pipelineInPass !== work.pipeline) pass.setPipeline(work.pipeline.gpu);
+      pipelineInPass = work.pipeline;
+      const slot = batchDispatches++;
+      uniforms.set(work.uniform, (slot * uniformBytes) / 4);
+      pass.setBindGroup(0, bindGroupFor(work), [slot * uniformBytes]);
+      pass.dispatchWorkgroups(work.groups[0], work.groups[1]);
+      for (const { buffer } of work.bindings) touch(buffer);
+      batchFlops += work.flops;
+      dispatches++;
+    },
+    write(to, data, byteOffset) {
+      check();
+      if (data.byteLength === 0) return;
+      const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+      // A buffer that the open batch mentions is written inside it, in order, through staging; one too large for
+      // that waits for the batch to be handed over. All others can be written ahead of the batch.
+      if (to.lastBatch === batch && encoder && bytes.byteLength <= stagingBytes - stagedBytes) {
+        staging.set(bytes, stagedBytes);
+        endPass().copyBufferToBuffer(stagingBuffer, stagedBytes, to.gpu, byteOffset, bytes.byteLength);
+        stagedBytes += bytes.byteLength;
+        return;
+      }
+      if (to.lastBatch === batch) submit();
+      device.queue.writeBuffer(to.gpu, byteOffset, bytes);
+    },
+    copy(from, fromByteOffset, to, toByteOffset, byteLength) {
+      check();
+      if (byteLength === 0) return;
+      endPass().copyBufferToBuffer(from.gpu, fromByteOffset, to.gpu, toByteOffset, byteLength);
+      touch(from);
+      touch(to);
+    },
+    clear(buffer, byteLength) {
+      check();
+      endPass().clearBuffer(buffer.gpu, 0, byteLength);
+      touch(buffer);
+    },
+    async read(buffer, byteOffset, byteLength) {
+      check();
+      const capacity = Math.max(1024, 2 ** Math.ceil(Math.log2(byteLength)));
+      const size = Math.min(capacity, device.limits.maxBufferSize);
+      const readBuffer =
+        readBuffers.get(size)?.pop() ??
+        device.createBuffer({ label: `read ${size}`, size, usage: usage.mapRead | usage.copyDestination });
+      endPass().copyBufferToBuffer(buffer.gpu, byteOffset, readBuffer, 0, byteLength);
+      submit();
+      try {
+        await readBuffer.mapAsync(mapModeRead, 0, byteLength);
+      } catch (cause) {
+        // An error queued before explains more than the failed mapping.
+        checkErrors();
+        throw new DeviceError(`webgpu: reading '${buffer.gpu.label}' failed: ${cause}`, { cause });
+      }
+      const result = readBuffer.getMappedRange(0, byteLength).slice(0);
+      readBuffer.unmap();
+      // Large ones are rare (checkpoints): they give their memory back.
+      if (disposed || size > 2 ** 24) readBuffer.destroy();
+      else readBuffers.set(size, [...(readBuffers.get(size) ?? []), readBuffer]);
+      checkErrors();
+      return result;
+    },
+    submit() {
+      check();
+      submit();
+    },
+    async finish() {
+      check();
+      submit();
+      await device.queue.onSubmittedWorkDone();
+      checkErrors();
+    },
+    counts: () => ({ submissions, dispatches }),
+    dispose() {
+      if (disposed) return;
+      disposed = true;
+      pass?.end();
+      pass = undefined;
+      encoder = undefined;
+      bindGroups.clear();
+      device.removeEventListener('uncapturederror', onError);
+      for (const list of readBuffers.values()) for (const buffer of list) buffer.destroy();
+      readBuffers.clear();
+      uniformBuffer.destroy();
+      stagingBuffer.destroy();
+    },
+  };
+}
