@@ -1,0 +1,29 @@
+import { afterAll, describe, it } from 'vitest';
+import { type KernelName, kernels } from '../../src/backend/kernels.js';
+import { forEachBackend } from '../harness/backends.js';
+import type { AnyCase } from '../harness/case.js';
+import { cases } from '../harness/cases.js';
+import { allowanceReport, caseLabel, checkCase, type Prepared, prepare } from '../harness/compare.js';
+
+/** The reference is slow and the same for every backend. */
+const prepared = new Map<AnyCase, Prepared>();
+function prepareOnce(kernel: KernelName, testCase: AnyCase): Prepared {
+  const known = prepared.get(testCase) ?? prepare(kernel, testCase);
+  prepared.set(testCase, known);
+  return known;
+}
+
+forEachBackend((backend, name) => {
+  for (const kernel of Object.keys(kernels) as KernelName[]) {
+    describe(kernel, () => {
+      for (const testCase of cases[kernel] as readonly AnyCase[]) {
+        it(caseLabel(testCase), () => checkCase(backend(), name, prepareOnce(kernel, testCase)));
+      }
+    });
+  }
+});
+
+describe.runIf(process.env.DISTILLM_ULP_REPORT === '1')('allowances', () => {
+  afterAll(() => console.log(allowanceReport()));
+  it('are reported with DISTILLM_ULP_REPORT=1', () => {});
+});

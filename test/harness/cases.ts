@@ -1,0 +1,498 @@
+import { divergenceKinds, type KernelName } from '../../src/backend/kernels.js';
+import { visibleKeys } from '../reference/attention.js';
+import { IGNORED } from '../reference/crossEntropy.js';
+import { reference } from '../reference/index.js';
+import type { Given } from '../reference/types.js';
+import type { Case } from './case.js';
+import type { Random } from './random.js';
+
+/** More rows than one side of a WebGPU grid can count. */
+const MANY_ROWS = 65_541;
+
+/** 1, primes, around the tiles (4x16, 64, 96, 256), two vector steps and a tail, one larger. */
+const sizes = [1, 2, 3, 7, 16, 19, 64, 97, 257, 1031, 70_001];
+
+const poison = (operand: Float64Array) => operand.fill(Number.NaN);
+/** With accumulate 0 the destination is undefined memory. */
+const poisonUnless = (accumulate: number, ...operands: Float64Array[]) => {
+  if (!accumulate) operands.forEach(poison);
+};
+
+function gemmCases(): Case<'gemmNN' | 'gemmNT' | 'gemmTN'>[] {
+  const shapes = [
+    [1, 1, 1],
+    [3, 7, 5],
+    [4, 16, 8],
+    [5, 17, 9],
+    [1, 33, 257],
+    [2, 130, 515],
+    [13, 1, 31],
+    [8, 48, 1],
+    [64, 64, 64],
+    [65, 67, 33],
+    [97, 35, 259],
+    [100, 256, 12],
+  ] as const;
+  return shapes.flatMap(([m, n, k]) =>
+    [0, 1].map((accumulate) => ({
+      dims: { m, n, k },
+      params: { accumulate },
+      prepare: ({ c }: Given<'gemmNN'>) => poisonUnless(accumulate, c),
+    })),
+  );
+}
+
+const matrices = [
+  [1, 1],
+  [3, 7],
+  [7, 1],
+  [1, 257],
+  [5, 64],
+  [97, 19],
+  [67, 131],
+] as const;
+/** Rows of a norm: one column, odd widths, two vector steps and a tail, GPT-2's width, more rows than a grid's side. */
+const rowShapes = [
+  [1, 1],
+  [3, 2],
+  [2, 7],
+  [5, 19],
+  [3, 64],
+  [2, 257],
+  [3, 768],
+  [MANY_ROWS, 3],
+] as const;
+
+function columnSumCases(): Case<'columnSum'>[] {
+  return [...matrices, [1031, 5] as const].flatMap(([rows, cols]) =>
+    [0, 1].map((accumulate) => ({
+      dims: { rows, cols },
+      params: { accumulate },
+      prepare: ({ sum }: Given<'columnSum'>) => poisonUnless(accumulate, sum),
+    })),
+  );
+}
+
+function embeddingBackwardCase(tokens: number, rows: number, cols: number): Case<'embeddingBackward'> {
+  const ids = Array.from({ length: tokens }, (_, t) => (t * t * 7 + 3) % rows);
+  const order = ids.map((_, t) => t).sort((s, t) => ids[s]! - ids[t]! || s - t);
+  const unique = [...new Set(ids)].sort((a, b) => a - b);
+  const starts = [...unique.map((id) => order.findIndex((t) => ids[t] === id)), tokens];
+  return {
+    dims: { tokens, rows, cols, uniques: unique.length, bounds: unique.length + 1 },
+    params: {},
+    prepare: (given) => {
+      given.order.set(order);
+      given.unique.set(unique);
+      given.starts.set(starts);
+    },
+  };
+}
+
+/** mean and rstd that belong to x, as the forward pass leaves them. */
+function fillMoments({ x, mean, rstd }: Pick<Given<'layerNormBackward'>, 'x' | 'mean' | 'rstd'>): void {
+  const rows = mean.length;
+  const cols = x.length / rows;
+  const [weight, bias] = [new Float64Array(cols).fill(1), new Float64Array(cols)];
+  const forward = reference.layerNorm({ rows, cols }, { x, weight, bias }, { eps: 1e-5 });
+  mean.set(forward.mean.value);
+  rstd.set(forward.rstd.value);
+}
+
+/** Flat parts, the bend around zero, and values whose cube or square would overflow a careless formula. */
+const hardGelu = [0, -0, 1e-30, -1e-30, -0.5, 0.5, -3, 3, -5.5, 5.5, -9, 9, -30, 30, -1e4, 1e4];
+const fillHardGelu = (x: Float64Array) =>
+  x.forEach((v, i) => {
+    x[i] = hardGelu[i] ?? 3 * v;
+  });
+
+interface AttentionShape {
+  readonly batch?: number;
+  readonly heads?: number;
+  readonly kvHeads?: number;
+  readonly queries: number;
+  readonly capacity: number;
+  readonly headDim: number;
+  readonly past?: number;
+  readonly causal?: 0 | 1;
+  /** keyRange of each batch row, used in turn; all keys when left out. */
+  readonly ranges?: readonly (readonly [number, number])[];
+  /** Multiplies q, so that the softmax is nearly one-hot. */
+  readonly sharpness?: number;
+  readonly note?: string;
+}
+const attentionShapes: readonly AttentionShape[] = [
+  { queries: 1, capacity: 1, headDim: 1 },
+  { queries: 3, capacity: 3, headDim: 5, heads: 3 },
+  {
+    queries: 7,
+    capacity: 7,
+    headDim: 8,
+    heads: 2,
+    batch: 2,
+    note: 'left padding',
+    ranges: [
+      [2, 7],
+      [0, 7],
+    ],
+  },
+  {
+    queries: 19,
+    capacity: 19,
+    headDim: 16,
+    batch: 2,
+    note: 'right padding',
+    ranges: [
+      [0, 11],
+      [0, 19],
+    ],
+  },
+  {
+    queries: 5,
+    capacity: 5,
+    headDim: 4,
+    batch: 3,
+    note: 'a row without keys',
+    ranges: [
+      [0, 5],
+      [0, 0],
+      [5, 5],
+    ],
+  },
+  { queries: 33, capacity: 33, headDim: 64, heads: 2 },
+  { queries: 67, capacity: 67, headDim: 33 },
+  { queries: 131, capacity: 131, headDim: 12, note: 'several key tiles', ranges: [[37, 131]] },
+  { queries: 9, capacity: 9, headDim: 8, sharpness: 300, note: 'nearly one-hot' },
+  {
+    queries: 11,
+    capacity: 11,
+    headDim: 8,
+    causal: 0,
+    batch: 2,
+    note: 'not causal',
+    ranges: [
+      [0, 11],
+      [3, 8],
+    ],
+  },
+  {
+    queries: 1,
+    capacity: 17,
+    headDim: 16,
+    heads: 2,
+    batch: 3,
+    past: 12,
+    note: 'decoding',
+    ranges: [
+      [0, 13],
+      [5, 13],
+      [12, 13],
+    ],
+  },
+  {
+    queries: 4,
+    capacity: 96,
+    headDim: 64,
+    past: 67,
+    batch: 2,
+    note: 'prefill onto a cache',
+    ranges: [
+      [3, 71],
+      [0, 71],
+    ],
+  },
+  { queries: 5, capacity: 5, headDim: 6, heads: 6, kvHeads: 2, batch: 2, note: 'grouped key heads' },
+  { queries: 3, capacity: 6, headDim: 128, past: 3, heads: 4, kvHeads: 1, note: 'one key head' },
+];
+
+type AttentionInputs = Pick<Given<'attentionBackwardQuery'>, 'q' | 'k' | 'v' | 'keyRange'>;
+
+/** dims and params of a shape, and its key ranges; keys that no query sees are undefined memory. */
+function attentionCall({ ranges, sharpness = 1, ...shape }: AttentionShape) {
+  const { batch = 1, heads = 1, kvHeads = heads, causal = 1, past = 0, queries, capacity, headDim } = shape;
+  const dims = { batch, heads, queries, headDim, kvHeads, capacity };
+  const params = { scale: 1 / Math.sqrt(headDim), causal, past };
+  const fill = ({ q, k, v, keyRange }: AttentionInputs) => {
+    q.forEach((x, i) => {
+      q[i] = Math.fround(sharpness * x);
+    });
+    for (let b = 0; b < batch; b++) {
+      keyRange.set(ranges?.[b % ranges.length] ?? [0, capacity], 2 * b);
+      const seen = new Set<number>();
+      for (let i = 0; i < queries; i++) for (const j of visibleKeys(dims, params, keyRange, b, i)) seen.add(j);
+      for (let row = b * kvHeads * capacity; row < (b + 1) * kvHeads * capacity; row++) {
+        if (seen.has(row % capacity)) continue;
+        poison(k.subarray(row * headDim, (row + 1) * headDim));
+        poison(v.subarray(row * headDim, (row + 1) * headDim));
+      }
+    }
+  };
+  return { dims, params, fill, ...(shape.note ? { note: shape.note } : {}) };
+}
+
+function attentionBackwardCase(shape: AttentionShape): Case<'attentionBackwardQuery'> {
+  const { fill, ...call } = attentionCall(shape);
+  return {
+    ...call,
+    prepare: (given) => {
+      fill(given);
+      // stats as the forward pass and attentionDelta leave them, rounded to f32.
+      const params = { ...call.params, scale: Math.fround(call.params.scale) };
+      const { y, stats } = reference.attention(call.dims, given, params);
+      const delta = reference.attentionDelta(call.dims, { y: y.value, dy: given.dy, stats: stats.value }, {});
+      given.stats.set(Float32Array.from(delta.stats.value));
+    },
+  };
+}
+
+/** Every third row masked; masked rows hold what memory happened to hold. */
+function maskRows(labels: Float64Array, logits: readonly Float64Array[]): void {
+  const vocab = logits[0]!.length / labels.length;
+  labels.forEach((_, r) => {
+    if (r % 3 !== 1) return;
+    labels[r] = IGNORED;
+    for (const matrix of logits) poison(matrix.subarray(r * vocab, (r + 1) * vocab));
+  });
+}
+const fillLabels = (labels: Float64Array, vocab: number, random: Random) =>
+  labels.forEach((_, r) => {
+    labels[r] = random.integer(vocab);
+  });
+
+function crossEntropyCase(rows: number, vocab: number, spread: number, note: string): Case<'crossEntropy'> {
+  return {
+    dims: { rows, vocab },
+    params: { gradScale: 0.37 },
+    note,
+    prepare: ({ labels, logits }, random) => {
+      fillLabels(labels, vocab, random);
+      scaleBy(logits, spread);
+      maskRows(labels, [logits]);
+    },
+  };
+}
+function scaleBy(x: Float64Array, factor: number): void {
+  x.forEach((v, i) => {
+    x[i] = v * factor;
+  });
+}
+
+interface DivergenceShape {
+  readonly rows: number;
+  readonly vocab: number;
+  readonly weights?: readonly number[];
+  readonly temperature?: number;
+  readonly spread?: number;
+  readonly note: string;
+  readonly prepare?: (given: Given<'divergence'>) => void;
+}
+const divergenceShapes: readonly DivergenceShape[] = [
+  { rows: 1, vocab: 1, note: 'one word' },
+  { rows: 5, vocab: 17, weights: [0, 0.1, 0.9, 1], note: 'limits of the weight' },
+  { rows: 4, vocab: 64, temperature: 2.5, note: 'warm' },
+  { rows: 3, vocab: 131, temperature: 0.5, spread: 2, note: 'cold' },
+  { rows: 3, vocab: 1031, note: 'two steps and a tail' },
+  { rows: 5, vocab: 37, spread: 300, weights: [0, 0.1, 1], note: 'extreme' },
+  {
+    rows: 4,
+    vocab: 23,
+    note: 'equal',
+    prepare: ({ teacher, student }) => student.set(teacher),
+  },
+  {
+    rows: 4,
+    vocab: 19,
+    note: 'all masked',
+    prepare: ({ labels, teacher, student }) => [labels.fill(IGNORED), poison(teacher), poison(student)],
+  },
+];
+
+const divergenceCases: readonly Case<'divergence'>[] = [
+  ...Object.values(divergenceKinds).flatMap((kind) =>
+    divergenceShapes.flatMap(({ rows, vocab, weights = [0.1], temperature = 1, spread = 1, note, prepare }) =>
+      weights.map((weight) => ({
+        dims: { rows, vocab },
+        params: { weight, temperature, gradScale: 0.37, kind },
+        note,
+        prepare: (given: Given<'divergence'>) => {
+          scaleBy(given.teacher, spread);
+          scaleBy(given.student, spread);
+          maskRows(given.labels, [given.teacher, given.student]);
+          prepare?.(given);
+        },
+      })),
+    ),
+  ),
+  {
+    dims: { rows: MANY_ROWS, vocab: 3 },
+    params: { weight: 0.1, temperature: 1, gradScale: 1, kind: divergenceKinds.skewReverseKL },
+    note: 'many rows',
+  },
+];
+
+function sumCases(): Case<'sum' | 'sumSquares'>[] {
+  return sizes.flatMap((size, i) =>
+    [0, 1].map((accumulate) => {
+      const [slots, slot] = [1 + 3 * (i % 2), i % 2 ? 2 : 0];
+      return {
+        dims: { size, slots },
+        params: { slot, accumulate },
+        prepare: ({ total }: Given<'sum'>) => {
+          if (!accumulate) total[slot] = Number.NaN;
+        },
+      };
+    }),
+  );
+}
+
+const sized = (size: number) => ({ dims: { size }, params: {} });
+const shaped = ([rows, cols]: readonly [number, number]) => ({ dims: { rows, cols }, params: {} });
+
+/** The calls that each kernel is tested with, on every backend. A kernel without cases does not compile. */
+export const cases: { readonly [K in KernelName]: readonly Case<K>[] } = {
+  gemmNN: gemmCases(),
+  gemmNT: gemmCases(),
+  gemmTN: gemmCases(),
+  broadcastRows: matrices.map((shape) => ({ ...shaped(shape), prepare: ({ y }) => void poison(y) })),
+  columnSum: columnSumCases(),
+  embedding: (
+    [
+      [1, 1, 1],
+      [5, 3, 7],
+      [19, 11, 16],
+      [7, 40, 257],
+      [MANY_ROWS, 5, 2],
+    ] as const
+  ).map(([tokens, rows, cols]) => ({
+    dims: { tokens, rows, cols },
+    params: {},
+    prepare: ({ ids }, random) => fillLabels(ids, rows, random),
+  })),
+  embeddingBackward: [
+    embeddingBackwardCase(1, 1, 1),
+    embeddingBackwardCase(5, 3, 7),
+    embeddingBackwardCase(19, 11, 16),
+    embeddingBackwardCase(131, 1, 19),
+    embeddingBackwardCase(67, 101, 257),
+  ],
+  layerNorm: [
+    ...rowShapes.map((shape) => ({ ...shaped(shape), params: { eps: 1e-5 } })),
+    {
+      dims: { rows: 3, cols: 67 },
+      params: { eps: 1e-5 },
+      note: 'a mean far from zero',
+      prepare: ({ x }) =>
+        x.forEach((v, i) => {
+          x[i] = Math.fround(100 + v);
+        }),
+    },
+    { dims: { rows: 2, cols: 9 }, params: { eps: 1e-5 }, note: 'constant rows', prepare: ({ x }) => void x.fill(1.5) },
+  ],
+  layerNormBackward: rowShapes.map((shape) => ({ ...shaped(shape), prepare: fillMoments })),
+  layerNormBackwardWeights: [...matrices, [1031, 5] as const].map((shape) => ({
+    ...shaped(shape),
+    prepare: fillMoments,
+  })),
+  gelu: sizes.map((size) => ({ ...sized(size), prepare: ({ x }) => fillHardGelu(x) })),
+  geluBackward: sizes.map((size) => ({ ...sized(size), prepare: ({ x }) => fillHardGelu(x) })),
+  add: sizes.map(sized),
+  addInto: sizes.map((size) => ({ ...sized(size), params: { scale: -0.7 } })),
+  dropout: [
+    ...sizes.map((size) => ({ ...sized(size), params: { seed: 7 * size, threshold: 0.1 * 2 ** 32, scale: 1 / 0.9 } })),
+    { dims: { size: 97 }, params: { seed: 0xffffffff, threshold: 0x80000000, scale: 2 }, note: 'top bits set' },
+    { dims: { size: 97 }, params: { seed: 3, threshold: 0, scale: 1 }, note: 'keeps all' },
+  ].map(({ params, ...rest }) => ({ ...rest, params: { ...params, threshold: Math.floor(params.threshold) } })),
+  splitHeads: [
+    { dims: { batch: 1, seq: 1, width: 1, heads: 1, capacity: 1, headDim: 1 }, params: { column: 0, start: 0 } },
+    { dims: { batch: 2, seq: 5, width: 45, heads: 3, capacity: 5, headDim: 5 }, params: { column: 15, start: 0 } },
+    { dims: { batch: 2, seq: 3, width: 96, heads: 2, capacity: 7, headDim: 16 }, params: { column: 64, start: 4 } },
+    { dims: { batch: 3, seq: 1, width: 77, heads: 7, capacity: 19, headDim: 11 }, params: { column: 0, start: 18 } },
+    {
+      dims: { batch: 2, seq: 17, width: 192, heads: 1, capacity: 67, headDim: 64 },
+      params: { column: 128, start: 31 },
+    },
+  ],
+  mergeHeads: [
+    { dims: { batch: 1, seq: 1, width: 1, heads: 1, headDim: 1 }, params: { column: 0 } },
+    { dims: { batch: 2, seq: 5, width: 45, heads: 3, headDim: 5 }, params: { column: 15 } },
+    { dims: { batch: 2, seq: 3, width: 96, heads: 2, headDim: 16 }, params: { column: 64 } },
+    { dims: { batch: 3, seq: 1, width: 77, heads: 7, headDim: 11 }, params: { column: 0 } },
+    { dims: { batch: 2, seq: 17, width: 192, heads: 1, headDim: 64 }, params: { column: 128 } },
+  ],
+  attention: attentionShapes.map((shape) => {
+    const { fill, ...call } = attentionCall(shape);
+    return { ...call, prepare: fill };
+  }),
+  attentionDelta: (
+    [
+      [1, 1, 1, 1],
+      [2, 3, 5, 7],
+      [1, 2, 67, 64],
+      [3, 1, 19, 128],
+    ] as const
+  ).map(([batch, heads, queries, headDim]) => ({
+    dims: { batch, heads, queries, headDim },
+    params: {},
+    prepare: ({ stats }) =>
+      stats.forEach((_, i) => {
+        if (i % 2 === 1) stats[i] = Number.NaN;
+      }),
+  })),
+  attentionBackwardQuery: attentionShapes.map(attentionBackwardCase),
+  attentionBackwardKeyValue: attentionShapes.map(attentionBackwardCase),
+  crossEntropy: [
+    crossEntropyCase(1, 1, 1, 'one word'),
+    crossEntropyCase(5, 17, 1, 'small'),
+    crossEntropyCase(7, 64, 3, 'sharper'),
+    crossEntropyCase(4, 1031, 1, 'two steps and a tail'),
+    crossEntropyCase(5, 131, 1000, 'extreme'),
+    crossEntropyCase(MANY_ROWS, 3, 1, 'many rows'),
+    {
+      dims: { rows: 3, vocab: 11 },
+      params: { gradScale: 1 },
+      note: 'all masked',
+      prepare: ({ labels, logits }) => [labels.fill(IGNORED), poison(logits)] as never,
+    },
+  ],
+  divergence: divergenceCases,
+  sum: sumCases(),
+  sumSquares: sumCases(),
+  clipScale: (
+    [
+      [1, 1, 4],
+      [3, 1, 0.01],
+      [7, 0, 4],
+      [257, 1, 4],
+    ] as const
+  ).map(([slots, maxNorm, size]) => ({
+    dims: { slots },
+    params: { maxNorm },
+    note: `squares of size ${size}`,
+    prepare: ({ squares }, random) =>
+      squares.forEach((_, i) => {
+        squares[i] = Math.fround((size * random.uniform()) / slots);
+      }),
+  })),
+  adamW: [...sizes.map((size) => [size, 1, 0.01] as const), [97, 1000, 0] as const].map(
+    ([size, step, weightDecay]) => ({
+      dims: { size },
+      params: {
+        lr: 1e-3,
+        beta1: 0.9,
+        beta2: 0.999,
+        eps: 1e-8,
+        weightDecay,
+        correction1: 1 - 0.9 ** step,
+        correction2: 1 - 0.999 ** step,
+      },
+      note: `step ${step}`,
+      prepare: ({ scale, v, grad }, random) => {
+        scale[0] = 0.25;
+        v.forEach((_, i) => {
+          v[i] = Math.fround(random.uniform() ** 4);
+        });
+        grad[0] = 0;
+      },
+    }),
+  ),
+};

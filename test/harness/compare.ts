@@ -1,0 +1,167 @@
+import { assert } from 'vitest';
+import type { Backend, Storage, TypedArray } from '../../src/backend/backend.js';
+import { bindDims, type OperandShape, operandDType, resolveShape } from '../../src/backend/check.js';
+import { type Dims, type DType, type KernelName, type KernelSpec, kernels } from '../../src/backend/kernels.js';
+import { reference } from '../reference/index.js';
+import type { Expected, Reference } from '../reference/types.js';
+import type { AnyCase } from './case.js';
+import { createRandom, seedOf } from './random.js';
+import { type Comparison, expectWithinUlp } from './ulp.js';
+
+/** Words after each operand that no kernel may touch: more than a vector step and a workgroup's stride of a row. */
+const GUARDS = 64;
+const GUARD = { f32: Math.fround(-1.2345e30), i32: -0x5eed5eed, u32: 0xfeedface } as const;
+
+const arrays = { f32: Float32Array, i32: Int32Array, u32: Uint32Array } as const;
+
+interface Operand {
+  readonly name: string;
+  readonly role: 'in' | 'inout' | 'out';
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  /** What is on the device before the run: data, or NaN where the kernel must not read. */
+  readonly before: Float64Array;
+}
+
+/** Everything about one run that does not depend on the backend. */
+export interface Prepared {
+  readonly kernel: KernelName;
+  readonly label: string;
+  readonly seed: number;
+  readonly dims: Dims;
+  readonly params: Readonly<Record<string, number>>;
+  readonly operands: readonly Operand[];
+  readonly want: Readonly<Record<string, Expected>>;
+  readonly allowed: number;
+}
+
+const rounded = (values: Float64Array) => Float64Array.from(Float32Array.from(values));
+
+/** Params as the kernels get them: f32, or u32. */
+function roundParams(spec: KernelSpec, params: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(params).map(([name, value]) => [name, spec.params?.[name] === 'f32' ? Math.fround(value) : value]),
+  );
+}
+
+/** "rows 3, cols 7, eps 0.00001; constant rows": names a case in messages and seeds its data. */
+export const caseLabel = ({ dims, params, note }: AnyCase): string =>
+  Object.entries({ ...dims, ...params })
+    .map(([name, value]) => `${name} ${value}`)
+    .join(', ') + (note ? `; ${note}` : '');
+
+/** Fills the operands of a case and computes what must come out. */
+export function prepare(kernel: KernelName, testCase: AnyCase): Prepared {
+  const spec: KernelSpec = kernels[kernel];
+  const { dims } = testCase;
+  const params = roundParams(spec, testCase.params);
+  const label = caseLabel(testCase);
+  const seed = seedOf(`${kernel} ${label}`);
+  const random = createRandom(seed);
+  const given: Record<string, Float64Array> = {};
+  for (const [name, operand] of Object.entries({ ...spec.in, ...spec.inout })) {
+    const size = resolveShape(operand, dims).reduce((product, extent) => product * extent, 1);
+    given[name] = new Float64Array(size);
+    if (operandDType(operand) === 'f32') given[name] = rounded(given[name].map(() => random.normal()));
+  }
+  testCase.prepare?.(given, random, { dims, params });
+  const operands: Operand[] = [];
+  for (const role of ['in', 'inout', 'out'] as const) {
+    for (const [name, operand] of Object.entries(spec[role] ?? {})) {
+      const shape = resolveShape(operand, dims);
+      const dtype = operandDType(operand);
+      const size = shape.reduce((product, extent) => product * extent, 1);
+      const before =
+        role === 'out'
+          ? new Float64Array(size).fill(Number.NaN)
+          : dtype === 'f32'
+            ? rounded(given[name]!)
+            : given[name]!;
+      operands.push({ name, role, shape, dtype, before });
+    }
+  }
+  const meaning = reference[kernel] as Reference<KernelName>;
+  const inputs = Object.fromEntries(operands.map(({ name, before }) => [name, before]));
+  const want = meaning(dims as never, inputs as never, params as never) as Readonly<Record<string, Expected>>;
+  return { kernel, label, seed, dims, params, operands, want, allowed: spec.ulp(dims) };
+}
+
+function guarded({ before, dtype }: Operand): TypedArray {
+  const array = new arrays[dtype](before.length + GUARDS).fill(GUARD[dtype]);
+  array.set(before);
+  return array;
+}
+
+/**
+ * Runs a prepared case on a backend and gives the contents of all operands afterwards, guards checked and removed.
+ * Outputs are poisoned with NaN before the run; inputs must come back as they went in.
+ */
+export async function runCase(
+  backend: Backend,
+  name: string,
+  { kernel, label, dims, params, operands }: Prepared,
+): Promise<Record<string, TypedArray>> {
+  const storages: Record<string, Storage> = {};
+  const results: Record<string, TypedArray> = {};
+  const fail = (what: string) => assert.fail(`${kernel} on ${name}: ${what}\n  case   ${label}`);
+  try {
+    const shapes: Record<string, OperandShape> = {};
+    for (const operand of operands) {
+      const data = guarded(operand);
+      storages[operand.name] = backend.allocate(data.byteLength, `test.${operand.name}`);
+      backend.write(storages[operand.name]!, data);
+      if (operand.role !== 'out') shapes[operand.name] = operand;
+    }
+    const bound = bindDims(kernel, shapes);
+    assert.deepEqual(bound, dims, `${kernel}: dims of the case and of its operands`);
+    // Dims in the order of the uniform block, as the record has them.
+    backend.run(kernel, { dims: bound, operands: storages, params } as never);
+    for (const operand of operands) {
+      const size = operand.before.length;
+      const after = await backend.read(storages[operand.name]!, operand.dtype, 0, size + GUARDS);
+      const broken = after.subarray(size).findIndex((word) => word !== GUARD[operand.dtype]);
+      if (broken >= 0) fail(`wrote past the end of '${operand.name}' (element ${size + broken} of ${size}).`);
+      results[operand.name] = after.slice(0, size);
+      if (operand.role === 'in') {
+        const changed = operand.before.findIndex((value, i) => !Object.is(value + 0, after[i]! + 0));
+        if (changed >= 0) fail(`changed its input '${operand.name}' at [${changed}].`);
+      }
+    }
+  } finally {
+    for (const storage of Object.values(storages)) backend.free(storage);
+  }
+  return results;
+}
+
+/** The largest share of its allowance that each kernel has used on each backend so far: printed on request. */
+const shares = new Map<string, { used: number; label: string }>();
+
+/** Checks every output of a prepared case on a backend against the reference. Gives what came out. */
+export async function checkCase(
+  backend: Backend,
+  name: string,
+  prepared: Prepared,
+): Promise<Record<string, TypedArray>> {
+  const results = await runCase(backend, name, prepared);
+  for (const [output, want] of Object.entries(prepared.want)) {
+    const { worst }: Comparison = expectWithinUlp(results[output]!, want, prepared.allowed, {
+      op: prepared.kernel,
+      backend: name,
+      output,
+      shape: prepared.label,
+      seed: prepared.seed,
+    });
+    const key = `${prepared.kernel}.${output} on ${name}`;
+    const used = worst.ulp / Math.max(prepared.allowed, 1);
+    if (used >= (shares.get(key)?.used ?? 0))
+      shares.set(key, { used, label: `${worst.ulp.toFixed(1)} ULP at ${prepared.label}` });
+  }
+  return results;
+}
+
+/** A line for each output: how much of its allowance it needed, and where. */
+export const allowanceReport = (): string =>
+  [...shares]
+    .sort()
+    .map(([key, { used, label }]) => `${(100 * used).toFixed(2).padStart(8)}%  ${key}: ${label}`)
+    .join('\n');

@@ -1,0 +1,94 @@
+import type { Backend, KernelCall, Storage, TypedArray } from '../../src/backend/backend.js';
+import { operandDType } from '../../src/backend/check.js';
+import { type DType, type KernelName, type KernelSpec, kernels } from '../../src/backend/kernels.js';
+import { reference } from '../reference/index.js';
+import type { Expected, Reference } from '../reference/types.js';
+
+export interface ReferenceBackend extends Backend {
+  /** Contents in full precision: `read` rounds to the dtype. */
+  peek(storage: Storage): Float64Array;
+  /** Sets the contents in full precision. */
+  poke(storage: Storage, values: ArrayLike<number>): void;
+}
+
+/**
+ * A backend that runs the reference kernels: in float64, for finite differences of whole ops, or rounded to f32 after
+ * each kernel, as a stand-in for a real one. `after` may tamper with what a kernel gave, to test the tests.
+ */
+export function openReference({
+  precision = 'f64',
+  after,
+}: {
+  precision?: 'f32' | 'f64';
+  after?: (kernel: KernelName, memory: Readonly<Record<string, Float64Array>>) => void;
+} = {}): ReferenceBackend {
+  const memory = new Map<Storage, Float64Array>();
+  let peakBytes = 0;
+  const contents = (storage: Storage): Float64Array => {
+    const found = memory.get(storage);
+    if (!found) throw new Error(`Storage '${storage.label}' was freed, or is another backend's.`);
+    return found;
+  };
+  const liveBytes = () => [...memory.keys()].reduce((total, { byteLength }) => total + byteLength, 0);
+
+  function run<K extends KernelName>(kernel: K, { dims, operands, params }: KernelCall<K>): void {
+    const spec: KernelSpec = kernels[kernel];
+    const views: Record<string, Float64Array> = {};
+    const given: Record<string, Float64Array> = {};
+    for (const [name, storage] of Object.entries<Storage>(operands)) views[name] = contents(storage);
+    for (const [name, operand] of Object.entries({ ...spec.in, ...spec.inout })) {
+      const extents = 'shape' in operand ? operand.shape : operand;
+      const size = extents.reduce<number>((n, extent) => n * (typeof extent === 'number' ? extent : dims[extent]!), 1);
+      given[name] = views[name]!.slice(0, size);
+      if (operandDType(operand) === 'i32' && !given[name].every(Number.isInteger)) {
+        throw new Error(`${kernel}: '${name}' holds no integers.`);
+      }
+    }
+    const meaning = reference[kernel] as unknown as Reference<KernelName>;
+    const outputs = meaning(dims as never, given as never, params as never);
+    for (const [name, { value }] of Object.entries<Expected>(outputs)) {
+      views[name]!.set(precision === 'f32' ? Float32Array.from(value) : value);
+    }
+    after?.(kernel, views);
+  }
+
+  return {
+    info: {
+      kind: 'wasm',
+      description: `reference in ${precision}`,
+      maxStorageBytes: 2 ** 30,
+      threads: 1,
+      revectorized: false,
+      software: true,
+    },
+    allocate(byteLength, label) {
+      const storage: Storage = { byteLength, label };
+      memory.set(storage, new Float64Array(byteLength / 4).fill(Number.NaN));
+      peakBytes = Math.max(peakBytes, liveBytes());
+      return storage;
+    },
+    free(storage) {
+      contents(storage);
+      memory.delete(storage);
+    },
+    write: (storage, data, byteOffset = 0) => contents(storage).set(data, byteOffset / 4),
+    copy: (from, fromByteOffset, to, toByteOffset, byteLength) =>
+      contents(to).set(
+        contents(from).subarray(fromByteOffset / 4, (fromByteOffset + byteLength) / 4),
+        toByteOffset / 4,
+      ),
+    clear: (storage) => void contents(storage).fill(0),
+    read: async (storage, dtype: DType, byteOffset = 0, elements = storage.byteLength / 4 - byteOffset / 4) => {
+      const values = contents(storage).subarray(byteOffset / 4, byteOffset / 4 + elements);
+      const type = { f32: Float32Array, i32: Int32Array, u32: Uint32Array }[dtype];
+      return type.from(values) as TypedArray;
+    },
+    run,
+    submit: () => {},
+    finish: async () => {},
+    memory: () => ({ liveBytes: liveBytes(), peakBytes, liveStorages: memory.size }),
+    dispose: async () => memory.clear(),
+    peek: (storage) => contents(storage).slice(),
+    poke: (storage, values) => contents(storage).set(values),
+  };
+}

@@ -1,0 +1,53 @@
+import { expected, type Reference, Sum } from './types.js';
+
+type Gemm = Reference<'gemmNN'>;
+type Index = (row: number, column: number, dims: Parameters<Gemm>[0]) => number;
+
+/** c (+)= sum over p of a[i, p] b[p, j], the two index functions saying where a[i, p] and b[p, j] lie. */
+const gemm =
+  (indexA: Index, indexB: Index): Gemm =>
+  (dims, { a, b, c: before }, { accumulate }) => {
+    const c = expected(dims.m * dims.n);
+    for (let i = 0; i < dims.m; i++) {
+      for (let j = 0; j < dims.n; j++) {
+        const sum = new Sum();
+        for (let p = 0; p < dims.k; p++) sum.add(a[indexA(i, p, dims)]! * b[indexB(p, j, dims)]!);
+        if (accumulate) sum.add(before[i * dims.n + j]!);
+        sum.put(c, i * dims.n + j);
+      }
+    }
+    return { c };
+  };
+
+export const gemmNN = gemm(
+  (i, p, { k }) => i * k + p,
+  (p, j, { n }) => p * n + j,
+);
+export const gemmNT = gemm(
+  (i, p, { k }) => i * k + p,
+  (p, j, { k }) => j * k + p,
+);
+export const gemmTN = gemm(
+  (i, p, { m }) => p * m + i,
+  (p, j, { n }) => p * n + j,
+);
+
+export const broadcastRows: Reference<'broadcastRows'> = ({ rows, cols }, { row }) => {
+  const y = expected(rows * cols);
+  for (let i = 0; i < rows * cols; i++) {
+    y.value[i] = row[i % cols]!;
+    y.scale[i] = Math.abs(row[i % cols]!);
+  }
+  return { y };
+};
+
+export const columnSum: Reference<'columnSum'> = ({ rows, cols }, { x, sum: before }, { accumulate }) => {
+  const sum = expected(cols);
+  for (let c = 0; c < cols; c++) {
+    const total = new Sum();
+    for (let r = 0; r < rows; r++) total.add(x[r * cols + c]!);
+    if (accumulate) total.add(before[c]!);
+    total.put(sum, c);
+  }
+  return { sum };
+};

@@ -1,0 +1,42 @@
+import type { KernelName } from '../../src/backend/kernels.js';
+import * as attention from './attention.js';
+import { crossEntropy } from './crossEntropy.js';
+import { divergence } from './divergence.js';
+import { add, addInto, dropout, gelu, geluBackward } from './elementwise.js';
+import { embedding, embeddingBackward } from './embedding.js';
+import { broadcastRows, columnSum, gemmNN, gemmNT, gemmTN } from './gemm.js';
+import { mergeHeads, splitHeads } from './heads.js';
+import { layerNorm, layerNormBackward, layerNormBackwardWeights } from './norm.js';
+import { adamW, clipScale, sum, sumSquares } from './optimizer.js';
+import type { Reference } from './types.js';
+
+/** What each kernel means, in float64. */
+export const reference: { readonly [K in KernelName]: Reference<K> } = {
+  gemmNN,
+  gemmNT,
+  gemmTN,
+  broadcastRows,
+  columnSum,
+  embedding,
+  embeddingBackward,
+  layerNorm,
+  layerNormBackward,
+  layerNormBackwardWeights,
+  gelu,
+  geluBackward,
+  add,
+  addInto,
+  dropout,
+  splitHeads,
+  mergeHeads,
+  attention: attention.attention,
+  attentionDelta: attention.attentionDelta,
+  attentionBackwardQuery: attention.attentionBackwardQuery,
+  attentionBackwardKeyValue: attention.attentionBackwardKeyValue,
+  crossEntropy,
+  divergence,
+  sum,
+  sumSquares,
+  clipScale,
+  adamW,
+};
