@@ -21,8 +21,8 @@ function logMixture(a: number, x: LogProbabilities, b: number, y: LogProbabiliti
 }
 
 /**
- * What a divergence contributes per vocabulary entry: `loss`, and `h` = q g, where dloss/dz_j = h_j - q_j sum_i h_i
- * (PAPER's g times q: finite where p/q would overflow).
+ * What a divergence contributes: `loss`, and per word h = q g, where dloss/dz_j = q_j (g_j - sum_i q_i g_i). h is finite
+ * where g itself (p / q, say) would overflow.
  */
 interface Contribution {
   readonly loss: Sum;
@@ -128,13 +128,26 @@ export const divergence: Reference<'divergence'> = (
     const contribution = { loss: new Sum(), h: Array.from({ length: vocab }, () => new Sum()) };
     divergences[kind]!(p, q, weight, contribution);
     contribution.loss.put(loss, r);
+    // Only differences of g matter. Taken from that of the likeliest word, they stay exact when the student puts nearly
+    // all weight on it and everything else in the gradient is smaller than one rounding of g.
+    const top = q.log.indexOf(q.log.reduce((a, b) => Math.max(a, b)));
+    const qTop = Math.exp(q.log[top]!);
+    const [gTop, sizeGTop] = [contribution.h[top]!.value / qTop, contribution.h[top]!.scale / qTop];
     const total = new Sum();
-    for (const { value, scale } of contribution.h) total.add(value, scale);
-    contribution.h.forEach((h, j) => {
+    const centred = contribution.h.map((h, j) => {
+      if (j === top) return { value: 0, scale: 0 };
       const qj = Math.exp(q.log[j]!);
-      student.value[r * vocab + j] = (gradScale / temperature) * (h.value - qj * total.value);
+      const value = h.value - qj * gTop;
+      const scale = h.scale + qj * (sizeGTop + Math.abs(gTop) * (1 + q.slack[j]!));
+      total.add(value, scale);
+      return { value, scale };
+    });
+    const factor = gradScale / temperature;
+    centred.forEach(({ value, scale }, j) => {
+      const qj = Math.exp(q.log[j]!);
+      student.value[r * vocab + j] = factor * (value - qj * total.value);
       student.scale[r * vocab + j] =
-        Math.abs(gradScale / temperature) * (h.scale + qj * (total.scale + Math.abs(total.value) * (1 + q.slack[j]!)));
+        Math.abs(factor) * (scale + qj * (total.scale + Math.abs(total.value) * (1 + q.slack[j]!)));
     });
   }
   return { student, loss };
