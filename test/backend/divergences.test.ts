@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest';
+import type { Backend, TypedArray } from '../../src/backend/backend.js';
+import { type DivergenceKind, divergenceKinds } from '../../src/backend/kernels.js';
+import { forEachBackend } from '../harness/backends.js';
+import { openReference } from '../harness/referenceBackend.js';
+import oracle from '../oracles/divergences.json' with { type: 'json' };
+
+type OracleCase = (typeof oracle)[number];
+type OracleLoss = OracleCase['losses'][number];
+
+const IGNORED = -100;
+
+/** Mean over the rows that count, and the gradient of that mean. */
+async function measure(backend: Backend, testCase: OracleCase, { kind, weight }: OracleLoss) {
+  const { labels, vocab, temperature } = testCase;
+  const rows = labels.length;
+  const counted = Math.max(labels.filter((label) => label !== IGNORED).length, 1);
+  const upload = (data: TypedArray, label: string) => {
+    const storage = backend.allocate(data.byteLength, label);
+    backend.write(storage, data);
+    return storage;
+  };
+  const operands = {
+    teacher: upload(Float32Array.from(testCase.teacher.flat()), 'teacher'),
+    labels: upload(Int32Array.from(labels), 'labels'),
+    student: upload(Float32Array.from(testCase.student.flat()), 'student'),
+    loss: upload(new Float32Array(rows).fill(Number.NaN), 'loss'),
+  };
+  const params = { weight, temperature, gradScale: 1 / counted, kind: divergenceKinds[kind as DivergenceKind] };
+  backend.run('divergence', { dims: { rows, vocab }, operands, params });
+  const losses = await backend.read(operands.loss, 'f32');
+  const gradient = await backend.read(operands.student, 'f32');
+  for (const storage of Object.values(operands)) backend.free(storage);
+  return { value: Array.from(losses).reduce((sum, loss) => sum + loss, 0) / counted, gradient };
+}
+
+const largest = (x: ArrayLike<number>) => Array.from(x).reduce((most, v) => Math.max(most, Math.abs(v)), 0);
+const distance = (x: ArrayLike<number>, y: ArrayLike<number>) =>
+  Array.from(x).reduce((most, v, i) => Math.max(most, Math.abs(v - y[i]!)), 0);
+
+/** Smaller gradients than a normal f32 may be zero. */
+const SMALLEST = 2 ** -126;
+/** Rounding noise of the official code's float32 terms, which are of the order of 1 and cancel in extreme rows. */
+const OFFICIAL_NOISE = 1e-6;
+
+async function check(backend: Backend, testCase: OracleCase, loss: OracleLoss): Promise<void> {
+  const { value, gradient } = await measure(backend, testCase, loss);
+  expect(Math.abs(value - loss.value)).toBeLessThanOrEqual(Math.max(1e-6, 1e-5 * Math.abs(loss.value)));
+  const want = loss.gradient.flat();
+  expect(distance(gradient, want)).toBeLessThanOrEqual(Math.max(SMALLEST, 1e-5 * largest(want)));
+  const official = loss.official?.flat();
+  if (official) {
+    expect(distance(gradient, official)).toBeLessThanOrEqual(OFFICIAL_NOISE + 1e-5 * largest(official));
+  }
+  if (testCase.labels.every((label) => label === IGNORED)) {
+    expect(value).toBe(0);
+    expect(gradient.every((g) => g === 0)).toBe(true);
+  }
+}
+
+function suite(backend: () => Backend): void {
+  for (const testCase of oracle) {
+    describe(testCase.name, () => {
+      for (const loss of testCase.losses) {
+        it(loss.weight ? `${loss.kind}, ${loss.weight}` : loss.kind, () => check(backend(), testCase, loss));
+      }
+    });
+  }
+}
+
+forEachBackend(suite);
+describe('reference', () => {
+  const backend = openReference({ precision: 'f32' });
+  suite(() => backend);
+});
