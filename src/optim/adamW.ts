@@ -1,0 +1,189 @@
+import type { TypedArray } from '../backend/backend.js';
+import { CheckpointError, DisposedError, OptionError } from '../errors.js';
+import { clearGradients, flat, run, Tensor } from '../tensor/index.js';
+import { type DecayGrouping, decays } from './decayGroups.js';
+
+export interface AdamWOptions {
+  /** Decay of the first and the second moment, each in [0, 1). Default [0.9, 0.999]. */
+  readonly betas?: readonly [number, number];
+  /** Added to the root of the second moment. Default 1e-8. */
+  readonly eps?: number;
+  /** Decoupled: each step multiplies by 1 - lr * weightDecay. Default 0.01. */
+  readonly weightDecay?: number;
+  /** What decays. Default 'matrices'. */
+  readonly decayGrouping?: DecayGrouping;
+  /** Gradients are scaled down to this global L2 norm; 0 leaves them. Default 1. */
+  readonly clipGradNorm?: number;
+}
+
+/** Moments of the parameters by checkpoint name, and the steps taken: what a resumed run needs. */
+export interface AdamWState {
+  readonly steps: ReadonlyMap<string, number>;
+  readonly m: ReadonlyMap<string, Float32Array>;
+  readonly v: ReadonlyMap<string, Float32Array>;
+}
+
+export interface AdamW {
+  /**
+   * Clips the gradients that the parameters have gathered, updates the parameters and sets the gradients to zero.
+   * Nothing is read back. Parameters without a gradient stay as they are, as in PyTorch.
+   * Several backward passes before one step add up: divide each loss by the size of the whole batch.
+   * @param lr learning rate of this step.
+   * @returns [1], the global gradient norm before clipping, on the device. Dispose of it, or call inside `tidy`.
+   */
+  step(lr: number): Tensor;
+  /** Copies of the state, on the host. */
+  exportState(): Promise<AdamWState>;
+  /** @throws CheckpointError when names or sizes are not those of the parameters. */
+  importState(state: AdamWState): void;
+  /** Frees the moments; the parameters are the caller's. */
+  dispose(): void;
+  [Symbol.dispose](): void;
+}
+
+interface Slot {
+  readonly name: string;
+  readonly parameter: Tensor;
+  readonly m: Tensor;
+  readonly v: Tensor;
+  readonly weightDecay: number;
+  /** Updates so far, for the bias correction. */
+  steps: number;
+}
+
+/**
+ * AdamW (Loshchilov & Hutter 2019) as PyTorch orders it, over the parameters that are trained (`requiresGrad`) now. Its
+ * moments take twice the parameters' memory, on their device, from the start.
+ * @example
+ * using optimizer = createAdamW(student.parameters, { weightDecay: 0.01 });
+ * optimizer.step(5e-4);
+ * @throws OptionError, LimitError
+ */
+export function createAdamW(
+  parameters: ReadonlyMap<string, Tensor>,
+  {
+    betas: [beta1, beta2] = [0.9, 0.999],
+    eps = 1e-8,
+    weightDecay = 0.01,
+    decayGrouping = 'matrices',
+    clipGradNorm = 1,
+  }: AdamWOptions = {},
+): AdamW {
+  const inUnit = (beta: number) => beta >= 0 && beta < 1;
+  check('betas', `${beta1}, ${beta2}`, inUnit(beta1) && inUnit(beta2), 'two numbers of at least 0 and below 1');
+  check('eps', eps, eps > 0 && Number.isFinite(eps), 'a positive number');
+  check('weightDecay', weightDecay, weightDecay >= 0 && Number.isFinite(weightDecay), 'a number of at least 0');
+  check(
+    'clipGradNorm',
+    clipGradNorm,
+    clipGradNorm >= 0 && Number.isFinite(clipGradNorm),
+    '0 (off) or a positive number',
+  );
+
+  const trained = [...parameters].filter(([, parameter]) => parameter.requiresGrad);
+  const device = trained[0]?.[1].device;
+  if (!device) throw new OptionError('AdamW: no parameter is trained. Call model.setTrainable(true) first.');
+
+  const owned: Tensor[] = [];
+  const own = (shape: readonly number[], label: string) => {
+    const tensor = Tensor.zeros(device, shape, 'f32', label);
+    owned.push(tensor);
+    return tensor;
+  };
+  let disposed = false;
+  const dispose = () => {
+    disposed = true;
+    for (const tensor of owned) tensor.dispose();
+  };
+
+  const slots: Slot[] = [];
+  let squares: Tensor;
+  try {
+    for (const [name, parameter] of trained) {
+      const m = own(parameter.shape, `adamW.m ${name}`);
+      const v = own(parameter.shape, `adamW.v ${name}`);
+      const decay = decays(name, parameter, decayGrouping) ? weightDecay : 0;
+      slots.push({ name, parameter, m, v, weightDecay: decay, steps: 0 });
+    }
+    squares = own([slots.length], 'adamW.squares');
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+
+  function step(lr: number): Tensor {
+    if (disposed) throw new DisposedError('AdamW was used after it was disposed.');
+    check('lr', lr, lr >= 0 && Number.isFinite(lr), 'a number of at least 0');
+    device!.clear(squares.storage);
+    slots.forEach(({ parameter: { grad } }, slot) => {
+      if (grad) run(device!, 'sumSquares', { x: flat(grad), total: squares }, { slot, accumulate: 0 });
+    });
+    const { norm, scale } = run(device!, 'clipScale', { squares }, { maxNorm: clipGradNorm });
+    for (const slot of slots) update(slot, scale, lr);
+    clearGradients(slots.map(({ parameter }) => parameter));
+    scale.dispose();
+    return norm;
+  }
+
+  function update(slot: Slot, scale: Tensor, lr: number): void {
+    const { parameter, m, v } = slot;
+    if (!parameter.grad) return;
+    slot.steps++;
+    run(
+      device!,
+      'adamW',
+      { grad: flat(parameter.grad), scale, parameter: flat(parameter), m: flat(m), v: flat(v) },
+      {
+        lr,
+        beta1,
+        beta2,
+        eps,
+        weightDecay: slot.weightDecay,
+        correction1: 1 - beta1 ** slot.steps,
+        correction2: 1 - beta2 ** slot.steps,
+      },
+    );
+  }
+
+  return {
+    step,
+    dispose,
+    [Symbol.dispose]: dispose,
+
+    async exportState() {
+      const moments = async (of: 'm' | 'v') => {
+        const entries = new Map<string, Float32Array>();
+        for (const slot of slots) entries.set(slot.name, asFloats(await slot[of].read()));
+        return entries;
+      };
+      const steps = new Map(slots.map((slot) => [slot.name, slot.steps]));
+      return { steps, m: await moments('m'), v: await moments('v') };
+    },
+
+    importState(state) {
+      for (const slot of slots) {
+        const stored = { m: state.m.get(slot.name), v: state.v.get(slot.name), steps: state.steps.get(slot.name) };
+        const found = [stored.m?.length, stored.v?.length];
+        if (found.some((length) => length !== slot.m.size) || stored.steps === undefined) {
+          throw new CheckpointError(
+            `AdamW: the stored moments of '${slot.name}' have ${found.map((n) => n ?? 'no').join(' and ')} elements, ` +
+              `expected ${slot.m.size}. The state belongs to another model.`,
+            { found, expected: slot.m.size },
+          );
+        }
+      }
+      for (const slot of slots) {
+        slot.m.set(state.m.get(slot.name)!);
+        slot.v.set(state.v.get(slot.name)!);
+        slot.steps = state.steps.get(slot.name)!;
+      }
+    },
+  };
+}
+
+/** Moments are f32 on every device. */
+const asFloats = (data: TypedArray): Float32Array => data as Float32Array;
+
+function check(option: string, found: unknown, ok: boolean, expected: string): void {
+  if (!ok) throw new OptionError(`AdamW: ${option} is ${found}, expected ${expected}.`, { found, expected });
+}

@@ -1,0 +1,98 @@
+import { OptionError } from '../errors.js';
+
+/**
+ * Learning rate of an optimizer step. Steps count from 0: the first update uses `schedule(0)`, as PyTorch's and Hugging
+ * Face's schedulers have it. With a warmup the first update therefore has learning rate 0 (it moves nothing but the
+ * optimizer's moments). Beyond the last step the final value stays.
+ */
+export type Schedule = (step: number) => number;
+
+export interface ScheduleOptions {
+  /** Peak learning rate. */
+  readonly lr: number;
+  /** Steps of linear growth from 0 to `lr`. Default 0. */
+  readonly warmupSteps?: number;
+}
+export interface DecayOptions extends ScheduleOptions {
+  /** Optimizer steps of the whole run, warmup included. */
+  readonly totalSteps: number;
+}
+
+/** lr * min(1, step / warmupSteps). Equals transformers' `get_constant_schedule_with_warmup`. */
+export function constantSchedule(options: ScheduleOptions): Schedule {
+  const { lr } = checked(options);
+  return withWarmup(options, () => lr);
+}
+
+/**
+ * After the warmup lr * (totalSteps - step) / (totalSteps - warmupSteps): 0 after the last step. Equals transformers'
+ * `get_linear_schedule_with_warmup`.
+ */
+export function linearSchedule(options: DecayOptions): Schedule {
+  const { lr } = checked(options);
+  return withWarmup(options, (step) => lr * (1 - progress(options, step)));
+}
+
+/**
+ * After the warmup minLr + (lr - minLr) * (1 + cos(pi * (step - warmupSteps) / (totalSteps - warmupSteps))) / 2.
+ * Without a warmup it equals torch's `CosineAnnealingLR(T_max=totalSteps, eta_min=minLr)`, which the official DistiLLM
+ * runs use; with one and minLr 0, transformers' `get_cosine_schedule_with_warmup`.
+ */
+export function cosineSchedule(
+  options: DecayOptions & {
+    /** The floor. Default 1e-7, or `lr` where that is smaller. */
+    readonly minLr?: number;
+  },
+): Schedule {
+  const { lr } = checked(options);
+  const { minLr = Math.min(1e-7, lr) } = options;
+  if (!(minLr >= 0 && minLr <= lr)) {
+    throw new OptionError(`cosineSchedule: minLr is ${minLr}, expected between 0 and lr (${lr}).`, { found: minLr });
+  }
+  const cosine = (step: number) => minLr + ((lr - minLr) * (1 + Math.cos(Math.PI * progress(options, step)))) / 2;
+  return withWarmup(options, cosine);
+}
+
+/**
+ * lr * min(step / warmupSteps, sqrt(warmupSteps / step)): the inverse square root decay of "Attention Is All You Need",
+ * scaled so that the peak, at step = warmupSteps, is `lr`. Equals transformers' `get_inverse_sqrt_schedule` with
+ * timescale = warmupSteps. warmupSteps must be at least 1. (The official DistiLLM code calls a polynomial decay of power
+ * 0.5 "noam"; this is not that.)
+ */
+export function noamSchedule(options: ScheduleOptions & { readonly warmupSteps: number }): Schedule {
+  const { lr, warmupSteps } = checked(options);
+  if (warmupSteps < 1) {
+    throw new OptionError(`noamSchedule: warmupSteps is ${warmupSteps}, expected at least 1 (the peak).`, {
+      found: warmupSteps,
+      expected: 1,
+    });
+  }
+  return withWarmup(options, (step) => lr * Math.sqrt(warmupSteps / step));
+}
+
+function withWarmup({ lr, warmupSteps = 0 }: ScheduleOptions, after: Schedule): Schedule {
+  return (step) => (step < warmupSteps ? (lr * step) / warmupSteps : after(step));
+}
+
+/** Share of the decay that lies behind `step`, 0 to 1. */
+function progress({ warmupSteps = 0, totalSteps }: DecayOptions, step: number): number {
+  return Math.min(1, (step - warmupSteps) / Math.max(1, totalSteps - warmupSteps));
+}
+
+function checked(options: ScheduleOptions & { readonly totalSteps?: number }) {
+  const { lr, warmupSteps = 0, totalSteps } = options;
+  if (!(lr >= 0 && Number.isFinite(lr))) {
+    throw new OptionError(`schedule: lr is ${lr}, expected a number of at least 0.`, { found: lr });
+  }
+  if (totalSteps !== undefined && !(Number.isInteger(totalSteps) && totalSteps >= 1)) {
+    throw new OptionError(`schedule: totalSteps is ${totalSteps}, expected an integer of at least 1.`, {
+      found: totalSteps,
+    });
+  }
+  const most = totalSteps ?? Number.MAX_SAFE_INTEGER;
+  if (!(Number.isInteger(warmupSteps) && warmupSteps >= 0 && warmupSteps <= most)) {
+    const upTo = totalSteps === undefined ? 'an integer of at least 0' : `an integer from 0 to totalSteps (${most})`;
+    throw new OptionError(`schedule: warmupSteps is ${warmupSteps}, expected ${upTo}.`, { found: warmupSteps });
+  }
+  return { lr, warmupSteps };
+}
