@@ -1,0 +1,51 @@
+/** A growing array of numbers outside any garbage collector: T is a number type, lengths count elements. */
+@unmanaged
+export class Buffer<T> {
+  data: usize;
+  length: u32;
+  capacity: u32;
+
+  static create<T>(): Buffer<T> {
+    const buffer = changetype<Buffer<T>>(heap.alloc(offsetof<Buffer<T>>()));
+    buffer.data = 0;
+    buffer.length = 0;
+    buffer.capacity = 0;
+    return buffer;
+  }
+
+  @inline at(index: u32): T {
+    return load<T>(this.data + (<usize>index) * sizeof<T>());
+  }
+
+  @inline set(index: u32, value: T): void {
+    store<T>(this.data + (<usize>index) * sizeof<T>(), value);
+  }
+
+  @inline push(value: T): void {
+    if (this.length == this.capacity) this.reserve(this.length + 1);
+    this.set(this.length++, value);
+  }
+
+  /** Room for `wanted` elements in all. Doubles, so that pushing n elements copies O(n). */
+  reserve(wanted: u32): void {
+    if (wanted <= this.capacity) return;
+    const capacity = max<u32>(max<u32>(wanted, 16), this.capacity << 1);
+    const data = heap.alloc((<usize>capacity) * sizeof<T>());
+    if (this.data) {
+      memory.copy(data, this.data, (<usize>this.length) * sizeof<T>());
+      heap.free(this.data);
+    }
+    this.data = data;
+    this.capacity = capacity;
+  }
+
+  dispose(): void {
+    if (this.data) heap.free(this.data);
+    heap.free(changetype<usize>(this));
+  }
+}
+
+/** The least power of two that is at least `size`. */
+export function powerOfTwo(size: u32): u32 {
+  return size <= 1 ? 1 : 1 << (32 - clz<u32>(size - 1));
+}

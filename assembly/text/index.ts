@@ -1,0 +1,65 @@
+/*
+ * Tokenizer, BPE trainer, sampler, replay buffer and random numbers: ordinary AssemblyScript on one thread.
+ *
+ * One instance of this module is one object: a tokenizer, or a trainer, or a sampler, or a replay buffer. Its state is
+ * the module's globals and its memory, nothing is garbage collected, and dropping the instance frees all of it.
+ * Addresses and lengths are in bytes unless said otherwise. src/text/ is the only caller and checks arguments.
+ */
+import { Buffer } from './buffer';
+import { mergeCount, mergeList } from './merges';
+import { appendBytes, textLength, textOf } from './vocabulary';
+import { out } from './words';
+
+/** Memory for the caller to fill. 16 bytes more than asked for are readable and zero. */
+export function allocate(size: u32): usize {
+  const at = heap.alloc(<usize>size + 16);
+  memory.fill(at + size, 0, 16);
+  return at;
+}
+export function release(at: usize): void {
+  heap.free(at);
+}
+
+// tokenizer
+export { MAX_ID, openVocabulary, defineModel, hasToken } from './vocabulary';
+export { defineMerges } from './merges';
+export { openWords, checkWords, fillWords } from './words';
+export { openEncoder, addToken, setAsText, beginEncode, prefixedLength, prefixSegments, continueEncode } from './encode';
+
+/** The ids of the last encoding: u32 [encodedLength()]. */
+export function encodedAt(): usize {
+  return out.data;
+}
+export function encodedLength(): u32 {
+  return out.length;
+}
+
+let decoded: Buffer<u8> = changetype<Buffer<u8>>(0);
+
+/** Bytes of `count` ids (u32 at `ids`). Returns -1, or the position of the first id that names no token. */
+export function decode(ids: usize, count: u32): i32 {
+  if (!changetype<usize>(decoded)) decoded = Buffer.create<u8>();
+  decoded.length = 0;
+  return appendBytes(ids, count, decoded);
+}
+export function decodedAt(): usize {
+  return decoded.data;
+}
+export function decodedLength(): u32 {
+  return decoded.length;
+}
+
+/** The text of a token in the files. */
+export function tokenTextAt(id: u32): usize {
+  return textOf(id);
+}
+export function tokenTextLength(id: u32): u32 {
+  return textLength(id);
+}
+/** u32 [mergeLength(), 2]: left and right id of each merge, best first. */
+export function mergesAt(): usize {
+  return mergeList;
+}
+export function mergesLength(): u32 {
+  return mergeCount;
+}

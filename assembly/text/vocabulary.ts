@@ -1,0 +1,127 @@
+import { Buffer, powerOfTwo } from './buffer';
+import { openByteLevel, tokenBytes } from './byteLevel';
+import { equalBytes, hashBytes } from './hash';
+
+/** Ids are below this, so that a word's id and its flags fit one word of the word table. */
+export const MAX_ID: u32 = 1 << 24;
+
+/** Every token id has a text (as in the files) and the bytes that it decodes to. Unused ids have no text. */
+export let idCount: u32 = 0;
+let texts: usize = 0; // u32 [idCount]: where the text starts
+let textLengths: usize = 0; // i32 [idCount]: bytes of text, -1 for an unused id
+let blobs: usize = 0; // u32 [idCount]: where the bytes start
+let blobLengths: usize = 0; // u32 [idCount]
+let spelt: usize = 0; // u8 [idCount]: 1 for a token of the model that is spelt in the byte alphabet
+let heads: usize = 0; // u32 [headsMask + 1]: text hash -> id + 1; only while merges are read
+let headsMask: u32 = 0;
+
+/** Id of each byte's own token, -1 where the vocabulary lacks it. */
+export const byteIds: usize = memory.data(256 * 4);
+
+@inline export function hasToken(id: u32): bool {
+  return id < idCount && load<i32>(textLengths + (<usize>id << 2)) >= 0;
+}
+@inline export function textOf(id: u32): usize {
+  return load<u32>(texts + (<usize>id << 2));
+}
+@inline export function textLength(id: u32): u32 {
+  return load<u32>(textLengths + (<usize>id << 2));
+}
+@inline export function bytesOf(id: u32): usize {
+  return load<u32>(blobs + (<usize>id << 2));
+}
+@inline export function bytesLength(id: u32): u32 {
+  return load<u32>(blobLengths + (<usize>id << 2));
+}
+@inline export function isSpelt(id: u32): bool {
+  return load<u8>(spelt + id) != 0;
+}
+
+/** Room for ids below `count`. */
+export function openVocabulary(count: u32): void {
+  openByteLevel();
+  idCount = count;
+  texts = heap.alloc(<usize>count << 2);
+  textLengths = heap.alloc(<usize>count << 2);
+  blobs = heap.alloc(<usize>count << 2);
+  blobLengths = heap.alloc(<usize>count << 2);
+  spelt = heap.alloc(count);
+  memory.fill(textLengths, 0xff, <usize>count << 2);
+  memory.fill(spelt, 0, count);
+  memory.fill(byteIds, 0xff, 256 * 4);
+}
+
+/** Names one id. `to` is where the token's bytes go; returns what `tokenBytes` says of them. */
+function define(id: u32, text: usize, length: u32, to: usize): i32 {
+  const count = tokenBytes(text, length, to);
+  store<u32>(texts + (<usize>id << 2), <u32>text);
+  store<u32>(textLengths + (<usize>id << 2), length);
+  store<u32>(blobs + (<usize>id << 2), <u32>to);
+  store<u32>(blobLengths + (<usize>id << 2), count < 0 ? -1 - count : count);
+  return count;
+}
+
+/** A token outside the model's vocabulary: never the result of merges. Keeps `text`. */
+export function defineAdded(id: u32, text: usize, length: u32): void {
+  if (!hasToken(id)) define(id, text, length, heap.alloc(length + 8));
+}
+
+/**
+ * The model's vocabulary: `count` texts, each ended by a 0 byte, and their ids (u32). Keeps `text`.
+ * Returns -1, or the index of the first entry whose id is already taken, or `count` when the zeros do not fit.
+ */
+export function defineModel(text: usize, length: u32, ids: usize, count: u32): i32 {
+  headsMask = powerOfTwo(count + (count >> 1) + 1) - 1;
+  heads = heap.alloc(<usize>(headsMask + 1) << 2);
+  memory.fill(heads, 0, <usize>(headsMask + 1) << 2);
+  let to = heap.alloc(length + 8);
+  let p = text;
+  const end = text + length;
+  for (let i: u32 = 0; i < count; i++) {
+    let stop = p;
+    while (stop < end && load<u8>(stop)) stop += 1;
+    if (stop >= end) return <i32>count;
+    const id = load<u32>(ids + (<usize>i << 2));
+    if (hasToken(id)) return <i32>i;
+    const size = <u32>(stop - p);
+    const bytes = define(id, p, size, to);
+    if (bytes == 1) store<i32>(byteIds + (<usize>load<u8>(to) << 2), <i32>id);
+    if (bytes >= 0) store<u8>(spelt + id, 1);
+    to += bytesLength(id);
+    let slot = hashBytes(p, size) & headsMask;
+    while (load<u32>(heads + (<usize>slot << 2))) slot = (slot + 1) & headsMask;
+    store<u32>(heads + (<usize>slot << 2), id + 1);
+    p = stop + 1;
+  }
+  return p == end ? -1 : <i32>count;
+}
+
+/** Id of a text of the model's vocabulary, or -1. Only until `closeLookup`. */
+export function lookup(text: usize, length: u32): i32 {
+  let slot = hashBytes(text, length) & headsMask;
+  while (true) {
+    const head = load<u32>(heads + (<usize>slot << 2));
+    if (!head) return -1;
+    const id = head - 1;
+    if (textLength(id) == length && equalBytes(textOf(id), text, length)) return <i32>id;
+    slot = (slot + 1) & headsMask;
+  }
+}
+
+export function closeLookup(): void {
+  if (heads) heap.free(heads);
+  heads = 0;
+}
+
+/** Appends the bytes of `count` ids to `out`. Returns -1, or the position of the first id that names no token. */
+export function appendBytes(ids: usize, count: u32, out: Buffer<u8>): i32 {
+  for (let i: u32 = 0; i < count; i++) {
+    const id = load<u32>(ids + (<usize>i << 2));
+    if (!hasToken(id)) return <i32>i;
+    const length = bytesLength(id);
+    if (out.length + length > out.capacity) out.reserve(out.length + length);
+    memory.copy(out.data + out.length, bytesOf(id), length);
+    out.length += length;
+  }
+  return -1;
+}

@@ -1,0 +1,280 @@
+import { CheckpointError, CompatibilityError, LimitError, OptionError } from '../errors.js';
+import type { AddedToken, SpecialRole, TokenizerSpec } from './tokenizerSpec.js';
+import { specFrom, type TokenizerSource, tokenizerJson } from './tokenizerSpec.js';
+import { bytesAt, copyWords, TextInput, TextInstance, writeTexts } from './wasm.js';
+
+export interface EncodeOptions {
+  /** Put the tokens around the text that the tokenizer's files ask for (GPT-2: none; OPT: BOS first). Default true. */
+  readonly addSpecialTokens?: boolean;
+  /**
+   * Which special tokens are recognised when they are spelt out in the text: all (default, as Hugging Face does), none,
+   * or these. The others are encoded like any other text: what text from strangers should get.
+   */
+  readonly allowedSpecial?: 'all' | 'none' | readonly string[];
+}
+
+export interface DecodeOptions {
+  /** Leave special tokens out. Default false. */
+  readonly skipSpecialTokens?: boolean;
+}
+
+/** Decodes ids as they come; text is held back until its UTF-8 is complete. */
+export interface StreamingDecoder {
+  /** Text that these ids complete; '' when they end inside a character. @throws CompatibilityError */
+  push(ids: number | ArrayLike<number>): string;
+  /** What was held back (U+FFFD for an incomplete character); the decoder can then be used again. */
+  end(): string;
+}
+
+export interface Tokenizer {
+  /** Highest token id + 1, added tokens included: the least width of the logits of a model that fits. */
+  readonly vocabSize: number;
+  readonly bosTokenId: number | undefined;
+  readonly eosTokenId: number | undefined;
+  readonly padTokenId: number | undefined;
+  /** Ids of all special tokens. */
+  readonly specialTokenIds: ReadonlySet<number>;
+  /** Ids of a text. Unpaired surrogates count as U+FFFD. @throws LimitError for a text above 2^28 characters. */
+  encode(text: string, options?: EncodeOptions): Int32Array<ArrayBuffer>;
+  encodeBatch(texts: readonly string[], options?: EncodeOptions): Int32Array<ArrayBuffer>[];
+  /** Text of ids; bytes that are not UTF-8 give U+FFFD. @throws CompatibilityError for an id without a token. */
+  decode(ids: ArrayLike<number>, options?: DecodeOptions): string;
+  stream(options?: DecodeOptions): StreamingDecoder;
+  /** Id of a token as the files spell it ("Ġthe"). */
+  tokenToId(token: string): number | undefined;
+  idToToken(id: number): string | undefined;
+  /** The files of a Hugging Face folder by name: tokenizer.json, tokenizer_config.json, special_tokens_map.json. */
+  save(): Record<string, string>;
+  dispose(): void;
+  [Symbol.dispose](): void;
+}
+
+const MAX_TEXT = 2 ** 28;
+/** Bytes a call into WebAssembly: V8 swaps in optimised code only between calls. */
+const ENCODE_STEP = 1 << 14;
+const CHECK_STEP = 1 << 10;
+
+/**
+ * A byte-level BPE tokenizer (GPT-2, OPT) from the parsed or raw content of its files: `tokenizer.json`, or
+ * `vocab.json` and `merges.txt`. Gives the ids of Hugging Face tokenizers.
+ * @throws CheckpointError when a file is malformed or asks for a component that is not byte-level BPE.
+ */
+export function createTokenizer(source: TokenizerSource): Tokenizer {
+  return new BpeTokenizer(specFrom(source));
+}
+
+class BpeTokenizer implements Tokenizer {
+  readonly vocabSize: number;
+  readonly bosTokenId: number | undefined;
+  readonly eosTokenId: number | undefined;
+  readonly padTokenId: number | undefined;
+  readonly specialTokenIds: ReadonlySet<number>;
+  readonly #instance = new TextInstance('The tokenizer');
+  readonly #input = new TextInput();
+  readonly #spec: Omit<TokenizerSpec, 'vocab' | 'merges'>;
+  readonly #modelIds: Int32Array;
+  #ids: Map<string, number> | undefined;
+  #prefixed = { at: 0, capacity: 0 };
+  #asText: readonly AddedToken[] = [];
+
+  constructor({ vocab, merges, ...spec }: TokenizerSpec) {
+    this.#spec = spec;
+    this.vocabSize = load(this.#instance, { vocab, merges, ...spec });
+    this.#modelIds = Int32Array.from(Object.values(vocab));
+    this.specialTokenIds = new Set(spec.added.filter(({ special }) => special).map(({ id }) => id));
+    this.bosTokenId = spec.roles.bos?.id;
+    this.eosTokenId = spec.roles.eos?.id;
+    this.padTokenId = spec.roles.pad?.id;
+  }
+
+  encode(text: string, { addSpecialTokens = true, allowedSpecial = 'all' }: EncodeOptions = {}) {
+    const wasm = this.#instance.use();
+    if (text.length > MAX_TEXT) {
+      throw new LimitError(
+        `encode: the text has ${text.length} characters, at most ${MAX_TEXT} are possible. Split it.`,
+        { found: text.length, expected: MAX_TEXT },
+      );
+    }
+    this.#allow(allowedSpecial);
+    const input = this.#input.write(wasm, text);
+    wasm.beginEncode(input.at, input.length);
+    if (this.#spec.addPrefixSpace) this.#prefixSpaces();
+    while (!wasm.continueEncode(ENCODE_STEP));
+    const { before, after } = this.#spec.template;
+    const length = wasm.encodedLength();
+    const encoded = new Int32Array(wasm.memory.buffer, wasm.encodedAt(), length);
+    if (!addSpecialTokens || before.length + after.length === 0) return encoded.slice();
+    const ids = new Int32Array(before.length + length + after.length);
+    ids.set(before);
+    ids.set(encoded, before.length);
+    ids.set(after, before.length + length);
+    return ids;
+  }
+
+  encodeBatch(texts: readonly string[], options: EncodeOptions = {}) {
+    return texts.map((text) => this.encode(text, options));
+  }
+
+  decode(ids: ArrayLike<number>, options: DecodeOptions = {}): string {
+    return new TextDecoder('utf-8', { ignoreBOM: true }).decode(this.#bytes(ids, options));
+  }
+
+  stream(options: DecodeOptions = {}): StreamingDecoder {
+    const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+    return {
+      push: (ids) => decoder.decode(this.#bytes(typeof ids === 'number' ? [ids] : ids, options), { stream: true }),
+      end: () => decoder.decode(),
+    };
+  }
+
+  tokenToId(token: string): number | undefined {
+    if (!this.#ids) {
+      this.#ids = new Map();
+      for (let id = 0; id < this.vocabSize; id++) {
+        const text = this.idToToken(id);
+        if (text !== undefined) this.#ids.set(text, id);
+      }
+    }
+    return this.#ids.get(token);
+  }
+
+  idToToken(id: number): string | undefined {
+    const wasm = this.#instance.use();
+    if (!Number.isInteger(id) || id < 0 || !wasm.hasToken(id)) return undefined;
+    return new TextDecoder('utf-8', { ignoreBOM: true }).decode(
+      bytesAt(wasm, wasm.tokenTextAt(id), wasm.tokenTextLength(id)),
+    );
+  }
+
+  save(): Record<string, string> {
+    const wasm = this.#instance.use();
+    const vocab = Object.fromEntries(Array.from(this.#modelIds, (id) => [this.idToToken(id) as string, id]));
+    const pairs = new Uint32Array(wasm.memory.buffer, wasm.mergesAt(), wasm.mergesLength() * 2).slice();
+    const merges = Array.from({ length: pairs.length / 2 }, (_, rank): [string, string] => [
+      this.idToToken(pairs[rank * 2] as number) as string,
+      this.idToToken(pairs[rank * 2 + 1] as number) as string,
+    ]);
+    const roles = Object.fromEntries(
+      (Object.keys(this.#spec.roles) as SpecialRole[]).map((role) => [
+        `${role}_token`,
+        this.#spec.roles[role]?.content,
+      ]),
+    );
+    const config = { tokenizer_class: 'PreTrainedTokenizerFast', clean_up_tokenization_spaces: false };
+    const files = {
+      'tokenizer.json': tokenizerJson({ ...this.#spec, vocab, merges }),
+      'tokenizer_config.json': { ...config, ...this.#spec.config, ...roles },
+      'special_tokens_map.json': roles,
+    };
+    return Object.fromEntries(
+      Object.entries(files).map(([name, json]) => [name, `${JSON.stringify(json, null, 2)}\n`]),
+    );
+  }
+
+  dispose(): void {
+    this.#instance.dispose();
+    this.#ids = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** UTF-8 of ids, in the instance's memory: valid until the next call. */
+  #bytes(ids: ArrayLike<number>, { skipSpecialTokens = false }: DecodeOptions): Uint8Array<ArrayBuffer> {
+    const wasm = this.#instance.use();
+    const kept = skipSpecialTokens ? Array.from(ids).filter((id) => !this.specialTokenIds.has(id)) : ids;
+    const at = copyWords(wasm, kept);
+    const unknown = wasm.decode(at, kept.length);
+    wasm.release(at);
+    if (unknown >= 0) throw unknownId(kept[unknown] as number, this.vocabSize);
+    return bytesAt(wasm, wasm.decodedAt(), wasm.decodedLength()) as Uint8Array<ArrayBuffer>;
+  }
+
+  #allow(allowed: 'all' | 'none' | readonly string[]): void {
+    if (allowed === 'all' && this.#asText.length === 0) return;
+    const wasm = this.#instance.use();
+    const special = this.#spec.added.filter((token) => token.special);
+    if (typeof allowed === 'object') {
+      const stranger = allowed.find((content) => !special.some((token) => token.content === content));
+      if (stranger !== undefined) {
+        throw new OptionError(
+          `encode: allowedSpecial names ${JSON.stringify(stranger)}, which is no special token; there are ${JSON.stringify(special.map(({ content }) => content))}.`,
+          { found: stranger },
+        );
+      }
+    }
+    const asText = allowed === 'all' ? [] : special.filter(({ content }) => !allowed.includes(content));
+    for (const token of this.#asText) wasm.setAsText(token.id, false);
+    for (const token of asText) wasm.setAsText(token.id, true);
+    this.#asText = asText;
+  }
+
+  #prefixSpaces(): void {
+    const wasm = this.#instance.use();
+    const wanted = wasm.prefixedLength();
+    if (wanted > this.#prefixed.capacity) {
+      if (this.#prefixed.at !== 0) wasm.release(this.#prefixed.at);
+      this.#prefixed = { at: wasm.allocate(wanted), capacity: wanted };
+    }
+    wasm.prefixSegments(this.#prefixed.at);
+  }
+}
+
+const unknownId = (id: number, vocabSize: number) =>
+  new CompatibilityError(
+    `decode: id ${id} names no token; the vocabulary has ids 0 to ${vocabSize - 1}. Use the tokenizer that the ids come from.`,
+    { found: id, expected: vocabSize },
+  );
+
+/** Fills an instance; returns the number of ids. */
+function load(instance: TextInstance, { vocab, merges, added, unknown }: TokenizerSpec): number {
+  const wasm = instance.use();
+  const tokens = Object.keys(vocab);
+  const ids = Int32Array.from(Object.values(vocab));
+  let count = 0;
+  for (const id of ids) if (id >= count) count = id + 1;
+  for (const { id } of added) if (id >= count) count = id + 1;
+
+  wasm.openVocabulary(count);
+  const text = writeTexts(wasm, tokens);
+  const idsAt = copyWords(wasm, ids);
+  const taken = wasm.defineModel(text.at, text.length, idsAt, tokens.length);
+  wasm.release(idsAt);
+  if (taken >= 0) {
+    throw new CheckpointError(
+      taken < tokens.length
+        ? `vocab: id ${ids[taken]} belongs to two tokens, ${JSON.stringify(tokens[taken])} is the second.`
+        : 'vocab: a token contains U+0000, which the byte alphabet does not have.',
+    );
+  }
+
+  const mergesText = writeTexts(wasm, merges);
+  const wrong = wasm.defineMerges(
+    mergesText.at,
+    mergesText.length,
+    merges.length,
+    unknown?.id ?? -1,
+    unknown?.fuse ?? false,
+  );
+  wasm.release(mergesText.at);
+  if (wrong >= 0) {
+    throw new CheckpointError(
+      `merges: entry ${wrong}, ${JSON.stringify(merges[wrong])}, is not two tokens of the vocabulary whose join is in it too.`,
+      { found: merges[wrong] },
+    );
+  }
+
+  wasm.openEncoder();
+  for (const token of added) {
+    const content = writeTexts(wasm, [token.content]);
+    const flags =
+      (token.single_word ? 1 : 0) | (token.lstrip ? 2 : 0) | (token.rstrip ? 4 : 0) | (token.normalized ? 8 : 0);
+    wasm.addToken(token.id, content.at, content.length - 1, flags);
+  }
+
+  wasm.openWords();
+  for (let first = 0; first < count; first += CHECK_STEP) wasm.checkWords(first, Math.min(first + CHECK_STEP, count));
+  wasm.fillWords();
+  return count;
+}

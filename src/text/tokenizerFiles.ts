@@ -1,0 +1,89 @@
+import { z } from 'zod';
+import { CheckpointError } from '../errors.js';
+import { createTokenizer, type Tokenizer } from './tokenizer.js';
+import { AddedTokenSchema, check, type SpecialRole, type SpecialTokens } from './tokenizerSpec.js';
+
+const TokenText = z
+  .union([z.string(), z.object({ content: z.string() }).transform(({ content }) => content)])
+  .nullish();
+const Config = z.looseObject({
+  bos_token: TokenText,
+  eos_token: TokenText,
+  unk_token: TokenText,
+  pad_token: TokenText,
+  add_bos_token: z.boolean().nullish(),
+  add_prefix_space: z.boolean().nullish(),
+  added_tokens_decoder: z.record(z.string(), AddedTokenSchema.omit({ id: true })).nullish(),
+});
+const ModelConfig = z.looseObject({
+  bos_token_id: z.unknown().optional(),
+  eos_token_id: z.unknown().optional(),
+  pad_token_id: z.unknown().optional(),
+});
+
+/**
+ * The tokenizer of a Hugging Face folder from its files by name: tokenizer.json, else vocab.json and merges.txt.
+ * Optional: tokenizer_config.json, special_tokens_map.json for the special tokens, and generation_config.json,
+ * config.json for the ids of those that the first two do not name.
+ * @throws CheckpointError when no tokenizer is among the files, or one is malformed.
+ */
+export function tokenizerFromFiles(files: ReadonlyMap<string, string> | Readonly<Record<string, string>>): Tokenizer {
+  const contents = files instanceof Map ? files : new Map(Object.entries(files));
+  const read = <T>(name: string, schema: z.ZodType<T>): T | undefined => {
+    const content = contents.get(name);
+    if (content === undefined) return undefined;
+    try {
+      return check(schema, JSON.parse(content), name);
+    } catch (cause) {
+      if (cause instanceof CheckpointError) throw cause;
+      throw new CheckpointError(`${name}: not JSON (${(cause as Error).message}).`, { cause });
+    }
+  };
+  const config = read('tokenizer_config.json', Config);
+  const map = read('special_tokens_map.json', Config);
+  const byRole: Partial<Record<SpecialRole, string>> = {};
+  for (const role of ['bos', 'eos', 'unk', 'pad'] as const) {
+    const token = config?.[`${role}_token`] ?? map?.[`${role}_token`];
+    if (typeof token === 'string' && token !== '') byRole[role] = token;
+  }
+  const open = (specialTokens: SpecialTokens) => {
+    const shared = { specialTokens, ...(config && { config }) };
+    const json = contents.get('tokenizer.json');
+    if (json !== undefined) return createTokenizer({ tokenizerJson: json, ...shared });
+    const vocab = contents.get('vocab.json');
+    const merges = contents.get('merges.txt');
+    if (vocab === undefined || merges === undefined) {
+      throw new CheckpointError(
+        `tokenizer: found ${[...contents.keys()].join(', ') || 'no files'}, expected tokenizer.json, or vocab.json and merges.txt.`,
+      );
+    }
+    const addedTokens = Object.entries(config?.added_tokens_decoder ?? {}).map(([id, token]) => ({
+      id: Number(id),
+      ...token,
+    }));
+    return createTokenizer({
+      vocab,
+      merges,
+      addedTokens,
+      addBosToken: config?.add_bos_token ?? false,
+      addPrefixSpace: config?.add_prefix_space ?? false,
+      ...shared,
+    });
+  };
+
+  const tokenizer = open(byRole);
+  const models = [read('generation_config.json', ModelConfig), read('config.json', ModelConfig)];
+  let named = false;
+  for (const role of ['bos', 'eos', 'pad'] as const) {
+    if (byRole[role] !== undefined || config?.[`${role}_token`] === null) continue;
+    const ids = models.map((model) => [model?.[`${role}_token_id`]].flat()[0]);
+    const id = ids.find((candidate) => typeof candidate === 'number');
+    const token = typeof id === 'number' ? tokenizer.idToToken(id) : undefined;
+    if (token === undefined) continue;
+    byRole[role] = token;
+    named = true;
+  }
+  if (!named) return tokenizer;
+  tokenizer.dispose();
+  return open(byRole);
+}

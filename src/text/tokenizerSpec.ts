@@ -1,0 +1,339 @@
+import { z } from 'zod';
+import { CheckpointError } from '../errors.js';
+
+/** An added token with Hugging Face's flags. */
+export interface AddedToken {
+  readonly id: number;
+  readonly content: string;
+  readonly single_word: boolean;
+  readonly lstrip: boolean;
+  readonly rstrip: boolean;
+  readonly normalized: boolean;
+  readonly special: boolean;
+}
+
+export type SpecialRole = 'bos' | 'eos' | 'unk' | 'pad';
+
+/** A byte-level BPE tokenizer, whatever files it came from. */
+export interface TokenizerSpec {
+  readonly vocab: Readonly<Record<string, number>>;
+  /** "left right", best first. */
+  readonly merges: readonly string[];
+  readonly added: readonly AddedToken[];
+  readonly addPrefixSpace: boolean;
+  readonly unknown: { readonly token: string; readonly id: number; readonly fuse: boolean } | undefined;
+  /** Ids put around a text. */
+  readonly template: { readonly before: readonly number[]; readonly after: readonly number[] };
+  readonly roles: Readonly<Partial<Record<SpecialRole, { readonly id: number; readonly content: string }>>>;
+  /** tokenizer_config.json as it came; `save` writes it back. */
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+/** Special tokens by role, as texts, and further ones. */
+export interface SpecialTokens {
+  readonly bos?: string;
+  readonly eos?: string;
+  readonly unk?: string;
+  readonly pad?: string;
+  readonly additional?: readonly string[];
+}
+
+interface SourceOptions {
+  /** Those that the files lack get the next free ids. */
+  readonly specialTokens?: SpecialTokens;
+  /** tokenizer_config.json, parsed: written back by `save`, otherwise unused. */
+  readonly config?: Readonly<Record<string, unknown>>;
+}
+
+export interface TokenizerJsonSource extends SourceOptions {
+  /** As text or parsed. */
+  readonly tokenizerJson: string | object;
+}
+
+export interface VocabAndMergesSource extends SourceOptions {
+  /** vocab.json as text or parsed. */
+  readonly vocab: string | Readonly<Record<string, number>>;
+  /** merges.txt, or its lines without the version. */
+  readonly merges: string | readonly (string | readonly [string, string])[];
+  /** Added tokens with their ids and flags, as tokenizer_config.json lists them. */
+  readonly addedTokens?: readonly AddedToken[];
+  /** Default false. */
+  readonly addPrefixSpace?: boolean;
+  /** `encode` puts the BOS token first. Default false. */
+  readonly addBosToken?: boolean;
+}
+
+/** Contents of a tokenizer's files. */
+export type TokenizerSource = TokenizerJsonSource | VocabAndMergesSource;
+
+/** Ids at or above this are taken for a mistake. */
+const MAX_ID = 2 ** 24;
+const Id = z.int().min(0).lt(MAX_ID);
+const flag = (fallback: boolean) => z.boolean().default(fallback);
+
+export const AddedTokenSchema = z.object({
+  id: Id,
+  content: z.string(),
+  single_word: flag(false),
+  lstrip: flag(false),
+  rstrip: flag(false),
+  normalized: flag(false),
+  special: flag(false),
+});
+
+const ByteLevel = z.object({ type: z.literal('ByteLevel'), add_prefix_space: flag(true), use_regex: flag(true) });
+const Piece = z.union([
+  z.object({ SpecialToken: z.object({ id: z.string() }) }),
+  z.object({ Sequence: z.object({ id: z.literal('A') }) }),
+]);
+const Template = z.object({
+  type: z.literal('TemplateProcessing'),
+  single: z.array(Piece),
+  special_tokens: z.record(z.string(), z.object({ ids: z.array(Id) })),
+});
+// The vocabulary and the merges are too long for a schema: they are checked in loops.
+const TokenizerJson = z.object({
+  added_tokens: z.array(AddedTokenSchema).default([]),
+  normalizer: z.unknown().optional(),
+  pre_tokenizer: z.unknown().optional(),
+  post_processor: z.unknown().optional(),
+  decoder: z.unknown().optional(),
+  model: z.looseObject({
+    type: z.string().default('BPE'),
+    unk_token: z.string().nullish(),
+    fuse_unk: z.boolean().nullish(),
+    vocab: z.unknown().optional(),
+    merges: z.unknown().optional(),
+  }),
+});
+
+/** @throws CheckpointError naming the file's part that is malformed or not byte-level BPE. */
+export function specFrom(source: TokenizerSource): TokenizerSpec {
+  return 'tokenizerJson' in source ? fromTokenizerJson(source) : fromVocabAndMerges(source);
+}
+
+function fromTokenizerJson({
+  tokenizerJson: content,
+  specialTokens = {},
+  config = {},
+}: TokenizerJsonSource): TokenizerSpec {
+  const json = check(TokenizerJson, parse(content, 'tokenizer.json'), 'tokenizer.json');
+  const { model } = json;
+  if (model.type !== 'BPE') throw unsupported(`model ${model.type}`);
+  for (const option of [
+    'dropout',
+    'continuing_subword_prefix',
+    'end_of_word_suffix',
+    'byte_fallback',
+    'ignore_merges',
+  ]) {
+    if (model[option]) throw unsupported(`model option ${option} = ${JSON.stringify(model[option])}`);
+  }
+  if (json.normalizer) throw unsupported(`normalizer ${typeOf(json.normalizer)}`);
+  if (typeOf(json.decoder) !== 'ByteLevel') throw unsupported(`decoder ${typeOf(json.decoder)}`);
+  if (typeOf(json.pre_tokenizer) !== 'ByteLevel') throw unsupported(`pre_tokenizer ${typeOf(json.pre_tokenizer)}`);
+  const preTokenizer = check(ByteLevel, json.pre_tokenizer, 'tokenizer.json: pre_tokenizer');
+  if (!preTokenizer.use_regex) throw unsupported('pre_tokenizer ByteLevel with use_regex = false');
+
+  const vocab = checkVocab(model.vocab);
+  const { added, roles } = addSpecial(specialTokens, checkAdded(json.added_tokens, vocab), vocab);
+  return {
+    vocab,
+    merges: checkMerges(model.merges),
+    added,
+    addPrefixSpace: preTokenizer.add_prefix_space,
+    unknown: unknownToken(model.unk_token, model.fuse_unk ?? false, vocab),
+    template: templateOf(json.post_processor),
+    roles,
+    config,
+  };
+}
+
+function fromVocabAndMerges(source: VocabAndMergesSource): TokenizerSpec {
+  const { specialTokens = {}, addedTokens = [], addPrefixSpace = false, addBosToken = false, config = {} } = source;
+  const vocab = checkVocab(parse(source.vocab, 'vocab.json'));
+  const { added, roles } = addSpecial(specialTokens, checkAdded(addedTokens, vocab), vocab);
+  if (addBosToken && !roles.bos) {
+    throw new CheckpointError('tokenizer_config.json: add_bos_token is true, but no bos_token is named.');
+  }
+  return {
+    vocab,
+    merges: typeof source.merges === 'string' ? mergeLines(source.merges) : checkMerges(source.merges),
+    added,
+    addPrefixSpace,
+    unknown: unknownToken(specialTokens.unk, false, vocab),
+    template: { before: addBosToken && roles.bos ? [roles.bos.id] : [], after: [] },
+    roles,
+    config,
+  };
+}
+
+/** tokenizer.json of a spec, as Hugging Face tokenizers reads it. */
+export function tokenizerJson(spec: Omit<TokenizerSpec, 'merges'> & { merges: readonly [string, string][] }): object {
+  const { before, after } = spec.template;
+  const byteLevel = { type: 'ByteLevel', add_prefix_space: spec.addPrefixSpace, trim_offsets: true, use_regex: true };
+  const contents = new Map(spec.added.map(({ id, content }) => [id, content]));
+  const nameOf = (id: number) => contents.get(id) ?? String(id);
+  const special = (id: number) => ({ SpecialToken: { id: nameOf(id), type_id: 0 } });
+  const sequence = (id: 'A' | 'B', type_id: number) => ({ Sequence: { id, type_id } });
+  const template = {
+    type: 'TemplateProcessing',
+    single: [...before.map(special), sequence('A', 0), ...after.map(special)],
+    pair: [...before.map(special), sequence('A', 0), sequence('B', 0), ...after.map(special)],
+    special_tokens: Object.fromEntries(
+      [...before, ...after].map((id) => [nameOf(id), { id: nameOf(id), ids: [id], tokens: [nameOf(id)] }]),
+    ),
+  };
+  return {
+    version: '1.0',
+    truncation: null,
+    padding: null,
+    added_tokens: spec.added,
+    normalizer: null,
+    pre_tokenizer: byteLevel,
+    post_processor: before.length + after.length > 0 ? template : { ...byteLevel, trim_offsets: false },
+    decoder: byteLevel,
+    model: {
+      type: 'BPE',
+      dropout: null,
+      unk_token: spec.unknown?.token ?? null,
+      continuing_subword_prefix: null,
+      end_of_word_suffix: null,
+      fuse_unk: spec.unknown?.fuse ?? false,
+      byte_fallback: false,
+      ignore_merges: false,
+      vocab: spec.vocab,
+      merges: spec.merges,
+    },
+  };
+}
+
+const unsupported = (component: string) =>
+  new CheckpointError(
+    `tokenizer.json: ${component} is not supported, expected byte-level BPE as GPT-2 has it (model BPE, pre_tokenizer and decoder ByteLevel, no normalizer).`,
+    { found: component },
+  );
+
+/** Type of a component of tokenizer.json, with what a Sequence consists of. */
+function typeOf(component: unknown): string {
+  if (!component || typeof component !== 'object') return 'null';
+  const { type, ...rest } = component as { type?: unknown };
+  const parts = Object.values(rest).find(Array.isArray);
+  return type === 'Sequence' && parts ? `Sequence [${parts.map(typeOf).join(', ')}]` : String(type);
+}
+
+function parse(content: unknown, file: string): unknown {
+  if (typeof content !== 'string') return content;
+  try {
+    return JSON.parse(content);
+  } catch (cause) {
+    throw new CheckpointError(`${file}: not JSON (${(cause as Error).message}).`, { cause });
+  }
+}
+
+export function check<T>(schema: z.ZodType<T>, value: unknown, where: string): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  throw new CheckpointError(`${where}: ${issue?.path.join('.') || 'content'}: ${issue?.message}.`, { found: issue });
+}
+
+function checkVocab(vocab: unknown): Readonly<Record<string, number>> {
+  if (!vocab || typeof vocab !== 'object' || Array.isArray(vocab)) {
+    throw new CheckpointError('vocab: expected an object of token: id.');
+  }
+  for (const [token, id] of Object.entries(vocab)) {
+    if (Number.isInteger(id) && id >= 0 && id < MAX_ID) continue;
+    throw new CheckpointError(
+      `vocab: id of ${JSON.stringify(token)} is ${id}, expected an integer from 0 to ${MAX_ID - 1}.`,
+      {
+        found: id,
+      },
+    );
+  }
+  return vocab as Record<string, number>;
+}
+
+function checkMerges(merges: unknown): string[] {
+  if (!Array.isArray(merges)) throw new CheckpointError('merges: expected a list.');
+  return merges.map((merge: unknown, index) => {
+    if (typeof merge === 'string') return merge;
+    if (Array.isArray(merge) && merge.length === 2) return `${merge[0]} ${merge[1]}`;
+    throw new CheckpointError(`merges: entry ${index} is ${JSON.stringify(merge)}, expected "a b" or ["a", "b"].`);
+  });
+}
+
+const mergeLines = (text: string) => text.split(/\r?\n/).filter((line) => line !== '' && !line.startsWith('#version'));
+
+function checkAdded(tokens: readonly AddedToken[], vocab: Readonly<Record<string, number>>): AddedToken[] {
+  const seen = new Map<string, number>();
+  return tokens.filter(({ content, id }) => {
+    if (content === '' || seen.get(content) === id) return false;
+    const known = seen.get(content) ?? (Object.hasOwn(vocab, content) ? vocab[content] : undefined);
+    if (known !== undefined && known !== id) {
+      throw new CheckpointError(`added_tokens: ${JSON.stringify(content)} has id ${id}, but id ${known} elsewhere.`, {
+        found: id,
+        expected: known,
+      });
+    }
+    seen.set(content, id);
+    return true;
+  });
+}
+
+function unknownToken(token: string | null | undefined, fuse: boolean, vocab: Readonly<Record<string, number>>) {
+  if (!token) return undefined;
+  const id = Object.hasOwn(vocab, token) ? vocab[token] : undefined;
+  return id === undefined ? undefined : { token, id, fuse };
+}
+
+/** Makes the special tokens added tokens, with the next free ids where the files lack them. */
+function addSpecial(
+  { additional = [], ...byRole }: SpecialTokens,
+  listed: readonly AddedToken[],
+  vocab: Readonly<Record<string, number>>,
+): Pick<TokenizerSpec, 'added' | 'roles'> {
+  const added = [...listed];
+  let next = 0;
+  for (const id of Object.values(vocab)) if (id >= next) next = id + 1;
+  for (const { id } of added) if (id >= next) next = id + 1;
+  const idOf = (content: string): number => {
+    const known = added.find((token) => token.content === content);
+    if (known) return known.id;
+    const id = Object.hasOwn(vocab, content) ? (vocab[content] as number) : next++;
+    added.push({ id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true });
+    return id;
+  };
+  const roles: Partial<Record<SpecialRole, { id: number; content: string }>> = {};
+  for (const role of ['bos', 'eos', 'unk', 'pad'] as const) {
+    const content = byRole[role];
+    if (content) roles[role] = { id: idOf(content), content };
+  }
+  for (const content of additional) idOf(content);
+  return { added, roles };
+}
+
+function templateOf(processor: unknown): TokenizerSpec['template'] {
+  const type = typeOf(processor);
+  if (type === 'null' || type === 'ByteLevel') return { before: [], after: [] };
+  if (type.startsWith('Sequence')) {
+    const { processors } = processor as { processors: unknown[] };
+    const templates = processors.map(templateOf).filter(({ before, after }) => before.length + after.length > 0);
+    if (templates.length > 1) throw unsupported(`post_processor ${type}`);
+    return templates[0] ?? { before: [], after: [] };
+  }
+  if (type !== 'TemplateProcessing') throw unsupported(`post_processor ${type}`);
+  const { single, special_tokens } = check(Template, processor, 'tokenizer.json: post_processor');
+  const split = single.findIndex((piece) => 'Sequence' in piece);
+  const idsIn = (pieces: typeof single) =>
+    pieces.flatMap((piece) => {
+      if (!('SpecialToken' in piece)) throw unsupported('post_processor TemplateProcessing with the text twice');
+      const { id } = piece.SpecialToken;
+      const token = special_tokens[id];
+      if (!token)
+        throw new CheckpointError(`tokenizer.json: post_processor: special token ${JSON.stringify(id)} is not listed.`);
+      return token.ids;
+    });
+  if (split < 0) throw unsupported('post_processor TemplateProcessing without the text');
+  return { before: idsIn(single.slice(0, split)), after: idsIn(single.slice(split + 1)) };
+}

@@ -1,0 +1,113 @@
+import bytes from '../../build/text.wasm';
+import { DisposedError } from '../errors.js';
+
+/** What assembly/text/index.ts exports. Addresses and lengths are bytes unless said otherwise there. */
+export interface TextExports {
+  readonly memory: WebAssembly.Memory;
+  allocate(size: number): number;
+  release(at: number): void;
+
+  openVocabulary(count: number): void;
+  defineModel(text: number, length: number, ids: number, count: number): number;
+  defineMerges(text: number, length: number, count: number, unknownId: number, fuse: boolean): number;
+  openEncoder(): void;
+  addToken(id: number, text: number, length: number, flags: number): void;
+  setAsText(id: number, asText: boolean): void;
+  openWords(): void;
+  checkWords(first: number, last: number): void;
+  fillWords(): void;
+  hasToken(id: number): number;
+  beginEncode(text: number, length: number): void;
+  prefixedLength(): number;
+  prefixSegments(to: number): void;
+  continueEncode(budget: number): number;
+  encodedAt(): number;
+  encodedLength(): number;
+  decode(ids: number, count: number): number;
+  decodedAt(): number;
+  decodedLength(): number;
+  tokenTextAt(id: number): number;
+  tokenTextLength(id: number): number;
+  mergesAt(): number;
+  mergesLength(): number;
+}
+
+let compiled: WebAssembly.Module | undefined;
+
+/** A fresh instance with its own memory, which is freed with it. */
+export function instantiateText(): TextExports {
+  compiled ??= new WebAssembly.Module(bytes);
+  const abort = () => {
+    throw new WebAssembly.RuntimeError('abort');
+  };
+  return new WebAssembly.Instance(compiled, { env: { abort } }).exports as unknown as TextExports;
+}
+
+/** Holds an instance until `dispose`; `use` throws afterwards. */
+export class TextInstance {
+  #exports: TextExports | undefined = instantiateText();
+  readonly #what: string;
+
+  constructor(what: string) {
+    this.#what = what;
+  }
+
+  /** @throws DisposedError */
+  use(): TextExports {
+    if (!this.#exports) throw new DisposedError(`${this.#what} was disposed. Make a new one.`);
+    return this.#exports;
+  }
+
+  dispose(): void {
+    this.#exports = undefined;
+  }
+}
+
+export const bytesAt = (wasm: TextExports, at: number, length: number) =>
+  new Uint8Array(wasm.memory.buffer, at, length);
+
+/** Copies numbers in as 32-bit words. The caller releases the address. */
+export function copyWords(wasm: TextExports, words: ArrayLike<number>): number {
+  const at = wasm.allocate(words.length * 4);
+  new Int32Array(wasm.memory.buffer, at, words.length).set(words);
+  return at;
+}
+
+const encoder = new TextEncoder();
+
+/** UTF-8 texts written into an instance's memory, in one buffer that grows to the longest and is used again. */
+export class TextInput {
+  #at = 0;
+  #capacity = 0;
+
+  /** Writes `text`, unpaired surrogates as U+FFFD. The address holds until the next call. */
+  write(wasm: TextExports, text: string): { at: number; length: number } {
+    // English is one byte a character; other texts need a second round at most, at three bytes each.
+    this.#reserve(wasm, text.length + (text.length >> 4) + 64, 0);
+    let { read, written } = encoder.encodeInto(text, bytesAt(wasm, this.#at, this.#capacity));
+    if (read < text.length) {
+      this.#reserve(wasm, written + (text.length - read) * 3, written);
+      const rest = encoder.encodeInto(text.slice(read), bytesAt(wasm, this.#at + written, this.#capacity - written));
+      written += rest.written;
+    }
+    bytesAt(wasm, this.#at + written, 16).fill(0);
+    return { at: this.#at, length: written };
+  }
+
+  #reserve(wasm: TextExports, capacity: number, keep: number): void {
+    if (capacity <= this.#capacity) return;
+    const at = wasm.allocate(capacity);
+    if (keep > 0) bytesAt(wasm, at, keep).set(bytesAt(wasm, this.#at, keep));
+    if (this.#at !== 0) wasm.release(this.#at);
+    this.#at = at;
+    this.#capacity = capacity;
+  }
+}
+
+/** Writes texts, each ended by a 0 byte. The caller releases the address. */
+export function writeTexts(wasm: TextExports, texts: readonly string[]): { at: number; length: number } {
+  const joined = texts.length === 0 ? '' : `${texts.join('\0')}\0`;
+  const at = wasm.allocate(joined.length * 3);
+  const { written } = encoder.encodeInto(joined, bytesAt(wasm, at, joined.length * 3));
+  return { at, length: written };
+}
