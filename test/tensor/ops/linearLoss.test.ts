@@ -1,0 +1,107 @@
+import { describe, expect, it } from 'vitest';
+import type { Backend } from '../../../src/backend/backend.js';
+import { type DivergenceKind, divergenceKinds } from '../../../src/backend/kernels.js';
+import { ShapeError } from '../../../src/errors.js';
+import { linearCrossEntropy, linearDivergence, Tensor } from '../../../src/tensor/index.js';
+import { forEachBackend } from '../../harness/backends.js';
+import { type GradientCase, gradientTests, tapeGradients } from '../../harness/gradients.js';
+import { createRandom } from '../../harness/random.js';
+import { openReference } from '../../harness/referenceBackend.js';
+
+const VOCAB = 13;
+const LABELS = Int32Array.of(3, -100, 12, 0, -100, 7, 7);
+const inputs = { hidden: [LABELS.length, 5], head: [VOCAB, 5] };
+
+/** A teacher with another hidden size. */
+function teacherOf(device: Backend) {
+  const random = createRandom(3);
+  const tensor = (...shape: [number, number]) =>
+    Tensor.from(device, Float32Array.from({ length: shape[0] * shape[1] }, random.normal), shape, 'teacher');
+  return { hidden: tensor(LABELS.length, 3), head: tensor(VOCAB, 3) };
+}
+
+const student = (tensors: Readonly<Record<string, Tensor>>) => ({ hidden: tensors.hidden!, head: tensors.head! });
+
+const crossEntropyCase = (name: string, options: { labels?: Int32Array; chunkBytes?: number } = {}): GradientCase => ({
+  name: `linearCrossEntropy, ${name}`,
+  inputs,
+  gradScale: 0.2,
+  forward: (tensors) =>
+    linearCrossEntropy({ student: student(tensors), labels: LABELS, gradScale: 0.2, ...options }).loss,
+});
+
+const divergenceCase = (
+  kind: DivergenceKind,
+  { weight = 0.1, temperature = 1, chunkBytes }: { weight?: number; temperature?: number; chunkBytes?: number } = {},
+): GradientCase => ({
+  name: `linearDivergence, ${kind} ${weight}, temperature ${temperature}${chunkBytes ? `, ${chunkBytes} bytes` : ''}`,
+  inputs,
+  gradScale: 0.2,
+  forward: (tensors, device) =>
+    linearDivergence({
+      student: student(tensors),
+      teacher: teacherOf(device),
+      labels: LABELS,
+      divergence: { kind, weight, temperature },
+      gradScale: 0.2,
+      ...(chunkBytes ? { chunkBytes } : {}),
+    }).loss,
+});
+
+/** Two rows of logits. */
+const CHUNK = 2 * 4 * VOCAB;
+const allMasked = crossEntropyCase('all masked', { labels: new Int32Array(LABELS.length).fill(-100) });
+
+gradientTests([
+  crossEntropyCase('one chunk'),
+  crossEntropyCase('chunks of two rows', { chunkBytes: CHUNK }),
+  ...(Object.keys(divergenceKinds) as DivergenceKind[]).map((kind) => divergenceCase(kind)),
+  divergenceCase('jensenShannon', { weight: 0.5, temperature: 2 }),
+  divergenceCase('skewKL', { weight: 0.3, temperature: 0.5, chunkBytes: CHUNK }),
+  divergenceCase('skewReverseKL', { weight: 0 }),
+]);
+
+forEachBackend((backend) => {
+  it('gives zero loss and zero gradients when every row is masked', async () => {
+    for (const gradient of Object.values(await tapeGradients(backend(), allMasked))) {
+      expect(gradient.every((value) => value === 0)).toBe(true);
+    }
+  });
+});
+
+describe('linear losses', () => {
+  const tensors = (device: Backend) => ({
+    hidden: Tensor.zeros(device, [7, 5]),
+    head: Tensor.zeros(device, [VOCAB, 5]),
+  });
+
+  it('sums over the rows that count: log(vocab) each for a uniform student', async () => {
+    const { loss, tokens } = linearCrossEntropy({ student: tensors(openReference()), labels: LABELS, gradScale: 1 });
+    expect(tokens).toBe(5);
+    expect((await loss.read())[0]).toBeCloseTo(5 * Math.log(VOCAB), 5);
+  });
+
+  it('refuses labels that do not fit: their number, and one outside the vocabulary', () => {
+    const options = { student: tensors(openReference()), gradScale: 1 };
+    const short = () => linearCrossEntropy({ ...options, labels: Int32Array.of(1, 2) });
+    expect(short).toThrow(ShapeError);
+    expect(short).toThrow('2 labels for 7 rows');
+    const outside = () => linearCrossEntropy({ ...options, labels: Int32Array.of(0, 0, 13, 0, 0, 0, 0) });
+    expect(outside).toThrow('label 13 of row 2 is outside the vocabulary of 13');
+  });
+
+  it("says how the teacher's vocabulary differs", () => {
+    const device = openReference();
+    const teacher = { hidden: Tensor.zeros(device, [7, 3]), head: Tensor.zeros(device, [VOCAB + 1, 3]) };
+    const differing = () =>
+      linearDivergence({
+        student: tensors(device),
+        teacher,
+        labels: LABELS,
+        gradScale: 1,
+        divergence: { kind: 'forwardKL', weight: 0, temperature: 1 },
+      });
+    expect(differing).toThrow(ShapeError);
+    expect(differing).toThrow("the teacher's vocabulary is 14, the student's 13");
+  });
+});
