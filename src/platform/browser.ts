@@ -1,3 +1,5 @@
+import type { FileStore } from '../io/fileStore.js';
+
 /** Logical processors that this page may use. */
 export const hardwareConcurrency = (): number => navigator.hardwareConcurrency;
 
@@ -5,3 +7,6 @@ export const hardwareConcurrency = (): number => navigator.hardwareConcurrency;
 export async function openGPU(): Promise<GPU | { missing: string }> {
   return navigator.gpu ?? { missing: 'this browser or page has no navigator.gpu (WebGPU needs a secure context)' };
 }
+
+/** Pages have no folders: paths are URLs there. */
+export const folderStore: ((path: string) => FileStore) | undefined = undefined;

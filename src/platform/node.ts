@@ -1,4 +1,8 @@
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import { CheckpointError } from '../errors.js';
+import type { FileStore } from '../io/fileStore.js';
 
 /** Logical processors that this process may use. */
 export const hardwareConcurrency = (): number => availableParallelism();
@@ -12,3 +16,83 @@ export async function openGPU(): Promise<GPU | { missing: string }> {
     return { missing: `the npm package 'webgpu' did not load (${error instanceof Error ? error.message : error})` };
   }
 }
+
+/**
+ * A folder on disk. `write` makes the folder, writes a temporary file beside the target, syncs it and renames it, so
+ * that a crash at any moment leaves the old file or the new one.
+ */
+export const folderStore: ((path: string) => FileStore) | undefined = (folder) => {
+  const missing = (path: string, cause: unknown) =>
+    new CheckpointError(`${join(folder, path)}: cannot be read (${(cause as Error).message}). Check the path.`, {
+      cause,
+    });
+  const isFile = (path: string) =>
+    stat(join(folder, path)).then(
+      (found) => found.isFile(),
+      () => false,
+    );
+  return {
+    name: folder,
+    async list() {
+      const found = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
+        throw missing('', cause);
+      });
+      return found.filter((entry) => entry.isFile()).map(({ name }) => name);
+    },
+    exists: isFile,
+    async size(path) {
+      try {
+        return (await stat(join(folder, path))).size;
+      } catch (cause) {
+        throw missing(path, cause);
+      }
+    },
+    async read(path, offset = 0, length) {
+      const file = await open(join(folder, path)).catch((cause: unknown) => {
+        throw missing(path, cause);
+      });
+      try {
+        const { size } = await file.stat();
+        const wanted = length ?? Math.max(0, size - offset);
+        if (offset + wanted > size) {
+          throw new CheckpointError(
+            `${join(folder, path)}: byte ${offset + wanted} was asked for, the file has ${size}. Copy it again.`,
+            { found: size, expected: offset + wanted },
+          );
+        }
+        const bytes = new Uint8Array(wanted);
+        // One call reads at most 2 GiB.
+        for (let done = 0; done < wanted; ) {
+          const { bytesRead } = await file.read(bytes, done, Math.min(wanted - done, 2 ** 30), offset + done);
+          if (bytesRead === 0) throw missing(path, new Error('it was cut while it was read'));
+          done += bytesRead;
+        }
+        return bytes;
+      } finally {
+        await file.close();
+      }
+    },
+    async write(path, chunks) {
+      const target = join(folder, path);
+      const aside = `${target}.${process.pid}-${Math.random().toString(36).slice(2)}.part`;
+      await mkdir(dirname(target), { recursive: true });
+      try {
+        const file = await open(aside, 'wx');
+        try {
+          for await (const chunk of chunks) await file.writeFile(chunk);
+          await file.sync();
+        } finally {
+          await file.close();
+        }
+        await rename(aside, target);
+      } catch (error) {
+        await rm(aside, { force: true });
+        throw error;
+      }
+      // The rename itself is on disk once the folder is; not every system can sync a folder.
+      const parent = await open(dirname(target)).catch(() => undefined);
+      await parent?.sync().catch(() => {});
+      await parent?.close();
+    },
+  };
+};

@@ -1,0 +1,70 @@
+/**
+ * 16-bit floats to and from f32, exactly: reading loses nothing (subnormals, infinities and NaN payloads included),
+ * writing rounds to nearest, ties to even.
+ */
+
+let f16Bits: Uint32Array | undefined;
+
+/** f32 bits of every f16: 256 KiB, made on first use. */
+function f16Table(): Uint32Array {
+  if (f16Bits) return f16Bits;
+  f16Bits = new Uint32Array(65536);
+  const value = new Float32Array(1);
+  const bits = new Uint32Array(value.buffer);
+  for (let half = 0; half < 65536; half++) {
+    const exponent = (half >> 10) & 31;
+    const fraction = half & 1023;
+    let magnitude: number;
+    if (exponent === 31) magnitude = 0x7f800000 | (fraction << 13);
+    else if (exponent > 0) magnitude = ((exponent + 112) << 23) | (fraction << 13);
+    else {
+      value[0] = fraction * 2 ** -24;
+      magnitude = bits[0] as number;
+    }
+    f16Bits[half] = (magnitude | ((half & 0x8000) << 16)) >>> 0;
+  }
+  return f16Bits;
+}
+
+/** IEEE half precision to f32. */
+export function f16ToF32(half: Uint16Array): Float32Array<ArrayBuffer> {
+  const table = f16Table();
+  const bits = new Uint32Array(half.length);
+  for (let i = 0; i < half.length; i++) bits[i] = table[half[i] as number] as number;
+  return new Float32Array(bits.buffer);
+}
+
+/** bfloat16 (the upper half of an f32) to f32. */
+export function bf16ToF32(half: Uint16Array): Float32Array<ArrayBuffer> {
+  const bits = new Uint32Array(half.length);
+  for (let i = 0; i < half.length; i++) bits[i] = (half[i] as number) << 16;
+  return new Float32Array(bits.buffer);
+}
+
+/** f32 to IEEE half precision; above 65519.99 it becomes infinity. */
+export function f32ToF16(values: Float32Array): Uint16Array<ArrayBuffer> {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const half = new Uint16Array(values.length);
+  for (let i = 0; i < values.length; i++) half[i] = halfBits(bits[i] as number);
+  return half;
+}
+
+function halfBits(bits: number): number {
+  const sign = (bits >>> 16) & 0x8000;
+  const magnitude = bits & 0x7fffffff;
+  if (magnitude > 0x7f800000) return sign | 0x7e00;
+  // 65520, halfway between the largest f16 and the next power of two, rounds up to infinity.
+  if (magnitude >= 0x477ff000) return sign | 0x7c00;
+  if (magnitude >= 0x38800000) {
+    const lastKept = (magnitude >>> 13) & 1;
+    return sign | ((magnitude - 0x38000000 + 0xfff + lastKept) >>> 13);
+  }
+  // Subnormal f16: the significand with its hidden bit, shifted down to units of 2^-24.
+  const shift = 126 - (magnitude >>> 23);
+  if (shift > 24) return sign;
+  const significand = (magnitude & 0x7fffff) | 0x800000;
+  const kept = significand >>> shift;
+  const rest = significand & ((1 << shift) - 1);
+  const half = 1 << (shift - 1);
+  return sign | (kept + (rest > half || (rest === half && (kept & 1) === 1) ? 1 : 0));
+}

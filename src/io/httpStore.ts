@@ -1,0 +1,100 @@
+import { CheckpointError, OptionError } from '../errors.js';
+import type { FileStore } from './fileStore.js';
+import { missingFile, shortFile } from './memoryStore.js';
+
+/** What the first request told about a file: its size, and all of it where the server ignores ranges. */
+interface Known {
+  readonly size: number;
+  readonly whole?: Uint8Array<ArrayBuffer>;
+}
+
+/**
+ * Reads files below a URL. Tensors are fetched by range requests; from a server that does not know ranges, a file is
+ * fetched whole, once, and kept. Read only; a web server cannot list its files, so `list` is refused.
+ * @example
+ * const model = await loadModel(httpStore('https://example.org/models/gpt2/'), { device });
+ */
+export function httpStore(
+  url: string | URL,
+  { fetch = globalThis.fetch }: { fetch?: typeof globalThis.fetch } = {},
+): FileStore {
+  const base = new URL(url);
+  if (!base.pathname.endsWith('/')) base.pathname += '/';
+  const name = base.href.slice(0, -1);
+  const known = new Map<string, Promise<Known | undefined>>();
+
+  async function request(path: string, first: number, last: number): Promise<Response> {
+    const headers = { Range: `bytes=${first}-${last}` };
+    try {
+      return await fetch(new URL(path, base), { headers });
+    } catch (cause) {
+      throw new CheckpointError(`${name}/${path}: the request failed (${cause}). Check the address and the network.`, {
+        cause,
+      });
+    }
+  }
+  const refused = (path: string, { status, statusText }: Response) =>
+    new CheckpointError(`${name}/${path}: the server answered ${status} ${statusText}, expected 200 or 206.`, {
+      found: status,
+    });
+
+  /** Asks for one byte: the answer tells whether the file is there, its size, and whether ranges work. */
+  async function probe(path: string): Promise<Known | undefined> {
+    const response = await request(path, 0, 0);
+    if (response.status === 200) {
+      const whole = new Uint8Array(await response.arrayBuffer());
+      return { size: whole.byteLength, whole };
+    }
+    await response.arrayBuffer();
+    if (response.status === 404 || response.status === 410) return undefined;
+    // 416: the file is empty, so it has no byte 0.
+    if (response.status === 416) return { size: 0, whole: new Uint8Array(0) };
+    const size = Number(/\/(\d+)$/.exec(response.headers.get('Content-Range') ?? '')?.[1] ?? Number.NaN);
+    if (response.status !== 206) throw refused(path, response);
+    if (!Number.isSafeInteger(size)) {
+      throw new CheckpointError(
+        `${name}/${path}: the server's answer has no size (Content-Range '${response.headers.get('Content-Range')}'). ` +
+          'Across origins, it must expose the header with Access-Control-Expose-Headers.',
+      );
+    }
+    return { size };
+  }
+  function ask(path: string): Promise<Known | undefined> {
+    let answer = known.get(path);
+    if (!answer) {
+      answer = probe(path);
+      known.set(path, answer);
+      answer.catch(() => known.delete(path));
+    }
+    return answer;
+  }
+  async function find(path: string): Promise<Known> {
+    const file = await ask(path);
+    if (!file) throw missingFile(name, path);
+    return file;
+  }
+
+  return {
+    name,
+    async list() {
+      throw new OptionError(`${name}: a web server does not list its files.`);
+    },
+    exists: async (path) => (await ask(path)) !== undefined,
+    size: async (path) => (await find(path)).size,
+    async read(path, offset = 0, length) {
+      const { size, whole } = await find(path);
+      const wanted = length ?? Math.max(0, size - offset);
+      if (offset + wanted > size) throw shortFile(name, path, offset + wanted, size);
+      if (whole) return whole.slice(offset, offset + wanted);
+      if (wanted === 0) return new Uint8Array(0);
+      const response = await request(path, offset, offset + wanted - 1);
+      if (response.status !== 206) throw refused(path, response);
+      const bytes = new Uint8Array(await response.arrayBuffer());
+      if (bytes.byteLength !== wanted) throw shortFile(name, path, offset + wanted, offset + bytes.byteLength);
+      return bytes;
+    },
+    async write(path) {
+      throw new OptionError(`${name}/${path}: a web server cannot be written to. Save to a folder or a memoryStore.`);
+    },
+  };
+}

@@ -1,0 +1,18 @@
+import type { z } from 'zod';
+import { CheckpointError } from '../errors.js';
+
+/** Checks config.json's fields against a family's schema. @throws CheckpointError naming the first wrong field */
+export function checkConfig<Schema extends z.ZodType>(
+  schema: Schema,
+  fields: Readonly<Record<string, unknown>>,
+  where: string,
+): z.output<Schema> {
+  const result = schema.safeParse(fields);
+  if (result.success) return result.data;
+  const { path, message } = result.error.issues[0] as z.core.$ZodIssue;
+  const field = path.join('.');
+  throw new CheckpointError(
+    `${where}: field '${field}' is ${JSON.stringify(fields[field])}. ${message}. Correct it, or take another model.`,
+    { found: fields[field] },
+  );
+}

@@ -1,0 +1,49 @@
+import type { Backend } from '../backend/backend.js';
+import { sizeOf } from '../tensor/index.js';
+import type { Initial } from './family.js';
+import { makeParameters } from './memory.js';
+import type { LanguageModel } from './model.js';
+import { normalGenerator } from './random.js';
+import { findFamily } from './registry.js';
+
+export interface CreateOptions {
+  readonly device: Backend;
+  /** Weights are a function of config and seed, the same bits on every machine. 0 by default. */
+  readonly seed?: number;
+  /** Whether the weights get gradients; true by default. */
+  readonly trainable?: boolean;
+}
+
+/**
+ * A model with random weights, distributed as Hugging Face initialises its family. GPT-2: normal with standard
+ * deviation initializer_range (0.02), divided by sqrt(2 n_layer) for the projections into the residual; biases 0,
+ * norms 1.
+ * @param config the fields of config.json; GPT-2 needs model_type, vocab_size, n_positions, n_embd, n_layer, n_head
+ * @example
+ * const student = await createModel(
+ *   { model_type: 'gpt2', vocab_size: 4096, n_positions: 512, n_embd: 256, n_layer: 4, n_head: 4 },
+ *   { device, seed: 1 },
+ * );
+ * @throws CheckpointError when a field is missing or wrong, LimitError when the device cannot hold it
+ */
+export async function createModel(
+  config: Readonly<Record<string, unknown>>,
+  { device, seed = 0, trainable = true }: CreateOptions,
+): Promise<LanguageModel> {
+  const where = 'createModel: config';
+  const family = await findFamily(config.model_type, where);
+  const parsed = family.parseConfig(config, where);
+  const specs = family.parameters(parsed);
+  const normal = normalGenerator(seed);
+  const parameters = await makeParameters(device, specs, where, async (name) => {
+    const { shape, initial } = specs.get(name) as { shape: readonly number[]; initial: Initial };
+    const values = new Float32Array(sizeOf(shape));
+    if (initial === 'ones') values.fill(1);
+    else if (initial !== 'zeros') for (let i = 0; i < values.length; i++) values[i] = initial.normal * normal();
+    return values;
+  });
+  const fields = { ...family.savedConfig(parsed), ...config };
+  const model = family.build(parsed, { device, fields, parameters });
+  model.setTrainable(trainable);
+  return model;
+}

@@ -1,0 +1,203 @@
+/**
+ * GPT-2 (Radford et al. 2019), as Hugging Face transformers' GPT2LMHeadModel computes it. Weights of its Conv1D layers
+ * are [in, out]; the LM head is the token embedding unless config.json unties them.
+ */
+import { z } from 'zod';
+import { LimitError } from '../errors.js';
+import { add, dropout, embedding, gelu, layerNorm, linear, selfAttention, Tensor, tidy } from '../tensor/index.js';
+import { activeTape } from '../tensor/tape.js';
+import { checkConfig } from './config.js';
+import { createKVCache, type Family, type ModelParts, modelBase, type ParameterSpec } from './family.js';
+import type { LanguageModel } from './model.js';
+import { mixSeed } from './random.js';
+
+const count = z.int().min(1);
+const probability = z.number().min(0).lt(1);
+
+/** The fields of config.json that matter here; defaults as in transformers' GPT2Config. */
+const schema = z
+  .object({
+    vocab_size: count,
+    n_positions: count,
+    n_embd: count,
+    n_layer: count,
+    n_head: count,
+    /** Width of the MLP; null is 4 n_embd. */
+    n_inner: count.nullish(),
+    activation_function: z.literal('gelu_new').default('gelu_new'),
+    /** Dropout on the embeddings and on what each attention and MLP adds to the residual, while training. */
+    embd_pdrop: probability.default(0.1),
+    resid_pdrop: probability.default(0.1),
+    layer_norm_epsilon: z.number().positive().default(1e-5),
+    initializer_range: z.number().min(0).default(0.02),
+    scale_attn_weights: z.literal(true).default(true),
+    scale_attn_by_inverse_layer_idx: z.literal(false).default(false),
+    add_cross_attention: z.literal(false).default(false),
+    tie_word_embeddings: z.boolean().default(true),
+  })
+  .refine(({ n_embd, n_head }) => n_embd % n_head === 0, {
+    path: ['n_head'],
+    message: 'Invalid input: expected a divisor of n_embd',
+  });
+type Config = z.output<typeof schema>;
+
+interface Affine {
+  readonly weight: Tensor;
+  readonly bias: Tensor;
+}
+/** The parameters of one transformer block, named as in the checkpoint. */
+interface Block {
+  readonly ln_1: Affine;
+  readonly attn: { readonly c_attn: Affine; readonly c_proj: Affine };
+  readonly ln_2: Affine;
+  readonly mlp: { readonly c_fc: Affine; readonly c_proj: Affine };
+}
+
+function parameters(config: Config): Map<string, ParameterSpec> {
+  const { vocab_size: vocab, n_positions: positions, n_embd: hidden, n_layer: layers, n_inner } = config;
+  const inner = n_inner ?? 4 * hidden;
+  const specs = new Map<string, ParameterSpec>();
+  const std = config.initializer_range;
+  const norm = (name: string) => {
+    specs.set(`${name}.weight`, { shape: [hidden], initial: 'ones' });
+    specs.set(`${name}.bias`, { shape: [hidden], initial: 'zeros' });
+  };
+  const conv1D = (name: string, inputs: number, outputs: number, normal = std) => {
+    specs.set(`${name}.weight`, { shape: [inputs, outputs], initial: { normal } });
+    specs.set(`${name}.bias`, { shape: [outputs], initial: 'zeros' });
+  };
+  specs.set('transformer.wte.weight', { shape: [vocab, hidden], initial: { normal: std } });
+  specs.set('transformer.wpe.weight', { shape: [positions, hidden], initial: { normal: std } });
+  for (let layer = 0; layer < layers; layer++) {
+    const block = `transformer.h.${layer}`;
+    // What each block adds to the residual starts smaller, so that its variance does not grow with depth.
+    const residualStd = std / Math.sqrt(2 * layers);
+    norm(`${block}.ln_1`);
+    conv1D(`${block}.attn.c_attn`, hidden, 3 * hidden);
+    conv1D(`${block}.attn.c_proj`, hidden, hidden, residualStd);
+    norm(`${block}.ln_2`);
+    conv1D(`${block}.mlp.c_fc`, hidden, inner);
+    conv1D(`${block}.mlp.c_proj`, inner, hidden, residualStd);
+  }
+  norm('transformer.ln_f');
+  if (!config.tie_word_embeddings) {
+    specs.set('lm_head.weight', { shape: [vocab, hidden], initial: { normal: std } });
+  }
+  return specs;
+}
+
+function parameterName(checkpointName: string, { tie_word_embeddings: tied }: Config): string | undefined {
+  // The original checkpoints were saved from the model without its head, so without the prefix.
+  const name = checkpointName.replace(/^(?!transformer\.|lm_head\.)/, 'transformer.');
+  // Causal masks that older versions of transformers saved.
+  if (/\.attn\.(masked_)?bias$/.test(name)) return undefined;
+  return tied && name === 'lm_head.weight' ? undefined : name;
+}
+
+function build(config: Config, parts: ModelParts): LanguageModel {
+  const { device } = parts;
+  const tensor = (name: string) => parts.parameters.get(name) as Tensor;
+  const affine = (name: string): Affine => ({ weight: tensor(`${name}.weight`), bias: tensor(`${name}.bias`) });
+  const wte = tensor('transformer.wte.weight');
+  const wpe = tensor('transformer.wpe.weight');
+  const lnF = affine('transformer.ln_f');
+  const blocks = Array.from({ length: config.n_layer }, (_, layer): Block => {
+    const h = `transformer.h.${layer}`;
+    return {
+      ln_1: affine(`${h}.ln_1`),
+      attn: { c_attn: affine(`${h}.attn.c_attn`), c_proj: affine(`${h}.attn.c_proj`) },
+      ln_2: affine(`${h}.ln_2`),
+      mlp: { c_fc: affine(`${h}.mlp.c_fc`), c_proj: affine(`${h}.mlp.c_proj`) },
+    };
+  });
+  const numHeads = config.n_head;
+  const norm = (x: Tensor, { weight, bias }: Affine) => layerNorm(x, weight, bias, { eps: config.layer_norm_epsilon });
+  const conv1D = (x: Tensor, { weight, bias }: Affine) => linear(x, weight, { bias, layout: 'inOut' });
+
+  const forward: LanguageModel['forward'] = (batch, { cache, dropoutSeed } = {}) => {
+    // x [batch, seq, n_embd] throughout. Without gradients, a block's intermediates go as soon as it is done.
+    const recorded = activeTape() && [...parts.parameters.values()].some(({ requiresGrad }) => requiresGrad);
+    const step = recorded ? (work: () => Tensor) => work() : (work: () => Tensor) => tidy(work);
+    const past = cache?.past ?? 0;
+    let site = 0;
+    const drop = (x: Tensor, rate: number) =>
+      dropoutSeed === undefined ? x : dropout(x, { probability: rate, seed: mixSeed(dropoutSeed, site++) });
+
+    const shape = [batch.batch, batch.seq];
+    const positions = positionIds(batch, past, config.n_positions);
+    const keyRange = Tensor.from(device, batch.keyRange, [batch.batch, 2], 'keyRange');
+    let x = step(() =>
+      drop(add(embedding(wte, batch.ids, shape), embedding(wpe, positions, shape)), config.embd_pdrop),
+    );
+    blocks.forEach(({ ln_1, attn, ln_2, mlp }, layer) => {
+      const layerCache = cache?.layers[layer];
+      const input = x;
+      x = step(() => {
+        const qkv = conv1D(norm(input, ln_1), attn.c_attn); // [batch, seq, 3 n_embd]
+        const heads = selfAttention(qkv, { numHeads, keyRange, past, ...(layerCache && { cache: layerCache }) });
+        const attended = add(input, drop(conv1D(heads, attn.c_proj), config.resid_pdrop));
+        const expanded = gelu(conv1D(norm(attended, ln_2), mlp.c_fc)); // [batch, seq, n_inner]
+        return add(attended, drop(conv1D(expanded, mlp.c_proj), config.resid_pdrop));
+      });
+      if (!recorded) input.dispose();
+    });
+    if (cache) cache.past += batch.seq;
+    return norm(x, lnF);
+  };
+
+  return {
+    ...modelBase(parts),
+    family: 'gpt2',
+    config: parts.fields,
+    vocabSize: config.vocab_size,
+    hiddenSize: config.n_embd,
+    numLayers: config.n_layer,
+    maxPositions: config.n_positions,
+    head: config.tie_word_embeddings ? wte : tensor('lm_head.weight'),
+    forward,
+    createCache: (batch, capacity) =>
+      createKVCache(device, {
+        batch,
+        capacity,
+        numLayers: config.n_layer,
+        numKvHeads: numHeads,
+        headDim: config.n_embd / numHeads,
+      }),
+  };
+}
+
+/**
+ * Each token's index within its row, so that padding on the left moves nothing; padding gets any valid position.
+ * @throws LimitError when a row has more tokens than the model has positions
+ */
+function positionIds(
+  { batch, seq, keyRange }: Parameters<LanguageModel['forward']>[0],
+  past: number,
+  max: number,
+): Int32Array {
+  const positions = new Int32Array(batch * seq);
+  for (let row = 0; row < batch; row++) {
+    const first = keyRange[2 * row] as number;
+    const tokens = (keyRange[2 * row + 1] as number) - first;
+    if (tokens > max) {
+      throw new LimitError(`gpt2: row ${row} has ${tokens} tokens, the model has ${max} positions. Cut the sequence.`, {
+        found: tokens,
+        expected: max,
+      });
+    }
+    for (let s = 0; s < seq; s++) positions[row * seq + s] = Math.min(Math.max(past + s - first, 0), max - 1);
+  }
+  return positions;
+}
+
+/**
+ * The GPT-2 family. Dropout on attention probabilities (attn_pdrop) is not applied: the attention kernels never hold
+ * the probabilities.
+ */
+export const family: Family<Config> = {
+  parseConfig: (fields, where) => checkConfig(schema, fields, where),
+  parameters,
+  parameterName,
+  savedConfig: (config) => ({ architectures: ['GPT2LMHeadModel'], ...config }),
+  build,
+};

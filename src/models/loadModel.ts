@@ -1,0 +1,91 @@
+import type { Backend } from '../backend/backend.js';
+import { CheckpointError } from '../errors.js';
+import type { FileStore } from '../io/fileStore.js';
+import { readJson } from '../io/json.js';
+import { openFolder } from '../io/openFolder.js';
+import { openWeights, type WeightFiles } from '../io/safetensors.js';
+import type { ParameterSpecs } from './family.js';
+import { makeParameters } from './memory.js';
+import type { LanguageModel } from './model.js';
+import { findFamily } from './registry.js';
+
+export interface LoadOptions {
+  readonly device: Backend;
+  /** Whether the weights get gradients; false by default: a teacher. */
+  readonly trainable?: boolean;
+}
+
+/**
+ * Loads a Hugging Face folder: config.json, and model.safetensors or its shards, in F32, F16 or BF16. Tensors are
+ * read one at a time and held as f32 on the device.
+ * @param source a folder's path, a URL or a FileStore; see `openFolder`
+ * @example
+ * const teacher = await loadModel('./gpt2-dolly', { device });
+ * @throws CheckpointError when files are missing, malformed, or do not fit config.json; LimitError when the device
+ * cannot hold the model
+ */
+export async function loadModel(
+  source: string | FileStore,
+  { device, trainable = false }: LoadOptions,
+): Promise<LanguageModel> {
+  const store = openFolder(source);
+  const where = `${store.name}/config.json`;
+  const fields = await readJson(store, 'config.json');
+  const family = await findFamily(fields.model_type, where);
+  const config = family.parseConfig(fields, where);
+  const specs = family.parameters(config);
+  const weights = await openWeights(store);
+  const names = matchNames(weights, specs, (name) => family.parameterName(name, config));
+  const parameters = await makeParameters(device, specs, weights.name, (name) =>
+    weights.read(names.get(name) as string),
+  );
+  const model = family.build(config, { device, fields, parameters });
+  model.setTrainable(trainable);
+  return model;
+}
+
+/** Our name -> the checkpoint's, once every tensor is there, has the right shape, and nothing is left over. */
+function matchNames(
+  { name: where, entries }: WeightFiles,
+  specs: ParameterSpecs,
+  parameterName: (checkpointName: string) => string | undefined,
+): Map<string, string> {
+  const names = new Map<string, string>();
+  const unexpected: string[] = [];
+  for (const [checkpointName, { shape }] of entries) {
+    const name = parameterName(checkpointName);
+    if (name === undefined) continue;
+    const spec = specs.get(name);
+    if (!spec) {
+      unexpected.push(checkpointName);
+      continue;
+    }
+    const other = names.get(name);
+    if (other !== undefined) {
+      throw new CheckpointError(`${where}: '${other}' and '${checkpointName}' are the same parameter. Remove one.`);
+    }
+    if (shape.join() !== spec.shape.join()) {
+      throw new CheckpointError(
+        `${where}: '${checkpointName}' is [${shape.join(', ')}], expected [${spec.shape.join(', ')}] from config.json. ` +
+          'Check that both files belong to the same model.',
+        { found: shape, expected: spec.shape },
+      );
+    }
+    names.set(name, checkpointName);
+  }
+  const missing = [...specs.keys()].filter((name) => !names.has(name));
+  if (missing.length > 0 || unexpected.length > 0) {
+    const parts = [
+      ...(missing.length > 0 ? [`${missing.length} missing: ${some(missing)}`] : []),
+      ...(unexpected.length > 0 ? [`${unexpected.length} unexpected: ${some(unexpected)}`] : []),
+    ];
+    throw new CheckpointError(
+      `${where}: the tensors do not fit config.json; ${parts.join('; ')}. Check that both files belong to the same model.`,
+      { found: unexpected, expected: missing },
+    );
+  }
+  return names;
+}
+
+const some = (names: readonly string[], most = 8): string =>
+  names.slice(0, most).join(', ') + (names.length > most ? ` and ${names.length - most} more` : '');

@@ -1,0 +1,20 @@
+import { CheckpointError } from '../errors.js';
+import type { AnyFamily } from './family.js';
+
+/** `model_type` of config.json -> its family. A family's code is loaded with its first model. */
+const families: Readonly<Record<string, () => Promise<{ family: AnyFamily }>>> = {
+  gpt2: () => import('./gpt2.js'),
+};
+
+/** @throws CheckpointError when there is no such family */
+export async function findFamily(modelType: unknown, where: string): Promise<AnyFamily> {
+  const load = typeof modelType === 'string' && Object.hasOwn(families, modelType) ? families[modelType] : undefined;
+  if (!load) {
+    const known = Object.keys(families);
+    throw new CheckpointError(
+      `${where}: model_type is ${JSON.stringify(modelType)}, expected one of ${known.join(', ')}. Take another model.`,
+      { found: modelType, expected: known },
+    );
+  }
+  return (await load()).family;
+}
