@@ -1,0 +1,111 @@
+// dk and dv of attention, 64 keys by 64 queries at a time: the transposed scores s^T = k q^T give p^T and dscore^T, and
+// dv = p^T dy, dk = scale dscore^T q, summed over the query heads that share the key head and over the queries, in order.
+// Twin: kernels/attentionBackwardKeyValue.wgsl. Range: blocks of keys, batch * kvHeads * ceil(capacity / 64).
+import { BLOCK, firstKey, lastKey, operandBytes, padded, ROW_TERMS, SCORE_BYTES } from './attentionShape';
+import { exp4 } from './math';
+import { packAcrossRows, packAlongRows } from './pack';
+import { scratch } from './scratch';
+import { fillFloats } from './simd';
+import { multiplyPanels, TILE_BYTES } from './tile';
+
+export function attentionBackwardKeyValue(
+  q: usize, k: usize, v: usize, dy: usize, stats: usize, keyRange: usize, dk: usize, dv: usize,
+  heads: u32, queries: u32, headDim: u32, kvHeads: u32, capacity: u32, scale: f32, causal: u32, past: u32, begin: u32, end: u32,
+): void {
+  const blocks = (capacity + BLOCK - 1) / BLOCK;
+  const group = heads / kvHeads;
+  const stride = (<usize>headDim) << 2;
+  const width = padded(headDim);
+  const sumStride = (<usize>width) << 2;
+  const bytes = operandBytes(headDim);
+  const tile = scratch();
+  const lse = tile + TILE_BYTES;
+  const delta = lse + ROW_TERMS;
+  const scores = delta + ROW_TERMS;
+  const dweights = scores + SCORE_BYTES;
+  const packed = dweights + SCORE_BYTES;
+  const keyPanels = packed + SCORE_BYTES;
+  const valuePanels = keyPanels + bytes;
+  const queryPanels = valuePanels + bytes;
+  const dkSums = queryPanels + bytes;
+  const dvSums = dkSums + bytes;
+  for (let unit = begin; unit < end; unit++) {
+    const row = unit / blocks;
+    const b = row / kvHeads;
+    const j = (unit % blocks) * BLOCK;
+    const keyRow = <usize>row * capacity + j;
+    const from = firstKey(keyRange, b);
+    const last = lastKey(keyRange, b, capacity, 0, 0);
+    const owned = min(capacity - j, BLOCK);
+    const keys = last > j ? min(last - j, BLOCK) : 0;
+    fillFloats(dkSums, BLOCK * width, 0);
+    fillFloats(dvSums, BLOCK * width, 0);
+    if (keys > 0 && from < j + keys) {
+      packAlongRows(k + keyRow * stride, stride, keys, headDim, keyPanels, 4);
+      packAlongRows(v + keyRow * stride, stride, keys, headDim, valuePanels, 4);
+      // The first query that sees key j, in blocks.
+      const firstQuery = causal && j > past ? (j - past) & ~(BLOCK - 1) : 0;
+      for (let h = (row % kvHeads) * group; h < (row % kvHeads + 1) * group; h++) {
+        for (let i = firstQuery; i < queries; i += BLOCK) {
+          const count = min(queries - i, BLOCK);
+          const cols = (count + 15) & ~15;
+          const queryRow = <usize>(b * heads + h) * queries + i;
+          const queryAt = q + queryRow * stride;
+          const dyAt = dy + queryRow * stride;
+          for (let t: u32 = 0; t < BLOCK; t++) {
+            const kept = stats + ((queryRow + min(t, count - 1)) << 3);
+            store<f32>(lse + (t << 2), load<f32>(kept));
+            store<f32>(delta + (t << 2), load<f32>(kept, 4));
+          }
+          packAlongRows(queryAt, stride, count, headDim, queryPanels, 16);
+          multiplyPanels(keyPanels, keys, queryPanels, cols, headDim, scores, BLOCK << 2, false, tile);
+          packAlongRows(dyAt, stride, count, headDim, queryPanels, 16);
+          multiplyPanels(valuePanels, keys, queryPanels, cols, headDim, dweights, BLOCK << 2, false, tile);
+          for (let t: u32 = 0; t < keys; t++) {
+            const at = (t * BLOCK) << 2;
+            // Query positions from which key j + t is seen.
+            const firstSeen = j + t < from ? queries : causal && j + t > past ? j + t - past : 0;
+            keyGradient(scores + at, dweights + at, count, i, firstSeen, scale, lse, delta);
+          }
+          packAlongRows(scores, BLOCK << 2, keys, count, packed, 4);
+          packAcrossRows(dyAt, stride, headDim, count, queryPanels, 16);
+          multiplyPanels(packed, keys, queryPanels, width, count, dvSums, sumStride, true, tile);
+          packAlongRows(dweights, BLOCK << 2, keys, count, packed, 4);
+          packAcrossRows(queryAt, stride, headDim, count, queryPanels, 16);
+          multiplyPanels(packed, keys, queryPanels, width, count, dkSums, sumStride, true, tile);
+        }
+      }
+    }
+    for (let t: u32 = 0; t < owned; t++) {
+      const at = (keyRow + t) * stride;
+      for (let e: u32 = 0; e < headDim; e++) {
+        store<f32>(dk + at + (e << 2), load<f32>(dkSums + <usize>t * sumStride + (e << 2)) * scale);
+        store<f32>(dv + at + (e << 2), load<f32>(dvSums + <usize>t * sumStride + (e << 2)));
+      }
+    }
+  }
+}
+
+/** scores = p, dweights = p (dp - delta) for one key and queries i .. i + count, 0 for queries before `firstSeen`. */
+function keyGradient(
+  scores: usize, dweights: usize, count: u32, i: u32, firstSeen: u32, scale: f32, lse: usize, delta: usize,
+): void {
+  const step = i32x4(0, 1, 2, 3);
+  const low = i32x4.splat(firstSeen);
+  const factor = f32x4.splat(scale);
+  for (let t: u32 = 0; t < count; t += 8) {
+    const at = (<usize>t) << 2;
+    const seenL = i32x4.ge_s(i32x4.add(i32x4.splat(i + t), step), low);
+    const seenH = i32x4.ge_s(i32x4.add(i32x4.splat(i + t + 4), step), low);
+    const el = exp4(f32x4.sub(f32x4.mul(v128.load(scores + at), factor), v128.load(lse + at)));
+    const eh = exp4(f32x4.sub(f32x4.mul(v128.load(scores + at, 16), factor), v128.load(lse + at, 16)));
+    const pl = v128.and(el, seenL);
+    const ph = v128.and(eh, seenH);
+    const dl = f32x4.mul(pl, f32x4.sub(v128.load(dweights + at), v128.load(delta + at)));
+    const dh = f32x4.mul(ph, f32x4.sub(v128.load(dweights + at, 16), v128.load(delta + at, 16)));
+    v128.store(scores + at, pl);
+    v128.store(scores + at, ph, 16);
+    v128.store(dweights + at, v128.and(dl, seenL));
+    v128.store(dweights + at, v128.and(dh, seenH), 16);
+  }
+}

@@ -1,0 +1,46 @@
+// What the attention kernels share: block sizes, the working memory of a thread and the rules of visibility.
+
+/** Queries and keys of a block. Blocks of keys and queries start at multiples of it. */
+export const BLOCK: u32 = 64;
+
+/** Floats of a row of headDim in panels of 16 columns. */
+// @ts-ignore: decorator
+@inline
+export function padded(headDim: u32): u32 {
+  return (headDim + 15) & ~15;
+}
+
+/** Bytes of [BLOCK][padded headDim] floats: any operand block, any packed operand block. */
+// @ts-ignore: decorator
+@inline
+export function operandBytes(headDim: u32): usize {
+  return (<usize>BLOCK * padded(headDim)) << 2;
+}
+
+/** Bytes of [BLOCK][BLOCK] floats: scores, plain or packed. */
+export const SCORE_BYTES: usize = (BLOCK * BLOCK) << 2;
+/** Bytes of one float a query of the block. */
+export const ROW_TERMS: usize = BLOCK << 2;
+
+/**
+ * Working memory of a thread for attention forward and backward, in bytes: a tile (256), two row terms, three score blocks
+ * and eight operand blocks.
+ */
+export function attentionScratch(headDim: u32): usize {
+  return 256 + 2 * ROW_TERMS + 3 * SCORE_BYTES + 8 * operandBytes(headDim);
+}
+
+/** Batch row b sees no key before this one. */
+// @ts-ignore: decorator
+@inline
+export function firstKey(keyRange: usize, b: u32): u32 {
+  return <u32>max(load<i32>(keyRange + (b << 3)), 0);
+}
+
+/** A query of batch row b at `position` sees no key from this one on. */
+// @ts-ignore: decorator
+@inline
+export function lastKey(keyRange: usize, b: u32, capacity: u32, causal: u32, position: u32): u32 {
+  const last = min(<u32>max(load<i32>(keyRange + (b << 3), 4), 0), capacity);
+  return causal ? min(last, position + 1) : last;
+}

@@ -1,0 +1,29 @@
+import { copyFloats, loadUpTo, storeUpTo, zero } from './simd';
+
+/** y[t, c] = table[ids[t], c]. Range: tokens. */
+export function embedding(table: usize, ids: usize, y: usize, cols: u32, begin: u32, end: u32): void {
+  for (let t = begin; t < end; t++) {
+    copyFloats(table + ((<usize>load<u32>(ids + (t << 2)) * cols) << 2), y + ((<usize>t * cols) << 2), cols);
+  }
+}
+
+/**
+ * dtable[unique[u], c] += sum over t in order[starts[u] .. starts[u + 1]) of dy[t, c], in that order. Range: unique ids,
+ * each of which owns a row of dtable.
+ */
+export function embeddingBackward(
+  dy: usize, order: usize, unique: usize, starts: usize, dtable: usize, cols: u32, begin: u32, end: u32,
+): void {
+  for (let u = begin; u < end; u++) {
+    const to = dtable + ((<usize>load<u32>(unique + (u << 2)) * cols) << 2);
+    const last = load<u32>(starts + (u << 2), 4);
+    for (let t = load<u32>(starts + (u << 2)); t < last; t++) {
+      const from = dy + ((<usize>load<u32>(order + (t << 2)) * cols) << 2);
+      for (let c: u32 = 0; c < cols; c += 4) {
+        const at = (<usize>c) << 2;
+        const count = min(cols - c, 4);
+        storeUpTo(to + at, f32x4.add(loadUpTo(to + at, count, zero()), loadUpTo(from + at, count, zero())), count);
+      }
+    }
+  }
+}

@@ -1,0 +1,147 @@
+// The same products for few rows (decoding): b, the weight, is read once, straight from memory, unpacked. Range: columns
+// of c. Every element is summed in an order that depends on the depth alone.
+import { fillFloats, loadUpTo, madd, storeUpTo, sumPair, zero } from './simd';
+import { scratch } from './scratch';
+
+/** Columns of c that stay in the first-level cache beside four rows of b. */
+const COLS: u32 = 1024;
+
+/** Working memory of a thread, in bytes. */
+export function gemmSkinnyScratch(): usize {
+  return 128;
+}
+
+/** c [m, n] (+)= a [m, k] b [k, n]: four rows of b at a time are added to all rows of c. */
+export function gemmSkinnyNN(
+  a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, begin: u32, end: u32,
+): void {
+  const bStride = (<usize>n) << 2;
+  for (let first = begin; first < end; first += COLS) {
+    const cols = min(end - first, COLS);
+    const at = (<usize>first) << 2;
+    if (!accumulate) for (let i: u32 = 0; i < m; i++) fillFloats(c + <usize>i * bStride + at, cols, 0);
+    for (let p: u32 = 0; p < k; p += 4) {
+      const rows = min(k - p, 4);
+      const b0 = b + <usize>p * bStride + at;
+      for (let i: u32 = 0; i < m; i++) {
+        const weights = a + ((i * k + p) << 2);
+        if (rows == 4) addRows4(weights, b0, bStride, c + <usize>i * bStride + at, cols);
+        else for (let r: u32 = 0; r < rows; r++) addRow(load<f32>(weights + (r << 2)), b0 + <usize>r * bStride, c + <usize>i * bStride + at, cols);
+      }
+    }
+  }
+}
+
+/** y [cols] += sum of four rows of b, weighted, in order. */
+function addRows4(weights: usize, b: usize, stride: usize, y: usize, cols: u32): void {
+  const w0 = v128.load32_splat(weights);
+  const w1 = v128.load32_splat(weights, 4);
+  const w2 = v128.load32_splat(weights, 8);
+  const w3 = v128.load32_splat(weights, 12);
+  const b1 = b + stride;
+  const b2 = b1 + stride;
+  const b3 = b2 + stride;
+  let j: u32 = 0;
+  for (; j + 8 <= cols; j += 8) {
+    const at = (<usize>j) << 2;
+    let lo = v128.load(y + at);
+    let hi = v128.load(y + at, 16);
+    lo = madd(w0, v128.load(b + at), lo);
+    hi = madd(w0, v128.load(b + at, 16), hi);
+    lo = madd(w1, v128.load(b1 + at), lo);
+    hi = madd(w1, v128.load(b1 + at, 16), hi);
+    lo = madd(w2, v128.load(b2 + at), lo);
+    hi = madd(w2, v128.load(b2 + at, 16), hi);
+    lo = madd(w3, v128.load(b3 + at), lo);
+    hi = madd(w3, v128.load(b3 + at, 16), hi);
+    v128.store(y + at, lo);
+    v128.store(y + at, hi, 16);
+  }
+  for (; j < cols; j += 4) {
+    const at = (<usize>j) << 2;
+    const count = min(cols - j, 4);
+    let v = loadUpTo(y + at, count, zero());
+    v = madd(w0, loadUpTo(b + at, count, zero()), v);
+    v = madd(w1, loadUpTo(b1 + at, count, zero()), v);
+    v = madd(w2, loadUpTo(b2 + at, count, zero()), v);
+    v = madd(w3, loadUpTo(b3 + at, count, zero()), v);
+    storeUpTo(y + at, v, count);
+  }
+}
+
+/** y [cols] += weight * b [cols] */
+function addRow(weight: f32, b: usize, y: usize, cols: u32): void {
+  const w = f32x4.splat(weight);
+  for (let j: u32 = 0; j < cols; j += 4) {
+    const at = (<usize>j) << 2;
+    const count = min(cols - j, 4);
+    storeUpTo(y + at, madd(w, loadUpTo(b + at, count, zero()), loadUpTo(y + at, count, zero())), count);
+  }
+}
+
+/** c [m, n] (+)= a [m, k] b[n, k]^T: four rows of b stay in the first-level cache for all rows of a. */
+export function gemmSkinnyNT(
+  a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, begin: u32, end: u32,
+): void {
+  const stride = (<usize>k) << 2;
+  const sums = scratch();
+  for (let j = begin; j < end; j += 4) {
+    const count = min(end - j, 4);
+    const b0 = b + <usize>j * stride;
+    // Columns beyond the last read the first again; their sums are not stored.
+    const b1 = count > 1 ? b0 + stride : b0;
+    const b2 = count > 2 ? b1 + stride : b0;
+    const b3 = count > 3 ? b2 + stride : b0;
+    for (let i: u32 = 0; i < m; i++) {
+      dot4(a + <usize>i * stride, b0, b1, b2, b3, k, sums);
+      const at = c + ((i * n + j) << 2);
+      for (let t: u32 = 0; t < count; t++) {
+        const sum = sumPair(sums + (t << 5));
+        store<f32>(at + (t << 2), accumulate ? load<f32>(at + (t << 2)) + sum : sum);
+      }
+    }
+  }
+}
+
+/** sums [4][8]: eight partial sums each of a . b0 .. a . b3. */
+function dot4(a: usize, b0: usize, b1: usize, b2: usize, b3: usize, k: u32, sums: usize): void {
+  let lo0 = zero();
+  let hi0 = zero();
+  let lo1 = zero();
+  let hi1 = zero();
+  let lo2 = zero();
+  let hi2 = zero();
+  let lo3 = zero();
+  let hi3 = zero();
+  let p: u32 = 0;
+  for (; p + 8 <= k; p += 8) {
+    const at = (<usize>p) << 2;
+    const x = v128.load(a + at);
+    const y = v128.load(a + at, 16);
+    lo0 = madd(x, v128.load(b0 + at), lo0);
+    hi0 = madd(y, v128.load(b0 + at, 16), hi0);
+    lo1 = madd(x, v128.load(b1 + at), lo1);
+    hi1 = madd(y, v128.load(b1 + at, 16), hi1);
+    lo2 = madd(x, v128.load(b2 + at), lo2);
+    hi2 = madd(y, v128.load(b2 + at, 16), hi2);
+    lo3 = madd(x, v128.load(b3 + at), lo3);
+    hi3 = madd(y, v128.load(b3 + at, 16), hi3);
+  }
+  v128.store(sums, lo0);
+  v128.store(sums, hi0, 16);
+  v128.store(sums, lo1, 32);
+  v128.store(sums, hi1, 48);
+  v128.store(sums, lo2, 64);
+  v128.store(sums, hi2, 80);
+  v128.store(sums, lo3, 96);
+  v128.store(sums, hi3, 112);
+  for (; p < k; p += 4) {
+    const at = (<usize>p) << 2;
+    const count = min(k - p, 4);
+    const x = loadUpTo(a + at, count, zero());
+    v128.store(sums, madd(x, loadUpTo(b0 + at, count, zero()), v128.load(sums)));
+    v128.store(sums, madd(x, loadUpTo(b1 + at, count, zero()), v128.load(sums, 32)), 32);
+    v128.store(sums, madd(x, loadUpTo(b2 + at, count, zero()), v128.load(sums, 64)), 64);
+    v128.store(sums, madd(x, loadUpTo(b3 + at, count, zero()), v128.load(sums, 96)), 96);
+  }
+}

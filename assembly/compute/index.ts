@@ -1,0 +1,26 @@
+// Every kernel of src/backend/kernels.ts for WebAssembly: raw byte pointers (4-aligned), counts in elements, a range
+// [begin, end) of what the kernel's comment names. Kernels trust their arguments: shapes are checked once, above.
+// Results do not depend on how a range is cut. NAMEScratch gives the working memory that a thread needs for NAME.
+export { adamW } from './adamW';
+export { add, addInto } from './add';
+export { attention } from './attention';
+export { attentionBackwardKeyValue } from './attentionBackwardKeyValue';
+export { attentionBackwardQuery } from './attentionBackwardQuery';
+export { attentionDecode, attentionDecodeScratch } from './attentionDecode';
+export { attentionDelta, attentionDeltaScratch } from './attentionDelta';
+export { attentionScratch } from './attentionShape';
+export { broadcastRows } from './broadcastRows';
+export { clipScale } from './clipScale';
+export { columnSum } from './columnSum';
+export { crossEntropy, crossEntropyScratch } from './crossEntropy';
+export { divergence, divergenceScratch } from './divergence';
+export { dropout } from './dropout';
+export { embedding, embeddingBackward } from './embedding';
+export { gelu, geluBackward } from './gelu';
+export { gemmNN, gemmNT, gemmTN, gemmScratch } from './gemm';
+export { gemmSkinnyNN, gemmSkinnyNT, gemmSkinnyScratch } from './gemmSkinny';
+export { mergeHeads, splitHeads } from './heads';
+export { layerNorm, layerNormBackward, layerNormScratch } from './layerNorm';
+export { layerNormBackwardWeights } from './layerNormBackwardWeights';
+export { setScratch } from './scratch';
+export { sumBlock, sumBlocks, sumPartials, sumScratch } from './sum';

@@ -1,0 +1,109 @@
+// The only file that chooses instructions. Hot loops elsewhere work on pairs of adjacent v128 (8 floats) and end in
+// stores of adjacent pairs: V8 packs such pairs into 256-bit instructions (--experimental-wasm-revectorize). Every
+// lane sees the same operations in the vector loop and in the tail, so an element's bits do not depend on where a
+// range of elements was split.
+
+/** a * b + c with two roundings: the same bits on every machine. */
+// @ts-ignore: decorator
+@inline
+export function madd(a: v128, b: v128, c: v128): v128 {
+  return f32x4.add(f32x4.mul(a, b), c);
+}
+
+/** `count` (1 to 4) floats at `pointer`; the other lanes are those of `fill`. Reads nothing behind them. */
+// @ts-ignore: decorator
+@inline
+export function loadUpTo(pointer: usize, count: u32, fill: v128): v128 {
+  if (count >= 4) return v128.load(pointer);
+  let v = v128.load_lane<f32>(pointer, fill, 0);
+  if (count > 1) v = v128.load_lane<f32>(pointer, v, 1, 4);
+  if (count > 2) v = v128.load_lane<f32>(pointer, v, 2, 8);
+  return v;
+}
+
+/** Stores the first `count` (1 to 4) lanes at `pointer`. */
+// @ts-ignore: decorator
+@inline
+export function storeUpTo(pointer: usize, v: v128, count: u32): void {
+  if (count >= 4) {
+    v128.store(pointer, v);
+    return;
+  }
+  v128.store_lane<f32>(pointer, v, 0);
+  if (count > 1) v128.store_lane<f32>(pointer, v, 1, 4);
+  if (count > 2) v128.store_lane<f32>(pointer, v, 2, 8);
+}
+
+// @ts-ignore: decorator
+@inline
+export function zero(): v128 {
+  return f32x4.splat(0);
+}
+
+/** Sum of the four lanes, always in this order. */
+// @ts-ignore: decorator
+@inline
+export function sumLanes(v: v128): f32 {
+  return (
+    f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 2) + (f32x4.extract_lane(v, 1) + f32x4.extract_lane(v, 3))
+  );
+}
+
+/** Sum of the eight floats at `pointer`, always in this order. */
+// @ts-ignore: decorator
+@inline
+export function sumPair(pointer: usize): f32 {
+  return sumLanes(f32x4.add(v128.load(pointer), v128.load(pointer, 16)));
+}
+
+// @ts-ignore: decorator
+@inline
+export function maxLanes(v: v128): f32 {
+  return max(
+    max(f32x4.extract_lane(v, 0), f32x4.extract_lane(v, 2)),
+    max(f32x4.extract_lane(v, 1), f32x4.extract_lane(v, 3)),
+  );
+}
+
+/** Largest of the eight floats at `pointer`. */
+// @ts-ignore: decorator
+@inline
+export function maxPair(pointer: usize): f32 {
+  return maxLanes(f32x4.max(v128.load(pointer), v128.load(pointer, 16)));
+}
+
+/** Copies `count` floats. */
+export function copyFloats(from: usize, to: usize, count: u32): void {
+  let i: u32 = 0;
+  for (; i + 8 <= count; i += 8) {
+    const lo = v128.load(from + (i << 2));
+    const hi = v128.load(from + (i << 2), 16);
+    v128.store(to + (i << 2), lo);
+    v128.store(to + (i << 2), hi, 16);
+  }
+  for (; i < count; i++) store<f32>(to + (i << 2), load<f32>(from + (i << 2)));
+}
+
+/** Sets `count` floats to `value`. */
+export function fillFloats(to: usize, count: u32, value: f32): void {
+  const v = f32x4.splat(value);
+  let i: u32 = 0;
+  for (; i + 8 <= count; i += 8) {
+    v128.store(to + (i << 2), v);
+    v128.store(to + (i << 2), v, 16);
+  }
+  for (; i < count; i++) store<f32>(to + (i << 2), value);
+}
+
+/** Multiplies `count` floats in place. */
+export function scaleFloats(to: usize, count: u32, factor: f32): void {
+  const v = f32x4.splat(factor);
+  let i: u32 = 0;
+  for (; i + 8 <= count; i += 8) {
+    const lo = f32x4.mul(v128.load(to + (i << 2)), v);
+    const hi = f32x4.mul(v128.load(to + (i << 2), 16), v);
+    v128.store(to + (i << 2), lo);
+    v128.store(to + (i << 2), hi, 16);
+  }
+  for (; i < count; i++) store<f32>(to + (i << 2), load<f32>(to + (i << 2)) * factor);
+}
