@@ -46,7 +46,9 @@ async function unpack(bin, folder) {
   const aside = `${folder}.${randomBytes(6).toString('hex')}`;
   try {
     await mkdir(aside, { recursive: true });
-    await writeFile(join(aside, 'chromium'), await decompress(await readFile(join(bin, 'chromium.br'))), { mode: 0o755 });
+    await writeFile(join(aside, 'chromium'), await decompress(await readFile(join(bin, 'chromium.br'))), {
+      mode: 0o755,
+    });
     for (const archive of archives) await untar(await decompress(await readFile(join(bin, archive))), aside);
     // The carrier's own fonts.conf points into AWS Lambda's folders.
     await writeFile(

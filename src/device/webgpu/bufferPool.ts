@@ -67,7 +67,12 @@ export function createBufferPool(device: GPUDevice, idleBytesAllowed = 256 * 2 *
         idleBytes -= capacity;
       } else {
         const bits = usage.storage | usage.copySource | usage.copyDestination;
-        buffer = { id: created++, gpu: device.createBuffer({ label, size: capacity, usage: bits }), capacity, lastBatch: -1 };
+        buffer = {
+          id: created++,
+          gpu: device.createBuffer({ label, size: capacity, usage: bits }),
+          capacity,
+          lastBatch: -1,
+        };
         all.add(buffer);
       }
       buffer.gpu.label = label;

@@ -81,9 +81,12 @@ export function createCommandQueue(opened: OpenedDevice, pool: BufferPool): Comm
 
   void device.lost.then((info) => {
     if (disposed) return;
-    lost = new DeviceError(`webgpu: the device was lost (${info.reason}): ${info.message || 'no message'}. Open a new one.`, {
-      found: info.reason,
-    });
+    lost = new DeviceError(
+      `webgpu: the device was lost (${info.reason}): ${info.message || 'no message'}. Open a new one.`,
+      {
+        found: info.reason,
+      },
+    );
   });
   const onError = (event: GPUUncapturedErrorEvent) => {
     const { error } = event;
@@ -126,7 +129,8 @@ export function createCommandQueue(opened: OpenedDevice, pool: BufferPool): Comm
     pass = undefined;
     pipelineInPass = undefined;
     // Both run before the batch and after the batches before it.
-    if (batchDispatches > 0) device.queue.writeBuffer(uniformBuffer, 0, uniforms, 0, (batchDispatches * uniformBytes) / 4);
+    if (batchDispatches > 0)
+      device.queue.writeBuffer(uniformBuffer, 0, uniforms, 0, (batchDispatches * uniformBytes) / 4);
     if (stagedBytes > 0) device.queue.writeBuffer(stagingBuffer, 0, staging, 0, stagedBytes);
     device.queue.submit([encoder.finish()]);
     encoder = undefined;
@@ -144,7 +148,9 @@ export function createCommandQueue(opened: OpenedDevice, pool: BufferPool): Comm
     const known = bindGroups.get(key);
     if (known) return known;
     if (bindGroups.size >= bindGroupsKept) bindGroups.clear();
-    const entries: GPUBindGroupEntry[] = [{ binding: 0, resource: { buffer: uniformBuffer, offset: 0, size: uniformBytes } }];
+    const entries: GPUBindGroupEntry[] = [
+      { binding: 0, resource: { buffer: uniformBuffer, offset: 0, size: uniformBytes } },
+    ];
     bindings.forEach(({ buffer, offset, size }, index) => {
       entries.push({ binding: index + 1, resource: { buffer: buffer.gpu, offset, size } });
     });
@@ -156,7 +162,8 @@ export function createCommandQueue(opened: OpenedDevice, pool: BufferPool): Comm
   return {
     dispatch(work) {
       check();
-      if (batchDispatches === dispatchesPerBatch || (batchFlops > 0 && batchFlops + work.flops > flopsAllowed)) submit();
+      if (batchDispatches === dispatchesPerBatch || (batchFlops > 0 && batchFlops + work.flops > flopsAllowed))
+        submit();
       if (!pass) pass = openEncoder().beginComputePass({ label: `batch ${batch}` });
       if (pipelineInPass !== work.pipeline) pass.setPipeline(work.pipeline.gpu);
       pipelineInPass = work.pipeline;
@@ -171,7 +178,7 @@ export function createCommandQueue(opened: OpenedDevice, pool: BufferPool): Comm
     write(to, data, byteOffset) {
       check();
       if (data.byteLength === 0) return;
-      const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+      const bytes = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
       // A buffer that the open batch mentions is written inside it, in order, through staging; one too large for
       // that waits for the batch to be handed over. All others can be written ahead of the batch.
       if (to.lastBatch === batch && encoder && bytes.byteLength <= stagingBytes - stagedBytes) {

@@ -1,0 +1,132 @@
+// A divergence between p = softmax(teacher / temperature) and q = softmax(student / temperature), and its gradient:
+//   teacher [rows, vocab], labels [rows], student [rows, vocab] (read, then the gradient) -> loss [rows], nats
+//   loss[r] = D(p, q), complete (0 at equality);  student = gradScale / temperature * q (g - sum q g);  label -100: 0, 0
+// One workgroup a row, four passes: maxima, log-sum-exps, loss and sum q g, gradient. All in log-probabilities, taken from the
+// maximum so that large logits lose nothing; mixtures by log-sum-exp, so that no underflow becomes a NaN.
+// Follows math.wgsl. Twin: assembly/compute/divergence.ts
+struct Shape { rows: u32, vocab: u32, weight: f32, temperature: f32, gradScale: f32 }
+@group(0) @binding(0) var<uniform> shape: Shape;
+@group(0) @binding(1) var<storage, read> teacher: array<elem>;
+@group(0) @binding(2) var<storage, read> labels: array<i32>;
+@group(0) @binding(3) var<storage, read_write> student: array<f32>;
+@group(0) @binding(4) var<storage, read_write> loss: array<f32>;
+
+override KIND: u32 = 0u;                      // divergenceKinds in src/backend/kernels.ts
+const FORWARD_KL: u32 = 0u;
+const REVERSE_KL: u32 = 1u;
+const SYMMETRIC_KL: u32 = 2u;
+const JENSEN_SHANNON: u32 = 3u;
+const TOTAL_VARIATION: u32 = 4u;
+const SKEW_KL: u32 = 5u;
+const SKEW_REVERSE_KL: u32 = 6u;
+
+const LOWEST: f32 = -3.0e38;                  // where a maximum starts: infinity is not to be relied on
+
+override THREADS: u32 = 256u;                 // a power of two: the tree sums halve it
+var<workgroup> scratch: array<f32, THREADS>;
+
+// The sum of `value` over the workgroup, for all of its threads.
+fn total(value: f32, lane: u32) -> f32 {
+  scratch[lane] = value;
+  for (var width = THREADS / 2u; width > 0u; width /= 2u) {
+    workgroupBarrier();                       // the upper half must be written before the lower half reads it
+    if (lane < width) { scratch[lane] += scratch[lane + width]; }
+  }
+  return workgroupUniformLoad(&scratch[0]);   // has barriers on both sides: scratch may be used again at once
+}
+
+// The largest `value` in the workgroup, for all of its threads.
+fn largest(value: f32, lane: u32) -> f32 {
+  scratch[lane] = value;
+  for (var width = THREADS / 2u; width > 0u; width /= 2u) {
+    workgroupBarrier();
+    if (lane < width) { scratch[lane] = max(scratch[lane], scratch[lane + width]); }
+  }
+  return workgroupUniformLoad(&scratch[0]);
+}
+
+// log of a weight that may be 0: so low that its share of a mixture is 0, yet finite in every sum
+fn logWeight(w: f32) -> f32 { return select(-1.0e30, logExact(max(w, 1.0e-37)), w > 0.0); }
+
+// log(e^x + e^y)
+fn logAddExp(x: f32, y: f32) -> f32 { return max(x, y) + log1pUnit(expExact(-abs(x - y))); }
+
+// One term of KL(a, b) as a (log a - log b) - a + b. The last two sum to 0 over the vocabulary; with them each term is at
+// least 0, and an error in the normalisation of a or b matters only in second order.
+fn klTerm(a: f32, logA: f32, b: f32, logB: f32) -> f32 {
+  let d = logA - logB;
+  // e^-d - 1 + d for small d, where a (d - 1) + b would cancel
+  let small = d * d * (0.5 - d * (0.16666667 - d * (0.041666668 - d * (0.0083333338 - d * (0.0013888889 - d * 1.9841270e-4)))));
+  return select(a * (d - 1.0) + b, a * small, abs(d) < 0.25);
+}
+
+// (term of the loss, q g) for one token
+fn term(logP: f32, logQ: f32) -> vec2f {
+  let w = shape.weight;
+  let p = expExact(logP);
+  let q = expExact(logQ);
+  switch (KIND) {
+    case FORWARD_KL: { return vec2f(klTerm(p, logP, q, logQ), -p); }
+    case REVERSE_KL: { return vec2f(klTerm(q, logQ, p, logP), q * (logQ - logP)); }
+    case SYMMETRIC_KL: {
+      return (1.0 - w) * vec2f(klTerm(p, logP, q, logQ), -p) + w * vec2f(klTerm(q, logQ, p, logP), q * (logQ - logP));
+    }
+    case JENSEN_SHANNON: {                    // w KL(q, m) + (1 - w) KL(p, m), m = (1 - w) p + w q
+      let logM = logAddExp(logWeight(1.0 - w) + logP, logWeight(w) + logQ);
+      let m = expExact(logM);
+      return vec2f(w * klTerm(q, logQ, m, logM) + (1.0 - w) * klTerm(p, logP, m, logM), w * q * (logQ - logM));
+    }
+    case TOTAL_VARIATION: { return 0.5 * vec2f(abs(p - q), q * sign(logQ - logP)); }
+    case SKEW_KL: {                           // KL(p, m), m = w p + (1 - w) q
+      let logM = logAddExp(logWeight(w) + logP, logWeight(1.0 - w) + logQ);
+      return vec2f(klTerm(p, logP, expExact(logM), logM), (w - 1.0) * expExact(logP + logQ - logM));
+    }
+    case SKEW_REVERSE_KL, default: {          // KL(q, m), m = (1 - w) p + w q
+      let logM = logAddExp(logWeight(1.0 - w) + logP, logWeight(w) + logQ);
+      let ratio = logQ - logM;
+      return vec2f(klTerm(q, logQ, expExact(logM), logM), q * (ratio - w * expExact(ratio)));
+    }
+  }
+}
+
+@compute @workgroup_size(THREADS)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let row = group.x + group.y * groups.x;     // y continues x: one side of a grid ends at 65535
+  if (row >= shape.rows) { return; }          // the same for the whole workgroup, so barriers stay legal
+  let first = row * shape.vocab;
+  if (labels[row] < 0) {
+    for (var j = lane; j < shape.vocab; j += THREADS) { student[first + j] = 0.0; }
+    if (lane == 0u) { loss[row] = 0.0; }
+    return;
+  }
+  var highestT = LOWEST;
+  var highestS = LOWEST;
+  for (var j = lane; j < shape.vocab; j += THREADS) {
+    highestT = max(highestT, f32(teacher[first + j]));
+    highestS = max(highestS, student[first + j]);
+  }
+  let topT = largest(highestT, lane);
+  let topS = largest(highestS, lane);
+  var sumT = 0.0;
+  var sumS = 0.0;
+  for (var j = lane; j < shape.vocab; j += THREADS) {
+    sumT += expExact((f32(teacher[first + j]) - topT) / shape.temperature);
+    sumS += expExact((student[first + j] - topS) / shape.temperature);
+  }
+  let logT = logExact(total(sumT, lane));
+  let logS = logExact(total(sumS, lane));
+  var sum = vec2f();
+  for (var j = lane; j < shape.vocab; j += THREADS) {
+    sum += term((f32(teacher[first + j]) - topT) / shape.temperature - logT, (student[first + j] - topS) / shape.temperature - logS);
+  }
+  let value = total(sum.x, lane);
+  let mean = total(sum.y, lane);
+  if (lane == 0u) { loss[row] = value; }
+  let scale = shape.gradScale / shape.temperature;
+  for (var j = lane; j < shape.vocab; j += THREADS) {
+    let logQ = (student[first + j] - topS) / shape.temperature - logS;
+    let qg = term((f32(teacher[first + j]) - topT) / shape.temperature - logT, logQ).y;
+    student[first + j] = scale * (qg - expExact(logQ) * mean);
+  }
+}

@@ -1,0 +1,48 @@
+// c [m, n] (+)= a [m, k] b[n, k]^T for few rows (decoding). A workgroup owns 4 rows and 8 columns; 32 threads share the sum
+// of a column, reading its row of b side by side. Same arguments as gemmNT.wgsl.
+struct Shape {
+  m: u32, n: u32, k: u32, accumulate: u32,
+  aBase: u32, aStride: u32, bBase: u32, bStride: u32, cBase: u32, cStride: u32,
+}
+@group(0) @binding(0) var<uniform> shape: Shape;
+@group(0) @binding(1) var<storage, read> a: array<elem>;
+@group(0) @binding(2) var<storage, read> b: array<elem>;
+@group(0) @binding(3) var<storage, read_write> c: array<f32>;
+
+const COLUMNS: u32 = 8u;
+const SHARERS: u32 = 32u;
+var<workgroup> sums: array<vec4f, 256>;
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let across = (shape.n + COLUMNS - 1u) / COLUMNS;
+  let tile = group.x + group.y * groups.x;
+  let row0 = (tile / across) * 4u;
+  if (row0 >= shape.m) { return; }            // the same for the whole workgroup
+  let part = lane % SHARERS;
+  let col = (tile % across) * COLUMNS + lane / SHARERS;
+  let last = shape.m - 1u;
+  // Rows past the end repeat the last one and are dropped when stored.
+  let a0 = shape.aBase + row0 * shape.aStride;
+  let a1 = shape.aBase + min(row0 + 1u, last) * shape.aStride;
+  let a2 = shape.aBase + min(row0 + 2u, last) * shape.aStride;
+  let a3 = shape.aBase + min(row0 + 3u, last) * shape.aStride;
+  var sum = vec4f();
+  if (col < shape.n) {
+    for (var k = part; k < shape.k; k += SHARERS) {
+      sum += vec4f(f32(a[a0 + k]), f32(a[a1 + k]), f32(a[a2 + k]), f32(a[a3 + k])) *
+        f32(b[shape.bBase + col * shape.bStride + k]);
+    }
+  }
+  sums[lane] = sum;
+  for (var width = SHARERS / 2u; width > 0u; width /= 2u) {
+    workgroupBarrier();                       // the upper half must be written before the lower half reads it
+    if (part < width) { sums[lane] += sums[lane + width]; }
+  }
+  if (part > 0u || col >= shape.n) { return; }
+  for (var i = 0u; i < min(4u, shape.m - row0); i++) {
+    let at = shape.cBase + (row0 + i) * shape.cStride + col;
+    if (shape.accumulate != 0u) { c[at] += sums[lane][i]; } else { c[at] = sums[lane][i]; }
+  }
+}

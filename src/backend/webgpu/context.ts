@@ -1,0 +1,50 @@
+import type { PooledBuffer } from '../../device/webgpu/bufferPool.js';
+import type { Binding } from '../../device/webgpu/commandQueue.js';
+import type { Storage } from '../backend.js';
+import type { ShaderName } from './shaders.js';
+
+/** A storage of this backend. */
+export interface GPUStorage extends Storage {
+  readonly buffer: PooledBuffer;
+  released: boolean;
+}
+
+/** What one dispatch binds besides its uniform: bytes of a storage. */
+export type Region = Binding;
+
+export interface ShaderCall {
+  readonly shader: ShaderName;
+  /** Tells calls of one shader with other per-thread arrays apart; 0 for shaders without. */
+  readonly headBlocks?: number;
+  readonly constants?: Readonly<Record<string, number>>;
+  /** In the order of the shader's struct: integers, then wrap `f32` values in `float`. */
+  readonly uniform: readonly (number | Float)[];
+  readonly reads: readonly Region[];
+  readonly writes: readonly Region[];
+  /** Workgroups in all: folded over x and y. */
+  readonly groups: number;
+  readonly flops: number;
+}
+
+/** A number that the uniform block holds as f32. */
+export interface Float {
+  readonly f32: number;
+}
+export const float = (value: number): Float => ({ f32: value });
+
+/** What the kernels' encoders work with. */
+export interface Context {
+  readonly limits: { readonly maxBindingBytes: number; readonly maxFlops: number };
+  dispatch(call: ShaderCall): void;
+  /** `elements` of a storage from `firstElement` on, which is a multiple of 64. */
+  region(storage: Storage, firstElement: number, elements: number): Region;
+  /** Memory for the length of one kernel call. */
+  temporary<T>(elements: number, label: string, work: (region: Region) => T): T;
+}
+
+/** Folds a count of workgroups over x and y, 65,535 being the most along one. */
+export function foldGroups(groups: number): [number, number] {
+  const x = Math.min(groups, 65_535);
+  return [x, Math.ceil(groups / x)];
+}
+export const ceilDiv = (a: number, b: number): number => Math.ceil(a / b);

@@ -1,0 +1,155 @@
+import { type AdapterOptions, adoptDevice, openAdapter } from '../../device/webgpu/adapter.js';
+import { createBufferPool } from '../../device/webgpu/bufferPool.js';
+import { createCommandQueue } from '../../device/webgpu/commandQueue.js';
+import { createPipelines, type PipelineSpec } from '../../device/webgpu/pipelines.js';
+import { DisposedError } from '../../errors.js';
+import type { Backend, KernelCall, Storage, TypedArray } from '../backend.js';
+import type { DType, KernelName } from '../kernels.js';
+import type { Context, GPUStorage, ShaderCall } from './context.js';
+import { foldGroups } from './context.js';
+import { prelude, shaders } from './shaders.js';
+import { createTable } from './table.js';
+
+export interface WebGPUOptions extends AdapterOptions {
+  /** A device that the caller made: used as it is, never destroyed. Its uncaptured errors surface here as well. */
+  readonly device?: GPUDevice;
+  /**
+   * Bytes that one binding may have, at most the device's own limit (its default). Larger operands are cut into
+   * windows; a small value lets tests do so on small shapes.
+   */
+  readonly maxBindingBytes?: number;
+}
+
+export interface WebGPUBackend extends Backend {
+  /** What was handed to the device so far, and the buffers behind the storages. */
+  counts(): { submissions: number; dispatches: number; created: number; idle: number };
+}
+
+/** Operations of one dispatch: software adapters reach some 1e9 a second, and drivers stop what runs for seconds. */
+const maxFlops = { hardware: 1e11, software: 2e9 };
+
+/**
+ * Opens the WebGPU backend: in Node through Dawn (the npm package `webgpu`), in browsers through `navigator.gpu`.
+ * @throws DeviceError when there is no adapter, or only a software one without `allowSoftware`.
+ */
+export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBackend> {
+  const opened = options.device ? adoptDevice(options.device) : await openAdapter(options);
+  const { device } = opened;
+  const pool = createBufferPool(device);
+  const pipelines = createPipelines(device);
+  const queue = createCommandQueue(opened, pool);
+  const bindingLimit = Math.min(options.maxBindingBytes ?? Infinity, device.limits.maxStorageBufferBindingSize);
+  const specs = new Map<string, PipelineSpec>();
+  const live = new Set<GPUStorage>();
+  let disposed = false;
+
+  const mine = (storage: Storage): GPUStorage => {
+    const found = storage as GPUStorage;
+    if (found.released) throw new DisposedError(`webgpu: the storage '${storage.label}' was used after it was freed.`);
+    return found;
+  };
+  const specFor = ({ shader, headBlocks = 0, constants = {}, reads, writes }: ShaderCall): PipelineSpec => {
+    let key = headBlocks > 0 ? `${shader}, head blocks ${headBlocks}` : shader;
+    const name = key;
+    for (const value of Object.values(constants)) key += ` ${value}`;
+    let spec = specs.get(key);
+    if (!spec) {
+      const code = prelude(headBlocks) + shaders[shader];
+      spec = { name, code, constants, reads: reads.length, writes: writes.length };
+      specs.set(key, spec);
+    }
+    return spec;
+  };
+  const words = new Uint32Array(64);
+  const floats = new Float32Array(words.buffer);
+
+  const context: Context = {
+    limits: {
+      maxBindingBytes: Math.floor(bindingLimit / 256) * 256,
+      maxFlops: opened.software ? maxFlops.software : maxFlops.hardware,
+    },
+    dispatch(call) {
+      call.uniform.forEach((value, at) => {
+        if (typeof value === 'number') words[at] = value;
+        else floats[at] = value.f32;
+      });
+      const spec = specFor(call);
+      queue.dispatch({
+        pipeline: pipelines.get(spec),
+        label: spec.name,
+        uniform: words.subarray(0, call.uniform.length),
+        bindings: [...call.reads, ...call.writes],
+        groups: foldGroups(call.groups),
+        flops: call.flops,
+      });
+    },
+    region: (storage, firstElement, elements) => ({
+      buffer: mine(storage).buffer,
+      offset: 4 * firstElement,
+      size: 4 * elements,
+    }),
+    temporary(elements, label, work) {
+      const buffer = pool.acquire(4 * elements, label);
+      try {
+        return work({ buffer, offset: 0, size: 4 * elements });
+      } finally {
+        pool.release(buffer);
+      }
+    },
+  };
+  const table = createTable(context);
+
+  return {
+    info: {
+      kind: 'webgpu',
+      description: opened.description,
+      maxStorageBytes: device.limits.maxBufferSize,
+      threads: 1,
+      revectorized: false,
+      software: opened.software,
+    },
+    allocate(byteLength, label) {
+      if (disposed) throw new DisposedError('webgpu: the device was used after it was disposed.');
+      const storage: GPUStorage = { byteLength, label, buffer: pool.acquire(byteLength, label), released: false };
+      live.add(storage);
+      return storage;
+    },
+    free(storage) {
+      const found = storage as GPUStorage;
+      if (found.released) return;
+      found.released = true;
+      if (disposed) return;
+      live.delete(found);
+      pool.release(found.buffer);
+    },
+    write: (storage, data, byteOffset = 0) => queue.write(mine(storage).buffer, data, byteOffset),
+    copy(from, fromByteOffset, to, toByteOffset, byteLength) {
+      queue.copy(mine(from).buffer, fromByteOffset, mine(to).buffer, toByteOffset, byteLength);
+    },
+    clear: (storage) => queue.clear(mine(storage).buffer, storage.byteLength),
+    async read(storage, dtype, byteOffset = 0, elements = (storage.byteLength - byteOffset) / 4) {
+      return typed(dtype, await queue.read(mine(storage).buffer, byteOffset, 4 * elements));
+    },
+    run<K extends KernelName>(kernel: K, call: KernelCall<K>) {
+      table[kernel](call);
+    },
+    submit: () => queue.submit(),
+    finish: () => queue.finish(),
+    memory: () => pool.memory(),
+    counts: () => ({ ...queue.counts(), ...pool.counts() }),
+    async dispose() {
+      if (disposed) return;
+      disposed = true;
+      queue.dispose();
+      pool.dispose();
+      for (const storage of live) storage.released = true;
+      live.clear();
+      opened.close();
+    },
+  };
+}
+
+function typed(dtype: DType, bytes: ArrayBuffer): TypedArray {
+  if (dtype === 'f32') return new Float32Array(bytes);
+  return dtype === 'i32' ? new Int32Array(bytes) : new Uint32Array(bytes);
+}

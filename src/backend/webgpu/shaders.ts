@@ -1,0 +1,72 @@
+import adamW from '../../../kernels/adamW.wgsl';
+import add from '../../../kernels/add.wgsl';
+import addInto from '../../../kernels/addInto.wgsl';
+import attention from '../../../kernels/attention.wgsl';
+import attentionBackwardKeyValue from '../../../kernels/attentionBackwardKeyValue.wgsl';
+import attentionBackwardQuery from '../../../kernels/attentionBackwardQuery.wgsl';
+import attentionDecode from '../../../kernels/attentionDecode.wgsl';
+import attentionDelta from '../../../kernels/attentionDelta.wgsl';
+import broadcastRows from '../../../kernels/broadcastRows.wgsl';
+import clipScale from '../../../kernels/clipScale.wgsl';
+import columnSum from '../../../kernels/columnSum.wgsl';
+import crossEntropy from '../../../kernels/crossEntropy.wgsl';
+import divergence from '../../../kernels/divergence.wgsl';
+import dropout from '../../../kernels/dropout.wgsl';
+import embedding from '../../../kernels/embedding.wgsl';
+import embeddingBackward from '../../../kernels/embeddingBackward.wgsl';
+import gelu from '../../../kernels/gelu.wgsl';
+import geluBackward from '../../../kernels/geluBackward.wgsl';
+import gemmNN from '../../../kernels/gemmNN.wgsl';
+import gemmNT from '../../../kernels/gemmNT.wgsl';
+import gemmSkinnyNN from '../../../kernels/gemmSkinnyNN.wgsl';
+import gemmSkinnyNT from '../../../kernels/gemmSkinnyNT.wgsl';
+import gemmTile from '../../../kernels/gemmTile.wgsl';
+import gemmTN from '../../../kernels/gemmTN.wgsl';
+import layerNorm from '../../../kernels/layerNorm.wgsl';
+import layerNormBackward from '../../../kernels/layerNormBackward.wgsl';
+import layerNormBackwardWeights from '../../../kernels/layerNormBackwardWeights.wgsl';
+import math from '../../../kernels/math.wgsl';
+import mergeHeads from '../../../kernels/mergeHeads.wgsl';
+import splitHeads from '../../../kernels/splitHeads.wgsl';
+import sum from '../../../kernels/sum.wgsl';
+import sumPartials from '../../../kernels/sumPartials.wgsl';
+
+/** WGSL of each shader, with the files that it follows put before it. */
+export const shaders = {
+  adamW,
+  add,
+  addInto,
+  attention: math + attention,
+  attentionBackwardKeyValue: math + attentionBackwardKeyValue,
+  attentionBackwardQuery: math + attentionBackwardQuery,
+  attentionDecode: math + attentionDecode,
+  attentionDelta,
+  broadcastRows,
+  clipScale,
+  columnSum,
+  crossEntropy: math + crossEntropy,
+  divergence: math + divergence,
+  dropout,
+  embedding,
+  embeddingBackward,
+  gelu: math + gelu,
+  geluBackward: math + geluBackward,
+  gemmNN: gemmTile + gemmNN,
+  gemmNT: gemmTile + gemmNT,
+  gemmSkinnyNN,
+  gemmSkinnyNT,
+  gemmTN: gemmTile + gemmTN,
+  layerNorm,
+  layerNormBackward,
+  layerNormBackwardWeights,
+  mergeHeads,
+  splitHeads,
+  sum,
+  sumPartials,
+} as const;
+export type ShaderName = keyof typeof shaders;
+
+/** The element type and, where a shader has per-thread arrays, their sizes: an `override` cannot give those. */
+export function prelude(headBlocks: number): string {
+  return `alias elem = f32;\n${headBlocks > 0 ? `const HEAD_BLOCKS: u32 = ${headBlocks}u;\n` : ''}`;
+}

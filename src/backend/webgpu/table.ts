@@ -1,0 +1,186 @@
+import type { KernelCall, KernelTable, Storage } from '../backend.js';
+import { resolveShape } from '../check.js';
+import type { Dims, KernelName, KernelSpec } from '../kernels.js';
+import { kernels } from '../kernels.js';
+import { encodeAttention } from './attention.js';
+import type { Context, Region } from './context.js';
+import { ceilDiv, float } from './context.js';
+import { encodeGemm } from './gemm.js';
+import type { ShaderName } from './shaders.js';
+import { elementsPerStep, operandSpecs, type Window, windowsOf } from './windows.js';
+
+interface Plan {
+  /** The dim along which a call is cut when a binding would be too large; first axis of the operands it cuts. */
+  readonly along: string;
+  /** Operands bound in full. */
+  readonly whole?: readonly string[];
+  /** Workgroups for the dims of one window. */
+  readonly groups: (dims: Dims) => number;
+  /** The uniform holds the window's start after the params. */
+  readonly first?: boolean;
+  readonly constants?: (params: Readonly<Record<string, number>>) => Readonly<Record<string, number>>;
+}
+
+const threads = 256;
+const columns = 32;
+const size = (dims: Dims, ...names: string[]) => names.reduce((product, name) => product * (dims[name] as number), 1);
+const elementwise = (along: string, ...others: string[]): Plan => ({
+  along,
+  groups: (dims) => ceilDiv(size(dims, along, ...others), threads),
+});
+const oneRow = { along: 'rows', groups: (dims: Dims) => size(dims, 'rows') } satisfies Plan;
+const byColumns = { along: 'rows', groups: (dims: Dims) => ceilDiv(size(dims, 'cols'), columns) } satisfies Plan;
+
+/** Kernels whose dispatch is nothing but bindings, uniform and a count of workgroups. */
+const plans = {
+  broadcastRows: elementwise('rows', 'cols'),
+  columnSum: byColumns,
+  embedding: { along: 'rows', first: true, groups: (dims) => ceilDiv(size(dims, 'tokens', 'cols'), threads) },
+  embeddingBackward: { along: 'rows', first: true, groups: (dims) => ceilDiv(size(dims, 'uniques', 'cols'), threads) },
+  layerNorm: oneRow,
+  layerNormBackward: oneRow,
+  layerNormBackwardWeights: byColumns,
+  gelu: elementwise('size'),
+  geluBackward: elementwise('size'),
+  add: elementwise('size'),
+  addInto: elementwise('size'),
+  dropout: { ...elementwise('size'), first: true },
+  splitHeads: elementwise('batch', 'seq', 'heads', 'headDim'),
+  mergeHeads: elementwise('batch', 'seq', 'heads', 'headDim'),
+  attentionDelta: elementwise('batch', 'heads', 'queries'),
+  crossEntropy: oneRow,
+  divergence: { ...oneRow, constants: ({ kind }) => ({ KIND: kind as number }) },
+  clipScale: { along: 'slots', groups: () => 1 },
+  adamW: elementwise('size'),
+} as const satisfies { readonly [K in KernelName]?: Plan };
+type PlannedKernel = keyof typeof plans;
+
+/** Runs a kernel by its plan, window by window. */
+function encodePlanned<K extends PlannedKernel>(context: Context, kernel: K, call: KernelCall<K>): void {
+  const plan: Plan = plans[kernel];
+  const params = call.params as Readonly<Record<string, number>>;
+  for (const window of windowsOf(kernel, call.dims, plan.along, context.limits, plan.whole)) {
+    const dims = { ...call.dims, [plan.along]: window.count };
+    context.dispatch({
+      shader: kernel as ShaderName,
+      constants: plan.constants?.(params) ?? {},
+      uniform: uniformOf(kernel, dims, params, window, plan.first ?? false),
+      ...bindOperands(context, kernel, call, plan.along, window),
+      groups: plan.groups(dims),
+      flops: kernels[kernel].flops(dims),
+    });
+  }
+}
+
+/** The dims, then the params, then, for kernels that know of their window, its start. */
+function uniformOf(
+  kernel: KernelName,
+  dims: Dims,
+  params: Readonly<Record<string, number>>,
+  window: Window,
+  first: boolean,
+) {
+  const spec: KernelSpec = kernels[kernel];
+  const words = spec.dims.map((name): ReturnType<typeof float> | number => dims[name] as number);
+  for (const [name, type] of Object.entries(spec.params ?? {})) {
+    const isWindowed = name === 'accumulate' && window.start > 0;
+    const value = isWindowed ? 1 : (params[name] as number);
+    words.push(type === 'f32' ? float(value) : value);
+  }
+  if (first) words.push(window.start);
+  return words;
+}
+
+function bindOperands(context: Context, kernel: KernelName, call: KernelCall, along: string, window: Window) {
+  const spec: KernelSpec = kernels[kernel];
+  const reads: Region[] = [];
+  const writes: Region[] = [];
+  const dims = { ...call.dims, [along]: window.count };
+  for (const [name, operand] of operandSpecs(kernel)) {
+    const storage = (call.operands as Readonly<Record<string, Storage>>)[name] as Storage;
+    const each = elementsPerStep(operand, along, dims);
+    const elements = resolveShape(operand, dims).reduce((a, b) => a * b, 1);
+    const region = context.region(storage, each === undefined ? 0 : window.start * each, elements);
+    (name in spec.in ? reads : writes).push(region);
+  }
+  return { reads, writes };
+}
+
+/** Arrays up to this size are summed by one workgroup, longer ones in at most `maxParts` slices first. */
+const directSum = 8192;
+const maxParts = 1024;
+
+/** total[slot] (+)= sum of x or of x^2. */
+function encodeSum<K extends 'sum' | 'sumSquares'>(context: Context, kernel: K, call: KernelCall<K>): void {
+  const { dims, operands, params } = call as KernelCall<'sum' | 'sumSquares'>;
+  const slots = dims.slots as number;
+  const total = context.region(operands.total, 0, slots);
+  for (const { start, count } of windowsOf(kernel, dims, 'size', context.limits)) {
+    const x = context.region(operands.x, start, count);
+    const accumulate = start > 0 ? 1 : params.accumulate;
+    const addUp = (from: Region, elements: number) =>
+      context.dispatch({
+        shader: 'sum',
+        uniform: [elements, slots, params.slot, accumulate],
+        reads: [from],
+        writes: [total],
+        groups: 1,
+        flops: elements,
+      });
+    if (kernel === 'sum' && count <= directSum) {
+      addUp(x, count);
+      continue;
+    }
+    const each = Math.max(directSum / 2, ceilDiv(count, maxParts));
+    const parts = ceilDiv(count, each);
+    context.temporary(parts, 'partial sums', (partial) => {
+      context.dispatch({
+        shader: 'sumPartials',
+        constants: { SQUARE: kernel === 'sumSquares' ? 1 : 0 },
+        uniform: [count, parts, each],
+        reads: [x],
+        writes: [partial],
+        groups: parts,
+        flops: 2 * count,
+      });
+      addUp(partial, parts);
+    });
+  }
+}
+
+/** One encoder a kernel. */
+export function createTable(context: Context): KernelTable {
+  const planned =
+    <K extends PlannedKernel>(kernel: K) =>
+    (call: KernelCall<K>) =>
+      encodePlanned(context, kernel, call);
+  return {
+    gemmNN: (call) => encodeGemm(context, 'gemmNN', call),
+    gemmNT: (call) => encodeGemm(context, 'gemmNT', call),
+    gemmTN: (call) => encodeGemm(context, 'gemmTN', call),
+    broadcastRows: planned('broadcastRows'),
+    columnSum: planned('columnSum'),
+    embedding: planned('embedding'),
+    embeddingBackward: planned('embeddingBackward'),
+    layerNorm: planned('layerNorm'),
+    layerNormBackward: planned('layerNormBackward'),
+    layerNormBackwardWeights: planned('layerNormBackwardWeights'),
+    gelu: planned('gelu'),
+    geluBackward: planned('geluBackward'),
+    add: planned('add'),
+    addInto: planned('addInto'),
+    dropout: planned('dropout'),
+    splitHeads: planned('splitHeads'),
+    mergeHeads: planned('mergeHeads'),
+    attention: (call) => encodeAttention(context, 'attention', call),
+    attentionDelta: planned('attentionDelta'),
+    attentionBackwardQuery: (call) => encodeAttention(context, 'attentionBackwardQuery', call),
+    attentionBackwardKeyValue: (call) => encodeAttention(context, 'attentionBackwardKeyValue', call),
+    crossEntropy: planned('crossEntropy'),
+    divergence: planned('divergence'),
+    sum: (call) => encodeSum(context, 'sum', call),
+    sumSquares: (call) => encodeSum(context, 'sumSquares', call),
+    clipScale: planned('clipScale'),
+    adamW: planned('adamW'),
+  };
+}

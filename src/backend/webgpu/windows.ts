@@ -1,0 +1,80 @@
+import { formatBytes, LimitError } from '../../errors.js';
+import { resolveShape } from '../check.js';
+import type { Dims, KernelName, KernelSpec, OperandSpec } from '../kernels.js';
+import { kernels } from '../kernels.js';
+
+/** Binding offsets are multiples of 256 bytes: 64 elements. */
+export const alignedElements = 64;
+
+/** Steps [start, start + count) of one dim. */
+export interface Window {
+  readonly start: number;
+  readonly count: number;
+}
+
+const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
+
+export const extentsOf = (operand: OperandSpec) => ('shape' in operand ? operand.shape : operand);
+/** All operands of a kernel in binding order. */
+export function operandSpecs(kernel: KernelName): readonly (readonly [string, OperandSpec])[] {
+  const spec: KernelSpec = kernels[kernel];
+  return [...Object.entries(spec.in), ...Object.entries(spec.inout ?? {}), ...Object.entries(spec.out ?? {})];
+}
+const product = (extents: readonly number[]) => extents.reduce((a, b) => a * b, 1);
+
+/** Elements of one step of `dim`, for operands whose first axis it is; undefined for the others, which stay whole. */
+export function elementsPerStep(operand: OperandSpec, dim: string, dims: Dims): number | undefined {
+  if (extentsOf(operand)[0] !== dim) return undefined;
+  return product(resolveShape(operand, dims).slice(1));
+}
+
+/**
+ * Cuts `dim` of a kernel call into windows, so that no operand's binding exceeds `maxBindingBytes` and no dispatch
+ * `maxFlops`. Every window starts where a binding may start. `whole` operands are bound in full whatever their shape.
+ * @throws LimitError when even the smallest window, or an operand that has no such axis, is too large.
+ */
+export function windowsOf(
+  kernel: KernelName,
+  dims: Dims,
+  dim: string,
+  limits: { readonly maxBindingBytes: number; readonly maxFlops: number },
+  whole: readonly string[] = [],
+): Window[] {
+  const total = dims[dim] as number;
+  let step = 1;
+  let most = Math.max(1, Math.floor((limits.maxFlops / Math.max(1, kernels[kernel].flops(dims))) * total));
+  let widest = 0;
+  for (const [name, operand] of operandSpecs(kernel)) {
+    const each = whole.includes(name) ? undefined : elementsPerStep(operand, dim, dims);
+    if (each === undefined) {
+      checkWhole(kernel, name, 4 * product(resolveShape(operand, dims)), limits.maxBindingBytes);
+      continue;
+    }
+    step = Math.max(step, alignedElements / gcd(alignedElements, each));
+    widest = Math.max(widest, each);
+  }
+  const fitting = Math.floor(limits.maxBindingBytes / (4 * widest));
+  if (fitting >= total && most >= total) return [{ start: 0, count: total }];
+  const binding = Math.min(fitting, total);
+  if (binding < total && binding < step) {
+    throw new LimitError(
+      `webgpu: ${kernel} needs bindings of ${formatBytes(4 * widest * Math.min(step, total))}, this device allows ` +
+        `${formatBytes(limits.maxBindingBytes)}. Use smaller batches, or the 'wasm' device.`,
+      { found: 4 * widest * Math.min(step, total), expected: limits.maxBindingBytes },
+    );
+  }
+  most = Math.max(step, Math.floor(Math.min(most, fitting) / step) * step);
+  const windows: Window[] = [];
+  for (let start = 0; start < total; start += most) windows.push({ start, count: Math.min(most, total - start) });
+  return windows;
+}
+
+/** @throws LimitError */
+export function checkWhole(kernel: KernelName, name: string, bytes: number, maxBindingBytes: number): void {
+  if (bytes <= maxBindingBytes) return;
+  throw new LimitError(
+    `webgpu: ${kernel}: ${name} needs a binding of ${formatBytes(bytes)}, this device allows ` +
+      `${formatBytes(maxBindingBytes)}. Use smaller batches, or the 'wasm' device.`,
+    { found: bytes, expected: maxBindingBytes },
+  );
+}
