@@ -8,6 +8,9 @@
 import { Buffer } from './buffer';
 import { mergeCount, mergeList } from './merges';
 import { appendBytes, textLength, textOf } from './vocabulary';
+import { replayRng } from './replay';
+import { seedRng } from './rng';
+import { merged } from './train';
 import { out } from './words';
 
 /** Memory for the caller to fill. 16 bytes more than asked for are readable and zero. */
@@ -21,7 +24,7 @@ export function release(at: usize): void {
 }
 
 // tokenizer
-export { MAX_ID, openVocabulary, defineModel, hasToken } from './vocabulary';
+export { openVocabulary, defineModel, hasToken } from './vocabulary';
 export { defineMerges } from './merges';
 export { openWords, checkWords, fillWords } from './words';
 export { openEncoder, addToken, setAsText, beginEncode, prefixedLength, prefixSegments, continueEncode } from './encode';
@@ -63,3 +66,32 @@ export function mergesAt(): usize {
 export function mergesLength(): u32 {
   return mergeCount;
 }
+
+// trainer
+export { openTrainer, countWords, addTrainedToken, startMerges, trainSome } from './train';
+/** u32 [trainedLength(), 3]: left, right and merged id of each merge. */
+export function trainedAt(): usize {
+  return merged.data;
+}
+export function trainedLength(): u32 {
+  return merged.length / 3;
+}
+
+// random numbers: `state` is 32 bytes
+/** `seed` is an integer. */
+export function seedGenerator(state: usize, seed: f64): void {
+  seedRng(state, <u64>seed);
+}
+export { uniform, below, shuffle } from './rng';
+
+// sampler
+export { openSampler, banToken, openRow, openSequence, extendSequence, closeSequence, sampleRow } from './sampler';
+
+// replay buffer
+/** State of the generator that draws: 32 bytes. */
+export function replayRngAt(): usize {
+  return replayRng;
+}
+export {
+  openReplay, replaySize, pushSample, sampleLength, samplePromptLength, readSample, drawIndices,
+} from './replay';

@@ -1,5 +1,5 @@
 import bytes from '../../build/text.wasm';
-import { DisposedError } from '../errors.js';
+import { DisposedError, OptionError } from '../errors.js';
 
 /** What assembly/text/index.ts exports. Addresses and lengths are bytes unless said otherwise there. */
 export interface TextExports {
@@ -30,6 +30,36 @@ export interface TextExports {
   tokenTextLength(id: number): number;
   mergesAt(): number;
   mergesLength(): number;
+
+  openTrainer(tokens: number): void;
+  countWords(at: number, stop: number, end: number): number;
+  addTrainedToken(at: number, length: number): void;
+  startMerges(byteIds: number, vocabSize: number): void;
+  trainSome(steps: number, vocabSize: number): number;
+  trainedAt(): number;
+  trainedLength(): number;
+
+  seedGenerator(state: number, seed: number): void;
+  uniform(state: number): number;
+  below(state: number, n: number): number;
+  shuffle(state: number, words: number, count: number): void;
+
+  openSampler(temperature: number, topK: number, topP: number, repetitionPenalty: number, ngram: number): void;
+  banToken(id: number): void;
+  openRow(vocab: number): number;
+  openSequence(seed: number): number;
+  extendSequence(sequence: number, count: number): number;
+  closeSequence(sequence: number): void;
+  sampleRow(sequence: number): number;
+
+  openReplay(capacity: number): void;
+  replaySize(): number;
+  replayRngAt(): number;
+  pushSample(ids: number, length: number, promptLength: number): void;
+  sampleLength(index: number): number;
+  samplePromptLength(index: number): number;
+  readSample(index: number, to: number): void;
+  drawIndices(count: number, to: number): void;
 }
 
 let compiled: WebAssembly.Module | undefined;
@@ -61,6 +91,15 @@ export class TextInstance {
   dispose(): void {
     this.#exports = undefined;
   }
+}
+
+/** @throws OptionError unless `value` is an integer in [low, high]. */
+export function checkInteger(where: string, value: number, low: number, high: number): void {
+  if (Number.isInteger(value) && value >= low && value <= high) return;
+  throw new OptionError(`${where} is ${value}, expected an integer from ${low} to ${high}.`, {
+    found: value,
+    expected: [low, high],
+  });
 }
 
 export const bytesAt = (wasm: TextExports, at: number, length: number) =>

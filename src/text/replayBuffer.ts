@@ -1,0 +1,198 @@
+import { CheckpointError, OptionError } from '../errors.js';
+import { checkInteger, copyWords, TextInstance } from './wasm.js';
+
+/** A prompt and its response as one sequence. */
+export interface ReplaySample {
+  /** How many of `ids` are the prompt. */
+  readonly promptLength: number;
+  readonly ids: Int32Array<ArrayBuffer>;
+}
+
+/** A first-in, first-out store of samples, drawn from uniformly. */
+export interface ReplayBuffer {
+  /** Samples it can hold. */
+  readonly capacity: number;
+  /** Samples it holds. */
+  readonly size: number;
+  readonly full: boolean;
+  /** Adds a copy of a sample; the oldest goes when the buffer is full. Ids are 0 or more. @throws OptionError */
+  push(sample: { readonly promptLength: number; readonly ids: ArrayLike<number> }): void;
+  /** `count` different samples, uniformly; they stay in the buffer. @throws OptionError when it holds fewer. */
+  draw(count: number): ReplaySample[];
+  /** Samples, generator and all: `restoreReplayBuffer` goes on exactly from there. */
+  serialize(): Uint8Array<ArrayBuffer>;
+  dispose(): void;
+  [Symbol.dispose](): void;
+}
+
+const MAX_CAPACITY = 2 ** 24;
+/** 'DRB1', little-endian. */
+const MAGIC = 0x31425244;
+/** u32: magic, capacity, size, 8 words of the generator. Then each sample: u32 length, promptLength, u16 or u32 ids. */
+const HEADER = 4 * 11;
+const WIDE = 2 ** 31;
+
+/** An empty buffer. `seed`: an integer from 0 to 2^53 - 1. @throws OptionError */
+export function createReplayBuffer({ capacity, seed }: { readonly capacity: number; readonly seed: number }) {
+  checkInteger('createReplayBuffer: capacity', capacity, 1, MAX_CAPACITY);
+  checkInteger('createReplayBuffer: seed', seed, 0, Number.MAX_SAFE_INTEGER);
+  const buffer = new WasmReplayBuffer(capacity);
+  buffer.seed(seed);
+  return buffer as ReplayBuffer;
+}
+
+/** The buffer that `serialize` wrote. @throws CheckpointError when the bytes are not such a buffer. */
+export function restoreReplayBuffer(bytes: Uint8Array): ReplayBuffer {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let at = 0;
+  const take = (length: number) => {
+    if (at + length > bytes.length) {
+      throw new CheckpointError(`replay buffer: ends at byte ${bytes.length}, expected ${at + length} or more.`, {
+        found: bytes.length,
+        expected: at + length,
+      });
+    }
+    at += length;
+    return at - length;
+  };
+  const word = () => view.getUint32(take(4), true);
+  if (bytes.length < HEADER || word() !== MAGIC) {
+    throw new CheckpointError('replay buffer: does not start as a replay buffer does. Is this another file?');
+  }
+  const capacity = word();
+  const size = word();
+  if (capacity < 1 || capacity > MAX_CAPACITY || size > capacity) {
+    throw new CheckpointError(
+      `replay buffer: ${size} samples of ${capacity}, expected a capacity from 1 to ${MAX_CAPACITY} and no more samples.`,
+      { found: size, expected: capacity },
+    );
+  }
+  const state = Uint32Array.from({ length: 8 }, word);
+  const buffer = new WasmReplayBuffer(capacity);
+  buffer.setRng(state);
+  for (let sample = 0; sample < size; sample++) {
+    const packed = word();
+    const promptLength = word();
+    const wide = packed >= WIDE;
+    const length = wide ? packed - WIDE : packed;
+    const start = take(length * (wide ? 4 : 2));
+    if (promptLength > length) {
+      throw new CheckpointError(`replay buffer: sample ${sample} has a prompt of ${promptLength} of ${length} ids.`);
+    }
+    const ids = new Int32Array(length);
+    for (let i = 0; i < length; i++) {
+      ids[i] = wide ? view.getInt32(start + i * 4, true) : view.getUint16(start + i * 2, true);
+    }
+    buffer.push({ promptLength, ids });
+  }
+  if (at !== bytes.length) {
+    throw new CheckpointError(`replay buffer: has ${bytes.length} bytes, expected ${at}.`, {
+      found: bytes.length,
+      expected: at,
+    });
+  }
+  return buffer;
+}
+
+class WasmReplayBuffer implements ReplayBuffer {
+  readonly capacity: number;
+  readonly #instance = new TextInstance('The replay buffer');
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.#instance.use().openReplay(capacity);
+  }
+
+  get size(): number {
+    return this.#instance.use().replaySize();
+  }
+
+  get full(): boolean {
+    return this.size === this.capacity;
+  }
+
+  seed(seed: number): void {
+    const wasm = this.#instance.use();
+    wasm.seedGenerator(wasm.replayRngAt(), seed);
+  }
+
+  setRng(state: Uint32Array): void {
+    this.#rng().set(state);
+  }
+
+  push({ promptLength, ids }: { readonly promptLength: number; readonly ids: ArrayLike<number> }): void {
+    const wasm = this.#instance.use();
+    checkInteger('push: promptLength', promptLength, 0, ids.length);
+    for (let i = 0; i < ids.length; i++) {
+      const id = ids[i] as number;
+      if (!(Number.isInteger(id) && id >= 0 && id < 2 ** 31)) {
+        throw new OptionError(`push: ids[${i}] is ${id}, expected a token id.`, { found: id });
+      }
+    }
+    const at = copyWords(wasm, ids);
+    wasm.pushSample(at, ids.length, promptLength);
+    wasm.release(at);
+  }
+
+  draw(count: number): ReplaySample[] {
+    const wasm = this.#instance.use();
+    if (!Number.isInteger(count) || count < 0 || count > this.size) {
+      throw new OptionError(`draw: ${count} samples were asked for, the buffer holds ${this.size}.`, {
+        found: count,
+        expected: this.size,
+      });
+    }
+    const at = wasm.allocate(count * 4);
+    wasm.drawIndices(count, at);
+    const indices = new Uint32Array(wasm.memory.buffer, at, count).slice();
+    wasm.release(at);
+    return Array.from(indices, (index) => this.#read(index));
+  }
+
+  serialize(): Uint8Array<ArrayBuffer> {
+    const samples = Array.from({ length: this.size }, (_, index) => this.#read(index));
+    const widths = samples.map(({ ids }) => (ids.some((id) => id > 0xffff) ? 4 : 2));
+    const length = samples.reduce((sum, { ids }, i) => sum + 8 + ids.length * (widths[i] as number), HEADER);
+    const view = new DataView(new ArrayBuffer(length));
+    let at = 0;
+    const word = (value: number) => {
+      view.setUint32(at, value, true);
+      at += 4;
+    };
+    for (const value of [MAGIC, this.capacity, samples.length, ...this.#rng()]) word(value);
+    samples.forEach(({ promptLength, ids }, i) => {
+      const wide = widths[i] === 4;
+      word(wide ? ids.length + WIDE : ids.length);
+      word(promptLength);
+      for (const id of ids) {
+        if (wide) view.setUint32(at, id, true);
+        else view.setUint16(at, id, true);
+        at += wide ? 4 : 2;
+      }
+    });
+    return new Uint8Array(view.buffer);
+  }
+
+  dispose(): void {
+    this.#instance.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #rng(): Uint32Array {
+    const wasm = this.#instance.use();
+    return new Uint32Array(wasm.memory.buffer, wasm.replayRngAt(), 8);
+  }
+
+  #read(index: number): ReplaySample {
+    const wasm = this.#instance.use();
+    const length = wasm.sampleLength(index);
+    const at = wasm.allocate(length * 4);
+    wasm.readSample(index, at);
+    const ids = new Int32Array(wasm.memory.buffer, at, length).slice();
+    wasm.release(at);
+    return { promptLength: wasm.samplePromptLength(index), ids };
+  }
+}

@@ -1,0 +1,63 @@
+import { checkInteger, copyWords, instantiateText, type TextExports } from './wasm.js';
+
+/** State of a generator: 8 unsigned 32-bit integers, fit for JSON. */
+export type RngState = readonly number[];
+
+/** A seeded generator (xoshiro256**): the same seed gives the same draws on every machine. */
+export interface Rng {
+  /** Uniform in [0, 1), a multiple of 2^-53. */
+  uniform(): number;
+  /** Uniform integer in [0, n), n from 1 to 2^32 - 1. @throws OptionError */
+  int(n: number): number;
+  /** Shuffles in place, each order as likely as any other. */
+  shuffle(values: Int32Array): void;
+  /** The state now; `createRng` goes on from it. */
+  state(): RngState;
+}
+
+const STATE_WORDS = 8;
+let host: { wasm: TextExports; at: number } | undefined;
+
+/**
+ * A generator from a seed (an integer from 0 to 2^53 - 1) or from a state that another one gave.
+ * @throws OptionError
+ */
+export function createRng(from: number | RngState): Rng {
+  host ??= openHost();
+  const { wasm, at } = host;
+  // The state lives here and is lent to the one instance that all generators share, so that none needs disposing.
+  const state = new Uint32Array(STATE_WORDS);
+  const lend = <T>(draw: () => T): T => {
+    new Uint32Array(wasm.memory.buffer, at, STATE_WORDS).set(state);
+    const drawn = draw();
+    state.set(new Uint32Array(wasm.memory.buffer, at, STATE_WORDS));
+    return drawn;
+  };
+  if (typeof from === 'number') {
+    checkInteger('createRng: seed', from, 0, Number.MAX_SAFE_INTEGER);
+    lend(() => wasm.seedGenerator(at, from));
+  } else {
+    checkInteger('createRng: length of the state', from.length, STATE_WORDS, STATE_WORDS);
+    for (const word of from) checkInteger('createRng: a word of the state', word, 0, 2 ** 32 - 1);
+    state.set(from);
+  }
+  return {
+    uniform: () => lend(() => wasm.uniform(at)),
+    int(n) {
+      checkInteger('int: n', n, 1, 2 ** 32 - 1);
+      return lend(() => wasm.below(at, n)) >>> 0;
+    },
+    shuffle(values) {
+      const words = copyWords(wasm, values);
+      lend(() => wasm.shuffle(at, words, values.length));
+      values.set(new Int32Array(wasm.memory.buffer, words, values.length));
+      wasm.release(words);
+    },
+    state: () => Array.from(state),
+  };
+}
+
+function openHost() {
+  const wasm = instantiateText();
+  return { wasm, at: wasm.allocate(STATE_WORDS * 4) };
+}

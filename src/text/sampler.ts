@@ -1,0 +1,122 @@
+import { DisposedError, OptionError, ShapeError, TrainingError } from '../errors.js';
+import { checkInteger, TextInstance } from './wasm.js';
+
+export interface SamplerOptions {
+  /** Logits are divided by this. 0 is greedy: the largest logit, the lowest id among equals. Default 1. */
+  readonly temperature?: number;
+  /** Only the k largest logits, and those equal to the last of them. 0 (default): all. */
+  readonly topK?: number;
+  /** Only the likeliest tokens whose probabilities add up to at least this, after topK. In (0, 1]; default 1: all. */
+  readonly topP?: number;
+  /** Divides positive and multiplies negative logits of the tokens in the history. Default 1: off. */
+  readonly repetitionPenalty?: number;
+  /** No n-gram of the history (prompt included) occurs twice. 0 (default): off. */
+  readonly noRepeatNgramSize?: number;
+  /** Ids that are never drawn. */
+  readonly bannedTokens?: readonly number[];
+}
+
+/** One sequence that is sampled: its history and its own generator. */
+export interface SamplerState {
+  /** Tokens in the history, prompt included. */
+  readonly length: number;
+  dispose(): void;
+}
+
+export interface Sampler {
+  /**
+   * Starts a sequence. What is drawn for it depends on its seed, its history and its logits alone, not on the batch.
+   * `tokens`: the prompt without padding. `seed`: an integer from 0 to 2^53 - 1.
+   */
+  start(options: { readonly seed: number; readonly tokens?: ArrayLike<number> }): SamplerState;
+  /**
+   * Draws the next token of each sequence and appends it to its history. logits [states, vocab] -> ids [states].
+   * The logits stay as they are. Options apply in Hugging Face's order: repetitionPenalty, noRepeatNgramSize,
+   * bannedTokens, temperature, topK, topP.
+   * @throws ShapeError, TrainingError when a row has NaN or +infinity or nothing left to draw.
+   */
+  sample(logits: Float32Array, states: readonly SamplerState[]): Int32Array<ArrayBuffer>;
+  dispose(): void;
+  [Symbol.dispose](): void;
+}
+
+const FAILURES: Readonly<Record<number, string>> = {
+  [-1]: 'has NaN or +infinity. The model has diverged: look at its loss and at its weights',
+  [-2]: 'has no token left that may be drawn. Ban fewer tokens, or lower noRepeatNgramSize',
+};
+
+/** @throws OptionError when an option is out of range. */
+export function createSampler({
+  temperature = 1,
+  topK = 0,
+  topP = 1,
+  repetitionPenalty = 1,
+  noRepeatNgramSize = 0,
+  bannedTokens = [],
+}: SamplerOptions = {}): Sampler {
+  checkNumber('temperature', temperature, temperature >= 0, '0 or more');
+  checkNumber('topP', topP, topP > 0 && topP <= 1, 'above 0 and at most 1');
+  checkNumber('repetitionPenalty', repetitionPenalty, repetitionPenalty > 0, 'above 0');
+  checkInteger('createSampler: topK', topK, 0, 2 ** 31 - 1);
+  checkInteger('createSampler: noRepeatNgramSize', noRepeatNgramSize, 0, 2 ** 31 - 1);
+  const instance = new TextInstance('The sampler');
+  const opened = instance.use();
+  opened.openSampler(temperature, topK, topP, repetitionPenalty, noRepeatNgramSize);
+  for (const id of bannedTokens) {
+    checkInteger('createSampler: bannedTokens', id, 0, 2 ** 31 - 1);
+    opened.banToken(id);
+  }
+  const sequences = new WeakMap<SamplerState, { at: number; length: number }>();
+  const sequenceOf = (state: SamplerState) => {
+    const sequence = sequences.get(state);
+    if (!sequence)
+      throw new DisposedError('sample: a state was disposed or belongs to another sampler. Start it here.');
+    return sequence;
+  };
+
+  return {
+    start({ seed, tokens = [] }) {
+      const wasm = instance.use();
+      checkInteger('start: seed', seed, 0, Number.MAX_SAFE_INTEGER);
+      const sequence = { at: wasm.openSequence(seed), length: tokens.length };
+      const at = wasm.extendSequence(sequence.at, tokens.length);
+      new Int32Array(wasm.memory.buffer, at, tokens.length).set(tokens);
+      const state: SamplerState = {
+        get length() {
+          return sequence.length;
+        },
+        dispose() {
+          if (sequences.delete(state)) wasm.closeSequence(sequence.at);
+        },
+      };
+      sequences.set(state, sequence);
+      return state;
+    },
+    sample(logits, states) {
+      const wasm = instance.use();
+      const vocab = logits.length / states.length;
+      if (!Number.isInteger(vocab) || vocab < 1) {
+        throw new ShapeError(
+          `sample: ${logits.length} logits are not rows for ${states.length} sequences, expected [states, vocab].`,
+          { found: logits.length, expected: states.length },
+        );
+      }
+      return Int32Array.from(states, (state, index) => {
+        const sequence = sequenceOf(state);
+        const row = wasm.openRow(vocab);
+        new Float32Array(wasm.memory.buffer, row, vocab).set(logits.subarray(index * vocab, (index + 1) * vocab));
+        const id = wasm.sampleRow(sequence.at);
+        if (id < 0) throw new TrainingError(`sample: row ${index} of the logits ${FAILURES[id]}.`, { found: index });
+        sequence.length++;
+        return id;
+      });
+    },
+    dispose: () => instance.dispose(),
+    [Symbol.dispose]: () => instance.dispose(),
+  };
+}
+
+function checkNumber(name: string, value: number, valid: boolean, expected: string): void {
+  if (valid && Number.isFinite(value)) return;
+  throw new OptionError(`createSampler: ${name} is ${value}, expected ${expected}.`, { found: value, expected });
+}

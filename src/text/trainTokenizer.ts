@@ -1,0 +1,94 @@
+import { OptionError } from '../errors.js';
+import { createTokenizer, type Tokenizer } from './tokenizer.js';
+import type { SpecialTokens } from './tokenizerSpec.js';
+import { bytesAt, checkInteger, copyWords, instantiateText, TextInput } from './wasm.js';
+
+export interface TrainTokenizerOptions {
+  /** Tokens in all: special tokens, 256 bytes, merges. Training ends earlier when no pair is left. */
+  readonly vocabSize: number;
+  /** They get the first ids, in the order bos, eos, unk, pad, additional. */
+  readonly specialTokens?: SpecialTokens;
+}
+
+/** Work between two calls into WebAssembly, which lets the engine swap in optimised code. */
+const COUNT_STEP = 1 << 16;
+const MERGE_STEP = 64;
+
+/**
+ * Trains a byte-level BPE vocabulary with GPT-2's pre-tokenizer: the merges of Hugging Face's BpeTrainer with
+ * `initial_alphabet=ByteLevel.alphabet()`. The result depends on the texts and options alone.
+ * @throws OptionError
+ */
+export function trainTokenizer(
+  texts: Iterable<string>,
+  { vocabSize, specialTokens = {} }: TrainTokenizerOptions,
+): Tokenizer {
+  const { bos, eos, unk, pad, additional = [] } = specialTokens;
+  const tokens = [...new Set([bos, eos, unk, pad, ...additional])].filter((token) => token !== undefined);
+  const alphabet = byteAlphabet();
+  for (const token of tokens) {
+    if (token !== '' && !alphabet.includes(token)) continue;
+    throw new OptionError(
+      `trainTokenizer: special token ${JSON.stringify(token)} is ${token === '' ? 'empty' : 'the token of a byte'}.`,
+      { found: token },
+    );
+  }
+  checkInteger('trainTokenizer: vocabSize', vocabSize, tokens.length + 256, 2 ** 24 - 1);
+
+  const wasm = instantiateText();
+  const input = new TextInput();
+  wasm.openTrainer(tokens.length + 256);
+  for (const text of texts) {
+    const { at, length } = input.write(wasm, text);
+    const end = at + length;
+    for (let p = at; p < end; ) p = wasm.countWords(p, Math.min(p + COUNT_STEP, end), end);
+  }
+
+  const byteIds = new Uint32Array(256);
+  const add = (bytes: readonly number[]) => {
+    const at = wasm.allocate(bytes.length);
+    bytesAt(wasm, at, bytes.length).set(bytes);
+    wasm.addTrainedToken(at, bytes.length);
+    wasm.release(at);
+  };
+  for (const token of tokens) {
+    // A special token that merges could spell as well keeps its id when they do.
+    const bytes = Array.from(token, (character) => alphabet.indexOf(character));
+    add(bytes.includes(-1) ? [] : bytes);
+  }
+  // The trainer orders the bytes by their characters.
+  const ordered = Array.from(alphabet.keys()).sort((a, b) =>
+    (alphabet[a] as string) < (alphabet[b] as string) ? -1 : 1,
+  );
+  for (const byte of ordered) {
+    byteIds[byte] = tokens.length;
+    add([byte]);
+    tokens.push(alphabet[byte] as string);
+  }
+  const idsAt = copyWords(wasm, byteIds);
+  wasm.startMerges(idsAt, vocabSize);
+  while (!wasm.trainSome(MERGE_STEP, vocabSize));
+
+  const trained = new Uint32Array(wasm.memory.buffer, wasm.trainedAt(), wasm.trainedLength() * 3);
+  const merges: [string, string][] = [];
+  for (let i = 0; i < trained.length; i += 3) {
+    const left = tokens[trained[i] as number] as string;
+    const right = tokens[trained[i + 1] as number] as string;
+    merges.push([left, right]);
+    tokens[trained[i + 2] as number] = left + right;
+  }
+  return createTokenizer({
+    vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
+    merges,
+    specialTokens,
+  });
+}
+
+/** Character of each byte in GPT-2's files: visible ones stand for themselves, the others are U+0100 and on. */
+function byteAlphabet(): string[] {
+  let next = 0x100;
+  return Array.from({ length: 256 }, (_, byte) => {
+    const visible = (byte >= 33 && byte <= 126) || (byte >= 161 && byte !== 173);
+    return String.fromCharCode(visible ? byte : next++);
+  });
+}
