@@ -1,5 +1,5 @@
 import { logSoftmax } from './softmax.js';
-import { expected, type Reference } from './types.js';
+import { expected, exponentialSize, type Reference } from './types.js';
 
 export const IGNORED = -100;
 
@@ -16,7 +16,7 @@ export const crossEntropy: Reference<'crossEntropy'> = ({ rows, vocab }, { label
       const p = Math.exp(log[c]!);
       const hit = c === label ? 1 : 0;
       logits.value[r * vocab + c] = gradScale * (p - hit);
-      logits.scale[r * vocab + c] = Math.abs(gradScale) * (p * (1 + slack[c]!) + hit);
+      logits.scale[r * vocab + c] = Math.abs(gradScale) * (exponentialSize(p) * (1 + slack[c]!) + hit);
     }
   }
   return { logits, loss };

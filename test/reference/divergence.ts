@@ -1,7 +1,7 @@
 import { divergenceKinds } from '../../src/backend/kernels.js';
 import { IGNORED } from './crossEntropy.js';
 import { type LogProbabilities, logSoftmax } from './softmax.js';
-import { expected, type Reference, Sum } from './types.js';
+import { expected, exponentialSize, type Reference, Sum } from './types.js';
 
 /** log(a x + b y) from log x and log y; an absent part (weight 0) takes no part, however small it is. */
 function logMixture(a: number, x: LogProbabilities, b: number, y: LogProbabilities): LogProbabilities {
@@ -37,12 +37,13 @@ function addKL(loss: Sum, factor: number, a: LogProbabilities, b: LogProbabiliti
 function addLogRatio(sum: Sum, factor: number, a: LogProbabilities, b: LogProbabilities, j: number): void {
   const ratio = a.log[j]! - b.log[j]!;
   const size = a.slack[j]! + b.slack[j]! + Math.abs(ratio) * (1 + a.slack[j]!);
-  sum.add(factor * Math.exp(a.log[j]!) * ratio, Math.abs(factor) * Math.exp(a.log[j]!) * size);
+  const aj = Math.exp(a.log[j]!);
+  sum.add(factor * aj * ratio, Math.abs(factor) * exponentialSize(aj) * size);
 }
 /** factor * exp(log), `slack` being the size of the error of `log`. */
 function addExp(sum: Sum, factor: number, log: number, slack: number): void {
   if (factor === 0) return;
-  sum.add(factor * Math.exp(log), Math.abs(factor) * Math.exp(log) * (1 + slack));
+  sum.add(factor * Math.exp(log), Math.abs(factor) * exponentialSize(Math.exp(log)) * (1 + slack));
 }
 
 type Divergence = (p: LogProbabilities, q: LogProbabilities, weight: number, { loss, h }: Contribution) => void;
@@ -138,7 +139,7 @@ export const divergence: Reference<'divergence'> = (
       if (j === top) return { value: 0, scale: 0 };
       const qj = Math.exp(q.log[j]!);
       const value = h.value - qj * gTop;
-      const scale = h.scale + qj * (sizeGTop + Math.abs(gTop) * (1 + q.slack[j]!));
+      const scale = h.scale + exponentialSize(qj) * (sizeGTop + Math.abs(gTop) * (1 + q.slack[j]!));
       total.add(value, scale);
       return { value, scale };
     });
@@ -147,7 +148,7 @@ export const divergence: Reference<'divergence'> = (
       const qj = Math.exp(q.log[j]!);
       student.value[r * vocab + j] = factor * (value - qj * total.value);
       student.scale[r * vocab + j] =
-        Math.abs(factor) * (scale + qj * (total.scale + Math.abs(total.value) * (1 + q.slack[j]!)));
+        Math.abs(factor) * (scale + exponentialSize(qj) * (total.scale + Math.abs(total.value) * (1 + q.slack[j]!)));
     });
   }
   return { student, loss };

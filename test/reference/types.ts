@@ -26,6 +26,12 @@ export type Reference<K extends KernelName> = (
   params: ParamsOf<K>,
 ) => Readonly<Record<InoutNames<K> | OutNames<K>, Expected>>;
 
+/**
+ * The size of an exponential for counting errors: those below the smallest normal f32 may be flushed to zero, or cut off
+ * a little earlier, which is one unit in the last place of this.
+ */
+export const exponentialSize = (value: number): number => Math.max(value, 2 ** -125 * 2 ** 23);
+
 export const expected = (size: number): Expected => ({ value: new Float64Array(size), scale: new Float64Array(size) });
 
 /** An operand as it is before the kernel writes to it: untouched elements are exact. */

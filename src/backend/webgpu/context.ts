@@ -42,9 +42,9 @@ export interface Context {
   temporary<T>(elements: number, label: string, work: (region: Region) => T): T;
 }
 
-/** Folds a count of workgroups over x and y, 65,535 being the most along one. */
-export function foldGroups(groups: number): [number, number] {
-  const x = Math.min(groups, 65_535);
+/** Folds a count of workgroups over x and y, `side` being the most along one. */
+export function foldGroups(groups: number, side: number): [number, number] {
+  const x = Math.min(groups, side);
   return [x, Math.ceil(groups / x)];
 }
 export const ceilDiv = (a: number, b: number): number => Math.ceil(a / b);

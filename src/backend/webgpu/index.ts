@@ -18,6 +18,11 @@ export interface WebGPUOptions extends AdapterOptions {
    * windows; a small value lets tests do so on small shapes.
    */
   readonly maxBindingBytes?: number;
+  /**
+   * Workgroups along one side of a dispatch, at most the device's own limit (its default); more rows continue along
+   * the other side. A small value lets tests do so on small shapes.
+   */
+  readonly maxGroupsPerSide?: number;
 }
 
 export interface WebGPUBackend extends Backend {
@@ -39,6 +44,7 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBac
   const pipelines = createPipelines(device);
   const queue = createCommandQueue(opened, pool);
   const bindingLimit = Math.min(options.maxBindingBytes ?? Infinity, device.limits.maxStorageBufferBindingSize);
+  const groupsPerSide = Math.min(options.maxGroupsPerSide ?? Infinity, device.limits.maxComputeWorkgroupsPerDimension);
   const specs = new Map<string, PipelineSpec>();
   const live = new Set<GPUStorage>();
   let disposed = false;
@@ -79,7 +85,7 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBac
         label: spec.name,
         uniform: words.subarray(0, call.uniform.length),
         bindings: [...call.reads, ...call.writes],
-        groups: foldGroups(call.groups),
+        groups: foldGroups(call.groups, groupsPerSide),
         flops: call.flops,
       });
     },
