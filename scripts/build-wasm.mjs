@@ -19,10 +19,11 @@ for (const [target, entry] of targets) {
     process.exit(1);
   }
 }
-await build({
-  entryPoints: ['src/device/wasm/poolWorker.ts'],
-  bundle: true,
-  format: 'iife',
-  minify: true,
-  outfile: 'build/poolWorker.js',
-});
+if (wanted.length === 0 || wanted.includes('compute'))
+  await build({
+    entryPoints: ['src/device/wasm/poolWorker.ts'],
+    bundle: true,
+    format: 'iife',
+    minify: true,
+    outfile: 'build/poolWorker.js',
+  });

@@ -1,4 +1,5 @@
 import type { FileStore } from '../io/fileStore.js';
+import type { Revectorizer, WorkerHandle, WorkerListeners } from './workers.js';
 
 /** Logical processors that this page may use. */
 export const hardwareConcurrency = (): number => navigator.hardwareConcurrency;
@@ -10,3 +11,22 @@ export async function openGPU(): Promise<GPU | { missing: string }> {
 
 /** Pages have no folders: paths are URLs there. */
 export const folderStore: ((path: string) => FileStore) | undefined = undefined;
+
+/** Starts a web worker that runs the script `source`. */
+export function spawnWorker(source: string, { message, died }: WorkerListeners): WorkerHandle {
+  const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
+  const worker = new Worker(url);
+  worker.onmessage = ({ data }) => {
+    URL.revokeObjectURL(url);
+    message(data);
+  };
+  worker.onerror = (event) => died(event.message ?? 'its script did not load');
+  return {
+    post: (data) => worker.postMessage(data),
+    unref: () => {},
+    terminate: async () => worker.terminate(),
+  };
+}
+
+/** Pages cannot set V8's flags (Chromium's own --js-flags can, unseen by us). */
+export const revectorizer: Revectorizer | undefined = undefined;

@@ -1,8 +1,11 @@
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { Worker } from 'node:worker_threads';
 import { CheckpointError } from '../errors.js';
 import type { FileStore } from '../io/fileStore.js';
+import type { Revectorizer, WorkerHandle, WorkerListeners } from './workers.js';
 
 /** Logical processors that this process may use. */
 export const hardwareConcurrency = (): number => availableParallelism();
@@ -96,3 +99,36 @@ export const folderStore: ((path: string) => FileStore) | undefined = (folder) =
     },
   };
 };
+
+/** Gives a worker of Node the two globals of a web worker. */
+const WEB_WORKER_GLOBALS = `
+const { parentPort } = require('node:worker_threads');
+globalThis.postMessage = (message) => parentPort.postMessage(message);
+parentPort.on('message', (data) => globalThis.onmessage?.({ data }));
+`;
+
+/** Starts a worker that runs the script `source`, written for web workers. */
+export function spawnWorker(source: string, { message, died }: WorkerListeners): WorkerHandle {
+  const worker = new Worker(WEB_WORKER_GLOBALS + source, { eval: true, execArgv: [] });
+  worker.on('message', message);
+  worker.on('error', (error) => died(String(error)));
+  worker.on('exit', (code) => died(`exit code ${code}`));
+  return {
+    post: (data) => worker.postMessage(data),
+    unref: () => worker.unref(),
+    terminate: async () => void (await worker.terminate()),
+  };
+}
+
+const REVECTORIZE = '--experimental-wasm-revectorize';
+/** The first V8 that packs our kernels (Node 24); older ones lack the flag or make nothing of it. */
+const REVECTORIZING_V8 = 13;
+
+/** V8's packing of pairs of 128-bit vectors into 256 bits: a flag of the whole process. */
+export const revectorizer: Revectorizer | undefined =
+  process.arch === 'x64' && Number.parseInt(process.versions.v8, 10) >= REVECTORIZING_V8
+    ? {
+        onFromStart: [...process.execArgv, ...(process.env.NODE_OPTIONS ?? '').split(' ')].includes(REVECTORIZE),
+        set: (on) => setFlagsFromString(on ? REVECTORIZE : REVECTORIZE.replace('--', '--no-')),
+      }
+    : undefined;

@@ -1,0 +1,60 @@
+import { revectorizer } from '#platform';
+import sharedBytes from '../../../build/compute.wasm';
+import singleBytes from '../../../build/compute-single.wasm';
+import { DeviceError } from '../../errors.js';
+
+/** Whether threads can share memory here: browsers need cross-origin isolation (COOP and COEP headers). */
+export function sharedMemoryAllowed(): boolean {
+  const isolated = (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated;
+  return typeof SharedArrayBuffer === 'function' && isolated !== false;
+}
+
+/** V8's packing is a flag of the process: once set, by the command line or by us, it stays. */
+let packing = revectorizer?.onFromStart ?? false;
+
+/** Turns V8's packing on where the platform has it; says whether it is in force. */
+export function allowPacking(): boolean {
+  if (revectorizer && !packing) {
+    revectorizer.set(true);
+    packing = true;
+  }
+  return packing;
+}
+
+/** Turns V8's packing off for what is compiled from now on. */
+export function forbidPacking(): void {
+  revectorizer?.set(false);
+  packing = false;
+}
+
+export const packingInForce = (): boolean => packing;
+
+/**
+ * The module with an empty custom section that names how it will be compiled: V8 shares compiled code between modules of
+ * the same bytes, and must not share it across the two settings.
+ */
+function labelled(bytes: Uint8Array, label: string): Uint8Array<ArrayBuffer> {
+  const name = new TextEncoder().encode(label);
+  const result = new Uint8Array(bytes.length + 3 + name.length);
+  result.set(bytes);
+  result.set([0, name.length + 1, name.length], bytes.length);
+  result.set(name, bytes.length + 3);
+  return result;
+}
+
+/**
+ * Compiles the kernels, for shared or plain memory.
+ * @throws DeviceError where WebAssembly SIMD (or threads, for shared memory) is missing
+ */
+export async function compileKernels(shared: boolean): Promise<WebAssembly.Module> {
+  try {
+    return await WebAssembly.compile(labelled(shared ? sharedBytes : singleBytes, packing ? 'packed' : 'plain'));
+  } catch (cause) {
+    throw new DeviceError(
+      `The kernels do not compile here: WebAssembly SIMD${shared ? ' and threads are' : ' is'} needed.`,
+      {
+        cause,
+      },
+    );
+  }
+}

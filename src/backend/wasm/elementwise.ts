@@ -1,0 +1,63 @@
+import { at, type Device, type Entries, grainOf, sizes } from './calls.js';
+
+/** Kernels whose elements know nothing of each other, and sums down columns. */
+export function elementwiseKernels(
+  device: Device,
+): Entries<
+  'add' | 'addInto' | 'adamW' | 'broadcastRows' | 'clipScale' | 'columnSum' | 'dropout' | 'gelu' | 'geluBackward'
+> {
+  const { pool } = device;
+  /** Chunks of whole vectors, and of whole cache lines. */
+  const elements = (size: number, cost: number) => grainOf(device, size, cost, 16);
+  return {
+    add(call) {
+      const [size] = sizes(call, ['size']);
+      const { a, b, y } = call.operands;
+      pool.parallel('add', [at(a), at(b), at(y)], size, elements(size, 2));
+    },
+    addInto(call) {
+      const [size] = sizes(call, ['size']);
+      const { x, y } = call.operands;
+      pool.parallel('addInto', [at(x), at(y), call.params.scale], size, elements(size, 2));
+    },
+    adamW(call) {
+      const [size] = sizes(call, ['size']);
+      const { grad, scale, parameter, m, v } = call.operands;
+      const { lr, beta1, beta2, eps, weightDecay, correction1, correction2 } = call.params;
+      const params = [lr, beta1, beta2, eps, weightDecay, correction1, correction2];
+      pool.parallel('adamW', [...[grad, scale, parameter, m, v].map(at), ...params], size, elements(size, 8));
+    },
+    broadcastRows(call) {
+      const [rows, cols] = sizes(call, ['rows', 'cols']);
+      const { row, y } = call.operands;
+      pool.parallel('broadcastRows', [at(row), at(y), cols], rows, grainOf(device, rows, cols));
+    },
+    clipScale(call) {
+      const [slots] = sizes(call, ['slots']);
+      const { squares, norm, scale } = call.operands;
+      pool.call('clipScale', [at(squares), at(norm), at(scale), slots, call.params.maxNorm]);
+    },
+    columnSum(call) {
+      const [rows, cols] = sizes(call, ['rows', 'cols']);
+      const { x, sum } = call.operands;
+      const args = [at(x), at(sum), rows, cols, call.params.accumulate];
+      pool.parallel('columnSum', args, cols, grainOf(device, cols, rows, 16));
+    },
+    dropout(call) {
+      const [size] = sizes(call, ['size']);
+      const { x, y } = call.operands;
+      const { seed, threshold, scale } = call.params;
+      pool.parallel('dropout', [at(x), at(y), seed, threshold, scale], size, elements(size, 4));
+    },
+    gelu(call) {
+      const [size] = sizes(call, ['size']);
+      const { x, y } = call.operands;
+      pool.parallel('gelu', [at(x), at(y)], size, elements(size, 8));
+    },
+    geluBackward(call) {
+      const [size] = sizes(call, ['size']);
+      const { x, dy, dx } = call.operands;
+      pool.parallel('geluBackward', [at(x), at(dy), at(dx)], size, elements(size, 10));
+    },
+  };
+}

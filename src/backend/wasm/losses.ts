@@ -1,0 +1,23 @@
+import { at, type Device, type Entries, grainOf, scratchBytes, sizes } from './calls.js';
+
+/** Losses over rows of logits. */
+export function lossKernels(device: Device): Entries<'crossEntropy' | 'divergence'> {
+  const { pool } = device;
+  const entropyScratch = scratchBytes(device, 'crossEntropy');
+  return {
+    crossEntropy(call) {
+      const [rows, vocab] = sizes(call, ['rows', 'vocab']);
+      const { labels, logits, loss } = call.operands;
+      const args = [at(labels), at(logits), at(loss), vocab, call.params.gradScale];
+      pool.parallel('crossEntropy', args, rows, grainOf(device, rows, 8 * vocab), entropyScratch);
+    },
+    divergence(call) {
+      const [rows, vocab] = sizes(call, ['rows', 'vocab']);
+      const { teacher, labels, student, loss } = call.operands;
+      const { weight, temperature, gradScale, kind } = call.params;
+      const args = [at(teacher), at(labels), at(student), at(loss), vocab, weight, temperature, gradScale, kind];
+      const grain = grainOf(device, rows, 24 * vocab);
+      pool.parallel('divergence', args, rows, grain, scratchBytes(device, 'divergence', vocab));
+    },
+  };
+}

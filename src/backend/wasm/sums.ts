@@ -1,0 +1,24 @@
+import type { KernelFunction } from '../../device/wasm/protocol.js';
+import type { KernelCall } from '../backend.js';
+import { at, type Device, type Entries, grainOf, scratchBytes, sizes } from './calls.js';
+
+/** Sums of whole vectors: fixed blocks on all threads, then the blocks' sums in order on this one. */
+export function sumKernels(device: Device): Entries<'sum' | 'sumSquares'> {
+  const { pool, memory } = device;
+  const block = (pool.exports.sumBlock as KernelFunction)();
+  const scratch = scratchBytes(device, 'sum');
+  const total = (call: KernelCall<'sum'>, squares: 0 | 1) => {
+    const [size] = sizes(call, ['size']);
+    const { x, total } = call.operands;
+    const { slot, accumulate } = call.params;
+    const blocks = Math.ceil(size / block);
+    const partial = memory.allocate(4 * blocks, 'partial sums');
+    try {
+      pool.parallel('sumBlocks', [at(x), partial, size, squares], blocks, grainOf(device, blocks, block), scratch);
+      pool.call('sumPartials', [partial, blocks, at(total), slot, accumulate]);
+    } finally {
+      memory.free(partial);
+    }
+  };
+  return { sum: (call) => total(call, 0), sumSquares: (call) => total(call, 1) };
+}

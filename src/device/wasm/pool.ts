@@ -1,0 +1,209 @@
+import { spawnWorker } from '#platform';
+import workerSource from '../../../build/poolWorker.js?text';
+import { DeviceError, DisposedError } from '../../errors.js';
+import type { WorkerHandle } from '../../platform/workers.js';
+import type { LinearMemory } from './memory.js';
+import {
+  ACTIVE,
+  ARGUMENTS,
+  CLOSED,
+  CONTROL_BYTES,
+  ENDED,
+  EPOCH,
+  FAILURE,
+  FUNCTION,
+  GRAIN,
+  type KernelExports,
+  type KernelFunction,
+  NEXT,
+  OPEN,
+  SCRATCH,
+  SCRATCH_STRIDE,
+  STATE,
+  spin,
+  TOTAL,
+  takeChunks,
+  viewControl,
+  type WorkerInit,
+} from './protocol.js';
+
+/** Spinning is cheaper than sleeping while the workers finish their last chunks. */
+const SPIN_TURNS = 20_000;
+/** A chunk takes far less than a second; a worker silent for this long is dead. */
+const STALL_MS = 120_000;
+
+/** The calling thread and its workers, over one memory. Calls are synchronous. */
+export interface ThreadPool {
+  readonly threads: number;
+  readonly exports: KernelExports;
+  /**
+   * Calls kernel `name` with `args` and ranges that cover [0, total), `grain` elements each, on all threads; on the
+   * calling thread alone when there is one range only. `scratchBytes` of working memory are given to each thread.
+   * @throws DeviceError when a worker failed or died
+   */
+  parallel(name: string, args: readonly number[], total: number, grain: number, scratchBytes?: number): void;
+  /** Calls kernel `name`, which takes no range, on this thread. */
+  call(name: string, args: readonly number[]): void;
+  /** Ends the workers. The memory goes when nobody refers to it. */
+  dispose(): Promise<void>;
+}
+
+/** Whether this thread may sleep in Atomics.wait: a browser's main thread may not. */
+function mayBlock(words: Int32Array): boolean {
+  try {
+    Atomics.wait(words, EPOCH, -1, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Starts one worker and waits for its report. */
+function start(init: WorkerInit, onDeath: (why: string) => void): Promise<WorkerHandle> {
+  return new Promise((resolve, reject) => {
+    let ready = false;
+    const died = (why: string) => {
+      if (ready) onDeath(why);
+      else reject(new DeviceError(`Worker thread ${init.thread} did not start: ${why}. Try fewer threads.`));
+    };
+    const worker = spawnWorker(workerSource, {
+      message(data) {
+        const report = data as { ready?: true; error?: string };
+        if (report.error !== undefined) return died(report.error);
+        ready = true;
+        // From here on the process may end while the worker sleeps.
+        worker.unref();
+        resolve(worker);
+      },
+      died,
+    });
+    worker.post(init);
+  });
+}
+
+/**
+ * A pool of `threads`, the caller included. It is ready when it resolves: every worker has reported.
+ * @throws DeviceError when a worker does not start
+ */
+export async function openPool(module: WebAssembly.Module, memory: LinearMemory, threads: number): Promise<ThreadPool> {
+  const instance = await WebAssembly.instantiate(module, { env: { memory: memory.memory } });
+  const exports = instance.exports as unknown as KernelExports;
+  let scratch = 0;
+  let scratchBytes = 0;
+  const reserve = (bytes: number) => {
+    const wanted = Math.ceil(bytes / 64) * 64;
+    if (wanted <= scratchBytes) return;
+    if (scratch !== 0) memory.free(scratch);
+    scratch = 0;
+    scratchBytes = 0;
+    scratch = memory.allocate(wanted * threads, `working memory of ${threads} threads`);
+    scratchBytes = wanted;
+    (exports.setScratch as KernelFunction)(scratch);
+  };
+  const kernel = (name: string) => exports[name] as KernelFunction;
+  const trapped = (name: string, cause: unknown) => new DeviceError(`${name}: the kernel failed: ${cause}.`, { cause });
+
+  const call = (name: string, args: readonly number[]) => {
+    try {
+      kernel(name)(...args);
+    } catch (cause) {
+      throw trapped(name, cause);
+    }
+  };
+
+  if (threads === 1) {
+    return {
+      threads,
+      exports,
+      parallel(name, args, total, _grain, bytes = 0) {
+        reserve(bytes);
+        call(name, [...args, 0, total]);
+      },
+      call,
+      async dispose() {},
+    };
+  }
+
+  const buffer = new SharedArrayBuffer(CONTROL_BYTES);
+  const control = viewControl(buffer);
+  const { words } = control;
+  const names = Object.keys(exports).filter((name) => typeof exports[name] === 'function');
+  const numbers = new Map(names.map((name, index) => [name, index]));
+  let failure: string | undefined;
+  let ended = false;
+  const onDeath = (why: string) => {
+    if (!ended) failure ??= `a worker thread ended: ${why}`;
+  };
+  const starts = Array.from({ length: threads - 1 }, (_, index) =>
+    start({ module, memory: memory.memory, control: buffer, names, thread: index + 1 }, onDeath),
+  );
+  const settled = await Promise.allSettled(starts);
+  const workers = settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  const dispose = async () => {
+    ended = true;
+    Atomics.store(words, STATE, ENDED);
+    Atomics.add(words, EPOCH, 1);
+    Atomics.notify(words, EPOCH);
+    await Promise.all(workers.map((worker) => worker.terminate()));
+  };
+  const failed = settled.find((result) => result.status === 'rejected');
+  if (failed) {
+    await dispose();
+    throw failed.reason;
+  }
+  const blocking = mayBlock(words);
+
+  const publish = (name: string, args: readonly number[], total: number, grain: number) => {
+    words[FUNCTION] = numbers.get(name) as number;
+    words[TOTAL] = total;
+    words[GRAIN] = grain;
+    words[ARGUMENTS] = args.length;
+    words[SCRATCH] = scratch;
+    words[SCRATCH_STRIDE] = scratchBytes;
+    control.args.set(args);
+    Atomics.store(words, NEXT, 0);
+    Atomics.store(words, STATE, OPEN);
+    Atomics.add(words, EPOCH, 1);
+    Atomics.notify(words, EPOCH, Math.ceil(total / grain) - 1);
+  };
+  const waitForWorkers = (name: string) => {
+    const since = performance.now();
+    for (let active = Atomics.load(words, ACTIVE); active !== 0; active = Atomics.load(words, ACTIVE)) {
+      if (spin(words, ACTIVE, active, SPIN_TURNS)) continue;
+      if (blocking) Atomics.wait(words, ACTIVE, active, 1000);
+      if (performance.now() - since > STALL_MS) {
+        failure = `${name}: a worker thread has not answered for ${STALL_MS / 1000} seconds`;
+        return;
+      }
+    }
+  };
+  const check = () => {
+    const length = Atomics.load(words, FAILURE);
+    if (length > 0) failure ??= new TextDecoder().decode(control.message.slice(0, length));
+    if (failure !== undefined) {
+      throw new DeviceError(`The WASM thread pool failed: ${failure}. Open the device again, with fewer threads.`);
+    }
+  };
+
+  return {
+    threads,
+    exports,
+    parallel(name, args, total, grain, bytes = 0) {
+      if (ended) throw new DisposedError(`${name}: the WASM thread pool was used after it was disposed.`);
+      check();
+      reserve(bytes);
+      if (total <= grain) return call(name, [...args, 0, total]);
+      publish(name, args, total, grain);
+      try {
+        takeChunks(words, kernel(name), args);
+      } catch (cause) {
+        failure ??= `${name}: ${cause}`;
+      }
+      Atomics.store(words, STATE, CLOSED);
+      waitForWorkers(name);
+      check();
+    },
+    call,
+    dispose,
+  };
+}
