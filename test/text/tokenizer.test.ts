@@ -1,0 +1,237 @@
+import { describe, expect, it } from 'vitest';
+import { CheckpointError, CompatibilityError, DisposedError, OptionError } from '../../src/errors.js';
+import { createRng, createTokenizer, tokenizerFromFiles } from '../../src/text/index.js';
+import cases from '../oracles/tokenizer/cases.json' with { type: 'json' };
+import base from '../oracles/tokenizer/tokenizer.json' with { type: 'json' };
+
+type Model = { vocab: Record<string, number>; merges: string[][] };
+interface Variant {
+  changes: { model?: { without: string } };
+  texts: string[];
+  ids: number[][];
+  decoded: Record<string, string>;
+  skipped: Record<string, string>;
+}
+
+/** tokenizer.json of a variant, made as test/oracles/make/tokenizer.py makes it. */
+function variantJson({ model, ...changes }: Variant['changes']): object {
+  const { vocab, merges }: Model = base.model;
+  const { without = '', ...options } = model ?? {};
+  const keep = (token: string) => ![...without].some((character) => token.includes(character));
+  return {
+    ...base,
+    ...changes,
+    model: {
+      ...base.model,
+      ...options,
+      vocab: Object.fromEntries(Object.entries(vocab).filter(([token]) => keep(token))),
+      merges: merges.filter((pair) => pair.every(keep)),
+    },
+  };
+}
+
+const gpt2Like = () => createTokenizer({ tokenizerJson: base });
+const eot = '<|endoftext|>';
+
+describe('against Hugging Face tokenizers', () => {
+  it.each(Object.entries(cases as unknown as Record<string, Variant>))('%s', (_, variant) => {
+    const json = variantJson(variant.changes);
+    const tokenizer = createTokenizer({ tokenizerJson: json });
+    const saved = createTokenizer({ tokenizerJson: tokenizer.save()['tokenizer.json'] as string });
+    const got = variant.texts.map((text) => ({ text, ids: [...tokenizer.encode(text)] }));
+    expect(got).toEqual(variant.texts.map((text, i) => ({ text, ids: variant.ids[i] })));
+    expect(variant.texts.map((text) => [...saved.encode(text)])).toEqual(variant.ids);
+    variant.texts.forEach((text, i) => {
+      const ids = variant.ids[i] as number[];
+      const decoded = variant.decoded[i] ?? text;
+      expect(tokenizer.decode(ids)).toBe(decoded);
+      expect(tokenizer.decode(ids, { skipSpecialTokens: true })).toBe(variant.skipped[i] ?? decoded);
+      const stream = tokenizer.stream();
+      expect(ids.map((id) => stream.push(id)).join('') + stream.end()).toBe(decoded);
+    });
+  });
+
+  it('vocab.json and merges.txt give what tokenizer.json gives', () => {
+    const { vocab, merges } = base.model;
+    const tokenizer = tokenizerFromFiles({
+      'vocab.json': JSON.stringify(vocab),
+      'merges.txt': `#version: 0.2\n${merges.map((pair) => pair.join(' ')).join('\n')}\n`,
+      'special_tokens_map.json': JSON.stringify({ eos_token: eot, pad_token: { content: '<|pad|>', lstrip: false } }),
+    });
+    const { texts, ids } = cases.plain;
+    expect(texts.map((text) => [...tokenizer.encode(text)])).toEqual(ids);
+    expect([tokenizer.bosTokenId, tokenizer.eosTokenId, tokenizer.padTokenId]).toEqual([undefined, 0, 1]);
+  });
+});
+
+describe('files', () => {
+  const file = (change: object) => JSON.stringify({ ...base, ...change });
+  const model = (change: object) => file({ model: { ...base.model, ...change } });
+
+  it('names special tokens: the tokenizer config first, then the ids of the model config', () => {
+    const tokenizer = tokenizerFromFiles({
+      'tokenizer.json': file({}),
+      'tokenizer_config.json': JSON.stringify({ pad_token: '<|pad|>', bos_token: null, model_max_length: 1024 }),
+      'generation_config.json': JSON.stringify({ eos_token_id: [0, 5], bos_token_id: 0, pad_token_id: 7 }),
+    });
+    expect([tokenizer.bosTokenId, tokenizer.eosTokenId, tokenizer.padTokenId]).toEqual([undefined, 0, 1]);
+    const saved = tokenizer.save();
+    expect(JSON.parse(saved['tokenizer_config.json'] as string)).toMatchObject({
+      pad_token: '<|pad|>',
+      eos_token: eot,
+      model_max_length: 1024,
+    });
+    const again = tokenizerFromFiles(new Map(Object.entries(saved)));
+    expect([again.eosTokenId, again.padTokenId, again.vocabSize]).toEqual([0, 1, 600]);
+  });
+
+  it('gives special tokens that the vocabulary lacks the next ids, and BOS where it is asked for', () => {
+    const { vocab, merges } = base.model;
+    const files = {
+      'vocab.json': JSON.stringify(vocab),
+      'merges.txt': merges.map((pair) => pair.join(' ')).join('\r\n'),
+    };
+    const config = { bos_token: '<bos>', eos_token: eot, add_bos_token: true };
+    const tokenizer = tokenizerFromFiles({ ...files, 'tokenizer_config.json': JSON.stringify(config) });
+    expect(tokenizer.bosTokenId).toBe(600);
+    expect(tokenizer.vocabSize).toBe(601);
+    expect(tokenizer.encode('the')[0]).toBe(600);
+    expect(tokenizer.encode('the', { addSpecialTokens: false })).toEqual(tokenizer.encode('the').slice(1));
+    expect(tokenizer.decode(tokenizer.encode('the<bos>'), { skipSpecialTokens: true })).toBe('the');
+  });
+
+  it.each([
+    ['a normalizer', file({ normalizer: { type: 'NFC' } }), /normalizer NFC/],
+    ['another model', model({ type: 'Unigram' }), /model Unigram/],
+    ['another pre-tokenizer', file({ pre_tokenizer: { type: 'Metaspace' } }), /pre_tokenizer Metaspace/],
+    [
+      'a sequence of pre-tokenizers',
+      file({ pre_tokenizer: { type: 'Sequence', pretokenizers: [{ type: 'Digits' }, { type: 'ByteLevel' }] } }),
+      /pre_tokenizer Sequence \[Digits, ByteLevel\]/,
+    ],
+    ['another decoder', file({ decoder: { type: 'WordPiece' } }), /decoder WordPiece/],
+    ['another post-processor', file({ post_processor: { type: 'BertProcessing' } }), /post_processor BertProcessing/],
+    ['byte fallback', model({ byte_fallback: true }), /byte_fallback/],
+    ['text that is not JSON', '{"model"', /tokenizer.json: not JSON/],
+    ['no model', '{}', /tokenizer.json: model/],
+    ['an id that is no integer', model({ vocab: { a: 0.5 } }), /id of "a" is 0.5/],
+    ['a huge id', model({ vocab: { a: 4e9 } }), /id of "a" is 4000000000/],
+    ['two tokens with one id', model({ vocab: { a: 0, b: 0 }, merges: [] }), /id 0 belongs to two tokens, "b"/],
+    ['a merge of strangers', model({ merges: [['a', 'qqq']] }), /merges: entry 0, "a qqq"/],
+    ['a merge of three', model({ merges: ['a b', 'a b c'] }), /merges: entry/],
+    ['a merge that is no pair', model({ merges: [7] }), /merges: entry 0 is 7/],
+    ['an added token with two ids', file({ added_tokens: [{ id: 9, content: eot }] }), /id 9, but id 0/],
+  ])('refuses %s', (_, tokenizerJson, message) => {
+    expect(() => createTokenizer({ tokenizerJson })).toThrow(CheckpointError);
+    expect(() => createTokenizer({ tokenizerJson })).toThrow(message);
+  });
+
+  it('refuses a folder without a tokenizer', () => {
+    expect(() => tokenizerFromFiles({ 'config.json': '{}' })).toThrow(/found config.json, expected tokenizer.json/);
+  });
+});
+
+describe('encode and decode', () => {
+  it('takes unpaired surrogates as U+FFFD', () => {
+    const tokenizer = gpt2Like();
+    for (const text of ['\ud800', 'a\udc00b', '\ud83d \ude00', '\udc00\ud800']) {
+      expect(tokenizer.encode(text)).toEqual(tokenizer.encode(text.replace(/[\ud800-\udfff]/g, '\ufffd')));
+    }
+    expect(tokenizer.decode(tokenizer.encode('\u{1f600}'))).toBe('\u{1f600}');
+  });
+
+  it('decodes what it encoded, for 3000 seeded strings', () => {
+    const tokenizer = gpt2Like();
+    const rng = createRng(11);
+    const pools = [0x80, 0x80, 0x250, 0x3000, 0xd7ff, 0x10ffff];
+    for (let round = 0; round < 3000; round++) {
+      const pool = pools[rng.int(pools.length)] as number;
+      const points = Array.from({ length: rng.int(40) }, () => rng.int(pool));
+      const text = String.fromCodePoint(...points.filter((point) => point < 0xd800 || point > 0xdfff));
+      expect(tokenizer.decode(tokenizer.encode(text))).toBe(text);
+    }
+  });
+
+  it('gives one text the same ids in one piece and in a longer text', () => {
+    const tokenizer = gpt2Like();
+    const text = cases.plain.texts.join('\n');
+    const long = `${text}${eot}`.repeat(40);
+    const ids = [...tokenizer.encode(`${text}${eot}`)];
+    expect([...tokenizer.encode(long)]).toEqual(Array.from({ length: 40 }, () => ids).flat());
+    expect(tokenizer.decode(tokenizer.encode(long))).toBe(long);
+    expect(tokenizer.encodeBatch([text, '', text])).toEqual([
+      tokenizer.encode(text),
+      new Int32Array(0),
+      tokenizer.encode(text),
+    ]);
+  });
+
+  it('merges a word of 200,000 letters in a time that is not quadratic', () => {
+    const tokenizer = gpt2Like();
+    const word = 'understandingtheworld'.repeat(10_000);
+    const start = performance.now();
+    const ids = tokenizer.encode(word);
+    expect(performance.now() - start).toBeLessThan(2000);
+    expect(tokenizer.decode(ids)).toBe(word);
+    // The merges of a word do not depend on which of the two ways is taken: in the middle the word is periodic.
+    const short = [...tokenizer.encode('understandingtheworld'.repeat(2))];
+    expect([...ids.slice(0, short.length - 8)]).toEqual(short.slice(0, -8));
+  });
+
+  it('encodes special tokens as text where they are not allowed', () => {
+    const tokenizer = gpt2Like();
+    const text = `a${eot}<|pad|>`;
+    const plain = [...tokenizer.encode(text, { allowedSpecial: 'none' })];
+    expect(plain).not.toContain(0);
+    expect(plain).not.toContain(1);
+    expect(tokenizer.decode(plain)).toBe(text);
+    const some = [...tokenizer.encode(text, { allowedSpecial: ['<|pad|>'] })];
+    expect(some).not.toContain(0);
+    expect(some.at(-1)).toBe(1);
+    expect([...tokenizer.encode(text)].slice(-2)).toEqual([0, 1]);
+    expect(() => tokenizer.encode(text, { allowedSpecial: ['<x>'] })).toThrow(OptionError);
+  });
+
+  it('holds back a character until its last byte', () => {
+    const tokenizer = gpt2Like();
+    const ids = tokenizer.encode('🦙!');
+    expect(ids.length).toBeGreaterThan(2);
+    const stream = tokenizer.stream();
+    const parts = Array.from(ids, (id) => stream.push(id));
+    expect(parts.slice(0, -2)).toEqual(parts.slice(0, -2).map(() => ''));
+    expect(parts.slice(-2)).toEqual(['🦙', '!']);
+    stream.push(ids[0] as number);
+    expect(stream.end()).toBe('\ufffd');
+  });
+
+  it('names the id that has no token', () => {
+    const tokenizer = gpt2Like();
+    for (const id of [600, -100, 2 ** 31 - 1]) {
+      expect(() => tokenizer.decode([5, id])).toThrow(CompatibilityError);
+      expect(() => tokenizer.decode([5, id])).toThrow(`id ${id} names no token; the vocabulary has ids 0 to 599`);
+    }
+    expect(tokenizer.idToToken(600)).toBeUndefined();
+    expect(tokenizer.idToToken(0)).toBe(eot);
+    expect(tokenizer.tokenToId('Ġthe')).toBe((base.model.vocab as Record<string, number>).Ġthe);
+    expect(tokenizer.tokenToId('no such token')).toBeUndefined();
+  });
+
+  it('forgets words rather than grow for ever', () => {
+    const tokenizer = gpt2Like();
+    const rng = createRng(5);
+    const words = () => Array.from({ length: 20_000 }, () => rng.int(2 ** 32 - 1).toString(36)).join(' qx');
+    const first = words();
+    const ids = tokenizer.encode(first);
+    for (let round = 0; round < 6; round++) tokenizer.encode(words());
+    expect(tokenizer.encode(first)).toEqual(ids);
+    expect(tokenizer.decode(ids)).toBe(first);
+  });
+
+  it('throws after dispose, which may be called twice', () => {
+    const tokenizer = gpt2Like();
+    tokenizer.dispose();
+    tokenizer.dispose();
+    expect(() => tokenizer.encode('a')).toThrow(DisposedError);
+    expect(() => tokenizer.decode([1])).toThrow(DisposedError);
+  });
+});
