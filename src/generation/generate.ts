@@ -1,0 +1,38 @@
+import type { LanguageModel } from '../models/model.js';
+import { decode, type GenerateOptions } from './decode.js';
+
+/**
+ * Continues each prompt; all of them side by side, with a KV cache. Draws at temperature 1 unless told otherwise.
+ * What a prompt gets depends on its seed, not on the prompts beside it.
+ * @param prompts token ids, of any lengths
+ * @returns the new ids of each prompt, in order. One that ended has eosTokenId last, one that was cut by maxNewTokens has
+ * not. No prompts give [].
+ * @example
+ * const [answer] = await generate(student, [tokenizer.encode('Hello')], { maxNewTokens: 20, temperature: 0 });
+ * @throws OptionError for an empty prompt or an id outside the vocabulary; LimitError when a prompt and maxNewTokens
+ * exceed the model's positions or the cache does not fit; TrainingError when the model gives NaN
+ */
+export async function generate(
+  model: LanguageModel,
+  prompts: readonly Int32Array[],
+  options: GenerateOptions,
+): Promise<Int32Array[]> {
+  const answers = prompts.map((): number[] => []);
+  for await (const tokens of decode(model, prompts, options)) {
+    for (const { prompt, id } of tokens) answers[prompt]?.push(id);
+  }
+  return answers.map((answer) => Int32Array.from(answer));
+}
+
+/**
+ * The continuation of one prompt, id by id, as it is drawn. Leaving the loop frees the memory. See `generate`.
+ * @example
+ * for await (const id of streamTokens(student, prompt, { maxNewTokens: 100, eosTokenId })) write(decoder.push(id));
+ */
+export async function* streamTokens(
+  model: LanguageModel,
+  prompt: Int32Array,
+  { seed = 0, ...options }: Omit<GenerateOptions, 'seeds'> & { readonly seed?: number },
+): AsyncGenerator<number, void, undefined> {
+  for await (const [token] of decode(model, [prompt], { ...options, seeds: [seed] })) if (token) yield token.id;
+}

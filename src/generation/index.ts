@@ -1,0 +1,2 @@
+export type { GenerateOptions } from './decode.js';
+export { generate, streamTokens } from './generate.js';
