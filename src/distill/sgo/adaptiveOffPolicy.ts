@@ -92,7 +92,7 @@ export function adaptiveOffPolicy({
     };
   }
 
-  return { name: 'adaptiveOffPolicy', capacity, generates: true, start };
+  return { name: 'adaptiveOffPolicy', capacity, generates: true, usesValidation: true, start };
 }
 
 const shares: Record<ReplaySchedule, (phi: number, step: number, totalSteps: number) => number> = {

@@ -5,6 +5,7 @@ export const offPolicy = (): SgoPolicy => ({
   name: 'offPolicy',
   capacity: 0,
   generates: false,
+  usesValidation: false,
   start: () => ({
     phi: 0,
     decide: () => 'data',

@@ -40,8 +40,10 @@ export interface SgoPolicy {
   readonly name: string;
   /** Samples that the replay buffer keeps; 0 for a policy that never replays. */
   readonly capacity: number;
-  /** The student may have to generate: the run then needs a tokenizer's or model's EOS and room for a response. */
+  /** The student may have to generate: the run then needs a tokenizer's EOS and room for a response. */
   readonly generates: boolean;
+  /** Validation losses steer it: a run without validation data would leave it where it starts. */
+  readonly usesValidation: boolean;
   /** @throws CheckpointError when `snapshot` is not of this policy. */
   start(run: { readonly totalSteps: number; readonly snapshot?: SgoSnapshot }): SgoState;
 }

@@ -1,0 +1,122 @@
+import { collate } from '../../data/index.js';
+import { TrainingError } from '../../errors.js';
+import { answerValidation } from './answers.js';
+import { batchOrder, chunks } from './batches.js';
+import { type Checkpoints, openCheckpoints } from './checkpoint.js';
+import type { CheckpointEvent, StepEvent, TrainingEvent, ValidationEvent } from './events.js';
+import type { Plan } from './plan.js';
+import { progressOf, type RunState, startRun } from './runState.js';
+import { runStep } from './runStep.js';
+import { validationLoss } from './validate.js';
+
+/** The loop of every run: validate, step, validate and save now and then, end. */
+export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, void, undefined> {
+  const started = performance.now();
+  const { totalSteps, stepsPerEpoch, signal } = plan;
+  const { student } = plan.objective;
+  const checkpoints = plan.checkpoint === undefined ? undefined : openCheckpoints(plan, plan.checkpoint);
+  const run = await startRun(plan, checkpoints);
+  try {
+    const order = batchOrder(plan);
+    const trained = [...student.parameters.values()].filter(({ requiresGrad }) => requiresGrad);
+    yield {
+      type: 'start',
+      step: run.step,
+      totalSteps,
+      stepsPerEpoch,
+      trainSamples: plan.train.length,
+      trainedParameters: trained.reduce((total, { size }) => total + size, 0),
+    };
+    let saved = run.step;
+    if (run.step === 0 && plan.validation.length > 0 && !signal?.aborted) yield await validate(plan, run);
+
+    while (run.step < totalSteps && !signal?.aborted) {
+      const event = await checkedStep(plan, run, order, saved);
+      run.step = event.step;
+      yield event;
+      if (run.step % plan.validateEvery !== 0 && run.step !== totalSteps) continue;
+      const validation = plan.validation.length > 0 ? await validate(plan, run) : undefined;
+      if (validation) yield validation;
+      // Weights that give no finite loss must not replace good ones.
+      if (!checkpoints || (validation && !Number.isFinite(validation.loss))) continue;
+      if (validation?.best) yield await checkpoints.saveBest(run.step);
+      yield await saveLast(checkpoints, run);
+      saved = run.step;
+    }
+
+    if (checkpoints && saved !== run.step) yield await saveLast(checkpoints, run);
+    yield {
+      type: 'end',
+      step: run.step,
+      reason: run.step < totalSteps ? 'aborted' : 'finished',
+      ...(run.best && { best: run.best }),
+      ms: performance.now() - started,
+    };
+  } finally {
+    run.dispose();
+  }
+}
+
+const saveLast = (checkpoints: Checkpoints, run: RunState): Promise<CheckpointEvent> =>
+  checkpoints.saveLast(progressOf(run), run.optimizer, run.replay);
+
+async function validate(plan: Plan, run: RunState): Promise<ValidationEvent> {
+  const started = performance.now();
+  const { student } = plan.objective;
+  const batches = chunks(plan.validation, plan.batchSize).map((part) => collate(part));
+  const loss = await validationLoss(student, batches);
+  const { tokenizer } = plan;
+  const examples = tokenizer && plan.rougeL.samples > 0 ? await answerValidation(plan, tokenizer) : undefined;
+  const rougeL = examples && examples.reduce((total, { rougeL }) => total + rougeL, 0) / examples.length;
+  const result = { step: run.step, loss, ...(rougeL !== undefined && { rougeL }) };
+  const best = run.step > 0 && isBetter(result, run.best);
+  if (best) run.best = result;
+  return {
+    type: 'validation',
+    ...result,
+    epoch: Math.ceil(run.step / plan.stepsPerEpoch),
+    ...(examples && { examples }),
+    ...run.sgo.observeValidation(loss),
+    best,
+    ms: performance.now() - started,
+  };
+}
+
+/** By ROUGE-L where it is measured, else by loss. The first of equals stays. */
+function isBetter(result: RunState['best'] & object, best: RunState['best']): boolean {
+  if (!Number.isFinite(result.loss)) return false;
+  if (!best) return true;
+  if (result.rougeL !== undefined && best.rougeL !== undefined) return result.rougeL > best.rougeL;
+  return result.loss < best.loss;
+}
+
+async function checkedStep(
+  plan: Plan,
+  run: RunState,
+  order: ReturnType<typeof batchOrder>,
+  saved: number,
+): Promise<StepEvent> {
+  const step = run.step + 1;
+  let event: StepEvent;
+  try {
+    event = await runStep(plan, run, order, step);
+  } catch (error) {
+    if (!(error instanceof TrainingError)) throw error;
+    throw diverged(plan, step, saved, error.message, error);
+  }
+  if (Number.isFinite(event.loss) && Number.isFinite(event.gradNorm)) return event;
+  throw diverged(plan, step, saved, `the loss is ${event.loss}, the gradient norm ${event.gradNorm}`);
+}
+
+function diverged(plan: Plan, step: number, saved: number, what: string, cause?: unknown): TrainingError {
+  const folder = typeof plan.checkpoint === 'string' ? plan.checkpoint : plan.checkpoint?.name;
+  const good =
+    folder === undefined || saved === 0
+      ? 'There is no checkpoint to go back to'
+      : `The last good checkpoint is ${folder}/last (step ${saved})`;
+  return new TrainingError(
+    `step ${step} of ${plan.totalSteps}: ${what}. ${good}; the student in memory is spoilt. ` +
+      `Try a lower learning rate (it was ${plan.schedule(step - 1)}), a warmup, or clipGradNorm.`,
+    { found: step, cause },
+  );
+}

@@ -1,0 +1,24 @@
+import { mixSeed } from '../../models/random.js';
+import { createRng } from '../../text/rng.js';
+
+/** What a random number is for. Numbers of different purposes are independent. */
+const purposes = { order: 1, textOrder: 2, decision: 3, generation: 4, dropout: 5, replay: 6, validation: 7 } as const;
+export type Purpose = keyof typeof purposes;
+
+/**
+ * A u32 that is a function of the run's seed, a purpose and an index, so that any step's numbers can be had without
+ * those before it: a resumed run needs no generator's state.
+ */
+export const randomSeed = (seed: number, purpose: Purpose, index: number): number =>
+  mixSeed(mixSeed(seed, purposes[purpose]), index);
+
+/** Uniform in [0, 1), a multiple of 2^-32. */
+export const randomUniform = (seed: number, purpose: Purpose, index: number): number =>
+  randomSeed(seed, purpose, index) / 2 ** 32;
+
+/** 0 .. size - 1 in random order, a function of seed, purpose and `index` (the epoch). */
+export function randomOrder(seed: number, purpose: Purpose, index: number, size: number): Int32Array {
+  const order = Int32Array.from({ length: size }, (_, i) => i);
+  createRng(randomSeed(seed, purpose, index)).shuffle(order);
+  return order;
+}

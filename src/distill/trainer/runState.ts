@@ -1,0 +1,54 @@
+import { type AdamW, createAdamW } from '../../optim/index.js';
+import { createReplayBuffer, type ReplayBuffer, restoreReplayBuffer } from '../../text/replayBuffer.js';
+import type { SgoState } from '../sgo/index.js';
+import type { Checkpoints, Progress } from './checkpoint.js';
+import type { BestValidation } from './events.js';
+import type { Plan } from './plan.js';
+import { randomSeed } from './random.js';
+
+/** Everything that changes during a run, besides the student's weights. */
+export interface RunState {
+  /** Optimizer steps done. */
+  step: number;
+  best: BestValidation | undefined;
+  readonly optimizer: AdamW;
+  readonly sgo: SgoState;
+  /** None for a policy that never replays. */
+  readonly replay: ReplayBuffer | undefined;
+  dispose(): void;
+}
+
+/** A fresh state, or the one that the checkpoint holds where the plan says resume. @throws CheckpointError, LimitError */
+export async function startRun(plan: Plan, checkpoints: Checkpoints | undefined): Promise<RunState> {
+  const { objective, sgo, totalSteps, seed } = plan;
+  const optimizer = createAdamW(objective.student.parameters, plan.optimizer);
+  let replay: ReplayBuffer | undefined;
+  const dispose = () => {
+    optimizer.dispose();
+    replay?.dispose();
+    for (const parameter of objective.student.parameters.values()) {
+      parameter.grad?.dispose();
+      parameter.grad = undefined;
+    }
+  };
+  try {
+    const stored = plan.resume ? await checkpoints?.restore(optimizer) : undefined;
+    if (stored?.replay) replay = restoreReplayBuffer(stored.replay);
+    else if (sgo.capacity > 0) {
+      replay = createReplayBuffer({ capacity: sgo.capacity, seed: randomSeed(seed, 'replay', 0) });
+    }
+    return {
+      step: stored?.progress.step ?? 0,
+      best: stored?.progress.best,
+      optimizer,
+      sgo: sgo.start({ totalSteps, ...(stored && { snapshot: stored.progress.sgo }) }),
+      replay,
+      dispose,
+    };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+}
+
+export const progressOf = ({ step, best, sgo }: RunState): Progress => ({ step, best, sgo: sgo.toState() });

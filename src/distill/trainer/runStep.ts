@@ -1,0 +1,64 @@
+import type { Sample } from '../../data/batch.js';
+import { collate } from '../../data/index.js';
+import type { BatchSource } from '../sgo/index.js';
+import { type BatchOrder, chunks } from './batches.js';
+import type { StepEvent } from './events.js';
+import type { Plan } from './plan.js';
+import { randomSeed, randomUniform } from './random.js';
+import type { RunState } from './runState.js';
+import { generateSamples } from './studentSamples.js';
+import { trainStep } from './trainStep.js';
+
+/** Optimizer step `step` (from 1): chooses what to train on, generates where that is wanted, and trains. */
+export async function runStep(plan: Plan, run: RunState, order: BatchOrder, step: number): Promise<StepEvent> {
+  const { seed, batchSize, totalSteps, stepsPerEpoch } = plan;
+  const started = performance.now();
+  const source = run.sgo.decide({
+    step,
+    random: randomUniform(seed, 'decision', step),
+    bufferFull: run.replay?.full ?? true,
+  });
+  const samples = await chooseSamples(plan, run, order.data(step), source, step);
+  const generationMs = source === 'generate' ? performance.now() - started : 0;
+
+  const lr = plan.schedule(step - 1);
+  const stepSeed = randomSeed(seed, 'dropout', step);
+  const losses = await trainStep(plan.objective, run.optimizer, {
+    batches: chunks(samples, batchSize).map((part) => collate(part)),
+    textBatches: chunks(order.text(step), batchSize).map((part) => collate(part)),
+    lr,
+    dropoutSeed: (pass) => randomSeed(stepSeed, 'dropout', pass),
+  });
+
+  const stepMs = performance.now() - started;
+  const tokens = samples.reduce((total, { ids }) => total + ids.length, 0);
+  return {
+    type: 'step',
+    step,
+    totalSteps,
+    epoch: Math.ceil(step / stepsPerEpoch),
+    source,
+    ...losses,
+    lr,
+    phi: run.sgo.phi,
+    bufferSize: run.replay?.size ?? 0,
+    tokens,
+    stepMs,
+    generationMs,
+    tokensPerSecond: (1000 * tokens) / stepMs,
+  };
+}
+
+async function chooseSamples(
+  plan: Plan,
+  { replay }: RunState,
+  data: Sample[],
+  source: BatchSource,
+  step: number,
+): Promise<Sample[]> {
+  if (source === 'data') return data;
+  if (source === 'replay' && replay) return replay.draw(data.length);
+  const samples = await generateSamples(plan, data, step);
+  for (const sample of samples) replay?.push(sample);
+  return samples;
+}

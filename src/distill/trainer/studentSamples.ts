@@ -1,0 +1,33 @@
+import type { Sample } from '../../data/batch.js';
+import { generate } from '../../generation/index.js';
+import { chunks } from './batches.js';
+import type { Plan } from './plan.js';
+import { randomSeed } from './random.js';
+
+/**
+ * The student's own answers to the prompts of `samples`, as training samples: prompt and answer as one run of ids, with
+ * the EOS that the student ended it with, so that collation shifts and masks them as it does data and the student learns
+ * to stop. An answer that the length limit cut has no EOS; an answer that is EOS alone is legal. Dropout is off.
+ */
+export async function generateSamples(plan: Plan, samples: readonly Sample[], step: number): Promise<Sample[]> {
+  const { generation, maxNewTokens, seed, batchSize, objective, tokenizer } = plan;
+  const answered: Sample[] = [];
+  for (const part of chunks(samples, batchSize)) {
+    const prompts = part.map(({ ids, promptLength }) => ids.subarray(0, promptLength));
+    const stepSeed = randomSeed(seed, 'generation', step);
+    const answers = await generate(objective.student, prompts, {
+      ...generation,
+      maxNewTokens,
+      eosTokenId: tokenizer?.eosTokenId,
+      seeds: part.map((_, row) => randomSeed(stepSeed, 'generation', answered.length + row)),
+    });
+    answers.forEach((ids, row) => {
+      const prompt = prompts[row]!;
+      const whole = new Int32Array(prompt.length + ids.length);
+      whole.set(prompt);
+      whole.set(ids, prompt.length);
+      answered.push({ ids: whole, promptLength: prompt.length });
+    });
+  }
+  return answered;
+}
