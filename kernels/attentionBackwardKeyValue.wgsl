@@ -27,29 +27,31 @@ var<workgroup> right: array<vec4f, 256>;
 var<workgroup> weights: array<vec4f, 256>;       // [query][g]: p of keys 4 g .. 4 g + 3
 var<workgroup> slopes: array<vec4f, 256>;        // [query][g]: d loss / d score of keys 4 g .. 4 g + 3
 
-// Keys, turned: [e][g] holds rows 4 g .. 4 g + 3 at dim e0 + e. Rows and dims past the end are zeros.
-fn loadKeys(base: u32, k0: u32, e0: u32, lane: u32) {
+// Keys in range, turned: [e][g] holds rows 4 g .. 4 g + 3 at dim e0 + e. The others are zeros, whatever
+// they hold: padding may be anything.
+fn loadKeys(base: u32, k0: u32, e0: u32, seen: vec2u, lane: u32) {
   for (var part = 0u; part < 4u; part++) {
     let e = lane % BLOCK;                     // neighbouring threads read neighbouring dims
     let g = lane / BLOCK + 2u * part;
     var value = vec4f();
     for (var i = 0u; i < 4u; i++) {
       let row = k0 + 4u * g + i;
-      if (row < shape.capacity && e0 + e < shape.headDim) { value[i] = k[(base + row) * shape.headDim + e0 + e]; }
+      if (row >= seen.x && row < seen.y && e0 + e < shape.headDim) { value[i] = k[(base + row) * shape.headDim + e0 + e]; }
     }
     left[e * GROUPS + g] = value;
   }
 }
 
-// Values, turned: [e][g] holds rows 4 g .. 4 g + 3 at dim e0 + e. Rows and dims past the end are zeros.
-fn loadValues(base: u32, k0: u32, e0: u32, lane: u32) {
+// Values in range, turned: [e][g] holds rows 4 g .. 4 g + 3 at dim e0 + e. The others are zeros, whatever
+// they hold: padding may be anything.
+fn loadValues(base: u32, k0: u32, e0: u32, seen: vec2u, lane: u32) {
   for (var part = 0u; part < 4u; part++) {
     let e = lane % BLOCK;                     // neighbouring threads read neighbouring dims
     let g = lane / BLOCK + 2u * part;
     var value = vec4f();
     for (var i = 0u; i < 4u; i++) {
       let row = k0 + 4u * g + i;
-      if (row < shape.capacity && e0 + e < shape.headDim) { value[i] = v[(base + row) * shape.headDim + e0 + e]; }
+      if (row >= seen.x && row < seen.y && e0 + e < shape.headDim) { value[i] = v[(base + row) * shape.headDim + e0 + e]; }
     }
     left[e * GROUPS + g] = value;
   }
@@ -161,7 +163,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
       var s0 = vec4f(); var s1 = vec4f(); var s2 = vec4f(); var s3 = vec4f();
       for (var e0 = 0u; e0 < shape.headDim; e0 += BLOCK) {
         workgroupBarrier();                     // everyone is done with what the tiles held before
-        loadKeys(keyBase, k0, e0, lane);
+        loadKeys(keyBase, k0, e0, seen, lane);
         loadQueries(queryBase, q0, e0, lane);
         workgroupBarrier();
         for (var e = 0u; e < BLOCK; e++) {
@@ -176,7 +178,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
       var d0 = vec4f(); var d1 = vec4f(); var d2 = vec4f(); var d3 = vec4f();
       for (var e0 = 0u; e0 < shape.headDim; e0 += BLOCK) {
         workgroupBarrier();                     // everyone is done with what the tiles held before
-        loadValues(keyBase, k0, e0, lane);
+        loadValues(keyBase, k0, e0, seen, lane);
         loadGradients(queryBase, q0, e0, lane);
         workgroupBarrier();
         for (var e = 0u; e < BLOCK; e++) {

@@ -50,43 +50,46 @@ fn loadGradients(base: u32, q0: u32, e0: u32, lane: u32) {
   }
 }
 
-// Keys, turned: [e][g] holds rows 4 g .. 4 g + 3 at dim e0 + e. Rows and dims past the end are zeros.
-fn loadKeys(base: u32, k0: u32, e0: u32, lane: u32) {
+// Keys in range, turned: [e][g] holds rows 4 g .. 4 g + 3 at dim e0 + e. The others are zeros, whatever
+// they hold: padding may be anything.
+fn loadKeys(base: u32, k0: u32, e0: u32, seen: vec2u, lane: u32) {
   for (var part = 0u; part < 4u; part++) {
     let e = lane % BLOCK;                     // neighbouring threads read neighbouring dims
     let g = lane / BLOCK + 2u * part;
     var value = vec4f();
     for (var i = 0u; i < 4u; i++) {
       let row = k0 + 4u * g + i;
-      if (row < shape.capacity && e0 + e < shape.headDim) { value[i] = k[(base + row) * shape.headDim + e0 + e]; }
+      if (row >= seen.x && row < seen.y && e0 + e < shape.headDim) { value[i] = k[(base + row) * shape.headDim + e0 + e]; }
     }
     right[e * GROUPS + g] = value;
   }
 }
 
-// Values, turned: [e][g] holds rows 4 g .. 4 g + 3 at dim e0 + e. Rows and dims past the end are zeros.
-fn loadValues(base: u32, k0: u32, e0: u32, lane: u32) {
+// Values in range, turned: [e][g] holds rows 4 g .. 4 g + 3 at dim e0 + e. The others are zeros, whatever
+// they hold: padding may be anything.
+fn loadValues(base: u32, k0: u32, e0: u32, seen: vec2u, lane: u32) {
   for (var part = 0u; part < 4u; part++) {
     let e = lane % BLOCK;                     // neighbouring threads read neighbouring dims
     let g = lane / BLOCK + 2u * part;
     var value = vec4f();
     for (var i = 0u; i < 4u; i++) {
       let row = k0 + 4u * g + i;
-      if (row < shape.capacity && e0 + e < shape.headDim) { value[i] = v[(base + row) * shape.headDim + e0 + e]; }
+      if (row >= seen.x && row < seen.y && e0 + e < shape.headDim) { value[i] = v[(base + row) * shape.headDim + e0 + e]; }
     }
     right[e * GROUPS + g] = value;
   }
 }
 
-// Keys: [j][g] holds dims e0 + 4 g .. + 3 of row j. Rows and dims past the end are zeros.
-fn loadKeyDims(base: u32, k0: u32, e0: u32, lane: u32) {
+// Keys in range: [j][g] holds dims e0 + 4 g .. + 3 of row j. The others are zeros, whatever
+// they hold: padding may be anything.
+fn loadKeyDims(base: u32, k0: u32, e0: u32, seen: vec2u, lane: u32) {
   for (var part = 0u; part < 4u; part++) {
     let g = lane % GROUPS;
     let row = k0 + lane / GROUPS + 8u * part;
     var value = vec4f();
     for (var i = 0u; i < 4u; i++) {
       let e = e0 + 4u * g + i;
-      if (row < shape.capacity && e < shape.headDim) { value[i] = k[(base + row) * shape.headDim + e]; }
+      if (row >= seen.x && row < seen.y && e < shape.headDim) { value[i] = k[(base + row) * shape.headDim + e]; }
     }
     right[(row - k0) * GROUPS + g] = value;
   }
@@ -138,7 +141,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     for (var e0 = 0u; e0 < shape.headDim; e0 += BLOCK) {
       workgroupBarrier();                     // everyone is done with what the tiles held before
       loadQueries(queryBase, q0, e0, lane);
-      loadKeys(keyBase, k0, e0, lane);
+      loadKeys(keyBase, k0, e0, seen, lane);
       workgroupBarrier();
       for (var e = 0u; e < BLOCK; e++) {
         let l = left[e * GROUPS + y];
@@ -153,7 +156,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     for (var e0 = 0u; e0 < shape.headDim; e0 += BLOCK) {
       workgroupBarrier();                     // everyone is done with what the tiles held before
       loadGradients(queryBase, q0, e0, lane);
-      loadValues(keyBase, k0, e0, lane);
+      loadValues(keyBase, k0, e0, seen, lane);
       workgroupBarrier();
       for (var e = 0u; e < BLOCK; e++) {
         let l = left[e * GROUPS + y];
@@ -175,7 +178,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     slopes[(4u * x + 3u) * GROUPS + y] = t3;
     for (var u = 0u; u < HEAD_BLOCKS; u++) {
       workgroupBarrier();
-      loadKeyDims(keyBase, k0, u * BLOCK, lane);
+      loadKeyDims(keyBase, k0, u * BLOCK, seen, lane);
       workgroupBarrier();
       var a0 = acc[4u * u]; var a1 = acc[4u * u + 1u]; var a2 = acc[4u * u + 2u]; var a3 = acc[4u * u + 3u];
       for (var j = 0u; j < BLOCK; j++) {

@@ -1,8 +1,10 @@
 // A divergence between p = softmax(teacher / temperature) and q = softmax(student / temperature), and its gradient:
 //   teacher [rows, vocab], labels [rows], student [rows, vocab] (read, then the gradient) -> loss [rows], nats
 //   loss[r] = D(p, q), complete (0 at equality);  student = gradScale / temperature * q (g - sum q g);  label -100: 0, 0
-// One workgroup a row, four passes: maxima, log-sum-exps, loss and sum q g, gradient. All in log-probabilities, taken from the
-// maximum so that large logits lose nothing; mixtures by log-sum-exp, so that no underflow becomes a NaN.
+// One workgroup a row, four passes: maxima, log-sum-exps, loss and sums of the gradient, gradient. All in log-probabilities,
+// taken from the maximum so that large logits lose nothing; mixtures by log-sum-exp, so that no underflow becomes a NaN.
+// When the student's likeliest word r takes nearly all weight, g_r - sum q g would be rounding noise. So g is taken from
+// g_r, and what the gradient is at r follows from the others: it sums to 0.
 // Follows math.wgsl. Twin: assembly/compute/divergence.ts
 struct Shape { rows: u32, vocab: u32, weight: f32, temperature: f32, gradScale: f32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
@@ -60,34 +62,51 @@ fn klTerm(a: f32, logA: f32, b: f32, logB: f32) -> f32 {
   return select(a * (d - 1.0) + b, a * small, abs(d) < 0.25);
 }
 
-// (term of the loss, q g) for one token
-fn term(logP: f32, logQ: f32) -> vec2f {
+// log(1 + e^z), relatively accurate where it is small
+fn softplus(z: f32) -> f32 { return max(z, 0.0) + log1pUnit(expExact(-abs(z))); }
+
+// e^z / (1 + e^z) - log(1 + e^z); for small e^z the two nearly cancel
+fn skewSlope(z: f32) -> f32 {
+  let x = expExact(min(z, 0.0));
+  let series = x * x * (-0.5 + x * (0.66666667 - x * (0.75 - 0.8 * x)));
+  return select(sigmoid(z) - softplus(z), series, x < 0.02);
+}
+
+// Of one word: the term of the loss; what of the gradient needs no sum over the words (weight * (q - p)); and g of the rest,
+// up to a constant: log(q / m) is -softplus(z) - log w, w q / m is 1 - sigmoid(z), z the log of the two parts' ratio in m.
+fn term(logP: f32, logQ: f32) -> vec3f {
   let w = shape.weight;
   let p = expExact(logP);
   let q = expExact(logQ);
   switch (KIND) {
-    case FORWARD_KL: { return vec2f(klTerm(p, logP, q, logQ), -p); }
-    case REVERSE_KL: { return vec2f(klTerm(q, logQ, p, logP), q * (logQ - logP)); }
-    case SYMMETRIC_KL: {
-      return (1.0 - w) * vec2f(klTerm(p, logP, q, logQ), -p) + w * vec2f(klTerm(q, logQ, p, logP), q * (logQ - logP));
+    case FORWARD_KL: { return vec3f(klTerm(p, logP, q, logQ), q - p, 0.0); }
+    case REVERSE_KL: { return vec3f(klTerm(q, logQ, p, logP), 0.0, logQ - logP); }
+    case SYMMETRIC_KL: {                      // (1 - w) KL(p, q) + w KL(q, p)
+      return vec3f((1.0 - w) * klTerm(p, logP, q, logQ) + w * klTerm(q, logQ, p, logP), (1.0 - w) * (q - p), w * (logQ - logP));
     }
     case JENSEN_SHANNON: {                    // w KL(q, m) + (1 - w) KL(p, m), m = (1 - w) p + w q
-      let logM = logAddExp(logWeight(1.0 - w) + logP, logWeight(w) + logQ);
+      let partP = logWeight(1.0 - w) + logP;
+      let partQ = logWeight(w) + logQ;
+      let logM = logAddExp(partP, partQ);
       let m = expExact(logM);
-      return vec2f(w * klTerm(q, logQ, m, logM) + (1.0 - w) * klTerm(p, logP, m, logM), w * q * (logQ - logM));
+      return vec3f(w * klTerm(q, logQ, m, logM) + (1.0 - w) * klTerm(p, logP, m, logM), 0.0, -w * softplus(partP - partQ));
     }
-    case TOTAL_VARIATION: { return 0.5 * vec2f(abs(p - q), q * sign(logQ - logP)); }
+    case TOTAL_VARIATION: { return vec3f(0.5 * abs(p - q), 0.0, 0.5 * sign(logQ - logP)); }
     case SKEW_KL: {                           // KL(p, m), m = w p + (1 - w) q
       let logM = logAddExp(logWeight(w) + logP, logWeight(1.0 - w) + logQ);
-      return vec2f(klTerm(p, logP, expExact(logM), logM), (w - 1.0) * expExact(logP + logQ - logM));
+      return vec3f(klTerm(p, logP, expExact(logM), logM), 0.0, (w - 1.0) * expExact(logP - logM));
     }
     case SKEW_REVERSE_KL, default: {          // KL(q, m), m = (1 - w) p + w q
-      let logM = logAddExp(logWeight(1.0 - w) + logP, logWeight(w) + logQ);
-      let ratio = logQ - logM;
-      return vec2f(klTerm(q, logQ, expExact(logM), logM), q * (ratio - w * expExact(ratio)));
+      let partP = logWeight(1.0 - w) + logP;
+      let partQ = logWeight(w) + logQ;
+      let logM = logAddExp(partP, partQ);
+      return vec3f(klTerm(q, logQ, expExact(logM), logM), 0.0, skewSlope(partP - partQ));
     }
   }
 }
+
+fn logP(i: u32, top: f32, logSum: f32) -> f32 { return (f32(teacher[i]) - top) / shape.temperature - logSum; }
+fn logQ(i: u32, top: f32, logSum: f32) -> f32 { return (student[i] - top) / shape.temperature - logSum; }
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
@@ -102,12 +121,19 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   }
   var highestT = LOWEST;
   var highestS = LOWEST;
+  var at = 0u;
   for (var j = lane; j < shape.vocab; j += THREADS) {
     highestT = max(highestT, f32(teacher[first + j]));
-    highestS = max(highestS, student[first + j]);
+    let s = student[first + j];
+    if (s > highestS) {
+      highestS = s;
+      at = j;
+    }
   }
   let topT = largest(highestT, lane);
   let topS = largest(highestS, lane);
+  // The first word with the student's maximum: f32 holds indices up to 2^24.
+  let likeliest = u32(-largest(select(LOWEST, -f32(at), highestS == topS), lane));
   var sumT = 0.0;
   var sumS = 0.0;
   for (var j = lane; j < shape.vocab; j += THREADS) {
@@ -116,17 +142,31 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   }
   let logT = logExact(total(sumT, lane));
   let logS = logExact(total(sumS, lane));
-  var sum = vec2f();
+  let r = first + likeliest;
+  let gTop = term(logP(r, topT, logT), logQ(r, topS, logS)).z;
+  var value = 0.0;
+  var direct = 0.0;
+  var mean = 0.0;
   for (var j = lane; j < shape.vocab; j += THREADS) {
-    sum += term((f32(teacher[first + j]) - topT) / shape.temperature - logT, (student[first + j] - topS) / shape.temperature - logS);
+    let log = logQ(first + j, topS, logS);
+    let t = term(logP(first + j, topT, logT), log);
+    value += t.x;
+    if (j != likeliest) {
+      direct += t.y;
+      mean += expExact(log) * (t.z - gTop);
+    }
   }
-  let value = total(sum.x, lane);
-  let mean = total(sum.y, lane);
-  if (lane == 0u) { loss[row] = value; }
+  let allValue = total(value, lane);
+  let allDirect = total(direct, lane);
+  let allMean = total(mean, lane);
+  if (lane == 0u) { loss[row] = allValue; }
   let scale = shape.gradScale / shape.temperature;
+  storageBarrier();                           // everyone has read the likeliest word before it becomes a gradient
   for (var j = lane; j < shape.vocab; j += THREADS) {
-    let logQ = (student[first + j] - topS) / shape.temperature - logS;
-    let qg = term((f32(teacher[first + j]) - topT) / shape.temperature - logT, logQ).y;
-    student[first + j] = scale * (qg - expExact(logQ) * mean);
+    let log = logQ(first + j, topS, logS);
+    let t = term(logP(first + j, topT, logT), log);
+    let root = expExact(0.5 * log);           // q itself may underflow where q (g - sum) does not
+    let other = t.y + root * (root * (t.z - gTop - allMean));
+    student[first + j] = scale * select(other, -allDirect - expExact(log) * allMean, j == likeliest);
   }
 }

@@ -1,7 +1,7 @@
 import type { KernelCall, KernelTable, Storage } from '../backend.js';
 import { resolveShape } from '../check.js';
 import type { Dims, KernelName, KernelSpec } from '../kernels.js';
-import { kernels } from '../kernels.js';
+import { divergenceKinds, kernels } from '../kernels.js';
 import { encodeAttention } from './attention.js';
 import type { Context, Region } from './context.js';
 import { ceilDiv, float } from './context.js';
@@ -18,7 +18,7 @@ interface Plan {
   readonly groups: (dims: Dims) => number;
   /** The uniform holds the window's start after the params. */
   readonly first?: boolean;
-  readonly constants?: (params: Readonly<Record<string, number>>) => Readonly<Record<string, number>>;
+  readonly constants?: (params: Readonly<Record<string, number>>, dims: Dims) => Readonly<Record<string, number>>;
 }
 
 const threads = 256;
@@ -28,8 +28,23 @@ const elementwise = (along: string, ...others: string[]): Plan => ({
   along,
   groups: (dims) => ceilDiv(size(dims, along, ...others), threads),
 });
-const oneRow = { along: 'rows', groups: (dims: Dims) => size(dims, 'rows') } satisfies Plan;
+/** One workgroup a row; short rows get small ones, so that threads do not wait at barriers for nothing. */
+const oneRow = (cols: string): Plan => ({
+  along: 'rows',
+  groups: (dims) => size(dims, 'rows'),
+  constants: (_, dims) => ({
+    THREADS: Math.min(threads, Math.max(32, 2 ** Math.ceil(Math.log2(size(dims, cols) / 4)))),
+  }),
+});
 const byColumns = { along: 'rows', groups: (dims: Dims) => ceilDiv(size(dims, 'cols'), columns) } satisfies Plan;
+
+/** Forms that a weight of exactly 0 or 1 turns into another form take that one, which needs no mixture. */
+function simplestKind(kind: number, weight: number): number {
+  const { forwardKL, reverseKL, symmetricKL, skewKL, skewReverseKL } = divergenceKinds;
+  if (weight === 0 && (kind === skewKL || kind === symmetricKL)) return forwardKL;
+  if ((weight === 0 && kind === skewReverseKL) || (weight === 1 && kind === symmetricKL)) return reverseKL;
+  return kind;
+}
 
 /** Kernels whose dispatch is nothing but bindings, uniform and a count of workgroups. */
 const plans = {
@@ -37,8 +52,8 @@ const plans = {
   columnSum: byColumns,
   embedding: { along: 'rows', first: true, groups: (dims) => ceilDiv(size(dims, 'tokens', 'cols'), threads) },
   embeddingBackward: { along: 'rows', first: true, groups: (dims) => ceilDiv(size(dims, 'uniques', 'cols'), threads) },
-  layerNorm: oneRow,
-  layerNormBackward: oneRow,
+  layerNorm: oneRow('cols'),
+  layerNormBackward: oneRow('cols'),
   layerNormBackwardWeights: byColumns,
   gelu: elementwise('size'),
   geluBackward: elementwise('size'),
@@ -48,8 +63,14 @@ const plans = {
   splitHeads: elementwise('batch', 'seq', 'heads', 'headDim'),
   mergeHeads: elementwise('batch', 'seq', 'heads', 'headDim'),
   attentionDelta: elementwise('batch', 'heads', 'queries'),
-  crossEntropy: oneRow,
-  divergence: { ...oneRow, constants: ({ kind }) => ({ KIND: kind as number }) },
+  crossEntropy: oneRow('vocab'),
+  divergence: {
+    ...oneRow('vocab'),
+    constants: (params, dims) => ({
+      ...oneRow('vocab').constants?.(params, dims),
+      KIND: simplestKind(params.kind as number, params.weight as number),
+    }),
+  },
   clipScale: { along: 'slots', groups: () => 1 },
   adamW: elementwise('size'),
 } as const satisfies { readonly [K in KernelName]?: Plan };
@@ -63,7 +84,7 @@ function encodePlanned<K extends PlannedKernel>(context: Context, kernel: K, cal
     const dims = { ...call.dims, [plan.along]: window.count };
     context.dispatch({
       shader: kernel as ShaderName,
-      constants: plan.constants?.(params) ?? {},
+      constants: plan.constants?.(params, dims) ?? {},
       uniform: uniformOf(kernel, dims, params, window, plan.first ?? false),
       ...bindOperands(context, kernel, call, plan.along, window),
       groups: plan.groups(dims),
