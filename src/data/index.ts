@@ -1,0 +1,15 @@
+export type { LabelledBatch, Sample, TokenBatch } from './batch.js';
+export { type CollateOptions, collate } from './collate.js';
+export { type EncodeInstructionOptions, type Example, encodeInstruction } from './encode.js';
+export { type Instruction, parseInstructions } from './instructions.js';
+export { type InstructionData, type ReadInstructionsOptions, readInstructions } from './readInstructions.js';
+export { type ReadTextOptions, readText } from './readText.js';
+export type { TextSource } from './source.js';
+export {
+  alpacaTemplate,
+  compactTemplate,
+  type PromptFields,
+  type PromptTemplate,
+  type PromptTemplateName,
+  promptTemplates,
+} from './template.js';

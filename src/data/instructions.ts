@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { DataError } from '../errors.js';
+
+/** One instruction with its acceptable answers. */
+export interface Instruction {
+  readonly instruction: string;
+  /** Further context, '' where there is none. */
+  readonly input: string;
+  /** At least one. Training takes the first; ROUGE-L compares with all. */
+  readonly outputs: readonly [string, ...string[]];
+}
+
+const answers = z.union([z.string().transform((text): [string] => [text]), z.tuple([z.string()], z.string())]);
+/** Alpaca's field names and Dolly's. */
+const record = z.object({
+  instruction: z.string().min(1),
+  input: z.string().nullish(),
+  context: z.string().nullish(),
+  output: answers.optional(),
+  response: answers.optional(),
+});
+
+/**
+ * Reads JSONL: one object a line with `instruction`, optional `input` or `context`, and `output` or `response`, a
+ * string or a list of strings. Blank lines are skipped.
+ * @throws DataError naming the file, the line (from 1) and the field.
+ */
+export function parseInstructions(text: string, name: string): Instruction[] {
+  const instructions: Instruction[] = [];
+  text.split('\n').forEach((line, index) => {
+    if (line.trim() !== '') instructions.push(parseLine(line, `${name}: line ${index + 1}`));
+  });
+  return instructions;
+}
+
+function parseLine(line: string, where: string): Instruction {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch (cause) {
+    throw new DataError(`${where} is not JSON (${(cause as Error).message}). Each line must hold one whole object.`, {
+      found: line.slice(0, 80),
+      cause,
+    });
+  }
+  const parsed = record.safeParse(value);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const field = issue?.path.join('.');
+    throw new DataError(`${where}: ${field ? `field '${field}': ` : ''}${issue?.message}.`, { found: value });
+  }
+  const { instruction, input, context, output, response } = parsed.data;
+  const outputs = output ?? response;
+  if (!outputs) {
+    throw new DataError(`${where} has no 'output' (or 'response'): add the answer, a string or a list of strings.`, {
+      found: Object.keys(value as object),
+    });
+  }
+  return { instruction, input: input ?? context ?? '', outputs };
+}

@@ -1,0 +1,67 @@
+import { DataError, OptionError } from '../errors.js';
+import type { Tokenizer } from '../text/index.js';
+import { type EncodeInstructionOptions, type Example, encodeInstruction } from './encode.js';
+import { parseInstructions } from './instructions.js';
+import { readSource, sourceName, type TextSource } from './source.js';
+import { type PromptTemplate, type PromptTemplateName, promptTemplates } from './template.js';
+
+export interface ReadInstructionsOptions {
+  readonly tokenizer: Tokenizer;
+  /** A template or its name. Default 'alpaca', the paper's. */
+  readonly template?: PromptTemplateName | PromptTemplate;
+  /** A file of its own, or this many records from the start of the data (the paper: 1000). Default none. */
+  readonly validation?: number | TextSource;
+  /** Tokens; default 256. */
+  readonly maxPromptLength?: number;
+  /** Tokens; default 512. */
+  readonly maxLength?: number;
+}
+
+/** Instructions ready for `distill` and `fineTune`, as `data`. */
+export interface InstructionData {
+  readonly train: readonly Example[];
+  readonly validation: readonly Example[];
+  /** How many examples the length limits changed: prompts cut inside, responses cut at their end. */
+  readonly cut: { readonly prompts: number; readonly responses: number };
+}
+
+/**
+ * Reads instruction JSONL (see `parseInstructions` for its fields), renders the template, tokenizes and cuts.
+ * @example
+ * const data = await readInstructions('dolly.jsonl', { tokenizer, validation: 1000 });
+ * @throws DataError for a malformed line (with its number) or an empty set, CheckpointError for a missing file.
+ */
+export async function readInstructions(
+  source: TextSource,
+  { tokenizer, template = 'alpaca', validation = 0, maxPromptLength = 256, maxLength = 512 }: ReadInstructionsOptions,
+): Promise<InstructionData> {
+  if (!(maxPromptLength >= 1 && maxLength > maxPromptLength)) {
+    throw new OptionError(`maxLength (${maxLength}) must be greater than maxPromptLength (${maxPromptLength}).`);
+  }
+  const options: EncodeInstructionOptions = {
+    tokenizer,
+    template: typeof template === 'string' ? promptTemplates[template] : template,
+    maxPromptLength,
+    maxLength,
+  };
+  const read = async (from: TextSource): Promise<Example[]> => {
+    const instructions = parseInstructions(await readSource(from), sourceName(from));
+    if (instructions.length === 0) throw new DataError(`${sourceName(from)} holds no instruction: it is empty.`);
+    return instructions.map((instruction) => encodeInstruction(instruction, options));
+  };
+  const all = await read(source);
+  const held = typeof validation === 'number' ? all.slice(0, validation) : await read(validation);
+  const train = typeof validation === 'number' ? all.slice(validation) : all;
+  if (train.length === 0) {
+    throw new DataError(
+      `${sourceName(source)}: all ${all.length} records go to the validation set (validation: ${validation}). Lower it.`,
+      { found: all.length, expected: validation },
+    );
+  }
+  const count = (test: (example: Example) => boolean) => [...train, ...held].filter(test).length;
+  return {
+    train,
+    validation: held,
+    cut: { prompts: count(({ promptCut }) => promptCut), responses: count(({ responseCut }) => responseCut) },
+  };
+}

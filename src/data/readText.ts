@@ -1,0 +1,55 @@
+import { DataError } from '../errors.js';
+import type { Tokenizer } from '../text/index.js';
+import type { Sample } from './batch.js';
+import { readSource, sourceName, type TextSource } from './source.js';
+
+export interface ReadTextOptions {
+  readonly tokenizer: Tokenizer;
+  /** Tokens a sample; default 512. */
+  readonly length?: number;
+}
+
+/**
+ * Plain text for the auxiliary language-modelling loss (the paper takes OpenWebText): documents (separated by blank
+ * lines; in `.jsonl` files, the `text` of each line) are joined by EOS and cut into samples of `length` tokens. Every
+ * token but a sample's first is predicted. The last, shorter piece is kept when it holds at least two tokens.
+ * @throws DataError when there is no text or a JSONL line is malformed.
+ */
+export async function readText(source: TextSource, { tokenizer, length = 512 }: ReadTextOptions): Promise<Sample[]> {
+  const name = sourceName(source);
+  const separator = tokenizer.eosTokenId;
+  if (separator === undefined) throw new DataError('The tokenizer has no EOS token, which must separate documents.');
+  const content = await readSource(source);
+  const documents = /\.jsonl(\.gz)?$/.test(name) ? jsonDocuments(content, name) : content.split(/\n\s*\n/);
+  const encoded = tokenizer.encodeBatch(
+    documents.filter((document) => document.trim() !== ''),
+    { addSpecialTokens: false, allowedSpecial: 'none' },
+  );
+  const total = encoded.reduce((sum, ids) => sum + ids.length + 1, 0);
+  if (total < 2) throw new DataError(`${name} holds no text.`);
+  const stream = new Int32Array(total);
+  let at = 0;
+  for (const ids of encoded) {
+    stream.set(ids, at);
+    stream[at + ids.length] = separator;
+    at += ids.length + 1;
+  }
+  const samples: Sample[] = [];
+  for (let start = 0; start + 2 <= total; start += length) {
+    samples.push({ ids: stream.subarray(start, start + length), promptLength: 1 });
+  }
+  return samples;
+}
+
+function jsonDocuments(content: string, name: string): string[] {
+  return content.split('\n').flatMap((line, index) => {
+    if (line.trim() === '') return [];
+    try {
+      const { text } = JSON.parse(line) as { text?: unknown };
+      if (typeof text === 'string') return [text];
+    } catch (cause) {
+      throw new DataError(`${name}: line ${index + 1} is not JSON (${(cause as Error).message}).`, { cause });
+    }
+    throw new DataError(`${name}: line ${index + 1} has no 'text' that is a string.`);
+  });
+}

@@ -1,0 +1,24 @@
+import { DataError } from '../errors.js';
+import { openFolder } from '../io/index.js';
+
+/** A file by path or URL (`.gz` is unpacked), or its text, with a name for messages. */
+export type TextSource = string | { readonly text: string; readonly name?: string };
+
+export const sourceName = (source: TextSource): string =>
+  typeof source === 'string' ? source : (source.name ?? 'the given text');
+
+/** The text of a source, without a byte order mark. @throws CheckpointError, DataError when it is not UTF-8. */
+export async function readSource(source: TextSource): Promise<string> {
+  if (typeof source !== 'string') return source.text.replace(/^\ufeff/, '');
+  const cut = source.lastIndexOf('/') + 1;
+  const bytes = await openFolder(source.slice(0, cut) || '.').read(source.slice(cut));
+  const stream = new Blob([bytes]).stream();
+  try {
+    const plain = source.endsWith('.gz') ? stream.pipeThrough(new DecompressionStream('gzip')) : stream;
+    return new TextDecoder('utf-8', { fatal: true }).decode(await new Response(plain).arrayBuffer());
+  } catch (cause) {
+    throw new DataError(`${source}: not ${source.endsWith('.gz') ? 'gzip of ' : ''}UTF-8 text. Convert it to UTF-8.`, {
+      cause,
+    });
+  }
+}
