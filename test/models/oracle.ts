@@ -1,0 +1,66 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { LabelledBatch, TokenBatch } from '../../src/data/batch.js';
+
+interface OracleBatch {
+  readonly batch: number;
+  readonly seq: number;
+  readonly lengths: readonly number[];
+  readonly ids: readonly number[];
+  readonly labels: readonly number[];
+}
+
+/** What test/oracles/make/gpt2.py writes. */
+interface Oracle {
+  readonly batches: readonly [OracleBatch, OracleBatch];
+  /** Of the first batch. */
+  readonly logits: readonly number[];
+  readonly adamW: {
+    readonly lr: number;
+    readonly beta1: number;
+    readonly beta2: number;
+    readonly eps: number;
+    readonly weightDecay: number;
+    readonly losses: readonly number[];
+  };
+  readonly generation: {
+    readonly prompts: readonly (readonly number[])[];
+    readonly maxNewTokens: number;
+    readonly eos: number;
+    readonly greedy: readonly (readonly number[])[];
+    readonly noRepeatNgram: { readonly size: number; readonly ids: readonly (readonly number[])[] };
+  };
+}
+
+/** Path of a file or folder of the GPT-2 oracle. */
+export const oraclePath = (name: string): string => fileURLToPath(new URL(`../oracles/gpt2/${name}`, import.meta.url));
+
+export const oracle: Oracle = JSON.parse(readFileSync(oraclePath('oracle.json'), 'utf8'));
+
+export const oraclePrompts: readonly Int32Array[] = oracle.generation.prompts.map((ids) => Int32Array.from(ids));
+
+/** A right-padded batch as the trainer makes them. */
+export function labelledBatch({ batch, seq, lengths, ids, labels }: OracleBatch): LabelledBatch {
+  const keyRange = Int32Array.from(lengths.flatMap((length) => [0, length]));
+  return { batch, seq, ids: Int32Array.from(ids), labels: Int32Array.from(labels), keyRange };
+}
+
+/** A batch of sequences padded on the left. */
+export function leftPadded(sequences: readonly Int32Array[]): TokenBatch {
+  const seq = Math.max(...sequences.map(({ length }) => length));
+  const ids = new Int32Array(sequences.length * seq);
+  for (const [row, sequence] of sequences.entries()) ids.set(sequence, (row + 1) * seq - sequence.length);
+  const keyRange = Int32Array.from(sequences.flatMap(({ length }) => [seq - length, seq]));
+  return { batch: sequences.length, seq, ids, keyRange };
+}
+
+/** Largest difference of two arrays of numbers; NaN counts as infinite. */
+export function largestDifference(got: ArrayLike<number>, want: ArrayLike<number>): number {
+  if (got.length !== want.length) return Number.POSITIVE_INFINITY;
+  let largest = 0;
+  for (let i = 0; i < got.length; i++) {
+    const difference = Math.abs((got[i] as number) - (want[i] as number));
+    if (!(difference <= largest)) largest = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : difference;
+  }
+  return largest;
+}
