@@ -23,7 +23,7 @@ forEachBackend((backend, name) => {
   }
 });
 
-describe.runIf(process.env.DISTILLM_ULP_REPORT === '1')('allowances', () => {
-  afterAll(() => console.log(allowanceReport()));
-  it('are reported with DISTILLM_ULP_REPORT=1', () => {});
+/** DISTILLM_ULP_REPORT=1 prints how much of its allowance each output needed. */
+afterAll(() => {
+  if (process.env.DISTILLM_ULP_REPORT === '1') console.log(allowanceReport());
 });

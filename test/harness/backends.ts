@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Backend } from '../../src/backend/backend.js';
+import { openWasm } from '../../src/backend/wasm/index.js';
+import { openWebGPU } from '../../src/backend/webgpu/index.js';
 
 type Open = () => Promise<Backend>;
 
@@ -20,7 +22,6 @@ async function webgpuTarget(): Promise<Target> {
   // Dispatches are folded every three workgroups, so that small shapes need the second axis as 65,536 rows would.
   const name = 'WebGPU';
   try {
-    const { openWebGPU } = await import('../../src/backend/webgpu/index.js');
     const device = await openWebGPU({ allowSoftware: true, limits: 'default', maxGroupsPerSide: 3 });
     return { name, open: async () => device };
   } catch (error) {
@@ -32,10 +33,7 @@ async function webgpuTarget(): Promise<Target> {
 
 const wasmTarget = (threads: number): Target => ({
   name: `WASM, ${threads} thread${threads > 1 ? 's' : ''}`,
-  open: async () => {
-    const { openWasm } = await import('../../src/backend/wasm/index.js');
-    return openWasm({ threads });
-  },
+  open: () => openWasm({ threads }),
 });
 
 const targets: readonly Target[] = [wasmTarget(1), wasmTarget(2), await webgpuTarget()];
