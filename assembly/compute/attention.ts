@@ -43,7 +43,8 @@ export function attention(
     fillFloats(tops, BLOCK, NONE);
     fillFloats(totals, BLOCK, 0);
     fillFloats(sums, BLOCK * width, 0);
-    for (let j = from & ~(BLOCK - 1); j < to; j += BLOCK) {
+    // Keys and values that no query of this row sees may hold anything, NaN too: they are not read.
+    for (let j = from; j < to; j += BLOCK) {
       const keys = min(to - j, BLOCK);
       packAlongRows(k + (keyRow + j) * stride, stride, keys, headDim, keyPanels, 16);
       multiplyPanels(queryPanels, count, keyPanels, (keys + 15) & ~15, headDim, scores, BLOCK << 2, false, tile);

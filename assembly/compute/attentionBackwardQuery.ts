@@ -35,7 +35,8 @@ export function attentionBackwardQuery(
     packAlongRows(q + queryRow * stride, stride, count, headDim, queryPanels, 4);
     packAlongRows(dy + queryRow * stride, stride, count, headDim, dyPanels, 4);
     fillFloats(sums, BLOCK * width, 0);
-    for (let j = from & ~(BLOCK - 1); j < to; j += BLOCK) {
+    // Keys and values that no query of this row sees may hold anything, NaN too: they are not read.
+    for (let j = from; j < to; j += BLOCK) {
       const keys = min(to - j, BLOCK);
       const cols = (keys + 15) & ~15;
       packAlongRows(v + (keyRow + j) * stride, stride, keys, headDim, keyPanels, 16);

@@ -1,6 +1,6 @@
 // What the attention kernels share: block sizes, the working memory of a thread and the rules of visibility.
 
-/** Queries and keys of a block. Blocks of keys and queries start at multiples of it. */
+/** Queries and keys of a block. */
 export const BLOCK: u32 = 64;
 
 /** Floats of a row of headDim in panels of 16 columns. */
@@ -24,10 +24,10 @@ export const ROW_TERMS: usize = BLOCK << 2;
 
 /**
  * Working memory of a thread for attention forward and backward, in bytes: a tile (256), two row terms, three score blocks
- * and eight operand blocks.
+ * and five operand blocks.
  */
 export function attentionScratch(headDim: u32): usize {
-  return 256 + 2 * ROW_TERMS + 3 * SCORE_BYTES + 8 * operandBytes(headDim);
+  return 256 + 2 * ROW_TERMS + 3 * SCORE_BYTES + 5 * operandBytes(headDim);
 }
 
 /** Batch row b sees no key before this one. */

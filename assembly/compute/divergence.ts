@@ -3,12 +3,15 @@
 // A row takes four passes; its exponentials stay in the second-level cache between them:
 //   1 maxima of both rows   2 exponentials and their sums   3 loss and q g   4 student = gradScale / T * q (g - sum q g)
 // The formulas of pass 3 are in divergenceTerms.ts.
+//
+// Where the student puts nearly all weight on one word, g - sum q g would be rounding noise there. Only differences of g
+// matter, so all g are taken from that of the student's likeliest word, whose own q g is then exactly 0.
 import { termsForward, termsJensenShannon, termsReverse, termsSkew, termsSkewReverse, termsSymmetric, termsTotalVariation } from './divergenceTerms';
-import { BLOCK_SUMS, DOT, LOSS, ROW_BYTES, ROW_SUMS, setRow } from './divergenceRow';
+import { BLOCK_SUMS, DOT, LOSS, ORIGIN, ROW_BYTES, ROW_SUMS, setRow } from './divergenceRow';
 import { log1 } from './math';
 import { scratch } from './scratch';
 import { fillFloats, loadUpTo, storeUpTo, sumPair, zero } from './simd';
-import { BLOCK, rowExp, rowMax } from './softmaxRow';
+import { BLOCK, firstIndex, rowExp, rowMax } from './softmaxRow';
 
 // The numbers of divergenceKinds in src/backend/kernels.ts.
 const FORWARD_KL: u32 = 0;
@@ -63,6 +66,14 @@ export function divergence(
     const teacherSum = rowExp(t, p, vocab, teacherMax, factor, row);
     const studentSum = rowExp(s, q, vocab, studentMax, factor, row);
     setRow(row, teacherMax, studentMax, 1 / teacherSum, 1 / studentSum, factor, log1(studentSum) - log1(teacherSum), weight);
+    // The likeliest word alone, with g as it is; then, with p = q = 0, it adds nothing to the pass over the row.
+    const top = (<usize>firstIndex(s, vocab, studentMax)) << 2;
+    terms(form, row, t + top, s + top, p + top, q + top, 1);
+    const topLoss = sumPair(row + BLOCK_SUMS + LOSS);
+    const topShare = load<f32>(q + top) / studentSum;
+    store<f32>(row + ORIGIN, sumPair(row + BLOCK_SUMS + DOT) / topShare);
+    store<f32>(p + top, 0);
+    store<f32>(q + top, 0);
     for (let i: u32 = 0; i < vocab; i += BLOCK) {
       const at = (<usize>i) << 2;
       terms(form, row, t + at, s + at, p + at, q + at, min(vocab - i, BLOCK));
@@ -70,8 +81,10 @@ export function divergence(
         v128.store(row + ROW_SUMS + j, f32x4.add(v128.load(row + ROW_SUMS + j), v128.load(row + BLOCK_SUMS + j)));
       }
     }
-    store<f32>(loss + (r << 2), sumPair(row + ROW_SUMS + LOSS));
-    gradient(s, q, vocab, sumPair(row + ROW_SUMS + DOT) / studentSum, gradScale * factor);
+    const dot = sumPair(row + ROW_SUMS + DOT);
+    store<f32>(loss + (r << 2), topLoss + sumPair(row + ROW_SUMS + LOSS));
+    gradient(s, q, vocab, dot / studentSum, gradScale * factor);
+    store<f32>(s + top, -(gradScale * factor) * topShare * dot);
   }
 }
 

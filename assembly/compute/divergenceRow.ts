@@ -1,6 +1,7 @@
 // What pass 3 of a divergence knows about its row, in the thread's working memory:
 //   0    [2][8] partial sums of one block: loss, q g       64   [2][8] partial sums of the row
-//   128  teacherMax, studentMax, 1 / teacherSum, 1 / studentSum, 1 / temperature, log(studentSum / teacherSum), weight
+//   128  teacherMax, studentMax, 1 / teacherSum, 1 / studentSum, 1 / temperature, log(studentSum / teacherSum), weight,
+//        the g from which all others are taken
 import { fillFloats } from './simd';
 
 export const BLOCK_SUMS: usize = 0;
@@ -15,9 +16,10 @@ export const STUDENT_SCALE: usize = 140;
 export const FACTOR: usize = 144;
 export const SHIFT: usize = 148;
 export const WEIGHT: usize = 152;
+export const ORIGIN: usize = 156;
 export const ROW_BYTES: usize = 192;
 
-/** Notes the row's constants and clears its sums. */
+/** Notes the row's constants, clears its sums; g counts from 0. */
 export function setRow(
   row: usize, teacherMax: f32, studentMax: f32, teacherScale: f32, studentScale: f32, factor: f32, shift: f32, weight: f32,
 ): void {
@@ -29,4 +31,5 @@ export function setRow(
   store<f32>(row + FACTOR, factor);
   store<f32>(row + SHIFT, shift);
   store<f32>(row + WEIGHT, weight);
+  store<f32>(row + ORIGIN, 0);
 }

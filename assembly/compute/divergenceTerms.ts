@@ -1,12 +1,13 @@
 // Pass 3 of a divergence: the loss of each token of the vocabulary, and q g, where dloss/dz = q (g - sum q g).
 //
 // p and q come from exponentials that are exactly 0 where they would be subnormal; log(p / q) comes from the logits, so
-// it stays exact where p or q vanish. Logs of mixtures are taken of the ratio p / m or q / m, which is at most
-// 1 / weight: the log-sum-exp form with the common factor divided out. It keeps full precision where p and m are nearly
-// equal, and is exactly 1 (log 0) at a weight of 1. Terms with p = 0 or q = 0 are exactly 0.
-// g counts up to a constant, which the subtraction of sum q g removes; here g = 0 where p = q.
-import { BLOCK_SUMS, DOT, FACTOR, LOSS, SHIFT, STUDENT_MAX, STUDENT_SCALE, TEACHER_MAX, TEACHER_SCALE, WEIGHT } from './divergenceRow';
-import { log4 } from './math';
+// it stays exact where p or q vanish. Mixtures are the log-sum-exp form with the common factor divided out:
+// log(p / m) is taken of a ratio of at most 1 / weight, log(q / m) is -log(weight) - log1p(x), x = the teacher's part of the
+// mixture over the student's. Terms with p = 0 or q = 0 are exactly 0.
+// g counts up to a constant, which the subtraction of sum q g removes. It is chosen so that g is exact where the student's
+// words are the teacher's impossible ones (p << q): there g nears a limit, and only the distance from it matters.
+import { BLOCK_SUMS, DOT, FACTOR, LOSS, ORIGIN, SHIFT, STUDENT_MAX, STUDENT_SCALE, TEACHER_MAX, TEACHER_SCALE, WEIGHT } from './divergenceRow';
+import { log1p4, log4 } from './math';
 import { loadUpTo, storeUpTo, zero } from './simd';
 
 // @ts-ignore: decorator
@@ -29,7 +30,7 @@ function share(a: v128, x: v128, b: v128, y: v128): v128 {
   return f32x4.div(x, f32x4.pmax(f32x4.add(f32x4.mul(a, x), f32x4.mul(b, y)), f32x4.splat(1.17549435e-38)));
 }
 
-// The terms of each form. lr = log(p / q), w = weight, v = 1 - weight.
+// The terms of each form (numbered as divergenceKinds). lr = log(p / q), w = weight, v = 1 - weight.
 
 /** Term of KL(p, q). */
 // @ts-ignore: decorator
@@ -45,23 +46,45 @@ function reverseTerm(q: v128, lr: v128): v128 {
   return where(q, f32x4.mul(q, f32x4.neg(lr)));
 }
 
-/** x log(x / (a x + b y)) */
+/** x = v p / (w q): the teacher's part of the mixture over the student's. */
 // @ts-ignore: decorator
 @inline
-function mixtureTerm(a: v128, x: v128, b: v128, y: v128): v128 {
-  return f32x4.mul(x, log4(share(a, x, b, y)));
+function partRatio(p: v128, q: v128, w: v128, v: v128): v128 {
+  return f32x4.div(f32x4.mul(v, p), f32x4.pmax(f32x4.mul(w, q), f32x4.splat(1.17549435e-38)));
 }
 
+/** log(1 + x) = -log(w q / m) */
 // @ts-ignore: decorator
 @inline
-function loss(form: i32, p: v128, q: v128, lr: v128, w: v128, v: v128): v128 {
+function softplus(x: v128): v128 {
+  return log1p4(x, f32x4.add(x, one()));
+}
+
+/** x / (1 + x) - log(1 + x); a series where the two nearly cancel. */
+// @ts-ignore: decorator
+@inline
+function skewSlope(x: v128): v128 {
+  let series = f32x4.add(f32x4.mul(x, f32x4.splat(-0.8333333)), f32x4.splat(0.8));
+  series = f32x4.add(f32x4.mul(x, series), f32x4.splat(-0.75));
+  series = f32x4.add(f32x4.mul(x, series), f32x4.splat(0.6666667));
+  series = f32x4.add(f32x4.mul(x, series), f32x4.splat(-0.5));
+  series = f32x4.mul(f32x4.mul(x, x), series);
+  const direct = f32x4.sub(f32x4.div(x, f32x4.add(x, one())), softplus(x));
+  return v128.bitselect(series, direct, f32x4.lt(x, f32x4.splat(0.05)));
+}
+
+/** `logW` is log w. */
+// @ts-ignore: decorator
+@inline
+function loss(form: i32, p: v128, q: v128, lr: v128, w: v128, v: v128, logW: v128): v128 {
   if (form == 0) return forwardTerm(p, lr);
   if (form == 1) return reverseTerm(q, lr);
   if (form == 2) return f32x4.add(f32x4.mul(v, forwardTerm(p, lr)), f32x4.mul(w, reverseTerm(q, lr)));
-  if (form == 3) return f32x4.add(f32x4.mul(w, mixtureTerm(w, q, v, p)), f32x4.mul(v, mixtureTerm(v, p, w, q)));
   if (form == 4) return f32x4.mul(f32x4.splat(0.5), f32x4.abs(f32x4.sub(p, q)));
-  if (form == 5) return mixtureTerm(w, p, v, q);
-  return mixtureTerm(w, q, v, p);
+  if (form == 5) return f32x4.mul(p, log4(share(w, p, v, q)));
+  const student = f32x4.mul(q, f32x4.neg(f32x4.add(logW, softplus(partRatio(p, q, w, v)))));
+  if (form == 6) return student;
+  return f32x4.add(f32x4.mul(w, student), f32x4.mul(v, f32x4.mul(p, log4(share(v, p, w, q)))));
 }
 
 /** q g of a token. What it has in common with the loss is computed once: the compiler sees to it. */
@@ -71,17 +94,16 @@ function weighted(form: i32, p: v128, q: v128, lr: v128, w: v128, v: v128): v128
   if (form == 0) return f32x4.sub(q, p);
   if (form == 1) return reverseTerm(q, lr);
   if (form == 2) return f32x4.add(f32x4.mul(v, f32x4.sub(q, p)), f32x4.mul(w, reverseTerm(q, lr)));
-  if (form == 3) return f32x4.mul(w, mixtureTerm(w, q, v, p));
+  if (form == 3) return f32x4.mul(f32x4.mul(w, q), f32x4.neg(softplus(partRatio(p, q, w, v))));
   if (form == 4) {
     const half = f32x4.mul(f32x4.splat(0.5), q);
     return f32x4.sub(v128.and(half, f32x4.gt(q, p)), v128.and(half, f32x4.lt(q, p)));
   }
-  if (form == 5) return f32x4.mul(f32x4.mul(v, q), f32x4.sub(one(), share(w, p, v, q)));
-  const fromOne = f32x4.sub(one(), share(w, q, v, p));
-  return f32x4.add(mixtureTerm(w, q, v, p), f32x4.mul(f32x4.mul(w, q), fromOne));
+  if (form == 5) return f32x4.neg(f32x4.mul(f32x4.mul(v, q), share(w, p, v, q)));
+  return f32x4.mul(q, skewSlope(partRatio(p, q, w, v)));
 }
 
-/** Fills the block's sums; student becomes q g. `p`, `q` point to the exponentials. */
+/** Fills the block's sums; student becomes q (g - origin). `p`, `q` point to the exponentials. */
 // @ts-ignore: decorator
 @inline
 function block(form: i32, row: usize, teacher: usize, student: usize, p: usize, q: usize, count: u32): void {
@@ -93,6 +115,8 @@ function block(form: i32, row: usize, teacher: usize, student: usize, p: usize, 
   const shift = v128.load32_splat(row, SHIFT);
   const w = v128.load32_splat(row, WEIGHT);
   const v = f32x4.sub(one(), w);
+  const logW = log4(w);
+  const origin = v128.load32_splat(row, ORIGIN);
   let lossLo = zero();
   let lossHi = zero();
   let dotLo = zero();
@@ -112,10 +136,10 @@ function block(form: i32, row: usize, teacher: usize, student: usize, p: usize, 
       rl = f32x4.add(f32x4.sub(tl, f32x4.mul(f32x4.sub(v128.load(student + at), studentMax), factor)), shift);
       rh = f32x4.add(f32x4.sub(th, f32x4.mul(f32x4.sub(v128.load(student + at, 16), studentMax), factor)), shift);
     }
-    lossLo = f32x4.add(lossLo, loss(form, pl, ql, rl, w, v));
-    lossHi = f32x4.add(lossHi, loss(form, ph, qh, rh, w, v));
-    const gl = weighted(form, pl, ql, rl, w, v);
-    const gh = weighted(form, ph, qh, rh, w, v);
+    lossLo = f32x4.add(lossLo, loss(form, pl, ql, rl, w, v, logW));
+    lossHi = f32x4.add(lossHi, loss(form, ph, qh, rh, w, v, logW));
+    const gl = f32x4.sub(weighted(form, pl, ql, rl, w, v), f32x4.mul(ql, origin));
+    const gh = f32x4.sub(weighted(form, ph, qh, rh, w, v), f32x4.mul(qh, origin));
     dotLo = f32x4.add(dotLo, gl);
     dotHi = f32x4.add(dotHi, gh);
     v128.store(student + at, gl);
@@ -134,8 +158,8 @@ function block(form: i32, row: usize, teacher: usize, student: usize, p: usize, 
     const t = f32x4.mul(f32x4.sub(loadUpTo(teacher + at, left, teacherMax), teacherMax), factor);
     const s = f32x4.mul(f32x4.sub(loadUpTo(student + at, left, studentMax), studentMax), factor);
     const r = f32x4.add(f32x4.sub(t, s), shift);
-    const g = weighted(form, pt, qt, r, w, v);
-    v128.store(row, f32x4.add(v128.load(row, BLOCK_SUMS + LOSS), loss(form, pt, qt, r, w, v)), BLOCK_SUMS + LOSS);
+    const g = f32x4.sub(weighted(form, pt, qt, r, w, v), f32x4.mul(qt, origin));
+    v128.store(row, f32x4.add(v128.load(row, BLOCK_SUMS + LOSS), loss(form, pt, qt, r, w, v, logW)), BLOCK_SUMS + LOSS);
     v128.store(row, f32x4.add(v128.load(row, BLOCK_SUMS + DOT), g), BLOCK_SUMS + DOT);
     storeUpTo(student + at, g, left);
   }

@@ -65,6 +65,13 @@ export function log4(x: v128): v128 {
   return f32x4.add(y, f32x4.mul(e, f32x4.splat(0.693359375)));
 }
 
+/** log(1 + x) for x >= 0, relatively accurate where x is small: at most 2 ULP. `u` is 1 + x. */
+// @ts-ignore: decorator
+@inline
+export function log1p4(x: v128, u: v128): v128 {
+  return f32x4.add(log4(u), f32x4.div(f32x4.sub(x, f32x4.sub(u, f32x4.splat(1))), u));
+}
+
 /** 1 / (1 + e^-x). At most 3 ULP for |x| <= 87; exactly 0 or 1 within rounding beyond. */
 // @ts-ignore: decorator
 @inline

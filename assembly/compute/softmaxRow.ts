@@ -25,6 +25,15 @@ export function rowMax(x: usize, count: u32, sums: usize): f32 {
   return maxPair(sums);
 }
 
+/** Index of the first of `count` floats that equals `value`; 0 when none does. */
+export function firstIndex(x: usize, count: u32, value: f32): u32 {
+  const wanted = f32x4.splat(value);
+  let i: u32 = 0;
+  while (i + 4 <= count && !v128.any_true(f32x4.eq(v128.load(x + ((<usize>i) << 2)), wanted))) i += 4;
+  for (; i < count; i++) if (load<f32>(x + ((<usize>i) << 2)) == value) return i;
+  return 0;
+}
+
 /** y = e^(factor * (x - offset)), `count` floats; returns their sum. `sums` is 64 bytes of working memory. */
 export function rowExp(x: usize, y: usize, count: u32, offset: f32, factor: f32, sums: usize): f32 {
   v128.store(sums, zero(), 32);
