@@ -293,7 +293,7 @@ function cutTopP(wanted: f64): void {
     memory.fill(histogram, 0, DIGITS * 8);
     for (let id: u32 = 0; id < vocab; id++) {
       const key = reinterpret<u32>(weight(id));
-      if ((key & known) != prefix) continue;
+      if (!key || (key & known) != prefix) continue;
       const at = histogram + (<usize>((key >> shift) & digitMask(round)) << 3);
       store<f64>(at, load<f64>(at) + <f64>weight(id));
     }

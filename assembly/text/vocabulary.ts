@@ -2,8 +2,10 @@ import { Buffer, powerOfTwo } from './buffer';
 import { openByteLevel, tokenBytes } from './byteLevel';
 import { equalBytes, hashBytes } from './hash';
 
-/** Ids are below 2^24 (the caller checks), so that a word's id and its flags fit one word of the word table.
- *  Every token id has a text (as in the files) and the bytes that it decodes to. Unused ids have no text. */
+/*
+ * Every token id has a text (as in the files) and the bytes that it decodes to. Unused ids have no text. Ids are below
+ * 2^24 (the caller checks), so that a word's id and its flags fit one word of the word table.
+ */
 export let idCount: u32 = 0;
 let texts: usize = 0; // u32 [idCount]: where the text starts
 let textLengths: usize = 0; // i32 [idCount]: bytes of text, -1 for an unused id

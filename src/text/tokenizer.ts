@@ -1,4 +1,4 @@
-import { CheckpointError, CompatibilityError, LimitError, OptionError } from '../errors.js';
+import { CheckpointError, CompatibilityError, OptionError } from '../errors.js';
 import type { AddedToken, SpecialRole, TokenizerSpec } from './tokenizerSpec.js';
 import { specFrom, type TokenizerSource, tokenizerJson } from './tokenizerSpec.js';
 import { bytesAt, copyWords, TextInput, TextInstance, writeTexts } from './wasm.js';
@@ -34,7 +34,7 @@ export interface Tokenizer {
   readonly padTokenId: number | undefined;
   /** Ids of all special tokens. */
   readonly specialTokenIds: ReadonlySet<number>;
-  /** Ids of a text. Unpaired surrogates count as U+FFFD. @throws LimitError for a text above 2^28 characters. */
+  /** Ids of a text. Unpaired surrogates count as U+FFFD. @throws LimitError for a text above 2^26 characters. */
   encode(text: string, options?: EncodeOptions): Int32Array<ArrayBuffer>;
   encodeBatch(texts: readonly string[], options?: EncodeOptions): Int32Array<ArrayBuffer>[];
   /** Text of ids; bytes that are not UTF-8 give U+FFFD. @throws CompatibilityError for an id without a token. */
@@ -49,7 +49,6 @@ export interface Tokenizer {
   [Symbol.dispose](): void;
 }
 
-const MAX_TEXT = 2 ** 28;
 /** Bytes a call into WebAssembly: V8 swaps in optimised code only between calls. */
 const ENCODE_STEP = 1 << 14;
 const CHECK_STEP = 1 << 10;
@@ -80,7 +79,7 @@ class BpeTokenizer implements Tokenizer {
   constructor({ vocab, merges, ...spec }: TokenizerSpec) {
     this.#spec = spec;
     this.vocabSize = load(this.#instance, { vocab, merges, ...spec });
-    this.#modelIds = Int32Array.from(Object.values(vocab));
+    this.#modelIds = vocab.ids;
     this.specialTokenIds = new Set(spec.added.filter(({ special }) => special).map(({ id }) => id));
     this.bosTokenId = spec.roles.bos?.id;
     this.eosTokenId = spec.roles.eos?.id;
@@ -89,12 +88,6 @@ class BpeTokenizer implements Tokenizer {
 
   encode(text: string, { addSpecialTokens = true, allowedSpecial = 'all' }: EncodeOptions = {}) {
     const wasm = this.#instance.use();
-    if (text.length > MAX_TEXT) {
-      throw new LimitError(
-        `encode: the text has ${text.length} characters, at most ${MAX_TEXT} are possible. Split it.`,
-        { found: text.length, expected: MAX_TEXT },
-      );
-    }
     this.#allow(allowedSpecial);
     const input = this.#input.write(wasm, text);
     wasm.beginEncode(input.at, input.length);
@@ -230,10 +223,8 @@ const unknownId = (id: number, vocabSize: number) =>
 /** Fills an instance; returns the number of ids. */
 function load(instance: TextInstance, { vocab, merges, added, unknown }: TokenizerSpec): number {
   const wasm = instance.use();
-  const tokens = Object.keys(vocab);
-  const ids = Int32Array.from(Object.values(vocab));
-  let count = 0;
-  for (const id of ids) if (id >= count) count = id + 1;
+  const { tokens, ids } = vocab;
+  let count = vocab.end;
   for (const { id } of added) if (id >= count) count = id + 1;
 
   wasm.openVocabulary(count);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { CheckpointError } from '../errors.js';
 import { createTokenizer, type Tokenizer } from './tokenizer.js';
-import { AddedTokenSchema, check, type SpecialRole, type SpecialTokens } from './tokenizerSpec.js';
+import { AddedTokenSchema, check, type SpecialRole } from './tokenizerSpec.js';
 
 const TokenText = z
   .union([z.string(), z.object({ content: z.string() }).transform(({ content }) => content)])
@@ -16,6 +16,7 @@ const Config = z.looseObject({
   added_tokens_decoder: z.record(z.string(), AddedTokenSchema.omit({ id: true })).nullish(),
 });
 const ModelConfig = z.looseObject({
+  unk_token_id: z.unknown().optional(),
   bos_token_id: z.unknown().optional(),
   eos_token_id: z.unknown().optional(),
   pad_token_id: z.unknown().optional(),
@@ -41,49 +42,38 @@ export function tokenizerFromFiles(files: ReadonlyMap<string, string> | Readonly
   };
   const config = read('tokenizer_config.json', Config);
   const map = read('special_tokens_map.json', Config);
-  const byRole: Partial<Record<SpecialRole, string>> = {};
+  const models = [read('generation_config.json', ModelConfig), read('config.json', ModelConfig)];
+  const specialTokens: Partial<Record<SpecialRole, string>> = {};
+  const roleIds: Partial<Record<SpecialRole, number>> = {};
   for (const role of ['bos', 'eos', 'unk', 'pad'] as const) {
     const token = config?.[`${role}_token`] ?? map?.[`${role}_token`];
-    if (typeof token === 'string' && token !== '') byRole[role] = token;
-  }
-  const open = (specialTokens: SpecialTokens) => {
-    const shared = { specialTokens, ...(config && { config }) };
-    const json = contents.get('tokenizer.json');
-    if (json !== undefined) return createTokenizer({ tokenizerJson: json, ...shared });
-    const vocab = contents.get('vocab.json');
-    const merges = contents.get('merges.txt');
-    if (vocab === undefined || merges === undefined) {
-      throw new CheckpointError(
-        `tokenizer: found ${[...contents.keys()].join(', ') || 'no files'}, expected tokenizer.json, or vocab.json and merges.txt.`,
-      );
-    }
-    const addedTokens = Object.entries(config?.added_tokens_decoder ?? {}).map(([id, token]) => ({
-      id: Number(id),
-      ...token,
-    }));
-    return createTokenizer({
-      vocab,
-      merges,
-      addedTokens,
-      addBosToken: config?.add_bos_token ?? false,
-      addPrefixSpace: config?.add_prefix_space ?? false,
-      ...shared,
-    });
-  };
-
-  const tokenizer = open(byRole);
-  const models = [read('generation_config.json', ModelConfig), read('config.json', ModelConfig)];
-  let named = false;
-  for (const role of ['bos', 'eos', 'pad'] as const) {
-    if (byRole[role] !== undefined || config?.[`${role}_token`] === null) continue;
+    if (token) specialTokens[role] = token;
+    // null says that there is none.
+    if (token || config?.[`${role}_token`] === null) continue;
     const ids = models.map((model) => [model?.[`${role}_token_id`]].flat()[0]);
     const id = ids.find((candidate) => typeof candidate === 'number');
-    const token = typeof id === 'number' ? tokenizer.idToToken(id) : undefined;
-    if (token === undefined) continue;
-    byRole[role] = token;
-    named = true;
+    if (id !== undefined) roleIds[role] = id;
   }
-  if (!named) return tokenizer;
-  tokenizer.dispose();
-  return open(byRole);
+  const shared = { specialTokens, roleIds, ...(config && { config }) };
+
+  const tokenizerJson = contents.get('tokenizer.json');
+  if (tokenizerJson !== undefined) return createTokenizer({ tokenizerJson, ...shared });
+  const vocab = contents.get('vocab.json');
+  const merges = contents.get('merges.txt');
+  if (vocab === undefined || merges === undefined) {
+    throw new CheckpointError(
+      `tokenizer: found ${[...contents.keys()].join(', ') || 'no files'}, expected tokenizer.json, or vocab.json and merges.txt.`,
+    );
+  }
+  return createTokenizer({
+    vocab,
+    merges,
+    addedTokens: Object.entries(config?.added_tokens_decoder ?? {}).map(([id, token]) => ({
+      id: Number(id),
+      ...token,
+    })),
+    addBosToken: config?.add_bos_token ?? false,
+    addPrefixSpace: config?.add_prefix_space ?? false,
+    ...shared,
+  });
 }

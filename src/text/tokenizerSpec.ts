@@ -14,9 +14,19 @@ export interface AddedToken {
 
 export type SpecialRole = 'bos' | 'eos' | 'unk' | 'pad';
 
+/** The model's vocabulary: `ids[i]` belongs to `tokens[i]`. */
+export interface Vocabulary {
+  readonly tokens: readonly string[];
+  readonly ids: Int32Array;
+  /** Id of a token, undefined for one that is not in it. */
+  idOf(token: string): number | undefined;
+  /** Highest id + 1. */
+  readonly end: number;
+}
+
 /** A byte-level BPE tokenizer, whatever files it came from. */
 export interface TokenizerSpec {
-  readonly vocab: Readonly<Record<string, number>>;
+  readonly vocab: Vocabulary;
   /** "left right", best first. */
   readonly merges: readonly string[];
   readonly added: readonly AddedToken[];
@@ -41,6 +51,8 @@ export interface SpecialTokens {
 interface SourceOptions {
   /** Those that the files lack get the next free ids. */
   readonly specialTokens?: SpecialTokens;
+  /** Roles that `specialTokens` leaves open, as config.json names them; such tokens do not become special by it. */
+  readonly roleIds?: Partial<Readonly<Record<SpecialRole, number>>>;
   /** tokenizer_config.json, parsed: written back by `save`, otherwise unused. */
   readonly config?: Readonly<Record<string, unknown>>;
 }
@@ -115,6 +127,7 @@ export function specFrom(source: TokenizerSource): TokenizerSpec {
 function fromTokenizerJson({
   tokenizerJson: content,
   specialTokens = {},
+  roleIds = {},
   config = {},
 }: TokenizerJsonSource): TokenizerSpec {
   const json = check(TokenizerJson, parse(content, 'tokenizer.json'), 'tokenizer.json');
@@ -136,7 +149,7 @@ function fromTokenizerJson({
   if (!preTokenizer.use_regex) throw unsupported('pre_tokenizer ByteLevel with use_regex = false');
 
   const vocab = checkVocab(model.vocab);
-  const { added, roles } = addSpecial(specialTokens, checkAdded(json.added_tokens, vocab), vocab);
+  const { added, roles } = addSpecial(specialTokens, roleIds, checkAdded(json.added_tokens, vocab), vocab);
   return {
     vocab,
     merges: checkMerges(model.merges),
@@ -150,9 +163,10 @@ function fromTokenizerJson({
 }
 
 function fromVocabAndMerges(source: VocabAndMergesSource): TokenizerSpec {
-  const { specialTokens = {}, addedTokens = [], addPrefixSpace = false, addBosToken = false, config = {} } = source;
+  const { specialTokens = {}, addedTokens = [], addPrefixSpace = false, addBosToken = false } = source;
+  const { roleIds = {}, config = {} } = source;
   const vocab = checkVocab(parse(source.vocab, 'vocab.json'));
-  const { added, roles } = addSpecial(specialTokens, checkAdded(addedTokens, vocab), vocab);
+  const { added, roles } = addSpecial(specialTokens, roleIds, checkAdded(addedTokens, vocab), vocab);
   if (addBosToken && !roles.bos) {
     throw new CheckpointError('tokenizer_config.json: add_bos_token is true, but no bos_token is named.');
   }
@@ -169,7 +183,12 @@ function fromVocabAndMerges(source: VocabAndMergesSource): TokenizerSpec {
 }
 
 /** tokenizer.json of a spec, as Hugging Face tokenizers reads it. */
-export function tokenizerJson(spec: Omit<TokenizerSpec, 'merges'> & { merges: readonly [string, string][] }): object {
+export function tokenizerJson(
+  spec: Omit<TokenizerSpec, 'merges' | 'vocab'> & {
+    readonly vocab: Readonly<Record<string, number>>;
+    readonly merges: readonly [string, string][];
+  },
+): object {
   const { before, after } = spec.template;
   const byteLevel = { type: 'ByteLevel', add_prefix_space: spec.addPrefixSpace, trim_offsets: true, use_regex: true };
   const contents = new Map(spec.added.map(({ id, content }) => [id, content]));
@@ -238,20 +257,25 @@ export function check<T>(schema: z.ZodType<T>, value: unknown, where: string): T
   throw new CheckpointError(`${where}: ${issue?.path.join('.') || 'content'}: ${issue?.message}.`, { found: issue });
 }
 
-function checkVocab(vocab: unknown): Readonly<Record<string, number>> {
+function checkVocab(vocab: unknown): Vocabulary {
   if (!vocab || typeof vocab !== 'object' || Array.isArray(vocab)) {
     throw new CheckpointError('vocab: expected an object of token: id.');
   }
-  for (const [token, id] of Object.entries(vocab)) {
-    if (Number.isInteger(id) && id >= 0 && id < MAX_ID) continue;
-    throw new CheckpointError(
-      `vocab: id of ${JSON.stringify(token)} is ${id}, expected an integer from 0 to ${MAX_ID - 1}.`,
-      {
-        found: id,
-      },
-    );
-  }
-  return vocab as Record<string, number>;
+  const tokens = Object.keys(vocab);
+  const ids = new Int32Array(tokens.length);
+  let end = 0;
+  Object.values(vocab).forEach((id: unknown, i) => {
+    if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= MAX_ID) {
+      throw new CheckpointError(
+        `vocab: id of ${JSON.stringify(tokens[i])} is ${id}, expected an integer from 0 to ${MAX_ID - 1}.`,
+        { found: id },
+      );
+    }
+    ids[i] = id;
+    if (id >= end) end = id + 1;
+  });
+  const idOf = (token: string) => (Object.hasOwn(vocab, token) ? (vocab as Record<string, number>)[token] : undefined);
+  return { tokens, ids, idOf, end };
 }
 
 function checkMerges(merges: unknown): string[] {
@@ -265,11 +289,11 @@ function checkMerges(merges: unknown): string[] {
 
 const mergeLines = (text: string) => text.split(/\r?\n/).filter((line) => line !== '' && !line.startsWith('#version'));
 
-function checkAdded(tokens: readonly AddedToken[], vocab: Readonly<Record<string, number>>): AddedToken[] {
+function checkAdded(tokens: readonly AddedToken[], vocab: Vocabulary): AddedToken[] {
   const seen = new Map<string, number>();
   return tokens.filter(({ content, id }) => {
     if (content === '' || seen.get(content) === id) return false;
-    const known = seen.get(content) ?? (Object.hasOwn(vocab, content) ? vocab[content] : undefined);
+    const known = seen.get(content) ?? vocab.idOf(content);
     if (known !== undefined && known !== id) {
       throw new CheckpointError(`added_tokens: ${JSON.stringify(content)} has id ${id}, but id ${known} elsewhere.`, {
         found: id,
@@ -281,33 +305,42 @@ function checkAdded(tokens: readonly AddedToken[], vocab: Readonly<Record<string
   });
 }
 
-function unknownToken(token: string | null | undefined, fuse: boolean, vocab: Readonly<Record<string, number>>) {
+function unknownToken(token: string | null | undefined, fuse: boolean, vocab: Vocabulary) {
   if (!token) return undefined;
-  const id = Object.hasOwn(vocab, token) ? vocab[token] : undefined;
+  const id = vocab.idOf(token);
   return id === undefined ? undefined : { token, id, fuse };
 }
 
 /** Makes the special tokens added tokens, with the next free ids where the files lack them. */
 function addSpecial(
   { additional = [], ...byRole }: SpecialTokens,
+  roleIds: Partial<Readonly<Record<SpecialRole, number>>>,
   listed: readonly AddedToken[],
-  vocab: Readonly<Record<string, number>>,
+  vocab: Vocabulary,
 ): Pick<TokenizerSpec, 'added' | 'roles'> {
   const added = [...listed];
-  let next = 0;
-  for (const id of Object.values(vocab)) if (id >= next) next = id + 1;
+  let next = vocab.end;
   for (const { id } of added) if (id >= next) next = id + 1;
   const idOf = (content: string): number => {
-    const known = added.find((token) => token.content === content);
-    if (known) return known.id;
-    const id = Object.hasOwn(vocab, content) ? (vocab[content] as number) : next++;
+    const place = added.findIndex((token) => token.content === content);
+    const known = added[place];
+    if (known) {
+      added[place] = { ...known, special: true };
+      return known.id;
+    }
+    const id = vocab.idOf(content) ?? next++;
     added.push({ id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true });
     return id;
   };
   const roles: Partial<Record<SpecialRole, { id: number; content: string }>> = {};
   for (const role of ['bos', 'eos', 'unk', 'pad'] as const) {
     const content = byRole[role];
+    const id = roleIds[role];
     if (content) roles[role] = { id: idOf(content), content };
+    else if (id !== undefined) {
+      const known = added.find((token) => token.id === id)?.content ?? vocab.tokens[vocab.ids.indexOf(id)];
+      if (known !== undefined) roles[role] = { id, content: known };
+    }
   }
   for (const content of additional) idOf(content);
   return { added, roles };

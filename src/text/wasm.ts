@@ -1,5 +1,5 @@
 import bytes from '../../build/text.wasm';
-import { DisposedError, OptionError } from '../errors.js';
+import { DisposedError, LimitError, OptionError } from '../errors.js';
 
 /** What assembly/text/index.ts exports. Addresses and lengths are bytes unless said otherwise there. */
 export interface TextExports {
@@ -113,14 +113,22 @@ export function copyWords(wasm: TextExports, words: ArrayLike<number>): number {
 }
 
 const encoder = new TextEncoder();
+/** In characters: three bytes each as text and four bytes each as ids still fit the blocks of the allocator (1 GiB). */
+const MAX_TEXT = 2 ** 26;
 
 /** UTF-8 texts written into an instance's memory, in one buffer that grows to the longest and is used again. */
 export class TextInput {
   #at = 0;
   #capacity = 0;
 
-  /** Writes `text`, unpaired surrogates as U+FFFD. The address holds until the next call. */
+  /** Writes `text`, unpaired surrogates as U+FFFD. The address holds until the next call. @throws LimitError */
   write(wasm: TextExports, text: string): { at: number; length: number } {
+    if (text.length > MAX_TEXT) {
+      throw new LimitError(`The text has ${text.length} characters, at most ${MAX_TEXT} are possible. Split it.`, {
+        found: text.length,
+        expected: MAX_TEXT,
+      });
+    }
     // English is one byte a character; other texts need a second round at most, at three bytes each.
     this.#reserve(wasm, text.length + (text.length >> 4) + 64, 0);
     let { read, written } = encoder.encodeInto(text, bytesAt(wasm, this.#at, this.#capacity));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CheckpointError, CompatibilityError, DisposedError, OptionError } from '../../src/errors.js';
+import { CheckpointError, CompatibilityError, DisposedError, LimitError, OptionError } from '../../src/errors.js';
 import { createRng, createTokenizer, tokenizerFromFiles } from '../../src/text/index.js';
 import cases from '../oracles/tokenizer/cases.json' with { type: 'json' };
 import base from '../oracles/tokenizer/tokenizer.json' with { type: 'json' };
@@ -83,6 +83,16 @@ describe('files', () => {
     });
     const again = tokenizerFromFiles(new Map(Object.entries(saved)));
     expect([again.eosTokenId, again.padTokenId, again.vocabSize]).toEqual([0, 1, 600]);
+  });
+
+  it('takes a role from an id without making its token special', () => {
+    const tokenizer = tokenizerFromFiles({
+      'tokenizer.json': file({}),
+      'config.json': JSON.stringify({ pad_token_id: 2, eos_token_id: 0 }),
+    });
+    expect([tokenizer.padTokenId, tokenizer.eosTokenId]).toEqual([2, 0]);
+    expect([...tokenizer.specialTokenIds]).toEqual([0, 1]);
+    expect(tokenizer.decode([2], { skipSpecialTokens: true })).toBe('!');
   });
 
   it('gives special tokens that the vocabulary lacks the next ids, and BOS where it is asked for', () => {
@@ -176,6 +186,10 @@ describe('encode and decode', () => {
     // The merges of a word do not depend on which of the two ways is taken: in the middle the word is periodic.
     const short = [...tokenizer.encode('understandingtheworld'.repeat(2))];
     expect([...ids.slice(0, short.length - 8)]).toEqual(short.slice(0, -8));
+  });
+
+  it('refuses a text that would not fit the memory', () => {
+    expect(() => gpt2Like().encode('a'.repeat(2 ** 26 + 1))).toThrow(LimitError);
   });
 
   it('encodes special tokens as text where they are not allowed', () => {
