@@ -35,7 +35,11 @@ export interface LanguageModel {
   readonly parameters: ReadonlyMap<string, Tensor>;
   /** LM head, [vocabSize, hiddenSize]; the token embedding itself where they are tied. */
   readonly head: Tensor;
-  /** Final hidden states (after the last norm), [batch, seq, hiddenSize]. Feed them and `head` to a loss or to `headLogits`. */
+  /**
+   * Final hidden states (after the last norm), [batch, seq, hiddenSize]. Feed them and `head` to a loss or to
+   * `headLogits`. Call it inside `tidy`.
+   * @throws LimitError when a row has more tokens than the model has positions, or the cache is full
+   */
   forward(batch: TokenBatch, options?: ForwardOptions): Tensor;
   /** @throws LimitError when it does not fit the device. */
   createCache(batch: number, capacity: number): KVCache;

@@ -1,0 +1,141 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { CheckpointError, OptionError } from '../../src/errors.js';
+import { httpStore } from '../../src/io/httpStore.js';
+import { readJson } from '../../src/io/json.js';
+import { memoryStore } from '../../src/io/memoryStore.js';
+import { openFolder } from '../../src/io/openFolder.js';
+
+const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+const bytes = (content: string) => new TextEncoder().encode(content);
+
+describe('a folder', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'distillm-'));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  it('is made when it is written to; files are read whole and in part', async () => {
+    const store = openFolder(join(folder, 'deep', 'er'));
+    await store.write('a.txt', [bytes('hello '), bytes('world')]);
+    expect(text(await store.read('a.txt'))).toBe('hello world');
+    expect(text(await store.read('a.txt', 6, 3))).toBe('wor');
+    expect(text(await store.read('a.txt', 6))).toBe('world');
+    expect(await store.size('a.txt')).toBe(11);
+    expect(await store.exists('a.txt')).toBe(true);
+    expect(await store.exists('b.txt')).toBe(false);
+    expect(await store.list()).toEqual(['a.txt']);
+  });
+
+  it('keeps the old file, and nothing else, when a write fails midway', async () => {
+    await writeFile(join(folder, 'a.txt'), 'old');
+    async function* failing() {
+      yield bytes('new');
+      throw new Error('the device was lost');
+    }
+    await expect(openFolder(folder).write('a.txt', failing())).rejects.toThrow('the device was lost');
+    expect(await readFile(join(folder, 'a.txt'), 'utf8')).toBe('old');
+    expect(await readdir(folder)).toEqual(['a.txt']);
+  });
+
+  it('shows the old file until the new one is whole', async () => {
+    const store = openFolder(folder);
+    await store.write('a.txt', [bytes('old')]);
+    async function* slow() {
+      yield bytes('ne');
+      expect(text(await store.read('a.txt'))).toBe('old');
+      yield bytes('w');
+    }
+    await store.write('a.txt', slow());
+    expect(text(await store.read('a.txt'))).toBe('new');
+  });
+
+  it('names what is missing or short', async () => {
+    const store = openFolder(folder);
+    await store.write('a.txt', [bytes('abc')]);
+    await expect(store.read('a.txt', 1, 3)).rejects.toThrow(/a.txt: byte 4 was asked for, the file has 3/);
+    for (const failing of [store.read('b.txt'), store.size('b.txt'), openFolder(join(folder, 'no')).list()]) {
+      await expect(failing).rejects.toBeInstanceOf(CheckpointError);
+    }
+  });
+});
+
+describe('memory', () => {
+  it('copies in and out', async () => {
+    const store = memoryStore({ a: 'abc' });
+    (await store.read('a'))[0] = 0;
+    const chunk = bytes('xyz');
+    await store.write('b', [chunk]);
+    chunk[0] = 0;
+    expect(text(await store.read('a'))).toBe('abc');
+    expect(text(await store.read('b', 1))).toBe('yz');
+    await expect(store.read('a', 2, 2)).rejects.toThrow(/byte 4 was asked for, the file has 3/);
+    await expect(store.read('c')).rejects.toThrow(/memory: there is no file 'c'/);
+  });
+});
+
+describe('a web server', () => {
+  const files: Record<string, string> = { 'a.txt': 'hello world', 'empty.txt': '' };
+  function server({ ranges = true } = {}) {
+    const requests: string[] = [];
+    const fetch = async (url: URL | RequestInfo, init?: RequestInit): Promise<Response> => {
+      const { pathname } = new URL(String(url));
+      const range = /bytes=(\d+)-(\d+)/.exec(new Headers(init?.headers).get('Range') ?? '');
+      requests.push(`${pathname} ${range?.[1]}-${range?.[2]}`);
+      const file = files[pathname.replace('/models/tiny/', '')];
+      if (file === undefined) return new Response('not here', { status: 404 });
+      if (!ranges || !range) return new Response(file);
+      const [first, last] = [Number(range[1]), Number(range[2])];
+      if (first >= file.length)
+        return new Response('', { status: 416, headers: { 'Content-Range': `bytes */${file.length}` } });
+      return new Response(file.slice(first, last + 1), {
+        status: 206,
+        headers: { 'Content-Range': `bytes ${first}-${Math.min(last, file.length - 1)}/${file.length}` },
+      });
+    };
+    return { requests, store: httpStore('https://example.org/models/tiny', { fetch }) };
+  }
+
+  it('is asked for ranges', async () => {
+    const { store, requests } = server();
+    expect(await store.size('a.txt')).toBe(11);
+    expect(text(await store.read('a.txt', 6, 3))).toBe('wor');
+    expect(text(await store.read('a.txt'))).toBe('hello world');
+    expect(requests).toEqual(['/models/tiny/a.txt 0-0', '/models/tiny/a.txt 6-8', '/models/tiny/a.txt 0-10']);
+    expect(await store.exists('b.txt')).toBe(false);
+    await expect(store.read('b.txt')).rejects.toThrow(/example.org\/models\/tiny: there is no file 'b.txt'/);
+    await expect(store.read('a.txt', 6, 6)).rejects.toThrow(/byte 12 was asked for, the file has 11/);
+    expect(await store.size('empty.txt')).toBe(0);
+    expect((await store.read('empty.txt')).length).toBe(0);
+  });
+
+  it('that knows no ranges sends each file once', async () => {
+    const { store, requests } = server({ ranges: false });
+    expect(text(await store.read('a.txt', 6, 3))).toBe('wor');
+    expect(text(await store.read('a.txt'))).toBe('hello world');
+    expect(requests).toHaveLength(1);
+  });
+
+  it('is neither written to nor listed', async () => {
+    const { store } = server();
+    await expect(store.write('a.txt', [])).rejects.toBeInstanceOf(OptionError);
+    await expect(store.list()).rejects.toBeInstanceOf(OptionError);
+  });
+
+  it('that fails is named', async () => {
+    const down = httpStore('https://example.org/m', { fetch: () => Promise.reject(new TypeError('fetch failed')) });
+    await expect(down.read('a.txt')).rejects.toThrow(/example.org\/m\/a.txt: the request failed .*fetch failed/);
+    const broken = httpStore('https://example.org/m', { fetch: async () => new Response('', { status: 503 }) });
+    await expect(broken.size('a.txt')).rejects.toThrow(/answered 503/);
+  });
+});
+
+it('readJson wants an object', async () => {
+  const store = memoryStore({ a: '[1]', b: '{"x":', c: '{"x": 1}' });
+  await expect(readJson(store, 'a')).rejects.toThrow(/memory\/a: expected a JSON object, found an array/);
+  await expect(readJson(store, 'b')).rejects.toThrow(/memory\/b: not valid JSON/);
+  expect(await readJson(store, 'c')).toEqual({ x: 1 });
+});

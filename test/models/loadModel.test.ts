@@ -1,0 +1,190 @@
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { CheckpointError, LimitError, OptionError } from '../../src/errors.js';
+import { type MemoryStore, memoryStore } from '../../src/io/memoryStore.js';
+import { openSafetensors } from '../../src/io/safetensors.js';
+import { type TensorToWrite, writeSafetensors } from '../../src/io/writeSafetensors.js';
+import { createModel, loadModel, numParameters, saveModel } from '../../src/models/index.js';
+import { tidy } from '../../src/tensor/index.js';
+import { openReference } from '../harness/referenceBackend.js';
+
+const device = openReference({ precision: 'f32' });
+const config = { model_type: 'gpt2', vocab_size: 11, n_positions: 7, n_embd: 6, n_layer: 2, n_head: 2 };
+
+/** A saved model whose config fields and tensors may be changed. */
+async function folder({
+  fields = {},
+  tensors = (all) => all,
+}: {
+  fields?: Record<string, unknown>;
+  tensors?: (all: TensorToWrite[]) => TensorToWrite[];
+} = {}): Promise<MemoryStore> {
+  const store = memoryStore();
+  using model = await createModel(config, { device });
+  await saveModel(model, store);
+  const weights = await openSafetensors(store, 'model.safetensors');
+  const all = [...weights.entries].map(([name, { shape }]) => ({ name, shape, read: () => weights.read(name) }));
+  await writeSafetensors(store, 'model.safetensors', tensors(all));
+  await store.write('config.json', [new TextEncoder().encode(JSON.stringify({ ...config, ...fields }))]);
+  return store;
+}
+const extra = (name: string, shape: number[]): TensorToWrite => ({
+  name,
+  shape,
+  read: async () => new Float32Array(shape.reduce((product, extent) => product * extent, 1)),
+});
+const failure = async (store: Promise<MemoryStore>) =>
+  loadModel(await store, { device }).then(
+    () => expect.unreachable(),
+    (error: unknown) => error as Error,
+  );
+
+beforeEach(() => expect(device.memory().liveStorages).toBe(0));
+afterAll(() => expect(device.memory().liveStorages).toBe(0));
+
+describe('loadModel', () => {
+  it('takes names without the prefix, and leaves out masks and a copy of the tied head', async () => {
+    const store = await folder({
+      tensors: (all) => [
+        ...all.map((tensor) => ({ ...tensor, name: tensor.name.replace('transformer.', '') })),
+        extra('h.0.attn.bias', [1, 1, 7, 7]),
+        extra('h.1.attn.masked_bias', []),
+        extra('lm_head.weight', [11, 6]),
+      ],
+    });
+    using model = await loadModel(store, { device });
+    expect([...model.parameters.keys()][0]).toBe('transformer.wte.weight');
+    expect(model.head).toBe(model.parameters.get('transformer.wte.weight'));
+    expect([...model.parameters.values()].some(({ requiresGrad }) => requiresGrad)).toBe(false);
+  });
+
+  it('unties the head when config.json says so', async () => {
+    const store = await folder({
+      fields: { tie_word_embeddings: false },
+      tensors: (all) => [...all, extra('lm_head.weight', [11, 6])],
+    });
+    using model = await loadModel(store, { device });
+    expect(model.head).toBe(model.parameters.get('lm_head.weight'));
+    using tied = await createModel(config, { device });
+    expect(numParameters(model)).toBe(numParameters(tied) + 11 * 6);
+  });
+
+  it('names missing and unexpected tensors', async () => {
+    const error = await failure(
+      folder({
+        tensors: ([, ...rest]) => [...rest.filter(({ name }) => !name.includes('ln_f')), extra('score.weight', [2, 6])],
+      }),
+    );
+    expect(error).toBeInstanceOf(CheckpointError);
+    expect(error.message).toMatch(
+      /memory\/model.safetensors: .*3 missing: transformer.wte.weight, transformer.ln_f.weight, /,
+    );
+    expect(error.message).toMatch(/1 unexpected: score.weight\./);
+    expect(error).toMatchObject({ found: ['score.weight'], expected: { length: 3 } });
+  });
+
+  it('shortens a long list of missing tensors', async () => {
+    expect((await failure(folder({ fields: { n_layer: 3 } }))).message).toMatch(
+      /12 missing: (transformer.h.2[\w.]+, ){7}[\w.]+ and 4 more/,
+    );
+  });
+
+  it('gives shapes expected and found', async () => {
+    const error = await failure(folder({ fields: { vocab_size: 12 } }));
+    expect(error.message).toMatch(/'transformer.wte.weight' is \[11, 6\], expected \[12, 6\] from config.json/);
+  });
+
+  it('refuses one parameter under two names', async () => {
+    const error = await failure(folder({ tensors: (all) => [...all, extra('wpe.weight', [7, 6])] }));
+    expect(error.message).toMatch(/'transformer.wpe.weight' and 'wpe.weight' are the same parameter/);
+  });
+
+  it.each([
+    [{ model_type: 'bert' }, /config.json: model_type is "bert", expected one of gpt2/],
+    [{ model_type: 'constructor' }, /model_type is "constructor"/],
+    [{ n_embd: undefined }, /field 'n_embd' is undefined. .*expected number/],
+    [{ n_embd: '6' }, /field 'n_embd' is "6"/],
+    [{ n_layer: 0 }, /field 'n_layer' is 0/],
+    [{ n_head: 4 }, /field 'n_head' is 4. .*divisor of n_embd/],
+    [{ activation_function: 'relu' }, /field 'activation_function' is "relu". .*gelu_new/],
+    [{ resid_pdrop: 1 }, /field 'resid_pdrop' is 1/],
+    [{ scale_attn_by_inverse_layer_idx: true }, /field 'scale_attn_by_inverse_layer_idx' is true/],
+    [{ add_cross_attention: true }, /field 'add_cross_attention' is true/],
+  ])('refuses config %j', async (fields, message) => {
+    const error = await failure(folder({ fields }));
+    expect(error).toBeInstanceOf(CheckpointError);
+    expect(error.message).toMatch(message);
+  });
+
+  it('says what is missing in a folder that has no model', async () => {
+    await expect(loadModel('./no/such/folder', { device })).rejects.toThrow(
+      /no\/such\/folder\/config.json: cannot be read/,
+    );
+    await expect(loadModel(memoryStore({ 'config.json': JSON.stringify(config) }), { device })).rejects.toThrow(
+      /there is no model.safetensors .*found config.json/,
+    );
+  });
+
+  it('checks the memory before it reads tensors, and frees what it made when memory runs out', async () => {
+    const store = await folder();
+    const small = { ...device, info: { ...device.info, maxStorageBytes: 4 * 6 * 18 - 4 } };
+    const tooLarge = await loadModel(store, { device: small }).catch((error: unknown) => error);
+    expect(tooLarge).toBeInstanceOf(LimitError);
+    expect((tooLarge as Error).message).toMatch(
+      /'transformer.h.0.attn.c_attn.weight' needs 432 bytes of 4.5 KiB in all; this device \(reference in f32\) allows 428 bytes/,
+    );
+    let left = 9;
+    const full = {
+      ...device,
+      allocate: (...given: Parameters<typeof device.allocate>) => {
+        if (left-- === 0) throw new LimitError('no memory is left', { found: 24, expected: 0 });
+        return device.allocate(...given);
+      },
+    };
+    await expect(loadModel(store, { device: full })).rejects.toThrow(/the model needs 4.5 KiB. no memory is left/);
+  });
+});
+
+describe('createModel', () => {
+  const values = async (seed: number) => {
+    using model = await createModel(config, { device, seed });
+    const all = new Map<string, Float32Array>();
+    for (const [name, tensor] of model.parameters) all.set(name, (await tensor.read()) as Float32Array);
+    return all;
+  };
+
+  it('is a function of the seed, the same bits everywhere', async () => {
+    const [one, again, other] = [await values(1), await values(1), await values(2)];
+    expect(again).toEqual(one);
+    expect(other.get('transformer.wte.weight')).not.toEqual(one.get('transformer.wte.weight'));
+    const bits = new Uint32Array(one.get('transformer.wte.weight')!.buffer, 0, 4);
+    expect([...bits]).toEqual([3175855153, 3162908846, 3168169176, 1023430616]);
+  });
+
+  it('sets biases to 0, norms to 1, and starts trainable', async () => {
+    using model = await createModel(config, { device });
+    expect(await model.parameters.get('transformer.h.1.ln_2.weight')!.read()).toEqual(new Float32Array(6).fill(1));
+    expect(await model.parameters.get('transformer.h.1.mlp.c_fc.bias')!.read()).toEqual(new Float32Array(24));
+    expect([...model.parameters.values()].every(({ requiresGrad }) => requiresGrad)).toBe(true);
+    expect(numParameters(model)).toBe(11 * 6 + 7 * 6 + 2 * (12 * 36 + 13 * 6) + 12);
+    expect(model).toMatchObject({ family: 'gpt2', vocabSize: 11, hiddenSize: 6, numLayers: 2, maxPositions: 7 });
+  });
+
+  it('gives up its memory once, and says so after', async () => {
+    const model = await createModel(config, { device });
+    model.dispose();
+    model.dispose();
+    const batch = { batch: 1, seq: 1, ids: Int32Array.of(1), keyRange: Int32Array.of(0, 1) };
+    expect(() => tidy(() => model.forward(batch))).toThrow(/after it was disposed/);
+  });
+
+  it('refuses a sequence longer than its positions', async () => {
+    using model = await createModel(config, { device });
+    const batch = { batch: 1, seq: 8, ids: new Int32Array(8), keyRange: Int32Array.of(0, 8) };
+    expect(() => tidy(() => model.forward(batch))).toThrow(/row 0 has 8 tokens, the model has 7 positions/);
+  });
+});
+
+it('saveModel refuses a store that cannot be written', async () => {
+  using model = await createModel(config, { device });
+  await expect(saveModel(model, 'https://example.org/model')).rejects.toBeInstanceOf(OptionError);
+});

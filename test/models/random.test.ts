@@ -1,0 +1,28 @@
+import { expect, it } from 'vitest';
+import { log, mixSeed, normalGenerator } from '../../src/models/random.js';
+
+it('log agrees with Math.log to 1e-15', () => {
+  for (let i = 1; i < 20_000; i++) {
+    for (const x of [i / 20_000, 2 ** (-i / 400)]) {
+      expect(Math.abs(log(x) - Math.log(x))).toBeLessThanOrEqual(1e-15 * Math.max(0.25, Math.abs(Math.log(x))));
+    }
+  }
+});
+
+it('normal numbers have the moments and tails of a normal distribution', () => {
+  const normal = normalGenerator(11);
+  const values = Float64Array.from({ length: 200_000 }, normal);
+  const mean = (of: (x: number) => number) => values.reduce((sum, x) => sum + of(x), 0) / values.length;
+  // Five standard errors each.
+  expect(Math.abs(mean((x) => x))).toBeLessThan(5 / Math.sqrt(values.length));
+  expect(Math.abs(mean((x) => x ** 2) - 1)).toBeLessThan(5 * Math.sqrt(2 / values.length));
+  expect(Math.abs(mean((x) => x ** 4) - 3)).toBeLessThan(5 * Math.sqrt(96 / values.length));
+  const tail = 0.0026998;
+  expect(Math.abs(mean((x) => (Math.abs(x) > 3 ? 1 : 0)) - tail)).toBeLessThan(5 * Math.sqrt(tail / values.length));
+});
+
+it('seeds and indices give distinct, mixed numbers', () => {
+  const mixed = new Set<number>();
+  for (let seed = 0; seed < 100; seed++) for (let index = 0; index < 100; index++) mixed.add(mixSeed(seed, index));
+  expect(mixed.size).toBe(10_000);
+});
