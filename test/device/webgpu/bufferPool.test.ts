@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest';
+import { createBufferPool, sizeClass } from '../../../src/device/webgpu/bufferPool.js';
+import { LimitError } from '../../../src/errors.js';
+
+/** A device that only makes buffers, and remembers which were destroyed. */
+function fakeDevice(maxBufferSize: number) {
+  const destroyed: number[] = [];
+  const device = {
+    limits: { maxBufferSize },
+    createBuffer: ({ label, size }: GPUBufferDescriptor) => ({ label, size, destroy: () => destroyed.push(size) }),
+  };
+  return { device: device as unknown as GPUDevice, destroyed };
+}
+const MiB = 2 ** 20;
+
+describe('sizeClass', () => {
+  it('wastes at most a fifth, in multiples of 4 bytes, and never exceeds the largest', () => {
+    for (const bytes of [4, 255, 256, 257, 1000, 1028, 5000, 123_456, 10 * MiB + 4]) {
+      const size = sizeClass(bytes, 256 * MiB);
+      expect(size).toBeGreaterThanOrEqual(bytes);
+      expect(size % 4).toBe(0);
+      if (bytes > 2048) expect((size - bytes) / size).toBeLessThanOrEqual(0.2);
+    }
+    expect(sizeClass(250 * MiB, 251 * MiB)).toBe(251 * MiB);
+  });
+});
+
+describe('createBufferPool', () => {
+  it('hands a released buffer out again, to sizes of the same class only', () => {
+    const pool = createBufferPool(fakeDevice(MiB).device);
+    const first = pool.acquire(1000, 'a');
+    pool.release(first);
+    expect(pool.acquire(900, 'b')).toBe(first);
+    expect(pool.acquire(900, 'c')).not.toBe(first);
+    expect(pool.acquire(5000, 'd').capacity).toBeGreaterThanOrEqual(5000);
+    expect(pool.counts()).toEqual({ created: 3, idle: 0 });
+  });
+
+  it('labels a buffer for what it holds now', () => {
+    const pool = createBufferPool(fakeDevice(MiB).device);
+    const buffer = pool.acquire(1000, 'old');
+    pool.release(buffer);
+    pool.acquire(1000, 'new');
+    expect(buffer.gpu.label).toBe('new');
+  });
+
+  it('counts live bytes and their peak', () => {
+    const pool = createBufferPool(fakeDevice(MiB).device);
+    const [a, b] = [pool.acquire(1024, 'a'), pool.acquire(2048, 'b')];
+    pool.release(a);
+    pool.release(b);
+    pool.acquire(1024, 'c');
+    expect(pool.memory()).toEqual({ liveBytes: 1024, peakBytes: 3072, liveStorages: 1 });
+  });
+
+  it('refuses a buffer over the limit with both numbers', () => {
+    const pool = createBufferPool(fakeDevice(MiB).device);
+    expect(() => pool.acquire(MiB + 4, 'lm_head.weight')).toThrow(LimitError);
+    expect(() => pool.acquire(MiB + 4, 'lm_head.weight')).toThrow(/'lm_head.weight' needs 1\.0 MiB.*allows 1\.0 MiB/);
+    try {
+      pool.acquire(3 * MiB, 'large');
+    } catch (error) {
+      expect(error).toMatchObject({ found: 3 * MiB, expected: MiB });
+    }
+  });
+
+  it('trims idle buffers, longest unused first, once they hold more than what is live and allowed', () => {
+    const { device, destroyed } = fakeDevice(64 * MiB);
+    const pool = createBufferPool(device, 4 * MiB);
+    const buffers = [1, 2, 3].map((n) => pool.acquire(n * MiB, `${n} MiB`));
+    for (const buffer of buffers) pool.release(buffer);
+    expect(pool.trim()).toBe(true);
+    expect(destroyed).toEqual([MiB, 2 * MiB, 3 * MiB]);
+    const live = pool.acquire(8 * MiB, 'live');
+    pool.release(pool.acquire(5 * MiB, 'idle'));
+    expect(pool.trim()).toBe(false);
+    pool.release(live);
+    expect(pool.trim()).toBe(true);
+  });
+});
