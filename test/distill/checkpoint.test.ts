@@ -1,0 +1,177 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Backend } from '../../src/backend/backend.js';
+import { openWasm } from '../../src/backend/wasm/index.js';
+import { skewKL } from '../../src/distill/losses/index.js';
+import { adaptiveOffPolicy } from '../../src/distill/sgo/index.js';
+import { type DistillOptions, distill, fineTune, type TrainingEvent } from '../../src/distill/trainer/index.js';
+import { CheckpointError } from '../../src/errors.js';
+import { type FileStore, memoryStore } from '../../src/io/index.js';
+import { type LanguageModel, loadModel } from '../../src/models/index.js';
+import { collect, stepsOf, succession, tinyModel, tinyTokenizer, validationsOf, weightsOf } from './fixtures.js';
+
+const tokenizer = tinyTokenizer();
+const data = { train: succession(2), validation: succession(3) };
+const shape = { embd_pdrop: 0.1, resid_pdrop: 0.1, n_layer: 2 };
+
+describe('checkpoints on WASM', () => {
+  let device: Backend;
+  let teacher: LanguageModel;
+  beforeAll(async () => {
+    device = await openWasm({ threads: 1 });
+    teacher = await tinyModel(device, { seed: 2, trainable: false });
+  });
+  afterAll(() => device.dispose());
+
+  const options = (extra: Partial<DistillOptions>) => ({
+    data,
+    tokenizer,
+    loss: skewKL(),
+    sgo: adaptiveOffPolicy({ initThreshold: 0.6, capacity: 9, lossEps: 0 }),
+    optimizer: { lr: 1e-2 },
+    batchSize: 3,
+    maxNewTokens: 4,
+    steps: 20,
+    text: { samples: succession(4) },
+    validation: { every: 4 },
+    teacher,
+    ...extra,
+  });
+
+  /** Runs until an event that `stop` wants, in a student that is then gone. */
+  async function runUntil(checkpoint: FileStore, stop: (event: TrainingEvent) => boolean, signal?: AbortSignal) {
+    const student = await tinyModel(device, shape);
+    const events: TrainingEvent[] = [];
+    for await (const event of distill({ ...options({ checkpoint }), student, ...(signal && { signal }) })) {
+      events.push(event);
+      if (stop(event)) break;
+    }
+    student.dispose();
+    return events;
+  }
+  async function resume(checkpoint: FileStore, extra: Partial<DistillOptions> = {}) {
+    // Other weights: those of the checkpoint must take their place.
+    const student = await tinyModel(device, { ...shape, seed: 99 });
+    const events = await collect(distill({ ...options({ checkpoint, resume: true, ...extra }), student }));
+    const weights = await weightsOf(student);
+    student.dispose();
+    return { events, weights };
+  }
+  const facts = (events: readonly TrainingEvent[], after: number) => [
+    ...stepsOf(events)
+      .filter(({ step }) => step > after)
+      .map(({ step, source, loss, gradNorm, phi, bufferSize, lr }) => [
+        step,
+        source,
+        loss,
+        gradNorm,
+        phi,
+        bufferSize,
+        lr,
+      ]),
+    ...validationsOf(events)
+      .filter(({ step }) => step > after)
+      .map(({ step, loss, phi, best }) => [step, loss, phi, best]),
+  ];
+
+  it('a run that was killed after a checkpoint goes on bit for bit', async () => {
+    const whole = await resume(memoryStore(), { resume: false });
+    const store = memoryStore();
+    // Killed three steps after the checkpoint of step 8: those are done again.
+    await runUntil(store, (event) => event.type === 'step' && event.step === 11);
+    const { events, weights } = await resume(store);
+    expect(events[0]).toMatchObject({ type: 'start', step: 8 });
+    // `whole` started from other weights: compare with an uninterrupted run from the same ones.
+    expect(weights).not.toEqual(whole.weights);
+    const uninterrupted = memoryStore();
+    const reference = await runUntil(uninterrupted, () => false);
+    expect(facts(events, 8)).toEqual(facts(reference, 8));
+    const student = await tinyModel(device, shape);
+    student.dispose();
+    const final = await loadModel(folder(uninterrupted, 'last'), { device });
+    expect(weights).toEqual(await weightsOf(final));
+    final.dispose();
+    expect(new Set(stepsOf(reference).map(({ source }) => source)).size).toBe(3);
+  });
+
+  it('a run that a signal stopped in the middle of an epoch goes on bit for bit', async () => {
+    const abort = new AbortController();
+    const store = memoryStore();
+    await runUntil(
+      store,
+      (event) => {
+        if (event.type === 'step' && event.step === 6) abort.abort();
+        return false;
+      },
+      abort.signal,
+    );
+    const { events } = await resume(store);
+    expect(events[0]).toMatchObject({ type: 'start', step: 6 });
+    expect(facts(events, 6)).toEqual(facts(await runUntil(memoryStore(), () => false), 6));
+  });
+
+  it('last and best are Hugging Face folders that load', async () => {
+    const path = await mkdtemp(join(tmpdir(), 'distillm-'));
+    const student = await tinyModel(device);
+    const optimizer = { lr: 2e-2 };
+    const events = await collect(
+      fineTune({ student, data, tokenizer, steps: 12, validation: { every: 4 }, optimizer, checkpoint: path }),
+    );
+    expect((await readdir(join(path, 'best'))).sort()).toEqual([
+      'config.json',
+      'model.safetensors',
+      'special_tokens_map.json',
+      'tokenizer.json',
+      'tokenizer_config.json',
+    ]); // prettier keeps the list
+    expect(await readdir(join(path, 'last'))).toContain('trainer-state.safetensors');
+    const last = await loadModel(join(path, 'last'), { device });
+    expect(await weightsOf(last)).toEqual(await weightsOf(student));
+    const losses = validationsOf(events).slice(1);
+    const best = losses.reduce((a, b) => (b.loss < a.loss ? b : a));
+    expect(events.at(-1)).toMatchObject({
+      type: 'end',
+      reason: 'finished',
+      best: { step: best.step, loss: best.loss },
+    });
+    last.dispose();
+    student.dispose();
+    await rm(path, { recursive: true });
+  });
+
+  it('resume starts from the beginning where there is no checkpoint', async () => {
+    const { events } = await resume(memoryStore(), { steps: 1 });
+    expect(events[0]).toMatchObject({ type: 'start', step: 0 });
+    expect(events.at(-1)).toMatchObject({ type: 'end', step: 1 });
+  });
+
+  it('a finished run resumes to its end', async () => {
+    const store = memoryStore();
+    await runUntil(store, () => false);
+    const { events } = await resume(store);
+    expect(events.map(({ type }) => type)).toEqual(['start', 'end']);
+  });
+
+  it('refuses a run with other options, another model, a spoilt file', async () => {
+    const store = memoryStore();
+    await runUntil(store, (event) => event.type === 'checkpoint' && event.kind === 'last');
+    await expect(resume(store, { seed: 11, batchSize: 4 })).rejects.toThrow(
+      /seed was 10 and is 11; batchSize was 3 and is 4/,
+    );
+    const other = await tinyModel(device, { ...shape, width: 4 });
+    const run = distill({ ...options({ checkpoint: store, resume: true }), student: other });
+    await expect(collect(run)).rejects.toThrow(CheckpointError);
+    other.dispose();
+    const path = 'last/trainer-state.safetensors';
+    const spoilt = memoryStore({ [path]: store.files.get(path)!.subarray(0, 5000) });
+    await expect(resume(spoilt)).rejects.toThrow(CheckpointError);
+  });
+});
+
+/** A folder of a memory store, as a store of its own. */
+function folder(store: ReturnType<typeof memoryStore>, name: string) {
+  const files = [...store.files].filter(([path]) => path.startsWith(`${name}/`));
+  return memoryStore(Object.fromEntries(files.map(([path, bytes]) => [path.slice(name.length + 1), bytes])));
+}

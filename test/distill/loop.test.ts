@@ -1,0 +1,256 @@
+import { describe, expect, it } from 'vitest';
+import type { Backend } from '../../src/backend/backend.js';
+import { openWasm } from '../../src/backend/wasm/index.js';
+import { forwardKL, skewReverseKL } from '../../src/distill/losses/index.js';
+import { adaptiveOffPolicy, offPolicy } from '../../src/distill/sgo/index.js';
+import { batchOrder } from '../../src/distill/trainer/batches.js';
+import { type DistillOptions, distill, fineTune } from '../../src/distill/trainer/index.js';
+import { makePlan } from '../../src/distill/trainer/plan.js';
+import { randomUniform } from '../../src/distill/trainer/random.js';
+import { generateSamples } from '../../src/distill/trainer/studentSamples.js';
+import { TrainingError } from '../../src/errors.js';
+import { memoryStore } from '../../src/io/index.js';
+import { openReference } from '../harness/referenceBackend.js';
+import { collect, eos, stepsOf, succession, tinyModel, tinyTokenizer, validationsOf, weightsOf } from './fixtures.js';
+
+const tokenizer = tinyTokenizer();
+const data = { train: succession(2), validation: succession(3) };
+const options = {
+  data,
+  tokenizer,
+  loss: skewReverseKL(),
+  sgo: adaptiveOffPolicy({ initThreshold: 0.7, capacity: 12, lossEps: 0 }),
+  optimizer: { lr: 1e-2 },
+  batchSize: 3,
+  maxNewTokens: 4,
+  steps: 24,
+} satisfies Partial<DistillOptions>;
+const dropout = { embd_pdrop: 0.1, resid_pdrop: 0.1, n_layer: 2 };
+
+async function run(device: Backend, extra: Partial<DistillOptions> = {}) {
+  const teacher = await tinyModel(device, { seed: 2, trainable: false });
+  const student = await tinyModel(device, dropout);
+  const events = await collect(distill({ ...options, ...extra, teacher, student }));
+  const weights = await weightsOf(student);
+  teacher.dispose();
+  student.dispose();
+  return { events, steps: stepsOf(events), weights };
+}
+
+describe('a run on WASM', () => {
+  it('is the same bits on one thread and on two, student outputs and replay included', async () => {
+    const results = [];
+    for (const threads of [1, 2]) {
+      const device = await openWasm({ threads });
+      results.push(await run(device));
+      expect(device.memory().liveStorages, 'everything was freed').toBe(0);
+      await device.dispose();
+    }
+    const [one, two] = results;
+    const facts = ({ steps }: typeof one & object) => steps.map((e) => [e.source, e.loss, e.gradNorm, e.phi, e.tokens]);
+    expect(facts(two!)).toEqual(facts(one!));
+    expect(two!.weights).toEqual(one!.weights);
+    expect(validationsOf(two!.events).map(({ loss }) => loss)).toEqual(
+      validationsOf(one!.events).map(({ loss }) => loss),
+    );
+    expect(new Set(one!.steps.map(({ source }) => source)).size).toBe(3);
+  });
+
+  it('depends on the seed', async () => {
+    const device = await openWasm({ threads: 1 });
+    const [first, second] = [await run(device, { seed: 1 }), await run(device, { seed: 2 })];
+    expect(second.weights).not.toEqual(first.weights);
+    await device.dispose();
+  });
+
+  it('holds the same memory after 50 steps as after 5, and frees all but the models', async () => {
+    const device = await openWasm({ threads: 1 });
+    const teacher = await tinyModel(device, { seed: 2, trainable: false });
+    const student = await tinyModel(device, dropout);
+    const models = device.memory();
+    const use: (readonly [number, number])[] = [];
+    for await (const event of distill({ ...options, teacher, student, steps: 55 })) {
+      if (event.type === 'step') use.push([device.memory().liveStorages, device.memory().liveBytes]);
+    }
+    expect(use[54]).toEqual(use[4]);
+    expect(device.memory().liveStorages).toBe(models.liveStorages);
+    expect(device.memory().liveBytes).toBe(models.liveBytes);
+    await device.dispose();
+  });
+});
+
+describe('the loop', () => {
+  it("follows the official loop: each step's source from its draw, phi, and the buffer", async () => {
+    const { steps } = await run(openReference({ precision: 'f32' }), { seed: 3 });
+    let held = 0;
+    for (const { step, source, phi, bufferSize } of steps) {
+      const u = randomUniform(3, 'decision', step);
+      const generates = u < phi * (1 - step / 24) || (u < phi && held < 12);
+      const expected = generates ? 'generate' : u < phi ? 'replay' : 'data';
+      expect(`${step} ${source}`).toBe(`${step} ${expected}`);
+      if (generates) held = Math.min(12, held + 3);
+      expect(bufferSize).toBe(held);
+    }
+    expect(new Set(steps.map(({ source }) => source)).size).toBe(3);
+  });
+
+  it('gives its events in order: validation before the first step, at each epoch and at the end', async () => {
+    const { events } = await run(openReference({ precision: 'f32' }), { steps: 5, checkpoint: memoryStore() });
+    const trace = events.map((event) => `${event.type}${'step' in event ? ` ${event.step}` : ''}`);
+    expect(trace.filter((entry) => !entry.startsWith('checkpoint'))).toEqual([
+      'start 0',
+      'validation 0',
+      'step 1',
+      'step 2',
+      'step 3',
+      'validation 3',
+      'step 4',
+      'step 5',
+      'validation 5',
+      'end 5',
+    ]);
+    expect(trace.indexOf('checkpoint 3')).toBeGreaterThan(trace.indexOf('validation 3'));
+    const steps = stepsOf(events);
+    expect(steps.map(({ epoch }) => epoch)).toEqual([1, 1, 1, 2, 2]);
+    expect(steps.map(({ lr }) => lr)[0], 'the first step uses schedule(0)').toBe(1e-2);
+    for (const { stepMs, tokensPerSecond, generationMs } of steps) {
+      expect(stepMs).toBeGreaterThan(0);
+      expect(tokensPerSecond).toBeGreaterThan(0);
+      expect(generationMs).toBeLessThanOrEqual(stepMs);
+    }
+  });
+
+  it('goes through all data once an epoch, in another order each', async () => {
+    const seen: number[][] = [];
+    const student = await tinyModel(openReference({ precision: 'f32' }));
+    const order = batchOrder(makePlan({ student, data, epochs: 2, batchSize: 5 }));
+    for (let step = 1; step <= 4; step++) seen.push(order.data(step).map(({ ids }) => ids[0]!));
+    const epochs = [seen[0]!.concat(seen[1]!), seen[2]!.concat(seen[3]!)];
+    for (const epoch of epochs) expect([...epoch].sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(epochs[1]).not.toEqual(epochs[0]);
+  });
+
+  it('reads back once a step', async () => {
+    const device = openReference({ precision: 'f32' });
+    let reads = 0;
+    const counting: Backend = {
+      ...device,
+      read(...args) {
+        reads++;
+        return device.read(...args);
+      },
+    };
+    const teacher = await tinyModel(counting, { seed: 2, trainable: false });
+    const student = await tinyModel(counting);
+    const counts: number[] = [];
+    const { sgo: _, ...plain } = options;
+    for await (const event of distill({ ...plain, data: { train: data.train }, steps: 4, teacher, student })) {
+      if (event.type === 'step') counts.push(reads);
+    }
+    expect(counts).toEqual([1, 2, 3, 4]);
+  });
+
+  it('starts when it is iterated', async () => {
+    const device = openReference({ precision: 'f32' });
+    const student = await tinyModel(device);
+    const { liveStorages } = device.memory();
+    fineTune({ student, data, steps: 1 });
+    expect(device.memory().liveStorages).toBe(liveStorages);
+  });
+
+  it('break frees the optimizer and the gradients; the student keeps what it learnt', async () => {
+    const device = openReference({ precision: 'f32' });
+    const student = await tinyModel(device);
+    const before = await weightsOf(student);
+    const { liveStorages } = device.memory();
+    for await (const event of fineTune({ student, data, steps: 9 })) if (event.type === 'step') break;
+    expect(device.memory().liveStorages).toBe(liveStorages);
+    expect(await weightsOf(student)).not.toEqual(before);
+  });
+
+  it('a signal ends it after the step, with a checkpoint', async () => {
+    const abort = new AbortController();
+    const student = await tinyModel(openReference({ precision: 'f32' }));
+    const checkpoint = memoryStore();
+    const events = [];
+    for await (const event of fineTune({ student, data, steps: 9, signal: abort.signal, checkpoint })) {
+      events.push(event);
+      if (event.type === 'step' && event.step === 2) abort.abort();
+    }
+    expect(events.slice(-2)).toMatchObject([
+      { type: 'checkpoint', kind: 'last', step: 2 },
+      { type: 'end', reason: 'aborted', step: 2 },
+    ]);
+    expect([...checkpoint.files.keys()]).toContain('last/model.safetensors');
+  });
+
+  it('stops at a loss that is not finite, and says where to go back to; the files stay good', async () => {
+    const student = await tinyModel(openReference({ precision: 'f32' }));
+    const checkpoint = memoryStore({}, { name: 'runs/x' });
+    const schedule = (step: number) => (step < 4 ? 1e-3 : 1e38);
+    const running = collect(
+      fineTune({ student, data, steps: 20, batchSize: 5, schedule, checkpoint, validation: { every: 3 } }),
+    );
+    const error = await running.catch((caught: unknown) => caught);
+    expect(error).toBeInstanceOf(TrainingError);
+    expect((error as Error).message).toMatch(
+      /^step 6 of 20: the loss is .*runs\/x\/last \(step 3\).*learning rate \(it was 1e\+38\)/,
+    );
+  });
+});
+
+describe('student samples', () => {
+  it('are prompt, answer and the EOS that the student said; those cut by the limit have none', async () => {
+    const device = openReference({ precision: 'f32' });
+    const student = await tinyModel(device);
+    const teacher = await tinyModel(device, { seed: 2, trainable: false });
+    const plan = makePlan({ ...options, student, teacher, loss: forwardKL(), maxNewTokens: 5 });
+    const samples = await generateSamples(plan, [...data.train, ...data.train, ...data.train], 1);
+    expect(samples).toHaveLength(30);
+    samples.forEach(({ ids, promptLength }, i) => {
+      expect(promptLength).toBe(2);
+      expect([...ids.subarray(0, 2)]).toEqual([...data.train[i % 10]!.ids.subarray(0, 2)]);
+      const answer = [...ids.subarray(2)];
+      const end = answer.indexOf(eos);
+      if (end >= 0) expect(end).toBe(answer.length - 1);
+      else expect(answer.length).toBe(5);
+    });
+    const ended = samples.filter(({ ids }) => ids.at(-1) === eos);
+    expect(ended.length).toBeGreaterThan(0);
+    expect(ended.length).toBeLessThan(30);
+    // The same prompt gets another answer in another row and in another step, and the same one again in this.
+    const text = (list: typeof samples) => list.map(({ ids }) => ids.join());
+    expect(text(samples.slice(0, 10))).not.toEqual(text(samples.slice(10, 20)));
+    expect(text(await generateSamples(plan, data.train, 1))).toEqual(text(samples.slice(0, 10)));
+    expect(text(await generateSamples(plan, data.train, 2))).not.toEqual(text(samples.slice(0, 10)));
+  });
+
+  it('may be EOS alone, and are trained on as one token', async () => {
+    const device = openReference({ precision: 'f32' });
+    const mute = data.train.map(({ ids }) => ({ ids: Int32Array.of(ids[0]!, ids[1]!, eos), promptLength: 2 }));
+    const student = await tinyModel(device);
+    await collect(fineTune({ student, data: { train: mute }, steps: 60, optimizer: { lr: 5e-2 }, batchSize: 10 }));
+    const teacher = await tinyModel(device, { seed: 2, trainable: false });
+    const sgo = adaptiveOffPolicy({ initThreshold: 1, capacity: 50 });
+    const greedy = { sgo, generation: { temperature: 0 }, optimizer: { lr: 0 }, steps: 2 };
+    const steps = stepsOf(await collect(distill({ ...options, ...greedy, student, teacher })));
+    expect(steps.map(({ source, lossTokens, tokens }) => [source, lossTokens, tokens])).toEqual([
+      ['generate', 3, 9],
+      ['generate', 3, 9],
+    ]);
+    expect(steps[0]!.loss).toBeGreaterThan(0);
+  });
+});
+
+it('offPolicy is the default', async () => {
+  const { sgo: _, ...plain } = options;
+  const device = openReference({ precision: 'f32' });
+  const teacher = await tinyModel(device, { seed: 2, trainable: false });
+  const runs = [];
+  for (const policy of [{}, { sgo: offPolicy() }]) {
+    const student = await tinyModel(device);
+    await collect(distill({ ...plain, ...policy, steps: 2, teacher, student }));
+    runs.push(await weightsOf(student));
+  }
+  expect(runs[1]).toEqual(runs[0]);
+});

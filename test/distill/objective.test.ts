@@ -1,0 +1,137 @@
+import { describe, expect, it } from 'vitest';
+import type { Backend } from '../../src/backend/backend.js';
+import type { KernelName } from '../../src/backend/kernels.js';
+import { forwardKL, skewKL } from '../../src/distill/losses/index.js';
+import { adaptiveOffPolicy } from '../../src/distill/sgo/index.js';
+import { type DistillOptions, distill, type FineTuneOptions, fineTune } from '../../src/distill/trainer/index.js';
+import { openReference } from '../harness/referenceBackend.js';
+import { collect, stepsOf, succession, tinyModel, tinyTokenizer, validationsOf, weightsOf } from './fixtures.js';
+
+// In float64: what should be equal is, to the last digits of the f32 that is read back.
+const tokenizer = tinyTokenizer();
+/** Answers of 1 to 4 letters: a mean of batches' means is not the mean over tokens. */
+const uneven = [1, 2, 3, 4].flatMap((length) => succession(length).slice(length, length + 2));
+const nothing = succession(2).map(({ ids }) => ({ ids, promptLength: ids.length }));
+/** Plain text: every token counts. */
+const text = succession(3)
+  .slice(2)
+  .map(({ ids }) => ({ ids, promptLength: 0 }));
+
+async function fineTuned(options: Omit<FineTuneOptions, 'student'>, device: Backend = openReference()) {
+  const student = await tinyModel(device);
+  const events = await collect(fineTune({ optimizer: { lr: 1e-2 }, schedule: 'constant', ...options, student }));
+  return { events, steps: stepsOf(events), weights: await weightsOf(student) };
+}
+
+async function distilled(options: Omit<DistillOptions, 'student' | 'teacher'>, device: Backend = openReference()) {
+  const student = await tinyModel(device);
+  const teacher = await tinyModel(device, { seed: 2, trainable: false });
+  const events = await collect(
+    distill({ optimizer: { lr: 1e-2 }, schedule: 'constant', ...options, student, teacher }),
+  );
+  return { events, steps: stepsOf(events), weights: await weightsOf(student) };
+}
+
+function expectEqual(actual: readonly number[], expected: readonly number[], tolerance = 1e-6): void {
+  expect(actual.length).toBe(expected.length);
+  const worst = Math.max(...actual.map((value, i) => Math.abs(value - expected[i]!)));
+  expect(worst).toBeLessThan(tolerance);
+}
+
+describe('the loss', () => {
+  it('of the first step is the mean over tokens: the validation loss before it, on the same data', async () => {
+    const data = { train: uneven, validation: uneven };
+    const { events, steps } = await fineTuned({ data, steps: 1, batchSize: 8 });
+    expect(steps[0]!.loss).toBeCloseTo(validationsOf(events)[0]!.loss, 6);
+    // Batches of 3, 3 and 2 give the same: it is no mean of means.
+    const { events: split } = await fineTuned({ data, steps: 1, batchSize: 3 });
+    expect(validationsOf(split)[0]!.loss).toBeCloseTo(steps[0]!.loss, 6);
+    expect(steps[0]!.lossTokens).toBe(2 * (2 + 3 + 4 + 5));
+    expect(steps[0]!.tokens).toBe(2 * (4 + 5 + 6 + 7));
+  });
+
+  it('and its gradient are zero, not NaN, where no token counts', async () => {
+    const options = { data: { train: nothing }, steps: 2, optimizer: { lr: 1, weightDecay: 0 } };
+    for (const kdRatio of [1, 0.5, 0]) {
+      const { steps, weights } = await distilled({ ...options, loss: skewKL(), kdRatio });
+      expect(steps.map(({ loss, gradNorm }) => [loss, gradNorm])).toEqual([
+        [0, 0],
+        [0, 0],
+      ]);
+      expectEqual(weights, await weightsOf(await tinyModel(openReference())), 1e-12);
+    }
+  });
+
+  it('weighs cross-entropy and divergence by kdRatio', async () => {
+    const options = { data: { train: uneven }, steps: 1, loss: forwardKL() };
+    const [half] = (await distilled({ ...options, kdRatio: 0.25 })).steps;
+    const [whole] = (await distilled(options)).steps;
+    const [none] = (await fineTuned({ data: options.data, steps: 1 })).steps;
+    expect(half!.divergence).toBeCloseTo(whole!.loss, 6);
+    expect(half!.crossEntropy).toBeCloseTo(none!.loss, 6);
+    expect(half!.loss).toBeCloseTo(0.75 * none!.loss + 0.25 * whole!.loss, 6);
+  });
+
+  it('with kdRatio 0 is fine-tuning; with kdRatio 1 no cross-entropy is computed', async () => {
+    const data = { train: uneven };
+    const { weights } = await distilled({ data, steps: 3, loss: forwardKL(), kdRatio: 0 });
+    expect(weights).toEqual((await fineTuned({ data, steps: 3 })).weights);
+
+    const kernels = new Set<KernelName>();
+    const device = openReference({ after: (kernel) => kernels.add(kernel) });
+    const { steps } = await distilled({ data, steps: 1, loss: forwardKL() }, device);
+    expect(kernels).toContain('divergence');
+    expect(kernels).not.toContain('crossEntropy');
+    expect(steps[0]).not.toHaveProperty('crossEntropy');
+  });
+
+  it('adds lmCoef times the cross-entropy of plain text', async () => {
+    const options = { data: { train: uneven }, steps: 1, loss: forwardKL() };
+    const [without] = (await distilled(options)).steps;
+    const corpus = { samples: text, lmCoef: 2 };
+    const [withText] = (await distilled({ ...options, text: corpus })).steps;
+    const [alone] = (await fineTuned({ data: { train: corpus.samples }, steps: 1 })).steps;
+    expect(withText!.textLoss).toBeCloseTo(alone!.loss, 6);
+    expect(withText!.loss).toBeCloseTo(without!.loss + 2 * alone!.loss, 5);
+
+    // Where the data teach nothing, the text alone does: the same steps as training on it.
+    const onText = { data: { train: nothing }, steps: 3, text: { samples: text, lmCoef: 1 } };
+    const { weights } = await fineTuned(onText);
+    const { weights: expected } = await fineTuned({ data: { train: text }, steps: 3 });
+    expectEqual(weights, expected);
+  });
+});
+
+describe('gradient accumulation', () => {
+  it('equals one large batch, whatever the lengths in it', async () => {
+    const data = { train: uneven };
+    const large = await fineTuned({ data, steps: 4, batchSize: 8 });
+    const small = await fineTuned({ data, steps: 4, batchSize: 2, gradAccumulationSteps: 4 });
+    expectEqual(
+      small.steps.map(({ loss }) => loss),
+      large.steps.map(({ loss }) => loss),
+    );
+    expectEqual(
+      small.steps.map(({ gradNorm }) => gradNorm),
+      large.steps.map(({ gradNorm }) => gradNorm),
+    );
+    expectEqual(small.weights, large.weights);
+  });
+
+  it('equals it for student outputs and text as well', async () => {
+    const options = {
+      data: { train: uneven, validation: uneven },
+      steps: 4,
+      loss: skewKL(),
+      tokenizer,
+      kdRatio: 0.5,
+      maxNewTokens: 4,
+      text: { samples: text },
+      sgo: adaptiveOffPolicy({ initThreshold: 1, capacity: 16 }),
+    };
+    const large = await distilled({ ...options, batchSize: 8 });
+    const small = await distilled({ ...options, batchSize: 3, gradAccumulationSteps: 3 });
+    expect(large.steps.map(({ source }) => source)).toEqual(['generate', 'generate', expect.anything(), 'replay']);
+    expectEqual(small.weights, large.weights);
+  });
+});
