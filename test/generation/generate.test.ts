@@ -1,0 +1,129 @@
+import { beforeAll, expect, it } from 'vitest';
+import type { Backend } from '../../src/backend/backend.js';
+import { LimitError, OptionError } from '../../src/errors.js';
+import { type GenerateOptions, generate, streamTokens } from '../../src/generation/index.js';
+import { type LanguageModel, loadModel } from '../../src/models/index.js';
+import { headLogits, tidy } from '../../src/tensor/index.js';
+import { forEachBackend } from '../harness/backends.js';
+import { leftPadded, oracle, oraclePath, oraclePrompts } from '../models/oracle.js';
+
+const { maxNewTokens, eos: eosTokenId, greedy, noRepeatNgram } = oracle.generation;
+const lists = (answers: readonly Int32Array[]) => answers.map((answer) => [...answer]);
+
+forEachBackend((backend, name) => {
+  let device: Backend;
+  const load = (): Promise<LanguageModel> => loadModel(oraclePath('model'), { device });
+  beforeAll(() => {
+    device = backend();
+  });
+
+  it("gives transformers' greedy ids for prompts of different lengths, EOS included", async () => {
+    using model = await load();
+    const answers = await generate(model, oraclePrompts, { maxNewTokens, eosTokenId, temperature: 0 });
+    expect(lists(answers)).toEqual(greedy);
+  });
+
+  it("gives transformers' ids with no_repeat_ngram_size", async () => {
+    using model = await load();
+    const options = { maxNewTokens, eosTokenId, temperature: 0, noRepeatNgramSize: noRepeatNgram.size };
+    expect(lists(await generate(model, oraclePrompts, options))).toEqual(noRepeatNgram.ids);
+  });
+
+  // A full forward pass a token: much for a GPU in software.
+  it.skipIf(name === 'WebGPU')('equals decoding without a cache', async () => {
+    using model = await load();
+    const ids = [...oraclePrompts[0]!];
+    const [answer] = await generate(model, [oraclePrompts[0]!], { maxNewTokens: 12, temperature: 0 });
+    for (const expected of answer!) {
+      const logits = tidy(() => headLogits(model.forward(leftPadded([Int32Array.from(ids)])), model.head));
+      const last = (await logits.read()).slice(-97) as Float32Array;
+      logits.dispose();
+      expect(last.indexOf(Math.max(...last))).toBe(expected);
+      ids.push(expected);
+    }
+  });
+
+  it('draws for a prompt by its seed, whatever is beside it', async () => {
+    using model = await load();
+    const options: GenerateOptions = { maxNewTokens: 8, eosTokenId, temperature: 1, topK: 20, topP: 0.95 };
+    const seeds = [7, 8, 9, 10];
+    const together = lists(await generate(model, oraclePrompts, { ...options, seeds }));
+    for (const row of [0, 3]) {
+      const alone = await generate(model, [oraclePrompts[row]!], { ...options, seeds: [seeds[row]!] });
+      expect(lists(alone)).toEqual([together[row]]);
+    }
+    const prompt = oraclePrompts[1]!;
+    const same = lists(await generate(model, [prompt, prompt, prompt], { ...options, seeds: [8, 8, 9] }));
+    expect(same[0]).toEqual(together[1]);
+    expect(same[1]).toEqual(same[0]);
+    expect(same[2]).not.toEqual(same[0]);
+  });
+
+  it('streams the ids of one prompt, and frees everything when the loop is left', async () => {
+    using model = await load();
+    const before = device.memory().liveStorages;
+    const seen: number[] = [];
+    for await (const id of streamTokens(model, oraclePrompts[0]!, { maxNewTokens, eosTokenId, temperature: 0 })) {
+      seen.push(id);
+      if (seen.length === 3) break;
+    }
+    expect(seen).toEqual(greedy[0]!.slice(0, 3));
+    expect(device.memory().liveStorages).toBe(before);
+  });
+
+  it('needs no more memory for more tokens than the cache', async () => {
+    using model = await load();
+    const before = device.memory();
+    const live: number[] = [];
+    for await (const _ of streamTokens(model, oraclePrompts[0]!, { maxNewTokens: 6 }))
+      live.push(device.memory().liveBytes);
+    expect(new Set(live).size).toBe(1);
+    expect(device.memory().liveBytes).toBe(before.liveBytes);
+  });
+
+  it('stops at an abort and frees its memory', async () => {
+    using model = await load();
+    const before = device.memory().liveStorages;
+    const stop = new AbortController();
+    const seen: number[] = [];
+    const run = async () => {
+      for await (const id of streamTokens(model, oraclePrompts[0]!, { maxNewTokens, signal: stop.signal })) {
+        seen.push(id);
+        if (seen.length === 2) stop.abort();
+      }
+    };
+    await expect(run()).rejects.toMatchObject({ name: 'AbortError' });
+    expect(seen).toHaveLength(2);
+    expect(device.memory().liveStorages).toBe(before);
+  });
+
+  it('fills the positions to the last, and refuses what goes beyond', async () => {
+    using model = await load();
+    const prompt = Int32Array.from({ length: 61 }, (_, i) => i);
+    const [answer] = await generate(model, [prompt], { maxNewTokens: 3, temperature: 0 });
+    expect(answer).toHaveLength(3);
+    const failure = await generate(model, [oraclePrompts[0]!, prompt], { maxNewTokens: 4 }).catch((e: unknown) => e);
+    expect(failure).toBeInstanceOf(LimitError);
+    expect((failure as Error).message).toMatch(
+      /prompt 1 has 61 tokens, with 4 new ones 65; the model has 64 positions/,
+    );
+  });
+
+  it('answers no prompts with nothing, and refuses bad ones', async () => {
+    using model = await load();
+    expect(await generate(model, [], { maxNewTokens })).toEqual([]);
+    const refused: [Int32Array[], Partial<GenerateOptions>, RegExp][] = [
+      [[Int32Array.of(1), Int32Array.of()], {}, /prompt 1 is empty/],
+      [[Int32Array.of(1, 97)], {}, /prompt 0 has the id 97, the model's vocabulary has 97/],
+      [[Int32Array.of(-1)], {}, /the id -1/],
+      [[Int32Array.of(1)], { maxNewTokens: 0 }, /maxNewTokens is 0/],
+      [[Int32Array.of(1)], { seeds: [] }, /0 seeds for 1 prompts/],
+      [[Int32Array.of(1)], { topP: 0 }, /topP is 0/],
+    ];
+    for (const [prompts, options, message] of refused) {
+      const failure = await generate(model, prompts, { maxNewTokens, ...options }).catch((e: unknown) => e);
+      expect(failure).toBeInstanceOf(OptionError);
+      expect((failure as Error).message).toMatch(message);
+    }
+  });
+});
