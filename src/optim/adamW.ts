@@ -1,5 +1,4 @@
-import type { TypedArray } from '../backend/backend.js';
-import { CheckpointError, DisposedError, OptionError } from '../errors.js';
+import { DisposedError, OptionError } from '../errors.js';
 import { clearGradients, flat, run, Tensor } from '../tensor/index.js';
 import { type DecayGrouping, decays } from './decayGroups.js';
 
@@ -16,11 +15,13 @@ export interface AdamWOptions {
   readonly clipGradNorm?: number;
 }
 
-/** Moments of the parameters by checkpoint name, and the steps taken: what a resumed run needs. */
-export interface AdamWState {
-  readonly steps: ReadonlyMap<string, number>;
-  readonly m: ReadonlyMap<string, Float32Array>;
-  readonly v: ReadonlyMap<string, Float32Array>;
+/** What a resumed run needs of one parameter: read the tensors to store it, `set` them to go on. */
+export interface Moments {
+  /** Mean of the gradients and of their squares, decayed; the parameter's shape. */
+  readonly m: Tensor;
+  readonly v: Tensor;
+  /** Updates so far, for the bias correction. */
+  steps: number;
 }
 
 export interface AdamW {
@@ -32,23 +33,16 @@ export interface AdamW {
    * @returns [1], the global gradient norm before clipping, on the device. Dispose of it, or call inside `tidy`.
    */
   step(lr: number): Tensor;
-  /** Copies of the state, on the host. */
-  exportState(): Promise<AdamWState>;
-  /** @throws CheckpointError when names or sizes are not those of the parameters. */
-  importState(state: AdamWState): void;
+  /** The state by checkpoint name: the optimizer's own, not a copy. */
+  readonly moments: ReadonlyMap<string, Moments>;
   /** Frees the moments; the parameters are the caller's. */
   dispose(): void;
   [Symbol.dispose](): void;
 }
 
-interface Slot {
-  readonly name: string;
+interface Slot extends Moments {
   readonly parameter: Tensor;
-  readonly m: Tensor;
-  readonly v: Tensor;
   readonly weightDecay: number;
-  /** Updates so far, for the bias correction. */
-  steps: number;
 }
 
 /**
@@ -96,16 +90,16 @@ export function createAdamW(
     for (const tensor of owned) tensor.dispose();
   };
 
-  const slots: Slot[] = [];
+  const slots = new Map<string, Slot>();
   let squares: Tensor;
   try {
     for (const [name, parameter] of trained) {
       const m = own(parameter.shape, `adamW.m ${name}`);
       const v = own(parameter.shape, `adamW.v ${name}`);
       const decay = decays(name, parameter, decayGrouping) ? weightDecay : 0;
-      slots.push({ name, parameter, m, v, weightDecay: decay, steps: 0 });
+      slots.set(name, { parameter, m, v, weightDecay: decay, steps: 0 });
     }
-    squares = own([slots.length], 'adamW.squares');
+    squares = own([slots.size], 'adamW.squares');
   } catch (error) {
     dispose();
     throw error;
@@ -115,12 +109,12 @@ export function createAdamW(
     if (disposed) throw new DisposedError('AdamW was used after it was disposed.');
     check('lr', lr, lr >= 0 && Number.isFinite(lr), 'a number of at least 0');
     device!.clear(squares.storage);
-    slots.forEach(({ parameter: { grad } }, slot) => {
+    trained.forEach(([, { grad }], slot) => {
       if (grad) run(device!, 'sumSquares', { x: flat(grad), total: squares }, { slot, accumulate: 0 });
     });
     const { norm, scale } = run(device!, 'clipScale', { squares }, { maxNorm: clipGradNorm });
-    for (const slot of slots) update(slot, scale, lr);
-    clearGradients(slots.map(({ parameter }) => parameter));
+    for (const slot of slots.values()) update(slot, scale, lr);
+    clearGradients(trained.map(([, parameter]) => parameter));
     scale.dispose();
     return norm;
   }
@@ -145,44 +139,8 @@ export function createAdamW(
     );
   }
 
-  return {
-    step,
-    dispose,
-    [Symbol.dispose]: dispose,
-
-    async exportState() {
-      const moments = async (of: 'm' | 'v') => {
-        const entries = new Map<string, Float32Array>();
-        for (const slot of slots) entries.set(slot.name, asFloats(await slot[of].read()));
-        return entries;
-      };
-      const steps = new Map(slots.map((slot) => [slot.name, slot.steps]));
-      return { steps, m: await moments('m'), v: await moments('v') };
-    },
-
-    importState(state) {
-      for (const slot of slots) {
-        const stored = { m: state.m.get(slot.name), v: state.v.get(slot.name), steps: state.steps.get(slot.name) };
-        const found = [stored.m?.length, stored.v?.length];
-        if (found.some((length) => length !== slot.m.size) || stored.steps === undefined) {
-          throw new CheckpointError(
-            `AdamW: the stored moments of '${slot.name}' have ${found.map((n) => n ?? 'no').join(' and ')} elements, ` +
-              `expected ${slot.m.size}. The state belongs to another model.`,
-            { found, expected: slot.m.size },
-          );
-        }
-      }
-      for (const slot of slots) {
-        slot.m.set(state.m.get(slot.name)!);
-        slot.v.set(state.v.get(slot.name)!);
-        slot.steps = state.steps.get(slot.name)!;
-      }
-    },
-  };
+  return { step, moments: slots, dispose, [Symbol.dispose]: dispose };
 }
-
-/** Moments are f32 on every device. */
-const asFloats = (data: TypedArray): Float32Array => data as Float32Array;
 
 function check(option: string, found: unknown, ok: boolean, expected: string): void {
   if (!ok) throw new OptionError(`AdamW: ${option} is ${found}, expected ${expected}.`, { found, expected });

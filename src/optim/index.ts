@@ -1,4 +1,4 @@
-export { type AdamW, type AdamWOptions, type AdamWState, createAdamW } from './adamW.js';
+export { type AdamW, type AdamWOptions, createAdamW, type Moments } from './adamW.js';
 export type { DecayGrouping } from './decayGroups.js';
 export {
   constantSchedule,

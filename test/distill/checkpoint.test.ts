@@ -77,19 +77,14 @@ describe('checkpoints on WASM', () => {
   ];
 
   it('a run that was killed after a checkpoint goes on bit for bit', async () => {
-    const whole = await resume(memoryStore(), { resume: false });
     const store = memoryStore();
     // Killed three steps after the checkpoint of step 8: those are done again.
     await runUntil(store, (event) => event.type === 'step' && event.step === 11);
     const { events, weights } = await resume(store);
     expect(events[0]).toMatchObject({ type: 'start', step: 8 });
-    // `whole` started from other weights: compare with an uninterrupted run from the same ones.
-    expect(weights).not.toEqual(whole.weights);
     const uninterrupted = memoryStore();
     const reference = await runUntil(uninterrupted, () => false);
     expect(facts(events, 8)).toEqual(facts(reference, 8));
-    const student = await tinyModel(device, shape);
-    student.dispose();
     const final = await loadModel(folder(uninterrupted, 'last'), { device });
     expect(weights).toEqual(await weightsOf(final));
     final.dispose();
@@ -125,7 +120,7 @@ describe('checkpoints on WASM', () => {
       'special_tokens_map.json',
       'tokenizer.json',
       'tokenizer_config.json',
-    ]); // prettier keeps the list
+    ]);
     expect(await readdir(join(path, 'last'))).toContain('trainer-state.safetensors');
     const last = await loadModel(join(path, 'last'), { device });
     expect(await weightsOf(last)).toEqual(await weightsOf(student));

@@ -184,6 +184,30 @@ describe('the loop', () => {
     expect([...checkpoint.files.keys()]).toContain('last/model.safetensors');
   });
 
+  it('a signal drops a step that is still generating', async () => {
+    const abort = new AbortController();
+    let armed = false;
+    const plain = openReference({ precision: 'f32' });
+    const device: Backend = {
+      ...plain,
+      read(...args) {
+        if (armed) abort.abort();
+        return plain.read(...args);
+      },
+    };
+    const student = await tinyModel(device);
+    const teacher = await tinyModel(device, { seed: 2, trainable: false });
+    const sgo = adaptiveOffPolicy({ initThreshold: 1, capacity: 50 });
+    const events = [];
+    for await (const event of distill({ ...options, sgo, teacher, student, signal: abort.signal })) {
+      events.push(event);
+      armed = event.type === 'validation';
+    }
+    expect(abort.signal.aborted).toBe(true);
+    expect(events.map(({ type }) => type)).toEqual(['start', 'validation', 'end']);
+    expect(events.at(-1)).toMatchObject({ reason: 'aborted', step: 0 });
+  });
+
   it('stops at a loss that is not finite, and says where to go back to; the files stay good', async () => {
     const student = await tinyModel(openReference({ precision: 'f32' }));
     const checkpoint = memoryStore({}, { name: 'runs/x' });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CheckpointError, DisposedError, OptionError } from '../../src/errors.js';
+import { DisposedError, OptionError } from '../../src/errors.js';
 import { type AdamWOptions, createAdamW } from '../../src/optim/index.js';
 import { Tensor } from '../../src/tensor/index.js';
 import { openReference } from '../harness/referenceBackend.js';
@@ -106,7 +106,7 @@ describe('AdamW', () => {
     expect(await decayed('official')).toEqual(['layer_norm.weight', 'wte.weight']);
   });
 
-  it('goes on from an exported state as if it had not stopped', async () => {
+  it('goes on from stored moments as if it had not stopped', async () => {
     const whole = setUp();
     for (let i = 0; i < 5; i++) await whole.step(i);
 
@@ -114,18 +114,15 @@ describe('AdamW', () => {
     for (let i = 0; i < 2; i++) await first.step(i);
     const second = setUp();
     for (const name of ['weight', 'bias'] as const) second[name].set(await first[name].read());
-    second.optimizer.importState(await first.optimizer.exportState());
+    for (const [name, { m, v, steps }] of first.optimizer.moments) {
+      const target = second.optimizer.moments.get(name)!;
+      target.m.set(await m.read());
+      target.v.set(await v.read());
+      target.steps = steps;
+    }
     for (let i = 2; i < 5; i++) await second.step(i);
 
     expectClose(await second.weight.read(), [...(await whole.weight.read())], 1e-7);
-  });
-
-  it("refuses another model's state and leaves its own as it was", async () => {
-    const { optimizer } = setUp();
-    const state = await optimizer.exportState();
-    const other = { ...state, m: new Map(state.m).set('layer.bias', new Float32Array(4)) };
-    expect(() => optimizer.importState(other)).toThrow(CheckpointError);
-    expect(() => optimizer.importState(other)).toThrow(/'layer.bias' have 4 and 3 elements, expected 3/);
   });
 
   it('holds no memory beyond its moments, and frees them', async () => {

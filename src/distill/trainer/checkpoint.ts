@@ -1,7 +1,8 @@
 import { CheckpointError } from '../../errors.js';
-import { type FileStore, openFolder, openSafetensors, type TensorToWrite, writeSafetensors } from '../../io/index.js';
+import { type FileStore, openFolder, openSafetensors, writeSafetensors } from '../../io/index.js';
 import { saveModel } from '../../models/saveModel.js';
 import type { AdamW } from '../../optim/index.js';
+import type { Tensor } from '../../tensor/index.js';
 import type { ReplayBuffer } from '../../text/replayBuffer.js';
 import type { SgoSnapshot } from '../sgo/index.js';
 import type { BestValidation, CheckpointEvent } from './events.js';
@@ -54,19 +55,18 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
     saveBest: (step) => saveStudent('best', step),
 
     async saveLast(progress, optimizer, replay) {
-      const { steps, m, v } = await optimizer.exportState();
-      const moment = (kind: string, values: ReadonlyMap<string, Float32Array>) =>
-        [...values].map(([name, data]) => tensor(`${kind}.${name}`, async () => data, [data.length]));
-      const weights = trained.map(([name, parameter]) =>
-        tensor(`weight.${name}`, async () => (await parameter.read()) as Float32Array, [parameter.size]),
-      );
-      const tensors = [...weights, ...moment('m', m), ...moment('v', v)];
+      const tensors = [...storedTensors(trained, optimizer)].map(([name, stored]) => ({
+        name,
+        shape: stored.shape,
+        read: async () => (await stored.read()) as Float32Array,
+      }));
       if (replay) {
         // One number a byte: safetensors files here hold f32, and the buffer is small beside the weights.
         const bytes = Float32Array.from(replay.serialize());
-        tensors.push(tensor('replay', async () => bytes, [bytes.length]));
+        tensors.push({ name: 'replay', shape: [bytes.length], read: async () => bytes });
       }
-      const state = { progress, run: fingerprint(plan), steps: Object.fromEntries(steps) };
+      const steps = Object.fromEntries([...optimizer.moments].map(([name, moments]) => [name, moments.steps]));
+      const state = { progress, run: fingerprint(plan), steps };
       await writeSafetensors(last, stateFile, tensors, { metadata: { format, state: JSON.stringify(state) } });
       return saveStudent('last', progress.step);
     },
@@ -89,36 +89,38 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
       };
       checkFingerprint(where, state.run, fingerprint(plan));
 
-      const read = async (kind: string) => {
-        const entries = new Map<string, Float32Array>();
-        for (const [name] of trained) entries.set(name, await file.read(`${kind}.${name}`));
-        return entries;
-      };
-      const weights = await read('weight');
-      for (const [name, parameter] of trained) {
-        const found = weights.get(name)?.length;
-        if (found === parameter.size) continue;
-        throw new CheckpointError(`${where}: '${name}' has ${found} elements, the student's ${parameter.size}.`, {
-          found,
-          expected: parameter.size,
-        });
+      const targets = storedTensors(trained, optimizer);
+      for (const [name, { shape }] of targets) {
+        const found = file.entries.get(name)?.shape;
+        if (found?.join() === shape.join()) continue;
+        throw new CheckpointError(
+          `${where}: '${name}' is ${found ? `[${found.join(', ')}]` : 'missing'}, expected [${shape.join(', ')}]. ` +
+            'The run trained another student.',
+          { found, expected: shape },
+        );
       }
-      optimizer.importState({ steps: new Map(Object.entries(state.steps)), m: await read('m'), v: await read('v') });
-      for (const [name, parameter] of trained) parameter.set(weights.get(name)!);
+      for (const [name, target] of targets) target.set(await file.read(name));
+      for (const [name, moments] of optimizer.moments) moments.steps = state.steps[name] ?? 0;
       const replay = file.entries.has('replay') ? Uint8Array.from(await file.read('replay')) : undefined;
       return { progress: state.progress, replay };
     },
   };
 }
 
-const tensor = (name: string, read: () => Promise<Float32Array>, shape: readonly number[]): TensorToWrite => ({
-  name,
-  shape,
-  read,
-});
+/** The tensors of the state file by their names in it. */
+function storedTensors(trained: readonly (readonly [string, Tensor])[], { moments }: AdamW): Map<string, Tensor> {
+  const tensors = new Map<string, Tensor>();
+  for (const [name, parameter] of trained) tensors.set(`weight.${name}`, parameter);
+  for (const [name, { m, v }] of moments) tensors.set(`m.${name}`, m).set(`v.${name}`, v);
+  return tensors;
+}
 
-/** The options that decide what the steps are: a resumed run must have the same. */
+/**
+ * The options that decide what the steps are: a resumed run must have the same. The learning rate is not among them, so
+ * that a run that diverged can go on with a lower one.
+ */
 function fingerprint(plan: Plan): Readonly<Record<string, unknown>> {
+  const { divergence } = plan.objective.distillation ?? {};
   return {
     seed: plan.seed,
     steps: plan.totalSteps,
@@ -127,7 +129,9 @@ function fingerprint(plan: Plan): Readonly<Record<string, unknown>> {
     'data.train samples': plan.train.length,
     'text samples': plan.text.length,
     kdRatio: plan.objective.kdRatio,
-    loss: plan.objective.distillation?.divergence.kind ?? 'cross-entropy',
+    loss: divergence
+      ? `${divergence.kind} (weight ${divergence.weight}, temperature ${divergence.temperature})`
+      : 'cross-entropy',
     sgo: plan.sgo.name,
     'sgo capacity': plan.sgo.capacity,
   };

@@ -11,7 +11,8 @@ import { makePlan } from './plan.js';
  *
  * - `break` (or an error) frees the optimizer's memory and gradients; the student keeps its weights as they are, nothing
  *   is saved.
- * - `signal` lets the step in progress finish, writes the `last` checkpoint, and ends the iteration with an 'end' event.
+ * - `signal` lets the step in progress finish (one that is still generating is dropped), writes the `last` checkpoint,
+ *   and ends the iteration with an 'end' event.
  * - The models, the tokenizer and the device stay the caller's throughout.
  *
  * @example

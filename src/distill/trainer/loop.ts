@@ -32,6 +32,7 @@ export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, v
 
     while (run.step < totalSteps && !signal?.aborted) {
       const event = await checkedStep(plan, run, order, saved);
+      if (!event) break;
       run.step = event.step;
       yield event;
       if (run.step % plan.validateEvery !== 0 && run.step !== totalSteps) continue;
@@ -63,7 +64,7 @@ const saveLast = (checkpoints: Checkpoints, run: RunState): Promise<CheckpointEv
 async function validate(plan: Plan, run: RunState): Promise<ValidationEvent> {
   const started = performance.now();
   const { student } = plan.objective;
-  const batches = chunks(plan.validation, plan.batchSize).map((part) => collate(part));
+  const batches = chunks(plan.validationByLength, plan.batchSize).map((part) => collate(part));
   const loss = await validationLoss(student, batches);
   const { tokenizer } = plan;
   const examples = tokenizer && plan.rougeL.samples > 0 ? await answerValidation(plan, tokenizer) : undefined;
@@ -90,17 +91,19 @@ function isBetter(result: RunState['best'] & object, best: RunState['best']): bo
   return result.loss < best.loss;
 }
 
+/** A step whose numbers are finite; undefined when the signal came while it was generating. @throws TrainingError */
 async function checkedStep(
   plan: Plan,
   run: RunState,
   order: ReturnType<typeof batchOrder>,
   saved: number,
-): Promise<StepEvent> {
+): Promise<StepEvent | undefined> {
   const step = run.step + 1;
   let event: StepEvent;
   try {
     event = await runStep(plan, run, order, step);
   } catch (error) {
+    if (plan.signal?.aborted && error === plan.signal.reason) return undefined;
     if (!(error instanceof TrainingError)) throw error;
     throw diverged(plan, step, saved, error.message, error);
   }
@@ -113,10 +116,10 @@ function diverged(plan: Plan, step: number, saved: number, what: string, cause?:
   const good =
     folder === undefined || saved === 0
       ? 'There is no checkpoint to go back to'
-      : `The last good checkpoint is ${folder}/last (step ${saved})`;
+      : `The last good checkpoint is ${folder}/last (step ${saved}): resume from it`;
   return new TrainingError(
     `step ${step} of ${plan.totalSteps}: ${what}. ${good}; the student in memory is spoilt. ` +
-      `Try a lower learning rate (it was ${plan.schedule(step - 1)}), a warmup, or clipGradNorm.`,
+      `Try a lower learning rate (it was ${plan.schedule(step - 1)}), a warmup, or a smaller clipGradNorm.`,
     { found: step, cause },
   );
 }

@@ -74,7 +74,10 @@ export interface FineTuneOptions {
   readonly checkpoint?: string | FileStore;
   /** Goes on from `last` in `checkpoint`, if it is there, with the options that the run began with. Default false. */
   readonly resume?: boolean;
-  /** Stops after the step in progress: writes the `last` checkpoint, then ends the iteration. */
+  /**
+   * Stops after the step in progress (one that is still generating is dropped), writes the `last` checkpoint, and ends
+   * the iteration with an 'end' event.
+   */
   readonly signal?: AbortSignal;
 }
 

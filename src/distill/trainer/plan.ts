@@ -19,6 +19,8 @@ export interface Plan {
   readonly tokenizer: Tokenizer | undefined;
   readonly train: readonly Sample[];
   readonly validation: readonly ValidationSample[];
+  /** The same, shortest first: batches of similar lengths carry little padding. */
+  readonly validationByLength: readonly Sample[];
   readonly text: readonly Sample[];
   readonly sgo: SgoPolicy;
   readonly generation: Required<GenerationOptions>;
@@ -58,6 +60,7 @@ export function makePlan(options: FineTuneOptions & Partial<DistillOptions>): Pl
     tokenizer,
     train: data.train,
     validation: data.validation ?? [],
+    validationByLength: (data.validation ?? []).toSorted((a, b) => a.ids.length - b.ids.length),
     text: options.text?.samples ?? [],
     sgo: options.sgo ?? offPolicy(),
     generation: { temperature: 1, topP: 1, topK: 0, ...options.generation },

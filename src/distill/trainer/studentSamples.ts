@@ -8,9 +8,10 @@ import { randomSeed } from './random.js';
  * The student's own answers to the prompts of `samples`, as training samples: prompt and answer as one run of ids, with
  * the EOS that the student ended it with, so that collation shifts and masks them as it does data and the student learns
  * to stop. An answer that the length limit cut has no EOS; an answer that is EOS alone is legal. Dropout is off.
+ * Throws the signal's reason when it is aborted meanwhile.
  */
 export async function generateSamples(plan: Plan, samples: readonly Sample[], step: number): Promise<Sample[]> {
-  const { generation, maxNewTokens, seed, batchSize, objective, tokenizer } = plan;
+  const { generation, maxNewTokens, seed, batchSize, objective, tokenizer, signal } = plan;
   const answered: Sample[] = [];
   for (const part of chunks(samples, batchSize)) {
     const prompts = part.map(({ ids, promptLength }) => ids.subarray(0, promptLength));
@@ -19,6 +20,7 @@ export async function generateSamples(plan: Plan, samples: readonly Sample[], st
       ...generation,
       maxNewTokens,
       eosTokenId: tokenizer?.eosTokenId,
+      ...(signal && { signal }),
       seeds: part.map((_, row) => randomSeed(stepSeed, 'generation', answered.length + row)),
     });
     answers.forEach((ids, row) => {
