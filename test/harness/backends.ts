@@ -3,46 +3,63 @@ import type { Backend } from '../../src/backend/backend.js';
 import { openWasm } from '../../src/backend/wasm/index.js';
 import { openWebGPU } from '../../src/backend/webgpu/index.js';
 
-type Open = () => Promise<Backend>;
-
 interface Target {
   readonly name: string;
-  readonly open: Open;
+  readonly open: () => Promise<Backend>;
   /** Why it cannot be tested here. */
   readonly missing?: string;
 }
 
 const REQUIRED = process.env.DISTILLM_REQUIRE_WEBGPU === '1';
 
+const opened: Backend[] = [];
+/** Opens once a test file, whatever the number of suites in it. */
+const once = (open: () => Promise<Backend>) => {
+  let pending: Promise<Backend> | undefined;
+  return () => {
+    pending ??= open().then((backend) => {
+      opened.push(backend);
+      return backend;
+    });
+    return pending;
+  };
+};
+
 /**
  * WebGPU at its default limits, on whatever adapter there is: opened while tests are collected, so that a missing one is
- * a visible skip.
+ * a visible skip. Dispatches are folded every three workgroups, so that small shapes need the second axis as 65,536 rows
+ * would.
  */
 async function webgpuTarget(): Promise<Target> {
-  // Dispatches are folded every three workgroups, so that small shapes need the second axis as 65,536 rows would.
-  const name = 'WebGPU';
-  try {
-    const device = await openWebGPU({ allowSoftware: true, limits: 'default', maxGroupsPerSide: 3 });
-    return { name, open: async () => device };
-  } catch (error) {
-    const missing = error instanceof Error ? error.message : String(error);
-    const open = () => Promise.reject(new Error(`WebGPU is required here, but: ${missing}`));
-    return REQUIRED ? { name, open } : { name, open, missing };
-  }
+  const open = once(() => openWebGPU({ allowSoftware: true, limits: 'default', maxGroupsPerSide: 3 }));
+  const failure = await open().then(
+    () => undefined,
+    (error: unknown) => (error instanceof Error ? error.message : String(error)),
+  );
+  // Where it is required, the suites fail with the reason instead.
+  return failure === undefined || REQUIRED ? { name: 'WebGPU', open } : { name: 'WebGPU', open, missing: failure };
 }
 
 const wasmTarget = (threads: number): Target => ({
   name: `WASM, ${threads} thread${threads > 1 ? 's' : ''}`,
-  open: () => openWasm({ threads }),
+  open: once(() => openWasm({ threads })),
 });
 
 const targets: readonly Target[] = [wasmTarget(1), wasmTarget(2), await webgpuTarget()];
 
+let disposing = false;
+
 /**
  * Runs a suite once a backend: WASM on one and on two threads, WebGPU where there is an adapter. `backend()` is open
- * while tests run, and disposed of after them.
+ * while tests run, and disposed of at the end of the file.
  */
 export function forEachBackend(suite: (backend: () => Backend, name: string) => void): void {
+  if (!disposing) {
+    disposing = true;
+    afterAll(async () => {
+      for (const backend of opened) await backend.dispose();
+    });
+  }
   for (const { name, open, missing } of targets) {
     if (missing) {
       console.warn(`${name} is skipped: ${missing}`);
@@ -54,7 +71,6 @@ export function forEachBackend(suite: (backend: () => Backend, name: string) => 
       beforeAll(async () => {
         backend = await open();
       });
-      afterAll(() => backend?.dispose());
       suite(() => backend, name);
       it('leaves no storage behind', () => {
         expect(backend.memory().liveStorages).toBe(0);

@@ -52,7 +52,7 @@ export function expectWithinUlp(got: ArrayLike<number>, want: Expected, allowed:
         `  case   ${where.shape}, seed ${where.seed}`,
         `  differ ${outside} of ${want.value.length} elements (${got.length} came back)`,
         `  worst  [${worst.index}]: got ${worst.got}, want ${worst.want}, scale ${want.scale[worst.index]}`,
-        `  error  ${worst.ulp.toPrecision(4)} ULP of ${allowed} allowed (${share(worst.ulp, allowed)} of the allowance)`,
+        `  error  ${worst.ulp.toPrecision(4)} ULP of ${allowed.toPrecision(4)} allowed (${share(worst.ulp, allowed)} of the allowance)`,
       ].join('\n'),
     );
   }

@@ -3,7 +3,7 @@ import { gradientTests } from '../../harness/gradients.js';
 
 gradientTests(
   [
-    [1, 2],
+    [1, 3],
     [3, 7],
     [2, 3, 19],
     [5, 67],
