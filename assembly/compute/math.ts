@@ -38,7 +38,7 @@ export function exp4(x: v128): v128 {
 
 /**
  * log x. At most 1 ULP of max(|log x|, 0.5) for 2^-126 <= x < infinity, exactly 0 at 1; smaller x (0 too) give
- * log(2^-126). NaN stays NaN.
+ * log(2^-126). NaN gives a number: callers multiply by something that is NaN too, or use log1.
  * x = 2^e (1 + f) with sqrt(1/2) <= 1 + f < sqrt(2); log(1 + f) = f - f^2 / 2 + f^3 R(f).
  */
 // @ts-ignore: decorator
@@ -80,9 +80,9 @@ export function logistic4(x: v128): v128 {
   return f32x4.div(one, f32x4.add(one, exp4(f32x4.neg(x))));
 }
 
-/** log of one positive float, by log4. */
+/** log of one positive float, by log4; NaN stays NaN. */
 export function log1(x: f32): f32 {
-  return f32x4.extract_lane(log4(f32x4.splat(x)), 0);
+  return isNaN(x) ? x : f32x4.extract_lane(log4(f32x4.splat(x)), 0);
 }
 
 /** e^x of one float, by exp4. */

@@ -2,17 +2,11 @@ import { hardwareConcurrency } from '#platform';
 import { createLinearMemory } from '../../device/wasm/memory.js';
 import { openPool } from '../../device/wasm/pool.js';
 import { OptionError } from '../../errors.js';
-import type { Backend, KernelCall, KernelTable, Storage } from '../backend.js';
-import type { KernelName } from '../kernels.js';
-import { attentionKernels } from './attention.js';
-import { at, type Device, type WasmStorage } from './calls.js';
+import type { Backend } from '../backend.js';
+import type { Device } from './calls.js';
 import { allowPacking, compileKernels, forbidPacking, packingInForce, sharedMemoryAllowed } from './compile.js';
-import { elementwiseKernels } from './elementwise.js';
-import { gemmKernels } from './gemm.js';
-import { lossKernels } from './losses.js';
-import { rowKernels } from './rows.js';
+import { createBackend } from './createBackend.js';
 import { selfCheck } from './selfCheck.js';
-import { sumKernels } from './sums.js';
 
 export interface WasmOptions {
   /** Threads that share the work, this one included; all logical processors by default. One where memory cannot be shared. */
@@ -25,15 +19,6 @@ export interface WasmOptions {
 }
 
 const MAX_THREADS = 64;
-
-const kernelTable = (device: Device): KernelTable => ({
-  ...attentionKernels(device),
-  ...elementwiseKernels(device),
-  ...gemmKernels(device),
-  ...lossKernels(device),
-  ...rowKernels(device),
-  ...sumKernels(device),
-});
 
 /**
  * The kernels in WebAssembly SIMD on a pool of threads. Results are the same bits for any number of threads, with and
@@ -63,73 +48,4 @@ export async function openWasm({ threads, revectorize = false }: WasmOptions = {
   if (still === undefined) return createBackend(plain, false);
   await plain.pool.dispose();
   throw still;
-}
-
-function createBackend(device: Device, revectorized: boolean): Backend {
-  const { memory, pool } = device;
-  const table = kernelTable(device);
-  const live = new Set<WasmStorage>();
-  let liveBytes = 0;
-  let peakBytes = 0;
-  const bytes = (pointer: number, byteLength: number) => new Uint8Array(memory.memory.buffer, pointer, byteLength);
-  const inside = (storage: Storage, byteOffset: number, byteLength: number) => {
-    if (byteOffset < 0 || byteOffset + byteLength > storage.byteLength) {
-      throw new OptionError(
-        `${storage.label}: bytes ${byteOffset} to ${byteOffset + byteLength} are not in its ${storage.byteLength} bytes.`,
-        { found: byteOffset + byteLength, expected: storage.byteLength },
-      );
-    }
-    return bytes(at(storage) + byteOffset, byteLength);
-  };
-  const { threads } = pool;
-  return {
-    info: {
-      kind: 'wasm',
-      description: `WASM SIMD, ${threads} thread${threads === 1 ? '' : 's'}, ${revectorized ? 256 : 128}-bit`,
-      maxStorageBytes: memory.maxBytes,
-      threads,
-      revectorized,
-      software: false,
-    },
-    allocate(byteLength, label) {
-      const storage: WasmStorage = { byteLength, label, pointer: memory.allocate(byteLength, label) };
-      live.add(storage);
-      liveBytes += byteLength;
-      peakBytes = Math.max(peakBytes, liveBytes);
-      return storage;
-    },
-    free(storage) {
-      const own = storage as WasmStorage;
-      if (!live.delete(own)) return;
-      memory.free(own.pointer);
-      own.pointer = -1;
-      liveBytes -= own.byteLength;
-    },
-    write(storage, data, byteOffset = 0) {
-      inside(storage, byteOffset, data.byteLength).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-    },
-    copy(from, fromByteOffset, to, toByteOffset, byteLength) {
-      inside(to, toByteOffset, byteLength).set(inside(from, fromByteOffset, byteLength));
-    },
-    clear(storage) {
-      bytes(at(storage), storage.byteLength).fill(0);
-    },
-    async read(storage, dtype, byteOffset = 0, elements = (storage.byteLength - byteOffset) / 4) {
-      const copy = inside(storage, byteOffset, 4 * elements).slice().buffer;
-      if (dtype === 'f32') return new Float32Array(copy);
-      return dtype === 'i32' ? new Int32Array(copy) : new Uint32Array(copy);
-    },
-    run<K extends KernelName>(kernel: K, call: KernelCall<K>) {
-      table[kernel](call);
-    },
-    submit() {},
-    async finish() {},
-    memory: () => ({ liveBytes, peakBytes, liveStorages: live.size }),
-    async dispose() {
-      for (const storage of live) storage.pointer = -1;
-      live.clear();
-      liveBytes = 0;
-      await pool.dispose();
-    },
-  };
 }
