@@ -1,0 +1,77 @@
+import { OptionError } from '../errors.js';
+import { porterStem } from './porterStemmer.js';
+
+export interface RougeOptions {
+  /** Compares the stems of words longer than three letters. Default true, as the papers report it. */
+  readonly stemming?: boolean;
+}
+
+/**
+ * ROUGE-L F-measure, 0 to 1: twice the longest common subsequence of words over the sum of both lengths (Lin, 2004); the
+ * maximum over the references. Equal to Google's rouge_score (`rougeL`, `use_stemmer`), which knows a to z and digits
+ * only: text in other scripts scores 0.
+ * @example
+ * rougeL('The cats sat.', ['a cat was sitting', 'the cat sat']); // 1
+ * @throws OptionError without a reference
+ */
+export function rougeL(
+  prediction: string,
+  references: readonly string[],
+  { stemming = true }: RougeOptions = {},
+): number {
+  if (references.length === 0) throw new OptionError('rougeL: no references, expected at least one.');
+  const words = rougeWords(prediction, stemming);
+  return references.reduce((best, reference) => Math.max(best, fMeasure(words, rougeWords(reference, stemming))), 0);
+}
+
+/** Mean ROUGE-L of predictions with the references of each, 0 to 100. @throws OptionError for empty or unequal lists. */
+export function meanRougeL(
+  predictions: readonly string[],
+  references: readonly (readonly string[])[],
+  options: RougeOptions = {},
+): number {
+  if (predictions.length === 0 || predictions.length !== references.length) {
+    throw new OptionError(
+      `meanRougeL: ${predictions.length} predictions and ${references.length} lists of references, expected as many, and at least one.`,
+      { found: references.length, expected: predictions.length },
+    );
+  }
+  const total = predictions.reduce(
+    (sum, text, i) => sum + rougeL(text, references[i] as readonly string[], options),
+    0,
+  );
+  return (100 * total) / predictions.length;
+}
+
+function rougeWords(text: string, stemming: boolean): string[] {
+  const words = text.toLowerCase().match(/[a-z0-9]+/g) ?? [];
+  return stemming ? words.map((word) => (word.length > 3 ? porterStem(word) : word)) : words;
+}
+
+function fMeasure(prediction: readonly string[], reference: readonly string[]): number {
+  const common = commonLength(prediction, reference);
+  return common === 0 ? 0 : (2 * common) / (prediction.length + reference.length);
+}
+
+/** Length of the longest common subsequence: one row of the table is kept, words are compared as numbers. */
+function commonLength(a: readonly string[], b: readonly string[]): number {
+  const numbers = new Map<string, number>();
+  const columns = Int32Array.from(b, (word) => {
+    const number = numbers.get(word) ?? numbers.size;
+    numbers.set(word, number);
+    return number;
+  });
+  const row = new Int32Array(columns.length + 1);
+  for (const word of a) {
+    const number = numbers.get(word);
+    // A word that b lacks leaves the row as it is.
+    if (number === undefined) continue;
+    let diagonal = 0;
+    for (let j = 0; j < columns.length; j++) {
+      const above = row[j + 1] as number;
+      row[j + 1] = columns[j] === number ? diagonal + 1 : Math.max(above, row[j] as number);
+      diagonal = above;
+    }
+  }
+  return row[columns.length] as number;
+}
