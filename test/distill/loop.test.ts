@@ -11,7 +11,17 @@ import { generateSamples } from '../../src/distill/trainer/studentSamples.js';
 import { TrainingError } from '../../src/errors.js';
 import { memoryStore } from '../../src/io/index.js';
 import { openReference } from '../harness/referenceBackend.js';
-import { collect, eos, stepsOf, succession, tinyModel, tinyTokenizer, validationsOf, weightsOf } from './fixtures.js';
+import {
+  collect,
+  eos,
+  stepsOf,
+  succession,
+  tinyModel,
+  tinyTokenizer,
+  validationsOf,
+  vocabSize,
+  weightsOf,
+} from './fixtures.js';
 
 const tokenizer = tinyTokenizer();
 const data = { train: succession(2), validation: succession(3) };
@@ -220,6 +230,33 @@ describe('the loop', () => {
     expect((error as Error).message).toMatch(
       /^step 6 of 20: the loss is .*runs\/x\/last \(step 3\).*learning rate \(it was 1e\+38\)/,
     );
+  });
+
+  it('reports a validation loss that is not finite, and saves nothing over good weights', async () => {
+    // The validation data has an id whose embedding is spoilt; training never meets it.
+    const student = await tinyModel(openReference({ precision: 'f32' }), {
+      vocab_size: vocabSize + 1,
+      tie_word_embeddings: false,
+    });
+    const wte = student.parameters.get('transformer.wte.weight')!;
+    wte.set((await wte.read()).fill(Number.NaN, 8 * vocabSize));
+    const spoilt = { ids: Int32Array.of(vocabSize, 1, 2), promptLength: 1 };
+    const checkpoint = memoryStore();
+    const events = await collect(
+      fineTune({
+        student,
+        data: { ...data, validation: [spoilt] },
+        steps: 2,
+        optimizer: { clipGradNorm: 0 },
+        checkpoint,
+      }),
+    );
+    expect(validationsOf(events).map(({ loss, best }) => [loss, best])).toEqual([
+      [Number.NaN, false],
+      [Number.NaN, false],
+      [Number.NaN, false],
+    ]);
+    expect(checkpoint.files.size).toBe(0);
   });
 });
 

@@ -21,7 +21,8 @@ export async function answerValidation(plan: Plan, tokenizer: Tokenizer): Promis
     });
     answers.forEach((ids, row) => {
       const answer = tokenizer.decode(ids, { skipSpecialTokens: true });
-      const references = samples[row]!.references ?? [responseOf(samples[row]!, tokenizer)];
+      const { references: given = [] } = samples[row]!;
+      const references = given.length > 0 ? given : [responseOf(samples[row]!, tokenizer)];
       examples.push({
         prompt: tokenizer.decode(prompts[row]!),
         answer,

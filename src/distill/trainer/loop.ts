@@ -28,6 +28,8 @@ export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, v
       trainedParameters: trained.reduce((total, { size }) => total + size, 0),
     };
     let saved = run.step;
+    // Weights that give no finite validation loss must not replace good ones.
+    let sound = true;
     if (run.step === 0 && plan.validation.length > 0 && !signal?.aborted) yield await validate(plan, run);
 
     while (run.step < totalSteps && !signal?.aborted) {
@@ -38,14 +40,14 @@ export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, v
       if (run.step % plan.validateEvery !== 0 && run.step !== totalSteps) continue;
       const validation = plan.validation.length > 0 ? await validate(plan, run) : undefined;
       if (validation) yield validation;
-      // Weights that give no finite loss must not replace good ones.
-      if (!checkpoints || (validation && !Number.isFinite(validation.loss))) continue;
+      sound = validation === undefined || Number.isFinite(validation.loss);
+      if (!checkpoints || !sound) continue;
       if (validation?.best) yield await checkpoints.saveBest(run.step);
       yield await saveLast(checkpoints, run);
       saved = run.step;
     }
 
-    if (checkpoints && saved !== run.step) yield await saveLast(checkpoints, run);
+    if (checkpoints && sound && saved !== run.step) yield await saveLast(checkpoints, run);
     yield {
       type: 'end',
       step: run.step,

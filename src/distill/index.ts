@@ -1,3 +1,0 @@
-export * from './losses/index.js';
-export * from './sgo/index.js';
-export * from './trainer/index.js';

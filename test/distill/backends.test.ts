@@ -1,0 +1,52 @@
+import { expect, it } from 'vitest';
+import type { Backend } from '../../src/backend/backend.js';
+import { skewReverseKL } from '../../src/distill/losses/index.js';
+import { adaptiveOffPolicy } from '../../src/distill/sgo/index.js';
+import { distill } from '../../src/distill/trainer/index.js';
+import { forEachBackend } from '../harness/backends.js';
+import { openReference } from '../harness/referenceBackend.js';
+import { collect, stepsOf, succession, tinyModel, tinyTokenizer, validationsOf } from './fixtures.js';
+
+const tokenizer = tinyTokenizer();
+const data = { train: succession(2), validation: succession(3) };
+
+async function losses(device: Backend) {
+  const teacher = await tinyModel(device, { seed: 2, trainable: false });
+  const student = await tinyModel(device, { embd_pdrop: 0.1, n_layer: 2 });
+  const events = await collect(
+    distill({
+      teacher,
+      student,
+      tokenizer,
+      data,
+      loss: skewReverseKL(),
+      kdRatio: 0.75,
+      sgo: adaptiveOffPolicy({ initThreshold: 0.7, capacity: 6 }),
+      text: { samples: succession(4) },
+      optimizer: { lr: 1e-2 },
+      batchSize: 3,
+      gradAccumulationSteps: 2,
+      maxNewTokens: 4,
+      steps: 8,
+    }),
+  );
+  teacher.dispose();
+  student.dispose();
+  return {
+    sources: stepsOf(events).map(({ source, lossTokens }) => `${source} ${lossTokens}`),
+    losses: [...stepsOf(events), ...validationsOf(events)].map(({ loss }) => loss),
+    norms: stepsOf(events).map(({ gradNorm }) => gradNorm),
+  };
+}
+const reference = losses(openReference());
+
+forEachBackend((backend) => {
+  it('a run of every kind of batch follows the same run in float64', async () => {
+    const [found, expected] = [await losses(backend()), await reference];
+    expect(found.sources).toEqual(expected.sources);
+    expect(new Set(found.sources.map((source) => source.split(' ')[0])).size).toBe(3);
+    const worst = (a: number[], b: number[]) => Math.max(...a.map((value, i) => Math.abs(value / b[i]! - 1)));
+    expect(worst(found.losses, expected.losses)).toBeLessThan(1e-4);
+    expect(worst(found.norms, expected.norms)).toBeLessThan(1e-3);
+  });
+});
