@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest';
+import { createLinearMemory } from '../../../src/device/wasm/memory.js';
+import { LimitError } from '../../../src/errors.js';
+import { createRandom } from '../../harness/random.js';
+
+const MiB = 1024 * 1024;
+
+describe.each([true, false])('linear memory, shared %s', (shared) => {
+  it('gives aligned memory that does not overlap, and takes it back', () => {
+    const memory = createLinearMemory({ shared, maxBytes: 256 * MiB });
+    const random = createRandom(3);
+    const live = new Map<number, number>();
+    for (let turn = 0; turn < 4000; turn++) {
+      if (random.uniform() < 0.55 || live.size === 0) {
+        const size = 1 + Math.floor(random.uniform() ** 4 * 300_000);
+        const pointer = memory.allocate(size, 'block');
+        expect(pointer % 64).toBe(0);
+        expect(pointer).toBeGreaterThan(0);
+        expect(pointer + size).toBeLessThanOrEqual(memory.memory.buffer.byteLength);
+        live.set(pointer, size);
+      } else {
+        const pointer = [...live.keys()][Math.floor(random.uniform() * live.size)]!;
+        memory.free(pointer);
+        live.delete(pointer);
+      }
+    }
+    const sorted = [...live].sort(([a], [b]) => a - b);
+    sorted.forEach(([pointer, size], i) => {
+      if (i + 1 < sorted.length) expect(pointer + size).toBeLessThanOrEqual(sorted[i + 1]![0]);
+    });
+    for (const pointer of live.keys()) memory.free(pointer);
+    expect(memory.usedBytes).toBe(0);
+    // All free neighbours have merged: nearly everything can be had in one piece, without growing.
+    const { byteLength } = memory.memory.buffer;
+    memory.allocate(byteLength - 2048, 'all');
+    expect(memory.memory.buffer.byteLength).toBe(byteLength);
+  });
+
+  it('reuses freed memory: repeating a step does not grow it', () => {
+    const memory = createLinearMemory({ shared, maxBytes: 256 * MiB });
+    const step = () => {
+      const pointers = [3 * MiB, 100, 7 * MiB, 5000, 11 * MiB].map((size) => memory.allocate(size, 'step'));
+      for (const pointer of pointers) memory.free(pointer);
+    };
+    step();
+    const { byteLength } = memory.memory.buffer;
+    for (let turn = 0; turn < 100; turn++) step();
+    expect(memory.memory.buffer.byteLength).toBe(byteLength);
+  });
+
+  it('says with numbers when the memory is full, and goes on afterwards', () => {
+    const memory = createLinearMemory({ shared, maxBytes: 64 * MiB });
+    const first = memory.allocate(40 * MiB, 'weights');
+    const error = (() => {
+      try {
+        memory.allocate(30 * MiB, 'logits');
+      } catch (caught) {
+        return caught;
+      }
+      return undefined;
+    })();
+    expect(error).toBeInstanceOf(LimitError);
+    expect((error as LimitError).message).toMatch(
+      /^logits: no room for 30\.0 MiB .* 40\.0 MiB of 64\.0 MiB are in use/,
+    );
+    expect(error).toMatchObject({ found: 30 * MiB, expected: 24 * MiB });
+    memory.free(first);
+    expect(memory.allocate(30 * MiB, 'logits')).toBeGreaterThan(0);
+  });
+
+  it('refuses to free what it did not give', () => {
+    const memory = createLinearMemory({ shared, maxBytes: 64 * MiB });
+    const pointer = memory.allocate(100, 'x');
+    expect(() => memory.free(pointer + 64)).toThrow(RangeError);
+    memory.free(pointer);
+    expect(() => memory.free(pointer)).toThrow(RangeError);
+  });
+});

@@ -1,0 +1,87 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { compileKernels } from '../../../src/backend/wasm/compile.js';
+import { createLinearMemory } from '../../../src/device/wasm/memory.js';
+import { openPool, type ThreadPool } from '../../../src/device/wasm/pool.js';
+import { DeviceError, DisposedError } from '../../../src/errors.js';
+import type { WorkerHandle } from '../../../src/platform/workers.js';
+
+const spawned = vi.hoisted(() => ({ workers: [] as WorkerHandle[], broken: false }));
+vi.mock('#platform', async (original) => {
+  const platform = await original<typeof import('#platform')>();
+  return {
+    ...platform,
+    spawnWorker(source: string, listeners: Parameters<typeof platform.spawnWorker>[1]) {
+      const worker = platform.spawnWorker(spawned.broken ? 'throw new Error("no luck");' : source, listeners);
+      spawned.workers.push(worker);
+      return worker;
+    },
+  };
+});
+
+const SIZE = 100_003;
+
+async function open(threads: number) {
+  const memory = createLinearMemory({ shared: threads > 1 });
+  const pool = await openPool(await compileKernels(threads > 1), memory, threads);
+  opened.push(pool);
+  const [a, b, y] = [0, 1, 2].map((i) => {
+    const pointer = memory.allocate(4 * SIZE, 'operand');
+    new Float32Array(memory.memory.buffer, pointer, SIZE).fill(i + 1);
+    return pointer;
+  }) as [number, number, number];
+  const add = () => {
+    pool.parallel('add', [a, b, y], SIZE, 16);
+    return new Float32Array(memory.memory.buffer, y, SIZE);
+  };
+  return { memory, pool, add };
+}
+const opened: ThreadPool[] = [];
+afterEach(async () => {
+  for (const pool of opened.splice(0)) await pool.dispose();
+  spawned.workers.length = 0;
+  spawned.broken = false;
+});
+
+describe.each([1, 2, 4])('a pool of %i', (threads) => {
+  it('does every element of thousands of chunks', async () => {
+    const { add } = await open(threads);
+    for (let turn = 0; turn < 20; turn++) expect(add().every((value) => value === 3)).toBe(true);
+    expect(spawned.workers.length).toBe(threads - 1);
+  });
+
+  it('gives a typed error when a kernel fails', async () => {
+    const { pool } = await open(threads);
+    // The last bytes of the address space lie behind the memory.
+    expect(() => pool.parallel('add', [0xfffff000, 1024, 1024], SIZE, 16)).toThrow(DeviceError);
+    expect(() => pool.parallel('add', [0xfffff000, 1024, 1024], 4, 16)).toThrow(/add/);
+  });
+});
+
+it('a worker that dies while it sleeps gives a typed error, not a hang', async () => {
+  const { add } = await open(3);
+  expect(add()[SIZE - 1]).toBe(3);
+  await spawned.workers[0]!.terminate();
+  await vi.waitFor(() => expect(add).toThrow(/worker thread ended/));
+  expect(add).toThrow(DeviceError);
+});
+
+it('work goes on without a worker that was killed and not yet missed', async () => {
+  const { add } = await open(2);
+  // A sleeping worker holds no chunk: the caller does them all.
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  const killed = spawned.workers[0]!.terminate();
+  expect(add().every((value) => value === 3)).toBe(true);
+  await killed;
+});
+
+it('a worker that cannot start is an error of opening', async () => {
+  spawned.broken = true;
+  await expect(open(2)).rejects.toThrow(/Worker thread 1 did not start: Error: no luck/);
+});
+
+it('cannot be used after it was disposed of, which twice is harmless', async () => {
+  const { pool, add } = await open(2);
+  await pool.dispose();
+  await pool.dispose();
+  expect(add).toThrow(DisposedError);
+});
