@@ -1,0 +1,46 @@
+import { type Example, generate, type LanguageModel, rougeL, type Tokenizer } from 'distillm';
+import { maxNewTokens } from './setup.ts';
+
+export interface Score {
+  /** Mean ROUGE-L F over the held-out pairs, 0 to 100: one greedy answer each. */
+  readonly greedy: number;
+  /** The same with answers sampled at temperature 1, as the paper evaluates. */
+  readonly sampled: number;
+  readonly answers: readonly string[];
+}
+
+const batchSize = 100;
+
+/** ROUGE-L of a model's answers to held-out prompts. */
+export async function evaluate(
+  model: LanguageModel,
+  examples: readonly Example[],
+  tokenizer: Tokenizer,
+): Promise<Score> {
+  const greedy = await answer(model, examples, tokenizer, 0);
+  const sampled = await answer(model, examples, tokenizer, 1);
+  return { greedy: score(greedy, examples), sampled: score(sampled, examples), answers: greedy };
+}
+
+async function answer(
+  model: LanguageModel,
+  examples: readonly Example[],
+  tokenizer: Tokenizer,
+  temperature: number,
+): Promise<string[]> {
+  const answers: string[] = [];
+  const eosTokenId = tokenizer.eosTokenId as number;
+  for (let start = 0; start < examples.length; start += batchSize) {
+    const batch = examples.slice(start, start + batchSize);
+    const prompts = batch.map(({ ids, promptLength }) => ids.subarray(0, promptLength));
+    const seeds = batch.map((_, i) => 10 + start + i);
+    const generated = await generate(model, prompts, { maxNewTokens, temperature, eosTokenId, seeds });
+    for (const ids of generated) answers.push(tokenizer.decode(ids, { skipSpecialTokens: true }));
+  }
+  return answers;
+}
+
+function score(answers: readonly string[], examples: readonly Example[]): number {
+  const total = answers.reduce((sum, text, i) => sum + rougeL(text, (examples[i] as Example).references), 0);
+  return (100 * total) / answers.length;
+}

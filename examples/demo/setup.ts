@@ -1,0 +1,42 @@
+import {
+  compactTemplate,
+  createTokenizer,
+  type Example,
+  encodeInstruction,
+  type Tokenizer,
+  trainTokenizer,
+} from 'distillm';
+import type { TaskRecord } from './task/record.ts';
+
+/** Tokens of a whole sequence and of its prompt: the longest dialogue fits. */
+export const maxLength = 128;
+export const maxPromptLength = 96;
+export const maxNewTokens = maxLength - maxPromptLength;
+const vocabSize = 512;
+
+const gpt2 = {
+  model_type: 'gpt2',
+  vocab_size: vocabSize,
+  n_positions: maxLength,
+  resid_pdrop: 0,
+  embd_pdrop: 0,
+  attn_pdrop: 0,
+};
+export const teacherConfig = { ...gpt2, n_embd: 128, n_layer: 4, n_head: 4 };
+export const studentConfig = { ...gpt2, n_embd: 64, n_layer: 2, n_head: 4 };
+
+/** A BPE vocabulary trained on the teacher's pairs. */
+export function makeTokenizer(records: readonly TaskRecord[]): Tokenizer {
+  const texts = records.map((record) => compactTemplate.render(record) + record.output);
+  return trainTokenizer(texts, { vocabSize, specialTokens: { eos: '<|endoftext|>' } });
+}
+
+export const encodeRecords = (records: readonly TaskRecord[], tokenizer: Tokenizer): Example[] =>
+  records.map(({ output, ...fields }) =>
+    encodeInstruction(
+      { ...fields, outputs: [output] },
+      { tokenizer, template: compactTemplate, maxPromptLength, maxLength },
+    ),
+  );
+
+export const readTokenizer = (tokenizerJson: string): Tokenizer => createTokenizer({ tokenizerJson });
