@@ -1,5 +1,5 @@
-// c [m, n] (+)= a [m, k] b [k, n] for few rows (decoding). A workgroup owns 4 rows and 32 columns; each of its 8 slices
-// of threads sums every eighth k, b being read once, side by side. Same arguments as gemmNN.wgsl.
+// c [m, n] (+)= a [m, k] b [k, n] for few rows (decoding). A workgroup owns 4 rows and 32 columns; each of its SLICES
+// of threads sums every SLICES-th k, b being read once, side by side. Same arguments as gemmNN.wgsl.
 struct Shape {
   m: u32, n: u32, k: u32, accumulate: u32,
   aBase: u32, aStride: u32, bBase: u32, bStride: u32, cBase: u32, cStride: u32,
@@ -10,10 +10,11 @@ struct Shape {
 @group(0) @binding(3) var<storage, read_write> c: array<f32>;
 
 const COLUMNS: u32 = 32u;
-const SLICES: u32 = 8u;
-var<workgroup> sums: array<vec4f, 256>;
+override SLICES: u32 = 8u;                    // a power of two: the tree sum halves it
+override THREADS: u32 = COLUMNS * SLICES;
+var<workgroup> sums: array<vec4f, THREADS>;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   let across = (shape.n + COLUMNS - 1u) / COLUMNS;

@@ -1,5 +1,5 @@
-// c [m, n] (+)= a [m, k] b[n, k]^T for few rows (decoding). A workgroup owns 4 rows and 8 columns; 32 threads share the sum
-// of a column, reading its row of b side by side. Same arguments as gemmNT.wgsl.
+// c [m, n] (+)= a [m, k] b[n, k]^T for few rows (decoding). A workgroup owns 4 rows and 8 columns; SHARERS threads share the
+// sum of a column, reading its row of b side by side. Same arguments as gemmNT.wgsl.
 struct Shape {
   m: u32, n: u32, k: u32, accumulate: u32,
   aBase: u32, aStride: u32, bBase: u32, bStride: u32, cBase: u32, cStride: u32,
@@ -10,10 +10,11 @@ struct Shape {
 @group(0) @binding(3) var<storage, read_write> c: array<f32>;
 
 const COLUMNS: u32 = 8u;
-const SHARERS: u32 = 32u;
-var<workgroup> sums: array<vec4f, 256>;
+override SHARERS: u32 = 32u;                  // a power of two: the tree sum halves it
+override THREADS: u32 = COLUMNS * SHARERS;
+var<workgroup> sums: array<vec4f, THREADS>;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   let across = (shape.n + COLUMNS - 1u) / COLUMNS;

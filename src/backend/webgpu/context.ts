@@ -34,7 +34,12 @@ export const float = (value: number): Float => ({ f32: value });
 
 /** What the kernels' encoders work with. */
 export interface Context {
-  readonly limits: { readonly maxBindingBytes: number; readonly maxFlops: number };
+  readonly limits: {
+    readonly maxBindingBytes: number;
+    readonly maxFlops: number;
+    /** Threads of a workgroup that sums rows or columns. Software adapters switch threads at every barrier and want few. */
+    readonly rowThreads: number;
+  };
   dispatch(call: ShaderCall): void;
   /** `elements` of a storage from `firstElement` on, which is a multiple of 64. */
   region(storage: Storage, firstElement: number, elements: number): Region;

@@ -1,7 +1,7 @@
 import type { KernelCall } from '../backend.js';
 import type { Context, Region } from './context.js';
 import { ceilDiv } from './context.js';
-import { alignedElements, type Window } from './windows.js';
+import { alignedElements, checkWhole, type Window } from './windows.js';
 
 type Form = 'gemmNN' | 'gemmNT' | 'gemmTN';
 type Axis = 'm' | 'n' | 'k';
@@ -14,10 +14,18 @@ const axes: Readonly<Record<Form, Readonly<Record<'a' | 'b' | 'c', readonly [Axi
 const tile = 64;
 /** Up to so many rows the skinny shaders do less work than a 64 x 64 tile. */
 const skinnyRows = 8;
+/** Columns that a workgroup of a skinny shader owns. */
+const skinnyColumns = { gemmNN: 32, gemmNT: 8 };
+
+function skinnyShader(form: 'gemmNN' | 'gemmNT', threads: number) {
+  return form === 'gemmNN'
+    ? ({ shader: 'gemmSkinnyNN', constants: { SLICES: threads / skinnyColumns.gemmNN } } as const)
+    : ({ shader: 'gemmSkinnyNT', constants: { SHARERS: threads / skinnyColumns.gemmNT } } as const);
+}
 
 /** A matrix product, cut along m, n and k so that every binding and every dispatch stays within the limits. */
-export function encodeGemm<F extends Form>(context: Context, form: F, call: KernelCall<F>): void {
-  const { operands, params } = call as KernelCall<Form>;
+export function encodeGemm(context: Context, form: Form, call: KernelCall<Form>): void {
+  const { operands, params } = call;
   const sizes = call.dims as Record<Axis, number>;
   const step: Record<Axis, number> = { m: sizes.m, n: sizes.n, k: sizes.k };
   // A matrix that is too large for one binding is cut along its rows, the other operands follow.
@@ -26,7 +34,9 @@ export function encodeGemm<F extends Form>(context: Context, form: F, call: Kern
     // Up to 63 elements more are bound, so that the binding starts at a multiple of 256 bytes.
     const rows = Math.floor((context.limits.maxBindingBytes / 4 - alignedElements) / sizes[col]);
     const whole = sizes[row] * sizes[col] * 4 <= context.limits.maxBindingBytes;
-    if (!whole) step[row] = Math.max(1, Math.min(step[row], rows));
+    if (whole) continue;
+    if (rows < 1) checkWhole(form, name, 4 * sizes[col], context.limits.maxBindingBytes - 4 * alignedElements);
+    step[row] = Math.min(step[row], rows);
   }
   const rowsAllowed = Math.floor(context.limits.maxFlops / (2 * sizes.n * sizes.k) / tile) * tile;
   step.m = Math.min(step.m, Math.max(tile, rowsAllowed));
@@ -46,7 +56,7 @@ export function encodeGemm<F extends Form>(context: Context, form: F, call: Kern
         const skinny = form !== 'gemmTN' && rows.count <= skinnyRows;
         const accumulate = k > 0 ? 1 : params.accumulate;
         context.dispatch({
-          shader: skinny ? (form === 'gemmNN' ? 'gemmSkinnyNN' : 'gemmSkinnyNT') : form,
+          ...(skinny ? skinnyShader(form, context.limits.rowThreads) : { shader: form }),
           uniform: [
             ...[rows.count, cols.count, depth.count, accumulate],
             ...[a.base, a.stride, b.base, b.stride, c.base, c.stride],
@@ -54,7 +64,7 @@ export function encodeGemm<F extends Form>(context: Context, form: F, call: Kern
           reads: [a.region, b.region],
           writes: [c.region],
           groups: skinny
-            ? ceilDiv(rows.count, 4) * ceilDiv(cols.count, form === 'gemmNN' ? 32 : 8)
+            ? ceilDiv(rows.count, 4) * ceilDiv(cols.count, skinnyColumns[form])
             : ceilDiv(rows.count, tile) * ceilDiv(cols.count, tile),
           flops: 2 * rows.count * cols.count * depth.count,
         });

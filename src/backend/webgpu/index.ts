@@ -32,6 +32,8 @@ export interface WebGPUBackend extends Backend {
 
 /** Operations of one dispatch: software adapters reach some 1e9 a second, and drivers stop what runs for seconds. */
 const maxFlops = { hardware: 1e11, software: 2e9 };
+/** Threads of a workgroup in layer norms, losses and products of few rows. */
+const rowThreads = { hardware: 256, software: 32 };
 
 /**
  * Opens the WebGPU backend: in Node through Dawn (the npm package `webgpu`), in browsers through `navigator.gpu`.
@@ -73,6 +75,7 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBac
     limits: {
       maxBindingBytes: Math.floor(bindingLimit / 256) * 256,
       maxFlops: opened.software ? maxFlops.software : maxFlops.hardware,
+      rowThreads: opened.software ? rowThreads.software : rowThreads.hardware,
     },
     dispatch(call) {
       call.uniform.forEach((value, at) => {

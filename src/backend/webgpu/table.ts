@@ -18,7 +18,11 @@ interface Plan {
   readonly groups: (dims: Dims) => number;
   /** The uniform holds the window's start after the params. */
   readonly first?: boolean;
-  readonly constants?: (params: Readonly<Record<string, number>>, dims: Dims) => Readonly<Record<string, number>>;
+  readonly constants?: (
+    params: Readonly<Record<string, number>>,
+    dims: Dims,
+    limits: Context['limits'],
+  ) => Readonly<Record<string, number>>;
 }
 
 const threads = 256;
@@ -28,13 +32,12 @@ const elementwise = (along: string, ...others: string[]): Plan => ({
   along,
   groups: (dims) => ceilDiv(size(dims, along, ...others), threads),
 });
-/** One workgroup a row; short rows get small ones, so that threads do not wait at barriers for nothing. */
+/** Threads of a workgroup that owns a row: a power of two, fewer for short rows, whose threads would only wait. */
+const threadsFor = (cols: number, most: number) => Math.min(most, Math.max(32, 2 ** Math.ceil(Math.log2(cols / 4))));
 const oneRow = (cols: string): Plan => ({
   along: 'rows',
   groups: (dims) => size(dims, 'rows'),
-  constants: (_, dims) => ({
-    THREADS: Math.min(threads, Math.max(32, 2 ** Math.ceil(Math.log2(size(dims, cols) / 4)))),
-  }),
+  constants: (_, dims, { rowThreads }) => ({ THREADS: threadsFor(size(dims, cols), rowThreads) }),
 });
 const byColumns = { along: 'rows', groups: (dims: Dims) => ceilDiv(size(dims, 'cols'), columns) } satisfies Plan;
 
@@ -66,8 +69,8 @@ const plans = {
   crossEntropy: oneRow('vocab'),
   divergence: {
     ...oneRow('vocab'),
-    constants: (params, dims) => ({
-      ...oneRow('vocab').constants?.(params, dims),
+    constants: (params, dims, limits) => ({
+      ...oneRow('vocab').constants?.(params, dims, limits),
       KIND: simplestKind(params.kind as number, params.weight as number),
     }),
   },
@@ -84,7 +87,7 @@ function encodePlanned<K extends PlannedKernel>(context: Context, kernel: K, cal
     const dims = { ...call.dims, [plan.along]: window.count };
     context.dispatch({
       shader: kernel as ShaderName,
-      constants: plan.constants?.(params, dims) ?? {},
+      constants: plan.constants?.(params, dims, context.limits) ?? {},
       uniform: uniformOf(kernel, dims, params, window, plan.first ?? false),
       ...bindOperands(context, kernel, call, plan.along, window),
       groups: plan.groups(dims),

@@ -112,6 +112,14 @@ describeWebGPU('operands over the binding limit', () => {
       }));
   }
 
+  it('a matrix with a row that exceeds a binding is a LimitError', () =>
+    withWebGPU({ maxBindingBytes: 1024 }, async (backend) => {
+      const [a, b, c] = [4, 4 * 300, 4 * 300].map((bytes) => backend.allocate(bytes, 'matrix'));
+      const operands = { a: a!, b: b!, c: c! };
+      const call = { dims: { m: 1, n: 300, k: 1 }, operands, params: { accumulate: 0 } };
+      expect(() => backend.run('gemmNN', call)).toThrow(LimitError);
+    }));
+
   it('a table of more rows than one window: embedding forward and backward', () =>
     withWebGPU({ maxBindingBytes: 4096 }, async (backend) => {
       const [rows, cols, tokens] = [301, 16, 6];
