@@ -12,7 +12,7 @@ const data = { train: succession(2), validation: succession(3) };
 
 async function losses(device: Backend) {
   const teacher = await tinyModel(device, { seed: 2, trainable: false });
-  const student = await tinyModel(device, { embd_pdrop: 0.1, n_layer: 2 });
+  const student = await tinyModel(device, { embd_pdrop: 0.1 });
   const events = await collect(
     distill({
       teacher,
@@ -27,7 +27,8 @@ async function losses(device: Backend) {
       batchSize: 3,
       gradAccumulationSteps: 2,
       maxNewTokens: 4,
-      steps: 8,
+      steps: 6,
+      validation: { every: 3 },
     }),
   );
   teacher.dispose();
@@ -48,5 +49,5 @@ forEachBackend((backend) => {
     const worst = (a: number[], b: number[]) => Math.max(...a.map((value, i) => Math.abs(value / b[i]! - 1)));
     expect(worst(found.losses, expected.losses)).toBeLessThan(1e-4);
     expect(worst(found.norms, expected.norms)).toBeLessThan(1e-3);
-  });
+  }, 120_000); // a software GPU compiles every shader here
 });

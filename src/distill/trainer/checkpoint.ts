@@ -66,7 +66,7 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
         tensors.push({ name: 'replay', shape: [bytes.length], read: async () => bytes });
       }
       const steps = Object.fromEntries([...optimizer.moments].map(([name, moments]) => [name, moments.steps]));
-      const state = { progress, run: fingerprint(plan), steps };
+      const state: StoredState = { progress, run: fingerprint(plan), steps };
       await writeSafetensors(last, stateFile, tensors, { metadata: { format, state: JSON.stringify(state) } });
       return saveStudent('last', progress.step);
     },
@@ -82,11 +82,7 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
           { found: file.metadata.format, expected: format },
         );
       }
-      const state = JSON.parse(file.metadata.state ?? '') as {
-        progress: Progress;
-        run: Readonly<Record<string, unknown>>;
-        steps: Record<string, number>;
-      };
+      const state = parseState(where, file.metadata.state);
       checkFingerprint(where, state.run, fingerprint(plan));
 
       const targets = storedTensors(trained, optimizer);
@@ -105,6 +101,24 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
       return { progress: state.progress, replay };
     },
   };
+}
+
+/** What the state file holds beside its tensors. */
+interface StoredState {
+  readonly progress: Progress;
+  readonly run: Readonly<Record<string, unknown>>;
+  /** Updates of each parameter. */
+  readonly steps: Readonly<Record<string, number>>;
+}
+
+function parseState(where: string, text = ''): StoredState {
+  try {
+    return JSON.parse(text) as StoredState;
+  } catch (cause) {
+    throw new CheckpointError(`${where}: its 'state' is no JSON. The file is spoilt: start anew in another folder.`, {
+      cause,
+    });
+  }
 }
 
 /** The tensors of the state file by their names in it. */

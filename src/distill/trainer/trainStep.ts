@@ -14,7 +14,7 @@ export interface Objective {
 }
 
 /** One optimizer step. All micro-batches together are the batch: the mean is over their tokens. */
-export interface StepInput {
+interface StepInput {
   readonly batches: readonly LabelledBatch[];
   /** Plain text for the language modelling loss; none without it. */
   readonly textBatches: readonly LabelledBatch[];
@@ -23,7 +23,7 @@ export interface StepInput {
   readonly dropoutSeed: (pass: number) => number;
 }
 
-export interface StepLosses {
+interface StepLosses {
   readonly loss: number;
   readonly divergence?: number;
   readonly crossEntropy?: number;
