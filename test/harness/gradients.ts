@@ -109,7 +109,7 @@ export async function tapeGradients(
 
 const largest = (values: ArrayLike<number>) => Array.from(values).reduce((most, v) => Math.max(most, Math.abs(v)), 0);
 
-export async function checkGradients(device: Backend, testCase: GradientCase, allowed: number): Promise<void> {
+async function checkGradients(device: Backend, testCase: GradientCase, allowed: number): Promise<void> {
   const want = differences(testCase);
   const got = await tapeGradients(device, testCase);
   const floor = FLOOR * Math.max(...Object.values(want).map(largest));

@@ -4,7 +4,7 @@ import { type DType, type KernelName, type KernelSpec, kernels } from '../../src
 import { reference } from '../reference/index.js';
 import type { Expected, Reference } from '../reference/types.js';
 
-export interface ReferenceBackend extends Backend {
+interface ReferenceBackend extends Backend {
   /** Contents in full precision: `read` rounds to the dtype. */
   peek(storage: Storage): Float64Array;
   /** Sets the contents in full precision. */

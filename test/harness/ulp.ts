@@ -33,7 +33,7 @@ export function compareUlp(got: ArrayLike<number>, { value, scale }: Expected, a
   return { outside, worst };
 }
 
-export interface Where {
+interface Where {
   readonly op: string;
   readonly backend: string;
   readonly output: string;
