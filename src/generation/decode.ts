@@ -16,7 +16,7 @@ export interface GenerateOptions extends SamplerOptions {
 }
 
 /** A new token of one of the prompts. */
-export interface NewToken {
+interface NewToken {
   readonly prompt: number;
   readonly id: number;
 }

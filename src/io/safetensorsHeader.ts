@@ -36,7 +36,7 @@ export interface SafetensorsEntry {
   readonly byteLength: number;
 }
 
-export interface SafetensorsHeader {
+interface SafetensorsHeader {
   readonly entries: ReadonlyMap<string, SafetensorsEntry>;
   readonly metadata: Readonly<Record<string, string>>;
 }

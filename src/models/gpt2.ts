@@ -198,6 +198,12 @@ export const family: Family<Config> = {
   parseConfig: (fields, where) => checkConfig(schema, fields, where),
   parameters,
   parameterName,
-  savedConfig: (config) => ({ architectures: ['GPT2LMHeadModel'], ...config }),
+  // transformers takes 50256 for absent token ids, which a small vocabulary does not have.
+  savedConfig: (config) => ({
+    architectures: ['GPT2LMHeadModel'],
+    bos_token_id: null,
+    eos_token_id: null,
+    ...config,
+  }),
   build,
 };
