@@ -2,16 +2,12 @@
 // query (flash attention; Dao et al. 2022). Twin: kernels/attention.wgsl. Range: blocks of queries,
 // batch * heads * ceil(queries / 64).
 import { BLOCK, firstKey, lastKey, operandBytes, padded, ROW_TERMS, SCORE_BYTES } from './attentionShape';
+import { constant, highLanes, lowLanes, NO_SCORE } from './constants';
 import { exp1, exp4, log1 } from './math';
 import { packAcrossRows, packAlongRows } from './pack';
 import { scratch } from './scratch';
 import { fillFloats, maxPair, scaleFloats, sumPair, zero } from './simd';
 import { multiplyPanels, TILE_BYTES } from './tile';
-
-/** Below every score; finite, so that differences of it are no NaN. */
-// @ts-ignore: decorator
-@inline
-const NONE: f32 = -3e38;
 
 export function attention(
   q: usize, k: usize, v: usize, keyRange: usize, y: usize, stats: usize,
@@ -40,7 +36,7 @@ export function attention(
     const from = firstKey(keyRange, b);
     const to = lastKey(keyRange, b, capacity, causal, past + first + count - 1);
     packAlongRows(q + queryRow * stride, stride, count, headDim, queryPanels, 4);
-    fillFloats(tops, BLOCK, NONE);
+    fillFloats(tops, BLOCK, f32x4.extract_lane(constant(NO_SCORE), 0));
     fillFloats(totals, BLOCK, 0);
     fillFloats(sums, BLOCK * width, 0);
     // Keys and values that no query of this row sees may hold anything, NaN too: they are not read.
@@ -75,17 +71,17 @@ export function attention(
 function softmaxBlock(
   scores: usize, keys: u32, j: u32, from: u32, last: u32, scale: f32, top: usize, total: usize, work: usize,
 ): f32 {
-  const step = i32x4(0, 1, 2, 3);
   const low = i32x4.splat(from);
   const high = i32x4.splat(last);
   const factor = f32x4.splat(scale);
-  const none = f32x4.splat(NONE);
+  const none = constant(NO_SCORE);
   let lo = none;
   let hi = none;
   for (let i: u32 = 0; i < keys; i += 8) {
     const at = scores + ((<usize>i) << 2);
-    const il = i32x4.add(i32x4.splat(j + i), step);
-    const ih = i32x4.add(i32x4.splat(j + i + 4), step);
+    const first = i32x4.splat(j + i);
+    const il = i32x4.add(first, lowLanes());
+    const ih = i32x4.add(first, highLanes());
     const seenL = v128.and(i32x4.ge_s(il, low), i32x4.lt_s(il, high));
     const seenH = v128.and(i32x4.ge_s(ih, low), i32x4.lt_s(ih, high));
     const sl = v128.bitselect(f32x4.mul(v128.load(at), factor), none, seenL);

@@ -2,6 +2,7 @@
 // dv = p^T dy, dk = scale dscore^T q, summed over the query heads that share the key head and over the queries, in order.
 // Twin: kernels/attentionBackwardKeyValue.wgsl. Range: blocks of keys, batch * kvHeads * ceil(capacity / 64).
 import { BLOCK, firstKey, lastKey, operandBytes, padded, ROW_TERMS, SCORE_BYTES } from './attentionShape';
+import { highLanes, lowLanes } from './constants';
 import { exp4 } from './math';
 import { packAcrossRows, packAlongRows } from './pack';
 import { scratch } from './scratch';
@@ -90,13 +91,13 @@ export function attentionBackwardKeyValue(
 function keyGradient(
   scores: usize, dweights: usize, count: u32, i: u32, firstSeen: u32, scale: f32, lse: usize, delta: usize,
 ): void {
-  const step = i32x4(0, 1, 2, 3);
   const low = i32x4.splat(firstSeen);
   const factor = f32x4.splat(scale);
   for (let t: u32 = 0; t < count; t += 8) {
     const at = (<usize>t) << 2;
-    const seenL = i32x4.ge_s(i32x4.add(i32x4.splat(i + t), step), low);
-    const seenH = i32x4.ge_s(i32x4.add(i32x4.splat(i + t + 4), step), low);
+    const first = i32x4.splat(i + t);
+    const seenL = i32x4.ge_s(i32x4.add(first, lowLanes()), low);
+    const seenH = i32x4.ge_s(i32x4.add(first, highLanes()), low);
     const el = exp4(f32x4.sub(f32x4.mul(v128.load(scores + at), factor), v128.load(lse + at)));
     const eh = exp4(f32x4.sub(f32x4.mul(v128.load(scores + at, 16), factor), v128.load(lse + at, 16)));
     const pl = v128.and(el, seenL);

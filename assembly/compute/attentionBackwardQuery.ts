@@ -1,6 +1,7 @@
 // dq of attention: scale * sum over j of p_ij (dy_i . v_j - delta_i) k_j, p_ij = exp(scale q_i . k_j - lse_i), 64 queries
 // by 64 keys at a time. Twin: kernels/attentionBackwardQuery.wgsl. Range: blocks of queries, as attention.ts.
 import { BLOCK, firstKey, lastKey, operandBytes, padded, ROW_TERMS, SCORE_BYTES } from './attentionShape';
+import { highLanes, lowLanes } from './constants';
 import { exp4 } from './math';
 import { packAcrossRows, packAlongRows } from './pack';
 import { scratch } from './scratch';
@@ -63,7 +64,6 @@ export function attentionBackwardQuery(
 function scoreGradient(
   scores: usize, dweights: usize, keys: u32, j: u32, from: u32, last: u32, scale: f32, stats: usize,
 ): void {
-  const step = i32x4(0, 1, 2, 3);
   const low = i32x4.splat(from);
   const high = i32x4.splat(last);
   const factor = f32x4.splat(scale);
@@ -71,8 +71,9 @@ function scoreGradient(
   const delta = v128.load32_splat(stats, 4);
   for (let i: u32 = 0; i < keys; i += 8) {
     const at = (<usize>i) << 2;
-    const il = i32x4.add(i32x4.splat(j + i), step);
-    const ih = i32x4.add(i32x4.splat(j + i + 4), step);
+    const first = i32x4.splat(j + i);
+    const il = i32x4.add(first, lowLanes());
+    const ih = i32x4.add(first, highLanes());
     const pl = exp4(f32x4.sub(f32x4.mul(v128.load(scores + at), factor), lse));
     const ph = exp4(f32x4.sub(f32x4.mul(v128.load(scores + at, 16), factor), lse));
     const dl = f32x4.mul(pl, f32x4.sub(v128.load(dweights + at), delta));

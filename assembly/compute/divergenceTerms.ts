@@ -7,27 +7,28 @@
 // g counts up to a constant, which the subtraction of sum q g removes. It is chosen so that g is exact where the student's
 // words are the teacher's impossible ones (p << q): there g nears a limit, and only the distance from it matters.
 import { BLOCK_SUMS, DOT, FACTOR, LOSS, ORIGIN, SHIFT, STUDENT_MAX, STUDENT_SCALE, TEACHER_MAX, TEACHER_SCALE, WEIGHT } from './divergenceRow';
+import { constant, HALF, ONE, SLOPE_0, SLOPE_1, SLOPE_2, SLOPE_3, SLOPE_4, SLOPE_SERIES, SMALLEST, ZERO } from './constants';
 import { log1p4, log4 } from './math';
 import { loadUpTo, storeUpTo, zero } from './simd';
 
 // @ts-ignore: decorator
 @inline
 function one(): v128 {
-  return f32x4.splat(1);
+  return constant(ONE);
 }
 
 /** x where the probability is not 0, else 0: hides the infinity or NaN of a log that 0 multiplies. */
 // @ts-ignore: decorator
 @inline
 function where(probability: v128, x: v128): v128 {
-  return v128.and(x, f32x4.ne(probability, zero()));
+  return v128.and(x, f32x4.ne(probability, constant(ZERO)));
 }
 
 /** x / (a x + b y), a + b = 1; 0 where both vanish. */
 // @ts-ignore: decorator
 @inline
 function share(a: v128, x: v128, b: v128, y: v128): v128 {
-  return f32x4.div(x, f32x4.pmax(f32x4.add(f32x4.mul(a, x), f32x4.mul(b, y)), f32x4.splat(1.17549435e-38)));
+  return f32x4.div(x, f32x4.pmax(f32x4.add(f32x4.mul(a, x), f32x4.mul(b, y)), constant(SMALLEST)));
 }
 
 // The terms of each form (numbered as divergenceKinds). lr = log(p / q), w = weight, v = 1 - weight.
@@ -50,7 +51,7 @@ function reverseTerm(q: v128, lr: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function partRatio(p: v128, q: v128, w: v128, v: v128): v128 {
-  return f32x4.div(f32x4.mul(v, p), f32x4.pmax(f32x4.mul(w, q), f32x4.splat(1.17549435e-38)));
+  return f32x4.div(f32x4.mul(v, p), f32x4.pmax(f32x4.mul(w, q), constant(SMALLEST)));
 }
 
 /** log(1 + x) = -log(w q / m) */
@@ -64,13 +65,13 @@ function softplus(x: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function skewSlope(x: v128): v128 {
-  let series = f32x4.add(f32x4.mul(x, f32x4.splat(-0.8333333)), f32x4.splat(0.8));
-  series = f32x4.add(f32x4.mul(x, series), f32x4.splat(-0.75));
-  series = f32x4.add(f32x4.mul(x, series), f32x4.splat(0.6666667));
-  series = f32x4.add(f32x4.mul(x, series), f32x4.splat(-0.5));
+  let series = f32x4.add(f32x4.mul(x, constant(SLOPE_4)), constant(SLOPE_3));
+  series = f32x4.add(f32x4.mul(x, series), constant(SLOPE_2));
+  series = f32x4.add(f32x4.mul(x, series), constant(SLOPE_1));
+  series = f32x4.add(f32x4.mul(x, series), constant(SLOPE_0));
   series = f32x4.mul(f32x4.mul(x, x), series);
   const direct = f32x4.sub(f32x4.div(x, f32x4.add(x, one())), softplus(x));
-  return v128.bitselect(series, direct, f32x4.lt(x, f32x4.splat(0.05)));
+  return v128.bitselect(series, direct, f32x4.lt(x, constant(SLOPE_SERIES)));
 }
 
 /** `logW` is log w. */
@@ -80,7 +81,7 @@ function loss(form: i32, p: v128, q: v128, lr: v128, w: v128, v: v128, logW: v12
   if (form == 0) return forwardTerm(p, lr);
   if (form == 1) return reverseTerm(q, lr);
   if (form == 2) return f32x4.add(f32x4.mul(v, forwardTerm(p, lr)), f32x4.mul(w, reverseTerm(q, lr)));
-  if (form == 4) return f32x4.mul(f32x4.splat(0.5), f32x4.abs(f32x4.sub(p, q)));
+  if (form == 4) return f32x4.mul(constant(HALF), f32x4.abs(f32x4.sub(p, q)));
   if (form == 5) return f32x4.mul(p, log4(share(w, p, v, q)));
   const student = f32x4.mul(q, f32x4.neg(f32x4.add(logW, softplus(partRatio(p, q, w, v)))));
   if (form == 6) return student;
@@ -96,7 +97,7 @@ function weighted(form: i32, p: v128, q: v128, lr: v128, w: v128, v: v128): v128
   if (form == 2) return f32x4.add(f32x4.mul(v, f32x4.sub(q, p)), f32x4.mul(w, reverseTerm(q, lr)));
   if (form == 3) return f32x4.mul(f32x4.mul(w, q), f32x4.neg(softplus(partRatio(p, q, w, v))));
   if (form == 4) {
-    const half = f32x4.mul(f32x4.splat(0.5), q);
+    const half = f32x4.mul(constant(HALF), q);
     return f32x4.sub(v128.and(half, f32x4.gt(q, p)), v128.and(half, f32x4.lt(q, p)));
   }
   if (form == 5) return f32x4.neg(f32x4.mul(f32x4.mul(v, q), share(w, p, v, q)));

@@ -1,32 +1,36 @@
 // Counter-based dropout: the hash of kernels/dropout.wgsl, four elements at a time. Range: elements.
+import { HASH_1, HASH_2, HASH_INDEX, highLanes, lowLanes, word } from './constants';
 import { loadUpTo, storeUpTo, zero } from './simd';
 
-/** x * scale where hash(seed, i) >= threshold, else 0, for elements i .. i + 3. */
+/** x * scale where hash(seed, index) >= threshold, else 0. */
 // @ts-ignore: decorator
 @inline
-function masked(x: v128, i: u32, seed: u32, threshold: u32, scale: f32): v128 {
-  const index = i32x4.add(i32x4.splat(i), i32x4(0, 1, 2, 3));
-  let h = i32x4.add(i32x4.mul(index, i32x4.splat(0x9e3779b9)), i32x4.splat(seed));
+function masked(x: v128, index: v128, seed: v128, threshold: v128, scale: v128): v128 {
+  let h = i32x4.add(i32x4.mul(index, word(HASH_INDEX)), seed);
   h = v128.xor(h, i32x4.shr_u(h, 16));
-  h = i32x4.mul(h, i32x4.splat(0x7feb352d));
+  h = i32x4.mul(h, word(HASH_1));
   h = v128.xor(h, i32x4.shr_u(h, 15));
-  h = i32x4.mul(h, i32x4.splat(0x846ca68b));
+  h = i32x4.mul(h, word(HASH_2));
   h = v128.xor(h, i32x4.shr_u(h, 16));
-  return v128.and(f32x4.mul(x, f32x4.splat(scale)), i32x4.ge_u(h, i32x4.splat(threshold)));
+  return v128.and(f32x4.mul(x, scale), i32x4.ge_u(h, threshold));
 }
 
 export function dropout(x: usize, y: usize, seed: u32, threshold: u32, scale: f32, begin: u32, end: u32): void {
+  const s = i32x4.splat(seed);
+  const least = i32x4.splat(threshold);
+  const by = f32x4.splat(scale);
   let i = begin;
   for (; i + 8 <= end; i += 8) {
     const at = (<usize>i) << 2;
-    const lo = masked(v128.load(x + at), i, seed, threshold, scale);
-    const hi = masked(v128.load(x + at, 16), i + 4, seed, threshold, scale);
+    const first = i32x4.splat(i);
+    const lo = masked(v128.load(x + at), i32x4.add(first, lowLanes()), s, least, by);
+    const hi = masked(v128.load(x + at, 16), i32x4.add(first, highLanes()), s, least, by);
     v128.store(y + at, lo);
     v128.store(y + at, hi, 16);
   }
   for (; i < end; i += 4) {
     const at = (<usize>i) << 2;
     const count = min(end - i, 4);
-    storeUpTo(y + at, masked(loadUpTo(x + at, count, zero()), i, seed, threshold, scale), count);
+    storeUpTo(y + at, masked(loadUpTo(x + at, count, zero()), i32x4.add(i32x4.splat(i), lowLanes()), s, least, by), count);
   }
 }

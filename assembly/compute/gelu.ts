@@ -1,31 +1,24 @@
 // GELU, GPT-2's tanh form, through 0.5 (1 + tanh u) = logistic(2u), u = sqrt(2 / pi) (x + 0.044715 x^3). Range: elements.
+import { constant, GELU_CUBIC, GELU_CUBIC_3, GELU_SLOPE, ONE } from './constants';
 import { logistic4 } from './math';
 import { loadUpTo, storeUpTo, zero } from './simd';
-
-/** 2 sqrt(2 / pi) */
-// @ts-ignore: decorator
-@inline
-const SLOPE: f32 = 1.5957691216;
-// @ts-ignore: decorator
-@inline
-const CUBIC: f32 = 0.044715;
 
 // @ts-ignore: decorator
 @inline
 function value(x: v128): v128 {
-  const cubic = f32x4.add(f32x4.mul(f32x4.mul(x, x), f32x4.splat(CUBIC)), f32x4.splat(1));
-  return f32x4.mul(x, logistic4(f32x4.mul(f32x4.mul(x, f32x4.splat(SLOPE)), cubic)));
+  const cubic = f32x4.add(f32x4.mul(f32x4.mul(x, x), constant(GELU_CUBIC)), constant(ONE));
+  return f32x4.mul(x, logistic4(f32x4.mul(f32x4.mul(x, constant(GELU_SLOPE)), cubic)));
 }
 
 /** s + x s (1 - s) du2/dx with s = logistic(2u). */
 // @ts-ignore: decorator
 @inline
 function slope(x: v128): v128 {
-  const one = f32x4.splat(1);
+  const one = constant(ONE);
   const square = f32x4.mul(x, x);
-  const cubic = f32x4.add(f32x4.mul(square, f32x4.splat(CUBIC)), one);
-  const s = logistic4(f32x4.mul(f32x4.mul(x, f32x4.splat(SLOPE)), cubic));
-  const inner = f32x4.mul(f32x4.splat(SLOPE), f32x4.add(f32x4.mul(square, f32x4.splat(3 * CUBIC)), one));
+  const cubic = f32x4.add(f32x4.mul(square, constant(GELU_CUBIC)), one);
+  const s = logistic4(f32x4.mul(f32x4.mul(x, constant(GELU_SLOPE)), cubic));
+  const inner = f32x4.mul(constant(GELU_SLOPE), f32x4.add(f32x4.mul(square, constant(GELU_CUBIC_3)), one));
   // s (1 - s) is 0 long before x * inner overflows.
   return f32x4.add(s, f32x4.mul(f32x4.mul(x, f32x4.mul(s, f32x4.sub(one, s))), inner));
 }

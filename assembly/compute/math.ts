@@ -1,18 +1,10 @@
 // exp, log and the logistic function on four floats, from +, -, *, / and integer operations only: the same bits on every
-// machine, no host Math. Polynomials are minimax fits (relative error 3.4e-9 and 5.9e-9) of the functions named beside
-// them; errors are the largest found over all floats of the stated range, test/backend/wasm/math.test.ts checks them.
+// machine, no host Math. test/backend/wasm/math.test.ts checks the stated errors.
 
-/** Below this exp gives exactly 0 instead of a subnormal number: just above log(2^-126). */
-// @ts-ignore: decorator
-@inline
-const LOWEST: f32 = -87.33654;
-// @ts-ignore: decorator
-@inline
-const HIGHEST: f32 = 88.3;
-/** 1.5 * 2^23: adding it rounds to the nearest integer and leaves that integer in the low bits. */
-// @ts-ignore: decorator
-@inline
-const ROUND: f32 = 12582912;
+import {
+  constant, EXP_1, EXP_2, EXP_3, EXP_4, EXP_HIGHEST, EXP_LOWEST, HALF, LN2_HIGH, LN2_LOW, LOG2_E, LOG_0, LOG_1, LOG_2, LOG_3,
+  LOG_4, LOG_5, LOG_6, LOG_7, ONE, ROUND, SMALLEST, SQRT_HALF_BITS, word,
+} from './constants';
 
 /**
  * e^x. At most 1 ULP for -87.33654 <= x <= 88.3; exactly 0 below, e^88.3 above, exactly 1 at 0, NaN stays NaN.
@@ -21,18 +13,17 @@ const ROUND: f32 = 12582912;
 // @ts-ignore: decorator
 @inline
 export function exp4(x: v128): v128 {
-  const tooLow = f32x4.lt(x, f32x4.splat(LOWEST));
-  const bounded = f32x4.pmin(x, f32x4.splat(HIGHEST));
-  const shifted = f32x4.add(f32x4.mul(bounded, f32x4.splat(1.44269504)), f32x4.splat(ROUND));
-  const n = f32x4.sub(shifted, f32x4.splat(ROUND));
-  // log 2 in two parts, the first with 9 bits: n times it is exact.
-  let r = f32x4.sub(bounded, f32x4.mul(n, f32x4.splat(0.693359375)));
-  r = f32x4.add(r, f32x4.mul(n, f32x4.splat(2.12194440e-4)));
-  let q = f32x4.add(f32x4.mul(f32x4.splat(0.0013951717410236597), r), f32x4.splat(0.008369598537683487));
-  q = f32x4.add(f32x4.mul(q, r), f32x4.splat(0.0416661873459816));
-  q = f32x4.add(f32x4.mul(q, r), f32x4.splat(0.16666512191295624));
-  q = f32x4.add(f32x4.mul(q, r), f32x4.splat(0.5));
-  const y = f32x4.add(f32x4.add(f32x4.mul(f32x4.mul(r, r), q), r), f32x4.splat(1));
+  const tooLow = f32x4.lt(x, constant(EXP_LOWEST));
+  const bounded = f32x4.pmin(x, constant(EXP_HIGHEST));
+  const shifted = f32x4.add(f32x4.mul(bounded, constant(LOG2_E)), constant(ROUND));
+  const n = f32x4.sub(shifted, constant(ROUND));
+  let r = f32x4.sub(bounded, f32x4.mul(n, constant(LN2_HIGH)));
+  r = f32x4.add(r, f32x4.mul(n, constant(LN2_LOW)));
+  let q = f32x4.add(f32x4.mul(constant(EXP_4), r), constant(EXP_3));
+  q = f32x4.add(f32x4.mul(q, r), constant(EXP_2));
+  q = f32x4.add(f32x4.mul(q, r), constant(EXP_1));
+  q = f32x4.add(f32x4.mul(q, r), constant(HALF));
+  const y = f32x4.add(f32x4.add(f32x4.mul(f32x4.mul(r, r), q), r), constant(ONE));
   return v128.andnot(i32x4.add(y, i32x4.shl(shifted, 23)), tooLow);
 }
 
@@ -44,39 +35,39 @@ export function exp4(x: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function log4(x: v128): v128 {
-  const normal = f32x4.pmax(x, f32x4.splat(1.17549435e-38));
+  const normal = f32x4.pmax(x, constant(SMALLEST));
   // Subtracting the bits of sqrt(1/2) puts the exponent's change where 1 + f leaves its range.
-  const bits = i32x4.sub(normal, i32x4.splat(0x3f3504f3));
+  const bits = i32x4.sub(normal, word(SQRT_HALF_BITS));
   const exponent = i32x4.shr_s(bits, 23);
-  const f = f32x4.sub(i32x4.sub(normal, i32x4.shl(exponent, 23)), f32x4.splat(1));
+  const f = f32x4.sub(i32x4.sub(normal, i32x4.shl(exponent, 23)), constant(ONE));
   const e = f32x4.convert_i32x4_s(exponent);
-  let r = f32x4.add(f32x4.mul(f32x4.splat(-0.07859554141759872), f), f32x4.splat(0.12881635129451752));
-  r = f32x4.add(f32x4.mul(r, f), f32x4.splat(-0.13128770887851715));
-  r = f32x4.add(f32x4.mul(r, f), f32x4.splat(0.14181195199489594));
-  r = f32x4.add(f32x4.mul(r, f), f32x4.splat(-0.16624552011489868));
-  r = f32x4.add(f32x4.mul(r, f), f32x4.splat(0.2000228613615036));
-  r = f32x4.add(f32x4.mul(r, f), f32x4.splat(-0.25000810623168945));
-  r = f32x4.add(f32x4.mul(r, f), f32x4.splat(0.33333316445350647));
+  let r = f32x4.add(f32x4.mul(constant(LOG_7), f), constant(LOG_6));
+  r = f32x4.add(f32x4.mul(r, f), constant(LOG_5));
+  r = f32x4.add(f32x4.mul(r, f), constant(LOG_4));
+  r = f32x4.add(f32x4.mul(r, f), constant(LOG_3));
+  r = f32x4.add(f32x4.mul(r, f), constant(LOG_2));
+  r = f32x4.add(f32x4.mul(r, f), constant(LOG_1));
+  r = f32x4.add(f32x4.mul(r, f), constant(LOG_0));
   const square = f32x4.mul(f, f);
   let y = f32x4.mul(f32x4.mul(square, f), r);
-  y = f32x4.sub(y, f32x4.mul(e, f32x4.splat(2.12194440e-4)));
-  y = f32x4.sub(y, f32x4.mul(square, f32x4.splat(0.5)));
+  y = f32x4.sub(y, f32x4.mul(e, constant(LN2_LOW)));
+  y = f32x4.sub(y, f32x4.mul(square, constant(HALF)));
   y = f32x4.add(y, f);
-  return f32x4.add(y, f32x4.mul(e, f32x4.splat(0.693359375)));
+  return f32x4.add(y, f32x4.mul(e, constant(LN2_HIGH)));
 }
 
 /** log(1 + x) for x >= 0, relatively accurate where x is small: at most 2 ULP. `u` is 1 + x. */
 // @ts-ignore: decorator
 @inline
 export function log1p4(x: v128, u: v128): v128 {
-  return f32x4.add(log4(u), f32x4.div(f32x4.sub(x, f32x4.sub(u, f32x4.splat(1))), u));
+  return f32x4.add(log4(u), f32x4.div(f32x4.sub(x, f32x4.sub(u, constant(ONE))), u));
 }
 
 /** 1 / (1 + e^-x). At most 3 ULP for |x| <= 87; exactly 0 or 1 within rounding beyond. */
 // @ts-ignore: decorator
 @inline
 export function logistic4(x: v128): v128 {
-  const one = f32x4.splat(1);
+  const one = constant(ONE);
   return f32x4.div(one, f32x4.add(one, exp4(f32x4.neg(x))));
 }
 

@@ -4,8 +4,8 @@ import { formatBytes, LimitError } from '../../errors.js';
 const PAGE = 65536;
 /** Cache lines: no two allocations share one, and vectors of 16 floats do not straddle two. */
 const ALIGNMENT = 64;
-/** First bytes stay unused, so that no allocation has pointer 0. */
-const RESERVED = 1024;
+/** The first bytes hold the kernels' constants; no allocation has pointer 0. */
+const RESERVED = 4096;
 /** Growing by less costs more calls than it saves memory. */
 const MIN_GROWTH = 16 * 1024 * 1024;
 const INITIAL_PAGES = 64;

@@ -43,8 +43,8 @@ async function compile() {
     memory: WebAssembly.Memory;
   };
   return (name: string, values: (index: number) => number): [Float32Array, Float32Array] => {
-    const x = new Float32Array(exports.memory.buffer, 1024, COUNT);
-    const y = new Float32Array(exports.memory.buffer, 1024 + 4 * COUNT, COUNT);
+    const x = new Float32Array(exports.memory.buffer, 4096, COUNT);
+    const y = new Float32Array(exports.memory.buffer, 4096 + 4 * COUNT, COUNT);
     for (let i = 0; i < COUNT; i++) x[i] = values(i / (COUNT - 1));
     exports[name]!(x.byteOffset, y.byteOffset, COUNT);
     return [x.slice(), y.slice()];

@@ -32,7 +32,7 @@ describe.each([true, false])('linear memory, shared %s', (shared) => {
     expect(memory.usedBytes).toBe(0);
     // All free neighbours have merged: nearly everything can be had in one piece, without growing.
     const { byteLength } = memory.memory.buffer;
-    memory.allocate(byteLength - 2048, 'all');
+    memory.allocate(byteLength - 4096, 'all');
     expect(memory.memory.buffer.byteLength).toBe(byteLength);
   });
 
