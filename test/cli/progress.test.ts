@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest';
+import { duration } from '../../src/cli/format.js';
+import { progressLine, stepLine, validationLine } from '../../src/cli/progress.js';
+import type { StepEvent } from '../../src/index.js';
+import { testTerminal } from './terminal.js';
+
+const step: StepEvent = {
+  type: 'step',
+  step: 12,
+  totalSteps: 3400,
+  epoch: 1,
+  source: 'replay',
+  loss: 1.5,
+  gradNorm: 1,
+  lr: 1e-3,
+  phi: 0.1,
+  bufferSize: 96,
+  tokens: 2000,
+  lossTokens: 700,
+  stepMs: 1000,
+  generationMs: 0,
+  tokensPerSecond: 2000,
+};
+
+describe('stepLine', () => {
+  it('shows the step, mean loss and speed of the last steps, phi, buffer and time left', () => {
+    const before = { ...step, step: 11, loss: 2.5, stepMs: 3000 };
+    const line = stepLine([before, step], 3_725_000);
+    for (const part of ['12/3400', 'loss 2.0', '1,000 tokens/s', 'phi 0.10', 'buffer 96', '1h 02m left']) {
+      expect(line).toContain(part);
+    }
+  });
+
+  it('leaves student outputs out of runs without them', () => {
+    expect(stepLine([{ ...step, phi: 0, bufferSize: 0 }], 0)).not.toMatch(/phi|buffer/);
+  });
+});
+
+it('validationLine says what happened to phi', () => {
+  const line = validationLine({
+    ...{ type: 'validation', step: 40, epoch: 2, loss: 2.25, rougeL: 31.456, best: true, ms: 4000 },
+    ...{ phi: 0.2, raised: true },
+  });
+  for (const part of ['step 40', 'loss 2.25', 'ROUGE-L 31.46', '0.2', 'best']) expect(line).toContain(part);
+});
+
+describe('progressLine', () => {
+  it('rewrites one line on a terminal and keeps printed ones', () => {
+    const terminal = testTerminal({ isTTY: true });
+    const line = progressLine(terminal);
+    line.update('first');
+    line.print('stays');
+    line.update('too soon');
+    line.done();
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: what is checked is an escape sequence
+    expect(terminal.err()).toMatch(/\u001b\[/);
+    expect(terminal.err().indexOf('stays')).toBeGreaterThan(terminal.err().indexOf('first'));
+    expect(terminal.err()).toContain('too soon');
+  });
+
+  it('writes a plain line now and then elsewhere, the last one included', () => {
+    const terminal = testTerminal();
+    const line = progressLine(terminal);
+    for (let i = 1; i <= 50; i++) line.update(`step ${i}`);
+    line.done();
+    expect(terminal.err()).toBe('step 1\nstep 50\n');
+  });
+});
+
+it('durations show the two largest units', () => {
+  expect([0, 8400, 200_000, 3_900_000, 90_000_000].map(duration)).toEqual(['0s', '8s', '3m 20s', '1h 05m', '25h 00m']);
+});

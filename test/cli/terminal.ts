@@ -1,0 +1,54 @@
+import { Writable } from 'node:stream';
+import type { Terminal } from '../../src/cli/terminal.js';
+
+/** A terminal in memory: what was written so far, and a Ctrl-C key. */
+export interface TestTerminal extends Terminal {
+  out(): string;
+  err(): string;
+  interrupt(): void;
+}
+
+export function testTerminal({
+  stdin = '',
+  isTTY = false,
+  wrote = () => {},
+}: {
+  stdin?: string;
+  isTTY?: boolean;
+  /** Called after each write to stderr, with all that was written. */
+  wrote?: (err: string, terminal: TestTerminal) => void;
+} = {}): TestTerminal {
+  const texts = { out: '', err: '' };
+  const listeners = new Set<() => void>();
+  const stream = (name: 'out' | 'err') =>
+    Object.assign(
+      new Writable({
+        decodeStrings: false,
+        write(chunk, _encoding, done) {
+          texts[name] += chunk;
+          if (name === 'err') wrote(texts.err, terminal);
+          done();
+        },
+      }),
+      { isTTY, columns: 200 },
+    );
+  const terminal: TestTerminal = {
+    stdin: (async function* () {
+      if (stdin !== '') yield stdin;
+    })(),
+    stdout: stream('out'),
+    stderr: stream('err'),
+    onInterrupt(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    out: () => texts.out,
+    err: () => texts.err,
+    interrupt() {
+      const [...pressed] = listeners;
+      listeners.clear();
+      for (const listener of pressed) listener();
+    },
+  };
+  return terminal;
+}

@@ -1,0 +1,121 @@
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { testTerminal } from './terminal.js';
+import { distillm, type Finished, makeWorkspace } from './workspace.js';
+
+let folder: string;
+let teacher: Finished;
+
+const tiny = '--device wasm --threads 1 --template compact --batch-size 4 --lr 5e-3';
+const path = (...parts: string[]) => join(folder, ...parts);
+const train = (line: string, options = {}) => distillm(`train --data ${path('train.jsonl')} ${tiny} ${line}`, options);
+const distilled = (out: string, line = '') =>
+  train(
+    `--method distillm --teacher ${path('teacher/best')} --init-config ${path('config.json')} --epochs 2 ` +
+      `--validation ${path('held-out.jsonl')} --init-threshold 0.7 --capacity 8 --max-new-tokens 8 --out ${path(out)} ${line}`,
+  );
+const eventsOf = async (log: string): Promise<Record<string, unknown>[]> =>
+  (await readFile(path(log), 'utf8'))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+beforeAll(async () => {
+  folder = await makeWorkspace();
+  const made = await distillm(
+    `tokenizer --data ${path('train.jsonl')} --template compact --vocab-size 280 --out ${path('tokenizer')}`,
+  );
+  expect(made).toMatchObject({ code: 0 });
+  teacher = await train(
+    `--method sft --init-config ${path('config.json')} --tokenizer ${path('tokenizer')} --epochs 6 ` +
+      `--validation ${path('held-out.jsonl')} --out ${path('teacher')}`,
+  );
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+describe('distillm train', () => {
+  it('fine-tunes a model from random weights and says where it is', async () => {
+    expect(teacher.code, teacher.err).toBe(0);
+    expect(JSON.parse(teacher.out)).toMatchObject({ step: 30, reason: 'finished', student: path('teacher/best') });
+    expect(teacher.err).toContain('20 records, 10 for validation');
+    const config = JSON.parse(await readFile(path('teacher/best/config.json'), 'utf8'));
+    expect(config).toMatchObject({ vocab_size: 280, n_embd: 8, eos_token_id: 0 });
+  });
+
+  it('distils with student outputs and replay, and logs every step', async () => {
+    const { code, err } = await distilled('distilled');
+    expect(code, err).toBe(0);
+    const events = await eventsOf('distilled/log.jsonl');
+    const steps = events.filter(({ type }) => type === 'step');
+    expect(steps.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    expect(new Set(steps.map(({ source }) => source))).toEqual(new Set(['generate', 'replay', 'data']));
+    expect(steps.every(({ phi, divergence }) => phi === 0.7 && (divergence as number) > 0)).toBe(true);
+    expect(events.map(({ type }) => type)).toEqual(
+      expect.arrayContaining(['options', 'start', 'validation', 'checkpoint', 'end']),
+    );
+  });
+
+  it('saves at Ctrl-C, and a resumed run ends with the weights of an uninterrupted one', async () => {
+    const whole = ['--method', 'sft', '--steps', '7', '--validation', path('held-out.jsonl'), '--validate-every', '1'];
+    const fresh = `--student ${path('teacher/best')}`;
+    expect((await train(`${fresh} --out ${path('whole')}`, { more: whole })).code).toBe(0);
+
+    const terminal = testTerminal({
+      wrote: (err, self) => {
+        if (err.includes('validation after step 3')) self.interrupt();
+      },
+    });
+    const stopped = await train(`${fresh} --out ${path('halves')}`, { more: whole, terminal });
+    expect(stopped.code).toBe(130);
+    expect(stopped.err).toContain(`Saved in ${path('halves')}/last`);
+    expect(JSON.parse(stopped.out)).toMatchObject({ reason: 'aborted', step: 3 });
+
+    const again = await train(`${fresh} --out ${path('halves')}`, { more: whole });
+    expect(again.code).toBe(2);
+    expect(again.err).toContain('holds a run already');
+
+    const resumed = await train(`${fresh} --out ${path('halves')} --resume`, { more: whole });
+    expect(resumed.code, resumed.err).toBe(0);
+    const weights = (run: string) => readFile(path(run, 'last/model.safetensors'));
+    expect((await weights('halves')).equals(await weights('whole'))).toBe(true);
+    const steps = (await eventsOf('halves/log.jsonl')).filter(({ type }) => type === 'step');
+    expect(steps.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+  });
+
+  it.each([
+    ['--method kd --student x --out y', '--teacher'],
+    ['--method sft --student x --out y --alpha 0.2', '--alpha'],
+    ['--method sft --student x --out y --lr fast', 'a number above 0'],
+    ['--method sft --student x --out y --lr -1', 'a number above 0'],
+    ['--method sft --student x --out y --schedule steps', 'one of constant, linear, cosine, noam'],
+    ['--method sft --student x', '--out'],
+    ['--method sft --student x --out y --epoch 3', '--epochs'],
+  ])('calls %s wrong usage', async (line, expected) => {
+    const { code, err, out } = await train(line);
+    expect(code).toBe(2);
+    expect(err).toContain(expected);
+    expect(err).not.toContain('    at ');
+    expect(out).toBe('');
+  });
+
+  it('says which file is missing, or which line is broken, on one line', async () => {
+    const missing = await train(`--method sft --student ${path('nowhere')} --out ${path('unused')}`);
+    expect(missing.code).not.toBe(0);
+    expect(missing.err).toContain(path('nowhere'));
+    const broken = await distillm(
+      `train --data ${path('config.json')} ${tiny} --method sft --student ${path('teacher/best')} --out ${path('unused')}`,
+    );
+    expect(broken.code).toBe(1);
+    expect(broken.err.trim().split('\n').at(-1)).toMatch(/^distillm: .*config\.json: line 1/);
+  });
+
+  it('refuses a teacher of another vocabulary and names both sizes', async () => {
+    const { code, err } = await distillm(
+      `train --data ${path('train.jsonl')} ${tiny} --method kd --teacher examples/demo/teacher --student ${path('teacher/best')} ` +
+        `--epochs 1 --out ${path('unused')}`,
+    );
+    expect(code).toBe(1);
+    expect(err).toMatch(/512 tokens, the student's 280/);
+  });
+});
