@@ -1,34 +1,45 @@
 // The same products for few rows (decoding): b, the weight, is read once, straight from memory, unpacked. Range: columns
 // of c. Every element is summed in an order that depends on the depth alone.
-import { fillFloats, loadUpTo, madd, storeUpTo, sumPair, zero } from './simd';
+import { copyFloats, fillFloats, loadUpTo, madd, storeUpTo, sumPair, zero } from './simd';
 import { scratch } from './scratch';
 
-/** Columns of c that stay in the first-level cache beside four rows of b. */
-const COLS: u32 = 1024;
+/** Columns that are summed at a time, and rows of a at most: their sums (16 KiB) stay in the first-level cache. */
+const COLS: u32 = 512;
+const ROWS: u32 = 8;
 
 /** Working memory of a thread, in bytes. */
 export function gemmSkinnyScratch(): usize {
-  return 128;
+  return (ROWS * COLS) << 2;
 }
 
-/** c [m, n] (+)= a [m, k] b [k, n]: four rows of b at a time are added to all rows of c. */
+/**
+ * c [m <= 8, n] (+)= a [m, k] b [k, n]: four rows of b at a time are added to the sums of all rows. The sums lie together:
+ * rows of c a power of two apart would fight for the same lines of the cache.
+ */
 export function gemmSkinnyNN(
   a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, begin: u32, end: u32,
 ): void {
-  const bStride = (<usize>n) << 2;
+  const stride = (<usize>n) << 2;
+  const sums = scratch();
   for (let first = begin; first < end; first += COLS) {
     const cols = min(end - first, COLS);
     const at = (<usize>first) << 2;
-    if (!accumulate) for (let i: u32 = 0; i < m; i++) fillFloats(c + <usize>i * bStride + at, cols, 0);
+    const width = (<usize>cols) << 2;
+    for (let i: u32 = 0; i < m; i++) {
+      if (accumulate) copyFloats(c + <usize>i * stride + at, sums + <usize>i * width, cols);
+      else fillFloats(sums + <usize>i * width, cols, 0);
+    }
     for (let p: u32 = 0; p < k; p += 4) {
       const rows = min(k - p, 4);
-      const b0 = b + <usize>p * bStride + at;
+      const b0 = b + <usize>p * stride + at;
       for (let i: u32 = 0; i < m; i++) {
         const weights = a + ((i * k + p) << 2);
-        if (rows == 4) addRows4(weights, b0, bStride, c + <usize>i * bStride + at, cols);
-        else for (let r: u32 = 0; r < rows; r++) addRow(load<f32>(weights + (r << 2)), b0 + <usize>r * bStride, c + <usize>i * bStride + at, cols);
+        const sum = sums + <usize>i * width;
+        if (rows == 4) addRows4(weights, b0, stride, sum, cols);
+        else for (let r: u32 = 0; r < rows; r++) addRow(load<f32>(weights + (r << 2)), b0 + <usize>r * stride, sum, cols);
       }
     }
+    for (let i: u32 = 0; i < m; i++) copyFloats(sums + <usize>i * width, c + <usize>i * stride + at, cols);
   }
 }
 
