@@ -1,3 +1,4 @@
+export { loadTokenizer } from './loadTokenizer.js';
 export type { ReplayBuffer, ReplaySample } from './replayBuffer.js';
 export { createReplayBuffer, restoreReplayBuffer } from './replayBuffer.js';
 export type { Rng, RngState } from './rng.js';

@@ -1,0 +1,123 @@
+import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
+import { relaxedSimd, simd, threads } from 'wasm-feature-detect';
+import { type DeviceInfo, formatBytes, openDevice } from '../../index.js';
+import { defineCommand } from '../command.js';
+import { exitCodes } from '../exitCodes.js';
+import { flag } from '../options.js';
+
+/** A device that opened, or why it did not. */
+type Found = DeviceInfo | { readonly missing: string };
+
+interface Report {
+  readonly node: string;
+  readonly v8: string;
+  readonly platform: string;
+  readonly processor: string;
+  readonly processors: number;
+  readonly memory: { readonly totalBytes: number; readonly freeBytes: number };
+  readonly wasm: Found & { readonly simd: boolean; readonly threadsSupported: boolean; readonly relaxedSimd: boolean };
+  readonly webgpu: Found;
+  /** What --device auto takes. */
+  readonly auto: 'webgpu' | 'wasm' | 'none';
+  readonly advice: readonly string[];
+}
+
+export const doctor = defineCommand({
+  name: 'doctor',
+  summary: 'shows what this machine offers, and what is missing',
+  description:
+    'Opens every device that this machine has and shows its limits; says what is missing and how to get it. Succeeds ' +
+    'when there is a device to train on.',
+  example: 'distillm doctor',
+  options: { Options: { json: flag('one line of JSON') } },
+  async run({ json }, { stdout }) {
+    const report = await examine();
+    stdout.write(json ? `${JSON.stringify(report)}\n` : describe(report));
+    return report.auto === 'none' ? exitCodes.failed : exitCodes.done;
+  },
+});
+
+async function examine(): Promise<Report> {
+  const wasm = await tryToOpen('wasm');
+  const webgpu = await tryToOpen('webgpu');
+  const features = { simd: await simd(), threadsSupported: await threads(), relaxedSimd: await relaxedSimd() };
+  const hardware = 'kind' in webgpu && !webgpu.software;
+  const report = {
+    node: process.version,
+    v8: process.versions.v8,
+    platform: `${process.platform} ${process.arch}`,
+    processor: cpus()[0]?.model.trim() || 'unknown processor',
+    processors: availableParallelism(),
+    memory: { totalBytes: totalmem(), freeBytes: freemem() },
+    wasm: { ...wasm, ...features },
+    webgpu,
+    auto: hardware ? 'webgpu' : 'kind' in wasm ? 'wasm' : 'none',
+  } as const;
+  return { ...report, advice: adviseOn(report) };
+}
+
+async function tryToOpen(kind: 'wasm' | 'webgpu'): Promise<Found> {
+  try {
+    const device = await openDevice(kind, { wasm: { revectorize: true }, webgpu: { allowSoftware: true } });
+    const { info } = device;
+    await device.dispose();
+    return info;
+  } catch (error) {
+    return { missing: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function adviseOn({ wasm, webgpu, v8 }: Omit<Report, 'advice'>): string[] {
+  const advice: string[] = [];
+  if ('missing' in wasm) advice.push('WASM: run Node 20 or later on a processor with SIMD (SSE4.1 or Neon).');
+  else if (!wasm.revectorized && process.arch === 'x64') {
+    advice.push(
+      `WASM runs at 128 bits on this V8 (${v8}). Node 24 or later packs vectors to 256 bits, two to three times as fast: ` +
+        'npx node@24 node_modules/.bin/distillm ...',
+    );
+  }
+  if ('missing' in webgpu) {
+    advice.push(
+      webgpu.missing.includes('did not load')
+        ? 'WebGPU is optional. For it, install its npm package: npm install webgpu'
+        : "WebGPU is optional. For it, install the GPU's driver: on Linux with Vulkan (NVIDIA's own, or the package " +
+            'mesa-vulkan-drivers for AMD and Intel); macOS and Windows have one.',
+    );
+  } else if (webgpu.software) {
+    advice.push(
+      'The only WebGPU adapter is software, slower than WASM. If there is a GPU in this machine, install its driver.',
+    );
+  }
+  return advice;
+}
+
+function describe(report: Report): string {
+  const { node, v8, platform, processor, processors, memory, wasm, webgpu, auto, advice } = report;
+  const has = (name: string, there: boolean) => `${name} ${there ? 'yes' : 'no'}`;
+  const lines: [string, string][] = [
+    ['Node', `${node} (V8 ${v8}), ${platform}`],
+    ['Processor', `${processor}, ${processors} logical`],
+    ['Memory', `${formatBytes(memory.totalBytes)}, ${formatBytes(memory.freeBytes)} free`],
+    ['WASM', summary(wasm)],
+    [
+      '',
+      `${has('SIMD', wasm.simd)}, ${has('threads', wasm.threadsSupported)}, ${has('relaxed SIMD', wasm.relaxedSimd)}`,
+    ],
+    ...('kind' in wasm
+      ? ([['', `256-bit vectors (revectorizer): ${wasm.revectorized ? 'on, self-check passed' : 'not available'}`]] as [
+          string,
+          string,
+        ][])
+      : []),
+    ['WebGPU', summary(webgpu)],
+    ['Default', auto === 'none' ? 'no device works here' : `--device auto takes ${auto}`],
+  ];
+  const table = lines.map(([name, value]) => `${name.padEnd(10)} ${value}\n`).join('');
+  return table + advice.map((line) => `\n${line}\n`).join('');
+}
+
+function summary(found: Found): string {
+  if ('missing' in found) return `not available: ${found.missing}`;
+  const limit = `at most ${formatBytes(found.maxStorageBytes)} a tensor`;
+  return `${found.description}${found.software ? ' (software)' : ''}, ${limit}`;
+}

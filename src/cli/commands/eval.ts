@@ -1,0 +1,161 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
+import {
+  type Example,
+  exactMatch,
+  generate,
+  type LanguageModel,
+  loadModel,
+  meanRougeL,
+  readInstructions,
+  rougeL,
+  type SamplerOptions,
+  type Tokenizer,
+} from '../../index.js';
+import { breathe } from '../breathe.js';
+import { defineCommand } from '../command.js';
+import { deviceOptions, openChosenDevice } from '../device.js';
+import { exitCodes } from '../exitCodes.js';
+import { duration, whole } from '../format.js';
+import { findTokenizer, lengthLimits } from '../models.js';
+import { count, counts, given, optional, required, text, withDefault } from '../options.js';
+import { type ProgressLine, progressLine } from '../progress.js';
+import { samplingOf, samplingOptions } from '../sampling.js';
+import { templates } from './trainOptions.js';
+
+const evaluationOptions = {
+  model: required('<folder>', text, 'Hugging Face folder'),
+  tokenizer: optional('<folder>', text, "folder of the tokenizer (default: the model's)"),
+  data: required('<file>', text, 'instruction JSONL with the reference answers; .gz as well'),
+  template: withDefault('<name>', templates, 'prompt template: alpaca or compact', 'alpaca'),
+  limit: optional('<records>', count, 'only so many records, from the start (default: all)'),
+  seeds: withDefault('<list>', counts, 'one answer to each prompt for each seed', [10, 20, 30, 40, 50]),
+  maxPromptLength: optional('<tokens>', count, 'longer prompts are cut inside the input or instruction (default: 256)'),
+  maxNewTokens: optional('<tokens>', count, 'longest answer (default: 256, or what the model has room for)'),
+  batchSize: withDefault('<number>', count, 'prompts that are answered side by side', 32),
+  answers: optional('<file>', text, 'JSONL of all answers with their references and scores'),
+};
+
+export const evaluate = defineCommand({
+  name: 'eval',
+  summary: 'scores the answers of a model by ROUGE-L',
+  description:
+    'Answers every prompt of a data file, and prints ROUGE-L (stems, best reference, 0 to 100) and exact matches as one ' +
+    'line of JSON: the mean over the seeds, and each. The paper samples with seeds 10 to 50 at temperature 1 and ' +
+    '--no-repeat-ngram-size 6; at --temperature 0 all seeds give the same answer, so one is run.',
+  example:
+    'distillm eval --model runs/dolly/best --data dolly-valid.jsonl --no-repeat-ngram-size 6 --answers answers.jsonl',
+  options: { Evaluation: evaluationOptions, Sampling: samplingOptions, Device: deviceOptions },
+  async run(options, terminal) {
+    const device = await openChosenDevice(options);
+    const line = progressLine(terminal);
+    try {
+      line.print(`Device: ${device.info.description}`);
+      const model = await loadModel(options.model, { device });
+      const tokenizer = await findTokenizer([options.tokenizer, options.model]);
+      const { maxPromptLength } = lengthLimits({ ...options, maxLength: undefined }, [model]);
+      const { template, limit, temperature } = options;
+      // The references may be of any length: only the prompts are fed to the model.
+      const data = await readInstructions(options.data, {
+        tokenizer,
+        template,
+        maxPromptLength,
+        maxLength: Number.MAX_SAFE_INTEGER,
+      });
+      const examples = data.train.slice(0, limit);
+      const longest = Math.max(...examples.map(({ promptLength }) => promptLength));
+      const maxNewTokens = options.maxNewTokens ?? Math.max(1, Math.min(256, model.maxPositions - longest));
+      const seeds = temperature === 0 ? options.seeds.slice(0, 1) : options.seeds;
+      const file = options.answers === undefined ? undefined : openSync(options.answers, 'w');
+      const started = performance.now();
+      const scores: SeedScore[] = [];
+      try {
+        for (const seed of seeds) {
+          const sampling = { ...samplingOf(options), maxNewTokens, batchSize: options.batchSize };
+          const answers = await answerAll(model, tokenizer, examples, { ...sampling, seed, line });
+          scores.push(score(seed, answers, examples));
+          if (file !== undefined) writeSync(file, answerLines(seed, answers, examples));
+        }
+      } finally {
+        if (file !== undefined) closeSync(file);
+      }
+      const result = {
+        model: options.model,
+        data: options.data,
+        examples: examples.length,
+        promptsCut: data.cut.prompts,
+        rougeL: meanOf(scores, 'rougeL'),
+        exactMatch: meanOf(scores, 'exactMatch'),
+        seeds: scores,
+        settings: { ...samplingOf(options), maxNewTokens, maxPromptLength, template },
+      };
+      line.done();
+      terminal.stdout.write(`${JSON.stringify(result)}\n`);
+      line.print(
+        `ROUGE-L ${result.rougeL.toFixed(2)} (${scores.map((each) => each.rougeL.toFixed(2)).join(', ')}), ` +
+          `exact matches ${result.exactMatch.toFixed(1)}%, in ${duration(performance.now() - started)}`,
+      );
+      return exitCodes.done;
+    } finally {
+      await device.dispose();
+    }
+  },
+});
+
+interface SeedScore {
+  readonly seed: number;
+  /** 0 to 100, as the next. */
+  readonly rougeL: number;
+  readonly exactMatch: number;
+}
+
+const meanOf = (scores: readonly SeedScore[], metric: 'rougeL' | 'exactMatch') =>
+  scores.reduce((total, each) => total + each[metric], 0) / scores.length;
+
+function score(seed: number, answers: readonly string[], examples: readonly Example[]): SeedScore {
+  const references = examples.map((example) => example.references);
+  const matches = answers.reduce((total, answer, i) => total + exactMatch(answer, references[i] as string[]), 0);
+  return { seed, rougeL: meanRougeL(answers, references), exactMatch: (100 * matches) / answers.length };
+}
+
+function answerLines(seed: number, answers: readonly string[], examples: readonly Example[]): string {
+  const lines = answers.map((answer, i) => {
+    const { instruction, input, references } = examples[i] as Example;
+    return JSON.stringify({ seed, instruction, input, answer, references, rougeL: 100 * rougeL(answer, references) });
+  });
+  return `${lines.join('\n')}\n`;
+}
+
+interface AnswerOptions extends SamplerOptions {
+  readonly seed: number;
+  readonly maxNewTokens: number;
+  readonly batchSize: number;
+  readonly line: ProgressLine;
+}
+
+/** An answer to each example. Prompts of similar lengths share a batch; what is drawn depends on seed and index alone. */
+async function answerAll(
+  model: LanguageModel,
+  tokenizer: Tokenizer,
+  examples: readonly Example[],
+  { seed, batchSize, line, ...options }: AnswerOptions,
+): Promise<string[]> {
+  const order = [...examples.keys()].sort((a, b) => examples[a]!.promptLength - examples[b]!.promptLength);
+  const answers = new Array<string>(examples.length);
+  const { eosTokenId } = tokenizer;
+  const started = performance.now();
+  let tokens = 0;
+  for (let done = 0; done < order.length; done += batchSize) {
+    const batch = order.slice(done, done + batchSize);
+    const prompts = batch.map((index) => examples[index]!.ids.subarray(0, examples[index]!.promptLength));
+    const seeds = batch.map((index) => seed * 2 ** 24 + index);
+    const generated = await generate(model, prompts, { ...options, ...given({ eosTokenId }), seeds });
+    generated.forEach((ids, row) => {
+      tokens += ids.length;
+      answers[batch[row] as number] = tokenizer.decode(ids, { skipSpecialTokens: true });
+    });
+    const rate = (1000 * tokens) / (performance.now() - started);
+    line.update(`seed ${seed}: ${done + batch.length}/${order.length} answers, ${whole(rate)} new tokens/s`);
+    await breathe();
+  }
+  return answers;
+}

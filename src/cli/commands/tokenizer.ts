@@ -1,0 +1,45 @@
+import { readSource } from '../../data/source.js';
+import { openFolder, parseInstructions, promptTemplates, trainTokenizer } from '../../index.js';
+import { defineCommand } from '../command.js';
+import { exitCodes } from '../exitCodes.js';
+import { whole } from '../format.js';
+import { count, required, text, withDefault } from '../options.js';
+import { templates } from './trainOptions.js';
+
+export const tokenizer = defineCommand({
+  name: 'tokenizer',
+  summary: 'trains a tokenizer on your data',
+  description:
+    'Trains a byte-level BPE vocabulary on instruction JSONL (prompts and answers) or on plain text, and writes the ' +
+    'files of a Hugging Face tokenizer. Its first token is <|endoftext|>, which ends every answer.',
+  example: 'distillm tokenizer --data dolly.jsonl --vocab-size 4096 --out ./tokenizer',
+  options: {
+    Options: {
+      data: required('<file>', text, 'instruction JSONL, or any other file as plain text; .gz as well'),
+      vocabSize: required('<number>', count, 'tokens in all: 256 bytes, one special token, merges'),
+      out: required('<folder>', text, 'where the tokenizer files go'),
+      template: withDefault('<name>', templates, 'prompt template: alpaca or compact', 'alpaca'),
+    },
+  },
+  async run({ data, vocabSize, out, template }, { stdout, stderr }) {
+    const content = await readSource(data);
+    const { render } = promptTemplates[template];
+    const texts = /\.jsonl(\.gz)?$/.test(data)
+      ? parseInstructions(content, data).map(({ outputs, ...fields }) => render(fields) + outputs[0])
+      : [content];
+    const trained = trainTokenizer(texts, { vocabSize, specialTokens: { eos: '<|endoftext|>' } });
+    try {
+      const store = openFolder(out);
+      const files = trained.save();
+      for (const [name, file] of Object.entries(files)) await store.write(name, [new TextEncoder().encode(file)]);
+      const characters = texts.reduce((total, { length }) => total + length, 0);
+      const tokens = trained.encodeBatch(texts).reduce((total, { length }) => total + length, 0);
+      const result = { tokenizer: out, vocabSize: trained.vocabSize, charactersPerToken: characters / tokens };
+      stdout.write(`${JSON.stringify(result)}\n`);
+      stderr.write(`${whole(trained.vocabSize)} tokens, ${result.charactersPerToken.toFixed(2)} characters each.\n`);
+      return exitCodes.done;
+    } finally {
+      trained.dispose();
+    }
+  },
+});

@@ -1,0 +1,187 @@
+import {
+  adaptiveOffPolicy,
+  type DistillOptions,
+  distill,
+  type EndEvent,
+  type FineTuneOptions,
+  fineTune,
+  type InstructionData,
+  type LanguageModel,
+  loadModel,
+  numParameters,
+  OptionError,
+  offPolicy,
+  openFolder,
+  readInstructions,
+  readText,
+  type SgoPolicy,
+  type Tokenizer,
+  type TrainingEvent,
+} from '../../index.js';
+import { breathe } from '../breathe.js';
+import { defineCommand } from '../command.js';
+import { deviceOptions, openChosenDevice } from '../device.js';
+import { exitCodes } from '../exitCodes.js';
+import { duration, whole } from '../format.js';
+import { openLog } from '../log.js';
+import { makeLoss } from '../losses.js';
+import { findTokenizer, hasTokenizer, lengthLimits, openStudent } from '../models.js';
+import { given } from '../options.js';
+import { progressLine, trainingProgress } from '../progress.js';
+import type { Terminal } from '../terminal.js';
+import { checkMethod, type TrainOptions, trainOptions } from './trainOptions.js';
+
+export const train = defineCommand({
+  name: 'train',
+  summary: 'trains a model: supervised, by plain distillation, or by DistiLLM',
+  description:
+    'Trains a model on instruction data, and writes Hugging Face folders: OUT/best (by validation) and OUT/last, from ' +
+    'which --resume goes on. Ctrl-C saves and stops. The result is one line of JSON on stdout.\n\n' +
+    '  sft       supervised fine-tuning on the answers of the data: makes teachers, prepares students\n' +
+    "  kd        distils the teacher's predictions on the answers of the data\n" +
+    '  distillm  distils on a mixture of the data and the answers of the student itself (Ko et al., 2024)',
+  example: [
+    'distillm train --method distillm --teacher ./teacher --student ./student --data dolly.jsonl --validation 1000 \\',
+    '  --epochs 20 --batch-size 8 --loss skewReverseKL --alpha 0.1 --out runs/dolly',
+  ].join('\n'),
+  options: { ...trainOptions, Device: deviceOptions },
+  async run(options, terminal) {
+    checkMethod(options);
+    await checkOutput(options);
+    const device = await openChosenDevice(options);
+    try {
+      terminal.stderr.write(`Device: ${device.info.description}\n`);
+      const tokenizer = await findTokenizer([options.tokenizer, options.student, options.teacher]);
+      const teacher = options.teacher === undefined ? undefined : await loadModel(options.teacher, { device });
+      const student = await openStudent(options, { device, tokenizer, positions: options.maxLength ?? 512 });
+      const limits = lengthLimits(options, teacher ? [student, teacher] : [student]);
+      const { template, validation = 0 } = options;
+      const data = await readInstructions(options.data, { tokenizer, template, validation, ...limits });
+      describe(terminal, { teacher, student, data });
+      const shared: FineTuneOptions = {
+        ...runOptions(options),
+        student,
+        tokenizer,
+        data,
+        ...(options.text !== undefined && {
+          text: {
+            samples: await readText(options.text, { tokenizer, length: limits.maxLength }),
+            ...given({ lmCoef: options.lmCoef }),
+          },
+        }),
+      };
+      const start = async (signal: AbortSignal) =>
+        teacher
+          ? distill({ ...shared, ...(await distillationOptions(options)), teacher, signal })
+          : fineTune({ ...shared, signal });
+      const end = await follow(start, options, terminal);
+      return report(end, options, terminal);
+    } finally {
+      await device.dispose();
+    }
+  },
+});
+
+/** Refuses to write over another run. */
+async function checkOutput({ out, resume }: TrainOptions): Promise<void> {
+  if (resume || !(await openFolder(out).exists('last/trainer-state.safetensors'))) return;
+  throw new OptionError(`--out ${out} holds a run already. Go on with it by --resume, or take another folder.`);
+}
+
+function describe(
+  { stderr }: Terminal,
+  models: { teacher: LanguageModel | undefined; student: LanguageModel; data: InstructionData },
+): void {
+  const { teacher, student, data } = models;
+  const size = (model: LanguageModel) => `${whole(numParameters(model))} parameters`;
+  if (teacher) stderr.write(`Teacher: ${size(teacher)}\n`);
+  stderr.write(`Student: ${size(student)}\n`);
+  const { prompts, responses } = data.cut;
+  const cut = prompts + responses > 0 ? `; ${prompts} prompts and ${responses} answers were too long and cut` : '';
+  stderr.write(`Data: ${whole(data.train.length)} records, ${whole(data.validation.length)} for validation${cut}\n`);
+}
+
+/** The options that every method has, as the API takes them. */
+function runOptions(options: TrainOptions) {
+  const { epochs, steps, batchSize, gradAccumulationSteps, schedule, warmupSteps, seed, maxNewTokens } = options;
+  const { lr, weightDecay, clipGradNorm, validateEvery, rougeSamples, out, resume } = options;
+  return {
+    // The length of the run is the one thing without a default of its own in the API.
+    ...(steps === undefined ? { epochs: epochs ?? 3 } : given({ steps, epochs })),
+    ...given({ warmupSteps, maxNewTokens }),
+    batchSize,
+    gradAccumulationSteps,
+    schedule,
+    seed,
+    optimizer: { lr, weightDecay, clipGradNorm },
+    validation: { every: validateEvery, ...(rougeSamples !== undefined && { rougeL: { samples: rougeSamples } }) },
+    checkpoint: out,
+    resume,
+  };
+}
+
+async function distillationOptions(
+  options: TrainOptions,
+): Promise<Pick<DistillOptions, 'loss' | 'sgo' | 'kdRatio' | 'teacherTokenizer'>> {
+  const { method, alpha, weight, lossTemperature: temperature, kdRatio, teacher = '' } = options;
+  const loss = options.loss ?? (method === 'kd' ? 'forwardKL' : 'skewReverseKL');
+  let teacherTokenizer: Tokenizer | undefined;
+  if (await hasTokenizer(teacher)) teacherTokenizer = await findTokenizer([teacher]);
+  return {
+    loss: makeLoss(loss, { alpha, weight, temperature }),
+    sgo: method === 'kd' ? offPolicy() : studentOutputs(options),
+    ...given({ kdRatio, teacherTokenizer }),
+  };
+}
+
+function studentOutputs(options: TrainOptions): SgoPolicy {
+  const { capacity, initThreshold, lossEps, replaySchedule: schedule, phiCap: cap, phiCooldown: cooldown } = options;
+  return adaptiveOffPolicy({
+    ...given({ capacity, initThreshold, lossEps, schedule }),
+    guard: given({ cap, cooldown }),
+  });
+}
+
+/** Runs to the end or to Ctrl-C: shows and logs what happens. */
+async function follow(
+  start: (signal: AbortSignal) => Promise<AsyncIterable<TrainingEvent>>,
+  options: TrainOptions,
+  terminal: Terminal,
+): Promise<EndEvent> {
+  const stop = new AbortController();
+  const line = progressLine(terminal);
+  const progress = trainingProgress(line);
+  const release = terminal.onInterrupt(() => {
+    line.print('Stopping after this step, then saving. Ctrl-C again ends at once, without saving.');
+    stop.abort();
+  });
+  try {
+    const run = await start(stop.signal);
+    const log = openLog(options.log ?? `${options.out}/log.jsonl`, { append: options.resume });
+    log({ type: 'options', ...options });
+    let end: EndEvent | undefined;
+    for await (const event of run) {
+      log(event);
+      progress.show(event);
+      if (event.type === 'end') end = event;
+      await breathe();
+    }
+    // The API's promise: 'end' comes last.
+    return end as EndEvent;
+  } finally {
+    progress.done();
+    release();
+  }
+}
+
+function report(end: EndEvent, { out }: TrainOptions, { stdout, stderr }: Terminal) {
+  const student = `${out}/${end.best ? 'best' : 'last'}`;
+  const { step, reason, best, ms } = end;
+  stdout.write(`${JSON.stringify({ step, reason, ...(best && { best }), student, seconds: Math.round(ms / 1000) })}\n`);
+  if (reason === 'aborted') {
+    stderr.write(`Stopped after step ${step}. Saved in ${out}/last; the same command with --resume goes on.\n`);
+    return exitCodes.interrupted;
+  }
+  stderr.write(`Done in ${duration(ms)}. The trained model is in ${student}.\n`);
+  return exitCodes.done;
+}

@@ -1,0 +1,12 @@
+/** What the process returns, as `distillm --help` lists it. */
+export const exitCodes = {
+  done: 0,
+  /** Files, data, devices or training failed. */
+  failed: 1,
+  /** Options that are missing, unknown, out of range or that contradict each other. */
+  usage: 2,
+  /** Ctrl-C, after what there was has been saved. */
+  interrupted: 130,
+} as const;
+
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];

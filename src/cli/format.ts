@@ -1,0 +1,11 @@
+/** 12345.6 -> "12,346". */
+export const whole = (value: number): string => Math.round(value).toLocaleString('en');
+
+/** Milliseconds in the two largest units: "1h 05m", "3m 20s", "8s". */
+export function duration(ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  const two = (value: number) => String(value).padStart(2, '0');
+  if (h > 0) return `${h}h ${two(m)}m`;
+  return m > 0 ? `${m}m ${two(s)}s` : `${s}s`;
+}

@@ -1,0 +1,104 @@
+import { createLogUpdate } from 'log-update';
+import type { StepEvent, TrainingEvent, ValidationEvent } from '../index.js';
+import { duration, whole } from './format.js';
+import type { Terminal } from './terminal.js';
+
+/** A line that is rewritten in place on a terminal, and lines that stay. */
+export interface ProgressLine {
+  /** Replaces the live line; in a file or a pipe, adds a line now and then. */
+  update(line: string): void;
+  /** Adds a line that stays. */
+  print(line: string): void;
+  /** Leaves the last live line standing. */
+  done(): void;
+}
+
+const LIVE_MS = 100;
+const PLAIN_MS = 10_000;
+
+export function progressLine({ stderr }: Terminal): ProgressLine {
+  const live = stderr.isTTY
+    ? createLogUpdate(stderr as unknown as NodeJS.WritableStream, { showCursor: true })
+    : undefined;
+  let shownAt = Number.NEGATIVE_INFINITY;
+  // What came too soon after the line before it; the last one must not be lost.
+  let waiting: string | undefined;
+  const show = (line: string) => {
+    waiting = undefined;
+    shownAt = performance.now();
+    if (live) live(line);
+    else stderr.write(`${line}\n`);
+  };
+  return {
+    update(line) {
+      if (performance.now() - shownAt >= (live ? LIVE_MS : PLAIN_MS)) show(line);
+      else waiting = line;
+    },
+    print(line) {
+      live?.clear();
+      stderr.write(`${line}\n`);
+    },
+    done() {
+      if (waiting !== undefined) show(waiting);
+      live?.done();
+    },
+  };
+}
+
+const RECENT_STEPS = 20;
+
+/** Turns a run's events into lines: loss and speed over the last steps, phi and the buffer, time left. */
+export function trainingProgress(line: ProgressLine): { show(event: TrainingEvent): void; done(): void } {
+  const started = performance.now();
+  let firstStep = 0;
+  let totalSteps = 0;
+  const recent: StepEvent[] = [];
+  return {
+    show(event) {
+      if (event.type === 'start') {
+        firstStep = event.step;
+        totalSteps = event.totalSteps;
+        line.print(
+          `Training ${whole(event.trainedParameters)} weights on ${whole(event.trainSamples)} records: ` +
+            `${whole(totalSteps)} steps, ${whole(event.stepsPerEpoch)} an epoch` +
+            `${firstStep > 0 ? `; going on after step ${whole(firstStep)}` : ''}`,
+        );
+      } else if (event.type === 'step') {
+        recent.push(event);
+        if (recent.length > RECENT_STEPS) recent.shift();
+        const msPerStep = (performance.now() - started) / (event.step - firstStep);
+        line.update(stepLine(recent, (totalSteps - event.step) * msPerStep));
+      } else if (event.type === 'validation') {
+        line.print(validationLine(event));
+      }
+    },
+    done: () => line.done(),
+  };
+}
+
+/** The last step, with loss and speed over the last few. */
+export function stepLine(recent: readonly StepEvent[], msLeft: number): string {
+  const last = recent.at(-1) as StepEvent;
+  const sum = (of: (event: StepEvent) => number) => recent.reduce((total, event) => total + of(event), 0);
+  const tokensPerSecond = (1000 * sum(({ tokens }) => tokens)) / sum(({ stepMs }) => stepMs);
+  const usesStudentOutputs = last.phi > 0 || last.bufferSize > 0;
+  return [
+    `step ${last.step}/${last.totalSteps} (epoch ${last.epoch})`,
+    `loss ${(sum(({ loss }) => loss) / recent.length).toFixed(4)}`,
+    `${whole(tokensPerSecond)} tokens/s`,
+    ...(usesStudentOutputs ? [`phi ${last.phi.toFixed(2)} (${last.source})`, `buffer ${last.bufferSize}`] : []),
+    `${duration(msLeft)} left`,
+  ].join('  ');
+}
+
+export function validationLine({ step, epoch, loss, rougeL, phi, raised, note, best, ms }: ValidationEvent): string {
+  return [
+    `validation after step ${step} (epoch ${epoch})`,
+    `loss ${loss.toFixed(4)}`,
+    ...(rougeL === undefined ? [] : [`ROUGE-L ${rougeL.toFixed(2)}`]),
+    ...(raised ? [`phi raised to ${phi.toFixed(2)}`] : []),
+    ...(note ? [note] : []),
+    ...(best ? ['best so far'] : []),
+    `took ${duration(ms)}`,
+  ].join('  ');
+}

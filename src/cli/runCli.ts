@@ -1,0 +1,59 @@
+import { Command, CommanderError } from 'commander';
+import { DistillmError, OptionError } from '../index.js';
+import type { CommandFactory } from './command.js';
+import { doctor } from './commands/doctor.js';
+import { evaluate } from './commands/eval.js';
+import { generateText } from './commands/generate.js';
+import { tokenizer } from './commands/tokenizer.js';
+import { train } from './commands/train.js';
+import { type ExitCode, exitCodes } from './exitCodes.js';
+import type { Terminal } from './terminal.js';
+
+const commands: readonly CommandFactory[] = [train, generateText, evaluate, tokenizer, doctor];
+
+/**
+ * Finds the command, parses its options and runs it.
+ * @param args what follows the program's name
+ */
+export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {
+  let code: ExitCode = exitCodes.done;
+  const program = new Command('distillm')
+    .description('Distils large language models into small ones, on the CPU or a GPU.')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.stdout.write(text),
+      writeErr: (text) => terminal.stderr.write(text),
+    })
+    .addHelpText(
+      'after',
+      `\nExit codes: ${exitCodes.done} done, ${exitCodes.failed} failed, ${exitCodes.usage} wrong usage, ` +
+        `${exitCodes.interrupted} interrupted (and saved).\nEach command has its own help with an example: distillm train --help`,
+    );
+  for (const make of commands) {
+    const command = make(terminal, (result) => {
+      code = result;
+    });
+    program.addCommand(command.copyInheritedSettings(program));
+  }
+  try {
+    if (args.length === 0) {
+      program.outputHelp({ error: true });
+      return exitCodes.usage;
+    }
+    await program.parseAsync(args, { from: 'user' });
+    return code;
+  } catch (error) {
+    // Commander has said what is wrong, or printed the help that was asked for.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+    terminal.stderr.write(`distillm: ${messageOf(error)}\n`);
+    return error instanceof OptionError ? exitCodes.usage : exitCodes.failed;
+  }
+}
+
+/** One line; the stack of what we did not foresee only when it is asked for. */
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error instanceof DistillmError) return error.message;
+  if (process.env.DISTILLM_DEBUG) return error.stack ?? error.message;
+  return `${error.message} (DISTILLM_DEBUG=1 shows where)`;
+}

@@ -1,0 +1,18 @@
+import type { SamplerOptions } from '../index.js';
+import { countOrZero, notNegative, positive, share, type Values, withDefault } from './options.js';
+
+export const samplingOptions = {
+  temperature: withDefault('<number>', notNegative, 'divides the logits; 0 takes the likeliest token', 1),
+  topK: withDefault('<number>', countOrZero, 'draws among so many tokens; 0 is off', 0),
+  topP: withDefault('<share>', share, 'draws among the likeliest tokens with this probability together', 1),
+  repetitionPenalty: withDefault('<number>', positive, 'makes tokens that were there less likely; 1 is off', 1),
+  noRepeatNgramSize: withDefault('<number>', countOrZero, 'no so many tokens in a row come twice; 0 is off', 0),
+};
+
+export const samplingOf = (options: Values<typeof samplingOptions>): SamplerOptions => ({
+  temperature: options.temperature,
+  topK: options.topK,
+  topP: options.topP,
+  repetitionPenalty: options.repetitionPenalty,
+  noRepeatNgramSize: options.noRepeatNgramSize,
+});
