@@ -21,7 +21,7 @@ export const SCRATCH_STRIDE = HEADER + 5;
 /** Bytes of the UTF-8 message of the first failure; 0 while all is well. */
 export const FAILURE = HEADER + 6;
 export const CONTROL_BYTES = 2048;
-export const MAX_ARGUMENTS = 32;
+const MAX_ARGUMENTS = 32;
 export const MESSAGE_BYTES = 1024;
 
 export const CLOSED = 0;
