@@ -4,7 +4,7 @@ import { addOptions, type OptionTable, type Values } from './options.js';
 import type { Terminal } from './terminal.js';
 
 /** A command: what its help says, its options, and what it does. */
-export interface CommandSpec<Groups extends Readonly<Record<string, OptionTable>>> {
+interface CommandSpec<Groups extends Readonly<Record<string, OptionTable>>> {
   readonly name: string;
   readonly summary: string;
   readonly description: string;

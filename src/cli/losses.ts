@@ -12,7 +12,7 @@ import {
 import { given } from './options.js';
 
 /** How far a loss mixes (alpha) or weighs (weight), and the temperature of the logits. */
-export interface LossNumbers {
+interface LossNumbers {
   readonly alpha: number | undefined;
   readonly weight: number | undefined;
   readonly temperature: number | undefined;
@@ -27,7 +27,7 @@ export const lossNames = [
   'skewKL',
   'skewReverseKL',
 ] as const;
-export type LossName = (typeof lossNames)[number];
+type LossName = (typeof lossNames)[number];
 
 /** Which of the two numbers a loss takes, and how it is made. */
 const losses: Record<LossName, { takes?: 'alpha' | 'weight'; make: (numbers: LossNumbers) => Divergence }> = {

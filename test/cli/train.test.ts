@@ -1,4 +1,4 @@
-import { readFile, rm } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { testTerminal } from './terminal.js';
@@ -56,6 +56,19 @@ describe('distillm train', () => {
     );
   });
 
+  it('distils on the data alone, with cross-entropy and a plain-text loss beside the divergence', async () => {
+    await writeFile(path('text.txt'), 'the ant and the bee\n\nthe cat saw a dog, an eel and a fox\n');
+    const { code, err } = await train(
+      `--method kd --teacher ${path('teacher/best')} --init-config ${path('config.json')} --steps 2 --kd-ratio 0.5 ` +
+        `--text ${path('text.txt')} --lm-coef 0.25 --out ${path('kd')}`,
+    );
+    expect(code, err).toBe(0);
+    const [step] = (await eventsOf('kd/log.jsonl')).filter(({ type }) => type === 'step');
+    const { loss, divergence, crossEntropy, textLoss, source } = step as Record<string, number | string>;
+    expect(source).toBe('data');
+    expect(loss).toBeCloseTo(0.5 * Number(crossEntropy) + 0.5 * Number(divergence) + 0.25 * Number(textLoss), 5);
+  });
+
   it('saves at Ctrl-C, and a resumed run ends with the weights of an uninterrupted one', async () => {
     const whole = ['--method', 'sft', '--steps', '7', '--validation', path('held-out.jsonl'), '--validate-every', '1'];
     const fresh = `--student ${path('teacher/best')}`;
@@ -91,6 +104,14 @@ describe('distillm train', () => {
     ['--method sft --student x --out y --schedule steps', 'one of constant, linear, cosine, noam'],
     ['--method sft --student x', '--out'],
     ['--method sft --student x --out y --epoch 3', '--epochs'],
+    ['--method sft --student x --out y --batch-size 1.5', 'an integer of at least 1'],
+    ['--method sft --student x --out y --kd-ratio 2', 'a number from 0 to 1'],
+    ['--method sft --student x --out y --validate-every never', "'epoch' or an integer of at least 1"],
+    ['--method sft --student x --out y --phi-cap 1', '--phi-cap does nothing with --method sft'],
+    ['--method kd --teacher x --student x --out y --phi-cap 1', '--phi-cap does nothing with --method kd'],
+    ['--method sft --student x --out y --lm-coef 1', '--lm-coef weighs the loss on --text'],
+    ['--method sft --out y --tokenizer examples/demo/teacher', '--student for a folder, or --init-config'],
+    ['--method sft --out y', 'no tokenizer in any folder'],
   ])('calls %s wrong usage', async (line, expected) => {
     const { code, err, out } = await train(line);
     expect(code).toBe(2);
@@ -108,6 +129,20 @@ describe('distillm train', () => {
     );
     expect(broken.code).toBe(1);
     expect(broken.err.trim().split('\n').at(-1)).toMatch(/^distillm: .*config\.json: line 1/);
+  });
+
+  it.each([
+    ['--loss reverseKL --alpha 0.1', 2, 'only to skewKL and skewReverseKL'],
+    ['', 2, 'Hold some samples out'],
+    ['--epochs 1 --steps 1', 2, 'are both given'],
+    ['--validation 20', 1, 'all 20 records go to the validation set'],
+    ['--max-prompt-length 2', 1, "The template 'compact' alone takes"],
+  ])('refuses a distillation with "%s"', async (line, expected, message) => {
+    const { code, err, out } = await train(
+      `--teacher ${path('teacher/best')} --init-config ${path('config.json')} --out ${path('unused')} ${line}`,
+    );
+    expect([code, out]).toEqual([expected, '']);
+    expect(err).toContain(message);
   });
 
   it('refuses a teacher of another vocabulary and names both sizes', async () => {

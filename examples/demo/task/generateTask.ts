@@ -16,7 +16,7 @@ const kinds: readonly (readonly [(rng: Rng) => TaskRecord, number])[] = [
   [sums, 2],
 ];
 
-export interface Task {
+interface Task {
   /** Clean pairs in number for the teacher. */
   readonly teacher: TaskRecord[];
   /** Few pairs, a share of the answers spoilt, for the students. */
@@ -25,7 +25,7 @@ export interface Task {
   readonly heldOut: TaskRecord[];
 }
 
-export interface TaskOptions {
+interface TaskOptions {
   readonly seed: number;
   readonly teacherPairs?: number;
   readonly studentPairs?: number;

@@ -2,7 +2,7 @@ import type { Rng } from 'distillm';
 import { chance, pick, pickSome } from './random.ts';
 import type { TaskRecord } from './record.ts';
 
-export const opposites: readonly (readonly [string, string])[] = [
+const opposites: readonly (readonly [string, string])[] = [
   ['hot', 'cold'],
   ['big', 'small'],
   ['old', 'new'],

@@ -1,0 +1,103 @@
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { loadTokenizer } from '../../src/index.js';
+import { distillm, makeWorkspace } from './workspace.js';
+
+const run = (words: readonly string[]) => distillm('', { more: words });
+
+const commands = ['train', 'generate', 'eval', 'tokenizer', 'doctor'];
+afterEach(() => vi.restoreAllMocks());
+
+describe('distillm', () => {
+  it('lists its commands', async () => {
+    const help = await run(['--help']);
+    expect(help.code).toBe(0);
+    for (const command of commands) expect(help.out).toContain(`  ${command} `);
+    const nothing = await run([]);
+    expect([nothing.code, nothing.out, nothing.err]).toEqual([2, '', help.out]);
+  });
+
+  it.each(commands)('%s --help shows an example whose options exist', async (command) => {
+    const { code, out } = await run([command, '--help']);
+    expect(code).toBe(0);
+    const [options, example] = out.split('Example:') as [string, string];
+    expect(example).toContain(`distillm ${command}`);
+    for (const option of example.match(/--[a-z-]+/g) ?? []) expect(options).toContain(`  ${option} `);
+  });
+
+  it.each([
+    [['nonsense'], "unknown command 'nonsense'"],
+    [['train', '--data', 'x'], "required option '--out <folder>' not specified"],
+    [['doctor', '--colour'], "unknown option '--colour'"],
+    [['doctor', 'extra'], 'too many arguments'],
+    [['train', '--data', 'x', '--out', 'y', '--batch-size', '1.5'], 'Expected an integer of at least 1.'],
+    [['train', '--data', 'x', '--out', 'y', '--lr', ''], 'Expected a number above 0.'],
+    [['train', '--data', 'x', '--out', 'y', '--kd-ratio', '2'], 'Expected a number from 0 to 1.'],
+    [
+      ['train', '--data', 'x', '--out', 'y', '--validate-every', 'never'],
+      "Expected 'epoch' or an integer of at least 1.",
+    ],
+    [['train', '--data', 'x', '--out', 'y', '--loss', 'kl'], 'Expected one of forwardKL, reverseKL'],
+    [['eval', '--model', 'x', '--data', 'y', '--seeds', '1;2'], 'as in 10,20,30'],
+  ])('refuses %j', async (line, message) => {
+    const { code, out, err } = await run(line);
+    expect([code, out]).toEqual([2, '']);
+    expect(err).toContain(message);
+    expect(err.trim().split('\n')).toHaveLength(1);
+  });
+
+  const built = 'dist/cli.js';
+  it.skipIf(!existsSync(built))('runs as a program of its own, and ends', async () => {
+    const { stdout } = await promisify(execFile)(process.execPath, [built, 'doctor', '--json'], { timeout: 20_000 });
+    expect(JSON.parse(stdout).node).toBe(process.version);
+    const failed = await promisify(execFile)(process.execPath, [built, 'train']).catch((error) => error);
+    expect([failed.code, failed.stderr]).toEqual([2, expect.stringContaining('required option')]);
+    expect(readFileSync(built, 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
+  });
+});
+
+describe('distillm doctor', () => {
+  it('shows what is there', async () => {
+    const { code, out } = await run(['doctor', '--json']);
+    expect(code).toBe(0);
+    const report = JSON.parse(out);
+    expect(report.wasm).toMatchObject({ kind: 'wasm', simd: true, threads: report.processors });
+    expect(report.auto).toMatch(/^(wasm|webgpu)$/);
+    const text = (await run(['doctor'])).out;
+    expect(text).toContain(report.wasm.description);
+    expect(text).toContain(`--device auto takes ${report.auto}`);
+  });
+
+  it('works where no device does, and says so', async () => {
+    vi.spyOn(WebAssembly, 'compile').mockRejectedValue(new Error('no SIMD here'));
+    vi.stubGlobal('navigator', undefined);
+    const { code, out } = await run(['doctor', '--json']);
+    const report = JSON.parse(out);
+    if (report.auto === 'webgpu') return;
+    expect(code).toBe(1);
+    expect(report.wasm.missing).toContain('do not compile here');
+    expect(report.advice[0]).toContain('WASM: run Node 20 or later');
+    expect((await run(['doctor'])).out).toContain('no device works here');
+  });
+});
+
+describe('distillm tokenizer', () => {
+  it('trains on prompts and answers, or on plain text', async () => {
+    const folder = await makeWorkspace();
+    await writeFile(join(folder, 'text.txt'), 'the ant and the bee saw the ant\n');
+    for (const file of ['train.jsonl', 'text.txt']) {
+      const target = join(folder, `${file}-tokenizer`);
+      const { code, out } = await distillm(`tokenizer --data ${join(folder, file)} --vocab-size 262 --out ${target}`);
+      expect(code).toBe(0);
+      const tokenizer = await loadTokenizer(target);
+      expect([tokenizer.vocabSize, tokenizer.eosTokenId]).toEqual([262, 0]);
+      expect(JSON.parse(out)).toMatchObject({ tokenizer: target, vocabSize: 262 });
+      tokenizer.dispose();
+    }
+    await rm(folder, { recursive: true });
+  });
+});

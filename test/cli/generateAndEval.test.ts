@@ -1,0 +1,127 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { compactTemplate, generate, loadModel, loadTokenizer, openDevice, rougeL } from '../../src/index.js';
+import { testTerminal } from './terminal.js';
+import { distillm, makeWorkspace } from './workspace.js';
+
+let folder: string;
+let model: string;
+const at = (name: string) => join(folder, name);
+const wasm = ['--device', 'wasm', '--threads', '1'];
+const run = (words: readonly string[], terminal = testTerminal()) => distillm('', { more: words, terminal });
+
+beforeAll(async () => {
+  folder = await makeWorkspace();
+  model = at('run/last');
+  const data = ['--data', at('train.jsonl'), '--template', 'compact'];
+  await run(['tokenizer', ...data, '--vocab-size', '280', '--out', at('tokenizer')]);
+  const trained = await run([
+    ...['train', '--method', 'sft', '--init-config', at('config.json'), '--tokenizer', at('tokenizer'), ...data],
+    ...['--epochs', '3', '--lr', '1e-2', '--out', at('run'), ...wasm],
+  ]);
+  expect(trained).toMatchObject({ code: 0 });
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** What the API says, greedily. */
+async function expectedAnswer(prompt: string, maxNewTokens: number): Promise<string> {
+  const device = await openDevice('wasm', { wasm: { threads: 1 } });
+  const tokenizer = await loadTokenizer(model);
+  const { eosTokenId } = tokenizer;
+  const loaded = await loadModel(model, { device });
+  const [ids] = await generate(loaded, [tokenizer.encode(prompt)], { maxNewTokens, temperature: 0, eosTokenId });
+  await device.dispose();
+  return tokenizer.decode(ids as Int32Array, { skipSpecialTokens: true });
+}
+
+describe('distillm generate', () => {
+  const greedy = () => ['generate', '--model', model, '--temperature', '0', '--max-new-tokens', '6', ...wasm];
+
+  it('continues a prompt from the command line or from stdin', async () => {
+    const answer = await expectedAnswer('Say red', 6);
+    expect(await run([...greedy(), 'Say red'])).toMatchObject({ code: 0, out: `${answer}\n`, err: '' });
+    expect((await run(greedy(), testTerminal({ stdin: 'Say red' }))).out).toBe(`${answer}\n`);
+  });
+
+  it('puts prompts into a template, and answers several', async () => {
+    const prompts = ['Say red cat', 'Say dog'];
+    const answers = await Promise.all(
+      prompts.map((instruction) => expectedAnswer(compactTemplate.render({ instruction, input: 'x' }), 6)),
+    );
+    const { out } = await run([...greedy(), '--template', 'compact', '--input', 'x', ...prompts]);
+    expect(out).toBe(answers.map((answer) => `${answer}\n`).join(''));
+  });
+
+  it('draws by its seed', async () => {
+    const draw = async (seed: string) =>
+      (await run(['generate', '--model', model, '--max-new-tokens', '20', '--seed', seed, ...wasm, 'Say'])).out;
+    expect(await draw('1')).toBe(await draw('1'));
+    expect(await draw('1')).not.toBe(await draw('2'));
+  });
+
+  it.each([
+    [['--input', 'x', 'Say'], 2, '--input goes into a template'],
+    [['--top-p', '0', 'Say'], 2, 'topP'],
+    [['--max-new-tokens', '96', 'Say'], 1, '96 positions'],
+    [[''], 2, 'prompt 0 is empty'],
+  ])('refuses %j', async (words, code, message) => {
+    const outcome = await run(['generate', '--model', model, ...wasm, ...words]);
+    expect([outcome.code, outcome.err]).toEqual([code, expect.stringContaining(message)]);
+  });
+});
+
+describe('distillm eval', () => {
+  const line = () => [
+    'eval',
+    '--model',
+    model,
+    '--data',
+    at('train.jsonl'),
+    '--template',
+    'compact',
+    '--max-new-tokens',
+    '6',
+    ...wasm,
+  ];
+
+  it('prints the mean over seeds, and writes every answer', async () => {
+    const { code, out, err } = await run([
+      ...line(),
+      ...['--seeds', '1,2', '--limit', '7', '--batch-size', '3', '--answers', at('answers.jsonl')],
+    ]);
+    expect(code).toBe(0);
+    const result = JSON.parse(out);
+    const answers = readFileSync(at('answers.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((text) => JSON.parse(text));
+    expect(answers).toHaveLength(14);
+    const scores = answers.map(({ answer, references }) => 100 * rougeL(answer, references));
+    expect(answers.map((record) => record.rougeL)).toEqual(scores);
+    expect(result.rougeL).toBeCloseTo(scores.reduce((total, score) => total + score, 0) / 14, 9);
+    expect(result.seeds.map(({ seed }: { seed: number }) => seed)).toEqual([1, 2]);
+    expect(answers[0].instruction).toBe('Say ant 1 times.');
+    expect(err).toContain('ROUGE-L');
+  });
+
+  it('gives the same answers whatever the batch size', async () => {
+    const answersBy = async (size: string) => {
+      await run([...line(), '--seeds', '3', '--limit', '7', '--batch-size', size, '--answers', at(`by${size}.jsonl`)]);
+      return readFileSync(at(`by${size}.jsonl`), 'utf8');
+    };
+    expect(await answersBy('2')).toBe(await answersBy('7'));
+  });
+
+  it('runs one seed where all are the same', async () => {
+    const { out } = await run([...line(), '--temperature', '0', '--limit', '3']);
+    expect(JSON.parse(out).seeds).toHaveLength(1);
+  });
+
+  it('names the line of a malformed file', async () => {
+    writeFileSync(at('bad.jsonl'), '{"instruction": "a", "output": "b"}\n{"instruction": 3}\n');
+    const outcome = await run(['eval', '--model', model, '--data', at('bad.jsonl'), ...wasm]);
+    expect([outcome.code, outcome.err]).toEqual([1, expect.stringContaining('bad.jsonl: line 2')]);
+  });
+});
