@@ -1,6 +1,7 @@
 import { basename, dirname } from 'node:path';
 import {
   type Backend,
+  CheckpointError,
   createModel,
   type LanguageModel,
   loadModel,
@@ -10,6 +11,17 @@ import {
   readJson,
   type Tokenizer,
 } from '../index.js';
+
+/** @throws CheckpointError naming the first folder that is no model's, before anything is opened */
+export async function checkModelFolders(folders: readonly (string | undefined)[]): Promise<void> {
+  for (const folder of folders) {
+    if (folder === undefined || (await openFolder(folder).exists('config.json'))) continue;
+    throw new CheckpointError(
+      `${folder}: there is no config.json in it, expected a Hugging Face folder with config.json and model.safetensors. ` +
+        'Check the path.',
+    );
+  }
+}
 
 /** A tokenizer from the first folder that holds one. @throws OptionError when none does. */
 export async function findTokenizer(folders: readonly (string | undefined)[]): Promise<Tokenizer> {
@@ -29,19 +41,19 @@ export async function hasTokenizer(folder: string): Promise<boolean> {
 /**
  * A trainable model: that of a folder, or one with random weights from a config.json, whose vocabulary, special tokens
  * and positions are filled in where it leaves them out.
- * @throws OptionError unless exactly one of `student` and `initConfig` is given
+ * @throws OptionError unless exactly one of `student` and `studentConfig` is given
  */
 export async function openStudent(
-  { student, initConfig, seed }: { student: string | undefined; initConfig: string | undefined; seed: number },
+  { student, studentConfig, seed }: { student: string | undefined; studentConfig: string | undefined; seed: number },
   { device, tokenizer, positions }: { device: Backend; tokenizer: Tokenizer; positions: number },
 ): Promise<LanguageModel> {
-  if ((student === undefined) === (initConfig === undefined)) {
+  if ((student === undefined) === (studentConfig === undefined)) {
     throw new OptionError(
-      'give the model to train: --student for a folder, or --init-config for random weights, not both.',
+      'give the model to train: --student for a folder, or --student-config for random weights, not both.',
     );
   }
   if (student !== undefined) return loadModel(student, { device, trainable: true });
-  const path = initConfig as string;
+  const path = studentConfig as string;
   const { vocabSize, bosTokenId, eosTokenId } = tokenizer;
   const filledIn = {
     vocab_size: vocabSize,

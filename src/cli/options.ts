@@ -4,7 +4,7 @@ import { z } from 'zod';
 /** One option of a command. The key it stands under is its name: `batchSize` is `--batch-size`. */
 export interface OptionSpec<T> {
   readonly description: string;
-  /** Placeholder of the value in the help; none for a switch. */
+  /** Placeholder of the value in the help; none for a switch. `<file...>` takes one value or more, as a list. */
   readonly argument?: string;
   /** Checks a value as it was typed and converts it. Its message says what was expected. */
   readonly schema?: z.ZodType<T>;
@@ -50,7 +50,12 @@ export function addOptions(command: Command, heading: string, table: OptionTable
   for (const [name, { argument, description, schema, fallback, required }] of Object.entries(table)) {
     const long = flagOf(name);
     const option = new Option(argument ? `${long} ${argument}` : long, description).helpGroup(heading);
-    if (schema) option.argParser(parser(schema));
+    if (schema && option.variadic) {
+      option.argParser((value, before: readonly unknown[] = []) => [
+        ...before,
+        ...(parser(schema)(value) as unknown[]),
+      ]);
+    } else if (schema) option.argParser(parser(schema));
     if (fallback !== undefined && argument) option.default(fallback);
     option.makeOptionMandatory(required ?? false);
     command.addOption(option);
@@ -71,9 +76,9 @@ const number = (expected: string, test: (value: number) => boolean) =>
     .refine((text) => text.trim() !== '' && Number.isFinite(Number(text)) && test(Number(text)), expected)
     .transform(Number);
 
-/** A string that may be empty. */
-export const anyText = z.string();
 export const text = z.string().min(1, 'some text');
+/** One of several texts: for `<file...>`. */
+export const listed = text.transform((value) => [value]);
 /** An integer of at least 1. */
 export const count = number('an integer of at least 1', (value) => Number.isSafeInteger(value) && value >= 1);
 /** An integer of at least 0. */

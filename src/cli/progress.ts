@@ -47,8 +47,11 @@ export function progressLine({ stderr }: Terminal): ProgressLine {
 
 const RECENT_STEPS = 20;
 
-/** Turns a run's events into lines: loss and speed over the last steps, phi and the buffer, time left. */
-export function trainingProgress(line: ProgressLine): { show(event: TrainingEvent): void; done(): void } {
+/** Turns a run's events into lines: loss and speed over the last steps, phi and the replay buffer's fill, time left. */
+export function trainingProgress(
+  line: ProgressLine,
+  capacity: number,
+): { show(event: TrainingEvent): void; done(): void } {
   const started = performance.now();
   let firstStep = 0;
   let totalSteps = 0;
@@ -67,7 +70,7 @@ export function trainingProgress(line: ProgressLine): { show(event: TrainingEven
         recent.push(event);
         if (recent.length > RECENT_STEPS) recent.shift();
         const msPerStep = (performance.now() - started) / (event.step - firstStep);
-        line.update(stepLine(recent, (totalSteps - event.step) * msPerStep));
+        line.update(stepLine(recent, { msLeft: (totalSteps - event.step) * msPerStep, capacity }));
       } else if (event.type === 'validation') {
         line.print(validationLine(event));
       }
@@ -76,17 +79,19 @@ export function trainingProgress(line: ProgressLine): { show(event: TrainingEven
   };
 }
 
-/** The last step, with loss and speed over the last few. */
-export function stepLine(recent: readonly StepEvent[], msLeft: number): string {
+/** The last step, with loss and speed over the last few. `capacity`: of the replay buffer, 0 without one. */
+export function stepLine(
+  recent: readonly StepEvent[],
+  { msLeft, capacity }: { readonly msLeft: number; readonly capacity: number },
+): string {
   const last = recent.at(-1) as StepEvent;
   const sum = (of: (event: StepEvent) => number) => recent.reduce((total, event) => total + of(event), 0);
   const tokensPerSecond = (1000 * sum(({ tokens }) => tokens)) / sum(({ stepMs }) => stepMs);
-  const usesStudentOutputs = last.phi > 0 || last.bufferSize > 0;
   return [
     `step ${last.step}/${last.totalSteps} (epoch ${last.epoch})`,
     `loss ${(sum(({ loss }) => loss) / recent.length).toFixed(4)}`,
     `${whole(tokensPerSecond)} tokens/s`,
-    ...(usesStudentOutputs ? [`phi ${last.phi.toFixed(2)} (${last.source})`, `buffer ${last.bufferSize}`] : []),
+    ...(capacity > 0 ? [`phi ${last.phi.toFixed(2)} (${last.source})`, `buffer ${last.bufferSize}/${capacity}`] : []),
     `${duration(msLeft)} left`,
   ].join('  ');
 }

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { version } from '../../package.json';
 import { DistillmError, OptionError } from '../index.js';
 import type { CommandFactory } from './command.js';
 import { doctor } from './commands/doctor.js';
@@ -19,6 +20,7 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
   let code: ExitCode = exitCodes.done;
   const program = new Command('distillm')
     .description('Distils large language models into small ones, on the CPU or a GPU.')
+    .version(version, '-v, --version', 'print the version')
     .exitOverride()
     .configureOutput({
       writeOut: (text) => terminal.stdout.write(text),
@@ -27,7 +29,7 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
     .addHelpText(
       'after',
       `\nExit codes: ${exitCodes.done} done, ${exitCodes.failed} failed, ${exitCodes.usage} wrong usage, ` +
-        `${exitCodes.interrupted} interrupted (and saved).\nEach command has its own help with an example: distillm train --help`,
+        `${exitCodes.interrupted} interrupted (and saved).\nEach command has its own help with an example: distillm train --help\n`,
     );
   for (const make of commands) {
     const command = make(terminal, (result) => {

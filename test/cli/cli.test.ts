@@ -4,6 +4,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { version } from '../../package.json';
 import { loadTokenizer } from '../../src/index.js';
 import { distillm, makeWorkspace } from './workspace.js';
 
@@ -19,6 +20,10 @@ describe('distillm', () => {
     for (const command of commands) expect(help.out).toContain(`  ${command} `);
     const nothing = await run([]);
     expect([nothing.code, nothing.out, nothing.err]).toEqual([2, '', help.out]);
+  });
+
+  it('prints its version', async () => {
+    expect((await run(['--version'])).out).toBe(`${version}\n`);
   });
 
   it.each(commands)('%s --help shows an example whose options exist', async (command) => {
@@ -86,18 +91,23 @@ describe('distillm doctor', () => {
 });
 
 describe('distillm tokenizer', () => {
-  it('trains on prompts and answers, or on plain text', async () => {
+  it('trains on prompts and answers, on plain text, and on both', async () => {
     const folder = await makeWorkspace();
     await writeFile(join(folder, 'text.txt'), 'the ant and the bee saw the ant\n');
-    for (const file of ['train.jsonl', 'text.txt']) {
-      const target = join(folder, `${file}-tokenizer`);
-      const { code, out } = await distillm(`tokenizer --data ${join(folder, file)} --vocab-size 262 --out ${target}`);
-      expect(code).toBe(0);
+    const trained = async (...files: string[]) => {
+      const target = join(folder, `${files.join('-')}-tokenizer`);
+      const data = files.map((file) => join(folder, file));
+      const { code, out, err } = await run(['tokenizer', '--data', ...data, '--vocab-size', '262', '--out', target]);
+      expect(code, err).toBe(0);
       const tokenizer = await loadTokenizer(target);
       expect([tokenizer.vocabSize, tokenizer.eosTokenId]).toEqual([262, 0]);
       expect(JSON.parse(out)).toMatchObject({ tokenizer: target, vocabSize: 262 });
       tokenizer.dispose();
-    }
+      return readFileSync(join(target, 'tokenizer.json'), 'utf8');
+    };
+    const text = await trained('text.txt');
+    expect(await trained('train.jsonl')).not.toBe(text);
+    expect(await trained('text.txt', 'train.jsonl')).not.toBe(text);
     await rm(folder, { recursive: true });
   });
 });

@@ -25,14 +25,14 @@ const step: StepEvent = {
 describe('stepLine', () => {
   it('shows the step, mean loss and speed of the last steps, phi, buffer and time left', () => {
     const before = { ...step, step: 11, loss: 2.5, stepMs: 3000 };
-    const line = stepLine([before, step], 3_725_000);
-    for (const part of ['12/3400', 'loss 2.0', '1,000 tokens/s', 'phi 0.10', 'buffer 96', '1h 02m left']) {
+    const line = stepLine([before, step], { msLeft: 3_725_000, capacity: 1000 });
+    for (const part of ['12/3400', 'loss 2.0', '1,000 tokens/s', 'phi 0.10', 'buffer 96/1000', '1h 02m left']) {
       expect(line).toContain(part);
     }
   });
 
-  it('leaves student outputs out of runs without them', () => {
-    expect(stepLine([{ ...step, phi: 0, bufferSize: 0 }], 0)).not.toMatch(/phi|buffer/);
+  it('leaves student outputs out of runs without a replay buffer', () => {
+    expect(stepLine([{ ...step, phi: 0, bufferSize: 0 }], { msLeft: 0, capacity: 0 })).not.toMatch(/phi|buffer/);
   });
 });
 

@@ -12,7 +12,7 @@ const path = (...parts: string[]) => join(folder, ...parts);
 const train = (line: string, options = {}) => distillm(`train --data ${path('train.jsonl')} ${tiny} ${line}`, options);
 const distilled = (out: string, line = '') =>
   train(
-    `--method distillm --teacher ${path('teacher/best')} --init-config ${path('config.json')} --epochs 2 ` +
+    `--method distillm --teacher ${path('teacher/best')} --student-config ${path('config.json')} --epochs 2 ` +
       `--validation ${path('held-out.jsonl')} --init-threshold 0.7 --capacity 8 --max-new-tokens 8 --out ${path(out)} ${line}`,
   );
 const eventsOf = async (log: string): Promise<Record<string, unknown>[]> =>
@@ -28,7 +28,7 @@ beforeAll(async () => {
   );
   expect(made).toMatchObject({ code: 0 });
   teacher = await train(
-    `--method sft --init-config ${path('config.json')} --tokenizer ${path('tokenizer')} --epochs 6 ` +
+    `--method sft --student-config ${path('config.json')} --tokenizer ${path('tokenizer')} --epochs 6 ` +
       `--validation ${path('held-out.jsonl')} --out ${path('teacher')}`,
   );
 });
@@ -38,6 +38,7 @@ describe('distillm train', () => {
   it('fine-tunes a model from random weights and says where it is', async () => {
     expect(teacher.code, teacher.err).toBe(0);
     expect(JSON.parse(teacher.out)).toMatchObject({ step: 30, reason: 'finished', student: path('teacher/best') });
+    expect(teacher.err).toContain(`distillm generate --model ${path('teacher/best')} --template compact`);
     expect(teacher.err).toContain('20 records, 10 for validation');
     const config = JSON.parse(await readFile(path('teacher/best/config.json'), 'utf8'));
     expect(config).toMatchObject({ vocab_size: 280, n_embd: 8, eos_token_id: 0 });
@@ -59,7 +60,7 @@ describe('distillm train', () => {
   it('distils on the data alone, with cross-entropy and a plain-text loss beside the divergence', async () => {
     await writeFile(path('text.txt'), 'the ant and the bee\n\nthe cat saw a dog, an eel and a fox\n');
     const { code, err } = await train(
-      `--method kd --teacher ${path('teacher/best')} --init-config ${path('config.json')} --steps 2 --kd-ratio 0.5 ` +
+      `--method kd --teacher ${path('teacher/best')} --student-config ${path('config.json')} --steps 2 --kd-ratio 0.5 ` +
         `--text ${path('text.txt')} --lm-coef 0.25 --out ${path('kd')}`,
     );
     expect(code, err).toBe(0);
@@ -67,6 +68,19 @@ describe('distillm train', () => {
     const { loss, divergence, crossEntropy, textLoss, source } = step as Record<string, number | string>;
     expect(source).toBe('data');
     expect(loss).toBeCloseTo(0.5 * Number(crossEntropy) + 0.5 * Number(divergence) + 0.25 * Number(textLoss), 5);
+  });
+
+  it('has the defaults of the paper: 20 epochs, the best by ROUGE-L; of small data a tenth is held out', async () => {
+    const { code, err } = await train(
+      `--teacher ${path('teacher/best')} --student-config ${path('config.json')} --batch-size 18 --max-new-tokens 2 ` +
+        `--out ${path('defaults')}`,
+    );
+    expect(code, err).toBe(0);
+    expect(err).toContain('18 records, 2 for validation');
+    expect(err).toContain('20 steps, 1 an epoch');
+    expect(err).toMatch(/step 20 .*ROUGE-L/);
+    const [{ method, loss }] = (await eventsOf('defaults/log.jsonl')) as [Record<string, unknown>];
+    expect([method, loss]).toEqual(['distillm', undefined]);
   });
 
   it('saves at Ctrl-C, and a resumed run ends with the weights of an uninterrupted one', async () => {
@@ -83,6 +97,13 @@ describe('distillm train', () => {
     expect(stopped.code).toBe(130);
     expect(stopped.err).toContain(`Saved in ${path('halves')}/last`);
     expect(JSON.parse(stopped.out)).toMatchObject({ reason: 'aborted', step: 3 });
+
+    const early = testTerminal({ wrote: (err, self) => err.includes('Training') && self.interrupt() });
+    const nothing = await train(`${fresh} --out ${path('early')}`, { more: whole, terminal: early });
+    expect([nothing.code, nothing.err]).toEqual([
+      130,
+      expect.stringContaining('step 0. There was nothing new to save'),
+    ]);
 
     const again = await train(`${fresh} --out ${path('halves')}`, { more: whole });
     expect(again.code).toBe(2);
@@ -110,7 +131,7 @@ describe('distillm train', () => {
     ['--method sft --student x --out y --phi-cap 1', '--phi-cap does nothing with --method sft'],
     ['--method kd --teacher x --student x --out y --phi-cap 1', '--phi-cap does nothing with --method kd'],
     ['--method sft --student x --out y --lm-coef 1', '--lm-coef weighs the loss on --text'],
-    ['--method sft --out y --tokenizer examples/demo/teacher', '--student for a folder, or --init-config'],
+    ['--method sft --out y --tokenizer examples/demo/teacher', '--student for a folder, or --student-config'],
     ['--method sft --out y', 'no tokenizer in any folder'],
   ])('calls %s wrong usage', async (line, expected) => {
     const { code, err, out } = await train(line);
@@ -122,8 +143,8 @@ describe('distillm train', () => {
 
   it('says which file is missing, or which line is broken, on one line', async () => {
     const missing = await train(`--method sft --student ${path('nowhere')} --out ${path('unused')}`);
-    expect(missing.code).not.toBe(0);
-    expect(missing.err).toContain(path('nowhere'));
+    expect(missing.code).toBe(1);
+    expect(missing.err).toMatch(/^distillm: .*nowhere: there is no config\.json.*\n$/);
     const broken = await distillm(
       `train --data ${path('config.json')} ${tiny} --method sft --student ${path('teacher/best')} --out ${path('unused')}`,
     );
@@ -133,13 +154,13 @@ describe('distillm train', () => {
 
   it.each([
     ['--loss reverseKL --alpha 0.1', 2, 'only to skewKL and skewReverseKL'],
-    ['', 2, 'Hold some samples out'],
+    ['--validation 0', 2, 'Hold some samples out'],
     ['--epochs 1 --steps 1', 2, 'are both given'],
     ['--validation 20', 1, 'all 20 records go to the validation set'],
     ['--max-prompt-length 2', 1, "The template 'compact' alone takes"],
   ])('refuses a distillation with "%s"', async (line, expected, message) => {
     const { code, err, out } = await train(
-      `--teacher ${path('teacher/best')} --init-config ${path('config.json')} --out ${path('unused')} ${line}`,
+      `--teacher ${path('teacher/best')} --student-config ${path('config.json')} --out ${path('unused')} ${line}`,
     );
     expect([code, out]).toEqual([expected, '']);
     expect(err).toContain(message);

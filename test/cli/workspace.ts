@@ -23,7 +23,7 @@ interface Options {
   readonly terminal?: TestTerminal;
 }
 
-export const words = ['ant', 'bee', 'cat', 'dog', 'eel', 'fox', 'gnu', 'hen', 'ibis', 'jay'];
+const words = ['ant', 'bee', 'cat', 'dog', 'eel', 'fox', 'gnu', 'hen', 'ibis', 'jay'];
 
 /** A temporary folder with instruction data (`train.jsonl`, `held-out.jsonl`) and the shape of a tiny GPT-2. */
 export async function makeWorkspace(): Promise<string> {

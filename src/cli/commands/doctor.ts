@@ -1,5 +1,6 @@
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import { relaxedSimd, simd, threads } from 'wasm-feature-detect';
+import { openGPU } from '#platform';
 import { type DeviceInfo, formatBytes, openDevice } from '../../index.js';
 import { defineCommand } from '../command.js';
 import { exitCodes } from '../exitCodes.js';
@@ -16,7 +17,10 @@ interface Report {
   readonly processors: number;
   readonly memory: { readonly totalBytes: number; readonly freeBytes: number };
   readonly wasm: Found & { readonly simd: boolean; readonly threadsSupported: boolean; readonly relaxedSimd: boolean };
-  readonly webgpu: Found;
+  readonly webgpu: Found & {
+    readonly limits?: Readonly<Record<string, number>>;
+    readonly features?: readonly string[];
+  };
   /** What --device auto takes. */
   readonly auto: 'webgpu' | 'wasm' | 'none';
   readonly advice: readonly string[];
@@ -39,7 +43,8 @@ export const doctor = defineCommand({
 
 async function examine(): Promise<Report> {
   const wasm = await tryToOpen('wasm');
-  const webgpu = await tryToOpen('webgpu');
+  const found = await tryToOpen('webgpu');
+  const webgpu = { ...found, ...('kind' in found && (await examineAdapter(found))) };
   const features = { simd: await simd(), threadsSupported: await threads(), relaxedSimd: await relaxedSimd() };
   const hardware = 'kind' in webgpu && !webgpu.software;
   const report = {
@@ -67,6 +72,25 @@ async function tryToOpen(kind: 'wasm' | 'webgpu'): Promise<Found> {
   }
 }
 
+/** The limits that decide what fits, and the features that kernels could use, of the adapter that openDevice takes. */
+async function examineAdapter({ software }: DeviceInfo) {
+  const gpu = await openGPU();
+  const adapter = 'missing' in gpu ? null : await gpu.requestAdapter({ forceFallbackAdapter: software });
+  if (!adapter) return undefined;
+  const limits = Object.fromEntries(adapterLimits.map((name) => [name, adapter.limits[name]]));
+  return {
+    limits,
+    features: ['shader-f16', 'subgroups', 'timestamp-query'].filter((name) => adapter.features.has(name)),
+  };
+}
+const adapterLimits = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+] as const;
+
 function adviseOn({ wasm, webgpu, v8 }: Omit<Report, 'advice'>): string[] {
   const advice: string[] = [];
   if ('missing' in wasm) advice.push('WASM: run Node 20 or later on a processor with SIMD (SSE4.1 or Neon).');
@@ -91,10 +115,12 @@ function adviseOn({ wasm, webgpu, v8 }: Omit<Report, 'advice'>): string[] {
   return advice;
 }
 
+type Line = [name: string, value: string];
+
 function describe(report: Report): string {
   const { node, v8, platform, processor, processors, memory, wasm, webgpu, auto, advice } = report;
   const has = (name: string, there: boolean) => `${name} ${there ? 'yes' : 'no'}`;
-  const lines: [string, string][] = [
+  const lines: Line[] = [
     ['Node', `${node} (V8 ${v8}), ${platform}`],
     ['Processor', `${processor}, ${processors} logical`],
     ['Memory', `${formatBytes(memory.totalBytes)}, ${formatBytes(memory.freeBytes)} free`],
@@ -104,12 +130,16 @@ function describe(report: Report): string {
       `${has('SIMD', wasm.simd)}, ${has('threads', wasm.threadsSupported)}, ${has('relaxed SIMD', wasm.relaxedSimd)}`,
     ],
     ...('kind' in wasm
-      ? ([['', `256-bit vectors (revectorizer): ${wasm.revectorized ? 'on, self-check passed' : 'not available'}`]] as [
-          string,
-          string,
-        ][])
+      ? [
+          [
+            '',
+            `256-bit vectors (revectorizer): ${wasm.revectorized ? 'on, self-check passed' : 'not available'}`,
+          ] as Line,
+        ]
       : []),
     ['WebGPU', summary(webgpu)],
+    ...Object.entries(webgpu.limits ?? {}).map(([name, limit]): Line => ['', `${name} ${limit.toLocaleString('en')}`]),
+    ...(webgpu.features ? [['', `features: ${webgpu.features.join(', ') || 'none of use'}`] as Line] : []),
     ['Default', auto === 'none' ? 'no device works here' : `--device auto takes ${auto}`],
   ];
   const table = lines.map(([name, value]) => `${name.padEnd(10)} ${value}\n`).join('');

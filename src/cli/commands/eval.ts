@@ -16,8 +16,8 @@ import { defineCommand } from '../command.js';
 import { deviceOptions, openChosenDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
 import { duration, whole } from '../format.js';
-import { findTokenizer, lengthLimits } from '../models.js';
-import { count, counts, given, optional, required, text, withDefault } from '../options.js';
+import { checkModelFolders, findTokenizer, lengthLimits } from '../models.js';
+import { count, countOrZero, counts, given, optional, required, text, withDefault } from '../options.js';
 import { type ProgressLine, progressLine } from '../progress.js';
 import { samplingOf, samplingOptions } from '../sampling.js';
 import { templates } from './trainOptions.js';
@@ -40,12 +40,19 @@ export const evaluate = defineCommand({
   summary: 'scores the answers of a model by ROUGE-L',
   description:
     'Answers every prompt of a data file, and prints ROUGE-L (stems, best reference, 0 to 100) and exact matches as one ' +
-    'line of JSON: the mean over the seeds, and each. The paper samples with seeds 10 to 50 at temperature 1 and ' +
-    '--no-repeat-ngram-size 6; at --temperature 0 all seeds give the same answer, so one is run.',
-  example:
-    'distillm eval --model runs/dolly/best --data dolly-valid.jsonl --no-repeat-ngram-size 6 --answers answers.jsonl',
-  options: { Evaluation: evaluationOptions, Sampling: samplingOptions, Device: deviceOptions },
+    'line of JSON: the mean over the seeds, and each. The defaults are the ' +
+    "paper's: seeds 10 to 50, temperature 1, no six tokens twice. --greedy gives one answer whatever the seed, so one is run.",
+  example: 'distillm eval --model runs/dolly/best --data dolly-valid.jsonl --answers answers.jsonl',
+  options: {
+    Evaluation: evaluationOptions,
+    Sampling: {
+      ...samplingOptions,
+      noRepeatNgramSize: withDefault('<number>', countOrZero, 'no so many tokens in a row come twice; 0 is off', 6),
+    },
+    Device: deviceOptions,
+  },
   async run(options, terminal) {
+    await checkModelFolders([options.model]);
     const device = await openChosenDevice(options);
     const line = progressLine(terminal);
     try {
@@ -53,7 +60,8 @@ export const evaluate = defineCommand({
       const model = await loadModel(options.model, { device });
       const tokenizer = await findTokenizer([options.tokenizer, options.model]);
       const { maxPromptLength } = lengthLimits({ ...options, maxLength: undefined }, [model]);
-      const { template, limit, temperature } = options;
+      const { template, limit } = options;
+      const sampling = samplingOf(options);
       // The references may be of any length: only the prompts are fed to the model.
       const data = await readInstructions(options.data, {
         tokenizer,
@@ -64,14 +72,14 @@ export const evaluate = defineCommand({
       const examples = data.train.slice(0, limit);
       const longest = Math.max(...examples.map(({ promptLength }) => promptLength));
       const maxNewTokens = options.maxNewTokens ?? Math.max(1, Math.min(256, model.maxPositions - longest));
-      const seeds = temperature === 0 ? options.seeds.slice(0, 1) : options.seeds;
+      const seeds = sampling.temperature === 0 ? options.seeds.slice(0, 1) : options.seeds;
       const file = options.answers === undefined ? undefined : openSync(options.answers, 'w');
       const started = performance.now();
       const scores: SeedScore[] = [];
       try {
         for (const seed of seeds) {
-          const sampling = { ...samplingOf(options), maxNewTokens, batchSize: options.batchSize };
-          const answers = await answerAll(model, tokenizer, examples, { ...sampling, seed, line });
+          const how = { ...sampling, maxNewTokens, batchSize: options.batchSize, seed, line };
+          const answers = await answerAll(model, tokenizer, examples, how);
           scores.push(score(seed, answers, examples));
           if (file !== undefined) writeSync(file, answerLines(seed, answers, examples));
         }
@@ -86,7 +94,7 @@ export const evaluate = defineCommand({
         rougeL: meanOf(scores, 'rougeL'),
         exactMatch: meanOf(scores, 'exactMatch'),
         seeds: scores,
-        settings: { ...samplingOf(options), maxNewTokens, maxPromptLength, template },
+        settings: { ...sampling, maxNewTokens, maxPromptLength, template },
       };
       line.done();
       terminal.stdout.write(`${JSON.stringify(result)}\n`);

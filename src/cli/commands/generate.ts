@@ -11,49 +11,40 @@ import { breathe } from '../breathe.js';
 import { defineCommand } from '../command.js';
 import { deviceOptions, openChosenDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
-import { findTokenizer } from '../models.js';
-import {
-  anyText,
-  choice,
-  count,
-  countOrZero,
-  given,
-  optional,
-  required,
-  text,
-  type Values,
-  withDefault,
-} from '../options.js';
+import { checkModelFolders, findTokenizer } from '../models.js';
+import { count, countOrZero, flag, given, optional, required, text, type Values, withDefault } from '../options.js';
 import { samplingOf, samplingOptions } from '../sampling.js';
 import type { Terminal } from '../terminal.js';
+import { templates } from './trainOptions.js';
 
 const promptOptions = {
   model: required('<folder>', text, 'Hugging Face folder'),
   tokenizer: optional('<folder>', text, "folder of the tokenizer (default: the model's)"),
-  template: withDefault(
-    '<name>',
-    choice(['none', 'alpaca', 'compact']),
-    'what the prompt is put into: none, alpaca (as train does), compact',
-    'none',
-  ),
-  input: withDefault('<text>', anyText, 'further context for the template', ''),
+  template: withDefault('<name>', templates, 'what the prompt is put into, as train did: alpaca or compact', 'alpaca'),
+  input: optional('<text>', text, 'further context for the template'),
+  raw: flag('no template: continues the prompt as it stands'),
   maxNewTokens: optional('<tokens>', count, 'longest answer (default: 256, or what the model has room for)'),
   seed: withDefault('<number>', countOrZero, 'decides what is drawn', 0),
 };
 
 export const generateText = defineCommand({
   name: 'generate',
-  summary: 'continues prompts, token by token',
+  summary: 'answers prompts, token by token',
   description:
-    'Continues each prompt and writes the text to stdout as it is drawn. Without a prompt, all of stdin is one.',
+    'Answers each prompt and writes the text to stdout as it is drawn. Without a prompt, all of stdin is one. The ' +
+    'prompt is put into the template that the model was trained with, unless --raw.',
   example: [
-    "distillm generate --model runs/dolly/best --template alpaca 'Name three uses of a paper clip.'",
-    'cat prompt.txt | distillm generate --model ./gpt2 --temperature 0 --max-new-tokens 50',
+    "distillm generate --model runs/dolly/best 'Name three uses of a paper clip.'",
+    'echo Once upon a time | distillm generate --model ./gpt2 --raw --greedy --max-new-tokens 50',
   ].join('\n'),
   words: '[prompts...]',
   options: { Prompt: promptOptions, Sampling: samplingOptions, Device: deviceOptions },
   async run(options, terminal, words) {
-    const prompts = words.length > 0 ? words : [await readAll(terminal.stdin)];
+    if (options.raw && options.input !== undefined) {
+      throw new OptionError('--input goes into a template, which --raw leaves out. Give one of them.');
+    }
+    await checkModelFolders([options.model]);
+    const prompts = words.length > 0 ? words : [(await readAll(terminal.stdin)).trimEnd()];
     const device = await openChosenDevice(options);
     try {
       const model = await loadModel(options.model, { device });
@@ -79,11 +70,14 @@ async function answer(
   { stdout }: Terminal,
 ): Promise<void> {
   const { model, tokenizer, options } = setting;
-  const { template, input, seed } = options;
-  if (template === 'none' && input !== '')
-    throw new OptionError('--input goes into a template: add --template alpaca.');
-  const whole = template === 'none' ? prompt : promptTemplates[template].render({ instruction: prompt, input });
-  const ids = tokenizer.encode(whole);
+  const { raw, template, input = '', seed } = options;
+  // A prompt in its template gets the ids that training gave it: no BOS, and no special tokens that a text spells out.
+  const ids = raw
+    ? tokenizer.encode(prompt)
+    : tokenizer.encode(promptTemplates[template].render({ instruction: prompt, input }), {
+        addSpecialTokens: false,
+        allowedSpecial: 'none',
+      });
   const maxNewTokens = options.maxNewTokens ?? Math.max(1, Math.min(256, model.maxPositions - ids.length));
   const decoder: StreamingDecoder = tokenizer.stream({ skipSpecialTokens: true });
   const { eosTokenId } = tokenizer;

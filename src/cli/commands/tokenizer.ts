@@ -1,9 +1,9 @@
 import { readSource } from '../../data/source.js';
-import { openFolder, parseInstructions, promptTemplates, trainTokenizer } from '../../index.js';
+import { openFolder, type PromptTemplate, parseInstructions, promptTemplates, trainTokenizer } from '../../index.js';
 import { defineCommand } from '../command.js';
 import { exitCodes } from '../exitCodes.js';
 import { whole } from '../format.js';
-import { count, required, text, withDefault } from '../options.js';
+import { count, listed, required, text, withDefault } from '../options.js';
 import { templates } from './trainOptions.js';
 
 export const tokenizer = defineCommand({
@@ -15,18 +15,15 @@ export const tokenizer = defineCommand({
   example: 'distillm tokenizer --data dolly.jsonl --vocab-size 4096 --out ./tokenizer',
   options: {
     Options: {
-      data: required('<file>', text, 'instruction JSONL, or any other file as plain text; .gz as well'),
-      vocabSize: required('<number>', count, 'tokens in all: 256 bytes, one special token, merges'),
+      data: required('<file...>', listed, 'instruction JSONL, or any other file as plain text; .gz as well'),
+      vocabSize: withDefault('<number>', count, 'tokens in all: 256 bytes, one special token, merges', 4096),
       out: required('<folder>', text, 'where the tokenizer files go'),
       template: withDefault('<name>', templates, 'prompt template: alpaca or compact', 'alpaca'),
     },
   },
   async run({ data, vocabSize, out, template }, { stdout, stderr }) {
-    const content = await readSource(data);
-    const { render } = promptTemplates[template];
-    const texts = /\.jsonl(\.gz)?$/.test(data)
-      ? parseInstructions(content, data).map(({ outputs, ...fields }) => render(fields) + outputs[0])
-      : [content];
+    const contents = await Promise.all(data.map((file) => readTexts(file, promptTemplates[template])));
+    const texts = contents.flat();
     const trained = trainTokenizer(texts, { vocabSize, specialTokens: { eos: '<|endoftext|>' } });
     try {
       const store = openFolder(out);
@@ -43,3 +40,10 @@ export const tokenizer = defineCommand({
     }
   },
 });
+
+/** What a model will see of a file: prompts with their answers, or the text as it is. */
+async function readTexts(file: string, { render }: PromptTemplate): Promise<string[]> {
+  const content = await readSource(file);
+  if (!/\.jsonl(\.gz)?$/.test(file)) return [content];
+  return parseInstructions(content, file).map(({ outputs, ...fields }) => render(fields) + outputs[0]);
+}

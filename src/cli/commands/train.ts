@@ -1,5 +1,6 @@
 import {
   adaptiveOffPolicy,
+  type CheckpointEvent,
   type DistillOptions,
   distill,
   type EndEvent,
@@ -25,7 +26,7 @@ import { exitCodes } from '../exitCodes.js';
 import { duration, whole } from '../format.js';
 import { openLog } from '../log.js';
 import { makeLoss } from '../losses.js';
-import { findTokenizer, hasTokenizer, lengthLimits, openStudent } from '../models.js';
+import { checkModelFolders, findTokenizer, hasTokenizer, lengthLimits, openStudent } from '../models.js';
 import { given } from '../options.js';
 import { progressLine, trainingProgress } from '../progress.js';
 import type { Terminal } from '../terminal.js';
@@ -37,9 +38,9 @@ export const train = defineCommand({
   description:
     'Trains a model on instruction data, and writes Hugging Face folders: OUT/best (by validation) and OUT/last, from ' +
     'which --resume goes on. Ctrl-C saves and stops. The result is one line of JSON on stdout.\n\n' +
-    '  sft       supervised fine-tuning on the answers of the data: makes teachers, prepares students\n' +
-    "  kd        distils the teacher's predictions on the answers of the data\n" +
-    '  distillm  distils on a mixture of the data and the answers of the student itself (Ko et al., 2024)',
+    'sft: supervised fine-tuning on the answers; makes teachers, prepares students.\n' +
+    "kd: learns the teacher's predictions on the answers of the data.\n" +
+    'distillm: so too, and on answers of its own as needed (Ko et al., 2024).',
   example: [
     'distillm train --method distillm --teacher ./teacher --student ./student --data dolly.jsonl --validation 1000 \\',
     '  --epochs 20 --batch-size 8 --loss skewReverseKL --alpha 0.1 --out runs/dolly',
@@ -48,6 +49,7 @@ export const train = defineCommand({
   async run(options, terminal) {
     checkMethod(options);
     await checkOutput(options);
+    await checkModelFolders([options.student, options.teacher]);
     const device = await openChosenDevice(options);
     try {
       terminal.stderr.write(`Device: ${device.info.description}\n`);
@@ -55,11 +57,10 @@ export const train = defineCommand({
       const teacher = options.teacher === undefined ? undefined : await loadModel(options.teacher, { device });
       const student = await openStudent(options, { device, tokenizer, positions: options.maxLength ?? 512 });
       const limits = lengthLimits(options, teacher ? [student, teacher] : [student]);
-      const { template, validation = 0 } = options;
-      const data = await readInstructions(options.data, { tokenizer, template, validation, ...limits });
+      const data = await readData(options, { tokenizer, ...limits });
       describe(terminal, { teacher, student, data });
       const shared: FineTuneOptions = {
-        ...runOptions(options),
+        ...runOptions(options, data),
         student,
         tokenizer,
         data,
@@ -70,17 +71,27 @@ export const train = defineCommand({
           },
         }),
       };
-      const start = async (signal: AbortSignal) =>
-        teacher
-          ? distill({ ...shared, ...(await distillationOptions(options)), teacher, signal })
-          : fineTune({ ...shared, signal });
-      const end = await follow(start, options, terminal);
-      return report(end, options, terminal);
+      const distillation = teacher && { teacher, ...(await distillationOptions(options)) };
+      const start = (signal: AbortSignal) =>
+        distillation ? distill({ ...shared, ...distillation, signal }) : fineTune({ ...shared, signal });
+      const ended = await follow(start, { options, capacity: distillation?.sgo.capacity ?? 0 }, terminal);
+      return report(ended, options, terminal);
     } finally {
       await device.dispose();
     }
   },
 });
+
+/** The data; by default its first 1000 records are held out, as in the paper, of small sets a tenth. */
+async function readData(
+  { data: file, template, validation }: TrainOptions,
+  setting: { tokenizer: Tokenizer; maxPromptLength: number; maxLength: number },
+): Promise<InstructionData> {
+  const data = await readInstructions(file, { ...setting, template, ...given({ validation }) });
+  if (validation !== undefined) return data;
+  const held = Math.min(1000, Math.floor(data.train.length / 10));
+  return { ...data, validation: data.train.slice(0, held), train: data.train.slice(held) };
+}
 
 /** Refuses to write over another run. */
 async function checkOutput({ out, resume }: TrainOptions): Promise<void> {
@@ -102,19 +113,21 @@ function describe(
 }
 
 /** The options that every method has, as the API takes them. */
-function runOptions(options: TrainOptions) {
+function runOptions(options: TrainOptions, { validation }: InstructionData) {
   const { epochs, steps, batchSize, gradAccumulationSteps, schedule, warmupSteps, seed, maxNewTokens } = options;
-  const { lr, weightDecay, clipGradNorm, validateEvery, rougeSamples, out, resume } = options;
+  const { method, lr, weightDecay, clipGradNorm, validateEvery, out, resume } = options;
+  // The paper chooses students by ROUGE-L, the models that they start from by loss.
+  const samples = options.rougeSamples ?? (method === 'sft' || validation.length === 0 ? 0 : 100);
   return {
     // The length of the run is the one thing without a default of its own in the API.
-    ...(steps === undefined ? { epochs: epochs ?? 3 } : given({ steps, epochs })),
+    ...(steps === undefined ? { epochs: epochs ?? (method === 'sft' ? 3 : 20) } : given({ steps, epochs })),
     ...given({ warmupSteps, maxNewTokens }),
     batchSize,
     gradAccumulationSteps,
     schedule,
     seed,
     optimizer: { lr, weightDecay, clipGradNorm },
-    validation: { every: validateEvery, ...(rougeSamples !== undefined && { rougeL: { samples: rougeSamples } }) },
+    validation: { every: validateEvery, ...(samples > 0 && { rougeL: { samples } }) },
     checkpoint: out,
     resume,
   };
@@ -122,7 +135,7 @@ function runOptions(options: TrainOptions) {
 
 async function distillationOptions(
   options: TrainOptions,
-): Promise<Pick<DistillOptions, 'loss' | 'sgo' | 'kdRatio' | 'teacherTokenizer'>> {
+): Promise<Pick<DistillOptions, 'loss' | 'kdRatio' | 'teacherTokenizer'> & { readonly sgo: SgoPolicy }> {
   const { method, alpha, weight, lossTemperature: temperature, kdRatio, teacher = '' } = options;
   const loss = options.loss ?? (method === 'kd' ? 'forwardKL' : 'skewReverseKL');
   let teacherTokenizer: Tokenizer | undefined;
@@ -142,46 +155,58 @@ function studentOutputs(options: TrainOptions): SgoPolicy {
   });
 }
 
+interface Ended {
+  readonly end: EndEvent;
+  /** The last checkpoint of this call, from which `resume` goes on. */
+  readonly saved: CheckpointEvent | undefined;
+}
+
 /** Runs to the end or to Ctrl-C: shows and logs what happens. */
 async function follow(
-  start: (signal: AbortSignal) => Promise<AsyncIterable<TrainingEvent>>,
-  options: TrainOptions,
+  start: (signal: AbortSignal) => AsyncIterable<TrainingEvent>,
+  { options, capacity }: { options: TrainOptions; capacity: number },
   terminal: Terminal,
-): Promise<EndEvent> {
+): Promise<Ended> {
   const stop = new AbortController();
   const line = progressLine(terminal);
-  const progress = trainingProgress(line);
+  const progress = trainingProgress(line, capacity);
   const release = terminal.onInterrupt(() => {
     line.print('Stopping after this step, then saving. Ctrl-C again ends at once, without saving.');
     stop.abort();
   });
   try {
-    const run = await start(stop.signal);
+    const run = start(stop.signal);
     const log = openLog(options.log ?? `${options.out}/log.jsonl`, { append: options.resume });
     log({ type: 'options', ...options });
     let end: EndEvent | undefined;
+    let saved: CheckpointEvent | undefined;
     for await (const event of run) {
       log(event);
       progress.show(event);
       if (event.type === 'end') end = event;
+      if (event.type === 'checkpoint' && event.kind === 'last') saved = event;
       await breathe();
     }
     // The API's promise: 'end' comes last.
-    return end as EndEvent;
+    return { end: end as EndEvent, saved };
   } finally {
     progress.done();
     release();
   }
 }
 
-function report(end: EndEvent, { out }: TrainOptions, { stdout, stderr }: Terminal) {
+function report({ end, saved }: Ended, { out, template }: TrainOptions, { stdout, stderr }: Terminal) {
   const student = `${out}/${end.best ? 'best' : 'last'}`;
   const { step, reason, best, ms } = end;
   stdout.write(`${JSON.stringify({ step, reason, ...(best && { best }), student, seconds: Math.round(ms / 1000) })}\n`);
   if (reason === 'aborted') {
-    stderr.write(`Stopped after step ${step}. Saved in ${out}/last; the same command with --resume goes on.\n`);
+    const where = saved
+      ? `Saved in ${saved.path}; the same command with --resume goes on.`
+      : 'There was nothing new to save.';
+    stderr.write(`Stopped after step ${step}. ${where}\n`);
     return exitCodes.interrupted;
   }
-  stderr.write(`Done in ${duration(ms)}. The trained model is in ${student}.\n`);
+  stderr.write(`Done in ${duration(ms)}. The trained model is in ${student}. Try it:\n`);
+  stderr.write(`  distillm generate --model ${student} --template ${template} 'Name three animals.'\n`);
   return exitCodes.done;
 }

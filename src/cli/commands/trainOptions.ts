@@ -25,7 +25,7 @@ const dataOptions = {
   validation: optional(
     '<file|number>',
     text.transform((value) => (/^\d+$/.test(value) ? Number(value) : value)),
-    'records held out: a file of its own, or how many from the start of the data (default: none)',
+    'held-out records: a file, or how many from the start of the data (default: 1000, or a tenth of less than 10000)',
   ),
   template: withDefault('<name>', templates, 'prompt template: alpaca or compact', 'alpaca'),
   maxPromptLength: optional('<tokens>', count, 'longer prompts are cut inside the input or instruction (default: 256)'),
@@ -36,7 +36,7 @@ const dataOptions = {
 
 const modelOptions = {
   student: optional('<folder>', text, 'Hugging Face folder of the model to train'),
-  initConfig: optional('<file>', text, 'instead of --student: random weights, sized by this config.json'),
+  studentConfig: optional('<file>', text, 'instead of --student: random weights, sized by this config.json'),
   teacher: optional('<folder>', text, 'Hugging Face folder of the teacher (kd and distillm)'),
   tokenizer: optional('<folder>', text, "folder of the tokenizer (default: the student's, then the teacher's)"),
 };
@@ -76,7 +76,7 @@ const studentOutputOptions = {
 };
 
 const runOptions = {
-  epochs: optional('<number>', count, 'passes over the data (default: 3, unless --steps is given)'),
+  epochs: optional('<number>', count, 'passes over the data (default: 20; sft: 3)'),
   steps: optional('<number>', count, 'optimizer steps, instead of --epochs'),
   batchSize: withDefault('<number>', count, 'sequences in one forward pass', 8),
   gradAccumulationSteps: withDefault('<number>', count, 'forward passes to one optimizer step', 1),
@@ -94,8 +94,8 @@ const runOptions = {
   validateEvery: withDefault('<epoch|steps>', countOr('epoch'), 'when to validate and save', 'epoch'),
   rougeSamples: optional(
     '<number>',
-    count,
-    'validation prompts to answer and score by ROUGE-L each time (default: none)',
+    countOrZero,
+    'validation prompts to answer each time; ROUGE-L chooses the best, else the loss (default: 100; sft: 0)',
   ),
   maxNewTokens: optional('<tokens>', count, 'longest generated answer (default: 256, or what the models take)'),
 };
