@@ -52,8 +52,8 @@ export function trainingProgress(
   line: ProgressLine,
   capacity: number,
 ): { show(event: TrainingEvent): void; done(): void } {
-  const started = performance.now();
   let firstStep = 0;
+  let started: number | undefined;
   let totalSteps = 0;
   const recent: StepEvent[] = [];
   return {
@@ -69,7 +69,10 @@ export function trainingProgress(
       } else if (event.type === 'step') {
         recent.push(event);
         if (recent.length > RECENT_STEPS) recent.shift();
-        const msPerStep = (performance.now() - started) / (event.step - firstStep);
+        const now = performance.now();
+        // Not from the run's start: the validation before the first step comes once.
+        started ??= now - event.stepMs;
+        const msPerStep = (now - started) / (event.step - firstStep);
         line.update(stepLine(recent, { msLeft: (totalSteps - event.step) * msPerStep, capacity }));
       } else if (event.type === 'validation') {
         line.print(validationLine(event));

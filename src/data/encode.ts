@@ -40,7 +40,10 @@ export function encodeInstruction(instruction: Instruction, options: EncodeInstr
   const [response] = instruction.outputs;
   const whole = encode(prompt + response);
   const responseIds = promptIds.every((id, i) => whole[i] === id) ? whole.subarray(promptIds.length) : encode(response);
-  const ids = Int32Array.of(...promptIds, ...responseIds, eosTokenId);
+  const ids = new Int32Array(promptIds.length + responseIds.length + 1);
+  ids.set(promptIds);
+  ids.set(responseIds, promptIds.length);
+  ids[ids.length - 1] = eosTokenId;
   return {
     ...instruction,
     prompt,

@@ -4,7 +4,7 @@ import type { TaskRecord } from './record.ts';
 
 const small = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine', 'ten'];
 const large = ['eleven', 'twelve', 'thirteen', 'fourteen', 'fifteen', 'sixteen', 'seventeen', 'eighteen', 'nineteen'];
-export const numberWords: readonly string[] = [...small, ...large, 'twenty'];
+const numberWords: readonly string[] = [...small, ...large, 'twenty'];
 
 /** A sum in words, told as a small story or asked plainly. */
 export function sums(rng: Rng): TaskRecord {

@@ -40,7 +40,7 @@ export const train = defineCommand({
     'which --resume goes on. Ctrl-C saves and stops. The result is one line of JSON on stdout.\n\n' +
     'sft: supervised fine-tuning on the answers; makes teachers, prepares students.\n' +
     "kd: learns the teacher's predictions on the answers of the data.\n" +
-    'distillm: so too, and on answers of its own as needed (Ko et al., 2024).',
+    'distillm: the same, and on its own answers as needed (Ko et al., 2024).',
   example: [
     'distillm train --method distillm --teacher ./teacher --student ./student --data dolly.jsonl --validation 1000 \\',
     '  --epochs 20 --batch-size 8 --loss skewReverseKL --alpha 0.1 --out runs/dolly',
@@ -183,6 +183,10 @@ async function follow(
     for await (const event of run) {
       log(event);
       progress.show(event);
+      // On long validation sets it takes minutes.
+      if (event.type === 'start' && event.step === 0 && options.validation !== undefined) {
+        line.update('validating before the first step');
+      }
       if (event.type === 'end') end = event;
       if (event.type === 'checkpoint' && event.kind === 'last') saved = event;
       await breathe();
