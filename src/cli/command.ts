@@ -30,7 +30,7 @@ export const defineCommand =
   (terminal, done) => {
     const command = new Command(spec.name).summary(spec.summary).description(spec.description);
     for (const [heading, table] of Object.entries(spec.options)) addOptions(command, `${heading}:`, table);
-    command.addHelpText('after', `\nExample:\n${spec.example.replace(/^/gm, '  ')}\n`);
+    command.addHelpText('after', `\nExample:\n${spec.example.replace(/^/gm, '  ')}`);
     const run = async (words: readonly string[]) =>
       done(await spec.run(command.opts() as GroupValues<Groups>, terminal, words));
     if (spec.words) command.argument(spec.words).action((words: string[]) => run(words));

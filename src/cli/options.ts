@@ -50,13 +50,15 @@ export function addOptions(command: Command, heading: string, table: OptionTable
   for (const [name, { argument, description, schema, fallback, required }] of Object.entries(table)) {
     const long = flagOf(name);
     const option = new Option(argument ? `${long} ${argument}` : long, description).helpGroup(heading);
+    // Commander takes any --no-x for the negation of --x; here it can only be a name, as in --no-repeat-ngram-size.
+    option.negate = false;
     if (schema && option.variadic) {
       option.argParser((value, before: readonly unknown[] = []) => [
         ...before,
         ...(parser(schema)(value) as unknown[]),
       ]);
     } else if (schema) option.argParser(parser(schema));
-    if (fallback !== undefined && argument) option.default(fallback);
+    if (fallback !== undefined && argument) option.default(fallback, String(fallback));
     option.makeOptionMandatory(required ?? false);
     command.addOption(option);
   }

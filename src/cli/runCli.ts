@@ -29,7 +29,7 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
     .addHelpText(
       'after',
       `\nExit codes: ${exitCodes.done} done, ${exitCodes.failed} failed, ${exitCodes.usage} wrong usage, ` +
-        `${exitCodes.interrupted} interrupted (and saved).\nEach command has its own help with an example: distillm train --help\n`,
+        `${exitCodes.interrupted} interrupted (and saved).\nEach command has its own help with an example: distillm train --help`,
     );
   for (const make of commands) {
     const command = make(terminal, (result) => {

@@ -64,11 +64,26 @@ describe('distillm generate', () => {
     expect(await draw('1')).not.toBe(await draw('2'));
   });
 
+  it('takes every sampling option', async () => {
+    const draw = async (...options: string[]) =>
+      (await run(['generate', '--model', model, '--max-new-tokens', '40', '--raw', ...options, ...wasm, 'Say'])).out;
+    const answers = await Promise.all([
+      draw(),
+      draw('--temperature', '2'),
+      draw('--top-k', '2'),
+      draw('--top-p', '0.3'),
+      draw('--repetition-penalty', '3'),
+      draw('--no-repeat-ngram-size', '1'),
+    ]);
+    expect(new Set(answers).size).toBe(answers.length);
+  });
+
   it.each([
     [['--input', 'x', '--raw', 'Say'], 2, '--input goes into a template'],
     [['--top-p', '0', '--raw', 'Say'], 2, 'topP'],
     [['--max-new-tokens', '96', '--raw', 'Say'], 1, '96 positions'],
-    [['--raw', ''], 2, 'prompt 0 is empty'],
+    [[''], 2, 'a prompt is empty'],
+    [[], 2, 'a prompt is empty'],
   ])('refuses %j', async (words, code, message) => {
     const outcome = await run(['generate', '--model', model, ...wasm, ...words]);
     expect([outcome.code, outcome.err]).toEqual([code, expect.stringContaining(message)]);
@@ -106,6 +121,7 @@ describe('distillm eval', () => {
     expect(result.rougeL).toBeCloseTo(scores.reduce((total, score) => total + score, 0) / 14, 9);
     expect(result.seeds.map(({ seed }: { seed: number }) => seed)).toEqual([1, 2]);
     expect(answers[0].instruction).toBe('Say ant 1 times.');
+    expect(result.settings).toMatchObject({ temperature: 1, topP: 1, noRepeatNgramSize: 6, maxNewTokens: 6 });
     expect(err).toContain('ROUGE-L');
   });
 

@@ -45,6 +45,7 @@ export const generateText = defineCommand({
     }
     await checkModelFolders([options.model]);
     const prompts = words.length > 0 ? words : [(await readAll(terminal.stdin)).trimEnd()];
+    if (prompts.includes('')) throw new OptionError('a prompt is empty. Give one as an argument or on stdin.');
     const device = await openChosenDevice(options);
     try {
       const model = await loadModel(options.model, { device });
