@@ -3,14 +3,14 @@
  * times smaller, from few and partly spoilt pairs, by SFT, plain KD and DistiLLM, over one seed or more.
  * Run by `npm run demo`; `-- --seeds 3` for three seeds.
  */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { loadModel, numParameters, openDevice } from 'distillm';
+import { loadModel, loadTokenizer, numParameters, openDevice } from 'distillm';
 import { drawCurves } from './chart.ts';
 import { evaluate, type Score } from './evaluate.ts';
 import { progressLine } from './progress.ts';
-import { encodeRecords, readTokenizer } from './setup.ts';
+import { encodeRecords, splitHeldOut } from './setup.ts';
 import { type Course, type Method, methods, startingPoint, trainStudent } from './students.ts';
 import { meanAndRange, table } from './table.ts';
 import { generateTask } from './task/generateTask.ts';
@@ -29,13 +29,13 @@ const started = performance.now();
 
 const device = await openDevice('auto', { wasm: { revectorize: true } });
 const teacher = await loadModel(teacherFolder, { device });
-const tokenizer = readTokenizer(await readFile(`${teacherFolder}/tokenizer.json`, 'utf8'));
-const heldOut = encodeRecords(generateTask({ seed: 0, teacherPairs: 0 }).heldOut, tokenizer);
+const tokenizer = await loadTokenizer(teacherFolder);
+const { validation, test } = splitHeldOut(generateTask({ seed: 0, teacherPairs: 0 }).heldOut, tokenizer);
 console.log(`Device: ${device.info.description}`);
 console.log(
-  `Teacher: ${numParameters(teacher).toLocaleString('en')} parameters. Held out: ${heldOut.length} clean pairs.`,
+  `Teacher: ${numParameters(teacher).toLocaleString('en')} parameters. Held out: ${test.length} clean pairs.`,
 );
-const teacherScore = await evaluate(teacher, heldOut, tokenizer);
+const teacherScore = await evaluate(teacher, test, tokenizer);
 
 type Row = 'start (short SFT)' | Method;
 const scores: { row: Row; seed: number; score: Score; seconds: number }[] = [];
@@ -48,7 +48,7 @@ for (let seed = 1; seed <= Number(options.seeds); seed++) {
     teacher,
     tokenizer,
     train: encodeRecords(task.student, tokenizer),
-    validation: heldOut,
+    validation,
     seed,
     startEpochs: Number(options['start-epochs']),
     epochs: Number(options.epochs),
@@ -58,7 +58,7 @@ for (let seed = 1; seed <= Number(options.seeds); seed++) {
   const { student, weights } = await startingPoint(course, progress('start'));
   const seconds = (performance.now() - before) / 1000;
   studentSize = numParameters(student);
-  scores.push({ row: 'start (short SFT)', seed, score: await evaluate(student, heldOut, tokenizer), seconds });
+  scores.push({ row: 'start (short SFT)', seed, score: await evaluate(student, test, tokenizer), seconds });
   student.dispose();
 
   const trained = [];
@@ -67,7 +67,7 @@ for (let seed = 1; seed <= Number(options.seeds); seed++) {
     scores.push({
       row: method,
       seed,
-      score: await evaluate(result.model, heldOut, tokenizer),
+      score: await evaluate(result.model, test, tokenizer),
       seconds: result.seconds,
     });
     if (method === 'DistiLLM') for (const { source } of result.steps) used[source]++;
@@ -106,7 +106,7 @@ console.log(
 
 console.log('\nGreedy answers to held-out prompts (seed 1):');
 for (const index of [0, 1, 2, 3, 4, 5]) {
-  const example = heldOut[index];
+  const example = test[index];
   if (!example) continue;
   console.log(`\n${example.instruction}\n${example.input}`);
   console.log(

@@ -5,20 +5,20 @@
 import { fileURLToPath } from 'node:url';
 import { createModel, fineTune, openDevice, saveModel } from 'distillm';
 import { evaluate } from './evaluate.ts';
-import { encodeRecords, makeTokenizer, teacherConfig } from './setup.ts';
+import { encodeRecords, makeTokenizer, splitHeldOut, teacherConfig } from './setup.ts';
 import { generateTask } from './task/generateTask.ts';
 
 const device = await openDevice('wasm', { wasm: { revectorize: true } });
 const task = generateTask({ seed: 0 });
 const tokenizer = makeTokenizer(task.teacher);
 const train = encodeRecords(task.teacher, tokenizer);
-const validation = encodeRecords(task.heldOut, tokenizer);
+const { validation, test } = splitHeldOut(task.heldOut, tokenizer);
 const teacher = await createModel(teacherConfig, { device, seed: 1 });
 const run = fineTune({
   student: teacher,
   tokenizer,
   data: { train, validation },
-  epochs: Number(process.argv[2] ?? 6),
+  epochs: Number(process.argv[2] ?? 4),
   batchSize: 32,
   optimizer: { lr: 2e-3 },
   warmupSteps: 100,
@@ -32,7 +32,7 @@ for await (const event of run) {
   }
   if (event.type === 'validation') console.log(`validation loss ${event.loss.toFixed(4)}`);
 }
-const { greedy, sampled } = await evaluate(teacher, validation, tokenizer);
+const { greedy, sampled } = await evaluate(teacher, test, tokenizer);
 console.log(`held-out ROUGE-L: greedy ${greedy.toFixed(1)}, sampled ${sampled.toFixed(1)}`);
 await saveModel(teacher, fileURLToPath(new URL('./teacher', import.meta.url)), { files: tokenizer.save() });
 await device.dispose();

@@ -1,11 +1,4 @@
-import {
-  compactTemplate,
-  createTokenizer,
-  type Example,
-  encodeInstruction,
-  type Tokenizer,
-  trainTokenizer,
-} from 'distillm';
+import { compactTemplate, type Example, encodeInstruction, type Tokenizer, trainTokenizer } from 'distillm';
 import type { TaskRecord } from './task/record.ts';
 
 /** Tokens of a whole sequence and of its prompt: the longest dialogue fits. */
@@ -39,4 +32,8 @@ export const encodeRecords = (records: readonly TaskRecord[], tokenizer: Tokeniz
     ),
   );
 
-export const readTokenizer = (tokenizerJson: string): Tokenizer => createTokenizer({ tokenizerJson });
+/** Held-out pairs in two: those that a run validates on, and those that only the final scores see. */
+export function splitHeldOut(heldOut: readonly TaskRecord[], tokenizer: Tokenizer) {
+  const examples = encodeRecords(heldOut, tokenizer);
+  return { validation: examples.slice(0, 100), test: examples.slice(100) };
+}

@@ -39,7 +39,7 @@ interface TaskOptions {
  * The teacher's set and the held-out set depend on no option but their sizes; `seed` draws the student's pairs.
  */
 export function generateTask(options: TaskOptions): Task {
-  const { seed, teacherPairs = 20_000, studentPairs = 600, spoilt = 0.3, heldOutPairs = 300 } = options;
+  const { seed, teacherPairs = 20_000, studentPairs = 600, spoilt = 0.3, heldOutPairs = 500 } = options;
   const seen = new Set<string>();
   const heldOut = distinct(heldOutPairs, createRng(1), seen);
   const teacher = draw(teacherPairs, createRng(2), seen);

@@ -8,7 +8,7 @@ const numberWords: readonly string[] = [...small, ...large, 'twenty'];
 
 /** A sum in words, told as a small story or asked plainly. */
 export function sums(rng: Rng): TaskRecord {
-  const [a, b] = [1 + rng.int(10), 1 + rng.int(10)];
+  const [a, b] = [2 + rng.int(9), 2 + rng.int(9)];
   const total = numberWords[a + b] as string;
   const [x, y] = [numberWords[a], numberWords[b]] as [string, string];
   const things = pick(rng, ['books', 'apples', 'cards', 'eggs', 'flowers', 'letters']);
