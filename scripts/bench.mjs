@@ -1,4 +1,4 @@
-// `npm run bench`: installs the peers (bench/package.json) once, then runs bench/run.ts with the arguments passed on.
+// `npm run bench`: installs the peers (bench/peers/package.json) once, then runs bench/run.ts with the arguments passed on.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 
@@ -6,5 +6,5 @@ const run = (command, args) => {
   const { status } = spawnSync(command, args, { stdio: 'inherit' });
   if (status !== 0) process.exit(status ?? 1);
 };
-if (!existsSync('bench/node_modules')) run('npm', ['ci', '--prefix', 'bench', '--no-audit', '--no-fund']);
+if (!existsSync('bench/peers/node_modules')) run('npm', ['ci', '--prefix', 'bench/peers', '--no-audit', '--no-fund']);
 run(process.execPath, ['--no-warnings', 'bench/run.ts', ...process.argv.slice(2)]);
