@@ -21,6 +21,8 @@ export async function bundle(entry: string): Promise<string> {
     format: 'esm',
     platform: 'browser',
     target: 'es2022',
+    // Without our tsconfig, whose paths point at the sources: what is bundled is the built package.
+    tsconfigRaw: {},
     write: false,
     logLevel: 'error',
   });

@@ -1,0 +1,74 @@
+import { openDevice } from 'distillm';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type EmbeddedRun, trainEmbedded } from '../../examples/train-embedded.js';
+import type { DeviceInfo } from '../../src/backend/backend.js';
+import { bundle, chromiumPath, launch, serve } from './page.js';
+
+interface FromPage {
+  readonly info: DeviceInfo;
+  readonly losses: number[];
+  readonly sources: string[];
+  readonly bits: Record<string, number[]>;
+}
+
+const toBits = ({ weights }: EmbeddedRun) =>
+  Object.fromEntries(Object.entries(weights).map(([name, values]) => [name, [...new Uint32Array(values.buffer)]]));
+
+async function inNode(threads: number): Promise<EmbeddedRun> {
+  const device = await openDevice('wasm', { wasm: { threads } });
+  const run = await trainEmbedded(device);
+  await device.dispose();
+  return run;
+}
+
+if (!chromiumPath && process.env.DISTILLM_REQUIRE_WEBGPU) throw new Error('DISTILLM_CHROMIUM names no browser');
+describe.skipIf(!chromiumPath)('the same run in Node and in a worker of a page', () => {
+  let browser: Browser;
+  let worker: string;
+  let expected: EmbeddedRun;
+
+  beforeAll(async () => {
+    [browser, worker, expected] = await Promise.all([launch(chromiumPath as string), bundle('./worker.ts'), inNode(2)]);
+  });
+  afterAll(() => browser?.close());
+
+  async function inBrowser(device: 'wasm' | 'webgpu', isolated: boolean): Promise<FromPage> {
+    const server = await serve(worker, { isolated });
+    const page = await browser.newPage();
+    try {
+      await page.goto(`${server.url}?device=${device}`);
+      return await page.evaluate(() => (window as unknown as { result: Promise<FromPage> }).result);
+    } finally {
+      await page.close();
+      server.close();
+    }
+  }
+
+  it('trains on data, fresh student outputs and replayed ones', () => {
+    expect(new Set(expected.sources)).toEqual(new Set(['data', 'generate', 'replay']));
+  });
+
+  it('gives the same bits on WASM with one thread, without cross-origin isolation', async () => {
+    const { info, losses, sources, bits } = await inBrowser('wasm', false);
+    expect(info.threads).toBe(1);
+    expect(losses).toEqual(expected.losses);
+    expect(sources).toEqual(expected.sources);
+    expect(bits).toEqual(toBits(expected));
+  }, 60_000);
+
+  it('gives the same bits on WASM with several threads, with isolation', async () => {
+    const { info, losses, bits } = await inBrowser('wasm', true);
+    expect(info.threads).toBeGreaterThan(1);
+    expect(losses).toEqual(expected.losses);
+    expect(bits).toEqual(toBits(expected));
+  }, 60_000);
+
+  it('gives the losses of WASM on WebGPU, within 1e-3', async () => {
+    const { info, losses } = await inBrowser('webgpu', false);
+    expect(info.kind).toBe('webgpu');
+    expect(losses.length).toBe(expected.losses.length);
+    const differences = losses.map((loss, step) => Math.abs(loss - (expected.losses[step] as number)));
+    expect(Math.max(...differences)).toBeLessThan(1e-3);
+  }, 120_000);
+});
