@@ -18,7 +18,7 @@ export function drawCurves(students: readonly TrainedStudent[], title: string): 
     'Training loss (nats per token, mean of 10 steps)',
     'Held-out ROUGE-L (60 greedy answers)',
     'Held-out cross-entropy (nats per token)',
-    'DistiLLM: phi, and where each batch came from',
+    'DistiLLM: phi (green, 0 to 1), and where each batch came from',
   ];
   const line = (name: string, grid: number, data: readonly (readonly [number, number])[], color: string) => ({
     type: 'line' as const,
