@@ -1,4 +1,4 @@
-import type { DType, Dims, KernelName, Kernels } from './kernels.js';
+import type { Dims, DType, KernelName, Kernels } from './kernels.js';
 
 /** A piece of device memory. Opaque above the backends; 4-byte elements. */
 export interface Storage {

@@ -57,7 +57,11 @@ describe('a folder', () => {
     const store = openFolder(folder);
     await store.write('a.txt', [bytes('abc')]);
     await expect(store.read('a.txt', 1, 3)).rejects.toThrow(/a.txt: byte 4 was asked for, the file has 3/);
-    for (const failing of [() => store.read('b.txt'), () => store.size('b.txt'), () => openFolder(join(folder, 'no')).list()]) {
+    for (const failing of [
+      () => store.read('b.txt'),
+      () => store.size('b.txt'),
+      () => openFolder(join(folder, 'no')).list(),
+    ]) {
       await expect(failing()).rejects.toBeInstanceOf(CheckpointError);
     }
   });
