@@ -1,7 +1,8 @@
 /**
  * The same file runs in Node and in a browser's worker: a small teacher learns an embedded task, then a smaller student
- * is distilled from it, student outputs and replay included.
- * In Node: `npm run build && node examples/train-embedded.ts`.
+ * is distilled from it, student outputs and replay included. test/browser runs it in both places and compares the bits.
+ * @example
+ * const { losses } = await trainEmbedded(await openDevice());
  */
 import {
   adaptiveOffPolicy,
