@@ -2,11 +2,14 @@
 // @sparticuz/chromium carries into .cache/software-gpu/VERSION. Needs no root and no system package.
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { brotliDecompress } from 'node:zlib';
+import { extract } from 'tar';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const decompress = promisify(brotliDecompress);
@@ -49,7 +52,10 @@ async function unpack(bin, folder) {
     await writeFile(join(aside, 'chromium'), await decompress(await readFile(join(bin, 'chromium.br'))), {
       mode: 0o755,
     });
-    for (const archive of archives) await untar(await decompress(await readFile(join(bin, archive))), aside);
+    for (const archive of archives) {
+      const plain = await decompress(await readFile(join(bin, archive)));
+      await pipeline(Readable.from([plain]), extract({ cwd: aside }));
+    }
     // The carrier's own fonts.conf points into AWS Lambda's folders.
     await writeFile(
       join(aside, 'fonts.conf'),
@@ -60,24 +66,6 @@ async function unpack(bin, folder) {
   } catch (error) {
     await rm(aside, { recursive: true, force: true });
     if (!existsSync(folder)) throw error; // otherwise another process was faster
-  }
-}
-
-/** Files, folders and links of a ustar archive; names longer than 100 characters do not occur in these. */
-async function untar(archive, folder) {
-  const text = (start, length) => archive.toString('utf8', start, start + length).replace(/\0.*$/s, '');
-  for (let at = 0; at + 512 <= archive.length && archive[at] !== 0; ) {
-    const size = Number.parseInt(text(at + 124, 12), 8) || 0;
-    const kind = String.fromCharCode(archive[at + 156] || 0x30);
-    const path = join(folder, text(at, 100));
-    await mkdir(dirname(path), { recursive: true });
-    if (kind === '5') await mkdir(path, { recursive: true });
-    else if (kind === '2') await symlink(text(at + 157, 100), path);
-    else if (kind === '0') {
-      await writeFile(path, archive.subarray(at + 512, at + 512 + size));
-      await chmod(path, Number.parseInt(text(at + 100, 8), 8) & 0o777);
-    }
-    at += 512 + Math.ceil(size / 512) * 512;
   }
 }
 
