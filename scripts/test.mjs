@@ -2,7 +2,7 @@
 // Arguments go on to vitest. The last line is 'N passed, N failed, N skipped'.
 //   DISTILLM_TEST_ADAPTER=system  test the machine's own WebGPU adapter instead of the software one
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { softwareGPU } from './software-gpu.mjs';
 import { testInstalledNode } from './test-installed-node.mjs';
@@ -19,16 +19,12 @@ if ('env' in gpu) Object.assign(env, gpu.env);
 else if (!ownAdapter) delete env.DISTILLM_REQUIRE_WEBGPU;
 
 const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${results}`];
-let outcome = runVitest();
-if (outcome.counts === undefined) {
-  // A test process that aborts ends the whole run without a report. Dawn's threads did so (std::system_error) in 2 of
-  // about 30 runs on the software GPU. Anything that a finished run reports, unhandled errors too, is not tried again.
-  console.log('\nA TEST PROCESS CRASHED and ended the run. Once more; a second crash counts as a failure.');
-  outcome = runVitest();
-}
-const counts = outcome.counts ?? { passed: 0, failed: 1, skipped: 0 };
-// A run that failed without a failed test (an error outside of tests) must not read as a success.
-if (outcome.status !== 0 && counts.failed === 0) counts.failed = 1;
+const command = ['node_modules/vitest/vitest.mjs', 'run', ...reporters, ...args];
+const { status } = spawnSync(process.execPath, command, { stdio: 'inherit', env });
+const counts = count(results);
+rmSync(results, { force: true });
+// A run that failed without a failed test (a crash, an error outside of tests) must not read as a success.
+if (status !== 0 && counts.failed === 0) counts.failed = 1;
 
 // A selection of tests is for quick work: the package may not even be built.
 if (args.length === 0) {
@@ -44,15 +40,6 @@ if ('missing' in gpu && !ownAdapter) {
 }
 console.log(`\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
 process.exitCode = counts.failed > 0 ? 1 : 0;
-
-/** `counts` is undefined when the run ended without a report. */
-function runVitest() {
-  const command = ['node_modules/vitest/vitest.mjs', 'run', ...reporters, ...args];
-  const { status } = spawnSync(process.execPath, command, { stdio: 'inherit', env });
-  const counts = existsSync(results) ? count(results) : undefined;
-  rmSync(results, { force: true });
-  return { status, counts };
-}
 
 /** Tests by outcome, from vitest's JSON report. A file that fails before its first test counts as one failed test. */
 function count(file) {

@@ -14,8 +14,8 @@ export interface OpenedDevice {
   readonly device: GPUDevice;
   readonly description: string;
   readonly software: boolean;
-  /** Ends a device that we opened; leaves the caller's alone. */
-  close(): void;
+  /** Ends a device that we opened, once its work is done; leaves the caller's alone. */
+  close(): Promise<void>;
 }
 
 /** Limits that decide how large one buffer, binding or workgroup may be. */
@@ -62,10 +62,13 @@ export async function openAdapter(options: AdapterOptions = {}): Promise<OpenedD
     device,
     description,
     software,
-    close() {
+    async close() {
       if (!held) return;
-      held = undefined;
+      // Dawn aborts the process when the object goes while work is under way.
+      await device.queue.onSubmittedWorkDone().catch(() => {});
       device.destroy();
+      await device.lost;
+      held = undefined;
     },
   };
 }
@@ -77,7 +80,7 @@ export function adoptDevice(device: GPUDevice): OpenedDevice {
     device,
     description: info ? describe(info) : 'WebGPU device',
     software: info ? isSoftwareInfo(info) : false,
-    close() {},
+    async close() {},
   };
 }
 

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { openGPU } from '#platform';
-import type { KernelCall } from '../../../src/backend/backend.js';
+import type { KernelCall, Storage } from '../../../src/backend/backend.js';
 import { openWebGPU, type WebGPUBackend } from '../../../src/backend/webgpu/index.js';
 import { DeviceError, DisposedError, LimitError } from '../../../src/errors.js';
 import { describeWebGPU, withWebGPU } from './adapter.js';
@@ -15,9 +15,13 @@ const store = (backend: WebGPUBackend, values: readonly number[], label = 'value
 const add = (backend: WebGPUBackend, size: number, operands: KernelCall<'add'>['operands']) =>
   backend.run('add', { dims: { size }, operands, params: {} });
 
+/** Dawn aborts the process when its entry object is collected while a device of it lives: these outlive the tests. */
+const entries: GPU[] = [];
+
 async function openDevice(): Promise<{ gpu: GPU; device: GPUDevice }> {
   const gpu = await openGPU();
   if ('missing' in gpu) throw new Error(gpu.missing);
+  entries.push(gpu);
   const device = await (await gpu.requestAdapter())?.requestDevice();
   if (!device) throw new Error('no adapter');
   return { gpu, device };
@@ -184,6 +188,22 @@ describeWebGPU('errors', () => {
       expect(() => backend.allocate(4, 'late')).toThrow(DisposedError);
       await expect(backend.finish()).rejects.toThrow(DisposedError);
     });
+  });
+});
+
+describeWebGPU('dispose', () => {
+  it('waits for work that is under way', async () => {
+    for (let i = 0; i < 10; i++) {
+      await withWebGPU({}, async (backend) => {
+        const [a, b, y] = ['a', 'b', 'y'].map((label) => backend.allocate(4 << 16, label)) as [
+          Storage,
+          Storage,
+          Storage,
+        ];
+        for (let j = 0; j < 20; j++) add(backend, 1 << 16, { a, b, y });
+        backend.submit();
+      });
+    }
   });
 });
 
