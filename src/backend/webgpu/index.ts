@@ -11,8 +11,10 @@ import { prelude, shaders } from './shaders.js';
 import { createTable } from './table.js';
 
 export interface WebGPUOptions extends AdapterOptions {
-  /** A device that the caller made: used as it is, never destroyed. Its uncaptured errors surface here as well. In Node keep
-   * the object that Dawn's `create` gave, too: Dawn aborts the process when it is collected while the device lives. */
+  /**
+   * A device that the caller made: used as it is, never destroyed. Its uncaptured errors surface here as well. In Node
+   * keep the object that Dawn's `create` gave, too: Dawn aborts the process when it is collected while the device lives.
+   */
   readonly device?: GPUDevice;
   /**
    * Bytes that one binding may have, at most the device's own limit (its default). Larger operands are cut into
