@@ -1,4 +1,4 @@
-import { type Example, generate, type LanguageModel, rougeL, type Tokenizer } from 'distillm';
+import { type Example, generate, type LanguageModel, meanRougeL, type Tokenizer } from 'distillm';
 import { maxNewTokens } from './setup.ts';
 
 export interface Score {
@@ -40,7 +40,8 @@ async function answer(
   return answers;
 }
 
-function score(answers: readonly string[], examples: readonly Example[]): number {
-  const total = answers.reduce((sum, text, i) => sum + rougeL(text, (examples[i] as Example).references), 0);
-  return (100 * total) / answers.length;
-}
+const score = (answers: readonly string[], examples: readonly Example[]): number =>
+  meanRougeL(
+    answers,
+    examples.map(({ references }) => references),
+  );

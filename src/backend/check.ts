@@ -7,7 +7,7 @@ export interface OperandShape {
   readonly dtype: DType;
 }
 
-const extents = (operand: OperandSpec) => ('shape' in operand ? operand.shape : operand);
+export const extents = (operand: OperandSpec) => ('shape' in operand ? operand.shape : operand);
 export const operandDType = (operand: OperandSpec): DType => ('shape' in operand ? operand.dtype : 'f32');
 
 /** Shape of an operand once every dim is known. */

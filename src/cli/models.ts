@@ -72,3 +72,7 @@ export function lengthLimits(
   const length = maxLength ?? Math.min(512, ...models.map(({ maxPositions }) => maxPositions));
   return { maxLength: length, maxPromptLength: maxPromptLength ?? Math.min(256, Math.floor(length / 2)) };
 }
+
+/** New tokens of an answer: the paper's 256, or what the positions leave after a prompt of so many tokens. */
+export const answerLength = ({ maxPositions }: LanguageModel, promptLength: number): number =>
+  Math.max(1, Math.min(256, maxPositions - promptLength));

@@ -1,8 +1,11 @@
 import { DataError } from '../errors.js';
-import type { Tokenizer } from '../text/index.js';
+import type { EncodeOptions, Tokenizer } from '../text/index.js';
 import type { Sample } from './batch.js';
 import type { Instruction } from './instructions.js';
 import type { PromptFields, PromptTemplate } from './template.js';
+
+/** How what models are trained on and prompted with is encoded: no BOS, and special tokens in a text are text. */
+export const plainEncoding: EncodeOptions = { addSpecialTokens: false, allowedSpecial: 'none' };
 
 export interface EncodeInstructionOptions {
   readonly tokenizer: Tokenizer;
@@ -36,7 +39,7 @@ export function encodeInstruction(instruction: Instruction, options: EncodeInstr
     throw new DataError('The tokenizer has no EOS token: the student could not learn to stop. Add one to its files.');
   }
   const { prompt, ids: promptIds, cut } = fitPrompt(instruction, options);
-  const encode = (text: string) => tokenizer.encode(text, { addSpecialTokens: false, allowedSpecial: 'none' });
+  const encode = (text: string) => tokenizer.encode(text, plainEncoding);
   const [response] = instruction.outputs;
   const whole = encode(prompt + response);
   const responseIds = promptIds.every((id, i) => whole[i] === id) ? whole.subarray(promptIds.length) : encode(response);
@@ -60,7 +63,7 @@ function fitPrompt(
   { instruction, input }: PromptFields,
   { tokenizer, template, maxPromptLength }: EncodeInstructionOptions,
 ): { prompt: string; ids: Int32Array; cut: boolean } {
-  const encode = (text: string) => tokenizer.encode(text, { addSpecialTokens: false, allowedSpecial: 'none' });
+  const encode = (text: string) => tokenizer.encode(text, plainEncoding);
   const fields = { instruction, input };
   for (let cut = false; ; cut = true) {
     const prompt = template.render(fields);

@@ -1,6 +1,7 @@
 import { DataError } from '../errors.js';
 import type { Tokenizer } from '../text/index.js';
 import type { Sample } from './batch.js';
+import { plainEncoding } from './encode.js';
 import { readSource, sourceName, type TextSource } from './source.js';
 
 export interface ReadTextOptions {
@@ -23,7 +24,7 @@ export async function readText(source: TextSource, { tokenizer, length = 512 }: 
   const documents = /\.jsonl(\.gz)?$/.test(name) ? jsonDocuments(content, name) : content.split(/\n\s*\n/);
   const encoded = tokenizer.encodeBatch(
     documents.filter((document) => document.trim() !== ''),
-    { addSpecialTokens: false, allowedSpecial: 'none' },
+    plainEncoding,
   );
   const total = encoded.reduce((sum, ids) => sum + ids.length + 1, 0);
   if (total < 2) throw new DataError(`${name} holds no text.`);

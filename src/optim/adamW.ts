@@ -1,6 +1,9 @@
 import { DisposedError, OptionError } from '../errors.js';
+import { optionChecker } from '../optionChecker.js';
 import { clearGradients, flat, run, Tensor } from '../tensor/index.js';
 import { type DecayGrouping, decays } from './decayGroups.js';
+
+const check = optionChecker('AdamW');
 
 export interface AdamWOptions {
   /** Decay of the first and the second moment, each in [0, 1). Default [0.9, 0.999]. */
@@ -140,8 +143,4 @@ export function createAdamW(
   }
 
   return { step, moments: slots, dispose, [Symbol.dispose]: dispose };
-}
-
-function check(option: string, found: unknown, ok: boolean, expected: string): void {
-  if (!ok) throw new OptionError(`AdamW: ${option} is ${found}, expected ${expected}.`, { found, expected });
 }

@@ -1,5 +1,5 @@
 import { formatBytes, LimitError } from '../../errors.js';
-import { resolveShape } from '../check.js';
+import { extents, resolveShape } from '../check.js';
 import type { Dims, KernelName, KernelSpec, OperandSpec } from '../kernels.js';
 import { kernels } from '../kernels.js';
 
@@ -14,17 +14,16 @@ export interface Window {
 
 const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
 
-export const extentsOf = (operand: OperandSpec) => ('shape' in operand ? operand.shape : operand);
 /** All operands of a kernel in binding order. */
 export function operandSpecs(kernel: KernelName): readonly (readonly [string, OperandSpec])[] {
   const spec: KernelSpec = kernels[kernel];
   return [...Object.entries(spec.in), ...Object.entries(spec.inout ?? {}), ...Object.entries(spec.out ?? {})];
 }
-const product = (extents: readonly number[]) => extents.reduce((a, b) => a * b, 1);
+const product = (factors: readonly number[]) => factors.reduce((a, b) => a * b, 1);
 
 /** Elements of one step of `dim`, for operands whose first axis it is; undefined for the others, which stay whole. */
 export function elementsPerStep(operand: OperandSpec, dim: string, dims: Dims): number | undefined {
-  if (extentsOf(operand)[0] !== dim) return undefined;
+  if (extents(operand)[0] !== dim) return undefined;
   return product(resolveShape(operand, dims).slice(1));
 }
 

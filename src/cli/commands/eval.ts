@@ -11,12 +11,11 @@ import {
   type SamplerOptions,
   type Tokenizer,
 } from '../../index.js';
-import { breathe } from '../breathe.js';
 import { defineCommand } from '../command.js';
 import { deviceOptions, openChosenDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
 import { duration, whole } from '../format.js';
-import { checkModelFolders, findTokenizer, lengthLimits } from '../models.js';
+import { answerLength, checkModelFolders, findTokenizer, lengthLimits } from '../models.js';
 import { count, countOrZero, counts, given, optional, required, text, withDefault } from '../options.js';
 import { type ProgressLine, progressLine } from '../progress.js';
 import { samplingOf, samplingOptions } from '../sampling.js';
@@ -71,7 +70,7 @@ export const evaluate = defineCommand({
       });
       const examples = data.train.slice(0, limit);
       const longest = Math.max(...examples.map(({ promptLength }) => promptLength));
-      const maxNewTokens = options.maxNewTokens ?? Math.max(1, Math.min(256, model.maxPositions - longest));
+      const maxNewTokens = options.maxNewTokens ?? answerLength(model, longest);
       const seeds = sampling.temperature === 0 ? options.seeds.slice(0, 1) : options.seeds;
       const file = options.answers === undefined ? undefined : openSync(options.answers, 'w');
       const started = performance.now();
@@ -163,7 +162,6 @@ async function answerAll(
     });
     const rate = (1000 * tokens) / (performance.now() - started);
     line.update(`seed ${seed}: ${done + batch.length}/${order.length} answers, ${whole(rate)} new tokens/s`);
-    await breathe();
   }
   return answers;
 }

@@ -1,3 +1,4 @@
+import { plainEncoding } from '../../data/encode.js';
 import {
   type LanguageModel,
   loadModel,
@@ -7,11 +8,10 @@ import {
   streamTokens,
   type Tokenizer,
 } from '../../index.js';
-import { breathe } from '../breathe.js';
 import { defineCommand } from '../command.js';
 import { deviceOptions, openChosenDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
-import { checkModelFolders, findTokenizer } from '../models.js';
+import { answerLength, checkModelFolders, findTokenizer } from '../models.js';
 import { count, countOrZero, flag, given, optional, required, text, type Values, withDefault } from '../options.js';
 import { samplingOf, samplingOptions } from '../sampling.js';
 import type { Terminal } from '../terminal.js';
@@ -72,14 +72,11 @@ async function answer(
 ): Promise<void> {
   const { model, tokenizer, options } = setting;
   const { raw, template, input = '', seed } = options;
-  // A prompt in its template gets the ids that training gave it: no BOS, and no special tokens that a text spells out.
+  // A prompt in its template gets the ids that training gave it.
   const ids = raw
     ? tokenizer.encode(prompt)
-    : tokenizer.encode(promptTemplates[template].render({ instruction: prompt, input }), {
-        addSpecialTokens: false,
-        allowedSpecial: 'none',
-      });
-  const maxNewTokens = options.maxNewTokens ?? Math.max(1, Math.min(256, model.maxPositions - ids.length));
+    : tokenizer.encode(promptTemplates[template].render({ instruction: prompt, input }), plainEncoding);
+  const maxNewTokens = options.maxNewTokens ?? answerLength(model, ids.length);
   const decoder: StreamingDecoder = tokenizer.stream({ skipSpecialTokens: true });
   const { eosTokenId } = tokenizer;
   for await (const id of streamTokens(model, ids, {
@@ -89,7 +86,6 @@ async function answer(
     seed,
   })) {
     stdout.write(decoder.push(id));
-    await breathe();
   }
   stdout.write(decoder.end());
 }

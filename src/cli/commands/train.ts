@@ -9,6 +9,7 @@ import {
   type InstructionData,
   type LanguageModel,
   loadModel,
+  loadTokenizer,
   numParameters,
   OptionError,
   offPolicy,
@@ -19,7 +20,6 @@ import {
   type Tokenizer,
   type TrainingEvent,
 } from '../../index.js';
-import { breathe } from '../breathe.js';
 import { defineCommand } from '../command.js';
 import { deviceOptions, openChosenDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
@@ -138,8 +138,7 @@ async function distillationOptions(
 ): Promise<Pick<DistillOptions, 'loss' | 'kdRatio' | 'teacherTokenizer'> & { readonly sgo: SgoPolicy }> {
   const { method, alpha, weight, lossTemperature: temperature, kdRatio, teacher = '' } = options;
   const loss = options.loss ?? (method === 'kd' ? 'forwardKL' : 'skewReverseKL');
-  let teacherTokenizer: Tokenizer | undefined;
-  if (await hasTokenizer(teacher)) teacherTokenizer = await findTokenizer([teacher]);
+  const teacherTokenizer = (await hasTokenizer(teacher)) ? await loadTokenizer(teacher) : undefined;
   return {
     loss: makeLoss(loss, { alpha, weight, temperature }),
     sgo: method === 'kd' ? offPolicy() : studentOutputs(options),
@@ -189,7 +188,6 @@ async function follow(
       }
       if (event.type === 'end') end = event;
       if (event.type === 'checkpoint' && event.kind === 'last') saved = event;
-      await breathe();
     }
     // The API's promise: 'end' comes last.
     return { end: end as EndEvent, saved };

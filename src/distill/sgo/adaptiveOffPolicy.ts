@@ -1,5 +1,8 @@
-import { CheckpointError, OptionError } from '../../errors.js';
+import { CheckpointError } from '../../errors.js';
+import { optionChecker } from '../../optionChecker.js';
 import type { SgoPolicy, SgoSnapshot, SgoState, ValidationEffect } from './policy.js';
+
+const check = optionChecker('adaptiveOffPolicy');
 
 /** How the share of fresh outputs among student outputs runs over training: see `adaptiveOffPolicy`. */
 export type ReplaySchedule = 'decreasing' | 'constant' | 'increasing';
@@ -112,9 +115,4 @@ function readSnapshot(snapshot: SgoSnapshot = { raises: 0, acceptedLoss: null, c
     );
   }
   return { raises, acceptedLoss, coolingFor };
-}
-
-function check(option: string, found: unknown, ok: boolean, expected: string): void {
-  if (!ok)
-    throw new OptionError(`adaptiveOffPolicy: ${option} is ${found}, expected ${expected}.`, { found, expected });
 }

@@ -1,9 +1,12 @@
 import type { Sample } from '../../data/batch.js';
 import { CompatibilityError, DataError, LimitError, OptionError } from '../../errors.js';
 import type { LanguageModel } from '../../models/model.js';
+import { optionChecker } from '../../optionChecker.js';
 import type { Tokenizer } from '../../text/index.js';
 import type { DistillOptions, FineTuneOptions } from './options.js';
 import { roomForAnswer } from './plan.js';
+
+const check = optionChecker('training');
 
 /**
  * Everything that can be wrong with a run's options and data, before it starts.
@@ -22,7 +25,7 @@ function checkNumbers(options: Options): void {
   const { data, epochs, steps, validation, kdRatio, text, schedule, seed } = options;
   const count = (option: string, value: number | undefined, least = 1) => {
     const ok = value === undefined || (Number.isInteger(value) && value >= least);
-    require(option, value, ok, `an integer of at least ${least}`);
+    check(option, value, ok, `an integer of at least ${least}`);
   };
   if ((epochs === undefined) === (steps === undefined)) {
     const found =
@@ -39,14 +42,17 @@ function checkNumbers(options: Options): void {
   count('maxNewTokens', options.maxNewTokens);
   count('validation.rougeL.samples', validation?.rougeL?.samples);
   if (validation?.every !== 'epoch') count('validation.every', validation?.every);
-  require('seed', seed, seed === undefined || Number.isSafeInteger(seed), 'an integer');
-  require('kdRatio', kdRatio, kdRatio === undefined || (kdRatio >= 0 && kdRatio <= 1), 'between 0 and 1');
+  check('seed', seed, seed === undefined || Number.isSafeInteger(seed), 'an integer');
+  check('kdRatio', kdRatio, kdRatio === undefined || (kdRatio >= 0 && kdRatio <= 1), 'between 0 and 1');
   const lmCoef = text?.lmCoef ?? 1;
-  require('text.lmCoef', lmCoef, lmCoef > 0 && Number.isFinite(lmCoef), 'a positive number');
+  check('text.lmCoef', lmCoef, lmCoef > 0 && Number.isFinite(lmCoef), 'a positive number');
   const known = ['constant', 'linear', 'cosine', 'noam'];
-  require('schedule', schedule, schedule === undefined ||
-    typeof schedule === 'function' ||
-    known.includes(schedule), `${known.join(', ')} or a function`);
+  check(
+    'schedule',
+    schedule,
+    schedule === undefined || typeof schedule === 'function' || known.includes(schedule),
+    `${known.join(', ')} or a function`,
+  );
   if (data.train.length === 0) {
     throw new DataError(
       'training: data.train is empty, expected at least one sample. Check the data file and its split.',
@@ -178,8 +184,4 @@ function checkLength(where: string, tokens: number, { maxPositions }: LanguageMo
     `${where}: ${tokens} tokens, the ${who} takes ${maxPositions}. Read the data with a maxLength of at most ${maxPositions}.`,
     { found: tokens, expected: maxPositions },
   );
-}
-
-function require(option: string, found: unknown, ok: boolean, expected: string): void {
-  if (!ok) throw new OptionError(`training: ${option} is ${found}, expected ${expected}.`, { found, expected });
 }
