@@ -83,6 +83,14 @@ describe('distillm train', () => {
     expect([method, loss]).toEqual(['distillm', undefined]);
   });
 
+  it('says that it validates first, also when the records are held out by default', async () => {
+    const { code, err } = await train(
+      `--method sft --student-config ${path('config.json')} --tokenizer ${path('tokenizer')} --steps 1 --out ${path('first')}`,
+    );
+    expect(code, err).toBe(0);
+    expect(err).toContain('validating before the first step');
+  });
+
   it('saves at Ctrl-C, and a resumed run ends with the weights of an uninterrupted one', async () => {
     const whole = ['--method', 'sft', '--steps', '7', '--validation', path('held-out.jsonl'), '--validate-every', '1'];
     const fresh = `--student ${path('teacher/best')}`;

@@ -74,7 +74,11 @@ export const train = defineCommand({
       const distillation = teacher && { teacher, ...(await distillationOptions(options)) };
       const start = (signal: AbortSignal) =>
         distillation ? distill({ ...shared, ...distillation, signal }) : fineTune({ ...shared, signal });
-      const ended = await follow(start, { options, capacity: distillation?.sgo.capacity ?? 0 }, terminal);
+      const ended = await follow(
+        start,
+        { options, capacity: distillation?.sgo.capacity ?? 0, validates: data.validation.length > 0 },
+        terminal,
+      );
       return report(ended, options, terminal);
     } finally {
       await device.dispose();
@@ -163,7 +167,7 @@ interface Ended {
 /** Runs to the end or to Ctrl-C: shows and logs what happens. */
 async function follow(
   start: (signal: AbortSignal) => AsyncIterable<TrainingEvent>,
-  { options, capacity }: { options: TrainOptions; capacity: number },
+  { options, capacity, validates }: { options: TrainOptions; capacity: number; validates: boolean },
   terminal: Terminal,
 ): Promise<Ended> {
   const stop = new AbortController();
@@ -183,7 +187,7 @@ async function follow(
       log(event);
       progress.show(event);
       // On long validation sets it takes minutes.
-      if (event.type === 'start' && event.step === 0 && options.validation !== undefined) {
+      if (event.type === 'start' && event.step === 0 && validates) {
         line.update('validating before the first step');
       }
       if (event.type === 'end') end = event;
