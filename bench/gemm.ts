@@ -1,13 +1,9 @@
 import { openDevice, run, Tensor } from 'distillm';
+import { gemmShapes } from './gemmShapes.ts';
 import { argument, measure, noise } from './measure.ts';
 
 const device = await openDevice('wasm', { wasm: { threads: Number(argument('threads', '2')) } });
-for (const [m, k, n] of [
-  [512, 768, 768],
-  [1024, 1024, 1024],
-  [2048, 768, 3072],
-  [8, 768, 50257],
-] as const) {
+for (const [m, k, n] of gemmShapes) {
   const [left, right] = [noise(m * k), noise(k * n, 2)];
   const a = Tensor.from(device, left, [m, k]);
   const b = Tensor.from(device, right, [k, n]);

@@ -1,14 +1,10 @@
 import * as ort from 'onnxruntime-web';
+import { gemmShapes } from '../gemmShapes.ts';
 import { argument, measure, noise } from '../measure.ts';
 import { matMulModel } from './onnx.ts';
 
 ort.env.wasm.numThreads = Number(argument('threads', '2'));
-for (const [m, k, n] of [
-  [512, 768, 768],
-  [1024, 1024, 1024],
-  [2048, 768, 3072],
-  [8, 768, 50257],
-] as const) {
+for (const [m, k, n] of gemmShapes) {
   const session = await ort.InferenceSession.create(matMulModel(m, k, n), { executionProviders: ['wasm'] });
   const feeds = {
     a: new ort.Tensor('float32', noise(m * k), [m, k]),

@@ -1,17 +1,13 @@
 import { fileURLToPath } from 'node:url';
 import { setThreadsCount, setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
+import { gemmShapes } from '../gemmShapes.ts';
 import { measure, noise } from '../measure.ts';
 
 setWasmPaths(fileURLToPath(new URL('./node_modules/@tensorflow/tfjs-backend-wasm/dist/', import.meta.url)));
 setThreadsCount(2);
 await tf.setBackend('wasm');
-for (const [m, k, n] of [
-  [512, 768, 768],
-  [1024, 1024, 1024],
-  [2048, 768, 3072],
-  [8, 768, 50257],
-] as const) {
+for (const [m, k, n] of gemmShapes) {
   const a = tf.tensor2d(noise(m * k), [m, k]);
   const b = tf.tensor2d(noise(k * n, 2), [k, n]);
   const of = (seconds: number) => (2 * m * n * k) / seconds / 1e9;
