@@ -118,8 +118,8 @@ function describe(
 
 /** The options that every method has, as the API takes them. */
 function runOptions(options: TrainOptions, { validation }: InstructionData) {
-  const { epochs, steps, batchSize, gradAccumulationSteps, schedule, warmupSteps, seed, maxNewTokens } = options;
-  const { method, lr, weightDecay, clipGradNorm, validateEvery, out, resume } = options;
+  const { epochs, steps, batchSize, gradAccumulationSteps, groupByLength, schedule, warmupSteps } = options;
+  const { method, lr, weightDecay, clipGradNorm, seed, validateEvery, maxNewTokens, out, resume } = options;
   // The paper chooses students by ROUGE-L, the models that they start from by loss.
   const samples = options.rougeSamples ?? (method === 'sft' || validation.length === 0 ? 0 : 100);
   return {
@@ -128,6 +128,7 @@ function runOptions(options: TrainOptions, { validation }: InstructionData) {
     ...given({ warmupSteps, maxNewTokens }),
     batchSize,
     gradAccumulationSteps,
+    groupByLength,
     schedule,
     seed,
     optimizer: { lr, weightDecay, clipGradNorm },

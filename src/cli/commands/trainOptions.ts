@@ -80,6 +80,7 @@ const runOptions = {
   steps: optional('<number>', count, 'optimizer steps, instead of --epochs'),
   batchSize: withDefault('<number>', count, 'sequences in one forward pass', 8),
   gradAccumulationSteps: withDefault('<number>', count, 'forward passes to one optimizer step', 1),
+  groupByLength: flag('samples of like length in the same batch: less padding, faster where lengths differ much'),
   lr: withDefault('<number>', positive, 'peak learning rate', 5e-4),
   schedule: withDefault(
     '<name>',

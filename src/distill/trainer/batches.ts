@@ -14,24 +14,56 @@ export interface BatchOrder {
 }
 
 export function batchOrder(plan: Plan): BatchOrder {
-  const { train, text, batchSize, gradAccumulationSteps, seed } = plan;
+  const { train, text, batchSize, gradAccumulationSteps, groupByLength, seed } = plan;
   const wanted = batchSize * gradAccumulationSteps;
+  const size = Math.min(wanted, train.length);
+  const random = (purpose: Purpose, count: number) => (epoch: number) => randomOrder(seed, purpose, epoch, count);
+  const order = random('order', train.length);
+  const grouped = (epoch: number) =>
+    batchesOfOneLength(train, size, order(epoch), random('batchOrder', Math.floor(train.length / size))(epoch));
   return {
-    data: reader(train, Math.min(wanted, train.length), seed, 'order'),
-    text: reader(text, Math.min(wanted, text.length), seed, 'textOrder'),
+    data: reader(train, size, groupByLength ? grouped : order),
+    // Plain text comes in pieces of one length.
+    text: reader(text, Math.min(wanted, text.length), random('textOrder', text.length)),
   };
 }
 
-function reader(samples: readonly Sample[], size: number, seed: number, purpose: Purpose) {
+/** Runs of `size` samples in the order that each epoch has; what is left at its end is not used. */
+function reader(samples: readonly Sample[], size: number, orderOf: (epoch: number) => Int32Array) {
   if (size === 0) return () => [];
   const perEpoch = Math.floor(samples.length / size);
   let order: { readonly epoch: number; readonly indices: Int32Array } | undefined;
   return (step: number): Sample[] => {
     const epoch = Math.floor((step - 1) / perEpoch);
-    if (order?.epoch !== epoch) order = { epoch, indices: randomOrder(seed, purpose, epoch, samples.length) };
+    if (order?.epoch !== epoch) order = { epoch, indices: orderOf(epoch) };
     const first = ((step - 1) % perEpoch) * size;
     return Array.from(order.indices.subarray(first, first + size), (index) => samples[index] as Sample);
   };
+}
+
+/** Batches whose samples are sorted together: enough for little padding, few enough for ever new neighbours. */
+const sortedTogether = 50;
+
+/**
+ * `order` with neighbours of like length: each run of `sortedTogether` batches sorted by length, then the batches in
+ * `batchOrder`, so that short and long ones alternate at random. An incomplete batch stays at the end.
+ */
+function batchesOfOneLength(
+  samples: readonly Sample[],
+  size: number,
+  order: Int32Array,
+  batchOrder: Int32Array,
+): Int32Array {
+  const lengthOf = (index: number) => (samples[index] as Sample).ids.length;
+  const used = order.slice(0, batchOrder.length * size);
+  for (let first = 0; first < used.length; first += sortedTogether * size) {
+    used.subarray(first, first + sortedTogether * size).sort((a, b) => lengthOf(a) - lengthOf(b));
+  }
+  const indices = order.slice();
+  batchOrder.forEach((batch, to) => {
+    indices.set(used.subarray(batch * size, (batch + 1) * size), to * size);
+  });
+  return indices;
 }
 
 /** Samples in runs of `size`: the micro-batches of a step. */

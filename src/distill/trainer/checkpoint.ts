@@ -140,6 +140,7 @@ function fingerprint(plan: Plan): Readonly<Record<string, unknown>> {
     steps: plan.totalSteps,
     batchSize: plan.batchSize,
     gradAccumulationSteps: plan.gradAccumulationSteps,
+    groupByLength: plan.groupByLength,
     'data.train samples': plan.train.length,
     'text samples': plan.text.length,
     kdRatio: plan.objective.kdRatio,

@@ -60,6 +60,11 @@ export interface FineTuneOptions {
   readonly batchSize?: number;
   /** Forward passes to one optimizer step: the batch is `batchSize` times this. Default 1. */
   readonly gradAccumulationSteps?: number;
+  /**
+   * Puts samples of like length into the same batch (still in a random order of batches): less padding, so faster where
+   * lengths differ much. Default false: batches are random, as in the official code.
+   */
+  readonly groupByLength?: boolean;
   /** Adds lmCoef (default 1) times the cross-entropy of as many plain-text samples as the batch has. */
   readonly text?: { readonly samples: readonly Sample[]; readonly lmCoef?: number };
   readonly validation?: ValidationOptions;

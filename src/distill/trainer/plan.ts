@@ -29,6 +29,7 @@ export interface Plan {
   readonly schedule: Schedule;
   readonly batchSize: number;
   readonly gradAccumulationSteps: number;
+  readonly groupByLength: boolean;
   readonly stepsPerEpoch: number;
   readonly totalSteps: number;
   /** Steps between validations. */
@@ -69,6 +70,7 @@ export function makePlan(options: FineTuneOptions & Partial<DistillOptions>): Pl
     schedule: makeSchedule(options, lr, totalSteps),
     batchSize,
     gradAccumulationSteps,
+    groupByLength: options.groupByLength ?? false,
     stepsPerEpoch,
     totalSteps,
     validateEvery: every === 'epoch' ? stepsPerEpoch : every,

@@ -2,7 +2,16 @@ import { mixSeed } from '../../models/random.js';
 import { createRng } from '../../text/rng.js';
 
 /** What a random number is for. Numbers of different purposes are independent. */
-const purposes = { order: 1, textOrder: 2, decision: 3, generation: 4, dropout: 5, replay: 6, validation: 7 } as const;
+const purposes = {
+  order: 1,
+  textOrder: 2,
+  decision: 3,
+  generation: 4,
+  dropout: 5,
+  replay: 6,
+  validation: 7,
+  batchOrder: 8,
+} as const;
 export type Purpose = keyof typeof purposes;
 
 /**
