@@ -1,15 +1,13 @@
 // Holds the tokenizer to answer keys made from the real GPT-2 and OPT files; not part of the tests.
 //
-//   npm run build:wasm && node scripts/check-real-tokenizer.mjs DATA_DIR
+//   npm run build && node scripts/check-real-tokenizer.mjs DATA_DIR
 //
 // DATA_DIR holds tokenizers/{gpt2,opt}/, tokenizers/expected.json, tokenizers/gguf/ggml-vocab-gpt-2.gguf.{inp,out}
 // and dolly/{train.jsonl.gz,train_0.gpt2.bin,train_0.gpt2.idx}. Exits with 1 when an id differs.
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { gunzipSync } from 'node:zlib';
-import { build } from 'esbuild';
+import { loadTokenizer, memoryStore } from 'distillm';
 
 const [data] = process.argv.slice(2);
 if (!data) {
@@ -18,22 +16,11 @@ if (!data) {
 }
 const text = (path) => readFile(join(data, path), 'utf8');
 
-async function openText() {
-  const folder = await mkdtemp(join(tmpdir(), 'distillm-'));
-  const outfile = join(folder, 'text.mjs');
-  const loader = { '.wasm': 'binary' };
-  await build({ entryPoints: ['src/text/index.ts'], bundle: true, format: 'esm', target: 'node20', loader, outfile });
-  const module = await import(pathToFileURL(outfile).href);
-  await rm(folder, { recursive: true });
-  return module;
-}
-
-const { tokenizerFromFiles } = await openText();
-
 async function open(folder, names) {
-  const files = new Map(await Promise.all(names.map(async (name) => [name, await text(`${folder}/${name}`)])));
+  const files = memoryStore();
+  for (const name of names) await files.write(name, [await readFile(join(data, folder, name))]);
   const start = performance.now();
-  const tokenizer = tokenizerFromFiles(files);
+  const tokenizer = await loadTokenizer(files);
   console.log(`${folder} (${names[0]}): loaded in ${(performance.now() - start).toFixed(0)} ms`);
   return tokenizer;
 }
