@@ -1,36 +1,11 @@
 // Cross-entropy and its gradient: loss[r] = lse(logits[r]) - logits[r, label];  logits = gradScale * (softmax - onehot)
 //   labels [rows], logits [rows, vocab] (read, then the gradient) -> loss [rows], nats; label -100: loss 0, gradient 0
-// One workgroup a row. Follows math.wgsl. Twin: assembly/compute/crossEntropy.ts
+// One workgroup a row. Follows math.wgsl and reduce.wgsl. Twin: assembly/compute/crossEntropy.ts
 struct Shape { rows: u32, vocab: u32, gradScale: f32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> labels: array<i32>;
 @group(0) @binding(2) var<storage, read_write> logits: array<f32>;
 @group(0) @binding(3) var<storage, read_write> loss: array<f32>;
-
-const LOWEST: f32 = -3.0e38;                  // where a maximum starts: infinity is not to be relied on
-
-override THREADS: u32 = 256u;                 // a power of two: the tree sums halve it
-var<workgroup> scratch: array<f32, THREADS>;
-
-// The sum of `value` over the workgroup, for all of its threads.
-fn total(value: f32, lane: u32) -> f32 {
-  scratch[lane] = value;
-  for (var width = THREADS / 2u; width > 0u; width /= 2u) {
-    workgroupBarrier();                       // the upper half must be written before the lower half reads it
-    if (lane < width) { scratch[lane] += scratch[lane + width]; }
-  }
-  return workgroupUniformLoad(&scratch[0]);   // has barriers on both sides: scratch may be used again at once
-}
-
-// The largest `value` in the workgroup, for all of its threads.
-fn largest(value: f32, lane: u32) -> f32 {
-  scratch[lane] = value;
-  for (var width = THREADS / 2u; width > 0u; width /= 2u) {
-    workgroupBarrier();
-    if (lane < width) { scratch[lane] = max(scratch[lane], scratch[lane + width]); }
-  }
-  return workgroupUniformLoad(&scratch[0]);
-}
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,

@@ -5,7 +5,7 @@
 // taken from the maximum so that large logits lose nothing; mixtures by log-sum-exp, so that no underflow becomes a NaN.
 // When the student's likeliest word r takes nearly all weight, g_r - sum q g would be rounding noise. So g is taken from
 // g_r, and what the gradient is at r follows from the others: it sums to 0.
-// Follows math.wgsl. Twin: assembly/compute/divergence.ts
+// Follows math.wgsl and reduce.wgsl. Twin: assembly/compute/divergence.ts
 struct Shape { rows: u32, vocab: u32, weight: f32, temperature: f32, gradScale: f32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> teacher: array<elem>;
@@ -21,31 +21,6 @@ const JENSEN_SHANNON: u32 = 3u;
 const TOTAL_VARIATION: u32 = 4u;
 const SKEW_KL: u32 = 5u;
 const SKEW_REVERSE_KL: u32 = 6u;
-
-const LOWEST: f32 = -3.0e38;                  // where a maximum starts: infinity is not to be relied on
-
-override THREADS: u32 = 256u;                 // a power of two: the tree sums halve it
-var<workgroup> scratch: array<f32, THREADS>;
-
-// The sum of `value` over the workgroup, for all of its threads.
-fn total(value: f32, lane: u32) -> f32 {
-  scratch[lane] = value;
-  for (var width = THREADS / 2u; width > 0u; width /= 2u) {
-    workgroupBarrier();                       // the upper half must be written before the lower half reads it
-    if (lane < width) { scratch[lane] += scratch[lane + width]; }
-  }
-  return workgroupUniformLoad(&scratch[0]);   // has barriers on both sides: scratch may be used again at once
-}
-
-// The largest `value` in the workgroup, for all of its threads.
-fn largest(value: f32, lane: u32) -> f32 {
-  scratch[lane] = value;
-  for (var width = THREADS / 2u; width > 0u; width /= 2u) {
-    workgroupBarrier();
-    if (lane < width) { scratch[lane] = max(scratch[lane], scratch[lane + width]); }
-  }
-  return workgroupUniformLoad(&scratch[0]);
-}
 
 // log of a weight that may be 0: so low that its share of a mixture is 0, yet finite in every sum
 fn logWeight(w: f32) -> f32 { return select(-1.0e30, logExact(max(w, 1.0e-37)), w > 0.0); }

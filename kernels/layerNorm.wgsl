@@ -1,6 +1,6 @@
 // Layer normalisation: y[r,c] = (x[r,c] - mean[r]) * rstd[r] * weight[c] + bias[c];  rstd = 1 / sqrt(variance + eps)
 //   x [rows, cols], weight, bias [cols] -> y [rows, cols], mean, rstd [rows] (f32, kept for the backward pass)
-// One workgroup a row; variance around the mean in a second pass, biased. Twin: assembly/compute/layerNorm.ts
+// One workgroup a row; variance around the mean in a second pass, biased. Follows reduce.wgsl. Twin: assembly/compute/layerNorm.ts
 struct Shape { rows: u32, cols: u32, eps: f32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> x: array<elem>;
@@ -9,19 +9,6 @@ struct Shape { rows: u32, cols: u32, eps: f32 }
 @group(0) @binding(4) var<storage, read_write> y: array<elem>;
 @group(0) @binding(5) var<storage, read_write> mean: array<f32>;
 @group(0) @binding(6) var<storage, read_write> rstd: array<f32>;
-
-override THREADS: u32 = 256u;                 // a power of two: the tree sums halve it
-var<workgroup> scratch: array<f32, THREADS>;
-
-// The sum of `value` over the workgroup, for all of its threads.
-fn total(value: f32, lane: u32) -> f32 {
-  scratch[lane] = value;
-  for (var width = THREADS / 2u; width > 0u; width /= 2u) {
-    workgroupBarrier();                       // the upper half must be written before the lower half reads it
-    if (lane < width) { scratch[lane] += scratch[lane + width]; }
-  }
-  return workgroupUniformLoad(&scratch[0]);   // has barriers on both sides: scratch may be used again at once
-}
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,

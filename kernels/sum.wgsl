@@ -1,22 +1,9 @@
 // total[slot] (+)= sum of x:  x [size], total [slots]
-// One workgroup in all; long arrays go through sumPartials.wgsl first. Twin: assembly/compute/sum.ts
+// One workgroup in all; long arrays go through sumPartials.wgsl first. Follows reduce.wgsl. Twin: assembly/compute/sum.ts
 struct Shape { size: u32, slots: u32, slot: u32, accumulate: u32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> x: array<elem>;
 @group(0) @binding(2) var<storage, read_write> sums: array<f32>;
-
-override THREADS: u32 = 256u;                 // a power of two: the tree sums halve it
-var<workgroup> scratch: array<f32, THREADS>;
-
-// The sum of `value` over the workgroup, for all of its threads.
-fn total(value: f32, lane: u32) -> f32 {
-  scratch[lane] = value;
-  for (var width = THREADS / 2u; width > 0u; width /= 2u) {
-    workgroupBarrier();                       // the upper half must be written before the lower half reads it
-    if (lane < width) { scratch[lane] += scratch[lane + width]; }
-  }
-  return workgroupUniformLoad(&scratch[0]);   // has barriers on both sides: scratch may be used again at once
-}
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(local_invocation_index) lane: u32) {

@@ -27,6 +27,7 @@ import layerNormBackward from '../../../kernels/layerNormBackward.wgsl';
 import layerNormBackwardWeights from '../../../kernels/layerNormBackwardWeights.wgsl';
 import math from '../../../kernels/math.wgsl';
 import mergeHeads from '../../../kernels/mergeHeads.wgsl';
+import reduce from '../../../kernels/reduce.wgsl';
 import splitHeads from '../../../kernels/splitHeads.wgsl';
 import sum from '../../../kernels/sum.wgsl';
 import sumPartials from '../../../kernels/sumPartials.wgsl';
@@ -42,10 +43,10 @@ export const shaders = {
   attentionDecode: math + attentionDecode,
   attentionDelta,
   broadcastRows,
-  clipScale,
+  clipScale: reduce + clipScale,
   columnSum,
-  crossEntropy: math + crossEntropy,
-  divergence: math + divergence,
+  crossEntropy: math + reduce + crossEntropy,
+  divergence: math + reduce + divergence,
   dropout,
   embedding,
   embeddingBackward,
@@ -56,13 +57,13 @@ export const shaders = {
   gemmSkinnyNN,
   gemmSkinnyNT,
   gemmTN: gemmTile + gemmTN,
-  layerNorm,
-  layerNormBackward,
+  layerNorm: reduce + layerNorm,
+  layerNormBackward: reduce + layerNormBackward,
   layerNormBackwardWeights,
   mergeHeads,
   splitHeads,
-  sum,
-  sumPartials,
+  sum: reduce + sum,
+  sumPartials: reduce + sumPartials,
 } as const;
 export type ShaderName = keyof typeof shaders;
 
