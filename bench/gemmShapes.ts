@@ -1,7 +1,19 @@
-/** m, k, n of c [m, n] = a [m, k] b [k, n]: what distillm and its peers multiply (gemm-torch.py has them as well). */
-export const gemmShapes = [
-  [512, 768, 768],
-  [1024, 1024, 1024],
-  [2048, 768, 3072],
-  [8, 768, 50257],
-] as const;
+/** c [m, n] = a b over depth k, where NT has b transposed in memory ([n, k]) and TN has a ([k, m]). */
+export interface GemmShape {
+  readonly form: 'NN' | 'NT' | 'TN';
+  readonly m: number;
+  readonly k: number;
+  readonly n: number;
+}
+
+/** What distillm and its peers multiply (gemm-torch.py has them as well): layers, then the LM head and its gradient. */
+export const gemmShapes: readonly GemmShape[] = [
+  { form: 'NN', m: 512, k: 768, n: 768 },
+  { form: 'NN', m: 1024, k: 1024, n: 1024 },
+  { form: 'NN', m: 2048, k: 768, n: 3072 },
+  { form: 'NN', m: 8, k: 768, n: 50257 },
+  { form: 'NT', m: 256, k: 768, n: 8192 },
+  { form: 'TN', m: 8192, k: 256, n: 768 },
+];
+
+export const nameOf = ({ form, m, k, n }: GemmShape): string => `${form === 'NN' ? '' : `${form} `}${m} x ${k} x ${n}`;

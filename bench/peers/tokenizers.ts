@@ -1,4 +1,5 @@
-import { argument, report } from '../measure.ts';
+import { argument, print } from '../commandLine.ts';
+import { summary } from '../measure.ts';
 import { english, gpt2TokenizerJson } from '../text.ts';
 
 type Encode = (text: string) => { length: number };
@@ -36,5 +37,5 @@ for (let i = 0; i < 5; i++) {
     values.push((megabytes * 1000) / (performance.now() - before));
   }
 }
-report({ case: 'first call', unit: 'MB/s', values: first.slice(1), note: `${tokens} tokens` });
-report({ case: 'same text again', unit: 'MB/s', values: again.slice(1) });
+print(summary({ case: 'first call', unit: 'MB/s', values: first.slice(1), note: `${tokens} tokens` }));
+print(summary({ case: 'same text again', unit: 'MB/s', values: again.slice(1) }));

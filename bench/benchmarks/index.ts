@@ -1,0 +1,17 @@
+import type { Benchmark } from './benchmark.ts';
+import { divergence } from './divergence.ts';
+import { gemm } from './gemm.ts';
+import { linearDivergence } from './linearDivergence.ts';
+import { tokenizer } from './tokenizer.ts';
+import { trainingStep } from './trainingStep.ts';
+
+/** By the name that `--benchmark` and the page use. */
+export const benchmarks = {
+  gemm,
+  divergence,
+  linearDivergence: linearDivergence(),
+  linearDivergenceUnfused: linearDivergence({ chunkBytes: Number.MAX_SAFE_INTEGER }),
+  trainingStep,
+  tokenizer,
+} as const satisfies Record<string, Benchmark>;
+export type BenchmarkName = keyof typeof benchmarks;

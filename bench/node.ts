@@ -1,0 +1,19 @@
+/** One benchmark in this process, for run.ts: `node bench/node.ts --benchmark gemm --device wasm --threads 2`. */
+import { openDevice } from 'distillm';
+import type { Size } from './benchmarks/benchmark.ts';
+import { type BenchmarkName, benchmarks } from './benchmarks/index.ts';
+import { argument, flag, print } from './commandLine.ts';
+import { nodeAssets } from './text.ts';
+
+const device = await openDevice(argument('device', 'wasm') as 'wasm' | 'webgpu', {
+  wasm: { threads: Number(argument('threads', '2')) },
+  webgpu: { allowSoftware: flag('allow-software') },
+});
+const setting = {
+  device,
+  size: argument('size', 'full') as Size,
+  assets: nodeAssets,
+  resident: () => ({ now: process.memoryUsage.rss(), peak: 1024 * process.resourceUsage().maxRSS }),
+};
+for await (const measurement of benchmarks[argument('benchmark', '') as BenchmarkName](setting)) print(measurement);
+await device.dispose();
