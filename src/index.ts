@@ -3,7 +3,14 @@
 export type { Backend, DeviceInfo, MemoryUse, Storage, TypedArray } from './backend/backend.js';
 export type { DivergenceKind, DType, KernelName } from './backend/kernels.js';
 export { type DeviceKind, type DeviceOptions, openDevice } from './backend/openDevice.js';
-export { type KernelProfile, profiled } from './backend/profile.js';
+export {
+  type ChromeTrace,
+  type ChromeTraceEvent,
+  type KernelProfile,
+  type PhaseProfile,
+  type Profile,
+  startProfile,
+} from './backend/profile.js';
 export type { WasmOptions } from './backend/wasm/index.js';
 export type { WebGPUOptions } from './backend/webgpu/index.js';
 export * from './data/index.js';

@@ -49,6 +49,9 @@ export interface MemoryUse {
   readonly liveStorages: number;
 }
 
+/** Told of each kernel call; returns what is to be told when it ran, in ms on the clock of `performance.now()`. */
+export type KernelObserver = (kernel: KernelName, call: KernelCall) => (begin: number, end: number) => void;
+
 /**
  * What the tensors stand on. Calls are queued in order and return at once; `read` and `finish` wait. Everything
  * is called from one thread.
@@ -74,6 +77,12 @@ export interface Backend {
   submit(): void;
   /** Resolves when all queued work is done. */
   finish(): Promise<void>;
+  /**
+   * Times every kernel call from now on, or no more. A call that the device runs in parts is told of part by part; on
+   * WebGPU later, at the latest when `finish` resolves. See `startProfile`.
+   * @throws DeviceError when the device cannot time its work.
+   */
+  observe(observer: KernelObserver | undefined): void;
   memory(): MemoryUse;
   /** Frees everything, ends threads. A GPUDevice that the caller passed in is left alone. Twice is harmless. */
   dispose(): Promise<void>;

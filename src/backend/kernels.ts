@@ -29,6 +29,8 @@ export interface KernelSpec {
   readonly out?: Readonly<Record<string, OperandSpec>>;
   /** Floating-point operations of one call: what the benchmarks divide by. */
   readonly flops: (dims: Dims) => number;
+  /** Bytes read and written by one call, for kernels that do not go through all of each operand: profiles divide by it. */
+  readonly bytes?: (dims: Dims) => number;
   /**
    * Allowed error of each output element in units in the last place (f32), counted at the scale of the sum of the
    * absolute terms (each times its condition number where it goes through an exponential: see the float64 reference).
@@ -107,6 +109,7 @@ export const kernels = {
     in: { table: ['rows', 'cols'], ids: i32('tokens') },
     out: { y: ['tokens', 'cols'] },
     flops: (d) => of(d, 'tokens', 'cols'),
+    bytes: (d) => 8 * of(d, 'tokens', 'cols') + 4 * of(d, 'tokens'),
     ulp: () => 0,
   },
   /**
@@ -118,6 +121,8 @@ export const kernels = {
     in: { dy: ['tokens', 'cols'], order: i32('tokens'), unique: i32('uniques'), starts: i32('bounds') },
     inout: { dtable: ['rows', 'cols'] },
     flops: (d) => of(d, 'tokens', 'cols'),
+    bytes: (d) =>
+      4 * of(d, 'tokens', 'cols') + 8 * of(d, 'uniques', 'cols') + 4 * (of(d, 'tokens') + 2 * of(d, 'uniques')),
     ulp: (d) => roundings(of(d, 'tokens')) + 1,
   },
   /** y = (x - mean) * rstd * weight + bias over the last axis; rstd = 1 / sqrt(variance + eps), variance biased. */
@@ -202,6 +207,7 @@ export const kernels = {
     in: { x: ['batch', 'seq', 'width'] },
     inout: { y: ['batch', 'heads', 'capacity', 'headDim'] },
     flops: (d) => of(d, 'batch', 'seq', 'heads', 'headDim'),
+    bytes: (d) => 8 * of(d, 'batch', 'seq', 'heads', 'headDim'),
     ulp: () => 0,
   },
   /** The way back: y[b, s, column + h * headDim + e] = x[b, h, s, e]; other columns of y stay as they are. */
@@ -211,6 +217,7 @@ export const kernels = {
     in: { x: ['batch', 'heads', 'seq', 'headDim'] },
     inout: { y: ['batch', 'seq', 'width'] },
     flops: (d) => of(d, 'batch', 'seq', 'heads', 'headDim'),
+    bytes: (d) => 8 * of(d, 'batch', 'seq', 'heads', 'headDim'),
     ulp: () => 0,
   },
   /**

@@ -1,48 +1,208 @@
-import { OptionError } from '../errors.js';
 import type { Backend, KernelCall } from './backend.js';
-import { type KernelName, type KernelSpec, kernels } from './kernels.js';
+import { operandDType, resolveShape } from './check.js';
+import { type Dims, type KernelName, type KernelSpec, kernels } from './kernels.js';
 
-/** What one kernel took over a profiled stretch. */
+/** What one kernel took. */
 export interface KernelProfile {
   readonly kernel: KernelName;
   readonly calls: number;
   readonly milliseconds: number;
   /** From the FLOP counts of the kernel table. */
   readonly gflopPerSecond: number;
+  /** From the sizes of the operands, each read or written once. */
+  readonly gbPerSecond: number;
+  /** 'memory': so few operations a byte that bandwidth is what counts. */
+  readonly bound: 'memory' | 'compute';
+}
+
+/** What the kernels took while something was going on: see `markPhase`. */
+export interface PhaseProfile {
+  readonly phase: string;
+  readonly milliseconds: number;
+}
+
+/** A file for chrome://tracing and Perfetto: `JSON.stringify` it. Times are in microseconds from the profile's start. */
+export interface ChromeTrace {
+  readonly traceEvents: readonly ChromeTraceEvent[];
+  readonly displayTimeUnit: 'ms';
+  readonly otherData: Readonly<Record<string, string | number>>;
+}
+export interface ChromeTraceEvent {
+  readonly name: string;
+  /** 'X' is a stretch of time, 'M' names a process or thread. */
+  readonly ph: 'X' | 'M';
+  readonly pid: number;
+  readonly tid: number;
+  readonly cat?: string;
+  readonly ts?: number;
+  readonly dur?: number;
+  readonly args?: Readonly<Record<string, unknown>>;
+}
+
+/** A profile that is being taken, or that was. */
+export interface Profile {
+  /** By kernel, what took longest first. On WebGPU work under way is not in it: `await stop()` or `device.finish()`. */
+  kernels(): KernelProfile[];
+  /** By phase, in the order in which they first came; empty where nothing marked any. */
+  phases(): PhaseProfile[];
+  /** One track of kernels, one of phases. It holds the first 100,000 calls; `otherData` says how many there were. */
+  trace(): ChromeTrace;
+  /** Forgets what was measured so far, and goes on. */
+  reset(): void;
+  /** Waits for the device and ends the profile, which can still be read. */
+  stop(): Promise<void>;
+}
+
+/** A part of a kernel call, ms on the clock of `performance.now()`. */
+interface Span {
+  readonly kernel: KernelName;
+  readonly dims: Dims;
+  readonly phase: string | undefined;
+  readonly begin: number;
+  readonly end: number;
+}
+
+const spansKept = 100_000;
+/** Operations a byte below which a kernel waits for memory on any machine we know. */
+const memoryBound = 4;
+
+const marks = new WeakMap<Backend, (phase: string) => void>();
+
+/** Says what the kernel calls from now on are for ('backward', say). Only a profile of the device takes notice. */
+export function markPhase(device: Backend, phase: string): void {
+  marks.get(device)?.(phase);
 }
 
 /**
- * The same device with a clock around every kernel call, for the WASM backend, whose calls return when they are done.
- * @throws OptionError on WebGPU, where a call only records.
+ * Times every kernel call on a device: by the clock on WASM, by timestamp queries on WebGPU, where each call becomes a
+ * compute pass of its own meanwhile, which costs some time. One profile a device at a time.
+ * @example
+ * const profile = startProfile(device);
+ * await generate(model, prompts, { maxNewTokens: 20 });
+ * await profile.stop();
+ * console.table(profile.kernels());
+ * @throws DeviceError on WebGPU without the feature 'timestamp-query'
  */
-export function profiled(device: Backend): { device: Backend; report: () => KernelProfile[]; reset: () => void } {
-  if (device.info.kind !== 'wasm') throw new OptionError('profiled: only the WASM backend is timed call by call.');
-  const times = new Map<KernelName, { calls: number; milliseconds: number; flops: number }>();
-  const run = <K extends KernelName>(kernel: K, call: KernelCall<K>): void => {
-    const before = performance.now();
-    device.run(kernel, call);
-    const entry = times.get(kernel) ?? { calls: 0, milliseconds: 0, flops: 0 };
+export function startProfile(device: Backend): Profile {
+  const totals = new Map<KernelName, { calls: number; milliseconds: number; flops: number; bytes: number }>();
+  const phases = new Map<string, number>();
+  const spans: Span[] = [];
+  let started = performance.now();
+  let phase: string | undefined;
+  let calls = 0;
+  /** Calls from before `reset` may still report. */
+  let round = 0;
+
+  device.observe((kernel, call) => {
+    let total = totals.get(kernel);
+    if (!total) {
+      total = { calls: 0, milliseconds: 0, flops: 0, bytes: 0 };
+      totals.set(kernel, total);
+    }
     const spec: KernelSpec = kernels[kernel];
-    entry.calls++;
-    entry.milliseconds += performance.now() - before;
-    entry.flops += spec.flops(call.dims);
-    times.set(kernel, entry);
-  };
-  const proxy = new Proxy(device, {
-    get: (target, key) => {
-      if (key === 'run') return run;
-      const value: unknown = Reflect.get(target, key, target);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
+    total.calls++;
+    total.flops += spec.flops(call.dims);
+    total.bytes += bytesOf(kernel, call);
+    const [own, ownPhase, ownRound, kept] = [total, phase, round, calls++ < spansKept];
+    return (begin, end) => {
+      if (ownRound !== round) return;
+      own.milliseconds += end - begin;
+      if (ownPhase !== undefined) phases.set(ownPhase, (phases.get(ownPhase) ?? 0) + end - begin);
+      if (kept) spans.push({ kernel, dims: call.dims, phase: ownPhase, begin, end });
+    };
   });
-  const report = () =>
-    [...times]
-      .map(([kernel, { calls, milliseconds, flops }]) => ({
-        kernel,
-        calls,
-        milliseconds,
-        gflopPerSecond: flops / milliseconds / 1e6,
-      }))
-      .sort((a, b) => b.milliseconds - a.milliseconds);
-  return { device: proxy, report, reset: () => times.clear() };
+  marks.set(device, (name) => {
+    phase = name;
+  });
+
+  return {
+    kernels: () =>
+      [...totals]
+        .map(([kernel, { calls, milliseconds, flops, bytes }]) => ({
+          kernel,
+          calls,
+          milliseconds,
+          gflopPerSecond: flops / milliseconds / 1e6,
+          gbPerSecond: bytes / milliseconds / 1e6,
+          bound: flops < memoryBound * bytes ? ('memory' as const) : ('compute' as const),
+        }))
+        .sort((a, b) => b.milliseconds - a.milliseconds),
+    phases: () => [...phases].map(([name, milliseconds]) => ({ phase: name, milliseconds })),
+    trace: () => chromeTrace(spans, { started, description: device.info.description, calls }),
+    reset() {
+      totals.clear();
+      phases.clear();
+      spans.length = 0;
+      started = performance.now();
+      calls = 0;
+      round++;
+    },
+    async stop() {
+      device.observe(undefined);
+      marks.delete(device);
+      await device.finish();
+    },
+  };
+}
+
+/** Bytes that a call reads and writes when each element goes over the bus once. */
+function bytesOf(kernel: KernelName, { dims, params }: KernelCall): number {
+  const spec: KernelSpec = kernels[kernel];
+  if (spec.bytes) return spec.bytes(dims);
+  const size = (operands: KernelSpec['in'] = {}) =>
+    Object.values(operands).reduce(
+      (total, operand) => total + bytesPerElement[operandDType(operand)] * product(resolveShape(operand, dims)),
+      0,
+    );
+  const overwrites = (params as Readonly<Record<string, number>>).accumulate === 0;
+  return size(spec.in) + size(spec.inout) * (overwrites ? 1 : 2) + size(spec.out);
+}
+
+const bytesPerElement = { f32: 4, i32: 4, u32: 4 } as const;
+const product = (factors: readonly number[]) => factors.reduce((a, b) => a * b, 1);
+
+function chromeTrace(
+  spans: readonly Span[],
+  { started, description, calls }: { started: number; description: string; calls: number },
+): ChromeTrace {
+  const pid = 1;
+  const tracks = { kernels: 1, phases: 2 } as const;
+  const name = (what: string, tid: number, value: string): ChromeTraceEvent => ({
+    name: what,
+    ph: 'M',
+    pid,
+    tid,
+    args: { name: value },
+  });
+  const stretch = (tid: number, { begin, end }: { begin: number; end: number }) =>
+    ({ ph: 'X', pid, tid, ts: 1000 * (begin - started), dur: 1000 * (end - begin) }) as const;
+  return {
+    traceEvents: [
+      name('process_name', 0, `distillm on ${description}`),
+      name('thread_name', tracks.phases, 'phases'),
+      name('thread_name', tracks.kernels, 'kernels'),
+      ...phaseSpans(spans).map((span) => ({ name: span.phase, cat: 'phase', ...stretch(tracks.phases, span) })),
+      ...spans.map((span) => ({
+        name: span.kernel,
+        cat: 'kernel',
+        ...stretch(tracks.kernels, span),
+        args: span.dims,
+      })),
+    ],
+    displayTimeUnit: 'ms',
+    otherData: { device: description, kernelCalls: calls },
+  };
+}
+
+/** Runs of kernels of one phase, from the begin of the first to the end of the last. */
+function phaseSpans(spans: readonly Span[]): { phase: string; begin: number; end: number }[] {
+  const runs: { phase: string; begin: number; end: number }[] = [];
+  let current: string | undefined;
+  for (const { phase, begin, end } of spans) {
+    const last = runs.at(-1);
+    if (last && phase === current) last.end = end;
+    else if (phase !== undefined) runs.push({ phase, begin, end });
+    current = phase;
+  }
+  return runs;
 }

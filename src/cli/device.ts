@@ -1,5 +1,7 @@
 import { type Backend, openDevice } from '../index.js';
 import { choice, count, flag, given, optional, type Values, withDefault } from './options.js';
+import { profiled, profileOption } from './profile.js';
+import type { Terminal } from './terminal.js';
 
 export const deviceOptions = {
   device: withDefault(
@@ -10,8 +12,26 @@ export const deviceOptions = {
   ),
   threads: optional('<number>', count, "threads of the 'wasm' device (default: all cores)"),
   allowSoftware: flag("lets 'webgpu' take a software adapter, which is slower than 'wasm'"),
+  profile: profileOption,
 };
 
-/** Opens what the options ask for. This process is ours, so V8 may pack vectors to 256 bits. */
-export const openChosenDevice = ({ device, threads, allowSoftware }: Values<typeof deviceOptions>): Promise<Backend> =>
-  openDevice(device, { wasm: { revectorize: true, ...given({ threads }) }, webgpu: { allowSoftware } });
+/**
+ * Opens what the options ask for, works on it, and disposes of it. This process is ours, so V8 may pack vectors to 256
+ * bits.
+ */
+export async function withDevice<T>(
+  { device: kind, threads, allowSoftware, profile }: Values<typeof deviceOptions>,
+  terminal: Terminal,
+  work: (device: Backend) => Promise<T>,
+): Promise<T> {
+  const device = await openDevice(kind, {
+    wasm: { revectorize: true, ...given({ threads }) },
+    webgpu: { allowSoftware },
+  });
+  try {
+    if (profile === undefined) return await work(device);
+    return await profiled(profile, { device, terminal }, () => work(device));
+  } finally {
+    await device.dispose();
+  }
+}

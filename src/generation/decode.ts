@@ -1,3 +1,4 @@
+import { markPhase } from '../backend/profile.js';
 import type { TokenBatch } from '../data/batch.js';
 import { LimitError, OptionError } from '../errors.js';
 import type { KVCache, LanguageModel } from '../models/model.js';
@@ -62,6 +63,7 @@ export async function* decode(
     let firsts = Int32Array.from(running, ({ first }) => first);
     for (let step = 1; ; step++) {
       signal?.throwIfAborted();
+      markPhase(model.device, 'generation');
       const logits = await nextLogits(model, batch, cache, running);
       const ids = sampler.sample(
         logits,

@@ -84,6 +84,7 @@ export function openReference({
       return type.from(values) as TypedArray;
     },
     run,
+    observe: () => {},
     submit: () => {},
     finish: async () => {},
     memory: () => ({ liveBytes: liveBytes(), peakBytes, liveStorages: memory.size }),

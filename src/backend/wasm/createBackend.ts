@@ -1,5 +1,5 @@
 import { OptionError } from '../../errors.js';
-import type { Backend, KernelCall, KernelTable, Storage } from '../backend.js';
+import type { Backend, KernelCall, KernelObserver, KernelTable, Storage } from '../backend.js';
 import type { KernelName } from '../kernels.js';
 import { attentionKernels } from './attention.js';
 import { at, type Device, type WasmStorage } from './calls.js';
@@ -28,6 +28,7 @@ export function createBackend(device: Device, revectorized: boolean): Backend {
   const live = new Set<WasmStorage>();
   let liveBytes = 0;
   let peakBytes = 0;
+  let observer: KernelObserver | undefined;
   let turnedAt = performance.now();
   const bytes = (pointer: number, byteLength: number) => new Uint8Array(memory.memory.buffer, pointer, byteLength);
   const inside = (storage: Storage, byteOffset: number, byteLength: number) => {
@@ -83,7 +84,13 @@ export function createBackend(device: Device, revectorized: boolean): Backend {
       return dtype === 'i32' ? new Int32Array(copy) : new Uint32Array(copy);
     },
     run<K extends KernelName>(kernel: K, call: KernelCall<K>) {
+      const ran = observer?.(kernel, call);
+      const begin = performance.now();
       table[kernel](call);
+      ran?.(begin, performance.now());
+    },
+    observe(next) {
+      observer = next;
     },
     submit() {},
     async finish() {},

@@ -1,9 +1,9 @@
 import { type AdapterOptions, adoptDevice, openAdapter } from '../../device/webgpu/adapter.js';
-import { createBufferPool } from '../../device/webgpu/bufferPool.js';
-import { createCommandQueue } from '../../device/webgpu/commandQueue.js';
+import { type BufferPool, createBufferPool } from '../../device/webgpu/bufferPool.js';
+import { type CommandQueue, createCommandQueue } from '../../device/webgpu/commandQueue.js';
 import { createPipelines, type PipelineSpec } from '../../device/webgpu/pipelines.js';
-import { DisposedError } from '../../errors.js';
-import type { Backend, KernelCall, Storage, TypedArray } from '../backend.js';
+import { DeviceError, DisposedError } from '../../errors.js';
+import type { Backend, KernelCall, KernelObserver, Storage, TypedArray } from '../backend.js';
 import type { DType, KernelName } from '../kernels.js';
 import type { Context, GPUStorage, ShaderCall } from './context.js';
 import { foldGroups } from './context.js';
@@ -30,7 +30,7 @@ export interface WebGPUOptions extends AdapterOptions {
 
 export interface WebGPUBackend extends Backend {
   /** What was handed to the device so far, and the buffers behind the storages. */
-  counts(): { submissions: number; dispatches: number; created: number; idle: number };
+  counts(): ReturnType<CommandQueue['counts']> & ReturnType<BufferPool['counts']>;
 }
 
 /** Operations of one dispatch: software adapters reach some 1e9 a second, and drivers stop what runs for seconds. */
@@ -52,6 +52,9 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBac
   const groupsPerSide = Math.min(options.maxGroupsPerSide ?? Infinity, device.limits.maxComputeWorkgroupsPerDimension);
   const specs = new Map<string, PipelineSpec>();
   const live = new Set<GPUStorage>();
+  let observer: KernelObserver | undefined;
+  /** Told when the dispatches of the kernel call that is being encoded ran. */
+  let timed: ReturnType<KernelObserver> | undefined;
   let disposed = false;
 
   const mine = (storage: Storage): GPUStorage => {
@@ -93,6 +96,7 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBac
         bindings: [...call.reads, ...call.writes],
         groups: foldGroups(call.groups, groupsPerSide),
         flops: call.flops,
+        timed,
       });
     },
     region: (storage, firstElement, elements) => ({
@@ -143,7 +147,18 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBac
       return typed(dtype, await queue.read(mine(storage).buffer, byteOffset, 4 * elements));
     },
     run<K extends KernelName>(kernel: K, call: KernelCall<K>) {
+      timed = observer?.(kernel, call);
       table[kernel](call);
+    },
+    observe(next) {
+      if (next && !device.features.has('timestamp-query')) {
+        throw new DeviceError(
+          `webgpu: ${opened.description} was opened without timestamp queries, which profiles need: the adapter lacks them, ` +
+            "or the device was made without the feature 'timestamp-query'. Profile on the 'wasm' device, or on another GPU.",
+          { expected: 'timestamp-query' },
+        );
+      }
+      observer = next;
     },
     submit: () => queue.submit(),
     finish: () => queue.finish(),

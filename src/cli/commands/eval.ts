@@ -12,7 +12,7 @@ import {
   type Tokenizer,
 } from '../../index.js';
 import { defineCommand } from '../command.js';
-import { deviceOptions, openChosenDevice } from '../device.js';
+import { deviceOptions, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
 import { duration, whole } from '../format.js';
 import { answerLength, checkModelFolders, findTokenizer, lengthLimits } from '../models.js';
@@ -52,9 +52,8 @@ export const evaluate = defineCommand({
   },
   async run(options, terminal) {
     await checkModelFolders([options.model]);
-    const device = await openChosenDevice(options);
     const line = progressLine(terminal);
-    try {
+    return withDevice(options, terminal, async (device) => {
       line.print(`Device: ${device.info.description}`);
       const model = await loadModel(options.model, { device });
       const tokenizer = await findTokenizer([options.tokenizer, options.model]);
@@ -102,9 +101,7 @@ export const evaluate = defineCommand({
           `exact matches ${result.exactMatch.toFixed(1)}%, in ${duration(performance.now() - started)}`,
       );
       return exitCodes.done;
-    } finally {
-      await device.dispose();
-    }
+    });
   },
 });
 

@@ -9,7 +9,7 @@ import {
   type Tokenizer,
 } from '../../index.js';
 import { defineCommand } from '../command.js';
-import { deviceOptions, openChosenDevice } from '../device.js';
+import { deviceOptions, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
 import { answerLength, checkModelFolders, findTokenizer } from '../models.js';
 import { count, countOrZero, flag, given, optional, required, text, type Values, withDefault } from '../options.js';
@@ -46,8 +46,7 @@ export const generateText = defineCommand({
     await checkModelFolders([options.model]);
     const prompts = words.length > 0 ? words : [(await readAll(terminal.stdin)).trimEnd()];
     if (prompts.includes('')) throw new OptionError('a prompt is empty. Give one as an argument or on stdin.');
-    const device = await openChosenDevice(options);
-    try {
+    return withDevice(options, terminal, async (device) => {
       const model = await loadModel(options.model, { device });
       const tokenizer = await findTokenizer([options.tokenizer, options.model]);
       for (const prompt of prompts) {
@@ -55,9 +54,7 @@ export const generateText = defineCommand({
         terminal.stdout.write('\n');
       }
       return exitCodes.done;
-    } finally {
-      await device.dispose();
-    }
+    });
   },
 });
 

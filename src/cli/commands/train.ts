@@ -21,7 +21,7 @@ import {
   type TrainingEvent,
 } from '../../index.js';
 import { defineCommand } from '../command.js';
-import { deviceOptions, openChosenDevice } from '../device.js';
+import { deviceOptions, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
 import { duration, whole } from '../format.js';
 import { openLog } from '../log.js';
@@ -50,8 +50,7 @@ export const train = defineCommand({
     checkMethod(options);
     await checkOutput(options);
     await checkModelFolders([options.student, options.teacher]);
-    const device = await openChosenDevice(options);
-    try {
+    return withDevice(options, terminal, async (device) => {
       terminal.stderr.write(`Device: ${device.info.description}\n`);
       const tokenizer = await findTokenizer([options.tokenizer, options.student, options.teacher]);
       const teacher = options.teacher === undefined ? undefined : await loadModel(options.teacher, { device });
@@ -80,9 +79,7 @@ export const train = defineCommand({
         terminal,
       );
       return report(ended, options, terminal);
-    } finally {
-      await device.dispose();
-    }
+    });
   },
 });
 

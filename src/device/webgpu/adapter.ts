@@ -30,6 +30,9 @@ const wantedLimits = [
   'maxComputeWorkgroupSizeZ',
 ] as const;
 
+/** Used where the adapter has them. Timestamps: the profiler. */
+const wantedFeatures: readonly GPUFeatureName[] = ['timestamp-query'];
+
 /**
  * Opens a WebGPU device.
  * @throws DeviceError when WebGPU is missing, there is no adapter, or only a software one and that was not asked for.
@@ -55,7 +58,8 @@ export async function openAdapter(options: AdapterOptions = {}): Promise<OpenedD
   }
   const requiredLimits: Record<string, number> = {};
   if (limits === 'adapter') for (const name of wantedLimits) requiredLimits[name] = adapter.limits[name];
-  const device = await adapter.requestDevice({ label: 'distillm', requiredLimits });
+  const requiredFeatures = wantedFeatures.filter((feature) => adapter.features.has(feature));
+  const device = await adapter.requestDevice({ label: 'distillm', requiredLimits, requiredFeatures });
   // Dawn keeps its threads, and with them a Node process, for as long as the object that `openGPU` returns is referenced.
   let held: GPU | undefined = gpu;
   return {

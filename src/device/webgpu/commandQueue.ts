@@ -2,6 +2,7 @@ import { DeviceError, DisposedError, type DistillmError, LimitError } from '../.
 import type { OpenedDevice } from './adapter.js';
 import type { BufferPool, PooledBuffer } from './bufferPool.js';
 import type { Pipeline } from './pipelines.js';
+import { createTimestamps, type TimeListener, type Timestamps } from './timestamps.js';
 import { mapModeRead, usage } from './usage.js';
 
 /** Bytes [offset, offset + size) of a buffer, as a shader sees them. `offset` is a multiple of 256, `size` of 4. */
@@ -21,6 +22,8 @@ export interface Dispatch {
   readonly groups: readonly [number, number];
   /** Rough operations, by which long batches are handed over in parts. */
   readonly flops: number;
+  /** Told when it ran: it then has a compute pass of its own. For devices with the feature 'timestamp-query'. */
+  readonly timed?: TimeListener | undefined;
 }
 
 export interface CommandQueue {
@@ -30,8 +33,10 @@ export interface CommandQueue {
   clear(buffer: PooledBuffer, byteLength: number): void;
   read(buffer: PooledBuffer, byteOffset: number, byteLength: number): Promise<ArrayBuffer>;
   submit(): void;
+  /** Resolves when all queued work is done and the timed dispatches' listeners have been told. */
   finish(): Promise<void>;
-  counts(): { submissions: number; dispatches: number };
+  /** `bindGroups`: made, and thus not found among those kept. */
+  counts(): { submissions: number; dispatches: number; bindGroups: number };
   dispose(): void;
 }
 
@@ -65,6 +70,7 @@ export function createCommandQueue(opened: OpenedDevice, pool: BufferPool): Comm
   const flopsAllowed = opened.software ? flopsPerBatch.software : flopsPerBatch.hardware;
   const bindGroups = new Map<string, GPUBindGroup>();
   const readBuffers = new Map<number, GPUBuffer[]>();
+  let timestamps: Timestamps | undefined;
 
   let encoder: GPUCommandEncoder | undefined;
   let pass: GPUComputePassEncoder | undefined;
@@ -75,6 +81,7 @@ export function createCommandQueue(opened: OpenedDevice, pool: BufferPool): Comm
   let stagedBytes = 0;
   let submissions = 0;
   let dispatches = 0;
+  let bindGroupsMade = 0;
   let disposed = false;
   let lost: DeviceError | undefined;
   const errors: DistillmError[] = [];
@@ -132,7 +139,9 @@ export function createCommandQueue(opened: OpenedDevice, pool: BufferPool): Comm
     if (batchDispatches > 0)
       device.queue.writeBuffer(uniformBuffer, 0, uniforms, 0, (batchDispatches * uniformBytes) / 4);
     if (stagedBytes > 0) device.queue.writeBuffer(stagingBuffer, 0, staging, 0, stagedBytes);
+    const readTimes = timestamps?.resolve(encoder);
     device.queue.submit([encoder.finish()]);
+    readTimes?.();
     encoder = undefined;
     batch++;
     batchDispatches = 0;
@@ -156,6 +165,7 @@ export function createCommandQueue(opened: OpenedDevice, pool: BufferPool): Comm
     });
     const made = device.createBindGroup({ label, layout: pipeline.layout, entries });
     bindGroups.set(key, made);
+    bindGroupsMade++;
     return made;
   };
 
@@ -164,7 +174,10 @@ export function createCommandQueue(opened: OpenedDevice, pool: BufferPool): Comm
       check();
       if (batchDispatches === dispatchesPerBatch || (batchFlops > 0 && batchFlops + work.flops > flopsAllowed))
         submit();
-      if (!pass) pass = openEncoder().beginComputePass({ label: `batch ${batch}` });
+      if (work.timed) {
+        timestamps ??= createTimestamps(device, dispatchesPerBatch);
+        pass = endPass().beginComputePass({ label: work.label, timestampWrites: timestamps.next(work.timed) });
+      } else pass ??= openEncoder().beginComputePass({ label: `batch ${batch}` });
       if (pipelineInPass !== work.pipeline) pass.setPipeline(work.pipeline.gpu);
       pipelineInPass = work.pipeline;
       const slot = batchDispatches++;
@@ -172,6 +185,7 @@ export function createCommandQueue(opened: OpenedDevice, pool: BufferPool): Comm
       pass.setBindGroup(0, bindGroupFor(work), [slot * uniformBytes]);
       pass.dispatchWorkgroups(work.groups[0], work.groups[1]);
       for (const { buffer } of work.bindings) touch(buffer);
+      if (work.timed) endPass();
       batchFlops += work.flops;
       dispatches++;
     },
@@ -234,9 +248,10 @@ export function createCommandQueue(opened: OpenedDevice, pool: BufferPool): Comm
       check();
       submit();
       await device.queue.onSubmittedWorkDone();
+      await timestamps?.settle();
       checkErrors();
     },
-    counts: () => ({ submissions, dispatches }),
+    counts: () => ({ submissions, dispatches, bindGroups: bindGroupsMade }),
     dispose() {
       if (disposed) return;
       disposed = true;
@@ -247,6 +262,7 @@ export function createCommandQueue(opened: OpenedDevice, pool: BufferPool): Comm
       device.removeEventListener('uncapturederror', onError);
       for (const list of readBuffers.values()) for (const buffer of list) buffer.destroy();
       readBuffers.clear();
+      timestamps?.dispose();
       uniformBuffer.destroy();
       stagingBuffer.destroy();
     },

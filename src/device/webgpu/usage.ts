@@ -5,6 +5,7 @@ export const usage = {
   copyDestination: 0x8,
   uniform: 0x40,
   storage: 0x80,
+  queryResolve: 0x200,
 } as const;
 export const mapModeRead = 0x1;
 export const shaderStageCompute = 0x4;

@@ -1,3 +1,5 @@
+import type { Backend } from '../../backend/backend.js';
+import { markPhase } from '../../backend/profile.js';
 import type { LabelledBatch } from '../../data/batch.js';
 import type { LanguageModel } from '../../models/model.js';
 import type { AdamW } from '../../optim/index.js';
@@ -49,11 +51,12 @@ export async function trainStep(objective: Objective, optimizer: AdamW, input: S
 
     for (const batch of input.batches) {
       tidy(() => {
+        markPhase(device, 'teacher');
         const teacher = distillation && {
           hidden: distillation.teacher.forward(batch),
           head: distillation.teacher.head,
         };
-        backward(() => {
+        backward(device, () => {
           const hidden = student.forward(batch, { dropoutSeed: input.dropoutSeed(pass++) });
           const shared = { student: { hidden, head: student.head }, labels: batch.labels };
           if (teacher) {
@@ -70,7 +73,7 @@ export async function trainStep(objective: Objective, optimizer: AdamW, input: S
     }
     for (const batch of input.textBatches) {
       tidy(() =>
-        backward(() => {
+        backward(device, () => {
           const hidden = student.forward(batch, { dropoutSeed: input.dropoutSeed(pass++) });
           const logits = { hidden, head: student.head };
           const gradScale = lmCoef / textTokens;
@@ -78,6 +81,7 @@ export async function trainStep(objective: Objective, optimizer: AdamW, input: S
         }),
       );
     }
+    markPhase(device, 'optimizer');
     const norm = optimizer.step(input.lr);
     device.copy(norm.storage, 0, totals.storage, 4 * slots.gradNorm, 4);
     return totals;
@@ -102,9 +106,11 @@ export async function trainStep(objective: Objective, optimizer: AdamW, input: S
   };
 }
 
-function backward(forward: () => void): void {
+function backward(device: Backend, forward: () => void): void {
   const tape = new Tape();
+  markPhase(device, 'forward');
   tape.record(forward);
+  markPhase(device, 'backward');
   tape.backward();
 }
 

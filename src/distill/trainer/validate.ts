@@ -1,3 +1,4 @@
+import { markPhase } from '../../backend/profile.js';
 import type { LabelledBatch } from '../../data/batch.js';
 import type { LanguageModel } from '../../models/model.js';
 import { linearCrossEntropy, run, Tensor, tidy } from '../../tensor/index.js';
@@ -12,6 +13,7 @@ export async function validationLoss(model: LanguageModel, batches: Iterable<Lab
   const sum = Tensor.zeros(device, [1], 'f32', 'validation.sum');
   let tokens = 0;
   try {
+    markPhase(device, 'validation');
     for (const batch of batches) {
       tidy(() => {
         const student = { hidden: model.forward(batch), head: model.head };

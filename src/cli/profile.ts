@@ -1,0 +1,90 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { z } from 'zod';
+import { type Backend, type KernelProfile, OptionError, type Profile, startProfile } from '../index.js';
+import { duration, whole } from './format.js';
+import type { OptionSpec } from './options.js';
+import type { Terminal } from './terminal.js';
+
+/** `true` for the table alone, a file name for the trace as well. */
+export const profileOption: OptionSpec<string | true | undefined> = {
+  argument: '[trace.json]',
+  // A word that follows may be a prompt: it must look like what it is taken for.
+  schema: z.string().endsWith('.json', 'a file name that ends in .json (put a prompt before --profile)'),
+  description: 'prints what each kernel took; with a file, also writes a trace for chrome://tracing or ui.perfetto.dev',
+};
+
+/** Does `work`, and shows what its kernels took. @throws DeviceError, OptionError before the work where that cannot be */
+export async function profiled<T>(
+  wanted: string | true,
+  { device, terminal }: { readonly device: Backend; readonly terminal: Terminal },
+  work: () => Promise<T>,
+): Promise<T> {
+  // Opened first: the work may take hours.
+  const file = wanted === true ? undefined : openTrace(wanted);
+  try {
+    const profile = startProfile(device);
+    const started = performance.now();
+    const result = await work();
+    await profile.stop();
+    const lines = profileLines(profile, { description: device.info.description, ms: performance.now() - started });
+    for (const line of lines) terminal.stderr.write(`${line}\n`);
+    if (file !== undefined) {
+      writeSync(file, JSON.stringify(profile.trace()));
+      terminal.stderr.write(`Trace: ${wanted}, for chrome://tracing or ui.perfetto.dev\n`);
+    }
+    return result;
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}
+
+function openTrace(path: string): number {
+  try {
+    return openSync(path, 'w');
+  } catch (cause) {
+    throw new OptionError(`--profile ${path}: cannot be written (${(cause as Error).message}).`, { cause });
+  }
+}
+
+/** Aligned columns: kernel, calls, time, share of the kernels' time, rate. `ms`: the wall time of it all. */
+export function profileLines(
+  profile: Pick<Profile, 'kernels' | 'phases'>,
+  { description, ms }: { readonly description: string; readonly ms: number },
+): string[] {
+  const kernels = profile.kernels();
+  const total = kernels.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
+  const calls = kernels.reduce((sum, each) => sum + each.calls, 0);
+  const share = (milliseconds: number) => `${((100 * milliseconds) / total).toFixed(1)}%`;
+  const rows = kernels.map((each) => [
+    each.kernel,
+    whole(each.calls),
+    time(each.milliseconds),
+    share(each.milliseconds),
+    rate(each),
+  ]);
+  const heading = ['kernel', 'calls', 'time', 'share', 'rate'];
+  const widths = heading.map((title, column) =>
+    Math.max(...[heading, ...rows].map((row) => row[column]!.length), title.length),
+  );
+  const align = (row: readonly string[]) =>
+    row
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
+      .join('  ');
+  const phases = profile.phases().map((each) => `${each.phase} ${share(each.milliseconds)}`);
+  return [
+    `Profile of ${description}: ${whole(calls)} kernel calls took ${time(total)} of ${time(ms)}`,
+    ...(rows.length > 0 ? [align(heading), ...rows.map(align)] : []),
+    ...(phases.length > 0 ? [`Phases: ${phases.join(', ')}`] : []),
+  ];
+}
+
+function time(ms: number): string {
+  if (ms < 1000) return `${ms.toFixed(1)} ms`;
+  return ms < 60_000 ? `${(ms / 1000).toFixed(1)} s` : duration(ms);
+}
+
+/** What limits the kernel decides the unit. */
+function rate({ bound, gbPerSecond, gflopPerSecond }: KernelProfile): string {
+  const [value, unit] = bound === 'memory' ? [gbPerSecond, 'GB/s'] : [gflopPerSecond, 'GFLOP/s'];
+  return `${value >= 100 ? whole(value) : Number(value.toPrecision(3))} ${unit}`;
+}
