@@ -82,6 +82,20 @@ export const suites: readonly Suite[] = [
     ],
   },
   {
+    name: 'decode',
+    about:
+      'generation with a KV cache, prompts of 48 tokens, random weights, f32, no EOS: tokens/s of all rows together after ' +
+      'the first token (more is better), and ms to the first token (less is better)',
+    variants: [
+      distillm('decode', 2),
+      distillm('decode', 2, 'plain'),
+      distillm('decode', 1),
+      { name: 'onnxruntime-node, 2 threads', script: 'peers/decode-ort.ts', args: ['--package', 'node'] },
+      { name: 'onnxruntime-web, 2 threads', script: 'peers/decode-ort.ts', args: ['--package', 'web'] },
+      { name: 'PyTorch, 2 threads', script: 'peers/decode-torch.py', args: ['--threads', '2'] },
+    ],
+  },
+  {
     name: 'tokenizer',
     about: 'GPT-2 vocabulary, 1 MB of English, MB/s (more is better)',
     variants: [

@@ -6,5 +6,6 @@ const run = (command, args) => {
   const { status } = spawnSync(command, args, { stdio: 'inherit' });
   if (status !== 0) process.exit(status ?? 1);
 };
-if (!existsSync('bench/peers/node_modules')) run('npm', ['ci', '--prefix', 'bench/peers', '--no-audit', '--no-fund']);
+if (!existsSync('bench/peers/node_modules'))
+  run('npm', ['ci', '--prefix', 'bench/peers', '--ignore-scripts', '--no-audit', '--no-fund']);
 run(process.execPath, ['--no-warnings', 'bench/run.ts', ...process.argv.slice(2)]);

@@ -1,4 +1,5 @@
 import type { Benchmark } from './benchmark.ts';
+import { decode } from './decode.ts';
 import { divergence } from './divergence.ts';
 import { gemm } from './gemm.ts';
 import { linearDivergence } from './linearDivergence.ts';
@@ -12,6 +13,7 @@ export const benchmarks = {
   linearDivergence: linearDivergence(),
   linearDivergenceUnfused: linearDivergence({ chunkBytes: Number.MAX_SAFE_INTEGER }),
   trainingStep,
+  decode,
   tokenizer,
 } as const satisfies Record<string, Benchmark>;
 export type BenchmarkName = keyof typeof benchmarks;
