@@ -1,28 +1,22 @@
 // c [m, n] (+)= a [m, k] b [k, n]. Forward of a linear layer whose weight is stored [in, out].
-// Follows gemmTile.wgsl, which has the bindings and the loop. Twin: assembly/compute/gemmNN.ts
+// A part of gemmTile.wgsl. A block holds four steps of k, each with four rows of A or four columns of B.
+// Twin: assembly/compute/gemmNN.ts
+const A_ALONG_K = true;
+const B_ALONG_K = false;
 
-// Four rows of A at one k: neighbouring threads take neighbouring k, which lie side by side in memory.
-fn loadA(row0: u32, k0: u32, slot: u32) {
-  let e = slot % DEPTH;
-  let g = slot / DEPTH;
-  let k = k0 + e;
-  var value = vec4f();
-  for (var i = 0u; i < 4u; i++) {
-    let row = row0 + 4u * g + i;
-    if (row < shape.m && k < shape.k) { value[i] = f32(a[shape.aBase + row * shape.aStride + k]); }
-  }
-  aTile[e * GROUPS + g] = value;
+// First elements of rows row .. row + 3; past the end, of the last row.
+fn locateA(row: u32) -> vec4u {
+  return shape.aBase + min(row + vec4u(0u, 1u, 2u, 3u), vec4u(shape.m - 1u)) * shape.aStride;
+}
+fn fetchA(rows: vec4u, k: u32) -> mat4x4f {
+  return transpose(mat4x4f(a4(rows.x + k), a4(rows.y + k), a4(rows.z + k), a4(rows.w + k)));
 }
 
-// Four neighbours of B in one row of memory.
-fn loadB(col0: u32, k0: u32, slot: u32) {
-  let e = slot / GROUPS;
-  let g = slot % GROUPS;
-  let k = k0 + e;
-  var value = vec4f();
-  for (var i = 0u; i < 4u; i++) {
-    let col = col0 + 4u * g + i;
-    if (col < shape.n && k < shape.k) { value[i] = f32(b[shape.bBase + k * shape.bStride + col]); }
-  }
-  bTile[e * GROUPS + g] = value;
+// Column col in the first four rows of memory.
+fn locateB(col: u32) -> vec4u {
+  return shape.bBase + col + vec4u(0u, 1u, 2u, 3u) * shape.bStride;
+}
+fn fetchB(columns: vec4u, k: u32) -> mat4x4f {
+  let at = columns + k * shape.bStride;
+  return mat4x4f(b4(at.x), b4(at.y), b4(at.z), b4(at.w));
 }

@@ -1,28 +1,21 @@
 // c [m, n] (+)= a [m, k] b[n, k]^T. Logits from a tied embedding; dx = dy w^T.
-// Follows gemmTile.wgsl, which has the bindings and the loop. Twin: assembly/compute/gemmNT.ts
+// A part of gemmTile.wgsl. A block holds four steps of k, each with four rows of A or four columns of B.
+// Twin: assembly/compute/gemmNT.ts
+const A_ALONG_K = true;
+const B_ALONG_K = true;
 
-// Four rows of A at one k: neighbouring threads take neighbouring k, which lie side by side in memory.
-fn loadA(row0: u32, k0: u32, slot: u32) {
-  let e = slot % DEPTH;
-  let g = slot / DEPTH;
-  let k = k0 + e;
-  var value = vec4f();
-  for (var i = 0u; i < 4u; i++) {
-    let row = row0 + 4u * g + i;
-    if (row < shape.m && k < shape.k) { value[i] = f32(a[shape.aBase + row * shape.aStride + k]); }
-  }
-  aTile[e * GROUPS + g] = value;
+// First elements of rows row .. row + 3; past the end, of the last row.
+fn locateA(row: u32) -> vec4u {
+  return shape.aBase + min(row + vec4u(0u, 1u, 2u, 3u), vec4u(shape.m - 1u)) * shape.aStride;
+}
+fn fetchA(rows: vec4u, k: u32) -> mat4x4f {
+  return transpose(mat4x4f(a4(rows.x + k), a4(rows.y + k), a4(rows.z + k), a4(rows.w + k)));
 }
 
-// Four rows of B at one k: neighbouring threads take neighbouring k, which lie side by side in memory.
-fn loadB(col0: u32, k0: u32, slot: u32) {
-  let e = slot % DEPTH;
-  let g = slot / DEPTH;
-  let k = k0 + e;
-  var value = vec4f();
-  for (var i = 0u; i < 4u; i++) {
-    let col = col0 + 4u * g + i;
-    if (col < shape.n && k < shape.k) { value[i] = f32(b[shape.bBase + col * shape.bStride + k]); }
-  }
-  bTile[e * GROUPS + g] = value;
+// First elements of columns col .. col + 3, which are rows in memory; past the end, of the last one.
+fn locateB(col: u32) -> vec4u {
+  return shape.bBase + min(col + vec4u(0u, 1u, 2u, 3u), vec4u(shape.n - 1u)) * shape.bStride;
+}
+fn fetchB(columns: vec4u, k: u32) -> mat4x4f {
+  return transpose(mat4x4f(b4(columns.x + k), b4(columns.y + k), b4(columns.z + k), b4(columns.w + k)));
 }

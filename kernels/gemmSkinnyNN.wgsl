@@ -1,49 +1,68 @@
-// c [m, n] (+)= a [m, k] b [k, n] for few rows (decoding). A workgroup owns 4 rows and 32 columns; each of its SLICES
-// of threads sums every SLICES-th k, b being read once, side by side. Same arguments as gemmNN.wgsl.
+// c [m, n] (+)= a [m, k] b [k, n] for few rows (decoding). A workgroup owns ROWS rows and 32 columns, a thread four columns of
+// all its rows; each of its SLICES of threads sums every SLICES-th four steps of k, so that b is read once, side by side.
+// Same arguments as gemmTile.wgsl; a4, b4 and put come from gemmElements.ts.
 struct Shape {
   m: u32, n: u32, k: u32, accumulate: u32,
   aBase: u32, aStride: u32, bBase: u32, bStride: u32, cBase: u32, cStride: u32,
 }
 @group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(1) var<storage, read> a: array<elem>;
-@group(0) @binding(2) var<storage, read> b: array<elem>;
-@group(0) @binding(3) var<storage, read_write> c: array<f32>;
+@group(0) @binding(1) var<storage, read> a: array<aElement>;
+@group(0) @binding(2) var<storage, read> b: array<bElement>;
+@group(0) @binding(3) var<storage, read_write> c: array<cElement>;
 
-const COLUMNS: u32 = 32u;
-override SLICES: u32 = 8u;                    // a power of two: the tree sum halves it
-override THREADS: u32 = COLUMNS * SLICES;
-var<workgroup> sums: array<vec4f, THREADS>;
+const GROUPS: u32 = 8u;                       // of four columns
+override ROWS: u32 = 4u;                      // 1, 2 or 4
+override SLICES: u32 = 8u;                    // a power of two, since the tree sum halves it, and at least ROWS
+override THREADS: u32 = GROUPS * SLICES;
+var<workgroup> sums: array<vec4f, ROWS * THREADS>;
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) lane: u32) {
-  let across = (shape.n + COLUMNS - 1u) / COLUMNS;
+  let down = (shape.m + ROWS - 1u) / ROWS;
   let tile = group.x + group.y * groups.x;
-  let row0 = (tile / across) * 4u;
-  if (row0 >= shape.m) { return; }            // the same for the whole workgroup
-  let col = (tile % across) * COLUMNS + lane % COLUMNS;
-  let slice = lane / COLUMNS;
-  let last = shape.m - 1u;
+  let col0 = tile / down * GROUPS * 4u;       // rows go first: they read the same columns of b
+  if (col0 >= shape.n) { return; }            // the same for the whole workgroup
+  let row0 = tile % down * ROWS;
+  let col = col0 + lane % GROUPS * 4u;
+  let slice = lane / GROUPS;
   // Rows past the end repeat the last one and are dropped when stored.
-  let a0 = shape.aBase + row0 * shape.aStride;
-  let a1 = shape.aBase + min(row0 + 1u, last) * shape.aStride;
-  let a2 = shape.aBase + min(row0 + 2u, last) * shape.aStride;
-  let a3 = shape.aBase + min(row0 + 3u, last) * shape.aStride;
-  var sum = vec4f();
-  if (col < shape.n) {
-    for (var k = slice; k < shape.k; k += SLICES) {
-      sum += vec4f(f32(a[a0 + k]), f32(a[a1 + k]), f32(a[a2 + k]), f32(a[a3 + k])) *
-        f32(b[shape.bBase + k * shape.bStride + col]);
+  let rows = shape.aBase + min(row0 + vec4u(0u, 1u, 2u, 3u), vec4u(shape.m - 1u)) * shape.aStride;
+  let none = vec4f();
+  var sum0 = none; var sum1 = none; var sum2 = none; var sum3 = none;
+  for (var k = 4u * slice; k < shape.k; k += 4u * SLICES) {
+    // Steps past the end are zeros on both sides.
+    let inside = vec4<bool>(true, k + 1u < shape.k, k + 2u < shape.k, k + 3u < shape.k);
+    let at = shape.bBase + col + k * shape.bStride;
+    let w0 = b4(at);
+    let w1 = select(none, b4(at + shape.bStride), inside.y);
+    let w2 = select(none, b4(at + 2u * shape.bStride), inside.z);
+    let w3 = select(none, b4(at + 3u * shape.bStride), inside.w);
+    let x = select(none, a4(rows.x + k), inside);
+    sum0 += x.x * w0 + x.y * w1 + x.z * w2 + x.w * w3;
+    if (ROWS > 1u) {
+      let y = select(none, a4(rows.y + k), inside);
+      sum1 += y.x * w0 + y.y * w1 + y.z * w2 + y.w * w3;
+    }
+    if (ROWS > 2u) {
+      let z = select(none, a4(rows.z + k), inside);
+      let w = select(none, a4(rows.w + k), inside);
+      sum2 += z.x * w0 + z.y * w1 + z.z * w2 + z.w * w3;
+      sum3 += w.x * w0 + w.y * w1 + w.z * w2 + w.w * w3;
     }
   }
-  sums[lane] = sum;
+  sums[lane] = sum0;
+  if (ROWS > 1u) { sums[THREADS + lane] = sum1; }
+  if (ROWS > 2u) { sums[2u * THREADS + lane] = sum2; sums[3u * THREADS + lane] = sum3; }
   for (var width = SLICES / 2u; width > 0u; width /= 2u) {
     workgroupBarrier();                       // the upper slices must be written before the lower ones read them
-    if (slice < width) { sums[lane] += sums[lane + width * COLUMNS]; }
+    if (slice < width) {
+      for (var i = lane; i < ROWS * THREADS; i += THREADS) { sums[i] += sums[i + width * GROUPS]; }
+    }
   }
-  if (slice > 0u || col >= shape.n) { return; }
-  for (var i = 0u; i < min(4u, shape.m - row0); i++) {
-    let at = shape.cBase + (row0 + i) * shape.cStride + col;
-    if (shape.accumulate != 0u) { c[at] += sums[lane][i]; } else { c[at] = sums[lane][i]; }
-  }
+  workgroupBarrier();
+  // Slice i stores row i.
+  if (slice >= ROWS || row0 + slice >= shape.m || col >= shape.n) { return; }
+  let value = sums[slice * THREADS + lane % GROUPS];
+  put(shape.cBase + (row0 + slice) * shape.cStride + col, shape.n - col, shape.accumulate != 0u, value);
 }

@@ -1,39 +1,45 @@
-// c [m, n] (+)= a [m, k] b[n, k]^T for few rows (decoding). A workgroup owns 4 rows and 8 columns; SHARERS threads share the
-// sum of a column, reading its row of b side by side. Same arguments as gemmNT.wgsl.
+// c [m, n] (+)= a [m, k] b[n, k]^T for few rows (decoding). A workgroup owns ROWS rows and 8 columns; SHARERS threads share the
+// sum of a column, reading its row of b side by side, four elements each.
+// Same arguments as gemmTile.wgsl; a4 and b4 come from gemmElements.ts. c is bound as f32.
 struct Shape {
   m: u32, n: u32, k: u32, accumulate: u32,
   aBase: u32, aStride: u32, bBase: u32, bStride: u32, cBase: u32, cStride: u32,
 }
 @group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(1) var<storage, read> a: array<elem>;
-@group(0) @binding(2) var<storage, read> b: array<elem>;
-@group(0) @binding(3) var<storage, read_write> c: array<f32>;
+@group(0) @binding(1) var<storage, read> a: array<aElement>;
+@group(0) @binding(2) var<storage, read> b: array<bElement>;
+@group(0) @binding(3) var<storage, read_write> c: array<cElement>;
 
 const COLUMNS: u32 = 8u;
-override SHARERS: u32 = 32u;                  // a power of two: the tree sum halves it
+override ROWS: u32 = 4u;                      // 1, 2 or 4
+override SHARERS: u32 = 32u;                  // a power of two, since the tree sum halves it
 override THREADS: u32 = COLUMNS * SHARERS;
 var<workgroup> sums: array<vec4f, THREADS>;
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) lane: u32) {
-  let across = (shape.n + COLUMNS - 1u) / COLUMNS;
+  let down = (shape.m + ROWS - 1u) / ROWS;
   let tile = group.x + group.y * groups.x;
-  let row0 = (tile / across) * 4u;
-  if (row0 >= shape.m) { return; }            // the same for the whole workgroup
+  let col0 = tile / down * COLUMNS;           // rows go first: they read the same columns of B
+  if (col0 >= shape.n) { return; }            // the same for the whole workgroup
+  let row0 = tile % down * ROWS;
   let part = lane % SHARERS;
-  let col = (tile % across) * COLUMNS + lane / SHARERS;
-  let last = shape.m - 1u;
-  // Rows past the end repeat the last one and are dropped when stored.
-  let a0 = shape.aBase + row0 * shape.aStride;
-  let a1 = shape.aBase + min(row0 + 1u, last) * shape.aStride;
-  let a2 = shape.aBase + min(row0 + 2u, last) * shape.aStride;
-  let a3 = shape.aBase + min(row0 + 3u, last) * shape.aStride;
-  var sum = vec4f();
-  if (col < shape.n) {
-    for (var k = part; k < shape.k; k += SHARERS) {
-      sum += vec4f(f32(a[a0 + k]), f32(a[a1 + k]), f32(a[a2 + k]), f32(a[a3 + k])) *
-        f32(b[shape.bBase + col * shape.bStride + k]);
+  let col = col0 + lane / SHARERS;
+  // Rows and columns past the end repeat the last one and are dropped when stored.
+  let rows = shape.aBase + min(row0 + vec4u(0u, 1u, 2u, 3u), vec4u(shape.m - 1u)) * shape.aStride;
+  let column = shape.bBase + min(col, shape.n - 1u) * shape.bStride;
+  let none = vec4f();
+  var sum = none;                             // of up to four rows
+  for (var k = 4u * part; k < shape.k; k += 4u * SHARERS) {
+    // Steps past the end are zeros on both sides.
+    let inside = vec4<bool>(true, k + 1u < shape.k, k + 2u < shape.k, k + 3u < shape.k);
+    let w = select(none, b4(column + k), inside);
+    sum.x += dot(select(none, a4(rows.x + k), inside), w);
+    if (ROWS > 1u) { sum.y += dot(select(none, a4(rows.y + k), inside), w); }
+    if (ROWS > 2u) {
+      sum.z += dot(select(none, a4(rows.z + k), inside), w);
+      sum.w += dot(select(none, a4(rows.w + k), inside), w);
     }
   }
   sums[lane] = sum;
@@ -42,7 +48,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     if (part < width) { sums[lane] += sums[lane + width]; }
   }
   if (part > 0u || col >= shape.n) { return; }
-  for (var i = 0u; i < min(4u, shape.m - row0); i++) {
+  for (var i = 0u; i < min(ROWS, shape.m - row0); i++) {
     let at = shape.cBase + (row0 + i) * shape.cStride + col;
     if (shape.accumulate != 0u) { c[at] += sums[lane][i]; } else { c[at] = sums[lane][i]; }
   }

@@ -1,76 +1,105 @@
-// The body that gemmNN, gemmNT and gemmTN share: c [m, n] (+)= A B, with A(row, e) and B(e, col) fetched by loadA and
-// loadB, which each of them defines. A workgroup of 8 x 8 threads owns 64 x 64 elements of c, a thread 8 x 8 of them
-// (rows 4 y + 0..3 and 32 + 4 y + 0..3, columns likewise), in 16 vec4 accumulators: spelt out, so that they stay in registers.
+// What the tiled products share: c [m, n] (+)= A B. A shader is put together from, in this order,
+//   1. gemmElements.ts: how four neighbours of a, b and c lie in memory: a4(at), b4(at), put(at, left, value),
+//   2. gemmTile.wgsl, this file: bindings, which tile a workgroup owns, filling the tiles, storing,
+//   3. gemmNN, gemmNT or gemmTN.wgsl: locateA, fetchA, locateB, fetchB, which know how A and B are laid out,
+//   4. gemmThread8.wgsl or gemmThread4.wgsl: main, with 8 x 8 or 4 x 4 elements of c a thread.
 // Operands may be windows of larger matrices: base is the first element inside the binding, stride the row length.
+//
+// Bounds cost nothing in the inner loop. Rows of A and columns of B past the edges are whatever lies there (an index past
+// the end of a binding reads something inside it): they only reach elements of c that are not stored. Steps of k past
+// the end are zeros on both sides.
+//
+// Split-K: where c has few tiles and k is long, parts of k go to workgroups of their own, part p to the p-th [m, n] of
+// c, which is then a temporary that gemmSum.wgsl adds up in fixed order.
 struct Shape {
   m: u32, n: u32, k: u32, accumulate: u32,
   aBase: u32, aStride: u32, bBase: u32, bStride: u32, cBase: u32, cStride: u32,
+  part: u32,                                  // steps of k of one part, a multiple of DEPTH; k or more: no split
 }
 @group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(1) var<storage, read> a: array<elem>;
-@group(0) @binding(2) var<storage, read> b: array<elem>;
-@group(0) @binding(3) var<storage, read_write> c: array<f32>;
+@group(0) @binding(1) var<storage, read> a: array<aElement>;
+@group(0) @binding(2) var<storage, read> b: array<bElement>;
+@group(0) @binding(3) var<storage, read_write> c: array<cElement>;
 
-const TILE: u32 = 64u;      // rows and columns of c a workgroup
-const DEPTH: u32 = 16u;     // steps along k between two barriers; 2 x 4 KiB of workgroup memory
-const GROUPS: u32 = 16u;    // TILE / 4
-// [e][g] holds the four elements 4 g .. 4 g + 3 of step e, so that a thread fetches its operands as vec4.
-var<workgroup> aTile: array<vec4f, 256>;
-var<workgroup> bTile: array<vec4f, 256>;
+override DOWN: u32 = 8u;                      // threads along m, a multiple of 4
+override ACROSS: u32 = 8u;                    // threads along n, a multiple of 8
+override THREADS: u32 = DOWN * ACROSS;
+override TILE_M: u32 = DOWN * SIDE;           // SIDE: rows and columns of c a thread, from gemmThread*.wgsl
+override TILE_N: u32 = ACROSS * SIDE;
+override GROUPS_M: u32 = TILE_M / 4u;
+override GROUPS_N: u32 = TILE_N / 4u;
+const DEPTH: u32 = 16u;                       // steps along k between two barriers
+const BAND: u32 = 8u;                         // rows of tiles that are walked together, so that their columns of B stay cached
+// [e * GROUPS + g] holds the elements 4 g .. 4 g + 3 of step e: threads fetch vec4, eight neighbours all 32 banks.
+var<workgroup> aTile: array<vec4f, DEPTH * GROUPS_M>;
+var<workgroup> bTile: array<vec4f, DEPTH * GROUPS_N>;
 
-fn store(row: u32, col: u32, value: vec4f) {
-  if (row >= shape.m) { return; }
-  for (var i = 0u; i < 4u; i++) {
-    if (col + i >= shape.n) { return; }
-    let at = shape.cBase + row * shape.cStride + col + i;
-    if (shape.accumulate != 0u) { c[at] += value[i]; } else { c[at] = value[i]; }
+struct Place { row: u32, col: u32, part: u32 }
+
+// The tile and the part of k of a workgroup: down a band of tiles first, then across. Past the end, part * shape.part >= k.
+fn placeOf(index: u32) -> Place {
+  let down = (shape.m + TILE_M - 1u) / TILE_M;
+  let across = (shape.n + TILE_N - 1u) / TILE_N;
+  let tile = index % (down * across);
+  let band = tile / (BAND * across);
+  let inBand = tile % (BAND * across);
+  let rows = min(BAND, down - band * BAND);
+  return Place((band * BAND + inBand % rows) * TILE_M, (inBand / rows) * TILE_N, index / (down * across));
+}
+
+// Where thread `lane` sits in the tile (x, y): 32 threads share 8 groups of columns and 4 of rows, the fewest fetches.
+fn seatOf(lane: u32) -> vec2u {
+  const wide = 8u;
+  const high = 4u;
+  let blocks = ACROSS / wide;
+  let block = lane / (wide * high);
+  return vec2u(lane % wide + wide * (block % blocks), (lane / wide) % high + high * (block / blocks));
+}
+
+// Slot -> group of four rows or columns (x) and block of four steps (y). Where memory runs along k, eight neighbours
+// take eight groups and the next eight the next block: whole 64-byte pieces are read, and written without bank conflicts.
+fn slotOf(slot: u32, groups: u32, alongK: bool) -> vec2u {
+  const blocks = DEPTH / 4u;
+  if (alongK) { return vec2u(slot % 8u + slot / (8u * blocks) * 8u, (slot / 8u) % blocks); }
+  return vec2u(slot % groups, slot / groups);
+}
+
+// Steps k .. k + 3 of a block, those from `end` on as zeros.
+fn upTo(end: u32, k: u32, block: mat4x4f) -> mat4x4f {
+  if (k + 4u <= end) { return block; }
+  let none = vec4f();
+  return mat4x4f(select(none, block[0], k < end), select(none, block[1], k + 1u < end), select(none, block[2], k + 2u < end), none);
+}
+
+// Steps k0 .. k0 + DEPTH - 1 of A and B, in blocks of four steps by four rows or columns.
+fn fillTiles(place: Place, k0: u32, end: u32, lane: u32) {
+  let blocksA = GROUPS_M * (DEPTH / 4u);
+  let blocksB = GROUPS_N * (DEPTH / 4u);
+  for (var i = lane; i < blocksA + blocksB; i += THREADS) {
+    if (i < blocksA) {
+      let slot = slotOf(i, GROUPS_M, A_ALONG_K);
+      let k = k0 + 4u * slot.y;
+      let block = upTo(end, k, fetchA(locateA(place.row + 4u * slot.x), k));
+      let at = 4u * slot.y * GROUPS_M + slot.x;
+      aTile[at] = block[0];
+      aTile[at + GROUPS_M] = block[1];
+      aTile[at + 2u * GROUPS_M] = block[2];
+      aTile[at + 3u * GROUPS_M] = block[3];
+    } else {
+      let slot = slotOf(i - blocksA, GROUPS_N, B_ALONG_K);
+      let k = k0 + 4u * slot.y;
+      let block = upTo(end, k, fetchB(locateB(place.col + 4u * slot.x), k));
+      let at = 4u * slot.y * GROUPS_N + slot.x;
+      bTile[at] = block[0];
+      bTile[at + GROUPS_N] = block[1];
+      bTile[at + 2u * GROUPS_N] = block[2];
+      bTile[at + 3u * GROUPS_N] = block[3];
+    }
   }
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
-        @builtin(local_invocation_index) lane: u32) {
-  let across = (shape.n + TILE - 1u) / TILE;
-  let tile = group.x + group.y * groups.x;    // y continues x: one side of a grid ends at 65535
-  let row0 = (tile / across) * TILE;
-  let col0 = (tile % across) * TILE;
-  if (row0 >= shape.m) { return; }            // the same for the whole workgroup
-  let x = lane % 8u;
-  let y = lane / 8u;
-  var c0 = vec4f(); var c1 = vec4f(); var c2 = vec4f(); var c3 = vec4f();
-  var c4 = vec4f(); var c5 = vec4f(); var c6 = vec4f(); var c7 = vec4f();
-  var d0 = vec4f(); var d1 = vec4f(); var d2 = vec4f(); var d3 = vec4f();
-  var d4 = vec4f(); var d5 = vec4f(); var d6 = vec4f(); var d7 = vec4f();
-  for (var k0 = 0u; k0 < shape.k; k0 += DEPTH) {
-    workgroupBarrier();                       // everyone is done with the tiles of the step before
-    for (var part = 0u; part < 4u; part++) {
-      loadA(row0, k0, lane + 64u * part);
-      loadB(col0, k0, lane + 64u * part);
-    }
-    workgroupBarrier();
-    for (var e = 0u; e < DEPTH; e++) {        // elements past the edges are zeros in the tiles: no bounds here
-      let p = aTile[e * GROUPS + y];
-      let q = aTile[e * GROUPS + y + 8u];
-      let l = bTile[e * GROUPS + x];
-      let r = bTile[e * GROUPS + x + 8u];
-      c0 += p.x * l; d0 += p.x * r;
-      c1 += p.y * l; d1 += p.y * r;
-      c2 += p.z * l; d2 += p.z * r;
-      c3 += p.w * l; d3 += p.w * r;
-      c4 += q.x * l; d4 += q.x * r;
-      c5 += q.y * l; d5 += q.y * r;
-      c6 += q.z * l; d6 += q.z * r;
-      c7 += q.w * l; d7 += q.w * r;
-    }
-  }
-  let row = row0 + 4u * y;
-  let col = col0 + 4u * x;
-  store(row, col, c0); store(row, col + 32u, d0);
-  store(row + 1u, col, c1); store(row + 1u, col + 32u, d1);
-  store(row + 2u, col, c2); store(row + 2u, col + 32u, d2);
-  store(row + 3u, col, c3); store(row + 3u, col + 32u, d3);
-  store(row + 32u, col, c4); store(row + 32u, col + 32u, d4);
-  store(row + 33u, col, c5); store(row + 33u, col + 32u, d5);
-  store(row + 34u, col, c6); store(row + 34u, col + 32u, d6);
-  store(row + 35u, col, c7); store(row + 35u, col + 32u, d7);
+// Columns col .. col + 3 of a row of c.
+fn store(part: u32, row: u32, col: u32, value: vec4f) {
+  if (row >= shape.m || col >= shape.n) { return; }
+  put(shape.cBase + (part * shape.m + row) * shape.cStride + col, shape.n - col, shape.accumulate != 0u, value);
 }

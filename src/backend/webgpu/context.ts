@@ -1,6 +1,7 @@
 import type { PooledBuffer } from '../../device/webgpu/bufferPool.js';
 import type { Binding } from '../../device/webgpu/commandQueue.js';
 import type { Storage } from '../backend.js';
+import type { GemmRates, GemmVariant } from './gemmVariants.js';
 import type { ShaderName } from './shaders.js';
 
 /** A storage of this backend. */
@@ -12,8 +13,16 @@ export interface GPUStorage extends Storage {
 /** What one dispatch binds besides its uniform: bytes of a storage. */
 export type Region = Binding;
 
+/** Lines put before a shader that its `override` constants cannot give: element types and the functions that follow from them. */
+export interface Prelude {
+  /** Tells shaders of one name and different preludes apart. */
+  readonly name: string;
+  readonly code: string;
+}
+
 export interface ShaderCall {
   readonly shader: ShaderName;
+  readonly prelude?: Prelude;
   /** Tells calls of one shader with other per-thread arrays apart; 0 for shaders without. */
   readonly headBlocks?: number;
   readonly constants?: Readonly<Record<string, number>>;
@@ -39,6 +48,8 @@ export interface Context {
     readonly maxFlops: number;
     /** Threads of a workgroup that sums rows or columns. Software adapters switch threads at every barrier and want few. */
     readonly rowThreads: number;
+    /** How products choose their variant; `forced` is the tests'. */
+    readonly gemm: { readonly rates: GemmRates; readonly forced: GemmVariant | undefined };
   };
   dispatch(call: ShaderCall): void;
   /** `elements` of a storage from `firstElement` on, which is a multiple of 64. */

@@ -7,6 +7,7 @@ import type { Backend, KernelCall, KernelObserver, Storage, TypedArray } from '.
 import type { DType, KernelName } from '../kernels.js';
 import type { Context, GPUStorage, ShaderCall } from './context.js';
 import { foldGroups } from './context.js';
+import { type GemmVariant, gemmRates } from './gemmVariants.js';
 import { prelude, shaders } from './shaders.js';
 import { createTable } from './table.js';
 
@@ -26,6 +27,8 @@ export interface WebGPUOptions extends AdapterOptions {
    * the other side. A small value lets tests do so on small shapes.
    */
   readonly maxGroupsPerSide?: number;
+  /** Lets tests run one variant at every shape: the tile and the split of matrix products with more than 8 rows. */
+  readonly gemmVariant?: GemmVariant;
 }
 
 export interface WebGPUBackend extends Backend {
@@ -62,13 +65,21 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBac
     if (found.released) throw new DisposedError(`webgpu: the storage '${storage.label}' was used after it was freed.`);
     return found;
   };
-  const specFor = ({ shader, headBlocks = 0, constants = {}, reads, writes }: ShaderCall): PipelineSpec => {
+  const specFor = ({
+    shader,
+    prelude: own,
+    headBlocks = 0,
+    constants = {},
+    reads,
+    writes,
+  }: ShaderCall): PipelineSpec => {
     let key = headBlocks > 0 ? `${shader}, head blocks ${headBlocks}` : shader;
+    if (own) key += `, ${own.name}`;
     const name = key;
     for (const value of Object.values(constants)) key += ` ${value}`;
     let spec = specs.get(key);
     if (!spec) {
-      const code = prelude(headBlocks) + shaders[shader];
+      const code = prelude(headBlocks) + (own?.code ?? '') + shaders[shader];
       spec = { name, code, constants, reads: reads.length, writes: writes.length };
       specs.set(key, spec);
     }
@@ -82,6 +93,7 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBac
       maxBindingBytes: Math.floor(bindingLimit / 256) * 256,
       maxFlops: opened.software ? maxFlops.software : maxFlops.hardware,
       rowThreads: opened.software ? rowThreads.software : rowThreads.hardware,
+      gemm: { rates: gemmRates[opened.adapterClass], forced: options.gemmVariant },
     },
     dispatch(call) {
       call.uniform.forEach((value, at) => {

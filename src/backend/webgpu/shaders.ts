@@ -20,6 +20,9 @@ import gemmNN from '../../../kernels/gemmNN.wgsl';
 import gemmNT from '../../../kernels/gemmNT.wgsl';
 import gemmSkinnyNN from '../../../kernels/gemmSkinnyNN.wgsl';
 import gemmSkinnyNT from '../../../kernels/gemmSkinnyNT.wgsl';
+import gemmSum from '../../../kernels/gemmSum.wgsl';
+import gemmThread4 from '../../../kernels/gemmThread4.wgsl';
+import gemmThread8 from '../../../kernels/gemmThread8.wgsl';
 import gemmTile from '../../../kernels/gemmTile.wgsl';
 import gemmTN from '../../../kernels/gemmTN.wgsl';
 import layerNorm from '../../../kernels/layerNorm.wgsl';
@@ -52,11 +55,15 @@ export const shaders = {
   embeddingBackward,
   gelu: math + gelu,
   geluBackward: math + geluBackward,
-  gemmNN: gemmTile + gemmNN,
-  gemmNT: gemmTile + gemmNT,
+  gemmNN4: gemmTile + gemmNN + gemmThread4,
+  gemmNN8: gemmTile + gemmNN + gemmThread8,
+  gemmNT4: gemmTile + gemmNT + gemmThread4,
+  gemmNT8: gemmTile + gemmNT + gemmThread8,
   gemmSkinnyNN,
   gemmSkinnyNT,
-  gemmTN: gemmTile + gemmTN,
+  gemmSum,
+  gemmTN4: gemmTile + gemmTN + gemmThread4,
+  gemmTN8: gemmTile + gemmTN + gemmThread8,
   layerNorm: reduce + layerNorm,
   layerNormBackward: reduce + layerNormBackward,
   layerNormBackwardWeights,

@@ -9,11 +9,15 @@ export interface AdapterOptions {
   readonly powerPreference?: GPUPowerPreference;
 }
 
+/** What kind of hardware an adapter is: shaders take other sizes on each. */
+export type AdapterClass = 'discrete' | 'integrated' | 'software';
+
 /** A device that we opened, or one that the caller made. */
 export interface OpenedDevice {
   readonly device: GPUDevice;
   readonly description: string;
   readonly software: boolean;
+  readonly adapterClass: AdapterClass;
   /** Ends a device that we opened, once its work is done; leaves the caller's alone. */
   close(): Promise<void>;
 }
@@ -66,6 +70,7 @@ export async function openAdapter(options: AdapterOptions = {}): Promise<OpenedD
     device,
     description,
     software,
+    adapterClass: classOf(adapter.info, software),
     async close() {
       if (!held) return;
       // Dawn aborts the process when the object goes while work is under way.
@@ -80,10 +85,12 @@ export async function openAdapter(options: AdapterOptions = {}): Promise<OpenedD
 /** Looks at a device that the caller made and keeps. */
 export function adoptDevice(device: GPUDevice): OpenedDevice {
   const info = (device as { adapterInfo?: GPUAdapterInfo }).adapterInfo;
+  const software = info ? isSoftwareInfo(info) : false;
   return {
     device,
     description: info ? describe(info) : 'WebGPU device',
-    software: info ? isSoftwareInfo(info) : false,
+    software,
+    adapterClass: info ? classOf(info, software) : 'integrated',
     async close() {},
   };
 }
@@ -100,4 +107,14 @@ function isSoftwareInfo(info: GPUAdapterInfo): boolean {
 
 function describe(info: GPUAdapterInfo): string {
   return info.description || [info.vendor, info.architecture].filter(Boolean).join(' ') || 'WebGPU adapter';
+}
+
+/** WebGPU does not say it: by the vendor, and where one makes both kinds, by the names of its processors' graphics. */
+function classOf({ vendor, architecture, device, description }: GPUAdapterInfo, software: boolean): AdapterClass {
+  if (software) return 'software';
+  const words = `${vendor} ${architecture} ${device} ${description}`.toLowerCase();
+  if (/nvidia|geforce|quadro/.test(words)) return /tegra|orin/.test(words) ? 'integrated' : 'discrete';
+  if (/\bamd\b|radeon/.test(words))
+    return /radeon(\(tm\))? (graphics|\d+m\b)|vega \d+ graphics/.test(words) ? 'integrated' : 'discrete';
+  return /\barc\b|xe-hpg|battlemage/.test(words) ? 'discrete' : 'integrated';
 }

@@ -1,0 +1,110 @@
+import type { AdapterClass } from '../../device/webgpu/adapter.js';
+
+/**
+ * Which tile a product takes and into how many parts its k is split: what is expected to be fastest by a table of
+ * two measured numbers a tile, one table a class of adapter.
+ */
+
+/** Tiles of c: `side` x `side` elements a thread, `down` x `across` threads (kernels/gemmTile.wgsl). */
+export const gemmTiles = {
+  large: { side: 8, down: 16, across: 16 },
+  medium: { side: 8, down: 8, across: 8 },
+  small: { side: 4, down: 8, across: 8 },
+} as const;
+export type GemmTile = keyof typeof gemmTiles;
+const tileNames = Object.keys(gemmTiles) as GemmTile[];
+/** Steps along k between two barriers: parts of k are multiples of it. */
+const depth = 16;
+
+export interface TileRate {
+  /** GFLOP/s of a product that keeps the whole adapter busy. */
+  readonly gflops: number;
+  /** Workgroups that run side by side before a further one costs time. */
+  readonly groups: number;
+}
+/** What `chooseGemm` knows of an adapter. */
+export interface GemmRates {
+  readonly tiles: Readonly<Record<GemmTile, TileRate>>;
+  /** GB/s of adding up the parts of a split product, and microseconds of one more dispatch. */
+  readonly sum: { readonly gigabytes: number; readonly microseconds: number };
+}
+
+/** Until an adapter is tuned. Software numbers are SwiftShader's on two cores; the others are of a middling GPU. */
+export const gemmRates: Readonly<Record<AdapterClass, GemmRates>> = {
+  discrete: {
+    tiles: {
+      large: { gflops: 15_000, groups: 160 },
+      medium: { gflops: 12_000, groups: 480 },
+      small: { gflops: 6000, groups: 960 },
+    },
+    sum: { gigabytes: 800, microseconds: 4 },
+  },
+  integrated: {
+    tiles: {
+      large: { gflops: 1200, groups: 20 },
+      medium: { gflops: 1500, groups: 80 },
+      small: { gflops: 900, groups: 160 },
+    },
+    sum: { gigabytes: 60, microseconds: 6 },
+  },
+  software: {
+    tiles: {
+      // SwiftShader switches threads at every barrier and compiles for seconds: few threads and little code.
+      large: { gflops: 1, groups: 2 },
+      medium: { gflops: 1.5, groups: 2 },
+      small: { gflops: 2, groups: 2 },
+    },
+    sum: { gigabytes: 1, microseconds: 100 },
+  },
+};
+
+export interface GemmVariant {
+  readonly tile: GemmTile;
+  /** Parts of k; 1 is no split. */
+  readonly parts: number;
+}
+export interface ProductSize {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+}
+
+/** A part of k has at least so many steps: shorter ones spend their time on the tile's edges. */
+const leastPart = 8 * depth;
+const mostParts = 64;
+
+/** The variant that the rates expect to be fastest. */
+export function chooseGemm(rates: GemmRates, { m, n, k }: ProductSize): GemmVariant {
+  let best: GemmVariant = { tile: 'small', parts: 1 };
+  let least = Infinity;
+  for (const tile of tileNames) {
+    for (let parts = 1; parts === 1 || (parts <= mostParts && parts * leastPart <= k); parts *= 2) {
+      const seconds = gemmSeconds(rates, tile, parts, { m, n, k });
+      if (seconds < least) {
+        least = seconds;
+        best = { tile, parts };
+      }
+    }
+  }
+  return best;
+}
+
+/** Whole waves of workgroups, and for a split the traffic of its parts. */
+function gemmSeconds({ tiles, sum }: GemmRates, tile: GemmTile, parts: number, { m, n, k }: ProductSize): number {
+  const { gflops, groups } = tiles[tile];
+  const { rows, cols } = tileExtent(tile);
+  const waves = Math.ceil((Math.ceil(m / rows) * Math.ceil(n / cols) * parts) / groups);
+  // Filling the first tiles and storing the last cost about as much as one more step.
+  const steps = partSteps(k, parts) + depth;
+  const product = (waves * groups * 2 * rows * cols * steps) / (1e9 * gflops);
+  if (parts === 1) return product;
+  return product + (4 * m * n * (2 * parts + 1)) / (1e9 * sum.gigabytes) + 1e-6 * sum.microseconds;
+}
+
+export const tileExtent = (tile: GemmTile): { rows: number; cols: number } => {
+  const { side, down, across } = gemmTiles[tile];
+  return { rows: side * down, cols: side * across };
+};
+
+/** Steps of k in each of `parts` parts but the last, a multiple of `depth`. */
+export const partSteps = (k: number, parts: number): number => depth * Math.ceil(k / (depth * parts));
