@@ -22,5 +22,6 @@ export { gemmSkinnyNN, gemmSkinnyNT, gemmSkinnyScratch } from './gemmSkinny';
 export { mergeHeads, splitHeads } from './heads';
 export { layerNorm, layerNormBackward, layerNormScratch } from './layerNorm';
 export { layerNormBackwardWeights } from './layerNormBackwardWeights';
+export { sample, sampleScratch } from './sample';
 export { setScratch } from './scratch';
 export { sumBlock, sumBlocks, sumPartials, sumScratch } from './sum';

@@ -253,9 +253,9 @@ const histogram: usize = memory.data(DIGITS * 8, 16);
   return round == 2 ? 1023 : 2047;
 }
 
-/** Unsigned integers in the order of the floats. */
+/** Unsigned integers in the order of the floats; -0 is 0. */
 @inline function orderOf(value: f32): u32 {
-  const bits = reinterpret<u32>(value);
+  const bits = reinterpret<u32>(value + 0);
   return bits >> 31 ? ~bits : bits | 0x80000000;
 }
 

@@ -315,6 +315,24 @@ export const kernels = {
     flops: (d) => 24 * of(d, 'rows', 'vocab'),
     ulp: (d) => roundings(of(d, 'vocab')) + 8,
   },
+  /**
+   * The next token of each row. Of its logits the topK largest stay (0: all) and those equal to the last of them; of
+   * these the largest whose weights exp((logit - largest) / temperature) add up to at least topP of all, among equal
+   * logits the lower ids; one is drawn with its weight. temperature 0: the largest logit, the lowest id among equals.
+   * ids[r] is -1 where the row has NaN or +infinity, -2 where all its logits are -infinity.
+   * The draw is a race: token j waits -log(1 - u_j) / weight_j and the first one wins, the lowest id among equals. u_j =
+   * (h + 1/2) / 2^32, h = word j % 2 of threefry2x32-13(key (seeds[r, 0], seeds[r, 1]), counter (floor(j / 2), step)), so
+   * a draw depends on the row's seed, on `step` and on its logits alone, and both backends draw the same token unless a
+   * rounding decides.
+   */
+  sample: {
+    dims: ['rows', 'vocab'],
+    params: { temperature: 'f32', topK: 'u32', topP: 'f32', step: 'u32' },
+    in: { logits: ['rows', 'vocab'], seeds: { shape: ['rows', 2], dtype: 'u32' } },
+    out: { ids: i32('rows') },
+    flops: (d) => 64 * of(d, 'rows', 'vocab'),
+    ulp: () => 1,
+  },
   /** total[slot] (+)= sum of x: gathers per-row losses without a read-back. */
   sum: {
     dims: ['size', 'slots'],

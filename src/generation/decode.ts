@@ -3,14 +3,18 @@ import type { TokenBatch } from '../data/batch.js';
 import { LimitError, OptionError } from '../errors.js';
 import type { KVCache, LanguageModel } from '../models/model.js';
 import { headLogits, type LayerCache, rows, run, Tensor, tidy } from '../tensor/index.js';
-import { createSampler, type SamplerOptions, type SamplerState } from '../text/sampler.js';
+import type { SamplerOptions } from '../text/sampler.js';
+import { createPicker, type TokenPicker } from './picker.js';
 
 export interface GenerateOptions extends SamplerOptions {
   /** At most so many tokens a prompt; prompt and new tokens together must fit the model's positions. */
   readonly maxNewTokens: number;
   /** Ends a sequence, and is its last id. Without it every sequence gets maxNewTokens. */
   readonly eosTokenId?: number | undefined;
-  /** One a prompt, integers from 0 to 2^53 - 1; 0, 1, 2 ... by default. Unused at temperature 0. */
+  /**
+   * One a prompt, integers from 0 to 2^53 - 1; 0, 1, 2 ... by default. Unused at temperature 0. WebGPU draws other tokens
+   * than WASM from the same seed, with the same probabilities.
+   */
   readonly seeds?: readonly number[];
   /** Stops between two tokens: the call throws the signal's reason and frees its memory. */
   readonly signal?: AbortSignal;
@@ -25,7 +29,6 @@ interface NewToken {
 /** A sequence that is not finished. */
 interface Running {
   readonly prompt: number;
-  readonly state: SamplerState;
   /** Its row in the cache and its first position there, after the padding. */
   row: number;
   readonly first: number;
@@ -37,38 +40,33 @@ interface Running {
  * each step; leaving the loop early frees everything.
  *
  * Prompts are padded on the left to the longest, so the newest position is the same in every row. Logits are computed
- * and read back for the running rows only, once a step. Once at most half of the rows run, the others leave the cache;
- * a row's numbers do not depend on its neighbours, only a kernel that takes another path for fewer rows may round
- * differently.
+ * for the running rows only; they, or on WebGPU the ids alone (see `createPicker`), are read back once a step. Once at
+ * most half of the rows run, the others leave the cache; a row's numbers do not depend on its neighbours, only a kernel
+ * that takes another path for fewer rows may round differently.
  * @throws OptionError, LimitError before any work; what the signal was aborted with
  */
 export async function* decode(
   model: LanguageModel,
   prompts: readonly Int32Array[],
-  { maxNewTokens, eosTokenId, seeds, signal, ...samplerOptions }: GenerateOptions,
+  { maxNewTokens, eosTokenId, seeds = [...prompts.keys()], signal, ...samplerOptions }: GenerateOptions,
 ): AsyncGenerator<NewToken[], void, undefined> {
   check(model, prompts, maxNewTokens, seeds);
   if (prompts.length === 0) return;
   const longest = Math.max(...prompts.map(({ length }) => length));
-  const sampler = createSampler(samplerOptions);
+  const picker = createPicker(model, prompts, seeds, samplerOptions);
   let cache: KVCache | undefined;
   try {
     // The last new token is never fed back, so it needs no place.
     cache = model.createCache(prompts.length, longest + maxNewTokens - 1);
-    let running = prompts.map((tokens, prompt): Running => {
-      const state = sampler.start({ seed: seeds?.[prompt] ?? prompt, tokens });
-      return { prompt, state, row: prompt, first: longest - tokens.length, last: 0 };
-    });
+    let running = prompts.map(
+      ({ length }, prompt): Running => ({ prompt, row: prompt, first: longest - length, last: 0 }),
+    );
     let batch = padLeft(prompts, longest);
     let firsts = Int32Array.from(running, ({ first }) => first);
     for (let step = 1; ; step++) {
       signal?.throwIfAborted();
       markPhase(model.device, 'generation');
-      const logits = await nextLogits(model, batch, cache, running);
-      const ids = sampler.sample(
-        logits,
-        running.map(({ state }) => state),
-      );
+      const ids = await nextIds(model, batch, cache, running, picker);
       const tokens = running.map(({ prompt }, i): NewToken => ({ prompt, id: ids[i] as number }));
       running.forEach((sequence, i) => {
         sequence.last = ids[i] as number;
@@ -100,17 +98,18 @@ export async function* decode(
     }
   } finally {
     cache?.dispose();
-    sampler.dispose();
+    picker.dispose();
   }
 }
 
-/** Logits of the newest position of the running rows, [running, vocabSize]. */
-async function nextLogits(
+/** Draws from the logits of the newest position of the running rows, [running, vocabSize]. */
+async function nextIds(
   model: LanguageModel,
   batch: TokenBatch,
   cache: KVCache,
   running: readonly Running[],
-): Promise<Float32Array> {
+  picker: TokenPicker,
+): Promise<Int32Array> {
   const logits = tidy(() => {
     const hidden = model.forward(batch, { cache });
     const newest = Int32Array.from(running, ({ row }) => (row + 1) * batch.seq - 1);
@@ -118,7 +117,10 @@ async function nextLogits(
     return headLogits(run(model.device, 'embedding', { table: rows(hidden), ids }, {}).y, model.head);
   });
   try {
-    return (await logits.read()) as Float32Array;
+    return await picker.pick(
+      logits,
+      running.map(({ prompt }) => prompt),
+    );
   } finally {
     logits.dispose();
   }
@@ -157,19 +159,25 @@ function check(
   model: LanguageModel,
   prompts: readonly Int32Array[],
   maxNewTokens: number,
-  seeds: readonly number[] | undefined,
+  seeds: readonly number[],
 ): void {
   if (!Number.isInteger(maxNewTokens) || maxNewTokens < 1) {
     throw new OptionError(`generate: maxNewTokens is ${maxNewTokens}, expected an integer of at least 1.`, {
       found: maxNewTokens,
     });
   }
-  if (seeds && seeds.length !== prompts.length) {
+  if (seeds.length !== prompts.length) {
     throw new OptionError(`generate: ${seeds.length} seeds for ${prompts.length} prompts, expected one a prompt.`, {
       found: seeds.length,
       expected: prompts.length,
     });
   }
+  seeds.forEach((seed, index) => {
+    if (Number.isSafeInteger(seed) && seed >= 0) return;
+    throw new OptionError(`generate: seeds[${index}] is ${seed}, expected an integer from 0 to 2^53 - 1.`, {
+      found: seed,
+    });
+  });
   prompts.forEach((prompt, index) => {
     if (prompt.length === 0) {
       throw new OptionError(

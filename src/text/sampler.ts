@@ -45,27 +45,43 @@ const FAILURES: Readonly<Record<number, string>> = {
   [-2]: 'has no token left that may be drawn. Ban fewer tokens, or lower noRepeatNgramSize',
 };
 
-/** @throws OptionError when an option is out of range. */
-export function createSampler({
+/**
+ * All options, with their defaults.
+ * @throws OptionError when one is out of range.
+ */
+export function samplerSettings({
   temperature = 1,
   topK = 0,
   topP = 1,
   repetitionPenalty = 1,
   noRepeatNgramSize = 0,
   bannedTokens = [],
-}: SamplerOptions = {}): Sampler {
+}: SamplerOptions): Required<SamplerOptions> {
   checkNumber('temperature', temperature, temperature >= 0, '0 or more');
   checkNumber('topP', topP, topP > 0 && topP <= 1, 'above 0 and at most 1');
   checkNumber('repetitionPenalty', repetitionPenalty, repetitionPenalty > 0, 'above 0');
   checkInteger('createSampler: topK', topK, 0, 2 ** 31 - 1);
   checkInteger('createSampler: noRepeatNgramSize', noRepeatNgramSize, 0, 2 ** 31 - 1);
+  for (const id of bannedTokens) checkInteger('createSampler: bannedTokens', id, 0, 2 ** 31 - 1);
+  return { temperature, topK, topP, repetitionPenalty, noRepeatNgramSize, bannedTokens };
+}
+
+/**
+ * What was drawn from a row of logits: an id, or the code of a failure as the sampler and the `sample` kernel give it.
+ * @throws TrainingError for a failure
+ */
+export function drawnId(id: number, row: number): number {
+  if (id < 0) throw new TrainingError(`sample: row ${row} of the logits ${FAILURES[id]}.`, { found: row });
+  return id;
+}
+
+/** @throws OptionError when an option is out of range. */
+export function createSampler(options: SamplerOptions = {}): Sampler {
+  const { temperature, topK, topP, repetitionPenalty, noRepeatNgramSize, bannedTokens } = samplerSettings(options);
   const instance = new TextInstance('The sampler');
   const opened = instance.use();
   opened.openSampler(temperature, topK, topP, repetitionPenalty, noRepeatNgramSize);
-  for (const id of bannedTokens) {
-    checkInteger('createSampler: bannedTokens', id, 0, 2 ** 31 - 1);
-    opened.banToken(id);
-  }
+  for (const id of bannedTokens) opened.banToken(id);
   const sequences = new WeakMap<SamplerState, { at: number; length: number }>();
   const sequenceOf = (state: SamplerState) => {
     const sequence = sequences.get(state);
@@ -105,8 +121,7 @@ export function createSampler({
         const sequence = sequenceOf(state);
         const row = wasm.openRow(vocab);
         new Float32Array(wasm.memory.buffer, row, vocab).set(logits.subarray(index * vocab, (index + 1) * vocab));
-        const id = wasm.sampleRow(sequence.at);
-        if (id < 0) throw new TrainingError(`sample: row ${index} of the logits ${FAILURES[id]}.`, { found: index });
+        const id = drawnId(wasm.sampleRow(sequence.at), index);
         sequence.length++;
         return id;
       });

@@ -1,4 +1,4 @@
-import { beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it, vi } from 'vitest';
 import type { Backend } from '../../src/backend/backend.js';
 import { LimitError, OptionError } from '../../src/errors.js';
 import { type GenerateOptions, generate, streamTokens } from '../../src/generation/index.js';
@@ -56,6 +56,25 @@ forEachBackend((backend) => {
     expect(same[0]).toEqual(together[1]);
     expect(same[1]).toEqual(same[0]);
     expect(same[2]).not.toEqual(same[0]);
+  });
+
+  it('reads back once a token for all prompts: on WebGPU the ids alone, 4 bytes a prompt that runs', async () => {
+    using model = await load();
+    const read = vi.spyOn(device, 'read');
+    const bytes = async (options: Partial<GenerateOptions>) => {
+      read.mockClear();
+      await generate(model, oraclePrompts.slice(0, 3), { maxNewTokens: 4, ...options });
+      return read.mock.calls.map(([storage]) => storage.byteLength);
+    };
+    const [ids, logits] = [new Array(4).fill(4 * 3), new Array(4).fill(4 * 3 * model.vocabSize)];
+    const onDevice = device.info.kind === 'webgpu' ? ids : logits;
+    expect(await bytes({ temperature: 0 })).toEqual(onDevice);
+    expect(await bytes({ temperature: 0.7, topK: 20, topP: 0.9 })).toEqual(onDevice);
+    // Rules that need the history are the host's.
+    expect(await bytes({ repetitionPenalty: 1.2 })).toEqual(logits);
+    expect(await bytes({ noRepeatNgramSize: 3 })).toEqual(logits);
+    expect(await bytes({ bannedTokens: [3] })).toEqual(logits);
+    read.mockRestore();
   });
 
   it('streams the ids of one prompt, and frees everything when the loop is left', async () => {
@@ -117,6 +136,7 @@ forEachBackend((backend) => {
       [[Int32Array.of(-1)], {}, /the id -1/],
       [[Int32Array.of(1)], { maxNewTokens: 0 }, /maxNewTokens is 0/],
       [[Int32Array.of(1)], { seeds: [] }, /0 seeds for 1 prompts/],
+      [[Int32Array.of(1)], { seeds: [-1] }, /seeds\[0\] is -1/],
       [[Int32Array.of(1)], { topP: 0 }, /topP is 0/],
     ];
     for (const [prompts, options, message] of refused) {

@@ -342,6 +342,70 @@ function sumCases(): Case<'sum' | 'sumSquares'>[] {
   );
 }
 
+type SampleShape = Partial<Case<'sample'>['params']> & {
+  readonly rows?: number;
+  readonly vocab: number;
+  readonly note: string;
+  readonly logit?: (random: Random, id: number, row: number) => number;
+};
+const [MINUS, PLUS] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+const sampleShapes: readonly SampleShape[] = [
+  ...[1, 2, 7, 131, 1021, 5003].flatMap((vocab) => [
+    { vocab, note: 'plain' },
+    { vocab, note: 'greedy', temperature: 0 },
+    { vocab, note: 'cold', temperature: 0.3 },
+    { vocab, note: 'top-k', topK: 5, step: 3 },
+    { vocab, note: 'top-k of one', topK: 1 },
+    { vocab, note: 'top-k of more than all', topK: 70_000 },
+    { vocab, note: 'top-p', topP: 0.7, temperature: 1.3 },
+    { vocab, note: 'top-p that keeps one', topP: 1e-9 },
+    { vocab, note: 'top-k and top-p', topK: 40, topP: 0.9, temperature: 2 },
+    { vocab, note: 'all equal', logit: () => -3 },
+    { vocab, note: 'all equal, top-p', topP: 0.3, logit: () => 2.5 },
+    { vocab, note: 'few values', topK: 3, topP: 0.45, logit: (random: Random) => random.integer(4) - 2 },
+    { vocab, note: 'few values, greedy', temperature: 0, logit: (random: Random) => random.integer(4) - 2 },
+    { vocab, note: 'huge', logit: (random: Random) => 1e30 * random.normal() },
+    { vocab, note: 'huge and hot', temperature: 1e30, topP: 0.9, logit: (random: Random) => 1e30 * random.normal() },
+    { vocab, note: 'far from zero', topP: 0.8, logit: (random: Random) => 1e4 + random.normal() },
+    {
+      vocab,
+      note: 'mostly -infinity',
+      topK: 6,
+      topP: 0.95,
+      logit: (random: Random, id: number) => (id % 4 === 0 ? random.normal() : MINUS),
+    },
+  ]),
+  { rows: 257, vocab: 19, note: 'many rows', topK: 11, topP: 0.9, step: 0xffffffff },
+  { vocab: 67, note: 'both zeros are equal', topK: 1, logit: (_, id) => [-1, -0, 0][id % 3]! },
+  { vocab: 67, note: 'both zeros are equal, greedy', temperature: 0, logit: (_, id) => [-1, -0, 0][id % 3]! },
+  ...[0, 1].map((temperature) => ({
+    rows: 7,
+    vocab: 131,
+    temperature,
+    note: 'rows that cannot be drawn from',
+    logit: (random: Random, id: number, row: number) => {
+      if (row === 5) return MINUS;
+      return id === 97 ? [0, PLUS, Number.NaN, MINUS, -0][row]! : row === 6 && id !== 130 ? MINUS : random.normal();
+    },
+  })),
+];
+
+const sampleCases: readonly Case<'sample'>[] = sampleShapes.map(
+  ({ rows = 5, vocab, note, logit, temperature = 1, topK = 0, topP = 1, step = 0 }) => ({
+    dims: { rows, vocab },
+    params: { temperature, topK, topP, step },
+    note,
+    prepare: ({ logits, seeds }, random) => {
+      seeds.forEach((_, i) => {
+        seeds[i] = i % 2 ? i % 5 : random.integer(2 ** 32);
+      });
+      logits.forEach((z, i) => {
+        logits[i] = Math.fround(logit?.(random, i % vocab, Math.floor(i / vocab)) ?? 3 * z);
+      });
+    },
+  }),
+);
+
 const sized = (size: number) => ({ dims: { size }, params: {} });
 const shaped = ([rows, cols]: readonly [number, number]) => ({ dims: { rows, cols }, params: {} });
 
@@ -452,6 +516,7 @@ export const cases: { readonly [K in KernelName]: readonly Case<K>[] } = {
     },
   ],
   divergence: divergenceCases,
+  sample: sampleCases,
   sum: sumCases(),
   sumSquares: sumCases(),
   clipScale: (

@@ -1,4 +1,4 @@
-import type { Backend, KernelCall, Storage, TypedArray } from '../../src/backend/backend.js';
+import type { Backend, DeviceInfo, KernelCall, Storage, TypedArray } from '../../src/backend/backend.js';
 import { operandDType } from '../../src/backend/check.js';
 import { type DType, type KernelName, type KernelSpec, kernels } from '../../src/backend/kernels.js';
 import { reference } from '../reference/index.js';
@@ -17,9 +17,12 @@ interface ReferenceBackend extends Backend {
  */
 export function openReference({
   precision = 'f64',
+  kind = 'wasm',
   after,
 }: {
   precision?: 'f32' | 'f64';
+  /** Whose ways generation takes: on WebGPU the `sample` kernel draws. */
+  kind?: DeviceInfo['kind'];
   after?: (kernel: KernelName, memory: Readonly<Record<string, Float64Array>>) => void;
 } = {}): ReferenceBackend {
   const memory = new Map<Storage, Float64Array>();
@@ -54,7 +57,7 @@ export function openReference({
 
   return {
     info: {
-      kind: 'wasm',
+      kind,
       description: `reference in ${precision}`,
       maxStorageBytes: 2 ** 30,
       threads: 1,

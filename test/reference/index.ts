@@ -8,6 +8,7 @@ import { broadcastRows, columnSum, gemmNN, gemmNT, gemmTN } from './gemm.js';
 import { mergeHeads, splitHeads } from './heads.js';
 import { layerNorm, layerNormBackward, layerNormBackwardWeights } from './norm.js';
 import { adamW, clipScale, sum, sumSquares } from './optimizer.js';
+import { sample } from './sample.js';
 import type { Reference } from './types.js';
 
 /** What each kernel means, in float64. */
@@ -35,6 +36,7 @@ export const reference: { readonly [K in KernelName]: Reference<K> } = {
   attentionBackwardKeyValue: attention.attentionBackwardKeyValue,
   crossEntropy,
   divergence,
+  sample,
   sum,
   sumSquares,
   clipScale,

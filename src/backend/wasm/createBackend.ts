@@ -5,7 +5,7 @@ import { attentionKernels } from './attention.js';
 import { at, type Device, type WasmStorage } from './calls.js';
 import { elementwiseKernels } from './elementwise.js';
 import { gemmKernels } from './gemm.js';
-import { lossKernels } from './losses.js';
+import { logitKernels } from './logits.js';
 import { rowKernels } from './rows.js';
 import { sumKernels } from './sums.js';
 
@@ -13,7 +13,7 @@ const kernelTable = (device: Device): KernelTable => ({
   ...attentionKernels(device),
   ...elementwiseKernels(device),
   ...gemmKernels(device),
-  ...lossKernels(device),
+  ...logitKernels(device),
   ...rowKernels(device),
   ...sumKernels(device),
 });

@@ -31,6 +31,7 @@ import layerNormBackwardWeights from '../../../kernels/layerNormBackwardWeights.
 import math from '../../../kernels/math.wgsl';
 import mergeHeads from '../../../kernels/mergeHeads.wgsl';
 import reduce from '../../../kernels/reduce.wgsl';
+import sample from '../../../kernels/sample.wgsl';
 import splitHeads from '../../../kernels/splitHeads.wgsl';
 import sum from '../../../kernels/sum.wgsl';
 import sumPartials from '../../../kernels/sumPartials.wgsl';
@@ -68,6 +69,7 @@ export const shaders = {
   layerNormBackward: reduce + layerNormBackward,
   layerNormBackwardWeights,
   mergeHeads,
+  sample: math + sample,
   splitHeads,
   sum: reduce + sum,
   sumPartials: reduce + sumPartials,

@@ -74,6 +74,7 @@ const plans = {
       KIND: simplestKind(params.kind as number, params.weight as number),
     }),
   },
+  sample: oneRow('vocab'),
   clipScale: { along: 'slots', groups: () => 1 },
   adamW: elementwise('size'),
 } as const satisfies { readonly [K in KernelName]?: Plan };
@@ -202,6 +203,7 @@ export function createTable(context: Context): KernelTable {
     attentionBackwardKeyValue: (call) => encodeAttention(context, 'attentionBackwardKeyValue', call),
     crossEntropy: planned('crossEntropy'),
     divergence: planned('divergence'),
+    sample: planned('sample'),
     sum: (call) => encodeSum(context, 'sum', call),
     sumSquares: (call) => encodeSum(context, 'sumSquares', call),
     clipScale: planned('clipScale'),

@@ -74,6 +74,7 @@ const windowed: { readonly [K in KernelName]?: readonly (readonly [maxBindingByt
   broadcastRows: [[8192, { dims: { rows: 601, cols: 7 }, params: {} }]],
   layerNorm: [[8192, { dims: { rows: 200, cols: 13 }, params: { eps: 1e-5 } }]],
   crossEntropy: [[8192, { dims: { rows: 200, vocab: 13 }, params: { gradScale: 0.5 } }]],
+  sample: [[8192, { dims: { rows: 200, vocab: 13 }, params: { temperature: 1, topK: 7, topP: 0.9, step: 1 } }]],
 };
 
 describeWebGPU('operands over the binding limit', () => {

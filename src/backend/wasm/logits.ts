@@ -1,7 +1,7 @@
 import { at, type Device, type Entries, grainOf, scratchBytes, sizes } from './calls.js';
 
-/** Losses over rows of logits. */
-export function lossKernels(device: Device): Entries<'crossEntropy' | 'divergence'> {
+/** What is done with rows of logits: losses, and drawing from them. */
+export function logitKernels(device: Device): Entries<'crossEntropy' | 'divergence' | 'sample'> {
   const { pool } = device;
   const entropyScratch = scratchBytes(device, 'crossEntropy');
   return {
@@ -18,6 +18,13 @@ export function lossKernels(device: Device): Entries<'crossEntropy' | 'divergenc
       const args = [at(teacher), at(labels), at(student), at(loss), vocab, weight, temperature, gradScale, kind];
       const grain = grainOf(device, rows, 24 * vocab);
       pool.parallel('divergence', args, rows, grain, scratchBytes(device, 'divergence', vocab));
+    },
+    sample(call) {
+      const [rows, vocab] = sizes(call, ['rows', 'vocab']);
+      const { logits, seeds, ids } = call.operands;
+      const { temperature, topK, topP, step } = call.params;
+      const args = [at(logits), at(seeds), at(ids), vocab, temperature, topK, topP, step];
+      pool.parallel('sample', args, rows, grainOf(device, rows, 32 * vocab), scratchBytes(device, 'sample', vocab));
     },
   };
 }

@@ -1,0 +1,76 @@
+import type { LanguageModel } from '../models/model.js';
+import { run, Tensor } from '../tensor/index.js';
+import { createSampler, drawnId, type SamplerOptions, samplerSettings } from '../text/sampler.js';
+
+/** Draws the next token of each prompt that still runs. */
+export interface TokenPicker {
+  /**
+   * logits [prompts.length, vocabSize] -> ids. `prompts` are the indices of those that run, in order: all of them at first,
+   * then any that are left.
+   * @throws TrainingError when a row has NaN or +infinity or nothing left to draw
+   */
+  pick(logits: Tensor, prompts: readonly number[]): Promise<Int32Array>;
+  dispose(): void;
+}
+
+/**
+ * On WebGPU the `sample` kernel draws and only the ids are read back, 4 bytes a prompt. Rules that look at the history
+ * or ban tokens need the AssemblyScript sampler, which is also what draws on WASM, where logits need not travel. The two
+ * have one meaning and two generators: the same seed gives other draws from the same distribution.
+ * @param seeds one a prompt
+ * @throws OptionError when an option is out of range
+ */
+export function createPicker(
+  { device }: LanguageModel,
+  prompts: readonly Int32Array[],
+  seeds: readonly number[],
+  options: SamplerOptions,
+): TokenPicker {
+  const settings = samplerSettings(options);
+  const { repetitionPenalty, noRepeatNgramSize, bannedTokens } = settings;
+  const isPlain = repetitionPenalty === 1 && noRepeatNgramSize === 0 && bannedTokens.length === 0;
+  if (device.info.kind === 'webgpu' && isPlain) return devicePicker(device, seeds, settings);
+  const sampler = createSampler(settings);
+  const states = prompts.map((tokens, prompt) => sampler.start({ seed: seeds[prompt] as number, tokens }));
+  return {
+    async pick(logits, running) {
+      const values = (await logits.read()) as Float32Array;
+      return sampler.sample(
+        values,
+        running.map((prompt) => states[prompt] as (typeof states)[number]),
+      );
+    },
+    dispose: () => sampler.dispose(),
+  };
+}
+
+function devicePicker(
+  device: Tensor['device'],
+  seeds: readonly number[],
+  { temperature, topK, topP }: Required<SamplerOptions>,
+): TokenPicker {
+  /** Seeds of the prompts that run, low and high words: [prompts, 2]. */
+  let words: Tensor | undefined;
+  let step = 0;
+  return {
+    async pick(logits, running) {
+      if (words?.shape[0] !== running.length) {
+        words?.dispose();
+        const halves = running.flatMap((prompt) => {
+          const seed = seeds[prompt] as number;
+          return [seed % 2 ** 32, Math.floor(seed / 2 ** 32)];
+        });
+        words = Tensor.from(device, Uint32Array.from(halves), [running.length, 2], 'generate.seeds');
+      }
+      // As f32 a tiny topP would be 0, which keeps nothing.
+      const params = { temperature, topK, topP: Math.max(topP, 2 ** -126), step: step++ };
+      const { ids } = run(device, 'sample', { logits, seeds: words }, params);
+      try {
+        return Int32Array.from(await ids.read(), drawnId);
+      } finally {
+        ids.dispose();
+      }
+    },
+    dispose: () => words?.dispose(),
+  };
+}
