@@ -46,6 +46,8 @@ export interface DeviceInfo {
 export interface MemoryUse {
   readonly liveBytes: number;
   readonly peakBytes: number;
+  /** What the device holds for them: WASM's linear memory, or all buffers of the pool, those that wait to be used again too. */
+  readonly heldBytes: number;
   readonly liveStorages: number;
 }
 

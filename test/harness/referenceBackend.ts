@@ -90,7 +90,7 @@ export function openReference({
     observe: () => {},
     submit: () => {},
     finish: async () => {},
-    memory: () => ({ liveBytes: liveBytes(), peakBytes, liveStorages: memory.size }),
+    memory: () => ({ liveBytes: liveBytes(), peakBytes, heldBytes: liveBytes(), liveStorages: memory.size }),
     dispose: async () => memory.clear(),
     peek: (storage) => contents(storage).slice(),
     poke: (storage, values) => contents(storage).set(values),

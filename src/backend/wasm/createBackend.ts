@@ -94,7 +94,12 @@ export function createBackend(device: Device, revectorized: boolean): Backend {
     },
     submit() {},
     async finish() {},
-    memory: () => ({ liveBytes, peakBytes, liveStorages: live.size }),
+    memory: () => ({
+      liveBytes,
+      peakBytes,
+      heldBytes: memory.memory.buffer.byteLength,
+      liveStorages: live.size,
+    }),
     async dispose() {
       for (const storage of live) storage.pointer = -1;
       live.clear();

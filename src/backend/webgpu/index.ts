@@ -1,11 +1,11 @@
 import { type AdapterOptions, adoptDevice, openAdapter } from '../../device/webgpu/adapter.js';
-import { type BufferPool, createBufferPool } from '../../device/webgpu/bufferPool.js';
+import { type BufferPool, createBufferPool, type PooledBuffer } from '../../device/webgpu/bufferPool.js';
 import { type CommandQueue, createCommandQueue } from '../../device/webgpu/commandQueue.js';
 import { createPipelines, type PipelineSpec } from '../../device/webgpu/pipelines.js';
 import { DeviceError, DisposedError } from '../../errors.js';
 import type { Backend, KernelCall, KernelObserver, Storage, TypedArray } from '../backend.js';
 import type { DType, KernelName } from '../kernels.js';
-import type { Context, GPUStorage, ShaderCall } from './context.js';
+import type { Context, GPUStorage, Region, ShaderCall } from './context.js';
 import { foldGroups } from './context.js';
 import { type GemmVariant, gemmRates } from './gemmVariants.js';
 import { prelude, shaders } from './shaders.js';
@@ -52,6 +52,7 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBac
   const pipelines = createPipelines(device);
   const queue = createCommandQueue(opened, pool);
   const bindingLimit = Math.min(options.maxBindingBytes ?? Infinity, device.limits.maxStorageBufferBindingSize);
+  const maxBindingBytes = Math.floor(bindingLimit / 256) * 256;
   const groupsPerSide = Math.min(options.maxGroupsPerSide ?? Infinity, device.limits.maxComputeWorkgroupsPerDimension);
   const specs = new Map<string, PipelineSpec>();
   const live = new Set<GPUStorage>();
@@ -65,6 +66,12 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBac
     if (found.released) throw new DisposedError(`webgpu: the storage '${storage.label}' was used after it was freed.`);
     return found;
   };
+  /** At least `byteLength` bytes: all there are, so that calls on a little more or less share a bind group. Shaders know the sizes. */
+  const bind = (buffer: PooledBuffer, offset: number, byteLength: number): Region => ({
+    buffer,
+    offset,
+    size: Math.max(byteLength, Math.min(buffer.capacity - offset, maxBindingBytes)),
+  });
   const specFor = ({
     shader,
     prelude: own,
@@ -90,7 +97,7 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBac
 
   const context: Context = {
     limits: {
-      maxBindingBytes: Math.floor(bindingLimit / 256) * 256,
+      maxBindingBytes,
       maxFlops: opened.software ? maxFlops.software : maxFlops.hardware,
       rowThreads: opened.software ? rowThreads.software : rowThreads.hardware,
       gemm: { rates: gemmRates[opened.adapterClass], forced: options.gemmVariant },
@@ -111,15 +118,11 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBac
         timed,
       });
     },
-    region: (storage, firstElement, elements) => ({
-      buffer: mine(storage).buffer,
-      offset: 4 * firstElement,
-      size: 4 * elements,
-    }),
+    region: (storage, firstElement, elements) => bind(mine(storage).buffer, 4 * firstElement, 4 * elements),
     temporary(elements, label, work) {
       const buffer = pool.acquire(4 * elements, label);
       try {
-        return work({ buffer, offset: 0, size: 4 * elements });
+        return work(bind(buffer, 0, 4 * elements));
       } finally {
         pool.release(buffer);
       }

@@ -20,7 +20,8 @@ export interface BufferPool {
    * says whether it did. Call it when no command that is not yet submitted mentions an idle buffer.
    */
   trim(): boolean;
-  memory(): { liveBytes: number; peakBytes: number; liveStorages: number };
+  /** Bytes handed out, the most there ever were, and bytes of all buffers, idle ones included. */
+  memory(): { liveBytes: number; peakBytes: number; heldBytes: number; liveStorages: number };
   /** Buffers made so far, and those that wait to be used again. */
   counts(): { created: number; idle: number };
   dispose(): void;
@@ -38,15 +39,19 @@ export function sizeClass(byteLength: number, largest: number): number {
 
 /**
  * Storage buffers by size class, used again once released. Work runs in the order in which it was queued, so a
- * released buffer may be handed out at once: its next user comes after its last one.
+ * released buffer may be handed out at once: its next user comes after its last one. Of those that fit, the one made
+ * first is taken: steps that ask for the same sizes in the same order get the same buffers, so that their bind groups are
+ * found again, and what more than enough is stays idle until it is trimmed.
  */
 export function createBufferPool(device: GPUDevice, idleBytesAllowed = 256 * 2 ** 20): BufferPool {
   const largest = Math.floor(device.limits.maxBufferSize / 4) * 4;
-  // A set keeps the order of insertion: the first is the longest unused.
+  /** By size class; the buffer made first comes last. */
   const idle = new Map<number, PooledBuffer[]>();
+  // A set keeps the order of insertion: the first is the longest unused.
   const idleInOrder = new Set<PooledBuffer>();
   const all = new Set<PooledBuffer>();
   let created = 0;
+  let heldBytes = 0;
   let idleBytes = 0;
   let liveBytes = 0;
   let peakBytes = 0;
@@ -74,6 +79,7 @@ export function createBufferPool(device: GPUDevice, idleBytesAllowed = 256 * 2 *
           lastBatch: -1,
         };
         all.add(buffer);
+        heldBytes += capacity;
       }
       buffer.gpu.label = label;
       liveStorages++;
@@ -87,7 +93,7 @@ export function createBufferPool(device: GPUDevice, idleBytesAllowed = 256 * 2 *
       idleBytes += buffer.capacity;
       idleInOrder.add(buffer);
       const list = idle.get(buffer.capacity);
-      if (list) list.push(buffer);
+      if (list) insert(list, buffer);
       else idle.set(buffer.capacity, [buffer]);
     },
     trim() {
@@ -100,11 +106,12 @@ export function createBufferPool(device: GPUDevice, idleBytesAllowed = 256 * 2 *
         idleInOrder.delete(buffer);
         all.delete(buffer);
         idleBytes -= buffer.capacity;
+        heldBytes -= buffer.capacity;
         buffer.gpu.destroy();
       }
       return true;
     },
-    memory: () => ({ liveBytes, peakBytes, liveStorages }),
+    memory: () => ({ liveBytes, peakBytes, heldBytes, liveStorages }),
     counts: () => ({ created, idle: idleInOrder.size }),
     dispose() {
       for (const buffer of all) buffer.gpu.destroy();
@@ -112,8 +119,20 @@ export function createBufferPool(device: GPUDevice, idleBytesAllowed = 256 * 2 *
       idle.clear();
       idleInOrder.clear();
       idleBytes = 0;
+      heldBytes = 0;
       liveBytes = 0;
       liveStorages = 0;
     },
   };
+}
+
+/** Keeps `list` in descending order of ids. */
+function insert(list: PooledBuffer[], buffer: PooledBuffer): void {
+  let [low, high] = [0, list.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((list[middle] as PooledBuffer).id > buffer.id) low = middle + 1;
+    else high = middle;
+  }
+  list.splice(low, 0, buffer);
 }

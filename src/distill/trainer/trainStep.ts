@@ -56,6 +56,8 @@ export async function trainStep(objective: Objective, optimizer: AdamW, input: S
           hidden: distillation.teacher.forward(batch),
           head: distillation.teacher.head,
         };
+        // The device starts on what is recorded while the rest is.
+        if (teacher) device.submit();
         backward(device, () => {
           const hidden = student.forward(batch, { dropoutSeed: input.dropoutSeed(pass++) });
           const shared = { student: { hidden, head: student.head }, labels: batch.labels };
@@ -70,6 +72,7 @@ export async function trainStep(objective: Objective, optimizer: AdamW, input: S
           }
         });
       });
+      device.submit();
     }
     for (const batch of input.textBatches) {
       tidy(() =>
@@ -80,14 +83,13 @@ export async function trainStep(objective: Objective, optimizer: AdamW, input: S
           add(linearCrossEntropy({ student: logits, labels: batch.labels, gradScale }).loss, slots.text);
         }),
       );
+      device.submit();
     }
     markPhase(device, 'optimizer');
     const norm = optimizer.step(input.lr);
     device.copy(norm.storage, 0, totals.storage, 4 * slots.gradNorm, 4);
     return totals;
   });
-  device.submit();
-
   const read = await sums.read();
   sums.dispose();
   const divergence = read[slots.divergence]! / lossTokens;
