@@ -10,6 +10,16 @@ export interface OperandShape {
 export const extents = (operand: OperandSpec) => ('shape' in operand ? operand.shape : operand);
 export const operandDType = (operand: OperandSpec): DType => ('shape' in operand ? operand.dtype : 'f32');
 
+type Operands = readonly (readonly [string, OperandSpec])[];
+const byKernel = (list: (spec: KernelSpec) => Operands) =>
+  new Map(Object.entries(kernels).map(([kernel, spec]) => [kernel, list(spec)])) as ReadonlyMap<KernelName, Operands>;
+// Made once: every kernel call walks through them.
+const given = byKernel((spec) => Object.entries({ ...spec.in, ...spec.inout }));
+const all = byKernel((spec) => Object.entries({ ...spec.in, ...spec.inout, ...spec.out }));
+
+/** All operands of a kernel in binding order. */
+export const operandSpecs = (kernel: KernelName): Operands => all.get(kernel) as Operands;
+
 /** Shape of an operand once every dim is known. */
 export function resolveShape(operand: OperandSpec, dims: Dims): number[] {
   return extents(operand).map((extent) => (typeof extent === 'number' ? extent : (dims[extent] as number)));
@@ -20,12 +30,11 @@ export function resolveShape(operand: OperandSpec, dims: Dims): number[] {
  * has (`in` and `inout`) and returns them.
  * @throws ShapeError naming the operand, what was found and what was expected.
  */
-export function bindDims(kernel: KernelName, given: Readonly<Record<string, OperandShape>>): Dims {
-  const spec: KernelSpec = kernels[kernel];
+export function bindDims(kernel: KernelName, operands: Readonly<Record<string, OperandShape>>): Dims {
   const dims: Record<string, number> = {};
   const boundBy: Record<string, string> = {};
-  for (const [name, operand] of Object.entries({ ...spec.in, ...spec.inout })) {
-    const actual = given[name];
+  for (const [name, operand] of given.get(kernel) as Operands) {
+    const actual = operands[name];
     const wanted = extents(operand);
     if (!actual) throw new ShapeError(`${kernel}: operand '${name}' [${wanted.join(', ')}] is missing.`);
     const dtype = operandDType(operand);
@@ -47,7 +56,8 @@ export function bindDims(kernel: KernelName, given: Readonly<Record<string, Oper
       const known = typeof extent === 'number' ? extent : dims[extent];
       if (!Number.isInteger(size) || size < 1 || (known !== undefined && known !== size)) {
         const expected = wanted.map((e) => (typeof e === 'number' ? e : (dims[e] ?? e)));
-        const why = typeof extent === 'string' && boundBy[extent] ? ` (${extent} comes from ${boundBy[extent]})` : '';
+        const first = typeof extent === 'string' ? boundBy[extent] : undefined;
+        const why = first ? ` (${extent} comes from ${first} [${operands[first]?.shape.join(', ')}])` : '';
         throw new ShapeError(`${kernel}: ${name} is [${found.join(', ')}], expected [${expected.join(', ')}]${why}.`, {
           found,
           expected,
@@ -55,7 +65,7 @@ export function bindDims(kernel: KernelName, given: Readonly<Record<string, Oper
       }
       if (typeof extent === 'string' && known === undefined) {
         dims[extent] = size;
-        boundBy[extent] = `${name} [${found.join(', ')}]`;
+        boundBy[extent] = name;
       }
     });
   }

@@ -1,11 +1,11 @@
 import { LimitError } from '../../errors.js';
 import type { KernelCall, Storage } from '../backend.js';
-import { resolveShape } from '../check.js';
+import { operandSpecs, resolveShape } from '../check.js';
 import type { KernelName } from '../kernels.js';
 import type { Context, Region } from './context.js';
 import { ceilDiv, float } from './context.js';
 import type { ShaderName } from './shaders.js';
-import { elementsPerStep, operandSpecs, windowsOf } from './windows.js';
+import { elementsPerStep, windowsOf } from './windows.js';
 
 type AttentionKernel = 'attention' | 'attentionBackwardQuery' | 'attentionBackwardKeyValue';
 /** Queries, keys and dims of one tile of the shaders. */

@@ -1,7 +1,7 @@
 import { type AdapterOptions, adoptDevice, openAdapter } from '../../device/webgpu/adapter.js';
 import { type BufferPool, createBufferPool, type PooledBuffer } from '../../device/webgpu/bufferPool.js';
 import { type CommandQueue, createCommandQueue } from '../../device/webgpu/commandQueue.js';
-import { createPipelines, type PipelineSpec } from '../../device/webgpu/pipelines.js';
+import { createPipelines, type Pipeline } from '../../device/webgpu/pipelines.js';
 import { DeviceError, DisposedError } from '../../errors.js';
 import type { Backend, KernelCall, KernelObserver, Storage, TypedArray } from '../backend.js';
 import type { DType, KernelName } from '../kernels.js';
@@ -54,7 +54,7 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBac
   const bindingLimit = Math.min(options.maxBindingBytes ?? Infinity, device.limits.maxStorageBufferBindingSize);
   const maxBindingBytes = Math.floor(bindingLimit / 256) * 256;
   const groupsPerSide = Math.min(options.maxGroupsPerSide ?? Infinity, device.limits.maxComputeWorkgroupsPerDimension);
-  const specs = new Map<string, PipelineSpec>();
+  const used = new Map<string, Pipeline>();
   const live = new Set<GPUStorage>();
   let observer: KernelObserver | undefined;
   /** Told when the dispatches of the kernel call that is being encoded ran. */
@@ -72,25 +72,25 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBac
     offset,
     size: Math.max(byteLength, Math.min(buffer.capacity - offset, maxBindingBytes)),
   });
-  const specFor = ({
+  const pipelineFor = ({
     shader,
     prelude: own,
     headBlocks = 0,
     constants = {},
     reads,
     writes,
-  }: ShaderCall): PipelineSpec => {
+  }: ShaderCall): Pipeline => {
     let key = headBlocks > 0 ? `${shader}, head blocks ${headBlocks}` : shader;
     if (own) key += `, ${own.name}`;
     const name = key;
     for (const value of Object.values(constants)) key += ` ${value}`;
-    let spec = specs.get(key);
-    if (!spec) {
+    let pipeline = used.get(key);
+    if (!pipeline) {
       const code = prelude(headBlocks) + (own?.code ?? '') + shaders[shader];
-      spec = { name, code, constants, reads: reads.length, writes: writes.length };
-      specs.set(key, spec);
+      pipeline = pipelines.get({ name, code, constants, reads: reads.length, writes: writes.length });
+      used.set(key, pipeline);
     }
-    return spec;
+    return pipeline;
   };
   const words = new Uint32Array(64);
   const floats = new Float32Array(words.buffer);
@@ -107,10 +107,9 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBac
         if (typeof value === 'number') words[at] = value;
         else floats[at] = value.f32;
       });
-      const spec = specFor(call);
       queue.dispatch({
-        pipeline: pipelines.get(spec),
-        label: spec.name,
+        pipeline: pipelineFor(call),
+        label: call.shader,
         uniform: words.subarray(0, call.uniform.length),
         bindings: [...call.reads, ...call.writes],
         groups: foldGroups(call.groups, groupsPerSide),

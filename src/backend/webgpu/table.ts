@@ -1,5 +1,5 @@
 import type { KernelCall, KernelTable, Storage } from '../backend.js';
-import { resolveShape } from '../check.js';
+import { operandSpecs, resolveShape } from '../check.js';
 import type { Dims, KernelName, KernelSpec } from '../kernels.js';
 import { divergenceKinds, kernels } from '../kernels.js';
 import { encodeAttention } from './attention.js';
@@ -7,7 +7,7 @@ import type { Context, Region } from './context.js';
 import { ceilDiv, float } from './context.js';
 import { encodeGemm } from './gemm.js';
 import type { ShaderName } from './shaders.js';
-import { elementsPerStep, operandSpecs, type Window, windowsOf } from './windows.js';
+import { elementsPerStep, type Window, windowsOf } from './windows.js';
 
 interface Plan {
   /** The dim along which a call is cut when a binding would be too large; first axis of the operands it cuts. */

@@ -1,6 +1,6 @@
 import { formatBytes, LimitError } from '../../errors.js';
-import { extents, resolveShape } from '../check.js';
-import type { Dims, KernelName, KernelSpec, OperandSpec } from '../kernels.js';
+import { extents, operandSpecs, resolveShape } from '../check.js';
+import type { Dims, KernelName, OperandSpec } from '../kernels.js';
 import { kernels } from '../kernels.js';
 
 /** Binding offsets are multiples of 256 bytes: 64 elements. */
@@ -14,11 +14,6 @@ export interface Window {
 
 const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
 
-/** All operands of a kernel in binding order. */
-export function operandSpecs(kernel: KernelName): readonly (readonly [string, OperandSpec])[] {
-  const spec: KernelSpec = kernels[kernel];
-  return [...Object.entries(spec.in), ...Object.entries(spec.inout ?? {}), ...Object.entries(spec.out ?? {})];
-}
 const product = (factors: readonly number[]) => factors.reduce((a, b) => a * b, 1);
 
 /** Elements of one step of `dim`, for operands whose first axis it is; undefined for the others, which stay whole. */
