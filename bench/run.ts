@@ -67,6 +67,7 @@ async function readme(): Promise<string> {
     '',
     'Written by `npm run bench` (`npm run bench -- --filter gemm` runs one suite). Every variant is a process of its',
     'own on the same machine in the same run. PyTorch rows appear where `python3` (or `BENCH_PYTHON`) has torch.',
+    '`npm run bench:page` serves a page that runs the benchmarks in a browser of your own.',
   ];
   return `${intro.join('\n')}\n\n${results.map(table).join('\n\n')}\n`;
 }

@@ -105,4 +105,15 @@ export const suites: readonly Suite[] = [
       { name: '@huggingface/tokenizers', script: 'peers/tokenizers.ts', args: ['--peer', 'huggingface'] },
     ],
   },
+  {
+    name: 'browser',
+    about:
+      'the same benchmarks in a worker of a cross-origin isolated page of headless Chromium; 256-bit: started with ' +
+      '--js-flags=--experimental-wasm-revectorize. `npm run bench:page` serves the page for any browser',
+    variants: [
+      { name: 'Chromium, WASM, 256-bit', script: 'browser.ts', args: ['--revectorize'] },
+      { name: 'Chromium, WASM, plain', script: 'browser.ts' },
+      { name: 'Chromium, WebGPU', script: 'browser.ts', args: ['--device', 'webgpu'] },
+    ],
+  },
 ];

@@ -1,4 +1,5 @@
 // `npm run bench`: installs the peers (bench/peers/package.json) once, then runs bench/run.ts with the arguments passed on.
+// `--page` (`npm run bench:page`) serves the page that runs them in a browser instead.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 
@@ -8,4 +9,8 @@ const run = (command, args) => {
 };
 if (!existsSync('bench/peers/node_modules'))
   run('npm', ['ci', '--prefix', 'bench/peers', '--ignore-scripts', '--no-audit', '--no-fund']);
-run(process.execPath, ['--no-warnings', 'bench/run.ts', ...process.argv.slice(2)]);
+const args = process.argv.slice(2);
+run(process.execPath, [
+  '--no-warnings',
+  ...(args[0] === '--page' ? ['bench/browser.ts', '--serve'] : ['bench/run.ts', ...args]),
+]);

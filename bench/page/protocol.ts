@@ -1,0 +1,21 @@
+import type { Size } from '../benchmarks/benchmark.ts';
+import type { BenchmarkName } from '../benchmarks/index.ts';
+import type { Measurement } from '../measure.ts';
+
+/** What a page asks its worker to run. */
+export interface Request {
+  readonly benchmark: BenchmarkName;
+  readonly size: Size;
+  readonly device: 'wasm' | 'webgpu';
+  /** WASM; all logical processors by default. */
+  readonly threads?: number;
+  /** WebGPU on a software adapter counts as well. */
+  readonly allowSoftware: boolean;
+}
+
+/** What the worker posts, the device first, `done` or `error` last. */
+export type Report =
+  | { readonly device: string }
+  | { readonly measurement: Measurement }
+  | { readonly done: true }
+  | { readonly error: string };
