@@ -78,6 +78,7 @@ export const suites: readonly Suite[] = [
       distillm('trainingStep', 2),
       distillm('trainingStep', 2, 'plain'),
       distillm('trainingStep', 1),
+      { name: 'distillm, WebGPU', script: 'node.ts', args: ['--benchmark', 'trainingStep', '--device', 'webgpu'] },
       { name: 'PyTorch, 2 threads', script: 'peers/trainingStep-torch.py', args: ['--threads', '2'] },
     ],
   },

@@ -12,7 +12,7 @@ export {
   startProfile,
 } from './backend/profile.js';
 export type { WasmOptions } from './backend/wasm/index.js';
-export type { WebGPUOptions } from './backend/webgpu/index.js';
+export type { WebGPUBackend, WebGPUOptions } from './backend/webgpu/index.js';
 export * from './data/index.js';
 export * from './distill/losses/index.js';
 export * from './distill/sgo/index.js';
