@@ -1,5 +1,5 @@
 export type { LabelledBatch, Sample, TokenBatch } from './batch.js';
-export { type CollateOptions, collate } from './collate.js';
+export { collate } from './collate.js';
 export { type EncodeInstructionOptions, type Example, encodeInstruction } from './encode.js';
 export { type Instruction, parseInstructions } from './instructions.js';
 export { type InstructionData, type ReadInstructionsOptions, readInstructions } from './readInstructions.js';

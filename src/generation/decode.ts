@@ -2,9 +2,12 @@ import { markPhase } from '../backend/profile.js';
 import type { TokenBatch } from '../data/batch.js';
 import { LimitError, OptionError } from '../errors.js';
 import type { KVCache, LanguageModel } from '../models/model.js';
+import { checkInteger, checkSeed, optionChecker } from '../optionChecker.js';
 import { headLogits, type LayerCache, rows, run, Tensor, tidy } from '../tensor/index.js';
 import type { SamplerOptions } from '../text/sampler.js';
 import { createPicker, type TokenPicker } from './picker.js';
+
+const checkOption = optionChecker('generate');
 
 export interface GenerateOptions extends SamplerOptions {
   /** At most so many tokens a prompt; prompt and new tokens together must fit the model's positions. */
@@ -161,11 +164,7 @@ function check(
   maxNewTokens: number,
   seeds: readonly number[],
 ): void {
-  if (!Number.isInteger(maxNewTokens) || maxNewTokens < 1) {
-    throw new OptionError(`generate: maxNewTokens is ${maxNewTokens}, expected an integer of at least 1.`, {
-      found: maxNewTokens,
-    });
-  }
+  checkInteger(checkOption, 'maxNewTokens', maxNewTokens, 1);
   if (seeds.length !== prompts.length) {
     throw new OptionError(`generate: ${seeds.length} seeds for ${prompts.length} prompts, expected one a prompt.`, {
       found: seeds.length,
@@ -173,10 +172,7 @@ function check(
     });
   }
   seeds.forEach((seed, index) => {
-    if (Number.isSafeInteger(seed) && seed >= 0) return;
-    throw new OptionError(`generate: seeds[${index}] is ${seed}, expected an integer from 0 to 2^53 - 1.`, {
-      found: seed,
-    });
+    checkSeed(checkOption, `seeds[${index}]`, seed);
   });
   prompts.forEach((prompt, index) => {
     if (prompt.length === 0) {

@@ -1,4 +1,4 @@
-import { OptionError } from '../errors.js';
+import { checkInteger, optionChecker } from '../optionChecker.js';
 
 /**
  * Learning rate of an optimizer step. Steps count from 0: the first update uses `schedule(0)`, as PyTorch's and Hugging
@@ -6,6 +6,8 @@ import { OptionError } from '../errors.js';
  * optimizer's moments). Beyond the last step the final value stays.
  */
 export type Schedule = (step: number) => number;
+
+const check = optionChecker('schedule');
 
 export interface ScheduleOptions {
   /** Peak learning rate. */
@@ -46,9 +48,7 @@ export function cosineSchedule(
 ): Schedule {
   const { lr } = checked(options);
   const { minLr = Math.min(1e-7, lr) } = options;
-  if (!(minLr >= 0 && minLr <= lr)) {
-    throw new OptionError(`cosineSchedule: minLr is ${minLr}, expected between 0 and lr (${lr}).`, { found: minLr });
-  }
+  check('minLr', minLr, minLr >= 0 && minLr <= lr, `between 0 and lr (${lr})`);
   const cosine = (step: number) => minLr + ((lr - minLr) * (1 + Math.cos(Math.PI * progress(options, step)))) / 2;
   return withWarmup(options, cosine);
 }
@@ -61,12 +61,7 @@ export function cosineSchedule(
  */
 export function noamSchedule(options: ScheduleOptions & { readonly warmupSteps: number }): Schedule {
   const { lr, warmupSteps } = checked(options);
-  if (warmupSteps < 1) {
-    throw new OptionError(`noamSchedule: warmupSteps is ${warmupSteps}, expected at least 1 (the peak).`, {
-      found: warmupSteps,
-      expected: 1,
-    });
-  }
+  check('warmupSteps', warmupSteps, warmupSteps >= 1, 'at least 1 (the peak)');
   return withWarmup(options, (step) => lr * Math.sqrt(warmupSteps / step));
 }
 
@@ -81,18 +76,9 @@ function progress({ warmupSteps = 0, totalSteps }: DecayOptions, step: number): 
 
 function checked(options: ScheduleOptions & { readonly totalSteps?: number }) {
   const { lr, warmupSteps = 0, totalSteps } = options;
-  if (!(lr >= 0 && Number.isFinite(lr))) {
-    throw new OptionError(`schedule: lr is ${lr}, expected a number of at least 0.`, { found: lr });
-  }
-  if (totalSteps !== undefined && !(Number.isInteger(totalSteps) && totalSteps >= 1)) {
-    throw new OptionError(`schedule: totalSteps is ${totalSteps}, expected an integer of at least 1.`, {
-      found: totalSteps,
-    });
-  }
-  const most = totalSteps ?? Number.MAX_SAFE_INTEGER;
-  if (!(Number.isInteger(warmupSteps) && warmupSteps >= 0 && warmupSteps <= most)) {
-    const upTo = totalSteps === undefined ? 'an integer of at least 0' : `an integer from 0 to totalSteps (${most})`;
-    throw new OptionError(`schedule: warmupSteps is ${warmupSteps}, expected ${upTo}.`, { found: warmupSteps });
-  }
+  check('lr', lr, lr >= 0 && lr < Infinity, 'a number of at least 0');
+  if (totalSteps !== undefined) checkInteger(check, 'totalSteps', totalSteps, 1);
+  const ok = Number.isInteger(warmupSteps) && warmupSteps >= 0 && warmupSteps <= (totalSteps ?? Infinity);
+  check('warmupSteps', warmupSteps, ok, `an integer from 0${totalSteps ? ` to totalSteps (${totalSteps})` : ''}`);
   return { lr, warmupSteps };
 }

@@ -1,5 +1,6 @@
 import { CheckpointError, OptionError } from '../errors.js';
-import { checkInteger, copyWords, TextInstance } from './wasm.js';
+import { checkInteger, checkSeed, optionChecker } from '../optionChecker.js';
+import { copyWords, TextInstance } from './wasm.js';
 
 /** A prompt and its response as one sequence. */
 export interface ReplaySample {
@@ -25,6 +26,8 @@ export interface ReplayBuffer {
   [Symbol.dispose](): void;
 }
 
+const check = optionChecker('createReplayBuffer');
+
 const MAX_CAPACITY = 2 ** 24;
 /** 'DRB1', little-endian. */
 const MAGIC = 0x31425244;
@@ -34,8 +37,8 @@ const WIDE = 2 ** 31;
 
 /** An empty buffer. `seed`: an integer from 0 to 2^53 - 1. @throws OptionError */
 export function createReplayBuffer({ capacity, seed }: { readonly capacity: number; readonly seed: number }) {
-  checkInteger('createReplayBuffer: capacity', capacity, 1, MAX_CAPACITY);
-  checkInteger('createReplayBuffer: seed', seed, 0, Number.MAX_SAFE_INTEGER);
+  checkInteger(check, 'capacity', capacity, 1, MAX_CAPACITY);
+  checkSeed(check, 'seed', seed);
   const buffer = new WasmReplayBuffer(capacity);
   buffer.seed(seed);
   return buffer as ReplayBuffer;
@@ -122,7 +125,7 @@ class WasmReplayBuffer implements ReplayBuffer {
 
   push({ promptLength, ids }: { readonly promptLength: number; readonly ids: ArrayLike<number> }): void {
     const wasm = this.#instance.use();
-    checkInteger('push: promptLength', promptLength, 0, ids.length);
+    checkInteger(optionChecker('push'), 'promptLength', promptLength, 0, ids.length);
     for (let i = 0; i < ids.length; i++) {
       const id = ids[i] as number;
       if (!(Number.isInteger(id) && id >= 0 && id < 2 ** 31)) {

@@ -1,4 +1,5 @@
-import { checkInteger, copyWords, instantiateText, type TextExports } from './wasm.js';
+import { checkInteger, checkSeed, optionChecker } from '../optionChecker.js';
+import { copyWords, instantiateText, type TextExports } from './wasm.js';
 
 /** State of a generator: 8 unsigned 32-bit integers, fit for JSON. */
 export type RngState = readonly number[];
@@ -14,6 +15,9 @@ export interface Rng {
   /** The state now; `createRng` goes on from it. */
   state(): RngState;
 }
+
+const check = optionChecker('createRng');
+const checkDraw = optionChecker('int');
 
 const STATE_WORDS = 8;
 let host: { wasm: TextExports; at: number } | undefined;
@@ -34,17 +38,17 @@ export function createRng(from: number | RngState): Rng {
     return drawn;
   };
   if (typeof from === 'number') {
-    checkInteger('createRng: seed', from, 0, Number.MAX_SAFE_INTEGER);
+    checkSeed(check, 'seed', from);
     lend(() => wasm.seedGenerator(at, from));
   } else {
-    checkInteger('createRng: length of the state', from.length, STATE_WORDS, STATE_WORDS);
-    for (const word of from) checkInteger('createRng: a word of the state', word, 0, 2 ** 32 - 1);
+    checkInteger(check, 'length of the state', from.length, STATE_WORDS, STATE_WORDS);
+    for (const word of from) checkInteger(check, 'a word of the state', word, 0, 2 ** 32 - 1);
     state.set(from);
   }
   return {
     uniform: () => lend(() => wasm.uniform(at)),
     int(n) {
-      checkInteger('int: n', n, 1, 2 ** 32 - 1);
+      checkInteger(checkDraw, 'n', n, 1, 2 ** 32 - 1);
       return lend(() => wasm.below(at, n)) >>> 0;
     },
     shuffle(values) {

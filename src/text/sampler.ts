@@ -1,5 +1,6 @@
-import { DisposedError, OptionError, ShapeError, TrainingError } from '../errors.js';
-import { checkInteger, TextInstance } from './wasm.js';
+import { DisposedError, ShapeError, TrainingError } from '../errors.js';
+import { checkInteger, checkSeed, optionChecker } from '../optionChecker.js';
+import { TextInstance } from './wasm.js';
 
 export interface SamplerOptions {
   /** Logits are divided by this. 0 is greedy: the largest logit, the lowest id among equals. Default 1. */
@@ -40,6 +41,8 @@ export interface Sampler {
   [Symbol.dispose](): void;
 }
 
+const check = optionChecker('createSampler');
+
 const FAILURES: Readonly<Record<number, string>> = {
   [-1]: 'has NaN or +infinity. The model has diverged: look at its loss and at its weights',
   [-2]: 'has no token left that may be drawn. Ban fewer tokens, or lower noRepeatNgramSize',
@@ -57,12 +60,17 @@ export function samplerSettings({
   noRepeatNgramSize = 0,
   bannedTokens = [],
 }: SamplerOptions): Required<SamplerOptions> {
-  checkNumber('temperature', temperature, temperature >= 0, '0 or more');
-  checkNumber('topP', topP, topP > 0 && topP <= 1, 'above 0 and at most 1');
-  checkNumber('repetitionPenalty', repetitionPenalty, repetitionPenalty > 0, 'above 0');
-  checkInteger('createSampler: topK', topK, 0, 2 ** 31 - 1);
-  checkInteger('createSampler: noRepeatNgramSize', noRepeatNgramSize, 0, 2 ** 31 - 1);
-  for (const id of bannedTokens) checkInteger('createSampler: bannedTokens', id, 0, 2 ** 31 - 1);
+  check('temperature', temperature, temperature >= 0 && temperature < Infinity, 'a number of at least 0');
+  check('topP', topP, topP > 0 && topP <= 1, 'above 0 and at most 1');
+  check(
+    'repetitionPenalty',
+    repetitionPenalty,
+    repetitionPenalty > 0 && repetitionPenalty < Infinity,
+    'a positive number',
+  );
+  checkInteger(check, 'topK', topK, 0, 2 ** 31 - 1);
+  checkInteger(check, 'noRepeatNgramSize', noRepeatNgramSize, 0, 2 ** 31 - 1);
+  for (const id of bannedTokens) checkInteger(check, 'bannedTokens', id, 0, 2 ** 31 - 1);
   return { temperature, topK, topP, repetitionPenalty, noRepeatNgramSize, bannedTokens };
 }
 
@@ -93,7 +101,7 @@ export function createSampler(options: SamplerOptions = {}): Sampler {
   return {
     start({ seed, tokens = [] }) {
       const wasm = instance.use();
-      checkInteger('start: seed', seed, 0, Number.MAX_SAFE_INTEGER);
+      checkSeed(optionChecker('start'), 'seed', seed);
       const sequence = { at: wasm.openSequence(seed), length: tokens.length };
       const at = wasm.extendSequence(sequence.at, tokens.length);
       new Int32Array(wasm.memory.buffer, at, tokens.length).set(tokens);
@@ -129,9 +137,4 @@ export function createSampler(options: SamplerOptions = {}): Sampler {
     dispose: () => instance.dispose(),
     [Symbol.dispose]: () => instance.dispose(),
   };
-}
-
-function checkNumber(name: string, value: number, valid: boolean, expected: string): void {
-  if (valid && Number.isFinite(value)) return;
-  throw new OptionError(`createSampler: ${name} is ${value}, expected ${expected}.`, { found: value, expected });
 }

@@ -1,7 +1,8 @@
 import { OptionError } from '../errors.js';
+import { checkInteger, optionChecker } from '../optionChecker.js';
 import { createTokenizer, type Tokenizer } from './tokenizer.js';
 import type { SpecialTokens } from './tokenizerSpec.js';
-import { bytesAt, checkInteger, copyWords, instantiateText, TextInput } from './wasm.js';
+import { bytesAt, copyWords, instantiateText, TextInput } from './wasm.js';
 
 export interface TrainTokenizerOptions {
   /** Tokens in all: special tokens, 256 bytes, merges. Training ends earlier when no pair is left. */
@@ -33,7 +34,7 @@ export function trainTokenizer(
       { found: token },
     );
   }
-  checkInteger('trainTokenizer: vocabSize', vocabSize, tokens.length + 256, 2 ** 24 - 1);
+  checkInteger(optionChecker('trainTokenizer'), 'vocabSize', vocabSize, tokens.length + 256, 2 ** 24 - 1);
 
   const wasm = instantiateText();
   const input = new TextInput();

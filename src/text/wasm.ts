@@ -1,5 +1,5 @@
 import bytes from '../../build/text.wasm';
-import { DisposedError, LimitError, OptionError } from '../errors.js';
+import { DisposedError, LimitError } from '../errors.js';
 
 /** What assembly/text/index.ts exports. Addresses and lengths are bytes unless said otherwise there. */
 export interface TextExports {
@@ -91,15 +91,6 @@ export class TextInstance {
   dispose(): void {
     this.#exports = undefined;
   }
-}
-
-/** @throws OptionError unless `value` is an integer in [low, high]. */
-export function checkInteger(where: string, value: number, low: number, high: number): void {
-  if (Number.isInteger(value) && value >= low && value <= high) return;
-  throw new OptionError(`${where} is ${value}, expected an integer from ${low} to ${high}.`, {
-    found: value,
-    expected: [low, high],
-  });
 }
 
 export const bytesAt = (wasm: TextExports, at: number, length: number) =>

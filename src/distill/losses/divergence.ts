@@ -1,4 +1,5 @@
-import { OptionError } from '../../errors.js';
+import type { DivergenceKind } from '../../backend/kernels.js';
+import { optionChecker } from '../../optionChecker.js';
 import type { DivergenceSpec } from '../../tensor/index.js';
 
 /**
@@ -16,21 +17,25 @@ export interface TemperatureOption {
   readonly temperature?: number;
 }
 
-/** @throws OptionError when `value` is outside the range. */
-export function inRange(
-  divergence: string,
-  option: string,
-  value: number,
-  { from, to, open }: { readonly from: number; readonly to: number; readonly open: 'none' | 'end' | 'both' },
+/** @throws OptionError unless the weight of `divergence` is in its range. */
+export function checkWeight(
+  divergence: DivergenceKind,
+  option: 'alpha' | 'weight',
+  weight: number,
+  ok: boolean,
+  expected: string,
 ): number {
-  const low = open === 'both' ? value > from : value >= from;
-  const high = open === 'none' ? value <= to : value < to;
-  if (low && high && Number.isFinite(value)) return value;
-  const expected = `${open === 'both' ? 'above' : 'at least'} ${from} and ${open === 'none' ? 'at most' : 'below'} ${to}`;
-  throw new OptionError(`${divergence}: ${option} is ${value}, expected ${expected}.`, { found: value, expected });
+  optionChecker(divergence)(option, weight, ok, expected);
+  return weight;
 }
 
-/** @throws OptionError unless it is a positive number. */
-export function checkTemperature(divergence: string, temperature = 1): number {
-  return inRange(divergence, 'temperature', temperature, { from: 0, to: Number.POSITIVE_INFINITY, open: 'both' });
+/** @throws OptionError unless it is above 0 and finite. */
+export function checkTemperature(divergence: DivergenceKind, temperature = 1): number {
+  optionChecker(divergence)(
+    'temperature',
+    temperature,
+    temperature > 0 && temperature < Infinity,
+    'above 0 and finite',
+  );
+  return temperature;
 }

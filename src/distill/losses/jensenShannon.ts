@@ -1,4 +1,4 @@
-import { checkTemperature, type Divergence, inRange, type TemperatureOption } from './divergence.js';
+import { checkTemperature, checkWeight, type Divergence, type TemperatureOption } from './divergence.js';
 
 /**
  * Generalised Jensen-Shannon divergence: w KL(q || m) + (1 - w) KL(p || m) with m = (1 - w) p + w q, p teacher, q
@@ -12,6 +12,6 @@ export const jensenShannon = ({
   temperature,
 }: TemperatureOption & { readonly weight?: number } = {}): Divergence => ({
   kind: 'jensenShannon',
-  weight: inRange('jensenShannon', 'weight', weight, { from: 0, to: 1, open: 'both' }),
+  weight: checkWeight('jensenShannon', 'weight', weight, weight > 0 && weight < 1, 'above 0 and below 1'),
   temperature: checkTemperature('jensenShannon', temperature),
 });

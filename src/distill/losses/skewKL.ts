@@ -1,4 +1,4 @@
-import { checkTemperature, type Divergence, inRange, type TemperatureOption } from './divergence.js';
+import { checkTemperature, checkWeight, type Divergence, type TemperatureOption } from './divergence.js';
 
 export interface SkewOptions extends TemperatureOption {
   /** At least 0 and below 1. Default 0.1, the published best; 0.1 to 0.3 is called robust. */
@@ -13,6 +13,6 @@ export interface SkewOptions extends TemperatureOption {
  */
 export const skewKL = ({ alpha = 0.1, temperature }: SkewOptions = {}): Divergence => ({
   kind: 'skewKL',
-  weight: inRange('skewKL', 'alpha', alpha, { from: 0, to: 1, open: 'end' }),
+  weight: checkWeight('skewKL', 'alpha', alpha, alpha >= 0 && alpha < 1, 'at least 0 and below 1'),
   temperature: checkTemperature('skewKL', temperature),
 });

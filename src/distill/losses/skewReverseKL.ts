@@ -1,4 +1,4 @@
-import { checkTemperature, type Divergence, inRange } from './divergence.js';
+import { checkTemperature, checkWeight, type Divergence } from './divergence.js';
 import type { SkewOptions } from './skewKL.js';
 
 /**
@@ -9,6 +9,6 @@ import type { SkewOptions } from './skewKL.js';
  */
 export const skewReverseKL = ({ alpha = 0.1, temperature }: SkewOptions = {}): Divergence => ({
   kind: 'skewReverseKL',
-  weight: inRange('skewReverseKL', 'alpha', alpha, { from: 0, to: 1, open: 'end' }),
+  weight: checkWeight('skewReverseKL', 'alpha', alpha, alpha >= 0 && alpha < 1, 'at least 0 and below 1'),
   temperature: checkTemperature('skewReverseKL', temperature),
 });

@@ -1,4 +1,4 @@
-import { checkTemperature, type Divergence, inRange, type TemperatureOption } from './divergence.js';
+import { checkTemperature, checkWeight, type Divergence, type TemperatureOption } from './divergence.js';
 
 /**
  * Symmetric KL: (1 - weight) KL(p || q) + weight KL(q || p), p teacher, q student. `weight`, 0 to 1, weighs the reverse
@@ -10,6 +10,6 @@ export const symmetricKL = ({
   temperature,
 }: TemperatureOption & { readonly weight?: number } = {}): Divergence => ({
   kind: 'symmetricKL',
-  weight: inRange('symmetricKL', 'weight', weight, { from: 0, to: 1, open: 'none' }),
+  weight: checkWeight('symmetricKL', 'weight', weight, weight >= 0 && weight <= 1, 'at least 0 and at most 1'),
   temperature: checkTemperature('symmetricKL', temperature),
 });

@@ -1,7 +1,7 @@
 import type { Sample } from '../../data/batch.js';
 import { CompatibilityError, DataError, LimitError, OptionError } from '../../errors.js';
 import type { LanguageModel } from '../../models/model.js';
-import { optionChecker } from '../../optionChecker.js';
+import { checkInteger, optionChecker } from '../../optionChecker.js';
 import type { Tokenizer } from '../../text/index.js';
 import type { DistillOptions, FineTuneOptions } from './options.js';
 import { roomForAnswer } from './plan.js';
@@ -24,8 +24,7 @@ type Options = FineTuneOptions & Partial<DistillOptions>;
 function checkNumbers(options: Options): void {
   const { data, epochs, steps, validation, kdRatio, text, schedule, seed } = options;
   const count = (option: string, value: number | undefined, least = 1) => {
-    const ok = value === undefined || (Number.isInteger(value) && value >= least);
-    check(option, value, ok, `an integer of at least ${least}`);
+    if (value !== undefined) checkInteger(check, option, value, least);
   };
   if ((epochs === undefined) === (steps === undefined)) {
     const found =
