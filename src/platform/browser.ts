@@ -1,5 +1,5 @@
 import type { FileStore } from '../io/fileStore.js';
-import type { Revectorizer, WorkerHandle, WorkerListeners } from './workers.js';
+import type { KeptTexts, Revectorizer, WorkerHandle, WorkerListeners } from './workers.js';
 
 /** Logical processors that this page may use. */
 export const hardwareConcurrency = (): number => navigator.hardwareConcurrency;
@@ -11,6 +11,21 @@ export async function openGPU(): Promise<GPU | { missing: string }> {
 
 /** Pages have no folders: paths are URLs there. */
 export const folderStore: ((path: string) => FileStore) | undefined = undefined;
+
+const cacheName = 'distillm';
+
+/** In the site's cache storage, which workers have as well as pages; nowhere in pages without a secure context. */
+export const keptTexts: KeptTexts = {
+  async read(name) {
+    if (typeof caches === 'undefined') return undefined;
+    return (await (await caches.open(cacheName)).match(`/${name}`))?.text();
+  },
+  async write(name, text) {
+    if (typeof caches === 'undefined') return 'memory only';
+    await (await caches.open(cacheName)).put(`/${name}`, new Response(text));
+    return `the cache storage of ${location.origin}`;
+  },
+};
 
 /** Starts a web worker that runs the script `source`. */
 export function spawnWorker(source: string, { message, died }: WorkerListeners): WorkerHandle {

@@ -1,11 +1,11 @@
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
+import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { availableParallelism, homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { CheckpointError } from '../errors.js';
 import type { FileStore } from '../io/fileStore.js';
-import type { Revectorizer, WorkerHandle, WorkerListeners } from './workers.js';
+import type { KeptTexts, Revectorizer, WorkerHandle, WorkerListeners } from './workers.js';
 
 /** Logical processors that this process may use. */
 export const hardwareConcurrency = (): number => availableParallelism();
@@ -99,6 +99,27 @@ export const folderStore: ((path: string) => FileStore) | undefined = (folder) =
       await parent?.close();
     },
   };
+};
+
+/** Where the user's programs keep what they can make again. */
+function cacheFolder(): string {
+  const { XDG_CACHE_HOME, LOCALAPPDATA } = process.env;
+  if (XDG_CACHE_HOME) return join(XDG_CACHE_HOME, 'distillm');
+  if (process.platform === 'win32' && LOCALAPPDATA) return join(LOCALAPPDATA, 'distillm');
+  return join(homedir(), process.platform === 'darwin' ? 'Library/Caches' : '.cache', 'distillm');
+}
+
+/** Files in the user's cache folder. */
+export const keptTexts: KeptTexts = {
+  read: (name) => readFile(join(cacheFolder(), name), 'utf8').catch(() => undefined),
+  async write(name, text) {
+    const path = join(cacheFolder(), name);
+    await mkdir(dirname(path), { recursive: true });
+    const aside = `${path}.${process.pid}.part`;
+    await writeFile(aside, text);
+    await rename(aside, path);
+    return path;
+  },
 };
 
 /** Gives a worker of Node the two globals of a web worker. */

@@ -12,6 +12,13 @@ export interface WorkerListeners {
   died(why: string): void;
 }
 
+/** Small texts that outlive the process, by file name. */
+export interface KeptTexts {
+  read(name: string): Promise<string | undefined>;
+  /** Gives the place, for people. */
+  write(name: string, text: string): Promise<string>;
+}
+
 /** The switch of V8's 256-bit packing of WebAssembly vectors. It holds for modules that are compiled afterwards. */
 export interface Revectorizer {
   /** The process was started with the flag. */

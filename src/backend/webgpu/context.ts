@@ -41,6 +41,15 @@ export interface Float {
 }
 export const float = (value: number): Float => ({ f32: value });
 
+/** How matrix products choose their variant. */
+export interface GemmSettings {
+  /** Tells adapters apart: measured rates are kept under it. */
+  readonly adapter: string;
+  rates: GemmRates;
+  /** Tests and measurements run this variant at every shape of more than 8 rows. */
+  forced: GemmVariant | undefined;
+}
+
 /** What the kernels' encoders work with. */
 export interface Context {
   readonly limits: {
@@ -48,8 +57,7 @@ export interface Context {
     readonly maxFlops: number;
     /** Threads of a workgroup that sums rows or columns. Software adapters switch threads at every barrier and want few. */
     readonly rowThreads: number;
-    /** How products choose their variant; `forced` is the tests'. */
-    readonly gemm: { readonly rates: GemmRates; readonly forced: GemmVariant | undefined };
+    readonly gemm: GemmSettings;
   };
   dispatch(call: ShaderCall): void;
   /** `elements` of a storage from `firstElement` on, which is a multiple of 64. */

@@ -107,15 +107,17 @@ function encodeProduct(context: Context, product: Product): void {
     encodeSkinny(context, form, product);
     return;
   }
+  const stride = 4 * ceilDiv(n, 4);
+  // The parts are one binding.
+  const mostParts = Math.max(1, Math.floor(context.limits.maxBindingBytes / (4 * m * stride)));
   const { rates, forced } = context.limits.gemm;
-  const variant = forced ?? chooseGemm(rates, product);
-  const steps = partSteps(product.k, variant.parts);
+  const variant = forced ?? chooseGemm(rates, product, mostParts);
+  const steps = partSteps(product.k, Math.min(variant.parts, mostParts));
   const parts = ceilDiv(product.k, steps);
   if (parts === 1) {
     encodeTiles(context, product, variant, steps);
     return;
   }
-  const stride = 4 * ceilDiv(n, 4);
   context.temporary(parts * m * stride, 'parts of a product', (partial) => {
     const whole: Operand = { region: partial, base: 0, stride, layout: 'vec4' };
     encodeTiles(context, { ...product, accumulate: 0, c: whole }, variant, steps);

@@ -22,7 +22,7 @@ export interface TileRate {
   /** Workgroups that run side by side before a further one costs time. */
   readonly groups: number;
 }
-/** What `chooseGemm` knows of an adapter. */
+/** What `chooseGemm` knows of an adapter: a table for its class, or what `tuneDevice` measured. */
 export interface GemmRates {
   readonly tiles: Readonly<Record<GemmTile, TileRate>>;
   /** GB/s of adding up the parts of a split product, and microseconds of one more dispatch. */
@@ -71,14 +71,15 @@ export interface ProductSize {
 
 /** A part of k has at least so many steps: shorter ones spend their time on the tile's edges. */
 const leastPart = 8 * depth;
-const mostParts = 64;
+const partsTried = 64;
 
-/** The variant that the rates expect to be fastest. */
-export function chooseGemm(rates: GemmRates, { m, n, k }: ProductSize): GemmVariant {
+/** The variant that the rates expect to be fastest, with at most `mostParts` parts of k. */
+export function chooseGemm(rates: GemmRates, { m, n, k }: ProductSize, mostParts: number): GemmVariant {
+  const most = Math.min(partsTried, mostParts, Math.floor(k / leastPart));
   let best: GemmVariant = { tile: 'small', parts: 1 };
   let least = Infinity;
   for (const tile of tileNames) {
-    for (let parts = 1; parts === 1 || (parts <= mostParts && parts * leastPart <= k); parts *= 2) {
+    for (let parts = 1; parts === 1 || parts <= most; parts *= 2) {
       const seconds = gemmSeconds(rates, tile, parts, { m, n, k });
       if (seconds < least) {
         least = seconds;
@@ -89,14 +90,12 @@ export function chooseGemm(rates: GemmRates, { m, n, k }: ProductSize): GemmVari
   return best;
 }
 
-/** Whole waves of workgroups, and for a split the traffic of its parts. */
+/** As long as fewer workgroups than run side by side take; for a split also the traffic of its parts. */
 function gemmSeconds({ tiles, sum }: GemmRates, tile: GemmTile, parts: number, { m, n, k }: ProductSize): number {
   const { gflops, groups } = tiles[tile];
   const { rows, cols } = tileExtent(tile);
-  const waves = Math.ceil((Math.ceil(m / rows) * Math.ceil(n / cols) * parts) / groups);
-  // Filling the first tiles and storing the last cost about as much as one more step.
-  const steps = partSteps(k, parts) + depth;
-  const product = (waves * groups * 2 * rows * cols * steps) / (1e9 * gflops);
+  const all = Math.ceil(m / rows) * Math.ceil(n / cols) * parts;
+  const product = (Math.max(groups, all) * 2 * rows * cols * stepsOfTile(partSteps(k, parts))) / (1e9 * gflops);
   if (parts === 1) return product;
   return product + (4 * m * n * (2 * parts + 1)) / (1e9 * sum.gigabytes) + 1e-6 * sum.microseconds;
 }
@@ -105,6 +104,9 @@ export const tileExtent = (tile: GemmTile): { rows: number; cols: number } => {
   const { side, down, across } = gemmTiles[tile];
   return { rows: side * down, cols: side * across };
 };
+
+/** Steps that a tile costs: filling the first tiles and storing the last take about as long as one more. */
+export const stepsOfTile = (steps: number): number => steps + depth;
 
 /** Steps of k in each of `parts` parts but the last, a multiple of `depth`. */
 export const partSteps = (k: number, parts: number): number => depth * Math.ceil(k / (depth * parts));

@@ -5,9 +5,10 @@ import { createPipelines, type Pipeline } from '../../device/webgpu/pipelines.js
 import { DeviceError, DisposedError } from '../../errors.js';
 import type { Backend, KernelCall, KernelObserver, Storage, TypedArray } from '../backend.js';
 import type { DType, KernelName } from '../kernels.js';
-import type { Context, GPUStorage, Region, ShaderCall } from './context.js';
+import type { Context, GemmSettings, GPUStorage, Region, ShaderCall } from './context.js';
 import { foldGroups } from './context.js';
-import { type GemmVariant, gemmRates } from './gemmVariants.js';
+import { keptRates } from './gemmCache.js';
+import { gemmRates } from './gemmVariants.js';
 import { prelude, shaders } from './shaders.js';
 import { createTable } from './table.js';
 
@@ -27,11 +28,10 @@ export interface WebGPUOptions extends AdapterOptions {
    * the other side. A small value lets tests do so on small shapes.
    */
   readonly maxGroupsPerSide?: number;
-  /** Lets tests run one variant at every shape: the tile and the split of matrix products with more than 8 rows. */
-  readonly gemmVariant?: GemmVariant;
 }
 
 export interface WebGPUBackend extends Backend {
+  readonly gemm: GemmSettings;
   /** What was handed to the device so far, and the buffers behind the storages. */
   counts(): ReturnType<CommandQueue['counts']> & ReturnType<BufferPool['counts']>;
 }
@@ -54,6 +54,11 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBac
   const bindingLimit = Math.min(options.maxBindingBytes ?? Infinity, device.limits.maxStorageBufferBindingSize);
   const maxBindingBytes = Math.floor(bindingLimit / 256) * 256;
   const groupsPerSide = Math.min(options.maxGroupsPerSide ?? Infinity, device.limits.maxComputeWorkgroupsPerDimension);
+  const gemm: GemmSettings = {
+    adapter: opened.identity,
+    rates: (await keptRates(opened.identity)) ?? gemmRates[opened.adapterClass],
+    forced: undefined,
+  };
   const used = new Map<string, Pipeline>();
   const live = new Set<GPUStorage>();
   let observer: KernelObserver | undefined;
@@ -100,7 +105,7 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBac
       maxBindingBytes,
       maxFlops: opened.software ? maxFlops.software : maxFlops.hardware,
       rowThreads: opened.software ? rowThreads.software : rowThreads.hardware,
-      gemm: { rates: gemmRates[opened.adapterClass], forced: options.gemmVariant },
+      gemm,
     },
     dispatch(call) {
       call.uniform.forEach((value, at) => {
@@ -177,6 +182,7 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBac
     submit: () => queue.submit(),
     finish: () => queue.finish(),
     memory: () => pool.memory(),
+    gemm,
     counts: () => ({ ...queue.counts(), ...pool.counts() }),
     async dispose() {
       if (disposed) return;

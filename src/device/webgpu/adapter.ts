@@ -18,6 +18,8 @@ export interface OpenedDevice {
   readonly description: string;
   readonly software: boolean;
   readonly adapterClass: AdapterClass;
+  /** All that the adapter says of itself: what was measured on one is for those that say the same. */
+  readonly identity: string;
   /** Ends a device that we opened, once its work is done; leaves the caller's alone. */
   close(): Promise<void>;
 }
@@ -71,6 +73,7 @@ export async function openAdapter(options: AdapterOptions = {}): Promise<OpenedD
     description,
     software,
     adapterClass: classOf(adapter.info, software),
+    identity: identify(adapter.info),
     async close() {
       if (!held) return;
       // Dawn aborts the process when the object goes while work is under way.
@@ -91,6 +94,7 @@ export function adoptDevice(device: GPUDevice): OpenedDevice {
     description: info ? describe(info) : 'WebGPU device',
     software,
     adapterClass: info ? classOf(info, software) : 'integrated',
+    identity: info ? identify(info) : '',
     async close() {},
   };
 }
@@ -108,6 +112,9 @@ function isSoftwareInfo(info: GPUAdapterInfo): boolean {
 function describe(info: GPUAdapterInfo): string {
   return info.description || [info.vendor, info.architecture].filter(Boolean).join(' ') || 'WebGPU adapter';
 }
+
+const identify = ({ vendor, architecture, device, description }: GPUAdapterInfo): string =>
+  [vendor, architecture, device, description].filter(Boolean).join(', ');
 
 /** WebGPU does not say it: by the vendor, and where one makes both kinds, by the names of its processors' graphics. */
 function classOf({ vendor, architecture, device, description }: GPUAdapterInfo, software: boolean): AdapterClass {

@@ -1,0 +1,37 @@
+import { DeviceError } from '../errors.js';
+import type { Backend } from './backend.js';
+import { keepRates } from './webgpu/gemmCache.js';
+import type { GemmRates } from './webgpu/gemmVariants.js';
+import type { WebGPUBackend } from './webgpu/index.js';
+import { type MeasureOptions, measureGemm } from './webgpu/measureGemm.js';
+
+/**
+ * Measures how fast a GPU's matrix products are in each of their variants (a second or two), so that this device and,
+ * from the user's cache (in browsers the site's), every later one on the same adapter take the fastest for each shape.
+ * Without it a table for the class of adapter is used. Other variants add in another order: results change in the last
+ * bits.
+ * @returns what was measured, and where it is kept.
+ * @example
+ * const device = await openDevice('webgpu');
+ * await tuneDevice(device); // once; `distillm doctor --tune` does the same
+ * @throws DeviceError for a device that is not WebGPU: the others have nothing to tune.
+ */
+export async function tuneDevice(
+  device: Backend,
+  options: MeasureOptions = {},
+): Promise<{ readonly rates: GemmRates; readonly keptIn: string }> {
+  if (!isWebGPU(device)) {
+    throw new DeviceError(
+      `tuneDevice: found a '${device.info.kind}' device, expected 'webgpu'. Others need no tuning.`,
+      {
+        found: device.info.kind,
+        expected: 'webgpu',
+      },
+    );
+  }
+  const rates = await measureGemm(device, options);
+  device.gemm.rates = rates;
+  return { rates, keptIn: await keepRates(device.gemm.adapter, rates) };
+}
+
+const isWebGPU = (device: Backend): device is WebGPUBackend => 'gemm' in device;

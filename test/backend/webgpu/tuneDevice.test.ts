@@ -1,0 +1,57 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { tuneDevice } from '../../../src/backend/tuneDevice.js';
+import { openWasm } from '../../../src/backend/wasm/index.js';
+import { gemmRates, gemmTiles } from '../../../src/backend/webgpu/gemmVariants.js';
+import { DeviceError } from '../../../src/errors.js';
+import { describeWebGPU, withWebGPU } from './adapter.js';
+
+/** The user's cache, for the length of a test. */
+let folder: string;
+const before = process.env.XDG_CACHE_HOME;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'distillm-tune-'));
+  process.env.XDG_CACHE_HOME = folder;
+});
+afterEach(async () => {
+  if (before === undefined) delete process.env.XDG_CACHE_HOME;
+  else process.env.XDG_CACHE_HOME = before;
+  await rm(folder, { recursive: true });
+});
+
+describeWebGPU('tuneDevice', () => {
+  it('measures every tile, and devices that are opened later take what was kept', async () => {
+    const { rates, keptIn, adapter } = await withWebGPU({}, async (device) => {
+      const { software } = device.info;
+      if (software) expect(device.gemm.rates).toBe(gemmRates.software);
+      const tuned = await tuneDevice(device, { milliseconds: 0, side: 32 });
+      expect(device.gemm.rates).toBe(tuned.rates);
+      expect(device.gemm.forced).toBeUndefined();
+      expect(device.memory().liveStorages).toBe(0);
+      return { ...tuned, adapter: device.gemm.adapter };
+    });
+    expect(Object.keys(rates.tiles)).toEqual(Object.keys(gemmTiles));
+    for (const { gflops, groups } of Object.values(rates.tiles)) {
+      expect(gflops).toBeGreaterThan(0);
+      expect(groups).toBeGreaterThanOrEqual(1);
+    }
+    expect(keptIn).toBe(join(folder, 'distillm', 'gemm-rates.json'));
+    expect(JSON.parse(await readFile(keptIn, 'utf8'))).toEqual({ [adapter]: rates });
+    await withWebGPU({}, async (device) => expect(device.gemm.rates).toEqual(rates));
+
+    // What is no table of rates is not taken.
+    await writeFile(keptIn, JSON.stringify({ [adapter]: { ...rates, tiles: { large: rates.tiles.large } } }));
+    await withWebGPU({}, async (device) => expect(device.gemm.rates).not.toEqual(rates));
+    await writeFile(keptIn, '{ "cut');
+    await withWebGPU({}, async (device) => expect(device.gemm.rates).not.toEqual(rates));
+  }, 120_000);
+});
+
+it('a device without variants is a DeviceError', async () => {
+  const device = await openWasm({ threads: 1 });
+  await expect(tuneDevice(device)).rejects.toThrow(DeviceError);
+  await expect(tuneDevice(device)).rejects.toThrow(/found a 'wasm' device, expected 'webgpu'/);
+  await device.dispose();
+});
