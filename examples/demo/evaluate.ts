@@ -9,8 +9,6 @@ export interface Score {
   readonly answers: readonly string[];
 }
 
-const batchSize = 100;
-
 /** ROUGE-L of a model's answers to held-out prompts. */
 export async function evaluate(
   model: LanguageModel,
@@ -28,16 +26,18 @@ async function answer(
   tokenizer: Tokenizer,
   temperature: number,
 ): Promise<string[]> {
-  const answers: string[] = [];
-  const eosTokenId = tokenizer.eosTokenId as number;
-  for (let start = 0; start < examples.length; start += batchSize) {
-    const batch = examples.slice(start, start + batchSize);
-    const prompts = batch.map(({ ids, promptLength }) => ids.subarray(0, promptLength));
-    const seeds = batch.map((_, i) => 10 + start + i);
-    const generated = await generate(model, prompts, { maxNewTokens, temperature, eosTokenId, seeds });
-    for (const ids of generated) answers.push(tokenizer.decode(ids, { skipSpecialTokens: true }));
-  }
-  return answers;
+  const answers = await generate(
+    model,
+    examples.map(({ ids, promptLength }) => ids.subarray(0, promptLength)),
+    {
+      maxNewTokens,
+      temperature,
+      batchSize: 100,
+      eosTokenId: tokenizer.eosTokenId,
+      seeds: examples.map((_, i) => 10 + i),
+    },
+  );
+  return answers.map((ids) => tokenizer.decode(ids, { skipSpecialTokens: true }));
 }
 
 const score = (answers: readonly string[], examples: readonly Example[]): number =>

@@ -19,6 +19,8 @@ export interface GenerateOptions extends SamplerOptions {
    * than WASM from the same seed, with the same probabilities.
    */
   readonly seeds?: readonly number[];
+  /** At most so many prompts side by side, batch after batch in the order given. Default: all of them. */
+  readonly batchSize?: number;
   /** Stops between two tokens: the call throws the signal's reason and frees its memory. */
   readonly signal?: AbortSignal;
 }
@@ -46,15 +48,20 @@ interface Running {
  * for the running rows only; they, or on WebGPU the ids alone (see `createPicker`), are read back once a step. Once at
  * most half of the rows run, the others leave the cache; a row's numbers do not depend on its neighbours, only a kernel
  * that takes another path for fewer rows may round differently.
+ * @param prompts at least one, checked by `checkRequest`
  * @throws OptionError, LimitError before any work; what the signal was aborted with
  */
 export async function* decode(
   model: LanguageModel,
   prompts: readonly Int32Array[],
-  { maxNewTokens, eosTokenId, seeds = [...prompts.keys()], signal, ...samplerOptions }: GenerateOptions,
+  {
+    maxNewTokens,
+    eosTokenId,
+    seeds,
+    signal,
+    ...samplerOptions
+  }: Omit<GenerateOptions, 'batchSize'> & { readonly seeds: readonly number[] },
 ): AsyncGenerator<NewToken[], void, undefined> {
-  check(model, prompts, maxNewTokens, seeds);
-  if (prompts.length === 0) return;
   const longest = Math.max(...prompts.map(({ length }) => length));
   const picker = createPicker(model, prompts, seeds, samplerOptions);
   let cache: KVCache | undefined;
@@ -158,13 +165,14 @@ function padLeft(prompts: readonly Int32Array[], seq: number): TokenBatch {
   return { batch: prompts.length, seq, ids, keyRange };
 }
 
-function check(
+/** @throws OptionError, LimitError naming the prompt that cannot be continued */
+export function checkRequest(
   model: LanguageModel,
   prompts: readonly Int32Array[],
-  maxNewTokens: number,
-  seeds: readonly number[],
+  { maxNewTokens, batchSize, seeds }: GenerateOptions & { readonly seeds: readonly number[] },
 ): void {
   checkInteger(checkOption, 'maxNewTokens', maxNewTokens, 1);
+  if (batchSize !== undefined) checkInteger(checkOption, 'batchSize', batchSize, 1);
   if (seeds.length !== prompts.length) {
     throw new OptionError(`generate: ${seeds.length} seeds for ${prompts.length} prompts, expected one a prompt.`, {
       found: seeds.length,

@@ -1,8 +1,8 @@
 import type { LanguageModel } from '../models/model.js';
-import { decode, type GenerateOptions } from './decode.js';
+import { checkRequest, decode, type GenerateOptions } from './decode.js';
 
 /**
- * Continues each prompt; all of them side by side, with a KV cache. Draws at temperature 1 unless told otherwise.
+ * Continues each prompt; `batchSize` of them side by side, with a KV cache. Draws at temperature 1 unless told otherwise.
  * What a prompt gets depends on its seed, not on the prompts beside it.
  * @param prompts token ids, of any lengths
  * @returns the new ids of each prompt, in order. One that ended has eosTokenId last, one that was cut by maxNewTokens has
@@ -17,11 +17,31 @@ export async function generate(
   prompts: readonly Int32Array[],
   options: GenerateOptions,
 ): Promise<Int32Array[]> {
-  const answers = prompts.map((): number[] => []);
-  for await (const tokens of decode(model, prompts, options)) {
-    for (const { prompt, id } of tokens) answers[prompt]?.push(id);
+  const answers: Int32Array[] = [];
+  for await (const batch of generateBatches(model, prompts, options)) answers.push(...batch);
+  return answers;
+}
+
+/**
+ * The answers of `generate`, batch after batch as they are done. Leaving the loop frees the memory.
+ * @example
+ * for await (const answers of generateBatches(student, prompts, { maxNewTokens: 100, batchSize: 32 })) show(answers);
+ */
+export async function* generateBatches(
+  model: LanguageModel,
+  prompts: readonly Int32Array[],
+  options: GenerateOptions,
+): AsyncGenerator<Int32Array[], void, undefined> {
+  const { batchSize = prompts.length, seeds = [...prompts.keys()], ...rest } = options;
+  checkRequest(model, prompts, { ...options, seeds });
+  for (let start = 0; start < prompts.length; start += batchSize) {
+    const batch = prompts.slice(start, start + batchSize);
+    const answers = batch.map((): number[] => []);
+    for await (const tokens of decode(model, batch, { ...rest, seeds: seeds.slice(start, start + batchSize) })) {
+      for (const { prompt, id } of tokens) answers[prompt]?.push(id);
+    }
+    yield answers.map((answer) => Int32Array.from(answer));
   }
-  return answers.map((answer) => Int32Array.from(answer));
 }
 
 /**
@@ -32,7 +52,9 @@ export async function generate(
 export async function* streamTokens(
   model: LanguageModel,
   prompt: Int32Array,
-  { seed = 0, ...options }: Omit<GenerateOptions, 'seeds'> & { readonly seed?: number },
+  { seed = 0, ...options }: Omit<GenerateOptions, 'seeds' | 'batchSize'> & { readonly seed?: number },
 ): AsyncGenerator<number, void, undefined> {
-  for await (const [token] of decode(model, [prompt], { ...options, seeds: [seed] })) if (token) yield token.id;
+  const whole = { ...options, seeds: [seed] };
+  checkRequest(model, [prompt], whole);
+  for await (const [token] of decode(model, [prompt], whole)) if (token) yield token.id;
 }

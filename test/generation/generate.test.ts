@@ -1,7 +1,7 @@
 import { beforeAll, expect, it, vi } from 'vitest';
 import type { Backend } from '../../src/backend/backend.js';
 import { LimitError, OptionError } from '../../src/errors.js';
-import { type GenerateOptions, generate, streamTokens } from '../../src/generation/index.js';
+import { type GenerateOptions, generate, generateBatches, streamTokens } from '../../src/generation/index.js';
 import { type LanguageModel, loadModel } from '../../src/models/index.js';
 import { headLogits, tidy } from '../../src/tensor/index.js';
 import { forEachBackend } from '../harness/backends.js';
@@ -77,6 +77,20 @@ forEachBackend((backend) => {
     read.mockRestore();
   });
 
+  it('gives the same answers in batches, which come as they are done', async () => {
+    using model = await load();
+    const options = { maxNewTokens: 5, eosTokenId };
+    const together = lists(await generate(model, oraclePrompts, options));
+    expect(lists(await generate(model, oraclePrompts, { ...options, batchSize: 3 }))).toEqual(together);
+    const sizes: number[] = [];
+    for await (const batch of generateBatches(model, oraclePrompts, { ...options, batchSize: 3 })) {
+      sizes.push(batch.length);
+    }
+    expect(sizes).toEqual([3, 1]);
+    const bad = [...oraclePrompts, Int32Array.of()];
+    await expect(generate(model, bad, { ...options, batchSize: 1 })).rejects.toThrow(/prompt 4 is empty/);
+  });
+
   it('streams the ids of one prompt, and frees everything when the loop is left', async () => {
     using model = await load();
     const before = device.memory().liveStorages;
@@ -135,6 +149,7 @@ forEachBackend((backend) => {
       [[Int32Array.of(1, 97)], {}, /prompt 0 has the id 97, the model's vocabulary has 97/],
       [[Int32Array.of(-1)], {}, /the id -1/],
       [[Int32Array.of(1)], { maxNewTokens: 0 }, /maxNewTokens is 0/],
+      [[Int32Array.of(1)], { batchSize: 0 }, /batchSize is 0/],
       [[Int32Array.of(1)], { seeds: [] }, /0 seeds for 1 prompts/],
       [[Int32Array.of(1)], { seeds: [-1] }, /seeds\[0\] is -1/],
       [[Int32Array.of(1)], { topP: 0 }, /topP is 0/],

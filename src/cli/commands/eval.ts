@@ -2,7 +2,7 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import {
   type Example,
   exactMatch,
-  generate,
+  generateBatches,
   type LanguageModel,
   loadModel,
   meanRougeL,
@@ -16,7 +16,7 @@ import { deviceOptions, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
 import { duration, whole } from '../format.js';
 import { answerLength, checkModelFolders, findTokenizer, lengthLimits } from '../models.js';
-import { count, countOrZero, counts, given, optional, required, text, withDefault } from '../options.js';
+import { count, countOrZero, counts, optional, required, text, withDefault } from '../options.js';
 import { type ProgressLine, progressLine } from '../progress.js';
 import { samplingOf, samplingOptions } from '../sampling.js';
 import { templates } from './trainOptions.js';
@@ -141,24 +141,23 @@ async function answerAll(
   model: LanguageModel,
   tokenizer: Tokenizer,
   examples: readonly Example[],
-  { seed, batchSize, line, ...options }: AnswerOptions,
+  { seed, line, ...options }: AnswerOptions,
 ): Promise<string[]> {
   const order = [...examples.keys()].sort((a, b) => examples[a]!.promptLength - examples[b]!.promptLength);
   const answers = new Array<string>(examples.length);
-  const { eosTokenId } = tokenizer;
   const started = performance.now();
   let tokens = 0;
-  for (let done = 0; done < order.length; done += batchSize) {
-    const batch = order.slice(done, done + batchSize);
-    const prompts = batch.map((index) => examples[index]!.ids.subarray(0, examples[index]!.promptLength));
-    const seeds = batch.map((index) => seed * 2 ** 24 + index);
-    const generated = await generate(model, prompts, { ...options, ...given({ eosTokenId }), seeds });
-    generated.forEach((ids, row) => {
+  let done = 0;
+  const prompts = order.map((index) => examples[index]!.ids.subarray(0, examples[index]!.promptLength));
+  const seeds = order.map((index) => seed * 2 ** 24 + index);
+  const { eosTokenId } = tokenizer;
+  for await (const batch of generateBatches(model, prompts, { ...options, eosTokenId, seeds })) {
+    for (const ids of batch) {
       tokens += ids.length;
-      answers[batch[row] as number] = tokenizer.decode(ids, { skipSpecialTokens: true });
-    });
+      answers[order[done++] as number] = tokenizer.decode(ids, { skipSpecialTokens: true });
+    }
     const rate = (1000 * tokens) / (performance.now() - started);
-    line.update(`seed ${seed}: ${done + batch.length}/${order.length} answers, ${whole(rate)} new tokens/s`);
+    line.update(`seed ${seed}: ${done}/${order.length} answers, ${whole(rate)} new tokens/s`);
   }
   return answers;
 }

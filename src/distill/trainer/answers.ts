@@ -1,7 +1,6 @@
 import { generate } from '../../generation/index.js';
 import { rougeL } from '../../metrics/index.js';
 import type { Tokenizer } from '../../text/index.js';
-import { chunks } from './batches.js';
 import type { ValidationExample } from './events.js';
 import type { ValidationSample } from './options.js';
 import type { Plan } from './plan.js';
@@ -10,28 +9,26 @@ import { randomSeed } from './random.js';
 /** The student's answers to the first validation prompts, scored by ROUGE-L. Seeds are the same at each validation. */
 export async function answerValidation(plan: Plan, tokenizer: Tokenizer): Promise<ValidationExample[]> {
   const { rougeL: wanted, maxNewTokens, seed, batchSize, validation, objective } = plan;
-  const examples: ValidationExample[] = [];
-  for (const samples of chunks(validation.slice(0, wanted.samples), batchSize)) {
-    const prompts = samples.map(promptOf);
-    const answers = await generate(objective.student, prompts, {
-      maxNewTokens,
-      temperature: wanted.temperature,
-      eosTokenId: tokenizer.eosTokenId,
-      seeds: samples.map((_, row) => randomSeed(seed, 'validation', examples.length + row)),
-    });
-    answers.forEach((ids, row) => {
-      const answer = tokenizer.decode(ids, { skipSpecialTokens: true });
-      const { references: given = [] } = samples[row]!;
-      const references = given.length > 0 ? given : [responseOf(samples[row]!, tokenizer)];
-      examples.push({
-        prompt: tokenizer.decode(prompts[row]!),
-        answer,
-        references,
-        rougeL: 100 * rougeL(answer, references),
-      });
-    });
-  }
-  return examples;
+  const samples = validation.slice(0, wanted.samples);
+  const prompts = samples.map(promptOf);
+  const answers = await generate(objective.student, prompts, {
+    maxNewTokens,
+    batchSize,
+    temperature: wanted.temperature,
+    eosTokenId: tokenizer.eosTokenId,
+    seeds: samples.map((_, index) => randomSeed(seed, 'validation', index)),
+  });
+  return samples.map((sample, index) => {
+    const answer = tokenizer.decode(answers[index]!, { skipSpecialTokens: true });
+    const { references: given = [] } = sample;
+    const references = given.length > 0 ? given : [responseOf(sample, tokenizer)];
+    return {
+      prompt: tokenizer.decode(prompts[index]!),
+      answer,
+      references,
+      rougeL: 100 * rougeL(answer, references),
+    };
+  });
 }
 
 const promptOf = ({ ids, promptLength }: ValidationSample) => ids.subarray(0, promptLength);

@@ -1,6 +1,5 @@
 import type { Sample } from '../../data/batch.js';
 import { generate } from '../../generation/index.js';
-import { chunks } from './batches.js';
 import type { Plan } from './plan.js';
 import { randomSeed } from './random.js';
 
@@ -12,24 +11,21 @@ import { randomSeed } from './random.js';
  */
 export async function generateSamples(plan: Plan, samples: readonly Sample[], step: number): Promise<Sample[]> {
   const { generation, maxNewTokens, seed, batchSize, objective, tokenizer, signal } = plan;
-  const answered: Sample[] = [];
-  for (const part of chunks(samples, batchSize)) {
-    const prompts = part.map(({ ids, promptLength }) => ids.subarray(0, promptLength));
-    const stepSeed = randomSeed(seed, 'generation', step);
-    const answers = await generate(objective.student, prompts, {
-      ...generation,
-      maxNewTokens,
-      eosTokenId: tokenizer?.eosTokenId,
-      ...(signal && { signal }),
-      seeds: part.map((_, row) => randomSeed(stepSeed, 'generation', answered.length + row)),
-    });
-    answers.forEach((ids, row) => {
-      const prompt = prompts[row]!;
-      const whole = new Int32Array(prompt.length + ids.length);
-      whole.set(prompt);
-      whole.set(ids, prompt.length);
-      answered.push({ ids: whole, promptLength: prompt.length });
-    });
-  }
-  return answered;
+  const prompts = samples.map(({ ids, promptLength }) => ids.subarray(0, promptLength));
+  const stepSeed = randomSeed(seed, 'generation', step);
+  const answers = await generate(objective.student, prompts, {
+    ...generation,
+    maxNewTokens,
+    batchSize,
+    eosTokenId: tokenizer?.eosTokenId,
+    ...(signal && { signal }),
+    seeds: samples.map((_, index) => randomSeed(stepSeed, 'generation', index)),
+  });
+  return answers.map((ids, index) => {
+    const prompt = prompts[index]!;
+    const whole = new Int32Array(prompt.length + ids.length);
+    whole.set(prompt);
+    whole.set(ids, prompt.length);
+    return { ids: whole, promptLength: prompt.length };
+  });
 }
