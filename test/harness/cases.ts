@@ -29,6 +29,10 @@ function gemmCases(): Case<'gemmNN' | 'gemmNT' | 'gemmTN'>[] {
     [65, 67, 33],
     [97, 35, 259],
     [100, 256, 12],
+    [9, 23, 1031],
+    [2, 9, 7001],
+    [31, 70, 133],
+    [33, 19, 67],
   ] as const;
   return shapes.flatMap(([m, n, k]) =>
     [0, 1].map((accumulate) => ({

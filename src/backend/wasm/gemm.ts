@@ -3,8 +3,8 @@ import { at, type Device, type Entries, grainOf, scratchBytes, sizes } from './c
 
 type Layout = 'NN' | 'NT' | 'TN';
 
-/** Up to this many rows, packing the right operand costs more than it saves. */
-const SKINNY_ROWS = 8;
+/** Up to this many rows, packing the right operand costs more than it saves (measured at the shapes of GPT-2 small). */
+const SKINNY_ROWS = { NN: 8, NT: 32, TN: 0 } as const satisfies Record<Layout, number>;
 /** Floating-point operations of a piece that is worth a thread's wake-up (about 40 us). */
 const PIECE_OPERATIONS = 2_000_000;
 /** Above this, a piece is cut further, so that a thread that the system interrupts does not hold up the others. */
@@ -45,7 +45,7 @@ export function gemmKernels(device: Device): Entries<'gemmNN' | 'gemmNT' | 'gemm
     const [m, n, k] = sizes(call, ['m', 'n', 'k']);
     const { a, b, c } = call.operands;
     const args = [at(a), at(b), at(c), m, n, k, call.params.accumulate];
-    if (m <= SKINNY_ROWS && layout !== 'TN') {
+    if (m <= SKINNY_ROWS[layout]) {
       // Long pieces of the weight's rows: memory is read fastest straight on.
       const grain = Math.max(Math.ceil(n / pool.threads / 16) * 16, grainOf(device, n, m * k, 16));
       pool.parallel(`gemmSkinny${layout}`, args, n, grain, skinnyScratch);

@@ -59,6 +59,7 @@ const large: readonly Call[] = [
     [kernel, { m: 131, n: 203, k: 301 }, { accumulate: 1 }],
     [kernel, { m: 517, n: 67, k: 129 }, { accumulate: 0 }],
     [kernel, { m: 5, n: 2003, k: 517 }, { accumulate: 1 }],
+    [kernel, { m: 29, n: 403, k: 1029 }, { accumulate: 0 }],
   ]),
   ['add', { size: 500_009 }, {}],
   ['sum', { size: 500_009, slots: 2 }, { slot: 1, accumulate: 0 }],
