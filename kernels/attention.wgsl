@@ -1,88 +1,20 @@
-// Attention forward: y = softmax(scale * q k^T) v, head by head, no score matrix in memory
-//   q [batch, heads, queries, headDim], k, v [batch, kvHeads, capacity, headDim], keyRange [all batches, 2] ->
-//   y as q, stats [batch, heads, queries, 2]: log-sum-exp of the scaled scores (0 when no key is seen), then 0
-// A workgroup of 8 x 8 threads owns 32 queries of one head and walks over the keys, 32 at a time, with a running maximum; a
-// thread owns 4 queries x 4 keys of the scores and 4 queries x 4 dims of each 32 dims of y. `firstBatch` is the row of
-// keyRange that the window of the batch starts at. HEAD_BLOCKS, from the prelude, is headDim / 32 rounded up.
-// Follows math.wgsl. Twin: assembly/compute/attention.ts
-struct Shape {
-  batch: u32, heads: u32, queries: u32, headDim: u32, kvHeads: u32, capacity: u32,
-  scale: f32, causal: u32, past: u32, firstBatch: u32,
-}
-@group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(1) var<storage, read> q: array<f32>;
-@group(0) @binding(2) var<storage, read> k: array<f32>;
-@group(0) @binding(3) var<storage, read> v: array<f32>;
-@group(0) @binding(4) var<storage, read> keyRange: array<i32>;
-@group(0) @binding(5) var<storage, read_write> y: array<f32>;
-@group(0) @binding(6) var<storage, read_write> stats: array<f32>;
+// Attention forward: y = D(softmax(scale * q k^T + bias)) v, head by head, no score matrix in memory. D is dropout.
+//   arguments of attentionShape.wgsl -> y as q, stats [batch, heads, queries, 2]: log-sum-exp of the scores (0 when no key is
+//   seen), then 0
+// A workgroup owns 32 queries of one head and walks over the keys, 32 at a time, with a running maximum.
+// HEAD_BLOCKS, from the prelude, is headDim / 32 rounded up. Follows attentionTile.wgsl. Twin: assembly/compute/attention.ts
+@group(0) @binding(6) var<storage, read_write> y: array<f32>;
+@group(0) @binding(7) var<storage, read_write> stats: array<f32>;
 
-const BLOCK: u32 = 32u;                       // queries, keys and dims of one tile
-const GROUPS: u32 = 8u;                       // BLOCK / 4
-const LOWEST: f32 = -3.0e38;                  // score of a key that a query does not see: infinity is not to be relied on
-var<workgroup> left: array<vec4f, 256>;
-var<workgroup> right: array<vec4f, 256>;
-var<workgroup> weights: array<vec4f, 256>;       // [key][g]: e^(score - maximum) of queries 4 g .. 4 g + 3
-var<workgroup> shares: array<vec4f, 64>;         // [g][x]: a thread's part of a maximum or sum over keys
+var<workgroup> shares: array<vec4f, 64>;         // [y][x]: a thread's part of a maximum or sum over keys
 
-// Queries, turned: [e][g] holds rows 4 g .. 4 g + 3 at dim e0 + e. Rows and dims past the end are zeros.
-fn loadQueries(base: u32, q0: u32, e0: u32, lane: u32) {
-  for (var part = 0u; part < 4u; part++) {
-    let e = lane % BLOCK;                     // neighbouring threads read neighbouring dims
-    let g = lane / BLOCK + 2u * part;
-    var value = vec4f();
-    for (var i = 0u; i < 4u; i++) {
-      let row = q0 + 4u * g + i;
-      if (row < shape.queries && e0 + e < shape.headDim) { value[i] = q[(base + row) * shape.headDim + e0 + e]; }
-    }
-    left[e * GROUPS + g] = value;
+fn loadValueDims(base: u32, k0: u32, e0: u32, seen: vec2u, lane: u32) {
+  let e = e0 + 4u * (lane % GROUPS);
+  for (var j = lane / GROUPS; j < BLOCK; j += 8u) {
+    keyTile[j * GROUPS + lane % GROUPS] = vec4f(valueAt(base, k0 + j, e, seen), valueAt(base, k0 + j, e + 1u, seen),
+      valueAt(base, k0 + j, e + 2u, seen), valueAt(base, k0 + j, e + 3u, seen));
   }
 }
-
-// Keys in range, turned: [e][g] holds rows 4 g .. 4 g + 3 at dim e0 + e. The others are zeros, whatever
-// they hold: padding may be anything.
-fn loadKeys(base: u32, k0: u32, e0: u32, seen: vec2u, lane: u32) {
-  for (var part = 0u; part < 4u; part++) {
-    let e = lane % BLOCK;                     // neighbouring threads read neighbouring dims
-    let g = lane / BLOCK + 2u * part;
-    var value = vec4f();
-    for (var i = 0u; i < 4u; i++) {
-      let row = k0 + 4u * g + i;
-      if (row >= seen.x && row < seen.y && e0 + e < shape.headDim) { value[i] = k[(base + row) * shape.headDim + e0 + e]; }
-    }
-    right[e * GROUPS + g] = value;
-  }
-}
-
-// Values in range: [j][g] holds dims e0 + 4 g .. + 3 of row j. The others are zeros, whatever
-// they hold: padding may be anything.
-fn loadValues(base: u32, k0: u32, e0: u32, seen: vec2u, lane: u32) {
-  for (var part = 0u; part < 4u; part++) {
-    let g = lane % GROUPS;
-    let row = k0 + lane / GROUPS + 8u * part;
-    var value = vec4f();
-    for (var i = 0u; i < 4u; i++) {
-      let e = e0 + 4u * g + i;
-      if (row >= seen.x && row < seen.y && e < shape.headDim) { value[i] = v[(base + row) * shape.headDim + e]; }
-    }
-    right[(row - k0) * GROUPS + g] = value;
-  }
-}
-
-// Which of the queries q0 + 0..3 see this key.
-fn sees(key: u32, q0: u32, seen: vec2u) -> vec4<bool> {
-  let queries = vec4u(q0, q0 + 1u, q0 + 2u, q0 + 3u);
-  return (vec4u(key) >= vec4u(seen.x)) & (vec4u(key) < vec4u(seen.y)) &
-    ((vec4u(key) <= vec4u(shape.past) + queries) | vec4<bool>(shape.causal == 0u));
-}
-
-// Keys [x, y) of a row of the batch that are there at all.
-fn keysOf(b: u32) -> vec2u {
-  let row = shape.firstBatch + b;
-  return vec2u(u32(max(keyRange[2u * row], 0)), min(u32(max(keyRange[2u * row + 1u], 0)), shape.capacity));
-}
-
-fn exp4(x: vec4f) -> vec4f { return vec4f(expExact(x.x), expExact(x.y), expExact(x.z), expExact(x.w)); }
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
@@ -91,45 +23,29 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let tile = group.x + group.y * groups.x;       // y continues x: one side of a grid ends at 65535
   let head = tile / blocks;                      // over batch and heads
   if (head >= shape.batch * shape.heads) { return; }
-  let b = head / shape.heads;
-  let kvHead = b * shape.kvHeads + (head % shape.heads) / (shape.heads / shape.kvHeads);
   let queryBase = head * shape.queries;
-  let keyBase = kvHead * shape.capacity;
+  let keyBase = kvHeadOf(head) * shape.capacity;
   let q0 = (tile % blocks) * BLOCK;
   let x = lane % 8u;
   let y4 = lane / 8u;
   let first = q0 + 4u * y4;
-  let seen = keysOf(b);
-  let end = select(seen.y, min(seen.y, shape.past + min(q0 + BLOCK, shape.queries)), shape.causal != 0u);
+  let seen = keysOf(head / shape.heads);
+  let end = lastKeyOf(q0, seen);
 
-  var acc: array<vec4f, 4u * HEAD_BLOCKS>;       // [dim block][query]
+  var acc: array<mat4x4f, HEAD_BLOCKS>;          // [dim block]: a column of four dims for each query
   var top = vec4f(LOWEST);
   var sum = vec4f();                             // over this thread's keys only, until the end
   for (var k0 = seen.x; k0 < end; k0 += BLOCK) {
-    var s0 = vec4f(); var s1 = vec4f(); var s2 = vec4f(); var s3 = vec4f();
-    for (var e0 = 0u; e0 < shape.headDim; e0 += BLOCK) {
-      workgroupBarrier();                     // everyone is done with what the tiles held before
-      loadQueries(queryBase, q0, e0, lane);
-      loadKeys(keyBase, k0, e0, seen, lane);
-      workgroupBarrier();
-      for (var e = 0u; e < BLOCK; e++) {
-        let l = left[e * GROUPS + y4];
-        let r = right[e * GROUPS + x];
-        s0 += l * r.x;
-        s1 += l * r.y;
-        s2 += l * r.z;
-        s3 += l * r.w;
-      }
-    }
+    let s = blockScores(head, q0, k0, seen, lane);
     let key = k0 + 4u * x;
     let seen0 = sees(key, first, seen);
     let seen1 = sees(key + 1u, first, seen);
     let seen2 = sees(key + 2u, first, seen);
     let seen3 = sees(key + 3u, first, seen);
-    s0 = select(vec4f(LOWEST), s0 * shape.scale, seen0);
-    s1 = select(vec4f(LOWEST), s1 * shape.scale, seen1);
-    s2 = select(vec4f(LOWEST), s2 * shape.scale, seen2);
-    s3 = select(vec4f(LOWEST), s3 * shape.scale, seen3);
+    let s0 = select(vec4f(LOWEST), s[0], seen0);
+    let s1 = select(vec4f(LOWEST), s[1], seen1);
+    let s2 = select(vec4f(LOWEST), s[2], seen2);
+    let s3 = select(vec4f(LOWEST), s[3], seen3);
     shares[lane] = max(max(s0, s1), max(s2, s3));
     workgroupBarrier();
     var highest = top;
@@ -141,22 +57,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     let p2 = select(vec4f(), exp4(s2 - top), seen2);
     let p3 = select(vec4f(), exp4(s3 - top), seen3);
     sum = sum * fade + ((p0 + p1) + (p2 + p3));
-    weights[(4u * x) * GROUPS + y4] = p0;
-    weights[(4u * x + 1u) * GROUPS + y4] = p1;
-    weights[(4u * x + 2u) * GROUPS + y4] = p2;
-    weights[(4u * x + 3u) * GROUPS + y4] = p3;
+    storeWeights(dropped(mat4x4f(p0, p1, p2, p3), queryBase + first, key), lane);
     for (var u = 0u; u < HEAD_BLOCKS; u++) {
       workgroupBarrier();
-      loadValues(keyBase, k0, u * BLOCK, seen, lane);
+      loadValueDims(keyBase, k0, u * BLOCK, seen, lane);
       workgroupBarrier();
-      var a0 = acc[4u * u] * fade.x; var a1 = acc[4u * u + 1u] * fade.y;
-      var a2 = acc[4u * u + 2u] * fade.z; var a3 = acc[4u * u + 3u] * fade.w;
-      for (var j = 0u; j < BLOCK; j++) {
-        let p = weights[j * GROUPS + y4];
-        let r = right[j * GROUPS + x];
-        a0 += p.x * r; a1 += p.y * r; a2 += p.z * r; a3 += p.w * r;
-      }
-      acc[4u * u] = a0; acc[4u * u + 1u] = a1; acc[4u * u + 2u] = a2; acc[4u * u + 3u] = a3;
+      let a = acc[u];
+      acc[u] = mat4x4f(a[0] * fade.x, a[1] * fade.y, a[2] * fade.z, a[3] * fade.w) + weightedSum(lane);
     }
   }
 
@@ -170,7 +77,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     let row = queryBase + first + i;
     let scale = select(0.0, 1.0 / all[i], all[i] > 0.0);
     for (var u = 0u; u < HEAD_BLOCKS; u++) {
-      let value = acc[4u * u + i] * scale;
+      let value = acc[u][i] * scale;
       for (var d = 0u; d < 4u; d++) {
         let e = u * BLOCK + 4u * x + d;
         if (e < shape.headDim) { y[row * shape.headDim + e] = value[d]; }

@@ -1,29 +1,13 @@
 // Attention forward for few queries (decoding): the same arguments and results as attention.wgsl.
 // One workgroup a query and head. 64 keys a step: a thread scores one key, then owns dims lane, lane + 64, ... of y.
-// Follows math.wgsl.
-struct Shape {
-  batch: u32, heads: u32, queries: u32, headDim: u32, kvHeads: u32, capacity: u32,
-  scale: f32, causal: u32, past: u32, firstBatch: u32,
-}
-@group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(1) var<storage, read> q: array<f32>;
-@group(0) @binding(2) var<storage, read> k: array<f32>;
-@group(0) @binding(3) var<storage, read> v: array<f32>;
-@group(0) @binding(4) var<storage, read> keyRange: array<i32>;
-@group(0) @binding(5) var<storage, read_write> y: array<f32>;
-@group(0) @binding(6) var<storage, read_write> stats: array<f32>;
+// Follows math.wgsl, hash.wgsl and attentionShape.wgsl. Twin: assembly/compute/attentionDecode.ts
+@group(0) @binding(6) var<storage, read_write> y: array<f32>;
+@group(0) @binding(7) var<storage, read_write> stats: array<f32>;
 
 const THREADS: u32 = 64u;
-const LOWEST: f32 = -3.0e38;                  // where a maximum starts: infinity is not to be relied on
 var<workgroup> query: array<f32, 256>;        // headDim is at most 256
 var<workgroup> scratch: array<f32, 64>;
 var<workgroup> weights: array<f32, 64>;
-
-// Keys [x, y) of a row of the batch that are there at all.
-fn keysOf(b: u32) -> vec2u {
-  let row = shape.firstBatch + b;
-  return vec2u(u32(max(keyRange[2u * row], 0)), min(u32(max(keyRange[2u * row + 1u], 0)), shape.capacity));
-}
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
@@ -31,10 +15,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let row = group.x + group.y * groups.x;     // over batch, heads and queries; y continues x
   if (row >= shape.batch * shape.heads * shape.queries) { return; }
   let head = row / shape.queries;
-  let b = head / shape.heads;
-  let kvHead = b * shape.kvHeads + (head % shape.heads) / (shape.heads / shape.kvHeads);
-  let keyBase = kvHead * shape.capacity;
-  let seen = keysOf(b);
+  let keyBase = kvHeadOf(head) * shape.capacity;
+  let seen = keysOf(head / shape.heads);
   let end = select(seen.y, min(seen.y, shape.past + row % shape.queries + 1u), shape.causal != 0u);
   for (var e = lane; e < shape.headDim; e += THREADS) { query[e] = q[row * shape.headDim + e]; }
   workgroupBarrier();
@@ -49,6 +31,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
       var dot = 0.0;
       for (var e = 0u; e < shape.headDim; e++) { dot += query[e] * k[(keyBase + key) * shape.headDim + e]; }
       score = dot * shape.scale;
+      if (shape.biased != 0u) { score += biasOf(head, row % shape.queries, key); }
     }
     scratch[lane] = score;
     for (var width = THREADS / 2u; width > 0u; width /= 2u) {
@@ -63,6 +46,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     sum = sum * fade + weight;
     acc *= fade;
     weights[lane] = weight;
+    if (shape.threshold != 0u) { weights[lane] = weight * dropFactor(row, key); }
     workgroupBarrier();                       // also: everyone has read scratch[0]
     for (var j = 0u; j < min(THREADS, end - k0); j++) {
       let base = (keyBase + k0 + j) * shape.headDim;

@@ -1,6 +1,6 @@
 // y[i] = hash(seed, i) >= threshold ? x[i] * scale : 0, [size]; threshold = probability * 2^32, scale = 1 / (1 - probability).
-// One thread an element. `first` is the index of the first element when this is a window of a larger array. The hash is
-// lowbias32 on a golden-ratio counter, in u32 like its twin: assembly/compute/dropout.ts
+// One thread an element. `first` is the index of the first element when this is a window of a larger array.
+// Follows hash.wgsl. Twin: assembly/compute/dropout.ts
 struct Shape { size: u32, seed: u32, threshold: u32, scale: f32, first: u32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> x: array<elem>;
@@ -13,11 +13,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
         @builtin(local_invocation_index) lane: u32) {
   let i = (group.x + group.y * groups.x) * THREADS + lane;   // y continues x: one side of a grid ends at 65535
   if (i >= shape.size) { return; }
-  var h = (shape.first + i) * 0x9e3779b9u + shape.seed;
-  h ^= h >> 16u;
-  h *= 0x7feb352du;
-  h ^= h >> 15u;
-  h *= 0x846ca68bu;
-  h ^= h >> 16u;
-  y[i] = select(elem(0.0), elem(f32(x[i]) * shape.scale), h >= shape.threshold);
+  y[i] = select(elem(0.0), elem(f32(x[i]) * shape.scale), kept(shape.seed, shape.first + i, shape.threshold));
 }

@@ -1,7 +1,7 @@
-// y[b, s, column + h * headDim + e] = x[b, h, s, e]
-//   x [batch, heads, seq, headDim] -> y [batch, seq, width]; other columns of y stay as they are
-// One thread an element of the copy. Twin: assembly/compute/mergeHeads.ts
-struct Shape { batch: u32, seq: u32, width: u32, heads: u32, headDim: u32, column: u32 }
+// y[b, s, column + h * headDim + e] = x[b, part, h, s, e]
+//   x [batch, parts, heads, seq, headDim] -> y [batch, seq, width]; other columns of y stay as they are
+// One thread an element of the copy. Twin: assembly/compute/heads.ts
+struct Shape { batch: u32, seq: u32, width: u32, parts: u32, heads: u32, headDim: u32, column: u32, part: u32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> x: array<elem>;
 @group(0) @binding(2) var<storage, read_write> y: array<elem>;
@@ -18,5 +18,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let s = (i / (shape.headDim * shape.heads)) % shape.seq;
   let b = i / (shape.headDim * shape.heads * shape.seq);
   y[(b * shape.seq + s) * shape.width + shape.column + h * shape.headDim + e] =
-    x[((b * shape.heads + h) * shape.seq + s) * shape.headDim + e];
+    x[(((b * shape.parts + shape.part) * shape.heads + h) * shape.seq + s) * shape.headDim + e];
 }

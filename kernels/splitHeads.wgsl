@@ -1,6 +1,6 @@
 // y[b, h, start + s, e] = x[b, s, column + h * headDim + e]
 //   x [batch, seq, width] -> y [batch, heads, capacity, headDim]; other positions of y stay as they are
-// One thread an element of the copy. Twin: assembly/compute/splitHeads.ts
+// One thread an element of the copy. Twin: assembly/compute/heads.ts
 struct Shape { batch: u32, seq: u32, width: u32, heads: u32, capacity: u32, headDim: u32, column: u32, start: u32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> x: array<elem>;

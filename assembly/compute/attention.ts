@@ -1,7 +1,8 @@
-// Attention forward: y = softmax(scale q k^T) v, 64 queries by 64 keys at a time, with the running maximum and sum of each
+// Attention forward: y = D(softmax(scale q k^T + bias)) v, 64 queries by 64 keys at a time, with the running maximum and sum of each
 // query (flash attention; Dao et al. 2022). Twin: kernels/attention.wgsl. Range: blocks of queries,
 // batch * heads * ceil(queries / 64).
-import { BLOCK, firstKey, lastKey, operandBytes, padded, ROW_TERMS, SCORE_BYTES } from './attentionShape';
+import { addBias, biasOfRow, dropRow, fillWindow, WINDOW_BYTES } from './attentionScores';
+import { BLOCK, firstKey, lastKey, operandBytes, padded, ROW_TERMS, SCORE_BYTES, WORK_BYTES } from './attentionShape';
 import { constant, highLanes, lowLanes, NO_SCORE } from './constants';
 import { exp1, exp4, log1 } from './math';
 import { packAcrossRows, packAlongRows } from './pack';
@@ -10,17 +11,19 @@ import { fillFloats, maxPair, scaleFloats, sumPair, zero } from './simd';
 import { multiplyPanels, TILE_BYTES } from './tile';
 
 export function attention(
-  q: usize, k: usize, v: usize, keyRange: usize, y: usize, stats: usize,
-  heads: u32, queries: u32, headDim: u32, kvHeads: u32, capacity: u32, scale: f32, causal: u32, past: u32, begin: u32, end: u32,
+  q: usize, k: usize, v: usize, bias: usize, keyRange: usize, y: usize, stats: usize,
+  heads: u32, queries: u32, headDim: u32, kvHeads: u32, capacity: u32, offsets: u32, scale: f32, causal: u32, past: u32,
+  origin: u32, seed: u32, threshold: u32, keepScale: f32, biased: u32, begin: u32, end: u32,
 ): void {
   const blocks = (queries + BLOCK - 1) / BLOCK;
   const stride = (<usize>headDim) << 2;
   const width = padded(headDim);
   const sumStride = (<usize>width) << 2;
   const tile = scratch();
-  const tops = tile + TILE_BYTES;
+  const window = tile + TILE_BYTES;
+  const tops = window + WINDOW_BYTES;
   const totals = tops + ROW_TERMS;
-  const scores = totals + ROW_TERMS;
+  const scores = tile + WORK_BYTES;
   const weights = scores + SCORE_BYTES;
   const queryPanels = weights + SCORE_BYTES;
   const keyPanels = queryPanels + operandBytes(headDim);
@@ -29,9 +32,10 @@ export function attention(
   for (let unit = begin; unit < end; unit++) {
     const row = unit / blocks;
     const b = row / heads;
+    const h = row % heads;
     const first = (unit % blocks) * BLOCK;
     const count = min(queries - first, BLOCK);
-    const keyRow = <usize>(b * kvHeads + (row % heads) / (heads / kvHeads)) * capacity;
+    const keyRow = <usize>(b * kvHeads + h / (heads / kvHeads)) * capacity;
     const queryRow = <usize>row * queries + first;
     const from = firstKey(keyRange, b);
     const to = lastKey(keyRange, b, capacity, causal, past + first + count - 1);
@@ -44,10 +48,14 @@ export function attention(
       const keys = min(to - j, BLOCK);
       packAlongRows(k + (keyRow + j) * stride, stride, keys, headDim, keyPanels, 16);
       multiplyPanels(queryPanels, count, keyPanels, (keys + 15) & ~15, headDim, scores, BLOCK << 2, false, tile);
+      if (biased) fillWindow(bias + ((<usize>h * offsets) << 2), offsets, origin + j - first, 1, window);
       for (let i: u32 = 0; i < count; i++) {
         const last = lastKey(keyRange, b, capacity, causal, past + first + i);
-        const shrink = softmaxBlock(scores + ((i * BLOCK) << 2), keys, j, from, last, scale, tops + (i << 2), totals + (i << 2), tile);
+        const at = scores + ((i * BLOCK) << 2);
+        if (biased) addBias(at, biasOfRow(window, i), keys, scale);
+        const shrink = softmaxBlock(at, keys, j, from, last, biased ? <f32>1 : scale, tops + (i << 2), totals + (i << 2), tile);
         if (shrink != 1) scaleFloats(sums + <usize>i * sumStride, width, shrink);
+        if (threshold) dropRow(at, keys, <u32>(queryRow + i) * capacity + j, 1, seed, threshold, keepScale);
       }
       packAlongRows(scores, BLOCK << 2, count, keys, weights, 4);
       packAcrossRows(v + (keyRow + j) * stride, stride, headDim, keys, valuePanels, 16);

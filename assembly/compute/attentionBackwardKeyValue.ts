@@ -1,7 +1,8 @@
-// dk and dv of attention, 64 keys by 64 queries at a time: the transposed scores s^T = k q^T give p^T and dscore^T, and
-// dv = p^T dy, dk = scale dscore^T q, summed over the query heads that share the key head and over the queries, in order.
+// dk and dv of attention, 64 keys by 64 queries at a time: the transposed scores s^T = k q^T give p^T and ds^T, and
+// dv = (p D)^T dy, dk = scale ds^T q, summed over the query heads that share the key head and over the queries, in order.
 // Twin: kernels/attentionBackwardKeyValue.wgsl. Range: blocks of keys, batch * kvHeads * ceil(capacity / 64).
-import { BLOCK, firstKey, lastKey, operandBytes, padded, ROW_TERMS, SCORE_BYTES } from './attentionShape';
+import { addBias, biasOfRow, dropRow, fillWindow, WINDOW_BYTES } from './attentionScores';
+import { BLOCK, firstKey, lastKey, operandBytes, padded, ROW_TERMS, SCORE_BYTES, WORK_BYTES } from './attentionShape';
 import { highLanes, lowLanes } from './constants';
 import { exp4 } from './math';
 import { packAcrossRows, packAlongRows } from './pack';
@@ -10,8 +11,9 @@ import { fillFloats } from './simd';
 import { multiplyPanels, TILE_BYTES } from './tile';
 
 export function attentionBackwardKeyValue(
-  q: usize, k: usize, v: usize, dy: usize, stats: usize, keyRange: usize, dk: usize, dv: usize,
-  heads: u32, queries: u32, headDim: u32, kvHeads: u32, capacity: u32, scale: f32, causal: u32, past: u32, begin: u32, end: u32,
+  q: usize, k: usize, v: usize, bias: usize, keyRange: usize, dy: usize, stats: usize, dkv: usize,
+  heads: u32, queries: u32, headDim: u32, kvHeads: u32, capacity: u32, offsets: u32, scale: f32, causal: u32, past: u32,
+  origin: u32, seed: u32, threshold: u32, keepScale: f32, biased: u32, begin: u32, end: u32,
 ): void {
   const blocks = (capacity + BLOCK - 1) / BLOCK;
   const group = heads / kvHeads;
@@ -20,9 +22,10 @@ export function attentionBackwardKeyValue(
   const sumStride = (<usize>width) << 2;
   const bytes = operandBytes(headDim);
   const tile = scratch();
-  const lse = tile + TILE_BYTES;
+  const window = tile + TILE_BYTES;
+  const lse = window + WINDOW_BYTES;
   const delta = lse + ROW_TERMS;
-  const scores = delta + ROW_TERMS;
+  const scores = tile + WORK_BYTES;
   const dweights = scores + SCORE_BYTES;
   const packed = dweights + SCORE_BYTES;
   const keyPanels = packed + SCORE_BYTES;
@@ -62,11 +65,16 @@ export function attentionBackwardKeyValue(
           multiplyPanels(keyPanels, keys, queryPanels, cols, headDim, scores, BLOCK << 2, false, tile);
           packAlongRows(dyAt, stride, count, headDim, queryPanels, 16);
           multiplyPanels(valuePanels, keys, queryPanels, cols, headDim, dweights, BLOCK << 2, false, tile);
+          if (biased) fillWindow(bias + ((<usize>h * offsets) << 2), offsets, origin + j - i, -1, window);
           for (let t: u32 = 0; t < keys; t++) {
             const at = (t * BLOCK) << 2;
+            const counter = <u32>queryRow * capacity + j + t;
             // Query positions from which key j + t is seen.
             const firstSeen = j + t < from ? queries : causal && j + t > past ? j + t - past : 0;
-            keyGradient(scores + at, dweights + at, count, i, firstSeen, scale, lse, delta);
+            if (biased) addBias(scores + at, biasOfRow(window, t), count, scale);
+            if (threshold) dropRow(dweights + at, count, counter, capacity, seed, threshold, keepScale);
+            keySlopes(scores + at, dweights + at, count, i, firstSeen, biased ? <f32>1 : scale, lse, delta);
+            if (threshold) dropRow(scores + at, count, counter, capacity, seed, threshold, keepScale);
           }
           packAlongRows(scores, BLOCK << 2, keys, count, packed, 4);
           packAcrossRows(dyAt, stride, headDim, count, queryPanels, 16);
@@ -77,18 +85,20 @@ export function attentionBackwardKeyValue(
         }
       }
     }
+    const part = <usize>(kvHeads * capacity) * stride;
     for (let t: u32 = 0; t < owned; t++) {
-      const at = (keyRow + t) * stride;
+      const dk = dkv + b * part + (keyRow + t) * stride; // two parts for each batch row before
+      const dv = dk + part;
       for (let e: u32 = 0; e < headDim; e++) {
-        store<f32>(dk + at + (e << 2), load<f32>(dkSums + <usize>t * sumStride + (e << 2)) * scale);
-        store<f32>(dv + at + (e << 2), load<f32>(dvSums + <usize>t * sumStride + (e << 2)));
+        store<f32>(dk + (e << 2), load<f32>(dkSums + <usize>t * sumStride + (e << 2)) * scale);
+        store<f32>(dv + (e << 2), load<f32>(dvSums + <usize>t * sumStride + (e << 2)));
       }
     }
   }
 }
 
 /** scores = p, dweights = p (dp - delta) for one key and queries i .. i + count, 0 for queries before `firstSeen`. */
-function keyGradient(
+function keySlopes(
   scores: usize, dweights: usize, count: u32, i: u32, firstSeen: u32, scale: f32, lse: usize, delta: usize,
 ): void {
   const low = i32x4.splat(firstSeen);

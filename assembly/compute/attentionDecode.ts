@@ -1,19 +1,21 @@
 // Attention for few queries (decoding): each query reads its keys and values once, unpacked. Same contract as attention.ts.
 // Range: queries, batch * heads * queries.
+import { dropRow } from './attentionScores';
 import { firstKey, lastKey } from './attentionShape';
 import { log1 } from './math';
 import { scratch } from './scratch';
-import { fillFloats, loadUpTo, madd, scaleFloats, storeUpTo, sumPair, zero } from './simd';
+import { addFloats, fillFloats, loadUpTo, madd, scaleFloats, storeUpTo, sumPair, zero } from './simd';
 import { rowExp, rowMax } from './softmaxRow';
 
-/** Working memory of a thread, in bytes: partial sums and the scores of all keys. */
+/** Working memory of a thread, in bytes: partial sums and the scores of all keys, rounded up to 8. */
 export function attentionDecodeScratch(capacity: u32): usize {
-  return 64 + (<usize>capacity << 2);
+  return 64 + (<usize>((capacity + 7) & ~7) << 2);
 }
 
 export function attentionDecode(
-  q: usize, k: usize, v: usize, keyRange: usize, y: usize, stats: usize,
-  heads: u32, queries: u32, headDim: u32, kvHeads: u32, capacity: u32, scale: f32, causal: u32, past: u32, begin: u32, end: u32,
+  q: usize, k: usize, v: usize, bias: usize, keyRange: usize, y: usize, stats: usize,
+  heads: u32, queries: u32, headDim: u32, kvHeads: u32, capacity: u32, offsets: u32, scale: f32, causal: u32, past: u32,
+  origin: u32, seed: u32, threshold: u32, keepScale: f32, biased: u32, begin: u32, end: u32,
 ): void {
   const stride = (<usize>headDim) << 2;
   const work = scratch();
@@ -21,6 +23,7 @@ export function attentionDecode(
   for (let unit = begin; unit < end; unit++) {
     const row = unit / queries;
     const b = row / heads;
+    const h = row % heads;
     const from = firstKey(keyRange, b);
     const to = lastKey(keyRange, b, capacity, causal, past + (unit % queries));
     const target = y + <usize>unit * stride;
@@ -29,14 +32,16 @@ export function attentionDecode(
     store<f32>(kept, 0);
     store<f32>(kept, 0, 4);
     if (from >= to) continue;
-    const keyRow = <usize>(b * kvHeads + (row % heads) / (heads / kvHeads)) * capacity + from;
+    const keyRow = <usize>(b * kvHeads + h / (heads / kvHeads)) * capacity + from;
     const count = to - from;
     const query = q + <usize>unit * stride;
     for (let j: u32 = 0; j < count; j++) {
       store<f32>(scores + (j << 2), dot(query, k + (keyRow + j) * stride, headDim, work) * scale);
     }
+    if (biased) addFloats(bias + ((<usize>h * offsets + origin + from - (unit % queries)) << 2), scores, count);
     const top = rowMax(scores, count, work);
     const total = rowExp(scores, scores, count, top, 1, work);
+    if (threshold) dropRow(scores, count, unit * capacity + from, 1, seed, threshold, keepScale);
     for (let j: u32 = 0; j < count; j++) addScaled(load<f32>(scores + (j << 2)), v + (keyRow + j) * stride, target, headDim);
     scaleFloats(target, headDim, <f32>1 / total);
     store<f32>(kept, top + log1(total));

@@ -21,13 +21,12 @@ export function operandBytes(headDim: u32): usize {
 export const SCORE_BYTES: usize = (BLOCK * BLOCK) << 2;
 /** Bytes of one float a query of the block. */
 export const ROW_TERMS: usize = BLOCK << 2;
+/** Bytes at the front of the working memory: a tile (256), the biases of a block and two row terms. */
+export const WORK_BYTES: usize = 256 + 4 * ROW_TERMS;
 
-/**
- * Working memory of a thread for attention forward and backward, in bytes: a tile (256), two row terms, three score blocks
- * and five operand blocks.
- */
+/** Working memory of a thread for attention forward and backward, in bytes; three score blocks and five operand blocks. */
 export function attentionScratch(headDim: u32): usize {
-  return 256 + 2 * ROW_TERMS + 3 * SCORE_BYTES + 5 * operandBytes(headDim);
+  return WORK_BYTES + 3 * SCORE_BYTES + 5 * operandBytes(headDim);
 }
 
 /** Batch row b sees no key before this one. */

@@ -1,18 +1,25 @@
-// Counter-based dropout: the hash of kernels/dropout.wgsl, four elements at a time. Range: elements.
+// Counter-based dropout: the hash of kernels/hash.wgsl, four elements at a time. Range: elements.
 import { HASH_1, HASH_2, HASH_INDEX, highLanes, lowLanes, word } from './constants';
 import { loadUpTo, storeUpTo, zero } from './simd';
 
-/** x * scale where hash(seed, index) >= threshold, else 0. */
+/** All bits of a lane where hash(seed, index) >= threshold, none elsewhere. */
 // @ts-ignore: decorator
 @inline
-function masked(x: v128, index: v128, seed: v128, threshold: v128, scale: v128): v128 {
+export function kept(index: v128, seed: v128, threshold: v128): v128 {
   let h = i32x4.add(i32x4.mul(index, word(HASH_INDEX)), seed);
   h = v128.xor(h, i32x4.shr_u(h, 16));
   h = i32x4.mul(h, word(HASH_1));
   h = v128.xor(h, i32x4.shr_u(h, 15));
   h = i32x4.mul(h, word(HASH_2));
   h = v128.xor(h, i32x4.shr_u(h, 16));
-  return v128.and(f32x4.mul(x, scale), i32x4.ge_u(h, threshold));
+  return i32x4.ge_u(h, threshold);
+}
+
+/** x * scale where the index is kept, else 0. */
+// @ts-ignore: decorator
+@inline
+function masked(x: v128, index: v128, seed: v128, threshold: v128, scale: v128): v128 {
+  return v128.and(f32x4.mul(x, scale), kept(index, seed, threshold));
 }
 
 export function dropout(x: usize, y: usize, seed: u32, threshold: u32, scale: f32, begin: u32, end: u32): void {

@@ -1,4 +1,4 @@
-// Between token-major [batch, seq, width] and head-major [batch, heads, capacity, headDim]. Range: token positions,
+// Between token-major [batch, seq, width] and head-major [batch, (parts,) heads, capacity, headDim]. Range: token positions,
 // batch * seq.
 import { copyFloats } from './simd';
 
@@ -17,16 +17,16 @@ export function splitHeads(
   }
 }
 
-/** y[b, s, column + h * headDim + e] = x[b, h, s, e] */
+/** y[b, s, column + h * headDim + e] = x[b, part, h, s, e] */
 export function mergeHeads(
-  x: usize, y: usize, seq: u32, width: u32, heads: u32, headDim: u32, column: u32, begin: u32, end: u32,
+  x: usize, y: usize, seq: u32, width: u32, parts: u32, heads: u32, headDim: u32, column: u32, part: u32, begin: u32, end: u32,
 ): void {
   for (let t = begin; t < end; t++) {
     const b = t / seq;
     const s = t % seq;
     let to = y + ((<usize>t * width + column) << 2);
     for (let h: u32 = 0; h < heads; h++) {
-      copyFloats(x + ((<usize>((b * heads + h) * seq + s) * headDim) << 2), to, headDim);
+      copyFloats(x + ((<usize>(((b * parts + part) * heads + h) * seq + s) * headDim) << 2), to, headDim);
       to += (<usize>headDim) << 2;
     }
   }

@@ -4,6 +4,7 @@
 export { adamW } from './adamW';
 export { add, addInto } from './add';
 export { attention } from './attention';
+export { attentionBackwardBias } from './attentionBackwardBias';
 export { attentionBackwardKeyValue } from './attentionBackwardKeyValue';
 export { attentionBackwardQuery } from './attentionBackwardQuery';
 export { attentionDecode, attentionDecodeScratch } from './attentionDecode';

@@ -95,6 +95,18 @@ export function fillFloats(to: usize, count: u32, value: f32): void {
   for (; i < count; i++) store<f32>(to + (i << 2), value);
 }
 
+/** Adds `count` floats to those at `to`. */
+export function addFloats(from: usize, to: usize, count: u32): void {
+  let i: u32 = 0;
+  for (; i + 8 <= count; i += 8) {
+    const lo = f32x4.add(v128.load(to + (i << 2)), v128.load(from + (i << 2)));
+    const hi = f32x4.add(v128.load(to + (i << 2), 16), v128.load(from + (i << 2), 16));
+    v128.store(to + (i << 2), lo);
+    v128.store(to + (i << 2), hi, 16);
+  }
+  for (; i < count; i++) store<f32>(to + (i << 2), load<f32>(to + (i << 2)) + load<f32>(from + (i << 2)));
+}
+
 /** Multiplies `count` floats in place. */
 export function scaleFloats(to: usize, count: u32, factor: f32): void {
   const v = f32x4.splat(factor);

@@ -58,6 +58,30 @@ export const divergenceKinds = {
 } as const;
 export type DivergenceKind = keyof typeof divergenceKinds;
 
+/** What the attention kernels share; dy, stats are what the backward ones read besides. */
+const attentionDims = ['batch', 'heads', 'queries', 'headDim', 'kvHeads', 'capacity', 'biasHeads', 'offsets'] as const;
+const attentionParams = {
+  scale: 'f32',
+  causal: 'u32',
+  past: 'u32',
+  biased: 'u32',
+  origin: 'u32',
+  seed: 'u32',
+  threshold: 'u32',
+  keepScale: 'f32',
+} as const;
+const attentionInputs = {
+  q: ['batch', 'heads', 'queries', 'headDim'],
+  k: ['batch', 'kvHeads', 'capacity', 'headDim'],
+  v: ['batch', 'kvHeads', 'capacity', 'headDim'],
+  bias: ['biasHeads', 'offsets'],
+  keyRange: i32('batch', 2),
+} as const;
+const attentionGradients = {
+  dy: ['batch', 'heads', 'queries', 'headDim'],
+  stats: ['batch', 'heads', 'queries', 2],
+} as const;
+
 export const kernels = {
   /** c [m, n] (+)= a [m, k] b [k, n] */
   gemmNN: {
@@ -210,31 +234,34 @@ export const kernels = {
     bytes: (d) => 8 * of(d, 'batch', 'seq', 'heads', 'headDim'),
     ulp: () => 0,
   },
-  /** The way back: y[b, s, column + h * headDim + e] = x[b, h, s, e]; other columns of y stay as they are. */
+  /**
+   * The way back, of one of the parts of x: y[b, s, column + h * headDim + e] = x[b, part, h, s, e]; other columns of y
+   * stay as they are.
+   */
   mergeHeads: {
-    dims: ['batch', 'seq', 'width', 'heads', 'headDim'],
-    params: { column: 'u32' },
-    in: { x: ['batch', 'heads', 'seq', 'headDim'] },
+    dims: ['batch', 'seq', 'width', 'parts', 'heads', 'headDim'],
+    params: { column: 'u32', part: 'u32' },
+    in: { x: ['batch', 'parts', 'heads', 'seq', 'headDim'] },
     inout: { y: ['batch', 'seq', 'width'] },
     flops: (d) => of(d, 'batch', 'seq', 'heads', 'headDim'),
     bytes: (d) => 8 * of(d, 'batch', 'seq', 'heads', 'headDim'),
     ulp: () => 0,
   },
   /**
-   * y = softmax(scale * q k^T) v, head by head, no score matrix in memory. Query i (position past + i) of row b sees
-   * key j when keyRange[b, 0] <= j < keyRange[b, 1] and (not causal or j <= past + i). Query head h reads key head
+   * y = D(softmax(scale * q k^T + bias)) v, head by head, no score matrix in memory. Query i (position past + i) of row b
+   * sees key j when keyRange[b, 0] <= j < keyRange[b, 1] and (not causal or j <= past + i). Query head h reads key head
    * floor(h / (heads / kvHeads)). A query that sees no key gives zeros. stats[..., 0] keeps the log-sum-exp of the
-   * scaled scores (0 for such a query), stats[..., 1] is set to 0 and filled by attentionDelta.
+   * scores (0 for such a query), stats[..., 1] is set to 0 and filled by attentionDelta.
+   *
+   * When `biased` is 1 the score of query i and key j of head h has bias[h, origin + j - i] added to it: a table by
+   * relative position, which covers every pair that is seen (biasHeads = heads). Otherwise any bias will do.
+   * D is dropout: the probability of pair (b, h, i, j) becomes 0 where hash(seed, ((b heads + h) queries + i) capacity + j)
+   * < threshold (the hash of the `dropout` kernel), and is multiplied by keepScale elsewhere; threshold 0 keeps all.
    */
   attention: {
-    dims: ['batch', 'heads', 'queries', 'headDim', 'kvHeads', 'capacity'],
-    params: { scale: 'f32', causal: 'u32', past: 'u32' },
-    in: {
-      q: ['batch', 'heads', 'queries', 'headDim'],
-      k: ['batch', 'kvHeads', 'capacity', 'headDim'],
-      v: ['batch', 'kvHeads', 'capacity', 'headDim'],
-      keyRange: i32('batch', 2),
-    },
+    dims: attentionDims,
+    params: attentionParams,
+    in: attentionInputs,
     out: { y: ['batch', 'heads', 'queries', 'headDim'], stats: ['batch', 'heads', 'queries', 2] },
     flops: (d) => 4 * of(d, 'batch', 'heads', 'queries', 'capacity', 'headDim'),
     ulp: (d) => roundings(of(d, 'capacity') + of(d, 'headDim')) + 8,
@@ -247,40 +274,38 @@ export const kernels = {
     flops: (d) => 2 * of(d, 'batch', 'heads', 'queries', 'headDim'),
     ulp: (d) => roundings(of(d, 'headDim')) + 2,
   },
-  /** dq of attention: scale * sum over j of p_ij (dy_i . v_j - delta_i) k_j, p_ij = exp(scale * q_i . k_j - lse_i). */
+  /**
+   * dq of attention: scale * sum over j of ds_ij k_j, where ds_ij = p_ij (D_ij dy_i . v_j - delta_i) is the gradient of a
+   * score, p_ij = exp(score_ij - lse_i), and D_ij is keepScale, or 0 where dropout took the pair.
+   */
   attentionBackwardQuery: {
-    dims: ['batch', 'heads', 'queries', 'headDim', 'kvHeads', 'capacity'],
-    params: { scale: 'f32', causal: 'u32', past: 'u32' },
-    in: {
-      q: ['batch', 'heads', 'queries', 'headDim'],
-      k: ['batch', 'kvHeads', 'capacity', 'headDim'],
-      v: ['batch', 'kvHeads', 'capacity', 'headDim'],
-      dy: ['batch', 'heads', 'queries', 'headDim'],
-      stats: ['batch', 'heads', 'queries', 2],
-      keyRange: i32('batch', 2),
-    },
+    dims: attentionDims,
+    params: attentionParams,
+    in: { ...attentionInputs, ...attentionGradients },
     out: { dq: ['batch', 'heads', 'queries', 'headDim'] },
     flops: (d) => 6 * of(d, 'batch', 'heads', 'queries', 'capacity', 'headDim'),
     ulp: (d) => roundings(of(d, 'capacity') + of(d, 'headDim')) + 8,
   },
-  /** dk and dv of attention; sums over the query heads that share a key head. Positions no query sees get zeros. */
+  /**
+   * dk (part 0) and dv (part 1) of attention: dk_j = scale * sum over i of ds_ij q_i, dv_j = sum over i of p_ij D_ij dy_i,
+   * also over the query heads that share a key head. Positions no query sees get zeros.
+   */
   attentionBackwardKeyValue: {
-    dims: ['batch', 'heads', 'queries', 'headDim', 'kvHeads', 'capacity'],
-    params: { scale: 'f32', causal: 'u32', past: 'u32' },
-    in: {
-      q: ['batch', 'heads', 'queries', 'headDim'],
-      k: ['batch', 'kvHeads', 'capacity', 'headDim'],
-      v: ['batch', 'kvHeads', 'capacity', 'headDim'],
-      dy: ['batch', 'heads', 'queries', 'headDim'],
-      stats: ['batch', 'heads', 'queries', 2],
-      keyRange: i32('batch', 2),
-    },
-    out: {
-      dk: ['batch', 'kvHeads', 'capacity', 'headDim'],
-      dv: ['batch', 'kvHeads', 'capacity', 'headDim'],
-    },
+    dims: attentionDims,
+    params: attentionParams,
+    in: { ...attentionInputs, ...attentionGradients },
+    out: { dkv: ['batch', 2, 'kvHeads', 'capacity', 'headDim'] },
     flops: (d) => 8 * of(d, 'batch', 'heads', 'queries', 'capacity', 'headDim'),
     ulp: (d) => roundings(of(d, 'queries', 'heads') + of(d, 'headDim')) + 8,
+  },
+  /** dbias[h, o] = sum over b, i of ds_ij, j = i + o - origin, over the pairs that are seen. `biased` is 1. */
+  attentionBackwardBias: {
+    dims: attentionDims,
+    params: attentionParams,
+    in: { ...attentionInputs, ...attentionGradients },
+    out: { dbias: ['biasHeads', 'offsets'] },
+    flops: (d) => 4 * of(d, 'batch', 'heads', 'queries', 'capacity', 'headDim'),
+    ulp: (d) => roundings(of(d, 'batch', 'queries') + of(d, 'headDim')) + 8,
   },
   /**
    * Cross-entropy of each row and its gradient, in log space: loss[r] = lse(logits[r]) - logits[r, labels[r]] in

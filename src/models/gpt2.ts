@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { LimitError } from '../errors.js';
-import { add, dropout, embedding, gelu, layerNorm, linear, selfAttention, Tensor, tidy } from '../tensor/index.js';
+import { add, attention, dropout, embedding, gelu, layerNorm, linear, Tensor, tidy } from '../tensor/index.js';
 import { activeTape } from '../tensor/tape.js';
 import { checkConfig } from './config.js';
 import { createKVCache, type Family, type ModelParts, modelBase, type ParameterSpec } from './family.js';
@@ -134,7 +134,10 @@ function build(config: Config, parts: ModelParts): LanguageModel {
       const input = x;
       x = step(() => {
         const qkv = conv1D(norm(input, ln_1), attn.c_attn); // [batch, seq, 3 n_embd]
-        const heads = selfAttention(qkv, { numHeads, keyRange, past, ...(layerCache && { cache: layerCache }) });
+        const heads = attention(
+          { qkv },
+          { numHeads, keyRange, causal: true, past, ...(layerCache && { cache: layerCache }) },
+        );
         const attended = add(input, drop(conv1D(heads, attn.c_proj), config.resid_pdrop));
         const expanded = gelu(conv1D(norm(attended, ln_2), mlp.c_fc)); // [batch, seq, n_inner]
         return add(attended, drop(conv1D(expanded, mlp.c_proj), config.resid_pdrop));

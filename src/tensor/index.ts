@@ -1,4 +1,11 @@
 export { add } from './ops/add.js';
+export {
+  type AttentionOptions,
+  attention,
+  type LayerCache,
+  type PositionBias,
+  type Projections,
+} from './ops/attention.js';
 export { dropout } from './ops/dropout.js';
 export { embedding } from './ops/embedding.js';
 export { gelu } from './ops/gelu.js';
@@ -13,7 +20,6 @@ export {
   linearDivergence,
   type SummedLoss,
 } from './ops/linearLoss.js';
-export { type LayerCache, type SelfAttentionOptions, selfAttention } from './ops/selfAttention.js';
 export { flat, rows, run } from './run.js';
 export { keep, tidy } from './scope.js';
 export { clearGradients, Tape } from './tape.js';

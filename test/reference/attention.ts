@@ -1,17 +1,10 @@
-import { type DimsOf, expected, type Reference, Sum, untouched } from './types.js';
+import type { ParamsOf } from '../../src/backend/backend.js';
+import { dropoutHash } from './elementwise.js';
+import { type DimsOf, expected, type Given, type Reference, Sum, untouched } from './types.js';
 
 type AttentionDims = DimsOf<'attention'>;
-interface AttentionParams {
-  readonly scale: number;
-  readonly causal: number;
-  readonly past: number;
-}
-interface Inputs {
-  readonly q: Float64Array;
-  readonly k: Float64Array;
-  readonly v: Float64Array;
-  readonly keyRange: Float64Array;
-}
+type AttentionParams = ParamsOf<'attention'>;
+type Inputs = Given<'attention'>;
 
 /** Row number of query i of head h in q, y, dy and stats. */
 const queryRow = (dims: AttentionDims, b: number, h: number, i: number) => (b * dims.heads + h) * dims.queries + i;
@@ -40,25 +33,42 @@ function dot(x: Float64Array, row: number, y: Float64Array, otherRow: number, he
   return sum;
 }
 
-function score(dims: AttentionDims, { q, k }: Inputs, { scale }: AttentionParams, row: number, key: number): Sum {
-  const sum = dot(q, row, k, key, dims.headDim);
+/** A key that a query sees. */
+interface Pair {
+  /** Row number in k and v. */
+  readonly key: number;
+  /** Where its bias is; -1 without. */
+  readonly bias: number;
+  /** What dropout multiplies its probability with. */
+  readonly kept: number;
+}
+
+function score(dims: AttentionDims, given: Inputs, { scale }: AttentionParams, row: number, { key, bias }: Pair): Sum {
+  const sum = dot(given.q, row, given.k, key, dims.headDim);
   sum.value *= scale;
   sum.scale *= Math.abs(scale);
+  if (bias >= 0) sum.add(given.bias[bias]!);
   return sum;
 }
 
-/** Calls `visit` for each query row and, within it, gives the keys it sees. */
+/** Calls `visit` for each query row with the keys it sees. */
 function forEachQuery(
   dims: AttentionDims,
   params: AttentionParams,
   keyRange: Float64Array,
-  visit: (row: number, keys: readonly number[]) => void,
+  visit: (row: number, pairs: readonly Pair[]) => void,
 ): void {
+  const { origin, biased, seed, threshold, keepScale } = params;
   for (let b = 0; b < dims.batch; b++) {
     for (let h = 0; h < dims.heads; h++) {
       for (let i = 0; i < dims.queries; i++) {
-        const keys = visibleKeys(dims, params, keyRange, b, i).map((j) => keyRow(dims, b, h, j));
-        visit(queryRow(dims, b, h, i), keys);
+        const row = queryRow(dims, b, h, i);
+        const pairOf = (j: number): Pair => ({
+          key: keyRow(dims, b, h, j),
+          bias: biased ? h * dims.offsets + origin + j - i : -1,
+          kept: threshold === 0 ? 1 : dropoutHash(seed, row * dims.capacity + j) >= threshold ? keepScale : 0,
+        });
+        visit(row, visibleKeys(dims, params, keyRange, b, i).map(pairOf));
       }
     }
   }
@@ -68,9 +78,9 @@ export const attention: Reference<'attention'> = (dims, given, params) => {
   const { headDim } = dims;
   const y = expected(dims.batch * dims.heads * dims.queries * headDim);
   const stats = expected(dims.batch * dims.heads * dims.queries * 2);
-  forEachQuery(dims, params, given.keyRange, (row, keys) => {
-    if (keys.length === 0) return;
-    const scores = keys.map((key) => score(dims, given, params, row, key));
+  forEachQuery(dims, params, given.keyRange, (row, pairs) => {
+    if (pairs.length === 0) return;
+    const scores = pairs.map((pair) => score(dims, given, params, row, pair));
     const top = Math.max(...scores.map((s) => s.value));
     const total = scores.reduce((sum, s) => sum + Math.exp(s.value - top), 0);
     // The relative error of exp(s - top) is the absolute error of its argument.
@@ -81,8 +91,8 @@ export const attention: Reference<'attention'> = (dims, given, params) => {
     stats.scale[2 * row] = Math.abs(top) + Math.log(total) + meanSlack;
     for (let e = 0; e < headDim; e++) {
       const sum = new Sum();
-      keys.forEach((key, j) => {
-        const term = p[j]! * given.v[key * headDim + e]!;
+      pairs.forEach(({ key, kept }, j) => {
+        const term = p[j]! * kept * given.v[key * headDim + e]!;
         sum.add(term, Math.abs(term) * (slack[j]! + meanSlack));
       });
       sum.put(y, row * headDim + e);
@@ -100,43 +110,43 @@ export const attentionDelta: Reference<'attentionDelta'> = (dims, { y, dy, stats
 };
 
 interface Weight {
-  /** p_ij with the size of its error. */
+  /** p_ij, what dropout leaves of it, with the size of its error. */
   readonly p: number;
   readonly sizeP: number;
-  /** ds_ij = p_ij (dy_i . v_j - delta_i) with the size of its error. */
+  /** ds_ij = p_ij (D_ij dy_i . v_j - delta_i) with the size of its error. */
   readonly ds: number;
   readonly sizeDs: number;
 }
 
 function weight(
   dims: AttentionDims,
-  given: Inputs & { dy: Float64Array; stats: Float64Array },
+  given: Given<'attentionBackwardQuery'>,
   params: AttentionParams,
   row: number,
-  key: number,
+  pair: Pair,
 ): Weight {
-  const s = score(dims, given, params, row, key);
+  const s = score(dims, given, params, row, pair);
   const logSumExp = given.stats[2 * row]!;
   const delta = given.stats[2 * row + 1]!;
   const p = Math.exp(s.value - logSumExp);
   const slack = 1 + s.scale + Math.abs(logSumExp);
-  const dp = dot(given.dy, row, given.v, key, dims.headDim);
+  const dp = dot(given.dy, row, given.v, pair.key, dims.headDim);
   return {
-    p,
-    sizeP: p * slack,
-    ds: p * (dp.value - delta),
-    sizeDs: p * (slack * Math.abs(dp.value - delta) + dp.scale + Math.abs(delta)),
+    p: p * pair.kept,
+    sizeP: p * pair.kept * slack,
+    ds: p * (pair.kept * dp.value - delta),
+    sizeDs: p * (slack * Math.abs(pair.kept * dp.value - delta) + pair.kept * dp.scale + Math.abs(delta)),
   };
 }
 
 export const attentionBackwardQuery: Reference<'attentionBackwardQuery'> = (dims, given, params) => {
   const { headDim } = dims;
   const dq = expected(dims.batch * dims.heads * dims.queries * headDim);
-  forEachQuery(dims, params, given.keyRange, (row, keys) => {
-    const weights = keys.map((key) => weight(dims, given, params, row, key));
+  forEachQuery(dims, params, given.keyRange, (row, pairs) => {
+    const weights = pairs.map((pair) => weight(dims, given, params, row, pair));
     for (let e = 0; e < headDim; e++) {
       const sum = new Sum();
-      keys.forEach((key, j) => {
+      pairs.forEach(({ key }, j) => {
         const factor = params.scale * given.k[key * headDim + e]!;
         sum.add(factor * weights[j]!.ds, Math.abs(factor) * weights[j]!.sizeDs);
       });
@@ -148,21 +158,35 @@ export const attentionBackwardQuery: Reference<'attentionBackwardQuery'> = (dims
 
 export const attentionBackwardKeyValue: Reference<'attentionBackwardKeyValue'> = (dims, given, params) => {
   const { headDim } = dims;
-  const dk = expected(dims.batch * dims.kvHeads * dims.capacity * headDim);
-  const dv = expected(dims.batch * dims.kvHeads * dims.capacity * headDim);
-  forEachQuery(dims, params, given.keyRange, (row, keys) => {
-    for (const key of keys) {
-      const { p, sizeP, ds, sizeDs } = weight(dims, given, params, row, key);
+  const part = dims.kvHeads * dims.capacity * headDim;
+  const dkv = expected(dims.batch * 2 * part);
+  forEachQuery(dims, params, given.keyRange, (row, pairs) => {
+    for (const pair of pairs) {
+      const { p, sizeP, ds, sizeDs } = weight(dims, given, params, row, pair);
       for (let e = 0; e < headDim; e++) {
-        const at = key * headDim + e;
+        const b = Math.floor((pair.key * headDim) / part);
+        const dk = b * part + pair.key * headDim + e; // b batch rows before it, of two parts each
+        const dv = dk + part;
         const factor = params.scale * given.q[row * headDim + e]!;
         const gradient = given.dy[row * headDim + e]!;
-        dk.value[at]! += factor * ds;
-        dk.scale[at]! += Math.abs(factor) * sizeDs;
-        dv.value[at]! += gradient * p;
-        dv.scale[at]! += Math.abs(gradient) * sizeP;
+        dkv.value[dk]! += factor * ds;
+        dkv.scale[dk]! += Math.abs(factor) * sizeDs;
+        dkv.value[dv]! += gradient * p;
+        dkv.scale[dv]! += Math.abs(gradient) * sizeP;
       }
     }
   });
-  return { dk, dv };
+  return { dkv };
+};
+
+export const attentionBackwardBias: Reference<'attentionBackwardBias'> = (dims, given, params) => {
+  const dbias = expected(dims.biasHeads * dims.offsets);
+  forEachQuery(dims, params, given.keyRange, (row, pairs) => {
+    for (const pair of pairs) {
+      const { ds, sizeDs } = weight(dims, given, params, row, pair);
+      dbias.value[pair.bias]! += ds;
+      dbias.scale[pair.bias]! += sizeDs;
+    }
+  });
+  return { dbias };
 };

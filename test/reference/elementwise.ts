@@ -51,7 +51,7 @@ export const addInto: Reference<'addInto'> = ({ size }, { x, y: before }, { scal
 };
 
 /** The counter-based hash that decides which elements dropout keeps, in u32. */
-function dropoutHash(seed: number, index: number): number {
+export function dropoutHash(seed: number, index: number): number {
   let h = (Math.imul(index, 0x9e3779b9) + seed) >>> 0;
   h = Math.imul(h ^ (h >>> 16), 0x7feb352d);
   h = Math.imul(h ^ (h >>> 15), 0x846ca68b);

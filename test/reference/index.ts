@@ -33,6 +33,7 @@ export const reference: { readonly [K in KernelName]: Reference<K> } = {
   attention: attention.attention,
   attentionDelta: attention.attentionDelta,
   attentionBackwardQuery: attention.attentionBackwardQuery,
+  attentionBackwardBias: attention.attentionBackwardBias,
   attentionBackwardKeyValue: attention.attentionBackwardKeyValue,
   crossEntropy,
   divergence,

@@ -45,9 +45,11 @@ export function rowKernels(
       pool.parallel('layerNormBackwardWeights', args, cols, grainOf(device, cols, 4 * rows, 16));
     },
     mergeHeads(call) {
-      const [batch, seq, width, heads, headDim] = sizes(call, ['batch', 'seq', 'width', 'heads', 'headDim']);
+      const [batch, seq, width, parts] = sizes(call, ['batch', 'seq', 'width', 'parts']);
+      const [heads, headDim] = sizes(call, ['heads', 'headDim']);
       const { x, y } = call.operands;
-      const args = [at(x), at(y), seq, width, heads, headDim, call.params.column];
+      const { column, part } = call.params;
+      const args = [at(x), at(y), seq, width, parts, heads, headDim, column, part];
       pool.parallel('mergeHeads', args, batch * seq, grainOf(device, batch * seq, heads * headDim));
     },
     splitHeads(call) {

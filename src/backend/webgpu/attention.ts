@@ -1,13 +1,13 @@
 import { LimitError } from '../../errors.js';
 import type { KernelCall, Storage } from '../backend.js';
 import { operandSpecs, resolveShape } from '../check.js';
-import type { KernelName } from '../kernels.js';
+import type { KernelName, kernels } from '../kernels.js';
 import type { Context, Region } from './context.js';
 import { ceilDiv, float } from './context.js';
 import type { ShaderName } from './shaders.js';
 import { elementsPerStep, windowsOf } from './windows.js';
 
-type AttentionKernel = 'attention' | 'attentionBackwardQuery' | 'attentionBackwardKeyValue';
+type AttentionKernel = 'attention' | 'attentionBackwardQuery' | 'attentionBackwardKeyValue' | 'attentionBackwardBias';
 /** Queries, keys and dims of one tile of the shaders. */
 const block = 32;
 const maxHeadDim = 256;
@@ -20,8 +20,8 @@ const decodeQueries = 8;
  */
 export function encodeAttention<K extends AttentionKernel>(context: Context, kernel: K, call: KernelCall<K>): void {
   const { dims, operands, params } = call as KernelCall<AttentionKernel>;
-  const { heads, queries, headDim, kvHeads, capacity } = dims as Record<string, number> as {
-    readonly [name in 'heads' | 'queries' | 'headDim' | 'kvHeads' | 'capacity']: number;
+  const { heads, queries, headDim, kvHeads, capacity, biasHeads, offsets } = dims as Record<string, number> as {
+    readonly [name in (typeof kernels)[AttentionKernel]['dims'][number]]: number;
   };
   if (headDim > maxHeadDim) {
     throw new LimitError(
@@ -30,35 +30,50 @@ export function encodeAttention<K extends AttentionKernel>(context: Context, ker
     );
   }
   const decode = kernel === 'attention' && queries <= decodeQueries;
-  const shader: ShaderName = decode ? 'attentionDecode' : kernel;
-  const tiles =
-    kernel === 'attentionBackwardKeyValue'
-      ? kvHeads * ceilDiv(capacity, block)
-      : heads * (decode ? queries : ceilDiv(queries, block));
+  const [queryBlocks, keyBlocks] = [ceilDiv(queries, block), ceilDiv(capacity, block)];
+  const diagonals = queryBlocks + keyBlocks - 1;
   for (const { start, count } of windowsOf(kernel, dims, 'batch', context.limits, ['keyRange'])) {
     const part = { ...dims, batch: count };
     const regions: Region[] = operandSpecs(kernel as KernelName).map(([name, operand]) => {
       const storage = (operands as Readonly<Record<string, Storage>>)[name] as Storage;
-      if (name === 'keyRange') return context.region(storage, 0, 2 * (dims.batch as number));
-      const each = elementsPerStep(operand, 'batch', dims) as number;
+      const each = name === 'keyRange' ? undefined : elementsPerStep(operand, 'batch', dims);
+      const shape = resolveShape(operand, each === undefined ? dims : part);
       return context.region(
         storage,
-        start * each,
-        resolveShape(operand, part).reduce((a, b) => a * b, 1),
+        start * (each ?? 0),
+        shape.reduce((a, b) => a * b, 1),
       );
     });
-    const written = kernel === 'attentionBackwardQuery' ? 1 : 2;
-    context.dispatch({
-      shader,
-      ...(decode ? {} : { headBlocks: ceilDiv(headDim, block) }),
-      uniform: [
-        ...[count, heads, queries, headDim, kvHeads, capacity],
-        ...[float(params.scale), params.causal, params.past, start],
-      ],
-      reads: regions.slice(0, -written),
-      writes: regions.slice(-written),
-      groups: count * tiles,
-      flops: 8 * count * heads * queries * capacity * headDim,
-    });
+    const written = kernel === 'attention' ? 2 : 1;
+    const dispatch = (shader: ShaderName, groups: number, writes = regions.slice(-written), arrays = true) =>
+      context.dispatch({
+        shader,
+        ...(arrays ? { headBlocks: ceilDiv(headDim, block) } : {}),
+        uniform: [
+          ...[count, heads, queries, headDim, kvHeads, capacity, biasHeads, offsets],
+          ...[float(params.scale), params.causal, params.past, params.biased, params.origin],
+          ...[params.seed, params.threshold, float(params.keepScale), start],
+        ],
+        reads: regions.slice(0, -written),
+        writes,
+        groups,
+        flops: 8 * count * heads * queries * capacity * headDim,
+      });
+    if (decode) dispatch('attentionDecode', count * heads * queries, undefined, false);
+    else if (kernel === 'attentionBackwardKeyValue') dispatch(kernel, count * kvHeads * keyBlocks);
+    else if (kernel !== 'attentionBackwardBias') dispatch(kernel, count * heads * queryBlocks);
+    else {
+      context.temporary(heads * diagonals * 64, 'attention.partialBias', (partial) => {
+        dispatch(kernel, heads * diagonals, [partial], false);
+        context.dispatch({
+          shader: 'attentionBiasSum',
+          uniform: [heads, offsets, params.origin, queryBlocks, diagonals, start > 0 ? 1 : 0],
+          reads: [partial],
+          writes: regions.slice(-1),
+          groups: ceilDiv(heads * offsets, 256),
+          flops: 2 * heads * offsets,
+        });
+      });
+    }
   }
 }

@@ -2,10 +2,15 @@ import adamW from '../../../kernels/adamW.wgsl';
 import add from '../../../kernels/add.wgsl';
 import addInto from '../../../kernels/addInto.wgsl';
 import attention from '../../../kernels/attention.wgsl';
+import attentionBackwardBias from '../../../kernels/attentionBackwardBias.wgsl';
 import attentionBackwardKeyValue from '../../../kernels/attentionBackwardKeyValue.wgsl';
 import attentionBackwardQuery from '../../../kernels/attentionBackwardQuery.wgsl';
+import attentionBiasSum from '../../../kernels/attentionBiasSum.wgsl';
 import attentionDecode from '../../../kernels/attentionDecode.wgsl';
 import attentionDelta from '../../../kernels/attentionDelta.wgsl';
+import attentionShape from '../../../kernels/attentionShape.wgsl';
+import attentionSlopes from '../../../kernels/attentionSlopes.wgsl';
+import attentionTile from '../../../kernels/attentionTile.wgsl';
 import broadcastRows from '../../../kernels/broadcastRows.wgsl';
 import clipScale from '../../../kernels/clipScale.wgsl';
 import columnSum from '../../../kernels/columnSum.wgsl';
@@ -25,6 +30,7 @@ import gemmThread4 from '../../../kernels/gemmThread4.wgsl';
 import gemmThread8 from '../../../kernels/gemmThread8.wgsl';
 import gemmTile from '../../../kernels/gemmTile.wgsl';
 import gemmTN from '../../../kernels/gemmTN.wgsl';
+import hash from '../../../kernels/hash.wgsl';
 import layerNorm from '../../../kernels/layerNorm.wgsl';
 import layerNormBackward from '../../../kernels/layerNormBackward.wgsl';
 import layerNormBackwardWeights from '../../../kernels/layerNormBackwardWeights.wgsl';
@@ -36,22 +42,27 @@ import splitHeads from '../../../kernels/splitHeads.wgsl';
 import sum from '../../../kernels/sum.wgsl';
 import sumPartials from '../../../kernels/sumPartials.wgsl';
 
+const attentionArguments = math + hash + attentionShape;
+const attentionBackward = attentionArguments + attentionTile + attentionSlopes;
+
 /** WGSL of each shader, with the files that it follows put before it. */
 export const shaders = {
   adamW,
   add,
   addInto,
-  attention: math + attention,
-  attentionBackwardKeyValue: math + attentionBackwardKeyValue,
-  attentionBackwardQuery: math + attentionBackwardQuery,
-  attentionDecode: math + attentionDecode,
+  attention: attentionArguments + attentionTile + attention,
+  attentionBackwardBias: attentionBackward + attentionBackwardBias,
+  attentionBackwardKeyValue: attentionBackward + attentionBackwardKeyValue,
+  attentionBackwardQuery: attentionBackward + attentionBackwardQuery,
+  attentionBiasSum,
+  attentionDecode: attentionArguments + attentionDecode,
   attentionDelta,
   broadcastRows,
   clipScale: reduce + clipScale,
   columnSum,
   crossEntropy: math + reduce + crossEntropy,
   divergence: math + reduce + divergence,
-  dropout,
+  dropout: hash + dropout,
   embedding,
   embeddingBackward,
   gelu: math + gelu,

@@ -200,6 +200,7 @@ export function createTable(context: Context): KernelTable {
     attention: (call) => encodeAttention(context, 'attention', call),
     attentionDelta: planned('attentionDelta'),
     attentionBackwardQuery: (call) => encodeAttention(context, 'attentionBackwardQuery', call),
+    attentionBackwardBias: (call) => encodeAttention(context, 'attentionBackwardBias', call),
     attentionBackwardKeyValue: (call) => encodeAttention(context, 'attentionBackwardKeyValue', call),
     crossEntropy: planned('crossEntropy'),
     divergence: planned('divergence'),

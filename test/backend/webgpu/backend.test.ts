@@ -139,11 +139,11 @@ describeWebGPU('errors', () => {
 
   it('a head dimension over 256 is a LimitError', () =>
     withWebGPU({}, async (backend) => {
-      const dims = { batch: 1, heads: 1, queries: 1, headDim: 257, kvHeads: 1, capacity: 1 };
+      const dims = { batch: 1, heads: 1, queries: 1, headDim: 257, kvHeads: 1, capacity: 1, biasHeads: 1, offsets: 1 };
       const operands = Object.fromEntries(
-        ['q', 'k', 'v', 'keyRange', 'y', 'stats'].map((name) => [name, backend.allocate(4 * 257, name)]),
+        ['q', 'k', 'v', 'bias', 'keyRange', 'y', 'stats'].map((name) => [name, backend.allocate(4 * 257, name)]),
       );
-      const params = { scale: 1, causal: 0, past: 0 };
+      const params = { scale: 1, causal: 0, past: 0, origin: 0, seed: 0, threshold: 0, keepScale: 1, biased: 0 };
       expect(() => backend.run('attention', { dims, operands: operands as never, params })).toThrow(/headDim is 257/);
     }));
 

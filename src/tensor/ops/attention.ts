@@ -1,0 +1,238 @@
+import { LimitError, OptionError, ShapeError } from '../../errors.js';
+import { run } from '../run.js';
+import { type Gradients, track } from '../tape.js';
+import { Tensor } from '../tensor.js';
+import { dropoutParams } from './dropout.js';
+
+/** Keys and values of one layer, [batch, numKvHeads, capacity, headDim] each; positions below `past` are filled. */
+export interface LayerCache {
+  readonly keys: Tensor;
+  readonly values: Tensor;
+}
+
+/** Added to the scores by relative position, as T5 does. */
+export interface PositionBias {
+  /**
+   * [positions, numHeads]: row `center + key position - query position`. `embedding` of T5's table [buckets, numHeads] with
+   * the bucket of each relative position gives it, and takes its gradient back. It must reach from the first key as the
+   * last query sees it to the last key as the first query sees it (causal: to the query itself).
+   */
+  readonly table: Tensor;
+  /** The row of relative position 0. */
+  readonly center: number;
+}
+
+/**
+ * What attends to what. Heads lie side by side in the last axis. Without keys and values, those in the cache are read
+ * as they are (cross-attention while decoding).
+ */
+export type Projections =
+  /** [batch, seq, (numHeads + 2 numKvHeads) headDim]: query, key and value columns in this order. */
+  | { readonly qkv: Tensor }
+  /** q [batch, queries, numHeads headDim]; k, v [batch, keys, numKvHeads headDim], of the same sequence or another. */
+  | { readonly q: Tensor; readonly k: Tensor; readonly v: Tensor }
+  | { readonly q: Tensor };
+
+export interface AttentionOptions {
+  readonly numHeads: number;
+  /** Key and value heads (grouped queries); `numHeads` by default. */
+  readonly numKvHeads?: number;
+  /** i32 [batch, 2]: each row's keys are valid in [first, end); the rest is padding. */
+  readonly keyRange: Tensor;
+  /** Queries see no later keys. */
+  readonly causal: boolean;
+  /** Multiplies q k^T; 1 / sqrt(headDim) by default. T5 has 1. */
+  readonly scale?: number;
+  readonly bias?: PositionBias;
+  /** Dropout of probabilities: the same seed drops the same ones on every backend, and in the backward pass. */
+  readonly dropout?: { readonly probability: number; readonly seed: number };
+  /** Decoding: the new keys and values are stored from position `past` on. */
+  readonly cache?: LayerCache;
+  /** Position of the first query; 0 by default. */
+  readonly past?: number;
+}
+
+/** Columns of a tensor that hold heads. */
+interface Columns {
+  readonly x: Tensor;
+  readonly column: number;
+}
+
+/**
+ * Multi-head attention, softmax(scale * q k^T + bias) v -> [batch, queries, numHeads headDim], without a matrix of scores
+ * in memory. Queries that see no key (padding) give zeros. Gradients go to the projections and to the bias's table, not
+ * to a cache.
+ * @throws ShapeError, LimitError when the cache is too short, OptionError on a probability outside [0, 1).
+ */
+export function attention(projections: Projections, options: AttentionOptions): Tensor {
+  const { numHeads, numKvHeads = numHeads, keyRange, cache, past = 0 } = options;
+  const { q, k, v, batch, queries, newKeys, headDim } = columnsOf(projections, numHeads, numKvHeads);
+  const { device } = q.x;
+  const capacity = cache?.keys.shape[2] ?? newKeys;
+  if (capacity === 0) throw new ShapeError('attention: there are no keys: give k and v, or a cache that holds them.');
+  if (cache && past + newKeys > capacity) {
+    throw new LimitError(`attention: ${past} + ${newKeys} positions exceed the cache of ${capacity}.`, {
+      found: past + newKeys,
+      expected: capacity,
+    });
+  }
+  const perHead = (heads: number, length: number) =>
+    Tensor.empty(device, [batch, heads, length, headDim], 'f32', 'heads');
+  const split = ({ x, column }: Columns, y: Tensor, start = 0) => {
+    run(device, 'splitHeads', { x, y }, { column, start });
+    return y;
+  };
+  const queryHeads = split(q, perHead(numHeads, queries));
+  const keys = cache?.keys ?? perHead(numKvHeads, capacity);
+  const values = cache?.values ?? perHead(numKvHeads, capacity);
+  if (k && v) {
+    split(k, keys, cache ? past : 0);
+    split(v, values, cache ? past : 0);
+  }
+  const { bias, origin } = biasOf(options, queries, capacity);
+  const params = {
+    scale: options.scale ?? 1 / Math.sqrt(headDim),
+    causal: options.causal ? 1 : 0,
+    past,
+    origin,
+    biased: options.bias ? 1 : 0,
+    ...keepParams(options.dropout),
+  };
+  // Without a bias the kernel reads none: anything of the right form will do.
+  const inputs = { q: queryHeads, k: keys, v: values, bias: bias ?? unread(queryHeads), keyRange };
+  const { y: heads, stats } = run(device, 'attention', inputs, params);
+  const y = Tensor.empty(device, [batch, queries, numHeads * headDim], 'f32', 'attention.y');
+  run(device, 'mergeHeads', { x: parts(heads, 1), y }, { column: 0, part: 0 });
+
+  const table = options.bias?.table;
+  const sources = [...new Set([q, k, v].flatMap((source) => source?.x ?? [])), ...(table ? [table] : [])];
+  return track('attention', sources, y, (dy, gradients) => {
+    if (cache) throw new OptionError('attention: keys and values in a cache have no gradient: train without one.');
+    const dyHeads = split({ x: dy, column: 0 }, perHead(numHeads, queries));
+    run(device, 'attentionDelta', { y: heads, dy: dyHeads, stats }, {});
+    const given = { ...inputs, dy: dyHeads, stats };
+    if (sources.some((source) => source !== table && gradients.wants(source))) {
+      const { dq } = run(device, 'attentionBackwardQuery', given, params);
+      const { dkv } = run(device, 'attentionBackwardKeyValue', given, params);
+      addGradients(gradients, projections, dq, dkv, numHeads * headDim);
+      for (const tensor of [dq, dkv]) tensor.dispose();
+    }
+    if (table && gradients.wants(table)) {
+      const { dbias } = run(device, 'attentionBackwardBias', given, params);
+      const dtable = Tensor.empty(device, table.shape, 'f32', 'attention.dtable');
+      const [positions = 0] = table.shape;
+      const x = { storage: dbias.storage, shape: [1, 1, numHeads, positions, 1], dtype: dbias.dtype };
+      run(device, 'mergeHeads', { x, y: oneRow(dtable) }, { column: 0, part: 0 });
+      gradients.add(table, dtable);
+      for (const tensor of [dbias, dtable]) tensor.dispose();
+    }
+    dyHeads.dispose();
+  });
+}
+
+/** Where the heads of queries, new keys and new values are, and their sizes. */
+function columnsOf(projections: Projections, numHeads: number, numKvHeads: number) {
+  if (numHeads % numKvHeads !== 0) {
+    throw new ShapeError(`attention: ${numKvHeads} key heads do not divide ${numHeads} query heads.`, {
+      found: numKvHeads,
+      expected: numHeads,
+    });
+  }
+  const refuse = (name: string, { shape }: Tensor, expected: string): never => {
+    throw new ShapeError(`attention: ${name} is [${shape.join(', ')}], expected ${expected}.`, { found: shape });
+  };
+  if ('qkv' in projections) {
+    const { qkv } = projections;
+    const [batch = 0, seq = 0, width = 0] = qkv.shape;
+    const headDim = width / (numHeads + 2 * numKvHeads);
+    if (qkv.shape.length !== 3 || !Number.isInteger(headDim)) {
+      refuse('qkv', qkv, `[batch, seq, (${numHeads} + 2 * ${numKvHeads}) * headDim]`);
+    }
+    const at = (heads: number): Columns => ({ x: qkv, column: heads * headDim });
+    const [q, k, v] = [at(0), at(numHeads), at(numHeads + numKvHeads)];
+    return { q, k, v, batch, queries: seq, newKeys: seq, headDim };
+  }
+  const { q } = projections;
+  const [batch = 0, queries = 0, width = 0] = q.shape;
+  const headDim = width / numHeads;
+  if (q.shape.length !== 3 || !Number.isInteger(headDim)) refuse('q', q, `[batch, queries, ${numHeads} * headDim]`);
+  if (!('k' in projections)) {
+    return { q: { x: q, column: 0 }, k: undefined, v: undefined, batch, queries, newKeys: 0, headDim };
+  }
+  const { k, v } = projections;
+  const [, newKeys = 0] = k.shape;
+  for (const [name, x] of Object.entries({ k, v })) {
+    const expected = [batch, newKeys, numKvHeads * headDim];
+    if (x.shape.join() !== expected.join()) refuse(name, x, `[${expected.join(', ')}]`);
+  }
+  return { q: { x: q, column: 0 }, k: { x: k, column: 0 }, v: { x: v, column: 0 }, batch, queries, newKeys, headDim };
+}
+
+/** The bias by head, [numHeads, positions], and its entry for a query and a key of the same index. */
+function biasOf({ bias, numHeads, causal, past = 0 }: AttentionOptions, queries: number, capacity: number) {
+  if (!bias) return { bias: undefined, origin: 0 };
+  const { table, center } = bias;
+  const [positions = 0, heads = 0] = table.shape;
+  const before = past + queries - 1;
+  const after = causal ? 0 : capacity - 1 - past;
+  if (table.shape.length !== 2 || heads !== numHeads || center < before || positions <= center + after) {
+    throw new ShapeError(
+      `attention: the bias's table is [${table.shape.join(', ')}] with position 0 in row ${center}, expected ` +
+        `${numHeads} columns, ${before} rows before that one and ${after} after it.`,
+      { found: table.shape, expected: [before + 1 + after, numHeads] },
+    );
+  }
+  const byHead = Tensor.empty(table.device, [numHeads, positions], 'f32', 'attention.bias');
+  const y = { storage: byHead.storage, shape: [1, numHeads, positions, 1], dtype: byHead.dtype };
+  run(table.device, 'splitHeads', { x: oneRow(table), y }, { column: 0, start: 0 });
+  return { bias: byHead, origin: center - past };
+}
+
+function keepParams(dropout: AttentionOptions['dropout']) {
+  const { seed, threshold, scale } = dropoutParams('attention', dropout ?? { probability: 0, seed: 0 });
+  return { seed, threshold, keepScale: scale };
+}
+
+/** A tensor as a batch of one. */
+const oneRow = ({ storage, shape, dtype }: Tensor) => ({ storage, shape: [1, ...shape], dtype });
+/** [batch, count heads, seq, headDim] seen as [batch, count, heads, seq, headDim]. */
+const parts = ({ storage, shape: [batch = 0, heads = 0, ...rest], dtype }: Tensor, count: number) => ({
+  storage,
+  shape: [batch, count, heads / count, ...rest],
+  dtype,
+});
+const unread = ({ storage, dtype }: Tensor) => ({ storage, shape: [1, 1], dtype });
+
+/** Gives the projections their gradients: dq [batch, heads, ...], dkv [batch, 2, kvHeads, ...] -> as they lie there. */
+function addGradients(
+  gradients: Gradients,
+  projections: Projections,
+  dq: Tensor,
+  dkv: Tensor,
+  keyColumn: number,
+): void {
+  const { device } = dq;
+  const [batch = 0, , kvHeads = 0, ...rest] = dkv.shape;
+  const dqHeads = parts(dq, 1);
+  const give = (x: Tensor, fill: (target: Tensor) => void) => {
+    if (!gradients.wants(x)) return;
+    const target = Tensor.empty(device, x.shape, 'f32', 'attention.dx');
+    fill(target);
+    gradients.add(x, target);
+    target.dispose();
+  };
+  if ('qkv' in projections) {
+    // Keys and values lie side by side, as their gradients' parts do.
+    const dkvHeads = { storage: dkv.storage, shape: [batch, 1, 2 * kvHeads, ...rest], dtype: dkv.dtype };
+    give(projections.qkv, (y) => {
+      run(device, 'mergeHeads', { x: dqHeads, y }, { column: 0, part: 0 });
+      run(device, 'mergeHeads', { x: dkvHeads, y }, { column: keyColumn, part: 0 });
+    });
+    return;
+  }
+  give(projections.q, (y) => run(device, 'mergeHeads', { x: dqHeads, y }, { column: 0, part: 0 }));
+  if (!('k' in projections)) return;
+  [projections.k, projections.v].forEach((x, part) => {
+    give(x, (y) => run(device, 'mergeHeads', { x: dkv, y }, { column: 0, part }));
+  });
+}
