@@ -1,9 +1,12 @@
-import { DataError, OptionError } from '../errors.js';
+import { DataError } from '../errors.js';
+import { checkInteger, optionChecker } from '../optionChecker.js';
 import type { Tokenizer } from '../text/index.js';
 import { type EncodeInstructionOptions, type Example, encodeInstruction } from './encode.js';
 import { parseInstructions } from './instructions.js';
 import { readSource, sourceName, type TextSource } from './source.js';
 import { type PromptTemplate, type PromptTemplateName, promptTemplates } from './template.js';
+
+const check = optionChecker('readInstructions');
 
 export interface ReadInstructionsOptions {
   readonly tokenizer: Tokenizer;
@@ -29,15 +32,14 @@ export interface InstructionData {
  * Reads instruction JSONL (see `parseInstructions` for its fields), renders the template, tokenizes and cuts.
  * @example
  * const data = await readInstructions('dolly.jsonl', { tokenizer, validation: 1000 });
- * @throws DataError for a malformed line (with its number) or an empty set, CheckpointError for a missing file.
+ * @throws OptionError; DataError for a malformed line (with its number) or an empty set, CheckpointError for a missing file.
  */
 export async function readInstructions(
   source: TextSource,
   { tokenizer, template = 'alpaca', validation = 0, maxPromptLength = 256, maxLength = 512 }: ReadInstructionsOptions,
 ): Promise<InstructionData> {
-  if (!(maxPromptLength >= 1 && maxLength > maxPromptLength)) {
-    throw new OptionError(`maxLength (${maxLength}) must be greater than maxPromptLength (${maxPromptLength}).`);
-  }
+  checkInteger(check, 'maxPromptLength', maxPromptLength, 1);
+  check('maxLength', maxLength, maxLength > maxPromptLength, `more than maxPromptLength (${maxPromptLength})`);
   const options: EncodeInstructionOptions = {
     tokenizer,
     template: typeof template === 'string' ? promptTemplates[template] : template,

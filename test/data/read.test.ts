@@ -34,7 +34,11 @@ describe('readInstructions', () => {
   it.each([
     [{ text: '\n \n', name: 'e.jsonl' }, {}, /e\.jsonl holds no instruction/],
     [{ text: lines.join('\n') }, { validation: 5 }, /all 5 records go to the validation set/],
-    [{ text: lines.join('\n') }, { maxPromptLength: 600 }, /maxLength \(512\) must be greater than maxPromptLength/],
+    [
+      { text: lines.join('\n') },
+      { maxPromptLength: 600 },
+      /maxLength is 512, expected more than maxPromptLength \(600\)/,
+    ],
     ['missing/d.jsonl', {}, /d\.jsonl/],
   ])('refuses %j', async (source, options, message) => {
     await expect(readInstructions(source, { tokenizer, ...options })).rejects.toThrow(message);

@@ -1,7 +1,7 @@
 import { hardwareConcurrency } from '#platform';
 import { createLinearMemory } from '../../device/wasm/memory.js';
 import { openPool } from '../../device/wasm/pool.js';
-import { OptionError } from '../../errors.js';
+import { checkInteger, optionChecker } from '../../optionChecker.js';
 import type { Backend } from '../backend.js';
 import type { Device } from './calls.js';
 import { allowPacking, compileKernels, forbidPacking, packingInForce, sharedMemoryAllowed } from './compile.js';
@@ -26,9 +26,7 @@ const MAX_THREADS = 64;
  * @throws OptionError, DeviceError (a worker does not start, the self-check fails), LimitError (no memory)
  */
 export async function openWasm({ threads, revectorize = false }: WasmOptions = {}): Promise<Backend> {
-  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= MAX_THREADS)) {
-    throw new OptionError(`threads is ${threads}, expected an integer from 1 to ${MAX_THREADS}.`, { found: threads });
-  }
+  if (threads !== undefined) checkInteger(optionChecker('openWasm'), 'threads', threads, 1, MAX_THREADS);
   const count = sharedMemoryAllowed() ? Math.min(threads ?? hardwareConcurrency(), MAX_THREADS) : 1;
   if (revectorize) allowPacking();
   const open = async (): Promise<Device> => {
