@@ -1,6 +1,6 @@
 import { beforeAll, expect, it, vi } from 'vitest';
 import type { Backend } from '../../src/backend/backend.js';
-import { LimitError, OptionError } from '../../src/errors.js';
+import { LimitError, OptionError, TrainingError } from '../../src/errors.js';
 import { type GenerateOptions, generate, generateBatches, streamTokens } from '../../src/generation/index.js';
 import { type LanguageModel, loadModel } from '../../src/models/index.js';
 import { headLogits, tidy } from '../../src/tensor/index.js';
@@ -139,6 +139,19 @@ forEachBackend((backend) => {
     expect((failure as Error).message).toMatch(
       /prompt 1 has 61 tokens, with 4 new ones 65; the model has 64 positions/,
     );
+  });
+
+  it('stops with the row when a model gives NaN, and frees its memory', async () => {
+    using model = await load();
+    const before = device.memory().liveStorages;
+    const norm = model.parameters.get('transformer.ln_f.bias')!;
+    norm.set(new Float32Array(norm.size).fill(Number.NaN));
+    for (const temperature of [0, 1]) {
+      const failure = await generate(model, oraclePrompts, { maxNewTokens, temperature }).catch((e: unknown) => e);
+      expect(failure).toBeInstanceOf(TrainingError);
+      expect((failure as Error).message).toMatch(/row 0 of the logits has NaN/);
+    }
+    expect(device.memory().liveStorages).toBe(before);
   });
 
   it('answers no prompts with nothing, and refuses bad ones', async () => {
