@@ -28,6 +28,8 @@ const schema = z
     /** Dropout on the embeddings and on what each attention and MLP adds to the residual, while training. */
     embd_pdrop: probability.default(0.1),
     resid_pdrop: probability.default(0.1),
+    /** Dropout on the attention probabilities, while training. */
+    attn_pdrop: probability.default(0.1),
     layer_norm_epsilon: z.number().positive().default(1e-5),
     initializer_range: z.number().min(0).default(0.02),
     scale_attn_weights: z.literal(true).default(true),
@@ -120,8 +122,13 @@ function build(config: Config, parts: ModelParts): LanguageModel {
     const step = recorded ? (work: () => Tensor) => work() : (work: () => Tensor) => tidy(work);
     const past = cache?.past ?? 0;
     let site = 0;
-    const drop = (x: Tensor, rate: number) =>
-      dropoutSeed === undefined ? x : dropout(x, { probability: rate, seed: mixSeed(dropoutSeed, site++) });
+    /** What is dropped at the next site of this pass; undefined when nothing is. */
+    const dropAt = (probability: number) =>
+      dropoutSeed === undefined || probability === 0 ? undefined : { probability, seed: mixSeed(dropoutSeed, site++) };
+    const drop = (x: Tensor, rate: number) => {
+      const options = dropAt(rate);
+      return options ? dropout(x, options) : x;
+    };
 
     const shape = [batch.batch, batch.seq];
     const positions = positionIds(batch, past, config.n_positions);
@@ -134,9 +141,14 @@ function build(config: Config, parts: ModelParts): LanguageModel {
       const input = x;
       x = step(() => {
         const qkv = conv1D(norm(input, ln_1), attn.c_attn); // [batch, seq, 3 n_embd]
+        const dropped = dropAt(config.attn_pdrop);
         const heads = attention(
           { qkv },
-          { numHeads, keyRange, causal: true, past, ...(layerCache && { cache: layerCache }) },
+          {
+            ...{ numHeads, keyRange, causal: true, past },
+            ...(layerCache && { cache: layerCache }),
+            ...(dropped && { dropout: dropped }),
+          },
         );
         const attended = add(input, drop(conv1D(heads, attn.c_proj), config.resid_pdrop));
         const expanded = gelu(conv1D(norm(attended, ln_2), mlp.c_fc)); // [batch, seq, n_inner]
@@ -193,10 +205,7 @@ function positionIds(
   return positions;
 }
 
-/**
- * The GPT-2 family. Dropout on attention probabilities (attn_pdrop) is not applied: the attention kernels never hold
- * the probabilities.
- */
+/** The GPT-2 family. */
 export const family: Family<Config> = {
   parseConfig: (fields, where) => checkConfig(schema, fields, where),
   parameters,

@@ -12,7 +12,7 @@ const data = { train: succession(2), validation: succession(3) };
 
 async function losses(device: Backend) {
   const teacher = await tinyModel(device, { seed: 2, trainable: false });
-  const student = await tinyModel(device, { embd_pdrop: 0.1 });
+  const student = await tinyModel(device, { embd_pdrop: 0.1, attn_pdrop: 0.1 });
   const events = await collect(
     distill({
       teacher,

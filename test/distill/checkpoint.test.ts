@@ -14,7 +14,7 @@ import { collect, stepsOf, succession, tinyModel, tinyTokenizer, validationsOf, 
 
 const tokenizer = tinyTokenizer();
 const data = { train: succession(2), validation: succession(3) };
-const shape = { embd_pdrop: 0.1, resid_pdrop: 0.1, n_layer: 2 };
+const shape = { embd_pdrop: 0.1, resid_pdrop: 0.1, attn_pdrop: 0.1, n_layer: 2 };
 
 describe('checkpoints on WASM', () => {
   let device: Backend;

@@ -28,7 +28,7 @@ export const tinyModel = (
 ): Promise<LanguageModel> => {
   const { trainable = true, ...rest } = config;
   const shape = { vocab_size: vocabSize, n_positions: 16, n_embd: width, n_layer: 1, n_head: 2 };
-  const plain = { model_type: 'gpt2', embd_pdrop: 0, resid_pdrop: 0, initializer_range: 0.3 };
+  const plain = { model_type: 'gpt2', embd_pdrop: 0, resid_pdrop: 0, attn_pdrop: 0, initializer_range: 0.3 };
   return createModel({ ...plain, ...shape, ...rest }, { device, seed, trainable: trainable as boolean });
 };
 

@@ -35,7 +35,7 @@ const options = {
   maxNewTokens: 4,
   steps: 24,
 } satisfies Partial<DistillOptions>;
-const dropout = { embd_pdrop: 0.1, resid_pdrop: 0.1, n_layer: 2 };
+const dropout = { embd_pdrop: 0.1, resid_pdrop: 0.1, attn_pdrop: 0.1, n_layer: 2 };
 
 async function run(device: Backend, extra: Partial<DistillOptions> = {}) {
   const teacher = await tinyModel(device, { seed: 2, trainable: false });

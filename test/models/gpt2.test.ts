@@ -111,9 +111,12 @@ forEachBackend((backend) => {
     cache.dispose();
   });
 
-  it('drops in training only, by a seeded mask', async () => {
+  it.each([
+    { resid_pdrop: 0.5, embd_pdrop: 0.25, attn_pdrop: 0 },
+    { resid_pdrop: 0, embd_pdrop: 0, attn_pdrop: 0.5 },
+  ])('drops in training only, by a seeded mask: %o', async (rates) => {
     const config = { model_type: 'gpt2', vocab_size: 11, n_positions: 8, n_embd: 6, n_layer: 1, n_head: 2 };
-    using model = await createModel({ ...config, resid_pdrop: 0.5, embd_pdrop: 0.25 }, { device, seed: 3 });
+    using model = await createModel({ ...config, ...rates }, { device, seed: 3 });
     const tokens = { batch: 1, seq: 5, ids: Int32Array.of(1, 2, 3, 4, 10), keyRange: Int32Array.of(0, 5) };
     const hidden = async (options: Parameters<LanguageModel['forward']>[1]) => {
       const tensor = tidy(() => model.forward(tokens, options));
