@@ -21,6 +21,7 @@ interface Timing {
   readonly seconds?: number;
   readonly calls?: number;
   readonly warmup?: number;
+  readonly note?: string;
 }
 
 /** Times `call` after a warm-up. */

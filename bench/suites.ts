@@ -42,6 +42,19 @@ export const suites: readonly Suite[] = [
     ],
   },
   {
+    name: 'gemm-webgpu',
+    about:
+      'matrix products on WebGPU, f32, GFLOP/s (more is better): as chosen for the shape, then with each tile. Many calls ' +
+      'are timed together. `distillm doctor --tune` before it lets the choice follow from this adapter',
+    variants: [
+      {
+        name: 'distillm',
+        script: 'node.ts',
+        args: ['--benchmark', 'gemmWebGPU', '--device', 'webgpu', '--allow-software'],
+      },
+    ],
+  },
+  {
     name: 'divergence',
     about: 'skew KL forward and gradient from logits [512, 50257], ms (less is better)',
     variants: [

@@ -2,6 +2,7 @@ import type { Benchmark } from './benchmark.ts';
 import { decode } from './decode.ts';
 import { divergence } from './divergence.ts';
 import { gemm } from './gemm.ts';
+import { gemmWebGPU } from './gemmWebGPU.ts';
 import { linearDivergence } from './linearDivergence.ts';
 import { tokenizer } from './tokenizer.ts';
 import { trainingStep } from './trainingStep.ts';
@@ -9,6 +10,7 @@ import { trainingStep } from './trainingStep.ts';
 /** By the name that `--benchmark` and the page use. */
 export const benchmarks = {
   gemm,
+  gemmWebGPU,
   divergence,
   linearDivergence: linearDivergence(),
   linearDivergenceUnfused: linearDivergence({ chunkBytes: Number.MAX_SAFE_INTEGER }),

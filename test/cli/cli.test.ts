@@ -87,6 +87,8 @@ describe('distillm doctor', () => {
     expect(report.wasm.missing).toContain('do not compile here');
     expect(report.advice[0]).toContain('WASM: run Node 20 or later');
     expect((await run(['doctor'])).out).toContain('no device works here');
+    if ('missing' in report.webgpu)
+      expect((await run(['doctor', '--tune'])).out).toContain('Tuned      nothing: webgpu');
   });
 });
 

@@ -51,8 +51,8 @@ export const gemmRates: Readonly<Record<AdapterClass, GemmRates>> = {
     tiles: {
       // SwiftShader switches threads at every barrier and compiles for seconds: few threads and little code.
       large: { gflops: 1, groups: 2 },
-      medium: { gflops: 1.5, groups: 2 },
-      small: { gflops: 2, groups: 2 },
+      medium: { gflops: 2, groups: 2 },
+      small: { gflops: 1.2, groups: 2 },
     },
     sum: { gigabytes: 1, microseconds: 100 },
   },

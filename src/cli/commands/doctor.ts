@@ -1,7 +1,7 @@
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import { relaxedSimd, simd, threads } from 'wasm-feature-detect';
 import { openGPU } from '#platform';
-import { type DeviceInfo, formatBytes, openDevice } from '../../index.js';
+import { type DeviceInfo, formatBytes, openDevice, tuneDevice } from '../../index.js';
 import { defineCommand } from '../command.js';
 import { exitCodes } from '../exitCodes.js';
 import { flag } from '../options.js';
@@ -24,7 +24,10 @@ interface Report {
   /** What --device auto takes. */
   readonly auto: 'webgpu' | 'wasm' | 'none';
   readonly advice: readonly string[];
+  /** What --tune measured. */
+  readonly tuned?: Tuned | { readonly missing: string };
 }
+type Tuned = Awaited<ReturnType<typeof tuneDevice>>;
 
 export const doctor = defineCommand({
   name: 'doctor',
@@ -33,9 +36,14 @@ export const doctor = defineCommand({
     'Opens every device that this machine has and shows its limits; says what is missing and how to get it. Succeeds ' +
     'when there is a device to train on.',
   example: 'distillm doctor',
-  options: { Options: { json: flag('one line of JSON') } },
-  async run({ json }, { stdout }) {
-    const report = await examine();
+  options: {
+    Options: {
+      json: flag('one line of JSON'),
+      tune: flag('measures matrix products on the WebGPU adapter, so that later runs on it take the fastest variants'),
+    },
+  },
+  async run({ json, tune }, { stdout }) {
+    const report = { ...(await examine()), ...(tune && { tuned: await tuneAdapter() }) };
     stdout.write(json ? `${JSON.stringify(report)}\n` : describe(report));
     return report.auto === 'none' ? exitCodes.failed : exitCodes.done;
   },
@@ -59,6 +67,20 @@ async function examine(): Promise<Report> {
     auto: hardware ? 'webgpu' : 'kind' in wasm ? 'wasm' : 'none',
   } as const;
   return { ...report, advice: adviseOn(report) };
+}
+
+/** What is measured is kept for every later run on the same adapter. */
+async function tuneAdapter(): Promise<Tuned | { missing: string }> {
+  try {
+    const device = await openDevice('webgpu', { webgpu: { allowSoftware: true } });
+    try {
+      return await tuneDevice(device);
+    } finally {
+      await device.dispose();
+    }
+  } catch (error) {
+    return { missing: error instanceof Error ? error.message : String(error) };
+  }
 }
 
 async function tryToOpen(kind: 'wasm' | 'webgpu'): Promise<Found> {
@@ -140,10 +162,27 @@ function describe(report: Report): string {
     ['WebGPU', summary(webgpu)],
     ...Object.entries(webgpu.limits ?? {}).map(([name, limit]): Line => ['', `${name} ${limit.toLocaleString('en')}`]),
     ...(webgpu.features ? [['', `features: ${webgpu.features.join(', ') || 'none of use'}`] as Line] : []),
+    ...describeTuned(report.tuned),
     ['Default', auto === 'none' ? 'no device works here' : `--device auto takes ${auto}`],
   ];
   const table = lines.map(([name, value]) => `${name.padEnd(10)} ${value}\n`).join('');
   return table + advice.map((line) => `\n${line}\n`).join('');
+}
+
+function describeTuned(tuned: Report['tuned']): Line[] {
+  if (!tuned) return [];
+  if ('missing' in tuned) return [['Tuned', `nothing: ${tuned.missing}`]];
+  const { tiles, sum } = tuned.rates;
+  return [
+    ...Object.entries(tiles).map(
+      ([tile, { gflops, groups }]): Line => [
+        '',
+        `${tile} tiles: ${gflops.toLocaleString('en', { maximumFractionDigits: 1 })} GFLOP/s, ${groups} workgroups side by side`,
+      ],
+    ),
+    ['', `sums: ${sum.gigabytes.toFixed(1)} GB/s, ${sum.microseconds.toFixed(1)} us a dispatch`],
+    ['Tuned', `kept in ${tuned.keptIn}`],
+  ];
 }
 
 function summary(found: Found): string {

@@ -1,0 +1,72 @@
+import { run, Tensor, type WebGPUBackend } from 'distillm';
+import { type GemmShape, nameOf } from '../gemmShapes.ts';
+import { measure, noise } from '../measure.ts';
+import type { Setting } from './benchmark.ts';
+import { check } from './gemm.ts';
+
+const tiles = ['large', 'medium', 'small'] as const;
+const forms = ['NN', 'NT', 'TN'] as const;
+/** Squares and a layer, in every form; the head and its gradients; few outputs over a long k; few rows. */
+const shapes: readonly GemmShape[] = [
+  ...forms.map((form) => ({ form, m: 1024, k: 1024, n: 1024 })),
+  { form: 'NN', m: 4096, k: 4096, n: 4096 },
+  ...forms.map((form) => ({ form, m: 2048, k: 768, n: 3072 })),
+  { form: 'NT', m: 512, k: 768, n: 50257 },
+  { form: 'NN', m: 512, k: 50257, n: 768 },
+  { form: 'TN', m: 50257, k: 512, n: 768 },
+  { form: 'TN', m: 768, k: 8192, n: 768 },
+  { form: 'NN', m: 64, k: 50257, n: 768 },
+  { form: 'NN', m: 1, k: 768, n: 3072 },
+  { form: 'NN', m: 8, k: 3072, n: 768 },
+  { form: 'NT', m: 1, k: 768, n: 50257 },
+  { form: 'NT', m: 8, k: 768, n: 50257 },
+];
+const skinnyRows = 8;
+/** Side by side, so that waiting for the device does not count. */
+const secondsPerTiming = 0.1;
+
+/** Products as the backend chooses them, then with each tile; on a software adapter at a sixteenth of every side. */
+export async function* gemmWebGPU({ device: opened, size }: Setting) {
+  if (opened.info.kind !== 'webgpu') throw new Error(`gemmWebGPU: ${opened.info.description} is no WebGPU adapter`);
+  const device = opened as WebGPUBackend;
+  const { software, description } = device.info;
+  const divisor = software || size === 'tiny' ? 16 : size === 'small' ? 2 : 1;
+  for (const { form, ...full } of shapes) {
+    const m = full.m > skinnyRows ? Math.ceil(full.m / divisor) : full.m;
+    const [k, n] = [Math.ceil(full.k / divisor), Math.ceil(full.n / divisor)];
+    const shape: GemmShape = { form, m, k, n };
+    const [left, right] = [noise(m * k), noise(k * n, 2)];
+    const a = Tensor.from(device, left, form === 'TN' ? [k, m] : [m, k]);
+    const b = Tensor.from(device, right, form === 'NT' ? [n, k] : [k, n]);
+    const c = Tensor.empty(device, [m, n]);
+    const multiply = async (calls: number) => {
+      for (let i = 0; i < calls; i++) run(device, `gemm${form}`, { a, b, c }, { accumulate: 0 });
+      await device.finish();
+    };
+    for (const tile of [undefined, ...(m > skinnyRows ? tiles : [])]) {
+      device.gemm.forced = tile && { tile, parts: 1 };
+      await multiply(1);
+      check(shape, left, right, (await c.read()) as Float32Array);
+      const calls = await enough(multiply);
+      yield await measure({
+        case: nameOf(shape) + (tile ? `, ${tile} tiles` : ''),
+        unit: 'GFLOP/s',
+        of: (seconds) => (2 * m * n * k * calls) / seconds / 1e9,
+        call: () => multiply(calls),
+        seconds: software ? 0.2 : 1,
+        calls: 3,
+        note: description,
+      });
+    }
+    device.gemm.forced = undefined;
+    for (const tensor of [a, b, c]) tensor.dispose();
+  }
+}
+
+async function enough(multiply: (calls: number) => Promise<void>): Promise<number> {
+  for (let calls = 1; ; calls *= 2) {
+    const start = performance.now();
+    await multiply(calls);
+    if (performance.now() - start > 1000 * secondsPerTiming) return calls;
+  }
+}
