@@ -5,15 +5,21 @@ import { type BenchmarkName, benchmarks } from './benchmarks/index.ts';
 import { argument, flag, print } from './commandLine.ts';
 import { nodeAssets } from './text.ts';
 
-const device = await openDevice(argument('device', 'wasm') as 'wasm' | 'webgpu', {
-  wasm: { threads: Number(argument('threads', '2')) },
-  webgpu: { allowSoftware: flag('allow-software') },
-});
-const setting = {
-  device,
-  size: argument('size', 'full') as Size,
-  assets: nodeAssets,
-  resident: () => ({ now: process.memoryUsage.rss(), peak: 1024 * process.resourceUsage().maxRSS }),
-};
-for await (const measurement of benchmarks[argument('benchmark', '') as BenchmarkName](setting)) print(measurement);
-await device.dispose();
+try {
+  const device = await openDevice(argument('device', 'wasm') as 'wasm' | 'webgpu', {
+    wasm: { threads: Number(argument('threads', '2')) },
+    webgpu: { allowSoftware: flag('allow-software') },
+  });
+  const setting = {
+    device,
+    size: argument('size', 'full') as Size,
+    assets: nodeAssets,
+    resident: () => ({ now: process.memoryUsage.rss(), peak: 1024 * process.resourceUsage().maxRSS }),
+  };
+  for await (const measurement of benchmarks[argument('benchmark', '') as BenchmarkName](setting)) print(measurement);
+  await device.dispose();
+} catch (error) {
+  // Its last line is what the table says about a variant that did not run.
+  console.error(error instanceof Error ? `${error.stack}\n${error.message}` : error);
+  process.exitCode = 1;
+}

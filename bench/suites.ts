@@ -25,6 +25,13 @@ const distillm = (benchmark: BenchmarkName, threads: number, width: keyof typeof
   args: ['--benchmark', benchmark, '--threads', `${threads}`],
 });
 
+/** A benchmark of ours on the machine's GPU, where it has one. */
+const onWebGPU = (benchmark: BenchmarkName, name = 'distillm, WebGPU'): Variant => ({
+  name,
+  script: 'node.ts',
+  args: ['--benchmark', benchmark, '--device', 'webgpu'],
+});
+
 export const suites: readonly Suite[] = [
   {
     name: 'gemm',
@@ -34,6 +41,7 @@ export const suites: readonly Suite[] = [
       distillm('gemm', 1),
       distillm('gemm', 2, 'plain'),
       distillm('gemm', 1, 'plain'),
+      onWebGPU('gemm'),
       { name: 'onnxruntime-web, 2 threads', script: 'peers/gemm-ort.ts', args: ['--threads', '2'] },
       { name: 'onnxruntime-web, 1 thread', script: 'peers/gemm-ort.ts', args: ['--threads', '1'] },
       { name: 'tfjs-backend-wasm, 2 threads', script: 'peers/gemm-tfjs.ts' },
@@ -61,6 +69,7 @@ export const suites: readonly Suite[] = [
       distillm('divergence', 2),
       distillm('divergence', 2, 'plain'),
       distillm('divergence', 1),
+      onWebGPU('divergence'),
       { name: 'PyTorch, 2 threads', script: 'peers/divergence-torch.py', args: ['--threads', '2'] },
     ],
   },
@@ -75,6 +84,8 @@ export const suites: readonly Suite[] = [
       { ...distillm('linearDivergenceUnfused', 2), name: 'distillm unfused, 2 threads, 256-bit' },
       distillm('linearDivergence', 1),
       distillm('linearDivergence', 2, 'plain'),
+      onWebGPU('linearDivergence'),
+      onWebGPU('linearDivergenceUnfused', 'distillm unfused, WebGPU'),
       { name: 'PyTorch unfused, 2 threads', script: 'peers/linearDivergence-torch.py' },
       {
         name: 'PyTorch in chunks of 128 rows, 2 threads',
@@ -91,7 +102,7 @@ export const suites: readonly Suite[] = [
       distillm('trainingStep', 2),
       distillm('trainingStep', 2, 'plain'),
       distillm('trainingStep', 1),
-      { name: 'distillm, WebGPU', script: 'node.ts', args: ['--benchmark', 'trainingStep', '--device', 'webgpu'] },
+      onWebGPU('trainingStep'),
       { name: 'PyTorch, 2 threads', script: 'peers/trainingStep-torch.py', args: ['--threads', '2'] },
     ],
   },
@@ -104,6 +115,7 @@ export const suites: readonly Suite[] = [
       distillm('decode', 2),
       distillm('decode', 2, 'plain'),
       distillm('decode', 1),
+      onWebGPU('decode'),
       { name: 'onnxruntime-node, 2 threads', script: 'peers/decode-ort.ts', args: ['--package', 'node'] },
       { name: 'onnxruntime-web, 2 threads', script: 'peers/decode-ort.ts', args: ['--package', 'web'] },
       { name: 'PyTorch, 2 threads', script: 'peers/decode-torch.py', args: ['--threads', '2'] },

@@ -1,0 +1,43 @@
+import { spawnSync } from 'node:child_process';
+import { cpus } from 'node:os';
+import type { Measurement } from './measure.ts';
+import type { Suite, Variant } from './suites.ts';
+import type { Result } from './table.ts';
+
+/** Runs the suite's variants one after the other, each in a process of its own. `pathOf` finds a variant's script. */
+export function runSuite(suite: Suite, pathOf: (script: string) => string): Result {
+  console.error(`\n${suite.name}: ${suite.about}`);
+  const variants: { name: string; measurements: Measurement[] }[] = [];
+  const skipped: string[] = [];
+  for (const variant of suite.variants) {
+    console.error(`  ${variant.name} ...`);
+    const outcome = runVariant(variant, pathOf);
+    if (typeof outcome === 'string') skipped.push(`${variant.name}: ${outcome}`);
+    else variants.push({ name: variant.name, measurements: outcome });
+  }
+  const [cpu] = cpus();
+  return {
+    suite: suite.name,
+    about: suite.about,
+    date: new Date().toISOString().slice(0, 10),
+    machine: `${cpus().length} x ${cpu?.model.trim() || 'unknown processor'}, Node ${process.versions.node}`,
+    variants,
+    skipped,
+  };
+}
+
+/** Its measurements, or why it did not run. */
+function runVariant(
+  { script, flags = [], args = [] }: Variant,
+  pathOf: (script: string) => string,
+): Measurement[] | string {
+  const python = script.endsWith('.py');
+  const command = python ? (process.env.BENCH_PYTHON ?? 'python3') : process.execPath;
+  const parts = python ? [pathOf(script), ...args] : ['--no-warnings', ...flags, pathOf(script), ...args];
+  const { status, stdout, stderr, error } = spawnSync(command, parts, { encoding: 'utf8', maxBuffer: 2 ** 26 });
+  if (status !== 0) return `exit ${status}: ${(stderr ?? String(error)).trim().split('\n').at(-1) ?? ''}`;
+  return stdout
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line) as Measurement);
+}
