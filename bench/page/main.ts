@@ -55,6 +55,7 @@ async function run(names: readonly BenchmarkName[]): Promise<void> {
   const failures: string[] = [];
   for (const benchmark of names) {
     if (signal.aborted) break;
+    if (benchmark === 'gemmWebGPU' && settings.device === 'wasm' && names.length > 1) continue;
     status.textContent = `${benchmark} is running ...`;
     let device = '';
     await runInWorker(
