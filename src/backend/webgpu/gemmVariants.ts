@@ -29,23 +29,27 @@ export interface GemmRates {
   readonly sum: { readonly gigabytes: number; readonly microseconds: number };
 }
 
-/** Until an adapter is tuned. Software numbers are SwiftShader's on two cores; the others are of a middling GPU. */
+/**
+ * Until an adapter is tuned. Software numbers are SwiftShader's on two cores. The others are estimates for a GPU in the
+ * middle of its class, about one workgroup of the large tile a processor core (80 and 10 of them), for none was measured.
+ */
 export const gemmRates: Readonly<Record<AdapterClass, GemmRates>> = {
   discrete: {
     tiles: {
-      large: { gflops: 15_000, groups: 160 },
-      medium: { gflops: 12_000, groups: 480 },
-      small: { gflops: 6000, groups: 960 },
+      large: { gflops: 20_000, groups: 90 },
+      medium: { gflops: 15_000, groups: 150 },
+      small: { gflops: 8000, groups: 140 },
     },
-    sum: { gigabytes: 800, microseconds: 4 },
+    sum: { gigabytes: 600, microseconds: 4 },
   },
   integrated: {
     tiles: {
-      large: { gflops: 1200, groups: 20 },
-      medium: { gflops: 1500, groups: 80 },
-      small: { gflops: 900, groups: 160 },
+      // Fewer registers a thread: the large tile leaves too few threads to hide waiting.
+      large: { gflops: 1200, groups: 10 },
+      medium: { gflops: 1500, groups: 24 },
+      small: { gflops: 900, groups: 24 },
     },
-    sum: { gigabytes: 60, microseconds: 6 },
+    sum: { gigabytes: 60, microseconds: 10 },
   },
   software: {
     tiles: {
