@@ -14,4 +14,9 @@ export interface FileStore {
   read(path: string, offset?: number, length?: number): Promise<Uint8Array<ArrayBuffer>>;
   /** Writes aside and renames: readers see the old file or the new one, never a part. */
   write(path: string, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void>;
+  /**
+   * Writes a whole folder of the store aside, as `fill` does to the store that it gets, and puts it in place of the old
+   * one: readers see all of the old files or all of the new ones. Stores that cannot lack it.
+   */
+  replaceFolder?(folder: string, fill: (aside: FileStore) => Promise<void>): Promise<void>;
 }

@@ -23,36 +23,47 @@ export async function openGPU(): Promise<GPU | { missing: string }> {
 
 /**
  * A folder on disk. `write` makes the folder, writes a temporary file beside the target, syncs it and renames it, so
- * that a crash at any moment leaves the old file or the new one.
+ * that a crash at any moment leaves the old file or the new one. `replaceFolder` does the same with folders.
  */
-export const folderStore: ((path: string) => FileStore) | undefined = (folder) => {
+export const folderStore: ((path: string) => FileStore) | undefined = openStore;
+
+function openStore(folder: string): FileStore {
   const missing = (path: string, cause: unknown) =>
     new CheckpointError(`${join(folder, path)}: cannot be read (${(cause as Error).message}). Check the path.`, {
       cause,
     });
-  const isFile = (path: string) =>
-    stat(join(folder, path)).then(
-      (found) => found.isFile(),
-      () => false,
-    );
+  /** `of` a path ('' is the folder itself), once more when a crash left its folder under the other name. */
+  const restored = async <T>(path: string, of: (path: string) => Promise<T>): Promise<T> => {
+    const whole = join(folder, path);
+    try {
+      return await of(whole);
+    } catch (error) {
+      if (!(await restoreFolder(path === '' ? folder : dirname(whole)))) throw error;
+      return of(whole);
+    }
+  };
   return {
     name: folder,
     async list() {
-      const found = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
+      const found = await restored('', () => readdir(folder, { withFileTypes: true })).catch((cause: unknown) => {
         throw missing('', cause);
       });
       return found.filter((entry) => entry.isFile()).map(({ name }) => name);
     },
-    exists: isFile,
+    exists: (path) =>
+      restored(path, (whole) => stat(whole)).then(
+        (found) => found.isFile(),
+        () => false,
+      ),
     async size(path) {
       try {
-        return (await stat(join(folder, path))).size;
+        return (await restored(path, (whole) => stat(whole))).size;
       } catch (cause) {
         throw missing(path, cause);
       }
     },
     async read(path, offset = 0, length) {
-      const file = await open(join(folder, path)).catch((cause: unknown) => {
+      const file = await restored(path, (whole) => open(whole)).catch((cause: unknown) => {
         throw missing(path, cause);
       });
       try {
@@ -93,13 +104,59 @@ export const folderStore: ((path: string) => FileStore) | undefined = (folder) =
         await rm(aside, { force: true });
         throw error;
       }
-      // The rename itself is on disk once the folder is; not every system can sync a folder.
-      const parent = await open(dirname(target)).catch(() => undefined);
-      await parent?.sync().catch(() => {});
-      await parent?.close();
+      await syncFolder(dirname(target));
+    },
+    async replaceFolder(path, fill) {
+      const target = join(folder, path);
+      const aside = `${target}.distillm-new`;
+      await rm(aside, { recursive: true, force: true });
+      try {
+        await fill(openStore(aside));
+      } catch (error) {
+        await rm(aside, { recursive: true, force: true });
+        throw error;
+      }
+      const old = target + oldSuffix;
+      const exchange = async () => {
+        await restoreFolder(target);
+        await rm(old, { recursive: true, force: true });
+        // A full folder cannot be renamed over: between the two renames the old one has the other name alone.
+        await rename(target, old).catch((error: NodeJS.ErrnoException) => {
+          if (error.code !== 'ENOENT') throw error;
+        });
+        await rename(aside, target);
+      };
+      // A reader in another process may have taken the moment between the renames for a crash.
+      await exchange().catch(exchange);
+      await syncFolder(dirname(target));
+      await rm(old, { recursive: true, force: true });
     },
   };
-};
+}
+
+/** What `replaceFolder` calls the folder that it is about to replace. */
+const oldSuffix = '.distillm-old';
+
+/** Gives a folder its name back where a crash came between the renames of `replaceFolder`; says whether it did. */
+async function restoreFolder(folder: string): Promise<boolean> {
+  const isThere = (path: string) =>
+    stat(path).then(
+      () => true,
+      () => false,
+    );
+  if ((await isThere(folder)) || !(await isThere(folder + oldSuffix))) return false;
+  return rename(folder + oldSuffix, folder).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** A rename is on disk once its folder is; not every system can sync a folder. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path).catch(() => undefined);
+  await folder?.sync().catch(() => {});
+  await folder?.close();
+}
 
 /** Where the user's programs keep what they can make again. */
 function cacheFolder(): string {

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -52,6 +52,55 @@ describe('a folder', () => {
     await store.write('a.txt', slow());
     expect(text(await store.read('a.txt'))).toBe('new');
   });
+
+  it('replaces a folder as a whole, whatever was left of the last time', async () => {
+    const store = openFolder(folder);
+    const replace = (files: Record<string, string>) =>
+      store.replaceFolder!('best', async (aside) => {
+        for (const [name, content] of Object.entries(files)) await aside.write(name, [bytes(content)]);
+      });
+    const found = async () => {
+      const best = openFolder(join(folder, 'best'));
+      const names = (await best.list()).sort();
+      return Object.fromEntries(await Promise.all(names.map(async (name) => [name, text(await best.read(name))])));
+    };
+    await replace({ a: '1', b: '1' });
+    expect(await found()).toEqual({ a: '1', b: '1' });
+    await replace({ a: '2', c: '2' });
+    expect(await found()).toEqual({ a: '2', c: '2' });
+    expect(await readdir(folder)).toEqual(['best']);
+
+    const failing = store.replaceFolder!('best', async (aside) => {
+      await aside.write('a', [bytes('3')]);
+      expect(await found()).toEqual({ a: '2', c: '2' });
+      throw new Error('killed');
+    });
+    await expect(failing).rejects.toThrow('killed');
+    expect(await readdir(folder)).toEqual(['best']);
+    expect(await found()).toEqual({ a: '2', c: '2' });
+    await replace({ a: '4' });
+    expect(await readdir(folder)).toEqual(['best']);
+    expect(await found()).toEqual({ a: '4' });
+  });
+
+  it.each(['exists', 'size', 'read', 'list'] as const)(
+    'shows the old folder again when a crash came between the two renames: %s',
+    async (method) => {
+      const [best, old, part] = ['best', 'best.distillm-old', 'best.distillm-new'].map((name) =>
+        join(folder, name),
+      ) as [string, string, string];
+      await openFolder(best).write('a', [bytes('old')]);
+      await rename(best, old);
+      await openFolder(part).write('a', [bytes('new')]);
+      const ask = { exists: true, size: 3, read: bytes('old'), list: ['a'] };
+      expect(await openFolder(best)[method]('a')).toEqual(ask[method]);
+      expect((await readdir(folder)).sort()).toEqual(['best', 'best.distillm-new']);
+      // The other moment: the new folder is there, the old one is not yet gone.
+      await cp(best, old, { recursive: true });
+      await openFolder(best).write('a', [bytes('new')]);
+      expect(text(await openFolder(folder).read('best/a'))).toBe('new');
+    },
+  );
 
   it('names what is missing or short', async () => {
     const store = openFolder(folder);
