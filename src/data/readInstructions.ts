@@ -24,6 +24,8 @@ export interface ReadInstructionsOptions {
 export interface InstructionData {
   readonly train: readonly Example[];
   readonly validation: readonly Example[];
+  /** Name of the template; checkpoints remember it. */
+  readonly template: string;
   /** How many examples the length limits changed: prompts cut inside, responses cut at their end. */
   readonly cut: { readonly prompts: number; readonly responses: number };
 }
@@ -40,9 +42,10 @@ export async function readInstructions(
 ): Promise<InstructionData> {
   checkInteger(check, 'maxPromptLength', maxPromptLength, 1);
   check('maxLength', maxLength, maxLength > maxPromptLength, `more than maxPromptLength (${maxPromptLength})`);
+  const rendered = typeof template === 'string' ? promptTemplates[template] : template;
   const options: EncodeInstructionOptions = {
     tokenizer,
-    template: typeof template === 'string' ? promptTemplates[template] : template,
+    template: rendered,
     maxPromptLength,
     maxLength,
   };
@@ -64,6 +67,7 @@ export async function readInstructions(
   return {
     train,
     validation: held,
+    template: rendered.name,
     cut: { prompts: count(({ promptCut }) => promptCut), responses: count(({ responseCut }) => responseCut) },
   };
 }

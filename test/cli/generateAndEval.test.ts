@@ -45,15 +45,29 @@ describe('distillm generate', () => {
     expect((await run([...greedy(), '--raw'], testTerminal({ stdin: 'Say red\n' }))).out).toBe(`${answer}\n`);
   });
 
-  it("puts prompts into a template, the paper's unless told otherwise, and answers several", async () => {
+  it('puts prompts into the template that the model was trained with, or another, and answers several', async () => {
     // Alpaca's two sentences alone exceed the 96 positions of this model.
-    expect(await run([...greedy(), 'Say'])).toMatchObject({ code: 1, err: expect.stringContaining('96 positions') });
+    const alpaca = await run([...greedy(), '--template', 'alpaca', 'Say']);
+    expect(alpaca).toMatchObject({ code: 1, err: expect.stringContaining('96 positions') });
     const prompts = ['Say red cat', 'Say dog'];
     const answers = await Promise.all(
       prompts.map((instruction) => expectedAnswer(compactTemplate.render({ instruction, input: 'x' }), 6)),
     );
-    const { out } = await run([...greedy(), '--template', 'compact', '--input', 'x', ...prompts]);
+    const { out } = await run([...greedy(), '--input', 'x', ...prompts]);
     expect(out).toBe(answers.map((answer) => `${answer}\n`).join(''));
+  });
+
+  it("takes the paper's template where the folder does not say, and refuses one that it does not know", async () => {
+    const saved = (content: string) => writeFileSync(at('run/best/distillm.json'), content);
+    const words = ['generate', '--model', at('run/best'), '--max-new-tokens', '1', ...wasm];
+    saved('{}');
+    expect(await run([...words, 'Say'])).toMatchObject({ code: 1, err: expect.stringContaining('96 positions') });
+    saved('{"promptTemplate": "mine"}');
+    const refused = await run([...words, 'Say']);
+    expect(refused).toMatchObject({ code: 2, err: expect.stringContaining("'mine'; here are alpaca and compact") });
+    expect(await run([...words, '--raw', 'Say'])).toMatchObject({ code: 0 });
+    saved('{"promptTemplate": 3}');
+    expect(await run([...words, 'Say'])).toMatchObject({ code: 1, err: expect.stringContaining('expected a name') });
   });
 
   it('draws by its seed', async () => {
@@ -90,19 +104,13 @@ describe('distillm generate', () => {
   });
 });
 
+it('train goes on with the template of its student', async () => {
+  const words = ['train', '--method', 'sft', '--student', model, '--data', at('train.jsonl'), '--steps', '1', ...wasm];
+  expect((await run([...words, '--out', at('more')])).err).toContain('2 for validation, template compact');
+});
+
 describe('distillm eval', () => {
-  const line = () => [
-    'eval',
-    '--model',
-    model,
-    '--data',
-    at('train.jsonl'),
-    '--template',
-    'compact',
-    '--max-new-tokens',
-    '6',
-    ...wasm,
-  ];
+  const line = () => ['eval', '--model', model, '--data', at('train.jsonl'), '--max-new-tokens', '6', ...wasm];
 
   it('prints the mean over seeds, and writes every answer', async () => {
     const { code, out, err } = await run([

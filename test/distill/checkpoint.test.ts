@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Backend } from '../../src/backend/backend.js';
 import { openWasm } from '../../src/backend/wasm/index.js';
+import { savedTemplate } from '../../src/data/index.js';
 import { skewKL } from '../../src/distill/losses/index.js';
 import { adaptiveOffPolicy } from '../../src/distill/sgo/index.js';
 import { type DistillOptions, distill, fineTune, type TrainingEvent } from '../../src/distill/trainer/index.js';
@@ -111,17 +112,20 @@ describe('checkpoints on WASM', () => {
     const path = await mkdtemp(join(tmpdir(), 'distillm-'));
     const student = await tinyModel(device);
     const optimizer = { lr: 2e-2 };
+    const named = { ...data, template: 'compact' };
     const events = await collect(
-      fineTune({ student, data, tokenizer, steps: 12, validation: { every: 4 }, optimizer, checkpoint: path }),
+      fineTune({ student, data: named, tokenizer, steps: 12, validation: { every: 4 }, optimizer, checkpoint: path }),
     );
     expect((await readdir(join(path, 'best'))).sort()).toEqual([
       'config.json',
+      'distillm.json',
       'model.safetensors',
       'special_tokens_map.json',
       'tokenizer.json',
       'tokenizer_config.json',
     ]);
     expect(await readdir(join(path, 'last'))).toContain('trainer-state.safetensors');
+    expect(await savedTemplate(join(path, 'best'))).toBe('compact');
     const last = await loadModel(join(path, 'last'), { device });
     expect(await weightsOf(last)).toEqual(await weightsOf(student));
     const losses = validationsOf(events).slice(1);

@@ -19,13 +19,13 @@ import { answerLength, checkModelFolders, findTokenizer, lengthLimits } from '..
 import { count, countOrZero, counts, optional, required, text, withDefault } from '../options.js';
 import { type ProgressLine, progressLine } from '../progress.js';
 import { samplingOf, samplingOptions } from '../sampling.js';
-import { templates } from './trainOptions.js';
+import { chooseTemplate, templateOption } from '../template.js';
 
 const evaluationOptions = {
   model: required('<folder>', text, 'Hugging Face folder'),
   tokenizer: optional('<folder>', text, "folder of the tokenizer (default: the model's)"),
   data: required('<file>', text, 'instruction JSONL with the reference answers; .gz as well'),
-  template: withDefault('<name>', templates, 'prompt template: alpaca or compact', 'alpaca'),
+  template: templateOption,
   limit: optional('<records>', count, 'only so many records, from the start (default: all)'),
   seeds: withDefault('<list>', counts, 'one answer to each prompt for each seed', [10, 20, 30, 40, 50]),
   maxPromptLength: optional('<tokens>', count, 'longer prompts are cut inside the input or instruction (default: 256)'),
@@ -58,7 +58,8 @@ export const evaluate = defineCommand({
       const model = await loadModel(options.model, { device });
       const tokenizer = await findTokenizer([options.tokenizer, options.model]);
       const { maxPromptLength } = lengthLimits({ ...options, maxLength: undefined }, [model]);
-      const { template, limit } = options;
+      const { limit } = options;
+      const template = await chooseTemplate(options.template, [options.model]);
       const sampling = samplingOf(options);
       // The references may be of any length: only the prompts are fed to the model.
       const data = await readInstructions(options.data, {

@@ -3,6 +3,7 @@ import {
   type LanguageModel,
   loadModel,
   OptionError,
+  type PromptTemplateName,
   promptTemplates,
   type StreamingDecoder,
   streamTokens,
@@ -14,13 +15,13 @@ import { exitCodes } from '../exitCodes.js';
 import { answerLength, checkModelFolders, findTokenizer } from '../models.js';
 import { count, countOrZero, flag, given, optional, required, text, type Values, withDefault } from '../options.js';
 import { samplingOf, samplingOptions } from '../sampling.js';
+import { chooseTemplate, templateOption } from '../template.js';
 import type { Terminal } from '../terminal.js';
-import { templates } from './trainOptions.js';
 
 const promptOptions = {
   model: required('<folder>', text, 'Hugging Face folder'),
   tokenizer: optional('<folder>', text, "folder of the tokenizer (default: the model's)"),
-  template: withDefault('<name>', templates, 'what the prompt is put into, as train did: alpaca or compact', 'alpaca'),
+  template: templateOption,
   input: optional('<text>', text, 'further context for the template'),
   raw: flag('no template: continues the prompt as it stands'),
   maxNewTokens: optional('<tokens>', count, 'longest answer (default: 256, or what the model has room for)'),
@@ -49,8 +50,9 @@ export const generateText = defineCommand({
     return withDevice(options, terminal, async (device) => {
       const model = await loadModel(options.model, { device });
       const tokenizer = await findTokenizer([options.tokenizer, options.model]);
+      const template = options.raw ? undefined : await chooseTemplate(options.template, [options.model]);
       for (const prompt of prompts) {
-        await answer(prompt, { model, tokenizer, options }, terminal);
+        await answer(prompt, { model, tokenizer, template, options }, terminal);
         terminal.stdout.write('\n');
       }
       return exitCodes.done;
@@ -63,16 +65,19 @@ async function answer(
   setting: {
     model: LanguageModel;
     tokenizer: Tokenizer;
+    /** None: the prompt is continued as it stands. */
+    template: PromptTemplateName | undefined;
     options: Values<typeof promptOptions & typeof samplingOptions>;
   },
   { stdout }: Terminal,
 ): Promise<void> {
-  const { model, tokenizer, options } = setting;
-  const { raw, template, input = '', seed } = options;
+  const { model, tokenizer, template, options } = setting;
+  const { input = '', seed } = options;
   // A prompt in its template gets the ids that training gave it.
-  const ids = raw
-    ? tokenizer.encode(prompt)
-    : tokenizer.encode(promptTemplates[template].render({ instruction: prompt, input }), plainEncoding);
+  const ids =
+    template === undefined
+      ? tokenizer.encode(prompt)
+      : tokenizer.encode(promptTemplates[template].render({ instruction: prompt, input }), plainEncoding);
   const maxNewTokens = options.maxNewTokens ?? answerLength(model, ids.length);
   const decoder: StreamingDecoder = tokenizer.stream({ skipSpecialTokens: true });
   const { eosTokenId } = tokenizer;

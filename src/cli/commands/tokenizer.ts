@@ -4,7 +4,7 @@ import { defineCommand } from '../command.js';
 import { exitCodes } from '../exitCodes.js';
 import { whole } from '../format.js';
 import { count, listed, required, text, withDefault } from '../options.js';
-import { templates } from './trainOptions.js';
+import { templates } from '../template.js';
 
 export const tokenizer = defineCommand({
   name: 'tokenizer',

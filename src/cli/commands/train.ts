@@ -14,6 +14,7 @@ import {
   OptionError,
   offPolicy,
   openFolder,
+  type PromptTemplateName,
   readInstructions,
   readText,
   type SgoPolicy,
@@ -29,6 +30,7 @@ import { makeLoss } from '../losses.js';
 import { checkModelFolders, findTokenizer, hasTokenizer, lengthLimits, openStudent } from '../models.js';
 import { given } from '../options.js';
 import { progressLine, trainingProgress } from '../progress.js';
+import { chooseTemplate } from '../template.js';
 import type { Terminal } from '../terminal.js';
 import { checkMethod, type TrainOptions, trainOptions } from './trainOptions.js';
 
@@ -56,7 +58,8 @@ export const train = defineCommand({
       const teacher = options.teacher === undefined ? undefined : await loadModel(options.teacher, { device });
       const student = await openStudent(options, { device, tokenizer, positions: options.maxLength ?? 512 });
       const limits = lengthLimits(options, teacher ? [student, teacher] : [student]);
-      const data = await readData(options, { tokenizer, ...limits });
+      const template = await chooseTemplate(options.template, [options.student, options.teacher]);
+      const data = await readData(options, { template, tokenizer, ...limits });
       describe(terminal, { teacher, student, data });
       const shared: FineTuneOptions = {
         ...runOptions(options, data),
@@ -85,10 +88,10 @@ export const train = defineCommand({
 
 /** The data; by default its first 1000 records are held out, as in the paper, of small sets a tenth. */
 async function readData(
-  { data: file, template, validation }: TrainOptions,
-  setting: { tokenizer: Tokenizer; maxPromptLength: number; maxLength: number },
+  { data: file, validation }: TrainOptions,
+  setting: { template: PromptTemplateName; tokenizer: Tokenizer; maxPromptLength: number; maxLength: number },
 ): Promise<InstructionData> {
-  const data = await readInstructions(file, { ...setting, template, ...given({ validation }) });
+  const data = await readInstructions(file, { ...setting, ...given({ validation }) });
   if (validation !== undefined) return data;
   const held = Math.min(1000, Math.floor(data.train.length / 10));
   return { ...data, validation: data.train.slice(0, held), train: data.train.slice(held) };
@@ -110,7 +113,9 @@ function describe(
   stderr.write(`Student: ${size(student)}\n`);
   const { prompts, responses } = data.cut;
   const cut = prompts + responses > 0 ? `; ${prompts} prompts and ${responses} answers were too long and cut` : '';
-  stderr.write(`Data: ${whole(data.train.length)} records, ${whole(data.validation.length)} for validation${cut}\n`);
+  stderr.write(
+    `Data: ${whole(data.train.length)} records, ${whole(data.validation.length)} for validation, template ${data.template}${cut}\n`,
+  );
 }
 
 /** The options that every method has, as the API takes them. */
@@ -199,7 +204,7 @@ async function follow(
   }
 }
 
-function report({ end, saved }: Ended, { out, template }: TrainOptions, { stdout, stderr }: Terminal) {
+function report({ end, saved }: Ended, { out }: TrainOptions, { stdout, stderr }: Terminal) {
   const student = `${out}/${end.best ? 'best' : 'last'}`;
   const { step, reason, best, ms } = end;
   stdout.write(`${JSON.stringify({ step, reason, ...(best && { best }), student, seconds: Math.round(ms / 1000) })}\n`);
@@ -211,6 +216,6 @@ function report({ end, saved }: Ended, { out, template }: TrainOptions, { stdout
     return exitCodes.interrupted;
   }
   stderr.write(`Done in ${duration(ms)}. The trained model is in ${student}. Try it:\n`);
-  stderr.write(`  distillm generate --model ${student} --template ${template} 'Name three animals.'\n`);
+  stderr.write(`  distillm generate --model ${student} 'Name three animals.'\n`);
   return exitCodes.done;
 }

@@ -16,8 +16,7 @@ import {
   type Values,
   withDefault,
 } from '../options.js';
-
-export const templates = choice(['alpaca', 'compact']);
+import { templateOption } from '../template.js';
 
 const dataOptions = {
   method: withDefault('<name>', choice(['sft', 'kd', 'distillm']), 'how to train: sft, kd or distillm', 'distillm'),
@@ -27,7 +26,7 @@ const dataOptions = {
     text.transform((value) => (/^\d+$/.test(value) ? Number(value) : value)),
     'held-out records: a file, or how many from the start of the data (default: 1000, or a tenth of less than 10000)',
   ),
-  template: withDefault('<name>', templates, 'prompt template: alpaca or compact', 'alpaca'),
+  template: templateOption,
   maxPromptLength: optional('<tokens>', count, 'longer prompts are cut inside the input or instruction (default: 256)'),
   maxLength: optional('<tokens>', count, 'longer sequences are cut (default: 512, or what the models take)'),
   text: optional('<file>', text, 'plain text, for an additional language modelling loss'),

@@ -1,3 +1,4 @@
+import { savedTemplateFiles } from '../../data/savedTemplate.js';
 import { CheckpointError } from '../../errors.js';
 import { type FileStore, openFolder, openSafetensors, writeSafetensors } from '../../io/index.js';
 import { saveModel } from '../../models/saveModel.js';
@@ -25,7 +26,8 @@ export interface StoredRun {
 /**
  * The checkpoints of a run: `best/` and `last/` are Hugging Face folders of the student (with the tokenizer's files).
  * `last/trainer-state.safetensors` alone is what a run resumes from: trained weights, moments, replay buffer, policy and
- * position in one file, so that a kill at any moment leaves one whole state, never parts of two.
+ * position in one file, so that a kill at any moment leaves one whole state, never parts of two. On stores that can
+ * replace a folder the same holds for each of the two as a whole.
  */
 export interface Checkpoints {
   saveBest(step: number): Promise<CheckpointEvent>;
@@ -43,16 +45,24 @@ const format = 'distillm trainer state 1';
 export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpoints {
   const { student } = plan.objective;
   const root = openFolder(target);
-  const [best, last] = [subfolder(root, 'best'), subfolder(root, 'last')];
+  const last = subfolder(root, 'last');
   const trained = [...student.parameters].filter(([, parameter]) => parameter.requiresGrad);
-  const saveStudent = async (kind: 'best' | 'last', step: number): Promise<CheckpointEvent> => {
-    const store = kind === 'best' ? best : last;
-    await saveModel(student, store, { files: plan.tokenizer?.save() ?? {} });
-    return { type: 'checkpoint', kind, step, path: store.name };
+  const save = async (
+    kind: 'best' | 'last',
+    step: number,
+    writeState?: (folder: FileStore) => Promise<void>,
+  ): Promise<CheckpointEvent> => {
+    const files = { ...plan.tokenizer?.save(), ...savedTemplateFiles(plan.template) };
+    const fill = async (folder: FileStore) => {
+      await writeState?.(folder);
+      await saveModel(student, folder, { files });
+    };
+    await (root.replaceFolder ? root.replaceFolder(kind, fill) : fill(subfolder(root, kind)));
+    return { type: 'checkpoint', kind, step, path: `${root.name}/${kind}` };
   };
 
   return {
-    saveBest: (step) => saveStudent('best', step),
+    saveBest: (step) => save('best', step),
 
     async saveLast(progress, optimizer, replay) {
       const tensors = [...storedTensors(trained, optimizer)].map(([name, stored]) => ({
@@ -67,8 +77,8 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
       }
       const steps = Object.fromEntries([...optimizer.moments].map(([name, moments]) => [name, moments.steps]));
       const state: StoredState = { progress, run: fingerprint(plan), steps };
-      await writeSafetensors(last, stateFile, tensors, { metadata: { format, state: JSON.stringify(state) } });
-      return saveStudent('last', progress.step);
+      const metadata = { format, state: JSON.stringify(state) };
+      return save('last', progress.step, (folder) => writeSafetensors(folder, stateFile, tensors, { metadata }));
     },
 
     async restore(optimizer) {

@@ -15,6 +15,8 @@ export interface TrainingData {
   readonly train: readonly Sample[];
   /** Without it there is no validation, and phi of an adaptive policy could not move. */
   readonly validation?: readonly ValidationSample[];
+  /** Name of the prompt template, as `readInstructions` gives it: checkpoints keep it, see `savedTemplate`. */
+  readonly template?: string;
 }
 
 export interface OptimizerOptions extends AdamWOptions {

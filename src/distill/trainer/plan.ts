@@ -22,6 +22,7 @@ export interface Plan {
   /** The same, shortest first: batches of similar lengths carry little padding. */
   readonly validationByLength: readonly Sample[];
   readonly text: readonly Sample[];
+  readonly template: string | undefined;
   readonly sgo: SgoPolicy;
   readonly generation: Required<GenerationOptions>;
   readonly maxNewTokens: number;
@@ -60,6 +61,7 @@ export function makePlan(options: FineTuneOptions & Partial<DistillOptions>): Pl
     },
     tokenizer,
     train: data.train,
+    template: data.template,
     validation: data.validation ?? [],
     validationByLength: (data.validation ?? []).toSorted((a, b) => a.ids.length - b.ids.length),
     text: options.text?.samples ?? [],

@@ -1,0 +1,29 @@
+import { OptionError, type PromptTemplateName, promptTemplates, savedTemplate } from '../index.js';
+import { choice, optional } from './options.js';
+
+export const templates = choice(['alpaca', 'compact']);
+
+export const templateOption = optional(
+  '<name>',
+  templates,
+  'prompt template: alpaca or compact (default: what the model was trained with, else alpaca)',
+);
+
+/** The template that is asked for, else that of the first folder that says what its model was trained with, else alpaca. */
+export async function chooseTemplate(
+  wanted: PromptTemplateName | undefined,
+  folders: readonly (string | undefined)[],
+): Promise<PromptTemplateName> {
+  if (wanted !== undefined) return wanted;
+  for (const folder of folders) {
+    const name = folder === undefined ? undefined : await savedTemplate(folder);
+    if (name === undefined) continue;
+    if (name in promptTemplates) return name as PromptTemplateName;
+    const known = Object.keys(promptTemplates).join(' and ');
+    throw new OptionError(
+      `${folder} was trained with a template of its own, '${name}'; here are ${known}. Choose one by --template.`,
+      { found: name },
+    );
+  }
+  return 'alpaca';
+}
