@@ -40,6 +40,7 @@ export function spawnWorker(source: string, { message, died }: WorkerListeners):
     post: (data) => worker.postMessage(data),
     unref: () => {},
     terminate: async () => worker.terminate(),
+    alive: () => true,
   };
 }
 

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { availableParallelism, homedir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -179,16 +180,20 @@ export const keptTexts: KeptTexts = {
   },
 };
 
-/** Gives a worker of Node the two globals of a web worker. */
-const WEB_WORKER_GLOBALS = `
-const { parentPort } = require('node:worker_threads');
+/** Gives a worker of Node the two globals of a web worker, and tells by which number Linux knows its thread. */
+const WORKER_START = `
+const { parentPort, workerData } = require('node:worker_threads');
+try {
+  workerData[0] = Number(require('node:fs').readlinkSync('/proc/thread-self').split('/').pop());
+} catch {}
 globalThis.postMessage = (message) => parentPort.postMessage(message);
 parentPort.on('message', (data) => globalThis.onmessage?.({ data }));
 `;
 
 /** Starts a worker that runs the script `source`, written for web workers. */
 export function spawnWorker(source: string, { message, died }: WorkerListeners): WorkerHandle {
-  const worker = new Worker(WEB_WORKER_GLOBALS + source, { eval: true, execArgv: [] });
+  const thread = new Int32Array(new SharedArrayBuffer(4));
+  const worker = new Worker(WORKER_START + source, { eval: true, execArgv: [], workerData: thread });
   worker.on('message', message);
   worker.on('error', (error) => died(String(error)));
   worker.on('exit', (code) => died(`exit code ${code}`));
@@ -196,6 +201,7 @@ export function spawnWorker(source: string, { message, died }: WorkerListeners):
     post: (data) => worker.postMessage(data),
     unref: () => worker.unref(),
     terminate: async () => void (await worker.terminate()),
+    alive: () => thread[0] === 0 || existsSync(`/proc/self/task/${thread[0]}`),
   };
 }
 

@@ -4,6 +4,11 @@ export interface WorkerHandle {
   /** The process may end while this worker sleeps (Node; browsers need no such thing). */
   unref(): void;
   terminate(): Promise<void>;
+  /**
+   * Whether its thread is there, asked of the system: `died` cannot be called while this thread waits for it. True where
+   * the system cannot tell.
+   */
+  alive: () => boolean;
 }
 
 export interface WorkerListeners {

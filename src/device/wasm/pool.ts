@@ -29,8 +29,15 @@ import {
 
 /** Spinning is cheaper than sleeping while the workers finish their last chunks. */
 const SPIN_TURNS = 20_000;
-/** A chunk takes far less than a second; a worker silent for this long is dead. */
-const STALL_MS = 120_000;
+/** How long to sleep before looking whether the workers are still there. */
+const LOOK_MS = 100;
+/**
+ * Where the system cannot tell whether a thread is there: workers are at most a chunk behind, so one that needs so many
+ * times what this thread needed for all of its chunks is taken for dead. Never before `STALL_MS`: it may just not be let
+ * run.
+ */
+const STALL_FACTOR = 30;
+const STALL_MS = 5000;
 
 /** The calling thread and its workers, over one memory. Calls are synchronous. */
 export interface ThreadPool {
@@ -166,13 +173,22 @@ export async function openPool(module: WebAssembly.Module, memory: LinearMemory,
     Atomics.add(words, EPOCH, 1);
     Atomics.notify(words, EPOCH, Math.ceil(total / grain) - 1);
   };
-  const waitForWorkers = (name: string) => {
-    const since = performance.now();
+  /** `ownMs`: what this thread needed for its own chunks. */
+  const waitForWorkers = (name: string, ownMs: number) => {
+    let waitedMs = 0;
     for (let active = Atomics.load(words, ACTIVE); active !== 0; active = Atomics.load(words, ACTIVE)) {
+      const since = performance.now();
       if (spin(words, ACTIVE, active, SPIN_TURNS)) continue;
-      if (blocking) Atomics.wait(words, ACTIVE, active, 1000);
-      if (performance.now() - since > STALL_MS) {
-        failure = `${name}: a worker thread has not answered for ${STALL_MS / 1000} seconds`;
+      if (blocking && Atomics.wait(words, ACTIVE, active, LOOK_MS) !== 'timed-out') continue;
+      const dead = workers.findIndex((worker) => !worker.alive());
+      if (dead >= 0) {
+        failure = `${name}: worker thread ${dead + 1} ended in the middle of its work`;
+        return;
+      }
+      // A process that was stopped, with all its threads, for a while has not waited.
+      waitedMs += Math.min(performance.now() - since, 2 * LOOK_MS);
+      if (waitedMs > Math.max(STALL_MS, STALL_FACTOR * ownMs)) {
+        failure = `${name}: a worker thread has not answered for ${Math.round(waitedMs / 1000)} seconds`;
         return;
       }
     }
@@ -194,13 +210,14 @@ export async function openPool(module: WebAssembly.Module, memory: LinearMemory,
       reserve(bytes);
       if (total <= grain) return call(name, [...args, 0, total]);
       publish(name, args, total, grain);
+      const before = performance.now();
       try {
         takeChunks(words, kernel(name), args);
       } catch (cause) {
         failure ??= `${name}: ${cause}`;
       }
       Atomics.store(words, STATE, CLOSED);
-      waitForWorkers(name);
+      waitForWorkers(name, performance.now() - before);
       check();
     },
     call,

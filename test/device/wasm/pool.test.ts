@@ -5,13 +5,27 @@ import { openPool, type ThreadPool } from '../../../src/device/wasm/pool.js';
 import { DeviceError, DisposedError } from '../../../src/errors.js';
 import type { WorkerHandle } from '../../../src/platform/workers.js';
 
-const spawned = vi.hoisted(() => ({ workers: [] as WorkerHandle[], broken: false }));
+const spawned = vi.hoisted(() => ({
+  workers: [] as WorkerHandle[],
+  broken: false,
+  /** What the kernel `add` does in workers instead. */
+  add: undefined as string | undefined,
+  /** The system cannot tell which threads are there. */
+  silent: false,
+}));
 vi.mock('#platform', async (original) => {
   const platform = await original<typeof import('#platform')>();
   return {
     ...platform,
     spawnWorker(source: string, listeners: Parameters<typeof platform.spawnWorker>[1]) {
-      const worker = platform.spawnWorker(spawned.broken ? 'throw new Error("no luck");' : source, listeners);
+      const script = spawned.broken ? 'throw new Error("no luck");' : source;
+      const changed = `
+        const { Instance } = WebAssembly;
+        WebAssembly.Instance = function (...from) {
+          return { exports: { ...new Instance(...from).exports, add: () => { ${spawned.add} } } };
+        };`;
+      const worker = platform.spawnWorker(spawned.add ? changed + script : script, listeners);
+      if (spawned.silent) worker.alive = () => true;
       spawned.workers.push(worker);
       return worker;
     },
@@ -40,6 +54,8 @@ afterEach(async () => {
   for (const pool of opened.splice(0)) await pool.dispose();
   spawned.workers.length = 0;
   spawned.broken = false;
+  spawned.add = undefined;
+  spawned.silent = false;
 });
 
 describe.each([1, 2, 4])('a pool of %i', (threads) => {
@@ -63,6 +79,28 @@ it('a worker that dies while it sleeps gives a typed error, not a hang', async (
   await spawned.workers[0]!.terminate();
   await vi.waitFor(() => expect(add).toThrow(/worker thread ended/));
   expect(add).toThrow(DeviceError);
+});
+
+it.runIf(process.platform === 'linux')('a worker that dies in the middle of a chunk is noticed at once', async () => {
+  spawned.add = 'process.exit(3)';
+  const { add } = await open(3);
+  // One that wakes up after the caller has done everything itself takes no chunk.
+  const failing = () => {
+    for (let turn = 0; turn < 1000; turn++) add();
+  };
+  const since = performance.now();
+  expect(failing).toThrow(/add: worker thread [12] ended in the middle of its work\. Open the device again/);
+  expect(performance.now() - since).toBeLessThan(3000);
+  expect(add).toThrow(DeviceError);
+});
+
+it('a worker that does not come back is given up where the system cannot tell that it died', async () => {
+  [spawned.add, spawned.silent] = ['process.exit(3)', true];
+  const { add } = await open(2);
+  const failing = () => {
+    for (let turn = 0; turn < 1000; turn++) add();
+  };
+  expect(failing).toThrow(/add: a worker thread has not answered for 5 seconds/);
 });
 
 it('work goes on without a worker that was killed and not yet missed', async () => {
