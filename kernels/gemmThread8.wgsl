@@ -1,6 +1,9 @@
 // The loop of gemmTile.wgsl with 8 x 8 elements of c a thread: rows 4 y + 0..3 of the upper and of the lower half of the
 // tile, columns likewise, in 16 vec4 accumulators, spelt out so that they stay in registers.
 const SIDE: u32 = 8u;
+// Fetches the next step's block while this step is multiplied, so that a workgroup need not wait for memory, at the price of
+// 16 registers a thread. For tiles of as many blocks as threads.
+override AHEAD: bool = false;
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
@@ -14,10 +17,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   var c4 = vec4f(); var c5 = vec4f(); var c6 = vec4f(); var c7 = vec4f();
   var d0 = vec4f(); var d1 = vec4f(); var d2 = vec4f(); var d3 = vec4f();
   var d4 = vec4f(); var d5 = vec4f(); var d6 = vec4f(); var d7 = vec4f();
+  var block: mat4x4f;
+  if (AHEAD) { block = fetchBlock(place, start, end, lane); }
   for (var k0 = start; k0 < end; k0 += DEPTH) {
     workgroupBarrier();                       // everyone is done with the tiles of the step before
-    fillTiles(place, k0, end, lane);
+    if (AHEAD) { layBlock(lane, block); } else { fillTiles(place, k0, end, lane); }
     workgroupBarrier();
+    if (AHEAD && k0 + DEPTH < end) { block = fetchBlock(place, k0 + DEPTH, end, lane); }
     for (var e = 0u; e < DEPTH; e++) {
       let p = aTile[e * GROUPS_M + seat.y];
       let q = aTile[e * GROUPS_M + seat.y + DOWN];

@@ -71,31 +71,42 @@ fn upTo(end: u32, k: u32, block: mat4x4f) -> mat4x4f {
   return mat4x4f(select(none, block[0], k < end), select(none, block[1], k + 1u < end), select(none, block[2], k + 2u < end), none);
 }
 
-// Steps k0 .. k0 + DEPTH - 1 of A and B, in blocks of four steps by four rows or columns.
-fn fillTiles(place: Place, k0: u32, end: u32, lane: u32) {
-  let blocksA = GROUPS_M * (DEPTH / 4u);
-  let blocksB = GROUPS_N * (DEPTH / 4u);
-  for (var i = lane; i < blocksA + blocksB; i += THREADS) {
-    if (i < blocksA) {
-      let slot = slotOf(i, GROUPS_M, A_ALONG_K);
-      let k = k0 + 4u * slot.y;
-      let block = upTo(end, k, fetchA(locateA(place.row + 4u * slot.x), k));
-      let at = 4u * slot.y * GROUPS_M + slot.x;
-      aTile[at] = block[0];
-      aTile[at + GROUPS_M] = block[1];
-      aTile[at + 2u * GROUPS_M] = block[2];
-      aTile[at + 3u * GROUPS_M] = block[3];
-    } else {
-      let slot = slotOf(i - blocksA, GROUPS_N, B_ALONG_K);
-      let k = k0 + 4u * slot.y;
-      let block = upTo(end, k, fetchB(locateB(place.col + 4u * slot.x), k));
-      let at = 4u * slot.y * GROUPS_N + slot.x;
-      bTile[at] = block[0];
-      bTile[at + GROUPS_N] = block[1];
-      bTile[at + 2u * GROUPS_N] = block[2];
-      bTile[at + 3u * GROUPS_N] = block[3];
-    }
+// The tiles of a step are filled in blocks of four steps by four rows or columns: those of A, then those of B.
+override BLOCKS_A: u32 = GROUPS_M * (DEPTH / 4u);
+override BLOCKS: u32 = (GROUPS_M + GROUPS_N) * (DEPTH / 4u);
+
+// Block i of steps k0 .. k0 + DEPTH - 1.
+fn fetchBlock(place: Place, k0: u32, end: u32, i: u32) -> mat4x4f {
+  if (i < BLOCKS_A) {
+    let slot = slotOf(i, GROUPS_M, A_ALONG_K);
+    let k = k0 + 4u * slot.y;
+    return upTo(end, k, fetchA(locateA(place.row + 4u * slot.x), k));
   }
+  let slot = slotOf(i - BLOCKS_A, GROUPS_N, B_ALONG_K);
+  let k = k0 + 4u * slot.y;
+  return upTo(end, k, fetchB(locateB(place.col + 4u * slot.x), k));
+}
+
+fn layBlock(i: u32, block: mat4x4f) {
+  if (i < BLOCKS_A) {
+    let slot = slotOf(i, GROUPS_M, A_ALONG_K);
+    let at = 4u * slot.y * GROUPS_M + slot.x;
+    aTile[at] = block[0];
+    aTile[at + GROUPS_M] = block[1];
+    aTile[at + 2u * GROUPS_M] = block[2];
+    aTile[at + 3u * GROUPS_M] = block[3];
+  } else {
+    let slot = slotOf(i - BLOCKS_A, GROUPS_N, B_ALONG_K);
+    let at = 4u * slot.y * GROUPS_N + slot.x;
+    bTile[at] = block[0];
+    bTile[at + GROUPS_N] = block[1];
+    bTile[at + 2u * GROUPS_N] = block[2];
+    bTile[at + 3u * GROUPS_N] = block[3];
+  }
+}
+
+fn fillTiles(place: Place, k0: u32, end: u32, lane: u32) {
+  for (var i = lane; i < BLOCKS; i += THREADS) { layBlock(i, fetchBlock(place, k0, end, i)); }
 }
 
 // Columns col .. col + 3 of a row of c.

@@ -4,7 +4,7 @@ import { measure, noise } from '../measure.ts';
 import type { Setting } from './benchmark.ts';
 import { check } from './gemm.ts';
 
-const tiles = ['large', 'medium', 'small'] as const;
+const tiles = ['large', 'ahead', 'medium', 'small'] as const;
 const forms = ['NN', 'NT', 'TN'] as const;
 /** Squares and a layer, in every form; the head and its gradients; few outputs over a long k; few rows. */
 const shapes: readonly GemmShape[] = [

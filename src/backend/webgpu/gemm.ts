@@ -136,12 +136,12 @@ function encodeProduct(context: Context, product: Product): void {
 /** `steps`: of k, in one part. */
 function encodeTiles(context: Context, product: Product, { tile }: GemmVariant, steps: number): void {
   const { form, m, n, k } = product;
-  const { side, down, across } = gemmTiles[tile];
+  const { side, down, across, constants } = gemmTiles[tile];
   const { rows, cols } = tileExtent(tile);
   context.dispatch({
     shader: `${form}${side}`,
     ...argumentsOf(product),
-    constants: { DOWN: down, ACROSS: across },
+    constants: { DOWN: down, ACROSS: across, ...constants },
     uniform: [...uniformOf(product), steps],
     groups: ceilDiv(m, rows) * ceilDiv(n, cols) * ceilDiv(k, steps),
   });

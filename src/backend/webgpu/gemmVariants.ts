@@ -5,11 +5,15 @@ import type { AdapterClass } from '../../device/webgpu/adapter.js';
  * two measured numbers a tile, one table a class of adapter.
  */
 
-/** Tiles of c: `side` x `side` elements a thread, `down` x `across` threads (kernels/gemmTile.wgsl). */
+/**
+ * Tiles of c: `side` x `side` elements a thread, `down` x `across` threads (kernels/gemmTile.wgsl). `ahead` is the large
+ * one that fetches the next step's operands while it multiplies this one's.
+ */
 export const gemmTiles = {
-  large: { side: 8, down: 16, across: 16 },
-  medium: { side: 8, down: 8, across: 8 },
-  small: { side: 4, down: 8, across: 8 },
+  large: { side: 8, down: 16, across: 16, constants: { AHEAD: 0 } },
+  ahead: { side: 8, down: 16, across: 16, constants: { AHEAD: 1 } },
+  medium: { side: 8, down: 8, across: 8, constants: { AHEAD: 0 } },
+  small: { side: 4, down: 8, across: 8, constants: {} },
 } as const;
 export type GemmTile = keyof typeof gemmTiles;
 const tileNames = Object.keys(gemmTiles) as GemmTile[];
@@ -37,6 +41,7 @@ export const gemmRates: Readonly<Record<AdapterClass, GemmRates>> = {
   discrete: {
     tiles: {
       large: { gflops: 20_000, groups: 90 },
+      ahead: { gflops: 20_000, groups: 90 },
       medium: { gflops: 15_000, groups: 150 },
       small: { gflops: 8000, groups: 140 },
     },
@@ -46,6 +51,7 @@ export const gemmRates: Readonly<Record<AdapterClass, GemmRates>> = {
     tiles: {
       // Fewer registers a thread: the large tile leaves too few threads to hide waiting.
       large: { gflops: 1200, groups: 10 },
+      ahead: { gflops: 1200, groups: 10 },
       medium: { gflops: 1500, groups: 24 },
       small: { gflops: 900, groups: 24 },
     },
@@ -55,6 +61,7 @@ export const gemmRates: Readonly<Record<AdapterClass, GemmRates>> = {
     tiles: {
       // SwiftShader switches threads at every barrier and compiles for seconds: few threads and little code.
       large: { gflops: 1, groups: 2 },
+      ahead: { gflops: 1, groups: 2 },
       medium: { gflops: 2, groups: 2 },
       small: { gflops: 1.2, groups: 2 },
     },

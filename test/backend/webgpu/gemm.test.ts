@@ -81,6 +81,13 @@ describeWebGPU('variants of the tiled products', () => {
     await check(backend, 'gemmNN', { tile: 'medium', parts: 1 }, aligned(64));
     await check(backend, 'gemmNT', { tile: 'medium', parts: 1 }, odd(64));
   });
+  it('large tile, operands fetched ahead', async () => {
+    await check(backend, 'gemmNT', { tile: 'ahead', parts: 2 }, [
+      [129, 131, 1],
+      [5, 3, 17],
+      [131, 129, 65],
+    ]);
+  });
   it('large tile', async () => {
     await check(backend, 'gemmNN', { tile: 'large', parts: 1 }, aligned(128));
     await check(backend, 'gemmTN', { tile: 'large', parts: 2 }, [[129, 132, 40]]);
@@ -142,7 +149,9 @@ describe('chooseGemm', () => {
   });
 
   it('has tiles whose threads, memory and steps fit the least that every device gives', () => {
-    for (const { side, down, across } of Object.values(gemmTiles)) {
+    for (const { side, down, across, constants } of Object.values(gemmTiles)) {
+      // as many blocks of 4 x 4 as threads, at 16 steps
+      if ('AHEAD' in constants && constants.AHEAD) expect(side * (down + across)).toBe(down * across);
       expect(down * across).toBeLessThanOrEqual(256);
       expect(16 * 4 * side * (down + across)).toBeLessThanOrEqual(16384);
       expect([down % 4, across % 8, (side * down) % 32, (side * across) % 32]).toEqual([0, 0, 0, 0]);
