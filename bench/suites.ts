@@ -63,6 +63,20 @@ export const suites: readonly Suite[] = [
     ],
   },
   {
+    name: 'attention',
+    about:
+      'GPT-2 small (batch 8, 12 heads of 64, 512 positions), f32, GFLOP/s of the pairs that are seen, forward 4 and forward ' +
+      'with backward 14 operations a dim (more is better); PyTorch: scaled_dot_product_attention',
+    variants: [
+      distillm('attention', 2),
+      distillm('attention', 1),
+      distillm('attention', 2, 'plain'),
+      onWebGPU('attention'),
+      { name: 'PyTorch, 2 threads', script: 'peers/attention-torch.py', args: ['--threads', '2'] },
+      { name: 'PyTorch, 1 thread', script: 'peers/attention-torch.py', args: ['--threads', '1'] },
+    ],
+  },
+  {
     name: 'divergence',
     about: 'skew KL forward and gradient from logits [512, 50257], ms (less is better)',
     variants: [

@@ -1,3 +1,4 @@
+import { attention } from './attention.ts';
 import type { Benchmark } from './benchmark.ts';
 import { decode } from './decode.ts';
 import { divergence } from './divergence.ts';
@@ -11,6 +12,7 @@ import { trainingStep } from './trainingStep.ts';
 export const benchmarks = {
   gemm,
   gemmWebGPU,
+  attention,
   divergence,
   linearDivergence: linearDivergence(),
   linearDivergenceUnfused: linearDivergence({ chunkBytes: Number.MAX_SAFE_INTEGER }),

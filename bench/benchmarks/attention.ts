@@ -1,0 +1,85 @@
+import { run, Tensor } from 'distillm';
+import { measure, noise } from '../measure.ts';
+import type { Setting } from './benchmark.ts';
+
+interface AttentionCase {
+  readonly name: string;
+  readonly queries: number;
+  readonly causal: 0 | 1;
+  readonly biased: 0 | 1;
+  readonly backward: boolean;
+}
+
+/** GPT-2 small: 12 heads of 64, 512 positions, batch 8. Beside it, T5's form: every position sees every other, with a bias. */
+const headDim = 64;
+const shapes = {
+  full: { batch: 8, heads: 12, seq: 512 },
+  small: { batch: 2, heads: 12, seq: 256 },
+  tiny: { batch: 1, heads: 2, seq: 64 },
+} as const;
+
+export async function* attention({ device, size }: Setting) {
+  const { batch, heads, seq } = shapes[size];
+  const cases: readonly AttentionCase[] = [
+    { name: 'causal, forward', queries: seq, causal: 1, biased: 0, backward: false },
+    { name: 'causal, forward and backward', queries: seq, causal: 1, biased: 0, backward: true },
+    { name: 'position bias, forward and backward', queries: seq, causal: 0, biased: 1, backward: true },
+    { name: 'decode, one query', queries: 1, causal: 1, biased: 0, backward: false },
+  ];
+  for (const { name, queries, causal, biased, backward } of cases) {
+    const values = [queries, seq, seq, queries].map((length, i) => noise(batch * heads * length * headDim, i + 1));
+    const [q, k, v, dy] = values.map((data) =>
+      Tensor.from(device, data, [batch, heads, data.length / (batch * heads * headDim), headDim]),
+    ) as [Tensor, Tensor, Tensor, Tensor];
+    const offsets = biased ? 2 * seq - 1 : 1;
+    const bias = Tensor.from(device, noise((biased ? heads : 1) * offsets, 5), [biased ? heads : 1, offsets]);
+    const ranges = Int32Array.from({ length: 2 * batch }, (_, i) => (i % 2) * seq);
+    const keyRange = Tensor.from(device, ranges, [batch, 2]);
+    const inputs = { q, k, v, bias, keyRange };
+    const params = {
+      ...{ scale: 1 / Math.sqrt(headDim), causal, past: seq - queries, biased, origin: biased ? seq - 1 : 0 },
+      ...{ seed: 0, threshold: 0, keepScale: 1 },
+    };
+    const call = async () => {
+      const { y, stats } = run(device, 'attention', inputs, params);
+      const made = [y, stats];
+      if (backward) {
+        run(device, 'attentionDelta', { y, dy, stats }, {});
+        const given = { ...inputs, dy, stats };
+        made.push(run(device, 'attentionBackwardQuery', given, params).dq);
+        made.push(run(device, 'attentionBackwardKeyValue', given, params).dkv);
+        if (biased) made.push(run(device, 'attentionBackwardBias', given, params).dbias);
+      }
+      await device.finish();
+      return made;
+    };
+    const outputs = await call();
+    if (!biased) check(values, batch * heads - 1, (await (outputs[0] as Tensor).read()) as Float32Array);
+    const again = async () => {
+      for (const tensor of await call()) tensor.dispose();
+    };
+    // Two products of the pairs that are seen forward, five backward.
+    const pairs = batch * heads * (causal && queries > 1 ? (seq * (seq + 1)) / 2 : queries * seq);
+    const flops = (backward ? 14 : 4) * pairs * headDim;
+    const of = (seconds: number) => flops / seconds / 1e9;
+    yield measure({ case: `${batch} x ${heads} x ${seq} x ${headDim}, ${name}`, unit: 'GFLOP/s', of, call: again });
+    for (const tensor of [...outputs, q, k, v, dy, bias, keyRange]) tensor.dispose();
+  }
+}
+
+/** Compares the last query of the last head, which sees every key, with float64. */
+function check([q, k, v]: readonly Float32Array[], head: number, y: Float32Array): void {
+  const [query, keys, values] = [q, k, v].map((x = y) => x.subarray((head * x.length) / (head + 1))) as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ];
+  const last = query.subarray(query.length - headDim);
+  const scores = Array.from({ length: keys.length / headDim }, (_, j) =>
+    last.reduce((sum, value, e) => sum + (value * (keys[j * headDim + e] as number)) / Math.sqrt(headDim), 0),
+  );
+  const total = scores.reduce((sum, score) => sum + Math.exp(score), 0);
+  const want = scores.reduce((sum, score, j) => sum + (Math.exp(score) / total) * (values[j * headDim] as number), 0);
+  const got = y[y.length - headDim] as number;
+  if (Math.abs(want - got) > 1e-5) throw new Error(`y is ${got}, not ${want}`);
+}
