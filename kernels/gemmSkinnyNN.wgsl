@@ -1,14 +1,15 @@
 // c [m, n] (+)= a [m, k] b [k, n] for few rows (decoding). A workgroup owns ROWS rows and 32 columns, a thread four columns of
 // all its rows; each of its SLICES of threads sums every SLICES-th four steps of k, so that b is read once, side by side.
-// Same arguments as gemmTile.wgsl; a4, b4 and put come from gemmElements.ts.
+// Same arguments as gemmTile.wgsl; a4, b4, put and scale4 come from gemmElements.ts.
 struct Shape {
   m: u32, n: u32, k: u32, accumulate: u32,
   aBase: u32, aStride: u32, bBase: u32, bStride: u32, cBase: u32, cStride: u32,
+  firstScale: u32,                            // of the columns of this window, where b has scales
 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> a: array<aElement>;
 @group(0) @binding(2) var<storage, read> b: array<bElement>;
-@group(0) @binding(3) var<storage, read_write> c: array<cElement>;
+@group(0) @binding(C_BINDING) var<storage, read_write> c: array<cElement>;
 
 const GROUPS: u32 = 8u;                       // of four columns
 override ROWS: u32 = 4u;                      // 1, 2 or 4
@@ -64,5 +65,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   // Slice i stores row i.
   if (slice >= ROWS || row0 + slice >= shape.m || col >= shape.n) { return; }
   let value = sums[slice * THREADS + lane % GROUPS];
-  put(shape.cBase + (row0 + slice) * shape.cStride + col, shape.n - col, shape.accumulate != 0u, value);
+  put(shape.cBase + (row0 + slice) * shape.cStride + col, shape.n - col, shape.accumulate != 0u, value * scale4(col));
 }

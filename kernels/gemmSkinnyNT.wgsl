@@ -1,14 +1,15 @@
 // c [m, n] (+)= a [m, k] b[n, k]^T for few rows (decoding). A workgroup owns ROWS rows and 8 columns; SHARERS threads share the
 // sum of a column, reading its row of b side by side, four elements each.
-// Same arguments as gemmTile.wgsl; a4 and b4 come from gemmElements.ts. c is bound as f32.
+// Same arguments as gemmTile.wgsl; a4, b4 and scale4 come from gemmElements.ts. c is bound as f32.
 struct Shape {
   m: u32, n: u32, k: u32, accumulate: u32,
   aBase: u32, aStride: u32, bBase: u32, bStride: u32, cBase: u32, cStride: u32,
+  firstScale: u32,                            // of the columns of this window, where b has scales
 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> a: array<aElement>;
 @group(0) @binding(2) var<storage, read> b: array<bElement>;
-@group(0) @binding(3) var<storage, read_write> c: array<cElement>;
+@group(0) @binding(C_BINDING) var<storage, read_write> c: array<cElement>;
 
 const COLUMNS: u32 = 8u;
 override ROWS: u32 = 4u;                      // 1, 2 or 4
@@ -48,8 +49,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     if (part < width) { sums[lane] += sums[lane + width]; }
   }
   if (part > 0u || col >= shape.n) { return; }
+  let total = sums[lane] * scale4(col).x;
   for (var i = 0u; i < min(ROWS, shape.m - row0); i++) {
     let at = shape.cBase + (row0 + i) * shape.cStride + col;
-    if (shape.accumulate != 0u) { c[at] += sums[lane][i]; } else { c[at] = sums[lane][i]; }
+    if (shape.accumulate != 0u) { c[at] += total[i]; } else { c[at] = total[i]; }
   }
 }

@@ -1,5 +1,5 @@
 // What the tiled products share: c [m, n] (+)= A B. A shader is put together from, in this order,
-//   1. gemmElements.ts: how four neighbours of a, b and c lie in memory: a4(at), b4(at), put(at, left, value),
+//   1. gemmElements.ts: how four neighbours of a, b and c lie in memory: a4(at), b4(at), put(at, left, add, value), scale4(col),
 //   2. gemmTile.wgsl, this file: bindings, which tile a workgroup owns, filling the tiles, storing,
 //   3. gemmNN, gemmNT or gemmTN.wgsl: locateA, fetchA, locateB, fetchB, which know how A and B are laid out,
 //   4. gemmThread8.wgsl or gemmThread4.wgsl: main, with 8 x 8 or 4 x 4 elements of c a thread.
@@ -14,12 +14,13 @@
 struct Shape {
   m: u32, n: u32, k: u32, accumulate: u32,
   aBase: u32, aStride: u32, bBase: u32, bStride: u32, cBase: u32, cStride: u32,
+  firstScale: u32,                            // of the columns of this window, where b has scales
   part: u32,                                  // steps of k of one part, a multiple of DEPTH; k or more: no split
 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> a: array<aElement>;
 @group(0) @binding(2) var<storage, read> b: array<bElement>;
-@group(0) @binding(3) var<storage, read_write> c: array<cElement>;
+@group(0) @binding(C_BINDING) var<storage, read_write> c: array<cElement>;
 
 override DOWN: u32 = 8u;                      // threads along m, a multiple of 4
 override ACROSS: u32 = 8u;                    // threads along n, a multiple of 8
@@ -112,5 +113,5 @@ fn fillTiles(place: Place, k0: u32, end: u32, lane: u32) {
 // Columns col .. col + 3 of a row of c.
 fn store(part: u32, row: u32, col: u32, value: vec4f) {
   if (row >= shape.m || col >= shape.n) { return; }
-  put(shape.cBase + (part * shape.m + row) * shape.cStride + col, shape.n - col, shape.accumulate != 0u, value);
+  put(shape.cBase + (part * shape.m + row) * shape.cStride + col, shape.n - col, shape.accumulate != 0u, value * scale4(col));
 }

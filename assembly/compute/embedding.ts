@@ -1,9 +1,30 @@
-import { copyFloats, loadUpTo, storeUpTo, zero } from './simd';
+import { copyFloats, loadUpTo, scaleFloats, storeUpTo, zero } from './simd';
+import { HALF, INT8, widenElements } from './stored';
 
 /** y[t, c] = table[ids[t], c]. Range: tokens. */
 export function embedding(table: usize, ids: usize, y: usize, cols: u32, begin: u32, end: u32): void {
   for (let t = begin; t < end; t++) {
     copyFloats(table + ((<usize>load<u32>(ids + (t << 2)) * cols) << 2), y + ((<usize>t * cols) << 2), cols);
+  }
+}
+
+/** y[t, c] = table[ids[t], c], the table in halves. Range: tokens. */
+export function embeddingHalf(table: usize, ids: usize, y: usize, cols: u32, begin: u32, end: u32): void {
+  for (let t = begin; t < end; t++) {
+    const row = <usize>load<u32>(ids + (t << 2));
+    widenElements(HALF, table + ((row * cols) << 1), y + ((<usize>t * cols) << 2), cols);
+  }
+}
+
+/** y[t, c] = table[ids[t], c] * scales[ids[t]], the table in bytes. Range: tokens. */
+export function embeddingInt8(
+  table: usize, scales: usize, ids: usize, y: usize, cols: u32, begin: u32, end: u32,
+): void {
+  for (let t = begin; t < end; t++) {
+    const row = <usize>load<u32>(ids + (t << 2));
+    const to = y + ((<usize>t * cols) << 2);
+    widenElements(INT8, table + row * cols, to, cols);
+    scaleFloats(to, cols, load<f32>(scales + (row << 2)));
   }
 }
 

@@ -44,7 +44,7 @@ export function gemmSkinnyNN(
 }
 
 /** y [cols] += sum of four rows of b, weighted, in order. */
-function addRows4(weights: usize, b: usize, stride: usize, y: usize, cols: u32): void {
+export function addRows4(weights: usize, b: usize, stride: usize, y: usize, cols: u32): void {
   const w0 = v128.load32_splat(weights);
   const w1 = v128.load32_splat(weights, 4);
   const w2 = v128.load32_splat(weights, 8);
@@ -81,7 +81,7 @@ function addRows4(weights: usize, b: usize, stride: usize, y: usize, cols: u32):
 }
 
 /** y [cols] += weight * b [cols] */
-function addRow(weight: f32, b: usize, y: usize, cols: u32): void {
+export function addRow(weight: f32, b: usize, y: usize, cols: u32): void {
   const w = f32x4.splat(weight);
   for (let j: u32 = 0; j < cols; j += 4) {
     const at = (<usize>j) << 2;
@@ -91,13 +91,13 @@ function addRow(weight: f32, b: usize, y: usize, cols: u32): void {
 }
 
 /** Bytes that are fetched at a time: they fit the first-level cache, and are long enough a run. */
-const FETCH: usize = 24576;
+export const FETCH: usize = 24576;
 
 /**
  * Reads a word of every cache line of [from, to). Memory delivers a straight run of reads about twice as fast as the four
  * rows side by side in which the products then read it, from the cache.
  */
-function fetch(from: usize, to: usize, target: usize): void {
+export function fetchAhead(from: usize, to: usize, target: usize): void {
   let word: u32 = 0;
   for (let at = from; at < to; at += 64) word |= load<u32>(at);
   // Stored, so that no compiler drops the reads.
@@ -121,7 +121,7 @@ export function gemmSkinnyNT(
     const b3 = count > 3 ? b2 + stride : b0;
     while (fetched < min(b0 + (stride << 2), last)) {
       const to = min(fetched + FETCH, last);
-      fetch(fetched, to, sums);
+      fetchAhead(fetched, to, sums);
       fetched = to;
     }
     for (let i: u32 = 0; i < m; i += 2) {
@@ -131,29 +131,30 @@ export function gemmSkinnyNT(
         dot4(a0, b0, b1, b2, b3, k, sums);
       } else {
         dot2x4(a0, a0 + stride, b0, b1, b2, b3, k, sums);
-        addSums(sums + 128, at + (<usize>n << 2), count, accumulate);
+        addSums(sums + 128, 0, at + (<usize>n << 2), count, accumulate);
       }
-      addSums(sums, at, count, accumulate);
+      addSums(sums, 0, at, count, accumulate);
     }
   }
 }
 
-/** c [count <= 4] (+)= the sums of sums [4][8], each in the order of sumPair. */
+/** c [count <= 4] (+)= the sums of sums [4][8], each in the order of sumPair, times `scales` [count] if there are some. */
 // @ts-ignore: decorator
 @inline
-function addSums(sums: usize, c: usize, count: u32, accumulate: u32): void {
+export function addSums(sums: usize, scales: usize, c: usize, count: u32, accumulate: u32): void {
   const s0 = f32x4.add(v128.load(sums), v128.load(sums, 16));
   const s1 = f32x4.add(v128.load(sums, 32), v128.load(sums, 48));
   const s2 = f32x4.add(v128.load(sums, 64), v128.load(sums, 80));
   const s3 = f32x4.add(v128.load(sums, 96), v128.load(sums, 112));
   const t0 = f32x4.add(v128.shuffle<i32>(s0, s1, 0, 4, 1, 5), v128.shuffle<i32>(s0, s1, 2, 6, 3, 7));
   const t1 = f32x4.add(v128.shuffle<i32>(s2, s3, 0, 4, 1, 5), v128.shuffle<i32>(s2, s3, 2, 6, 3, 7));
-  const v = f32x4.add(v128.shuffle<i32>(t0, t1, 0, 1, 4, 5), v128.shuffle<i32>(t0, t1, 2, 3, 6, 7));
+  let v = f32x4.add(v128.shuffle<i32>(t0, t1, 0, 1, 4, 5), v128.shuffle<i32>(t0, t1, 2, 3, 6, 7));
+  if (scales) v = f32x4.mul(v, loadUpTo(scales, count, zero()));
   storeUpTo(c, accumulate ? f32x4.add(loadUpTo(c, count, zero()), v) : v, count);
 }
 
 /** sums [2][4][8]: dot4 of two rows of a, the same bits. */
-function dot2x4(a0: usize, a1: usize, b0: usize, b1: usize, b2: usize, b3: usize, k: u32, sums: usize): void {
+export function dot2x4(a0: usize, a1: usize, b0: usize, b1: usize, b2: usize, b3: usize, k: u32, sums: usize): void {
   let lo00 = zero();
   let hi00 = zero();
   let lo01 = zero();
@@ -224,7 +225,7 @@ function dot2x4(a0: usize, a1: usize, b0: usize, b1: usize, b2: usize, b3: usize
 }
 
 /** sums [4][8]: eight partial sums each of a . b0 .. a . b3. */
-function dot4(a: usize, b0: usize, b1: usize, b2: usize, b3: usize, k: u32, sums: usize): void {
+export function dot4(a: usize, b0: usize, b1: usize, b2: usize, b3: usize, k: u32, sums: usize): void {
   let lo0 = zero();
   let hi0 = zero();
   let lo1 = zero();
@@ -260,7 +261,7 @@ function dot4(a: usize, b0: usize, b1: usize, b2: usize, b3: usize, k: u32, sums
 }
 
 /** Adds the last `left` < 8 products of dot4 to its sums. */
-function dotTail4(a: usize, b0: usize, b1: usize, b2: usize, b3: usize, left: u32, sums: usize): void {
+export function dotTail4(a: usize, b0: usize, b1: usize, b2: usize, b3: usize, left: u32, sums: usize): void {
   for (let p: u32 = 0; p < left; p += 4) {
     const at = (<usize>p) << 2;
     const count = min(left - p, 4);

@@ -1,13 +1,13 @@
 import type { Dims, DType, KernelName, Kernels } from './kernels.js';
 
-/** A piece of device memory. Opaque above the backends; 4-byte elements. */
+/** A piece of device memory. Opaque above the backends; a multiple of 4 bytes. */
 export interface Storage {
   readonly byteLength: number;
   /** What it holds, for labels and messages. */
   readonly label: string;
 }
 
-export type TypedArray = Float32Array | Int32Array | Uint32Array;
+export type TypedArray = Float32Array | Int32Array | Uint32Array | Uint16Array | Int8Array;
 
 type Names<T> = T extends Readonly<Record<infer K, unknown>> ? K : never;
 /** Names of all operands of kernel K, in binding order: in, inout, out. */
@@ -61,7 +61,7 @@ export type KernelObserver = (kernel: KernelName, call: KernelCall) => (begin: n
 export interface Backend {
   readonly info: DeviceInfo;
   /**
-   * Memory with undefined contents.
+   * Memory with undefined contents. `byteLength` is a multiple of 4.
    * @throws LimitError when `byteLength` exceeds the device's limit or no memory is left, with the numbers.
    */
   allocate(byteLength: number, label: string): Storage;

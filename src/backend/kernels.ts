@@ -10,8 +10,11 @@
  * Binding order on WebGPU: uniform (the dims in the order of `dims`, then the params, 4 bytes each), then `in`, `inout`
  * and `out` in the order written here. At most 8 operands a kernel, the default limit. `constants` choose a variant:
  * WGSL `override` constants (their upper-case names), plain arguments in AssemblyScript.
+ *
+ * f16 and i8 are for stored weights only: kernels widen them to f32, exactly, and compute in f32. f16 elements are finite.
+ * Storages stay multiples of 4 bytes; on the host f16 is its bits in a Uint16Array.
  */
-export type DType = 'f32' | 'i32' | 'u32';
+export type DType = 'f32' | 'i32' | 'u32' | 'f16' | 'i8';
 export type ParamType = 'f32' | 'u32';
 /** A dim by name, or a fixed extent. */
 export type Extent = string | number;
@@ -40,7 +43,22 @@ export interface KernelSpec {
   readonly ulp: (dims: Dims) => number;
 }
 
+/** Data of each dtype on the host. */
+export const hostArrays = {
+  f32: Float32Array,
+  i32: Int32Array,
+  u32: Uint32Array,
+  f16: Uint16Array,
+  i8: Int8Array,
+} as const satisfies Record<DType, unknown>;
+export const bytesPerElement = (dtype: DType): number => hostArrays[dtype].BYTES_PER_ELEMENT;
+/** Bytes of a storage for `elements`: whole words. */
+export const storageBytes = (dtype: DType, elements: number): number =>
+  4 * Math.ceil((bytesPerElement(dtype) * elements) / 4);
+
 const i32 = (...shape: Extent[]) => ({ shape, dtype: 'i32' as const });
+const f16 = (...shape: Extent[]) => ({ shape, dtype: 'f16' as const });
+const i8 = (...shape: Extent[]) => ({ shape, dtype: 'i8' as const });
 const of = (dims: Dims, ...names: string[]) => names.reduce((product, name) => product * (dims[name] ?? 1), 1);
 
 /** Units in the last place that n additions may cost: their errors are as good as random, so they grow as the root of n. */
@@ -110,6 +128,42 @@ export const kernels = {
     flops: (d) => 2 * of(d, 'm', 'n', 'k'),
     ulp: (d) => roundings(of(d, 'k')) + 4,
   },
+  /** c [m, n] (+)= a [m, k] b [k, n], b stored in half precision */
+  gemmNNHalf: {
+    dims: ['m', 'n', 'k'],
+    params: { accumulate: 'u32' },
+    in: { a: ['m', 'k'], b: f16('k', 'n') },
+    inout: { c: ['m', 'n'] },
+    flops: (d) => 2 * of(d, 'm', 'n', 'k'),
+    ulp: (d) => roundings(of(d, 'k')) + 4,
+  },
+  /** c [m, n] (+)= a [m, k] b[n, k]^T, b stored in half precision */
+  gemmNTHalf: {
+    dims: ['m', 'n', 'k'],
+    params: { accumulate: 'u32' },
+    in: { a: ['m', 'k'], b: f16('n', 'k') },
+    inout: { c: ['m', 'n'] },
+    flops: (d) => 2 * of(d, 'm', 'n', 'k'),
+    ulp: (d) => roundings(of(d, 'k')) + 4,
+  },
+  /** c [m, n] (+)= (a [m, k] b [k, n]) scales [n], b stored as signed bytes: column j is scales[j] b[:, j] */
+  gemmNNInt8: {
+    dims: ['m', 'n', 'k'],
+    params: { accumulate: 'u32' },
+    in: { a: ['m', 'k'], b: i8('k', 'n'), scales: ['n'] },
+    inout: { c: ['m', 'n'] },
+    flops: (d) => 2 * of(d, 'm', 'n', 'k'),
+    ulp: (d) => roundings(of(d, 'k')) + 5,
+  },
+  /** c [m, n] (+)= (a [m, k] b[n, k]^T) scales [n], b stored as signed bytes: row j is scales[j] b[j, :] */
+  gemmNTInt8: {
+    dims: ['m', 'n', 'k'],
+    params: { accumulate: 'u32' },
+    in: { a: ['m', 'k'], b: i8('n', 'k'), scales: ['n'] },
+    inout: { c: ['m', 'n'] },
+    flops: (d) => 2 * of(d, 'm', 'n', 'k'),
+    ulp: (d) => roundings(of(d, 'k')) + 5,
+  },
   /** y[r, c] = row[c]: the bias that a gemm then accumulates onto. */
   broadcastRows: {
     dims: ['rows', 'cols'],
@@ -135,6 +189,24 @@ export const kernels = {
     flops: (d) => of(d, 'tokens', 'cols'),
     bytes: (d) => 8 * of(d, 'tokens', 'cols') + 4 * of(d, 'tokens'),
     ulp: () => 0,
+  },
+  /** y[t, c] = table[ids[t], c], the table stored in half precision. */
+  embeddingHalf: {
+    dims: ['tokens', 'rows', 'cols'],
+    in: { table: f16('rows', 'cols'), ids: i32('tokens') },
+    out: { y: ['tokens', 'cols'] },
+    bytes: (d) => 6 * of(d, 'tokens', 'cols') + 4 * of(d, 'tokens'),
+    flops: (d) => of(d, 'tokens', 'cols'),
+    ulp: () => 0,
+  },
+  /** y[t, c] = table[ids[t], c] scales[ids[t]], the table stored as signed bytes. */
+  embeddingInt8: {
+    dims: ['tokens', 'rows', 'cols'],
+    in: { table: i8('rows', 'cols'), scales: ['rows'], ids: i32('tokens') },
+    out: { y: ['tokens', 'cols'] },
+    bytes: (d) => 5 * of(d, 'tokens', 'cols') + 8 * of(d, 'tokens'),
+    flops: (d) => of(d, 'tokens', 'cols'),
+    ulp: () => 0.5,
   },
   /**
    * dtable[unique[u], c] += sum over t in order[starts[u] .. starts[u + 1]) of dy[t, c]. The host sorts the token

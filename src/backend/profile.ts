@@ -1,6 +1,6 @@
 import type { Backend, KernelCall } from './backend.js';
 import { operandDType, resolveShape } from './check.js';
-import { type Dims, type KernelName, type KernelSpec, kernels } from './kernels.js';
+import { bytesPerElement, type Dims, type KernelName, type KernelSpec, kernels } from './kernels.js';
 
 /** What one kernel took. */
 export interface KernelProfile {
@@ -151,14 +151,13 @@ function bytesOf(kernel: KernelName, { dims, params }: KernelCall): number {
   if (spec.bytes) return spec.bytes(dims);
   const size = (operands: KernelSpec['in'] = {}) =>
     Object.values(operands).reduce(
-      (total, operand) => total + bytesPerElement[operandDType(operand)] * product(resolveShape(operand, dims)),
+      (total, operand) => total + bytesPerElement(operandDType(operand)) * product(resolveShape(operand, dims)),
       0,
     );
   const overwrites = (params as Readonly<Record<string, number>>).accumulate === 0;
   return size(spec.in) + size(spec.inout) * (overwrites ? 1 : 2) + size(spec.out);
 }
 
-const bytesPerElement = { f32: 4, i32: 4, u32: 4 } as const;
 const product = (factors: readonly number[]) => factors.reduce((a, b) => a * b, 1);
 
 function chromeTrace(

@@ -1,9 +1,11 @@
 import type { Backend, Storage, TypedArray } from '../backend/backend.js';
-import type { DType } from '../backend/kernels.js';
+import { type DType, hostArrays, storageBytes } from '../backend/kernels.js';
 import { DisposedError, ShapeError } from '../errors.js';
 import { adopt } from './scope.js';
 
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, extent) => product * extent, 1);
+
+const dtypes = Object.keys(hostArrays) as DType[];
 
 /** Storage that several tensors may look at; freed with the last of them. */
 interface SharedStorage {
@@ -41,7 +43,7 @@ export class Tensor {
     if (shape.some((extent) => !Number.isInteger(extent) || extent < 1)) {
       throw new ShapeError(`${label}: shape [${shape.join(', ')}] must hold integers of at least 1.`, { found: shape });
     }
-    const storage = device.allocate(4 * sizeOf(shape), label);
+    const storage = device.allocate(storageBytes(dtype, sizeOf(shape)), label);
     return new Tensor(device, shape, dtype, { storage, references: 0 });
   }
 
@@ -59,7 +61,7 @@ export class Tensor {
         expected: sizeOf(shape),
       });
     }
-    const dtype = data instanceof Float32Array ? 'f32' : data instanceof Int32Array ? 'i32' : 'u32';
+    const dtype = dtypes.find((name) => data instanceof hostArrays[name]) as DType;
     const tensor = Tensor.empty(device, shape, dtype, label);
     device.write(tensor.storage, data);
     return tensor;

@@ -15,32 +15,69 @@ const poisonUnless = (accumulate: number, ...operands: Float64Array[]) => {
   if (!accumulate) operands.forEach(poison);
 };
 
+const gemmShapes = [
+  [1, 1, 1],
+  [3, 7, 5],
+  [4, 16, 8],
+  [5, 17, 9],
+  [1, 33, 257],
+  [2, 130, 515],
+  [13, 1, 31],
+  [8, 48, 1],
+  [64, 64, 64],
+  [65, 67, 33],
+  [97, 35, 259],
+  [100, 256, 12],
+  [9, 23, 1031],
+  [2, 9, 7001],
+  [31, 70, 133],
+  [33, 19, 67],
+] as const;
+
 function gemmCases(): Case<'gemmNN' | 'gemmNT' | 'gemmTN'>[] {
-  const shapes = [
-    [1, 1, 1],
-    [3, 7, 5],
-    [4, 16, 8],
-    [5, 17, 9],
-    [1, 33, 257],
-    [2, 130, 515],
-    [13, 1, 31],
-    [8, 48, 1],
-    [64, 64, 64],
-    [65, 67, 33],
-    [97, 35, 259],
-    [100, 256, 12],
-    [9, 23, 1031],
-    [2, 9, 7001],
-    [31, 70, 133],
-    [33, 19, 67],
-  ] as const;
-  return shapes.flatMap(([m, n, k]) =>
+  return gemmShapes.flatMap(([m, n, k]) =>
     [0, 1].map((accumulate) => ({
       dims: { m, n, k },
       params: { accumulate },
       prepare: ({ c }: Given<'gemmNN'>) => poisonUnless(accumulate, c),
     })),
   );
+}
+
+/** Around the steps of 8 and the 4 rows that the skinny kernels widen at a time, and one block of columns more. */
+const storedShapes = [
+  ...gemmShapes,
+  [1, 9, 21],
+  [1, 530, 11],
+  [3, 30, 18],
+  [8, 519, 7],
+  [9, 31, 270],
+  [1, 9, 7001],
+] as const;
+
+/** The largest halves, the smallest normal one, subnormals, zeros of both signs. */
+const hardHalves = [65504, -65504, 2 ** -14, -(2 ** -24), 1023 * 2 ** -24, 3 * 2 ** -20, 0, -0];
+const hardBytes = [127, -127, -128, 1, -1, 0];
+
+function storedGemmCases(extremes: readonly number[]): Case<'gemmNNHalf'>[] {
+  return [
+    ...storedShapes.flatMap(([m, n, k]) =>
+      [0, 1].map((accumulate) => ({
+        dims: { m, n, k },
+        params: { accumulate },
+        prepare: ({ c }: Given<'gemmNN'>) => poisonUnless(accumulate, c),
+      })),
+    ),
+    ...[1, 13].map((m) => ({
+      dims: { m, n: extremes.length, k: 1 },
+      params: { accumulate: 0 },
+      note: 'extremes',
+      prepare: ({ b, c }: Given<'gemmNN'>) => {
+        poison(c);
+        b.set(extremes);
+      },
+    })),
+  ];
 }
 
 const matrices = [
@@ -72,6 +109,21 @@ function columnSumCases(): Case<'columnSum'>[] {
       prepare: ({ sum }: Given<'columnSum'>) => poisonUnless(accumulate, sum),
     })),
   );
+}
+
+function embeddingCases(): Case<'embedding'>[] {
+  const shapes = [
+    [1, 1, 1],
+    [5, 3, 7],
+    [19, 11, 16],
+    [7, 40, 257],
+    [4099, 5, 2],
+  ] as const;
+  return shapes.map(([tokens, rows, cols]) => ({
+    dims: { tokens, rows, cols },
+    params: {},
+    prepare: ({ ids }: Pick<Given<'embedding'>, 'ids'>, random: Random) => fillLabels(ids, rows, random),
+  }));
 }
 
 function embeddingBackwardCase(tokens: number, rows: number, cols: number): Case<'embeddingBackward'> {
@@ -471,21 +523,23 @@ export const cases: { readonly [K in KernelName]: readonly Case<K>[] } = {
   gemmNN: gemmCases(),
   gemmNT: gemmCases(),
   gemmTN: gemmCases(),
+  gemmNNHalf: storedGemmCases(hardHalves),
+  gemmNTHalf: storedGemmCases(hardHalves),
+  gemmNNInt8: storedGemmCases(hardBytes),
+  gemmNTInt8: storedGemmCases(hardBytes),
   broadcastRows: matrices.map((shape) => ({ ...shaped(shape), prepare: ({ y }) => void poison(y) })),
   columnSum: columnSumCases(),
-  embedding: (
-    [
-      [1, 1, 1],
-      [5, 3, 7],
-      [19, 11, 16],
-      [7, 40, 257],
-      [4099, 5, 2],
-    ] as const
-  ).map(([tokens, rows, cols]) => ({
-    dims: { tokens, rows, cols },
-    params: {},
-    prepare: ({ ids }, random) => fillLabels(ids, rows, random),
-  })),
+  embedding: embeddingCases(),
+  embeddingHalf: [
+    ...embeddingCases(),
+    {
+      dims: { tokens: 3, rows: 2, cols: hardHalves.length },
+      params: {},
+      note: 'extremes',
+      prepare: ({ table }) => void table.set(hardHalves),
+    },
+  ],
+  embeddingInt8: embeddingCases(),
   embeddingBackward: [
     embeddingBackwardCase(1, 1, 1),
     embeddingBackwardCase(5, 3, 7),

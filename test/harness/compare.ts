@@ -1,7 +1,15 @@
 import { assert } from 'vitest';
 import type { Backend, Storage, TypedArray } from '../../src/backend/backend.js';
 import { bindDims, type OperandShape, operandDType, resolveShape } from '../../src/backend/check.js';
-import { type Dims, type DType, type KernelName, type KernelSpec, kernels } from '../../src/backend/kernels.js';
+import {
+  type Dims,
+  type DType,
+  hostArrays,
+  type KernelName,
+  type KernelSpec,
+  kernels,
+} from '../../src/backend/kernels.js';
+import { f16ToF32, f32ToF16 } from '../../src/io/halfFloats.js';
 import { reference } from '../reference/index.js';
 import type { Expected, Reference } from '../reference/types.js';
 import type { AnyCase } from './case.js';
@@ -10,16 +18,14 @@ import { type Comparison, expectWithinUlp } from './ulp.js';
 
 /** Words after each operand that no kernel may touch: more than a vector step and a workgroup's stride of a row. */
 const GUARDS = 64;
-const GUARD = { f32: Math.fround(-1.2345e30), i32: -0x5eed5eed, u32: 0xfeedface } as const;
-
-const arrays = { f32: Float32Array, i32: Int32Array, u32: Uint32Array } as const;
+const GUARD = { f32: Math.fround(-1.2345e30), i32: -0x5eed5eed, u32: 0xfeedface, f16: 0x5eed, i8: -0x5e } as const;
 
 interface Operand {
   readonly name: string;
   readonly role: 'in' | 'inout' | 'out';
   readonly shape: readonly number[];
   readonly dtype: DType;
-  /** What is on the device before the run: data, or NaN where the kernel must not read. */
+  /** What is on the device before the run, as numbers: data, or NaN where the kernel must not read. */
   readonly before: Float64Array;
 }
 
@@ -36,6 +42,12 @@ export interface Prepared {
 }
 
 const rounded = (values: Float64Array) => Float64Array.from(Float32Array.from(values));
+
+/** Numbers as the device holds them, and back. */
+const encode = (dtype: DType, values: Float64Array): TypedArray =>
+  dtype === 'f16' ? f32ToF16(Float32Array.from(values)) : hostArrays[dtype].from(values);
+const decode = (dtype: DType, data: TypedArray): Float64Array =>
+  Float64Array.from(dtype === 'f16' ? f16ToF32(data as Uint16Array) : data);
 
 /** Params as the kernels get them: f32, or u32. */
 function roundParams(spec: KernelSpec, params: Readonly<Record<string, number>>): Record<string, number> {
@@ -62,7 +74,9 @@ export function prepare(kernel: KernelName, testCase: AnyCase): Prepared {
   for (const [name, operand] of Object.entries({ ...spec.in, ...spec.inout })) {
     const size = resolveShape(operand, dims).reduce((product, extent) => product * extent, 1);
     given[name] = new Float64Array(size);
-    if (operandDType(operand) === 'f32') given[name] = rounded(given[name].map(() => random.normal()));
+    const dtype = operandDType(operand);
+    if (dtype === 'f32' || dtype === 'f16') given[name] = rounded(given[name].map(() => random.normal()));
+    if (dtype === 'i8') given[name] = given[name].map(() => random.integer(255) - 127);
   }
   testCase.prepare?.(given, random, { dims, params });
   const operands: Operand[] = [];
@@ -72,11 +86,7 @@ export function prepare(kernel: KernelName, testCase: AnyCase): Prepared {
       const dtype = operandDType(operand);
       const size = shape.reduce((product, extent) => product * extent, 1);
       const before =
-        role === 'out'
-          ? new Float64Array(size).fill(Number.NaN)
-          : dtype === 'f32'
-            ? rounded(given[name]!)
-            : given[name]!;
+        role === 'out' ? new Float64Array(size).fill(Number.NaN) : decode(dtype, encode(dtype, given[name]!));
       operands.push({ name, role, shape, dtype, before });
     }
   }
@@ -87,8 +97,9 @@ export function prepare(kernel: KernelName, testCase: AnyCase): Prepared {
 }
 
 function guarded({ before, dtype }: Operand): TypedArray {
-  const array = new arrays[dtype](before.length + GUARDS).fill(GUARD[dtype]);
-  array.set(before);
+  // Whole words.
+  const array = new hostArrays[dtype](4 * Math.ceil((before.length + GUARDS) / 4)).fill(GUARD[dtype]);
+  array.set(encode(dtype, before));
   return array;
 }
 
@@ -118,12 +129,13 @@ export async function runCase(
     backend.run(kernel, { dims: bound, operands: storages, params } as never);
     for (const operand of operands) {
       const size = operand.before.length;
-      const after = await backend.read(storages[operand.name]!, operand.dtype, 0, size + GUARDS);
+      const after = await backend.read(storages[operand.name]!, operand.dtype);
       const broken = after.subarray(size).findIndex((word) => word !== GUARD[operand.dtype]);
       if (broken >= 0) fail(`wrote past the end of '${operand.name}' (element ${size + broken} of ${size}).`);
       results[operand.name] = after.slice(0, size);
       if (operand.role === 'in') {
-        const changed = operand.before.findIndex((value, i) => !Object.is(value + 0, after[i]! + 0));
+        const numbers = decode(operand.dtype, results[operand.name]!);
+        const changed = operand.before.findIndex((value, i) => !Object.is(value + 0, numbers[i]! + 0));
         if (changed >= 0) fail(`changed its input '${operand.name}' at [${changed}].`);
       }
     }

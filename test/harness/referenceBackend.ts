@@ -1,6 +1,7 @@
-import type { Backend, DeviceInfo, KernelCall, Storage, TypedArray } from '../../src/backend/backend.js';
+import type { Backend, DeviceInfo, KernelCall, Storage } from '../../src/backend/backend.js';
 import { operandDType } from '../../src/backend/check.js';
-import { type DType, type KernelName, type KernelSpec, kernels } from '../../src/backend/kernels.js';
+import { bytesPerElement, hostArrays, type KernelName, type KernelSpec, kernels } from '../../src/backend/kernels.js';
+import { f16ToF32, f32ToF16 } from '../../src/io/halfFloats.js';
 import { reference } from '../reference/index.js';
 import type { Expected, Reference } from '../reference/types.js';
 
@@ -74,17 +75,22 @@ export function openReference({
       contents(storage);
       memory.delete(storage);
     },
-    write: (storage, data, byteOffset = 0) => contents(storage).set(data, byteOffset / 4),
+    write(storage, data, byteOffset = 0) {
+      // Stored weights are written whole, and held as the numbers that they stand for.
+      if (data instanceof Uint16Array) memory.set(storage, Float64Array.from(f16ToF32(data)));
+      else if (data instanceof Int8Array) memory.set(storage, Float64Array.from(data));
+      else contents(storage).set(data, byteOffset / 4);
+    },
     copy: (from, fromByteOffset, to, toByteOffset, byteLength) =>
       contents(to).set(
         contents(from).subarray(fromByteOffset / 4, (fromByteOffset + byteLength) / 4),
         toByteOffset / 4,
       ),
     clear: (storage) => void contents(storage).fill(0),
-    read: async (storage, dtype: DType, byteOffset = 0, elements = storage.byteLength / 4 - byteOffset / 4) => {
-      const values = contents(storage).subarray(byteOffset / 4, byteOffset / 4 + elements);
-      const type = { f32: Float32Array, i32: Int32Array, u32: Uint32Array }[dtype];
-      return type.from(values) as TypedArray;
+    read: async (storage, dtype, byteOffset = 0, elements = contents(storage).length) => {
+      const start = byteOffset / bytesPerElement(dtype);
+      const values = contents(storage).subarray(start, start + elements);
+      return dtype === 'f16' ? f32ToF16(Float32Array.from(values)) : hostArrays[dtype].from(values);
     },
     run,
     observe: () => {},

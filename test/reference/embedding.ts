@@ -12,6 +12,18 @@ export const embedding: Reference<'embedding'> = ({ tokens, cols }, { table, ids
   return { y };
 };
 
+export const embeddingInt8: Reference<'embeddingInt8'> = ({ tokens, cols }, { table, scales, ids }) => {
+  const y = expected(tokens * cols);
+  for (let t = 0; t < tokens; t++) {
+    for (let c = 0; c < cols; c++) {
+      const entry = table[ids[t]! * cols + c]! * scales[ids[t]!]!;
+      y.value[t * cols + c] = entry;
+      y.scale[t * cols + c] = Math.abs(entry);
+    }
+  }
+  return { y };
+};
+
 export const embeddingBackward: Reference<'embeddingBackward'> = (
   { cols, uniques },
   { dy, order, unique, starts, dtable: before },

@@ -32,6 +32,20 @@ export const gemmTN = gemm(
   (p, j, { n }) => p * n + j,
 );
 
+/** The same on columns of integers, each with its scale. */
+const scaled =
+  (plain: Gemm): Reference<'gemmNNInt8'> =>
+  (dims, { a, b, scales, c: before }, { accumulate }) => {
+    const { c } = plain(dims, { a, b, c: before }, { accumulate: 0 });
+    for (let i = 0; i < c.value.length; i++) {
+      c.value[i] = c.value[i]! * scales[i % dims.n]! + (accumulate ? before[i]! : 0);
+      c.scale[i] = c.scale[i]! * Math.abs(scales[i % dims.n]!) + (accumulate ? Math.abs(before[i]!) : 0);
+    }
+    return { c };
+  };
+export const gemmNNInt8 = scaled(gemmNN);
+export const gemmNTInt8 = scaled(gemmNT);
+
 export const broadcastRows: Reference<'broadcastRows'> = ({ rows, cols }, { row }) => {
   const y = expected(rows * cols);
   for (let i = 0; i < rows * cols; i++) {

@@ -3,8 +3,8 @@ import * as attention from './attention.js';
 import { crossEntropy } from './crossEntropy.js';
 import { divergence } from './divergence.js';
 import { add, addInto, dropout, gelu, geluBackward } from './elementwise.js';
-import { embedding, embeddingBackward } from './embedding.js';
-import { broadcastRows, columnSum, gemmNN, gemmNT, gemmTN } from './gemm.js';
+import { embedding, embeddingBackward, embeddingInt8 } from './embedding.js';
+import { broadcastRows, columnSum, gemmNN, gemmNNInt8, gemmNT, gemmNTInt8, gemmTN } from './gemm.js';
 import { mergeHeads, splitHeads } from './heads.js';
 import { layerNorm, layerNormBackward, layerNormBackwardWeights } from './norm.js';
 import { adamW, clipScale, sum, sumSquares } from './optimizer.js';
@@ -16,9 +16,15 @@ export const reference: { readonly [K in KernelName]: Reference<K> } = {
   gemmNN,
   gemmNT,
   gemmTN,
+  gemmNNHalf: gemmNN,
+  gemmNTHalf: gemmNT,
+  gemmNNInt8,
+  gemmNTInt8,
   broadcastRows,
   columnSum,
   embedding,
+  embeddingHalf: embedding,
+  embeddingInt8,
   embeddingBackward,
   layerNorm,
   layerNormBackward,

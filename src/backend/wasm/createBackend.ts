@@ -1,6 +1,6 @@
 import { OptionError } from '../../errors.js';
 import type { Backend, KernelCall, KernelObserver, KernelTable, Storage } from '../backend.js';
-import type { KernelName } from '../kernels.js';
+import { bytesPerElement, hostArrays, type KernelName } from '../kernels.js';
 import { attentionKernels } from './attention.js';
 import { at, type Device, type WasmStorage } from './calls.js';
 import { elementwiseKernels } from './elementwise.js';
@@ -73,15 +73,14 @@ export function createBackend(device: Device, revectorized: boolean): Backend {
     clear(storage) {
       bytes(at(storage), storage.byteLength).fill(0);
     },
-    async read(storage, dtype, byteOffset = 0, elements = (storage.byteLength - byteOffset) / 4) {
-      const copy = inside(storage, byteOffset, 4 * elements).slice().buffer;
+    async read(storage, dtype, byteOffset = 0, elements = (storage.byteLength - byteOffset) / bytesPerElement(dtype)) {
+      const copy = inside(storage, byteOffset, bytesPerElement(dtype) * elements).slice().buffer;
       // Nothing here ever waits: without a turn of the event loop, aborts, signals and messages would come after the run.
       if (performance.now() - turnedAt > TURN_MS) {
         await new Promise((resolve) => setTimeout(resolve));
         turnedAt = performance.now();
       }
-      if (dtype === 'f32') return new Float32Array(copy);
-      return dtype === 'i32' ? new Int32Array(copy) : new Uint32Array(copy);
+      return new hostArrays[dtype](copy);
     },
     run<K extends KernelName>(kernel: K, call: KernelCall<K>) {
       const ran = observer?.(kernel, call);

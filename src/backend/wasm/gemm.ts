@@ -1,7 +1,11 @@
 import type { KernelCall } from '../backend.js';
+import type { KernelName } from '../kernels.js';
 import { at, type Device, type Entries, grainOf, scratchBytes, sizes } from './calls.js';
 
+type Product = Extract<KernelName, `gemm${string}`>;
 type Layout = 'NN' | 'NT' | 'TN';
+/** How b is stored: f32, halves or bytes. */
+type Stored = '' | 'Half' | 'Int8';
 
 /** Up to this many rows, packing the right operand costs more than it saves (measured at the shapes of GPT-2 small). */
 const SKINNY_ROWS = { NN: 8, NT: 32, TN: 0 } as const satisfies Record<Layout, number>;
@@ -37,27 +41,30 @@ export function cutPieces(m: number, n: number, k: number, threads: number): { r
 }
 
 /** Matrix products. */
-export function gemmKernels(device: Device): Entries<'gemmNN' | 'gemmNT' | 'gemmTN'> {
+export function gemmKernels(device: Device): Entries<Product> {
   const { pool } = device;
-  const packScratch = scratchBytes(device, 'gemm');
-  const skinnyScratch = scratchBytes(device, 'gemmSkinny');
-  const multiply = (layout: Layout, call: KernelCall<'gemmNN'>) => {
+  const multiply = (layout: Layout, stored: Stored, call: KernelCall<Product>, scales: readonly number[] = []) => {
+    const scratch = stored === '' ? '' : 'Stored';
     const [m, n, k] = sizes(call, ['m', 'n', 'k']);
     const { a, b, c } = call.operands;
-    const args = [at(a), at(b), at(c), m, n, k, call.params.accumulate];
+    const args = [at(a), at(b), ...scales, at(c), m, n, k, call.params.accumulate];
     if (m <= SKINNY_ROWS[layout]) {
       // Long pieces of the weight's rows: memory is read fastest straight on.
       const grain = Math.max(Math.ceil(n / pool.threads / 16) * 16, grainOf(device, n, m * k, 16));
-      pool.parallel(`gemmSkinny${layout}`, args, n, grain, skinnyScratch);
+      pool.parallel(`gemmSkinny${layout}${stored}`, args, n, grain, scratchBytes(device, `gemmSkinny${scratch}`, k));
       return;
     }
     const { rows, cols } = cutPieces(m, n, k, pool.threads);
     const pieces = Math.ceil(m / rows) * Math.ceil(n / cols);
-    pool.parallel(`gemm${layout}`, [...args, rows, cols], pieces, 1, packScratch);
+    pool.parallel(`gemm${layout}${stored}`, [...args, rows, cols], pieces, 1, scratchBytes(device, `gemm${scratch}`));
   };
   return {
-    gemmNN: (call) => multiply('NN', call),
-    gemmNT: (call) => multiply('NT', call),
-    gemmTN: (call) => multiply('TN', call),
+    gemmNN: (call) => multiply('NN', '', call),
+    gemmNT: (call) => multiply('NT', '', call),
+    gemmTN: (call) => multiply('TN', '', call),
+    gemmNNHalf: (call) => multiply('NN', 'Half', call),
+    gemmNTHalf: (call) => multiply('NT', 'Half', call),
+    gemmNNInt8: (call) => multiply('NN', 'Int8', call, [at(call.operands.scales)]),
+    gemmNTInt8: (call) => multiply('NT', 'Int8', call, [at(call.operands.scales)]),
   };
 }

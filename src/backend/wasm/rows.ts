@@ -6,6 +6,8 @@ export function rowKernels(
 ): Entries<
   | 'embedding'
   | 'embeddingBackward'
+  | 'embeddingHalf'
+  | 'embeddingInt8'
   | 'layerNorm'
   | 'layerNormBackward'
   | 'layerNormBackwardWeights'
@@ -25,6 +27,17 @@ export function rowKernels(
       const { dy, order, unique, starts, dtable } = call.operands;
       const args = [at(dy), at(order), at(unique), at(starts), at(dtable), cols];
       pool.parallel('embeddingBackward', args, uniques, grainOf(device, uniques, (tokens / uniques) * cols));
+    },
+    embeddingHalf(call) {
+      const [tokens, cols] = sizes(call, ['tokens', 'cols']);
+      const { table, ids, y } = call.operands;
+      pool.parallel('embeddingHalf', [at(table), at(ids), at(y), cols], tokens, grainOf(device, tokens, 2 * cols));
+    },
+    embeddingInt8(call) {
+      const [tokens, cols] = sizes(call, ['tokens', 'cols']);
+      const { table, scales, ids, y } = call.operands;
+      const args = [at(table), at(scales), at(ids), at(y), cols];
+      pool.parallel('embeddingInt8', args, tokens, grainOf(device, tokens, 2 * cols));
     },
     layerNorm(call) {
       const [rows, cols] = sizes(call, ['rows', 'cols']);

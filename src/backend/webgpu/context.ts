@@ -1,6 +1,7 @@
 import type { PooledBuffer } from '../../device/webgpu/bufferPool.js';
 import type { Binding } from '../../device/webgpu/commandQueue.js';
 import type { Storage } from '../backend.js';
+import type { DType } from '../kernels.js';
 import type { GemmRates, GemmVariant } from './gemmVariants.js';
 import type { ShaderName } from './shaders.js';
 
@@ -60,8 +61,8 @@ export interface Context {
     readonly gemm: GemmSettings;
   };
   dispatch(call: ShaderCall): void;
-  /** `elements` of a storage from `firstElement` on, which is a multiple of 64. */
-  region(storage: Storage, firstElement: number, elements: number): Region;
+  /** `elements` of a storage from `firstElement` on, which lies at a multiple of 256 bytes; f32 unless said otherwise. */
+  region(storage: Storage, firstElement: number, elements: number, dtype?: DType): Region;
   /** Memory for the length of one kernel call. */
   temporary<T>(elements: number, label: string, work: (region: Region) => T): T;
 }

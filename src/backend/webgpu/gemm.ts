@@ -1,11 +1,23 @@
-import type { KernelCall } from '../backend.js';
+import type { KernelCall, Storage } from '../backend.js';
+import { bytesPerElement, type DType } from '../kernels.js';
 import type { Context, Region } from './context.js';
 import { ceilDiv } from './context.js';
-import { type ElementLayout, gemmElements, resultElements } from './gemmElements.js';
+import { type ElementLayout, gemmElements, layoutOf, resultElements, type StoredLayout } from './gemmElements.js';
 import { chooseGemm, type GemmVariant, gemmTiles, partSteps, tileExtent } from './gemmVariants.js';
-import { alignedElements, checkWhole, type Window } from './windows.js';
+import { alignedBytes, checkWhole, type Window } from './windows.js';
 
 type Form = 'gemmNN' | 'gemmNT' | 'gemmTN';
+/** What each product is: its layouts, and how b is stored. */
+const products = {
+  gemmNN: { form: 'gemmNN', stored: 'f32' },
+  gemmNT: { form: 'gemmNT', stored: 'f32' },
+  gemmTN: { form: 'gemmTN', stored: 'f32' },
+  gemmNNHalf: { form: 'gemmNN', stored: 'f16' },
+  gemmNTHalf: { form: 'gemmNT', stored: 'f16' },
+  gemmNNInt8: { form: 'gemmNN', stored: 'i8' },
+  gemmNTInt8: { form: 'gemmNT', stored: 'i8' },
+} as const;
+type ProductName = keyof typeof products;
 type Axis = 'm' | 'n' | 'k';
 /** Rows and columns of each operand as it lies in memory. */
 const axes: Readonly<Record<Form, Readonly<Record<'a' | 'b' | 'c', readonly [Axis, Axis]>>>> = {
@@ -21,11 +33,11 @@ const skinnyColumns = { gemmNN: 32, gemmNT: 8 };
 const sumThreads = 64;
 
 /** A window of an operand: its binding, its first element there, its row length, and how it is read. */
-interface Operand {
+interface Operand<Layout = ElementLayout> {
   readonly region: Region;
   readonly base: number;
   readonly stride: number;
-  readonly layout: ElementLayout;
+  readonly layout: Layout;
 }
 /** c [m, n] (+)= A B for one window of each operand. */
 interface Product {
@@ -35,27 +47,35 @@ interface Product {
   readonly k: number;
   readonly accumulate: number;
   readonly a: Operand;
-  readonly b: Operand;
+  readonly b: Operand<ElementLayout | StoredLayout>;
   readonly c: Operand;
+  /** Scales of all columns of b, and the first that is a column of this window. */
+  readonly scales: { readonly region: Region; readonly first: number } | undefined;
 }
 
 /** A matrix product, cut along m, n and k so that every binding and every dispatch stays within the limits. */
-export function encodeGemm(context: Context, form: Form, call: KernelCall<Form>): void {
-  const { operands, params } = call;
+export function encodeGemm(context: Context, kernel: ProductName, call: KernelCall<ProductName>): void {
+  const { params } = call;
+  const { form, stored } = products[kernel];
+  const operands: Readonly<Record<'a' | 'b' | 'c', Storage> & { scales?: Storage }> = call.operands;
+  const dtypes = { a: 'f32', b: stored, c: 'f32' } as const;
   const sizes = call.dims as Record<Axis, number>;
   const step: Record<Axis, number> = { m: sizes.m, n: sizes.n, k: sizes.k };
+  const { maxBindingBytes, maxFlops } = context.limits;
   // A matrix that is too large for one binding is cut along its rows, the other operands follow.
   for (const name of ['c', 'a', 'b'] as const) {
     const [row, col] = axes[form][name];
-    // Up to 63 elements more are bound, so that the binding starts at a multiple of 256 bytes.
-    const rows = Math.floor((context.limits.maxBindingBytes / 4 - alignedElements) / sizes[col]);
-    const whole = sizes[row] * sizes[col] * 4 <= context.limits.maxBindingBytes;
-    if (whole) continue;
-    if (rows < 1) checkWhole(form, name, 4 * sizes[col], context.limits.maxBindingBytes - 4 * alignedElements);
+    const rowBytes = sizes[col] * bytesPerElement(dtypes[name]);
+    if (sizes[row] * rowBytes <= maxBindingBytes) continue;
+    // Up to 255 bytes more are bound, so that the binding starts at a multiple of 256.
+    const rows = Math.floor((maxBindingBytes - alignedBytes) / rowBytes);
+    if (rows < 1) checkWhole(kernel, name, rowBytes, maxBindingBytes - alignedBytes);
     step[row] = Math.min(step[row], roundDown(rows));
   }
-  const rowsAllowed = Math.max(64, roundDown(context.limits.maxFlops / (2 * sizes.n * sizes.k)));
+  const rowsAllowed = Math.max(64, roundDown(maxFlops / (2 * sizes.n * sizes.k)));
   step.m = Math.min(step.m, rowsAllowed);
+  if (operands.scales) checkWhole(kernel, 'scales', 4 * sizes.n, maxBindingBytes);
+  const scales = operands.scales && context.region(operands.scales, 0, sizes.n);
 
   for (let m = 0; m < sizes.m; m += step.m) {
     for (let n = 0; n < sizes.n; n += step.n) {
@@ -65,12 +85,17 @@ export function encodeGemm(context: Context, form: Form, call: KernelCall<Form>)
           n: { start: n, count: Math.min(step.n, sizes.n - n) },
           k: { start: k, count: Math.min(step.k, sizes.k - k) },
         };
-        const operand = (name: 'a' | 'b' | 'c') => operandWindow(context, form, name, operands[name], sizes, windows);
+        const operand = (name: 'a' | 'b' | 'c') =>
+          operandWindow(context, axes[form][name], operands[name], dtypes[name], sizes, windows);
+        const [a, b, c] = [operand('a'), operand('b'), operand('c')];
         encodeProduct(context, {
           form,
           ...{ m: windows.m.count, n: windows.n.count, k: windows.k.count },
           accumulate: k > 0 ? 1 : params.accumulate,
-          ...{ a: operand('a'), b: operand('b'), c: operand('c') },
+          a: { ...a, layout: layoutOf('f32', a) },
+          b: { ...b, layout: layoutOf(stored, b) },
+          c: { ...c, layout: layoutOf('f32', c) },
+          scales: scales && { region: scales, first: n },
         });
       }
     }
@@ -86,19 +111,17 @@ function roundDown(count: number): number {
 /** The rows of an operand that the windows ask for, bound from the multiple of 256 bytes before them on. */
 function operandWindow(
   context: Context,
-  form: Form,
-  name: 'a' | 'b' | 'c',
-  storage: KernelCall<Form>['operands']['a'],
+  [row, col]: readonly [Axis, Axis],
+  storage: Storage,
+  dtype: DType,
   sizes: Readonly<Record<Axis, number>>,
   windows: Readonly<Record<Axis, Window>>,
-): Operand {
-  const [row, col] = axes[form][name];
+): Omit<Operand, 'layout'> {
   const stride = sizes[col];
   const first = windows[row].start * stride;
-  const aligned = first - (first % alignedElements);
-  const region = context.region(storage, aligned, first - aligned + windows[row].count * stride);
-  const base = first - aligned + windows[col].start;
-  return { region, base, stride, layout: base % 4 === 0 && stride % 4 === 0 ? 'vec4' : 'f32' };
+  const aligned = first - (first % (alignedBytes / bytesPerElement(dtype)));
+  const region = context.region(storage, aligned, first - aligned + windows[row].count * stride, dtype);
+  return { region, base: first - aligned + windows[col].start, stride };
 }
 
 function encodeProduct(context: Context, product: Product): void {
@@ -165,16 +188,17 @@ function encodeSkinny(context: Context, form: 'gemmNN' | 'gemmNT', product: Prod
   }
 }
 
-function argumentsOf({ m, n, k, a, b, c }: Product) {
+function argumentsOf({ m, n, k, a, b, c, scales }: Product) {
   return {
-    prelude: gemmElements({ a: a.layout, b: b.layout, c: c.layout }),
-    reads: [a.region, b.region],
+    prelude: gemmElements({ a: a.layout, b: b.layout, c: c.layout, scaled: scales !== undefined }),
+    reads: [a.region, b.region, ...(scales ? [scales.region] : [])],
     writes: [c.region],
     flops: 2 * m * n * k,
   };
 }
 
-const uniformOf = ({ m, n, k, accumulate, a, b, c }: Product): number[] => [
+const uniformOf = ({ m, n, k, accumulate, a, b, c, scales }: Product): number[] => [
   ...[m, n, k, accumulate],
   ...[a.base, a.stride, b.base, b.stride, c.base, c.stride],
+  scales?.first ?? 0,
 ];

@@ -4,7 +4,7 @@ import { type CommandQueue, createCommandQueue } from '../../device/webgpu/comma
 import { createPipelines, type Pipeline } from '../../device/webgpu/pipelines.js';
 import { DeviceError, DisposedError } from '../../errors.js';
 import type { Backend, KernelCall, KernelObserver, Storage, TypedArray } from '../backend.js';
-import type { DType, KernelName } from '../kernels.js';
+import { bytesPerElement, hostArrays, type KernelName, storageBytes } from '../kernels.js';
 import type { Context, GemmSettings, GPUStorage, Region, ShaderCall } from './context.js';
 import { foldGroups } from './context.js';
 import { keptRates } from './gemmCache.js';
@@ -122,7 +122,8 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBac
         timed,
       });
     },
-    region: (storage, firstElement, elements) => bind(mine(storage).buffer, 4 * firstElement, 4 * elements),
+    region: (storage, firstElement, elements, dtype = 'f32') =>
+      bind(mine(storage).buffer, bytesPerElement(dtype) * firstElement, storageBytes(dtype, elements)),
     temporary(elements, label, work) {
       const buffer = pool.acquire(4 * elements, label);
       try {
@@ -157,13 +158,14 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBac
       live.delete(found);
       pool.release(found.buffer);
     },
-    write: (storage, data, byteOffset = 0) => queue.write(mine(storage).buffer, data, byteOffset),
+    write: (storage, data, byteOffset = 0) => queue.write(mine(storage).buffer, wholeWords(data), byteOffset),
     copy(from, fromByteOffset, to, toByteOffset, byteLength) {
       queue.copy(mine(from).buffer, fromByteOffset, mine(to).buffer, toByteOffset, byteLength);
     },
     clear: (storage) => queue.clear(mine(storage).buffer, storage.byteLength),
-    async read(storage, dtype, byteOffset = 0, elements = (storage.byteLength - byteOffset) / 4) {
-      return typed(dtype, await queue.read(mine(storage).buffer, byteOffset, 4 * elements));
+    async read(storage, dtype, byteOffset = 0, elements = (storage.byteLength - byteOffset) / bytesPerElement(dtype)) {
+      const bytes = await queue.read(mine(storage).buffer, byteOffset, storageBytes(dtype, elements));
+      return new hostArrays[dtype](bytes, 0, elements);
     },
     run<K extends KernelName>(kernel: K, call: KernelCall<K>) {
       timed = observer?.(kernel, call);
@@ -196,7 +198,10 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBac
   };
 }
 
-function typed(dtype: DType, bytes: ArrayBuffer): TypedArray {
-  if (dtype === 'f32') return new Float32Array(bytes);
-  return dtype === 'i32' ? new Int32Array(bytes) : new Uint32Array(bytes);
+/** Data with zeros up to a multiple of 4 bytes, which all copies are. */
+function wholeWords(data: TypedArray): ArrayBufferView {
+  if (data.byteLength % 4 === 0) return data;
+  const padded = new Uint8Array(4 * Math.ceil(data.byteLength / 4));
+  padded.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  return padded;
 }

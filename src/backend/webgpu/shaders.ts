@@ -19,6 +19,8 @@ import divergence from '../../../kernels/divergence.wgsl';
 import dropout from '../../../kernels/dropout.wgsl';
 import embedding from '../../../kernels/embedding.wgsl';
 import embeddingBackward from '../../../kernels/embeddingBackward.wgsl';
+import embeddingHalf from '../../../kernels/embeddingHalf.wgsl';
+import embeddingInt8 from '../../../kernels/embeddingInt8.wgsl';
 import gelu from '../../../kernels/gelu.wgsl';
 import geluBackward from '../../../kernels/geluBackward.wgsl';
 import gemmNN from '../../../kernels/gemmNN.wgsl';
@@ -65,6 +67,8 @@ export const shaders = {
   dropout: hash + dropout,
   embedding,
   embeddingBackward,
+  embeddingHalf,
+  embeddingInt8,
   gelu: math + gelu,
   geluBackward: math + geluBackward,
   gemmNN4: gemmTile + gemmNN + gemmThread4,

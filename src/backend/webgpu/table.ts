@@ -1,5 +1,5 @@
 import type { KernelCall, KernelTable, Storage } from '../backend.js';
-import { operandSpecs, resolveShape } from '../check.js';
+import { operandDType, operandSpecs, resolveShape } from '../check.js';
 import type { Dims, KernelName, KernelSpec } from '../kernels.js';
 import { divergenceKinds, kernels } from '../kernels.js';
 import { encodeAttention } from './attention.js';
@@ -54,6 +54,8 @@ const plans = {
   broadcastRows: elementwise('rows', 'cols'),
   columnSum: byColumns,
   embedding: { along: 'rows', first: true, groups: (dims) => ceilDiv(size(dims, 'tokens', 'cols'), threads) },
+  embeddingHalf: { along: 'rows', first: true, groups: (dims) => ceilDiv(size(dims, 'tokens', 'cols'), threads) },
+  embeddingInt8: { along: 'rows', first: true, groups: (dims) => ceilDiv(size(dims, 'tokens', 'cols'), threads) },
   embeddingBackward: { along: 'rows', first: true, groups: (dims) => ceilDiv(size(dims, 'uniques', 'cols'), threads) },
   layerNorm: oneRow('cols'),
   layerNormBackward: oneRow('cols'),
@@ -125,7 +127,8 @@ function bindOperands(context: Context, kernel: KernelName, call: KernelCall, al
     const storage = (call.operands as Readonly<Record<string, Storage>>)[name] as Storage;
     const each = elementsPerStep(operand, along, dims);
     const elements = resolveShape(operand, dims).reduce((a, b) => a * b, 1);
-    const region = context.region(storage, each === undefined ? 0 : window.start * each, elements);
+    const first = each === undefined ? 0 : window.start * each;
+    const region = context.region(storage, first, elements, operandDType(operand));
     (name in spec.in ? reads : writes).push(region);
   }
   return { reads, writes };
@@ -183,9 +186,15 @@ export function createTable(context: Context): KernelTable {
     gemmNN: (call) => encodeGemm(context, 'gemmNN', call),
     gemmNT: (call) => encodeGemm(context, 'gemmNT', call),
     gemmTN: (call) => encodeGemm(context, 'gemmTN', call),
+    gemmNNHalf: (call) => encodeGemm(context, 'gemmNNHalf', call),
+    gemmNTHalf: (call) => encodeGemm(context, 'gemmNTHalf', call),
+    gemmNNInt8: (call) => encodeGemm(context, 'gemmNNInt8', call),
+    gemmNTInt8: (call) => encodeGemm(context, 'gemmNTInt8', call),
     broadcastRows: planned('broadcastRows'),
     columnSum: planned('columnSum'),
     embedding: planned('embedding'),
+    embeddingHalf: planned('embeddingHalf'),
+    embeddingInt8: planned('embeddingInt8'),
     embeddingBackward: planned('embeddingBackward'),
     layerNorm: planned('layerNorm'),
     layerNormBackward: planned('layerNormBackward'),

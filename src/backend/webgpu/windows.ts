@@ -1,10 +1,10 @@
 import { formatBytes, LimitError } from '../../errors.js';
-import { extents, operandSpecs, resolveShape } from '../check.js';
+import { extents, operandDType, operandSpecs, resolveShape } from '../check.js';
 import type { Dims, KernelName, OperandSpec } from '../kernels.js';
-import { kernels } from '../kernels.js';
+import { bytesPerElement, kernels, storageBytes } from '../kernels.js';
 
-/** Binding offsets are multiples of 256 bytes: 64 elements. */
-export const alignedElements = 64;
+/** Binding offsets are multiples of so many bytes. */
+export const alignedBytes = 256;
 
 /** Steps [start, start + count) of one dim. */
 export interface Window {
@@ -41,20 +41,22 @@ export function windowsOf(
   for (const [name, operand] of operandSpecs(kernel)) {
     const each = whole.includes(name) ? undefined : elementsPerStep(operand, dim, dims);
     if (each === undefined) {
-      checkWhole(kernel, name, 4 * product(resolveShape(operand, dims)), limits.maxBindingBytes);
+      const bytes = storageBytes(operandDType(operand), product(resolveShape(operand, dims)));
+      checkWhole(kernel, name, bytes, limits.maxBindingBytes);
       continue;
     }
-    step = Math.max(step, alignedElements / gcd(alignedElements, each));
-    widest = Math.max(widest, each);
+    const stepBytes = each * bytesPerElement(operandDType(operand));
+    step = Math.max(step, alignedBytes / gcd(alignedBytes, stepBytes));
+    widest = Math.max(widest, stepBytes);
   }
-  const fitting = Math.floor(limits.maxBindingBytes / (4 * widest));
+  const fitting = Math.floor(limits.maxBindingBytes / widest);
   if (fitting >= total && most >= total) return [{ start: 0, count: total }];
   const binding = Math.min(fitting, total);
   if (binding < total && binding < step) {
     throw new LimitError(
-      `webgpu: ${kernel} needs bindings of ${formatBytes(4 * widest * Math.min(step, total))}, this device allows ` +
+      `webgpu: ${kernel} needs bindings of ${formatBytes(widest * Math.min(step, total))}, this device allows ` +
         `${formatBytes(limits.maxBindingBytes)}. Use smaller batches, or the 'wasm' device.`,
-      { found: 4 * widest * Math.min(step, total), expected: limits.maxBindingBytes },
+      { found: widest * Math.min(step, total), expected: limits.maxBindingBytes },
     );
   }
   most = Math.max(step, Math.floor(Math.min(most, fitting) / step) * step);

@@ -61,6 +61,23 @@ const windowed: { readonly [K in KernelName]?: readonly (readonly [maxBindingByt
     [8192, { dims: { m: 211, n: 37, k: 5 }, params: { accumulate: 1 } }],
     [8192, { dims: { m: 301, n: 29, k: 23 }, params: { accumulate: 0 } }],
   ],
+  gemmNNHalf: [
+    [4096, { dims: { m: 5, n: 37, k: 211 }, params: { accumulate: 0 } }],
+    [4096, { dims: { m: 67, n: 19, k: 101 }, params: { accumulate: 1 } }],
+  ],
+  gemmNTHalf: [
+    [4096, { dims: { m: 5, n: 211, k: 37 }, params: { accumulate: 1 } }],
+    [8192, { dims: { m: 19, n: 301, k: 28 }, params: { accumulate: 0 } }],
+  ],
+  gemmNNInt8: [
+    [2048, { dims: { m: 5, n: 37, k: 211 }, params: { accumulate: 0 } }],
+    [4096, { dims: { m: 67, n: 19, k: 101 }, params: { accumulate: 1 } }],
+  ],
+  gemmNTInt8: [
+    // b cut along n: each window has its own part of the scales
+    [2048, { dims: { m: 5, n: 211, k: 37 }, params: { accumulate: 1 } }],
+    [8192, { dims: { m: 19, n: 301, k: 28 }, params: { accumulate: 0 } }],
+  ],
   add: [[1024, { dims: { size: 1003 }, params: {} }]],
   addInto: [[1024, { dims: { size: 1003 }, params: { scale: 0.7 } }]],
   dropout: [[1024, { dims: { size: 1003 }, params: { seed: 7, threshold: 2 ** 30, scale: 4 / 3 } }]],
@@ -91,6 +108,8 @@ describeWebGPU('operands over the binding limit', () => {
   // Their operands follow rules (ids, optimizer states, key ranges) that the harness's cases know.
   for (const kernel of [
     'embedding',
+    'embeddingHalf',
+    'embeddingInt8',
     'embeddingBackward',
     'adamW',
     'attention',

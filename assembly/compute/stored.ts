@@ -1,0 +1,61 @@
+// Weights that are stored in fewer bits than they are multiplied with: IEEE half precision or signed bytes, each widened
+// to f32 exactly. `kind` is known where these functions are used, so that only one form is left there.
+import { constant, HALF_BITS, HALF_EXPONENT, word } from './constants';
+
+/** The binary logarithm of an element's bytes. */
+export const INT8: u32 = 0;
+export const HALF: u32 = 1;
+export const FLOAT: u32 = 2;
+
+/** Eight elements as 16-bit integers: bytes sign-extended, halves as their bits. */
+// @ts-ignore: decorator
+@inline
+export function loadEight(kind: u32, from: usize): v128 {
+  return kind == INT8 ? v128.load_ext<i8>(from) : v128.load(from);
+}
+
+/** The lower four of `loadEight` as floats. */
+// @ts-ignore: decorator
+@inline
+export function widenLow(kind: u32, eight: v128): v128 {
+  return widen(kind, i32x4.extend_low_i16x8_s(eight));
+}
+
+/** The upper four of `loadEight` as floats. */
+// @ts-ignore: decorator
+@inline
+export function widenHigh(kind: u32, eight: v128): v128 {
+  return widen(kind, i32x4.extend_high_i16x8_s(eight));
+}
+
+/**
+ * Four sign-extended elements as floats. A half's exponent and fraction, moved to a float's place, are 2^112 times too
+ * small, subnormals included. Halves are finite (what stores them checks it): to tell infinities and NaN apart would halve
+ * the speed.
+ */
+// @ts-ignore: decorator
+@inline
+function widen(kind: u32, four: v128): v128 {
+  if (kind == INT8) return f32x4.convert_i32x4_s(four);
+  return f32x4.mul(v128.and(i32x4.shl(four, 13), word(HALF_BITS)), constant(HALF_EXPONENT));
+}
+
+// @ts-ignore: decorator
+@inline
+function widenOne(kind: u32, from: usize): f32 {
+  if (kind == INT8) return <f32>load<i8>(from);
+  return f32x4.extract_lane(widen(kind, i32x4.splat(load<i16>(from))), 0);
+}
+
+/** `count` elements as floats. */
+// @ts-ignore: decorator
+@inline
+export function widenElements(kind: u32, from: usize, to: usize, count: u32): void {
+  let i: u32 = 0;
+  for (; i + 8 <= count; i += 8) {
+    const eight = loadEight(kind, from + ((<usize>i) << kind));
+    v128.store(to + (i << 2), widenLow(kind, eight));
+    v128.store(to + (i << 2), widenHigh(kind, eight), 16);
+  }
+  for (; i < count; i++) store<f32>(to + (i << 2), widenOne(kind, from + ((<usize>i) << kind)));
+}
