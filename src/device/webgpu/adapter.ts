@@ -20,9 +20,14 @@ export interface OpenedDevice {
   readonly adapterClass: AdapterClass;
   /** All that the adapter says of itself: what was measured on one is for those that say the same. */
   readonly identity: string;
+  /** Call after each submission. */
+  submitted(): void;
   /** Ends a device that we opened, once its work is done; leaves the caller's alone. */
   close(): Promise<void>;
 }
+
+/** What `openGPU` gave, as long as a device of it has work under way: Dawn aborts the process when it is collected before. */
+const busy = new Set<GPU>();
 
 /** Limits that decide how large one buffer, binding or workgroup may be. */
 const wantedLimits = [
@@ -68,12 +73,21 @@ export async function openAdapter(options: AdapterOptions = {}): Promise<OpenedD
   const device = await adapter.requestDevice({ label: 'distillm', requiredLimits, requiredFeatures });
   // Dawn keeps its threads, and with them a Node process, for as long as the object that `openGPU` returns is referenced.
   let held: GPU | undefined = gpu;
+  let submissions = 0;
   return {
     device,
     description,
     software,
     adapterClass: classOf(adapter.info, software),
     identity: identify(adapter.info),
+    submitted() {
+      const latest = ++submissions;
+      busy.add(gpu);
+      const done = () => {
+        if (latest === submissions) busy.delete(gpu);
+      };
+      device.queue.onSubmittedWorkDone().then(done, done);
+    },
     async close() {
       if (!held) return;
       // Dawn aborts the process when the object goes while work is under way.
@@ -95,6 +109,7 @@ export function adoptDevice(device: GPUDevice): OpenedDevice {
     software,
     adapterClass: info ? classOf(info, software) : 'integrated',
     identity: info ? identify(info) : '',
+    submitted() {},
     async close() {},
   };
 }

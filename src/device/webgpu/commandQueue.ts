@@ -141,6 +141,7 @@ export function createCommandQueue(opened: OpenedDevice, pool: BufferPool): Comm
     if (stagedBytes > 0) device.queue.writeBuffer(stagingBuffer, 0, staging, 0, stagedBytes);
     const readTimes = timestamps?.resolve(encoder);
     device.queue.submit([encoder.finish()]);
+    opened.submitted();
     readTimes?.();
     encoder = undefined;
     batch++;
