@@ -295,6 +295,7 @@ const attentionShapes: readonly AttentionShape[] = [
   { queries: 2, capacity: 77, headDim: 16, past: 67, heads: 2, biased: 1, note: 'decoding, bias', ranges: [[3, 69]] },
   { queries: 2, capacity: 17, headDim: 4, heads: 2, batch: 2, past: 11, drops: 0.3, note: 'few queries, dropout' },
   { queries: 67, capacity: 67, headDim: 12, heads: 2, batch: 2, drops: 0.1, note: 'dropout' },
+  { queries: 16, capacity: 16, headDim: 8, heads: 2, batch: 3, biased: 1, drops: 0.2, note: 'windows of the batch' },
   { queries: 70, capacity: 35, headDim: 8, heads: 2, kvHeads: 1, causal: 0, biased: 1, drops: 0.5, note: 'all of it' },
 ];
 
