@@ -7,7 +7,7 @@ import { nodeAssets } from './text.ts';
 
 try {
   const device = await openDevice(argument('device', 'wasm') as 'wasm' | 'webgpu', {
-    wasm: { threads: Number(argument('threads', '2')) },
+    wasm: { threads: Number(argument('threads', '2')), relaxedSimd: flag('relaxed') },
     webgpu: { allowSoftware: flag('allow-software') },
   });
   const setting = {

@@ -25,6 +25,13 @@ const distillm = (benchmark: BenchmarkName, threads: number, width: keyof typeof
   args: ['--benchmark', benchmark, '--threads', `${threads}`],
 });
 
+/** The same with fused multiplication and addition. */
+const relaxed = (variant: Variant): Variant => ({
+  ...variant,
+  name: `${variant.name}, relaxed`,
+  args: [...(variant.args ?? []), '--relaxed'],
+});
+
 /** A benchmark of ours on the machine's GPU, where it has one. */
 const onWebGPU = (benchmark: BenchmarkName, name = 'distillm, WebGPU'): Variant => ({
   name,
@@ -39,6 +46,8 @@ export const suites: readonly Suite[] = [
     variants: [
       distillm('gemm', 2),
       distillm('gemm', 1),
+      relaxed(distillm('gemm', 2)),
+      relaxed(distillm('gemm', 1)),
       distillm('gemm', 2, 'plain'),
       distillm('gemm', 1, 'plain'),
       onWebGPU('gemm'),
@@ -81,6 +90,7 @@ export const suites: readonly Suite[] = [
     about: 'skew KL forward and gradient from logits [512, 50257], ms (less is better)',
     variants: [
       distillm('divergence', 2),
+      relaxed(distillm('divergence', 2)),
       distillm('divergence', 2, 'plain'),
       distillm('divergence', 1),
       onWebGPU('divergence'),

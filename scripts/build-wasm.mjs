@@ -6,6 +6,7 @@ import { build } from 'esbuild';
 const targets = [
   ['compute', 'assembly/compute/index.ts'],
   ['compute-single', 'assembly/compute/index.ts'],
+  ['compute-relaxed', 'assembly/compute/index.ts'],
   ['text', 'assembly/text/index.ts'],
 ];
 const wanted = process.argv.slice(2);

@@ -9,7 +9,7 @@
 import { BLOCK_SUMS, DOT, FACTOR, LOSS, ORIGIN, SHIFT, STUDENT_MAX, STUDENT_SCALE, TEACHER_MAX, TEACHER_SCALE, WEIGHT } from './divergenceRow';
 import { constant, HALF, ONE, SLOPE_0, SLOPE_1, SLOPE_2, SLOPE_3, SLOPE_4, SLOPE_SERIES, SMALLEST, ZERO } from './constants';
 import { log1p4, log4 } from './math';
-import { loadUpTo, storeUpTo, zero } from './simd';
+import { loadUpTo, madd, storeUpTo, zero } from './simd';
 
 // @ts-ignore: decorator
 @inline
@@ -65,10 +65,10 @@ function softplus(x: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function skewSlope(x: v128): v128 {
-  let series = f32x4.add(f32x4.mul(x, constant(SLOPE_4)), constant(SLOPE_3));
-  series = f32x4.add(f32x4.mul(x, series), constant(SLOPE_2));
-  series = f32x4.add(f32x4.mul(x, series), constant(SLOPE_1));
-  series = f32x4.add(f32x4.mul(x, series), constant(SLOPE_0));
+  let series = madd(x, constant(SLOPE_4), constant(SLOPE_3));
+  series = madd(x, series, constant(SLOPE_2));
+  series = madd(x, series, constant(SLOPE_1));
+  series = madd(x, series, constant(SLOPE_0));
   series = f32x4.mul(f32x4.mul(x, x), series);
   const direct = f32x4.sub(f32x4.div(x, f32x4.add(x, one())), softplus(x));
   return v128.bitselect(series, direct, f32x4.lt(x, constant(SLOPE_SERIES)));

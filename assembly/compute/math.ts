@@ -1,10 +1,11 @@
 // exp, log and the logistic function on four floats, from +, -, *, / and integer operations only: the same bits on every
-// machine, no host Math. test/backend/wasm/math.test.ts checks the stated errors.
+// machine (but in the relaxed build, see madd), no host Math. test/backend/wasm/math.test.ts checks the stated errors.
 
 import {
   constant, EXP_1, EXP_2, EXP_3, EXP_4, EXP_HIGHEST, EXP_LOWEST, HALF, LN2_HIGH, LN2_LOW, LOG2_E, LOG_0, LOG_1, LOG_2, LOG_3,
   LOG_4, LOG_5, LOG_6, LOG_7, ONE, ROUND, SMALLEST, SQRT_HALF_BITS, word,
 } from './constants';
+import { madd } from './simd';
 
 /**
  * e^x. At most 1 ULP for -87.33654 <= x <= 88.3; exactly 0 below, e^88.3 above, exactly 1 at 0, NaN stays NaN.
@@ -15,14 +16,14 @@ import {
 export function exp4(x: v128): v128 {
   const tooLow = f32x4.lt(x, constant(EXP_LOWEST));
   const bounded = f32x4.pmin(x, constant(EXP_HIGHEST));
-  const shifted = f32x4.add(f32x4.mul(bounded, constant(LOG2_E)), constant(ROUND));
+  const shifted = madd(bounded, constant(LOG2_E), constant(ROUND));
   const n = f32x4.sub(shifted, constant(ROUND));
   let r = f32x4.sub(bounded, f32x4.mul(n, constant(LN2_HIGH)));
   r = f32x4.add(r, f32x4.mul(n, constant(LN2_LOW)));
-  let q = f32x4.add(f32x4.mul(constant(EXP_4), r), constant(EXP_3));
-  q = f32x4.add(f32x4.mul(q, r), constant(EXP_2));
-  q = f32x4.add(f32x4.mul(q, r), constant(EXP_1));
-  q = f32x4.add(f32x4.mul(q, r), constant(HALF));
+  let q = madd(constant(EXP_4), r, constant(EXP_3));
+  q = madd(q, r, constant(EXP_2));
+  q = madd(q, r, constant(EXP_1));
+  q = madd(q, r, constant(HALF));
   const y = f32x4.add(f32x4.add(f32x4.mul(f32x4.mul(r, r), q), r), constant(ONE));
   return v128.andnot(i32x4.add(y, i32x4.shl(shifted, 23)), tooLow);
 }
@@ -41,13 +42,13 @@ export function log4(x: v128): v128 {
   const exponent = i32x4.shr_s(bits, 23);
   const f = f32x4.sub(i32x4.sub(normal, i32x4.shl(exponent, 23)), constant(ONE));
   const e = f32x4.convert_i32x4_s(exponent);
-  let r = f32x4.add(f32x4.mul(constant(LOG_7), f), constant(LOG_6));
-  r = f32x4.add(f32x4.mul(r, f), constant(LOG_5));
-  r = f32x4.add(f32x4.mul(r, f), constant(LOG_4));
-  r = f32x4.add(f32x4.mul(r, f), constant(LOG_3));
-  r = f32x4.add(f32x4.mul(r, f), constant(LOG_2));
-  r = f32x4.add(f32x4.mul(r, f), constant(LOG_1));
-  r = f32x4.add(f32x4.mul(r, f), constant(LOG_0));
+  let r = madd(constant(LOG_7), f, constant(LOG_6));
+  r = madd(r, f, constant(LOG_5));
+  r = madd(r, f, constant(LOG_4));
+  r = madd(r, f, constant(LOG_3));
+  r = madd(r, f, constant(LOG_2));
+  r = madd(r, f, constant(LOG_1));
+  r = madd(r, f, constant(LOG_0));
   const square = f32x4.mul(f, f);
   let y = f32x4.mul(f32x4.mul(square, f), r);
   y = f32x4.sub(y, f32x4.mul(e, constant(LN2_LOW)));

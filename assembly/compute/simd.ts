@@ -3,10 +3,14 @@
 // lane sees the same operations in the vector loop and in the tail, so an element's bits do not depend on where a
 // range of elements was split.
 
-/** a * b + c with two roundings: the same bits on every machine. */
+/**
+ * a * b + c. With two roundings, the same bits on every machine; in the relaxed build with one where the processor can,
+ * so bits depend on the machine there.
+ */
 // @ts-ignore: decorator
 @inline
 export function madd(a: v128, b: v128, c: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
   return f32x4.add(f32x4.mul(a, b), c);
 }
 

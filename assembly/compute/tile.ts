@@ -3,7 +3,7 @@
 //   b panel: 16 cols, depth-major: [depth][16]  (columns padded with zeros)
 // multiplyTile holds the 4x16 products of two panels in registers and stores them; addTile puts them into C. They are
 // two functions because loading C in the one that holds the accumulators costs a third of its speed.
-import { loadUpTo, storeUpTo, zero } from './simd';
+import { loadUpTo, madd, storeUpTo, zero } from './simd';
 
 /** Bytes of a 4x16 tile of products. */
 export const TILE_BYTES: usize = 256;
@@ -32,25 +32,25 @@ export function multiplyTile(a: usize, b: usize, depth: u32, tile: usize): void 
     const b2 = v128.load(b, 32);
     const b3 = v128.load(b, 48);
     const a0 = v128.load32_splat(a);
-    c00 = f32x4.add(c00, f32x4.mul(a0, b0));
-    c01 = f32x4.add(c01, f32x4.mul(a0, b1));
-    c02 = f32x4.add(c02, f32x4.mul(a0, b2));
-    c03 = f32x4.add(c03, f32x4.mul(a0, b3));
+    c00 = madd(a0, b0, c00);
+    c01 = madd(a0, b1, c01);
+    c02 = madd(a0, b2, c02);
+    c03 = madd(a0, b3, c03);
     const a1 = v128.load32_splat(a, 4);
-    c10 = f32x4.add(c10, f32x4.mul(a1, b0));
-    c11 = f32x4.add(c11, f32x4.mul(a1, b1));
-    c12 = f32x4.add(c12, f32x4.mul(a1, b2));
-    c13 = f32x4.add(c13, f32x4.mul(a1, b3));
+    c10 = madd(a1, b0, c10);
+    c11 = madd(a1, b1, c11);
+    c12 = madd(a1, b2, c12);
+    c13 = madd(a1, b3, c13);
     const a2 = v128.load32_splat(a, 8);
-    c20 = f32x4.add(c20, f32x4.mul(a2, b0));
-    c21 = f32x4.add(c21, f32x4.mul(a2, b1));
-    c22 = f32x4.add(c22, f32x4.mul(a2, b2));
-    c23 = f32x4.add(c23, f32x4.mul(a2, b3));
+    c20 = madd(a2, b0, c20);
+    c21 = madd(a2, b1, c21);
+    c22 = madd(a2, b2, c22);
+    c23 = madd(a2, b3, c23);
     const a3 = v128.load32_splat(a, 12);
-    c30 = f32x4.add(c30, f32x4.mul(a3, b0));
-    c31 = f32x4.add(c31, f32x4.mul(a3, b1));
-    c32 = f32x4.add(c32, f32x4.mul(a3, b2));
-    c33 = f32x4.add(c33, f32x4.mul(a3, b3));
+    c30 = madd(a3, b0, c30);
+    c31 = madd(a3, b1, c31);
+    c32 = madd(a3, b2, c32);
+    c33 = madd(a3, b3, c33);
     a += 16;
     b += 64;
   }

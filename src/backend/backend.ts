@@ -39,6 +39,8 @@ export interface DeviceInfo {
   readonly threads: number;
   /** WASM: V8 packs pairs of 128-bit vectors (`--experimental-wasm-revectorize`). */
   readonly revectorized: boolean;
+  /** WASM: products and sums are fused where the processor can; results depend on it in their last bits. */
+  readonly relaxedSimd: boolean;
   /** WebGPU: the adapter is software (SwiftShader, llvmpipe). */
   readonly software: boolean;
 }

@@ -11,6 +11,7 @@ export const deviceOptions = {
     'auto',
   ),
   threads: optional('<number>', count, "threads of the 'wasm' device (default: all cores)"),
+  relaxedSimd: flag("'wasm' fuses multiplication and addition: faster, with results that depend on the processor"),
   allowSoftware: flag("lets 'webgpu' take a software adapter, which is slower than 'wasm'"),
   profile: profileOption,
 };
@@ -20,12 +21,12 @@ export const deviceOptions = {
  * bits.
  */
 export async function withDevice<T>(
-  { device: kind, threads, allowSoftware, profile }: Values<typeof deviceOptions>,
+  { device: kind, threads, relaxedSimd, allowSoftware, profile }: Values<typeof deviceOptions>,
   terminal: Terminal,
   work: (device: Backend) => Promise<T>,
 ): Promise<T> {
   const device = await openDevice(kind, {
-    wasm: { revectorize: true, ...given({ threads }) },
+    wasm: { revectorize: true, relaxedSimd, ...given({ threads }) },
     webgpu: { allowSoftware },
   });
   try {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Backend } from '../../src/backend/backend.js';
+import { relaxedAllowed } from '../../src/backend/wasm/compile.js';
 import { openWasm } from '../../src/backend/wasm/index.js';
 import { openWebGPU } from '../../src/backend/webgpu/index.js';
 
@@ -46,21 +47,30 @@ const wasmTarget = (threads: number): Target => ({
 });
 
 const targets: readonly Target[] = [wasmTarget(1), wasmTarget(2), await webgpuTarget()];
+/** The build that fuses products and sums: other roundings, so what tests kernels runs on it as well. */
+const relaxedTarget: Target = {
+  name: 'WASM, relaxed SIMD',
+  open: once(() => openWasm({ threads: 2, relaxedSimd: true })),
+  ...((await relaxedAllowed()) ? {} : { missing: 'this engine has no relaxed SIMD' }),
+};
 
 let disposing = false;
 
 /**
  * Runs a suite once a backend: WASM on one and on two threads, WebGPU where there is an adapter. `backend()` is open
- * while tests run, and disposed of at the end of the file.
+ * while tests run, and disposed of at the end of the file. `relaxed`: on the relaxed WASM build, too.
  */
-export function forEachBackend(suite: (backend: () => Backend, name: string) => void): void {
+export function forEachBackend(
+  suite: (backend: () => Backend, name: string) => void,
+  { relaxed = false }: { relaxed?: boolean } = {},
+): void {
   if (!disposing) {
     disposing = true;
     afterAll(async () => {
       for (const backend of opened) await backend.dispose();
     });
   }
-  for (const { name, open, missing } of targets) {
+  for (const { name, open, missing } of relaxed ? [...targets, relaxedTarget] : targets) {
     if (missing) {
       console.warn(`${name} is skipped: ${missing}`);
       describe.skip(name, () => suite(() => expect.unreachable(), name));

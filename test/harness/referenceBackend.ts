@@ -63,6 +63,7 @@ export function openReference({
       maxStorageBytes: 2 ** 30,
       threads: 1,
       revectorized: false,
+      relaxedSimd: false,
       software: true,
     },
     allocate(byteLength, label) {

@@ -42,19 +42,34 @@ function labelled(bytes: Uint8Array, label: string): Uint8Array<ArrayBuffer> {
   return result;
 }
 
+/** Builds of the same kernels: for shared or plain memory; 'relaxed' (shared memory) fuses multiplication and addition. */
+export type KernelBuild = 'shared' | 'single' | 'relaxed';
+
+/** Whether this engine can run the relaxed build. */
+export async function relaxedAllowed(): Promise<boolean> {
+  if (!sharedMemoryAllowed()) return false;
+  const { relaxedSimd } = await import('wasm-feature-detect');
+  return relaxedSimd();
+}
+
+async function bytesOf(build: KernelBuild): Promise<Uint8Array> {
+  // Fetched when it is asked for, which few do.
+  if (build === 'relaxed') return (await import('../../../build/compute-relaxed.wasm')).default;
+  return build === 'shared' ? sharedBytes : singleBytes;
+}
+
 /**
- * Compiles the kernels, for shared or plain memory.
+ * Compiles the kernels.
  * @throws DeviceError where WebAssembly SIMD (or threads, for shared memory) is missing
  */
-export async function compileKernels(shared: boolean): Promise<WebAssembly.Module> {
+export async function compileKernels(build: KernelBuild): Promise<WebAssembly.Module> {
+  const bytes = labelled(await bytesOf(build), packing ? 'packed' : 'plain');
   try {
-    return await WebAssembly.compile(labelled(shared ? sharedBytes : singleBytes, packing ? 'packed' : 'plain'));
+    return await WebAssembly.compile(bytes);
   } catch (cause) {
     throw new DeviceError(
-      `The kernels do not compile here: WebAssembly SIMD${shared ? ' and threads are' : ' is'} needed.`,
-      {
-        cause,
-      },
+      `The kernels do not compile here: WebAssembly SIMD${build === 'single' ? ' is' : ' and threads are'} needed.`,
+      { cause },
     );
   }
 }

@@ -22,7 +22,10 @@ const kernelTable = (device: Device): KernelTable => ({
 const TURN_MS = 50;
 
 /** A backend on an open device. Calls are done when they return, so nothing is ever queued. */
-export function createBackend(device: Device, revectorized: boolean): Backend {
+export function createBackend(
+  device: Device,
+  { revectorized, relaxedSimd = false }: { revectorized: boolean; relaxedSimd?: boolean },
+): Backend {
   const { memory, pool } = device;
   const table = kernelTable(device);
   const live = new Set<WasmStorage>();
@@ -44,10 +47,13 @@ export function createBackend(device: Device, revectorized: boolean): Backend {
   return {
     info: {
       kind: 'wasm',
-      description: `WASM SIMD, ${threads} thread${threads === 1 ? '' : 's'}, ${revectorized ? 256 : 128}-bit`,
+      description:
+        `WASM SIMD, ${threads} thread${threads === 1 ? '' : 's'}, ${revectorized ? 256 : 128}-bit` +
+        (relaxedSimd ? ', relaxed' : ''),
       maxStorageBytes: memory.maxBytes,
       threads,
       revectorized,
+      relaxedSimd,
       software: false,
     },
     allocate(byteLength, label) {

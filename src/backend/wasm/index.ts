@@ -4,9 +4,17 @@ import { openPool } from '../../device/wasm/pool.js';
 import { checkInteger, optionChecker } from '../../optionChecker.js';
 import type { Backend } from '../backend.js';
 import type { Device } from './calls.js';
-import { allowPacking, compileKernels, forbidPacking, packingInForce, sharedMemoryAllowed } from './compile.js';
+import {
+  allowPacking,
+  compileKernels,
+  forbidPacking,
+  type KernelBuild,
+  packingInForce,
+  relaxedAllowed,
+  sharedMemoryAllowed,
+} from './compile.js';
 import { createBackend } from './createBackend.js';
-import { selfCheck } from './selfCheck.js';
+import { relaxedCheck, selfCheck } from './selfCheck.js';
 
 export interface WasmOptions {
   /** Threads that share the work, this one included; all logical processors by default. One where memory cannot be shared. */
@@ -16,34 +24,58 @@ export interface WasmOptions {
    * bits. It is an experimental flag of the whole process, so it is off unless asked for.
    */
   readonly revectorize?: boolean;
+  /**
+   * Uses the build that fuses multiplication and addition, where the engine has relaxed SIMD and memory can be shared
+   * (`device.info.relaxedSimd` says so). Results then depend on the processor in their last bits. Off by default.
+   */
+  readonly relaxedSimd?: boolean;
 }
 
 const MAX_THREADS = 64;
 
+async function open(build: KernelBuild, threads: number): Promise<Device> {
+  const module = await compileKernels(build);
+  const memory = createLinearMemory({ shared: build !== 'single' });
+  return { memory, pool: await openPool(module, memory, threads) };
+}
+
 /**
  * The kernels in WebAssembly SIMD on a pool of threads. Results are the same bits for any number of threads, with and
- * without `revectorize`, on every machine. Calls are done when they return.
+ * without `revectorize`, on every machine (but with `relaxedSimd`). Calls are done when they return.
  * @throws OptionError, DeviceError (a worker does not start, the self-check fails), LimitError (no memory)
  */
-export async function openWasm({ threads, revectorize = false }: WasmOptions = {}): Promise<Backend> {
+export async function openWasm(options: WasmOptions = {}): Promise<Backend> {
+  const { threads, revectorize = false, relaxedSimd = false } = options;
   if (threads !== undefined) checkInteger(optionChecker('openWasm'), 'threads', threads, 1, MAX_THREADS);
   const count = sharedMemoryAllowed() ? Math.min(threads ?? hardwareConcurrency(), MAX_THREADS) : 1;
   if (revectorize) allowPacking();
-  const open = async (): Promise<Device> => {
-    const module = await compileKernels(count > 1);
-    const memory = createLinearMemory({ shared: count > 1 });
-    return { memory, pool: await openPool(module, memory, count) };
-  };
-  const device = await open();
+  if (relaxedSimd && (await relaxedAllowed())) {
+    const relaxed = await openRelaxed(count);
+    if (relaxed) return relaxed;
+  }
+  const build = count > 1 ? 'shared' : 'single';
+  const device = await open(build, count);
   const wrong = selfCheck(device, packingInForce());
-  if (wrong === undefined) return createBackend(device, packingInForce());
+  if (wrong === undefined) return createBackend(device, { revectorized: packingInForce() });
   await device.pool.dispose();
   if (!packingInForce()) throw wrong;
   console.warn(`${wrong.message} Going on with 128-bit vectors.`);
   forbidPacking();
-  const plain = await open();
+  const plain = await open(build, count);
   const still = selfCheck(plain, false);
-  if (still === undefined) return createBackend(plain, false);
+  if (still === undefined) return createBackend(plain, { revectorized: false });
   await plain.pool.dispose();
   throw still;
+}
+
+/** The relaxed build, once it agrees with the plain one. */
+async function openRelaxed(threads: number): Promise<Backend | undefined> {
+  const revectorized = packingInForce();
+  const [device, plain] = [await open('relaxed', threads), await open('single', 1)];
+  const wrong = selfCheck(plain, revectorized) ?? relaxedCheck(device, plain, revectorized);
+  await plain.pool.dispose();
+  if (wrong === undefined) return createBackend(device, { revectorized, relaxedSimd: true });
+  await device.pool.dispose();
+  console.warn(`${wrong.message} Going on with the plain build.`);
+  return undefined;
 }

@@ -142,6 +142,7 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBac
       maxStorageBytes: device.limits.maxBufferSize,
       threads: 1,
       revectorized: false,
+      relaxedSimd: false,
       software: opened.software,
     },
     allocate(byteLength, label) {

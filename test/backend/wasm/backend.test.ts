@@ -7,6 +7,7 @@ import { build } from 'vite';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { embed } from '../../../scripts/embed.js';
 import type { Backend } from '../../../src/backend/backend.js';
+import { relaxedAllowed } from '../../../src/backend/wasm/compile.js';
 import { openWasm } from '../../../src/backend/wasm/index.js';
 import { DisposedError, LimitError, OptionError } from '../../../src/errors.js';
 
@@ -71,6 +72,15 @@ describe('WASM backend', () => {
     const backend = await open({ threads: 4 });
     expect(backend.info.threads).toBe(1);
     expect(backend.info.description).toMatch(/^WASM SIMD, 1 thread, /);
+  });
+
+  it('takes the relaxed build on request, and the plain one where memory cannot be shared', async () => {
+    expect((await open({ threads: 1 })).info.relaxedSimd).toBe(false);
+    const { info } = await open({ threads: 1, relaxedSimd: true });
+    expect(info.relaxedSimd).toBe(await relaxedAllowed());
+    expect(info.description.endsWith(', relaxed')).toBe(info.relaxedSimd);
+    vi.stubGlobal('crossOriginIsolated', false);
+    expect((await open({ relaxedSimd: true })).info.relaxedSimd).toBe(false);
   });
 });
 

@@ -20,10 +20,10 @@ const bits = (results: Record<string, TypedArray>) =>
 /** A backend whose pool cuts every range into pieces of `grain`, however small, shared by three threads. */
 async function openCut(grain: number): Promise<Backend> {
   const memory = createLinearMemory({ shared: true });
-  const pool = await openPool(await compileKernels(true), memory, 3);
+  const pool = await openPool(await compileKernels('shared'), memory, 3);
   const parallel: typeof pool.parallel = (name, args, total, _, scratch) =>
     pool.parallel(name, args, total, Math.min(grain, total), scratch);
-  return createBackend({ memory, pool: { ...pool, parallel } }, false);
+  return createBackend({ memory, pool: { ...pool, parallel } }, { revectorized: false });
 }
 
 /** More pieces of one element each show nothing that these do not. */

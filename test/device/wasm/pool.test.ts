@@ -36,7 +36,7 @@ const SIZE = 100_003;
 
 async function open(threads: number) {
   const memory = createLinearMemory({ shared: threads > 1 });
-  const pool = await openPool(await compileKernels(threads > 1), memory, threads);
+  const pool = await openPool(await compileKernels(threads > 1 ? 'shared' : 'single'), memory, threads);
   opened.push(pool);
   const [a, b, y] = [0, 1, 2].map((i) => {
     const pointer = memory.allocate(4 * SIZE, 'operand');
