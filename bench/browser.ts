@@ -20,6 +20,7 @@ type Page = { collect: (request: Request) => Promise<Measurement[]>; machine: Ma
 
 const plan: readonly [BenchmarkName, Size][] = [
   ['gemm', 'full'],
+  ['attention', 'full'],
   ['divergence', 'full'],
   ['linearDivergence', 'small'],
   ['trainingStep', 'full'],

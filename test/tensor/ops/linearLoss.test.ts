@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Backend } from '../../../src/backend/backend.js';
 import { type DivergenceKind, divergenceKinds } from '../../../src/backend/kernels.js';
+import { openWasm } from '../../../src/backend/wasm/index.js';
 import { ShapeError } from '../../../src/errors.js';
-import { linearCrossEntropy, linearDivergence, Tensor } from '../../../src/tensor/index.js';
+import { linearCrossEntropy, linearDivergence, Tape, Tensor, tidy } from '../../../src/tensor/index.js';
 import { forEachBackend } from '../../harness/backends.js';
 import { type GradientCase, gradientTests, tapeGradients } from '../../harness/gradients.js';
 import { createRandom } from '../../harness/random.js';
@@ -67,6 +68,29 @@ forEachBackend((backend) => {
       expect(gradient.every((value) => value === 0)).toBe(true);
     }
   });
+});
+
+it('holds one chunk of logits of each model at most, beside the gradients that it gives', async () => {
+  const device = await openWasm({ threads: 1 });
+  const [rows, vocab, width, chunkRows] = [67, 2003, 5, 4];
+  const chunkBytes = 4 * chunkRows * vocab;
+  const logits = () => ({ hidden: Tensor.zeros(device, [rows, width]), head: Tensor.zeros(device, [vocab, width]) });
+  const [student, teacher] = [logits(), logits()];
+  for (const tensor of Object.values(student)) tensor.requiresGrad = true;
+  const before = device.memory().liveBytes;
+  tidy(() => {
+    const tape = new Tape();
+    const labels = new Int32Array(rows);
+    const divergence = { kind: 'skewKL', weight: 0.1, temperature: 1 } as const;
+    tape.record(() => linearDivergence({ student, teacher, labels, divergence, gradScale: 1, chunkBytes }));
+    tape.backward();
+  });
+  const gradients = 4 * width * (rows + vocab);
+  expect(device.memory().liveBytes - before).toBe(gradients);
+  const extra = device.memory().peakBytes - before - gradients;
+  expect(extra).toBeGreaterThanOrEqual(2 * chunkBytes);
+  expect(extra).toBeLessThan(2.1 * chunkBytes);
+  await device.dispose();
 });
 
 describe('linear losses', () => {
