@@ -1,5 +1,5 @@
-// c [m, n] (+)= a [m, k] b [k, n] for few rows (decoding). A workgroup owns ROWS rows and 32 columns, a thread four columns of
-// all its rows; each of its SLICES of threads sums every SLICES-th four steps of k, so that b is read once, side by side.
+// c [m, n] (+)= a [m, k] b [k, n] for few rows (decoding). A workgroup owns ROWS rows and 4 GROUPS columns, a thread four columns
+// of all its rows; each of its SLICES of threads sums every SLICES-th four steps of k, so that b is read once, side by side.
 // Same arguments as gemmTile.wgsl; a4, b4, put and scale4 come from gemmElements.ts.
 struct Shape {
   m: u32, n: u32, k: u32, accumulate: u32,
@@ -11,8 +11,8 @@ struct Shape {
 @group(0) @binding(2) var<storage, read> b: array<bElement>;
 @group(0) @binding(C_BINDING) var<storage, read_write> c: array<cElement>;
 
-const GROUPS: u32 = 8u;                       // of four columns
 override ROWS: u32 = 4u;                      // 1, 2 or 4
+override GROUPS: u32 = 8u;                    // of four columns
 override SLICES: u32 = 8u;                    // a power of two, since the tree sum halves it, and at least ROWS
 override THREADS: u32 = GROUPS * SLICES;
 var<workgroup> sums: array<vec4f, ROWS * THREADS>;

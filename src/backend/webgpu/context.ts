@@ -49,6 +49,8 @@ export interface GemmSettings {
   rates: GemmRates;
   /** Tests and measurements run this variant at every shape of more than 8 rows. */
   forced: GemmVariant | undefined;
+  /** Threads of a workgroup in products of at most 8 rows. */
+  skinnyThreads: number;
 }
 
 /** What the kernels' encoders work with. */

@@ -27,8 +27,10 @@ const axes: Readonly<Record<Form, Readonly<Record<'a' | 'b' | 'c', readonly [Axi
 };
 /** Up to so many rows the skinny shaders do less work than a tile. */
 const skinnyRows = 8;
-/** Columns that a workgroup of a skinny shader owns. */
-const skinnyColumns = { gemmNN: 32, gemmNT: 8 };
+/** Columns of c that a workgroup of gemmSkinnyNT.wgsl owns. */
+const columnsNT = 8;
+/** A GPU wants at least so many workgroups. */
+const busyGroups = 128;
 /** Threads of a workgroup of gemmSum.wgsl, four columns each. */
 const sumThreads = 64;
 
@@ -172,19 +174,28 @@ function encodeTiles(context: Context, product: Product, { tile }: GemmVariant, 
 
 function encodeSkinny(context: Context, form: 'gemmNN' | 'gemmNT', product: Product): void {
   const { m, n, c } = product;
-  const threads = context.limits.rowThreads;
+  const threads = context.limits.gemm.skinnyThreads;
   const rows = m > 2 ? 4 : m;
-  const common = {
-    uniform: uniformOf(product),
-    groups: ceilDiv(m, rows) * ceilDiv(n, skinnyColumns[form]),
-  };
+  const down = ceilDiv(m, rows);
+  const uniform = uniformOf(product);
   if (form === 'gemmNN') {
-    const constants = { ROWS: rows, SLICES: (4 * threads) / skinnyColumns.gemmNN };
-    context.dispatch({ shader: 'gemmSkinnyNN', ...argumentsOf(product), constants, ...common });
+    // Eight groups of columns read 128 bytes side by side. Where that leaves a GPU idle, four of them, more slices of k.
+    const columnGroups = threads >= 256 && down * ceilDiv(n, 32) < busyGroups ? 4 : 8;
+    context.dispatch({
+      shader: 'gemmSkinnyNN',
+      ...argumentsOf(product),
+      constants: { ROWS: rows, GROUPS: columnGroups, SLICES: threads / columnGroups },
+      uniform,
+      groups: down * ceilDiv(n, 4 * columnGroups),
+    });
   } else {
-    const constants = { ROWS: rows, SHARERS: threads / skinnyColumns.gemmNT };
-    const scalar = { ...product, c: { ...c, layout: 'f32' as const } };
-    context.dispatch({ shader: 'gemmSkinnyNT', ...argumentsOf(scalar), constants, ...common });
+    context.dispatch({
+      shader: 'gemmSkinnyNT',
+      ...argumentsOf({ ...product, c: { ...c, layout: 'f32' } }),
+      constants: { ROWS: rows, SHARERS: threads / columnsNT },
+      uniform,
+      groups: down * ceilDiv(n, columnsNT),
+    });
   }
 }
 

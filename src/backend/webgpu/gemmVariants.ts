@@ -59,10 +59,11 @@ export const gemmRates: Readonly<Record<AdapterClass, GemmRates>> = {
   },
   software: {
     tiles: {
-      // SwiftShader switches threads at every barrier and compiles for seconds: few threads and little code.
+      // SwiftShader switches threads at every barrier, so the large tiles are slow; and it compiles each pipeline for a
+      // second or more, so that only large products are worth the medium one: hence its 16.
       large: { gflops: 1, groups: 2 },
       ahead: { gflops: 1, groups: 2 },
-      medium: { gflops: 2, groups: 2 },
+      medium: { gflops: 2, groups: 16 },
       small: { gflops: 1.2, groups: 2 },
     },
     sum: { gigabytes: 1, microseconds: 100 },

@@ -58,6 +58,7 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBac
     adapter: opened.identity,
     rates: (await keptRates(opened.identity)) ?? gemmRates[opened.adapterClass],
     forced: undefined,
+    skinnyThreads: opened.software ? rowThreads.software : rowThreads.hardware,
   };
   const used = new Map<string, Pipeline>();
   const live = new Set<GPUStorage>();
