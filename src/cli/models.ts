@@ -10,7 +10,16 @@ import {
   openFolder,
   readJson,
   type Tokenizer,
+  weightDTypes,
 } from '../index.js';
+import { choice, optional } from './options.js';
+
+/** Of a model that is not trained. */
+export const dtypeOption = optional(
+  '<dtype>',
+  choice(weightDTypes),
+  'how its matrices are held: f32, f16 (half the memory) or int8 (a quarter) (default: f32)',
+);
 
 /** @throws CheckpointError naming the first folder that is no model's, before anything is opened */
 export async function checkModelFolders(folders: readonly (string | undefined)[]): Promise<void> {

@@ -1,6 +1,6 @@
 import { CheckpointError } from '../errors.js';
 import type { FileStore } from './fileStore.js';
-import { bf16ToF32, f16ToF32 } from './halfFloats.js';
+import { bf16ToF32, f16ToF32, f32ToF16 } from './halfFloats.js';
 import { isObject, kindOf, readJson } from './json.js';
 import { readSafetensorsHeader, type SafetensorsDType, type SafetensorsEntry } from './safetensorsHeader.js';
 
@@ -16,6 +16,11 @@ export interface WeightFiles {
    * @throws CheckpointError when there is no such tensor, its dtype is another, or the file has changed
    */
   read(name: string): Promise<Float32Array<ArrayBuffer>>;
+  /**
+   * The elements of a tensor as the bits of f16, row-major; F32 and BF16 are rounded to nearest.
+   * @throws CheckpointError as `read`, and when an element is not finite or beyond f16's range
+   */
+  readHalf(name: string): Promise<Uint16Array<ArrayBuffer>>;
 }
 
 const single = 'model.safetensors';
@@ -44,14 +49,22 @@ export async function openWeights(store: FileStore): Promise<WeightFiles> {
 export async function openSafetensors(store: FileStore, path: string): Promise<WeightFiles> {
   const where = `${store.name}/${path}`;
   const { entries, metadata } = await readSafetensorsHeader(store, path);
+  const load = async (name: string) => {
+    const entry = entries.get(name);
+    if (!entry) throw new CheckpointError(`${where}: there is no tensor '${name}'.`, { expected: name });
+    return { entry, bytes: await store.read(path, entry.begin, entry.byteLength) };
+  };
   return {
     name: where,
     entries,
     metadata,
     async read(name) {
-      const entry = entries.get(name);
-      if (!entry) throw new CheckpointError(`${where}: there is no tensor '${name}'.`, { expected: name });
-      return toF32(where, name, entry, await store.read(path, entry.begin, entry.byteLength));
+      const { entry, bytes } = await load(name);
+      return toF32(where, name, entry, bytes);
+    },
+    async readHalf(name) {
+      const { entry, bytes } = await load(name);
+      return toF16(where, name, entry, bytes);
     },
   };
 }
@@ -103,17 +116,22 @@ async function openShards(store: FileStore): Promise<WeightFiles> {
     entries.push([name, entry as SafetensorsEntry]);
   }
   const [first] = shards.values();
+  const holding = (name: string) => {
+    const shard = shards.get(shardOf.get(name) ?? '');
+    if (!shard) throw new CheckpointError(`${where}: there is no tensor '${name}'.`, { expected: name });
+    return shard;
+  };
   return {
     name: where,
     entries: new Map(entries),
     metadata: first?.metadata ?? {},
-    async read(name) {
-      const shard = shards.get(shardOf.get(name) ?? '');
-      if (!shard) throw new CheckpointError(`${where}: there is no tensor '${name}'.`, { expected: name });
-      return shard.read(name);
-    },
+    read: async (name) => holding(name).read(name),
+    readHalf: async (name) => holding(name).readHalf(name),
   };
 }
+
+/** Typed arrays want their bytes aligned; a store may hand out a view at any byte. */
+const aligned = (bytes: Uint8Array<ArrayBuffer>) => (bytes.byteOffset % 4 === 0 ? bytes : bytes.slice());
 
 function toF32(
   where: string,
@@ -121,9 +139,7 @@ function toF32(
   { dtype }: SafetensorsEntry,
   bytes: Uint8Array<ArrayBuffer>,
 ): Float32Array<ArrayBuffer> {
-  // A store may hand out a view at any byte; typed arrays want theirs aligned.
-  const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
-  const { buffer, byteOffset, byteLength } = aligned;
+  const { buffer, byteOffset, byteLength } = aligned(bytes);
   switch (dtype) {
     case 'F32':
       return new Float32Array(buffer, byteOffset, byteLength / 4);
@@ -137,4 +153,28 @@ function toF32(
         expected: ['F32', 'F16', 'BF16'],
       });
   }
+}
+
+/** Exponent bits of an f16; all set in infinities and NaN. */
+const halfExponent = 0x7c00;
+
+function toF16(
+  where: string,
+  name: string,
+  entry: SafetensorsEntry,
+  bytes: Uint8Array<ArrayBuffer>,
+): Uint16Array<ArrayBuffer> {
+  const { buffer, byteOffset, byteLength } = aligned(bytes);
+  const asStored = entry.dtype === 'F16';
+  const values = asStored ? undefined : toF32(where, name, entry, bytes);
+  const half = values ? f32ToF16(values) : new Uint16Array(buffer, byteOffset, byteLength / 2);
+  const at = half.findIndex((bits) => (bits & halfExponent) === halfExponent);
+  if (at >= 0) {
+    const found = values ? values[at] : f16ToF32(half.subarray(at, at + 1))[0];
+    throw new CheckpointError(
+      `${where}: element ${at} of tensor '${name}' is ${found}, f16 holds -65504 to 65504. Load it with dtype 'f32'.`,
+      { found, expected: 65504 },
+    );
+  }
+  return half;
 }

@@ -1,12 +1,13 @@
 import { ShapeError } from '../errors.js';
 import type { FileStore } from './fileStore.js';
-import { f32ToF16 } from './halfFloats.js';
+import { f16ToF32, f32ToF16 } from './halfFloats.js';
 
 /** A tensor to be written: `read` is called once, when its turn comes. */
 export interface TensorToWrite {
   readonly name: string;
   readonly shape: readonly number[];
-  read(): Promise<Float32Array>;
+  /** Values, or the bits of f16, which a file of dtype 'f16' gets as they are. */
+  read(): Promise<Float32Array | Uint16Array>;
 }
 
 export interface WriteOptions {
@@ -52,7 +53,9 @@ export async function writeSafetensors(
           expected: size,
         });
       }
-      const { buffer, byteOffset, byteLength } = dtype === 'f32' ? values : f32ToF16(values);
+      const floats = values instanceof Float32Array;
+      const elements = dtype === 'f32' ? (floats ? values : f16ToF32(values)) : floats ? f32ToF16(values) : values;
+      const { buffer, byteOffset, byteLength } = elements;
       yield new Uint8Array(buffer, byteOffset, byteLength);
     }
   }

@@ -1,10 +1,12 @@
 import type { Backend } from '../backend/backend.js';
+import { f32ToF16 } from '../io/halfFloats.js';
 import { sizeOf } from '../tensor/index.js';
 import type { Initial } from './family.js';
 import { makeParameters } from './memory.js';
 import type { LanguageModel } from './model.js';
 import { normalGenerator } from './random.js';
 import { findFamily } from './registry.js';
+import { checkDType, type WeightDType, type WeightSource } from './storedWeights.js';
 
 export interface CreateOptions {
   readonly device: Backend;
@@ -12,6 +14,8 @@ export interface CreateOptions {
   readonly seed?: number;
   /** Whether the weights get gradients; true by default. */
   readonly trainable?: boolean;
+  /** How the matrices are held, as in `loadModel`; 'f32' by default, and for trainable models. */
+  readonly dtype?: WeightDType;
 }
 
 /**
@@ -24,24 +28,27 @@ export interface CreateOptions {
  *   { model_type: 'gpt2', vocab_size: 4096, n_positions: 512, n_embd: 256, n_layer: 4, n_head: 4 },
  *   { device, seed: 1 },
  * );
- * @throws CheckpointError when a field is missing or wrong, LimitError when the device cannot hold it
+ * @throws OptionError for a trainable model of another dtype than f32; CheckpointError when a field is missing or wrong, LimitError when the device cannot hold it
  */
 export async function createModel(
   config: Readonly<Record<string, unknown>>,
-  { device, seed = 0, trainable = true }: CreateOptions,
+  { device, seed = 0, trainable = true, dtype = 'f32' }: CreateOptions,
 ): Promise<LanguageModel> {
+  checkDType('createModel', dtype, trainable);
   const where = 'createModel: config';
   const family = await findFamily(config.model_type, where);
   const parsed = family.parseConfig(config, where);
   const specs = family.parameters(parsed);
   const normal = normalGenerator(seed);
-  const parameters = await makeParameters(device, specs, where, async (name) => {
+  const draw = (name: string) => {
     const { shape, initial } = specs.get(name) as { shape: readonly number[]; initial: Initial };
     const values = new Float32Array(sizeOf(shape));
     if (initial === 'ones') values.fill(1);
     else if (initial !== 'zeros') for (let i = 0; i < values.length; i++) values[i] = initial.normal * normal();
     return values;
-  });
+  };
+  const source: WeightSource = { f32: async (name) => draw(name), f16: async (name) => f32ToF16(draw(name)) };
+  const parameters = await makeParameters(device, specs, where, source, dtype);
   const fields = { ...family.savedConfig(parsed), ...config };
   const model = family.build(parsed, { device, fields, parameters });
   model.setTrainable(trainable);

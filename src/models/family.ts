@@ -1,5 +1,5 @@
 import type { Backend } from '../backend/backend.js';
-import { type LayerCache, Tensor } from '../tensor/index.js';
+import { type LayerCache, Tensor, type WeightLayout } from '../tensor/index.js';
 import type { KVCache, LanguageModel } from './model.js';
 
 /** How a weight starts in a new model. */
@@ -8,6 +8,8 @@ export type Initial = { readonly normal: number } | 'zeros' | 'ones';
 export interface ParameterSpec {
   readonly shape: readonly number[];
   readonly initial: Initial;
+  /** A large matrix that products read, which may be stored in f16 or int8, and how it lies. */
+  readonly matrix?: WeightLayout;
 }
 /** Every parameter of a model, by the name that Hugging Face's checkpoints give it. */
 export type ParameterSpecs = ReadonlyMap<string, ParameterSpec>;

@@ -65,10 +65,10 @@ function parameters(config: Config): Map<string, ParameterSpec> {
     specs.set(`${name}.bias`, { shape: [hidden], initial: 'zeros' });
   };
   const conv1D = (name: string, inputs: number, outputs: number, normal = std) => {
-    specs.set(`${name}.weight`, { shape: [inputs, outputs], initial: { normal } });
+    specs.set(`${name}.weight`, { shape: [inputs, outputs], initial: { normal }, matrix: 'inOut' });
     specs.set(`${name}.bias`, { shape: [outputs], initial: 'zeros' });
   };
-  specs.set('transformer.wte.weight', { shape: [vocab, hidden], initial: { normal: std } });
+  specs.set('transformer.wte.weight', { shape: [vocab, hidden], initial: { normal: std }, matrix: 'outIn' });
   specs.set('transformer.wpe.weight', { shape: [positions, hidden], initial: { normal: std } });
   for (let layer = 0; layer < layers; layer++) {
     const block = `transformer.h.${layer}`;
@@ -83,7 +83,7 @@ function parameters(config: Config): Map<string, ParameterSpec> {
   }
   norm('transformer.ln_f');
   if (!config.tie_word_embeddings) {
-    specs.set('lm_head.weight', { shape: [vocab, hidden], initial: { normal: std } });
+    specs.set('lm_head.weight', { shape: [vocab, hidden], initial: { normal: std }, matrix: 'outIn' });
   }
   return specs;
 }

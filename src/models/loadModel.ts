@@ -8,26 +8,33 @@ import type { ParameterSpecs } from './family.js';
 import { makeParameters } from './memory.js';
 import type { LanguageModel } from './model.js';
 import { findFamily } from './registry.js';
+import { checkDType, type WeightDType, type WeightSource } from './storedWeights.js';
 
 export interface LoadOptions {
   readonly device: Backend;
   /** Whether the weights get gradients; false by default: a teacher. */
   readonly trainable?: boolean;
+  /**
+   * How the matrices are held: 'f32' by default; 'f16' takes half the memory, 'int8' a quarter, for models that are not
+   * trained. See `WeightDType`.
+   */
+  readonly dtype?: WeightDType;
 }
 
 /**
  * Loads a Hugging Face folder: config.json, and model.safetensors or its shards, in F32, F16 or BF16. Tensors are
- * read one at a time and held as f32 on the device.
+ * read one at a time and held as f32 on the device, or the matrices as `dtype` says: F16 files load into 'f16' as they are.
  * @param source a folder's path, a URL or a FileStore; see `openFolder`
  * @example
- * const teacher = await loadModel('./gpt2-dolly', { device });
- * @throws CheckpointError when files are missing, malformed, or do not fit config.json; LimitError when the device
- * cannot hold the model
+ * const teacher = await loadModel('./gpt2-dolly', { device, dtype: 'f16' });
+ * @throws OptionError for a trainable model of another dtype than f32; CheckpointError when files are missing, malformed,
+ * do not fit config.json, or hold values that the dtype cannot; LimitError when the device cannot hold the model
  */
 export async function loadModel(
   source: string | FileStore,
-  { device, trainable = false }: LoadOptions,
+  { device, trainable = false, dtype = 'f32' }: LoadOptions,
 ): Promise<LanguageModel> {
+  checkDType('loadModel', dtype, trainable);
   const store = openFolder(source);
   const where = `${store.name}/config.json`;
   const fields = await readJson(store, 'config.json');
@@ -36,9 +43,11 @@ export async function loadModel(
   const specs = family.parameters(config);
   const weights = await openWeights(store);
   const names = matchNames(weights, specs, (name) => family.parameterName(name, config));
-  const parameters = await makeParameters(device, specs, weights.name, (name) =>
-    weights.read(names.get(name) as string),
-  );
+  const values: WeightSource = {
+    f32: (name) => weights.read(names.get(name) as string),
+    f16: (name) => weights.readHalf(names.get(name) as string),
+  };
+  const parameters = await makeParameters(device, specs, weights.name, values, dtype);
   const model = family.build(config, { device, fields, parameters });
   model.setTrainable(trainable);
   return model;

@@ -1,10 +1,14 @@
+import { OptionError } from '../errors.js';
 import type { FileStore } from '../io/fileStore.js';
 import { openFolder } from '../io/openFolder.js';
 import { writeSafetensors } from '../io/writeSafetensors.js';
 import type { LanguageModel } from './model.js';
 
 export interface SaveOptions {
-  /** 'f32' by default; 'f16' halves the file and rounds to nearest. */
+  /**
+   * 'f32' by default, 'f16' for a model that was loaded so. 'f16' halves the file and rounds to nearest; weights that are
+   * held in f16 are not rounded again.
+   */
   readonly dtype?: 'f32' | 'f16';
   /** More files for the folder, tokenizer files for instance. */
   readonly files?: Readonly<Record<string, Uint8Array | string>>;
@@ -15,17 +19,20 @@ export interface SaveOptions {
  * renamed; weights leave the device one tensor at a time.
  * @example
  * await saveModel(student, './student', { files: { 'tokenizer.json': tokenizerJson } });
- * @throws OptionError when the target cannot be written to
+ * @throws OptionError when the target cannot be written to, and for a model of dtype 'int8': its weights are no longer
+ * those of the checkpoint that it came from
  */
 export async function saveModel(
   model: LanguageModel,
   target: string | FileStore,
-  { dtype = 'f32', files = {} }: SaveOptions = {},
+  { dtype, files = {} }: SaveOptions = {},
 ): Promise<void> {
+  const held = heldAs(model);
+  const saved = dtype ?? held;
   const store = openFolder(target);
   // transformers 5 calls the field `dtype`, earlier versions `torch_dtype`; each reads the latter.
   const { dtype: _, ...fields } = model.config;
-  const config = { ...fields, torch_dtype: dtype === 'f32' ? 'float32' : 'float16' };
+  const config = { ...fields, torch_dtype: saved === 'f32' ? 'float32' : 'float16' };
   const texts = { 'config.json': `${JSON.stringify(config, null, 2)}\n`, ...files };
   for (const [path, file] of Object.entries(texts)) {
     await store.write(path, [typeof file === 'string' ? new TextEncoder().encode(file) : file]);
@@ -33,7 +40,15 @@ export async function saveModel(
   const tensors = [...model.parameters].map(([name, tensor]) => ({
     name,
     shape: tensor.shape,
-    read: async () => (await tensor.read()) as Float32Array,
+    read: async () => (await tensor.read()) as Float32Array | Uint16Array,
   }));
-  await writeSafetensors(store, 'model.safetensors', tensors, { dtype });
+  await writeSafetensors(store, 'model.safetensors', tensors, { dtype: saved });
+}
+
+/** The dtype that loses nothing. @throws OptionError for int8 */
+function heldAs({ parameters }: LanguageModel): 'f32' | 'f16' {
+  const dtypes = new Set([...parameters.values()].map(({ dtype }) => dtype));
+  if (dtypes.has('i8'))
+    throw new OptionError("saveModel: the model is held in int8. Load it with dtype 'f32' or 'f16'.");
+  return dtypes.has('f16') ? 'f16' : 'f32';
 }

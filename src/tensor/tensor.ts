@@ -1,6 +1,6 @@
 import type { Backend, Storage, TypedArray } from '../backend/backend.js';
 import { type DType, hostArrays, storageBytes } from '../backend/kernels.js';
-import { DisposedError, ShapeError } from '../errors.js';
+import { DisposedError, OptionError, ShapeError } from '../errors.js';
 import { adopt } from './scope.js';
 
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, extent) => product * extent, 1);
@@ -18,8 +18,9 @@ interface SharedStorage {
  * or at the end of the `tidy` in which the tensor was made.
  */
 export class Tensor {
-  /** Parameters that are trained: the tape fills `grad`. */
-  requiresGrad = false;
+  /** Of an i8 weight: an f32 factor for each of its output features. Freed with it. */
+  scales: Tensor | undefined;
+  #requiresGrad = false;
   /** Accumulated gradient of a parameter, same shape; undefined until the first backward pass. */
   grad: Tensor | undefined;
   #shared: SharedStorage | undefined;
@@ -65,6 +66,23 @@ export class Tensor {
     const tensor = Tensor.empty(device, shape, dtype, label);
     device.write(tensor.storage, data);
     return tensor;
+  }
+
+  /** Parameters that are trained: the tape fills `grad`. @throws OptionError for weights that are stored in fewer bits */
+  get requiresGrad(): boolean {
+    return this.#requiresGrad;
+  }
+  set requiresGrad(wanted: boolean) {
+    if (wanted && this.dtype !== 'f32') {
+      throw new OptionError(
+        `A weight of dtype ${this.dtype} cannot be trained, only f32. Load the model without dtype.`,
+        {
+          found: this.dtype,
+          expected: 'f32',
+        },
+      );
+    }
+    this.#requiresGrad = wanted;
   }
 
   get size(): number {
@@ -120,6 +138,7 @@ export class Tensor {
     if (shared.references === 0) this.device.free(shared.storage);
     this.grad?.dispose();
     this.grad = undefined;
+    this.scales?.dispose();
   }
 
   [Symbol.dispose](): void {

@@ -2,7 +2,15 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { compactTemplate, generate, loadModel, loadTokenizer, openDevice, rougeL } from '../../src/index.js';
+import {
+  compactTemplate,
+  generate,
+  loadModel,
+  loadTokenizer,
+  openDevice,
+  rougeL,
+  type WeightDType,
+} from '../../src/index.js';
 import { testTerminal } from './terminal.js';
 import { distillm, makeWorkspace } from './workspace.js';
 
@@ -26,11 +34,11 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 /** What the API says, greedily. */
-async function expectedAnswer(prompt: string, maxNewTokens: number): Promise<string> {
+async function expectedAnswer(prompt: string, maxNewTokens: number, dtype: WeightDType = 'f32'): Promise<string> {
   const device = await openDevice('wasm', { wasm: { threads: 1 } });
   const tokenizer = await loadTokenizer(model);
   const { eosTokenId } = tokenizer;
-  const loaded = await loadModel(model, { device });
+  const loaded = await loadModel(model, { device, dtype });
   const [ids] = await generate(loaded, [tokenizer.encode(prompt)], { maxNewTokens, temperature: 0, eosTokenId });
   await device.dispose();
   return tokenizer.decode(ids as Int32Array, { skipSpecialTokens: true });
@@ -43,6 +51,14 @@ describe('distillm generate', () => {
     const answer = await expectedAnswer('Say red', 6);
     expect(await run([...greedy(), '--raw', 'Say red'])).toMatchObject({ code: 0, out: `${answer}\n`, err: '' });
     expect((await run([...greedy(), '--raw'], testTerminal({ stdin: 'Say red\n' }))).out).toBe(`${answer}\n`);
+  });
+
+  it.each(['f16', 'int8'] as const)('holds the model in %s', async (dtype) => {
+    const answer = await expectedAnswer('Say red', 6, dtype);
+    expect(await run([...greedy(), '--dtype', dtype, '--raw', 'Say red'])).toMatchObject({
+      code: 0,
+      out: `${answer}\n`,
+    });
   });
 
   it('puts prompts into the template that the model was trained with, or another, and answers several', async () => {

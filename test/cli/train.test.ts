@@ -60,7 +60,7 @@ describe('distillm train', () => {
   it('distils on the data alone, with cross-entropy and a plain-text loss beside the divergence', async () => {
     await writeFile(path('text.txt'), 'the ant and the bee\n\nthe cat saw a dog, an eel and a fox\n');
     const { code, err } = await train(
-      `--method kd --teacher ${path('teacher/best')} --student-config ${path('config.json')} --steps 2 --kd-ratio 0.5 ` +
+      `--method kd --teacher ${path('teacher/best')} --teacher-dtype f16 --student-config ${path('config.json')} --steps 2 --kd-ratio 0.5 ` +
         `--text ${path('text.txt')} --lm-coef 0.25 --out ${path('kd')}`,
     );
     expect(code, err).toBe(0);
@@ -137,6 +137,8 @@ describe('distillm train', () => {
     ['--method sft --student x --out y --kd-ratio 2', 'a number from 0 to 1'],
     ['--method sft --student x --out y --validate-every never', "'epoch' or an integer of at least 1"],
     ['--method sft --student x --out y --phi-cap 1', '--phi-cap does nothing with --method sft'],
+    ['--method sft --student x --out y --teacher-dtype f16', '--teacher-dtype does nothing with --method sft'],
+    ['--method kd --teacher x --student x --out y --teacher-dtype bf16', 'one of f32, f16, int8'],
     ['--method kd --teacher x --student x --out y --phi-cap 1', '--phi-cap does nothing with --method kd'],
     ['--method sft --student x --out y --lm-coef 1', '--lm-coef weighs the loss on --text'],
     ['--method sft --out y --tokenizer examples/demo/teacher', '--student for a folder, or --student-config'],

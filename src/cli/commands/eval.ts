@@ -15,14 +15,15 @@ import { defineCommand } from '../command.js';
 import { deviceOptions, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
 import { duration, whole } from '../format.js';
-import { answerLength, checkModelFolders, findTokenizer, lengthLimits } from '../models.js';
-import { count, countOrZero, counts, optional, required, text, withDefault } from '../options.js';
+import { answerLength, checkModelFolders, dtypeOption, findTokenizer, lengthLimits } from '../models.js';
+import { count, countOrZero, counts, given, optional, required, text, withDefault } from '../options.js';
 import { type ProgressLine, progressLine } from '../progress.js';
 import { samplingOf, samplingOptions } from '../sampling.js';
 import { chooseTemplate, templateOption } from '../template.js';
 
 const evaluationOptions = {
   model: required('<folder>', text, 'Hugging Face folder'),
+  dtype: dtypeOption,
   tokenizer: optional('<folder>', text, "folder of the tokenizer (default: the model's)"),
   data: required('<file>', text, 'instruction JSONL with the reference answers; .gz as well'),
   template: templateOption,
@@ -55,7 +56,7 @@ export const evaluate = defineCommand({
     const line = progressLine(terminal);
     return withDevice(options, terminal, async (device) => {
       line.print(`Device: ${device.info.description}`);
-      const model = await loadModel(options.model, { device });
+      const model = await loadModel(options.model, { device, ...given({ dtype: options.dtype }) });
       const tokenizer = await findTokenizer([options.tokenizer, options.model]);
       const { maxPromptLength } = lengthLimits({ ...options, maxLength: undefined }, [model]);
       const { limit } = options;

@@ -12,7 +12,7 @@ import {
 import { defineCommand } from '../command.js';
 import { deviceOptions, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
-import { answerLength, checkModelFolders, findTokenizer } from '../models.js';
+import { answerLength, checkModelFolders, dtypeOption, findTokenizer } from '../models.js';
 import { count, countOrZero, flag, given, optional, required, text, type Values, withDefault } from '../options.js';
 import { samplingOf, samplingOptions } from '../sampling.js';
 import { chooseTemplate, templateOption } from '../template.js';
@@ -20,6 +20,7 @@ import type { Terminal } from '../terminal.js';
 
 const promptOptions = {
   model: required('<folder>', text, 'Hugging Face folder'),
+  dtype: dtypeOption,
   tokenizer: optional('<folder>', text, "folder of the tokenizer (default: the model's)"),
   template: templateOption,
   input: optional('<text>', text, 'further context for the template'),
@@ -48,7 +49,7 @@ export const generateText = defineCommand({
     const prompts = words.length > 0 ? words : [(await readAll(terminal.stdin)).trimEnd()];
     if (prompts.includes('')) throw new OptionError('a prompt is empty. Give one as an argument or on stdin.');
     return withDevice(options, terminal, async (device) => {
-      const model = await loadModel(options.model, { device });
+      const model = await loadModel(options.model, { device, ...given({ dtype: options.dtype }) });
       const tokenizer = await findTokenizer([options.tokenizer, options.model]);
       const template = options.raw ? undefined : await chooseTemplate(options.template, [options.model]);
       for (const prompt of prompts) {

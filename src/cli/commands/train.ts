@@ -1,5 +1,6 @@
 import {
   adaptiveOffPolicy,
+  type Backend,
   type CheckpointEvent,
   type DistillOptions,
   distill,
@@ -55,7 +56,7 @@ export const train = defineCommand({
     return withDevice(options, terminal, async (device) => {
       terminal.stderr.write(`Device: ${device.info.description}\n`);
       const tokenizer = await findTokenizer([options.tokenizer, options.student, options.teacher]);
-      const teacher = options.teacher === undefined ? undefined : await loadModel(options.teacher, { device });
+      const teacher = await openTeacher(options, device);
       const student = await openStudent(options, { device, tokenizer, positions: options.maxLength ?? 512 });
       const limits = lengthLimits(options, teacher ? [student, teacher] : [student]);
       const template = await chooseTemplate(options.template, [options.student, options.teacher]);
@@ -85,6 +86,10 @@ export const train = defineCommand({
     });
   },
 });
+
+async function openTeacher({ teacher, teacherDtype: dtype }: TrainOptions, device: Backend) {
+  return teacher === undefined ? undefined : loadModel(teacher, { device, ...given({ dtype }) });
+}
 
 /** The data; by default its first 1000 records are held out, as in the paper, of small sets a tenth. */
 async function readData(

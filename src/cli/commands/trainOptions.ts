@@ -1,5 +1,6 @@
 import { OptionError } from '../../index.js';
 import { lossNames } from '../losses.js';
+import { dtypeOption } from '../models.js';
 import {
   choice,
   count,
@@ -37,6 +38,7 @@ const modelOptions = {
   student: optional('<folder>', text, 'Hugging Face folder of the model to train'),
   studentConfig: optional('<file>', text, 'instead of --student: random weights, sized by this config.json'),
   teacher: optional('<folder>', text, 'Hugging Face folder of the teacher (kd and distillm)'),
+  teacherDtype: dtypeOption,
   tokenizer: optional('<folder>', text, "folder of the tokenizer (default: the student's, then the teacher's)"),
 };
 
@@ -131,7 +133,7 @@ export function checkMethod(options: TrainOptions): void {
     throw new OptionError(`--method ${method} needs --teacher, the folder of the model to learn from.`);
   }
   const foreign = {
-    sft: ['teacher', ...Object.keys(distillationOptions), ...Object.keys(studentOutputOptions)],
+    sft: ['teacher', 'teacherDtype', ...Object.keys(distillationOptions), ...Object.keys(studentOutputOptions)],
     kd: Object.keys(studentOutputOptions),
     distillm: [],
   }[method];

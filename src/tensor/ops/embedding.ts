@@ -2,10 +2,11 @@ import { ShapeError } from '../../errors.js';
 import { rows, run } from '../run.js';
 import { track } from '../tape.js';
 import { Tensor } from '../tensor.js';
+import { scalesOf } from './linear.js';
 
 /**
  * Rows of a table: y[t] = table[ids[t]]. table [rows, cols], ids on the host (row-major over `shape`) -> [...shape,
- * cols]. Its gradient needs the ids sorted, which the host does once.
+ * cols]. Its gradient needs the ids sorted, which the host does once. A frozen table may be stored as f16 or i8.
  * @throws ShapeError when an id is outside the table, with its position.
  */
 export function embedding(table: Tensor, ids: Int32Array, shape: readonly number[] = [ids.length]): Tensor {
@@ -21,7 +22,7 @@ export function embedding(table: Tensor, ids: Int32Array, shape: readonly number
     );
   }
   const idTensor = Tensor.from(table.device, ids, [ids.length], 'embedding.ids');
-  const { y } = run(table.device, 'embedding', { table, ids: idTensor }, {}, { y: [...shape, cols] });
+  const y = gather(table, idTensor, [...shape, cols]);
 
   return track('embedding', [table], y, (dy, gradients) => {
     if (!gradients.wants(table)) return;
@@ -42,6 +43,13 @@ export function embedding(table: Tensor, ids: Int32Array, shape: readonly number
       {},
     );
   });
+}
+
+function gather(table: Tensor, ids: Tensor, shape: readonly number[]): Tensor {
+  const { device, dtype } = table;
+  if (dtype === 'f16') return run(device, 'embeddingHalf', { table, ids }, {}, { y: shape }).y;
+  if (dtype === 'i8') return run(device, 'embeddingInt8', { table, scales: scalesOf(table), ids }, {}, { y: shape }).y;
+  return run(device, 'embedding', { table, ids }, {}, { y: shape }).y;
 }
 
 /** Token positions sorted by id (stable), the distinct ids, and where each one's run starts (one more at the end). */

@@ -1,5 +1,4 @@
-import type { KernelName } from '../../backend/kernels.js';
-import { ShapeError } from '../../errors.js';
+import { OptionError, ShapeError } from '../../errors.js';
 import { rows, run } from '../run.js';
 import { track } from '../tape.js';
 import { Tensor } from '../tensor.js';
@@ -7,7 +6,11 @@ import { Tensor } from '../tensor.js';
 /** How a weight lies in memory: PyTorch's Linear is [out, in], GPT-2's Conv1D is [in, out]. */
 export type WeightLayout = 'outIn' | 'inOut';
 
-/** c (+)= a b in one of the transposed forms; a, b and c are seen as [rows, cols]. */
+/**
+ * c (+)= a b in one of the transposed forms; a, b and c are seen as [rows, cols]. b of gemmNN and gemmNT may be a weight that
+ * is stored as f16 or, with its scales a column of c, as i8.
+ * @throws ShapeError
+ */
 export function gemm(
   kernel: 'gemmNN' | 'gemmNT' | 'gemmTN',
   a: Tensor,
@@ -15,11 +18,43 @@ export function gemm(
   c: Tensor,
   accumulate: 0 | 1 = 0,
 ): void {
-  run(c.device, kernel satisfies KernelName, { a: rows(a), b: rows(b), c: rows(c) }, { accumulate });
+  const operands = { a: rows(a), b: rows(b), c: rows(c) };
+  if (kernel === 'gemmTN' || (b.dtype !== 'f16' && b.dtype !== 'i8')) run(c.device, kernel, operands, { accumulate });
+  else if (b.dtype === 'f16') run(c.device, `${kernel}Half`, operands, { accumulate });
+  else run(c.device, `${kernel}Int8`, { ...operands, scales: scalesOf(b) }, { accumulate });
+}
+
+/** @throws ShapeError when a weight of integers has none */
+export function scalesOf(weight: Tensor): Tensor {
+  if (weight.scales) return weight.scales;
+  throw new ShapeError(
+    `A weight of dtype ${weight.dtype} [${weight.shape.join(', ')}] has no scales, expected one an output.`,
+  );
 }
 
 /**
- * y = x W (+ bias). x [..., in], weight [out, in] or, with layout 'inOut', [in, out]; bias [out] -> y [..., out].
+ * The gradient of the input of y = x W: dx (+)= dy W^T.
+ * @throws OptionError for an i8 weight, whose scales belong to the axis that is summed over here
+ */
+export function gemmInputGradient(
+  layout: WeightLayout,
+  dy: Tensor,
+  weight: Tensor,
+  dx: Tensor,
+  accumulate: 0 | 1 = 0,
+): void {
+  if (weight.dtype === 'i8') {
+    throw new OptionError("Gradients do not pass through int8 weights. Load the model with dtype 'f16' or 'f32'.", {
+      found: 'int8',
+      expected: ['f16', 'f32'],
+    });
+  }
+  gemm(layout === 'outIn' ? 'gemmNN' : 'gemmNT', dy, weight, dx, accumulate);
+}
+
+/**
+ * y = x W (+ bias). x [..., in], weight [out, in] or, with layout 'inOut', [in, out]; bias [out] -> y [..., out]. A frozen
+ * weight may be stored as f16 or i8.
  * @throws ShapeError
  */
 export function linear(
@@ -42,7 +77,7 @@ export function linear(
   return track('linear', bias ? [x, weight, bias] : [x, weight], y, (dy, gradients) => {
     if (gradients.wants(x)) {
       const dx = gradients.into(x);
-      gemm(layout === 'outIn' ? 'gemmNN' : 'gemmNT', dy, weight, dx.tensor, dx.accumulate);
+      gemmInputGradient(layout, dy, weight, dx.tensor, dx.accumulate);
     }
     if (gradients.wants(weight)) {
       const dw = gradients.into(weight);

@@ -5,7 +5,7 @@ import { rows, run } from '../run.js';
 import { tidy } from '../scope.js';
 import { activeTape } from '../tape.js';
 import { Tensor } from '../tensor.js';
-import { gemm } from './linear.js';
+import { gemm, gemmInputGradient } from './linear.js';
 
 /** Label of a position that the loss leaves out. */
 export const ignoredLabel = -100;
@@ -122,7 +122,7 @@ function linearLoss({ student, labels, chunkBytes = defaultChunkBytes }: LossOpt
       if (dHead) gemm('gemmTN', logits, chunkHidden, dHead.tensor, 1);
       if (dHidden) {
         const dChunk = Tensor.empty(device, chunkHidden.shape, 'f32', 'loss.dChunk');
-        gemm('gemmNN', logits, head, dChunk);
+        gemmInputGradient('outIn', logits, head, dChunk);
         scatterRows(dChunk, chunk, dHidden);
       }
     });

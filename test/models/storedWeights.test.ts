@@ -1,0 +1,258 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Backend } from '../../src/backend/backend.js';
+import { skewReverseKL } from '../../src/distill/losses/index.js';
+import { offPolicy } from '../../src/distill/sgo/index.js';
+import { distill } from '../../src/distill/trainer/index.js';
+import { CheckpointError, OptionError } from '../../src/errors.js';
+import { bf16ToF32, f16ToF32, f32ToF16 } from '../../src/io/halfFloats.js';
+import { type MemoryStore, memoryStore } from '../../src/io/memoryStore.js';
+import { openSafetensors } from '../../src/io/safetensors.js';
+import { writeSafetensors } from '../../src/io/writeSafetensors.js';
+import { createModel, type LanguageModel, loadModel, numParameters, saveModel } from '../../src/models/index.js';
+import { quantise, type WeightDType } from '../../src/models/storedWeights.js';
+import { headLogits, linear, linearCrossEntropy, Tape, Tensor, tidy } from '../../src/tensor/index.js';
+import { collect, stepsOf, succession, tinyModel, tinyTokenizer } from '../distill/fixtures.js';
+import { forEachBackend } from '../harness/backends.js';
+import { openReference } from '../harness/referenceBackend.js';
+
+const host = openReference({ precision: 'f32' });
+/** Odd widths: rows that do not begin at whole words. */
+const config = {
+  ...{ model_type: 'gpt2', vocab_size: 37, n_positions: 19, n_embd: 15, n_layer: 2, n_head: 3, n_inner: 29 },
+  initializer_range: 0.3,
+};
+
+type Change = (values: Float32Array, shape: readonly number[], name: string) => Float32Array;
+
+/** A saved model, its values changed by `change`. */
+async function folder(change: Change = (values) => values, fields = {}): Promise<MemoryStore> {
+  const store = memoryStore();
+  using model = await createModel({ ...config, ...fields }, { device: host, seed: 3 });
+  await saveModel(model, store);
+  const weights = await openSafetensors(store, 'model.safetensors');
+  const tensors = [...weights.entries].map(([name, { shape }]) => ({
+    name,
+    shape,
+    read: async () => change(await weights.read(name), shape, name),
+  }));
+  const changed = memoryStore();
+  await changed.write('config.json', [new TextEncoder().encode(JSON.stringify({ ...config, ...fields }))]);
+  await writeSafetensors(changed, 'model.safetensors', tensors);
+  return changed;
+}
+
+const isStored = (name: string) => /wte|lm_head|c_(attn|proj|fc)\.weight$/.test(name);
+/** The matrices as each dtype holds them, in f32. */
+const rounded: Readonly<Record<'f16' | 'int8', Change>> = {
+  f16: (values, _, name) => (isStored(name) ? f16ToF32(f32ToF16(values)) : values),
+  int8: (values, shape, name) => {
+    if (!isStored(name)) return values;
+    const layout = /c_/.test(name) ? 'inOut' : 'outIn';
+    const { integers, scales } = quantise(values, shape, layout);
+    const cols = shape[1]!;
+    return values.map((_, i) => integers[i]! * scales[layout === 'inOut' ? i % cols : Math.floor(i / cols)]!);
+  },
+};
+
+/** Logits of a batch with padding: more rows than the skinny products take, then of a single one. */
+async function logitsOf(model: LanguageModel): Promise<Float32Array[]> {
+  const results: Float32Array[] = [];
+  for (const [batch, seq] of [
+    [3, 13],
+    [1, 1],
+  ] as const) {
+    const ids = Int32Array.from({ length: batch * seq }, (_, i) => (7 * i + 3) % 37);
+    const keyRange = Int32Array.from({ length: 2 * batch }, (_, i) => (i % 2 === 0 ? 0 : seq));
+    const logits = tidy(() => headLogits(model.forward({ batch, seq, ids, keyRange }), model.head));
+    results.push((await logits.read()) as Float32Array);
+    logits.dispose();
+  }
+  return results;
+}
+
+const failure = async (work: Promise<unknown>) =>
+  work.then(
+    () => expect.unreachable(),
+    (error: unknown) => error as Error,
+  );
+
+forEachBackend((backend) => {
+  describe.each(['f16', 'int8'] as const)('a model held in %s', (dtype) => {
+    it.each([true, false])(
+      'computes what its rounded weights compute in f32, head tied: %s',
+      async (tied) => {
+        const fields = { tie_word_embeddings: tied };
+        using model = await loadModel(await folder(undefined, fields), { device: backend(), dtype });
+        using plain = await loadModel(await folder(rounded[dtype], fields), { device: backend() });
+        expect(numParameters(model)).toBe(numParameters(plain));
+        const [found, expected] = [await logitsOf(model), await logitsOf(plain)];
+        found.forEach((logits, call) => {
+          const largest = Math.max(...expected[call]!.map(Math.abs));
+          const worst = Math.max(...logits.map((value, i) => Math.abs(value - expected[call]![i]!)));
+          expect(worst).toBeLessThan(1e-5 * largest);
+          expect(largest).toBeGreaterThan(0.1);
+        });
+      },
+      120_000,
+    ); // a software GPU compiles every shader here
+
+    it('teaches as its rounded weights do', async () => {
+      const store = memoryStore();
+      using source = await tinyModel(host, { seed: 2 });
+      await saveModel(source, store);
+      const weights = await openSafetensors(store, 'model.safetensors');
+      const losses = async (teacher: LanguageModel) => {
+        using student = await tinyModel(backend());
+        const run = distill({
+          ...{ teacher, student, tokenizer: tinyTokenizer(), data: { train: succession(2), validation: [] } },
+          ...{ loss: skewReverseKL(), sgo: offPolicy(), optimizer: { lr: 1e-2 }, batchSize: 3, steps: 3 },
+        });
+        return stepsOf(await collect(run)).map(({ loss }) => loss);
+      };
+      using teacher = await loadModel(store, { device: backend(), dtype });
+      const found = await losses(teacher);
+      using plain = await loadModel(store, { device: backend() });
+      for (const [name, parameter] of plain.parameters) {
+        parameter.set(rounded[dtype](await weights.read(name), parameter.shape, name));
+      }
+      const expected = await losses(plain);
+      expect(found).toHaveLength(3);
+      for (const [step, loss] of found.entries()) expect(Math.abs(loss / expected[step]! - 1)).toBeLessThan(1e-4);
+    }, 120_000);
+  });
+
+  it('gradients pass through frozen f16 weights', async () => {
+    const device = backend();
+    const values = (size: number) => Float32Array.from({ length: size }, (_, i) => Math.fround(Math.sin(3 * i)));
+    const gradients = async (weightOf: (data: Float32Array, shape: number[]) => Tensor) => {
+      const [x, weight, head] = [
+        Tensor.from(device, values(15), [3, 5]),
+        weightOf(values(35), [5, 7]),
+        weightOf(values(77), [11, 7]),
+      ];
+      x.requiresGrad = true;
+      tidy(() => {
+        const tape = new Tape();
+        tape.record(() => {
+          const student = { hidden: linear(x, weight, { layout: 'inOut' }), head };
+          linearCrossEntropy({ student, labels: Int32Array.of(1, 10, -100), gradScale: 1 });
+        });
+        tape.backward();
+      });
+      const gradient = (await x.grad!.read()) as Float32Array;
+      for (const tensor of [x, weight, head]) tensor.dispose();
+      return gradient;
+    };
+    const found = await gradients((data, shape) => Tensor.from(device, f32ToF16(data), shape));
+    const expected = await gradients((data, shape) => Tensor.from(device, f16ToF32(f32ToF16(data)), shape));
+    expect(Math.max(...expected.map(Math.abs))).toBeGreaterThan(0.01);
+    for (const [i, value] of found.entries()) expect(value).toBeCloseTo(expected[i]!, 5);
+  }, 120_000);
+});
+
+describe('storing weights', () => {
+  beforeEach(() => expect(host.memory().liveStorages).toBe(0));
+  const load = (store: MemoryStore, dtype: WeightDType, device: Backend = host) => loadModel(store, { device, dtype });
+
+  it('int8 rounds to the nearest of 255 steps, one size an output feature', () => {
+    const values = Float32Array.of(1, -0.4, 0, 127, 63.4, 0);
+    expect(quantise(values, [2, 3], 'outIn')).toEqual({
+      integers: Int8Array.of(127, -51, 0, 127, 63, 0),
+      scales: Float32Array.of(1 / 127, 1),
+    });
+    expect(quantise(values, [2, 3], 'inOut')).toEqual({
+      integers: Int8Array.of(1, -1, 0, 127, 127, 0),
+      scales: Float32Array.of(1, Math.fround(63.4) / 127, 1),
+    });
+  });
+
+  it('takes half and a quarter of the memory', async () => {
+    const bytes = async (dtype: WeightDType) => {
+      using _ = await load(await folder(), dtype);
+      return host.memory().liveBytes;
+    };
+    using plain = await load(await folder(), 'f32');
+    const stored = [...plain.parameters].reduce((total, [name, { size }]) => total + (isStored(name) ? size : 0), 0);
+    const all = numParameters(plain);
+    plain.dispose();
+    expect(await bytes('f32')).toBe(4 * all);
+    // Whole words each, and the scales of 37 + 2 (45 + 15 + 29 + 15) output features.
+    expect((await bytes('f16')) - (4 * (all - stored) + 2 * stored)).toBeLessThan(4 * 9);
+    expect((await bytes('int8')) - (4 * (all - stored) + stored + 4 * 245)).toBeLessThan(4 * 9);
+  });
+
+  it('an F16 file is taken as it is, and saved as it was', async () => {
+    const [store, again] = [await folder(), memoryStore()];
+    using plain = await load(store, 'f32');
+    await saveModel(plain, store, { dtype: 'f16' });
+    const before = await store.read('model.safetensors', 0, await store.size('model.safetensors'));
+    using model = await load(store, 'f16');
+    expect(model.head.dtype).toBe('f16');
+    await saveModel(model, again);
+    expect(await again.read('model.safetensors', 0, before.length)).toEqual(before);
+    await saveModel(model, again, { dtype: 'f32' });
+    using widened = await load(again, 'f32');
+    using direct = await load(store, 'f32');
+    for (const [name, parameter] of direct.parameters) {
+      expect(await widened.parameters.get(name)!.read()).toEqual(await parameter.read());
+    }
+  });
+
+  it('values that the dtype cannot hold are refused, by name', async () => {
+    const put = (value: number) =>
+      folder((values, _, name) => {
+        if (name.endsWith('1.mlp.c_fc.weight')) values[4] = value;
+        return values;
+      });
+    const tooLarge = await failure(load(await put(65520), 'f16'));
+    expect(tooLarge).toBeInstanceOf(CheckpointError);
+    expect(tooLarge.message).toMatch(/element 4 of tensor 'transformer.h.1.mlp.c_fc.weight' is 65520, f16 holds/);
+    const notANumber = await failure(load(await put(Number.NaN), 'int8'));
+    expect(notANumber).toBeInstanceOf(CheckpointError);
+    expect(notANumber.message).toMatch(/'transformer.h.1.mlp.c_fc.weight' holds a value that is not finite/);
+    using model = await load(await put(65519), 'f16');
+    expect(model.vocabSize).toBe(37);
+    const store = await folder();
+    using plain = await load(await put(65520), 'f32');
+    await saveModel(plain, store, { dtype: 'f16' });
+    expect((await failure(load(store, 'f16'))).message).toMatch(/c_fc.weight' is Infinity/);
+  });
+
+  it('is for models that are not trained', async () => {
+    const store = await folder();
+    const trainable = await failure(loadModel(store, { device: host, dtype: 'f16', trainable: true }));
+    expect(trainable).toBeInstanceOf(OptionError);
+    expect(trainable.message).toMatch(/a trainable model has dtype 'f32', found 'f16'/);
+    expect(await failure(createModel(config, { device: host, dtype: 'int8' }))).toBeInstanceOf(OptionError);
+    const unknown = await failure(loadModel(store, { device: host, dtype: 'int4' as WeightDType }));
+    expect(unknown.message).toMatch(/dtype is "int4", expected f32, f16, int8/);
+    using model = await load(store, 'int8');
+    expect(() => model.setTrainable(true)).toThrow(OptionError);
+    model.setTrainable(false);
+    expect((await failure(saveModel(model, memoryStore()))).message).toMatch(/held in int8/);
+  });
+
+  it('gradients do not pass through int8 weights, and integers need their scales', () => {
+    tidy(() => {
+      const x = Tensor.from(host, Float32Array.of(1, 2), [1, 2]);
+      const weight = Tensor.from(host, Int8Array.of(1, 2, 3, 4), [2, 2]);
+      expect(() => linear(x, weight)).toThrow(/has no scales/);
+      weight.scales = Tensor.from(host, Float32Array.of(1, 1), [2]);
+      const tape = new Tape();
+      x.requiresGrad = true;
+      const y = tape.record(() => linear(x, weight));
+      expect(() => tape.backward(y, y.alias())).toThrow(/Gradients do not pass through int8 weights/);
+    });
+  });
+
+  it('BF16 is rounded from its own values', async () => {
+    const store = memoryStore();
+    const bits = Uint16Array.of(0x3f80, 0x4049, 0xbf01);
+    const header = JSON.stringify({ w: { dtype: 'BF16', shape: [3], data_offsets: [0, 6] } }).padEnd(64);
+    const length = new Uint8Array(8);
+    new DataView(length.buffer).setBigUint64(0, 64n, true);
+    await store.write('w.safetensors', [length, new TextEncoder().encode(header), new Uint8Array(bits.buffer)]);
+    const weights = await openSafetensors(store, 'w.safetensors');
+    expect(await weights.readHalf('w')).toEqual(f32ToF16(bf16ToF32(bits)));
+  });
+});
