@@ -1,45 +1,124 @@
 // The same products for few rows (decoding): b, the weight, is read once, straight from memory, unpacked. Range: columns
 // of c. Every element is summed in an order that depends on the depth alone.
+import { packAcrossRows, packAlongRows } from './pack';
 import { copyFloats, fillFloats, loadUpTo, madd, storeUpTo, zero } from './simd';
 import { scratch } from './scratch';
+import { addTile, multiplyTile, TILE_BYTES } from './tile';
 
-/** NN: columns that are summed at a time, and rows of a at most: their sums (16 KiB) stay in the first-level cache. */
-const COLS: u32 = 512;
-const ROWS: u32 = 8;
+/** NN: rows and columns of b that are multiplied at a time; they stay in the second-level cache for all rows of a. */
+const DEPTH: u32 = 32;
+const COLS: u32 = 4096;
+/** Rows of a at most. */
+const ROWS: u32 = 32;
 
 /** Working memory of a thread, in bytes. */
 export function gemmSkinnyScratch(): usize {
-  return (ROWS * COLS) << 2;
+  return TILE_BYTES + ((DEPTH * (ROWS + 16) + COLS + 16) << 2);
 }
 
 /**
- * c [m <= 8, n] (+)= a [m, k] b [k, n]: four rows of b at a time are added to the sums of all rows. The sums lie together:
- * rows of c a power of two apart would fight for the same lines of the cache.
+ * c [segments, m <= 32, n] (+)= a [m, k] b [k, n], the depth cut into segments of `segment` rows of b, so that a thread
+ * reads whole rows of b straight on. Range: pieces, a segment by `pieceCols` columns each, segment by segment. An element
+ * of a segment is the sum of its blocks of DEPTH in order, whatever m is.
  */
 export function gemmSkinnyNN(
-  a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, begin: u32, end: u32,
+  a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, segment: u32, pieceCols: u32, begin: u32, end: u32,
 ): void {
+  const tile = scratch();
+  const panels = tile + TILE_BYTES;
+  const packed = panels + ((DEPTH * ROWS) << 2);
+  const sums = packed + ((DEPTH * 16) << 2);
   const stride = (<usize>n) << 2;
-  const sums = scratch();
-  for (let first = begin; first < end; first += COLS) {
-    const cols = min(end - first, COLS);
-    const at = (<usize>first) << 2;
-    const width = (<usize>cols) << 2;
-    for (let i: u32 = 0; i < m; i++) {
-      if (accumulate) copyFloats(c + <usize>i * stride + at, sums + <usize>i * width, cols);
-      else fillFloats(sums + <usize>i * width, cols, 0);
-    }
-    for (let p: u32 = 0; p < k; p += 4) {
-      const rows = min(k - p, 4);
-      const b0 = b + <usize>p * stride + at;
-      for (let i: u32 = 0; i < m; i++) {
-        const weights = a + ((i * k + p) << 2);
-        const sum = sums + <usize>i * width;
-        if (rows == 4) addRows4(weights, b0, stride, sum, cols);
-        else for (let r: u32 = 0; r < rows; r++) addRow(load<f32>(weights + (r << 2)), b0 + <usize>r * stride, sum, cols);
+  const across = (n + pieceCols - 1) / pieceCols;
+  for (let piece = begin; piece < end; piece++) {
+    const start = (piece / across) * segment;
+    const stop = min(start + segment, k);
+    const target = c + <usize>(piece / across) * m * stride;
+    const firstCol = (piece % across) * pieceCols;
+    const lastCol = min(firstCol + pieceCols, n);
+    for (let j = firstCol; j < lastCol; j += COLS) {
+      const cols = min(lastCol - j, COLS);
+      const to = target + (<usize>j << 2);
+      for (let p = start; p < stop; p += DEPTH) {
+        const depth = min(stop - p, DEPTH);
+        const from = b + <usize>p * stride + (j << 2);
+        const add = accumulate != 0 || p > start;
+        if (m == 1) {
+          addProducts(a + (p << 2), depth, from, stride, cols, to, add, sums);
+          continue;
+        }
+        packAlongRows(a + (p << 2), (<usize>k) << 2, m, depth, panels, 4);
+        fetchRows(from, stride, cols, depth, tile);
+        multiplyStrips(panels, m, from, stride, cols, depth, to, add, tile, packed);
       }
     }
-    for (let i: u32 = 0; i < m; i++) copyFloats(sums + <usize>i * width, c + <usize>i * stride + at, cols);
+  }
+}
+
+/** c [cols] (+)= weights [depth] b [depth, cols] */
+function addProducts(
+  weights: usize, depth: u32, b: usize, stride: usize, cols: u32, c: usize, accumulate: bool, sums: usize,
+): void {
+  fillFloats(sums, cols, 0);
+  for (let p: u32 = 0; p < depth; p += 4) {
+    const rows = min(depth - p, 4);
+    const from = b + <usize>p * stride;
+    const factors = weights + (p << 2);
+    fetchRows(from, stride, cols, rows, sums + ((<usize>COLS) << 2));
+    if (rows == 4) addRows4(factors, from, stride, sums, cols);
+    else for (let r: u32 = 0; r < rows; r++) addRow(load<f32>(factors + (r << 2)), from + <usize>r * stride, sums, cols);
+  }
+  if (accumulate) addFloats(sums, c, cols);
+  else copyFloats(sums, c, cols);
+}
+
+/**
+ * c [rows, cols] (+)= panels of a times b [depth, cols], 16 columns at a time. A strip is packed to `packed` when it is
+ * incomplete, and for more than one panel of a when its rows are so far apart that they fight for a few lines of the cache.
+ */
+function multiplyStrips(
+  panels: usize, rows: u32, b: usize, stride: usize, cols: u32, depth: u32, c: usize, accumulate: bool, tile: usize, packed: usize,
+): void {
+  const fighting = rows > 4 && (stride & 2047) == 0;
+  for (let j: u32 = 0; j < cols; j += 16) {
+    const width = min(cols - j, 16);
+    let strip = b + (j << 2);
+    let distance = stride;
+    if (width < 16 || fighting) {
+      packAcrossRows(strip, stride, width, depth, packed, 16);
+      strip = packed;
+      distance = 64;
+    }
+    for (let i: u32 = 0; i < rows; i += 4) {
+      multiplyTile(panels + ((i * depth) << 2), strip, distance, depth, tile);
+      addTile(tile, c + <usize>i * stride + (j << 2), stride, min(rows - i, 4), width, accumulate);
+    }
+  }
+}
+
+/** c [size] (+)= the sum of parts [segments, size], in order. Range: elements. */
+export function addSegments(parts: usize, c: usize, size: u32, segments: u32, accumulate: u32, begin: u32, end: u32): void {
+  const from = parts + (<usize>begin << 2);
+  const to = c + (<usize>begin << 2);
+  const count = end - begin;
+  if (accumulate) addFloats(from, to, count);
+  else copyFloats(from, to, count);
+  for (let s: u32 = 1; s < segments; s++) addFloats(from + ((<usize>s * size) << 2), to, count);
+}
+
+/** y [count] += x [count] */
+function addFloats(x: usize, y: usize, count: u32): void {
+  let i: u32 = 0;
+  for (; i + 8 <= count; i += 8) {
+    const at = (<usize>i) << 2;
+    const lo = f32x4.add(v128.load(y + at), v128.load(x + at));
+    const hi = f32x4.add(v128.load(y + at, 16), v128.load(x + at, 16));
+    v128.store(y + at, lo);
+    v128.store(y + at, hi, 16);
+  }
+  for (; i < count; i++) {
+    const at = (<usize>i) << 2;
+    store<f32>(y + at, load<f32>(y + at) + load<f32>(x + at));
   }
 }
 
@@ -102,6 +181,14 @@ export function fetchAhead(from: usize, to: usize, target: usize): void {
   for (let at = from; at < to; at += 64) word |= load<u32>(at);
   // Stored, so that no compiler drops the reads.
   store<u32>(target, word);
+}
+
+/** fetchAhead of `rows` rows of `cols` floats. */
+function fetchRows(from: usize, stride: usize, cols: u32, rows: u32, target: usize): void {
+  for (let r: u32 = 0; r < rows; r++) {
+    fetchAhead(from, from + ((<usize>cols) << 2), target);
+    from += stride;
+  }
 }
 
 /** c [m, n] (+)= a [m, k] b[n, k]^T: four rows of b stay in the first-level cache for all rows of a. */

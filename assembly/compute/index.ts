@@ -20,7 +20,7 @@ export { embedding, embeddingBackward, embeddingHalf, embeddingInt8 } from './em
 export { gelu, geluBackward } from './gelu';
 export { gemmNN, gemmNT, gemmTN, gemmScratch } from './gemm';
 export { gemmNNHalf, gemmNNInt8, gemmNTHalf, gemmNTInt8, gemmStoredScratch } from './gemm';
-export { gemmSkinnyNN, gemmSkinnyNT, gemmSkinnyScratch } from './gemmSkinny';
+export { addSegments, gemmSkinnyNN, gemmSkinnyNT, gemmSkinnyScratch } from './gemmSkinny';
 export { gemmSkinnyNNHalf, gemmSkinnyNNInt8, gemmSkinnyNTHalf, gemmSkinnyNTInt8 } from './gemmSkinnyStored';
 export { gemmSkinnyStoredScratch } from './gemmSkinnyStored';
 export { mergeHeads, splitHeads } from './heads';

@@ -1,6 +1,6 @@
 // The inner kernel of every matrix product. Panels:
 //   a panel: 4 rows,  depth-major: [depth][4]   (rows padded with zeros)
-//   b panel: 16 cols, depth-major: [depth][16]  (columns padded with zeros)
+//   b panel: 16 cols, depth-major: [depth][16]  (columns padded with zeros), or 16 columns of an unpacked matrix
 // multiplyTile holds the 4x16 products of two panels in registers and stores them; addTile puts them into C. They are
 // two functions because loading C in the one that holds the accumulators costs a third of its speed.
 import { loadUpTo, madd, storeUpTo, zero } from './simd';
@@ -8,8 +8,11 @@ import { loadUpTo, madd, storeUpTo, zero } from './simd';
 /** Bytes of a 4x16 tile of products. */
 export const TILE_BYTES: usize = 256;
 
-/** tile [4][16] = a panel times b panel; each product is added to its sum in the order of the depth. */
-export function multiplyTile(a: usize, b: usize, depth: u32, tile: usize): void {
+/**
+ * tile [4][16] = a panel times b panel; each product is added to its sum in the order of the depth. `stride` is the
+ * distance of b's rows in bytes.
+ */
+export function multiplyTile(a: usize, b: usize, stride: usize, depth: u32, tile: usize): void {
   let c00 = zero();
   let c01 = zero();
   let c02 = zero();
@@ -52,7 +55,7 @@ export function multiplyTile(a: usize, b: usize, depth: u32, tile: usize): void 
     c32 = madd(a3, b2, c32);
     c33 = madd(a3, b3, c33);
     a += 16;
-    b += 64;
+    b += stride;
   }
   v128.store(tile, c00);
   v128.store(tile, c01, 16);
@@ -139,7 +142,7 @@ export function multiplyPanels(
     const width = min(cols - j, 16);
     let panel = a;
     for (let i: u32 = 0; i < rows; i += 4) {
-      multiplyTile(panel, b, depth, tile);
+      multiplyTile(panel, b, 64, depth, tile);
       if (scales) scaleTile(tile, scales + (j << 2), width);
       addTile(tile, c + <usize>i * stride + (j << 2), stride, min(rows - i, 4), width, accumulate);
       panel += (<usize>depth) << 4;

@@ -34,8 +34,10 @@ const gemmShapes = [
   [33, 19, 67],
 ] as const;
 
-function gemmCases(): Case<'gemmNN' | 'gemmNT' | 'gemmTN'>[] {
-  return gemmShapes.flatMap(([m, n, k]) =>
+function gemmCases(
+  shapes: readonly (readonly [m: number, n: number, k: number])[] = gemmShapes,
+): Case<'gemmNN' | 'gemmNT' | 'gemmTN'>[] {
+  return shapes.flatMap(([m, n, k]) =>
     [0, 1].map((accumulate) => ({
       dims: { m, n, k },
       params: { accumulate },
@@ -521,7 +523,8 @@ const shaped = ([rows, cols]: readonly [number, number]) => ({ dims: { rows, col
 
 /** The calls that each kernel is tested with, on every backend. A kernel without cases does not compile. */
 export const cases: { readonly [K in KernelName]: readonly Case<K>[] } = {
-  gemmNN: gemmCases(),
+  // A weight that the WASM backend reads in segments of whole rows.
+  gemmNN: gemmCases([...gemmShapes, [1, 1031, 517]]),
   gemmNT: gemmCases(),
   gemmTN: gemmCases(),
   gemmNNHalf: storedGemmCases(hardHalves),

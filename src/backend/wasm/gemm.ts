@@ -8,7 +8,8 @@ type Layout = 'NN' | 'NT' | 'TN';
 type Stored = '' | 'Half' | 'Int8';
 
 /** Up to this many rows, packing the right operand costs more than it saves (measured at the shapes of GPT-2 small). */
-const SKINNY_ROWS = { NN: 8, NT: 32, TN: 0 } as const satisfies Record<Layout, number>;
+const SKINNY_ROWS = { NN: 32, NT: 32, TN: 0 } as const satisfies Record<Layout, number>;
+const STORED_SKINNY_ROWS = { NN: 8, NT: 32, TN: 0 } as const satisfies Record<Layout, number>;
 /** Floating-point operations of a piece that is worth a thread's wake-up (about 40 us). */
 const PIECE_OPERATIONS = 2_000_000;
 /** Above this, a piece is cut further, so that a thread that the system interrupts does not hold up the others. */
@@ -40,15 +41,47 @@ export function cutPieces(m: number, n: number, k: number, threads: number): { r
   return best;
 }
 
+/** A weight of fewer elements stays in the caches, where it does not matter in which order it is read. */
+const CACHED_ELEMENTS = 524_288;
+/** Rows of b that are so long are read straight on well enough. */
+const LONG_ROW = 8192;
+
+/** How many segments the depth of a skinny product is cut into. The bits depend on it, so it knows nothing of the threads. */
+const segmentsOf = (n: number, k: number) => (n * k < CACHED_ELEMENTS || n > LONG_ROW ? 1 : 4);
+
 /** Matrix products. */
 export function gemmKernels(device: Device): Entries<Product> {
-  const { pool } = device;
+  const { pool, memory } = device;
+  /** Segments of whole rows of b, which memory delivers fastest, each to a part of its own; then the parts' sum. */
+  const skinnyNN = (call: KernelCall<'gemmNN'>) => {
+    const [m, n, k] = sizes(call, ['m', 'n', 'k']);
+    const [a, b, c] = [at(call.operands.a), at(call.operands.b), at(call.operands.c)];
+    const { accumulate } = call.params;
+    const scratch = scratchBytes(device, 'gemmSkinny');
+    const segments = segmentsOf(n, k);
+    const segment = Math.ceil(k / segments / 4) * 4;
+    const piecesEach = Math.ceil(pool.threads / segments);
+    const cols = Math.max(Math.ceil(n / piecesEach / 16) * 16, grainOf(device, n, m * segment, 16));
+    const pieces = segments * Math.ceil(n / cols);
+    if (segments === 1) {
+      pool.parallel('gemmSkinnyNN', [a, b, c, m, n, k, accumulate, segment, cols], pieces, 1, scratch);
+      return;
+    }
+    const parts = memory.allocate(4 * segments * m * n, 'parts of a product');
+    try {
+      pool.parallel('gemmSkinnyNN', [a, b, parts, m, n, k, 0, segment, cols], pieces, 1, scratch);
+      const args = [parts, c, m * n, segments, accumulate];
+      pool.parallel('addSegments', args, m * n, grainOf(device, m * n, segments, 16));
+    } finally {
+      memory.free(parts);
+    }
+  };
   const multiply = (layout: Layout, stored: Stored, call: KernelCall<Product>, scales: readonly number[] = []) => {
     const scratch = stored === '' ? '' : 'Stored';
     const [m, n, k] = sizes(call, ['m', 'n', 'k']);
     const { a, b, c } = call.operands;
     const args = [at(a), at(b), ...scales, at(c), m, n, k, call.params.accumulate];
-    if (m <= SKINNY_ROWS[layout]) {
+    if (m <= (stored ? STORED_SKINNY_ROWS : SKINNY_ROWS)[layout]) {
       // Long pieces of the weight's rows: memory is read fastest straight on.
       const grain = Math.max(Math.ceil(n / pool.threads / 16) * 16, grainOf(device, n, m * k, 16));
       pool.parallel(`gemmSkinny${layout}${stored}`, args, n, grain, scratchBytes(device, `gemmSkinny${scratch}`, k));
@@ -59,7 +92,7 @@ export function gemmKernels(device: Device): Entries<Product> {
     pool.parallel(`gemm${layout}${stored}`, [...args, rows, cols], pieces, 1, scratchBytes(device, `gemm${scratch}`));
   };
   return {
-    gemmNN: (call) => multiply('NN', '', call),
+    gemmNN: (call) => ((call.dims.m as number) <= SKINNY_ROWS.NN ? skinnyNN(call) : multiply('NN', '', call)),
     gemmNT: (call) => multiply('NT', '', call),
     gemmTN: (call) => multiply('TN', '', call),
     gemmNNHalf: (call) => multiply('NN', 'Half', call),
