@@ -35,7 +35,8 @@ export interface EmbeddedRun {
   readonly weights: Record<string, Float32Array>;
 }
 
-export async function trainEmbedded(device: Backend, { steps = 12 } = {}): Promise<EmbeddedRun> {
+/** `temperature`: of the student's own answers. At 0 they hold no chance, so WebGPU's are those of WASM. */
+export async function trainEmbedded(device: Backend, { steps = 12, temperature = 1 } = {}): Promise<EmbeddedRun> {
   const texts = records.map((record) => compactTemplate.render(record) + record.output);
   const tokenizer = trainTokenizer(texts, { vocabSize: 320, specialTokens: { eos: '<|endoftext|>' } });
   const text = records.map((record) => JSON.stringify(record)).join('\n');
@@ -50,7 +51,8 @@ export async function trainEmbedded(device: Backend, { steps = 12 } = {}): Promi
   const losses: number[] = [];
   const sources: string[] = [];
   const sgo = adaptiveOffPolicy({ initThreshold: 0.6, capacity: 8 });
-  for await (const event of distill({ ...common, teacher, student, loss: skewReverseKL(), sgo })) {
+  const generation = { temperature };
+  for await (const event of distill({ ...common, teacher, student, loss: skewReverseKL(), sgo, generation })) {
     if (event.type !== 'step') continue;
     losses.push(event.loss);
     sources.push(event.source);
