@@ -10,6 +10,8 @@ export interface DecodeCase {
     readonly n_layer: number;
     readonly n_head: number;
   };
+  /** How the weights are held; f32 by default. Ours alone: the peers have f32. */
+  readonly dtype?: 'f16' | 'int8';
   readonly batches: readonly number[];
   /** New tokens after the first one: those that are timed. */
   readonly timedTokens: number;
@@ -21,6 +23,10 @@ export const gpt2Small: DecodeCase = {
   batches: [1, 8, 32],
   timedTokens: 32,
 };
+/** The same with its matrices in fewer bits. */
+export const gpt2SmallStored = (['f16', 'int8'] as const).map(
+  (dtype): DecodeCase => ({ ...gpt2Small, name: `${gpt2Small.name} ${dtype}`, dtype, batches: [1, 8] }),
+);
 export const smallStudent: DecodeCase = {
   name: 'student 4 x 256',
   model: { vocab_size: 4096, n_positions: 256, n_embd: 256, n_layer: 4, n_head: 4 },

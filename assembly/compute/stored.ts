@@ -47,15 +47,27 @@ function widenOne(kind: u32, from: usize): f32 {
   return f32x4.extract_lane(widen(kind, i32x4.splat(load<i16>(from))), 0);
 }
 
+// @ts-ignore: decorator
+@inline
+function widenEight(kind: u32, from: usize, to: usize): void {
+  const eight = loadEight(kind, from);
+  v128.store(to, widenLow(kind, eight));
+  v128.store(to, widenHigh(kind, eight), 16);
+}
+
 /** `count` elements as floats. */
 // @ts-ignore: decorator
 @inline
 export function widenElements(kind: u32, from: usize, to: usize, count: u32): void {
   let i: u32 = 0;
-  for (; i + 8 <= count; i += 8) {
-    const eight = loadEight(kind, from + ((<usize>i) << kind));
-    v128.store(to + (i << 2), widenLow(kind, eight));
-    v128.store(to + (i << 2), widenHigh(kind, eight), 16);
+  for (; i + 32 <= count; i += 32) {
+    const at = from + ((<usize>i) << kind);
+    const out = to + (i << 2);
+    widenEight(kind, at, out);
+    widenEight(kind, at + (8 << kind), out + 32);
+    widenEight(kind, at + (16 << kind), out + 64);
+    widenEight(kind, at + (24 << kind), out + 96);
   }
+  for (; i + 8 <= count; i += 8) widenEight(kind, from + ((<usize>i) << kind), to + (i << 2));
   for (; i < count; i++) store<f32>(to + (i << 2), widenOne(kind, from + ((<usize>i) << kind)));
 }

@@ -1,4 +1,4 @@
-import { run, Tensor } from 'distillm';
+import { f32ToF16, gemm as multiply, run, Tensor } from 'distillm';
 import { type GemmShape, gemmShapes, nameOf } from '../gemmShapes.ts';
 import { measure, noise } from '../measure.ts';
 import type { Setting } from './benchmark.ts';
@@ -6,7 +6,49 @@ import type { Setting } from './benchmark.ts';
 /** Shrinks every side for slow devices; sides stay odd where they were. */
 const divisors = { full: 1, small: 2, tiny: 16 } as const;
 
-export async function* gemm({ device, size }: Setting) {
+/** The LM head, whose weight may be held in fewer bits: all of decoding looks like it. */
+const storedShapes: readonly GemmShape[] = [
+  { form: 'NN', m: 8, k: 768, n: 50257 },
+  { form: 'NT', m: 8, k: 768, n: 50257 },
+  { form: 'NT', m: 1, k: 768, n: 50257 },
+];
+
+export async function* gemm(setting: Setting) {
+  yield* plain(setting);
+  yield* stored(setting);
+}
+
+/** Products whose b is stored in fewer bits, beside the same in f32. */
+async function* stored({ device, size }: Setting) {
+  const divisor = divisors[size];
+  for (const { form, m, k: fullK, n: fullN } of storedShapes) {
+    const [k, n] = [Math.ceil(fullK / divisor), Math.ceil(fullN / divisor)];
+    const shape: GemmShape = { form, m, k, n };
+    const [left, right] = [noise(m * k), Int8Array.from(noise(k * n, 2), (value) => 127 * value)];
+    const a = Tensor.from(device, left, [m, k]);
+    const c = Tensor.empty(device, [m, n]);
+    const of = (seconds: number) => (2 * m * n * k) / seconds / 1e9;
+    for (const dtype of ['f32', 'f16', 'int8'] as const) {
+      // The same small integers over 128 in each dtype.
+      const floats = Float32Array.from(right, (value) => value / 128);
+      const data = dtype === 'f32' ? floats : dtype === 'f16' ? f32ToF16(floats) : right;
+      const weight = Tensor.from(device, data, form === 'NT' ? [n, k] : [k, n]);
+      if (dtype === 'int8') weight.scales = Tensor.from(device, new Float32Array(n).fill(1 / 128), [n]);
+      const call = async () => {
+        multiply(`gemm${form as 'NN' | 'NT'}`, a, weight, c);
+        await device.finish();
+      };
+      await call();
+      check(shape, left, floats, (await c.read()) as Float32Array);
+      const name = `${nameOf(shape)}, b ${dtype}`;
+      if (dtype !== 'f32' || form === 'NT') yield measure({ case: name, unit: 'GFLOP/s', of, call });
+      weight.dispose();
+    }
+    for (const tensor of [a, c]) tensor.dispose();
+  }
+}
+
+async function* plain({ device, size }: Setting) {
   const divisor = divisors[size];
   for (const { form, m: fullM, k: fullK, n: fullN } of gemmShapes) {
     const [m, k, n] = [fullM, fullK, fullN].map((side) => Math.ceil(side / divisor)) as [number, number, number];
