@@ -137,8 +137,6 @@ export const suites: readonly Suite[] = [
       'the first token (more is better), and ms to the first token (less is better)',
     variants: [
       distillm('decode', 2),
-      distillm('decode', 2, 'plain'),
-      distillm('decode', 1),
       onWebGPU('decode'),
       { name: 'onnxruntime-node, 2 threads', script: 'peers/decode-ort.ts', args: ['--package', 'node'] },
       { name: 'onnxruntime-web, 2 threads', script: 'peers/decode-ort.ts', args: ['--package', 'web'] },
