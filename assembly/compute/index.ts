@@ -20,9 +20,9 @@ export { embedding, embeddingBackward, embeddingHalf, embeddingInt8 } from './em
 export { gelu, geluBackward } from './gelu';
 export { gemmNN, gemmNT, gemmTN, gemmScratch } from './gemm';
 export { gemmNNHalf, gemmNNInt8, gemmNTHalf, gemmNTInt8, gemmStoredScratch } from './gemm';
-export { addSegments, gemmSkinnyNN, gemmSkinnyNT, gemmSkinnyScratch } from './gemmSkinny';
-export { gemmSkinnyNNHalf, gemmSkinnyNNInt8, gemmSkinnyNTHalf, gemmSkinnyNTInt8 } from './gemmSkinnyStored';
-export { gemmSkinnyStoredScratch } from './gemmSkinnyStored';
+export { addSegments, gemmSkinnyNN, gemmSkinnyScratch } from './gemmSkinny';
+export { gemmSkinnyNT, gemmSkinnyNTHalf, gemmSkinnyNTInt8, gemmSkinnyNTScratch } from './gemmSkinnyNT';
+export { gemmSkinnyNNHalf, gemmSkinnyNNInt8, gemmSkinnyStoredScratch } from './gemmSkinnyStored';
 export { mergeHeads, splitHeads } from './heads';
 export { layerNorm, layerNormBackward, layerNormScratch } from './layerNorm';
 export { layerNormBackwardWeights } from './layerNormBackwardWeights';

@@ -5,8 +5,9 @@ import type { LabelledBatch, Sample } from './batch.js';
 const STEP = 8;
 
 /**
- * Pads samples on the right to one batch, with the id 0 to a length of a multiple of 8. labels[t] = ids[t + 1] where token t + 1 belongs to the response (EOS
- * included), else -100: shifted here once, for data samples and student outputs alike.
+ * Pads samples on the right to one batch, with the id 0 to a length of a multiple of 8. labels[t] = ids[t + 1] where
+ * token t + 1 belongs to the response (EOS included), else -100: shifted here once, for data samples and student outputs
+ * alike.
  * @throws OptionError without samples; DataError for an empty one, with its index
  */
 export function collate(samples: readonly Sample[]): LabelledBatch {

@@ -28,7 +28,8 @@ export interface CreateOptions {
  *   { model_type: 'gpt2', vocab_size: 4096, n_positions: 512, n_embd: 256, n_layer: 4, n_head: 4 },
  *   { device, seed: 1 },
  * );
- * @throws OptionError for a trainable model of another dtype than f32; CheckpointError when a field is missing or wrong, LimitError when the device cannot hold it
+ * @throws OptionError for a trainable model of another dtype than f32; CheckpointError when a field is missing or wrong;
+ * LimitError when the device cannot hold it
  */
 export async function createModel(
   config: Readonly<Record<string, unknown>>,

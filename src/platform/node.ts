@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { availableParallelism, homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
@@ -169,14 +169,16 @@ function cacheFolder(): string {
 
 /** Files in the user's cache folder. */
 export const keptTexts: KeptTexts = {
-  read: (name) => readFile(join(cacheFolder(), name), 'utf8').catch(() => undefined),
+  read: (name) =>
+    openStore(cacheFolder())
+      .read(name)
+      .then(
+        (bytes) => new TextDecoder().decode(bytes),
+        () => undefined,
+      ),
   async write(name, text) {
-    const path = join(cacheFolder(), name);
-    await mkdir(dirname(path), { recursive: true });
-    const aside = `${path}.${process.pid}.part`;
-    await writeFile(aside, text);
-    await rename(aside, path);
-    return path;
+    await openStore(cacheFolder()).write(name, [new TextEncoder().encode(text)]);
+    return join(cacheFolder(), name);
   },
 };
 

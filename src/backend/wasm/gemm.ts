@@ -53,7 +53,7 @@ const segmentsOf = (n: number, k: number) => (n * k < CACHED_ELEMENTS || n > LON
 export function gemmKernels(device: Device): Entries<Product> {
   const { pool, memory } = device;
   /** Segments of whole rows of b, which memory delivers fastest, each to a part of its own; then the parts' sum. */
-  const skinnyNN = (call: KernelCall<'gemmNN'>) => {
+  const skinnyNN = (call: KernelCall<Product>) => {
     const [m, n, k] = sizes(call, ['m', 'n', 'k']);
     const [a, b, c] = [at(call.operands.a), at(call.operands.b), at(call.operands.c)];
     const { accumulate } = call.params;
@@ -77,22 +77,30 @@ export function gemmKernels(device: Device): Entries<Product> {
     }
   };
   const multiply = (layout: Layout, stored: Stored, call: KernelCall<Product>, scales: readonly number[] = []) => {
-    const scratch = stored === '' ? '' : 'Stored';
     const [m, n, k] = sizes(call, ['m', 'n', 'k']);
     const { a, b, c } = call.operands;
     const args = [at(a), at(b), ...scales, at(c), m, n, k, call.params.accumulate];
     if (m <= (stored ? STORED_SKINNY_ROWS : SKINNY_ROWS)[layout]) {
+      if (layout === 'NN' && !stored) return skinnyNN(call);
       // Long pieces of the weight's rows: memory is read fastest straight on.
       const grain = Math.max(Math.ceil(n / pool.threads / 16) * 16, grainOf(device, n, m * k, 16));
-      pool.parallel(`gemmSkinny${layout}${stored}`, args, n, grain, scratchBytes(device, `gemmSkinny${scratch}`, k));
+      const scratch =
+        layout === 'NN' ? scratchBytes(device, 'gemmSkinnyStored') : scratchBytes(device, 'gemmSkinnyNT', k);
+      pool.parallel(`gemmSkinny${layout}${stored}`, args, n, grain, scratch);
       return;
     }
     const { rows, cols } = cutPieces(m, n, k, pool.threads);
     const pieces = Math.ceil(m / rows) * Math.ceil(n / cols);
-    pool.parallel(`gemm${layout}${stored}`, [...args, rows, cols], pieces, 1, scratchBytes(device, `gemm${scratch}`));
+    pool.parallel(
+      `gemm${layout}${stored}`,
+      [...args, rows, cols],
+      pieces,
+      1,
+      scratchBytes(device, stored ? 'gemmStored' : 'gemm'),
+    );
   };
   return {
-    gemmNN: (call) => ((call.dims.m as number) <= SKINNY_ROWS.NN ? skinnyNN(call) : multiply('NN', '', call)),
+    gemmNN: (call) => multiply('NN', '', call),
     gemmNT: (call) => multiply('NT', '', call),
     gemmTN: (call) => multiply('TN', '', call),
     gemmNNHalf: (call) => multiply('NN', 'Half', call),

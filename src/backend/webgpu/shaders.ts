@@ -21,6 +21,7 @@ import embedding from '../../../kernels/embedding.wgsl';
 import embeddingBackward from '../../../kernels/embeddingBackward.wgsl';
 import embeddingHalf from '../../../kernels/embeddingHalf.wgsl';
 import embeddingInt8 from '../../../kernels/embeddingInt8.wgsl';
+import embeddingRows from '../../../kernels/embeddingRows.wgsl';
 import gelu from '../../../kernels/gelu.wgsl';
 import geluBackward from '../../../kernels/geluBackward.wgsl';
 import gemmNN from '../../../kernels/gemmNN.wgsl';
@@ -65,10 +66,10 @@ export const shaders = {
   crossEntropy: math + reduce + crossEntropy,
   divergence: math + reduce + divergence,
   dropout: hash + dropout,
-  embedding,
+  embedding: embeddingRows + embedding,
   embeddingBackward,
-  embeddingHalf,
-  embeddingInt8,
+  embeddingHalf: embeddingRows + embeddingHalf,
+  embeddingInt8: embeddingRows + embeddingInt8,
   gelu: math + gelu,
   geluBackward: math + geluBackward,
   gemmNN4: gemmTile + gemmNN + gemmThread4,

@@ -40,6 +40,11 @@ const oneRow = (cols: string): Plan => ({
   constants: (_, dims, { rowThreads }) => ({ THREADS: threadsFor(size(dims, cols), rowThreads) }),
 });
 const byColumns = { along: 'rows', groups: (dims: Dims) => ceilDiv(size(dims, 'cols'), columns) } satisfies Plan;
+const gathered: Plan = {
+  along: 'rows',
+  first: true,
+  groups: (dims) => ceilDiv(size(dims, 'tokens', 'cols'), threads),
+};
 
 /** Forms that a weight of exactly 0 or 1 turns into another form take that one, which needs no mixture. */
 function simplestKind(kind: number, weight: number): number {
@@ -53,9 +58,9 @@ function simplestKind(kind: number, weight: number): number {
 const plans = {
   broadcastRows: elementwise('rows', 'cols'),
   columnSum: byColumns,
-  embedding: { along: 'rows', first: true, groups: (dims) => ceilDiv(size(dims, 'tokens', 'cols'), threads) },
-  embeddingHalf: { along: 'rows', first: true, groups: (dims) => ceilDiv(size(dims, 'tokens', 'cols'), threads) },
-  embeddingInt8: { along: 'rows', first: true, groups: (dims) => ceilDiv(size(dims, 'tokens', 'cols'), threads) },
+  embedding: gathered,
+  embeddingHalf: gathered,
+  embeddingInt8: gathered,
   embeddingBackward: { along: 'rows', first: true, groups: (dims) => ceilDiv(size(dims, 'uniques', 'cols'), threads) },
   layerNorm: oneRow('cols'),
   layerNormBackward: oneRow('cols'),
