@@ -35,7 +35,11 @@ function runVariant(
   const command = python ? (process.env.BENCH_PYTHON ?? 'python3') : process.execPath;
   const parts = python ? [pathOf(script), ...args] : ['--no-warnings', ...flags, pathOf(script), ...args];
   const { status, stdout, stderr, error } = spawnSync(command, parts, { encoding: 'utf8', maxBuffer: 2 ** 26 });
-  if (status !== 0) return `exit ${status}: ${(stderr ?? String(error)).trim().split('\n').at(-1) ?? ''}`;
+  if (status !== 0) {
+    const lines = (stderr ?? String(error)).trim().split('\n');
+    // Of an uncaught error Node's version is the last line.
+    return `exit ${status}: ${lines.findLast((line) => /^\w*Error\b/.test(line)) ?? lines.at(-1) ?? ''}`;
+  }
   return stdout
     .split('\n')
     .filter((line) => line.startsWith('{'))

