@@ -3,9 +3,9 @@
  * `npm run demo:teacher`. The same seed gives the same bits on every machine (WASM).
  */
 import { fileURLToPath } from 'node:url';
-import { createModel, fineTune, openDevice, saveModel } from 'distillm';
+import { createModel, fineTune, openDevice, savedTemplateFiles, saveModel } from 'distillm';
 import { evaluate } from './evaluate.ts';
-import { encodeRecords, makeTokenizer, splitHeldOut, teacherConfig } from './setup.ts';
+import { encodeRecords, makeTokenizer, splitHeldOut, teacherConfig, template } from './setup.ts';
 import { generateTask } from './task/generateTask.ts';
 
 const device = await openDevice('wasm', { wasm: { revectorize: true } });
@@ -34,5 +34,7 @@ for await (const event of run) {
 }
 const { greedy, sampled } = await evaluate(teacher, test, tokenizer);
 console.log(`held-out ROUGE-L: greedy ${greedy.toFixed(1)}, sampled ${sampled.toFixed(1)}`);
-await saveModel(teacher, fileURLToPath(new URL('./teacher', import.meta.url)), { files: tokenizer.save() });
+await saveModel(teacher, fileURLToPath(new URL('./teacher', import.meta.url)), {
+  files: { ...tokenizer.save(), ...savedTemplateFiles(template.name) },
+});
 await device.dispose();

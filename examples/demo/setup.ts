@@ -6,6 +6,8 @@ export const maxLength = 128;
 export const maxPromptLength = 96;
 export const maxNewTokens = maxLength - maxPromptLength;
 const vocabSize = 512;
+/** What a prompt looks like, to the teacher and to its students. */
+export const template = compactTemplate;
 
 const gpt2 = {
   model_type: 'gpt2',
@@ -20,16 +22,13 @@ export const studentConfig = { ...gpt2, n_embd: 64, n_layer: 2, n_head: 4 };
 
 /** A BPE vocabulary trained on the teacher's pairs. */
 export function makeTokenizer(records: readonly TaskRecord[]): Tokenizer {
-  const texts = records.map((record) => compactTemplate.render(record) + record.output);
+  const texts = records.map((record) => template.render(record) + record.output);
   return trainTokenizer(texts, { vocabSize, specialTokens: { eos: '<|endoftext|>' } });
 }
 
 export const encodeRecords = (records: readonly TaskRecord[], tokenizer: Tokenizer): Example[] =>
   records.map(({ output, ...fields }) =>
-    encodeInstruction(
-      { ...fields, outputs: [output] },
-      { tokenizer, template: compactTemplate, maxPromptLength, maxLength },
-    ),
+    encodeInstruction({ ...fields, outputs: [output] }, { tokenizer, template, maxPromptLength, maxLength }),
   );
 
 /** Held-out pairs in two: those that a run validates on, and those that only the final scores see. */

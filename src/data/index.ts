@@ -4,7 +4,7 @@ export { type EncodeInstructionOptions, type Example, encodeInstruction } from '
 export { type Instruction, parseInstructions } from './instructions.js';
 export { type InstructionData, type ReadInstructionsOptions, readInstructions } from './readInstructions.js';
 export { type ReadTextOptions, readText } from './readText.js';
-export { savedTemplate } from './savedTemplate.js';
+export { savedTemplate, savedTemplateFiles } from './savedTemplate.js';
 export type { TextSource } from './source.js';
 export {
   alpacaTemplate,

@@ -4,7 +4,12 @@ import { type FileStore, openFolder, readJson } from '../io/index.js';
 /** Beside the files of a Hugging Face folder, whose tools ignore it. */
 const file = 'distillm.json';
 
-/** The file by which a model's folder says with which template it was trained. */
+/**
+ * The file by which a model's folder says with which template it was trained, for `saveModel`; checkpoints have it.
+ * No file where there is no name.
+ * @example
+ * await saveModel(student, './student', { files: { ...tokenizer.save(), ...savedTemplateFiles('compact') } });
+ */
 export const savedTemplateFiles = (template: string | undefined): Record<string, string> =>
   template === undefined ? {} : { [file]: `${JSON.stringify({ promptTemplate: template }, null, 2)}\n` };
 

@@ -1,0 +1,11 @@
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+import { distillm } from '../cli/workspace.js';
+
+const teacher = fileURLToPath(new URL('../../examples/demo/teacher', import.meta.url));
+
+it('the committed teacher answers from the command line, its folder naming its prompt template', async () => {
+  const words = ['--greedy', '--device', 'wasm', '--input', 'hot, big', 'Write the opposite.'];
+  const finished = await distillm('generate', { more: ['--model', teacher, ...words] });
+  expect(finished).toEqual({ code: 0, out: 'cold, small\n', err: '' });
+});
