@@ -13,8 +13,6 @@ struct Shape {
 @group(0) @binding(4) var<storage, read> bias: array<f32>;
 @group(0) @binding(5) var<storage, read> keyRange: array<i32>;
 
-const LOWEST: f32 = -3.0e38;                  // score of a key that a query does not see: infinity is not to be relied on
-
 // Keys [x, y) of a row of the batch: no query of it sees others.
 fn keysOf(b: u32) -> vec2u {
   let row = shape.firstBatch + b;

@@ -115,33 +115,26 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     sumT += expExact((f32(teacher[first + j]) - topT) / shape.temperature);
     sumS += expExact((student[first + j] - topS) / shape.temperature);
   }
-  let logT = logExact(total(sumT, lane));
-  let logS = logExact(total(sumS, lane));
+  let sums = totals(vec3f(sumT, sumS, 0.0), lane);
+  let logT = logExact(sums.x);
+  let logS = logExact(sums.y);
   let r = first + likeliest;
   let gTop = term(logP(r, topT, logT), logQ(r, topS, logS)).z;
-  var value = 0.0;
-  var direct = 0.0;
-  var mean = 0.0;
+  var all = vec3f();                          // loss, the direct part of the gradient, sum q (g - gTop)
   for (var j = lane; j < shape.vocab; j += THREADS) {
     let log = logQ(first + j, topS, logS);
     let t = term(logP(first + j, topT, logT), log);
-    value += t.x;
-    if (j != likeliest) {
-      direct += t.y;
-      mean += expExact(log) * (t.z - gTop);
-    }
+    all += vec3f(t.x, select(vec2f(t.y, expExact(log) * (t.z - gTop)), vec2f(), j == likeliest));
   }
-  let allValue = total(value, lane);
-  let allDirect = total(direct, lane);
-  let allMean = total(mean, lane);
-  if (lane == 0u) { loss[row] = allValue; }
+  all = totals(all, lane);
+  if (lane == 0u) { loss[row] = all.x; }
   let scale = shape.gradScale / shape.temperature;
   storageBarrier();                           // everyone has read the likeliest word before it becomes a gradient
   for (var j = lane; j < shape.vocab; j += THREADS) {
     let log = logQ(first + j, topS, logS);
     let t = term(logP(first + j, topT, logT), log);
     let root = expExact(0.5 * log);           // q itself may underflow where q (g - sum) does not
-    let other = t.y + root * (root * (t.z - gTop - allMean));
-    student[first + j] = scale * select(other, -allDirect - expExact(log) * allMean, j == likeliest);
+    let other = t.y + root * (root * (t.z - gTop - all.z));
+    student[first + j] = scale * select(other, -all.y - expExact(log) * all.z, j == likeliest);
   }
 }

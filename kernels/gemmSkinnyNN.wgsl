@@ -13,7 +13,7 @@ struct Shape {
 
 override ROWS: u32 = 4u;                      // 1, 2 or 4
 override GROUPS: u32 = 8u;                    // of four columns
-override SLICES: u32 = 8u;                    // a power of two, since the tree sum halves it, and at least ROWS
+override SLICES: u32 = 8u;                    // a power of two, since the tree sum halves it
 override THREADS: u32 = GROUPS * SLICES;
 var<workgroup> sums: array<vec4f, ROWS * THREADS>;
 
@@ -62,8 +62,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     }
   }
   workgroupBarrier();
-  // Slice i stores row i.
-  if (slice >= ROWS || row0 + slice >= shape.m || col >= shape.n) { return; }
-  let value = sums[slice * THREADS + lane % GROUPS];
-  put(shape.cBase + (row0 + slice) * shape.cStride + col, shape.n - col, shape.accumulate != 0u, value * scale4(col));
+  if (col >= shape.n) { return; }
+  for (var i = slice; i < min(ROWS, shape.m - row0); i += SLICES) {
+    let value = sums[i * THREADS + lane % GROUPS] * scale4(col);
+    put(shape.cBase + (row0 + i) * shape.cStride + col, shape.n - col, shape.accumulate != 0u, value);
+  }
 }

@@ -25,10 +25,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     sumG += g;
     sumGX += g * (f32(x[first + c]) - centre) * scale;
   }
-  let meanG = total(sumG, lane) / f32(shape.cols);
-  let meanGX = total(sumGX, lane) / f32(shape.cols);
+  let means = totals(vec3f(sumG, sumGX, 0.0), lane) / f32(shape.cols);
   for (var c = lane; c < shape.cols; c += THREADS) {
     let xhat = (f32(x[first + c]) - centre) * scale;
-    dx[first + c] = scale * (dy[first + c] * f32(weight[c]) - meanG - xhat * meanGX);
+    dx[first + c] = scale * (dy[first + c] * f32(weight[c]) - means.x - xhat * means.y);
   }
 }

@@ -1,5 +1,7 @@
 // Functions that WGSL leaves inaccurate: its exp may be off by 3 + 2 |x| units in the last place. Put before a kernel.
 
+const LOWEST: f32 = -3.0e38;                  // where a maximum starts: infinity is not to be relied on
+
 // e^x within 2 units in the last place on [-87, 88]; 0 below, e^88 above (infinity is not to be relied on).
 fn expExact(x: f32) -> f32 {
   let v = clamp(x, -87.0, 88.0);

@@ -4,27 +4,13 @@
 // temperature 0: the largest logit, the lowest id among equals. -1: the row has NaN or +infinity; -2: all are -infinity.
 // One workgroup a row. The draw is a race: token j waits an exponential time of rate `weight`, the first one wins, so no
 // sums over the vocabulary are needed. Times come from word j % 2 of threefry2x32-13(key seed, counter (j / 2, step)).
-// Thresholds are found two bits a pass in the integers that order the logits. Follows math.wgsl.
+// Thresholds are found two bits a pass in the integers that order the logits. Follows math.wgsl and reduce.wgsl.
 // Twin: assembly/compute/sample.ts
 struct Shape { rows: u32, vocab: u32, temperature: f32, topK: u32, topP: f32, step: u32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> logits: array<u32>;   // bits of f32: WGSL does not promise to keep NaN or infinity
 @group(0) @binding(2) var<storage, read> seeds: array<vec2u>;
 @group(0) @binding(3) var<storage, read_write> ids: array<i32>;
-
-override THREADS: u32 = 256u;                 // a power of two: the tree reductions halve it
-var<workgroup> sums: array<vec3f, THREADS>;
-var<workgroup> maxima: array<u32, THREADS>;
-
-// The largest `value` in the workgroup, for all of its threads.
-fn largest(value: u32, lane: u32) -> u32 {
-  maxima[lane] = value;
-  for (var width = THREADS / 2u; width > 0u; width /= 2u) {
-    workgroupBarrier();                       // the upper half must be written before the lower half reads it
-    if (lane < width) { maxima[lane] = max(maxima[lane], maxima[lane + width]); }
-  }
-  return workgroupUniformLoad(&maxima[0]);    // has barriers on both sides: maxima may be used again at once
-}
 
 const NO_LOGIT: u32 = 0x007fffffu;            // key of -infinity
 const TOO_LARGE: u32 = 0xff800000u;           // key of +infinity; NaN is above
@@ -60,12 +46,7 @@ fn atLeast(kind: u32, thresholds: vec3u, row: Row, lane: u32) -> vec3f {
     if (kind == TIES) { rank = select(0u, shape.vocab - j, rank == row.tie); }
     found += select(vec3f(0.0), vec3f(size), vec3u(rank) >= thresholds);
   }
-  sums[lane] = found;
-  for (var width = THREADS / 2u; width > 0u; width /= 2u) {
-    workgroupBarrier();
-    if (lane < width) { sums[lane] += sums[lane + width]; }
-  }
-  return workgroupUniformLoad(&sums[0]);
+  return totals(found, lane);
 }
 
 // The largest threshold below 2^bits that still leaves `wanted`, or a lower one that leaves the same; `bits` is even.
@@ -117,9 +98,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
       at = j;
     }
   }
-  let topKey = largest(highest, lane);
+  let topKey = largestKey(highest, lane);
   // Ids are compared from the end, so that the lowest is the largest.
-  let likeliest = shape.vocab - largest(select(0u, shape.vocab - at, highest == topKey), lane);
+  let likeliest = shape.vocab - largestKey(select(0u, shape.vocab - at, highest == topKey), lane);
   if (topKey >= TOO_LARGE || topKey <= NO_LOGIT || shape.temperature == 0.0) {
     if (lane == 0u) { ids[r] = select(select(i32(likeliest), -2, topKey <= NO_LOGIT), -1, topKey >= TOO_LARGE); }
     return;
@@ -154,7 +135,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     }
   }
   // Scores are positive, so their bits have their order; the largest weight of 1 makes one of them more than 0.
-  let most = largest(bitcast<u32>(best), lane);
-  let drawn = shape.vocab - largest(select(0u, shape.vocab - winner, bitcast<u32>(best) == most), lane);
+  let most = largestKey(bitcast<u32>(best), lane);
+  let drawn = shape.vocab - largestKey(select(0u, shape.vocab - winner, bitcast<u32>(best) == most), lane);
   if (lane == 0u) { ids[r] = i32(drawn); }
 }

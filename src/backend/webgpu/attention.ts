@@ -2,7 +2,7 @@ import { LimitError } from '../../errors.js';
 import type { KernelCall, Storage } from '../backend.js';
 import { operandSpecs, resolveShape } from '../check.js';
 import type { KernelName, kernels } from '../kernels.js';
-import type { Context, Region } from './context.js';
+import type { Context, Region, ShaderCall } from './context.js';
 import { ceilDiv, float } from './context.js';
 import type { ShaderName } from './shaders.js';
 import { elementsPerStep, windowsOf } from './windows.js';
@@ -13,6 +13,8 @@ const block = 32;
 const maxHeadDim = 256;
 /** Up to so many queries the shader with a workgroup a query does less work than one with 32. */
 const decodeQueries = 8;
+/** Keys a step of that shader, and the most threads that it has work for. */
+const decodeKeys = 64;
 
 /**
  * Forward and backward of attention, cut along the batch where a binding is too small for all of it.
@@ -45,10 +47,15 @@ export function encodeAttention<K extends AttentionKernel>(context: Context, ker
       );
     });
     const written = kernel === 'attention' ? 2 : 1;
-    const dispatch = (shader: ShaderName, groups: number, writes = regions.slice(-written), arrays = true) =>
+    const dispatch = (
+      shader: ShaderName,
+      groups: number,
+      writes = regions.slice(-written),
+      variant: Pick<ShaderCall, 'headBlocks' | 'constants'> = { headBlocks: ceilDiv(headDim, block) },
+    ) =>
       context.dispatch({
         shader,
-        ...(arrays ? { headBlocks: ceilDiv(headDim, block) } : {}),
+        ...variant,
         uniform: [
           ...[count, heads, queries, headDim, kvHeads, capacity, biasHeads, offsets],
           ...[float(params.scale), params.causal, params.past, params.biased, params.origin],
@@ -59,12 +66,14 @@ export function encodeAttention<K extends AttentionKernel>(context: Context, ker
         groups,
         flops: 8 * count * heads * queries * capacity * headDim,
       });
-    if (decode) dispatch('attentionDecode', count * heads * queries, undefined, false);
-    else if (kernel === 'attentionBackwardKeyValue') dispatch(kernel, count * kvHeads * keyBlocks);
+    if (decode) {
+      const constants = { THREADS: Math.min(decodeKeys, context.limits.rowThreads) };
+      dispatch('attentionDecode', count * heads * queries, undefined, { constants });
+    } else if (kernel === 'attentionBackwardKeyValue') dispatch(kernel, count * kvHeads * keyBlocks);
     else if (kernel !== 'attentionBackwardBias') dispatch(kernel, count * heads * queryBlocks);
     else {
       context.temporary(heads * diagonals * 64, 'attention.partialBias', (partial) => {
-        dispatch(kernel, heads * diagonals, [partial], false);
+        dispatch(kernel, heads * diagonals, [partial], {});
         context.dispatch({
           shader: 'attentionBiasSum',
           uniform: [heads, offsets, params.origin, queryBlocks, diagonals, start > 0 ? 1 : 0],

@@ -49,8 +49,6 @@ export interface GemmSettings {
   rates: GemmRates;
   /** Tests and measurements run this variant at every shape of more than 8 rows. */
   forced: GemmVariant | undefined;
-  /** Threads of a workgroup in products of at most 8 rows. */
-  skinnyThreads: number;
 }
 
 /** What the kernels' encoders work with. */
@@ -58,7 +56,7 @@ export interface Context {
   readonly limits: {
     readonly maxBindingBytes: number;
     readonly maxFlops: number;
-    /** Threads of a workgroup that sums rows or columns. Software adapters switch threads at every barrier and want few. */
+    /** Most threads of a workgroup that owns a row, or products of few rows. */
     readonly rowThreads: number;
     readonly gemm: GemmSettings;
   };

@@ -174,7 +174,7 @@ function encodeTiles(context: Context, product: Product, { tile }: GemmVariant, 
 
 function encodeSkinny(context: Context, form: 'gemmNN' | 'gemmNT', product: Product): void {
   const { m, n, c } = product;
-  const threads = context.limits.gemm.skinnyThreads;
+  const threads = context.limits.rowThreads;
   const rows = m > 2 ? 4 : m;
   const down = ceilDiv(m, rows);
   const uniform = uniformOf(product);

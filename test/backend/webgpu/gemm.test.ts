@@ -95,21 +95,19 @@ describeWebGPU('variants of the tiled products', () => {
 
   it('more rows of tiles than a band', () => check(backend, 'gemmNN', small(1), [[9 * 32 + 4, 68, 4]]));
 
-  it('few rows, with as many threads as on hardware', async () => {
-    const { skinnyThreads } = backend.gemm;
-    backend.gemm.skinnyThreads = 256;
-    const shapes: readonly Sides[] = [
-      [1, 36, 260],
-      [1, 31, 33],
-      [2, 17, 1031],
-      [3, 4, 1],
-      [8, 132, 1028],
-    ];
-    for (const form of ['gemmNN', 'gemmNT'] as const) await check(backend, form, small(1), shapes);
-    // wide enough for eight groups of columns a workgroup
-    await check(backend, 'gemmNN', small(1), [[5, 2100, 40]]);
-    backend.gemm.skinnyThreads = skinnyThreads;
-  });
+  it('few rows, with as many threads as on hardware', () =>
+    withWebGPU({ rowThreads: 256 }, async (hardware) => {
+      const shapes: readonly Sides[] = [
+        [1, 36, 260],
+        [1, 31, 33],
+        [2, 17, 1031],
+        [3, 4, 1],
+        [8, 132, 1028],
+      ];
+      for (const form of ['gemmNN', 'gemmNT'] as const) await check(hardware, form, small(1), shapes);
+      // wide enough for eight groups of columns a workgroup
+      await check(hardware, 'gemmNN', small(1), [[5, 2100, 40]]);
+    }));
 
   it('k in parts: the same bits each time', async () => {
     backend.gemm.forced = small(5);

@@ -1,0 +1,28 @@
+import { expect, it, vi } from 'vitest';
+import { divergenceKinds, type KernelName } from '../../../src/backend/kernels.js';
+import type { AnyCase } from '../../harness/case.js';
+import { cases } from '../../harness/cases.js';
+import { checkCase, prepare } from '../../harness/compare.js';
+import { describeWebGPU, withWebGPU } from './adapter.js';
+
+// Software adapters compile a variant for seconds on a busy machine.
+vi.setConfig({ testTimeout: 120_000 });
+
+const kernels = ['layerNorm', 'layerNormBackward', 'crossEntropy', 'divergence', 'sample', 'attention'] as const;
+/** Attention has such a workgroup for few queries; of the divergences, which sum alike, one is enough. */
+const wanted = (kernel: KernelName, { dims, params }: AnyCase) =>
+  (kernel !== 'attention' || dims.queries! <= 8) &&
+  (kernel !== 'divergence' || params.kind === divergenceKinds.skewReverseKL);
+
+// Software adapters get 8 threads, which kernels.test.ts runs: their sums are made in one step, those of hardware in two.
+describeWebGPU('workgroups that own a row, with as many threads as on hardware', () => {
+  for (const kernel of kernels) {
+    it(kernel, () =>
+      withWebGPU({ rowThreads: 256, maxGroupsPerSide: 3 }, async (backend) => {
+        const some = (cases[kernel] as readonly AnyCase[]).filter((testCase) => wanted(kernel, testCase));
+        for (const testCase of some) await checkCase(backend, 'WebGPU', prepare(kernel, testCase));
+        expect(backend.memory().liveStorages).toBe(0);
+      }),
+    );
+  }
+});
