@@ -9,5 +9,8 @@ export function argument(name: string, fallback: string): string {
 /** Whether `--name` was given to this process. */
 export const flag = (name: string): boolean => process.argv.includes(`--${name}`);
 
+/** Says once what ran the measurements, where it was not Node. */
+export const printRuntime = (runtime: string): void => console.log(JSON.stringify({ runtime }));
+
 /** A line of JSON for the process that started this one (run.ts). */
 export const print = (measurement: Measurement): void => console.log(JSON.stringify(measurement));

@@ -1,3 +1,4 @@
+import type { Size } from './benchmarks/benchmark.ts';
 import { type Measurement, summary } from './measure.ts';
 
 /** A model that is decoded, as fields of GPT-2's config.json, and how. decode-torch.py has the same cases. */
@@ -17,21 +18,27 @@ export interface DecodeCase {
   readonly timedTokens: number;
 }
 
-export const gpt2Small: DecodeCase = {
+const gpt2Small: DecodeCase = {
   name: 'GPT-2 small',
   model: { vocab_size: 50257, n_positions: 1024, n_embd: 768, n_layer: 12, n_head: 12 },
   batches: [1, 8, 32],
   timedTokens: 32,
 };
 /** The same with its matrices in fewer bits. */
-export const gpt2SmallStored = (['f16', 'int8'] as const).map(
+const gpt2SmallStored = (['f16', 'int8'] as const).map(
   (dtype): DecodeCase => ({ ...gpt2Small, name: `${gpt2Small.name} ${dtype}`, dtype, batches: [1, 8] }),
 );
-export const smallStudent: DecodeCase = {
+const smallStudent: DecodeCase = {
   name: 'student 4 x 256',
   model: { vocab_size: 4096, n_positions: 256, n_embd: 256, n_layer: 4, n_head: 4 },
   batches: [8, 32],
   timedTokens: 128,
+};
+
+export const decodeCases: Readonly<Record<Size, readonly DecodeCase[]>> = {
+  full: [gpt2Small, ...gpt2SmallStored, smallStudent],
+  small: [{ ...gpt2Small, batches: [1] }, smallStudent],
+  tiny: [{ ...smallStudent, batches: [2], timedTokens: 32 }],
 };
 
 interface DecodeRun {

@@ -1,3 +1,5 @@
+import type { Size } from './benchmarks/benchmark.ts';
+
 /** c [m, n] = a b over depth k, where NT has b transposed in memory ([n, k]) and TN has a ([k, m]). */
 export interface GemmShape {
   readonly form: 'NN' | 'NT' | 'TN';
@@ -5,6 +7,17 @@ export interface GemmShape {
   readonly k: number;
   readonly n: number;
 }
+
+/** Shrinks every side for slow devices; sides stay odd where they were. */
+const divisors = { full: 1, small: 2, tiny: 16 } as const satisfies Record<Size, number>;
+export const shrunk = ({ form, ...sides }: GemmShape, size: Size): GemmShape => {
+  const [m, k, n] = [sides.m, sides.k, sides.n].map((side) => Math.ceil(side / divisors[size])) as [
+    number,
+    number,
+    number,
+  ];
+  return { form, m, k, n };
+};
 
 /** What distillm and its peers multiply (gemm-torch.py has them as well): layers, then the LM head and its gradient. */
 export const gemmShapes: readonly GemmShape[] = [

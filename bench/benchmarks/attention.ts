@@ -1,6 +1,6 @@
 import { run, Tensor } from 'distillm';
 import { measure, noise } from '../measure.ts';
-import type { Setting } from './benchmark.ts';
+import { type Setting, secondsPerCase } from './benchmark.ts';
 
 interface AttentionCase {
   readonly name: string;
@@ -62,7 +62,14 @@ export async function* attention({ device, size }: Setting) {
     const pairs = batch * heads * (causal && queries > 1 ? (seq * (seq + 1)) / 2 : queries * seq);
     const flops = (backward ? 14 : 4) * pairs * headDim;
     const of = (seconds: number) => flops / seconds / 1e9;
-    yield measure({ case: `${batch} x ${heads} x ${seq} x ${headDim}, ${name}`, unit: 'GFLOP/s', of, call: again });
+    const seconds = secondsPerCase[size];
+    yield measure({
+      case: `${batch} x ${heads} x ${seq} x ${headDim}, ${name}`,
+      unit: 'GFLOP/s',
+      of,
+      call: again,
+      seconds,
+    });
     for (const tensor of [...outputs, q, k, v, dy, bias, keyRange]) tensor.dispose();
   }
 }

@@ -3,6 +3,8 @@ import type { Measurement } from '../measure.ts';
 
 /** Shapes: 'full' is what the targets are about, 'small' fits a page or a slow device, 'tiny' shows that it works. */
 export type Size = 'full' | 'small' | 'tiny';
+/** How long each case is timed at least. */
+export const secondsPerCase = { full: 2, small: 2, tiny: 0.1 } as const satisfies Record<Size, number>;
 
 /** Where a benchmark runs: a Node process, a worker of a page, another machine. */
 export interface Setting {

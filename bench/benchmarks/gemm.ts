@@ -1,10 +1,7 @@
 import { f32ToF16, gemm as multiply, run, Tensor } from 'distillm';
-import { type GemmShape, gemmShapes, nameOf } from '../gemmShapes.ts';
+import { type GemmShape, gemmShapes, nameOf, shrunk } from '../gemmShapes.ts';
 import { measure, noise } from '../measure.ts';
-import type { Setting } from './benchmark.ts';
-
-/** Shrinks every side for slow devices; sides stay odd where they were. */
-const divisors = { full: 1, small: 2, tiny: 16 } as const;
+import { type Setting, secondsPerCase } from './benchmark.ts';
 
 /** The LM head, whose weight may be held in fewer bits: all of decoding looks like it. */
 const storedShapes: readonly GemmShape[] = [
@@ -20,10 +17,10 @@ export async function* gemm(setting: Setting) {
 
 /** Products whose b is stored in fewer bits, beside the same in f32. */
 async function* stored({ device, size }: Setting) {
-  const divisor = divisors[size];
-  for (const { form, m, k: fullK, n: fullN } of storedShapes) {
-    const [k, n] = [Math.ceil(fullK / divisor), Math.ceil(fullN / divisor)];
-    const shape: GemmShape = { form, m, k, n };
+  const seconds = secondsPerCase[size];
+  for (const full of storedShapes) {
+    const shape: GemmShape = { ...shrunk(full, size), m: full.m };
+    const { form, m, k, n } = shape;
     const [left, right] = [noise(m * k), Int8Array.from(noise(k * n, 2), (value) => 127 * value)];
     const a = Tensor.from(device, left, [m, k]);
     const c = Tensor.empty(device, [m, n]);
@@ -41,7 +38,7 @@ async function* stored({ device, size }: Setting) {
       await call();
       check(shape, left, floats, (await c.read()) as Float32Array);
       const name = `${nameOf(shape)}, b ${dtype}`;
-      if (dtype !== 'f32' || form === 'NT') yield measure({ case: name, unit: 'GFLOP/s', of, call });
+      if (dtype !== 'f32' || form === 'NT') yield measure({ case: name, unit: 'GFLOP/s', of, call, seconds });
       weight.dispose();
     }
     for (const tensor of [a, c]) tensor.dispose();
@@ -49,10 +46,10 @@ async function* stored({ device, size }: Setting) {
 }
 
 async function* plain({ device, size }: Setting) {
-  const divisor = divisors[size];
-  for (const { form, m: fullM, k: fullK, n: fullN } of gemmShapes) {
-    const [m, k, n] = [fullM, fullK, fullN].map((side) => Math.ceil(side / divisor)) as [number, number, number];
-    const shape: GemmShape = { form, m, k, n };
+  const seconds = secondsPerCase[size];
+  for (const full of gemmShapes) {
+    const shape = shrunk(full, size);
+    const { form, m, k, n } = shape;
     const [left, right] = [noise(m * k), noise(k * n, 2)];
     const a = Tensor.from(device, left, form === 'TN' ? [k, m] : [m, k]);
     const b = Tensor.from(device, right, form === 'NT' ? [n, k] : [k, n]);
@@ -63,7 +60,8 @@ async function* plain({ device, size }: Setting) {
     };
     await call();
     check(shape, left, right, (await c.read()) as Float32Array);
-    yield measure({ case: nameOf(shape), unit: 'GFLOP/s', of: (seconds) => (2 * m * n * k) / seconds / 1e9, call });
+    const of = (seconds: number) => (2 * m * n * k) / seconds / 1e9;
+    yield measure({ case: nameOf(shape), unit: 'GFLOP/s', of, call, seconds });
     for (const tensor of [a, b, c]) tensor.dispose();
   }
 }

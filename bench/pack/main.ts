@@ -29,7 +29,7 @@ mkdirSync(`${folder}results`, { recursive: true });
 const tables: string[] = [];
 let failed = false;
 for (const suite of suites) {
-  if (!suite.name.includes(argument('filter', '')) || !suite.variants.some(onGPU)) continue;
+  if (!suite.name.startsWith(argument('filter', '')) || !suite.variants.some(onGPU)) continue;
   const ours = suite.variants.filter(({ script }) => script === 'node.ts');
   const wasm = ours.find((variant) => !onGPU(variant));
   const chosen = [...ours.filter(onGPU), ...(wasm ? [wasm] : [])];

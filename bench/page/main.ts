@@ -1,5 +1,6 @@
 import { type BenchmarkName, benchmarks } from '../benchmarks/index.ts';
 import type { Measurement } from '../measure.ts';
+import { peersInPage } from '../peers/inPage.ts';
 import { round } from '../table.ts';
 import { describeMachine } from './machine.ts';
 import type { Request } from './protocol.ts';
@@ -27,6 +28,7 @@ find('#benchmarks').append(
   ...Object.keys(benchmarks).map((name) => {
     const button = element('button', name);
     button.type = 'button';
+    button.value = name;
     button.onclick = () => run([name as BenchmarkName]);
     return button;
   }),
@@ -34,7 +36,15 @@ find('#benchmarks').append(
 find<HTMLOptionElement>('option[value=webgpu]').disabled = !machine.webgpu;
 find<HTMLInputElement>('[name=threads]').value = `${machine.threads}`;
 find<HTMLInputElement>('[name=threads]').max = `${machine.threads}`;
-find<HTMLButtonElement>('#all').onclick = () => run(Object.keys(benchmarks) as BenchmarkName[]);
+const buttons = () => [...document.querySelectorAll<HTMLButtonElement>('#benchmarks button')];
+const offer = () => {
+  const onWasm = new FormData(form).get('device') === 'wasm';
+  for (const button of buttons()) button.disabled = onWasm && button.value === 'gemmWebGPU';
+};
+form.onchange = offer;
+offer();
+find<HTMLButtonElement>('#all').onclick = () =>
+  run(buttons().flatMap(({ disabled, value }) => (disabled ? [] : [value as BenchmarkName])));
 find<HTMLButtonElement>('#stop').onclick = () => stop.abort();
 find<HTMLButtonElement>('#copy').onclick = async () => {
   await navigator.clipboard.writeText(JSON.stringify({ machine: Object.fromEntries(machine.facts), rows }, null, 1));
@@ -55,19 +65,22 @@ async function run(names: readonly BenchmarkName[]): Promise<void> {
   const failures: string[] = [];
   for (const benchmark of names) {
     if (signal.aborted) break;
-    if (benchmark === 'gemmWebGPU' && settings.device === 'wasm' && names.length > 1) continue;
-    status.textContent = `${benchmark} is running ...`;
-    let device = '';
-    await runInWorker(
-      { ...settings, benchmark },
-      {
-        signal,
-        onDevice: (description) => {
-          device = description;
+    const peers = values.has('peers') ? (peersInPage[benchmark] ?? []) : [];
+    for (const device of [settings.device, ...peers.map((peer) => ({ peer }))]) {
+      if (signal.aborted) break;
+      status.textContent = `${benchmark} is running ${typeof device === 'string' ? '' : `on ${device.peer} `}...`;
+      let description = '';
+      await runInWorker(
+        { ...settings, benchmark, device },
+        {
+          signal,
+          onDevice: (opened) => {
+            description = opened;
+          },
+          onMeasurement: (measurement) => show({ benchmark, device: description, size: settings.size, measurement }),
         },
-        onMeasurement: (measurement) => show({ benchmark, device, size: settings.size, measurement }),
-      },
-    ).catch((error: Error) => failures.push(`${benchmark}: ${error.message}`));
+      ).catch((error: Error) => failures.push(`${benchmark}: ${error.message}`));
+    }
   }
   running(false);
   status.textContent = failures.length > 0 ? failures.join('\n') : 'Done.';
@@ -78,24 +91,43 @@ function running(on: boolean): void {
   find<HTMLElement>('#benchmarks').inert = on;
 }
 
+/** Adds a line to its benchmark's part of the table, under those of the same case. */
 function show(row: Row): void {
   rows.push(row);
   const { benchmark, device, size, measurement } = row;
   const { unit, median, min, max, note } = measurement;
+  const part = partOf(`${benchmark}, ${size} shapes`);
+  const sameCase = [...part.rows].findLast(({ title }) => title === measurement.case);
   const cells = [
-    benchmark,
-    note ? `${measurement.case} (${note})` : measurement.case,
-    `${device}, ${size}`,
+    sameCase ? '' : measurement.case,
+    note ? `${device} (${note})` : device,
     `${round(median)} ${unit}`,
     `${round(min)}-${round(max)}`,
   ];
-  const line = document.createElement('tr');
+  const line = element('tr', '');
+  line.title = measurement.case;
   line.append(...cells.map((text) => element('td', text)));
-  find('tbody').append(line);
+  if (sameCase) sameCase.after(line);
+  else part.append(line);
   find<HTMLElement>('#results').hidden = false;
 }
 
-function element<K extends 'button' | 'td' | 'dt' | 'dd'>(name: K, text: string): HTMLElementTagNameMap[K] {
+function partOf(name: string): HTMLTableSectionElement {
+  const table = find<HTMLTableElement>('table');
+  const found = [...table.tBodies].find(({ title }) => title === name);
+  if (found) return found;
+  const part = table.createTBody();
+  part.title = name;
+  const heading = element('th', name);
+  heading.colSpan = 4;
+  part.insertRow().append(heading);
+  return part;
+}
+
+function element<K extends 'button' | 'td' | 'th' | 'tr' | 'dt' | 'dd'>(
+  name: K,
+  text: string,
+): HTMLElementTagNameMap[K] {
   const made = document.createElement(name);
   made.textContent = text;
   return made;

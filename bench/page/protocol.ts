@@ -2,11 +2,12 @@ import type { Size } from '../benchmarks/benchmark.ts';
 import type { BenchmarkName } from '../benchmarks/index.ts';
 import type { Measurement } from '../measure.ts';
 
-/** What a page asks its worker to run. */
+/** What a page asks a worker to run. */
 export interface Request {
   readonly benchmark: BenchmarkName;
   readonly size: Size;
-  readonly device: 'wasm' | 'webgpu';
+  /** Where distillm runs it, or the package that runs it instead (bench/peers/page.ts). */
+  readonly device: 'wasm' | 'webgpu' | { readonly peer: string };
   /** WASM; all logical processors by default. */
   readonly threads?: number;
   /** WebGPU on a software adapter counts as well. */

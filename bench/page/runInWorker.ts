@@ -11,7 +11,8 @@ interface Listeners {
 
 /** Runs one benchmark in a worker of its own, so that each starts with empty memory and the page stays responsive. */
 export function runInWorker(request: Request, { onDevice, onMeasurement, signal }: Listeners): Promise<void> {
-  const worker = new Worker('worker.js', { type: 'module' });
+  const script = typeof request.device === 'string' ? 'worker.js' : 'peers.js';
+  const worker = new Worker(script, { type: 'module' });
   return new Promise<void>((resolve, reject) => {
     signal?.addEventListener('abort', () => reject(new Error('stopped')));
     worker.onerror = (event) => reject(new Error(event.message || 'the worker did not start'));

@@ -4,10 +4,12 @@ import type { AddressInfo } from 'node:net';
 import { basename, extname } from 'node:path';
 
 const types: Readonly<Record<string, string>> = {
-  '.html': 'text/html',
+  '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.wasm': 'application/wasm',
   '.json': 'application/json',
-  '.txt': 'text/plain',
+  '.txt': 'text/plain; charset=utf-8',
 };
 
 /** Serves the files of one folder on localhost, cross-origin isolated, so that WASM gets threads. Port 0: any free one. */
@@ -18,7 +20,7 @@ export async function serveFolder(folder: string, port = 0): Promise<{ url: stri
     response.writeHead(content ? 200 : 404, {
       'Cross-Origin-Opener-Policy': 'same-origin',
       'Cross-Origin-Embedder-Policy': 'require-corp',
-      'Content-Type': `${types[extname(name)] ?? 'application/octet-stream'}; charset=utf-8`,
+      'Content-Type': types[extname(name)] ?? 'application/octet-stream',
     });
     response.end(content ?? 'not found');
   });

@@ -1,26 +1,25 @@
-/** GPT-2 decoded by onnxruntime: `--package node` (native) or `--package web` (WebAssembly). Greedy or drawn in plain JavaScript. */
-import type { InferenceSession, Tensor } from 'onnxruntime-common';
-import { argument, print } from '../commandLine.ts';
-import { type Decode, type DecodeCase, gpt2Small, smallStudent, timeDecoding } from '../decodeCases.ts';
+import type { InferenceSession, Ort, Tensor } from 'onnxruntime-common';
+import { type Decode, type DecodeCase, decodeCases, timeDecoding } from '../decodeCases.ts';
 import { gpt2Model } from './gpt2Onnx.ts';
+import type { PeerSetting } from './peer.ts';
 
-const threads = Number(argument('threads', '2'));
-const ort = argument('package', 'node') === 'node' ? await import('onnxruntime-node') : await import('onnxruntime-web');
-ort.env.wasm.numThreads = threads;
-const native = argument('package', 'node') === 'node';
-const sessionOptions: InferenceSession.SessionOptions = {
-  executionProviders: [native ? 'cpu' : 'wasm'],
-  intraOpNumThreads: threads,
-  graphOptimizationLevel: 'all',
-};
-
-for (const one of [gpt2Small, smallStudent]) {
-  for await (const measurement of timeDecoding(one, await open(one.model))) print(measurement);
+/** GPT-2 decoded by onnxruntime, native ('cpu') or in WebAssembly. Greedy, or drawn in plain JavaScript. */
+export async function* decodeOrt(ort: Ort, provider: 'cpu' | 'wasm', { threads, size }: PeerSetting) {
+  ort.env.wasm.numThreads = threads;
+  for (const one of decodeCases[size]) {
+    if (one.dtype !== undefined) continue;
+    const options = {
+      executionProviders: [provider],
+      intraOpNumThreads: threads,
+      graphOptimizationLevel: 'all',
+    } as const;
+    const session = await ort.InferenceSession.create(gpt2Model(one.model), options);
+    yield* timeDecoding(one, decoder(ort, session, one.model));
+    await session.release();
+  }
 }
-process.exit(0);
 
-async function open(shape: DecodeCase['model']): Promise<Decode> {
-  const session = await ort.InferenceSession.create(gpt2Model(shape), sessionOptions);
+function decoder(ort: Ort, session: InferenceSession, shape: DecodeCase['model']): Decode {
   const { vocab_size: vocab, n_layer, n_head, n_embd } = shape;
   return async ({ prompts, newTokens, temperature }) => {
     const batch = prompts.length;

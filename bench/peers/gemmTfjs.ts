@@ -1,0 +1,28 @@
+import { setThreadsCount, setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
+import * as tf from '@tensorflow/tfjs-core';
+import { secondsPerCase } from '../benchmarks/benchmark.ts';
+import { gemmShapes, nameOf, shrunk } from '../gemmShapes.ts';
+import { measure, noise } from '../measure.ts';
+import type { PeerSetting } from './peer.ts';
+
+/** In Node this package takes one thread whatever it is told. */
+export async function* gemmTfjs({ threads, size }: PeerSetting, wasmFolder: string) {
+  setWasmPaths(wasmFolder);
+  setThreadsCount(threads);
+  await tf.setBackend('wasm');
+  for (const full of gemmShapes) {
+    const shape = shrunk(full, size);
+    const { form, m, k, n } = shape;
+    const [aTransposed, bTransposed] = [form === 'TN', form === 'NT'];
+    const a = tf.tensor2d(noise(m * k), aTransposed ? [k, m] : [m, k]);
+    const b = tf.tensor2d(noise(k * n, 2), bTransposed ? [n, k] : [k, n]);
+    const of = (seconds: number) => (2 * m * n * k) / seconds / 1e9;
+    const call = () => {
+      const c = tf.matMul(a, b, aTransposed, bTransposed);
+      c.dataSync();
+      c.dispose();
+    };
+    yield measure({ case: nameOf(shape), unit: 'GFLOP/s', of, call, seconds: secondsPerCase[size] });
+    tf.dispose([a, b]);
+  }
+}

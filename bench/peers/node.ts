@@ -1,0 +1,40 @@
+/** One peer in this process, for run.ts: `node bench/peers/node.ts --benchmark gemm --peer onnxruntime-web --threads 2`. */
+import { fileURLToPath } from 'node:url';
+import type { Size } from '../benchmarks/benchmark.ts';
+import { argument, print } from '../commandLine.ts';
+import { nodeAssets } from '../text.ts';
+import { decodeOrt } from './decodeOrt.ts';
+import type { Peer } from './peer.ts';
+
+const tfjsFolder = fileURLToPath(new URL('./node_modules/@tensorflow/tfjs-backend-wasm/dist/', import.meta.url));
+/** Each is loaded only where it is asked for. */
+const peers: Readonly<Record<string, () => Promise<Peer>>> = {
+  'gemm onnxruntime-web': async () => (await import('./gemmOrt.ts')).gemmOrt,
+  'gemm tfjs-backend-wasm': async () => {
+    const { gemmTfjs } = await import('./gemmTfjs.ts');
+    return (setting) => gemmTfjs(setting, tfjsFolder);
+  },
+  'decode onnxruntime-node': async () => {
+    const ort = await import('onnxruntime-node');
+    return (setting) => decodeOrt(ort, 'cpu', setting);
+  },
+  'decode onnxruntime-web': async () => {
+    const ort = await import('onnxruntime-web');
+    return (setting) => decodeOrt(ort, 'wasm', setting);
+  },
+  'tokenizer gpt-tokenizer': async () => (await import('./tokenizers.ts')).gptTokenizer,
+  'tokenizer tiktoken': async () => (await import('./tokenizers.ts')).tiktoken,
+  'tokenizer @huggingface/tokenizers': async () => (await import('./tokenizers.ts')).huggingFaceTokenizers,
+};
+
+const load = peers[`${argument('benchmark', '')} ${argument('peer', '')}`];
+if (!load) throw new Error(`--benchmark and --peer are one of: ${Object.keys(peers).join(', ')}`);
+const peer = await load();
+const setting = {
+  threads: Number(argument('threads', '2')),
+  size: argument('size', 'full') as Size,
+  assets: nodeAssets,
+};
+for await (const measurement of peer(setting)) print(measurement);
+// Some keep threads that would hold the process.
+process.exit(0);
