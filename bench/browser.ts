@@ -28,7 +28,8 @@ if (flag('serve')) {
   const server = await serveFolder(folder);
   await drive(server.url)
     .catch((error: Error) => {
-      console.error(error.message);
+      // Its other lines are where in the page.
+      console.error(error.message.split('\n')[0]);
       process.exitCode = 1;
     })
     .finally(server.close);

@@ -1,7 +1,7 @@
 import type { Size } from './benchmarks/benchmark.ts';
 import type { BenchmarkName } from './benchmarks/index.ts';
 import { peersInPage } from './peers/inPage.ts';
-import type { Suite, Variant } from './suites.ts';
+import type { Suite, Variant } from './suite.ts';
 
 interface Plan {
   readonly benchmark: BenchmarkName;

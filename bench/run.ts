@@ -29,10 +29,12 @@ async function readme(): Promise<string> {
   const intro = [
     '# Benchmarks',
     '',
-    'Written by `npm run bench` (`npm run bench -- --filter gemm` runs one suite). Every variant is a process of its',
-    'own on the same machine in the same run. PyTorch rows appear where `python3` (or `BENCH_PYTHON`) has torch.',
-    '`npm run bench:page` serves a page that runs the benchmarks in a browser of your own; `npm run bench:pack` makes an',
-    'archive that runs those with a WebGPU row on another Linux x64 machine.',
+    'Written by `npm run bench` (`npm run bench -- --filter gemm` runs the suites whose names begin so). Every variant is a',
+    'process of its own on the same machine in the same run. PyTorch rows appear where `python3` (or `BENCH_PYTHON`) has torch.',
+    '256-bit: V8 packs pairs of 128-bit vectors (`--experimental-wasm-revectorize`, in Chromium behind `--js-flags=`).',
+    '',
+    '`npm run bench:browser` runs the suites `browser-...`, in headless Chromium; `npm run bench:page` serves their page for a',
+    'browser of your own; `npm run bench:pack` makes an archive that runs those with a WebGPU row on another Linux x64 machine.',
   ];
   return `${intro.join('\n')}\n\n${results.map(table).join('\n\n')}\n`;
 }

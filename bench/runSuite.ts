@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { cpus } from 'node:os';
 import type { Measurement } from './measure.ts';
-import type { Suite, Variant } from './suites.ts';
+import type { Suite, Variant } from './suite.ts';
 import type { Result } from './table.ts';
 
 /** Runs the suite's variants one after the other, each in a process of its own. `pathOf` finds a variant's script. */

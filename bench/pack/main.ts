@@ -9,7 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { openDevice } from 'distillm';
 import { argument, flag } from '../commandLine.ts';
 import { runSuite } from '../runSuite.ts';
-import { suites, type Variant } from '../suites.ts';
+import type { Variant } from '../suite.ts';
+import { suites } from '../suites.ts';
 import { table } from '../table.ts';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));

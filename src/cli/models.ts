@@ -25,9 +25,11 @@ export const dtypeOption = optional(
 export async function checkModelFolders(folders: readonly (string | undefined)[]): Promise<void> {
   for (const folder of folders) {
     if (folder === undefined || (await openFolder(folder).exists('config.json'))) continue;
+    const trained = `${folder.replace(/\/$/, '')}/best`;
+    const isRun = await openFolder(trained).exists('config.json');
     throw new CheckpointError(
       `${folder}: there is no config.json in it, expected a Hugging Face folder with config.json and model.safetensors. ` +
-        'Check the path.',
+        (isRun ? `A run wrote its model to ${trained}: give that.` : 'Check the path.'),
     );
   }
 }

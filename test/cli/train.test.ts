@@ -155,6 +155,8 @@ describe('distillm train', () => {
     const missing = await train(`--method sft --student ${path('nowhere')} --out ${path('unused')}`);
     expect(missing.code).toBe(1);
     expect(missing.err).toMatch(/^distillm: .*nowhere: there is no config\.json.*\n$/);
+    const run = await train(`--method sft --student ${path('teacher')} --out ${path('unused')}`);
+    expect(run.err).toContain(`A run wrote its model to ${path('teacher')}/best: give that.`);
     const broken = await distillm(
       `train --data ${path('config.json')} ${tiny} --method sft --student ${path('teacher/best')} --out ${path('unused')}`,
     );

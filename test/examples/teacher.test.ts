@@ -4,8 +4,15 @@ import { distillm } from '../cli/workspace.js';
 
 const teacher = fileURLToPath(new URL('../../examples/demo/teacher', import.meta.url));
 
-it('the committed teacher answers from the command line, its folder naming its prompt template', async () => {
-  const words = ['--greedy', '--device', 'wasm', '--input', 'hot, big', 'Write the opposite.'];
+it("the committed teacher answers README's command line, its folder naming its prompt template", async () => {
+  const words = [
+    '--greedy',
+    '--device',
+    'wasm',
+    '--input',
+    'The red cat looks for the friend.',
+    'Translate into German.',
+  ];
   const finished = await distillm('generate', { more: ['--model', teacher, ...words] });
-  expect(finished).toEqual({ code: 0, out: 'cold, small\n', err: '' });
+  expect(finished).toEqual({ code: 0, out: 'Die rote Katze sucht den Freund.\n', err: '' });
 });

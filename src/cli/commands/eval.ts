@@ -47,7 +47,7 @@ export const evaluate = defineCommand({
     Evaluation: evaluationOptions,
     Sampling: {
       ...samplingOptions,
-      noRepeatNgramSize: withDefault('<number>', countOrZero, 'no so many tokens in a row come twice; 0 is off', 6),
+      noRepeatNgramSize: withDefault('<number>', countOrZero, 'no sequence of so many tokens comes twice; 0 is off', 6),
     },
     Device: deviceOptions,
   },
