@@ -57,7 +57,8 @@ async function drive(url: string): Promise<void> {
   try {
     const page = await browser.newPage();
     await page.goto(url);
-    await page.waitForFunction(() => 'machine' in window);
+    // Not `machine`: an element with that id is on the window from the start.
+    await page.waitForFunction(() => 'collect' in window);
     const { webgpu } = await page.evaluate(() => (window as unknown as Page).machine);
     if (request.device === 'webgpu' && webgpu !== 'hardware' && !request.allowSoftware)
       throw new Error('Chromium finds no hardware WebGPU adapter');
