@@ -136,6 +136,19 @@ export const suites: readonly Suite[] = [
     ],
   },
   {
+    name: 'training-step-recording',
+    about:
+      'what a training step hands to a WebGPU device and how long JavaScript needs for it: all layers (teacher 8, student 4), ' +
+      'but widths 32 and 16, vocabulary 512, batch 2 x 16. On a software adapter, too: its tokens/s say nothing',
+    variants: [
+      {
+        name: 'distillm',
+        script: 'node.ts',
+        args: ['--benchmark', 'trainingStepRecording', '--device', 'webgpu', '--allow-software'],
+      },
+    ],
+  },
+  {
     name: 'decode',
     about:
       'generation with a KV cache, prompts of 48 tokens, random weights, f32, no EOS: tokens/s of all rows together after ' +

@@ -6,7 +6,7 @@ import { gemm } from './gemm.ts';
 import { gemmWebGPU } from './gemmWebGPU.ts';
 import { linearDivergence } from './linearDivergence.ts';
 import { tokenizer } from './tokenizer.ts';
-import { trainingStep } from './trainingStep.ts';
+import { trainingStep, trainingStepRecording } from './trainingStep.ts';
 
 /** By the name that `--benchmark` and the page use. */
 export const benchmarks = {
@@ -17,6 +17,7 @@ export const benchmarks = {
   linearDivergence: linearDivergence(),
   linearDivergenceUnfused: linearDivergence({ chunkBytes: Number.MAX_SAFE_INTEGER }),
   trainingStep,
+  trainingStepRecording,
   decode,
   tokenizer,
 } as const satisfies Record<string, Benchmark>;
