@@ -12,9 +12,9 @@ const TABLE: usize = memory.data<f32>([
   -0.8333333, 0.8, -0.75, 0.6666667, -0.5, 0.05,
   1.5957691216, 0.044715, 0.134145,
   -3e38, 0,
-  6.103515625e-5,
+  5.192296858534828e33,
 ]);
-const WORDS: usize = memory.data<u32>([0, 1, 2, 3, 4, 5, 6, 7, 0x3f3504f3, 0x9e3779b9, 0x7feb352d, 0x846ca68b, 0x0fffffff, 0x38000000, 0x80000000], 16);
+const WORDS: usize = memory.data<u32>([0, 1, 2, 3, 4, 5, 6, 7, 0x3f3504f3, 0x9e3779b9, 0x7feb352d, 0x846ca68b, 0x8fffe000], 16);
 
 /** Byte offsets of the constants in the table, for `constant`. */
 export const EXP_LOWEST: usize = 0;
@@ -59,18 +59,16 @@ export const GELU_CUBIC_3: usize = 116;
 /** Below every score; finite, so that differences of it are no NaN. */
 export const NO_SCORE: usize = 120;
 export const ZERO: usize = 124;
-/** 2^-14, the smallest normal half. */
-export const HALF_SMALLEST: usize = 128;
+/** 2^112: what the exponent of a float is biased more than that of a half. */
+export const HALF_FACTOR: usize = 128;
 
 /** Offsets of the integers, for `word`. */
 export const SQRT_HALF_BITS: usize = 32;
 export const HASH_INDEX: usize = 36;
 export const HASH_1: usize = 40;
 export const HASH_2: usize = 44;
-/** The magnitude of a half that was sign-extended and moved to a float's place, and what makes its exponent a float's. */
-export const HALF_MAGNITUDE: usize = 48;
-export const HALF_BIAS: usize = 52;
-export const SIGN: usize = 56;
+/** The bits that a half's sign, exponent and fraction have in a float. */
+export const HALF_BITS: usize = 48;
 
 /** A float of the table in all lanes. */
 // @ts-ignore: decorator

@@ -3,9 +3,9 @@
 // in order; each block's sum runs in order too. So an element's bits depend on its row of a, its column of b and the
 // depth alone, however the output is cut into `tileRows` x `tileCols` pieces. Range: pieces, row-major.
 import { packAcrossRows, packAlongRows } from './pack';
-import { packStoredAcrossRows, packStoredAlongRows, PACK_BYTES } from './packStored';
+import { packHalvesAcrossRows, packHalvesAlongRows, PACK_BYTES } from './packHalves';
 import { scratch } from './scratch';
-import { FLOAT, HALF, INT8 } from './stored';
+import { FLOAT, HALF } from './stored';
 import { multiplyPanels, TILE_BYTES } from './tile';
 
 const DEPTH: u32 = 256;
@@ -17,8 +17,8 @@ export function gemmScratch(): usize {
   return TILE_BYTES + ((DEPTH * (ROWS + COLS)) << 2);
 }
 
-/** The same where the right operand is stored in fewer bits. */
-export function gemmStoredScratch(): usize {
+/** The same where the right operand is halves. */
+export function gemmHalfScratch(): usize {
   return gemmScratch() + PACK_BYTES;
 }
 
@@ -30,7 +30,6 @@ function gemm(
   bKind: u32,
   a: usize,
   b: usize,
-  scales: usize,
   c: usize,
   m: u32,
   n: u32,
@@ -62,16 +61,15 @@ function gemm(
           if (bTransposed) packAlongRows(from, bStride, cols, depth, packedB, 16);
           else packAcrossRows(from, bStride, cols, depth, packedB, 16);
         } else {
-          if (bTransposed) packStoredAlongRows(bKind, from, bStride, cols, depth, packedB, packedB + ((DEPTH * COLS) << 2));
-          else packStoredAcrossRows(bKind, from, bStride, cols, depth, packedB);
+          if (bTransposed) packHalvesAlongRows(from, bStride, cols, depth, packedB, packedB + ((DEPTH * COLS) << 2));
+          else packHalvesAcrossRows(from, bStride, cols, depth, packedB);
         }
         for (let i = firstRow; i < lastRow; i += ROWS) {
           const rows = min(lastRow - i, ROWS);
           if (aTransposed) packAcrossRows(a + <usize>p * aStride + (i << 2), aStride, rows, depth, packedA, 4);
           else packAlongRows(a + <usize>i * aStride + (p << 2), aStride, rows, depth, packedA, 4);
           const at = c + <usize>i * cStride + (j << 2);
-          const columnScales = bKind == INT8 ? scales + (j << 2) : 0;
-          multiplyPanels(packedA, rows, packedB, cols, depth, at, cStride, accumulate || p > 0, tile, columnScales);
+          multiplyPanels(packedA, rows, packedB, cols, depth, at, cStride, accumulate || p > 0, tile);
         }
       }
     }
@@ -82,49 +80,33 @@ function gemm(
 export function gemmNN(
   a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32, end: u32,
 ): void {
-  gemm(false, false, FLOAT, a, b, 0, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
+  gemm(false, false, FLOAT, a, b, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
 }
 
 /** c [m, n] (+)= a [m, k] b[n, k]^T */
 export function gemmNT(
   a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32, end: u32,
 ): void {
-  gemm(false, true, FLOAT, a, b, 0, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
+  gemm(false, true, FLOAT, a, b, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
 }
 
 /** c [m, n] (+)= a[k, m]^T b [k, n] */
 export function gemmTN(
   a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32, end: u32,
 ): void {
-  gemm(true, false, FLOAT, a, b, 0, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
+  gemm(true, false, FLOAT, a, b, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
 }
 
 /** c [m, n] (+)= a [m, k] b [k, n], b halves */
 export function gemmNNHalf(
   a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32, end: u32,
 ): void {
-  gemm(false, false, HALF, a, b, 0, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
-}
-
-/** c [m, n] (+)= (a [m, k] b [k, n]) scales [n], b bytes */
-export function gemmNNInt8(
-  a: usize, b: usize, scales: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32,
-  begin: u32, end: u32,
-): void {
-  gemm(false, false, INT8, a, b, scales, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
+  gemm(false, false, HALF, a, b, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
 }
 
 /** c [m, n] (+)= a [m, k] b[n, k]^T, b halves */
 export function gemmNTHalf(
   a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32, end: u32,
 ): void {
-  gemm(false, true, HALF, a, b, 0, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
-}
-
-/** c [m, n] (+)= (a [m, k] b[n, k]^T) scales [n], b bytes */
-export function gemmNTInt8(
-  a: usize, b: usize, scales: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32,
-  begin: u32, end: u32,
-): void {
-  gemm(false, true, INT8, a, b, scales, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
+  gemm(false, true, HALF, a, b, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
 }

@@ -1,5 +1,6 @@
 // The product a b for few rows (decoding): b, the weight, is read once, straight from memory, unpacked. Every element is
 // summed in an order that depends on the depth and on the segments that it is cut into alone.
+import { fetchAhead } from './fetchAhead';
 import { packAcrossRows, packAlongRows } from './pack';
 import { addFloats, copyFloats, fillFloats, loadUpTo, madd, storeUpTo, zero } from './simd';
 import { scratch } from './scratch';
@@ -151,17 +152,6 @@ export function addRow(weight: f32, b: usize, y: usize, cols: u32): void {
     const count = min(cols - j, 4);
     storeUpTo(y + at, madd(w, loadUpTo(b + at, count, zero()), loadUpTo(y + at, count, zero())), count);
   }
-}
-
-/**
- * Reads a word of every cache line of [from, to). Memory delivers a straight run of reads about twice as fast as the four
- * rows side by side in which the products then read it, from the cache.
- */
-export function fetchAhead(from: usize, to: usize, target: usize): void {
-  let word: u32 = 0;
-  for (let at = from; at < to; at += 64) word |= load<u32>(at);
-  // Stored, so that no compiler drops the reads.
-  store<u32>(target, word);
 }
 
 /** fetchAhead of `rows` rows of `cols` floats. */

@@ -1,6 +1,6 @@
 // Weights that are stored in fewer bits than they are multiplied with: IEEE half precision or signed bytes, each widened
 // to f32 exactly. `kind` is known where these functions are used, so that only one form is left there.
-import { constant, HALF_BIAS, HALF_MAGNITUDE, HALF_SMALLEST, SIGN, word, ZERO } from './constants';
+import { constant, HALF_BITS, HALF_FACTOR, word } from './constants';
 
 /** The binary logarithm of an element's bytes. */
 export const INT8: u32 = 0;
@@ -10,38 +10,48 @@ export const FLOAT: u32 = 2;
 /** Eight elements as 16-bit integers: bytes sign-extended, halves as their bits. */
 // @ts-ignore: decorator
 @inline
-export function loadEight(kind: u32, from: usize): v128 {
+function loadEight(kind: u32, from: usize): v128 {
   return kind == INT8 ? v128.load_ext<i8>(from) : v128.load(from);
 }
 
 /** The lower four of `loadEight` as floats. */
 // @ts-ignore: decorator
 @inline
-export function widenLow(kind: u32, eight: v128): v128 {
+function widenLow(kind: u32, eight: v128): v128 {
   return widen(kind, i32x4.extend_low_i16x8_s(eight));
 }
 
 /** The upper four of `loadEight` as floats. */
 // @ts-ignore: decorator
 @inline
-export function widenHigh(kind: u32, eight: v128): v128 {
+function widenHigh(kind: u32, eight: v128): v128 {
   return widen(kind, i32x4.extend_high_i16x8_s(eight));
 }
 
-/**
- * Four sign-extended elements as floats. A half's exponent and fraction, moved to a float's place and rebiased, give its
- * magnitude; a subnormal comes out as 2^-15 (1 + f) where it is 2^-14 f, which is as far below as 2^-14 is above. No float
- * is subnormal on the way: processors take a hundred cycles over those. Halves are finite: what stores them checks it.
- */
+/** Four sign-extended elements as floats. Halves are finite: what stores them checks it. */
 // @ts-ignore: decorator
 @inline
 function widen(kind: u32, four: v128): v128 {
   if (kind == INT8) return f32x4.convert_i32x4_s(four);
-  const bits = i32x4.shl(four, 13);
-  const rebiased = i32x4.add(v128.and(bits, word(HALF_MAGNITUDE)), word(HALF_BIAS));
-  // As integers: of floats, negative ones are negative, and V8 spends six instructions on f32x4.max.
-  const excess = i32x4.max_s(f32x4.sub(constant(HALF_SMALLEST), rebiased), constant(ZERO));
-  return v128.or(f32x4.sub(rebiased, excess), v128.and(bits, word(SIGN)));
+  return f32x4.mul(v128.and(i32x4.shl(four, 13), word(HALF_BITS)), constant(HALF_FACTOR));
+}
+
+/**
+ * The even ones of eight halves as floats, all 2^112 too small: a half's bits in a float's place, with the exponent as it is.
+ * Subnormal halves come out as subnormal floats, exactly; some processors take a hundred cycles over those, but of trained
+ * weights few in a thousand are that small.
+ */
+// @ts-ignore: decorator
+@inline
+export function unpackEven(eight: v128): v128 {
+  return v128.and(i32x4.shr_s(i32x4.shl(eight, 16), 3), word(HALF_BITS));
+}
+
+/** The odd ones likewise. */
+// @ts-ignore: decorator
+@inline
+export function unpackOdd(eight: v128): v128 {
+  return v128.and(i32x4.shr_s(eight, 3), word(HALF_BITS));
 }
 
 // @ts-ignore: decorator

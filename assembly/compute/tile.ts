@@ -75,17 +75,6 @@ export function multiplyTile(a: usize, b: usize, stride: usize, depth: u32, tile
   v128.store(tile, c33, 240);
 }
 
-/** Multiplies the columns of a tile by `scales` [cols]. */
-function scaleTile(tile: usize, scales: usize, cols: u32): void {
-  for (let j: u32 = 0; j < cols; j += 4) {
-    const scale = loadUpTo(scales + (j << 2), min(cols - j, 4), zero());
-    for (let r: u32 = 0; r < 256; r += 64) {
-      const at = tile + r + (j << 2);
-      v128.store(at, f32x4.mul(v128.load(at), scale));
-    }
-  }
-}
-
 /** c [rows <= 4, cols <= 16] (+)= tile. `stride` is the distance of c's rows in bytes. */
 export function addTile(tile: usize, c: usize, stride: usize, rows: u32, cols: u32, accumulate: bool): void {
   if (cols == 16) {
@@ -124,7 +113,6 @@ export function addTile(tile: usize, c: usize, stride: usize, rows: u32, cols: u
 /**
  * c [rows, cols] (+)= panels of a (4 rows each) times panels of b (16 columns each). One b panel (at most 16 KiB at a
  * depth of 256) stays in the first-level cache while all a panels pass by. `tile` is TILE_BYTES of working memory.
- * `scales` [cols], if any, go onto the products before they are added to c.
  */
 export function multiplyPanels(
   a: usize,
@@ -136,14 +124,12 @@ export function multiplyPanels(
   stride: usize,
   accumulate: bool,
   tile: usize,
-  scales: usize = 0,
 ): void {
   for (let j: u32 = 0; j < cols; j += 16) {
     const width = min(cols - j, 16);
     let panel = a;
     for (let i: u32 = 0; i < rows; i += 4) {
       multiplyTile(panel, b, 64, depth, tile);
-      if (scales) scaleTile(tile, scales + (j << 2), width);
       addTile(tile, c + <usize>i * stride + (j << 2), stride, min(rows - i, 4), width, accumulate);
       panel += (<usize>depth) << 4;
     }

@@ -11,7 +11,8 @@
  * and `out` in the order written here. At most 8 operands a kernel, the default limit. `constants` choose a variant:
  * WGSL `override` constants (their upper-case names), plain arguments in AssemblyScript.
  *
- * f16 and i8 are for stored weights only: kernels widen them to f32, exactly, and compute in f32. f16 elements are finite.
+ * f16 and i8 are for stored weights only: kernels widen them exactly and compute in f32 (see gemmNTInt8 for what WASM does
+ * with bytes). f16 elements are finite.
  * Storages stay multiples of 4 bytes; on the host f16 is its bits in a Uint16Array.
  */
 export type DType = 'f32' | 'i32' | 'u32' | 'f16' | 'i8';
@@ -146,23 +147,19 @@ export const kernels = {
     flops: (d) => 2 * of(d, 'm', 'n', 'k'),
     ulp: (d) => roundings(of(d, 'k')) + 4,
   },
-  /** c [m, n] (+)= (a [m, k] b [k, n]) scales [n], b stored as signed bytes: column j is scales[j] b[:, j] */
-  gemmNNInt8: {
-    dims: ['m', 'n', 'k'],
-    params: { accumulate: 'u32' },
-    in: { a: ['m', 'k'], b: i8('k', 'n'), scales: ['n'] },
-    inout: { c: ['m', 'n'] },
-    flops: (d) => 2 * of(d, 'm', 'n', 'k'),
-    ulp: (d) => roundings(of(d, 'k')) + 5,
-  },
-  /** c [m, n] (+)= (a [m, k] b[n, k]^T) scales [n], b stored as signed bytes: row j is scales[j] b[j, :] */
+  /**
+   * c [m, n] (+)= (a [m, k] b[n, k]^T) scales [n], b stored as signed bytes: row j is scales[j] b[j, :]. On WASM a is rounded
+   * to 15 bits of the largest of every 1024 neighbours along k, a hundredth of what rounding b to 8 bits did, and the
+   * products are summed as integers.
+   */
   gemmNTInt8: {
     dims: ['m', 'n', 'k'],
     params: { accumulate: 'u32' },
     in: { a: ['m', 'k'], b: i8('n', 'k'), scales: ['n'] },
     inout: { c: ['m', 'n'] },
     flops: (d) => 2 * of(d, 'm', 'n', 'k'),
-    ulp: (d) => roundings(of(d, 'k')) + 5,
+    // A rounding is 2^-15 of the largest: up to 512 units where the scale counts every term of a group as large as that.
+    ulp: (d) => 512 + roundings(of(d, 'k')) + 5,
   },
   /** y[r, c] = row[c]: the bias that a gemm then accumulates onto. */
   broadcastRows: {

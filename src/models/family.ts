@@ -8,7 +8,7 @@ export type Initial = { readonly normal: number } | 'zeros' | 'ones';
 export interface ParameterSpec {
   readonly shape: readonly number[];
   readonly initial: Initial;
-  /** A large matrix that products read, which may be stored in f16 or int8, and how it lies. */
+  /** A large matrix that products read, which may be stored in f16 or int8, and how it lies in a checkpoint. */
   readonly matrix?: WeightLayout;
 }
 /** Every parameter of a model, by the name that Hugging Face's checkpoints give it. */

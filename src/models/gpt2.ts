@@ -10,6 +10,7 @@ import { checkConfig } from './config.js';
 import { createKVCache, type Family, type ModelParts, modelBase, type ParameterSpec } from './family.js';
 import type { LanguageModel } from './model.js';
 import { mixSeed } from './random.js';
+import { layoutOf } from './storedWeights.js';
 
 const count = z.int().min(1);
 const probability = z.number().min(0).lt(1);
@@ -114,7 +115,8 @@ function build(config: Config, parts: ModelParts): LanguageModel {
   });
   const numHeads = config.n_head;
   const norm = (x: Tensor, { weight, bias }: Affine) => layerNorm(x, weight, bias, { eps: config.layer_norm_epsilon });
-  const conv1D = (x: Tensor, { weight, bias }: Affine) => linear(x, weight, { bias, layout: 'inOut' });
+  const conv1D = (x: Tensor, { weight, bias }: Affine) =>
+    linear(x, weight, { bias, layout: layoutOf(weight, 'inOut') });
 
   const forward: LanguageModel['forward'] = (batch, { cache, dropoutSeed } = {}) => {
     // x [batch, seq, n_embd] throughout. Without gradients, a block's intermediates go as soon as it is done.

@@ -31,7 +31,7 @@ export interface LanguageModel {
   readonly numLayers: number;
   /** Longest sequence in tokens. */
   readonly maxPositions: number;
-  /** Trainable or frozen weights by their checkpoint names, tied ones once. */
+  /** Trainable or frozen weights by their checkpoint names, tied ones once. Those in f16 or int8 are [out, in]. */
   readonly parameters: ReadonlyMap<string, Tensor>;
   /** LM head, [vocabSize, hiddenSize]; the token embedding itself where they are tied. */
   readonly head: Tensor;

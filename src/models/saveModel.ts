@@ -2,7 +2,10 @@ import { OptionError } from '../errors.js';
 import type { FileStore } from '../io/fileStore.js';
 import { openFolder } from '../io/openFolder.js';
 import { writeSafetensors } from '../io/writeSafetensors.js';
+import type { Tensor } from '../tensor/index.js';
 import type { LanguageModel } from './model.js';
+import { findFamily } from './registry.js';
+import { readWeight } from './storedWeights.js';
 
 export interface SaveOptions {
   /**
@@ -37,10 +40,12 @@ export async function saveModel(
   for (const [path, file] of Object.entries(texts)) {
     await store.write(path, [typeof file === 'string' ? new TextEncoder().encode(file) : file]);
   }
-  const tensors = [...model.parameters].map(([name, tensor]) => ({
+  const family = await findFamily(model.family, 'saveModel');
+  const specs = family.parameters(family.parseConfig(model.config, 'saveModel: config'));
+  const tensors = [...specs].map(([name, spec]) => ({
     name,
-    shape: tensor.shape,
-    read: async () => (await tensor.read()) as Float32Array | Uint16Array,
+    shape: spec.shape,
+    read: () => readWeight(model.parameters.get(name) as Tensor, spec),
   }));
   await writeSafetensors(store, 'model.safetensors', tensors, { dtype: saved });
 }

@@ -7,7 +7,8 @@ import type { ParameterSpec } from './family.js';
 /**
  * How a model's matrices are held on the device. f16: half the memory of f32, rounded to nearest. int8: a quarter;
  * each output feature is its largest weight over 127 (f32) times integers from -127 to 127. Biases, norms and position
- * embeddings stay f32, and all computation is in f32.
+ * embeddings stay f32, and all computation is in f32 (with int8 weights on WASM also in 16-bit integers, see the kernel
+ * gemmNTInt8). Both hold matrices as [out, in], so that an output feature's weights are read straight on.
  */
 export type WeightDType = (typeof weightDTypes)[number];
 export const weightDTypes = ['f32', 'f16', 'int8'] as const;
@@ -54,16 +55,19 @@ export async function loadWeight(
 ): Promise<Tensor> {
   const { shape, matrix } = spec;
   const stored = storedAs(spec, dtype);
-  if (stored === 'f16') return Tensor.from(device, await source.f16(name), shape, name);
-  const values = await source.f32(name);
-  if (stored === 'f32' || !matrix) return Tensor.from(device, values, shape, name);
-  const { integers, scales } = quantise(values, shape, matrix);
+  if (stored === 'f32') return Tensor.from(device, await source.f32(name), shape, name);
+  const [rows = 0, cols = 0] = shape;
+  const outputsFirst = <A extends Float32Array | Uint16Array>(values: A) =>
+    matrix === 'inOut' ? transpose(values, rows, cols) : values;
+  const storedShape = matrix === 'inOut' ? [cols, rows] : shape;
+  if (stored === 'f16') return Tensor.from(device, outputsFirst(await source.f16(name)), storedShape, name);
+  const { integers, scales } = quantise(outputsFirst(await source.f32(name)), storedShape[0] as number);
   if (!scales.every(Number.isFinite)) {
     throw new CheckpointError(
       `${where}: '${name}' holds a value that is not finite, which int8 has no scale for. Load it with dtype 'f32'.`,
     );
   }
-  const weight = Tensor.from(device, integers, shape, name);
+  const weight = Tensor.from(device, integers, storedShape, name);
   try {
     weight.scales = Tensor.from(device, scales, [scales.length], `${name}, scales`);
   } catch (error) {
@@ -73,30 +77,49 @@ export async function loadWeight(
   return weight;
 }
 
-/** Symmetric rounding, a scale each output feature: weight = integer * scale. NaN or infinity makes a scale not finite. */
-export function quantise(
-  values: Float32Array,
-  [rows = 0, cols = 0]: readonly number[],
-  layout: WeightLayout,
-): { integers: Int8Array; scales: Float32Array } {
-  const outputs = layout === 'outIn' ? rows : cols;
-  const scales = new Float32Array(outputs);
-  const each = (work: (at: number, output: number) => void) => {
-    for (let row = 0, at = 0; row < rows; row++) {
-      for (let col = 0; col < cols; col++, at++) work(at, layout === 'outIn' ? row : col);
+/** How a weight lies on the device that lies as `layout` in a checkpoint. */
+export const layoutOf = (weight: Tensor, layout: WeightLayout): WeightLayout =>
+  weight.dtype === 'f32' ? layout : 'outIn';
+
+/** The values of a weight as its checkpoint has them. int8 is not among them. */
+export async function readWeight(weight: Tensor, { matrix }: ParameterSpec): Promise<Float32Array | Uint16Array> {
+  const values = (await weight.read()) as Float32Array | Uint16Array;
+  const [rows = 0, cols = 0] = weight.shape;
+  return matrix && layoutOf(weight, matrix) !== matrix ? transpose(values, rows, cols) : values;
+}
+
+/** Side of the blocks in which `transpose` goes: a whole cache line in either direction. */
+const block = 32;
+
+/** [rows, cols] -> [cols, rows] */
+function transpose<A extends Float32Array | Uint16Array>(values: A, rows: number, cols: number): A {
+  const result = values.slice() as A;
+  for (let top = 0; top < rows; top += block) {
+    const bottom = Math.min(top + block, rows);
+    for (let col = 0; col < cols; col++) {
+      for (let row = top; row < bottom; row++) result[col * rows + row] = values[row * cols + col] as number;
     }
-  };
-  each((at, output) => {
-    scales[output] = Math.max(scales[output] as number, Math.abs(values[at] as number));
-  });
-  for (let output = 0; output < outputs; output++) {
-    const largest = scales[output] as number;
-    scales[output] = largest === 0 ? 1 : largest / 127;
   }
+  return result;
+}
+
+/**
+ * Symmetric rounding of values [outputs, inputs], a scale each output: weight = integer * scale. NaN or infinity makes a
+ * scale not finite.
+ */
+export function quantise(values: Float32Array, outputs: number): { integers: Int8Array; scales: Float32Array } {
+  const inputs = values.length / outputs;
+  const scales = new Float32Array(outputs);
   const integers = new Int8Array(values.length);
-  each((at, output) => {
-    const nearest = Math.round((values[at] as number) / (scales[output] as number));
-    integers[at] = Math.max(-127, Math.min(127, nearest));
-  });
+  for (let output = 0; output < outputs; output++) {
+    const [first, end] = [output * inputs, (output + 1) * inputs];
+    let largest = 0;
+    for (let i = first; i < end; i++) largest = Math.max(largest, Math.abs(values[i] as number));
+    scales[output] = largest === 0 ? 1 : largest / 127;
+    const scale = scales[output] as number;
+    for (let i = first; i < end; i++) {
+      integers[i] = Math.max(-127, Math.min(127, Math.round((values[i] as number) / scale)));
+    }
+  }
   return { integers, scales };
 }

@@ -46,7 +46,7 @@ function gemmCases(
   );
 }
 
-/** Around the steps of 8 and the 4 rows that the skinny kernels widen at a time, and one block of columns more. */
+/** Around the blocks of 16, the groups of 1024 and the 4 rows that dot products take at a time, and more rows than 32. */
 const storedShapes = [
   ...gemmShapes,
   [1, 9, 21],
@@ -55,6 +55,7 @@ const storedShapes = [
   [8, 519, 7],
   [9, 31, 270],
   [1, 9, 7001],
+  [5, 3, 1051],
 ] as const;
 
 /** The largest halves, the smallest normal one, subnormals, zeros of both signs. */
@@ -529,7 +530,6 @@ export const cases: { readonly [K in KernelName]: readonly Case<K>[] } = {
   gemmTN: gemmCases(),
   gemmNNHalf: storedGemmCases(hardHalves),
   gemmNTHalf: storedGemmCases(hardHalves),
-  gemmNNInt8: storedGemmCases(hardBytes),
   gemmNTInt8: storedGemmCases(hardBytes),
   broadcastRows: matrices.map((shape) => ({ ...shaped(shape), prepare: ({ y }) => void poison(y) })),
   columnSum: columnSumCases(),

@@ -47,10 +47,17 @@ const rounded: Readonly<Record<'f16' | 'int8', Change>> = {
   f16: (values, _, name) => (isStored(name) ? f16ToF32(f32ToF16(values)) : values),
   int8: (values, shape, name) => {
     if (!isStored(name)) return values;
-    const layout = /c_/.test(name) ? 'inOut' : 'outIn';
-    const { integers, scales } = quantise(values, shape, layout);
-    const cols = shape[1]!;
-    return values.map((_, i) => integers[i]! * scales[layout === 'inOut' ? i % cols : Math.floor(i / cols)]!);
+    // Conv1D's are [in, out], and rounded output by output.
+    const [rows, cols] = shape as [number, number];
+    const [outputs, inputs] = /c_/.test(name) ? [cols, rows] : [rows, cols];
+    const place = (output: number, input: number) => (/c_/.test(name) ? input * cols + output : output * cols + input);
+    const result = new Float32Array(values.length);
+    for (let output = 0; output < outputs; output++) {
+      const row = Float32Array.from({ length: inputs }, (_, input) => values[place(output, input)]!);
+      const { integers, scales } = quantise(row, 1);
+      for (const [input, integer] of integers.entries()) result[place(output, input)] = integer * scales[0]!;
+    }
+    return result;
   },
 };
 
@@ -69,6 +76,9 @@ async function logitsOf(model: LanguageModel): Promise<Float32Array[]> {
   }
   return results;
 }
+
+/** Of the largest logit. With int8 weights, WASM rounds what they are multiplied with to 16 bits, layer after layer. */
+const allowed = { f16: 1e-5, int8: 2e-4 } as const;
 
 const failure = async (work: Promise<unknown>) =>
   work.then(
@@ -89,7 +99,7 @@ forEachBackend((backend) => {
         found.forEach((logits, call) => {
           const largest = Math.max(...expected[call]!.map(Math.abs));
           const worst = Math.max(...logits.map((value, i) => Math.abs(value - expected[call]![i]!)));
-          expect(worst).toBeLessThan(1e-5 * largest);
+          expect(worst).toBeLessThan(allowed[dtype] * largest);
           expect(largest).toBeGreaterThan(0.1);
         });
       },
@@ -156,13 +166,13 @@ describe('storing weights', () => {
 
   it('int8 rounds to the nearest of 255 steps, one size an output feature', () => {
     const values = Float32Array.of(1, -0.4, 0, 127, 63.4, 0);
-    expect(quantise(values, [2, 3], 'outIn')).toEqual({
+    expect(quantise(values, 2)).toEqual({
       integers: Int8Array.of(127, -51, 0, 127, 63, 0),
       scales: Float32Array.of(1 / 127, 1),
     });
-    expect(quantise(values, [2, 3], 'inOut')).toEqual({
-      integers: Int8Array.of(1, -1, 0, 127, 127, 0),
-      scales: Float32Array.of(1, Math.fround(63.4) / 127, 1),
+    expect(quantise(values, 3)).toEqual({
+      integers: Int8Array.of(127, -51, 0, 127, 127, 0),
+      scales: Float32Array.of(1 / 127, 1, Math.fround(63.4) / 127),
     });
   });
 
@@ -241,7 +251,7 @@ describe('storing weights', () => {
       const tape = new Tape();
       x.requiresGrad = true;
       const y = tape.record(() => linear(x, weight));
-      expect(() => tape.backward(y, y.alias())).toThrow(/Gradients do not pass through int8 weights/);
+      expect(() => tape.backward(y, y.alias())).toThrow(/gradients do not pass through them/);
     });
   });
 

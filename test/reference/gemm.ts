@@ -32,19 +32,29 @@ export const gemmTN = gemm(
   (p, j, { n }) => p * n + j,
 );
 
-/** The same on columns of integers, each with its scale. */
-const scaled =
-  (plain: Gemm): Reference<'gemmNNInt8'> =>
-  (dims, { a, b, scales, c: before }, { accumulate }) => {
-    const { c } = plain(dims, { a, b, c: before }, { accumulate: 0 });
-    for (let i = 0; i < c.value.length; i++) {
-      c.value[i] = c.value[i]! * scales[i % dims.n]! + (accumulate ? before[i]! : 0);
-      c.scale[i] = c.scale[i]! * Math.abs(scales[i % dims.n]!) + (accumulate ? Math.abs(before[i]!) : 0);
+/** Neighbours along k whose left elements may be rounded by the size of the largest. */
+const GROUP = 1024;
+
+export const gemmNTInt8: Reference<'gemmNTInt8'> = ({ m, n, k }, { a, b, scales, c: before }, { accumulate }) => {
+  const c = expected(m * n);
+  for (let i = 0; i < m; i++) {
+    const largest = Array.from({ length: Math.ceil(k / GROUP) }, (_, group) =>
+      a
+        .subarray(i * k + group * GROUP, i * k + Math.min((group + 1) * GROUP, k))
+        .reduce((most, x) => Math.max(most, Math.abs(x)), 0),
+    );
+    for (let j = 0; j < n; j++) {
+      const sum = new Sum();
+      for (let p = 0; p < k; p++) {
+        const weight = b[j * k + p]! * scales[j]!;
+        sum.add(a[i * k + p]! * weight, largest[Math.floor(p / GROUP)]! * Math.abs(weight));
+      }
+      if (accumulate) sum.add(before[i * n + j]!);
+      sum.put(c, i * n + j);
     }
-    return { c };
-  };
-export const gemmNNInt8 = scaled(gemmNN);
-export const gemmNTInt8 = scaled(gemmNT);
+  }
+  return { c };
+};
 
 export const broadcastRows: Reference<'broadcastRows'> = ({ rows, cols }, { row }) => {
   const y = expected(rows * cols);

@@ -4,7 +4,7 @@ import { crossEntropy } from './crossEntropy.js';
 import { divergence } from './divergence.js';
 import { add, addInto, dropout, gelu, geluBackward } from './elementwise.js';
 import { embedding, embeddingBackward, embeddingInt8 } from './embedding.js';
-import { broadcastRows, columnSum, gemmNN, gemmNNInt8, gemmNT, gemmNTInt8, gemmTN } from './gemm.js';
+import { broadcastRows, columnSum, gemmNN, gemmNT, gemmNTInt8, gemmTN } from './gemm.js';
 import { mergeHeads, splitHeads } from './heads.js';
 import { layerNorm, layerNormBackward, layerNormBackwardWeights } from './norm.js';
 import { adamW, clipScale, sum, sumSquares } from './optimizer.js';
@@ -18,7 +18,6 @@ export const reference: { readonly [K in KernelName]: Reference<K> } = {
   gemmTN,
   gemmNNHalf: gemmNN,
   gemmNTHalf: gemmNT,
-  gemmNNInt8,
   gemmNTInt8,
   broadcastRows,
   columnSum,

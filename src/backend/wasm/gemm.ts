@@ -3,13 +3,11 @@ import type { KernelName } from '../kernels.js';
 import { at, type Device, type Entries, grainOf, scratchBytes, sizes } from './calls.js';
 
 type Product = Extract<KernelName, `gemm${string}`>;
-type Layout = 'NN' | 'NT' | 'TN';
 /** How b is stored: f32, halves or bytes. */
 type Stored = '' | 'Half' | 'Int8';
 
 /** Up to this many rows, packing the right operand costs more than it saves (measured at the shapes of GPT-2 small). */
-const SKINNY_ROWS = { NN: 32, NT: 32, TN: 0 } as const satisfies Record<Layout, number>;
-const STORED_SKINNY_ROWS = { NN: 8, NT: 32, TN: 0 } as const satisfies Record<Layout, number>;
+const SKINNY_ROWS = 32;
 /** Floating-point operations of a piece that is worth a thread's wake-up (about 40 us). */
 const PIECE_OPERATIONS = 2_000_000;
 /** Above this, a piece is cut further, so that a thread that the system interrupts does not hold up the others. */
@@ -76,36 +74,36 @@ export function gemmKernels(device: Device): Entries<Product> {
       memory.free(parts);
     }
   };
-  const multiply = (layout: Layout, stored: Stored, call: KernelCall<Product>, scales: readonly number[] = []) => {
+  /** b transposed: dot products of rows. */
+  const dots = (stored: Stored, call: KernelCall<Product>, scales: readonly number[] = []) => {
     const [m, n, k] = sizes(call, ['m', 'n', 'k']);
     const { a, b, c } = call.operands;
+    // Long pieces of the weight's rows: memory is read fastest straight on.
+    const grain = Math.max(Math.ceil(n / pool.threads / 16) * 16, grainOf(device, n, m * k, 16));
     const args = [at(a), at(b), ...scales, at(c), m, n, k, call.params.accumulate];
-    if (m <= (stored ? STORED_SKINNY_ROWS : SKINNY_ROWS)[layout]) {
-      if (layout === 'NN' && !stored) return skinnyNN(call);
-      // Long pieces of the weight's rows: memory is read fastest straight on.
-      const grain = Math.max(Math.ceil(n / pool.threads / 16) * 16, grainOf(device, n, m * k, 16));
-      const scratch =
-        layout === 'NN' ? scratchBytes(device, 'gemmSkinnyStored') : scratchBytes(device, 'gemmSkinnyNT', k);
-      pool.parallel(`gemmSkinny${layout}${stored}`, args, n, grain, scratch);
-      return;
-    }
-    const { rows, cols } = cutPieces(m, n, k, pool.threads);
-    const pieces = Math.ceil(m / rows) * Math.ceil(n / cols);
     pool.parallel(
-      `gemm${layout}${stored}`,
-      [...args, rows, cols],
-      pieces,
-      1,
-      scratchBytes(device, stored ? 'gemmStored' : 'gemm'),
+      `gemmDot${stored}`,
+      args,
+      n,
+      grain,
+      scratchBytes(device, stored === 'Int8' ? 'gemmDotInt8' : 'gemmDot', m, k),
     );
   };
+  const packed = (form: 'NN' | 'NT' | 'TN', stored: Exclude<Stored, 'Int8'>, call: KernelCall<Product>) => {
+    const [m, n, k] = sizes(call, ['m', 'n', 'k']);
+    const { a, b, c } = call.operands;
+    const { rows, cols } = cutPieces(m, n, k, pool.threads);
+    const pieces = Math.ceil(m / rows) * Math.ceil(n / cols);
+    const args = [at(a), at(b), at(c), m, n, k, call.params.accumulate, rows, cols];
+    pool.parallel(`gemm${form}${stored}`, args, pieces, 1, scratchBytes(device, `gemm${stored}`));
+  };
+  const fewRows = ({ dims }: KernelCall<Product>) => (dims.m as number) <= SKINNY_ROWS;
   return {
-    gemmNN: (call) => multiply('NN', '', call),
-    gemmNT: (call) => multiply('NT', '', call),
-    gemmTN: (call) => multiply('TN', '', call),
-    gemmNNHalf: (call) => multiply('NN', 'Half', call),
-    gemmNTHalf: (call) => multiply('NT', 'Half', call),
-    gemmNNInt8: (call) => multiply('NN', 'Int8', call, [at(call.operands.scales)]),
-    gemmNTInt8: (call) => multiply('NT', 'Int8', call, [at(call.operands.scales)]),
+    gemmNN: (call) => (fewRows(call) ? skinnyNN(call) : packed('NN', '', call)),
+    gemmNT: (call) => (fewRows(call) ? dots('', call) : packed('NT', '', call)),
+    gemmTN: (call) => packed('TN', '', call),
+    gemmNNHalf: (call) => packed('NN', 'Half', call),
+    gemmNTHalf: (call) => (fewRows(call) ? dots('Half', call) : packed('NT', 'Half', call)),
+    gemmNTInt8: (call) => dots('Int8', call, [at(call.operands.scales)]),
   };
 }

@@ -14,7 +14,6 @@ const products = {
   gemmTN: { form: 'gemmTN', stored: 'f32' },
   gemmNNHalf: { form: 'gemmNN', stored: 'f16' },
   gemmNTHalf: { form: 'gemmNT', stored: 'f16' },
-  gemmNNInt8: { form: 'gemmNN', stored: 'i8' },
   gemmNTInt8: { form: 'gemmNT', stored: 'i8' },
 } as const;
 type ProductName = keyof typeof products;

@@ -193,7 +193,6 @@ export function createTable(context: Context): KernelTable {
     gemmTN: (call) => encodeGemm(context, 'gemmTN', call),
     gemmNNHalf: (call) => encodeGemm(context, 'gemmNNHalf', call),
     gemmNTHalf: (call) => encodeGemm(context, 'gemmNTHalf', call),
-    gemmNNInt8: (call) => encodeGemm(context, 'gemmNNInt8', call),
     gemmNTInt8: (call) => encodeGemm(context, 'gemmNTInt8', call),
     broadcastRows: planned('broadcastRows'),
     columnSum: planned('columnSum'),

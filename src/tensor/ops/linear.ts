@@ -8,8 +8,8 @@ export type WeightLayout = 'outIn' | 'inOut';
 
 /**
  * c (+)= a b in one of the transposed forms; a, b and c are seen as [rows, cols]. b of gemmNN and gemmNT may be a weight that
- * is stored as f16 or, with its scales a column of c, as i8.
- * @throws ShapeError
+ * is stored as f16; b of gemmNT, with a scale each row, as i8.
+ * @throws ShapeError; OptionError for b as i8 in another form
  */
 export function gemm(
   kernel: 'gemmNN' | 'gemmNT' | 'gemmTN',
@@ -19,10 +19,18 @@ export function gemm(
   accumulate: 0 | 1 = 0,
 ): void {
   const operands = { a: rows(a), b: rows(b), c: rows(c) };
-  if (kernel === 'gemmTN' || (b.dtype !== 'f16' && b.dtype !== 'i8')) run(c.device, kernel, operands, { accumulate });
-  else if (b.dtype === 'f16') run(c.device, `${kernel}Half`, operands, { accumulate });
-  else run(c.device, `${kernel}Int8`, { ...operands, scales: scalesOf(b) }, { accumulate });
+  if (b.dtype === 'i8') {
+    if (kernel !== 'gemmNT') throw int8Form();
+    run(c.device, 'gemmNTInt8', { ...operands, scales: scalesOf(b) }, { accumulate });
+  } else if (b.dtype === 'f16' && kernel !== 'gemmTN') run(c.device, `${kernel}Half`, operands, { accumulate });
+  else run(c.device, kernel, operands, { accumulate });
 }
+
+const int8Form = () =>
+  new OptionError(
+    "int8 weights are multiplied as [out, in] only, and gradients do not pass through them. Load the model with dtype 'f16' or 'f32'.",
+    { found: 'int8', expected: ['f16', 'f32'] },
+  );
 
 /** @throws ShapeError when a weight of integers has none */
 export function scalesOf(weight: Tensor): Tensor {
@@ -43,19 +51,13 @@ export function gemmInputGradient(
   dx: Tensor,
   accumulate: 0 | 1 = 0,
 ): void {
-  if (weight.dtype === 'i8') {
-    throw new OptionError("Gradients do not pass through int8 weights. Load the model with dtype 'f16' or 'f32'.", {
-      found: 'int8',
-      expected: ['f16', 'f32'],
-    });
-  }
   gemm(layout === 'outIn' ? 'gemmNN' : 'gemmNT', dy, weight, dx, accumulate);
 }
 
 /**
  * y = x W (+ bias). x [..., in], weight [out, in] or, with layout 'inOut', [in, out]; bias [out] -> y [..., out]. A frozen
- * weight may be stored as f16 or i8.
- * @throws ShapeError
+ * weight may be stored as f16 or, [out, in], as i8.
+ * @throws ShapeError; OptionError for i8 weights that are [in, out]
  */
 export function linear(
   x: Tensor,

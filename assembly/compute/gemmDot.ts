@@ -1,0 +1,121 @@
+// Products with b, the weight, transposed, for few rows of a (decoding; the LM head), as dot products of rows: b is read once,
+// unpacked. Range: columns of c. For the fewest rows of a, b is read row by row, straight on: memory delivers a single stream
+// fastest. For more, strips of b go to the nearest caches, as floats, and two rows of b meet four rows of a there.
+import {
+  BLOCK, dotFloats, dotFloats2x4, dotHalves, dotHalves4, HALF_SCALE, layLeft, layRight, paddedFloats, putFour, putOne, sumFour, SUMS_BYTES,
+} from './dotFloats';
+import { fetchAhead } from './fetchAhead';
+import { scratch } from './scratch';
+import { FLOAT, HALF } from './stored';
+
+/** Bytes of a strip of b, as floats. */
+const STRIP: usize = 32768;
+
+/** Rows of a strip, an even number. */
+// @ts-ignore: decorator
+@inline
+function stripRows(k: u32): u32 {
+  return max(<u32>(STRIP / ((<usize>paddedFloats(k)) << 2)) & ~1, 2);
+}
+
+/** Working memory of a thread, in bytes: sums, a strip of b, and the rows of a. */
+export function gemmDotScratch(m: u32, k: u32): usize {
+  return SUMS_BYTES + ((<usize>(m + stripRows(k)) * paddedFloats(k)) << 2);
+}
+
+// @ts-ignore: decorator
+@inline
+function product(
+  kind: u32, a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: bool, begin: u32, end: u32,
+): void {
+  const count = paddedFloats(k);
+  const width = (<usize>count) << 2;
+  const sums = scratch();
+  const strip = sums + SUMS_BYTES;
+  const left = strip + <usize>stripRows(k) * width;
+  for (let i: u32 = 0; i < m; i++) layLeft(kind, a + ((<usize>i * k) << 2), k, left + <usize>i * width);
+  if (m < 4 || (kind == HALF && m <= 8)) multiplyStraight(kind, left, b, c, m, n, k, accumulate, begin, end, sums, strip);
+  else multiplyStrips(kind, left, b, c, m, n, k, accumulate, begin, end, sums, strip);
+}
+
+/** c [m, n] (+)= left rows times rows [begin, end) of b, transposed, a row of b at a time. */
+// @ts-ignore: decorator
+@inline
+function multiplyStraight(
+  kind: u32, left: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: bool, begin: u32, end: u32, sums: usize, wide: usize,
+): void {
+  const count = paddedFloats(k);
+  const scale: f32 = kind == HALF ? HALF_SCALE : 1;
+  const stride = (<usize>k) << kind;
+  for (let j = begin; j < end; j++) {
+    const row = b + <usize>j * stride;
+    if (k < count) layRight(kind, row, k, wide);
+    let i: u32 = 0;
+    if (kind == HALF && k == count) {
+      for (; i + 4 <= m; i += 4) {
+        dotHalves4(left + ((<usize>i * count) << 2), (<usize>count) << 2, row, count, sums);
+        putFour(f32x4.mul(sumFour(sums), f32x4.splat(scale)), c + ((<usize>i * n + j) << 2), (<usize>n) << 2, accumulate);
+      }
+    }
+    for (; i < m; i++) {
+      const x = left + ((<usize>i * count) << 2);
+      const at = c + ((<usize>i * n + j) << 2);
+      if (k < count) putOne(dotFloats(x, wide, count, sums) * scale, at, accumulate);
+      else if (kind == HALF) putOne(dotHalves(x, row, count, sums) * scale, at, accumulate);
+      else putOne(dotFloats(x, row, count, sums), at, accumulate);
+    }
+  }
+}
+
+/** The same, a strip of b at a time: halves and incomplete blocks are laid out in `strip` first. */
+// @ts-ignore: decorator
+@inline
+function multiplyStrips(
+  kind: u32, left: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: bool, begin: u32, end: u32, sums: usize, strip: usize,
+): void {
+  const count = paddedFloats(k);
+  const width = (<usize>count) << 2;
+  const across = (<usize>n) << 2;
+  const scale: f32 = kind == HALF ? HALF_SCALE : 1;
+  const scales = f32x4.splat(scale);
+  const stride = (<usize>k) << kind;
+  for (let from = begin; from < end; from += stripRows(k)) {
+    const rows = min(end - from, stripRows(k));
+    let first = b + <usize>from * stride;
+    if (kind == HALF || k < count) {
+      for (let r: u32 = 0; r < rows; r++) layRight(kind, first + <usize>r * stride, k, strip + <usize>r * width);
+      first = strip;
+    } else fetchAhead(first, first + <usize>rows * stride, sums);
+    for (let i: u32 = 0; i < m; i += m - i < 4 ? 1 : 4) {
+      const x = left + <usize>i * width;
+      const to = c + <usize>i * across + (from << 2);
+      if (m - i < 4) {
+        for (let r: u32 = 0; r < rows; r++) {
+          putOne(dotFloats(x, first + <usize>r * width, count, sums) * scale, to + (r << 2), accumulate);
+        }
+        continue;
+      }
+      for (let r: u32 = 0; r < rows; r += 2) {
+        const row = first + <usize>r * width;
+        const pair = r + 1 < rows;
+        dotFloats2x4(x, width, row, pair ? row + width : row, count, sums);
+        putFour(f32x4.mul(sumFour(sums), scales), to + (r << 2), across, accumulate);
+        if (pair) putFour(f32x4.mul(sumFour(sums + 128), scales), to + (r << 2) + 4, across, accumulate);
+      }
+    }
+  }
+}
+
+/** c [m, n] (+)= a [m, k] b[n, k]^T */
+export function gemmDot(
+  a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, begin: u32, end: u32,
+): void {
+  product(FLOAT, a, b, c, m, n, k, accumulate != 0, begin, end);
+}
+
+/** c [m, n] (+)= a [m, k] b[n, k]^T, b halves */
+export function gemmDotHalf(
+  a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, begin: u32, end: u32,
+): void {
+  product(HALF, a, b, c, m, n, k, accumulate != 0, begin, end);
+}
