@@ -64,6 +64,17 @@ export const suites: readonly Suite[] = [
     ],
   },
   {
+    name: 'gemm-stored',
+    about:
+      'c = a b[n, k]^T, b held in f32, f16 or int8, GFLOP/s (more is better): the LM head, and a layer of a teacher',
+    variants: [
+      distillm('gemmStored', 2),
+      distillm('gemmStored', 1),
+      distillm('gemmStored', 2, 'plain'),
+      onWebGPU('gemmStored'),
+    ],
+  },
+  {
     name: 'gemm-webgpu',
     about:
       'matrix products on WebGPU, f32, GFLOP/s (more is better): as chosen for the shape, then with each tile. Many calls ' +

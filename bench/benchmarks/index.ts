@@ -3,6 +3,7 @@ import type { Benchmark } from './benchmark.ts';
 import { decode } from './decode.ts';
 import { divergence } from './divergence.ts';
 import { gemm } from './gemm.ts';
+import { gemmStored } from './gemmStored.ts';
 import { gemmWebGPU } from './gemmWebGPU.ts';
 import { linearDivergence } from './linearDivergence.ts';
 import { tokenizer } from './tokenizer.ts';
@@ -11,6 +12,7 @@ import { trainingStep, trainingStepRecording } from './trainingStep.ts';
 /** By the name that `--benchmark` and the page use. */
 export const benchmarks = {
   gemm,
+  gemmStored,
   gemmWebGPU,
   attention,
   divergence,
