@@ -1,7 +1,7 @@
 // Dot products of rows of floats, in blocks of 16. Every form sums an element in the same order, which depends on the depth
 // alone: eight partial sums, then those. Halves are unpacked even ones first, and what they are multiplied with lies so.
 // A stretch of a row is a function of its own: V8 makes better code of its loop there than inside of others.
-import { loadUpTo, madd, sumPair, zero } from './simd';
+import { loadPadded, madd, storePairs, sumPair, zero } from './simd';
 import { FLOAT, HALF, unpackEven, unpackOdd } from './stored';
 
 /** Elements that are multiplied at a time. */
@@ -16,13 +16,6 @@ export const HALF_SCALE: f32 = 7.205759403792794e16;
 @inline
 export function paddedFloats(k: u32): u32 {
   return (k + BLOCK - 1) & ~(BLOCK - 1);
-}
-
-/** Four floats from element `at` on, of which there are `left` in all; zeros behind them. */
-// @ts-ignore: decorator
-@inline
-export function loadPadded(from: usize, left: u32, at: u32): v128 {
-  return left > at ? loadUpTo(from + (at << 2), left - at, zero()) : zero();
 }
 
 /** A row of the left operand, whole blocks of it: for a right operand of halves in their order, times HALF_SCALE. */
@@ -144,14 +137,7 @@ export function dotHalves4(x: usize, stride: usize, b: usize, count: u32, sums: 
     lo3 = madd(v128.load(x3 + at, 32), lo, lo3);
     hi3 = madd(v128.load(x3 + at, 48), hi, hi3);
   }
-  v128.store(sums, lo0);
-  v128.store(sums, hi0, 16);
-  v128.store(sums, lo1, 32);
-  v128.store(sums, hi1, 48);
-  v128.store(sums, lo2, 64);
-  v128.store(sums, hi2, 80);
-  v128.store(sums, lo3, 96);
-  v128.store(sums, hi3, 112);
+  storePairs(sums, lo0, hi0, lo1, hi1, lo2, hi2, lo3, hi3);
 }
 
 /** sums [2][4][8] = eight partial sums each of the products of two rows of floats, b and b1, with four left rows, `stride` bytes apart. */
@@ -206,22 +192,8 @@ export function dotFloats2x4(x: usize, stride: usize, b: usize, b1: usize, count
     lo13 = madd(lo, u1, lo13);
     hi13 = madd(hi, v1, hi13);
   }
-  v128.store(sums, lo00);
-  v128.store(sums, hi00, 16);
-  v128.store(sums, lo01, 32);
-  v128.store(sums, hi01, 48);
-  v128.store(sums, lo02, 64);
-  v128.store(sums, hi02, 80);
-  v128.store(sums, lo03, 96);
-  v128.store(sums, hi03, 112);
-  v128.store(sums, lo10, 128);
-  v128.store(sums, hi10, 144);
-  v128.store(sums, lo11, 160);
-  v128.store(sums, hi11, 176);
-  v128.store(sums, lo12, 192);
-  v128.store(sums, hi12, 208);
-  v128.store(sums, lo13, 224);
-  v128.store(sums, hi13, 240);
+  storePairs(sums, lo00, hi00, lo01, hi01, lo02, hi02, lo03, hi03);
+  storePairs(sums + 128, lo10, hi10, lo11, hi11, lo12, hi12, lo13, hi13);
 }
 
 /** Four products, a lane each: the sums of sums [4][8], in the order of sumPair. */
@@ -235,28 +207,4 @@ export function sumFour(sums: usize): v128 {
   const t0 = f32x4.add(v128.shuffle<i32>(s0, s1, 0, 4, 1, 5), v128.shuffle<i32>(s0, s1, 2, 6, 3, 7));
   const t1 = f32x4.add(v128.shuffle<i32>(s2, s3, 0, 4, 1, 5), v128.shuffle<i32>(s2, s3, 2, 6, 3, 7));
   return f32x4.add(v128.shuffle<i32>(t0, t1, 0, 1, 4, 5), v128.shuffle<i32>(t0, t1, 2, 3, 6, 7));
-}
-
-/** Adds `sum` to the product at c, or puts it there. */
-// @ts-ignore: decorator
-@inline
-export function putOne(sum: f32, c: usize, accumulate: bool): void {
-  store<f32>(c, accumulate ? load<f32>(c) + sum : sum);
-}
-
-/** The same with a lane for each of four rows of c, `stride` bytes apart. */
-// @ts-ignore: decorator
-@inline
-export function putFour(sum: v128, c: usize, stride: usize, accumulate: bool): void {
-  let y = sum;
-  if (accumulate) {
-    let before = v128.load32_splat(c);
-    before = v128.load_lane<f32>(c + stride, before, 1);
-    before = v128.load_lane<f32>(c + 2 * stride, before, 2);
-    y = f32x4.add(v128.load_lane<f32>(c + 3 * stride, before, 3), y);
-  }
-  v128.store_lane<f32>(c, y, 0);
-  v128.store_lane<f32>(c + stride, y, 1);
-  v128.store_lane<f32>(c + 2 * stride, y, 2);
-  v128.store_lane<f32>(c + 3 * stride, y, 3);
 }

@@ -1,7 +1,6 @@
 // Dot products of rows of signed bytes, in blocks of 32, with rows of 16-bit integers that stand for floats: of every GROUP of
 // those the largest is 16383, and their scales lie behind the row. Sums of integers are exact, in any order.
-import { loadPadded } from './dotFloats';
-import { loadUpTo, maxLanes, zero } from './simd';
+import { loadPadded, loadUpTo, maxLanes, storePairs, zero } from './simd';
 
 /** Elements that are multiplied at a time. */
 const BLOCK: u32 = 32;
@@ -112,14 +111,7 @@ function sumStretch4(x: usize, stride: usize, b: usize, count: u32, sums: usize)
     lo3 = addProducts(v128.load(x3 + at, 32), u, lo3);
     hi3 = addProducts(v128.load(x3 + at, 48), v, hi3);
   }
-  v128.store(sums, lo0);
-  v128.store(sums, hi0, 16);
-  v128.store(sums, lo1, 32);
-  v128.store(sums, hi1, 48);
-  v128.store(sums, lo2, 64);
-  v128.store(sums, hi2, 80);
-  v128.store(sums, lo3, 96);
-  v128.store(sums, hi3, 112);
+  storePairs(sums, lo0, hi0, lo1, hi1, lo2, hi2, lo3, hi3);
 }
 
 /** The four lanes that the eight partial sums of left row `row` leave. */

@@ -2,9 +2,10 @@
 // unpacked. Range: columns of c. For the fewest rows of a, b is read row by row, straight on: memory delivers a single stream
 // fastest. For more, strips of b go to the nearest caches, as floats, and two rows of b meet four rows of a there.
 import {
-  BLOCK, dotFloats, dotFloats2x4, dotHalves, dotHalves4, HALF_SCALE, layLeft, layRight, paddedFloats, putFour, putOne, sumFour, SUMS_BYTES,
+  BLOCK, dotFloats, dotFloats2x4, dotHalves, dotHalves4, HALF_SCALE, layLeft, layRight, paddedFloats, sumFour, SUMS_BYTES,
 } from './dotFloats';
 import { fetchAhead } from './fetchAhead';
+import { putFour, putOne } from './putProducts';
 import { scratch } from './scratch';
 import { FLOAT, HALF } from './stored';
 

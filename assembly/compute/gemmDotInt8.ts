@@ -1,7 +1,7 @@
 // Products with b, the weight, transposed and stored as bytes, as dot products of integers: twice as fast as floats, for any
 // number of rows of a. b is read once for every ROWS rows of a, unpacked. Range: columns of c.
-import { putFour, putOne } from './dotFloats';
 import { dotBytes, dotBytes4, INTEGER_SUMS_BYTES, integersStride, layIntegers, paddedBytes } from './dotIntegers';
+import { putFour, putOne } from './putProducts';
 import { scratch } from './scratch';
 
 /** Rows of a that are laid out at a time. */

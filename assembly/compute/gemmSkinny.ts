@@ -108,7 +108,7 @@ export function addSegments(parts: usize, c: usize, size: u32, segments: u32, ac
 }
 
 /** y [cols] += sum of four rows of b, weighted, in order. */
-export function addRows4(weights: usize, b: usize, stride: usize, y: usize, cols: u32): void {
+function addRows4(weights: usize, b: usize, stride: usize, y: usize, cols: u32): void {
   const w0 = v128.load32_splat(weights);
   const w1 = v128.load32_splat(weights, 4);
   const w2 = v128.load32_splat(weights, 8);
@@ -145,7 +145,7 @@ export function addRows4(weights: usize, b: usize, stride: usize, y: usize, cols
 }
 
 /** y [cols] += weight * b [cols] */
-export function addRow(weight: f32, b: usize, y: usize, cols: u32): void {
+function addRow(weight: f32, b: usize, y: usize, cols: u32): void {
   const w = f32x4.splat(weight);
   for (let j: u32 = 0; j < cols; j += 4) {
     const at = (<usize>j) << 2;

@@ -25,6 +25,13 @@ export function loadUpTo(pointer: usize, count: u32, fill: v128): v128 {
   return v;
 }
 
+/** Four floats from element `at` on, of which there are `left` in all; zeros behind them. */
+// @ts-ignore: decorator
+@inline
+export function loadPadded(from: usize, left: u32, at: u32): v128 {
+  return left > at ? loadUpTo(from + (at << 2), left - at, zero()) : zero();
+}
+
 /** Stores the first `count` (1 to 4) lanes at `pointer`. */
 // @ts-ignore: decorator
 @inline
@@ -42,6 +49,22 @@ export function storeUpTo(pointer: usize, v: v128, count: u32): void {
 @inline
 export function zero(): v128 {
   return f32x4.splat(0);
+}
+
+/** Stores four pairs of vectors, one behind the other. */
+// @ts-ignore: decorator
+@inline
+export function storePairs(
+  to: usize, lo0: v128, hi0: v128, lo1: v128, hi1: v128, lo2: v128, hi2: v128, lo3: v128, hi3: v128,
+): void {
+  v128.store(to, lo0);
+  v128.store(to, hi0, 16);
+  v128.store(to, lo1, 32);
+  v128.store(to, hi1, 48);
+  v128.store(to, lo2, 64);
+  v128.store(to, hi2, 80);
+  v128.store(to, lo3, 96);
+  v128.store(to, hi3, 112);
 }
 
 /** Sum of the four lanes, always in this order. */
