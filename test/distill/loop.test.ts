@@ -261,6 +261,37 @@ describe('the loop', () => {
     );
   });
 
+  it.each([
+    ['has the lower loss', 1e-6, [false, true, true, true]],
+    ['is the earlier where losses are equal, too', 0, [false, true, false, false]],
+  ])('of validations with the same ROUGE-L, the best %s', async (_, lr, expected) => {
+    // Steps so small that no answer changes.
+    const student = await tinyModel(openReference({ precision: 'f32' }));
+    const checkpoint = memoryStore();
+    const events = await collect(
+      fineTune({
+        student,
+        data: { train: data.train, validation: data.train },
+        tokenizer,
+        batchSize: 10,
+        steps: 3,
+        optimizer: { lr, weightDecay: 0 },
+        schedule: 'constant',
+        validation: { every: 1, rougeL: { samples: 10 } },
+        maxNewTokens: 4,
+        checkpoint,
+      }),
+    );
+    const validations = validationsOf(events);
+    expect(new Set(validations.map(({ rougeL }) => rougeL)).size).toBe(1);
+    expect(new Set(validations.map(({ loss }) => loss)).size).toBe(lr === 0 ? 1 : 4);
+    expect(validations.map(({ best }) => best)).toEqual(expected);
+    const kept = validations.findLast(({ best }) => best)!;
+    expect(events.at(-1)).toMatchObject({ best: { step: kept.step, loss: kept.loss } });
+    const written = events.filter((event) => event.type === 'checkpoint' && event.kind === 'best');
+    expect(written).toHaveLength(expected.filter(Boolean).length);
+  });
+
   it('reports a validation loss that is not finite, and saves nothing over good weights', async () => {
     // The validation data has an id whose embedding is spoilt; training never meets it.
     const student = await tinyModel(openReference({ precision: 'f32' }), {

@@ -97,7 +97,7 @@ const runOptions = {
   rougeSamples: optional(
     '<number>',
     countOrZero,
-    'validation prompts to answer each time; ROUGE-L chooses the best, else the loss (default: 100; sft: 0)',
+    'validation prompts to answer each time; ROUGE-L chooses the best, then the loss (default: 100; sft: 0)',
   ),
   maxNewTokens: optional('<tokens>', count, 'longest generated answer (default: 256, or what the models take)'),
 };

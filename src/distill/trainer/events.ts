@@ -64,7 +64,10 @@ export interface ValidationEvent extends ValidationEffect {
   /** Mean ROUGE-L F of the answers, 0 to 100, where `validation.rougeL` asks for it. */
   readonly rougeL?: number;
   readonly examples?: readonly ValidationExample[];
-  /** The best so far, by ROUGE-L where it is measured, else by loss. */
+  /**
+   * The best so far after the first step: the highest ROUGE-L where it is measured; of equal ones, or where it is not,
+   * the lowest loss; of equals in both, the earliest.
+   */
   readonly best: boolean;
   readonly ms: number;
 }

@@ -85,11 +85,12 @@ async function validate(plan: Plan, run: RunState): Promise<ValidationEvent> {
   };
 }
 
-/** By ROUGE-L where it is measured, else by loss. The first of equals stays. */
+/** By ROUGE-L where both measured it; where it is the same or absent, by loss; of equals in both the earlier stays. */
 function isBetter(result: RunState['best'] & object, best: RunState['best']): boolean {
   if (!Number.isFinite(result.loss)) return false;
   if (!best) return true;
-  if (result.rougeL !== undefined && best.rougeL !== undefined) return result.rougeL > best.rougeL;
+  const scored = result.rougeL !== undefined && best.rougeL !== undefined;
+  if (scored && result.rougeL !== best.rougeL) return result.rougeL > best.rougeL;
   return result.loss < best.loss;
 }
 

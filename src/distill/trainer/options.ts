@@ -77,7 +77,10 @@ export interface FineTuneOptions {
   readonly maxNewTokens?: number;
   /** Decides order, generation, replay and dropout. Same seed and data, same run; bit for bit on WASM. Default 10. */
   readonly seed?: number;
-  /** Folder (path or store): `best` and `last` in it are Hugging Face folders. Written at validations and at the end. */
+  /**
+   * Folder (path or store): `best` and `last` in it are Hugging Face folders. Written at validations and at the end;
+   * `best` when a validation is (see `ValidationEvent.best`).
+   */
   readonly checkpoint?: string | FileStore;
   /** Goes on from `last` in `checkpoint`, if it is there, with the options that the run began with. Default false. */
   readonly resume?: boolean;
