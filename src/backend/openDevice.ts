@@ -1,3 +1,4 @@
+import { mayHaveGPU } from '#platform';
 import { DeviceError } from '../errors.js';
 import type { Backend } from './backend.js';
 import { openWasm, type WasmOptions } from './wasm/index.js';
@@ -20,6 +21,7 @@ export interface DeviceOptions {
 export async function openDevice(kind: DeviceKind = 'auto', options: DeviceOptions = {}): Promise<Backend> {
   if (kind === 'wasm') return openWasm(options.wasm);
   if (kind === 'webgpu') return openWebGPU(options.webgpu);
+  if (!mayHaveGPU()) return openWasm(options.wasm);
   try {
     return await openWebGPU({ ...options.webgpu, allowSoftware: false });
   } catch (error) {

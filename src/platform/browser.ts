@@ -5,9 +5,12 @@ import type { KeptTexts, Revectorizer, WorkerHandle, WorkerListeners } from './w
 export const hardwareConcurrency = (): number => navigator.hardwareConcurrency;
 
 /** The entry to WebGPU. `missing` says why there is none. */
-export async function openGPU(): Promise<GPU | { missing: string }> {
+export async function openGPU(_options: { hardwareOnly?: boolean } = {}): Promise<GPU | { missing: string }> {
   return navigator.gpu ?? { missing: 'this browser or page has no navigator.gpu (WebGPU needs a secure context)' };
 }
+
+/** Whether looking for a GPU can find one. */
+export const mayHaveGPU = (): boolean => true;
 
 /** Pages have no folders: paths are URLs there. */
 export const folderStore: ((path: string) => FileStore) | undefined = undefined;

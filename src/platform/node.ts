@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { availableParallelism, homedir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -11,15 +11,62 @@ import type { KeptTexts, Revectorizer, WorkerHandle, WorkerListeners } from './w
 /** Logical processors that this process may use. */
 export const hardwareConcurrency = (): number => availableParallelism();
 
-/** The entry to WebGPU: Dawn, from the optional npm package `webgpu`. `missing` says why there is none. */
-export async function openGPU(): Promise<GPU | { missing: string }> {
+/**
+ * The entry to WebGPU: Dawn, from the optional npm package `webgpu`. `missing` says why there is none. `hardwareOnly`
+ * may leave software adapters out.
+ */
+export async function openGPU({ hardwareOnly = false } = {}): Promise<GPU | { missing: string }> {
   try {
     const { create } = await import('webgpu');
     // Otherwise the profiler's times come in steps of a tenth of a millisecond, as pages must have them.
-    return create(['disable-dawn-features=timestamp_quantization']);
+    const gpu = create(['disable-dawn-features=timestamp_quantization']);
+    if (hardwareOnly && hasGPUDevice('/')) await findAdaptersButLlvmpipe(gpu);
+    return gpu;
   } catch (error) {
     return { missing: `the npm package 'webgpu' did not load (${error instanceof Error ? error.message : error})` };
   }
+}
+
+/**
+ * Dawn writes warnings about llvmpipe's limits to stderr ("artificially reduced") even where another adapter is taken,
+ * and has no option against it. The Vulkan loader (1.3.234 and later) has; Dawn keeps what it found the first time.
+ */
+async function findAdaptersButLlvmpipe(gpu: GPU): Promise<void> {
+  const name = 'VK_LOADER_DRIVERS_DISABLE';
+  if (process.env[name] !== undefined) return;
+  process.env[name] = '*lvp*';
+  try {
+    await gpu.requestAdapter();
+  } finally {
+    delete process.env[name];
+  }
+}
+
+/**
+ * Whether looking for a GPU can find one. Where there is none, Dawn and the Vulkan loader write warnings to stderr that
+ * nothing turns off; so 'auto' asks here first. Linux shows a GPU as a device, drivers may be named in the environment.
+ */
+export const mayHaveGPU = (): boolean =>
+  process.platform !== 'linux' ||
+  ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES', 'VK_ADD_DRIVER_FILES'].some((name) => process.env[name]) ||
+  hasGPUDevice('/');
+
+/** `root`: of the file system. */
+export function hasGPUDevice(root: string): boolean {
+  const names = (folder: string) => {
+    try {
+      return readdirSync(join(root, folder));
+    } catch {
+      return [];
+    }
+  };
+  return (
+    names('dev/dri').some((name) => name.startsWith('renderD')) ||
+    // NVIDIA's, WSL's, and those of small boards.
+    names('dev').some((name) => /^(nvidia|dxg$|nvhost|nvgpu|nvmap|mali|kgsl|pvr)/.test(name)) ||
+    // NVIDIA's driver makes its devices when it is first used.
+    ['etc', 'usr/share'].some((folder) => names(`${folder}/vulkan/icd.d`).some((name) => name.startsWith('nvidia')))
+  );
 }
 
 /**

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { version } from '../../package.json';
 import { loadTokenizer } from '../../src/index.js';
+import { hasGPUDevice } from '../../src/platform/node.js';
 import { distillm, makeWorkspace } from './workspace.js';
 
 const run = (words: readonly string[]) => distillm('', { more: words });
@@ -66,6 +67,18 @@ describe('distillm', () => {
 });
 
 describe('distillm doctor', () => {
+  const built = 'dist/cli.js';
+  it.skipIf(!existsSync(built) || hasGPUDevice('/'))(
+    'writes no warnings of drivers where there is no GPU',
+    async () => {
+      const drivers = /^VK_|^LD_LIBRARY_PATH$/;
+      const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !drivers.test(name)));
+      const { stdout, stderr } = await promisify(execFile)(process.execPath, [built, 'doctor'], { env });
+      expect(stdout).toContain('WebGPU     not available: this machine shows no GPU');
+      expect(stderr).toBe('');
+    },
+  );
+
   it('shows what is there', async () => {
     const { code, out } = await run(['doctor', '--json']);
     expect(code).toBe(0);
@@ -88,7 +101,7 @@ describe('distillm doctor', () => {
     expect(report.advice[0]).toContain('WASM: run Node 20 or later');
     expect((await run(['doctor'])).out).toContain('no device works here');
     if ('missing' in report.webgpu)
-      expect((await run(['doctor', '--tune'])).out).toContain('Tuned      nothing: webgpu');
+      expect((await run(['doctor', '--tune'])).out).toContain(`Tuned      nothing: ${report.webgpu.missing}`);
   });
 });
 

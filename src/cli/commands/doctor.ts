@@ -1,6 +1,6 @@
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import { relaxedSimd, simd, threads } from 'wasm-feature-detect';
-import { openGPU } from '#platform';
+import { mayHaveGPU, openGPU } from '#platform';
 import { type DeviceInfo, formatBytes, openDevice, tuneDevice } from '../../index.js';
 import { defineCommand } from '../command.js';
 import { exitCodes } from '../exitCodes.js';
@@ -43,7 +43,9 @@ export const doctor = defineCommand({
     },
   },
   async run({ json, tune }, { stdout }) {
-    const report = { ...(await examine()), ...(tune && { tuned: await tuneAdapter() }) };
+    const examined = await examine();
+    const { webgpu } = examined;
+    const report = { ...examined, ...(tune && { tuned: 'missing' in webgpu ? webgpu : await tuneAdapter() }) };
     stdout.write(json ? `${JSON.stringify(report)}\n` : describe(report));
     return report.auto === 'none' ? exitCodes.failed : exitCodes.done;
   },
@@ -51,7 +53,7 @@ export const doctor = defineCommand({
 
 async function examine(): Promise<Report> {
   const wasm = await tryToOpen('wasm');
-  const found = await tryToOpen('webgpu');
+  const found = mayHaveGPU() ? await tryToOpen('webgpu') : { missing: 'this machine shows no GPU' };
   const webgpu = { ...found, ...('kind' in found && (await examineAdapter(found))) };
   const features = { simd: await simd(), threadsSupported: await threads(), relaxedSimd: await relaxedSimd() };
   const hardware = 'kind' in webgpu && !webgpu.software;

@@ -50,7 +50,7 @@ const wantedFeatures: readonly GPUFeatureName[] = ['timestamp-query'];
  */
 export async function openAdapter(options: AdapterOptions = {}): Promise<OpenedDevice> {
   const { allowSoftware = false, limits = 'adapter', powerPreference = 'high-performance' } = options;
-  const gpu = await openGPU();
+  const gpu = await openGPU({ hardwareOnly: !allowSoftware });
   if ('missing' in gpu) throw new DeviceError(`webgpu: ${gpu.missing}. Use the 'wasm' device.`);
   let adapter = await gpu.requestAdapter({ powerPreference });
   if (!adapter && allowSoftware) adapter = await gpu.requestAdapter({ forceFallbackAdapter: true });
