@@ -1,6 +1,8 @@
 // y[t, c] = table[ids[t], c] scales[ids[t]]:  table [rows, cols] in signed bytes, four a word; scales [rows], a window as
 //   the table's; ids [tokens] -> y [tokens, cols]
 // Follows embeddingRows.wgsl.
+struct Shape { tokens: u32, rows: u32, cols: u32, firstRow: u32 }
+@group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> table: array<i32>;
 @group(0) @binding(2) var<storage, read> scales: array<f32>;
 @group(0) @binding(3) var<storage, read> ids: array<i32>;

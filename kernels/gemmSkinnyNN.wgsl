@@ -4,6 +4,7 @@
 struct Shape {
   m: u32, n: u32, k: u32, accumulate: u32,
   aBase: u32, aStride: u32, bBase: u32, bStride: u32, cBase: u32, cStride: u32,
+  scale: f32,                                 // of b as a whole
   firstScale: u32,                            // of the columns of this window, where b has scales
 }
 @group(0) @binding(0) var<uniform> shape: Shape;

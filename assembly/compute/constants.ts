@@ -12,7 +12,6 @@ const TABLE: usize = memory.data<f32>([
   -0.8333333, 0.8, -0.75, 0.6666667, -0.5, 0.05,
   1.5957691216, 0.044715, 0.134145,
   -3e38, 0,
-  5.192296858534828e33,
 ]);
 const WORDS: usize = memory.data<u32>([0, 1, 2, 3, 4, 5, 6, 7, 0x3f3504f3, 0x9e3779b9, 0x7feb352d, 0x846ca68b, 0x8fffe000], 16);
 
@@ -59,8 +58,6 @@ export const GELU_CUBIC_3: usize = 116;
 /** Below every score; finite, so that differences of it are no NaN. */
 export const NO_SCORE: usize = 120;
 export const ZERO: usize = 124;
-/** 2^112: what the exponent of a float is biased more than that of a half. */
-export const HALF_FACTOR: usize = 128;
 
 /** Offsets of the integers, for `word`. */
 export const SQRT_HALF_BITS: usize = 32;

@@ -1,4 +1,4 @@
-import { copyFloats, loadUpTo, scaleFloats, storeUpTo, zero } from './simd';
+import { copyFloats, loadUpTo, storeUpTo, zero } from './simd';
 import { HALF, INT8, widenElements } from './stored';
 
 /** y[t, c] = table[ids[t], c]. Range: tokens. */
@@ -8,11 +8,13 @@ export function embedding(table: usize, ids: usize, y: usize, cols: u32, begin: 
   }
 }
 
-/** y[t, c] = table[ids[t], c], the table in halves. Range: tokens. */
-export function embeddingHalf(table: usize, ids: usize, y: usize, cols: u32, begin: u32, end: u32): void {
+/** y[t, c] = table[ids[t], c] * scale, the table in halves. Range: tokens. */
+export function embeddingHalf(
+  table: usize, ids: usize, y: usize, cols: u32, scale: f32, begin: u32, end: u32,
+): void {
   for (let t = begin; t < end; t++) {
     const row = <usize>load<u32>(ids + (t << 2));
-    widenElements(HALF, table + ((row * cols) << 1), y + ((<usize>t * cols) << 2), cols);
+    widenElements(HALF, table + ((row * cols) << 1), y + ((<usize>t * cols) << 2), cols, scale);
   }
 }
 
@@ -22,9 +24,7 @@ export function embeddingInt8(
 ): void {
   for (let t = begin; t < end; t++) {
     const row = <usize>load<u32>(ids + (t << 2));
-    const to = y + ((<usize>t * cols) << 2);
-    widenElements(INT8, table + row * cols, to, cols);
-    scaleFloats(to, cols, load<f32>(scales + (row << 2)));
+    widenElements(INT8, table + row * cols, y + ((<usize>t * cols) << 2), cols, load<f32>(scales + (row << 2)));
   }
 }
 

@@ -30,6 +30,7 @@ function gemm(
   bKind: u32,
   a: usize,
   b: usize,
+  bScale: f32,
   c: usize,
   m: u32,
   n: u32,
@@ -61,8 +62,8 @@ function gemm(
           if (bTransposed) packAlongRows(from, bStride, cols, depth, packedB, 16);
           else packAcrossRows(from, bStride, cols, depth, packedB, 16);
         } else {
-          if (bTransposed) packHalvesAlongRows(from, bStride, cols, depth, packedB, packedB + ((DEPTH * COLS) << 2));
-          else packHalvesAcrossRows(from, bStride, cols, depth, packedB);
+          if (bTransposed) packHalvesAlongRows(from, bStride, cols, depth, packedB, packedB + ((DEPTH * COLS) << 2), bScale);
+          else packHalvesAcrossRows(from, bStride, cols, depth, packedB, bScale);
         }
         for (let i = firstRow; i < lastRow; i += ROWS) {
           const rows = min(lastRow - i, ROWS);
@@ -80,33 +81,35 @@ function gemm(
 export function gemmNN(
   a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32, end: u32,
 ): void {
-  gemm(false, false, FLOAT, a, b, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
+  gemm(false, false, FLOAT, a, b, 1, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
 }
 
 /** c [m, n] (+)= a [m, k] b[n, k]^T */
 export function gemmNT(
   a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32, end: u32,
 ): void {
-  gemm(false, true, FLOAT, a, b, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
+  gemm(false, true, FLOAT, a, b, 1, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
 }
 
 /** c [m, n] (+)= a[k, m]^T b [k, n] */
 export function gemmTN(
   a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32, end: u32,
 ): void {
-  gemm(true, false, FLOAT, a, b, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
+  gemm(true, false, FLOAT, a, b, 1, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
 }
 
-/** c [m, n] (+)= a [m, k] b [k, n], b halves */
+/** c [m, n] (+)= a [m, k] b [k, n], b halves times a scale */
 export function gemmNNHalf(
-  a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32, end: u32,
+  a: usize, b: usize, scale: f32, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32,
+  end: u32,
 ): void {
-  gemm(false, false, HALF, a, b, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
+  gemm(false, false, HALF, a, b, scale, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
 }
 
-/** c [m, n] (+)= a [m, k] b[n, k]^T, b halves */
+/** c [m, n] (+)= a [m, k] b[n, k]^T, b halves times a scale */
 export function gemmNTHalf(
-  a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32, end: u32,
+  a: usize, b: usize, scale: f32, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32,
+  end: u32,
 ): void {
-  gemm(false, true, HALF, a, b, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
+  gemm(false, true, HALF, a, b, scale, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
 }

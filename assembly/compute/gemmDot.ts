@@ -27,7 +27,7 @@ export function gemmDotScratch(m: u32, k: u32): usize {
 // @ts-ignore: decorator
 @inline
 function product(
-  kind: u32, a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: bool, begin: u32, end: u32,
+  kind: u32, a: usize, b: usize, scale: f32, c: usize, m: u32, n: u32, k: u32, accumulate: bool, begin: u32, end: u32,
 ): void {
   const count = paddedFloats(k);
   const width = (<usize>count) << 2;
@@ -35,18 +35,18 @@ function product(
   const strip = sums + SUMS_BYTES;
   const left = strip + <usize>stripRows(k) * width;
   for (let i: u32 = 0; i < m; i++) layLeft(kind, a + ((<usize>i * k) << 2), k, left + <usize>i * width);
-  if (m < 4 || (kind == HALF && m <= 8)) multiplyStraight(kind, left, b, c, m, n, k, accumulate, begin, end, sums, strip);
-  else multiplyStrips(kind, left, b, c, m, n, k, accumulate, begin, end, sums, strip);
+  if (m < 4 || (kind == HALF && m <= 8)) multiplyStraight(kind, left, b, scale, c, m, n, k, accumulate, begin, end, sums, strip);
+  else multiplyStrips(kind, left, b, scale, c, m, n, k, accumulate, begin, end, sums, strip);
 }
 
 /** c [m, n] (+)= left rows times rows [begin, end) of b, transposed, a row of b at a time. */
 // @ts-ignore: decorator
 @inline
 function multiplyStraight(
-  kind: u32, left: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: bool, begin: u32, end: u32, sums: usize, wide: usize,
+  kind: u32, left: usize, b: usize, scale: f32, c: usize, m: u32, n: u32, k: u32, accumulate: bool, begin: u32, end: u32,
+  sums: usize, wide: usize,
 ): void {
   const count = paddedFloats(k);
-  const scale: f32 = kind == HALF ? HALF_SCALE : 1;
   const stride = (<usize>k) << kind;
   for (let j = begin; j < end; j++) {
     const row = b + <usize>j * stride;
@@ -72,12 +72,12 @@ function multiplyStraight(
 // @ts-ignore: decorator
 @inline
 function multiplyStrips(
-  kind: u32, left: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: bool, begin: u32, end: u32, sums: usize, strip: usize,
+  kind: u32, left: usize, b: usize, scale: f32, c: usize, m: u32, n: u32, k: u32, accumulate: bool, begin: u32, end: u32,
+  sums: usize, strip: usize,
 ): void {
   const count = paddedFloats(k);
   const width = (<usize>count) << 2;
   const across = (<usize>n) << 2;
-  const scale: f32 = kind == HALF ? HALF_SCALE : 1;
   const scales = f32x4.splat(scale);
   const stride = (<usize>k) << kind;
   for (let from = begin; from < end; from += stripRows(k)) {
@@ -111,12 +111,12 @@ function multiplyStrips(
 export function gemmDot(
   a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, begin: u32, end: u32,
 ): void {
-  product(FLOAT, a, b, c, m, n, k, accumulate != 0, begin, end);
+  product(FLOAT, a, b, 1, c, m, n, k, accumulate != 0, begin, end);
 }
 
-/** c [m, n] (+)= a [m, k] b[n, k]^T, b halves */
+/** c [m, n] (+)= a [m, k] b[n, k]^T, b halves times a scale, a power of two from 2^-64 to 1 */
 export function gemmDotHalf(
-  a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, begin: u32, end: u32,
+  a: usize, b: usize, scale: f32, c: usize, m: u32, n: u32, k: u32, accumulate: u32, begin: u32, end: u32,
 ): void {
-  product(HALF, a, b, c, m, n, k, accumulate != 0, begin, end);
+  product(HALF, a, b, HALF_SCALE * scale, c, m, n, k, accumulate != 0, begin, end);
 }

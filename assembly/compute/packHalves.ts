@@ -1,4 +1,4 @@
-// pack.ts for a right operand of halves: panels of 16 columns, depth-major, widened to f32 on the way.
+// pack.ts for a right operand of halves: panels of 16 columns, depth-major, widened to f32 and scaled on the way.
 import { packAlongRows } from './pack';
 import { zero } from './simd';
 import { HALF, widenElements } from './stored';
@@ -10,25 +10,29 @@ export const PACK_BYTES: usize = (16 * DEPTH) << 2;
 
 /** Source [count, depth], the depth along its rows: a panel's rows are widened to `wide` and transposed from there. */
 export function packHalvesAlongRows(
-  source: usize, stride: usize, count: u32, depth: u32, panels: usize, wide: usize,
+  source: usize, stride: usize, count: u32, depth: u32, panels: usize, wide: usize, scale: f32,
 ): void {
   const width = (<usize>depth) << 2;
   for (let i: u32 = 0; i < count; i += 16) {
     const rows = min(count - i, 16);
-    for (let r: u32 = 0; r < rows; r++) widenElements(HALF, source + <usize>(i + r) * stride, wide + <usize>r * width, depth);
+    for (let r: u32 = 0; r < rows; r++) {
+      widenElements(HALF, source + <usize>(i + r) * stride, wide + <usize>r * width, depth, scale);
+    }
     packAlongRows(wide, width, rows, depth, panels + <usize>i * width, 16);
   }
 }
 
 /** Source [depth, count], the depth across its rows. */
-export function packHalvesAcrossRows(source: usize, stride: usize, count: u32, depth: u32, panels: usize): void {
+export function packHalvesAcrossRows(
+  source: usize, stride: usize, count: u32, depth: u32, panels: usize, scale: f32,
+): void {
   let to = panels;
   for (let i: u32 = 0; i < count; i += 16) {
     const cols = min(count - i, 16);
     let from = source + ((<usize>i) << 1);
     for (let p: u32 = 0; p < depth; p++) {
       if (cols < 16) for (let j: u32 = 0; j < 64; j += 16) v128.store(to + j, zero());
-      widenElements(HALF, from, to, cols);
+      widenElements(HALF, from, to, cols, scale);
       from += stride;
       to += 64;
     }

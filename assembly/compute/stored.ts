@@ -1,11 +1,14 @@
 // Weights that are stored in fewer bits than they are multiplied with: IEEE half precision or signed bytes, each widened
-// to f32 exactly. `kind` is known where these functions are used, so that only one form is left there.
-import { constant, HALF_BITS, HALF_FACTOR, word } from './constants';
+// to f32 exactly, times a scale. `kind` is known where these functions are used, so that only one form is left there.
+import { HALF_BITS, word } from './constants';
 
 /** The binary logarithm of an element's bytes. */
 export const INT8: u32 = 0;
 export const HALF: u32 = 1;
 export const FLOAT: u32 = 2;
+
+/** 2^112: what the exponent of a float is biased more than that of a half. */
+const HALF_FACTOR: f32 = 5.192296858534828e33;
 
 /** Eight elements as 16-bit integers: bytes sign-extended, halves as their bits. */
 // @ts-ignore: decorator
@@ -14,32 +17,17 @@ function loadEight(kind: u32, from: usize): v128 {
   return kind == INT8 ? v128.load_ext<i8>(from) : v128.load(from);
 }
 
-/** The lower four of `loadEight` as floats. */
+/** Four sign-extended elements as floats, times `factor`. Halves are finite: what stores them checks it. */
 // @ts-ignore: decorator
 @inline
-function widenLow(kind: u32, eight: v128): v128 {
-  return widen(kind, i32x4.extend_low_i16x8_s(eight));
-}
-
-/** The upper four of `loadEight` as floats. */
-// @ts-ignore: decorator
-@inline
-function widenHigh(kind: u32, eight: v128): v128 {
-  return widen(kind, i32x4.extend_high_i16x8_s(eight));
-}
-
-/** Four sign-extended elements as floats. Halves are finite: what stores them checks it. */
-// @ts-ignore: decorator
-@inline
-function widen(kind: u32, four: v128): v128 {
-  if (kind == INT8) return f32x4.convert_i32x4_s(four);
-  return f32x4.mul(v128.and(i32x4.shl(four, 13), word(HALF_BITS)), constant(HALF_FACTOR));
+function widen(kind: u32, four: v128, factor: v128): v128 {
+  return f32x4.mul(kind == INT8 ? f32x4.convert_i32x4_s(four) : v128.and(i32x4.shl(four, 13), word(HALF_BITS)), factor);
 }
 
 /**
  * The even ones of eight halves as floats, all 2^112 too small: a half's bits in a float's place, with the exponent as it is.
- * Subnormal halves come out as subnormal floats, exactly; some processors take a hundred cycles over those, but of trained
- * weights few in a thousand are that small.
+ * Subnormal halves come out as subnormal floats, exactly; some processors take a hundred cycles over those, which is why
+ * matrices are scaled before they are stored (src/models/storedWeights.ts).
  */
 // @ts-ignore: decorator
 @inline
@@ -56,32 +44,32 @@ export function unpackOdd(eight: v128): v128 {
 
 // @ts-ignore: decorator
 @inline
-function widenOne(kind: u32, from: usize): f32 {
-  if (kind == INT8) return <f32>load<i8>(from);
-  return f32x4.extract_lane(widen(kind, i32x4.splat(load<i16>(from))), 0);
+function widenOne(kind: u32, from: usize, factor: v128): f32 {
+  return f32x4.extract_lane(widen(kind, i32x4.splat(kind == INT8 ? load<i8>(from) : load<i16>(from)), factor), 0);
 }
 
 // @ts-ignore: decorator
 @inline
-function widenEight(kind: u32, from: usize, to: usize): void {
+function widenEight(kind: u32, from: usize, to: usize, factor: v128): void {
   const eight = loadEight(kind, from);
-  v128.store(to, widenLow(kind, eight));
-  v128.store(to, widenHigh(kind, eight), 16);
+  v128.store(to, widen(kind, i32x4.extend_low_i16x8_s(eight), factor));
+  v128.store(to, widen(kind, i32x4.extend_high_i16x8_s(eight), factor), 16);
 }
 
-/** `count` elements as floats. */
+/** `count` elements as floats, times `scale`: at most 1, and for halves a power of two from 2^-64 on. */
 // @ts-ignore: decorator
 @inline
-export function widenElements(kind: u32, from: usize, to: usize, count: u32): void {
+export function widenElements(kind: u32, from: usize, to: usize, count: u32, scale: f32): void {
+  const factor = f32x4.splat(kind == HALF ? HALF_FACTOR * scale : scale);
   let i: u32 = 0;
   for (; i + 32 <= count; i += 32) {
     const at = from + ((<usize>i) << kind);
     const out = to + (i << 2);
-    widenEight(kind, at, out);
-    widenEight(kind, at + (8 << kind), out + 32);
-    widenEight(kind, at + (16 << kind), out + 64);
-    widenEight(kind, at + (24 << kind), out + 96);
+    widenEight(kind, at, out, factor);
+    widenEight(kind, at + (8 << kind), out + 32, factor);
+    widenEight(kind, at + (16 << kind), out + 64, factor);
+    widenEight(kind, at + (24 << kind), out + 96, factor);
   }
-  for (; i + 8 <= count; i += 8) widenEight(kind, from + ((<usize>i) << kind), to + (i << 2));
-  for (; i < count; i++) store<f32>(to + (i << 2), widenOne(kind, from + ((<usize>i) << kind)));
+  for (; i + 8 <= count; i += 8) widenEight(kind, from + ((<usize>i) << kind), to + (i << 2), factor);
+  for (; i < count; i++) store<f32>(to + (i << 2), widenOne(kind, from + ((<usize>i) << kind), factor));
 }

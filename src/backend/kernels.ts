@@ -129,19 +129,19 @@ export const kernels = {
     flops: (d) => 2 * of(d, 'm', 'n', 'k'),
     ulp: (d) => roundings(of(d, 'k')) + 4,
   },
-  /** c [m, n] (+)= a [m, k] b [k, n], b stored in half precision */
+  /** c [m, n] (+)= scale a [m, k] b [k, n], b stored in half precision; scale a power of two from 2^-64 to 1 */
   gemmNNHalf: {
     dims: ['m', 'n', 'k'],
-    params: { accumulate: 'u32' },
+    params: { accumulate: 'u32', scale: 'f32' },
     in: { a: ['m', 'k'], b: f16('k', 'n') },
     inout: { c: ['m', 'n'] },
     flops: (d) => 2 * of(d, 'm', 'n', 'k'),
     ulp: (d) => roundings(of(d, 'k')) + 4,
   },
-  /** c [m, n] (+)= a [m, k] b[n, k]^T, b stored in half precision */
+  /** c [m, n] (+)= scale a [m, k] b[n, k]^T, likewise */
   gemmNTHalf: {
     dims: ['m', 'n', 'k'],
-    params: { accumulate: 'u32' },
+    params: { accumulate: 'u32', scale: 'f32' },
     in: { a: ['m', 'k'], b: f16('n', 'k') },
     inout: { c: ['m', 'n'] },
     flops: (d) => 2 * of(d, 'm', 'n', 'k'),
@@ -187,9 +187,10 @@ export const kernels = {
     bytes: (d) => 8 * of(d, 'tokens', 'cols') + 4 * of(d, 'tokens'),
     ulp: () => 0,
   },
-  /** y[t, c] = table[ids[t], c], the table stored in half precision. */
+  /** y[t, c] = scale table[ids[t], c], the table stored in half precision; scale a power of two from 2^-64 to 1 */
   embeddingHalf: {
     dims: ['tokens', 'rows', 'cols'],
+    params: { scale: 'f32' },
     in: { table: f16('rows', 'cols'), ids: i32('tokens') },
     out: { y: ['tokens', 'cols'] },
     bytes: (d) => 6 * of(d, 'tokens', 'cols') + 4 * of(d, 'tokens'),

@@ -49,6 +49,17 @@ export function f32ToF16(values: Float32Array): Uint16Array<ArrayBuffer> {
   return half;
 }
 
+/** Where f32ToF16 made an infinity or met a NaN; -1 where all values are held. */
+export function firstBeyondF16(halves: Uint16Array): number {
+  for (let i = 0; i < halves.length; i++) {
+    if (((halves[i] as number) & HALF_EXPONENT) === HALF_EXPONENT) return i;
+  }
+  return -1;
+}
+
+/** Exponent bits of an f16; all set in infinities and NaN. */
+const HALF_EXPONENT = 0x7c00;
+
 function halfBits(bits: number): number {
   const sign = (bits >>> 16) & 0x8000;
   const magnitude = bits & 0x7fffffff;

@@ -1,6 +1,6 @@
 import { CheckpointError } from '../errors.js';
 import type { FileStore } from './fileStore.js';
-import { bf16ToF32, f16ToF32, f32ToF16 } from './halfFloats.js';
+import { bf16ToF32, f16ToF32 } from './halfFloats.js';
 import { isObject, kindOf, readJson } from './json.js';
 import { readSafetensorsHeader, type SafetensorsDType, type SafetensorsEntry } from './safetensorsHeader.js';
 
@@ -16,11 +16,6 @@ export interface WeightFiles {
    * @throws CheckpointError when there is no such tensor, its dtype is another, or the file has changed
    */
   read(name: string): Promise<Float32Array<ArrayBuffer>>;
-  /**
-   * The elements of a tensor as the bits of f16, row-major; F32 and BF16 are rounded to nearest.
-   * @throws CheckpointError as `read`, and when an element is not finite or beyond f16's range
-   */
-  readHalf(name: string): Promise<Uint16Array<ArrayBuffer>>;
 }
 
 const single = 'model.safetensors';
@@ -61,10 +56,6 @@ export async function openSafetensors(store: FileStore, path: string): Promise<W
     async read(name) {
       const { entry, bytes } = await load(name);
       return toF32(where, name, entry, bytes);
-    },
-    async readHalf(name) {
-      const { entry, bytes } = await load(name);
-      return toF16(where, name, entry, bytes);
     },
   };
 }
@@ -126,7 +117,6 @@ async function openShards(store: FileStore): Promise<WeightFiles> {
     entries: new Map(entries),
     metadata: first?.metadata ?? {},
     read: async (name) => holding(name).read(name),
-    readHalf: async (name) => holding(name).readHalf(name),
   };
 }
 
@@ -153,28 +143,4 @@ function toF32(
         expected: ['F32', 'F16', 'BF16'],
       });
   }
-}
-
-/** Exponent bits of an f16; all set in infinities and NaN. */
-const halfExponent = 0x7c00;
-
-function toF16(
-  where: string,
-  name: string,
-  entry: SafetensorsEntry,
-  bytes: Uint8Array<ArrayBuffer>,
-): Uint16Array<ArrayBuffer> {
-  const { buffer, byteOffset, byteLength } = aligned(bytes);
-  const asStored = entry.dtype === 'F16';
-  const values = asStored ? undefined : toF32(where, name, entry, bytes);
-  const half = values ? f32ToF16(values) : new Uint16Array(buffer, byteOffset, byteLength / 2);
-  const at = half.findIndex((bits) => (bits & halfExponent) === halfExponent);
-  if (at >= 0) {
-    const found = values ? values[at] : f16ToF32(half.subarray(at, at + 1))[0];
-    throw new CheckpointError(
-      `${where}: element ${at} of tensor '${name}' is ${found}, f16 holds -65504 to 65504. Load it with dtype 'f32'.`,
-      { found, expected: 65504 },
-    );
-  }
-  return half;
 }

@@ -1,13 +1,12 @@
-import { ShapeError } from '../errors.js';
+import { CheckpointError, ShapeError } from '../errors.js';
 import type { FileStore } from './fileStore.js';
-import { f16ToF32, f32ToF16 } from './halfFloats.js';
+import { f32ToF16, firstBeyondF16 } from './halfFloats.js';
 
 /** A tensor to be written: `read` is called once, when its turn comes. */
 export interface TensorToWrite {
   readonly name: string;
   readonly shape: readonly number[];
-  /** Values, or the bits of f16, which a file of dtype 'f16' gets as they are. */
-  read(): Promise<Float32Array | Uint16Array>;
+  read(): Promise<Float32Array>;
 }
 
 export interface WriteOptions {
@@ -19,7 +18,8 @@ export interface WriteOptions {
 
 /**
  * Writes a safetensors file tensor by tensor, never holding more than one. The header is padded to 8 bytes.
- * @throws ShapeError when a tensor's elements do not fill its shape
+ * @throws ShapeError when a tensor's elements do not fill its shape; CheckpointError for 'f16' when one is not finite or
+ * beyond f16's range. What the file held before is kept then.
  */
 export async function writeSafetensors(
   store: FileStore,
@@ -53,8 +53,14 @@ export async function writeSafetensors(
           expected: size,
         });
       }
-      const floats = values instanceof Float32Array;
-      const elements = dtype === 'f32' ? (floats ? values : f16ToF32(values)) : floats ? f32ToF16(values) : values;
+      const elements = dtype === 'f32' ? values : f32ToF16(values);
+      const at = elements instanceof Uint16Array ? firstBeyondF16(elements) : -1;
+      if (at >= 0) {
+        throw new CheckpointError(
+          `${store.name}/${path}: element ${at} of '${name}' is ${values[at]}, f16 holds -65504 to 65504. Save it with dtype 'f32'.`,
+          { found: values[at], expected: 65504 },
+        );
+      }
       const { buffer, byteOffset, byteLength } = elements;
       yield new Uint8Array(buffer, byteOffset, byteLength);
     }

@@ -1,12 +1,11 @@
 import type { Backend } from '../backend/backend.js';
-import { f32ToF16 } from '../io/halfFloats.js';
 import { sizeOf } from '../tensor/index.js';
 import type { Initial } from './family.js';
 import { makeParameters } from './memory.js';
 import type { LanguageModel } from './model.js';
 import { normalGenerator } from './random.js';
 import { findFamily } from './registry.js';
-import { checkDType, type WeightDType, type WeightSource } from './storedWeights.js';
+import { checkDType, type WeightDType } from './storedWeights.js';
 
 export interface CreateOptions {
   readonly device: Backend;
@@ -41,15 +40,14 @@ export async function createModel(
   const parsed = family.parseConfig(config, where);
   const specs = family.parameters(parsed);
   const normal = normalGenerator(seed);
-  const draw = (name: string) => {
+  const draw = async (name: string) => {
     const { shape, initial } = specs.get(name) as { shape: readonly number[]; initial: Initial };
     const values = new Float32Array(sizeOf(shape));
     if (initial === 'ones') values.fill(1);
     else if (initial !== 'zeros') for (let i = 0; i < values.length; i++) values[i] = initial.normal * normal();
     return values;
   };
-  const source: WeightSource = { f32: async (name) => draw(name), f16: async (name) => f32ToF16(draw(name)) };
-  const parameters = await makeParameters(device, specs, where, source, dtype);
+  const parameters = await makeParameters(device, specs, where, draw, dtype);
   const fields = { ...family.savedConfig(parsed), ...config };
   const model = family.build(parsed, { device, fields, parameters });
   model.setTrainable(trainable);

@@ -8,7 +8,7 @@ import type { ParameterSpecs } from './family.js';
 import { makeParameters } from './memory.js';
 import type { LanguageModel } from './model.js';
 import { findFamily } from './registry.js';
-import { checkDType, type WeightDType, type WeightSource } from './storedWeights.js';
+import { checkDType, type WeightDType } from './storedWeights.js';
 
 export interface LoadOptions {
   readonly device: Backend;
@@ -23,7 +23,7 @@ export interface LoadOptions {
 
 /**
  * Loads a Hugging Face folder: config.json, and model.safetensors or its shards, in F32, F16 or BF16. Tensors are
- * read one at a time and held as f32 on the device, or the matrices as `dtype` says: F16 files load into 'f16' as they are.
+ * read one at a time and held as f32 on the device, or the matrices as `dtype` says: F16 files load into 'f16' exactly.
  * @param source a folder's path, a URL or a FileStore; see `openFolder`
  * @example
  * const teacher = await loadModel('./gpt2-dolly', { device, dtype: 'f16' });
@@ -43,10 +43,7 @@ export async function loadModel(
   const specs = family.parameters(config);
   const weights = await openWeights(store);
   const names = matchNames(weights, specs, (name) => family.parameterName(name, config));
-  const values: WeightSource = {
-    f32: (name) => weights.read(names.get(name) as string),
-    f16: (name) => weights.readHalf(names.get(name) as string),
-  };
+  const values = (name: string) => weights.read(names.get(name) as string);
   const parameters = await makeParameters(device, specs, weights.name, values, dtype);
   const model = family.build(config, { device, fields, parameters });
   model.setTrainable(trainable);

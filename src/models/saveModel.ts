@@ -10,7 +10,7 @@ import { readWeight } from './storedWeights.js';
 export interface SaveOptions {
   /**
    * 'f32' by default, 'f16' for a model that was loaded so. 'f16' halves the file and rounds to nearest; weights that are
-   * held in f16 are not rounded again.
+   * held in f16 are not rounded again, but for those below 2^-14 that did not come from an F16 file.
    */
   readonly dtype?: 'f32' | 'f16';
   /** More files for the folder, tokenizer files for instance. */
@@ -23,7 +23,7 @@ export interface SaveOptions {
  * @example
  * await saveModel(student, './student', { files: { 'tokenizer.json': tokenizerJson } });
  * @throws OptionError when the target cannot be written to, and for a model of dtype 'int8': its weights are no longer
- * those of the checkpoint that it came from
+ * those of the checkpoint that it came from; CheckpointError when dtype is 'f16' and a weight is beyond its range
  */
 export async function saveModel(
   model: LanguageModel,

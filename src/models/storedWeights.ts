@@ -1,12 +1,13 @@
 import type { Backend } from '../backend/backend.js';
 import { storageBytes } from '../backend/kernels.js';
 import { CheckpointError, OptionError } from '../errors.js';
+import { f16ToF32, f32ToF16, firstBeyondF16 } from '../io/halfFloats.js';
 import { sizeOf, Tensor, type WeightLayout } from '../tensor/index.js';
 import type { ParameterSpec } from './family.js';
 
 /**
- * How a model's matrices are held on the device. f16: half the memory of f32, rounded to nearest. int8: a quarter;
- * each output feature is its largest weight over 127 (f32) times integers from -127 to 127. Biases, norms and position
+ * How a model's matrices are held on the device. f16: half the memory of f32, rounded to nearest; each matrix is a power of
+ * two times halves, so that its smallest weights lose nothing and are no slower. int8: a quarter; each output feature is its largest weight over 127 (f32) times integers from -127 to 127. Biases, norms and position
  * embeddings stay f32, and all computation is in f32 (with int8 weights on WASM also in 16-bit integers, see the kernel
  * gemmNTInt8). Both hold matrices as [out, in], so that an output feature's weights are read straight on.
  */
@@ -30,11 +31,7 @@ export function checkDType(where: string, dtype: WeightDType, trainable: boolean
 }
 
 /** The values of a weight, as a checkpoint or an initialiser gives them. */
-export interface WeightSource {
-  f32(name: string): Promise<Float32Array>;
-  /** @throws CheckpointError when a value is not finite or beyond f16's range */
-  f16(name: string): Promise<Uint16Array>;
-}
+export type WeightSource = (name: string) => Promise<Float32Array>;
 
 const storedAs = ({ matrix }: ParameterSpec, dtype: WeightDType): WeightDType => (matrix ? dtype : 'f32');
 
@@ -55,13 +52,26 @@ export async function loadWeight(
 ): Promise<Tensor> {
   const { shape, matrix } = spec;
   const stored = storedAs(spec, dtype);
-  if (stored === 'f32') return Tensor.from(device, await source.f32(name), shape, name);
+  const values = await source(name);
+  if (stored === 'f32') return Tensor.from(device, values, shape, name);
   const [rows = 0, cols = 0] = shape;
-  const outputsFirst = <A extends Float32Array | Uint16Array>(values: A) =>
-    matrix === 'inOut' ? transpose(values, rows, cols) : values;
+  const outputsFirst = <A extends Float32Array | Uint16Array>(matrixValues: A) =>
+    matrix === 'inOut' ? transpose(matrixValues, rows, cols) : matrixValues;
   const storedShape = matrix === 'inOut' ? [cols, rows] : shape;
-  if (stored === 'f16') return Tensor.from(device, outputsFirst(await source.f16(name)), storedShape, name);
-  const { integers, scales } = quantise(outputsFirst(await source.f32(name)), storedShape[0] as number);
+  if (stored === 'f16') {
+    const { halves, scale } = halve(values);
+    const at = firstBeyondF16(halves);
+    if (at >= 0) {
+      throw new CheckpointError(
+        `${where}: element ${at} of '${name}' is ${values[at]}, f16 holds -65504 to 65504. Load it with dtype 'f32'.`,
+        { found: values[at], expected: 65504 },
+      );
+    }
+    const weight = Tensor.from(device, outputsFirst(halves), storedShape, name);
+    weight.scale = scale;
+    return weight;
+  }
+  const { integers, scales } = quantise(outputsFirst(values), storedShape[0] as number);
   if (!scales.every(Number.isFinite)) {
     throw new CheckpointError(
       `${where}: '${name}' holds a value that is not finite, which int8 has no scale for. Load it with dtype 'f32'.`,
@@ -82,8 +92,9 @@ export const layoutOf = (weight: Tensor, layout: WeightLayout): WeightLayout =>
   weight.dtype === 'f32' ? layout : 'outIn';
 
 /** The values of a weight as its checkpoint has them. int8 is not among them. */
-export async function readWeight(weight: Tensor, { matrix }: ParameterSpec): Promise<Float32Array | Uint16Array> {
-  const values = (await weight.read()) as Float32Array | Uint16Array;
+export async function readWeight(weight: Tensor, { matrix }: ParameterSpec): Promise<Float32Array> {
+  const stored = (await weight.read()) as Float32Array | Uint16Array;
+  const values = stored instanceof Float32Array ? stored : f16ToF32(stored).map((half) => half * weight.scale);
   const [rows = 0, cols = 0] = weight.shape;
   return matrix && layoutOf(weight, matrix) !== matrix ? transpose(values, rows, cols) : values;
 }
@@ -101,6 +112,23 @@ function transpose<A extends Float32Array | Uint16Array>(values: A, rows: number
     }
   }
   return result;
+}
+
+/**
+ * Halves and the power of two (from 2^-64 to 1) that gives the values when multiplied with them: the largest half is at least
+ * 2^14 where the scale allows, so that only values 2^28 times smaller are subnormal. Those lose bits, and processors take
+ * a hundred cycles over each. Values over 65504 become infinity.
+ */
+export function halve(values: Float32Array): { halves: Uint16Array; scale: number } {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  let largest = 0;
+  for (let i = 0; i < bits.length; i++) largest = Math.max(largest, (bits[i] as number) & 0x7fffffff);
+  const exponent = (largest >>> 23) - 127;
+  const shift = largest === 0 ? 0 : Math.max(0, Math.min(64, 14 - exponent));
+  const factor = 2 ** shift;
+  const scaled = new Float32Array(values.length);
+  for (let i = 0; i < scaled.length; i++) scaled[i] = (values[i] as number) * factor;
+  return { halves: f32ToF16(scaled), scale: 2 ** -shift };
 }
 
 /**

@@ -18,6 +18,8 @@ interface SharedStorage {
  * or at the end of the `tidy` in which the tensor was made.
  */
 export class Tensor {
+  /** Of an f16 weight: the power of two, from 2^-64 to 1, that its elements are to be multiplied with. */
+  scale = 1;
   /** Of an i8 weight: an f32 factor for each of its output features. Freed with it. */
   scales: Tensor | undefined;
   #requiresGrad = false;

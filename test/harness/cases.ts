@@ -62,7 +62,7 @@ const storedShapes = [
 const hardHalves = [65504, -65504, 2 ** -14, -(2 ** -24), 1023 * 2 ** -24, 3 * 2 ** -20, 0, -0];
 const hardBytes = [127, -127, -128, 1, -1, 0];
 
-function storedGemmCases(extremes: readonly number[]): Case<'gemmNNHalf'>[] {
+function storedGemmCases(extremes: readonly number[]): Case<'gemmNN'>[] {
   return [
     ...storedShapes.flatMap(([m, n, k]) =>
       [0, 1].map((accumulate) => ({
@@ -82,6 +82,14 @@ function storedGemmCases(extremes: readonly number[]): Case<'gemmNNHalf'>[] {
     })),
   ];
 }
+
+/** Powers of two from 2^-64 to 1, in turn. */
+const halfScale = (index: number) => [1, 2 ** -9, 2 ** -64][index % 3]!;
+const halfGemmCases = (): Case<'gemmNNHalf'>[] =>
+  storedGemmCases(hardHalves).map((testCase, i) => ({
+    ...testCase,
+    params: { ...testCase.params, scale: halfScale(i) },
+  }));
 
 const matrices = [
   [1, 1],
@@ -528,17 +536,17 @@ export const cases: { readonly [K in KernelName]: readonly Case<K>[] } = {
   gemmNN: gemmCases([...gemmShapes, [1, 1031, 517]]),
   gemmNT: gemmCases(),
   gemmTN: gemmCases(),
-  gemmNNHalf: storedGemmCases(hardHalves),
-  gemmNTHalf: storedGemmCases(hardHalves),
+  gemmNNHalf: halfGemmCases(),
+  gemmNTHalf: halfGemmCases(),
   gemmNTInt8: storedGemmCases(hardBytes),
   broadcastRows: matrices.map((shape) => ({ ...shaped(shape), prepare: ({ y }) => void poison(y) })),
   columnSum: columnSumCases(),
   embedding: embeddingCases(),
   embeddingHalf: [
-    ...embeddingCases(),
+    ...embeddingCases().map((testCase, i) => ({ ...testCase, params: { scale: halfScale(i) } })),
     {
       dims: { tokens: 3, rows: 2, cols: hardHalves.length },
-      params: {},
+      params: { scale: 0.5 },
       note: 'extremes',
       prepare: ({ table }) => void table.set(hardHalves),
     },

@@ -12,6 +12,9 @@ export const embedding: Reference<'embedding'> = ({ tokens, cols }, { table, ids
   return { y };
 };
 
+export const embeddingHalf: Reference<'embeddingHalf'> = (dims, { table, ids }, { scale }) =>
+  embedding(dims, { table: table.map((half) => half * scale), ids }, {});
+
 export const embeddingInt8: Reference<'embeddingInt8'> = ({ tokens, cols }, { table, scales, ids }) => {
   const y = expected(tokens * cols);
   for (let t = 0; t < tokens; t++) {

@@ -32,6 +32,14 @@ export const gemmTN = gemm(
   (p, j, { n }) => p * n + j,
 );
 
+/** The same, times a scale. */
+const scaled =
+  (product: Gemm): Reference<'gemmNNHalf'> =>
+  (dims, { b, ...operands }, params) =>
+    product(dims, { ...operands, b: b.map((half) => half * params.scale) }, params);
+export const gemmNNHalf = scaled(gemmNN);
+export const gemmNTHalf = scaled(gemmNT);
+
 /** Neighbours along k whose left elements may be rounded by the size of the largest. */
 const GROUP = 1024;
 

@@ -75,12 +75,12 @@ export function gemmKernels(device: Device): Entries<Product> {
     }
   };
   /** b transposed: dot products of rows. */
-  const dots = (stored: Stored, call: KernelCall<Product>, scales: readonly number[] = []) => {
+  const dots = (stored: Stored, call: KernelCall<Product>, scale: readonly number[] = []) => {
     const [m, n, k] = sizes(call, ['m', 'n', 'k']);
     const { a, b, c } = call.operands;
     // Long pieces of the weight's rows: memory is read fastest straight on.
     const grain = Math.max(Math.ceil(n / pool.threads / 16) * 16, grainOf(device, n, m * k, 16));
-    const args = [at(a), at(b), ...scales, at(c), m, n, k, call.params.accumulate];
+    const args = [at(a), at(b), ...scale, at(c), m, n, k, call.params.accumulate];
     pool.parallel(
       `gemmDot${stored}`,
       args,
@@ -89,12 +89,17 @@ export function gemmKernels(device: Device): Entries<Product> {
       scratchBytes(device, stored === 'Int8' ? 'gemmDotInt8' : 'gemmDot', m, k),
     );
   };
-  const packed = (form: 'NN' | 'NT' | 'TN', stored: Exclude<Stored, 'Int8'>, call: KernelCall<Product>) => {
+  const packed = (
+    form: 'NN' | 'NT' | 'TN',
+    stored: Exclude<Stored, 'Int8'>,
+    call: KernelCall<Product>,
+    scale: readonly number[] = [],
+  ) => {
     const [m, n, k] = sizes(call, ['m', 'n', 'k']);
     const { a, b, c } = call.operands;
     const { rows, cols } = cutPieces(m, n, k, pool.threads);
     const pieces = Math.ceil(m / rows) * Math.ceil(n / cols);
-    const args = [at(a), at(b), at(c), m, n, k, call.params.accumulate, rows, cols];
+    const args = [at(a), at(b), ...scale, at(c), m, n, k, call.params.accumulate, rows, cols];
     pool.parallel(`gemm${form}${stored}`, args, pieces, 1, scratchBytes(device, `gemm${stored}`));
   };
   const fewRows = ({ dims }: KernelCall<Product>) => (dims.m as number) <= SKINNY_ROWS;
@@ -102,8 +107,9 @@ export function gemmKernels(device: Device): Entries<Product> {
     gemmNN: (call) => (fewRows(call) ? skinnyNN(call) : packed('NN', '', call)),
     gemmNT: (call) => (fewRows(call) ? dots('', call) : packed('NT', '', call)),
     gemmTN: (call) => packed('TN', '', call),
-    gemmNNHalf: (call) => packed('NN', 'Half', call),
-    gemmNTHalf: (call) => (fewRows(call) ? dots('Half', call) : packed('NT', 'Half', call)),
+    gemmNNHalf: (call) => packed('NN', 'Half', call, [call.params.scale]),
+    gemmNTHalf: (call) =>
+      fewRows(call) ? dots('Half', call, [call.params.scale]) : packed('NT', 'Half', call, [call.params.scale]),
     gemmNTInt8: (call) => dots('Int8', call, [at(call.operands.scales)]),
   };
 }

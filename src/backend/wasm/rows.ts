@@ -31,7 +31,8 @@ export function rowKernels(
     embeddingHalf(call) {
       const [tokens, cols] = sizes(call, ['tokens', 'cols']);
       const { table, ids, y } = call.operands;
-      pool.parallel('embeddingHalf', [at(table), at(ids), at(y), cols], tokens, grainOf(device, tokens, 2 * cols));
+      const args = [at(table), at(ids), at(y), cols, call.params.scale];
+      pool.parallel('embeddingHalf', args, tokens, grainOf(device, tokens, 2 * cols));
     },
     embeddingInt8(call) {
       const [tokens, cols] = sizes(call, ['tokens', 'cols']);

@@ -1,7 +1,7 @@
 import type { KernelCall, Storage } from '../backend.js';
 import { bytesPerElement, type DType } from '../kernels.js';
 import type { Context, Region } from './context.js';
-import { ceilDiv } from './context.js';
+import { ceilDiv, type Float, float } from './context.js';
 import { type ElementLayout, gemmElements, layoutOf, resultElements, type StoredLayout } from './gemmElements.js';
 import { chooseGemm, type GemmVariant, gemmTiles, partSteps, tileExtent } from './gemmVariants.js';
 import { alignedBytes, checkWhole, type Window } from './windows.js';
@@ -50,13 +50,15 @@ interface Product {
   readonly a: Operand;
   readonly b: Operand<ElementLayout | StoredLayout>;
   readonly c: Operand;
+  /** Of b as a whole. */
+  readonly scale: number;
   /** Scales of all columns of b, and the first that is a column of this window. */
   readonly scales: { readonly region: Region; readonly first: number } | undefined;
 }
 
 /** A matrix product, cut along m, n and k so that every binding and every dispatch stays within the limits. */
 export function encodeGemm(context: Context, kernel: ProductName, call: KernelCall<ProductName>): void {
-  const { params } = call;
+  const { accumulate, scale = 1 }: { accumulate: number; scale?: number } = call.params;
   const { form, stored } = products[kernel];
   const operands: Readonly<Record<'a' | 'b' | 'c', Storage> & { scales?: Storage }> = call.operands;
   const dtypes = { a: 'f32', b: stored, c: 'f32' } as const;
@@ -92,10 +94,11 @@ export function encodeGemm(context: Context, kernel: ProductName, call: KernelCa
         encodeProduct(context, {
           form,
           ...{ m: windows.m.count, n: windows.n.count, k: windows.k.count },
-          accumulate: k > 0 ? 1 : params.accumulate,
+          accumulate: k > 0 ? 1 : accumulate,
           a: { ...a, layout: layoutOf('f32', a) },
           b: { ...b, layout: layoutOf(stored, b) },
           c: { ...c, layout: layoutOf('f32', c) },
+          scale,
           scales: scales && { region: scales, first: n },
         });
       }
@@ -207,8 +210,9 @@ function argumentsOf({ m, n, k, a, b, c, scales }: Product) {
   };
 }
 
-const uniformOf = ({ m, n, k, accumulate, a, b, c, scales }: Product): number[] => [
+const uniformOf = ({ m, n, k, accumulate, a, b, c, scale, scales }: Product): (number | Float)[] => [
   ...[m, n, k, accumulate],
   ...[a.base, a.stride, b.base, b.stride, c.base, c.stride],
+  float(scale),
   scales?.first ?? 0,
 ];

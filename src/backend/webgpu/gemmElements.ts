@@ -54,10 +54,10 @@ fn ${name}4(at: u32) -> vec4f { return vec4f(${name}1(at), ${name}1(at + 1u), ${
 `,
 } satisfies Record<ElementLayout | StoredLayout, (name: string) => string>;
 
-/** `scale4(col)`: the scales of four neighbouring columns of the window; and where c is bound, behind them. */
+/** `scale4(col)`: the scales of four neighbouring columns of the window, else that of all; and where c is bound, behind them. */
 const scales = {
   none: `const C_BINDING = 3;
-fn scale4(col: u32) -> vec4f { return vec4f(1.0); }
+fn scale4(col: u32) -> vec4f { return vec4f(shape.scale); }
 `,
   some: `const C_BINDING = 4;
 @group(0) @binding(3) var<storage, read> scales: array<f32>;

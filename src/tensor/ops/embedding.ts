@@ -47,7 +47,7 @@ export function embedding(table: Tensor, ids: Int32Array, shape: readonly number
 
 function gather(table: Tensor, ids: Tensor, shape: readonly number[]): Tensor {
   const { device, dtype } = table;
-  if (dtype === 'f16') return run(device, 'embeddingHalf', { table, ids }, {}, { y: shape }).y;
+  if (dtype === 'f16') return run(device, 'embeddingHalf', { table, ids }, { scale: table.scale }, { y: shape }).y;
   if (dtype === 'i8') return run(device, 'embeddingInt8', { table, scales: scalesOf(table), ids }, {}, { y: shape }).y;
   return run(device, 'embedding', { table, ids }, {}, { y: shape }).y;
 }

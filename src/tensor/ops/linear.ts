@@ -8,7 +8,7 @@ export type WeightLayout = 'outIn' | 'inOut';
 
 /**
  * c (+)= a b in one of the transposed forms; a, b and c are seen as [rows, cols]. b of gemmNN and gemmNT may be a weight that
- * is stored as f16; b of gemmNT, with a scale each row, as i8.
+ * is stored as f16, with a scale; b of gemmNT, with a scale each row, as i8.
  * @throws ShapeError; OptionError for b as i8 in another form
  */
 export function gemm(
@@ -22,8 +22,9 @@ export function gemm(
   if (b.dtype === 'i8') {
     if (kernel !== 'gemmNT') throw int8Form();
     run(c.device, 'gemmNTInt8', { ...operands, scales: scalesOf(b) }, { accumulate });
-  } else if (b.dtype === 'f16' && kernel !== 'gemmTN') run(c.device, `${kernel}Half`, operands, { accumulate });
-  else run(c.device, kernel, operands, { accumulate });
+  } else if (b.dtype === 'f16' && kernel !== 'gemmTN') {
+    run(c.device, `${kernel}Half`, operands, { accumulate, scale: b.scale });
+  } else run(c.device, kernel, operands, { accumulate });
 }
 
 const int8Form = () =>

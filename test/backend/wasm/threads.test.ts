@@ -75,9 +75,9 @@ const large: readonly Call[] = [
     [kernel, { m: 29, n: 403, k: 1029 }, { accumulate: 0 }],
   ]),
   ...(['gemmNNHalf', 'gemmNTHalf', 'gemmNTInt8'] as const).flatMap((kernel): Call[] => [
-    [kernel, { m: 131, n: 203, k: 301 }, { accumulate: 1 }],
-    [kernel, { m: 5, n: 2003, k: 517 }, { accumulate: 0 }],
-    [kernel, { m: 1, n: 2003, k: 517 }, { accumulate: 1 }],
+    [kernel, { m: 131, n: 203, k: 301 }, { accumulate: 1, scale: 0.25 }],
+    [kernel, { m: 5, n: 2003, k: 517 }, { accumulate: 0, scale: 0.25 }],
+    [kernel, { m: 1, n: 2003, k: 517 }, { accumulate: 1, scale: 0.25 }],
   ]),
   ['add', { size: 500_009 }, {}],
   ['sum', { size: 500_009, slots: 2 }, { slot: 1, accumulate: 0 }],
@@ -146,7 +146,7 @@ describe('gives a row of a product the same bits whatever rows are beside it', (
     const rows = Float32Array.from({ length: 32 * k }, (_, i) => Math.fround(Math.cos(i)));
     const product = async (m: number) => {
       const dims = { m, n, k };
-      const call: Call = [kernel, dims, { accumulate: 0 }];
+      const call: Call = [kernel, dims, { accumulate: 0, ...(kernel === 'gemmNTHalf' && { scale: 0.25 }) }];
       const { c } = await runCall(backends[1]!, call, {
         ...{ a: rows.subarray(0, m * k), b, c: new Float32Array(m * n) },
         ...scales,
