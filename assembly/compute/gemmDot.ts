@@ -83,10 +83,11 @@ function multiplyStrips(
   for (let from = begin; from < end; from += stripRows(k)) {
     const rows = min(end - from, stripRows(k));
     let first = b + <usize>from * stride;
+    fetchAhead(first, first + <usize>rows * stride, sums);
     if (kind == HALF || k < count) {
       for (let r: u32 = 0; r < rows; r++) layRight(kind, first + <usize>r * stride, k, strip + <usize>r * width);
       first = strip;
-    } else fetchAhead(first, first + <usize>rows * stride, sums);
+    }
     for (let i: u32 = 0; i < m; i += m - i < 4 ? 1 : 4) {
       const x = left + <usize>i * width;
       const to = c + <usize>i * across + (from << 2);
