@@ -1,31 +1,35 @@
 /**
  * `npm run bench [-- --filter gemm]`: runs the suites, prints a table each, keeps results/NAME.json and renders
- * README.md from all results that are there.
+ * README.md from all results that are there. An interruption leaves the result of the suite in progress as it was.
  */
-import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { argument } from './commandLine.ts';
+import { chooseSuites } from './chooseSuites.ts';
+import { interruption } from './interruption.ts';
+import { keepResult, tablesOf, writeWhole } from './resultsFolder.ts';
 import { runSuite } from './runSuite.ts';
 import { suites } from './suites.ts';
-import { type Result, table } from './table.ts';
+import { table } from './table.ts';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
-const filter = argument('filter', '');
-
-for (const suite of suites.filter(({ name }) => name.startsWith(filter))) {
-  const result = runSuite(suite, (script) => folder + script);
-  await writeFile(`${folder}results/${suite.name}.json`, `${JSON.stringify(result, null, 1)}\n`);
-  console.log(`\n${table(result)}`);
+const asked = chooseSuites(suites);
+if ('refused' in asked) {
+  console.error(`bench: ${asked.refused}`);
+  process.exit(2);
 }
-await writeFile(`${folder}README.md`, await readme());
+const { signal, exitCode } = interruption();
+try {
+  for (const suite of asked.chosen) {
+    const result = await runSuite(suite, { pathOf: (script) => folder + script, signal });
+    await keepResult(`${folder}results`, result);
+    await writeWhole(`${folder}README.md`, await readme());
+    console.log(`\n${table(result)}`);
+  }
+} catch (error) {
+  if (!signal.aborted) throw error;
+  process.exitCode = exitCode();
+}
 
 async function readme(): Promise<string> {
-  const files = (await readdir(`${folder}results`)).filter((name) => name.endsWith('.json'));
-  const order = suites.map(({ name }) => `${name}.json`);
-  files.sort((a, b) => order.indexOf(a) - order.indexOf(b));
-  const results = await Promise.all(
-    files.map(async (file) => JSON.parse(await readFile(`${folder}results/${file}`, 'utf8')) as Result),
-  );
   const intro = [
     '# Benchmarks',
     '',
@@ -36,5 +40,5 @@ async function readme(): Promise<string> {
     '`npm run bench:browser` runs the suites `browser-...`, in headless Chromium; `npm run bench:page` serves their page for a',
     'browser of your own; `npm run bench:pack` makes an archive that runs those with a WebGPU row on another Linux x64 machine.',
   ];
-  return `${intro.join('\n')}\n\n${results.map(table).join('\n\n')}\n`;
+  return `${intro.join('\n')}\n\n${await tablesOf(`${folder}results`)}\n`;
 }

@@ -33,7 +33,7 @@ await build({
   tsconfigRaw: {},
   logLevel: 'error',
 });
-await copyFile(join(root, 'bench/pack/run.sh'), join(folder, 'run.sh'));
+for (const name of ['run.sh', 'README.txt']) await copyFile(join(root, 'bench/pack', name), join(folder, name));
 await copyFile(join(packageFolder('node'), 'bin/node'), join(folder, 'node'));
 await chmod(join(folder, 'run.sh'), 0o755);
 await chmod(join(folder, 'node'), 0o755);
@@ -49,7 +49,9 @@ await rm(folder, { recursive: true });
 const { size } = await stat(archive);
 const { version } = JSON.parse(await readFile(join(packageFolder('node'), 'package.json'), 'utf8'));
 console.log(`${archive}: ${(size / 1e6).toFixed(1)} MB, Node ${version}. On the other machine:`);
-console.log('  tar xzf distillm-bench-linux-x64.tar.gz && distillm-bench/run.sh');
+console.log(
+  '  tar xzf distillm-bench-linux-x64.tar.gz && distillm-bench/run.sh    (distillm-bench/README.txt has its options)',
+);
 if (size > MAX_BYTES) {
   console.error(`It is larger than ${MAX_BYTES / 1e6} MB.`);
   process.exitCode = 1;

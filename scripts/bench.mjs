@@ -1,16 +1,20 @@
 // `npm run bench`: installs the peers (bench/peers/package.json) once, then runs bench/run.ts with the arguments passed on.
 // `--page` (`npm run bench:page`) serves the page that runs them in a browser instead.
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 
-const run = (command, args) => {
-  const { status } = spawnSync(command, args, { stdio: 'inherit' });
+/** Ctrl-C is for the command to answer: it ends its own processes first. */
+const run = async (command, args) => {
+  const child = spawn(command, args, { stdio: 'inherit' });
+  for (const name of ['SIGINT', 'SIGTERM']) process.on(name, () => child.kill(name));
+  const [status] = await once(child, 'exit');
   if (status !== 0) process.exit(status ?? 1);
 };
 if (!existsSync('bench/peers/node_modules'))
-  run('npm', ['ci', '--prefix', 'bench/peers', '--ignore-scripts', '--no-audit', '--no-fund']);
+  await run('npm', ['ci', '--prefix', 'bench/peers', '--ignore-scripts', '--no-audit', '--no-fund']);
 const args = process.argv.slice(2);
-run(process.execPath, [
+await run(process.execPath, [
   '--no-warnings',
   ...(args[0] === '--page' ? ['bench/browser.ts', '--serve'] : ['bench/run.ts', ...args]),
 ]);

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Runs distillm's benchmarks on this machine's GPU. Needs Linux x64 with glibc 2.34, libstdc++ and a Vulkan driver.
-#   ./run.sh                    everything
-#   ./run.sh --filter gemm      suites whose name has "gemm"
-#   ./run.sh --size tiny        tiny shapes
-#   ./run.sh --software         the software adapter that comes along, where there is no GPU (slow: add --size tiny)
+# Runs distillm's benchmarks on this machine's GPU: README.txt says how.
 here=$(cd "${0%/*}" && pwd) || exit 1
+
+for word in "$@"; do
+  case $word in -h | --help) exec cat "$here/README.txt" ;; esac
+done
 
 # The system's Vulkan loader, or ours where it has none.
 loader=
@@ -15,9 +15,13 @@ if [ -z "$loader" ]; then
   export LD_LIBRARY_PATH="$here/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 fi
 
-if [ "$1" = --software ]; then
+# --software may stand anywhere.
+for word in "$@"; do
   shift
-  export VK_ICD_FILENAMES="$here/lib/vk_swiftshader_icd.json" VK_DRIVER_FILES="$here/lib/vk_swiftshader_icd.json"
-  set -- --allow-software "$@"
-fi
+  if [ "$word" = --software ]; then
+    export VK_ICD_FILENAMES="$here/lib/vk_swiftshader_icd.json" VK_DRIVER_FILES="$here/lib/vk_swiftshader_icd.json"
+    word=--allow-software
+  fi
+  set -- "$@" "$word"
+done
 exec "$here/node" --no-warnings "$here/main.mjs" "$@"

@@ -1,0 +1,132 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { chooseSuites } from '../../bench/chooseSuites.ts';
+import { showProgress } from '../../bench/progress.ts';
+import { keepResult, tablesOf } from '../../bench/resultsFolder.ts';
+import { runSuite } from '../../bench/runSuite.ts';
+import type { Suite } from '../../bench/suite.ts';
+import { suites } from '../../bench/suites.ts';
+
+const measured = { case: 'a', unit: 'ms', median: 2, min: 1, max: 3, runs: 3 };
+const scripts = {
+  'good.mjs': `console.log(JSON.stringify({ runtime: 'Test 1' })); console.log('{"case":"a","unit":"ms","median":2,"min":1,"max":3,"runs":3}');`,
+  'fails.mjs': `console.error('a warning'); throw new TypeError('no such thing');`,
+  'killed.mjs': `process.kill(process.pid, 'SIGKILL');`,
+  'hangs.mjs': `console.log('${JSON.stringify(measured)}'); process.on('SIGTERM', () => {}); setInterval(() => {}, 1000);`,
+  'loops.mjs': `console.log('${JSON.stringify(measured)}'); for (;;);`,
+};
+const variant = (script: keyof typeof scripts | 'none.py') => ({ name: script, script });
+const suite = (...names: Parameters<typeof variant>[0][]): Suite => ({
+  name: 'test',
+  about: 'about',
+  variants: names.map(variant),
+});
+
+let folder: string;
+const pathOf = (script: string) => join(folder, script);
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'distillm-'));
+  for (const [name, text] of Object.entries(scripts)) await writeFile(join(folder, name), text);
+  vi.spyOn(console, 'error').mockImplementation(() => {});
+  vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+});
+afterAll(async () => {
+  vi.restoreAllMocks();
+  await rm(folder, { recursive: true });
+});
+
+describe('a suite', () => {
+  it('has the results of variants that ran, and why others did not', async () => {
+    vi.stubEnv('BENCH_PYTHON', join(folder, 'nopython'));
+    const { variants, skipped, machine } = await runSuite(suite('good.mjs', 'fails.mjs', 'killed.mjs', 'none.py'), {
+      pathOf,
+    });
+    vi.unstubAllEnvs();
+    expect(variants).toEqual([{ name: 'good.mjs', measurements: [measured] }]);
+    expect(machine).toContain('Test 1');
+    expect(skipped).toEqual([
+      'fails.mjs: exit 1: TypeError: no such thing',
+      'killed.mjs: ended by SIGKILL',
+      expect.stringMatching(/^none\.py: .*nopython did not start: .*ENOENT/),
+    ]);
+  });
+
+  it('stops a variant at the time limit, and shows nothing of what it measured', async () => {
+    const { variants, skipped } = await runSuite(suite('loops.mjs', 'good.mjs'), { pathOf, limitMinutes: 0.01 });
+    expect(variants.map(({ name }) => name)).toEqual(['good.mjs']);
+    expect(skipped).toEqual(['loops.mjs: stopped at the limit of 0.01 minutes, what it measured is left out']);
+  });
+
+  it('ends the process of the variant in progress when it is interrupted, even one that would go on', async () => {
+    const controller = new AbortController();
+    const reason = new Error('Ctrl-C');
+    setTimeout(() => controller.abort(reason), 500);
+    const started = performance.now();
+    await expect(runSuite(suite('hangs.mjs', 'good.mjs'), { pathOf, signal: controller.signal })).rejects.toBe(reason);
+    // The promise waits for the process: it let SIGTERM pass.
+    expect(performance.now() - started).toBeGreaterThan(3000);
+  });
+});
+
+describe('progress', () => {
+  const line = async (isTTY: boolean) => {
+    let text = '';
+    const out = { isTTY, columns: 40, write: (part: string) => (text += part) } as unknown as NodeJS.WriteStream;
+    const progress = showProgress('2 of 3: distillm, 2 threads', out);
+    progress.measured(2);
+    progress.end('not run: exit 1: TypeError: no such thing');
+    return text;
+  };
+
+  it('is written over in a terminal, cut where it would wrap; the last line is whole', async () => {
+    const parts = (await line(true)).split('\r\x1b[K').slice(1);
+    expect(parts).toEqual([
+      '  2 of 3: distillm, 2 threads ... 0 s',
+      '  2 of 3: distillm, 2 threads ... 0 s, ',
+      '  2 of 3: distillm, 2 threads ... 0 s, 2 cases measured; not run: exit 1: TypeError: no such thing\n',
+    ]);
+  });
+
+  it('is one line in a file', async () => {
+    expect(await line(false)).toBe(
+      '  2 of 3: distillm, 2 threads ... 0 s, 2 cases measured; not run: exit 1: TypeError: no such thing\n',
+    );
+  });
+});
+
+describe('the command line', () => {
+  const choose = (...words: string[]) => chooseSuites(suites, { words, options: { tune: { type: 'boolean' } } });
+
+  it('chooses the suites whose names begin so', () => {
+    const names = (...words: string[]) => {
+      const choice = choose(...words);
+      return 'chosen' in choice ? choice.chosen.map(({ name }) => name) : choice;
+    };
+    expect(names()).toHaveLength(suites.length);
+    expect(names('--filter', 'gemm')).toEqual(['gemm', 'gemm-stored', 'gemm-webgpu']);
+    expect(names('--filter=decode')).toEqual(['decode']);
+    expect(choose('--tune')).toMatchObject({ values: { tune: true } });
+  });
+
+  it.each([
+    [['--filter', 'nosuch'], "No suite's name begins with 'nosuch'"],
+    [['--filter'], "'--filter <value>' argument missing"],
+    [['--fliter', 'gemm'], "Unknown option '--fliter'"],
+    [['gemm'], "Unexpected argument 'gemm'"],
+  ])('refuses %j, and lists the suites', (words, why) => {
+    const choice = choose(...words);
+    expect('refused' in choice && choice.refused).toContain(why);
+    expect('refused' in choice && choice.refused).toContain('Suites: gemm, gemm-stored,');
+  });
+});
+
+it('results are kept whole, a file a suite, and shown in the order of the suites', async () => {
+  const target = join(folder, 'results');
+  const result = { about: '', date: '2026-01-01', machine: 'm', variants: [], skipped: [] };
+  for (const name of ['tokenizer', 'gemm', 'gemm']) await keepResult(target, { ...result, suite: name });
+  expect((await readdir(target)).sort()).toEqual(['gemm.json', 'tokenizer.json']);
+  expect(JSON.parse(await readFile(join(target, 'gemm.json'), 'utf8'))).toEqual({ ...result, suite: 'gemm' });
+  expect((await tablesOf(target)).match(/^## .*/gm)).toEqual(['## gemm', '## tokenizer']);
+});
