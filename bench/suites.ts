@@ -97,6 +97,9 @@ export const suites: readonly Suite[] = [
       distillm('attention', 1),
       distillm('attention', 2, 'plain'),
       onWebGPU('attention'),
+      // Forward alone: they have no gradients.
+      peer('attention', 'onnxruntime-node', 2),
+      peer('attention', 'onnxruntime-web', 2),
       { name: 'PyTorch, 2 threads', script: 'peers/attention-torch.py', args: ['--threads', '2'] },
       { name: 'PyTorch, 1 thread', script: 'peers/attention-torch.py', args: ['--threads', '1'] },
     ],
@@ -110,6 +113,9 @@ export const suites: readonly Suite[] = [
       distillm('divergence', 2, 'plain'),
       distillm('divergence', 1),
       onWebGPU('divergence'),
+      // A graph of their operators: they have no such loss.
+      peer('divergence', 'onnxruntime-node', 2),
+      peer('divergence', 'onnxruntime-web', 2),
       { name: 'PyTorch, 2 threads', script: 'peers/divergence-torch.py', args: ['--threads', '2'] },
     ],
   },

@@ -1,7 +1,9 @@
 import { run, Tensor } from 'distillm';
+import { attendOnce, attentionName, attentionShapes, forwardOperations, headDim } from '../attentionShapes.ts';
 import { measure, noise } from '../measure.ts';
 import { type Setting, secondsPerCase } from './benchmark.ts';
 
+/** Causal, as in GPT-2; and T5's form, where every position sees every other, with a bias. */
 interface AttentionCase {
   readonly name: string;
   readonly queries: number;
@@ -10,16 +12,8 @@ interface AttentionCase {
   readonly backward: boolean;
 }
 
-/** GPT-2 small: 12 heads of 64, 512 positions, batch 8. Beside it, T5's form: every position sees every other, with a bias. */
-const headDim = 64;
-const shapes = {
-  full: { batch: 8, heads: 12, seq: 512 },
-  small: { batch: 2, heads: 12, seq: 256 },
-  tiny: { batch: 1, heads: 2, seq: 64 },
-} as const;
-
 export async function* attention({ device, size }: Setting) {
-  const { batch, heads, seq } = shapes[size];
+  const { batch, heads, seq } = attentionShapes[size];
   const cases: readonly AttentionCase[] = [
     { name: 'causal, forward', queries: seq, causal: 1, biased: 0, backward: false },
     { name: 'causal, forward and backward', queries: seq, causal: 1, biased: 0, backward: true },
@@ -58,18 +52,11 @@ export async function* attention({ device, size }: Setting) {
     const again = async () => {
       for (const tensor of await call()) tensor.dispose();
     };
-    // Two products of the pairs that are seen forward, five backward.
-    const pairs = batch * heads * (causal && queries > 1 ? (seq * (seq + 1)) / 2 : queries * seq);
-    const flops = (backward ? 14 : 4) * pairs * headDim;
+    // Two products forward, five backward.
+    const flops = (backward ? 3.5 : 1) * forwardOperations(size, queries, causal === 1);
     const of = (seconds: number) => flops / seconds / 1e9;
     const seconds = secondsPerCase[size];
-    yield measure({
-      case: `${batch} x ${heads} x ${seq} x ${headDim}, ${name}`,
-      unit: 'GFLOP/s',
-      of,
-      call: again,
-      seconds,
-    });
+    yield measure({ case: attentionName(size, name), unit: 'GFLOP/s', of, call: again, seconds });
     for (const tensor of [...outputs, q, k, v, dy, bias, keyRange]) tensor.dispose();
   }
 }
@@ -81,12 +68,7 @@ function check([q, k, v]: readonly Float32Array[], head: number, y: Float32Array
     Float32Array,
     Float32Array,
   ];
-  const last = query.subarray(query.length - headDim);
-  const scores = Array.from({ length: keys.length / headDim }, (_, j) =>
-    last.reduce((sum, value, e) => sum + (value * (keys[j * headDim + e] as number)) / Math.sqrt(headDim), 0),
-  );
-  const total = scores.reduce((sum, score) => sum + Math.exp(score), 0);
-  const want = scores.reduce((sum, score, j) => sum + (Math.exp(score) / total) * (values[j * headDim] as number), 0);
+  const want = attendOnce(query.subarray(-headDim), keys, values, headDim, keys.length / headDim);
   const got = y[y.length - headDim] as number;
   if (Math.abs(want - got) > 1e-5) throw new Error(`y is ${got}, not ${want}`);
 }

@@ -1,18 +1,17 @@
 import { run, Tensor } from 'distillm';
-import { noise, summary } from '../measure.ts';
+import { divergenceLogits, divergenceName, divergenceShapes, skewAlpha } from '../divergenceShapes.ts';
+import { summary } from '../measure.ts';
 import type { Setting } from './benchmark.ts';
 
-const shapes = { full: [512, 50257], small: [128, 50257], tiny: [7, 1031] } as const;
-
 export async function* divergence({ device, size }: Setting) {
-  const [rows, vocab] = shapes[size];
-  const logits = (seed: number) => noise(rows * vocab, seed).map((x) => 5 * x);
+  const [rows, vocab] = divergenceShapes[size];
+  const logits = divergenceLogits(size);
   const shape = [rows, vocab];
-  const teacher = Tensor.from(device, logits(2), shape);
-  const fresh = Tensor.from(device, logits(1), shape);
+  const teacher = Tensor.from(device, logits.teacher, shape);
+  const fresh = Tensor.from(device, logits.student, shape);
   const student = Tensor.empty(device, shape);
   const labels = Tensor.from(device, new Int32Array(rows), [rows]);
-  const params = { kind: 5, weight: 0.1, temperature: 1, gradScale: 1 / rows };
+  const params = { kind: 5, weight: skewAlpha, temperature: 1, gradScale: 1 / rows };
 
   let firstMean = 0;
   const values: number[] = [];
@@ -30,6 +29,6 @@ export async function* divergence({ device, size }: Setting) {
     firstMean = mean;
     loss.dispose();
   }
-  yield summary({ case: `skewKL [${rows}, ${vocab}]`, unit: 'ms', values });
+  yield summary({ case: divergenceName(size), unit: 'ms', values });
   for (const tensor of [teacher, fresh, student, labels]) tensor.dispose();
 }

@@ -3,6 +3,8 @@ import type { BenchmarkName } from '../benchmarks/index.ts';
 /** The packages that run in a page as well (page.ts), by what they do there. */
 export const peersInPage: Readonly<Partial<Record<BenchmarkName, readonly string[]>>> = {
   gemm: ['onnxruntime-web', 'tfjs-backend-wasm'],
+  attention: ['onnxruntime-web'],
+  divergence: ['onnxruntime-web'],
   decode: ['onnxruntime-web'],
   tokenizer: ['gpt-tokenizer', '@huggingface/tokenizers'],
 };

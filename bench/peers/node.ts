@@ -1,12 +1,24 @@
 /** One peer in this process, for run.ts: `node bench/peers/node.ts --benchmark gemm --peer onnxruntime-web --threads 2`. */
 import { fileURLToPath } from 'node:url';
+import type { Ort } from 'onnxruntime-common';
 import type { Size } from '../benchmarks/benchmark.ts';
 import { argument, print } from '../commandLine.ts';
 import { nodeAssets } from '../text.ts';
+import { attentionOrt } from './attentionOrt.ts';
 import { decodeOrt } from './decodeOrt.ts';
-import type { Peer } from './peer.ts';
+import { divergenceOrt } from './divergenceOrt.ts';
+import type { Peer, PeerSetting } from './peer.ts';
 
 const tfjsFolder = fileURLToPath(new URL('./node_modules/@tensorflow/tfjs-backend-wasm/dist/', import.meta.url));
+type OrtPeer = (ort: Ort, provider: 'cpu' | 'wasm', setting: PeerSetting) => ReturnType<Peer>;
+const native = (peer: OrtPeer) => async (): Promise<Peer> => {
+  const ort = await import('onnxruntime-node');
+  return (setting) => peer(ort, 'cpu', setting);
+};
+const inWasm = (peer: OrtPeer) => async (): Promise<Peer> => {
+  const ort = await import('onnxruntime-web');
+  return (setting) => peer(ort, 'wasm', setting);
+};
 /** Each is loaded only where it is asked for. */
 const peers: Readonly<Record<string, () => Promise<Peer>>> = {
   'gemm onnxruntime-web': async () => (await import('./gemmOrt.ts')).gemmOrt,
@@ -14,14 +26,12 @@ const peers: Readonly<Record<string, () => Promise<Peer>>> = {
     const { gemmTfjs } = await import('./gemmTfjs.ts');
     return (setting) => gemmTfjs(setting, tfjsFolder);
   },
-  'decode onnxruntime-node': async () => {
-    const ort = await import('onnxruntime-node');
-    return (setting) => decodeOrt(ort, 'cpu', setting);
-  },
-  'decode onnxruntime-web': async () => {
-    const ort = await import('onnxruntime-web');
-    return (setting) => decodeOrt(ort, 'wasm', setting);
-  },
+  'attention onnxruntime-node': native(attentionOrt),
+  'attention onnxruntime-web': inWasm(attentionOrt),
+  'decode onnxruntime-node': native(decodeOrt),
+  'decode onnxruntime-web': inWasm(decodeOrt),
+  'divergence onnxruntime-node': native(divergenceOrt),
+  'divergence onnxruntime-web': inWasm(divergenceOrt),
   'tokenizer gpt-tokenizer': async () => (await import('./tokenizers.ts')).gptTokenizer,
   'tokenizer tiktoken': async () => (await import('./tokenizers.ts')).tiktoken,
   'tokenizer @huggingface/tokenizers': async () => (await import('./tokenizers.ts')).huggingFaceTokenizers,

@@ -1,7 +1,9 @@
 /** Runs one benchmark of another package in a worker of the page; bench/page/build.ts bundles this where they are installed. */
 import * as ort from 'onnxruntime-web';
 import { answerRequests } from '../page/answerRequests.ts';
+import { attentionOrt } from './attentionOrt.ts';
 import { decodeOrt } from './decodeOrt.ts';
+import { divergenceOrt } from './divergenceOrt.ts';
 import { gemmOrt } from './gemmOrt.ts';
 import { gemmTfjs } from './gemmTfjs.ts';
 import type { Peer } from './peer.ts';
@@ -13,6 +15,8 @@ ort.env.wasm.wasmPaths = folder;
 const peers: Readonly<Record<string, Peer>> = {
   'gemm onnxruntime-web': gemmOrt,
   'gemm tfjs-backend-wasm': (setting) => gemmTfjs(setting, folder),
+  'attention onnxruntime-web': (setting) => attentionOrt(ort, 'wasm', setting),
+  'divergence onnxruntime-web': (setting) => divergenceOrt(ort, 'wasm', setting),
   'decode onnxruntime-web': (setting) => decodeOrt(ort, 'wasm', setting),
   'tokenizer gpt-tokenizer': gptTokenizer,
   'tokenizer @huggingface/tokenizers': huggingFaceTokenizers,

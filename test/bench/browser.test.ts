@@ -26,9 +26,13 @@ describe.skipIf(!chromiumPath)('a benchmark in a page of Chromium', () => {
     expect(measurements).toMatchObject([{ case: 'skewKL [7, 1031]', unit: 'ms', runs: 10 }]);
   });
 
-  it.skipIf(!peersInstalled)('is run by another package beside it', async () => {
-    const [, ...measurements] = await inPage('--benchmark', 'gemm', '--peer', 'onnxruntime-web');
-    expect(measurements[0]).toMatchObject({ case: '32 x 48 x 48', unit: 'GFLOP/s' });
+  it.skipIf(!peersInstalled).each([
+    ['gemm', '32 x 48 x 48'],
+    ['attention', '1 x 2 x 64 x 64, causal, forward'],
+    ['divergence', 'skewKL [7, 1031]'],
+  ])('%s is run by another package beside it', async (benchmark, name) => {
+    const [, ...measurements] = await inPage('--benchmark', benchmark, '--peer', 'onnxruntime-web');
+    expect(measurements[0]).toMatchObject({ case: name });
   });
 
   it('says why it did not run', async () => {

@@ -1,0 +1,78 @@
+import type { Ort, Tensor } from 'onnxruntime-common';
+import { divergenceLogits, divergenceName, divergenceShapes, skewAlpha } from '../divergenceShapes.ts';
+import { summary } from '../measure.ts';
+import { type Node, onnxModel } from './onnx.ts';
+import type { PeerSetting } from './peer.ts';
+
+/**
+ * Skew KL and the gradient of the student's logits as a graph of onnxruntime's operators, which has no such loss and no
+ * gradients: m = alpha p + (1 - alpha) q, loss = sum p log(p / m), g = -(1 - alpha) p / m, gradient = q (g - sum q g) / rows.
+ * Not in log space, which would take it longer.
+ */
+export async function* divergenceOrt(ort: Ort, provider: 'cpu' | 'wasm', { threads, size }: PeerSetting) {
+  ort.env.wasm.numThreads = threads;
+  const [rows, vocab] = divergenceShapes[size];
+  const session = await ort.InferenceSession.create(skewKLModel(rows, vocab), {
+    executionProviders: [provider],
+    intraOpNumThreads: threads,
+    graphOptimizationLevel: 'all',
+  });
+  const { teacher, student } = divergenceLogits(size);
+  const feeds = {
+    teacher: new ort.Tensor('float32', teacher, [rows, vocab]),
+    student: new ort.Tensor('float32', student, [rows, vocab]),
+  };
+  const values: number[] = [];
+  for (let i = 0; i < 8; i++) {
+    const before = performance.now();
+    const { loss, gradient } = (await session.run(feeds)) as { loss: Tensor; gradient: Tensor };
+    if (i >= 2) values.push(performance.now() - before);
+    const mean = (loss.data as Float32Array).reduce((sum, value) => sum + value, 0) / rows;
+    const total = (gradient.data as Float32Array).subarray(0, vocab).reduce((sum, value) => sum + value, 0);
+    if (!(mean > 0.5 && mean < 20 && Math.abs(total) < 1e-4)) throw new Error(`loss ${mean}, gradient's sum ${total}`);
+  }
+  yield summary({ case: divergenceName(size), unit: 'ms', values });
+  await session.release();
+}
+
+function skewKLModel(rows: number, vocab: number): Uint8Array {
+  const node = (op: string, inputs: readonly string[], output: string, integers: Node['integers'] = {}): Node => ({
+    ...{ op, inputs, outputs: [output], integers },
+  });
+  const scalar = (name: string, value: number) => ({ name, data: Float32Array.of(value), shape: [] });
+  const shape = [rows, vocab];
+  return onnxModel({
+    inputs: [
+      { name: 'teacher', type: 'f32', shape },
+      { name: 'student', type: 'f32', shape },
+    ],
+    outputs: [
+      { name: 'loss', type: 'f32', shape: [rows, 1] },
+      { name: 'gradient', type: 'f32', shape },
+    ],
+    initializers: [
+      scalar('alpha', skewAlpha),
+      scalar('rest', 1 - skewAlpha),
+      scalar('slope', skewAlpha - 1),
+      scalar('share', 1 / rows),
+      { name: 'words', data: BigInt64Array.of(1n), shape: [1] },
+    ],
+    nodes: [
+      node('Softmax', ['teacher'], 'p', { axis: 1 }),
+      node('Softmax', ['student'], 'q', { axis: 1 }),
+      node('Mul', ['p', 'alpha'], 'teacherPart'),
+      node('Mul', ['q', 'rest'], 'studentPart'),
+      node('Add', ['teacherPart', 'studentPart'], 'm'),
+      node('Div', ['p', 'm'], 'ratio'),
+      node('Log', ['ratio'], 'logRatio'),
+      node('Mul', ['p', 'logRatio'], 'terms'),
+      node('ReduceSum', ['terms', 'words'], 'loss'),
+      node('Mul', ['ratio', 'slope'], 'g'),
+      node('Mul', ['q', 'g'], 'weighted'),
+      node('ReduceSum', ['weighted', 'words'], 'inner'),
+      node('Sub', ['g', 'inner'], 'centred'),
+      node('Mul', ['q', 'share'], 'qShare'),
+      node('Mul', ['qShare', 'centred'], 'gradient'),
+    ],
+  });
+}
