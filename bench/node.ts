@@ -10,10 +10,13 @@ try {
     wasm: { threads: Number(argument('threads', '2')), relaxedSimd: flag('relaxed') },
     webgpu: { allowSoftware: flag('allow-software') },
   });
+  const peakTflops = Number(process.env.BENCH_PEAK_TFLOPS ?? 0);
+  if (!(peakTflops >= 0)) throw new Error('BENCH_PEAK_TFLOPS is no number of TFLOP/s, such as 60');
   const setting = {
     device,
     size: argument('size', 'full') as Size,
     assets: nodeAssets,
+    peakTflops,
     resident: () => ({ now: process.memoryUsage.rss(), peak: 1024 * process.resourceUsage().maxRSS }),
   };
   for await (const measurement of benchmarks[argument('benchmark', '') as BenchmarkName](setting)) print(measurement);

@@ -78,7 +78,8 @@ export const suites: readonly Suite[] = [
     name: 'gemm-webgpu',
     about:
       'matrix products on WebGPU, f32, GFLOP/s (more is better): as chosen for the shape, then with each tile. Many calls ' +
-      'are timed together. `distillm doctor --tune` before it lets the choice follow from this adapter',
+      'are timed together. `distillm doctor --tune` before it lets the choice follow from this adapter; with ' +
+      '`BENCH_PEAK_TFLOPS=60` in the environment (what the GPU does at most in f32, by its data sheet) rows say how much of that they reach',
     variants: [
       {
         name: 'distillm',

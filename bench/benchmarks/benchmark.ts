@@ -12,6 +12,8 @@ export interface Setting {
   readonly device: Backend;
   readonly size: Size;
   readonly assets: Assets;
+  /** What the GPU can do at most in f32, in TFLOP/s, where the caller knows it: WebGPU does not say. */
+  readonly peakTflops?: number;
   /** Resident memory of this process in bytes, where it can be known: now, and the most it ever was. */
   readonly resident?: () => { readonly now: number; readonly peak: number };
 }

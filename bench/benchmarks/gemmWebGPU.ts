@@ -26,11 +26,17 @@ const skinnyRows = 8;
 const secondsPerTiming = 0.1;
 
 /** Products as the backend chooses them, then with each tile; on a software adapter at a sixteenth of every side. */
-export async function* gemmWebGPU({ device: opened, size }: Setting) {
+export async function* gemmWebGPU({ device: opened, size, peakTflops }: Setting) {
   if (opened.info.kind !== 'webgpu') throw new Error(`gemmWebGPU: ${opened.info.description} is no WebGPU adapter`);
   const device = opened as WebGPUBackend;
   const { software, description } = device.info;
   const divisor = software || size === 'tiny' ? 16 : size === 'small' ? 2 : 1;
+  const noteOf = (gflops: number) =>
+    [
+      description,
+      ...(software ? ['a software adapter: shapes at a sixteenth'] : []),
+      ...(peakTflops ? [`${((0.1 * gflops) / peakTflops).toPrecision(2)}% of ${peakTflops} TFLOP/s`] : []),
+    ].join(', ');
   for (const { form, ...full } of shapes) {
     const m = full.m > skinnyRows ? Math.ceil(full.m / divisor) : full.m;
     const [k, n] = [Math.ceil(full.k / divisor), Math.ceil(full.n / divisor)];
@@ -48,15 +54,15 @@ export async function* gemmWebGPU({ device: opened, size }: Setting) {
       await multiply(1);
       check(shape, left, right, (await c.read()) as Float32Array);
       const calls = await enough(multiply);
-      yield await measure({
+      const measured = await measure({
         case: nameOf(shape) + (tile ? `, ${tile} tiles` : ''),
         unit: 'GFLOP/s',
         of: (seconds) => (2 * m * n * k * calls) / seconds / 1e9,
         call: () => multiply(calls),
         seconds: software ? 0.2 : 1,
         calls: 3,
-        note: description,
       });
+      yield { ...measured, note: noteOf(measured.median) };
     }
     device.gemm.forced = undefined;
     for (const tensor of [a, b, c]) tensor.dispose();
