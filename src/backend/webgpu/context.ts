@@ -67,9 +67,9 @@ export interface Context {
   temporary<T>(elements: number, label: string, work: (region: Region) => T): T;
 }
 
-/** Folds a count of workgroups over x and y, `side` being the most along one. */
+/** Folds a count of workgroups over x and y, `side` being the most along one: fewer than y of them are too many. */
 export function foldGroups(groups: number, side: number): [number, number] {
-  const x = Math.min(groups, side);
-  return [x, Math.ceil(groups / x)];
+  const y = Math.ceil(groups / side);
+  return [Math.ceil(groups / y), y];
 }
 export const ceilDiv = (a: number, b: number): number => Math.ceil(a / b);
