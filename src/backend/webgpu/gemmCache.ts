@@ -1,18 +1,23 @@
 import { keptTexts } from '#platform';
 import { type GemmRates, gemmTiles } from './gemmVariants.js';
+import { shaders } from './shaders.js';
 
 /** Rates by adapter. */
 const file = 'gemm-rates.json';
 
+/** Of the variants' code: other code has other rates. */
+const shadersHash = fnv1a(JSON.stringify([gemmTiles, shaders.gemmNN4, shaders.gemmNN8]));
+
 /** What was measured on this adapter once; undefined where nothing was, or nothing that can be used. */
 export async function keptRates(adapter: string): Promise<GemmRates | undefined> {
   const found = (await readAll())[adapter];
-  return isRates(found) ? found : undefined;
+  return isRates(found) && found.shaders === shadersHash ? { tiles: found.tiles, sum: found.sum } : undefined;
 }
 
 /** Keeps what was measured, with what is known of other adapters. Gives the place. */
 export async function keepRates(adapter: string, rates: GemmRates): Promise<string> {
-  return keptTexts.write(file, `${JSON.stringify({ ...(await readAll()), [adapter]: rates }, null, 1)}\n`);
+  const all = { ...(await readAll()), [adapter]: { ...rates, shaders: shadersHash } };
+  return keptTexts.write(file, `${JSON.stringify(all, null, 1)}\n`);
 }
 
 /** A file that was cut or edited is as good as none. */
@@ -25,11 +30,18 @@ async function readAll(): Promise<Readonly<Record<string, unknown>>> {
   }
 }
 
-function isRates(value: unknown): value is GemmRates {
+function isRates(value: unknown): value is GemmRates & { readonly shaders?: string } {
   const { tiles, sum } = (value ?? {}) as Partial<GemmRates>;
   const numbers = Object.keys(gemmTiles).flatMap((tile) => {
     const rate = tiles?.[tile as keyof typeof gemmTiles];
     return [rate?.gflops, rate?.groups];
   });
   return [...numbers, sum?.gigabytes, sum?.microseconds].every((x) => typeof x === 'number' && x > 0 && x < Infinity);
+}
+
+/** 32 bits of FNV-1a, in hexadecimal digits. */
+function fnv1a(text: string): string {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return (hash >>> 0).toString(16);
 }

@@ -1,5 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { chooseGemm, type GemmVariant, gemmRates, gemmTiles } from '../../../src/backend/webgpu/gemmVariants.js';
+import {
+  chooseGemm,
+  type GemmVariant,
+  gemmRates,
+  gemmTiles,
+  tileExtent,
+} from '../../../src/backend/webgpu/gemmVariants.js';
 import { openWebGPU, type WebGPUBackend } from '../../../src/backend/webgpu/index.js';
 import type { AnyCase } from '../../harness/case.js';
 import { checkCase, prepare, runCase } from '../../harness/compare.js';
@@ -76,22 +82,19 @@ describeWebGPU('variants of the tiled products', () => {
       await check(narrow, 'gemmNN', small(2), [[44, 12, 132]]);
     }));
 
-  // The element functions and the layouts are those of the small tile, and both share a loop: each once is enough.
-  it('medium tile', async () => {
-    await check(backend, 'gemmNN', { tile: 'medium', parts: 1 }, aligned(64));
-    await check(backend, 'gemmNT', { tile: 'medium', parts: 1 }, odd(64));
-  });
-  it('large tile, operands fetched ahead', async () => {
-    await check(backend, 'gemmNT', { tile: 'ahead', parts: 2 }, [
-      [129, 131, 1],
-      [5, 3, 17],
-      [131, 129, 65],
-    ]);
-  });
-  it('large tile', async () => {
-    await check(backend, 'gemmNN', { tile: 'large', parts: 1 }, aligned(128));
-    await check(backend, 'gemmTN', { tile: 'large', parts: 2 }, [[129, 132, 40]]);
-  });
+  // The element functions are those of the small tile: a shape that is bound as vec4 and an odd one will do.
+  for (const tile of ['medium', 'large', 'ahead'] as const) {
+    const { rows } = tileExtent(tile);
+    for (const form of forms) {
+      it(`${form}, ${tile} tile`, async () => {
+        await check(backend, form, { tile, parts: 1 }, [[rows + 4, rows - 4, 132]]);
+        await check(backend, form, { tile, parts: 2 }, [
+          [rows + 1, rows - 1, 37],
+          [11, 3, 1],
+        ]);
+      });
+    }
+  }
 
   it('more rows of tiles than a band', () => check(backend, 'gemmNN', small(1), [[9 * 32 + 4, 68, 4]]));
 

@@ -38,14 +38,20 @@ describeWebGPU('tuneDevice', () => {
       expect(groups).toBeGreaterThanOrEqual(1);
     }
     expect(keptIn).toBe(join(folder, 'distillm', 'gemm-rates.json'));
-    expect(JSON.parse(await readFile(keptIn, 'utf8'))).toEqual({ [adapter]: rates });
+    const kept = JSON.parse(await readFile(keptIn, 'utf8'));
+    expect(kept).toEqual({ [adapter]: { ...rates, shaders: expect.any(String) } });
     await withWebGPU({}, async (device) => expect(device.gemm.rates).toEqual(rates));
 
-    // What is no table of rates is not taken.
-    await writeFile(keptIn, JSON.stringify({ [adapter]: { ...rates, tiles: { large: rates.tiles.large } } }));
-    await withWebGPU({}, async (device) => expect(device.gemm.rates).not.toEqual(rates));
-    await writeFile(keptIn, '{ "cut');
-    await withWebGPU({}, async (device) => expect(device.gemm.rates).not.toEqual(rates));
+    // What is no table of rates, or one of other shaders or of another adapter, is not taken.
+    for (const text of [
+      JSON.stringify({ [adapter]: { ...kept[adapter], tiles: { large: rates.tiles.large } } }),
+      JSON.stringify({ [adapter]: { ...kept[adapter], shaders: 'others' } }),
+      JSON.stringify({ 'another adapter': kept[adapter] }),
+      '{ "cut',
+    ]) {
+      await writeFile(keptIn, text);
+      await withWebGPU({}, async (device) => expect(device.gemm.rates).not.toEqual(rates));
+    }
   }, 120_000);
 });
 
