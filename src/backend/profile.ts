@@ -25,7 +25,12 @@ export interface PhaseProfile {
 export interface ChromeTrace {
   readonly traceEvents: readonly ChromeTraceEvent[];
   readonly displayTimeUnit: 'ms';
-  readonly otherData: Readonly<Record<string, string | number>>;
+  readonly otherData: {
+    readonly device: string;
+    readonly kernelCalls: number;
+    /** Of those, how many have events: the first ones. */
+    readonly kernelCallsKept: number;
+  };
 }
 export interface ChromeTraceEvent {
   readonly name: string;
@@ -45,7 +50,10 @@ export interface Profile {
   kernels(): KernelProfile[];
   /** By phase, in the order in which they first came; empty where nothing marked any. */
   phases(): PhaseProfile[];
-  /** One track of kernels, one of phases. It holds the first 100,000 calls; `otherData` says how many there were. */
+  /**
+   * One track of kernels, one of phases. It holds the first 100,000 calls; `otherData` says how many there were. A call
+   * of several dispatches on WebGPU has as many events.
+   */
   trace(): ChromeTrace;
   /** Forgets what was measured so far, and goes on. */
   reset(): void;
@@ -189,7 +197,7 @@ function chromeTrace(
       })),
     ],
     displayTimeUnit: 'ms',
-    otherData: { device: description, kernelCalls: calls },
+    otherData: { device: description, kernelCalls: calls, kernelCallsKept: Math.min(calls, spansKept) },
   };
 }
 

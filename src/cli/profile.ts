@@ -29,8 +29,11 @@ export async function profiled<T>(
     const lines = profileLines(profile, { description: device.info.description, ms: performance.now() - started });
     for (const line of lines) terminal.stderr.write(`${line}\n`);
     if (file !== undefined) {
-      writeSync(file, JSON.stringify(profile.trace()));
-      terminal.stderr.write(`Trace: ${wanted}, for chrome://tracing or ui.perfetto.dev\n`);
+      const trace = profile.trace();
+      writeSync(file, JSON.stringify(trace));
+      const { kernelCalls, kernelCallsKept } = trace.otherData;
+      const kept = kernelCallsKept < kernelCalls ? ` (the first ${whole(kernelCallsKept)} kernel calls)` : '';
+      terminal.stderr.write(`Trace: ${wanted}${kept}, for chrome://tracing or ui.perfetto.dev\n`);
     }
     return result;
   } finally {
@@ -46,7 +49,7 @@ function openTrace(path: string): number {
   }
 }
 
-/** Aligned columns: kernel, calls, time, share of the kernels' time, rate. `ms`: the wall time of it all. */
+/** Aligned columns, with a line that says what is in them. `ms`: the wall time of it all. */
 export function profileLines(
   profile: Pick<Profile, 'kernels' | 'phases'>,
   { description, ms }: { readonly description: string; readonly ms: number },
@@ -55,14 +58,17 @@ export function profileLines(
   const total = kernels.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
   const calls = kernels.reduce((sum, each) => sum + each.calls, 0);
   const share = (milliseconds: number) => `${((100 * milliseconds) / total).toFixed(1)}%`;
+  // One unit for all rows: a column of both s and ms misleads the eye.
+  const sum = (ms: number) => (total < 10_000 ? `${ms.toFixed(1)} ms` : `${(ms / 1000).toFixed(2)} s`);
   const rows = kernels.map((each) => [
     each.kernel,
     whole(each.calls),
-    time(each.milliseconds),
+    sum(each.milliseconds),
     share(each.milliseconds),
+    `${threeDigits((1000 * each.milliseconds) / each.calls)} us`,
     rate(each),
   ]);
-  const heading = ['kernel', 'calls', 'time', 'share', 'rate'];
+  const heading = ['kernel', 'calls', 'time', 'share', 'a call', 'rate'];
   const widths = heading.map((title, column) =>
     Math.max(...[heading, ...rows].map((row) => row[column]!.length), title.length),
   );
@@ -72,8 +78,14 @@ export function profileLines(
       .join('  ');
   const phases = profile.phases().map((each) => `${each.phase} ${share(each.milliseconds)}`);
   return [
-    `Profile of ${description}: ${whole(calls)} kernel calls took ${time(total)} of ${time(ms)}`,
-    ...(rows.length > 0 ? [align(heading), ...rows.map(align)] : []),
+    `Profile of ${description}: ${whole(calls)} kernel calls took ${time(total)} of ${time(ms)}; the rest is JavaScript, files and waiting`,
+    ...(rows.length > 0
+      ? [
+          align(heading),
+          ...rows.map(align),
+          "share: of the kernels' time; a call: the mean; rate: GB/s of kernels that wait for memory, GFLOP/s of the others",
+        ]
+      : []),
     ...(phases.length > 0 ? [`Phases: ${phases.join(', ')}`] : []),
   ];
 }
@@ -86,5 +98,7 @@ function time(ms: number): string {
 /** What limits the kernel decides the unit. */
 function rate({ bound, gbPerSecond, gflopPerSecond }: KernelProfile): string {
   const [value, unit] = bound === 'memory' ? [gbPerSecond, 'GB/s'] : [gflopPerSecond, 'GFLOP/s'];
-  return `${value >= 100 ? whole(value) : Number(value.toPrecision(3))} ${unit}`;
+  return `${threeDigits(value)} ${unit}`;
 }
+
+const threeDigits = (value: number): string => (value >= 100 ? whole(value) : value.toPrecision(3));

@@ -33,8 +33,8 @@ it('train --profile FILE prints a table and writes the kernels and phases of the
   const { code, out, err } = await run(...sft('profiled'), ...wasm, '--profile', at('trace.json'));
   expect(code).toBe(0);
   expect(JSON.parse(out)).toMatchObject({ step: 2 });
-  expect(err).toMatch(/^kernel +calls +time +share +rate$/m);
-  expect(err).toMatch(/^adamW +\d+ +[\d.]+ m?s +\d+\.\d% +[\d.]+ GB\/s$/m);
+  expect(err).toMatch(/^kernel +calls +time +share +a call +rate$/m);
+  expect(err).toMatch(/^adamW +\d+ +[\d.]+ ms +\d+\.\d% +[\d.,]+ us +[\d.]+ GB\/s$/m);
   expect(err).toMatch(/^Phases: validation .*%, forward .*%, backward .*%, optimizer .*%$/m);
   expect(err).toContain(`Trace: ${at('trace.json')}`);
   expect(namesOn('trace.json', 'phase')).toEqual(new Set(['validation', 'forward', 'backward', 'optimizer']));
@@ -78,10 +78,11 @@ it('says GB/s of what waits for memory, GFLOP/s of the rest, in aligned columns'
     { description: 'a device', ms: 200_000 },
   );
   expect(lines).toEqual([
-    'Profile of a device: 2,468 kernel calls took 1m 40s of 3m 20s',
-    'kernel  calls    time  share         rate',
-    'gemmNN  1,234  1m 15s  75.0%  150 GFLOP/s',
-    'add     1,234  25.0 s  25.0%    9.96 GB/s',
+    'Profile of a device: 2,468 kernel calls took 1m 40s of 3m 20s; the rest is JavaScript, files and waiting',
+    'kernel  calls     time  share     a call         rate',
+    'gemmNN  1,234  75.00 s  75.0%  60,778 us  150 GFLOP/s',
+    'add     1,234  25.00 s  25.0%  20,259 us    9.96 GB/s',
+    "share: of the kernels' time; a call: the mean; rate: GB/s of kernels that wait for memory, GFLOP/s of the others",
     'Phases: forward 50.0%',
   ]);
 });
@@ -100,7 +101,7 @@ describeWebGPU('--profile on WebGPU', () => {
       at('gpu.json'),
     );
     expect({ code, err }).toMatchObject({ code: 0 });
-    expect(err).toMatch(/^layerNorm +\d+ +[\d.]+ m?s +\d+\.\d% +[\d.]+ GB\/s$/m);
+    expect(err).toMatch(/^layerNorm +\d+ +[\d.]+ m?s +\d+\.\d% +[\d.,]+ us +[\d.]+ GB\/s$/m);
     expect(namesOn('gpu.json', 'phase')).toEqual(new Set(['generation']));
   }, 60_000);
 });
