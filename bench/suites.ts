@@ -59,6 +59,7 @@ export const suites: readonly Suite[] = [
       // In Node it takes one thread. It alone gains by wider vectors.
       peer('gemm', 'tfjs-backend-wasm', 1),
       wide(peer('gemm', 'tfjs-backend-wasm', 1)),
+      peer('gemm', 'jax-js', 1),
       { name: 'PyTorch, 2 threads', script: 'peers/gemm-torch.py', args: ['--threads', '2'] },
       { name: 'PyTorch, 1 thread', script: 'peers/gemm-torch.py', args: ['--threads', '1'] },
     ],
@@ -117,6 +118,7 @@ export const suites: readonly Suite[] = [
       // A graph of their operators: they have no such loss.
       peer('divergence', 'onnxruntime-node', 2),
       peer('divergence', 'onnxruntime-web', 2),
+      peer('divergence', 'jax-js', 1),
       { name: 'PyTorch, 2 threads', script: 'peers/divergence-torch.py', args: ['--threads', '2'] },
     ],
   },
@@ -133,6 +135,7 @@ export const suites: readonly Suite[] = [
       distillm('linearDivergence', 2, 'plain'),
       onWebGPU('linearDivergence'),
       onWebGPU('linearDivergenceUnfused', 'distillm unfused, WebGPU'),
+      peer('linearDivergence', 'jax-js', 1),
       { name: 'PyTorch unfused, 2 threads', script: 'peers/linearDivergence-torch.py' },
       {
         name: 'PyTorch in chunks of 128 rows, 2 threads',

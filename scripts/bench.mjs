@@ -1,8 +1,9 @@
-// `npm run bench`: installs the peers (bench/peers/package.json) once, then runs bench/run.ts with the arguments passed on.
+// `npm run bench`: installs the peers (bench/peers/package.json) where they are missing or older than their lock file, then runs
+// bench/run.ts with the arguments passed on.
 // `--page` (`npm run bench:page`) serves the page that runs them in a browser instead.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 
 /** Ctrl-C is for the command to answer: it ends its own processes first. */
 const run = async (command, args) => {
@@ -11,7 +12,9 @@ const run = async (command, args) => {
   const [status] = await once(child, 'exit');
   if (status !== 0) process.exit(status ?? 1);
 };
-if (!existsSync('bench/peers/node_modules'))
+// npm leaves a lock file of its own behind, as old as the installation.
+const changed = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+if (changed('bench/peers/node_modules/.package-lock.json') < changed('bench/peers/package-lock.json'))
   await run('npm', ['ci', '--prefix', 'bench/peers', '--ignore-scripts', '--no-audit', '--no-fund']);
 const args = process.argv.slice(2);
 await run(process.execPath, [

@@ -71,3 +71,34 @@ declare module '@huggingface/tokenizers' {
     encode(text: string): { readonly ids: number[] };
   }
 }
+
+declare module '@jax-js/jax' {
+  export interface Array {
+    /** The same array for one more use: a use is the end of it otherwise. */
+    readonly ref: Array;
+    add(other: number): Array;
+    mul(other: Array | number): Array;
+    sub(other: Array): Array;
+    data(): Promise<Float32Array>;
+    dispose(): void;
+  }
+  export function init(device: 'wasm'): Promise<unknown>;
+  export function defaultDevice(device: 'wasm'): unknown;
+  export function jit<A extends readonly Array[], R>(work: (...arrays: A) => R): (...arrays: A) => R;
+  export function valueAndGrad<A extends readonly Array[]>(
+    work: (...arrays: A) => Array,
+  ): (...arrays: A) => [value: Array, gradient: Array];
+  export function valueAndGrad<A extends readonly Array[]>(
+    work: (...arrays: A) => Array,
+    options: { readonly argnums: readonly number[] },
+  ): (...arrays: A) => [value: Array, gradients: readonly Array[]];
+  export const nn: { logSoftmax(x: Array, axis: number): Array };
+  export const numpy: {
+    array(values: Float32Array, options: { readonly shape: readonly number[] }): Array;
+    exp(x: Array): Array;
+    logaddexp(x: Array, y: Array): Array;
+    matmul(x: Array, y: Array): Array;
+    sum(x: Array): Array;
+    transpose(x: Array): Array;
+  };
+}

@@ -6,6 +6,7 @@ import { decodeOrt } from './decodeOrt.ts';
 import { divergenceOrt } from './divergenceOrt.ts';
 import { gemmOrt } from './gemmOrt.ts';
 import { gemmTfjs } from './gemmTfjs.ts';
+import { divergenceJax, gemmJax, linearDivergenceJax } from './jax.ts';
 import type { Peer } from './peer.ts';
 import { gptTokenizer, huggingFaceTokenizers } from './tokenizers.ts';
 
@@ -18,6 +19,9 @@ const peers: Readonly<Record<string, Peer>> = {
   'attention onnxruntime-web': (setting) => attentionOrt(ort, 'wasm', setting),
   'divergence onnxruntime-web': (setting) => divergenceOrt(ort, 'wasm', setting),
   'decode onnxruntime-web': (setting) => decodeOrt(ort, 'wasm', setting),
+  'gemm jax-js': gemmJax,
+  'divergence jax-js': divergenceJax,
+  'linearDivergence jax-js': linearDivergenceJax,
   'tokenizer gpt-tokenizer': gptTokenizer,
   'tokenizer @huggingface/tokenizers': huggingFaceTokenizers,
 };

@@ -27,11 +27,12 @@ describe.skipIf(!chromiumPath)('a benchmark in a page of Chromium', () => {
   });
 
   it.skipIf(!peersInstalled).each([
-    ['gemm', '32 x 48 x 48'],
-    ['attention', '1 x 2 x 64 x 64, causal, forward'],
-    ['divergence', 'skewKL [7, 1031]'],
-  ])('%s is run by another package beside it', async (benchmark, name) => {
-    const [, ...measurements] = await inPage('--benchmark', benchmark, '--peer', 'onnxruntime-web');
+    ['gemm', 'onnxruntime-web', '32 x 48 x 48'],
+    ['attention', 'onnxruntime-web', '1 x 2 x 64 x 64, causal, forward'],
+    ['divergence', 'onnxruntime-web', 'skewKL [7, 1031]'],
+    ['linearDivergence', 'jax-js', '67 tokens, 1031 words, 48 and 80 wide'],
+  ])('%s is run by %s beside it', async (benchmark, peer, name) => {
+    const [, ...measurements] = await inPage('--benchmark', benchmark, '--peer', peer);
     expect(measurements[0]).toMatchObject({ case: name });
   });
 
