@@ -15,14 +15,29 @@ const byKernel = (list: (spec: KernelSpec) => Operands) =>
   new Map(Object.entries(kernels).map(([kernel, spec]) => [kernel, list(spec)])) as ReadonlyMap<KernelName, Operands>;
 // Made once: every kernel call walks through them.
 const given = byKernel((spec) => Object.entries({ ...spec.in, ...spec.inout }));
+const outputs = byKernel((spec) => Object.entries(spec.out ?? {}));
 const all = byKernel((spec) => Object.entries({ ...spec.in, ...spec.inout, ...spec.out }));
 
 /** All operands of a kernel in binding order. */
 export const operandSpecs = (kernel: KernelName): Operands => all.get(kernel) as Operands;
 
+/** Those that a kernel makes. */
+export const outputSpecs = (kernel: KernelName): Operands => outputs.get(kernel) as Operands;
+
 /** Shape of an operand once every dim is known. */
 export function resolveShape(operand: OperandSpec, dims: Dims): number[] {
   return extents(operand).map((extent) => (typeof extent === 'number' ? extent : (dims[extent] as number)));
+}
+
+/** Elements of an operand; with `from`, of its axes from that one on. */
+export function elementsOf(operand: OperandSpec, dims: Dims, from = 0): number {
+  const axes = extents(operand);
+  let elements = 1;
+  for (let axis = from; axis < axes.length; axis++) {
+    const extent = axes[axis] as string | number;
+    elements *= typeof extent === 'number' ? extent : (dims[extent] as number);
+  }
+  return elements;
 }
 
 /**
@@ -32,8 +47,8 @@ export function resolveShape(operand: OperandSpec, dims: Dims): number[] {
  */
 export function bindDims(kernel: KernelName, operands: Readonly<Record<string, OperandShape>>): Dims {
   const dims: Record<string, number> = {};
-  const boundBy: Record<string, string> = {};
-  for (const [name, operand] of given.get(kernel) as Operands) {
+  const specs = given.get(kernel) as Operands;
+  for (const [name, operand] of specs) {
     const actual = operands[name];
     const wanted = extents(operand);
     if (!actual) throw new ShapeError(`${kernel}: operand '${name}' [${wanted.join(', ')}] is missing.`);
@@ -51,23 +66,22 @@ export function bindDims(kernel: KernelName, operands: Readonly<Record<string, O
         expected: wanted,
       });
     }
-    wanted.forEach((extent, axis) => {
+    for (let axis = 0; axis < wanted.length; axis++) {
+      const extent = wanted[axis] as string | number;
       const size = found[axis] as number;
       const known = typeof extent === 'number' ? extent : dims[extent];
       if (!Number.isInteger(size) || size < 1 || (known !== undefined && known !== size)) {
         const expected = wanted.map((e) => (typeof e === 'number' ? e : (dims[e] ?? e)));
-        const first = typeof extent === 'string' ? boundBy[extent] : undefined;
+        const binds = ([, before]: readonly [string, OperandSpec]) => extents(before).includes(extent);
+        const first = known !== undefined && typeof extent === 'string' ? specs.find(binds)?.[0] : undefined;
         const why = first ? ` (${extent} comes from ${first} [${operands[first]?.shape.join(', ')}])` : '';
         throw new ShapeError(`${kernel}: ${name} is [${found.join(', ')}], expected [${expected.join(', ')}]${why}.`, {
           found,
           expected,
         });
       }
-      if (typeof extent === 'string' && known === undefined) {
-        dims[extent] = size;
-        boundBy[extent] = name;
-      }
-    });
+      if (typeof extent === 'string') dims[extent] = size;
+    }
   }
   return dims;
 }

@@ -1,7 +1,6 @@
 import type { KernelCall, OperandName, ParamsOf, Storage } from '../backend/backend.js';
-import { bindDims, operandDType, resolveShape } from '../backend/check.js';
-import type { DType, KernelName, KernelSpec, Kernels } from '../backend/kernels.js';
-import { kernels } from '../backend/kernels.js';
+import { bindDims, operandDType, outputSpecs, resolveShape } from '../backend/check.js';
+import type { DType, KernelName, Kernels } from '../backend/kernels.js';
 import { Tensor } from './tensor.js';
 
 /** An operand seen with another shape: `[batch, seq, cols]` as `[rows, cols]`. */
@@ -39,12 +38,11 @@ export function run<K extends KernelName>(
   params: ParamsOf<K>,
   shapes: { readonly [N in OutNames<K>]?: readonly number[] } = {},
 ): Outputs<K> {
-  const spec: KernelSpec = kernels[kernel];
   const dims = bindDims(kernel, given);
   const operands: Record<string, Storage> = {};
   for (const [name, operand] of Object.entries<View | Tensor>(given)) operands[name] = operand.storage;
   const outputs: Record<string, Tensor> = {};
-  for (const [name, operand] of Object.entries(spec.out ?? {})) {
+  for (const [name, operand] of outputSpecs(kernel)) {
     const shape = (shapes as Record<string, readonly number[] | undefined>)[name] ?? resolveShape(operand, dims);
     const output = Tensor.empty(device, shape, operandDType(operand), `${kernel}.${name}`);
     outputs[name] = output;

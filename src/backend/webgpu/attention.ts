@@ -1,6 +1,6 @@
 import { LimitError } from '../../errors.js';
 import type { KernelCall, Storage } from '../backend.js';
-import { operandSpecs, resolveShape } from '../check.js';
+import { elementsOf, operandSpecs } from '../check.js';
 import type { KernelName, kernels } from '../kernels.js';
 import type { Context, Region, ShaderCall } from './context.js';
 import { ceilDiv, float } from './context.js';
@@ -39,12 +39,7 @@ export function encodeAttention<K extends AttentionKernel>(context: Context, ker
     const regions: Region[] = operandSpecs(kernel as KernelName).map(([name, operand]) => {
       const storage = (operands as Readonly<Record<string, Storage>>)[name] as Storage;
       const each = name === 'keyRange' ? undefined : elementsPerStep(operand, 'batch', dims);
-      const shape = resolveShape(operand, each === undefined ? dims : part);
-      return context.region(
-        storage,
-        start * (each ?? 0),
-        shape.reduce((a, b) => a * b, 1),
-      );
+      return context.region(storage, start * (each ?? 0), elementsOf(operand, each === undefined ? dims : part));
     });
     const written = kernel === 'attention' ? 2 : 1;
     const dispatch = (

@@ -1,5 +1,5 @@
 import type { KernelCall, KernelTable, Storage } from '../backend.js';
-import { operandDType, operandSpecs, resolveShape } from '../check.js';
+import { elementsOf, operandDType, operandSpecs } from '../check.js';
 import type { Dims, KernelName, KernelSpec } from '../kernels.js';
 import { divergenceKinds, kernels } from '../kernels.js';
 import { encodeAttention } from './attention.js';
@@ -92,12 +92,13 @@ function encodePlanned<K extends PlannedKernel>(context: Context, kernel: K, cal
   const plan: Plan = plans[kernel];
   const params = call.params as Readonly<Record<string, number>>;
   for (const window of windowsOf(kernel, call.dims, plan.along, context.limits, plan.whole)) {
-    const dims = { ...call.dims, [plan.along]: window.count };
+    const whole = window.count === call.dims[plan.along];
+    const dims = whole ? call.dims : { ...call.dims, [plan.along]: window.count };
     context.dispatch({
       shader: kernel as ShaderName,
       constants: plan.constants?.(params, dims, context.limits) ?? {},
       uniform: uniformOf(kernel, dims, params, window, plan.first ?? false),
-      ...bindOperands(context, kernel, call, plan.along, window),
+      ...bindOperands(context, kernel, call, dims, plan.along, window),
       groups: plan.groups(dims),
       flops: kernels[kernel].flops(dims),
     });
@@ -123,17 +124,22 @@ function uniformOf(
   return words;
 }
 
-function bindOperands(context: Context, kernel: KernelName, call: KernelCall, along: string, window: Window) {
+function bindOperands(
+  context: Context,
+  kernel: KernelName,
+  call: KernelCall,
+  dims: Dims,
+  along: string,
+  window: Window,
+) {
   const spec: KernelSpec = kernels[kernel];
   const reads: Region[] = [];
   const writes: Region[] = [];
-  const dims = { ...call.dims, [along]: window.count };
   for (const [name, operand] of operandSpecs(kernel)) {
     const storage = (call.operands as Readonly<Record<string, Storage>>)[name] as Storage;
     const each = elementsPerStep(operand, along, dims);
-    const elements = resolveShape(operand, dims).reduce((a, b) => a * b, 1);
     const first = each === undefined ? 0 : window.start * each;
-    const region = context.region(storage, first, elements, operandDType(operand));
+    const region = context.region(storage, first, elementsOf(operand, dims), operandDType(operand));
     (name in spec.in ? reads : writes).push(region);
   }
   return { reads, writes };

@@ -1,5 +1,5 @@
 import { formatBytes, LimitError } from '../../errors.js';
-import { extents, operandDType, operandSpecs, resolveShape } from '../check.js';
+import { elementsOf, extents, operandDType, operandSpecs } from '../check.js';
 import type { Dims, KernelName, OperandSpec } from '../kernels.js';
 import { bytesPerElement, kernels, storageBytes } from '../kernels.js';
 
@@ -14,12 +14,10 @@ export interface Window {
 
 const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
 
-const product = (factors: readonly number[]) => factors.reduce((a, b) => a * b, 1);
-
 /** Elements of one step of `dim`, for operands whose first axis it is; undefined for the others, which stay whole. */
 export function elementsPerStep(operand: OperandSpec, dim: string, dims: Dims): number | undefined {
   if (extents(operand)[0] !== dim) return undefined;
-  return product(resolveShape(operand, dims).slice(1));
+  return elementsOf(operand, dims, 1);
 }
 
 /**
@@ -41,7 +39,7 @@ export function windowsOf(
   for (const [name, operand] of operandSpecs(kernel)) {
     const each = whole.includes(name) ? undefined : elementsPerStep(operand, dim, dims);
     if (each === undefined) {
-      const bytes = storageBytes(operandDType(operand), product(resolveShape(operand, dims)));
+      const bytes = storageBytes(operandDType(operand), elementsOf(operand, dims));
       checkWhole(kernel, name, bytes, limits.maxBindingBytes);
       continue;
     }

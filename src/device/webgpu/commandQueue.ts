@@ -154,7 +154,8 @@ export function createCommandQueue(opened: OpenedDevice, pool: BufferPool): Comm
 
   const bindGroupFor = ({ pipeline, label, bindings }: Dispatch) => {
     let key = pipeline.layoutKey;
-    for (const { buffer, offset, size } of bindings) key += `,${buffer.id}:${offset}:${size}`;
+    for (const { buffer, offset, size } of bindings)
+      key += offset === 0 && size === buffer.capacity ? `,${buffer.id}` : `,${buffer.id}:${offset}:${size}`;
     const known = bindGroups.get(key);
     if (known) return known;
     if (bindGroups.size >= bindGroupsKept) bindGroups.clear();
