@@ -153,6 +153,7 @@ export const suites: readonly Suite[] = [
       distillm('trainingStep', 2, 'plain'),
       distillm('trainingStep', 1),
       onWebGPU('trainingStep'),
+      peer('trainingStep', 'jax-js', 1),
       { name: 'PyTorch, 2 threads', script: 'peers/trainingStep-torch.py', args: ['--threads', '2'] },
     ],
   },

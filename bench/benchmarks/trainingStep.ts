@@ -8,42 +8,35 @@ import {
   type WebGPUBackend,
 } from 'distillm';
 import { summary } from '../measure.ts';
+import { headsOf, positions, type TrainingShape, tokenAt, trainedModels, trainingShapes } from '../trainingShapes.ts';
 import type { Setting } from './benchmark.ts';
 
 const warmup = 4;
-const base = { model_type: 'gpt2', n_positions: 256, resid_pdrop: 0, embd_pdrop: 0, attn_pdrop: 0 };
-const sizes = {
-  full: { batchSize: 8, length: 128, steps: 24, vocab: 4096, shrink: 1 },
-  small: { batchSize: 8, length: 128, steps: 12, vocab: 4096, shrink: 1 },
-  tiny: { batchSize: 2, length: 128, steps: 8, vocab: 512, shrink: 8 },
-  // All layers, and so little arithmetic that an adapter in software hardly takes time from JavaScript.
-  recording: { batchSize: 2, length: 16, steps: 104, vocab: 512, shrink: 16 },
-} as const;
+const base = { model_type: 'gpt2', n_positions: positions, resid_pdrop: 0, embd_pdrop: 0, attn_pdrop: 0 };
+/** All layers, and so little arithmetic that an adapter in software hardly takes time from JavaScript. */
+const recording: TrainingShape = { batchSize: 2, length: 16, steps: 104, vocab: 512, shrink: 16 };
 
-export const trainingStep = ({ device, size }: Setting) => train(device, sizes[size]);
+export const trainingStep = ({ device, size }: Setting) => train(device, trainingShapes[size]);
 /** What a step hands to the device, and how long JavaScript needs for it: the whole graph at tiny widths, whatever the size. */
-export const trainingStepRecording = ({ device }: Setting) => train(device, sizes.recording);
+export const trainingStepRecording = ({ device }: Setting) => train(device, recording);
 
-async function* train(
-  opened: Backend,
-  { batchSize, length, steps, vocab, shrink }: (typeof sizes)[keyof typeof sizes],
-) {
+async function* train(opened: Backend, { batchSize, length, steps, vocab, shrink }: TrainingShape) {
   // On WebGPU timing each kernel would cost the step some of its speed.
   const profile = opened.info.kind === 'wasm' ? startProfile(opened) : undefined;
-  const recording = opened.info.kind === 'webgpu' ? watchRecording(opened as WebGPUBackend) : undefined;
-  const device = recording?.device ?? opened;
-  const config = (layers: number, width: number) => ({
+  const watched = opened.info.kind === 'webgpu' ? watchRecording(opened as WebGPUBackend) : undefined;
+  const device = watched?.device ?? opened;
+  const config = ({ layers, width }: { readonly layers: number; readonly width: number }) => ({
     ...base,
     vocab_size: vocab,
     n_layer: layers,
     n_embd: width / shrink,
-    n_head: width / 64,
+    n_head: headsOf({ width }),
   });
-  const teacher = await createModel(config(8, 512), { device, trainable: false });
-  const student = await createModel(config(4, 256), { device, seed: 1 });
+  const teacher = await createModel(config(trainedModels.teacher), { device, trainable: false });
+  const student = await createModel(config(trainedModels.student), { device, seed: 1 });
   // Every token but the first of a sequence counts in the loss.
   const data = Array.from({ length: batchSize }, (_, row) => ({
-    ids: Int32Array.from({ length }, (_, t) => (row * 7919 + t * 104_729) % vocab),
+    ids: Int32Array.from({ length }, (_, t) => tokenAt(row, t, vocab)),
     promptLength: 1,
   }));
 
@@ -55,12 +48,12 @@ async function* train(
     if (event.step === 1) firstLoss = event.loss;
     lastLoss = event.loss;
     if (event.step === warmup) profile?.reset();
-    recording?.step(event.stepMs);
+    watched?.step(event.stepMs);
     if (event.step > warmup) values.push((1000 * batchSize * length) / event.stepMs);
   }
   if (!(lastLoss < firstLoss)) throw new Error(`the loss went from ${firstLoss} to ${lastLoss}`);
   await profile?.stop();
-  const recorded = recording?.result();
+  const recorded = watched?.result();
   const note = profile ? `${gemmShare(profile.kernels())}% of kernel time in GEMM` : recorded?.note;
   yield summary({ case: 'training step', unit: 'tokens/s', values, ...(note ? { note } : {}) });
   if (recorded) yield summary({ case: 'JavaScript a step', unit: 'ms', ...recorded });

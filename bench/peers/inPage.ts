@@ -6,6 +6,7 @@ export const peersInPage: Readonly<Partial<Record<BenchmarkName, readonly string
   attention: ['onnxruntime-web'],
   divergence: ['onnxruntime-web', 'jax-js'],
   linearDivergence: ['jax-js'],
+  trainingStep: ['jax-js'],
   decode: ['onnxruntime-web'],
   tokenizer: ['gpt-tokenizer', '@huggingface/tokenizers'],
 };

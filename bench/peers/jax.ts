@@ -15,7 +15,7 @@ import type { PeerSetting } from './peer.ts';
 
 // jax-js compiles kernels to WebAssembly of one thread. An array that is used again is passed as `.ref`.
 
-async function onWasm(): Promise<void> {
+export async function onWasm(): Promise<void> {
   await init('wasm');
   defaultDevice('wasm');
 }
@@ -40,7 +40,7 @@ export async function* gemmJax({ size }: PeerSetting) {
 }
 
 /** Sum over the rows of KL(p || alpha p + (1 - alpha) q), p teacher, q student; in log space, as with PyTorch. */
-function skewKL(teacher: JaxArray, student: JaxArray): JaxArray {
+export function skewKL(teacher: JaxArray, student: JaxArray): JaxArray {
   const logP = nn.logSoftmax(teacher, -1);
   const logQ = nn.logSoftmax(student, -1);
   const mixture = np.logaddexp(logP.ref.add(Math.log(skewAlpha)), logQ.add(Math.log(1 - skewAlpha)));

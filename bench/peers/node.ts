@@ -35,6 +35,7 @@ const peers: Readonly<Record<string, () => Promise<Peer>>> = {
   'gemm jax-js': async () => (await import('./jax.ts')).gemmJax,
   'divergence jax-js': async () => (await import('./jax.ts')).divergenceJax,
   'linearDivergence jax-js': async () => (await import('./jax.ts')).linearDivergenceJax,
+  'trainingStep jax-js': async () => (await import('./trainingStepJax.ts')).trainingStepJax,
   'tokenizer gpt-tokenizer': async () => (await import('./tokenizers.ts')).gptTokenizer,
   'tokenizer tiktoken': async () => (await import('./tokenizers.ts')).tiktoken,
   'tokenizer @huggingface/tokenizers': async () => (await import('./tokenizers.ts')).huggingFaceTokenizers,

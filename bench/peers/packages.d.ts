@@ -76,29 +76,60 @@ declare module '@jax-js/jax' {
   export interface Array {
     /** The same array for one more use: a use is the end of it otherwise. */
     readonly ref: Array;
-    add(other: number): Array;
+    readonly shape: readonly number[];
+    add(other: Array | number): Array;
+    div(other: Array): Array;
     mul(other: Array | number): Array;
+    reshape(shape: readonly number[]): Array;
+    slice(range: readonly [number, number]): Array;
     sub(other: Array): Array;
     data(): Promise<Float32Array>;
     dispose(): void;
   }
   export function init(device: 'wasm'): Promise<unknown>;
   export function defaultDevice(device: 'wasm'): unknown;
-  export function jit<A extends readonly Array[], R>(work: (...arrays: A) => R): (...arrays: A) => R;
-  export function valueAndGrad<A extends readonly Array[]>(
-    work: (...arrays: A) => Array,
-  ): (...arrays: A) => [value: Array, gradient: Array];
+  export function jit<A extends readonly unknown[], R>(work: (...args: A) => R): (...args: A) => R;
+  export function valueAndGrad<T, A extends readonly unknown[]>(
+    work: (of: T, ...args: A) => Array,
+  ): (of: T, ...args: A) => [value: Array, gradient: T];
   export function valueAndGrad<A extends readonly Array[]>(
     work: (...arrays: A) => Array,
     options: { readonly argnums: readonly number[] },
   ): (...arrays: A) => [value: Array, gradients: readonly Array[]];
-  export const nn: { logSoftmax(x: Array, axis: number): Array };
+  /** Nested objects of arrays. */
+  export const tree: {
+    leaves(of: object): Array[];
+    ref<T>(of: T): T;
+    structure<T>(of: T): Structure<T>;
+    unflatten<T>(structure: Structure<T>, leaves: readonly Array[]): T;
+  };
+  interface Structure<T> {
+    readonly of: T;
+  }
+  export const nn: {
+    dotProductAttention(q: Array, k: Array, v: Array, options: { readonly isCausal: boolean }): Array;
+    gelu(x: Array, options: { readonly approximate: boolean }): Array;
+    logSoftmax(x: Array, axis: number): Array;
+    standardize(x: Array): Array;
+  };
   export const numpy: {
-    array(values: Float32Array, options: { readonly shape: readonly number[] }): Array;
+    readonly int32: 'int32';
+    array(
+      values: Float32Array | Int32Array | number,
+      options?: { readonly shape: readonly number[]; readonly dtype?: 'int32' },
+    ): Array;
     exp(x: Array): Array;
     logaddexp(x: Array, y: Array): Array;
     matmul(x: Array, y: Array): Array;
+    minimum(x: Array, y: Array): Array;
+    reciprocal(x: Array): Array;
+    split(x: Array, parts: number, axis: number): Array[];
+    sqrt(x: Array): Array;
+    square(x: Array): Array;
     sum(x: Array): Array;
+    take(x: Array, indices: Array, axis: number): Array;
+    tile(x: Array, times: readonly number[]): Array;
     transpose(x: Array): Array;
+    zerosLike(x: Array): Array;
   };
 }

@@ -9,6 +9,7 @@ import { gemmTfjs } from './gemmTfjs.ts';
 import { divergenceJax, gemmJax, linearDivergenceJax } from './jax.ts';
 import type { Peer } from './peer.ts';
 import { gptTokenizer, huggingFaceTokenizers } from './tokenizers.ts';
+import { trainingStepJax } from './trainingStepJax.ts';
 
 const folder = new URL('./', self.location.href).href;
 ort.env.wasm.wasmPaths = folder;
@@ -22,6 +23,7 @@ const peers: Readonly<Record<string, Peer>> = {
   'gemm jax-js': gemmJax,
   'divergence jax-js': divergenceJax,
   'linearDivergence jax-js': linearDivergenceJax,
+  'trainingStep jax-js': trainingStepJax,
   'tokenizer gpt-tokenizer': gptTokenizer,
   'tokenizer @huggingface/tokenizers': huggingFaceTokenizers,
 };

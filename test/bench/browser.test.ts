@@ -30,6 +30,7 @@ describe.skipIf(!chromiumPath)('a benchmark in a page of Chromium', () => {
     ['gemm', 'onnxruntime-web', '32 x 48 x 48'],
     ['attention', 'onnxruntime-web', '1 x 2 x 64 x 64, causal, forward'],
     ['divergence', 'onnxruntime-web', 'skewKL [7, 1031]'],
+    ['trainingStep', 'jax-js', 'training step'],
     ['linearDivergence', 'jax-js', '67 tokens, 1031 words, 48 and 80 wide'],
   ])('%s is run by %s beside it', async (benchmark, peer, name) => {
     const [, ...measurements] = await inPage('--benchmark', benchmark, '--peer', peer);
