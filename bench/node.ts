@@ -6,9 +6,10 @@ import { argument, flag, print } from './commandLine.ts';
 import { nodeAssets } from './text.ts';
 
 try {
+  const idle = flag('idle-adapter') ? await openIdle() : undefined;
   const device = await openDevice(argument('device', 'wasm') as 'wasm' | 'webgpu', {
     wasm: { threads: Number(argument('threads', '2')), relaxedSimd: flag('relaxed') },
-    webgpu: { allowSoftware: flag('allow-software') },
+    webgpu: { allowSoftware: flag('allow-software'), ...(idle && { device: idle.device }) },
   });
   const peakTflops = Number(process.env.BENCH_PEAK_TFLOPS ?? 0);
   if (!(peakTflops >= 0)) throw new Error('BENCH_PEAK_TFLOPS is no number of TFLOP/s, such as 60');
@@ -25,4 +26,13 @@ try {
   // Its last line is what the table says about a variant that did not run.
   console.error(error instanceof Error ? `${error.stack}\n${error.message}` : error);
   process.exitCode = 1;
+}
+
+/** Dawn's null adapter: takes all commands, checks them and does nothing. `gpu` must outlive the device. */
+async function openIdle() {
+  const { create } = await import('webgpu'); // optional
+  const gpu = create(['backend=null']);
+  const adapter = await gpu.requestAdapter();
+  if (!adapter) throw new Error('Dawn has no null adapter here');
+  return { gpu, device: await adapter.requestDevice() };
 }

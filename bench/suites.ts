@@ -161,8 +161,14 @@ export const suites: readonly Suite[] = [
     name: 'training-step-recording',
     about:
       'what a training step hands to a WebGPU device and how long JavaScript needs for it: all layers (teacher 8, student 4), ' +
-      'but widths 32 and 16, vocabulary 512, batch 2 x 16. On a software adapter, too: its tokens/s say nothing',
+      'but widths 32 and 16, vocabulary 512, batch 2 x 16. Idle: on an adapter that does nothing, so that nothing takes the ' +
+      'processor from JavaScript. On a software adapter, too, which does take it: neither says anything by its tokens/s',
     variants: [
+      {
+        name: 'distillm, idle adapter',
+        script: 'node.ts',
+        args: ['--benchmark', 'trainingStepRecording', '--device', 'webgpu', '--idle-adapter'],
+      },
       {
         name: 'distillm',
         script: 'node.ts',
