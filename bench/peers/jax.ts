@@ -13,7 +13,7 @@ import {
 import { measure, noise } from '../measure.ts';
 import type { PeerSetting } from './peer.ts';
 
-// jax-js compiles kernels to WebAssembly of one thread. An array that is used again is passed as `.ref`.
+// jax-js compiles kernels to WebAssembly; in Node it takes one thread, in a page as many as it likes. An array that is used again is passed as `.ref`.
 
 export async function onWasm(): Promise<void> {
   await init('wasm');
