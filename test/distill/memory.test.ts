@@ -64,15 +64,14 @@ async function train(device: Backend, steps: number) {
 forEachBackend((backend) => {
   it('memory does not grow from step to step, student outputs and replay included', async () => {
     const device = backend();
-    // A software GPU needs a tenth of a second a step.
-    const [steps, warm] = device.info.kind === 'wasm' ? [1000, 200] : [80, 40];
+    const [steps, warm] = [1000, 200];
     const { held, sources } = await train(device, steps);
     expect(held).toHaveLength(steps);
     expect(new Set(sources)).toEqual(new Set(['data', 'generate', 'replay']));
     const settled = held[warm]!;
     expect(settled.textBytes).toBeGreaterThan(0);
     for (const each of held.slice(warm)) expect(each).toEqual(settled);
-  }, 180_000);
+  }, 600_000); // a software GPU needs a twentieth of a second a step, several on a slow machine
 });
 
 describeWebGPU('a training step on WebGPU', () => {
