@@ -2,6 +2,7 @@
  * 16-bit floats to and from f32, exactly: reading loses nothing (subnormals, infinities and NaN payloads included),
  * writing rounds to nearest, ties to even.
  */
+import { CheckpointError } from '../errors.js';
 
 let f16Bits: Uint32Array | undefined;
 
@@ -49,12 +50,23 @@ export function f32ToF16(values: Float32Array): Uint16Array<ArrayBuffer> {
   return half;
 }
 
-/** Where f32ToF16 made an infinity or met a NaN; -1 where all values are held. */
-export function firstBeyondF16(halves: Uint16Array): number {
+/**
+ * Checks that tensor `name` lost nothing but digits in f16.
+ * @param halves what became of `values`
+ * @throws CheckpointError where one is infinite or not a number
+ */
+export function checkHalves(
+  halves: Uint16Array,
+  values: Float32Array,
+  { where, name, advice }: { readonly where: string; readonly name: string; readonly advice: string },
+): void {
   for (let i = 0; i < halves.length; i++) {
-    if (((halves[i] as number) & HALF_EXPONENT) === HALF_EXPONENT) return i;
+    if (((halves[i] as number) & HALF_EXPONENT) !== HALF_EXPONENT) continue;
+    throw new CheckpointError(
+      `${where}: element ${i} of '${name}' is ${values[i]}, f16 holds -65504 to 65504. ${advice}`,
+      { found: values[i], expected: 65504 },
+    );
   }
-  return -1;
 }
 
 /** Exponent bits of an f16; all set in infinities and NaN. */

@@ -1,6 +1,6 @@
-import { CheckpointError, ShapeError } from '../errors.js';
+import { ShapeError } from '../errors.js';
 import type { FileStore } from './fileStore.js';
-import { f32ToF16, firstBeyondF16 } from './halfFloats.js';
+import { checkHalves, f32ToF16 } from './halfFloats.js';
 
 /** A tensor to be written: `read` is called once, when its turn comes. */
 export interface TensorToWrite {
@@ -54,12 +54,8 @@ export async function writeSafetensors(
         });
       }
       const elements = dtype === 'f32' ? values : f32ToF16(values);
-      const at = elements instanceof Uint16Array ? firstBeyondF16(elements) : -1;
-      if (at >= 0) {
-        throw new CheckpointError(
-          `${store.name}/${path}: element ${at} of '${name}' is ${values[at]}, f16 holds -65504 to 65504. Save it with dtype 'f32'.`,
-          { found: values[at], expected: 65504 },
-        );
+      if (elements instanceof Uint16Array) {
+        checkHalves(elements, values, { where: `${store.name}/${path}`, name, advice: "Save it with dtype 'f32'." });
       }
       const { buffer, byteOffset, byteLength } = elements;
       yield new Uint8Array(buffer, byteOffset, byteLength);

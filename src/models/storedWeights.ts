@@ -1,15 +1,16 @@
 import type { Backend } from '../backend/backend.js';
 import { storageBytes } from '../backend/kernels.js';
 import { CheckpointError, OptionError } from '../errors.js';
-import { f16ToF32, f32ToF16, firstBeyondF16 } from '../io/halfFloats.js';
+import { checkHalves, f16ToF32, f32ToF16 } from '../io/halfFloats.js';
 import { sizeOf, Tensor, type WeightLayout } from '../tensor/index.js';
 import type { ParameterSpec } from './family.js';
 
 /**
  * How a model's matrices are held on the device. f16: half the memory of f32, rounded to nearest; each matrix is a power of
- * two times halves, so that its smallest weights lose nothing and are no slower. int8: a quarter; each output feature is its largest weight over 127 (f32) times integers from -127 to 127. Biases, norms and position
- * embeddings stay f32, and all computation is in f32 (with int8 weights on WASM also in 16-bit integers, see the kernel
- * gemmNTInt8). Both hold matrices as [out, in], so that an output feature's weights are read straight on.
+ * two times halves, so that its smallest weights lose nothing and are no slower. int8: a quarter; each output feature is
+ * its largest weight over 127 (f32) times integers from -127 to 127. Biases, norms and position embeddings stay f32, and
+ * all computation is in f32 (with int8 weights on WASM also in 16-bit integers, see the kernel gemmNTInt8). Both hold
+ * matrices as [out, in], so that an output feature's weights are read straight on.
  */
 export type WeightDType = (typeof weightDTypes)[number];
 export const weightDTypes = ['f32', 'f16', 'int8'] as const;
@@ -60,13 +61,7 @@ export async function loadWeight(
   const storedShape = matrix === 'inOut' ? [cols, rows] : shape;
   if (stored === 'f16') {
     const { halves, scale } = halve(values);
-    const at = firstBeyondF16(halves);
-    if (at >= 0) {
-      throw new CheckpointError(
-        `${where}: element ${at} of '${name}' is ${values[at]}, f16 holds -65504 to 65504. Load it with dtype 'f32'.`,
-        { found: values[at], expected: 65504 },
-      );
-    }
+    checkHalves(halves, values, { where, name, advice: "Load it with dtype 'f32'." });
     const weight = Tensor.from(device, outputsFirst(halves), storedShape, name);
     weight.scale = scale;
     return weight;
