@@ -1,7 +1,7 @@
 // Dot products of rows of floats, in blocks of 16. Every form sums an element in the same order, which depends on the depth
 // alone: eight partial sums, then those. Halves are unpacked even ones first, and what they are multiplied with lies so.
 // A stretch of a row is a function of its own: V8 makes better code of its loop there than inside of others.
-import { loadPadded, madd, storePairs, sumPair, zero } from './simd';
+import { loadPadded, madd, storePairs, sumLanes4, sumPair, zero } from './simd';
 import { FLOAT, HALF, unpackEven, unpackOdd } from './stored';
 
 /** Elements that are multiplied at a time. */
@@ -204,7 +204,5 @@ export function sumFour(sums: usize): v128 {
   const s1 = f32x4.add(v128.load(sums, 32), v128.load(sums, 48));
   const s2 = f32x4.add(v128.load(sums, 64), v128.load(sums, 80));
   const s3 = f32x4.add(v128.load(sums, 96), v128.load(sums, 112));
-  const t0 = f32x4.add(v128.shuffle<i32>(s0, s1, 0, 4, 1, 5), v128.shuffle<i32>(s0, s1, 2, 6, 3, 7));
-  const t1 = f32x4.add(v128.shuffle<i32>(s2, s3, 0, 4, 1, 5), v128.shuffle<i32>(s2, s3, 2, 6, 3, 7));
-  return f32x4.add(v128.shuffle<i32>(t0, t1, 0, 1, 4, 5), v128.shuffle<i32>(t0, t1, 2, 3, 6, 7));
+  return sumLanes4(false, s0, s1, s2, s3);
 }

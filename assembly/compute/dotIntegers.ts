@@ -1,6 +1,6 @@
 // Dot products of rows of signed bytes, in blocks of 32, with rows of 16-bit integers that stand for floats: of every GROUP of
 // those the largest is 16383, and their scales lie behind the row. Sums of integers are exact, in any order.
-import { loadPadded, loadUpTo, maxLanes, storePairs, zero } from './simd';
+import { loadPadded, loadUpTo, maxLanes, storePairs, sumLanes4, zero } from './simd';
 
 /** Elements that are multiplied at a time. */
 const BLOCK: u32 = 32;
@@ -145,13 +145,7 @@ export function dotBytes4(x: usize, stride: usize, b: usize, end: u32, sums: usi
   let total = zero();
   for (let first: u32 = 0; first < end; first += GROUP) {
     sumStretch4(x + (first << 1), stride, b + first, min(end - first, GROUP), sums);
-    const s0 = fold(sums, 0);
-    const s1 = fold(sums, 1);
-    const s2 = fold(sums, 2);
-    const s3 = fold(sums, 3);
-    const t0 = i32x4.add(v128.shuffle<i32>(s0, s1, 0, 4, 1, 5), v128.shuffle<i32>(s0, s1, 2, 6, 3, 7));
-    const t1 = i32x4.add(v128.shuffle<i32>(s2, s3, 0, 4, 1, 5), v128.shuffle<i32>(s2, s3, 2, 6, 3, 7));
-    const sum = i32x4.add(v128.shuffle<i32>(t0, t1, 0, 1, 4, 5), v128.shuffle<i32>(t0, t1, 2, 3, 6, 7));
+    const sum = sumLanes4(true, fold(sums, 0), fold(sums, 1), fold(sums, 2), fold(sums, 3));
     let scales = v128.load32_splat(scale);
     scales = v128.load_lane<f32>(scale + stride, scales, 1);
     scales = v128.load_lane<f32>(scale + 2 * stride, scales, 2);

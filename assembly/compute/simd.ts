@@ -76,6 +76,21 @@ export function sumLanes(v: v128): f32 {
   );
 }
 
+// @ts-ignore: decorator
+@inline
+function add(integers: bool, a: v128, b: v128): v128 {
+  return integers ? i32x4.add(a, b) : f32x4.add(a, b);
+}
+
+/** The sum of the lanes of each of four vectors, of floats in the order of sumLanes: a lane each. */
+// @ts-ignore: decorator
+@inline
+export function sumLanes4(integers: bool, v0: v128, v1: v128, v2: v128, v3: v128): v128 {
+  const t0 = add(integers, v128.shuffle<i32>(v0, v1, 0, 4, 1, 5), v128.shuffle<i32>(v0, v1, 2, 6, 3, 7));
+  const t1 = add(integers, v128.shuffle<i32>(v2, v3, 0, 4, 1, 5), v128.shuffle<i32>(v2, v3, 2, 6, 3, 7));
+  return add(integers, v128.shuffle<i32>(t0, t1, 0, 1, 4, 5), v128.shuffle<i32>(t0, t1, 2, 3, 6, 7));
+}
+
 /** Sum of the eight floats at `pointer`, always in this order. */
 // @ts-ignore: decorator
 @inline
