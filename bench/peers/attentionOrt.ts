@@ -3,11 +3,11 @@ import { attendOnce, attentionName, attentionShapes, forwardOperations, headDim 
 import { secondsPerCase } from '../benchmarks/benchmark.ts';
 import { measure, noise } from '../measure.ts';
 import { onnxModel } from './onnx.ts';
+import { openOrt } from './openOrt.ts';
 import type { PeerSetting } from './peer.ts';
 
 /** onnxruntime's fused MultiHeadAttention, native ('cpu') or in WebAssembly. It has no backward pass. */
 export async function* attentionOrt(ort: Ort, provider: 'cpu' | 'wasm', { threads, size }: PeerSetting) {
-  ort.env.wasm.numThreads = threads;
   const { batch, heads, seq } = attentionShapes[size];
   const width = heads * headDim;
   for (const [name, queries, causal] of [
@@ -31,11 +31,7 @@ export async function* attentionOrt(ort: Ort, provider: 'cpu' | 'wasm', { thread
         },
       ],
     });
-    const session = await ort.InferenceSession.create(model, {
-      executionProviders: [provider],
-      intraOpNumThreads: threads,
-      graphOptimizationLevel: 'all',
-    });
+    const session = await openOrt(ort, provider, threads, model);
     const [q, k, v] = [queries, seq, seq].map((length, i) => noise(batch * length * width, i + 1)) as [
       Float32Array,
       Float32Array,

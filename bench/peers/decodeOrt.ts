@@ -1,19 +1,14 @@
 import type { InferenceSession, Ort, Tensor } from 'onnxruntime-common';
 import { type Decode, type DecodeCase, decodeCases, timeDecoding } from '../decodeCases.ts';
 import { gpt2Model } from './gpt2Onnx.ts';
+import { openOrt } from './openOrt.ts';
 import type { PeerSetting } from './peer.ts';
 
 /** GPT-2 decoded by onnxruntime, native ('cpu') or in WebAssembly. Greedy, or drawn in plain JavaScript. */
 export async function* decodeOrt(ort: Ort, provider: 'cpu' | 'wasm', { threads, size }: PeerSetting) {
-  ort.env.wasm.numThreads = threads;
   for (const one of decodeCases[size]) {
     if (one.dtype !== undefined) continue;
-    const options = {
-      executionProviders: [provider],
-      intraOpNumThreads: threads,
-      graphOptimizationLevel: 'all',
-    } as const;
-    const session = await ort.InferenceSession.create(gpt2Model(one.model), options);
+    const session = await openOrt(ort, provider, threads, gpt2Model(one.model));
     yield* timeDecoding(one, decoder(ort, session, one.model));
     await session.release();
   }

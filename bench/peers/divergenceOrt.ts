@@ -2,6 +2,7 @@ import type { Ort, Tensor } from 'onnxruntime-common';
 import { divergenceLogits, divergenceName, divergenceShapes, skewAlpha } from '../divergenceShapes.ts';
 import { summary } from '../measure.ts';
 import { type Node, onnxModel } from './onnx.ts';
+import { openOrt } from './openOrt.ts';
 import type { PeerSetting } from './peer.ts';
 
 /**
@@ -10,13 +11,8 @@ import type { PeerSetting } from './peer.ts';
  * Not in log space, which would take it longer.
  */
 export async function* divergenceOrt(ort: Ort, provider: 'cpu' | 'wasm', { threads, size }: PeerSetting) {
-  ort.env.wasm.numThreads = threads;
   const [rows, vocab] = divergenceShapes[size];
-  const session = await ort.InferenceSession.create(skewKLModel(rows, vocab), {
-    executionProviders: [provider],
-    intraOpNumThreads: threads,
-    graphOptimizationLevel: 'all',
-  });
+  const session = await openOrt(ort, provider, threads, skewKLModel(rows, vocab));
   const { teacher, student } = divergenceLogits(size);
   const feeds = {
     teacher: new ort.Tensor('float32', teacher, [rows, vocab]),

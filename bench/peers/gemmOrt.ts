@@ -3,14 +3,14 @@ import { secondsPerCase } from '../benchmarks/benchmark.ts';
 import { gemmShapes, nameOf, shrunk } from '../gemmShapes.ts';
 import { measure, noise } from '../measure.ts';
 import { matMulModel } from './onnx.ts';
+import { openOrt } from './openOrt.ts';
 import type { PeerSetting } from './peer.ts';
 
 export async function* gemmOrt({ threads, size }: PeerSetting) {
-  ort.env.wasm.numThreads = threads;
   for (const full of gemmShapes) {
     const shape = shrunk(full, size);
     const { form, m, k, n } = shape;
-    const session = await ort.InferenceSession.create(matMulModel(shape), { executionProviders: ['wasm'] });
+    const session = await openOrt(ort, 'wasm', threads, matMulModel(shape));
     const feeds = {
       a: new ort.Tensor('float32', noise(m * k), form === 'TN' ? [k, m] : [m, k]),
       b: new ort.Tensor('float32', noise(k * n, 2), form === 'NT' ? [n, k] : [k, n]),
