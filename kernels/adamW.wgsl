@@ -2,9 +2,9 @@
 //   g = scale[0] * grad;  parameter *= 1 - lr * weightDecay;  m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
 //   parameter -= lr * (m / correction1) / (sqrt(v / correction2) + eps),  correctionN = 1 - betaN^step
 // One thread an element. Twin: assembly/compute/adamW.ts
-struct Shape { 
+struct Shape {
   size: u32, lr: f32, beta1: f32, beta2: f32, eps: f32, weightDecay: f32, correction1: f32, correction2: f32,
- }
+}
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> grad: array<f32>;
 @group(0) @binding(2) var<storage, read> scale: array<f32>;     // [1], from clipScale

@@ -1,4 +1,4 @@
-// y += scale * x, [size]. One thread an element. Twin: assembly/compute/addInto.ts
+// y += scale * x, [size]. One thread an element. Twin: assembly/compute/add.ts
 struct Shape { size: u32, scale: f32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> x: array<elem>;

@@ -1,7 +1,7 @@
 // dtable[unique[u], c] += sum over t in order[starts[u] .. starts[u + 1]) of dy[t, c]
 //   dy [tokens, cols], order [tokens], unique [uniques], starts [uniques + 1], dtable [rows, cols]
 // One thread an (id, column): no two write the same element, and the order of the sum is that of `order`. The table may be a
-// window that starts at row `firstRow` of a larger one. Twin: assembly/compute/embeddingBackward.ts
+// window that starts at row `firstRow` of a larger one. Twin: assembly/compute/embedding.ts
 struct Shape { tokens: u32, rows: u32, cols: u32, uniques: u32, bounds: u32, firstRow: u32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> dy: array<f32>;

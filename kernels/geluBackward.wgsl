@@ -1,5 +1,5 @@
 // dx = dy * (s + x s (1 - s) du), s = sigmoid(2 u), du = 2 sqrt(2 / pi) (1 + 3 * 0.044715 x^2), [size]; see gelu.wgsl
-// One thread an element. Follows math.wgsl. Twin: assembly/compute/geluBackward.ts
+// One thread an element. Follows math.wgsl. Twin: assembly/compute/gelu.ts
 struct Shape { size: u32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> x: array<elem>;

@@ -1,6 +1,6 @@
 // dx of layerNorm: dx = rstd * (g - mean(g) - xhat * mean(g * xhat)), g = dy * weight, xhat = (x - mean) * rstd
 //   x, dy [rows, cols], weight [cols], mean, rstd [rows] -> dx [rows, cols]
-// One workgroup a row. Follows reduce.wgsl. Twin: assembly/compute/layerNormBackward.ts
+// One workgroup a row. Follows reduce.wgsl. Twin: assembly/compute/layerNorm.ts
 struct Shape { rows: u32, cols: u32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> x: array<elem>;

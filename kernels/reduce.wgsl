@@ -28,7 +28,7 @@ fn total(value: f32, lane: u32) -> f32 {
   return workgroupUniformLoad(&scratch[0]);   // has barriers on both sides: scratch may be used again at once
 }
 
-// Three scratch3 at once.
+// Three sums at once.
 fn totals(value: vec3f, lane: u32) -> vec3f {
   var sum = value;
   scratch3[lane] = sum;

@@ -1,6 +1,6 @@
 // partial[g] = sum over the g-th of `parts` slices of x, or of x^2:  x [size] -> partial [parts]
 // One workgroup a slice of `each` elements; sum.wgsl adds the slices up, always in the same order.
-// Follows reduce.wgsl. First half of assembly/compute/sum.ts and sumSquares.ts
+// Follows reduce.wgsl. First half of assembly/compute/sum.ts
 struct Shape { size: u32, parts: u32, each: u32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> x: array<elem>;

@@ -1,7 +1,7 @@
 // AdamW with decoupled weight decay, in PyTorch's order. Twin: kernels/adamW.wgsl. Range: elements.
 import { loadUpTo, madd, storeUpTo, zero } from './simd';
 
-/** parameter - step * m / (sqrt(v / correction2) + eps), the decay done before. */
+/** parameter - lr (m / correction1) / (sqrt(v / correction2) + eps); `parameter` is decayed already. */
 // @ts-ignore: decorator
 @inline
 function moved(parameter: v128, m: v128, v: v128, lr: v128, correction1: v128, correction2: v128, eps: v128): v128 {
