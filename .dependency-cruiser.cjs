@@ -1,4 +1,4 @@
-// The import order of the house (DESIGN): each layer lists the layers it must not know.
+// The import order of the folders of src: each layer lists the layers it must not know.
 const order = ['device', 'backend', 'tensor', 'models|optim', 'generation', 'distill', 'worker|cli'];
 const leaves = 'text|data|metrics|io';
 

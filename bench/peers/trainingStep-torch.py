@@ -1,4 +1,4 @@
-# The step of bench/trainingStep.ts in PyTorch: same shapes, transformers' GPT-2, skew KL in log space, AdamW.
+# The step of bench/benchmarks/trainingStep.ts in PyTorch: same shapes, transformers' GPT-2, skew KL in log space, AdamW.
 import json, statistics, sys, time
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel

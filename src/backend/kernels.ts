@@ -1,6 +1,6 @@
 /**
- * The one table of kernels. The Backend type, the shape check above both backends, the binding order, the tests'
- * cases, the benchmarks' rates and the support table in the docs all read these records.
+ * The one table of kernels. The Backend type, the shape check above both backends, the binding order, what the tests allow
+ * and the rates of profiles all read these records.
  *
  * Names of dims are symbolic: the first operand that mentions one binds it, the others must agree. A dim that no
  * input mentions (the vocabulary of an embedding's gradient when only ids come in, say) is bound by an `inout`
@@ -31,7 +31,7 @@ export interface KernelSpec {
   readonly in: Readonly<Record<string, OperandSpec>>;
   readonly inout?: Readonly<Record<string, OperandSpec>>;
   readonly out?: Readonly<Record<string, OperandSpec>>;
-  /** Floating-point operations of one call: what the benchmarks divide by. */
+  /** Floating-point operations of one call: profiles divide by it, and WebGPU cuts long calls by it. */
   readonly flops: (dims: Dims) => number;
   /** Bytes read and written by one call, for kernels that do not go through all of each operand: profiles divide by it. */
   readonly bytes?: (dims: Dims) => number;
@@ -65,7 +65,7 @@ const of = (dims: Dims, ...names: string[]) => names.reduce((product, name) => p
 /** Units in the last place that n additions may cost: their errors are as good as random, so they grow as the root of n. */
 const roundings = (n: number) => Math.sqrt(n);
 
-/** Which divergence the `divergence` kernel computes (PAPER: losses; p teacher, q student). */
+/** Which divergence the `divergence` kernel computes (p teacher, q student; src/distill/losses has their formulas). */
 export const divergenceKinds = {
   forwardKL: 0,
   reverseKL: 1,

@@ -10,7 +10,7 @@ export interface PromptTemplate {
   render(fields: PromptFields): string;
 }
 
-/** The template of the paper's instruction-following runs (Alpaca's, PAPER: evaluation). */
+/** The template of the paper's instruction-following runs (Alpaca's). */
 export const alpacaTemplate: PromptTemplate = {
   name: 'alpaca',
   render: ({ instruction, input }) =>

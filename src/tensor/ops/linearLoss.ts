@@ -55,8 +55,8 @@ export function linearCrossEntropy(options: LossOptions): SummedLoss {
 }
 
 /**
- * Divergence of the student's logits from the teacher's, token by token, chunked like `linearCrossEntropy`
- * (DESIGN decision 2). The teacher gets no gradient. Vocabularies must have the same size.
+ * Divergence of the student's logits from the teacher's, token by token, chunked like `linearCrossEntropy`. The teacher gets
+ * no gradient. Vocabularies must have the same size.
  * @throws ShapeError
  */
 export function linearDivergence(
