@@ -3,8 +3,9 @@
 import { dropRow } from './attentionScores';
 import { firstKey, lastKey } from './attentionShape';
 import { log1 } from './math';
+import { rowDot } from './rowSums';
 import { scratch } from './scratch';
-import { addFloats, fillFloats, loadUpTo, madd, scaleFloats, storeUpTo, sumPair, zero } from './simd';
+import { addFloats, fillFloats, loadUpTo, madd, scaleFloats, storeUpTo, zero } from './simd';
 import { rowExp, rowMax } from './softmaxRow';
 
 /** Working memory of a thread, in bytes: partial sums and the scores of all keys, rounded up to 8. */
@@ -36,7 +37,7 @@ export function attentionDecode(
     const count = to - from;
     const query = q + <usize>unit * stride;
     for (let j: u32 = 0; j < count; j++) {
-      store<f32>(scores + (j << 2), dot(query, k + (keyRow + j) * stride, headDim, work) * scale);
+      store<f32>(scores + (j << 2), rowDot(query, k + (keyRow + j) * stride, headDim, work) * scale);
     }
     if (biased) addFloats(bias + ((<usize>h * offsets + origin + from - (unit % queries)) << 2), scores, count);
     const top = rowMax(scores, count, work);
@@ -46,25 +47,6 @@ export function attentionDecode(
     scaleFloats(target, headDim, <f32>1 / total);
     store<f32>(kept, top + log1(total));
   }
-}
-
-function dot(a: usize, b: usize, count: u32, work: usize): f32 {
-  let lo = zero();
-  let hi = zero();
-  let e: u32 = 0;
-  for (; e + 8 <= count; e += 8) {
-    const at = (<usize>e) << 2;
-    lo = madd(v128.load(a + at), v128.load(b + at), lo);
-    hi = madd(v128.load(a + at, 16), v128.load(b + at, 16), hi);
-  }
-  v128.store(work, lo);
-  v128.store(work, hi, 16);
-  for (; e < count; e += 4) {
-    const at = (<usize>e) << 2;
-    const left = min(count - e, 4);
-    v128.store(work, madd(loadUpTo(a + at, left, zero()), loadUpTo(b + at, left, zero()), v128.load(work)));
-  }
-  return sumPair(work);
 }
 
 function addScaled(weight: f32, x: usize, y: usize, count: u32): void {

@@ -1,6 +1,6 @@
 // Sums down the columns. Each column's sum runs over the rows in order, four rows a pass, so that x is read as it lies
 // in memory. Range: columns.
-import { fillFloats, loadUpTo, storeUpTo, zero } from './simd';
+import { addFloats, fillFloats } from './simd';
 
 /** sum[c] (+)= sum over r of x[r, c] */
 export function columnSum(x: usize, sum: usize, rows: u32, cols: u32, accumulate: u32, begin: u32, end: u32): void {
@@ -15,7 +15,7 @@ export function columnSum(x: usize, sum: usize, rows: u32, cols: u32, accumulate
     from += stride << 2;
   }
   for (; r < rows; r++) {
-    add1(from, to, width);
+    addFloats(from, to, width);
     from += stride;
   }
 }
@@ -41,13 +41,5 @@ function add4(x: usize, stride: usize, sum: usize, width: u32): void {
   for (; j < width; j++) {
     const at = (<usize>j) << 2;
     store<f32>(sum + at, load<f32>(sum + at) + load<f32>(x + at) + load<f32>(x1 + at) + load<f32>(x2 + at) + load<f32>(x3 + at));
-  }
-}
-
-function add1(x: usize, sum: usize, width: u32): void {
-  for (let j: u32 = 0; j < width; j += 4) {
-    const at = (<usize>j) << 2;
-    const count = min(width - j, 4);
-    storeUpTo(sum + at, f32x4.add(loadUpTo(sum + at, count, zero()), loadUpTo(x + at, count, zero())), count);
   }
 }

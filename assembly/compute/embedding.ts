@@ -1,4 +1,4 @@
-import { copyFloats, loadUpTo, storeUpTo, zero } from './simd';
+import { addFloats, copyFloats } from './simd';
 import { HALF, INT8, widenElements } from './stored';
 
 /** y[t, c] = table[ids[t], c]. Range: tokens. */
@@ -39,12 +39,7 @@ export function embeddingBackward(
     const to = dtable + ((<usize>load<u32>(unique + (u << 2)) * cols) << 2);
     const last = load<u32>(starts + (u << 2), 4);
     for (let t = load<u32>(starts + (u << 2)); t < last; t++) {
-      const from = dy + ((<usize>load<u32>(order + (t << 2)) * cols) << 2);
-      for (let c: u32 = 0; c < cols; c += 4) {
-        const at = (<usize>c) << 2;
-        const count = min(cols - c, 4);
-        storeUpTo(to + at, f32x4.add(loadUpTo(to + at, count, zero()), loadUpTo(from + at, count, zero())), count);
-      }
+      addFloats(dy + ((<usize>load<u32>(order + (t << 2)) * cols) << 2), to, cols);
     }
   }
 }

@@ -1,5 +1,6 @@
 // Layer normalisation, forward and dx. Twins: kernels/layerNorm.wgsl, kernels/layerNormBackward.wgsl. Range: rows.
 import { loadUpTo, madd, storeUpTo, sumPair, zero } from './simd';
+import { rowSum } from './rowSums';
 import { scratch } from './scratch';
 
 /** Working memory of a thread, in bytes. */
@@ -13,30 +14,12 @@ export function layerNorm(
 ): void {
   for (let r = begin; r < end; r++) {
     const from = x + ((<usize>r * cols) << 2);
-    const center = rowSum(from, cols) / <f32>cols;
+    const center = rowSum(from, cols, scratch()) / <f32>cols;
     const scale = <f32>1 / sqrt<f32>(rowSquares(from, center, cols) / <f32>cols + eps);
     store<f32>(mean + (r << 2), center);
     store<f32>(rstd + (r << 2), scale);
     normalise(from, weight, bias, y + ((<usize>r * cols) << 2), center, scale, cols);
   }
-}
-
-function rowSum(x: usize, cols: u32): f32 {
-  let lo = zero();
-  let hi = zero();
-  let c: u32 = 0;
-  for (; c + 8 <= cols; c += 8) {
-    const at = (<usize>c) << 2;
-    lo = f32x4.add(lo, v128.load(x + at));
-    hi = f32x4.add(hi, v128.load(x + at, 16));
-  }
-  const sums = scratch();
-  v128.store(sums, lo);
-  v128.store(sums, hi, 16);
-  for (; c < cols; c += 4) {
-    v128.store(sums, f32x4.add(v128.load(sums), loadUpTo(x + ((<usize>c) << 2), min(cols - c, 4), zero())));
-  }
-  return sumPair(sums);
 }
 
 /** Sum of (x - center)^2. */
