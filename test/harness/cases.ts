@@ -32,6 +32,8 @@ const gemmShapes = [
   [2, 9, 7001],
   [31, 70, 133],
   [33, 19, 67],
+  // More columns than the 512 that WASM packs at a time.
+  [34, 531, 11],
 ] as const;
 
 function gemmCases(
@@ -271,6 +273,8 @@ const attentionShapes: readonly AttentionShape[] = [
   },
   { queries: 5, capacity: 5, headDim: 6, heads: 6, kvHeads: 2, batch: 2, note: 'grouped key heads' },
   { queries: 3, capacity: 6, headDim: 128, past: 3, heads: 4, kvHeads: 1, note: 'one key head' },
+  { queries: 35, capacity: 38, headDim: 250, past: 3, heads: 2, kvHeads: 1, note: 'wide heads' },
+  { queries: 2, capacity: 71, headDim: 250, past: 67, ranges: [[3, 69]], note: 'few queries, wide heads' },
   { queries: 1, capacity: 1, headDim: 1, biased: 1, note: 'bias' },
   {
     queries: 7,
@@ -532,8 +536,8 @@ const shaped = ([rows, cols]: readonly [number, number]) => ({ dims: { rows, col
 
 /** The calls that each kernel is tested with, on every backend. A kernel without cases does not compile. */
 export const cases: { readonly [K in KernelName]: readonly Case<K>[] } = {
-  // A weight that the WASM backend reads in segments of whole rows.
-  gemmNN: gemmCases([...gemmShapes, [1, 1031, 517]]),
+  // Weights that the WASM backend reads in segments of whole rows, and of more columns than the 4096 that it takes at a time.
+  gemmNN: gemmCases([...gemmShapes, [1, 1031, 517], [1, 4107, 131], [5, 9003, 37]]),
   gemmNT: gemmCases(),
   gemmTN: gemmCases(),
   gemmNNHalf: halfGemmCases(),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { KernelName } from '../../../src/backend/kernels.js';
+import { divergenceKinds, type KernelName } from '../../../src/backend/kernels.js';
 import { windowsOf } from '../../../src/backend/webgpu/windows.js';
 import { LimitError } from '../../../src/errors.js';
 import type { AnyCase } from '../../harness/case.js';
@@ -43,6 +43,9 @@ describe('windowsOf', () => {
   });
 });
 
+/** Roots of something: not negative. */
+const fillDeviations: AnyCase['prepare'] = ({ rstd }) => void rstd?.set(rstd.map(Math.abs));
+
 /** Shapes whose large operand spans several windows of `maxBindingBytes`. */
 const windowed: { readonly [K in KernelName]?: readonly (readonly [maxBindingBytes: number, AnyCase])[] } = {
   gemmNN: [
@@ -85,8 +88,39 @@ const windowed: { readonly [K in KernelName]?: readonly (readonly [maxBindingByt
   sumSquares: [[1024, { dims: { size: 1003, slots: 3 }, params: { slot: 1, accumulate: 1 } }]],
   columnSum: [[8192, { dims: { rows: 601, cols: 7 }, params: { accumulate: 0 } }]],
   broadcastRows: [[8192, { dims: { rows: 601, cols: 7 }, params: {} }]],
+  geluBackward: [[1024, { dims: { size: 1003 }, params: {} }]],
   layerNorm: [[8192, { dims: { rows: 200, cols: 13 }, params: { eps: 1e-5 } }]],
+  layerNormBackward: [[8192, { dims: { rows: 200, cols: 13 }, params: {}, prepare: fillDeviations }]],
+  layerNormBackwardWeights: [[8192, { dims: { rows: 200, cols: 13 }, params: {}, prepare: fillDeviations }]],
+  splitHeads: [
+    [
+      8192,
+      {
+        dims: { batch: 5, seq: 16, width: 48, heads: 3, capacity: 16, headDim: 8 },
+        params: { column: 24, start: 0 },
+      },
+    ],
+  ],
+  mergeHeads: [
+    [
+      8192,
+      {
+        dims: { batch: 5, seq: 16, width: 48, parts: 2, heads: 3, headDim: 8 },
+        params: { column: 24, part: 1 },
+      },
+    ],
+  ],
+  attentionDelta: [[4096, { dims: { batch: 5, heads: 2, queries: 32, headDim: 8 }, params: {} }]],
   crossEntropy: [[8192, { dims: { rows: 200, vocab: 13 }, params: { gradScale: 0.5 } }]],
+  divergence: [
+    [
+      8192,
+      {
+        dims: { rows: 200, vocab: 13 },
+        params: { weight: 0.1, temperature: 1.5, gradScale: 0.5, kind: divergenceKinds.skewKL },
+      },
+    ],
+  ],
   sample: [[8192, { dims: { rows: 200, vocab: 13 }, params: { temperature: 1, topK: 7, topP: 0.9, step: 1 } }]],
 };
 
