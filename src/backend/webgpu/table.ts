@@ -12,8 +12,6 @@ import { elementsPerStep, type Window, windowsOf } from './windows.js';
 interface Plan {
   /** The dim along which a call is cut when a binding would be too large; first axis of the operands it cuts. */
   readonly along: string;
-  /** Operands bound in full. */
-  readonly whole?: readonly string[];
   /** Workgroups for the dims of one window. */
   readonly groups: (dims: Dims) => number;
   /** The uniform holds the window's start after the params. */
@@ -91,9 +89,9 @@ type PlannedKernel = keyof typeof plans;
 function encodePlanned<K extends PlannedKernel>(context: Context, kernel: K, call: KernelCall<K>): void {
   const plan: Plan = plans[kernel];
   const params = call.params as Readonly<Record<string, number>>;
-  for (const window of windowsOf(kernel, call.dims, plan.along, context.limits, plan.whole)) {
-    const whole = window.count === call.dims[plan.along];
-    const dims = whole ? call.dims : { ...call.dims, [plan.along]: window.count };
+  for (const window of windowsOf(kernel, call.dims, plan.along, context.limits)) {
+    const uncut = window.count === call.dims[plan.along];
+    const dims = uncut ? call.dims : { ...call.dims, [plan.along]: window.count };
     context.dispatch({
       shader: kernel as ShaderName,
       constants: plan.constants?.(params, dims, context.limits) ?? {},
