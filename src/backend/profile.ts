@@ -1,3 +1,4 @@
+import { OptionError } from '../errors.js';
 import type { Backend, KernelCall } from './backend.js';
 import { operandDType, resolveShape } from './check.js';
 import { bytesPerElement, type Dims, type KernelName, type KernelSpec, kernels } from './kernels.js';
@@ -89,9 +90,14 @@ export function markPhase(device: Backend, phase: string): void {
  * await generate(model, prompts, { maxNewTokens: 20 });
  * await profile.stop();
  * console.table(profile.kernels());
- * @throws DeviceError on WebGPU without the feature 'timestamp-query'
+ * @throws DeviceError on WebGPU without the feature 'timestamp-query'; OptionError while another profile of it is taken
  */
 export function startProfile(device: Backend): Profile {
+  if (marks.has(device)) {
+    throw new OptionError(
+      `startProfile: a profile of ${device.info.description} is being taken already, expected none. Stop it first.`,
+    );
+  }
   const totals = new Map<KernelName, { calls: number; milliseconds: number; flops: number; bytes: number }>();
   const phases = new Map<string, number>();
   const spans: Span[] = [];
@@ -119,9 +125,10 @@ export function startProfile(device: Backend): Profile {
       if (kept) spans.push({ kernel, dims: call.dims, phase: ownPhase, begin, end });
     };
   });
-  marks.set(device, (name) => {
+  const mark = (name: string) => {
     phase = name;
-  });
+  };
+  marks.set(device, mark);
 
   return {
     kernels: () =>
@@ -146,8 +153,11 @@ export function startProfile(device: Backend): Profile {
       round++;
     },
     async stop() {
-      device.observe(undefined);
-      marks.delete(device);
+      // Twice is harmless: by then there may be another profile.
+      if (marks.get(device) === mark) {
+        device.observe(undefined);
+        marks.delete(device);
+      }
       await device.finish();
     },
   };
