@@ -1,4 +1,4 @@
-import { OptionError } from '../../errors.js';
+import { DisposedError, OptionError } from '../../errors.js';
 import type { Backend, KernelCall, KernelObserver, KernelTable, Storage } from '../backend.js';
 import { bytesPerElement, hostArrays, type KernelName } from '../kernels.js';
 import { attentionKernels } from './attention.js';
@@ -32,6 +32,7 @@ export function createBackend(
   let liveBytes = 0;
   let peakBytes = 0;
   let observer: KernelObserver | undefined;
+  let disposed = false;
   let turnedAt = performance.now();
   const bytes = (pointer: number, byteLength: number) => new Uint8Array(memory.memory.buffer, pointer, byteLength);
   const inside = (storage: Storage, byteOffset: number, byteLength: number) => {
@@ -57,6 +58,7 @@ export function createBackend(
       software: false,
     },
     allocate(byteLength, label) {
+      if (disposed) throw new DisposedError(`wasm: ${label}: the device was used after it was disposed.`);
       const storage: WasmStorage = { byteLength, label, pointer: memory.allocate(byteLength, label) };
       live.add(storage);
       liveBytes += byteLength;
@@ -106,6 +108,7 @@ export function createBackend(
       liveStorages: live.size,
     }),
     async dispose() {
+      disposed = true;
       for (const storage of live) storage.pointer = -1;
       live.clear();
       liveBytes = 0;

@@ -62,6 +62,18 @@ describe('WASM backend', () => {
     backend.free(backend.allocate(2 * GiB, 'fits now'));
   });
 
+  it.each([1, 2])('use after dispose is a DisposedError, twice is harmless, %i threads', async (threads) => {
+    const backend = await open({ threads });
+    const x = backend.allocate(16, 'x');
+    await backend.dispose();
+    await backend.dispose();
+    expect(backend.memory().liveStorages).toBe(0);
+    expect(() => backend.allocate(4, 'late')).toThrow(DisposedError);
+    expect(() => backend.clear(x)).toThrow(DisposedError);
+    await expect(backend.read(x, 'f32')).rejects.toThrow(DisposedError);
+    backend.free(x);
+  });
+
   it('refuses a number of threads that is none', async () => {
     for (const threads of [0, -1, 1.5, Number.NaN, 1000])
       await expect(openWasm({ threads })).rejects.toThrow(OptionError);
