@@ -3,6 +3,7 @@ import { type BufferPool, createBufferPool, type PooledBuffer } from '../../devi
 import { type CommandQueue, createCommandQueue } from '../../device/webgpu/commandQueue.js';
 import { createPipelines, type Pipeline } from '../../device/webgpu/pipelines.js';
 import { DeviceError, DisposedError } from '../../errors.js';
+import { checkInteger, optionChecker } from '../../optionChecker.js';
 import type { Backend, KernelCall, KernelObserver, Storage, TypedArray } from '../backend.js';
 import { bytesPerElement, hostArrays, type KernelName, storageBytes } from '../kernels.js';
 import type { Context, GemmSettings, GPUStorage, Region, ShaderCall } from './context.js';
@@ -48,9 +49,10 @@ const rowThreads = { hardware: 256, software: 8 };
 
 /**
  * Opens the WebGPU backend: in Node through Dawn (the npm package `webgpu`), in browsers through `navigator.gpu`.
- * @throws DeviceError when there is no adapter, or only a software one without `allowSoftware`.
+ * @throws OptionError; DeviceError when there is no adapter, or only a software one without `allowSoftware`.
  */
 export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBackend> {
+  checkOptions(options);
   const opened = options.device ? adoptDevice(options.device) : await openAdapter(options);
   const { device } = opened;
   const pool = createBufferPool(device);
@@ -202,6 +204,15 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBac
       await opened.close();
     },
   };
+}
+
+/** @throws OptionError */
+function checkOptions({ maxBindingBytes = 256, maxGroupsPerSide = 1, rowThreads = 8 }: WebGPUOptions): void {
+  const check = optionChecker('openWebGPU');
+  check('maxBindingBytes', maxBindingBytes, maxBindingBytes >= 256, 'at least 256');
+  checkInteger(check, 'maxGroupsPerSide', maxGroupsPerSide, 1);
+  const powers = [8, 16, 32, 64, 128, 256];
+  check('rowThreads', rowThreads, powers.includes(rowThreads), 'a power of two from 8 to 256');
 }
 
 /** Data with zeros up to a multiple of 4 bytes, which all copies are. */

@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { openGPU } from '#platform';
 import type { KernelCall, Storage } from '../../../src/backend/backend.js';
-import { openWebGPU, type WebGPUBackend } from '../../../src/backend/webgpu/index.js';
-import { DeviceError, DisposedError, LimitError } from '../../../src/errors.js';
+import { openWebGPU, type WebGPUBackend, type WebGPUOptions } from '../../../src/backend/webgpu/index.js';
+import { DeviceError, DisposedError, LimitError, OptionError } from '../../../src/errors.js';
 import { describeWebGPU, withWebGPU } from './adapter.js';
 
 const store = (backend: WebGPUBackend, values: readonly number[], label = 'values') => {
@@ -218,6 +218,18 @@ describeWebGPU('a device that the caller made', () => {
     await again.dispose();
     device.destroy();
   });
+});
+
+it.each<WebGPUOptions>([
+  { rowThreads: 100 },
+  { rowThreads: 512 },
+  { rowThreads: Number.NaN },
+  { maxBindingBytes: 255 },
+  { maxBindingBytes: Number.NaN },
+  { maxGroupsPerSide: 0 },
+  { maxGroupsPerSide: 1.5 },
+])('%o is an OptionError, whether there is an adapter or not', async (options) => {
+  await expect(openWebGPU(options)).rejects.toThrow(OptionError);
 });
 
 describeWebGPU('limits', () => {
