@@ -34,9 +34,15 @@ export async function checkModelFolders(folders: readonly (string | undefined)[]
   }
 }
 
-/** A tokenizer from the first folder that holds one. @throws OptionError when none does. */
-export async function findTokenizer(folders: readonly (string | undefined)[]): Promise<Tokenizer> {
-  const given = folders.filter((folder) => folder !== undefined);
+/**
+ * The tokenizer of the folder that `--tokenizer` names, else of the first of the models' folders that holds one.
+ * @throws OptionError when there is none
+ */
+export async function findTokenizer(
+  named: string | undefined,
+  models: readonly (string | undefined)[],
+): Promise<Tokenizer> {
+  const given = named === undefined ? models.filter((folder) => folder !== undefined) : [named];
   for (const folder of given) if (await hasTokenizer(folder)) return loadTokenizer(folder);
   throw new OptionError(
     `no tokenizer in ${given.join(', ') || 'any folder'}, expected tokenizer.json or vocab.json. Name a folder by ` +

@@ -112,6 +112,7 @@ describe('distillm generate', () => {
     [['--input', 'x', '--raw', 'Say'], 2, '--input goes into a template'],
     [['--top-p', '0', '--raw', 'Say'], 2, 'topP'],
     [['--max-new-tokens', '96', '--raw', 'Say'], 1, '96 positions'],
+    [['--tokenizer', 'examples', '--raw', 'Say'], 2, 'no tokenizer in examples, expected tokenizer.json'],
     [[''], 2, 'a prompt is empty'],
     [[], 2, 'a prompt is empty'],
   ])('refuses %j', async (words, code, message) => {

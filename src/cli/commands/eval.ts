@@ -57,7 +57,7 @@ export const evaluate = defineCommand({
     return withDevice(options, terminal, async (device) => {
       line.print(`Device: ${device.info.description}`);
       const model = await loadModel(options.model, { device, ...given({ dtype: options.dtype }) });
-      const tokenizer = await findTokenizer([options.tokenizer, options.model]);
+      const tokenizer = await findTokenizer(options.tokenizer, [options.model]);
       const { maxPromptLength } = lengthLimits({ ...options, maxLength: undefined }, [model]);
       const { limit } = options;
       const template = await chooseTemplate(options.template, [options.model]);

@@ -50,7 +50,7 @@ export const generateText = defineCommand({
     if (prompts.includes('')) throw new OptionError('a prompt is empty. Give one as an argument or on stdin.');
     return withDevice(options, terminal, async (device) => {
       const model = await loadModel(options.model, { device, ...given({ dtype: options.dtype }) });
-      const tokenizer = await findTokenizer([options.tokenizer, options.model]);
+      const tokenizer = await findTokenizer(options.tokenizer, [options.model]);
       const template = options.raw ? undefined : await chooseTemplate(options.template, [options.model]);
       for (const prompt of prompts) {
         await answer(prompt, { model, tokenizer, template, options }, terminal);

@@ -55,7 +55,7 @@ export const train = defineCommand({
     await checkModelFolders([options.student, options.teacher]);
     return withDevice(options, terminal, async (device) => {
       terminal.stderr.write(`Device: ${device.info.description}\n`);
-      const tokenizer = await findTokenizer([options.tokenizer, options.student, options.teacher]);
+      const tokenizer = await findTokenizer(options.tokenizer, [options.student, options.teacher]);
       const teacher = await openTeacher(options, device);
       const student = await openStudent(options, { device, tokenizer, positions: options.maxLength ?? 512 });
       const limits = lengthLimits(options, teacher ? [student, teacher] : [student]);
