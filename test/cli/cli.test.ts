@@ -125,4 +125,14 @@ describe('distillm tokenizer', () => {
     expect(await trained('text.txt', 'train.jsonl')).not.toBe(text);
     await rm(folder, { recursive: true });
   });
+
+  it.each(['empty.txt', 'empty.jsonl'])('refuses %s, and writes nothing', async (name) => {
+    const folder = await makeWorkspace();
+    const target = join(folder, 'tokenizer');
+    await writeFile(join(folder, name), '');
+    const { code, out, err } = await run(['tokenizer', '--data', join(folder, name), '--out', target]);
+    expect([code, out, existsSync(target)]).toEqual([1, '', false]);
+    expect(err).toBe(`distillm: ${join(folder, name)}: no text to train on, expected instructions or plain text.\n`);
+    await rm(folder, { recursive: true });
+  });
 });

@@ -1,5 +1,12 @@
 import { readSource } from '../../data/source.js';
-import { openFolder, type PromptTemplate, parseInstructions, promptTemplates, trainTokenizer } from '../../index.js';
+import {
+  DataError,
+  openFolder,
+  type PromptTemplate,
+  parseInstructions,
+  promptTemplates,
+  trainTokenizer,
+} from '../../index.js';
 import { defineCommand } from '../command.js';
 import { exitCodes } from '../exitCodes.js';
 import { whole } from '../format.js';
@@ -24,6 +31,9 @@ export const tokenizer = defineCommand({
   async run({ data, vocabSize, out, template }, { stdout, stderr }) {
     const contents = await Promise.all(data.map((file) => readTexts(file, promptTemplates[template])));
     const texts = contents.flat();
+    if (texts.every((each) => each === '')) {
+      throw new DataError(`${data.join(', ')}: no text to train on, expected instructions or plain text.`);
+    }
     const trained = trainTokenizer(texts, { vocabSize, specialTokens: { eos: '<|endoftext|>' } });
     try {
       const store = openFolder(out);
