@@ -178,6 +178,14 @@ describe('distillm train', () => {
     expect(err).toContain(message);
   });
 
+  it('refuses a loss that cannot be before it opens anything', async () => {
+    const { code, err } = await train(
+      `--teacher ${path('teacher/best')} --student ${path('teacher/best')} --out ${path('unused')} --weight 0.3`,
+    );
+    expect(code).toBe(2);
+    expect(err).toMatch(/^distillm: --weight does not apply to the loss skewReverseKL, only to .*\n$/);
+  });
+
   it('refuses a teacher of another vocabulary and names both sizes', async () => {
     const { code, err } = await distillm(
       `train --data ${path('train.jsonl')} ${tiny} --method kd --teacher examples/demo/teacher --student ${path('teacher/best')} ` +

@@ -53,6 +53,8 @@ export const train = defineCommand({
     checkMethod(options);
     await checkOutput(options);
     await checkModelFolders([options.student, options.teacher]);
+    // Made first: loading may take minutes.
+    const distilling = options.teacher === undefined ? undefined : await distillationOptions(options);
     return withDevice(options, terminal, async (device) => {
       terminal.stderr.write(`Device: ${device.info.description}\n`);
       const tokenizer = await findTokenizer(options.tokenizer, [options.student, options.teacher]);
@@ -74,7 +76,7 @@ export const train = defineCommand({
           },
         }),
       };
-      const distillation = teacher && { teacher, ...(await distillationOptions(options)) };
+      const distillation = teacher && distilling && { teacher, ...distilling };
       const start = (signal: AbortSignal) =>
         distillation ? distill({ ...shared, ...distillation, signal }) : fineTune({ ...shared, signal });
       const ended = await follow(
