@@ -36,12 +36,16 @@ find('#benchmarks').append(
 find<HTMLOptionElement>('option[value=webgpu]').disabled = !machine.webgpu;
 find<HTMLInputElement>('[name=threads]').value = `${machine.threads}`;
 find<HTMLInputElement>('[name=threads]').max = `${machine.threads}`;
+/** They measure what is handed to a GPU. */
+const forWebGPU = new Set<string>(['gemmWebGPU', 'trainingStepRecording'] satisfies BenchmarkName[]);
 const buttons = () => [...document.querySelectorAll<HTMLButtonElement>('#benchmarks button')];
 const offer = () => {
   const onWasm = new FormData(form).get('device') === 'wasm';
-  for (const button of buttons()) button.disabled = onWasm && button.value === 'gemmWebGPU';
+  for (const button of buttons()) button.disabled = onWasm && forWebGPU.has(button.value);
 };
 form.onchange = offer;
+// Enter in a field would load the page anew, without its results.
+form.onsubmit = (event) => event.preventDefault();
 offer();
 find<HTMLButtonElement>('#all').onclick = () =>
   run(buttons().flatMap(({ disabled, value }) => (disabled ? [] : [value as BenchmarkName])));
@@ -52,6 +56,7 @@ find<HTMLButtonElement>('#copy').onclick = async () => {
 };
 
 async function run(names: readonly BenchmarkName[]): Promise<void> {
+  if (!form.reportValidity()) return;
   const values = new FormData(form);
   const settings = {
     size: values.get('size') as Request['size'],
@@ -68,7 +73,8 @@ async function run(names: readonly BenchmarkName[]): Promise<void> {
     const peers = values.has('peers') ? (peersInPage[benchmark] ?? []) : [];
     for (const device of [settings.device, ...peers.map((peer) => ({ peer }))]) {
       if (signal.aborted) break;
-      status.textContent = `${benchmark} is running ${typeof device === 'string' ? '' : `on ${device.peer} `}...`;
+      const name = typeof device === 'string' ? benchmark : `${benchmark} on ${device.peer}`;
+      status.textContent = `${name} is running ...`;
       let description = '';
       await runInWorker(
         { ...settings, benchmark, device },
@@ -79,7 +85,7 @@ async function run(names: readonly BenchmarkName[]): Promise<void> {
           },
           onMeasurement: (measurement) => show({ benchmark, device: description, size: settings.size, measurement }),
         },
-      ).catch((error: Error) => failures.push(`${benchmark}: ${error.message}`));
+      ).catch((error: Error) => failures.push(`${name}: ${error.message}`));
     }
   }
   running(false);

@@ -2,8 +2,10 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { buildPage } from '../../bench/page/build.ts';
+import { serveFolder } from '../../bench/page/serve.ts';
 import { peersInstalled } from '../../bench/text.ts';
-import { chromiumPath } from '../browser/page.js';
+import { chromiumPath, launch } from '../browser/page.js';
 
 const script = fileURLToPath(new URL('../../bench/browser.ts', import.meta.url));
 
@@ -39,5 +41,28 @@ describe.skipIf(!chromiumPath)('a benchmark in a page of Chromium', () => {
 
   it('says why it did not run', async () => {
     await expect(inPage('--benchmark', 'gemmWebGPU')).rejects.toThrow('is no WebGPU adapter');
+  });
+
+  it('is started by hand, once the form is filled in, and stays in the table', async () => {
+    const [server, browser] = [await serveFolder(await buildPage()), await launch(chromiumPath as string)];
+    try {
+      const page = await browser.newPage();
+      await page.goto(server.url);
+      await page.selectOption('[name=size]', 'tiny');
+      expect(await page.isDisabled('button[value=trainingStepRecording]')).toBe(true);
+      await page.fill('[name=threads]', '0');
+      await page.click('button[value=divergence]');
+      expect(await page.textContent('#status')).toBe('');
+      await page.fill('[name=threads]', '1');
+      await page.click('button[value=divergence]');
+      await page.waitForFunction(() => document.querySelector('#status')?.textContent === 'Done.');
+      await page.press('[name=threads]', 'Enter');
+      expect(await page.textContent('tbody')).toMatch(
+        /^divergence, tiny shapesskewKL \[7, 1031\]WASM SIMD, 1 thread, /,
+      );
+    } finally {
+      await browser.close();
+      server.close();
+    }
   });
 });
