@@ -22,8 +22,16 @@ type Page = { collect: (request: Request) => Promise<Measurement[]>; machine: Ma
 
 const folder = await buildPage();
 if (flag('serve')) {
-  const { url } = await serveFolder(folder, Number(argument('serve', '8787')));
-  console.error(`Open ${url} (Ctrl-C ends it).`);
+  const port = Number(argument('serve', '8787'));
+  await serveFolder(folder, port).then(
+    ({ url }) => console.error(`Open ${url} (Ctrl-C ends it).`),
+    (error: Error) => {
+      console.error(
+        `bench: the page cannot be served: ${error.message}. \`npm run bench:page -- 8888\` takes another port.`,
+      );
+      process.exitCode = 1;
+    },
+  );
 } else {
   const server = await serveFolder(folder);
   await drive(server.url)

@@ -1,6 +1,6 @@
 // `npm run bench`: installs the peers (bench/peers/package.json) where they are missing or older than their lock file, then runs
 // bench/run.ts with the arguments passed on.
-// `--page` (`npm run bench:page`) serves the page that runs them in a browser instead.
+// `--page [port]` (`npm run bench:page`) serves the page that runs them in a browser instead.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { statSync } from 'node:fs';
@@ -19,5 +19,5 @@ if (changed('bench/peers/node_modules/.package-lock.json') < changed('bench/peer
 const args = process.argv.slice(2);
 await run(process.execPath, [
   '--no-warnings',
-  ...(args[0] === '--page' ? ['bench/browser.ts', '--serve'] : ['bench/run.ts', ...args]),
+  ...(args[0] === '--page' ? ['bench/browser.ts', '--serve', ...args.slice(1)] : ['bench/run.ts', ...args]),
 ]);

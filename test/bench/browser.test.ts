@@ -18,6 +18,15 @@ async function inPage(...words: string[]) {
     .map((line) => JSON.parse(line));
 }
 
+it('the page says on one line why it is not served', async () => {
+  const server = await serveFolder('.');
+  const failed = promisify(execFile)(process.execPath, ['--no-warnings', script, '--serve', new URL(server.url).port]);
+  const { code, stderr } = await failed.then(() => expect.unreachable()).catch((error) => error);
+  server.close();
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^bench: the page cannot be served: .*EADDRINUSE.*takes another port\.\n$/);
+});
+
 describe.skipIf(!chromiumPath)('a benchmark in a page of Chromium', () => {
   it.each([
     ['wasm', []],
