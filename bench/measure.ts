@@ -49,9 +49,10 @@ export function summary({
   note?: string;
 }): Measurement {
   const sorted = values.toSorted((a, b) => a - b);
+  const [low, high] = [sorted[(sorted.length - 1) >> 1] as number, sorted[sorted.length >> 1] as number];
   return {
     ...rest,
-    median: sorted[Math.floor(sorted.length / 2)] as number,
+    median: (low + high) / 2,
     min: sorted[0] as number,
     max: sorted.at(-1) as number,
     runs: sorted.length,
