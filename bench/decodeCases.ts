@@ -1,5 +1,5 @@
 import type { Size } from './benchmarks/benchmark.ts';
-import { type Measurement, summary } from './measure.ts';
+import { type Measurement, summary, tokenAt } from './measure.ts';
 
 /** A model that is decoded, as fields of GPT-2's config.json, and how. decode-torch.py has the same cases. */
 export interface DecodeCase {
@@ -63,7 +63,7 @@ export async function* timeDecoding(
 ): AsyncGenerator<Measurement> {
   for (const batch of batches) {
     const prompts = Array.from({ length: batch }, (_, row) =>
-      Int32Array.from({ length: promptLength }, (_, t) => (row * 7919 + t * 104_729) % model.vocab_size),
+      Int32Array.from({ length: promptLength }, (_, t) => tokenAt(row, t, model.vocab_size)),
     );
     const time = async (newTokens: number, temperature: 0 | 1) => {
       const before = performance.now();

@@ -16,3 +16,22 @@ export function divergenceLogits(size: Size): { teacher: Float32Array; student: 
   const logits = (seed: number) => noise(rows * vocab, seed).map((x) => 5 * x);
   return { teacher: logits(2), student: logits(1) };
 }
+
+/** @throws Error when the loss of the first or of the last row is not that of float64 */
+export function checkRowLosses(losses: Float32Array, logits: ReturnType<typeof divergenceLogits>): void {
+  const vocab = logits.student.length / losses.length;
+  const probabilities = (row: Float32Array) => {
+    const weights = Float64Array.from(row, Math.exp);
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    return weights.map((weight) => weight / total);
+  };
+  for (const row of [0, losses.length - 1]) {
+    const [p, q] = [logits.teacher, logits.student].map((all) =>
+      probabilities(all.subarray(row * vocab, (row + 1) * vocab)),
+    ) as [Float64Array, Float64Array];
+    const mixed = (word: number) => skewAlpha * (p[word] as number) + (1 - skewAlpha) * (q[word] as number);
+    const want = p.reduce((sum, value, word) => sum + value * Math.log(value / mixed(word)), 0);
+    const got = losses[row] as number;
+    if (!(Math.abs(got - want) < 1e-4 * want)) throw new Error(`the loss of row ${row} is ${got}, not ${want}`);
+  }
+}

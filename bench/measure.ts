@@ -69,3 +69,6 @@ export function noise(length: number, seed = 1): Float32Array {
   }
   return values;
 }
+
+/** Token t of a row of a batch. */
+export const tokenAt = (row: number, t: number, vocab: number): number => (row * 7919 + t * 104_729) % vocab;

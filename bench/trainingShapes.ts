@@ -20,6 +20,3 @@ export const trainedModels = {
 export const positions = 256;
 /** Heads are 64 wide where nothing is shrunk. */
 export const headsOf = ({ width }: { readonly width: number }): number => width / 64;
-
-/** Token t of a row of the batch. */
-export const tokenAt = (row: number, t: number, vocab: number): number => (row * 7919 + t * 104_729) % vocab;

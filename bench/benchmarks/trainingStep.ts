@@ -7,8 +7,8 @@ import {
   startProfile,
   type WebGPUBackend,
 } from 'distillm';
-import { summary } from '../measure.ts';
-import { headsOf, positions, type TrainingShape, tokenAt, trainedModels, trainingShapes } from '../trainingShapes.ts';
+import { summary, tokenAt } from '../measure.ts';
+import { headsOf, positions, type TrainingShape, trainedModels, trainingShapes } from '../trainingShapes.ts';
 import type { Setting } from './benchmark.ts';
 
 const warmup = 4;

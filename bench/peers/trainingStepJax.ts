@@ -1,6 +1,6 @@
 import { type Array as JaxArray, jit, nn, numpy as np, tree, valueAndGrad } from '@jax-js/jax';
-import { noise, summary } from '../measure.ts';
-import { headsOf, positions, tokenAt, trainedModels, trainingShapes } from '../trainingShapes.ts';
+import { noise, summary, tokenAt } from '../measure.ts';
+import { headsOf, positions, trainedModels, trainingShapes } from '../trainingShapes.ts';
 import { onWasm, skewKL } from './jax.ts';
 import type { PeerSetting } from './peer.ts';
 
