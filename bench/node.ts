@@ -9,7 +9,11 @@ try {
   const idle = flag('idle-adapter') ? await openIdle() : undefined;
   const device = await openDevice(argument('device', 'wasm') as 'wasm' | 'webgpu', {
     wasm: { threads: Number(argument('threads', '2')), relaxedSimd: flag('relaxed') },
-    webgpu: { allowSoftware: flag('allow-software'), ...(idle && { device: idle.device }) },
+    webgpu: {
+      allowSoftware: flag('allow-software'),
+      subgroupMatrices: flag('subgroup-matrices'),
+      ...(idle && { device: idle.device }),
+    },
   });
   const peakTflops = Number(process.env.BENCH_PEAK_TFLOPS ?? 0);
   if (!(peakTflops >= 0)) throw new Error('BENCH_PEAK_TFLOPS is no number of TFLOP/s, such as 60');

@@ -26,6 +26,13 @@ const onWebGPU = (benchmark: BenchmarkName, name = 'distillm, WebGPU'): Variant 
   args: ['--benchmark', benchmark, '--device', 'webgpu'],
 });
 
+/** On whatever adapter there is. */
+const onAnyWebGPU = (benchmark: BenchmarkName, name: string, ...more: string[]): Variant => ({
+  name,
+  script: 'node.ts',
+  args: ['--benchmark', benchmark, '--device', 'webgpu', '--allow-software', ...more],
+});
+
 /** The same of another package; bench/peers/node.ts and page.ts know which there are. */
 const peer = (benchmark: BenchmarkName, name: string, threads?: number): Variant => ({
   name: threads ? `${name}, ${threadsOf(threads)}` : name,
@@ -81,12 +88,16 @@ export const suites: readonly Suite[] = [
       'matrix products on WebGPU, f32, GFLOP/s (more is better): as chosen for the shape, then with each tile. Many calls ' +
       'are timed together. `distillm doctor --tune` before it lets the choice follow from this adapter; with ' +
       '`BENCH_PEAK_TFLOPS=60` in the environment (what the GPU does at most in f32, by its data sheet) rows say how much of that they reach',
+    variants: [onAnyWebGPU('gemmWebGPU', 'distillm')],
+  },
+  {
+    name: 'gemm-webgpu-halves',
+    about:
+      'matrix products with f16 weights on WebGPU, GFLOP/s (more is better): as every adapter does them, then on matrix units ' +
+      '(`--subgroup-matrices`). Many calls are timed together',
     variants: [
-      {
-        name: 'distillm',
-        script: 'node.ts',
-        args: ['--benchmark', 'gemmWebGPU', '--device', 'webgpu', '--allow-software'],
-      },
+      onAnyWebGPU('gemmHalves', 'distillm'),
+      onAnyWebGPU('gemmHalves', 'distillm, subgroup matrices', '--subgroup-matrices'),
     ],
   },
   {

@@ -2,7 +2,8 @@
 //   1. gemmElements.ts: how four neighbours of a, b and c lie in memory: a4(at), b4(at), put(at, left, add, value), scale4(col),
 //   2. gemmTile.wgsl, this file: bindings, which tile a workgroup owns, filling the tiles, storing,
 //   3. gemmNN, gemmNT or gemmTN.wgsl: locateA, fetchA, locateB, fetchB, which know how A and B are laid out,
-//   4. gemmThread8.wgsl or gemmThread4.wgsl: main, with 8 x 8 or 4 x 4 elements of c a thread.
+//   4. main and the sides of a tile: gemmThreads.wgsl with gemmThread8.wgsl or gemmThread4.wgsl, 8 x 8 or 4 x 4 elements of c
+//      a thread; or gemmMatrices.wgsl, subgroup matrices. Four, four(): four neighbours in a tile, made of a vec4f.
 // Operands may be windows of larger matrices: base is the first element inside the binding, stride the row length.
 //
 // Bounds cost nothing in the inner loop. Rows of A and columns of B past the edges are whatever lies there (an index past
@@ -23,18 +24,13 @@ struct Shape {
 @group(0) @binding(2) var<storage, read> b: array<bElement>;
 @group(0) @binding(C_BINDING) var<storage, read_write> c: array<cElement>;
 
-override DOWN: u32 = 8u;                      // threads along m, a multiple of 4
-override ACROSS: u32 = 8u;                    // threads along n, a multiple of 8
-override THREADS: u32 = DOWN * ACROSS;
-override TILE_M: u32 = DOWN * SIDE;           // SIDE: rows and columns of c a thread, from gemmThread*.wgsl
-override TILE_N: u32 = ACROSS * SIDE;
 override GROUPS_M: u32 = TILE_M / 4u;
 override GROUPS_N: u32 = TILE_N / 4u;
 const DEPTH: u32 = 16u;                       // steps along k between two barriers
 const BAND: u32 = 8u;                         // rows of tiles that are walked together, so that their columns of B stay cached
-// [e * GROUPS + g] holds the elements 4 g .. 4 g + 3 of step e: threads fetch vec4, eight neighbours all 32 banks.
-var<workgroup> aTile: array<vec4f, DEPTH * GROUPS_M>;
-var<workgroup> bTile: array<vec4f, DEPTH * GROUPS_N>;
+// [e * GROUPS + g] holds the elements 4 g .. 4 g + 3 of step e: threads fetch fours, eight neighbours of vec4f all 32 banks.
+var<workgroup> aTile: array<Four, DEPTH * GROUPS_M>;
+var<workgroup> bTile: array<Four, DEPTH * GROUPS_N>;
 
 struct Place { row: u32, col: u32, part: u32 }
 
@@ -47,15 +43,6 @@ fn placeOf(index: u32) -> Place {
   let inBand = tile % (BAND * across);
   let rows = min(BAND, down - band * BAND);
   return Place((band * BAND + inBand % rows) * TILE_M, (inBand / rows) * TILE_N, index / (down * across));
-}
-
-// Where thread `lane` sits in the tile (x, y): 32 threads share 8 groups of columns and 4 of rows, the fewest fetches.
-fn seatOf(lane: u32) -> vec2u {
-  const wide = 8u;
-  const high = 4u;
-  let blocks = ACROSS / wide;
-  let block = lane / (wide * high);
-  return vec2u(lane % wide + wide * (block % blocks), (lane / wide) % high + high * (block / blocks));
 }
 
 // Slot -> group of four rows or columns (x) and block of four steps (y). Where memory runs along k, eight neighbours
@@ -93,17 +80,17 @@ fn layBlock(i: u32, block: mat4x4f) {
   if (i < BLOCKS_A) {
     let slot = slotOf(i, GROUPS_M, A_ALONG_K);
     let at = 4u * slot.y * GROUPS_M + slot.x;
-    aTile[at] = block[0];
-    aTile[at + GROUPS_M] = block[1];
-    aTile[at + 2u * GROUPS_M] = block[2];
-    aTile[at + 3u * GROUPS_M] = block[3];
+    aTile[at] = four(block[0]);
+    aTile[at + GROUPS_M] = four(block[1]);
+    aTile[at + 2u * GROUPS_M] = four(block[2]);
+    aTile[at + 3u * GROUPS_M] = four(block[3]);
   } else {
     let slot = slotOf(i - BLOCKS_A, GROUPS_N, B_ALONG_K);
     let at = 4u * slot.y * GROUPS_N + slot.x;
-    bTile[at] = block[0];
-    bTile[at + GROUPS_N] = block[1];
-    bTile[at + 2u * GROUPS_N] = block[2];
-    bTile[at + 3u * GROUPS_N] = block[3];
+    bTile[at] = four(block[0]);
+    bTile[at + GROUPS_N] = four(block[1]);
+    bTile[at + 2u * GROUPS_N] = four(block[2]);
+    bTile[at + 3u * GROUPS_N] = four(block[3]);
   }
 }
 

@@ -13,7 +13,7 @@ export {
 } from './backend/profile.js';
 export { tuneDevice } from './backend/tuneDevice.js';
 export type { WasmOptions } from './backend/wasm/index.js';
-export type { GemmRates, GemmTile, TileRate } from './backend/webgpu/gemmVariants.js';
+export type { GemmRates, GemmTile, MeasuredRates, TileRate } from './backend/webgpu/gemmVariants.js';
 export type { WebGPUBackend, WebGPUOptions } from './backend/webgpu/index.js';
 export * from './data/index.js';
 export * from './distill/losses/index.js';

@@ -1,8 +1,9 @@
 import { run, Tensor, type WebGPUBackend } from 'distillm';
 import { type GemmShape, nameOf } from '../gemmShapes.ts';
-import { measure, noise } from '../measure.ts';
+import { noise } from '../measure.ts';
 import type { Setting } from './benchmark.ts';
 import { check } from './gemm.ts';
+import { divisorOf, measureSideBySide } from './sideBySide.ts';
 
 const tiles = ['large', 'ahead', 'medium', 'small'] as const;
 const forms = ['NN', 'NT', 'TN'] as const;
@@ -22,21 +23,12 @@ const shapes: readonly GemmShape[] = [
   { form: 'NT', m: 8, k: 768, n: 50257 },
 ];
 const skinnyRows = 8;
-/** Side by side, so that waiting for the device does not count. */
-const secondsPerTiming = 0.1;
 
-/** Products as the backend chooses them, then with each tile; on a software adapter at a sixteenth of every side. */
+/** Products as the backend chooses them, then with each tile. */
 export async function* gemmWebGPU({ device: opened, size, peakTflops }: Setting) {
   if (opened.info.kind !== 'webgpu') throw new Error(`gemmWebGPU: ${opened.info.description} is no WebGPU adapter`);
   const device = opened as WebGPUBackend;
-  const { software, description } = device.info;
-  const divisor = software || size === 'tiny' ? 16 : size === 'small' ? 2 : 1;
-  const noteOf = (gflops: number) =>
-    [
-      description,
-      ...(software ? ['a software adapter: shapes at a sixteenth'] : []),
-      ...(peakTflops ? [`${((0.1 * gflops) / peakTflops).toPrecision(2)}% of ${peakTflops} TFLOP/s`] : []),
-    ].join(', ');
+  const divisor = divisorOf(device, size);
   for (const { form, ...full } of shapes) {
     const m = full.m > skinnyRows ? Math.ceil(full.m / divisor) : full.m;
     const [k, n] = [Math.ceil(full.k / divisor), Math.ceil(full.n / divisor)];
@@ -45,34 +37,15 @@ export async function* gemmWebGPU({ device: opened, size, peakTflops }: Setting)
     const a = Tensor.from(device, left, form === 'TN' ? [k, m] : [m, k]);
     const b = Tensor.from(device, right, form === 'NT' ? [n, k] : [k, n]);
     const c = Tensor.empty(device, [m, n]);
-    const multiply = async (calls: number) => {
-      for (let i = 0; i < calls; i++) run(device, `gemm${form}`, { a, b, c }, { accumulate: 0 });
-      await device.finish();
-    };
+    const start = () => run(device, `gemm${form}`, { a, b, c }, { accumulate: 0 });
     for (const tile of [undefined, ...(m > skinnyRows ? tiles : [])]) {
       device.gemm.forced = tile && { tile, parts: 1 };
-      await multiply(1);
+      start();
       check(shape, left, right, (await c.read()) as Float32Array);
-      const calls = await enough(multiply);
-      const measured = await measure({
-        case: nameOf(shape) + (tile ? `, ${tile} tiles` : ''),
-        unit: 'GFLOP/s',
-        of: (seconds) => (2 * m * n * k * calls) / seconds / 1e9,
-        call: () => multiply(calls),
-        seconds: software ? 0.2 : 1,
-        calls: 3,
-      });
-      yield { ...measured, note: noteOf(measured.median) };
+      const name = nameOf(shape) + (tile ? `, ${tile} tiles` : '');
+      yield measureSideBySide(device, { name, flops: 2 * m * n * k, start, peakTflops });
     }
     device.gemm.forced = undefined;
     for (const tensor of [a, b, c]) tensor.dispose();
-  }
-}
-
-async function enough(multiply: (calls: number) => Promise<void>): Promise<number> {
-  for (let calls = 1; ; calls *= 2) {
-    const start = performance.now();
-    await multiply(calls);
-    if (performance.now() - start > 1000 * secondsPerTiming) return calls;
   }
 }

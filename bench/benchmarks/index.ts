@@ -3,6 +3,7 @@ import type { Benchmark } from './benchmark.ts';
 import { decode } from './decode.ts';
 import { divergence } from './divergence.ts';
 import { gemm } from './gemm.ts';
+import { gemmHalves } from './gemmHalves.ts';
 import { gemmStored } from './gemmStored.ts';
 import { gemmWebGPU } from './gemmWebGPU.ts';
 import { linearDivergence } from './linearDivergence.ts';
@@ -12,6 +13,7 @@ import { trainingStep, trainingStepRecording } from './trainingStep.ts';
 /** By the name that `--benchmark` and the page use. */
 export const benchmarks = {
   gemm,
+  gemmHalves,
   gemmStored,
   gemmWebGPU,
   attention,

@@ -12,7 +12,8 @@ export interface DeviceOptions {
 
 /**
  * Opens a device. 'auto' takes a hardware GPU where there is one, else WebAssembly on all cores; a software adapter
- * (SwiftShader, llvmpipe) is used only with 'webgpu' and `webgpu.allowSoftware`.
+ * (SwiftShader, llvmpipe) is used only with 'webgpu' and `webgpu.allowSoftware`. `webgpu.subgroupMatrices` leaves 'auto' no
+ * choice but a GPU.
  * @example
  * const device = await openDevice();
  * console.log(device.info.description);
@@ -21,6 +22,7 @@ export interface DeviceOptions {
 export async function openDevice(kind: DeviceKind = 'auto', options: DeviceOptions = {}): Promise<Backend> {
   if (kind === 'wasm') return openWasm(options.wasm);
   if (kind === 'webgpu') return openWebGPU(options.webgpu);
+  if (options.webgpu?.subgroupMatrices) return openWebGPU({ ...options.webgpu, allowSoftware: false });
   if (!mayHaveGPU()) return openWasm(options.wasm);
   try {
     return await openWebGPU({ ...options.webgpu, allowSoftware: false });

@@ -1,7 +1,7 @@
 import { DeviceError } from '../errors.js';
 import type { Backend } from './backend.js';
 import { keepRates } from './webgpu/gemmCache.js';
-import type { GemmRates } from './webgpu/gemmVariants.js';
+import { type MeasuredRates, ratesOf } from './webgpu/gemmVariants.js';
 import type { WebGPUBackend } from './webgpu/index.js';
 import { type MeasureOptions, measureGemm } from './webgpu/measureGemm.js';
 
@@ -19,7 +19,7 @@ import { type MeasureOptions, measureGemm } from './webgpu/measureGemm.js';
 export async function tuneDevice(
   device: Backend,
   options: MeasureOptions = {},
-): Promise<{ readonly rates: GemmRates; readonly keptIn: string }> {
+): Promise<{ readonly rates: MeasuredRates; readonly keptIn: string }> {
   if (!isWebGPU(device)) {
     throw new DeviceError(
       `tuneDevice: found a '${device.info.kind}' device, expected 'webgpu'. Others need no tuning.`,
@@ -30,7 +30,7 @@ export async function tuneDevice(
     );
   }
   const rates = await measureGemm(device, options);
-  device.gemm.rates = rates;
+  device.gemm.rates = ratesOf(device.gemm.rates, rates);
   return { rates, keptIn: await keepRates(device.gemm.adapter, rates) };
 }
 

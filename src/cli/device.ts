@@ -13,6 +13,7 @@ export const deviceOptions = {
   threads: optional('<number>', count, "threads of the 'wasm' device (default: all cores)"),
   relaxedSimd: flag("'wasm' fuses multiplication and addition: faster, with results that depend on the processor"),
   allowSoftware: flag("lets 'webgpu' take a software adapter, which is slower than 'wasm'"),
+  subgroupMatrices: flag("'webgpu' multiplies f16 weights on the GPU's matrix units, rounding to f16 (experimental)"),
   profile: profileOption,
 };
 
@@ -21,13 +22,13 @@ export const deviceOptions = {
  * bits.
  */
 export async function withDevice<T>(
-  { device: kind, threads, relaxedSimd, allowSoftware, profile }: Values<typeof deviceOptions>,
+  { device: kind, threads, relaxedSimd, allowSoftware, subgroupMatrices, profile }: Values<typeof deviceOptions>,
   terminal: Terminal,
   work: (device: Backend) => Promise<T>,
 ): Promise<T> {
   const device = await openDevice(kind, {
     wasm: { revectorize: true, relaxedSimd, ...given({ threads }) },
-    webgpu: { allowSoftware },
+    webgpu: { allowSoftware, subgroupMatrices },
   });
   try {
     if (profile === undefined) return await work(device);

@@ -5,7 +5,9 @@ import type { KeptTexts, Revectorizer, WorkerHandle, WorkerListeners } from './w
 export const hardwareConcurrency = (): number => navigator.hardwareConcurrency;
 
 /** The entry to WebGPU. `missing` says why there is none. */
-export async function openGPU(_options: { hardwareOnly?: boolean } = {}): Promise<GPU | { missing: string }> {
+export async function openGPU(
+  _options: { hardwareOnly?: boolean; experimental?: boolean } = {},
+): Promise<GPU | { missing: string }> {
   return navigator.gpu ?? { missing: 'this browser or page has no navigator.gpu (WebGPU needs a secure context)' };
 }
 

@@ -13,13 +13,16 @@ export const hardwareConcurrency = (): number => availableParallelism();
 
 /**
  * The entry to WebGPU: Dawn, from the optional npm package `webgpu`. `missing` says why there is none. `hardwareOnly`
- * may leave software adapters out.
+ * may leave software adapters out; `experimental` offers features that are no part of WebGPU yet.
  */
-export async function openGPU({ hardwareOnly = false } = {}): Promise<GPU | { missing: string }> {
+export async function openGPU({ hardwareOnly = false, experimental = false } = {}): Promise<GPU | { missing: string }> {
   try {
     const { create } = await import('webgpu');
     // Otherwise the profiler's times come in steps of a tenth of a millisecond, as pages must have them.
-    const gpu = create(['disable-dawn-features=timestamp_quantization']);
+    const gpu = create([
+      'disable-dawn-features=timestamp_quantization',
+      ...(experimental ? ['enable-dawn-features=allow_unsafe_apis'] : []),
+    ]);
     if (hardwareOnly && hasGPUDevice('/')) await findAdaptersButLlvmpipe(gpu);
     return gpu;
   } catch (error) {

@@ -1,5 +1,6 @@
 import type { PooledBuffer } from '../../device/webgpu/bufferPool.js';
 import type { Binding } from '../../device/webgpu/commandQueue.js';
+import type { MatrixUnit } from '../../device/webgpu/matrixUnit.js';
 import type { Storage } from '../backend.js';
 import type { DType } from '../kernels.js';
 import type { GemmRates, GemmVariant } from './gemmVariants.js';
@@ -47,6 +48,8 @@ export interface GemmSettings {
   /** Tells adapters apart: measured rates are kept under it. */
   readonly adapter: string;
   rates: GemmRates;
+  /** The device's subgroup matrices, where it was opened for them: products with f16 weights take them. */
+  readonly matrixUnit: MatrixUnit | undefined;
   /** Tests and measurements run this variant at every shape of more than 8 rows. */
   forced: GemmVariant | undefined;
 }

@@ -1,9 +1,10 @@
+import type { MatrixUnit } from '../../device/webgpu/matrixUnit.js';
 import type { KernelCall, Storage } from '../backend.js';
 import { bytesPerElement, type DType } from '../kernels.js';
 import type { Context, Region } from './context.js';
 import { ceilDiv, type Float, float } from './context.js';
 import { type ElementLayout, gemmElements, layoutOf, resultElements, type StoredLayout } from './gemmElements.js';
-import { chooseGemm, type GemmVariant, gemmTiles, partSteps, tileExtent } from './gemmVariants.js';
+import { chooseGemm, floatTiles, type GemmVariant, gemmTiles, partSteps } from './gemmVariants.js';
 import { alignedBytes, checkWhole, type Window } from './windows.js';
 
 type Form = 'gemmNN' | 'gemmNT' | 'gemmTN';
@@ -137,8 +138,10 @@ function encodeProduct(context: Context, product: Product): void {
   const stride = 4 * ceilDiv(n, 4);
   // The parts are one binding.
   const mostParts = Math.max(1, Math.floor(context.limits.maxBindingBytes / (4 * m * stride)));
-  const { rates, forced } = context.limits.gemm;
-  const variant = forced ?? chooseGemm(rates, product, mostParts);
+  const { rates, forced, matrixUnit } = context.limits.gemm;
+  const halves = product.b.layout === 'half4' || product.b.layout === 'half';
+  const tiles = matrixUnit && halves ? (['matrices'] as const) : floatTiles;
+  const variant = forced ?? chooseGemm(rates, product, mostParts, tiles);
   const steps = partSteps(product.k, Math.min(variant.parts, mostParts));
   const parts = ceilDiv(product.k, steps);
   if (parts === 1) {
@@ -163,12 +166,11 @@ function encodeProduct(context: Context, product: Product): void {
 /** `steps`: of k, in one part. */
 function encodeTiles(context: Context, product: Product, { tile }: GemmVariant, steps: number): void {
   const { form, m, n, k } = product;
-  const { side, down, across, constants } = gemmTiles[tile];
-  const { rows, cols } = tileExtent(tile);
+  const { loop, rows, cols, constants } = gemmTiles[tile];
   context.dispatch({
-    shader: `${form}${side}`,
-    ...argumentsOf(product),
-    constants: { DOWN: down, ACROSS: across, ...constants },
+    shader: `${form}${loop}`,
+    ...argumentsOf(product, tile === 'matrices' ? context.limits.gemm.matrixUnit : undefined),
+    constants,
     uniform: [...uniformOf(product), steps],
     groups: ceilDiv(m, rows) * ceilDiv(n, cols) * ceilDiv(k, steps),
   });
@@ -201,9 +203,10 @@ function encodeSkinny(context: Context, form: 'gemmNN' | 'gemmNT', product: Prod
   }
 }
 
-function argumentsOf({ m, n, k, a, b, c, scales }: Product) {
+function argumentsOf({ m, n, k, a, b, c, scales }: Product, matrixUnit?: MatrixUnit) {
+  const layouts = { a: a.layout, b: b.layout, c: c.layout };
   return {
-    prelude: gemmElements({ a: a.layout, b: b.layout, c: c.layout, scaled: scales !== undefined }),
+    prelude: gemmElements({ ...layouts, scaled: scales !== undefined, matrixUnit }),
     reads: [a.region, b.region, ...(scales ? [scales.region] : [])],
     writes: [c.region],
     flops: 2 * m * n * k,

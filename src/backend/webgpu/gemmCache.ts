@@ -1,21 +1,21 @@
 import { keptTexts } from '#platform';
-import { type GemmRates, gemmTiles } from './gemmVariants.js';
+import { floatTiles, gemmTiles, type MeasuredRates } from './gemmVariants.js';
 import { shaders } from './shaders.js';
 
 /** Rates by adapter. */
 const file = 'gemm-rates.json';
 
 /** Of the variants' code: other code has other rates. */
-const shadersHash = fnv1a(JSON.stringify([gemmTiles, shaders.gemmNN4, shaders.gemmNN8]));
+const shadersHash = fnv1a(JSON.stringify([gemmTiles, shaders.gemmNN4, shaders.gemmNN8, shaders.gemmNNMatrices]));
 
 /** What was measured on this adapter once; undefined where nothing was, or nothing that can be used. */
-export async function keptRates(adapter: string): Promise<GemmRates | undefined> {
+export async function keptRates(adapter: string): Promise<MeasuredRates | undefined> {
   const found = (await readAll())[adapter];
   return isRates(found) && found.shaders === shadersHash ? { tiles: found.tiles, sum: found.sum } : undefined;
 }
 
 /** Keeps what was measured, with what is known of other adapters. Gives the place. */
-export async function keepRates(adapter: string, rates: GemmRates): Promise<string> {
+export async function keepRates(adapter: string, rates: MeasuredRates): Promise<string> {
   const all = { ...(await readAll()), [adapter]: { ...rates, shaders: shadersHash } };
   return keptTexts.write(file, `${JSON.stringify(all, null, 1)}\n`);
 }
@@ -30,12 +30,10 @@ async function readAll(): Promise<Readonly<Record<string, unknown>>> {
   }
 }
 
-function isRates(value: unknown): value is GemmRates & { readonly shaders?: string } {
-  const { tiles, sum } = (value ?? {}) as Partial<GemmRates>;
-  const numbers = Object.keys(gemmTiles).flatMap((tile) => {
-    const rate = tiles?.[tile as keyof typeof gemmTiles];
-    return [rate?.gflops, rate?.groups];
-  });
+function isRates(value: unknown): value is MeasuredRates & { readonly shaders?: string } {
+  const { tiles, sum } = (value ?? {}) as Partial<MeasuredRates>;
+  const rates = [...floatTiles.map((tile) => tiles?.[tile]), ...(tiles?.matrices ? [tiles.matrices] : [])];
+  const numbers = rates.flatMap((rate) => [rate?.gflops, rate?.groups]);
   return [...numbers, sum?.gigabytes, sum?.microseconds].every((x) => typeof x === 'number' && x > 0 && x < Infinity);
 }
 

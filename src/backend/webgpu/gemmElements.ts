@@ -1,3 +1,4 @@
+import type { MatrixUnit } from '../../device/webgpu/matrixUnit.js';
 import type { DType } from '../kernels.js';
 import type { Prelude } from './context.js';
 
@@ -11,6 +12,8 @@ interface GemmLayout {
   readonly c: ElementLayout;
   /** The columns of b have scales. */
   readonly scaled: boolean;
+  /** For kernels/gemmMatrices.wgsl. */
+  readonly matrixUnit: MatrixUnit | undefined;
 }
 
 const layouts = {
@@ -84,14 +87,26 @@ fn put(at: u32, left: u32, add: bool, value: vec4f) {
 `,
 } satisfies Record<ElementLayout, string>;
 
+/** Matrix types take no `override`. */
+const matrixTypes = ({ m, n, k, subgroupSize }: MatrixUnit) => `enable f16;
+enable subgroups;
+enable chromium_experimental_subgroup_matrix;
+const SUB_M: u32 = ${m}u;
+const SUB_N: u32 = ${n}u;
+const SUB_K: u32 = ${k}u;
+const SUBGROUP_SIZE: u32 = ${subgroupSize}u;
+`;
+
 const made = new Map<string, Prelude>();
 
-/** What the shaders of products need to know of their operands' memory: kernels/gemmTile.wgsl. */
-export function gemmElements({ a, b, c, scaled }: GemmLayout): Prelude {
-  const name = `a ${a}, b ${b}, c ${c}${scaled ? ', scales' : ''}`;
+/** What the shaders of products need to know of their operands' memory, and of matrix units: kernels/gemmTile.wgsl. */
+export function gemmElements({ a, b, c, scaled, matrixUnit }: GemmLayout): Prelude {
+  const types = matrixUnit ? matrixTypes(matrixUnit) : '';
+  const unit = matrixUnit ? `, matrices ${Object.values(matrixUnit)}` : '';
+  const name = `a ${a}, b ${b}, c ${c}${scaled ? ', scales' : ''}${unit}`;
   let prelude = made.get(name);
   if (!prelude) {
-    const code = fetches[a]('a') + fetches[b]('b') + stores[c] + (scaled ? scales.some : scales.none);
+    const code = types + fetches[a]('a') + fetches[b]('b') + stores[c] + (scaled ? scales.some : scales.none);
     prelude = { name, code };
     made.set(name, prelude);
   }

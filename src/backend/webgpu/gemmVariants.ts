@@ -5,18 +5,38 @@ import type { AdapterClass } from '../../device/webgpu/adapter.js';
  * two measured numbers a tile, one table a class of adapter.
  */
 
+/** The part of a shader that multiplies tiles (kernels/gemmTile.wgsl). */
+export type GemmLoop = '8' | '4' | 'Matrices';
+interface TileSpec {
+  readonly loop: GemmLoop;
+  /** Of c. */
+  readonly rows: number;
+  readonly cols: number;
+  readonly constants: Readonly<Record<string, number>>;
+}
+
+/** `side` x `side` elements of c a thread, `down` x `across` threads. */
+const threadTile = (side: 4 | 8, down: number, across: number, constants: Record<string, number> = {}): TileSpec => ({
+  loop: `${side}`,
+  rows: side * down,
+  cols: side * across,
+  constants: { DOWN: down, ACROSS: across, ...constants },
+});
+
 /**
- * Tiles of c: `side` x `side` elements a thread, `down` x `across` threads (kernels/gemmTile.wgsl). `ahead` is the large
- * one that fetches the next step's operands while it multiplies this one's.
+ * Tiles of c. `ahead` is the large one that fetches the next step's operands while it multiplies this one's; `matrices`
+ * rounds operands to f16, and is for f16 weights on devices with subgroup matrices alone.
  */
 export const gemmTiles = {
-  large: { side: 8, down: 16, across: 16, constants: { AHEAD: 0 } },
-  ahead: { side: 8, down: 16, across: 16, constants: { AHEAD: 1 } },
-  medium: { side: 8, down: 8, across: 8, constants: { AHEAD: 0 } },
-  small: { side: 4, down: 8, across: 8, constants: {} },
-} as const;
+  large: threadTile(8, 16, 16, { AHEAD: 0 }),
+  ahead: threadTile(8, 16, 16, { AHEAD: 1 }),
+  medium: threadTile(8, 8, 8, { AHEAD: 0 }),
+  small: threadTile(4, 8, 8),
+  matrices: { loop: 'Matrices', rows: 128, cols: 64, constants: {} },
+} as const satisfies Record<string, TileSpec>;
 export type GemmTile = keyof typeof gemmTiles;
-const tileNames = Object.keys(gemmTiles) as GemmTile[];
+/** Those that multiply in f32. */
+export const floatTiles = ['large', 'ahead', 'medium', 'small'] as const satisfies readonly GemmTile[];
 /** Steps along k between two barriers: parts of k are multiples of it. */
 const depth = 16;
 
@@ -26,12 +46,22 @@ export interface TileRate {
   /** Workgroups that run side by side before a further one costs time. */
   readonly groups: number;
 }
-/** What `chooseGemm` knows of an adapter: a table for its class, or what `tuneDevice` measured. */
-export interface GemmRates {
-  readonly tiles: Readonly<Record<GemmTile, TileRate>>;
+/** What `tuneDevice` measured: no matrices on a device without. */
+export interface MeasuredRates {
+  readonly tiles: Readonly<Record<(typeof floatTiles)[number], TileRate>> & { readonly matrices?: TileRate };
   /** GB/s of adding up the parts of a split product, and microseconds of one more dispatch. */
   readonly sum: { readonly gigabytes: number; readonly microseconds: number };
 }
+
+/** What `chooseGemm` knows of an adapter: a table for its class, and over it what was measured. */
+export interface GemmRates extends MeasuredRates {
+  readonly tiles: Readonly<Record<GemmTile, TileRate>>;
+}
+export const ratesOf = (table: GemmRates, measured: MeasuredRates | undefined): GemmRates => ({
+  ...table,
+  ...measured,
+  tiles: { ...table.tiles, ...measured?.tiles },
+});
 
 /**
  * Until an adapter is tuned. Software numbers are SwiftShader's on two cores. The others are estimates for a GPU in the
@@ -44,6 +74,7 @@ export const gemmRates: Readonly<Record<AdapterClass, GemmRates>> = {
       ahead: { gflops: 20_000, groups: 90 },
       medium: { gflops: 15_000, groups: 150 },
       small: { gflops: 8000, groups: 140 },
+      matrices: { gflops: 60_000, groups: 160 },
     },
     sum: { gigabytes: 600, microseconds: 4 },
   },
@@ -54,6 +85,7 @@ export const gemmRates: Readonly<Record<AdapterClass, GemmRates>> = {
       ahead: { gflops: 1200, groups: 10 },
       medium: { gflops: 1500, groups: 24 },
       small: { gflops: 900, groups: 24 },
+      matrices: { gflops: 3000, groups: 20 },
     },
     sum: { gigabytes: 60, microseconds: 10 },
   },
@@ -65,6 +97,7 @@ export const gemmRates: Readonly<Record<AdapterClass, GemmRates>> = {
       ahead: { gflops: 1, groups: 2 },
       medium: { gflops: 2, groups: 16 },
       small: { gflops: 1.2, groups: 2 },
+      matrices: { gflops: 1, groups: 2 },
     },
     sum: { gigabytes: 1, microseconds: 100 },
   },
@@ -85,12 +118,17 @@ export interface ProductSize {
 const leastPart = 8 * depth;
 const partsTried = 64;
 
-/** The variant that the rates expect to be fastest, with at most `mostParts` parts of k. */
-export function chooseGemm(rates: GemmRates, { m, n, k }: ProductSize, mostParts: number): GemmVariant {
+/** The variant of these tiles that the rates expect to be fastest, with at most `mostParts` parts of k. */
+export function chooseGemm(
+  rates: GemmRates,
+  { m, n, k }: ProductSize,
+  mostParts: number,
+  tiles: readonly GemmTile[] = floatTiles,
+): GemmVariant {
   const most = Math.min(partsTried, mostParts, Math.floor(k / leastPart));
   let best: GemmVariant = { tile: 'small', parts: 1 };
   let least = Infinity;
-  for (const tile of tileNames) {
+  for (const tile of tiles) {
     for (let parts = 1; parts === 1 || parts <= most; parts *= 2) {
       const seconds = gemmSeconds(rates, tile, parts, { m, n, k });
       if (seconds < least) {
@@ -105,17 +143,12 @@ export function chooseGemm(rates: GemmRates, { m, n, k }: ProductSize, mostParts
 /** As long as fewer workgroups than run side by side take; for a split also the traffic of its parts. */
 function gemmSeconds({ tiles, sum }: GemmRates, tile: GemmTile, parts: number, { m, n, k }: ProductSize): number {
   const { gflops, groups } = tiles[tile];
-  const { rows, cols } = tileExtent(tile);
+  const { rows, cols } = gemmTiles[tile];
   const all = Math.ceil(m / rows) * Math.ceil(n / cols) * parts;
   const product = (Math.max(groups, all) * 2 * rows * cols * stepsOfTile(partSteps(k, parts))) / (1e9 * gflops);
   if (parts === 1) return product;
   return product + (4 * m * n * (2 * parts + 1)) / (1e9 * sum.gigabytes) + 1e-6 * sum.microseconds;
 }
-
-export const tileExtent = (tile: GemmTile): { rows: number; cols: number } => {
-  const { side, down, across } = gemmTiles[tile];
-  return { rows: side * down, cols: side * across };
-};
 
 /** Steps that a tile costs: filling the first tiles and storing the last take about as long as one more. */
 export const stepsOfTile = (steps: number): number => steps + depth;

@@ -9,7 +9,7 @@ import { bytesPerElement, hostArrays, type KernelName, storageBytes } from '../k
 import type { Context, GemmSettings, GPUStorage, Region, ShaderCall } from './context.js';
 import { foldGroups } from './context.js';
 import { keptRates } from './gemmCache.js';
-import { gemmRates } from './gemmVariants.js';
+import { gemmRates, ratesOf } from './gemmVariants.js';
 import { prelude, shaders } from './shaders.js';
 import { createTable } from './table.js';
 
@@ -49,11 +49,12 @@ const rowThreads = { hardware: 256, software: 8 };
 
 /**
  * Opens the WebGPU backend: in Node through Dawn (the npm package `webgpu`), in browsers through `navigator.gpu`.
- * @throws OptionError; DeviceError when there is no adapter, or only a software one without `allowSoftware`.
+ * @throws OptionError; DeviceError when there is no adapter, or only a software one without `allowSoftware`, or one without
+ * the `subgroupMatrices` that were asked for.
  */
 export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBackend> {
   checkOptions(options);
-  const opened = options.device ? adoptDevice(options.device) : await openAdapter(options);
+  const opened = options.device ? adoptDevice(options.device, options) : await openAdapter(options);
   const { device } = opened;
   const pool = createBufferPool(device);
   const pipelines = createPipelines(device);
@@ -63,7 +64,8 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBac
   const groupsPerSide = Math.min(options.maxGroupsPerSide ?? Infinity, device.limits.maxComputeWorkgroupsPerDimension);
   const gemm: GemmSettings = {
     adapter: opened.identity,
-    rates: (await keptRates(opened.identity)) ?? gemmRates[opened.adapterClass],
+    rates: ratesOf(gemmRates[opened.adapterClass], await keptRates(opened.identity)),
+    matrixUnit: opened.matrixUnit,
     forced: undefined,
   };
   const used = new Map<string, Pipeline>();
@@ -98,7 +100,8 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBac
     for (const value of Object.values(constants)) key += ` ${value}`;
     let pipeline = used.get(key);
     if (!pipeline) {
-      const code = prelude(headBlocks) + (own?.code ?? '') + shaders[shader];
+      // A prelude of its own comes first: `enable` must.
+      const code = (own?.code ?? '') + prelude(headBlocks) + shaders[shader];
       pipeline = pipelines.get({ name, code, constants, reads: reads.length, writes: writes.length });
       used.set(key, pipeline);
     }

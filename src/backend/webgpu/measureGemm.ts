@@ -1,4 +1,11 @@
-import { type GemmRates, type GemmTile, gemmTiles, stepsOfTile, type TileRate, tileExtent } from './gemmVariants.js';
+import {
+  floatTiles,
+  type GemmTile,
+  gemmTiles,
+  type MeasuredRates,
+  stepsOfTile,
+  type TileRate,
+} from './gemmVariants.js';
 import type { WebGPUBackend } from './index.js';
 
 export interface MeasureOptions {
@@ -16,18 +23,18 @@ const repeats = 3;
 export async function measureGemm(
   backend: WebGPUBackend,
   { milliseconds = 30, side: firstSide = 256 }: MeasureOptions = {},
-): Promise<GemmRates> {
-  const { forced } = backend.gemm;
+): Promise<MeasuredRates> {
+  const { forced, matrixUnit } = backend.gemm;
   try {
     const tiles: Partial<Record<GemmTile, TileRate>> = {};
     // A GPU at rest takes a while to reach its clock: what it was during the first measurement does not count.
     backend.gemm.forced = { tile: 'large', parts: 1 };
     await measureTile('large');
-    for (const tile of Object.keys(gemmTiles) as GemmTile[]) {
+    for (const tile of [...floatTiles, ...(matrixUnit ? (['matrices'] as const) : [])]) {
       backend.gemm.forced = { tile, parts: 1 };
       tiles[tile] = await measureTile(tile);
     }
-    return { tiles: tiles as Record<GemmTile, TileRate>, sum: await measureSum() };
+    return { tiles: tiles as MeasuredRates['tiles'], sum: await measureSum() };
   } finally {
     backend.gemm.forced = forced;
   }
@@ -42,7 +49,7 @@ export async function measureGemm(
     // The last one lasted long enough, or is repeated until it does.
     if (1000 * seconds < milliseconds) seconds = await product(side, side, fastest);
     const flops = (2 * side * side * Math.min(side, deepest)) / seconds;
-    const { rows, cols } = tileExtent(tile);
+    const { rows, cols } = gemmTiles[tile];
     // A lone workgroup, at the depth that all of them had.
     const lone = await product(rows, cols, fastest, Math.min(side, deepest));
     const groups = (flops * lone) / (2 * rows * cols * stepsOfTile(Math.min(side, deepest)));
@@ -50,7 +57,7 @@ export async function measureGemm(
   }
 
   /** Adding up the parts of a product is traffic, as adding arrays is. */
-  async function measureSum(): Promise<GemmRates['sum']> {
+  async function measureSum(): Promise<MeasuredRates['sum']> {
     const size = (4 * firstSide) ** 2;
     const seconds = await addition(size);
     return { gigabytes: (12 * size) / seconds / 1e9, microseconds: 1e6 * (await addition(1)) };

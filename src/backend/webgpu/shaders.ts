@@ -24,6 +24,7 @@ import embeddingInt8 from '../../../kernels/embeddingInt8.wgsl';
 import embeddingRows from '../../../kernels/embeddingRows.wgsl';
 import gelu from '../../../kernels/gelu.wgsl';
 import geluBackward from '../../../kernels/geluBackward.wgsl';
+import gemmMatrices from '../../../kernels/gemmMatrices.wgsl';
 import gemmNN from '../../../kernels/gemmNN.wgsl';
 import gemmNT from '../../../kernels/gemmNT.wgsl';
 import gemmSkinnyNN from '../../../kernels/gemmSkinnyNN.wgsl';
@@ -31,6 +32,7 @@ import gemmSkinnyNT from '../../../kernels/gemmSkinnyNT.wgsl';
 import gemmSum from '../../../kernels/gemmSum.wgsl';
 import gemmThread4 from '../../../kernels/gemmThread4.wgsl';
 import gemmThread8 from '../../../kernels/gemmThread8.wgsl';
+import gemmThreads from '../../../kernels/gemmThreads.wgsl';
 import gemmTile from '../../../kernels/gemmTile.wgsl';
 import gemmTN from '../../../kernels/gemmTN.wgsl';
 import hash from '../../../kernels/hash.wgsl';
@@ -47,6 +49,7 @@ import sumPartials from '../../../kernels/sumPartials.wgsl';
 
 const attentionArguments = math + hash + attentionShape;
 const attentionBackward = attentionArguments + attentionTile + attentionSlopes;
+const gemmLoops = { 4: gemmThreads + gemmThread4, 8: gemmThreads + gemmThread8, Matrices: gemmMatrices };
 
 /** WGSL of each shader, with the files that it follows put before it. */
 export const shaders = {
@@ -72,15 +75,18 @@ export const shaders = {
   embeddingInt8: embeddingRows + embeddingInt8,
   gelu: math + gelu,
   geluBackward: math + geluBackward,
-  gemmNN4: gemmTile + gemmNN + gemmThread4,
-  gemmNN8: gemmTile + gemmNN + gemmThread8,
-  gemmNT4: gemmTile + gemmNT + gemmThread4,
-  gemmNT8: gemmTile + gemmNT + gemmThread8,
+  gemmNN4: gemmTile + gemmNN + gemmLoops[4],
+  gemmNN8: gemmTile + gemmNN + gemmLoops[8],
+  gemmNNMatrices: gemmTile + gemmNN + gemmLoops.Matrices,
+  gemmNT4: gemmTile + gemmNT + gemmLoops[4],
+  gemmNT8: gemmTile + gemmNT + gemmLoops[8],
+  gemmNTMatrices: gemmTile + gemmNT + gemmLoops.Matrices,
+  gemmTN4: gemmTile + gemmTN + gemmLoops[4],
+  gemmTN8: gemmTile + gemmTN + gemmLoops[8],
+  gemmTNMatrices: gemmTile + gemmTN + gemmLoops.Matrices,
   gemmSkinnyNN,
   gemmSkinnyNT,
   gemmSum,
-  gemmTN4: gemmTile + gemmTN + gemmThread4,
-  gemmTN8: gemmTile + gemmTN + gemmThread8,
   layerNorm: reduce + layerNorm,
   layerNormBackward: reduce + layerNormBackward,
   layerNormBackwardWeights,

@@ -1,6 +1,8 @@
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import { relaxedSimd, simd, threads } from 'wasm-feature-detect';
 import { mayHaveGPU, openGPU } from '#platform';
+import { findAdapter } from '../../device/webgpu/adapter.js';
+import { findMatrixUnit } from '../../device/webgpu/matrixUnit.js';
 import { type DeviceInfo, formatBytes, openDevice, tuneDevice } from '../../index.js';
 import { defineCommand } from '../command.js';
 import { exitCodes } from '../exitCodes.js';
@@ -20,6 +22,8 @@ interface Report {
   readonly webgpu: Found & {
     readonly limits?: Readonly<Record<string, number>>;
     readonly features?: readonly string[];
+    /** What subgroup matrices multiply at once, where they can be used: --subgroup-matrices. */
+    readonly subgroupMatrices?: string;
   };
   /** What --device auto takes. */
   readonly auto: 'webgpu' | 'wasm' | 'none';
@@ -45,7 +49,10 @@ export const doctor = defineCommand({
   async run({ json, tune }, { stdout }) {
     const examined = await examine();
     const { webgpu } = examined;
-    const report = { ...examined, ...(tune && { tuned: 'missing' in webgpu ? webgpu : await tuneAdapter() }) };
+    const report = {
+      ...examined,
+      ...(tune && { tuned: 'missing' in webgpu ? webgpu : await tuneAdapter(webgpu.subgroupMatrices !== undefined) }),
+    };
     stdout.write(json ? `${JSON.stringify(report)}\n` : describe(report));
     return report.auto === 'none' ? exitCodes.failed : exitCodes.done;
   },
@@ -54,7 +61,7 @@ export const doctor = defineCommand({
 async function examine(): Promise<Report> {
   const wasm = await tryToOpen('wasm');
   const found = mayHaveGPU() ? await tryToOpen('webgpu') : { missing: 'this machine shows no GPU' };
-  const webgpu = { ...found, ...('kind' in found && (await examineAdapter(found))) };
+  const webgpu = { ...found, ...('kind' in found && (await examineAdapter())) };
   const features = { simd: await simd(), threadsSupported: await threads(), relaxedSimd: await relaxedSimd() };
   const hardware = 'kind' in webgpu && !webgpu.software;
   const report = {
@@ -72,9 +79,9 @@ async function examine(): Promise<Report> {
 }
 
 /** What is measured is kept for every later run on the same adapter. */
-async function tuneAdapter(): Promise<Tuned | { missing: string }> {
+async function tuneAdapter(subgroupMatrices: boolean): Promise<Tuned | { missing: string }> {
   try {
-    const device = await openDevice('webgpu', { webgpu: { allowSoftware: true } });
+    const device = await openDevice('webgpu', { webgpu: { allowSoftware: true, subgroupMatrices } });
     try {
       return await tuneDevice(device);
     } finally {
@@ -97,13 +104,16 @@ async function tryToOpen(kind: 'wasm' | 'webgpu'): Promise<Found> {
 }
 
 /** The limits that decide what fits, and the features that kernels could use, of the adapter that openDevice takes. */
-async function examineAdapter({ software }: DeviceInfo) {
-  const gpu = await openGPU();
-  const adapter = 'missing' in gpu ? null : await gpu.requestAdapter({ forceFallbackAdapter: software });
+async function examineAdapter() {
+  const gpu = await openGPU({ experimental: true });
+  if ('missing' in gpu) return undefined;
+  const adapter = await findAdapter(gpu, { allowSoftware: true, powerPreference: 'high-performance' });
   if (!adapter) return undefined;
   const limits = Object.fromEntries(adapterLimits.map((name) => [name, adapter.limits[name]]));
+  const unit = findMatrixUnit(adapter);
   return {
     limits,
+    ...(!('missing' in unit) && { subgroupMatrices: `${unit.m}x${unit.n}x${unit.k}` }),
     features: ['shader-f16', 'subgroups', 'timestamp-query'].filter((name) => adapter.features.has(name)),
   };
 }
@@ -164,6 +174,9 @@ function describe(report: Report): string {
     ['WebGPU', summary(webgpu)],
     ...Object.entries(webgpu.limits ?? {}).map(([name, limit]): Line => ['', `${name} ${limit.toLocaleString('en')}`]),
     ...(webgpu.features ? [['', `features: ${webgpu.features.join(', ') || 'none of use'}`] as Line] : []),
+    ...(webgpu.subgroupMatrices
+      ? [['', `subgroup matrices: ${webgpu.subgroupMatrices}, with --subgroup-matrices`] as Line]
+      : []),
     ...describeTuned(report.tuned),
     ['Default', auto === 'none' ? 'no device works here' : `--device auto takes ${auto}`],
   ];

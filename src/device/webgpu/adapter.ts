@@ -1,5 +1,6 @@
 import { openGPU } from '#platform';
 import { DeviceError } from '../../errors.js';
+import { findMatrixUnit, type MatrixUnit, matrixFeatures } from './matrixUnit.js';
 
 export interface AdapterOptions {
   /** Take a software adapter (SwiftShader, llvmpipe, WARP) when there is no hardware. Default false. */
@@ -7,6 +8,13 @@ export interface AdapterOptions {
   /** 'adapter' (default) asks for the adapter's own, larger limits; 'default' for no more than WebGPU guarantees. */
   readonly limits?: 'default' | 'adapter';
   readonly powerPreference?: GPUPowerPreference;
+  /**
+   * Products of more than 8 rows with f16 weights run on the GPU's matrix units, through WebGPU's experimental subgroup
+   * matrices: the other operand is rounded to f16 as well (beyond 65504, to that), sums stay f32. For forward
+   * passes: of gradients through such weights, what is below 6e-8 vanishes. Default false. Chromium needs
+   * `--enable-unsafe-webgpu`.
+   */
+  readonly subgroupMatrices?: boolean;
 }
 
 /** What kind of hardware an adapter is: shaders take other sizes on each. */
@@ -20,6 +28,8 @@ export interface OpenedDevice {
   readonly adapterClass: AdapterClass;
   /** All that the adapter says of itself: what was measured on one is for those that say the same. */
   readonly identity: string;
+  /** Where they were asked for. */
+  readonly matrixUnit: MatrixUnit | undefined;
   /** Call after each submission. */
   submitted(): void;
   /** Ends a device that we opened, once its work is done; leaves the caller's alone. */
@@ -46,14 +56,15 @@ const wantedFeatures: readonly GPUFeatureName[] = ['timestamp-query'];
 
 /**
  * Opens a WebGPU device.
- * @throws DeviceError when WebGPU is missing, there is no adapter, or only a software one and that was not asked for.
+ * @throws DeviceError when WebGPU is missing, there is no adapter, only a software one and that was not asked for, or one
+ * without the subgroup matrices that were.
  */
 export async function openAdapter(options: AdapterOptions = {}): Promise<OpenedDevice> {
-  const { allowSoftware = false, limits = 'adapter', powerPreference = 'high-performance' } = options;
-  const gpu = await openGPU({ hardwareOnly: !allowSoftware });
+  const { allowSoftware = false, limits = 'adapter', subgroupMatrices = false } = options;
+  const { powerPreference = 'high-performance' } = options;
+  const gpu = await openGPU({ hardwareOnly: !allowSoftware, experimental: subgroupMatrices });
   if ('missing' in gpu) throw new DeviceError(`webgpu: ${gpu.missing}. Use the 'wasm' device.`);
-  let adapter = await gpu.requestAdapter({ powerPreference });
-  if (!adapter && allowSoftware) adapter = await gpu.requestAdapter({ forceFallbackAdapter: true });
+  const adapter = await findAdapter(gpu, { allowSoftware, powerPreference });
   if (!adapter) {
     throw new DeviceError(
       "webgpu: found no adapter, expected a GPU with a Vulkan, Metal or Direct3D 12 driver. Install one, or use the 'wasm' device.",
@@ -69,7 +80,9 @@ export async function openAdapter(options: AdapterOptions = {}): Promise<OpenedD
   }
   const requiredLimits: Record<string, number> = {};
   if (limits === 'adapter') for (const name of wantedLimits) requiredLimits[name] = adapter.limits[name];
-  const requiredFeatures = wantedFeatures.filter((feature) => adapter.features.has(feature));
+  const matrixUnit = subgroupMatrices ? needMatrixUnit(description, adapter) : undefined;
+  const features = matrixUnit ? [...wantedFeatures, ...matrixFeatures] : wantedFeatures;
+  const requiredFeatures = features.filter((feature) => adapter.features.has(feature));
   const device = await adapter.requestDevice({ label: 'distillm', requiredLimits, requiredFeatures });
   // Dawn keeps its threads, and with them a Node process, for as long as the object that `openGPU` returns is referenced.
   let held: GPU | undefined = gpu;
@@ -80,6 +93,7 @@ export async function openAdapter(options: AdapterOptions = {}): Promise<OpenedD
     software,
     adapterClass: classOf(adapter.info, software),
     identity: identify(adapter.info),
+    matrixUnit,
     submitted() {
       const latest = ++submissions;
       busy.add(gpu);
@@ -99,19 +113,42 @@ export async function openAdapter(options: AdapterOptions = {}): Promise<OpenedD
   };
 }
 
-/** Looks at a device that the caller made and keeps. */
-export function adoptDevice(device: GPUDevice): OpenedDevice {
+/** Asks for whatever there is first: Dawn's fallback adapter is SwiftShader alone where it has not looked for others yet. */
+export async function findAdapter(
+  gpu: GPU,
+  { allowSoftware, powerPreference }: Pick<Required<AdapterOptions>, 'allowSoftware' | 'powerPreference'>,
+): Promise<GPUAdapter | null> {
+  const adapter = await gpu.requestAdapter({ powerPreference });
+  return adapter || !allowSoftware ? adapter : gpu.requestAdapter({ forceFallbackAdapter: true });
+}
+
+/**
+ * Looks at a device that the caller made and keeps.
+ * @throws DeviceError when subgroup matrices are asked for and it was made without.
+ */
+export function adoptDevice(device: GPUDevice, { subgroupMatrices = false }: AdapterOptions = {}): OpenedDevice {
   const info = (device as { adapterInfo?: GPUAdapterInfo }).adapterInfo;
   const software = info ? isSoftwareInfo(info) : false;
+  const description = info ? describe(info) : 'WebGPU device';
   return {
     device,
-    description: info ? describe(info) : 'WebGPU device',
+    description,
     software,
     adapterClass: info ? classOf(info, software) : 'integrated',
     identity: info ? identify(info) : '',
+    matrixUnit: subgroupMatrices ? needMatrixUnit(description, { features: device.features, info }) : undefined,
     submitted() {},
     async close() {},
   };
+}
+
+function needMatrixUnit(description: string, of: Parameters<typeof findMatrixUnit>[0]): MatrixUnit {
+  const unit = findMatrixUnit(of);
+  if (!('missing' in unit)) return unit;
+  throw new DeviceError(
+    `webgpu.subgroupMatrices: ${description} ${unit.missing}. Leave the option out to multiply without.`,
+    { found: unit.missing },
+  );
 }
 
 function isSoftware(adapter: GPUAdapter): boolean {

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   chooseGemm,
+  floatTiles,
   type GemmVariant,
   gemmRates,
   gemmTiles,
-  tileExtent,
 } from '../../../src/backend/webgpu/gemmVariants.js';
 import { openWebGPU, type WebGPUBackend } from '../../../src/backend/webgpu/index.js';
 import type { AnyCase } from '../../harness/case.js';
@@ -84,7 +84,7 @@ describeWebGPU('variants of the tiled products', () => {
 
   // The element functions are those of the small tile: a shape that is bound as vec4 and an odd one will do.
   for (const tile of ['medium', 'large', 'ahead'] as const) {
-    const { rows } = tileExtent(tile);
+    const { rows } = gemmTiles[tile];
     for (const form of forms) {
       it(`${form}, ${tile} tile`, async () => {
         await check(backend, form, { tile, parts: 1 }, [[rows + 4, rows - 4, 132]]);
@@ -166,12 +166,14 @@ describe('chooseGemm', () => {
   });
 
   it('has tiles whose threads, memory and steps fit the least that every device gives', () => {
-    for (const { side, down, across, constants } of Object.values(gemmTiles)) {
+    for (const tile of floatTiles) {
+      const { rows, cols, constants } = gemmTiles[tile];
+      const { DOWN = 0, ACROSS = 0, AHEAD } = constants;
       // as many blocks of 4 x 4 as threads, at 16 steps
-      if ('AHEAD' in constants && constants.AHEAD) expect(side * (down + across)).toBe(down * across);
-      expect(down * across).toBeLessThanOrEqual(256);
-      expect(16 * 4 * side * (down + across)).toBeLessThanOrEqual(16384);
-      expect([down % 4, across % 8, (side * down) % 32, (side * across) % 32]).toEqual([0, 0, 0, 0]);
+      if (AHEAD) expect(rows + cols).toBe(DOWN * ACROSS);
+      expect(DOWN * ACROSS).toBeLessThanOrEqual(256);
+      expect(16 * 4 * (rows + cols)).toBeLessThanOrEqual(16384);
+      expect([DOWN % 4, ACROSS % 8, rows % 32, cols % 32]).toEqual([0, 0, 0, 0]);
     }
   });
 });

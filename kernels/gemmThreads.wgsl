@@ -1,0 +1,19 @@
+// What gemmThread8.wgsl and gemmThread4.wgsl share: tiles of f32, and where each thread's SIDE x SIDE elements of c lie.
+// A part of gemmTile.wgsl.
+alias Four = vec4f;
+fn four(value: vec4f) -> Four { return value; }
+
+override DOWN: u32 = 8u;                      // threads along m, a multiple of 4
+override ACROSS: u32 = 8u;                    // threads along n, a multiple of 8
+override THREADS: u32 = DOWN * ACROSS;
+override TILE_M: u32 = DOWN * SIDE;
+override TILE_N: u32 = ACROSS * SIDE;
+
+// Where thread `lane` sits in the tile (x, y): 32 threads share 8 groups of columns and 4 of rows, the fewest fetches.
+fn seatOf(lane: u32) -> vec2u {
+  const wide = 8u;
+  const high = 4u;
+  let blocks = ACROSS / wide;
+  let block = lane / (wide * high);
+  return vec2u(lane % wide + wide * (block % blocks), (lane / wide) % high + high * (block / blocks));
+}

@@ -1,0 +1,197 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { gemmElements } from '../../../src/backend/webgpu/gemmElements.js';
+import { floatTiles } from '../../../src/backend/webgpu/gemmVariants.js';
+import { openWebGPU, type WebGPUBackend } from '../../../src/backend/webgpu/index.js';
+import { measureGemm } from '../../../src/backend/webgpu/measureGemm.js';
+import { shaders } from '../../../src/backend/webgpu/shaders.js';
+import { findMatrixUnit, matrixFeatures } from '../../../src/device/webgpu/matrixUnit.js';
+import { DeviceError } from '../../../src/errors.js';
+import { f16ToF32, f32ToF16 } from '../../../src/io/halfFloats.js';
+import type { AnyCase } from '../../harness/case.js';
+import { checkCase, prepare, runCase } from '../../harness/compare.js';
+import { atDefaultLimits, describeWebGPU, withWebGPU } from './adapter.js';
+
+// Software adapters compile a variant for seconds.
+vi.setConfig({ testTimeout: 120_000 });
+
+const withMatrices = { ...atDefaultLimits, subgroupMatrices: true } as const;
+const missing = await openWebGPU(withMatrices).then(
+  async (device) => void (await device.dispose()),
+  (error: Error) => error.message,
+);
+
+type Sides = readonly [m: number, n: number, k: number];
+const kernels = ['gemmNNHalf', 'gemmNTHalf'] as const;
+
+const rounded = (values: Float64Array) => values.set(f16ToF32(f32ToF16(Float32Array.from(values))));
+/** The left operand holds halves, so that the reference knows of no rounding. */
+const caseOf = ([m, n, k]: Sides, { accumulate = 0, scale = 1 } = {}): AnyCase => ({
+  dims: { m, n, k },
+  params: { accumulate, scale },
+  prepare: ({ a, c }) => {
+    rounded(a!);
+    if (!accumulate) c?.fill(Number.NaN);
+  },
+});
+
+/** Around tiles of 128 x 64, their halves and quarters, and steps of 16: multiples of four and odd ones. */
+const shapes: readonly Sides[] = [
+  [9, 1, 1],
+  [12, 4, 4],
+  [13, 7, 5],
+  [63, 31, 15],
+  [65, 33, 17],
+  [128, 64, 16],
+  [124, 68, 20],
+  [132, 60, 132],
+  [129, 65, 67],
+  [257, 131, 37],
+];
+
+describe.skipIf(missing)(`products on subgroup matrices${missing ? ` (skipped: ${missing})` : ''}`, () => {
+  let backend: WebGPUBackend;
+  beforeAll(async () => {
+    // Few workgroups a side, so that small shapes need the second axis of the grid.
+    backend = await openWebGPU({ ...withMatrices, maxGroupsPerSide: 3 });
+  });
+  afterAll(() => backend?.dispose());
+
+  for (const kernel of kernels) {
+    it(`${kernel}, whole and added`, async () => {
+      for (const shape of shapes)
+        for (const accumulate of [0, 1])
+          await checkCase(backend, 'WebGPU', prepare(kernel, caseOf(shape, { accumulate, scale: 2 ** -3 })));
+      expect(backend.memory().liveStorages).toBe(0);
+    });
+
+    it(`${kernel}, k in parts`, async () => {
+      backend.gemm.forced = { tile: 'matrices', parts: 3 };
+      try {
+        for (const shape of [
+          [9, 1, 1],
+          [31, 33, 35],
+          [129, 36, 131],
+        ] as const)
+          await checkCase(backend, 'WebGPU', prepare(kernel, caseOf(shape, { accumulate: 1 })));
+      } finally {
+        backend.gemm.forced = undefined;
+      }
+    });
+  }
+
+  it('operands in windows', () =>
+    withWebGPU({ ...withMatrices, maxBindingBytes: 8192 }, async (narrow) => {
+      for (const kernel of kernels) await checkCase(narrow, 'WebGPU', prepare(kernel, caseOf([67, 19, 101])));
+    }));
+
+  it('rounds the left operand to halves, and what halves cannot hold to the largest', async () => {
+    const [m, n, k] = [9, 4, 3];
+    const left = [1 + 2 ** -12, 1e6, -1e9];
+    const values: AnyCase = {
+      dims: { m, n, k },
+      params: { accumulate: 0, scale: 1 },
+      prepare: ({ a, b, c }) => {
+        for (let i = 0; i < m; i++) a!.set(left, i * k);
+        // Column j holds the j-th element of a row alone; the last column the sum of all.
+        b!.fill(0);
+        for (let j = 0; j < k; j++) b![j * n + j] = b![j * n + k] = 1;
+        c!.fill(Number.NaN);
+      },
+    };
+    const { c } = await runCase(backend, 'WebGPU', prepare('gemmNNHalf', values));
+    expect(Array.from(c!.subarray(0, n))).toEqual([1, 65504, -65504, 1]);
+    expect(c!.subarray(n * (m - 1))).toEqual(c!.subarray(0, n));
+  });
+
+  it('are measured with the other tiles', async () => {
+    const { tiles } = await measureGemm(backend, { milliseconds: 0, side: 32 });
+    expect(Object.keys(tiles)).toEqual([...floatTiles, 'matrices']);
+    expect(tiles.matrices?.gflops).toBeGreaterThan(0);
+  });
+
+  it('products in f32 stay in f32', async () => {
+    const exact: AnyCase = {
+      dims: { m: 37, n: 29, k: 67 },
+      params: { accumulate: 0 },
+      prepare: ({ c }) => void c!.fill(Number.NaN),
+    };
+    for (const kernel of ['gemmNN', 'gemmNT', 'gemmTN'] as const)
+      await checkCase(backend, 'WebGPU', prepare(kernel, exact));
+  });
+
+  it('a device of the caller', async () => {
+    const { create, globals } = await import('webgpu');
+    Object.assign(globalThis, globals);
+    const gpu = create(['enable-dawn-features=allow_unsafe_apis']);
+    const adapter = await gpu.requestAdapter();
+    const device = await adapter!.requestDevice({ requiredFeatures: matrixFeatures });
+    // Dawn's devices do not list their matrices, as browsers' do.
+    Object.defineProperty(device, 'adapterInfo', { value: adapter!.info });
+    await withWebGPU({ device, subgroupMatrices: true }, async (own) => {
+      expect(own.gemm.matrixUnit).toEqual(backend.gemm.matrixUnit);
+      await checkCase(own, 'WebGPU', prepare('gemmNTHalf', caseOf([17, 9, 33])));
+    });
+    device.destroy();
+    await device.lost;
+  });
+});
+
+// Dawn's null adapter knows the types, without multiplying anything.
+describeWebGPU('subgroup matrices as hardware has them', () => {
+  it('shaders are valid WGSL', async () => {
+    const { create, globals } = await import('webgpu');
+    Object.assign(globalThis, globals);
+    const gpu = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis']);
+    const device = await (await gpu.requestAdapter())!.requestDevice({ requiredFeatures: matrixFeatures });
+    for (const form of ['gemmNN', 'gemmNT', 'gemmTN'] as const) {
+      for (const [m, n, k] of [
+        [16, 16, 16],
+        [16, 8, 16],
+        [8, 8, 8],
+      ] as const) {
+        const layouts = { a: 'vec4', b: 'half4', c: 'f32', scaled: false } as const;
+        const { code } = gemmElements({ ...layouts, matrixUnit: { m, n, k, subgroupSize: 32 } });
+        const module = device.createShaderModule({ code: code + shaders[`${form}Matrices`] });
+        expect((await module.getCompilationInfo()).messages.map(({ message }) => message)).toEqual([]);
+      }
+    }
+    device.destroy();
+    await device.lost;
+  });
+});
+
+describeWebGPU('subgroup matrices where there are none', () => {
+  it.skipIf(!missing)('is a DeviceError that says what is missing', async () => {
+    await expect(openWebGPU(withMatrices)).rejects.toThrow(DeviceError);
+    await expect(openWebGPU(withMatrices)).rejects.toThrow(/^webgpu\.subgroupMatrices: .* (lacks|multiplies|has) /);
+  });
+});
+
+describe('findMatrixUnit', () => {
+  const features = new Set<string>(matrixFeatures);
+  const config = { M: 16, N: 16, K: 16, componentType: 'f16', resultComponentType: 'f32' };
+  const find = (subgroupMatrixConfigs: (typeof config)[], sizes = { subgroupMinSize: 32, subgroupMaxSize: 32 }) =>
+    findMatrixUnit({ features, info: { ...sizes, subgroupMatrixConfigs } as unknown as GPUAdapterInfo });
+
+  it('takes the first form of halves that are summed in f32', () => {
+    const others = [
+      { ...config, resultComponentType: 'f16' },
+      { ...config, componentType: 'i8', resultComponentType: 'i32', K: 32 },
+      { ...config, K: 32 },
+    ];
+    expect(find([...others, { ...config, N: 8 }, config])).toEqual({ m: 16, n: 8, k: 16, subgroupSize: 32 });
+    const missing =
+      'multiplies 16x16x16 f16 to f16, 16x16x32 i8 to i32, 16x16x32 f16 to f32 instead of f16 to f32 in parts of 64x32x16';
+    expect(find(others)).toEqual({ missing });
+    expect(find([])).toEqual({ missing: 'multiplies no matrices instead of f16 to f32 in parts of 64x32x16' });
+  });
+
+  it('says which features are missing, and that subgroups differ in size', () => {
+    expect(findMatrixUnit({ features: new Set(['subgroups']), info: undefined })).toEqual({
+      missing: 'lacks shader-f16 and chromium-experimental-subgroup-matrix',
+    });
+    expect(find([config], { subgroupMinSize: 8, subgroupMaxSize: 32 })).toEqual({
+      missing: 'has subgroups of 8 to 32 threads instead of one size up to 64',
+    });
+  });
+});
