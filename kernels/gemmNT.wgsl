@@ -1,6 +1,6 @@
 // c [m, n] (+)= a [m, k] b[n, k]^T. Logits from a tied embedding; dx = dy w^T.
 // A part of gemmTile.wgsl. A block holds four steps of k, each with four rows of A or four columns of B.
-// Twin: assembly/compute/gemmNT.ts
+// Twin: assembly/compute/gemm.ts
 const A_ALONG_K = true;
 const B_ALONG_K = true;
 
