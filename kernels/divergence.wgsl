@@ -134,7 +134,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     let log = logQ(first + j, topS, logS);
     let t = term(logP(first + j, topT, logT), log);
     let root = expExact(0.5 * log);           // q itself may underflow where q (g - sum) does not
-    let other = t.y + root * (root * (t.z - gTop - all.z));
+    // WGSL lets compilers take gTop + all.z first (Mesa does, it moves that out of the loop), which would round away all.z
+    // where it is small: `max` keeps them from it.
+    let g = max(t.z - gTop, LOWEST);
+    let other = t.y + root * (root * (g - all.z));
     student[first + j] = scale * select(other, -all.y - expExact(log) * all.z, j == likeliest);
   }
 }
