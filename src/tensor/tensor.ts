@@ -6,6 +6,7 @@ import { adopt } from './scope.js';
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, extent) => product * extent, 1);
 
 const dtypes = Object.keys(hostArrays) as DType[];
+const dtypeOf = (data: TypedArray): DType => dtypes.find((name) => data instanceof hostArrays[name]) as DType;
 
 /** Storage that several tensors may look at; freed with the last of them. */
 interface SharedStorage {
@@ -64,8 +65,7 @@ export class Tensor {
         expected: sizeOf(shape),
       });
     }
-    const dtype = dtypes.find((name) => data instanceof hostArrays[name]) as DType;
-    const tensor = Tensor.empty(device, shape, dtype, label);
+    const tensor = Tensor.empty(device, shape, dtypeOf(data), label);
     device.write(tensor.storage, data);
     return tensor;
   }
@@ -116,8 +116,15 @@ export class Tensor {
     return new Tensor(this.device, shape, this.dtype, this.#shared);
   }
 
-  /** New contents, same shape. @throws ShapeError on another length. */
+  /** New contents, same shape. @throws ShapeError on another length or dtype. */
   set(data: TypedArray): void {
+    const dtype = dtypeOf(data);
+    if (dtype !== this.dtype) {
+      throw new ShapeError(`set: ${dtype} elements for a tensor of ${this.dtype}.`, {
+        found: dtype,
+        expected: this.dtype,
+      });
+    }
     if (data.length !== this.size) {
       throw new ShapeError(`set: ${data.length} elements for a tensor of [${this.shape.join(', ')}].`, {
         found: data.length,

@@ -84,6 +84,9 @@ describe('Tensor', () => {
     expect(() => Tensor.from(device, new Float32Array(5), [2, 3])).toThrow('5 elements do not fill the shape [2, 3]');
     expect(() => Tensor.empty(device, [2, 0])).toThrow(ShapeError);
     expect(() => x.set(new Float32Array(4))).toThrow('4 elements for a tensor of [3]');
+    // As many bytes: only the dtype tells them apart.
+    const numbers = { found: 'i32', expected: 'f32' };
+    expect(() => x.set(new Int32Array(3))).toThrow(new ShapeError('set: i32 elements for a tensor of f32.', numbers));
     expect(() => x.alias([2, 2])).toThrow('Cannot see [3] as [2, 2]');
   });
 });
