@@ -10,11 +10,13 @@ export interface Storage {
 export type TypedArray = Float32Array | Int32Array | Uint32Array | Uint16Array | Int8Array;
 
 type Names<T> = T extends Readonly<Record<infer K, unknown>> ? K : never;
-/** Names of all operands of kernel K, in binding order: in, inout, out. */
-export type OperandName<K extends KernelName> =
-  | Names<Kernels[K]['in']>
-  | (Kernels[K] extends { inout: infer I } ? Names<I> : never)
-  | (Kernels[K] extends { out: infer O } ? Names<O> : never);
+export type InoutName<K extends KernelName> = Kernels[K] extends { inout: infer I } ? Names<I> : never;
+/** Operands that the caller of kernel K has. */
+export type GivenName<K extends KernelName> = Names<Kernels[K]['in']> | InoutName<K>;
+/** Operands that kernel K makes. */
+export type OutName<K extends KernelName> = Kernels[K] extends { out: infer O } ? Names<O> : never;
+/** All operands of kernel K, in binding order: in, inout, out. */
+export type OperandName<K extends KernelName> = GivenName<K> | OutName<K>;
 type NumbersOf<T> = { readonly [P in keyof T]: number };
 /** Params and constants of kernel K as plain numbers. */
 export type ParamsOf<K extends KernelName> = (Kernels[K] extends { params: infer P } ? NumbersOf<P> : unknown) &

@@ -1,6 +1,6 @@
-import type { KernelCall, OperandName, ParamsOf, Storage } from '../backend/backend.js';
+import type { GivenName, KernelCall, OperandName, OutName, ParamsOf, Storage } from '../backend/backend.js';
 import { bindDims, operandDType, outputSpecs, resolveShape } from '../backend/check.js';
-import type { DType, KernelName, Kernels } from '../backend/kernels.js';
+import type { DType, KernelName } from '../backend/kernels.js';
 import { Tensor } from './tensor.js';
 
 /** An operand seen with another shape: `[batch, seq, cols]` as `[rows, cols]`. */
@@ -18,13 +18,8 @@ export const rows = (x: Tensor): View => {
 /** Sees a tensor as one axis. */
 export const flat = (x: Tensor): View => ({ storage: x.storage, shape: [x.size], dtype: x.dtype });
 
-type Names<T> = T extends Readonly<Record<infer K, unknown>> ? K : never;
-type GivenNames<K extends KernelName> =
-  | Names<Kernels[K]['in']>
-  | (Kernels[K] extends { inout: infer I } ? Names<I> : never);
-type OutNames<K extends KernelName> = Kernels[K] extends { out: infer O } ? Names<O> : never;
-type Given<K extends KernelName> = Readonly<Record<GivenNames<K>, View | Tensor>>;
-type Outputs<K extends KernelName> = { readonly [N in OutNames<K>]: Tensor };
+type Given<K extends KernelName> = Readonly<Record<GivenName<K>, View | Tensor>>;
+type Outputs<K extends KernelName> = { readonly [N in OutName<K>]: Tensor };
 
 /**
  * Runs one kernel: checks the shapes, allocates the outputs, queues the call. `shapes` gives an output the shape in
@@ -36,7 +31,7 @@ export function run<K extends KernelName>(
   kernel: K,
   given: Given<K>,
   params: ParamsOf<K>,
-  shapes: { readonly [N in OutNames<K>]?: readonly number[] } = {},
+  shapes: { readonly [N in OutName<K>]?: readonly number[] } = {},
 ): Outputs<K> {
   const dims = bindDims(kernel, given);
   const operands: Record<string, Storage> = {};

@@ -1,12 +1,8 @@
-import type { ParamsOf } from '../../src/backend/backend.js';
+import type { GivenName, InoutName, OutName, ParamsOf } from '../../src/backend/backend.js';
 import type { KernelName, Kernels } from '../../src/backend/kernels.js';
 
-type Names<T> = T extends Readonly<Record<infer N, unknown>> ? N : never;
-type InoutNames<K extends KernelName> = Kernels[K] extends { inout: infer I } ? Names<I> : never;
-type OutNames<K extends KernelName> = Kernels[K] extends { out: infer O } ? Names<O> : never;
-
 /** What kernel K reads: `in` and `inout`, row-major, integers as numbers. */
-export type Given<K extends KernelName> = Readonly<Record<Names<Kernels[K]['in']> | InoutNames<K>, Float64Array>>;
+export type Given<K extends KernelName> = Readonly<Record<GivenName<K>, Float64Array>>;
 export type DimsOf<K extends KernelName> = Readonly<Record<Kernels[K]['dims'][number], number>>;
 
 /** One output as it should be, in float64. */
@@ -24,7 +20,7 @@ export type Reference<K extends KernelName> = (
   dims: DimsOf<K>,
   given: Given<K>,
   params: ParamsOf<K>,
-) => Readonly<Record<InoutNames<K> | OutNames<K>, Expected>>;
+) => Readonly<Record<InoutName<K> | OutName<K>, Expected>>;
 
 /**
  * The size of an exponential for counting errors: those below the smallest normal f32 may be flushed to zero, or cut off
