@@ -15,7 +15,6 @@ export interface Gradients {
 type Backward = (dy: Tensor, gradients: Gradients) => void;
 
 interface Entry {
-  readonly op: string;
   readonly output: Tensor;
   readonly backward: Backward;
 }
@@ -26,8 +25,8 @@ let active: Tape | undefined;
 export const activeTape = (): Tape | undefined => active;
 
 /** Notes how to differentiate `output` with respect to `inputs`; returns `output`. Without a tape it does nothing. */
-export function track(op: string, inputs: readonly Tensor[], output: Tensor, backward: Backward): Tensor {
-  active?.note(op, inputs, output, backward);
+export function track(inputs: readonly Tensor[], output: Tensor, backward: Backward): Tensor {
+  active?.note(inputs, output, backward);
   return output;
 }
 
@@ -51,10 +50,10 @@ export class Tape implements Gradients {
     }
   }
 
-  note(op: string, inputs: readonly Tensor[], output: Tensor, backward: Backward): void {
+  note(inputs: readonly Tensor[], output: Tensor, backward: Backward): void {
     if (!inputs.some((input) => this.wants(input))) return;
     this.#tracked.add(output);
-    this.#entries.push({ op, output, backward });
+    this.#entries.push({ output, backward });
   }
 
   wants(input: Tensor): boolean {

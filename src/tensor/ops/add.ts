@@ -12,7 +12,7 @@ export function add(a: Tensor, b: Tensor): Tensor {
     });
   }
   const { y } = run(a.device, 'add', { a: flat(a), b: flat(b) }, {}, { y: a.shape });
-  return track('add', [a, b], y, (dy, gradients) => {
+  return track([a, b], y, (dy, gradients) => {
     gradients.add(a, dy);
     gradients.add(b, dy);
   });

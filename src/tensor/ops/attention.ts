@@ -106,7 +106,7 @@ export function attention(projections: Projections, options: AttentionOptions): 
 
   const table = options.bias?.table;
   const sources = [...new Set([q, k, v].flatMap((source) => source?.x ?? [])), ...(table ? [table] : [])];
-  return track('attention', sources, y, (dy, gradients) => {
+  return track(sources, y, (dy, gradients) => {
     if (cache) throw new OptionError('attention: keys and values in a cache have no gradient: train without one.');
     const dyHeads = split({ x: dy, column: 0 }, perHead(numHeads, queries));
     run(device, 'attentionDelta', { y: heads, dy: dyHeads, stats }, {});

@@ -25,7 +25,7 @@ export function dropout(x: Tensor, options: { probability: number; seed: number 
   const params = dropoutParams('dropout', options);
   if (options.probability === 0) return x;
   const { y } = run(x.device, 'dropout', { x: flat(x) }, params, { y: x.shape });
-  return track('dropout', [x], y, (dy, gradients) => {
+  return track([x], y, (dy, gradients) => {
     const { y: dx } = run(x.device, 'dropout', { x: flat(dy) }, params, { y: x.shape });
     gradients.add(x, dx);
     dx.dispose();

@@ -24,7 +24,7 @@ export function embedding(table: Tensor, ids: Int32Array, shape: readonly number
   const idTensor = Tensor.from(table.device, ids, [ids.length], 'embedding.ids');
   const y = gather(table, idTensor, [...shape, cols]);
 
-  return track('embedding', [table], y, (dy, gradients) => {
+  return track([table], y, (dy, gradients) => {
     if (!gradients.wants(table)) return;
     const target = gradients.into(table);
     if (target.accumulate === 0) table.device.clear(target.tensor.storage);

@@ -5,7 +5,7 @@ import type { Tensor } from '../tensor.js';
 /** GELU in GPT-2's tanh form ("gelu_new"), element by element. */
 export function gelu(x: Tensor): Tensor {
   const { y } = run(x.device, 'gelu', { x: flat(x) }, {}, { y: x.shape });
-  return track('gelu', [x], y, (dy, gradients) => {
+  return track([x], y, (dy, gradients) => {
     const { dx } = run(x.device, 'geluBackward', { x: flat(x), dy: flat(dy) }, {}, { dx: x.shape });
     gradients.add(x, dx);
     dx.dispose();

@@ -9,7 +9,7 @@ import type { Tensor } from '../tensor.js';
 export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, { eps = 1e-5 }: { eps?: number } = {}): Tensor {
   const { y, mean, rstd } = run(x.device, 'layerNorm', { x: rows(x), weight, bias }, { eps }, { y: x.shape });
 
-  return track('layerNorm', [x, weight, bias], y, (dy, gradients) => {
+  return track([x, weight, bias], y, (dy, gradients) => {
     if (gradients.wants(x)) {
       const operands = { x: rows(x), weight, mean, rstd, dy: rows(dy) };
       const { dx } = run(x.device, 'layerNormBackward', operands, {}, { dx: x.shape });

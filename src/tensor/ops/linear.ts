@@ -77,7 +77,7 @@ export function linear(
   if (bias) run(x.device, 'broadcastRows', { row: bias, y: rows(y) }, {});
   gemm(layout === 'outIn' ? 'gemmNT' : 'gemmNN', x, weight, y, bias ? 1 : 0);
 
-  return track('linear', bias ? [x, weight, bias] : [x, weight], y, (dy, gradients) => {
+  return track(bias ? [x, weight, bias] : [x, weight], y, (dy, gradients) => {
     if (gradients.wants(x)) {
       const dx = gradients.into(x);
       gemmInputGradient(layout, dy, weight, dx.tensor, dx.accumulate);
