@@ -3,7 +3,7 @@
 // in order; each block's sum runs in order too. So an element's bits depend on its row of a, its column of b and the
 // depth alone, however the output is cut into `tileRows` x `tileCols` pieces. Range: pieces, row-major.
 import { packAcrossRows, packAlongRows } from './pack';
-import { packHalvesAcrossRows, packHalvesAlongRows, PACK_BYTES } from './packHalves';
+import { packHalvesAcrossRows, packHalvesAlongRows, wideBytes } from './packHalves';
 import { scratch } from './scratch';
 import { FLOAT, HALF } from './stored';
 import { multiplyPanels, TILE_BYTES } from './tile';
@@ -19,7 +19,7 @@ export function gemmScratch(): usize {
 
 /** The same where the right operand is halves. */
 export function gemmHalfScratch(): usize {
-  return gemmScratch() + PACK_BYTES;
+  return gemmScratch() + wideBytes(DEPTH);
 }
 
 // @ts-ignore: decorator

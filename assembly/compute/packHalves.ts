@@ -3,10 +3,12 @@ import { packAlongRows } from './pack';
 import { zero } from './simd';
 import { HALF, widenElements } from './stored';
 
-/** Most of the depth that a call packs. */
-const DEPTH: u32 = 256;
-/** Working memory of packHalvesAlongRows: one panel's rows. */
-export const PACK_BYTES: usize = (16 * DEPTH) << 2;
+/** Bytes of `wide`, the working memory of packHalvesAlongRows: one panel's rows. */
+// @ts-ignore: decorator
+@inline
+export function wideBytes(depth: u32): usize {
+  return (16 * <usize>depth) << 2;
+}
 
 /** Source [count, depth], the depth along its rows: a panel's rows are widened to `wide` and transposed from there. */
 export function packHalvesAlongRows(
