@@ -14,7 +14,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   if (row >= shape.rows) { return; }          // the same for the whole workgroup, so barriers stay legal
   let first = row * shape.vocab;
   let label = labels[row];
-  if (label < 0) {
+  if (label == -100) {
     for (var j = lane; j < shape.vocab; j += THREADS) { logits[first + j] = 0.0; }
     if (lane == 0u) { loss[row] = 0.0; }
     return;

@@ -89,7 +89,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let row = group.x + group.y * groups.x;     // y continues x: one side of a grid ends at 65535
   if (row >= shape.rows) { return; }          // the same for the whole workgroup, so barriers stay legal
   let first = row * shape.vocab;
-  if (labels[row] < 0) {
+  if (labels[row] == -100) {
     for (var j = lane; j < shape.vocab; j += THREADS) { student[first + j] = 0.0; }
     if (lane == 0u) { loss[row] = 0.0; }
     return;

@@ -380,6 +380,7 @@ export const kernels = {
   /**
    * Cross-entropy of each row and its gradient, in log space: loss[r] = lse(logits[r]) - logits[r, labels[r]] in
    * nats, and logits becomes gradScale * (softmax - onehot). Rows whose label is -100 give loss 0 and gradient 0.
+   * Other labels are of the vocabulary, checked on the host.
    */
   crossEntropy: {
     dims: ['rows', 'vocab'],
@@ -395,7 +396,7 @@ export const kernels = {
    * row by row, complete (zero at equality), in nats: loss[r], and student becomes gradScale * dloss[r]/dstudent.
    * Computed from log-probabilities, mixtures by log-sum-exp, so that no logit underflows to a NaN. `weight` is alpha
    * of the skewed forms, w of jensenShannon and symmetricKL, unused otherwise. Rows whose label is -100 give 0 and 0,
-   * whatever their logits hold.
+   * whatever their logits hold; other labels are not looked at.
    * The gradient q_j (g_j - sum_i q_i g_i) is centred on the student's likeliest word r: with c_j = g_j - g_r it is
    * q_j (c_j - sum_i q_i c_i). When q_r is nearly 1, g_r - sum_i q_i g_i would cancel to rounding noise; c_r is exactly 0.
    * Where p / q may overflow (forwardKL), q_j g_j = -p_j is finite.

@@ -427,6 +427,15 @@ const divergenceShapes: readonly DivergenceShape[] = [
     note: 'all masked',
     prepare: ({ labels, teacher, student }) => [labels.fill(IGNORED), poison(teacher), poison(student)],
   },
+  {
+    rows: 4,
+    vocab: 7,
+    note: 'other negative labels, which mask nothing',
+    prepare: ({ labels }) =>
+      labels.forEach((label, r) => {
+        if (label !== IGNORED) labels[r] = -1 - r;
+      }),
+  },
 ];
 
 const divergenceCases: readonly Case<'divergence'>[] = [
