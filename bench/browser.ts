@@ -14,7 +14,7 @@ import { buildPage } from './page/build.ts';
 import type { Machine } from './page/machine.ts';
 import type { Request } from './page/protocol.ts';
 import { serveFolder } from './page/serve.ts';
-import { peersInstalled } from './text.ts';
+import { peersInstalled } from './peerPackages.ts';
 
 type SoftwareGPU = Awaited<ReturnType<typeof softwareGPU>>;
 /** What main.ts puts on the page's window. */

@@ -3,7 +3,7 @@ import { openDevice } from 'distillm';
 import type { Size } from './benchmarks/benchmark.ts';
 import { type BenchmarkName, benchmarks } from './benchmarks/index.ts';
 import { argument, flag, print } from './commandLine.ts';
-import { nodeAssets } from './text.ts';
+import { nodeAssets } from './peerPackages.ts';
 
 try {
   const idle = flag('idle-adapter') ? await openIdle() : undefined;

@@ -1,7 +1,7 @@
 import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { nodeAssets, peersInstalled } from '../text.ts';
+import { nodeAssets, peersInstalled } from '../peerPackages.ts';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { Ort } from 'onnxruntime-common';
 import type { Size } from '../benchmarks/benchmark.ts';
 import { argument, print } from '../commandLine.ts';
-import { nodeAssets } from '../text.ts';
+import { nodeAssets } from '../peerPackages.ts';
 import { attentionOrt } from './attentionOrt.ts';
 import { decodeOrt } from './decodeOrt.ts';
 import { divergenceOrt } from './divergenceOrt.ts';

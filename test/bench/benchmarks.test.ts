@@ -1,7 +1,7 @@
 import { openDevice } from 'distillm';
 import { describe, expect, it } from 'vitest';
 import { type BenchmarkName, benchmarks } from '../../bench/benchmarks/index.ts';
-import { nodeAssets, peersInstalled } from '../../bench/text.ts';
+import { nodeAssets, peersInstalled } from '../../bench/peerPackages.ts';
 
 // Each checks its results before it times them, and throws where they are wrong.
 describe('each benchmark runs on tiny shapes', () => {

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { buildPage } from '../../bench/page/build.ts';
 import { serveFolder } from '../../bench/page/serve.ts';
-import { peersInstalled } from '../../bench/text.ts';
+import { peersInstalled } from '../../bench/peerPackages.ts';
 import { chromiumPath, launch } from '../browser/page.js';
 
 const script = fileURLToPath(new URL('../../bench/browser.ts', import.meta.url));
