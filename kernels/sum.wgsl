@@ -1,5 +1,5 @@
 // total[slot] (+)= sum of x:  x [size], total [slots]
-// One workgroup in all; long arrays go through sumPartials.wgsl first. Follows reduce.wgsl. Twin: assembly/compute/sum.ts
+// One workgroup in all; long arrays go through sumBlocks.wgsl first. Follows reduce.wgsl. Twin: assembly/compute/sum.ts
 struct Shape { size: u32, slots: u32, slot: u32, accumulate: u32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> x: array<elem>;

@@ -45,7 +45,7 @@ import reduce from '../../../kernels/reduce.wgsl';
 import sample from '../../../kernels/sample.wgsl';
 import splitHeads from '../../../kernels/splitHeads.wgsl';
 import sum from '../../../kernels/sum.wgsl';
-import sumPartials from '../../../kernels/sumPartials.wgsl';
+import sumBlocks from '../../../kernels/sumBlocks.wgsl';
 
 const attentionArguments = math + hash + attentionShape;
 const attentionBackward = attentionArguments + attentionTile + attentionSlopes;
@@ -94,7 +94,7 @@ export const shaders = {
   sample: math + reduce + sample,
   splitHeads,
   sum: reduce + sum,
-  sumPartials: reduce + sumPartials,
+  sumBlocks: reduce + sumBlocks,
 } as const;
 export type ShaderName = keyof typeof shaders;
 

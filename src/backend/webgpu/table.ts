@@ -143,9 +143,9 @@ function bindOperands(
   return { reads, writes };
 }
 
-/** Arrays up to this size are summed by one workgroup, longer ones in at most `maxParts` slices first. */
+/** Arrays up to this size are summed by one workgroup, longer ones in at most `maxBlocks` blocks first. */
 const directSum = 8192;
-const maxParts = 1024;
+const maxBlocks = 1024;
 
 /** total[slot] (+)= sum of x or of x^2. */
 function encodeSum<K extends 'sum' | 'sumSquares'>(context: Context, kernel: K, call: KernelCall<K>): void {
@@ -168,19 +168,19 @@ function encodeSum<K extends 'sum' | 'sumSquares'>(context: Context, kernel: K, 
       addUp(x, count);
       continue;
     }
-    const each = Math.max(directSum / 2, ceilDiv(count, maxParts));
-    const parts = ceilDiv(count, each);
-    context.temporary(parts, 'partial sums', (partial) => {
+    const each = Math.max(directSum / 2, ceilDiv(count, maxBlocks));
+    const blocks = ceilDiv(count, each);
+    context.temporary(blocks, 'partial sums', (partial) => {
       context.dispatch({
-        shader: 'sumPartials',
+        shader: 'sumBlocks',
         constants: { SQUARE: kernel === 'sumSquares' ? 1 : 0 },
-        uniform: [count, parts, each],
+        uniform: [count, blocks, each],
         reads: [x],
         writes: [partial],
-        groups: parts,
+        groups: blocks,
         flops: 2 * count,
       });
-      addUp(partial, parts);
+      addUp(partial, blocks);
     });
   }
 }
