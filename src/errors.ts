@@ -64,3 +64,9 @@ export function formatBytes(bytes: number): string {
   }
   return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
 }
+
+/** Two sizes that a message sets against each other: in bytes where they would read the same. */
+export function formatBothBytes(found: number, expected: number): readonly [found: string, expected: string] {
+  const [one, other] = [formatBytes(found), formatBytes(expected)];
+  return one === other ? [`${found} bytes`, `${expected} bytes`] : [one, other];
+}

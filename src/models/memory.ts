@@ -1,5 +1,5 @@
 import type { Backend } from '../backend/backend.js';
-import { formatBytes, LimitError } from '../errors.js';
+import { formatBothBytes, formatBytes, LimitError } from '../errors.js';
 import type { Tensor } from '../tensor/index.js';
 import type { ParameterSpecs } from './family.js';
 import { loadWeight, type WeightDType, type WeightSource, weightBytes } from './storedWeights.js';
@@ -20,9 +20,10 @@ export async function makeParameters(
     const bytes = weightBytes(spec, dtype);
     const limit = device.info.maxStorageBytes;
     if (bytes > limit) {
+      const [needed, allowed] = formatBothBytes(bytes, limit);
       throw new LimitError(
-        `${where}: '${name}' needs ${formatBytes(bytes)} of ${formatBytes(total)} in all; this device ` +
-          `(${device.info.description}) allows ${formatBytes(limit)} a tensor. Take ${dtype === 'f32' ? "dtype 'f16', " : ''}a smaller model or another device.`,
+        `${where}: '${name}' needs ${needed} of ${formatBytes(total)} in all; this device ` +
+          `(${device.info.description}) allows ${allowed} a tensor. Take ${dtype === 'f32' ? "dtype 'f16', " : ''}a smaller model or another device.`,
         { found: bytes, expected: limit },
       );
     }

@@ -1,4 +1,4 @@
-import { formatBytes, LimitError } from '../../errors.js';
+import { formatBothBytes, LimitError } from '../../errors.js';
 import { elementsOf, extents, operandDType, operandSpecs } from '../check.js';
 import type { Dims, KernelName, OperandSpec } from '../kernels.js';
 import { bytesPerElement, kernels, storageBytes } from '../kernels.js';
@@ -51,10 +51,12 @@ export function windowsOf(
   if (fitting >= total && most >= total) return [{ start: 0, count: total }];
   const binding = Math.min(fitting, total);
   if (binding < total && binding < step) {
+    const found = widest * Math.min(step, total);
+    const [needed, allowed] = formatBothBytes(found, limits.maxBindingBytes);
     throw new LimitError(
-      `webgpu: ${kernel} needs bindings of ${formatBytes(widest * Math.min(step, total))}, this device allows ` +
-        `${formatBytes(limits.maxBindingBytes)}. Use smaller batches, or the 'wasm' device.`,
-      { found: widest * Math.min(step, total), expected: limits.maxBindingBytes },
+      `webgpu: ${kernel} needs bindings of ${needed}, this device allows ${allowed}. ` +
+        "Use smaller batches, or the 'wasm' device.",
+      { found, expected: limits.maxBindingBytes },
     );
   }
   most = Math.max(step, Math.floor(Math.min(most, fitting) / step) * step);
@@ -66,9 +68,10 @@ export function windowsOf(
 /** @throws LimitError */
 export function checkWhole(kernel: KernelName, name: string, bytes: number, maxBindingBytes: number): void {
   if (bytes <= maxBindingBytes) return;
+  const [needed, allowed] = formatBothBytes(bytes, maxBindingBytes);
   throw new LimitError(
-    `webgpu: ${kernel}: ${name} needs a binding of ${formatBytes(bytes)}, this device allows ` +
-      `${formatBytes(maxBindingBytes)}. Use smaller batches, or the 'wasm' device.`,
+    `webgpu: ${kernel}: ${name} needs a binding of ${needed}, this device allows ${allowed}. ` +
+      "Use smaller batches, or the 'wasm' device.",
     { found: bytes, expected: maxBindingBytes },
   );
 }

@@ -1,4 +1,4 @@
-import { formatBytes, LimitError } from '../../errors.js';
+import { formatBothBytes, LimitError } from '../../errors.js';
 import { usage } from './usage.js';
 
 /** A buffer of the pool. */
@@ -59,8 +59,9 @@ export function createBufferPool(device: GPUDevice, idleBytesAllowed = 256 * 2 *
   return {
     acquire(byteLength, label) {
       if (byteLength > largest) {
+        const [needed, allowed] = formatBothBytes(byteLength, largest);
         throw new LimitError(
-          `webgpu: '${label}' needs ${formatBytes(byteLength)}, this adapter allows ${formatBytes(largest)} a buffer. ` +
+          `webgpu: '${label}' needs ${needed}, this adapter allows ${allowed} a buffer. ` +
             "Use smaller batches or a smaller model, or the 'wasm' device.",
           { found: byteLength, expected: largest },
         );

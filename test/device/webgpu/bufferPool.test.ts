@@ -56,9 +56,11 @@ describe('createBufferPool', () => {
   it('refuses a buffer over the limit with both numbers', () => {
     const pool = createBufferPool(fakeDevice(MiB).device);
     expect(() => pool.acquire(MiB + 4, 'lm_head.weight')).toThrow(LimitError);
-    expect(() => pool.acquire(MiB + 4, 'lm_head.weight')).toThrow(/'lm_head.weight' needs 1\.0 MiB.*allows 1\.0 MiB/);
+    expect(() => pool.acquire(3 * MiB, 'lm_head.weight')).toThrow(/'lm_head.weight' needs 3\.0 MiB.*allows 1\.0 MiB/);
     const numbers = expect.objectContaining({ found: 3 * MiB, expected: MiB });
     expect(() => pool.acquire(3 * MiB, 'large')).toThrow(numbers);
+    // Rounded, both would be 1.0 MiB.
+    expect(() => pool.acquire(MiB + 4, 'x')).toThrow('needs 1048580 bytes, this adapter allows 1048576 bytes a buffer');
   });
 
   it('trims idle buffers, longest unused first, once they hold more than what is live and allowed', () => {
