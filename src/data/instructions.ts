@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DataError } from '../errors.js';
+import { parseJsonLine } from './jsonLine.js';
 
 /** One instruction with its acceptable answers. */
 export interface Instruction {
@@ -34,15 +35,7 @@ export function parseInstructions(text: string, name: string): Instruction[] {
 }
 
 function parseLine(line: string, where: string): Instruction {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch (cause) {
-    throw new DataError(`${where} is not JSON (${(cause as Error).message}). Each line must hold one whole object.`, {
-      found: line.slice(0, 80),
-      cause,
-    });
-  }
+  const value = parseJsonLine(line, where);
   const parsed = record.safeParse(value);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;

@@ -2,6 +2,7 @@ import { DataError } from '../errors.js';
 import type { Tokenizer } from '../text/index.js';
 import type { Sample } from './batch.js';
 import { plainEncoding } from './encode.js';
+import { parseJsonLine } from './jsonLine.js';
 import { readSource, sourceName, type TextSource } from './source.js';
 
 export interface ReadTextOptions {
@@ -45,12 +46,9 @@ export async function readText(source: TextSource, { tokenizer, length = 512 }: 
 function jsonDocuments(content: string, name: string): string[] {
   return content.split('\n').flatMap((line, index) => {
     if (line.trim() === '') return [];
-    try {
-      const { text } = JSON.parse(line) as { text?: unknown };
-      if (typeof text === 'string') return [text];
-    } catch (cause) {
-      throw new DataError(`${name}: line ${index + 1} is not JSON (${(cause as Error).message}).`, { cause });
-    }
-    throw new DataError(`${name}: line ${index + 1} has no 'text' that is a string.`);
+    const where = `${name}: line ${index + 1}`;
+    const { text } = Object(parseJsonLine(line, where)) as { text?: unknown };
+    if (typeof text === 'string') return [text];
+    throw new DataError(`${where} has no 'text' that is a string.`);
   });
 }

@@ -9,7 +9,10 @@ export async function readJson(store: FileStore, path: string): Promise<Record<s
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {
-    throw new CheckpointError(`${where}: not valid JSON (${(cause as Error).message}). Download it again.`, { cause });
+    throw new CheckpointError(
+      `${where}: not valid JSON (${(cause as Error).message}). Correct it, or download it again.`,
+      { cause },
+    );
   }
   if (!isObject(value)) throw new CheckpointError(`${where}: expected a JSON object, found ${kindOf(value)}.`);
   return value;

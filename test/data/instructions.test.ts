@@ -28,4 +28,10 @@ describe('parseInstructions', () => {
     expect(() => parseInstructions(text, 'd.jsonl')).toThrow(message);
     expect(() => parseInstructions(text, 'd.jsonl')).toThrow(DataError);
   });
+
+  it('gives the column of an error, and no line but that of the file', () => {
+    // Node 20 and later say where.
+    const text = '{"instruction": "fine", "output": "fine"}\n{"instruction": 1 2}';
+    expect(() => parseInstructions(text, 'd.jsonl')).toThrow(/line 2 is not JSON \((?!.*\bline \d).*column 19/);
+  });
 });

@@ -65,6 +65,12 @@ describe('readText', () => {
     await expect(readText({ text: '{"txt": 1}', name: 'c.jsonl' }, { tokenizer })).rejects.toThrow(
       /line 1 has no 'text'/,
     );
+    await expect(readText({ text: '\nnull', name: 'c.jsonl' }, { tokenizer })).rejects.toThrow(
+      "c.jsonl: line 2 has no 'text' that is a string.",
+    );
+    await expect(readText({ text: '\n{"text" 1}', name: 'c.jsonl' }, { tokenizer })).rejects.toThrow(
+      /line 2 is not JSON \((?!.*\bline \d).*Each line must hold one whole object/,
+    );
     await expect(readText({ text: ' \n ' }, { tokenizer })).rejects.toThrow(/holds no text/);
   });
 });

@@ -189,6 +189,6 @@ describe('a web server', () => {
 it('readJson wants an object', async () => {
   const store = memoryStore({ a: '[1]', b: '{"x":', c: '{"x": 1}' });
   await expect(readJson(store, 'a')).rejects.toThrow(/memory\/a: expected a JSON object, found an array/);
-  await expect(readJson(store, 'b')).rejects.toThrow(/memory\/b: not valid JSON/);
+  await expect(readJson(store, 'b')).rejects.toThrow(/memory\/b: not valid JSON .*Correct it, or download it again/);
   expect(await readJson(store, 'c')).toEqual({ x: 1 });
 });
