@@ -1,16 +1,6 @@
 // c [m, n] (+)= a [m, k] b [k, n] for few rows (decoding). A workgroup owns ROWS rows and 4 GROUPS columns, a thread four columns
 // of all its rows; each of its SLICES of threads sums every SLICES-th four steps of k, so that b is read once, side by side.
-// Same arguments as gemmTile.wgsl; a4, b4, put and scale4 come from gemmElements.ts.
-struct Shape {
-  m: u32, n: u32, k: u32, accumulate: u32,
-  aBase: u32, aStride: u32, bBase: u32, bStride: u32, cBase: u32, cStride: u32,
-  scale: f32,                                 // of b as a whole
-  firstScale: u32,                            // of the columns of this window, where b has scales
-}
-@group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(1) var<storage, read> a: array<aElement>;
-@group(0) @binding(2) var<storage, read> b: array<bElement>;
-@group(0) @binding(C_BINDING) var<storage, read_write> c: array<cElement>;
+// Follows gemmShape.wgsl.
 
 override ROWS: u32 = 4u;                      // 1, 2 or 4
 override GROUPS: u32 = 8u;                    // of four columns

@@ -1,16 +1,6 @@
 // c [m, n] (+)= a [m, k] b[n, k]^T for few rows (decoding). A workgroup owns ROWS rows and 8 columns; SHARERS threads share the
 // sum of a column, reading its row of b side by side, four elements each.
-// Same arguments as gemmTile.wgsl; a4, b4 and scale4 come from gemmElements.ts. c is bound as f32.
-struct Shape {
-  m: u32, n: u32, k: u32, accumulate: u32,
-  aBase: u32, aStride: u32, bBase: u32, bStride: u32, cBase: u32, cStride: u32,
-  scale: f32,                                 // of b as a whole
-  firstScale: u32,                            // of the columns of this window, where b has scales
-}
-@group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(1) var<storage, read> a: array<aElement>;
-@group(0) @binding(2) var<storage, read> b: array<bElement>;
-@group(0) @binding(C_BINDING) var<storage, read_write> c: array<cElement>;
+// Follows gemmShape.wgsl; c is bound as f32.
 
 const COLUMNS: u32 = 8u;
 override ROWS: u32 = 4u;                      // 1, 2 or 4

@@ -1,28 +1,16 @@
 // What the tiled products share: c [m, n] (+)= A B. A shader is put together from, in this order,
-//   1. gemmElements.ts: how four neighbours of a, b and c lie in memory: a4(at), b4(at), put(at, left, add, value), scale4(col),
-//   2. gemmTile.wgsl, this file: bindings, which tile a workgroup owns, filling the tiles, storing,
+//   1. gemmElements.ts and gemmShape.wgsl: how four neighbours of a, b and c lie in memory, and the bindings,
+//   2. gemmTile.wgsl, this file: which tile a workgroup owns, filling the tiles, storing,
 //   3. gemmNN, gemmNT or gemmTN.wgsl: locateA, fetchA, locateB, fetchB, which know how A and B are laid out,
 //   4. main and the sides of a tile: gemmThreads.wgsl with gemmThread8.wgsl or gemmThread4.wgsl, 8 x 8 or 4 x 4 elements of c
 //      a thread; or gemmMatrices.wgsl, subgroup matrices. Four, four(): four neighbours in a tile, made of a vec4f.
-// Operands may be windows of larger matrices: base is the first element inside the binding, stride the row length.
 //
 // Bounds cost nothing in the inner loop. Rows of A and columns of B past the edges are whatever lies there (an index past
 // the end of a binding reads something inside it): they only reach elements of c that are not stored. Steps of k past
 // the end are zeros on both sides.
 //
-// Split-K: where c has few tiles and k is long, parts of k go to workgroups of their own, part p to the p-th [m, n] of
-// c, which is then a temporary that gemmSum.wgsl adds up in fixed order.
-struct Shape {
-  m: u32, n: u32, k: u32, accumulate: u32,
-  aBase: u32, aStride: u32, bBase: u32, bStride: u32, cBase: u32, cStride: u32,
-  scale: f32,                                 // of b as a whole
-  firstScale: u32,                            // of the columns of this window, where b has scales
-  part: u32,                                  // steps of k of one part, a multiple of DEPTH; k or more: no split
-}
-@group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(1) var<storage, read> a: array<aElement>;
-@group(0) @binding(2) var<storage, read> b: array<bElement>;
-@group(0) @binding(C_BINDING) var<storage, read_write> c: array<cElement>;
+// Split-K: where c has few tiles and k is long, parts of k, whole steps of DEPTH, go to workgroups of their own, part p to
+// the p-th [m, n] of c, which is then a temporary that gemmSum.wgsl adds up in fixed order.
 
 override GROUPS_M: u32 = TILE_M / 4u;
 override GROUPS_N: u32 = TILE_N / 4u;

@@ -171,7 +171,7 @@ function encodeTiles(context: Context, product: Product, { tile }: GemmVariant, 
     shader: `${form}${loop}`,
     ...argumentsOf(product, tile === 'matrices' ? context.limits.gemm.matrixUnit : undefined),
     constants,
-    uniform: [...uniformOf(product), steps],
+    uniform: uniformOf(product, steps),
     groups: ceilDiv(m, rows) * ceilDiv(n, cols) * ceilDiv(k, steps),
   });
 }
@@ -181,7 +181,7 @@ function encodeSkinny(context: Context, form: 'gemmNN' | 'gemmNT', product: Prod
   const threads = context.limits.rowThreads;
   const rows = m > 2 ? 4 : m;
   const down = ceilDiv(m, rows);
-  const uniform = uniformOf(product);
+  const uniform = uniformOf(product, product.k);
   if (form === 'gemmNN') {
     // Eight groups of columns read 128 bytes side by side. Where that leaves a GPU idle, four of them, more slices of k.
     const columnGroups = threads >= 256 && down * ceilDiv(n, 32) < busyGroups ? 4 : 8;
@@ -213,9 +213,10 @@ function argumentsOf({ m, n, k, a, b, c, scales }: Product, matrixUnit?: MatrixU
   };
 }
 
-const uniformOf = ({ m, n, k, accumulate, a, b, c, scale, scales }: Product): (number | Float)[] => [
+const uniformOf = ({ m, n, k, accumulate, a, b, c, scale, scales }: Product, steps: number): (number | Float)[] => [
   ...[m, n, k, accumulate],
   ...[a.base, a.stride, b.base, b.stride, c.base, c.stride],
   float(scale),
   scales?.first ?? 0,
+  steps,
 ];

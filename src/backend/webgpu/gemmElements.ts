@@ -99,7 +99,7 @@ const SUBGROUP_SIZE: u32 = ${subgroupSize}u;
 
 const made = new Map<string, Prelude>();
 
-/** What the shaders of products need to know of their operands' memory, and of matrix units: kernels/gemmTile.wgsl. */
+/** What the shaders of products need to know of their operands' memory, and of matrix units: kernels/gemmShape.wgsl. */
 export function gemmElements({ a, b, c, scaled, matrixUnit }: GemmLayout): Prelude {
   const types = matrixUnit ? matrixTypes(matrixUnit) : '';
   const unit = matrixUnit ? `, matrices ${Object.values(matrixUnit)}` : '';

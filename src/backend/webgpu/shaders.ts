@@ -27,6 +27,7 @@ import geluBackward from '../../../kernels/geluBackward.wgsl';
 import gemmMatrices from '../../../kernels/gemmMatrices.wgsl';
 import gemmNN from '../../../kernels/gemmNN.wgsl';
 import gemmNT from '../../../kernels/gemmNT.wgsl';
+import gemmShape from '../../../kernels/gemmShape.wgsl';
 import gemmSkinnyNN from '../../../kernels/gemmSkinnyNN.wgsl';
 import gemmSkinnyNT from '../../../kernels/gemmSkinnyNT.wgsl';
 import gemmSum from '../../../kernels/gemmSum.wgsl';
@@ -49,6 +50,7 @@ import sumBlocks from '../../../kernels/sumBlocks.wgsl';
 
 const attentionArguments = math + hash + attentionShape;
 const attentionBackward = attentionArguments + attentionTile + attentionSlopes;
+const gemmTiled = gemmShape + gemmTile;
 const gemmLoops = { 4: gemmThreads + gemmThread4, 8: gemmThreads + gemmThread8, Matrices: gemmMatrices };
 
 /** WGSL of each shader, with the files that it follows put before it. */
@@ -75,17 +77,17 @@ export const shaders = {
   embeddingInt8: embeddingRows + embeddingInt8,
   gelu: math + gelu,
   geluBackward: math + geluBackward,
-  gemmNN4: gemmTile + gemmNN + gemmLoops[4],
-  gemmNN8: gemmTile + gemmNN + gemmLoops[8],
-  gemmNNMatrices: gemmTile + gemmNN + gemmLoops.Matrices,
-  gemmNT4: gemmTile + gemmNT + gemmLoops[4],
-  gemmNT8: gemmTile + gemmNT + gemmLoops[8],
-  gemmNTMatrices: gemmTile + gemmNT + gemmLoops.Matrices,
-  gemmTN4: gemmTile + gemmTN + gemmLoops[4],
-  gemmTN8: gemmTile + gemmTN + gemmLoops[8],
-  gemmTNMatrices: gemmTile + gemmTN + gemmLoops.Matrices,
-  gemmSkinnyNN,
-  gemmSkinnyNT,
+  gemmNN4: gemmTiled + gemmNN + gemmLoops[4],
+  gemmNN8: gemmTiled + gemmNN + gemmLoops[8],
+  gemmNNMatrices: gemmTiled + gemmNN + gemmLoops.Matrices,
+  gemmNT4: gemmTiled + gemmNT + gemmLoops[4],
+  gemmNT8: gemmTiled + gemmNT + gemmLoops[8],
+  gemmNTMatrices: gemmTiled + gemmNT + gemmLoops.Matrices,
+  gemmTN4: gemmTiled + gemmTN + gemmLoops[4],
+  gemmTN8: gemmTiled + gemmTN + gemmLoops[8],
+  gemmTNMatrices: gemmTiled + gemmTN + gemmLoops.Matrices,
+  gemmSkinnyNN: gemmShape + gemmSkinnyNN,
+  gemmSkinnyNT: gemmShape + gemmSkinnyNT,
   gemmSum,
   layerNorm: reduce + layerNorm,
   layerNormBackward: reduce + layerNormBackward,
