@@ -21,6 +21,7 @@ export type ParamType = 'f32' | 'u32';
 export type Extent = string | number;
 export type OperandSpec = readonly Extent[] | { readonly shape: readonly Extent[]; readonly dtype: DType };
 export type Dims = Readonly<Record<string, number>>;
+export type Params = Readonly<Record<string, number>>;
 
 export interface KernelSpec {
   /** Every symbolic dim, in the order of the uniform block. */
@@ -31,10 +32,13 @@ export interface KernelSpec {
   readonly in: Readonly<Record<string, OperandSpec>>;
   readonly inout?: Readonly<Record<string, OperandSpec>>;
   readonly out?: Readonly<Record<string, OperandSpec>>;
-  /** Floating-point operations of one call: profiles divide by it, and WebGPU cuts long calls by it. */
-  readonly flops: (dims: Dims) => number;
+  /**
+   * Floating-point operations of one call: profiles divide by it, and WebGPU cuts long calls by it. Without params, the most
+   * that there can be with such dims.
+   */
+  readonly flops: (dims: Dims, params?: Params) => number;
   /** Bytes read and written by one call, for kernels that do not go through all of each operand: profiles divide by it. */
-  readonly bytes?: (dims: Dims) => number;
+  readonly bytes?: (dims: Dims, params: Params) => number;
   /**
    * Allowed error of each output element in units in the last place (f32), counted at the scale of the sum of the
    * absolute terms (each times its condition number where it goes through an exponential: see the float64 reference).
@@ -100,6 +104,25 @@ const attentionGradients = {
   dy: ['batch', 'heads', 'queries', 'headDim'],
   stats: ['batch', 'heads', 'queries', 2],
 } as const;
+/** Pairs of a query and a key that it sees, headDim elements each. Padding counts as keys: keyRange lies on the device. */
+function pairs(dims: Dims, { causal = 0, past = 0 }: Params = {}): number {
+  const { queries = 0, capacity = 0 } = dims;
+  // Of causal queries the first see one key more each, until they see them all.
+  const growing = causal ? Math.min(queries, Math.max(0, capacity - past)) : 0;
+  const seen = growing * past + (growing * (growing + 1)) / 2 + (queries - growing) * capacity;
+  return seen * of(dims, 'batch', 'heads', 'headDim');
+}
+/** Of the forward pass: positions of the cache that no query sees yet are not read. */
+function attentionBytes(dims: Dims, { causal, past = 0, biased }: Params): number {
+  const { queries = 0, capacity = 0 } = dims;
+  const keys = causal ? Math.min(capacity, past + queries) : capacity;
+  const floats =
+    2 * of(dims, 'batch', 'heads', 'queries', 'headDim') +
+    2 * of(dims, 'batch', 'heads', 'queries') +
+    2 * of(dims, 'batch', 'kvHeads', 'headDim') * keys +
+    (biased ? of(dims, 'biasHeads', 'offsets') : 0);
+  return 4 * (floats + 2 * of(dims, 'batch'));
+}
 
 export const kernels = {
   /** c [m, n] (+)= a [m, k] b [k, n] */
@@ -333,7 +356,8 @@ export const kernels = {
     params: attentionParams,
     in: attentionInputs,
     out: { y: ['batch', 'heads', 'queries', 'headDim'], stats: ['batch', 'heads', 'queries', 2] },
-    flops: (d) => 4 * of(d, 'batch', 'heads', 'queries', 'capacity', 'headDim'),
+    flops: (d, p) => 4 * pairs(d, p),
+    bytes: attentionBytes,
     ulp: (d) => roundings(of(d, 'capacity') + of(d, 'headDim')) + 8,
   },
   /** stats[..., 1] = sum over e of dy * y: the row term of the softmax gradient. */
@@ -353,7 +377,7 @@ export const kernels = {
     params: attentionParams,
     in: { ...attentionInputs, ...attentionGradients },
     out: { dq: ['batch', 'heads', 'queries', 'headDim'] },
-    flops: (d) => 6 * of(d, 'batch', 'heads', 'queries', 'capacity', 'headDim'),
+    flops: (d, p) => 6 * pairs(d, p),
     ulp: (d) => roundings(of(d, 'capacity') + of(d, 'headDim')) + 8,
   },
   /**
@@ -365,7 +389,7 @@ export const kernels = {
     params: attentionParams,
     in: { ...attentionInputs, ...attentionGradients },
     out: { dkv: ['batch', 2, 'kvHeads', 'capacity', 'headDim'] },
-    flops: (d) => 8 * of(d, 'batch', 'heads', 'queries', 'capacity', 'headDim'),
+    flops: (d, p) => 8 * pairs(d, p),
     ulp: (d) => roundings(of(d, 'queries', 'heads') + of(d, 'headDim')) + 8,
   },
   /** dbias[h, o] = sum over b, i of ds_ij, j = i + o - origin, over the pairs that are seen. `biased` is 1. */
@@ -374,7 +398,7 @@ export const kernels = {
     params: attentionParams,
     in: { ...attentionInputs, ...attentionGradients },
     out: { dbias: ['biasHeads', 'offsets'] },
-    flops: (d) => 4 * of(d, 'batch', 'heads', 'queries', 'capacity', 'headDim'),
+    flops: (d, p) => 4 * pairs(d, p),
     ulp: (d) => roundings(of(d, 'batch', 'queries') + of(d, 'headDim')) + 8,
   },
   /**

@@ -1,14 +1,14 @@
 import { OptionError } from '../errors.js';
 import type { Backend, KernelCall } from './backend.js';
 import { operandDType, resolveShape } from './check.js';
-import { bytesPerElement, type Dims, type KernelName, type KernelSpec, kernels } from './kernels.js';
+import { bytesPerElement, type Dims, type KernelName, type KernelSpec, kernels, type Params } from './kernels.js';
 
 /** What one kernel took. */
 export interface KernelProfile {
   readonly kernel: KernelName;
   readonly calls: number;
   readonly milliseconds: number;
-  /** From the FLOP counts of the kernel table. */
+  /** From the FLOP counts of the kernel table. Those of attention take padding for keys: an upper bound where rows are padded. */
   readonly gflopPerSecond: number;
   /** From the sizes of the operands, each read or written once. */
   readonly gbPerSecond: number;
@@ -115,7 +115,7 @@ export function startProfile(device: Backend): Profile {
     }
     const spec: KernelSpec = kernels[kernel];
     total.calls++;
-    total.flops += spec.flops(call.dims);
+    total.flops += spec.flops(call.dims, call.params as Params);
     total.bytes += bytesOf(kernel, call);
     const [own, ownPhase, ownRound, kept] = [total, phase, round, calls++ < spansKept];
     return (begin, end) => {
@@ -164,15 +164,17 @@ export function startProfile(device: Backend): Profile {
 }
 
 /** Bytes that a call reads and writes when each element goes over the bus once. */
-function bytesOf(kernel: KernelName, { dims, params }: KernelCall): number {
+function bytesOf(kernel: KernelName, call: KernelCall): number {
   const spec: KernelSpec = kernels[kernel];
-  if (spec.bytes) return spec.bytes(dims);
+  const { dims } = call;
+  const params = call.params as Params;
+  if (spec.bytes) return spec.bytes(dims, params);
   const size = (operands: KernelSpec['in'] = {}) =>
     Object.values(operands).reduce(
       (total, operand) => total + bytesPerElement(operandDType(operand)) * product(resolveShape(operand, dims)),
       0,
     );
-  const overwrites = (params as Readonly<Record<string, number>>).accumulate === 0;
+  const overwrites = params.accumulate === 0;
   return size(spec.in) + size(spec.inout) * (overwrites ? 1 : 2) + size(spec.out);
 }
 

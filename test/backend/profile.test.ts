@@ -130,6 +130,41 @@ forEachBackend((backend, name) => {
     for (const storage of [table, y, ids]) device.free(storage);
   });
 
+  it('counts the keys that attention sees, not those that a cache has room for', async () => {
+    const device = backend();
+    const [heads, headDim, capacity] = [2, 4, 16];
+    const keyRange = device.allocate(8, 'keyRange');
+    device.write(keyRange, Int32Array.of(0, capacity));
+    const cases = [
+      { causal: 1, past: 0, queries: 16 },
+      { causal: 1, past: 0, queries: 3 },
+      { causal: 1, past: 5, queries: 1 },
+      { causal: 1, past: 14, queries: 4 },
+      { causal: 0, past: 5, queries: 2 },
+    ];
+    for (const { causal, past, queries } of cases) {
+      const reach = (i: number) => (causal ? Math.min(capacity, past + i + 1) : capacity);
+      const pairs = Array.from({ length: queries }, (_, i) => reach(i)).reduce((sum, keys) => sum + keys, 0);
+      const sizes = { q: queries * heads * headDim, k: capacity * headDim, v: capacity * headDim, bias: 1 };
+      const outputs = { y: sizes.q, stats: 2 * queries * heads };
+      const storages = Object.entries({ ...sizes, ...outputs }).map(([name, size]) => [name, store(device, size)]);
+      const operands = { ...Object.fromEntries(storages), keyRange };
+      const profile = startProfile(device);
+      device.run('attention', {
+        dims: { batch: 1, heads, queries, headDim, kvHeads: 1, capacity, biasHeads: 1, offsets: 1 },
+        operands,
+        params: { scale: 1, causal, past, biased: 0, origin: 0, seed: 0, threshold: 0, keepScale: 1 },
+      });
+      await profile.stop();
+      const [{ gflopPerSecond, gbPerSecond, milliseconds } = expect.unreachable()] = profile.kernels();
+      expect(gflopPerSecond * milliseconds * 1e6).toBeCloseTo(4 * heads * headDim * pairs, 6);
+      const floats = 2 * sizes.q + outputs.stats + 2 * reach(queries - 1) * headDim;
+      expect(gbPerSecond * milliseconds * 1e6).toBeCloseTo(4 * floats + 8, 6);
+      for (const [, storage] of storages) device.free(storage as Storage);
+    }
+    device.free(keyRange);
+  });
+
   // So many dispatches take a software GPU minutes.
   if (name === 'WebGPU') return;
   it('keeps the first 100,000 calls of a trace and the sums of all', async () => {

@@ -1,6 +1,6 @@
 import { formatBothBytes, LimitError } from '../../errors.js';
 import { elementsOf, extents, operandDType, operandSpecs } from '../check.js';
-import type { Dims, KernelName, OperandSpec } from '../kernels.js';
+import type { Dims, KernelName, KernelSpec, OperandSpec } from '../kernels.js';
 import { bytesPerElement, kernels, storageBytes } from '../kernels.js';
 
 /** Binding offsets are multiples of so many bytes. */
@@ -34,7 +34,8 @@ export function windowsOf(
 ): Window[] {
   const total = dims[dim] as number;
   let step = 1;
-  let most = Math.max(1, Math.floor((limits.maxFlops / Math.max(1, kernels[kernel].flops(dims))) * total));
+  const spec: KernelSpec = kernels[kernel];
+  let most = Math.max(1, Math.floor((limits.maxFlops / Math.max(1, spec.flops(dims))) * total));
   let widest = 0;
   for (const [name, operand] of operandSpecs(kernel)) {
     const each = whole.includes(name) ? undefined : elementsPerStep(operand, dim, dims);
