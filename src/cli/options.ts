@@ -45,6 +45,21 @@ export const flag = (description: string): OptionSpec<boolean> => ({ description
 /** batchSize -> --batch-size */
 export const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
+/**
+ * A message of the API as the command line says it: maxNewTokens becomes --max-new-tokens, `allowSoftware: true` the switch.
+ * `names` are the options of the command. Those of one word stay, since they are words of any message, and so does what
+ * stands in quotes, in a path or before a colon: it comes from the user.
+ */
+export function spellFlags(message: string, names: readonly string[]): string {
+  const known = names.filter((name) => /[A-Z]/.test(name)).join('|');
+  if (known === '') return message;
+  const quoted = '(?<!\\w)([\'"`]).*?\\1';
+  const option = `(?<![\\w./\\\\-])(${known})(?:: true\\b)?(?![\\w:/\\\\-]|\\.\\w)`;
+  return message.replace(new RegExp(`${quoted}|${option}`, 'g'), (found, _quote, name) =>
+    name ? flagOf(name) : found,
+  );
+}
+
 /** Adds a table's options to a command, under a heading of its help. */
 export function addOptions(command: Command, heading: string, table: OptionTable): void {
   for (const [name, { argument, description, schema, fallback, required }] of Object.entries(table)) {

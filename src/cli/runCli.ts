@@ -8,6 +8,7 @@ import { generateText } from './commands/generate.js';
 import { tokenizer } from './commands/tokenizer.js';
 import { train } from './commands/train.js';
 import { type ExitCode, exitCodes } from './exitCodes.js';
+import { spellFlags } from './options.js';
 import type { Terminal } from './terminal.js';
 
 const commands: readonly CommandFactory[] = [train, generateText, evaluate, tokenizer, doctor];
@@ -47,15 +48,17 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
   } catch (error) {
     // Commander has said what is wrong, or printed the help that was asked for.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
-    terminal.stderr.write(`distillm: ${messageOf(error)}\n`);
+    const options = program.commands.find((command) => command.name() === args[0])?.options ?? [];
+    const names = options.map((option) => option.attributeName());
+    terminal.stderr.write(`distillm: ${messageOf(error, names)}\n`);
     return error instanceof OptionError ? exitCodes.usage : exitCodes.failed;
   }
 }
 
-/** One line; the stack of what we did not foresee only when it is asked for. */
-function messageOf(error: unknown): string {
+/** One line; the stack of what we did not foresee only when it is asked for. `names`: of the command's options. */
+function messageOf(error: unknown, names: readonly string[]): string {
   if (!(error instanceof Error)) return String(error);
-  if (error instanceof DistillmError) return error.message;
+  if (error instanceof DistillmError) return spellFlags(error.message, names);
   if (process.env.DISTILLM_DEBUG) return error.stack ?? error.message;
   return `${error.message} (DISTILLM_DEBUG=1 shows where)`;
 }
