@@ -30,3 +30,24 @@ export const gemmShapes: readonly GemmShape[] = [
 ];
 
 export const nameOf = ({ form, m, k, n }: GemmShape): string => `${form === 'NN' ? '' : `${form} `}${m} x ${k} x ${n}`;
+
+/** @throws Error when one of three elements of c is not that of float64 */
+export function checkProduct(
+  { form, m, k, n }: GemmShape,
+  left: Float32Array,
+  right: Float32Array,
+  got: Float32Array,
+): void {
+  for (const index of [0, m * n - 1, Math.floor((m * n) / 2)]) {
+    const [row, column] = [Math.floor(index / n), index % n];
+    let want = 0;
+    for (let i = 0; i < k; i++) {
+      const a = left[form === 'TN' ? i * m + row : row * k + i] as number;
+      const b = right[form === 'NT' ? column * k + i : i * n + column] as number;
+      want += a * b;
+    }
+    // A NaN is no product either.
+    if (!(Math.abs(want - (got[index] as number)) <= 3e-5 * Math.sqrt(k)))
+      throw new Error(`c[${index}] is ${got[index]}, not ${want}`);
+  }
+}

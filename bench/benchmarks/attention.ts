@@ -70,5 +70,5 @@ function check([q, k, v]: readonly Float32Array[], head: number, y: Float32Array
   ];
   const want = attendOnce(query.subarray(-headDim), keys, values, headDim, keys.length / headDim);
   const got = y[y.length - headDim] as number;
-  if (Math.abs(want - got) > 1e-5) throw new Error(`y is ${got}, not ${want}`);
+  if (!(Math.abs(want - got) <= 1e-5)) throw new Error(`y is ${got}, not ${want}`);
 }

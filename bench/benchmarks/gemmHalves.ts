@@ -1,8 +1,7 @@
 import { f32ToF16, gemm, Tensor } from 'distillm';
-import { type GemmShape, nameOf } from '../gemmShapes.ts';
+import { checkProduct, type GemmShape, nameOf } from '../gemmShapes.ts';
 import { noise } from '../measure.ts';
 import type { Setting } from './benchmark.ts';
-import { check } from './gemm.ts';
 import { divisorOf, measureSideBySide } from './sideBySide.ts';
 
 /** What a teacher in f16 multiplies: squares, layers of its forward pass, the head. */
@@ -26,7 +25,7 @@ export async function* gemmHalves({ device, size }: Setting) {
     const c = Tensor.empty(device, [m, n]);
     const start = () => gemm(`gemm${form}`, a, b, c);
     start();
-    check(shape, left, right, (await c.read()) as Float32Array);
+    checkProduct(shape, left, right, (await c.read()) as Float32Array);
     yield measureSideBySide(device, { name: nameOf(shape), flops: 2 * m * n * k, start });
     for (const tensor of [a, b, c]) tensor.dispose();
   }

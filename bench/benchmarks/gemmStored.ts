@@ -1,8 +1,7 @@
 import { f32ToF16, gemm, Tensor } from 'distillm';
-import { type GemmShape, nameOf, shrunk } from '../gemmShapes.ts';
+import { checkProduct, type GemmShape, nameOf, shrunk } from '../gemmShapes.ts';
 import { measure, noise } from '../measure.ts';
 import { type Setting, secondsPerCase } from './benchmark.ts';
-import { check } from './gemm.ts';
 
 /** Weights that may be held in fewer bits: the LM head, as all of decoding is, and a layer of a prefill or a teacher. */
 const storedShapes: readonly GemmShape[] = [
@@ -33,7 +32,7 @@ export async function* gemmStored({ device, size }: Setting) {
         await device.finish();
       };
       await call();
-      check(shape, left, floats, (await c.read()) as Float32Array);
+      checkProduct(shape, left, floats, (await c.read()) as Float32Array);
       yield measure({ case: `${nameOf(shape)}, b ${dtype}`, unit: 'GFLOP/s', of, call, seconds });
       weight.dispose();
     }

@@ -1,8 +1,7 @@
 import { run, Tensor, type WebGPUBackend } from 'distillm';
-import { type GemmShape, nameOf } from '../gemmShapes.ts';
+import { checkProduct, type GemmShape, nameOf } from '../gemmShapes.ts';
 import { noise } from '../measure.ts';
 import type { Setting } from './benchmark.ts';
-import { check } from './gemm.ts';
 import { divisorOf, measureSideBySide } from './sideBySide.ts';
 
 const tiles = ['large', 'ahead', 'medium', 'small'] as const;
@@ -41,7 +40,7 @@ export async function* gemmWebGPU({ device: opened, size, peakTflops }: Setting)
     for (const tile of [undefined, ...(m > skinnyRows ? tiles : [])]) {
       device.gemm.forced = tile && { tile, parts: 1 };
       start();
-      check(shape, left, right, (await c.read()) as Float32Array);
+      checkProduct(shape, left, right, (await c.read()) as Float32Array);
       const name = nameOf(shape) + (tile ? `, ${tile} tiles` : '');
       yield measureSideBySide(device, { name, flops: 2 * m * n * k, start, peakTflops });
     }

@@ -1,7 +1,7 @@
 import { setThreadsCount, setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { secondsPerCase } from '../benchmarks/benchmark.ts';
-import { gemmShapes, nameOf, shrunk } from '../gemmShapes.ts';
+import { checkProduct, gemmShapes, nameOf, shrunk } from '../gemmShapes.ts';
 import { measure, noise } from '../measure.ts';
 import type { PeerSetting } from './peer.ts';
 
@@ -14,15 +14,16 @@ export async function* gemmTfjs({ threads, size }: PeerSetting, wasmFolder: stri
     const shape = shrunk(full, size);
     const { form, m, k, n } = shape;
     const [aTransposed, bTransposed] = [form === 'TN', form === 'NT'];
-    const a = tf.tensor2d(noise(m * k), aTransposed ? [k, m] : [m, k]);
-    const b = tf.tensor2d(noise(k * n, 2), bTransposed ? [n, k] : [k, n]);
+    const [left, right] = [noise(m * k), noise(k * n, 2)];
+    const a = tf.tensor2d(left, aTransposed ? [k, m] : [m, k]);
+    const b = tf.tensor2d(right, bTransposed ? [n, k] : [k, n]);
+    const product = () => tf.matMul(a, b, aTransposed, bTransposed);
+    const c = product();
+    checkProduct(shape, left, right, c.dataSync());
     const of = (seconds: number) => (2 * m * n * k) / seconds / 1e9;
-    const call = () => {
-      const c = tf.matMul(a, b, aTransposed, bTransposed);
-      c.dataSync();
-      c.dispose();
-    };
+    // In this backend an operation is done when its function returns.
+    const call = () => product().dispose();
     yield measure({ case: nameOf(shape), unit: 'GFLOP/s', of, call, seconds: secondsPerCase[size] });
-    tf.dispose([a, b]);
+    tf.dispose([a, b, c]);
   }
 }

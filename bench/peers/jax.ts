@@ -1,7 +1,16 @@
-import { defaultDevice, init, type Array as JaxArray, jit, nn, numpy as np, valueAndGrad } from '@jax-js/jax';
+import {
+  blockUntilReady,
+  defaultDevice,
+  init,
+  type Array as JaxArray,
+  jit,
+  nn,
+  numpy as np,
+  valueAndGrad,
+} from '@jax-js/jax';
 import { secondsPerCase } from '../benchmarks/benchmark.ts';
 import { divergenceLogits, divergenceName, divergenceShapes, skewAlpha } from '../divergenceShapes.ts';
-import { gemmShapes, nameOf, shrunk } from '../gemmShapes.ts';
+import { checkProduct, gemmShapes, nameOf, shrunk } from '../gemmShapes.ts';
 import {
   CHECKED_ROWS,
   checkLoss,
@@ -25,15 +34,15 @@ export async function* gemmJax({ size }: PeerSetting) {
   for (const full of gemmShapes) {
     const shape = shrunk(full, size);
     const { form, m, k, n } = shape;
-    const a = np.array(noise(m * k), { shape: form === 'TN' ? [k, m] : [m, k] });
-    const b = np.array(noise(k * n, 2), { shape: form === 'NT' ? [n, k] : [k, n] });
+    const [left, right] = [noise(m * k), noise(k * n, 2)];
+    const a = np.array(left, { shape: form === 'TN' ? [k, m] : [m, k] });
+    const b = np.array(right, { shape: form === 'NT' ? [n, k] : [k, n] });
     const product = jit((x: JaxArray, y: JaxArray) =>
       np.matmul(form === 'TN' ? np.transpose(x) : x, form === 'NT' ? np.transpose(y) : y),
     );
     const of = (seconds: number) => (2 * m * n * k) / seconds / 1e9;
-    const call = async () => {
-      await product(a.ref, b.ref).data();
-    };
+    checkProduct(shape, left, right, await product(a.ref, b.ref).data());
+    const call = async () => (await blockUntilReady(product(a.ref, b.ref))).dispose();
     yield measure({ case: nameOf(shape), unit: 'GFLOP/s', of, call, seconds: secondsPerCase[size] });
     for (const array of [a, b]) array.dispose();
   }
@@ -54,12 +63,12 @@ export async function* divergenceJax({ size }: PeerSetting) {
   const teacher = np.array(logits.teacher, { shape: [rows, vocab] });
   const student = np.array(logits.student, { shape: [rows, vocab] });
   const step = jit(valueAndGrad((q: JaxArray, p: JaxArray) => skewKL(p, q).mul(1 / rows)));
+  const [loss, gradient] = step(student.ref, teacher.ref);
+  const mean = (await loss.data())[0] as number;
+  const total = (await gradient.data()).subarray(0, vocab).reduce((sum, value) => sum + value, 0);
+  if (!(mean > 0.5 && mean < 20 && Math.abs(total) < 1e-4)) throw new Error(`loss ${mean}, gradient's sum ${total}`);
   const call = async () => {
-    const [loss, gradient] = step(student.ref, teacher.ref);
-    const mean = (await loss.data())[0] as number;
-    const gradients = await gradient.data();
-    const total = gradients.subarray(0, vocab).reduce((sum, value) => sum + value, 0);
-    if (!(mean > 0.5 && mean < 20 && Math.abs(total) < 1e-4)) throw new Error(`loss ${mean}, gradient's sum ${total}`);
+    for (const array of await blockUntilReady(step(student.ref, teacher.ref))) array.dispose();
   };
   yield measure({ case: divergenceName(size), unit: 'ms', of: (seconds) => 1000 * seconds, call });
 }
@@ -81,8 +90,8 @@ export async function* linearDivergenceJax({ size }: PeerSetting) {
   );
   const lossOf = async (student: JaxArray, teacher: JaxArray) => {
     const [loss, gradients] = step(student.ref, heads[0].ref, teacher.ref, heads[1].ref);
+    for (const gradient of await blockUntilReady(gradients)) gradient.dispose();
     const [value] = await loss.data();
-    for (const gradient of gradients) await gradient.data();
     return value as number;
   };
   const few = await lossOf(

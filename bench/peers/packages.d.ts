@@ -86,6 +86,8 @@ declare module '@jax-js/jax' {
     data(): Promise<Float32Array>;
     dispose(): void;
   }
+  /** Resolves with its argument once all arrays in it are computed. No use of them. */
+  export function blockUntilReady<T>(of: T): Promise<T>;
   export function init(device: 'wasm'): Promise<unknown>;
   export function defaultDevice(device: 'wasm'): unknown;
   export function jit<A extends readonly unknown[], R>(work: (...args: A) => R): (...args: A) => R;

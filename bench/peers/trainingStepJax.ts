@@ -1,4 +1,4 @@
-import { type Array as JaxArray, jit, nn, numpy as np, tree, valueAndGrad } from '@jax-js/jax';
+import { blockUntilReady, type Array as JaxArray, jit, nn, numpy as np, tree, valueAndGrad } from '@jax-js/jax';
 import { noise, summary, tokenAt } from '../measure.ts';
 import { headsOf, positions, trainedModels, trainingShapes } from '../trainingShapes.ts';
 import { onWasm, skewKL } from './jax.ts';
@@ -44,7 +44,7 @@ export async function* trainingStepJax({ size }: PeerSetting) {
     student = tree.unflatten(structure, updated.weights);
     ({ m, v } = updated);
     losses.push((await loss.data())[0] as number);
-    for (const weight of updated.weights) await weight.ref.data();
+    await blockUntilReady(updated.weights);
     if (step > warmup) values.push((1000 * batchSize * length) / (performance.now() - before));
   }
   if (!((losses.at(-1) as number) < (losses[0] as number))) throw new Error(`losses: ${losses.join(', ')}`);
