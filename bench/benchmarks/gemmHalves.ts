@@ -26,7 +26,7 @@ export async function* gemmHalves({ device, size }: Setting) {
     const start = () => gemm(`gemm${form}`, a, b, c);
     start();
     checkProduct(shape, left, right, (await c.read()) as Float32Array);
-    yield measureSideBySide(device, { name: nameOf(shape), flops: 2 * m * n * k, start });
+    yield measureSideBySide(device, { name: nameOf(shape), flops: 2 * m * n * k, start, size });
     for (const tensor of [a, b, c]) tensor.dispose();
   }
 }

@@ -42,7 +42,7 @@ export async function* gemmWebGPU({ device: opened, size, peakTflops }: Setting)
       start();
       checkProduct(shape, left, right, (await c.read()) as Float32Array);
       const name = nameOf(shape) + (tile ? `, ${tile} tiles` : '');
-      yield measureSideBySide(device, { name, flops: 2 * m * n * k, start, peakTflops });
+      yield measureSideBySide(device, { name, flops: 2 * m * n * k, start, size, peakTflops });
     }
     device.gemm.forced = undefined;
     for (const tensor of [a, b, c]) tensor.dispose();

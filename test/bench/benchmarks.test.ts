@@ -1,20 +1,36 @@
-import { openDevice } from 'distillm';
+import { type Backend, openDevice } from 'distillm';
 import { describe, expect, it } from 'vitest';
 import { type BenchmarkName, benchmarks } from '../../bench/benchmarks/index.ts';
 import { nodeAssets, peersInstalled } from '../../bench/peerPackages.ts';
+import { describeWebGPU } from '../backend/webgpu/adapter.js';
 
-// Each checks its results before it times them, and throws where they are wrong.
+/** A benchmark checks its results before it times them, and throws where they are wrong. `most`: cases to look at. */
+async function check(name: BenchmarkName, device: Backend, most = Infinity): Promise<void> {
+  const measurements = [];
+  for await (const measurement of benchmarks[name]({ device, size: 'tiny', assets: nodeAssets })) {
+    if (measurements.push(measurement) === most) break;
+  }
+  await device.dispose();
+  expect(measurements.length).toBeGreaterThan(0);
+  for (const { median, min, max, ...rest } of measurements) {
+    expect(min > 0 && min <= median && median <= max && max < Infinity, JSON.stringify(rest)).toBe(true);
+  }
+}
+
 describe('each benchmark runs on tiny shapes', () => {
   const names = Object.keys(benchmarks).filter((name) => name !== 'gemmWebGPU' && name !== 'tokenizer');
   it.each([...names, ...(peersInstalled ? ['tokenizer'] : [])])('%s', async (name) => {
-    const device = await openDevice('wasm', { wasm: { threads: 2 } });
-    const measurements = [];
-    const run = benchmarks[name as BenchmarkName]({ device, size: 'tiny', assets: nodeAssets });
-    for await (const measurement of run) measurements.push(measurement);
-    await device.dispose();
-    expect(measurements.length).toBeGreaterThan(0);
-    for (const { median, min, max, ...rest } of measurements) {
-      expect(min > 0 && min <= median && median <= max && max < Infinity, JSON.stringify(rest)).toBe(true);
-    }
+    await check(name as BenchmarkName, await openDevice('wasm', { wasm: { threads: 2 } }));
   });
+});
+
+describeWebGPU('the benchmarks of WebGPU', () => {
+  it.each(['gemmWebGPU', 'gemmHalves'] as const)(
+    '%s',
+    async (name) => {
+      // A product as chosen, then with each tile; a software adapter compiles each of them for a second.
+      await check(name, await openDevice('webgpu', { webgpu: { allowSoftware: true } }), 5);
+    },
+    120_000,
+  );
 });
