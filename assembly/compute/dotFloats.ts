@@ -1,12 +1,15 @@
 // Dot products of rows of floats, in blocks of 16. Every form sums an element in the same order, which depends on the depth
 // alone: eight partial sums, then those. Halves are unpacked even ones first, and what they are multiplied with lies so.
 // A stretch of a row is a function of its own: V8 makes better code of its loop there than inside of others.
+import { HALF_BITS, word } from './constants';
 import { loadPadded, madd, storePairs, sumLanes4, sumPair, zero } from './simd';
 import { FLOAT, HALF, unpackEven, unpackOdd } from './stored';
 
 /** Elements that are multiplied at a time. */
 export const BLOCK: u32 = 16;
-/** Bytes of `sums` [2][4][8]: eight partial sums for each product. */
+/** Bytes of a block of floats. */
+export const BLOCK_BYTES: usize = 64;
+/** Bytes of `sums` [2][4][8] or [8][8]: eight partial sums for each product. */
 export const SUMS_BYTES: usize = 256;
 /** Unpacked halves are 2^112 too small; half of that goes onto what they are multiplied with, so that no product is subnormal. */
 export const HALF_SCALE: f32 = 7.205759403792794e16;
@@ -18,27 +21,27 @@ export function paddedFloats(k: u32): u32 {
   return (k + BLOCK - 1) & ~(BLOCK - 1);
 }
 
-/** A row of the left operand, whole blocks of it: for a right operand of halves in their order, times HALF_SCALE. */
-export function layLeft(kind: u32, from: usize, k: u32, to: usize): void {
+/** A row of the left operand, blocks of it `step` bytes apart: for a right operand of halves in their order, times HALF_SCALE. */
+export function layLeft(kind: u32, from: usize, k: u32, to: usize, step: usize = BLOCK_BYTES): void {
   const scale = f32x4.splat(HALF_SCALE);
   for (let p: u32 = 0; p < k; p += BLOCK) {
     const at = from + (p << 2);
-    const out = to + (p << 2);
     const v0 = loadPadded(at, k - p, 0);
     const v1 = loadPadded(at, k - p, 4);
     const v2 = loadPadded(at, k - p, 8);
     const v3 = loadPadded(at, k - p, 12);
     if (kind == HALF) {
-      v128.store(out, f32x4.mul(v128.shuffle<i32>(v0, v1, 0, 2, 4, 6), scale));
-      v128.store(out, f32x4.mul(v128.shuffle<i32>(v2, v3, 0, 2, 4, 6), scale), 16);
-      v128.store(out, f32x4.mul(v128.shuffle<i32>(v0, v1, 1, 3, 5, 7), scale), 32);
-      v128.store(out, f32x4.mul(v128.shuffle<i32>(v2, v3, 1, 3, 5, 7), scale), 48);
+      v128.store(to, f32x4.mul(v128.shuffle<i32>(v0, v1, 0, 2, 4, 6), scale));
+      v128.store(to, f32x4.mul(v128.shuffle<i32>(v2, v3, 0, 2, 4, 6), scale), 16);
+      v128.store(to, f32x4.mul(v128.shuffle<i32>(v0, v1, 1, 3, 5, 7), scale), 32);
+      v128.store(to, f32x4.mul(v128.shuffle<i32>(v2, v3, 1, 3, 5, 7), scale), 48);
     } else {
-      v128.store(out, v0);
-      v128.store(out, v1, 16);
-      v128.store(out, v2, 32);
-      v128.store(out, v3, 48);
+      v128.store(to, v0);
+      v128.store(to, v1, 16);
+      v128.store(to, v2, 32);
+      v128.store(to, v3, 48);
     }
+    to += step;
   }
 }
 
@@ -138,6 +141,75 @@ export function dotHalves4(x: usize, stride: usize, b: usize, count: u32, sums: 
     hi3 = madd(v128.load(x3 + at, 48), hi, hi3);
   }
   storePairs(sums, lo0, hi0, lo1, hi1, lo2, hi2, lo3, hi3);
+}
+
+/**
+ * sums [8][8] = the same with eight left rows: halves are unpacked once for all of them. The left rows' first blocks lie side by
+ * side, then their second ones, and so on, for eight pointers would not fit the registers.
+ */
+export function dotHalves8(x: usize, b: usize, count: u32, sums: usize): void {
+  const bits = word(HALF_BITS);
+  let lo0 = zero();
+  let hi0 = zero();
+  let lo1 = zero();
+  let hi1 = zero();
+  let lo2 = zero();
+  let hi2 = zero();
+  let lo3 = zero();
+  let hi3 = zero();
+  let lo4 = zero();
+  let hi4 = zero();
+  let lo5 = zero();
+  let hi5 = zero();
+  let lo6 = zero();
+  let hi6 = zero();
+  let lo7 = zero();
+  let hi7 = zero();
+  const end = b + ((<usize>count) << 1);
+  while (b < end) {
+    const u = v128.load(b);
+    const v = v128.load(b, 16);
+    let lo = unpackEven(u, bits);
+    let hi = unpackEven(v, bits);
+    lo0 = madd(v128.load(x), lo, lo0);
+    hi0 = madd(v128.load(x, 16), hi, hi0);
+    lo1 = madd(v128.load(x, 64), lo, lo1);
+    hi1 = madd(v128.load(x, 80), hi, hi1);
+    lo2 = madd(v128.load(x, 128), lo, lo2);
+    hi2 = madd(v128.load(x, 144), hi, hi2);
+    lo3 = madd(v128.load(x, 192), lo, lo3);
+    hi3 = madd(v128.load(x, 208), hi, hi3);
+    lo4 = madd(v128.load(x, 256), lo, lo4);
+    hi4 = madd(v128.load(x, 272), hi, hi4);
+    lo5 = madd(v128.load(x, 320), lo, lo5);
+    hi5 = madd(v128.load(x, 336), hi, hi5);
+    lo6 = madd(v128.load(x, 384), lo, lo6);
+    hi6 = madd(v128.load(x, 400), hi, hi6);
+    lo7 = madd(v128.load(x, 448), lo, lo7);
+    hi7 = madd(v128.load(x, 464), hi, hi7);
+    lo = unpackOdd(u, bits);
+    hi = unpackOdd(v, bits);
+    lo0 = madd(v128.load(x, 32), lo, lo0);
+    hi0 = madd(v128.load(x, 48), hi, hi0);
+    lo1 = madd(v128.load(x, 96), lo, lo1);
+    hi1 = madd(v128.load(x, 112), hi, hi1);
+    lo2 = madd(v128.load(x, 160), lo, lo2);
+    hi2 = madd(v128.load(x, 176), hi, hi2);
+    lo3 = madd(v128.load(x, 224), lo, lo3);
+    hi3 = madd(v128.load(x, 240), hi, hi3);
+    lo4 = madd(v128.load(x, 288), lo, lo4);
+    hi4 = madd(v128.load(x, 304), hi, hi4);
+    lo5 = madd(v128.load(x, 352), lo, lo5);
+    hi5 = madd(v128.load(x, 368), hi, hi5);
+    lo6 = madd(v128.load(x, 416), lo, lo6);
+    hi6 = madd(v128.load(x, 432), hi, hi6);
+    lo7 = madd(v128.load(x, 480), lo, lo7);
+    hi7 = madd(v128.load(x, 496), hi, hi7);
+    x += 8 * BLOCK_BYTES;
+    b += 2 * BLOCK;
+  }
+  storePairs(sums, lo0, hi0, lo1, hi1, lo2, hi2, lo3, hi3);
+  storePairs(sums + 128, lo4, hi4, lo5, hi5, lo6, hi6, lo7, hi7);
 }
 
 /** sums [2][4][8] = eight partial sums each of the products of two rows of floats, b and b1, with four left rows, `stride` bytes apart. */

@@ -26,20 +26,21 @@ function widen(kind: u32, four: v128, factor: v128): v128 {
 
 /**
  * The even ones of eight halves as floats, all 2^112 too small: a half's bits in a float's place, with the exponent as it is.
- * Subnormal halves come out as subnormal floats, exactly; some processors take a hundred cycles over those, which is why
- * matrices are scaled before they are stored (src/models/storedWeights.ts).
+ * `bits` are given where a loop keeps them in a register. Subnormal halves come out as subnormal floats, exactly; some
+ * processors take a hundred cycles over those, which is why matrices are scaled before they are stored
+ * (src/models/storedWeights.ts).
  */
 // @ts-ignore: decorator
 @inline
-export function unpackEven(eight: v128): v128 {
-  return v128.and(i32x4.shr_s(i32x4.shl(eight, 16), 3), word(HALF_BITS));
+export function unpackEven(eight: v128, bits: v128 = word(HALF_BITS)): v128 {
+  return v128.and(i32x4.shr_s(i32x4.shl(eight, 16), 3), bits);
 }
 
 /** The odd ones likewise. */
 // @ts-ignore: decorator
 @inline
-export function unpackOdd(eight: v128): v128 {
-  return v128.and(i32x4.shr_s(eight, 3), word(HALF_BITS));
+export function unpackOdd(eight: v128, bits: v128 = word(HALF_BITS)): v128 {
+  return v128.and(i32x4.shr_s(eight, 3), bits);
 }
 
 // @ts-ignore: decorator

@@ -48,7 +48,7 @@ function gemmCases(
   );
 }
 
-/** Around the blocks of 16, the groups of 1024 and the 4 rows that dot products take at a time, and more rows than 32. */
+/** Around the blocks of 16, the groups of 1024 and the 4 or 8 rows that dot products take at a time, and more rows than 32. */
 const storedShapes = [
   ...gemmShapes,
   [1, 9, 21],
@@ -58,6 +58,11 @@ const storedShapes = [
   [9, 31, 270],
   [1, 9, 7001],
   [5, 3, 1051],
+  [4, 5, 48],
+  [5, 9, 1040],
+  [6, 7, 272],
+  [7, 3, 16],
+  [8, 33, 1040],
 ] as const;
 
 /** The largest halves, the smallest normal one, subnormals, zeros of both signs. */

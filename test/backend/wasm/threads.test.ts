@@ -78,6 +78,7 @@ const large: readonly Call[] = [
     [kernel, { m: 131, n: 203, k: 301 }, { accumulate: 1, scale: 0.25 }],
     [kernel, { m: 5, n: 2003, k: 517 }, { accumulate: 0, scale: 0.25 }],
     [kernel, { m: 1, n: 2003, k: 517 }, { accumulate: 1, scale: 0.25 }],
+    [kernel, { m: 7, n: 2003, k: 528 }, { accumulate: 1, scale: 0.25 }],
   ]),
   ['add', { size: 500_009 }, {}],
   ['sum', { size: 500_009, slots: 2 }, { slot: 1, accumulate: 0 }],
@@ -154,7 +155,7 @@ describe('gives a row of a product the same bits whatever rows are beside it', (
       return new Uint32Array(c!.buffer);
     };
     const all = await product(32);
-    for (const m of [1, 2, 5, 8, 31]) {
+    for (const m of [1, 2, 4, 5, 6, 7, 8, 31]) {
       const some = await product(m);
       expect(some.findIndex((word, i) => word !== all[i])).toBe(-1);
     }
