@@ -6,7 +6,7 @@ import {
   sumFour, SUMS_BYTES,
 } from './dotFloats';
 import { fetchAhead, fetchPages } from './fetchAhead';
-import { putFour, putOne } from './putProducts';
+import { putFour, putOne, putUpTo } from './putProducts';
 import { scratch } from './scratch';
 import { FLOAT, HALF } from './stored';
 
@@ -22,9 +22,9 @@ function stripRows(k: u32): u32 {
   return max(<u32>(STRIP / ((<usize>paddedFloats(k)) << 2)) & ~1, 2);
 }
 
-/** Working memory of a thread, in bytes: sums, a strip of b, and the rows of a, of which there are 8 in multiplyEight. */
+/** Working memory of a thread, in bytes: sums, a strip of b, the rows of a with those that are missing from eight or from four. */
 export function gemmDotScratch(m: u32, k: u32): usize {
-  return SUMS_BYTES + ((<usize>(max(m, 8) + stripRows(k)) * paddedFloats(k)) << 2);
+  return SUMS_BYTES + ((<usize>(max((m + 3) & ~3, 8) + stripRows(k)) * paddedFloats(k)) << 2);
 }
 
 // @ts-ignore: decorator
@@ -41,6 +41,7 @@ function product(
     return multiplyEight(a, left, b, scale, c, m, n, k, accumulate, begin, end, sums);
   }
   for (let i: u32 = 0; i < m; i++) layLeft(kind, a + ((<usize>i * k) << 2), k, left + <usize>i * width);
+  memory.fill(left + <usize>m * width, 0, <usize>(((m + 3) & ~3) - m) * width);
   if (m < 4 || (kind == HALF && m <= 8)) multiplyStraight(kind, left, b, scale, c, m, n, k, accumulate, begin, end, sums, strip);
   else multiplyStrips(kind, left, b, scale, c, m, n, k, accumulate, begin, end, sums, strip);
 }
@@ -94,15 +95,16 @@ function multiplyEight(
     const row = b + <usize>j * stride;
     fetchPages(row + AHEAD, min(row + stride + AHEAD, last), sums);
     dotHalves8(left, row, k, sums);
-    v128.store(sums, f32x4.mul(sumFour(sums), scales));
-    v128.store(sums, f32x4.mul(sumFour(sums + 128), scales), 16);
-    for (let i: u32 = 0; i < m; i++) {
-      putOne(load<f32>(sums + (i << 2)), c + <usize>i * across + (j << 2), accumulate);
-    }
+    const to = c + (<usize>j << 2);
+    putFour(f32x4.mul(sumFour(sums), scales), to, across, accumulate);
+    putUpTo(f32x4.mul(sumFour(sums + 128), scales), to + 4 * across, across, m - 4, accumulate);
   }
 }
 
-/** The same, a strip of b at a time: halves and incomplete blocks are laid out in `strip` first. */
+/**
+ * The same, a strip of b at a time: halves and incomplete blocks are laid out in `strip` first. Two or three rows of a that
+ * are left over are multiplied as four.
+ */
 // @ts-ignore: decorator
 @inline
 function multiplyStrips(
@@ -122,10 +124,10 @@ function multiplyStrips(
       for (let r: u32 = 0; r < rows; r++) layRight(kind, first + <usize>r * stride, k, strip + <usize>r * width);
       first = strip;
     }
-    for (let i: u32 = 0; i < m; i += m - i < 4 ? 1 : 4) {
+    for (let i: u32 = 0; i < m; i += 4) {
       const x = left + <usize>i * width;
       const to = c + <usize>i * across + (from << 2);
-      if (m - i < 4) {
+      if (m - i == 1) {
         for (let r: u32 = 0; r < rows; r++) {
           putOne(dotFloats(x, first + <usize>r * width, count, sums) * scale, to + (r << 2), accumulate);
         }
@@ -135,8 +137,8 @@ function multiplyStrips(
         const row = first + <usize>r * width;
         const pair = r + 1 < rows;
         dotFloats2x4(x, width, row, pair ? row + width : row, count, sums);
-        putFour(f32x4.mul(sumFour(sums), scales), to + (r << 2), across, accumulate);
-        if (pair) putFour(f32x4.mul(sumFour(sums + 128), scales), to + (r << 2) + 4, across, accumulate);
+        putUpTo(f32x4.mul(sumFour(sums), scales), to + (r << 2), across, m - i, accumulate);
+        if (pair) putUpTo(f32x4.mul(sumFour(sums + 128), scales), to + (r << 2) + 4, across, m - i, accumulate);
       }
     }
   }

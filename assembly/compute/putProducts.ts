@@ -7,6 +7,16 @@ export function putOne(sum: f32, c: usize, accumulate: bool): void {
   store<f32>(c, accumulate ? load<f32>(c) + sum : sum);
 }
 
+/** The same with a lane for each of 1 to 4 rows of c, `stride` bytes apart. */
+// @ts-ignore: decorator
+@inline
+export function putUpTo(sum: v128, c: usize, stride: usize, rows: u32, accumulate: bool): void {
+  if (rows >= 4) return putFour(sum, c, stride, accumulate);
+  putOne(f32x4.extract_lane(sum, 0), c, accumulate);
+  if (rows > 1) putOne(f32x4.extract_lane(sum, 1), c + stride, accumulate);
+  if (rows > 2) putOne(f32x4.extract_lane(sum, 2), c + 2 * stride, accumulate);
+}
+
 /** The same with a lane for each of four rows of c, `stride` bytes apart. */
 // @ts-ignore: decorator
 @inline
