@@ -41,7 +41,6 @@ function product(
     return multiplyEight(a, left, b, scale, c, m, n, k, accumulate, begin, end, sums);
   }
   for (let i: u32 = 0; i < m; i++) layLeft(kind, a + ((<usize>i * k) << 2), k, left + <usize>i * width);
-  memory.fill(left + <usize>m * width, 0, <usize>(((m + 3) & ~3) - m) * width);
   if (m < 4 || (kind == HALF && m <= 8)) multiplyStraight(kind, left, b, scale, c, m, n, k, accumulate, begin, end, sums, strip);
   else multiplyStrips(kind, left, b, scale, c, m, n, k, accumulate, begin, end, sums, strip);
 }
@@ -116,6 +115,7 @@ function multiplyStrips(
   const across = (<usize>n) << 2;
   const scales = f32x4.splat(scale);
   const stride = (<usize>k) << kind;
+  memory.fill(left + <usize>m * width, 0, <usize>(((m + 3) & ~3) - m) * width);
   for (let from = begin; from < end; from += stripRows(k)) {
     const rows = min(end - from, stripRows(k));
     let first = b + <usize>from * stride;
