@@ -101,11 +101,11 @@ const made = new Map<string, Prelude>();
 
 /** What the shaders of products need to know of their operands' memory, and of matrix units: kernels/gemmShape.wgsl. */
 export function gemmElements({ a, b, c, scaled, matrixUnit }: GemmLayout): Prelude {
-  const types = matrixUnit ? matrixTypes(matrixUnit) : '';
   const unit = matrixUnit ? `, matrices ${Object.values(matrixUnit)}` : '';
   const name = `a ${a}, b ${b}, c ${c}${scaled ? ', scales' : ''}${unit}`;
   let prelude = made.get(name);
   if (!prelude) {
+    const types = matrixUnit ? matrixTypes(matrixUnit) : '';
     const code = types + fetches[a]('a') + fetches[b]('b') + stores[c] + (scaled ? scales.some : scales.none);
     prelude = { name, code };
     made.set(name, prelude);
