@@ -26,6 +26,7 @@ export { addSegments, gemmSkinnyNN, gemmSkinnyScratch } from './gemmSkinny';
 export { mergeHeads, splitHeads } from './heads';
 export { layerNorm, layerNormBackward, layerNormScratch } from './layerNorm';
 export { layerNormBackwardWeights } from './layerNormBackwardWeights';
+export { relu, reluBackward } from './relu';
 export { sample, sampleScratch } from './sample';
 export { setScratch } from './scratch';
 export { sumBlock, sumBlocks, sumPartials, sumScratch } from './sum';

@@ -282,6 +282,22 @@ export const kernels = {
     flops: (d) => 20 * of(d, 'size'),
     ulp: () => 12,
   },
+  /** y = max(x, 0) */
+  relu: {
+    dims: ['size'],
+    in: { x: ['size'] },
+    out: { y: ['size'] },
+    flops: (d) => of(d, 'size'),
+    ulp: () => 0,
+  },
+  /** dx = x > 0 ? dy : 0 */
+  reluBackward: {
+    dims: ['size'],
+    in: { x: ['size'], dy: ['size'] },
+    out: { dx: ['size'] },
+    flops: (d) => of(d, 'size'),
+    ulp: () => 0,
+  },
   /** y = a + b */
   add: {
     dims: ['size'],

@@ -20,6 +20,7 @@ export {
   linearDivergence,
   type SummedLoss,
 } from './ops/linearLoss.js';
+export { relu } from './ops/relu.js';
 export { flat, rows, run } from './run.js';
 export { keep, tidy } from './scope.js';
 export { clearGradients, Tape } from './tape.js';

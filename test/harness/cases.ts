@@ -171,10 +171,10 @@ function fillMoments({ x, mean, rstd }: Pick<Given<'layerNormBackward'>, 'x' | '
 }
 
 /** Flat parts, the bend around zero, and values whose cube or square would overflow a careless formula. */
-const hardGelu = [0, -0, 1e-30, -1e-30, -0.5, 0.5, -3, 3, -5.5, 5.5, -9, 9, -30, 30, -1e4, 1e4];
-const fillHardGelu = (x: Float64Array) =>
+const hardActivations = [0, -0, 1e-30, -1e-30, -0.5, 0.5, -3, 3, -5.5, 5.5, -9, 9, -30, 30, -1e4, 1e4];
+const fillHardActivations = (x: Float64Array) =>
   x.forEach((v, i) => {
-    x[i] = hardGelu[i] ?? 3 * v;
+    x[i] = hardActivations[i] ?? 3 * v;
   });
 
 interface AttentionShape {
@@ -595,8 +595,10 @@ export const cases: { readonly [K in KernelName]: readonly Case<K>[] } = {
     ...shaped(shape),
     prepare: fillMoments,
   })),
-  gelu: sizes.map((size) => ({ ...sized(size), prepare: ({ x }) => fillHardGelu(x) })),
-  geluBackward: sizes.map((size) => ({ ...sized(size), prepare: ({ x }) => fillHardGelu(x) })),
+  gelu: sizes.map((size) => ({ ...sized(size), prepare: ({ x }) => fillHardActivations(x) })),
+  geluBackward: sizes.map((size) => ({ ...sized(size), prepare: ({ x }) => fillHardActivations(x) })),
+  relu: sizes.map((size) => ({ ...sized(size), prepare: ({ x }) => fillHardActivations(x) })),
+  reluBackward: sizes.map((size) => ({ ...sized(size), prepare: ({ x }) => fillHardActivations(x) })),
   add: sizes.map(sized),
   addInto: sizes.map((size) => ({ ...sized(size), params: { scale: -0.7 } })),
   dropout: [

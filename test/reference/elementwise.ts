@@ -31,6 +31,22 @@ export const geluBackward: Reference<'geluBackward'> = ({ size }, { x, dy }) => 
   return { dx };
 };
 
+export const relu: Reference<'relu'> = ({ size }, { x }) => {
+  const y = expected(size);
+  x.forEach((v, i) => {
+    y.value[i] = Math.max(v, 0);
+  });
+  return { y };
+};
+
+export const reluBackward: Reference<'reluBackward'> = ({ size }, { x, dy }) => {
+  const dx = expected(size);
+  x.forEach((v, i) => {
+    dx.value[i] = v > 0 ? dy[i]! : 0;
+  });
+  return { dx };
+};
+
 export const add: Reference<'add'> = ({ size }, { a, b }) => {
   const y = expected(size);
   for (let i = 0; i < size; i++) {

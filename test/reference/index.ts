@@ -2,7 +2,7 @@ import type { KernelName } from '../../src/backend/kernels.js';
 import * as attention from './attention.js';
 import { crossEntropy } from './crossEntropy.js';
 import { divergence } from './divergence.js';
-import { add, addInto, dropout, gelu, geluBackward } from './elementwise.js';
+import { add, addInto, dropout, gelu, geluBackward, relu, reluBackward } from './elementwise.js';
 import { embedding, embeddingBackward, embeddingHalf, embeddingInt8 } from './embedding.js';
 import { broadcastRows, columnSum, gemmNN, gemmNNHalf, gemmNT, gemmNTHalf, gemmNTInt8, gemmTN } from './gemm.js';
 import { mergeHeads, splitHeads } from './heads.js';
@@ -30,6 +30,8 @@ export const reference: { readonly [K in KernelName]: Reference<K> } = {
   layerNormBackwardWeights,
   gelu,
   geluBackward,
+  relu,
+  reluBackward,
   add,
   addInto,
   dropout,

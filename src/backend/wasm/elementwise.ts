@@ -1,20 +1,39 @@
+import type { KernelCall, OperandName } from '../backend.js';
 import { at, type Device, type Entries, grainOf, sizes } from './calls.js';
 
 /** Kernels whose elements know nothing of each other, and sums down columns. */
 export function elementwiseKernels(
   device: Device,
 ): Entries<
-  'add' | 'addInto' | 'adamW' | 'broadcastRows' | 'clipScale' | 'columnSum' | 'dropout' | 'gelu' | 'geluBackward'
+  | 'add'
+  | 'addInto'
+  | 'adamW'
+  | 'broadcastRows'
+  | 'clipScale'
+  | 'columnSum'
+  | 'dropout'
+  | 'gelu'
+  | 'geluBackward'
+  | 'relu'
+  | 'reluBackward'
 > {
   const { pool } = device;
   /** Chunks of whole vectors, and of whole cache lines. */
   const elements = (size: number, cost: number) => grainOf(device, size, cost, 16);
-  return {
-    add(call) {
+  /** A kernel whose arguments are its operands in this order. */
+  const plain =
+    <K extends 'add' | 'gelu' | 'geluBackward' | 'relu' | 'reluBackward'>(
+      kernel: K,
+      operands: readonly OperandName<K>[],
+      cost: number,
+    ) =>
+    (call: KernelCall<K>) => {
       const [size] = sizes(call, ['size']);
-      const { a, b, y } = call.operands;
-      pool.parallel('add', [at(a), at(b), at(y)], size, elements(size, 2));
-    },
+      const args = operands.map((name) => at(call.operands[name]));
+      pool.parallel(kernel, args, size, elements(size, cost));
+    };
+  return {
+    add: plain('add', ['a', 'b', 'y'], 2),
     addInto(call) {
       const [size] = sizes(call, ['size']);
       const { x, y } = call.operands;
@@ -49,15 +68,9 @@ export function elementwiseKernels(
       const { seed, threshold, scale } = call.params;
       pool.parallel('dropout', [at(x), at(y), seed, threshold, scale], size, elements(size, 4));
     },
-    gelu(call) {
-      const [size] = sizes(call, ['size']);
-      const { x, y } = call.operands;
-      pool.parallel('gelu', [at(x), at(y)], size, elements(size, 8));
-    },
-    geluBackward(call) {
-      const [size] = sizes(call, ['size']);
-      const { x, dy, dx } = call.operands;
-      pool.parallel('geluBackward', [at(x), at(dy), at(dx)], size, elements(size, 10));
-    },
+    gelu: plain('gelu', ['x', 'y'], 8),
+    geluBackward: plain('geluBackward', ['x', 'dy', 'dx'], 10),
+    relu: plain('relu', ['x', 'y'], 1),
+    reluBackward: plain('reluBackward', ['x', 'dy', 'dx'], 1),
   };
 }

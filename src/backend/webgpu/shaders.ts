@@ -43,6 +43,8 @@ import layerNormBackwardWeights from '../../../kernels/layerNormBackwardWeights.
 import math from '../../../kernels/math.wgsl';
 import mergeHeads from '../../../kernels/mergeHeads.wgsl';
 import reduce from '../../../kernels/reduce.wgsl';
+import relu from '../../../kernels/relu.wgsl';
+import reluBackward from '../../../kernels/reluBackward.wgsl';
 import sample from '../../../kernels/sample.wgsl';
 import splitHeads from '../../../kernels/splitHeads.wgsl';
 import sum from '../../../kernels/sum.wgsl';
@@ -93,6 +95,8 @@ export const shaders = {
   layerNormBackward: reduce + layerNormBackward,
   layerNormBackwardWeights,
   mergeHeads,
+  relu,
+  reluBackward,
   sample: math + reduce + sample,
   splitHeads,
   sum: reduce + sum,

@@ -89,6 +89,8 @@ const windowed: { readonly [K in KernelName]?: readonly (readonly [maxBindingByt
   columnSum: [[8192, { dims: { rows: 601, cols: 7 }, params: { accumulate: 0 } }]],
   broadcastRows: [[8192, { dims: { rows: 601, cols: 7 }, params: {} }]],
   geluBackward: [[1024, { dims: { size: 1003 }, params: {} }]],
+  relu: [[1024, { dims: { size: 1003 }, params: {} }]],
+  reluBackward: [[1024, { dims: { size: 1003 }, params: {} }]],
   layerNorm: [[8192, { dims: { rows: 200, cols: 13 }, params: { eps: 1e-5 } }]],
   layerNormBackward: [[8192, { dims: { rows: 200, cols: 13 }, params: {}, prepare: fillDeviations }]],
   layerNormBackwardWeights: [[8192, { dims: { rows: 200, cols: 13 }, params: {}, prepare: fillDeviations }]],
