@@ -72,13 +72,9 @@ export async function openStudent(
   if (student !== undefined) return loadModel(student, { device, trainable: true });
   const path = studentConfig as string;
   const { vocabSize, bosTokenId, eosTokenId } = tokenizer;
-  const filledIn = {
-    vocab_size: vocabSize,
-    n_positions: positions,
-    ...(eosTokenId !== undefined && { bos_token_id: bosTokenId ?? eosTokenId, eos_token_id: eosTokenId }),
-  };
-  const config = { ...filledIn, ...(await readJson(openFolder(dirname(path)), basename(path))) };
-  return createModel(config, { device, seed });
+  const config = await readJson(openFolder(dirname(path)), basename(path));
+  const defaults = { vocabSize, maxPositions: positions, bosTokenId: bosTokenId ?? eosTokenId, eosTokenId };
+  return createModel(config, { device, seed, defaults });
 }
 
 /** Tokens of a prompt and of a whole sequence: the paper's 256 and 512, or what the models have room for. */

@@ -1,5 +1,9 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { CheckpointError } from '../errors.js';
+
+/** Fields that many families have. */
+export const count = z.int().min(1);
+export const probability = z.number().min(0).lt(1);
 
 /** Checks config.json's fields against a family's schema. @throws CheckpointError naming the first wrong field */
 export function checkConfig<Schema extends z.ZodType>(

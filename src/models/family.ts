@@ -22,6 +22,8 @@ export interface Family<Config = unknown> {
    * @throws CheckpointError naming the field
    */
   parseConfig(fields: Readonly<Record<string, unknown>>, where: string): Config;
+  /** What config.json calls the number of positions. */
+  readonly positionsField: string;
   parameters(config: Config): ParameterSpecs;
   /** Our name of a tensor in a checkpoint; undefined for buffers that are no parameters. */
   parameterName(checkpointName: string, config: Config): string | undefined;

@@ -3,17 +3,14 @@
  * are [in, out]; the LM head is the token embedding unless config.json unties them.
  */
 import { z } from 'zod';
-import { LimitError } from '../errors.js';
-import { add, attention, dropout, embedding, gelu, layerNorm, linear, Tensor, tidy } from '../tensor/index.js';
-import { activeTape } from '../tensor/tape.js';
-import { checkConfig } from './config.js';
+import { add, embedding, gelu, layerNorm, linear, type Tensor } from '../tensor/index.js';
+import { type Affine, affineOf, specifyNorm } from './affine.js';
+import { checkConfig, count, probability } from './config.js';
 import { createKVCache, type Family, type ModelParts, modelBase, type ParameterSpec } from './family.js';
+import { startPass } from './forwardPass.js';
 import type { LanguageModel } from './model.js';
-import { mixSeed } from './random.js';
+import { positionIds } from './positions.js';
 import { layoutOf } from './storedWeights.js';
-
-const count = z.int().min(1);
-const probability = z.number().min(0).lt(1);
 
 /** The fields of config.json that matter here; defaults as in transformers' GPT2Config. */
 const schema = z
@@ -44,10 +41,6 @@ const schema = z
   });
 type Config = z.output<typeof schema>;
 
-interface Affine {
-  readonly weight: Tensor;
-  readonly bias: Tensor;
-}
 /** The parameters of one transformer block, named as in the checkpoint. */
 interface Block {
   readonly ln_1: Affine;
@@ -61,10 +54,7 @@ function parameters(config: Config): Map<string, ParameterSpec> {
   const inner = n_inner ?? 4 * hidden;
   const specs = new Map<string, ParameterSpec>();
   const std = config.initializer_range;
-  const norm = (name: string) => {
-    specs.set(`${name}.weight`, { shape: [hidden], initial: 'ones' });
-    specs.set(`${name}.bias`, { shape: [hidden], initial: 'zeros' });
-  };
+  const norm = (name: string) => specifyNorm(specs, name, hidden);
   const conv1D = (name: string, inputs: number, outputs: number, normal = std) => {
     specs.set(`${name}.weight`, { shape: [inputs, outputs], initial: { normal }, matrix: 'inOut' });
     specs.set(`${name}.bias`, { shape: [outputs], initial: 'zeros' });
@@ -100,7 +90,7 @@ function parameterName(checkpointName: string, { tie_word_embeddings: tied }: Co
 function build(config: Config, parts: ModelParts): LanguageModel {
   const { device } = parts;
   const tensor = (name: string) => parts.parameters.get(name) as Tensor;
-  const affine = (name: string): Affine => ({ weight: tensor(`${name}.weight`), bias: tensor(`${name}.bias`) });
+  const affine = (name: string) => affineOf(parts.parameters, name);
   const wte = tensor('transformer.wte.weight');
   const wpe = tensor('transformer.wpe.weight');
   const lnF = affine('transformer.ln_f');
@@ -118,45 +108,23 @@ function build(config: Config, parts: ModelParts): LanguageModel {
   const conv1D = (x: Tensor, { weight, bias }: Affine) =>
     linear(x, weight, { bias, layout: layoutOf(weight, 'inOut') });
 
-  const forward: LanguageModel['forward'] = (batch, { cache, dropoutSeed } = {}) => {
-    // x [batch, seq, n_embd] throughout. Without gradients, a block's intermediates go as soon as it is done.
-    const recorded = activeTape() && [...parts.parameters.values()].some(({ requiresGrad }) => requiresGrad);
-    const step = recorded ? (work: () => Tensor) => work() : (work: () => Tensor) => tidy(work);
-    const past = cache?.past ?? 0;
-    let site = 0;
-    /** What is dropped at the next site of this pass; undefined when nothing is. */
-    const dropAt = (probability: number) =>
-      dropoutSeed === undefined || probability === 0 ? undefined : { probability, seed: mixSeed(dropoutSeed, site++) };
-    const drop = (x: Tensor, rate: number) => {
-      const options = dropAt(rate);
-      return options ? dropout(x, options) : x;
-    };
-
+  const forward: LanguageModel['forward'] = (batch, options = {}) => {
+    // x [batch, seq, n_embd] throughout.
+    const pass = startPass(parts, batch, options);
+    const { cache } = options;
     const shape = [batch.batch, batch.seq];
-    const positions = positionIds(batch, past, config.n_positions);
-    const keyRange = Tensor.from(device, batch.keyRange, [batch.batch, 2], 'keyRange');
-    let x = step(() =>
-      drop(add(embedding(wte, batch.ids, shape), embedding(wpe, positions, shape)), config.embd_pdrop),
+    const positions = positionIds('gpt2', batch, cache?.past ?? 0, config.n_positions);
+    let x = pass.run(() =>
+      pass.drop(add(embedding(wte, batch.ids, shape), embedding(wpe, positions, shape)), config.embd_pdrop),
     );
     blocks.forEach(({ ln_1, attn, ln_2, mlp }, layer) => {
-      const layerCache = cache?.layers[layer];
-      const input = x;
-      x = step(() => {
+      x = pass.next(x, (input) => {
         const qkv = conv1D(norm(input, ln_1), attn.c_attn); // [batch, seq, 3 n_embd]
-        const dropped = dropAt(config.attn_pdrop);
-        const heads = attention(
-          { qkv },
-          {
-            ...{ numHeads, keyRange, causal: true, past },
-            ...(layerCache && { cache: layerCache }),
-            ...(dropped && { dropout: dropped }),
-          },
-        );
-        const attended = add(input, drop(conv1D(heads, attn.c_proj), config.resid_pdrop));
+        const heads = pass.attend({ qkv }, { layer, numHeads, dropout: config.attn_pdrop });
+        const attended = add(input, pass.drop(conv1D(heads, attn.c_proj), config.resid_pdrop));
         const expanded = gelu(conv1D(norm(attended, ln_2), mlp.c_fc)); // [batch, seq, n_inner]
-        return add(attended, drop(conv1D(expanded, mlp.c_proj), config.resid_pdrop));
+        return add(attended, pass.drop(conv1D(expanded, mlp.c_proj), config.resid_pdrop));
       });
-      if (!recorded) input.dispose();
     });
     if (cache) cache.past += batch.seq;
     return norm(x, lnF);
@@ -183,33 +151,10 @@ function build(config: Config, parts: ModelParts): LanguageModel {
   };
 }
 
-/**
- * Each token's index within its row, so that padding on the left moves nothing; padding gets any valid position.
- * @throws LimitError when a row has more tokens than the model has positions
- */
-function positionIds(
-  { batch, seq, keyRange }: Parameters<LanguageModel['forward']>[0],
-  past: number,
-  max: number,
-): Int32Array {
-  const positions = new Int32Array(batch * seq);
-  for (let row = 0; row < batch; row++) {
-    const first = keyRange[2 * row] as number;
-    const tokens = (keyRange[2 * row + 1] as number) - first;
-    if (tokens > max) {
-      throw new LimitError(`gpt2: row ${row} has ${tokens} tokens, the model has ${max} positions. Cut the sequence.`, {
-        found: tokens,
-        expected: max,
-      });
-    }
-    for (let s = 0; s < seq; s++) positions[row * seq + s] = Math.min(Math.max(past + s - first, 0), max - 1);
-  }
-  return positions;
-}
-
 /** The GPT-2 family. */
 export const family: Family<Config> = {
   parseConfig: (fields, where) => checkConfig(schema, fields, where),
+  positionsField: 'n_positions',
   parameters,
   parameterName,
   // transformers takes 50256 for absent token ids, which a small vocabulary does not have.

@@ -3,13 +3,14 @@ import { loadModel } from '../../src/models/index.js';
 import { createAdamW } from '../../src/optim/index.js';
 import { linearCrossEntropy, Tape, tidy } from '../../src/tensor/index.js';
 import { forEachBackend } from '../harness/backends.js';
-import { labelledBatch, oracle, oraclePath } from './oracle.js';
+import { labelledBatch, openOracle } from './oracle.js';
 
-const { lr, beta1, beta2, eps, weightDecay, losses } = oracle.adamW;
+const { oracle, path } = openOracle('gpt2');
+const { lr, beta1, beta2, eps, weightDecay, losses } = oracle.adamW!;
 
 forEachBackend((backend) => {
   it("follows PyTorch's loss over 40 AdamW steps", async () => {
-    using model = await loadModel(oraclePath('model'), { device: backend(), trainable: true });
+    using model = await loadModel(path('model'), { device: backend(), trainable: true });
     using optimizer = createAdamW(model.parameters, { betas: [beta1, beta2], eps, weightDecay, clipGradNorm: 0 });
     const batches = oracle.batches.map(labelledBatch);
     for (const [step, want] of losses.entries()) {

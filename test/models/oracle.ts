@@ -10,12 +10,12 @@ interface OracleBatch {
   readonly labels: readonly number[];
 }
 
-/** What test/oracles/make/gpt2.py writes. */
+/** What test/oracles/make/gpt2.py and opt.py write. */
 interface Oracle {
   readonly batches: readonly [OracleBatch, OracleBatch];
   /** Of the first batch. */
   readonly logits: readonly number[];
-  readonly adamW: {
+  readonly adamW?: {
     readonly lr: number;
     readonly beta1: number;
     readonly beta2: number;
@@ -32,12 +32,11 @@ interface Oracle {
   };
 }
 
-/** Path of a file or folder of the GPT-2 oracle. */
-export const oraclePath = (name: string): string => fileURLToPath(new URL(`../oracles/gpt2/${name}`, import.meta.url));
-
-export const oracle: Oracle = JSON.parse(readFileSync(oraclePath('oracle.json'), 'utf8'));
-
-export const oraclePrompts: readonly Int32Array[] = oracle.generation.prompts.map((ids) => Int32Array.from(ids));
+/** An oracle's contents, and the path of a file or folder beside it. `folder` is that in test/oracles. */
+export function openOracle(folder: string): { oracle: Oracle; path: (name: string) => string } {
+  const path = (name: string) => fileURLToPath(new URL(`../oracles/${folder}/${name}`, import.meta.url));
+  return { oracle: JSON.parse(readFileSync(path('oracle.json'), 'utf8')), path };
+}
 
 /** A right-padded batch as the trainer makes them. */
 export function labelledBatch({ batch, seq, lengths, ids, labels }: OracleBatch): LabelledBatch {

@@ -16,20 +16,11 @@ import shutil
 from pathlib import Path
 
 import torch
-import transformers
-from safetensors.torch import save_file
+from decoder import batch_json, first_logits, generation, made, make_batches, mean_loss, save_gradients
 from transformers import GPT2Config, GPT2LMHeadModel
 
 OUT = Path(__file__).parent.parent / "gpt2"
 VOCAB, POSITIONS = 97, 64
-IGNORED = -100
-
-torch.set_num_threads(1)
-torch.use_deterministic_algorithms(True)
-
-
-def rounded(values, digits=9):
-    return [float(f"{v:.{digits}g}") for v in values.flatten().tolist()]
 
 
 def make_model():
@@ -57,51 +48,6 @@ def make_model():
     return model
 
 
-def make_batch(generator, lengths, prompt_lengths, seq):
-    """Right-padded; labels are shifted and count the response only, as the trainer's batches do."""
-    ids = torch.zeros(len(lengths), seq, dtype=torch.long)
-    labels = torch.full_like(ids, IGNORED)
-    mask = torch.zeros_like(ids)
-    for row, (length, prompt) in enumerate(zip(lengths, prompt_lengths)):
-        tokens = torch.randint(1, VOCAB, (length,), generator=generator)
-        ids[row, :length] = tokens
-        mask[row, :length] = 1
-        labels[row, prompt - 1 : length - 1] = tokens[prompt:]
-    return {"ids": ids, "mask": mask, "labels": labels, "lengths": lengths}
-
-
-def mean_loss(model, batch):
-    logits = model(input_ids=batch["ids"], attention_mask=batch["mask"]).logits
-    return torch.nn.functional.cross_entropy(
-        logits.reshape(-1, VOCAB), batch["labels"].reshape(-1), ignore_index=IGNORED
-    )
-
-
-def batch_json(batch):
-    return {
-        "batch": batch["ids"].shape[0], "seq": batch["ids"].shape[1], "lengths": batch["lengths"],
-        "ids": batch["ids"].flatten().tolist(), "labels": batch["labels"].flatten().tolist(),
-    }
-
-
-def generated(model, prompts, new_tokens, eos, **options):
-    longest = max(map(len, prompts))
-    ids = torch.tensor([[0] * (longest - len(p)) + p for p in prompts])
-    mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts])
-    out = model.generate(
-        ids, attention_mask=mask, do_sample=False, max_new_tokens=new_tokens, pad_token_id=0, eos_token_id=eos,
-        return_dict_in_generate=True, output_scores=True, **options,
-    )
-    rows = []
-    for row in range(len(prompts)):
-        new = out.sequences[row, longest:].tolist()
-        rows.append(new[: new.index(eos) + 1] if eos in new else new)
-        for step in range(len(rows[-1])):
-            best, second = out.scores[step][row].topk(2).values.tolist()
-            assert best - second > 1e-3, "a greedy choice is too close to call: change the seed"
-    return rows
-
-
 def main():
     shutil.rmtree(OUT, ignore_errors=True)
     model = make_model()
@@ -114,27 +60,10 @@ def main():
     model = make_model()
 
     generator = torch.Generator().manual_seed(3)
-    batches = [
-        make_batch(generator, [13, 7, 10], [4, 3, 9], 13),
-        make_batch(generator, [11, 9, 5], [1, 5, 2], 11),
-    ]
-    first = batches[0]
-    logits = model(input_ids=first["ids"], attention_mask=first["mask"]).logits.detach()
-    loss = mean_loss(model, first)
-    loss.backward()
-    save_file({n: p.grad.contiguous() for n, p in model.named_parameters()}, OUT / "gradients.safetensors")
-
-    prompts = [torch.randint(1, VOCAB, (n,), generator=generator).tolist() for n in (5, 1, 9, 3)]
-    free = generated(model, prompts, 20, eos=VOCAB + 1)
-    # A token that ends a sequence or two midway and lets the others run on.
-    eos = next(
-        t for row in free for t in row[5:15] if t not in row[:5] and sum(t not in other for other in free) >= 2
-    )
-    generation = {
-        "prompts": prompts, "maxNewTokens": 20, "eos": eos,
-        "greedy": generated(model, prompts, 20, eos),
-        "noRepeatNgram": {"size": 2, "ids": generated(model, prompts, 20, eos, no_repeat_ngram_size=2)},
-    }
+    batches = make_batches(generator, VOCAB)
+    logits = first_logits(model, batches[0])
+    save_gradients(model, batches[0], OUT / "gradients.safetensors")
+    answers = generation(model, generator, VOCAB)
 
     # The usual grouping: biases and norms do not decay.
     decayed = [p for n, p in model.named_parameters() if p.dim() > 1]
@@ -153,11 +82,11 @@ def main():
         losses.append(loss.item())
 
     oracle = {
-        "made": f"gpt2.py, torch {torch.__version__.split('+')[0]}, transformers {transformers.__version__}",
+        "made": made("gpt2.py"),
         "batches": [batch_json(b) for b in batches],
-        "logits": rounded(logits),
+        "logits": logits,
         "adamW": {**settings, "losses": losses},
-        "generation": generation,
+        "generation": answers,
     }
     (OUT / "oracle.json").write_text(json.dumps(oracle) + "\n")
 
