@@ -4,6 +4,7 @@ import type { AnyFamily } from './family.js';
 /** `model_type` of config.json -> its family. A family's code is loaded with its first model. */
 const families: Readonly<Record<string, () => Promise<{ family: AnyFamily }>>> = {
   gpt2: () => import('./gpt2.js'),
+  opt: () => import('./opt.js'),
 };
 
 /** @throws CheckpointError when there is no such family */

@@ -1,0 +1,81 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { CheckpointError } from '../../src/errors.js';
+import { memoryStore } from '../../src/io/memoryStore.js';
+import { openSafetensors } from '../../src/io/safetensors.js';
+import { writeSafetensors } from '../../src/io/writeSafetensors.js';
+import { createModel, loadModel, saveModel } from '../../src/models/index.js';
+import { tidy } from '../../src/tensor/index.js';
+import { forEachBackend } from '../harness/backends.js';
+import { openReference } from '../harness/referenceBackend.js';
+import { decoderTests } from './decoderTests.js';
+
+forEachBackend((backend) => {
+  for (const variant of ['before', 'after', 'unnormed']) decoderTests(`opt/${variant}`, backend);
+});
+
+describe('opt', () => {
+  const device = openReference({ precision: 'f32' });
+  const config = {
+    model_type: 'opt',
+    vocab_size: 11,
+    hidden_size: 6,
+    num_hidden_layers: 1,
+    num_attention_heads: 2,
+    ffn_dim: 8,
+    max_position_embeddings: 7,
+  };
+  afterAll(() => expect(device.memory().liveStorages).toBe(0));
+
+  it('takes names without the prefix, and leaves out a copy of the tied head', async () => {
+    const store = memoryStore();
+    using made = await createModel(config, { device });
+    await saveModel(made, store);
+    const weights = await openSafetensors(store, 'model.safetensors');
+    const tensors = [...weights.entries].map(([name, { shape }]) => ({
+      name: name.replace('model.decoder', 'decoder'),
+      shape,
+      read: () => weights.read(name),
+    }));
+    const head = { name: 'lm_head.weight', shape: [11, 6], read: async () => new Float32Array(66) };
+    await writeSafetensors(store, 'model.safetensors', [...tensors, head]);
+    using model = await loadModel(store, { device });
+    expect([...model.parameters.keys()]).toEqual([...made.parameters.keys()]);
+    expect(model.head).toBe(model.parameters.get('model.decoder.embed_tokens.weight'));
+    expect(model.config).toMatchObject({ architectures: ['OPTForCausalLM'], word_embed_proj_dim: 6 });
+    expect(model).toMatchObject({ family: 'opt', vocabSize: 11, hiddenSize: 6, numLayers: 1, maxPositions: 7 });
+  });
+
+  it('drops in training only, by a seeded mask', async () => {
+    using model = await createModel({ ...config, dropout: 0.5, attention_dropout: 0.25 }, { device, seed: 3 });
+    const tokens = { batch: 1, seq: 5, ids: Int32Array.of(1, 2, 3, 4, 10), keyRange: Int32Array.of(0, 5) };
+    const hidden = async (options: Parameters<typeof model.forward>[1]) => {
+      const tensor = tidy(() => model.forward(tokens, options));
+      const values = await tensor.read();
+      tensor.dispose();
+      return values;
+    };
+    const evaluated = await hidden({});
+    const first = await hidden({ dropoutSeed: 1 });
+    expect(first).not.toEqual(evaluated);
+    expect(await hidden({ dropoutSeed: 1 })).toEqual(first);
+    expect(await hidden({ dropoutSeed: 2 })).not.toEqual(first);
+  });
+
+  it('refuses a sequence longer than its positions', async () => {
+    using model = await createModel(config, { device });
+    const batch = { batch: 1, seq: 8, ids: new Int32Array(8), keyRange: Int32Array.of(0, 8) };
+    expect(() => tidy(() => model.forward(batch))).toThrow(/opt: row 0 has 8 tokens, the model has 7 positions/);
+  });
+
+  it.each([
+    [{ ffn_dim: undefined }, /field 'ffn_dim' is undefined/],
+    [{ num_attention_heads: 4 }, /field 'num_attention_heads' is 4. .*divisor of hidden_size/],
+    [{ activation_function: 'gelu' }, /field 'activation_function' is "gelu". .*relu/],
+    [{ enable_bias: false }, /field 'enable_bias' is false/],
+    [{ layerdrop: 0.1 }, /field 'layerdrop' is 0.1/],
+  ])('refuses config %j', async (fields, message) => {
+    const error = await createModel({ ...config, ...fields }, { device }).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(CheckpointError);
+    expect((error as Error).message).toMatch(message);
+  });
+});
