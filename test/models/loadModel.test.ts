@@ -169,6 +169,18 @@ describe('createModel', () => {
     expect(model).toMatchObject({ family: 'gpt2', vocabSize: 11, hiddenSize: 6, numLayers: 2, maxPositions: 7 });
   });
 
+  it('fills in what config leaves out, under the names of its family', async () => {
+    const defaults = { vocabSize: 13, maxPositions: 9, bosTokenId: undefined, eosTokenId: 12 };
+    const { n_positions: _, ...gpt2 } = config;
+    const opt = { num_hidden_layers: 1, num_attention_heads: 1, hidden_size: 4, ffn_dim: 4 };
+    using first = await createModel(gpt2, { device, defaults });
+    expect(first).toMatchObject({ vocabSize: 11, maxPositions: 9 });
+    expect(first.config).toMatchObject({ n_positions: 9, bos_token_id: null, eos_token_id: 12 });
+    using second = await createModel({ model_type: 'opt', ...opt }, { device, defaults });
+    expect(second).toMatchObject({ vocabSize: 13, maxPositions: 9 });
+    expect(second.config).toMatchObject({ max_position_embeddings: 9, eos_token_id: 12 });
+  });
+
   it('gives up its memory once, and says so after', async () => {
     const model = await createModel(config, { device });
     model.dispose();
