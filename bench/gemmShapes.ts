@@ -19,12 +19,13 @@ export const shrunk = ({ form, ...sides }: GemmShape, size: Size): GemmShape => 
   return { form, m, k, n };
 };
 
-/** What distillm and its peers multiply (gemm-torch.py has them as well): layers, then the LM head and its gradient. */
+/** What distillm and its peers multiply (gemm-torch.py has them as well): layers, the LM head both ways round, gradients. */
 export const gemmShapes: readonly GemmShape[] = [
   { form: 'NN', m: 512, k: 768, n: 768 },
   { form: 'NN', m: 1024, k: 1024, n: 1024 },
   { form: 'NN', m: 2048, k: 768, n: 3072 },
   { form: 'NN', m: 8, k: 768, n: 50257 },
+  { form: 'NT', m: 8, k: 768, n: 50257 },
   { form: 'NT', m: 256, k: 768, n: 8192 },
   { form: 'TN', m: 8192, k: 256, n: 768 },
 ];

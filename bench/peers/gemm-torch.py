@@ -3,7 +3,7 @@ import torch
 
 torch.set_num_threads(int(sys.argv[sys.argv.index("--threads") + 1]))
 shapes = [("NN", 512, 768, 768), ("NN", 1024, 1024, 1024), ("NN", 2048, 768, 3072), ("NN", 8, 768, 50257),
-          ("NT", 256, 768, 8192), ("TN", 8192, 256, 768)]
+          ("NT", 8, 768, 50257), ("NT", 256, 768, 8192), ("TN", 8192, 256, 768)]
 for form, m, k, n in shapes:
     # Transposed in memory, seen as [m, k] and [k, n].
     a = torch.rand(k, m).T if form == "TN" else torch.rand(m, k)
