@@ -1,5 +1,5 @@
 // y = max(x, 0), [size]
-// One thread an element. Twin: assembly/compute/relu.ts
+// One thread an element. Twin: assembly/compute/activations.ts
 struct Shape { size: u32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> x: array<elem>;

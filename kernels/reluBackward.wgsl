@@ -1,5 +1,5 @@
 // dx = x > 0 ? dy : 0, [size]; see relu.wgsl
-// One thread an element. Twin: assembly/compute/relu.ts
+// One thread an element. Twin: assembly/compute/activations.ts
 struct Shape { size: u32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> x: array<elem>;

@@ -1,6 +1,7 @@
 // Every kernel of src/backend/kernels.ts for WebAssembly: raw byte pointers (4-aligned), counts in elements, a range
 // [begin, end) of what the kernel's comment names. Kernels trust their arguments: shapes are checked once, above.
 // Results do not depend on how a range is cut. NAMEScratch gives the working memory that a thread needs for NAME.
+export { gelu, geluBackward, relu, reluBackward } from './activations';
 export { adamW } from './adamW';
 export { add, addInto } from './add';
 export { attention } from './attention';
@@ -17,7 +18,6 @@ export { crossEntropy, crossEntropyScratch } from './crossEntropy';
 export { divergence, divergenceScratch } from './divergence';
 export { dropout } from './dropout';
 export { embedding, embeddingBackward, embeddingHalf, embeddingInt8 } from './embedding';
-export { gelu, geluBackward } from './gelu';
 export { gemmNN, gemmNT, gemmTN, gemmScratch } from './gemm';
 export { gemmNNHalf, gemmNTHalf, gemmHalfScratch } from './gemm';
 export { gemmDot, gemmDotHalf, gemmDotScratch } from './gemmDot';
@@ -26,7 +26,6 @@ export { addSegments, gemmSkinnyNN, gemmSkinnyScratch } from './gemmSkinny';
 export { mergeHeads, splitHeads } from './heads';
 export { layerNorm, layerNormBackward, layerNormScratch } from './layerNorm';
 export { layerNormBackwardWeights } from './layerNormBackwardWeights';
-export { relu, reluBackward } from './relu';
 export { sample, sampleScratch } from './sample';
 export { setScratch } from './scratch';
 export { sumBlock, sumBlocks, sumPartials, sumScratch } from './sum';
