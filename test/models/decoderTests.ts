@@ -143,3 +143,20 @@ export function decoderTests(folder: string, backend: () => Backend): void {
     });
   });
 }
+
+/** Dropout is off without a seed, and a function of it with one. */
+export async function expectSeededDropout(model: LanguageModel): Promise<void> {
+  const tokens = { batch: 1, seq: 5, ids: Int32Array.of(1, 2, 3, 4, 10), keyRange: Int32Array.of(0, 5) };
+  const hidden = async (options: Parameters<LanguageModel['forward']>[1]) => {
+    const tensor = tidy(() => model.forward(tokens, options));
+    const values = await tensor.read();
+    tensor.dispose();
+    return values;
+  };
+  const evaluated = await hidden({});
+  const first = await hidden({ dropoutSeed: 1 });
+  expect(await hidden({})).toEqual(evaluated);
+  expect(first).not.toEqual(evaluated);
+  expect(await hidden({ dropoutSeed: 1 })).toEqual(first);
+  expect(await hidden({ dropoutSeed: 2 })).not.toEqual(first);
+}

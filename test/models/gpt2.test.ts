@@ -2,10 +2,9 @@ import { beforeAll, expect, it } from 'vitest';
 import type { Backend } from '../../src/backend/backend.js';
 import { memoryStore } from '../../src/io/memoryStore.js';
 import { openWeights } from '../../src/io/safetensors.js';
-import { createModel, type LanguageModel, loadModel, saveModel } from '../../src/models/index.js';
-import { tidy } from '../../src/tensor/index.js';
+import { createModel, loadModel, saveModel } from '../../src/models/index.js';
 import { forEachBackend } from '../harness/backends.js';
-import { decoderTests } from './decoderTests.js';
+import { decoderTests, expectSeededDropout } from './decoderTests.js';
 import { openOracle } from './oracle.js';
 
 const { path } = openOracle('gpt2');
@@ -24,19 +23,7 @@ forEachBackend((backend) => {
   ])('drops in training only, by a seeded mask: %o', async (rates) => {
     const config = { model_type: 'gpt2', vocab_size: 11, n_positions: 8, n_embd: 6, n_layer: 1, n_head: 2 };
     using model = await createModel({ ...config, ...rates }, { device, seed: 3 });
-    const tokens = { batch: 1, seq: 5, ids: Int32Array.of(1, 2, 3, 4, 10), keyRange: Int32Array.of(0, 5) };
-    const hidden = async (options: Parameters<LanguageModel['forward']>[1]) => {
-      const tensor = tidy(() => model.forward(tokens, options));
-      const values = await tensor.read();
-      tensor.dispose();
-      return values;
-    };
-    const evaluated = await hidden({});
-    const first = await hidden({ dropoutSeed: 1 });
-    expect(await hidden({})).toEqual(evaluated);
-    expect(first).not.toEqual(evaluated);
-    expect(await hidden({ dropoutSeed: 1 })).toEqual(first);
-    expect(await hidden({ dropoutSeed: 2 })).not.toEqual(first);
+    await expectSeededDropout(model);
   });
 
   it('reads float16 and sharded bfloat16 exactly', async () => {

@@ -7,7 +7,7 @@ import { createModel, loadModel, saveModel } from '../../src/models/index.js';
 import { tidy } from '../../src/tensor/index.js';
 import { forEachBackend } from '../harness/backends.js';
 import { openReference } from '../harness/referenceBackend.js';
-import { decoderTests } from './decoderTests.js';
+import { decoderTests, expectSeededDropout } from './decoderTests.js';
 
 forEachBackend((backend) => {
   for (const variant of ['before', 'after', 'unnormed']) decoderTests(`opt/${variant}`, backend);
@@ -47,18 +47,7 @@ describe('opt', () => {
 
   it('drops in training only, by a seeded mask', async () => {
     using model = await createModel({ ...config, dropout: 0.5, attention_dropout: 0.25 }, { device, seed: 3 });
-    const tokens = { batch: 1, seq: 5, ids: Int32Array.of(1, 2, 3, 4, 10), keyRange: Int32Array.of(0, 5) };
-    const hidden = async (options: Parameters<typeof model.forward>[1]) => {
-      const tensor = tidy(() => model.forward(tokens, options));
-      const values = await tensor.read();
-      tensor.dispose();
-      return values;
-    };
-    const evaluated = await hidden({});
-    const first = await hidden({ dropoutSeed: 1 });
-    expect(first).not.toEqual(evaluated);
-    expect(await hidden({ dropoutSeed: 1 })).toEqual(first);
-    expect(await hidden({ dropoutSeed: 2 })).not.toEqual(first);
+    await expectSeededDropout(model);
   });
 
   it('refuses a sequence longer than its positions', async () => {
