@@ -6,9 +6,9 @@
  */
 import {
   adaptiveOffPolicy,
-  type Backend,
   compactTemplate,
   createModel,
+  type Device,
   distill,
   fineTune,
   readInstructions,
@@ -36,7 +36,7 @@ export interface EmbeddedRun {
 }
 
 /** `temperature`: of the student's own answers. At 0 they hold no chance, so WebGPU's are those of WASM. */
-export async function trainEmbedded(device: Backend, { steps = 12, temperature = 1 } = {}): Promise<EmbeddedRun> {
+export async function trainEmbedded(device: Device, { steps = 12, temperature = 1 } = {}): Promise<EmbeddedRun> {
   const texts = records.map((record) => compactTemplate.render(record) + record.output);
   const tokenizer = trainTokenizer(texts, { vocabSize: 320, specialTokens: { eos: '<|endoftext|>' } });
   const text = records.map((record) => JSON.stringify(record)).join('\n');

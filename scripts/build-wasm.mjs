@@ -19,7 +19,7 @@ await mkdir('build', { recursive: true });
 await Promise.all(targets.filter(([target]) => wanted.length === 0 || wanted.includes(target)).map(compile));
 if (wanted.length === 0 || wanted.includes('compute'))
   await build({
-    entryPoints: ['src/device/wasm/poolWorker.ts'],
+    entryPoints: ['src/hardware/wasm/poolWorker.ts'],
     bundle: true,
     format: 'iife',
     minify: true,

@@ -1,6 +1,6 @@
 /** The public API of distillm: distil language models on WebGPU or WebAssembly, in Node and browsers. */
 
-export type { Backend, DeviceInfo, MemoryUse, Storage, TypedArray } from './backend/backend.js';
+export type { Device, DeviceInfo, MemoryUse, Storage, TypedArray } from './backend/backend.js';
 export type { DivergenceKind, DType, KernelName } from './backend/kernels.js';
 export { type DeviceKind, type DeviceOptions, openDevice } from './backend/openDevice.js';
 export {

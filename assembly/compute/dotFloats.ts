@@ -3,7 +3,7 @@
 // A stretch of a row is a function of its own: V8 makes better code of its loop there than inside of others.
 import { HALF_BITS, word } from './constants';
 import { loadPadded, madd, storePairs, sumLanes4, sumPair, zero } from './simd';
-import { FLOAT, HALF, unpackEven, unpackOdd } from './stored';
+import { F32, F16, unpackEven, unpackOdd } from './stored';
 
 /** Elements that are multiplied at a time. */
 export const BLOCK: u32 = 16;
@@ -30,7 +30,7 @@ export function layLeft(kind: u32, from: usize, k: u32, to: usize, step: usize =
     const v1 = loadPadded(at, k - p, 4);
     const v2 = loadPadded(at, k - p, 8);
     const v3 = loadPadded(at, k - p, 12);
-    if (kind == HALF) {
+    if (kind == F16) {
       v128.store(to, f32x4.mul(v128.shuffle<i32>(v0, v1, 0, 2, 4, 6), scale));
       v128.store(to, f32x4.mul(v128.shuffle<i32>(v2, v3, 0, 2, 4, 6), scale), 16);
       v128.store(to, f32x4.mul(v128.shuffle<i32>(v0, v1, 1, 3, 5, 7), scale), 32);
@@ -47,7 +47,7 @@ export function layLeft(kind: u32, from: usize, k: u32, to: usize, step: usize =
 
 /** A row of the right operand as floats, whole blocks of it: halves unpacked. */
 export function layRight(kind: u32, from: usize, k: u32, to: usize): void {
-  if (kind == FLOAT) return layLeft(FLOAT, from, k, to);
+  if (kind == F32) return layLeft(F32, from, k, to);
   const whole = k & ~(BLOCK - 1);
   unpack(from, whole, to);
   if (whole == k) return;
@@ -81,10 +81,10 @@ function addStretch(kind: u32, x: usize, b: usize, count: u32, sums: usize): voi
     const from = b + ((<usize>p) << kind);
     const u = v128.load(from);
     const v = v128.load(from, 16);
-    lo = madd(v128.load(at), kind == HALF ? unpackEven(u) : u, lo);
-    hi = madd(v128.load(at, 16), kind == HALF ? unpackEven(v) : v, hi);
-    lo = madd(v128.load(at, 32), kind == HALF ? unpackOdd(u) : v128.load(from, 32), lo);
-    hi = madd(v128.load(at, 48), kind == HALF ? unpackOdd(v) : v128.load(from, 48), hi);
+    lo = madd(v128.load(at), kind == F16 ? unpackEven(u) : u, lo);
+    hi = madd(v128.load(at, 16), kind == F16 ? unpackEven(v) : v, hi);
+    lo = madd(v128.load(at, 32), kind == F16 ? unpackOdd(u) : v128.load(from, 32), lo);
+    hi = madd(v128.load(at, 48), kind == F16 ? unpackOdd(v) : v128.load(from, 48), hi);
   }
   v128.store(sums, lo);
   v128.store(sums, hi, 16);
@@ -92,13 +92,13 @@ function addStretch(kind: u32, x: usize, b: usize, count: u32, sums: usize): voi
 
 /** The dot product of whole blocks of a left row and of a row of floats. */
 export function dotFloats(x: usize, b: usize, count: u32, sums: usize): f32 {
-  addStretch(FLOAT, x, b, count, sums);
+  addStretch(F32, x, b, count, sums);
   return sumPair(sums);
 }
 
 /** The same with a row of halves. */
 export function dotHalves(x: usize, b: usize, count: u32, sums: usize): f32 {
-  addStretch(HALF, x, b, count, sums);
+  addStretch(F16, x, b, count, sums);
   return sumPair(sums);
 }
 

@@ -1,5 +1,5 @@
 import { addFloats, copyFloats } from './simd';
-import { HALF, INT8, widenElements } from './stored';
+import { F16, INT8, widenElements } from './stored';
 
 /** y[t, c] = table[ids[t], c]. Range: tokens. */
 export function embedding(table: usize, ids: usize, y: usize, cols: u32, begin: u32, end: u32): void {
@@ -9,12 +9,12 @@ export function embedding(table: usize, ids: usize, y: usize, cols: u32, begin: 
 }
 
 /** y[t, c] = table[ids[t], c] * scale, the table in halves. Range: tokens. */
-export function embeddingHalf(
+export function embeddingF16(
   table: usize, ids: usize, y: usize, cols: u32, scale: f32, begin: u32, end: u32,
 ): void {
   for (let t = begin; t < end; t++) {
     const row = <usize>load<u32>(ids + (t << 2));
-    widenElements(HALF, table + ((row * cols) << 1), y + ((<usize>t * cols) << 2), cols, scale);
+    widenElements(F16, table + ((row * cols) << 1), y + ((<usize>t * cols) << 2), cols, scale);
   }
 }
 

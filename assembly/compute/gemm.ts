@@ -5,7 +5,7 @@
 import { packAcrossRows, packAlongRows } from './pack';
 import { packHalvesAcrossRows, packHalvesAlongRows, wideBytes } from './packHalves';
 import { scratch } from './scratch';
-import { FLOAT, HALF } from './stored';
+import { F32, F16 } from './stored';
 import { multiplyPanels, TILE_BYTES } from './tile';
 
 const DEPTH: u32 = 256;
@@ -18,7 +18,7 @@ export function gemmScratch(): usize {
 }
 
 /** The same where the right operand is halves. */
-export function gemmHalfScratch(): usize {
+export function gemmF16Scratch(): usize {
   return gemmScratch() + wideBytes(DEPTH);
 }
 
@@ -58,7 +58,7 @@ function gemm(
       for (let p: u32 = 0; p < k; p += DEPTH) {
         const depth = min(k - p, DEPTH);
         const from = b + (bTransposed ? <usize>j * bStride + (<usize>p << bKind) : <usize>p * bStride + (<usize>j << bKind));
-        if (bKind == FLOAT) {
+        if (bKind == F32) {
           if (bTransposed) packAlongRows(from, bStride, cols, depth, packedB, 16);
           else packAcrossRows(from, bStride, cols, depth, packedB, 16);
         } else {
@@ -81,35 +81,35 @@ function gemm(
 export function gemmNN(
   a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32, end: u32,
 ): void {
-  gemm(false, false, FLOAT, a, b, 1, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
+  gemm(false, false, F32, a, b, 1, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
 }
 
 /** c [m, n] (+)= a [m, k] b[n, k]^T */
 export function gemmNT(
   a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32, end: u32,
 ): void {
-  gemm(false, true, FLOAT, a, b, 1, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
+  gemm(false, true, F32, a, b, 1, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
 }
 
 /** c [m, n] (+)= a[k, m]^T b [k, n] */
 export function gemmTN(
   a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32, end: u32,
 ): void {
-  gemm(true, false, FLOAT, a, b, 1, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
+  gemm(true, false, F32, a, b, 1, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
 }
 
 /** c [m, n] (+)= a [m, k] b [k, n], b halves times a scale */
-export function gemmNNHalf(
+export function gemmNNF16(
   a: usize, b: usize, scale: f32, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32,
   end: u32,
 ): void {
-  gemm(false, false, HALF, a, b, scale, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
+  gemm(false, false, F16, a, b, scale, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
 }
 
 /** c [m, n] (+)= a [m, k] b[n, k]^T, b halves times a scale */
-export function gemmNTHalf(
+export function gemmNTF16(
   a: usize, b: usize, scale: f32, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32,
   end: u32,
 ): void {
-  gemm(false, true, HALF, a, b, scale, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
+  gemm(false, true, F16, a, b, scale, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
 }

@@ -8,7 +8,7 @@ import {
 import { fetchAhead, fetchPages } from './fetchAhead';
 import { putFour, putOne, putUpTo } from './putProducts';
 import { scratch } from './scratch';
-import { FLOAT, HALF } from './stored';
+import { F32, F16 } from './stored';
 
 /** Bytes of a strip of b, as floats. */
 const STRIP: usize = 32768;
@@ -37,11 +37,11 @@ function product(
   const sums = scratch();
   const strip = sums + SUMS_BYTES;
   const left = strip + <usize>stripRows(k) * width;
-  if (kind == HALF && k == count && m > 5 && m <= 8) {
+  if (kind == F16 && k == count && m > 5 && m <= 8) {
     return multiplyEight(a, left, b, scale, c, m, n, k, accumulate, begin, end, sums);
   }
   for (let i: u32 = 0; i < m; i++) layLeft(kind, a + ((<usize>i * k) << 2), k, left + <usize>i * width);
-  if (m < 4 || (kind == HALF && m <= 8)) multiplyStraight(kind, left, b, scale, c, m, n, k, accumulate, begin, end, sums, strip);
+  if (m < 4 || (kind == F16 && m <= 8)) multiplyStraight(kind, left, b, scale, c, m, n, k, accumulate, begin, end, sums, strip);
   else multiplyStrips(kind, left, b, scale, c, m, n, k, accumulate, begin, end, sums, strip);
 }
 
@@ -58,7 +58,7 @@ function multiplyStraight(
     const row = b + <usize>j * stride;
     if (k < count) layRight(kind, row, k, wide);
     let i: u32 = 0;
-    if (kind == HALF && k == count) {
+    if (kind == F16 && k == count) {
       for (; i + 4 <= m; i += 4) {
         dotHalves4(left + ((<usize>i * count) << 2), (<usize>count) << 2, row, count, sums);
         putFour(f32x4.mul(sumFour(sums), f32x4.splat(scale)), c + ((<usize>i * n + j) << 2), (<usize>n) << 2, accumulate);
@@ -68,7 +68,7 @@ function multiplyStraight(
       const x = left + ((<usize>i * count) << 2);
       const at = c + ((<usize>i * n + j) << 2);
       if (k < count) putOne(dotFloats(x, wide, count, sums) * scale, at, accumulate);
-      else if (kind == HALF) putOne(dotHalves(x, row, count, sums) * scale, at, accumulate);
+      else if (kind == F16) putOne(dotHalves(x, row, count, sums) * scale, at, accumulate);
       else putOne(dotFloats(x, row, count, sums), at, accumulate);
     }
   }
@@ -88,7 +88,7 @@ function multiplyEight(
   const scales = f32x4.splat(scale);
   memory.fill(left, 0, (<usize>k) << 5);
   for (let i: u32 = 0; i < m; i++) {
-    layLeft(HALF, a + ((<usize>i * k) << 2), k, left + i * BLOCK_BYTES, 8 * BLOCK_BYTES);
+    layLeft(F16, a + ((<usize>i * k) << 2), k, left + i * BLOCK_BYTES, 8 * BLOCK_BYTES);
   }
   for (let j = begin; j < end; j++) {
     const row = b + <usize>j * stride;
@@ -120,7 +120,7 @@ function multiplyStrips(
     const rows = min(end - from, stripRows(k));
     let first = b + <usize>from * stride;
     fetchAhead(first, first + <usize>rows * stride, sums);
-    if (kind == HALF || k < count) {
+    if (kind == F16 || k < count) {
       for (let r: u32 = 0; r < rows; r++) layRight(kind, first + <usize>r * stride, k, strip + <usize>r * width);
       first = strip;
     }
@@ -148,12 +148,12 @@ function multiplyStrips(
 export function gemmDot(
   a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, begin: u32, end: u32,
 ): void {
-  product(FLOAT, a, b, 1, c, m, n, k, accumulate != 0, begin, end);
+  product(F32, a, b, 1, c, m, n, k, accumulate != 0, begin, end);
 }
 
 /** c [m, n] (+)= a [m, k] b[n, k]^T, b halves times a scale, a power of two from 2^-64 to 1 */
-export function gemmDotHalf(
+export function gemmDotF16(
   a: usize, b: usize, scale: f32, c: usize, m: u32, n: u32, k: u32, accumulate: u32, begin: u32, end: u32,
 ): void {
-  product(HALF, a, b, HALF_SCALE * scale, c, m, n, k, accumulate != 0, begin, end);
+  product(F16, a, b, HALF_SCALE * scale, c, m, n, k, accumulate != 0, begin, end);
 }

@@ -1,7 +1,7 @@
 // pack.ts for a right operand of halves: panels of 16 columns, depth-major, widened to f32 and scaled on the way.
 import { packAlongRows } from './pack';
 import { zero } from './simd';
-import { HALF, widenElements } from './stored';
+import { F16, widenElements } from './stored';
 
 /** Bytes of `wide`, the working memory of packHalvesAlongRows: one panel's rows. */
 // @ts-ignore: decorator
@@ -18,7 +18,7 @@ export function packHalvesAlongRows(
   for (let i: u32 = 0; i < count; i += 16) {
     const rows = min(count - i, 16);
     for (let r: u32 = 0; r < rows; r++) {
-      widenElements(HALF, source + <usize>(i + r) * stride, wide + <usize>r * width, depth, scale);
+      widenElements(F16, source + <usize>(i + r) * stride, wide + <usize>r * width, depth, scale);
     }
     packAlongRows(wide, width, rows, depth, panels + <usize>i * width, 16);
   }
@@ -34,7 +34,7 @@ export function packHalvesAcrossRows(
     let from = source + ((<usize>i) << 1);
     for (let p: u32 = 0; p < depth; p++) {
       if (cols < 16) for (let j: u32 = 0; j < 64; j += 16) v128.store(to + j, zero());
-      widenElements(HALF, from, to, cols, scale);
+      widenElements(F16, from, to, cols, scale);
       from += stride;
       to += 64;
     }

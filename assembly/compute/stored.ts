@@ -4,8 +4,8 @@ import { HALF_BITS, word } from './constants';
 
 /** The binary logarithm of an element's bytes. */
 export const INT8: u32 = 0;
-export const HALF: u32 = 1;
-export const FLOAT: u32 = 2;
+export const F16: u32 = 1;
+export const F32: u32 = 2;
 
 /** 2^112: what the exponent of a float is biased more than that of a half. */
 const HALF_FACTOR: f32 = 5.192296858534828e33;
@@ -61,7 +61,7 @@ function widenEight(kind: u32, from: usize, to: usize, factor: v128): void {
 // @ts-ignore: decorator
 @inline
 export function widenElements(kind: u32, from: usize, to: usize, count: u32, scale: f32): void {
-  const factor = f32x4.splat(kind == HALF ? HALF_FACTOR * scale : scale);
+  const factor = f32x4.splat(kind == F16 ? HALF_FACTOR * scale : scale);
   let i: u32 = 0;
   for (; i + 32 <= count; i += 32) {
     const at = from + ((<usize>i) << kind);

@@ -1,4 +1,4 @@
-import type { Backend } from 'distillm';
+import type { Device } from 'distillm';
 import type { Measurement } from '../measure.ts';
 
 /** Shapes: 'full' is what the targets are about, 'small' fits a page or a slow device, 'tiny' shows that it works. */
@@ -9,7 +9,7 @@ export const secondsPerCase = { full: 2, small: 2, tiny: 0.1 } as const satisfie
 /** Where a benchmark runs: a Node process, a worker of a page, another machine. */
 export interface Setting {
   /** Open, with nothing on it; the caller disposes of it. */
-  readonly device: Backend;
+  readonly device: Device;
   readonly size: Size;
   readonly assets: Assets;
   /** What the GPU can do at most in f32, in TFLOP/s, where the caller knows it: WebGPU does not say. */

@@ -1,4 +1,4 @@
-import { type Backend, linearDivergence as fused, Tape, Tensor, tidy } from 'distillm';
+import { type Device, linearDivergence as fused, Tape, Tensor, tidy } from 'distillm';
 import { skewAlpha } from '../divergenceShapes.ts';
 import {
   CHECKED_ROWS,
@@ -82,7 +82,7 @@ export const linearDivergence = (chunking: { chunkBytes?: number } = {}): Benchm
   };
 
 /** Piece by piece: a copy of a head on the JavaScript side would hide what the process needs later. */
-function upload(device: Backend, source: Source, rows: number, cols: number): Tensor {
+function upload(device: Device, source: Source, rows: number, cols: number): Tensor {
   const tensor = Tensor.empty(device, [rows, cols]);
   const piece = 65536;
   for (let start = 0; start < tensor.size; start += piece) {

@@ -1,4 +1,4 @@
-import type { Backend } from 'distillm';
+import type { Device } from 'distillm';
 import { type Measurement, measure } from '../measure.ts';
 import type { Size } from './benchmark.ts';
 
@@ -16,7 +16,7 @@ const secondsPerTiming = { full: 0.1, small: 0.1, tiny: 0 } as const satisfies R
 
 /** GFLOP/s of many calls that a GPU works on one after the other, and what share of its peak that is. */
 export async function measureSideBySide(
-  device: Backend,
+  device: Device,
   { name, flops, start, size, peakTflops }: ManyCalls,
 ): Promise<Measurement> {
   const { software, description } = device.info;
@@ -50,5 +50,5 @@ async function enough(many: (calls: number) => Promise<void>, seconds: number): 
 }
 
 /** A shape for this adapter: on a software adapter a sixteenth of every side. */
-export const divisorOf = (device: Backend, size: Size): number =>
+export const divisorOf = (device: Device, size: Size): number =>
   device.info.software || size === 'tiny' ? 16 : size === 'small' ? 2 : 1;

@@ -1,6 +1,6 @@
 import {
-  type Backend,
   createModel,
+  type Device,
   distill,
   type KernelProfile,
   skewKL,
@@ -20,7 +20,7 @@ export const trainingStep = ({ device, size }: Setting) => train(device, trainin
 /** What a step hands to the device, and how long JavaScript needs for it: the whole graph at tiny widths, whatever the size. */
 export const trainingStepRecording = ({ device }: Setting) => train(device, recording);
 
-async function* train(opened: Backend, shape: TrainingShape) {
+async function* train(opened: Device, shape: TrainingShape) {
   const { batchSize, length, steps, vocab, shrink } = shape;
   // On WebGPU timing each kernel would cost the step some of its speed.
   const profile = opened.info.kind === 'wasm' ? startProfile(opened) : undefined;
@@ -69,7 +69,7 @@ function gemmShare(kernels: readonly KernelProfile[]): number {
 
 /** What a step hands to the device, and how long JavaScript needs for it: all of the step but the wait for its read-back. */
 function watchRecording(backend: WebGPUBackend): {
-  device: Backend;
+  device: Device;
   step: (stepMs: number) => void;
   result: () => { readonly values: readonly number[]; readonly note: string };
 } {
@@ -77,7 +77,7 @@ function watchRecording(backend: WebGPUBackend): {
   let before = backend.counts();
   let [submissions, dispatches] = [0, 0];
   const hostMs: number[] = [];
-  const device: Backend = {
+  const device: Device = {
     ...backend,
     read(...what) {
       const result = backend.read(...what);

@@ -1,7 +1,7 @@
 import {
   adaptiveOffPolicy,
-  type Backend,
   createModel,
+  type Device,
   distill,
   type Example,
   fineTune,
@@ -23,7 +23,7 @@ export type Method = (typeof methods)[number];
 
 /** What every student gets alike. */
 export interface Course {
-  readonly device: Backend;
+  readonly device: Device;
   readonly teacher: LanguageModel;
   readonly tokenizer: Tokenizer;
   readonly train: readonly Example[];

@@ -62,7 +62,7 @@ export type KernelObserver = (kernel: KernelName, call: KernelCall) => (begin: n
  * What the tensors stand on. Calls are queued in order and return at once; `read` and `finish` wait. Everything
  * is called from one thread.
  */
-export interface Backend {
+export interface Device {
   readonly info: DeviceInfo;
   /**
    * Memory with undefined contents. `byteLength` is a multiple of 4.

@@ -1,5 +1,5 @@
 /**
- * The one table of kernels. The Backend type, the shape check above both backends, the binding order, what the tests allow
+ * The one table of kernels. The Device type, the shape check above both backends, the binding order, what the tests allow
  * and the rates of profiles all read these records.
  *
  * Names of dims are symbolic: the first operand that mentions one binds it, the others must agree. A dim that no
@@ -11,11 +11,11 @@
  * and `out` in the order written here. At most 8 operands a kernel, the default limit. `constants` choose a variant:
  * WGSL `override` constants (their upper-case names), plain arguments in AssemblyScript.
  *
- * f16 and i8 are for stored weights only: kernels widen them exactly and compute in f32 (see gemmNTInt8 for what WASM does
+ * f16 and int8 are for stored weights only: kernels widen them exactly and compute in f32 (see gemmNTInt8 for what WASM does
  * with bytes). f16 elements are finite.
  * Storages stay multiples of 4 bytes; on the host f16 is its bits in a Uint16Array.
  */
-export type DType = 'f32' | 'i32' | 'u32' | 'f16' | 'i8';
+export type DType = 'f32' | 'i32' | 'u32' | 'f16' | 'int8';
 export type ParamType = 'f32' | 'u32';
 /** A dim by name, or a fixed extent. */
 export type Extent = string | number;
@@ -54,7 +54,7 @@ export const hostArrays = {
   i32: Int32Array,
   u32: Uint32Array,
   f16: Uint16Array,
-  i8: Int8Array,
+  int8: Int8Array,
 } as const satisfies Record<DType, unknown>;
 export const bytesPerElement = (dtype: DType): number => hostArrays[dtype].BYTES_PER_ELEMENT;
 /** Bytes of a storage for `elements`: whole words. */
@@ -63,7 +63,7 @@ export const storageBytes = (dtype: DType, elements: number): number =>
 
 const i32 = (...shape: Extent[]) => ({ shape, dtype: 'i32' as const });
 const f16 = (...shape: Extent[]) => ({ shape, dtype: 'f16' as const });
-const i8 = (...shape: Extent[]) => ({ shape, dtype: 'i8' as const });
+const int8 = (...shape: Extent[]) => ({ shape, dtype: 'int8' as const });
 const of = (dims: Dims, ...names: string[]) => names.reduce((product, name) => product * (dims[name] ?? 1), 1);
 
 /** Units in the last place that n additions may cost: their errors are as good as random, so they grow as the root of n. */
@@ -153,7 +153,7 @@ export const kernels = {
     ulp: (d) => roundings(of(d, 'k')) + 4,
   },
   /** c [m, n] (+)= scale a [m, k] b [k, n], b stored in half precision; scale a power of two from 2^-64 to 1 */
-  gemmNNHalf: {
+  gemmNNF16: {
     dims: ['m', 'n', 'k'],
     params: { accumulate: 'u32', scale: 'f32' },
     in: { a: ['m', 'k'], b: f16('k', 'n') },
@@ -162,7 +162,7 @@ export const kernels = {
     ulp: (d) => roundings(of(d, 'k')) + 4,
   },
   /** c [m, n] (+)= scale a [m, k] b[n, k]^T, likewise */
-  gemmNTHalf: {
+  gemmNTF16: {
     dims: ['m', 'n', 'k'],
     params: { accumulate: 'u32', scale: 'f32' },
     in: { a: ['m', 'k'], b: f16('n', 'k') },
@@ -178,7 +178,7 @@ export const kernels = {
   gemmNTInt8: {
     dims: ['m', 'n', 'k'],
     params: { accumulate: 'u32' },
-    in: { a: ['m', 'k'], b: i8('n', 'k'), scales: ['n'] },
+    in: { a: ['m', 'k'], b: int8('n', 'k'), scales: ['n'] },
     inout: { c: ['m', 'n'] },
     flops: (d) => 2 * of(d, 'm', 'n', 'k'),
     // A rounding is 2^-15 of the largest: up to 512 units where the scale counts every term of a group as large as that.
@@ -211,7 +211,7 @@ export const kernels = {
     ulp: () => 0,
   },
   /** y[t, c] = scale table[ids[t], c], the table stored in half precision; scale a power of two from 2^-64 to 1 */
-  embeddingHalf: {
+  embeddingF16: {
     dims: ['tokens', 'rows', 'cols'],
     params: { scale: 'f32' },
     in: { table: f16('rows', 'cols'), ids: i32('tokens') },
@@ -223,7 +223,7 @@ export const kernels = {
   /** y[t, c] = table[ids[t], c] scales[ids[t]], the table stored as signed bytes. */
   embeddingInt8: {
     dims: ['tokens', 'rows', 'cols'],
-    in: { table: i8('rows', 'cols'), scales: ['rows'], ids: i32('tokens') },
+    in: { table: int8('rows', 'cols'), scales: ['rows'], ids: i32('tokens') },
     out: { y: ['tokens', 'cols'] },
     bytes: (d) => 5 * of(d, 'tokens', 'cols') + 8 * of(d, 'tokens'),
     flops: (d) => of(d, 'tokens', 'cols'),

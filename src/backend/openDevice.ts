@@ -1,6 +1,6 @@
 import { mayHaveGPU } from '#platform';
 import { DeviceError } from '../errors.js';
-import type { Backend } from './backend.js';
+import type { Device } from './backend.js';
 import { openWasm, type WasmOptions } from './wasm/index.js';
 import { openWebGPU, type WebGPUOptions } from './webgpu/index.js';
 
@@ -19,7 +19,7 @@ export interface DeviceOptions {
  * console.log(device.info.description);
  * @throws DeviceError when the wanted kind is not there, with what was looked for.
  */
-export async function openDevice(kind: DeviceKind = 'auto', options: DeviceOptions = {}): Promise<Backend> {
+export async function openDevice(kind: DeviceKind = 'auto', options: DeviceOptions = {}): Promise<Device> {
   if (kind === 'wasm') return openWasm(options.wasm);
   if (kind === 'webgpu') return openWebGPU(options.webgpu);
   if (options.webgpu?.subgroupMatrices) return openWebGPU({ ...options.webgpu, allowSoftware: false });

@@ -1,5 +1,5 @@
 import { OptionError } from '../errors.js';
-import type { Backend, KernelCall } from './backend.js';
+import type { Device, KernelCall } from './backend.js';
 import { operandDType, resolveShape } from './check.js';
 import { bytesPerElement, type Dims, type KernelName, type KernelSpec, kernels, type Params } from './kernels.js';
 
@@ -75,10 +75,10 @@ const spansKept = 100_000;
 /** Operations a byte below which a kernel waits for memory on any machine we know. */
 const memoryBound = 4;
 
-const marks = new WeakMap<Backend, (phase: string) => void>();
+const marks = new WeakMap<Device, (phase: string) => void>();
 
 /** Says what the kernel calls from now on are for ('backward', say). Only a profile of the device takes notice. */
-export function markPhase(device: Backend, phase: string): void {
+export function markPhase(device: Device, phase: string): void {
   marks.get(device)?.(phase);
 }
 
@@ -92,7 +92,7 @@ export function markPhase(device: Backend, phase: string): void {
  * console.table(profile.kernels());
  * @throws DeviceError on WebGPU without the feature 'timestamp-query'; OptionError while another profile of it is taken
  */
-export function startProfile(device: Backend): Profile {
+export function startProfile(device: Device): Profile {
   if (marks.has(device)) {
     throw new OptionError(
       `startProfile: a profile of ${device.info.description} is being taken already, expected none. Stop it first.`,

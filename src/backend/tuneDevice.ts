@@ -1,5 +1,5 @@
 import { DeviceError } from '../errors.js';
-import type { Backend } from './backend.js';
+import type { Device } from './backend.js';
 import { keepRates } from './webgpu/gemmCache.js';
 import { type MeasuredRates, ratesOf } from './webgpu/gemmVariants.js';
 import type { WebGPUBackend } from './webgpu/index.js';
@@ -17,7 +17,7 @@ import { type MeasureOptions, measureGemm } from './webgpu/measureGemm.js';
  * @throws DeviceError for a device that is not WebGPU: the others have nothing to tune.
  */
 export async function tuneDevice(
-  device: Backend,
+  device: Device,
   options: MeasureOptions = {},
 ): Promise<{ readonly rates: MeasuredRates; readonly keptIn: string }> {
   if (!isWebGPU(device)) {
@@ -34,4 +34,4 @@ export async function tuneDevice(
   return { rates, keptIn: await keepRates(device.gemm.adapter, rates) };
 }
 
-const isWebGPU = (device: Backend): device is WebGPUBackend => 'gemm' in device;
+const isWebGPU = (device: Device): device is WebGPUBackend => 'gemm' in device;

@@ -1,4 +1,4 @@
-import { type Backend, openDevice } from '../index.js';
+import { type Device, openDevice } from '../index.js';
 import { choice, count, flag, given, optional, type Values, withDefault } from './options.js';
 import { profiled, profileOption } from './profile.js';
 import type { Terminal } from './terminal.js';
@@ -24,7 +24,7 @@ export const deviceOptions = {
 export async function withDevice<T>(
   { device: kind, threads, relaxedSimd, allowSoftware, subgroupMatrices, profile }: Values<typeof deviceOptions>,
   terminal: Terminal,
-  work: (device: Backend) => Promise<T>,
+  work: (device: Device) => Promise<T>,
 ): Promise<T> {
   const device = await openDevice(kind, {
     wasm: { revectorize: true, relaxedSimd, ...given({ threads }) },

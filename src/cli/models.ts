@@ -1,8 +1,8 @@
 import { basename, dirname } from 'node:path';
 import {
-  type Backend,
   CheckpointError,
   createModel,
+  type Device,
   type LanguageModel,
   loadModel,
   loadTokenizer,
@@ -62,7 +62,7 @@ export async function hasTokenizer(folder: string): Promise<boolean> {
  */
 export async function openStudent(
   { student, studentConfig, seed }: { student: string | undefined; studentConfig: string | undefined; seed: number },
-  { device, tokenizer, positions }: { device: Backend; tokenizer: Tokenizer; positions: number },
+  { device, tokenizer, positions }: { device: Device; tokenizer: Tokenizer; positions: number },
 ): Promise<LanguageModel> {
   if ((student === undefined) === (studentConfig === undefined)) {
     throw new OptionError(

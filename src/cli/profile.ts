@@ -1,6 +1,6 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { z } from 'zod';
-import { type Backend, type KernelProfile, OptionError, type Profile, startProfile } from '../index.js';
+import { type Device, type KernelProfile, OptionError, type Profile, startProfile } from '../index.js';
 import { duration, whole } from './format.js';
 import type { OptionSpec } from './options.js';
 import type { Terminal } from './terminal.js';
@@ -16,7 +16,7 @@ export const profileOption: OptionSpec<string | true | undefined> = {
 /** Does `work`, and shows what its kernels took. @throws DeviceError, OptionError before the work where that cannot be */
 export async function profiled<T>(
   wanted: string | true,
-  { device, terminal }: { readonly device: Backend; readonly terminal: Terminal },
+  { device, terminal }: { readonly device: Device; readonly terminal: Terminal },
   work: () => Promise<T>,
 ): Promise<T> {
   // Opened first: the work may take hours.

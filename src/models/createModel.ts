@@ -1,4 +1,4 @@
-import type { Backend } from '../backend/backend.js';
+import type { Device } from '../backend/backend.js';
 import { sizeOf } from '../tensor/index.js';
 import type { AnyFamily, Initial } from './family.js';
 import { makeParameters } from './memory.js';
@@ -8,7 +8,7 @@ import { findFamily } from './registry.js';
 import { checkDType, type WeightDType } from './storedWeights.js';
 
 export interface CreateOptions {
-  readonly device: Backend;
+  readonly device: Device;
   /** Weights are a function of config and seed, the same bits on every machine. 0 by default. */
   readonly seed?: number;
   /** Whether the weights get gradients; true by default. */

@@ -1,4 +1,4 @@
-import type { Backend } from '../backend/backend.js';
+import type { Device } from '../backend/backend.js';
 import { type LayerCache, Tensor, type WeightLayout } from '../tensor/index.js';
 import type { KVCache, LanguageModel } from './model.js';
 
@@ -37,7 +37,7 @@ export interface Family<Config = unknown> {
 export type AnyFamily = Family<any>;
 
 export interface ModelParts {
-  readonly device: Backend;
+  readonly device: Device;
   /** config.json as it was read or given. */
   readonly fields: Readonly<Record<string, unknown>>;
   readonly parameters: ReadonlyMap<string, Tensor>;
@@ -66,7 +66,7 @@ export function modelBase({ device, parameters }: ModelParts) {
 
 /** @throws LimitError when the device cannot hold it */
 export function createKVCache(
-  device: Backend,
+  device: Device,
   {
     batch,
     capacity,

@@ -1,4 +1,4 @@
-import type { Backend } from '../backend/backend.js';
+import type { Device } from '../backend/backend.js';
 import { CheckpointError } from '../errors.js';
 import type { FileStore } from '../io/fileStore.js';
 import { readJson } from '../io/json.js';
@@ -11,7 +11,7 @@ import { findFamily } from './registry.js';
 import { checkDType, type WeightDType } from './storedWeights.js';
 
 export interface LoadOptions {
-  readonly device: Backend;
+  readonly device: Device;
   /** Whether the weights get gradients; false by default: a teacher. */
   readonly trainable?: boolean;
   /**

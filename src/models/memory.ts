@@ -1,4 +1,4 @@
-import type { Backend } from '../backend/backend.js';
+import type { Device } from '../backend/backend.js';
 import { formatBothBytes, formatBytes, LimitError } from '../errors.js';
 import type { Tensor } from '../tensor/index.js';
 import type { ParameterSpecs } from './family.js';
@@ -9,7 +9,7 @@ import { loadWeight, type WeightDType, type WeightSource, weightBytes } from './
  * @throws LimitError before any work when the largest does not fit the device, and when memory runs out
  */
 export async function makeParameters(
-  device: Backend,
+  device: Device,
   specs: ParameterSpecs,
   where: string,
   source: WeightSource,

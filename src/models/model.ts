@@ -1,4 +1,4 @@
-import type { Backend } from '../backend/backend.js';
+import type { Device } from '../backend/backend.js';
 import type { TokenBatch } from '../data/batch.js';
 import type { LayerCache, Tensor } from '../tensor/index.js';
 
@@ -23,7 +23,7 @@ export interface ForwardOptions {
 export interface LanguageModel {
   /** `model_type` of config.json. */
   readonly family: string;
-  readonly device: Backend;
+  readonly device: Device;
   /** The fields of config.json as they were read, for saving. */
   readonly config: Readonly<Record<string, unknown>>;
   readonly vocabSize: number;

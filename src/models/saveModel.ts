@@ -53,7 +53,7 @@ export async function saveModel(
 /** The dtype that loses nothing. @throws OptionError for int8 */
 function heldAs({ parameters }: LanguageModel): 'f32' | 'f16' {
   const dtypes = new Set([...parameters.values()].map(({ dtype }) => dtype));
-  if (dtypes.has('i8'))
+  if (dtypes.has('int8'))
     throw new OptionError("saveModel: the model is held in int8. Load it with dtype 'f32' or 'f16'.");
   return dtypes.has('f16') ? 'f16' : 'f32';
 }

@@ -1,4 +1,4 @@
-import type { Backend } from '../backend/backend.js';
+import type { Device } from '../backend/backend.js';
 import { storageBytes } from '../backend/kernels.js';
 import { CheckpointError, OptionError } from '../errors.js';
 import { checkHalves, f16ToF32, f32ToF16 } from '../io/halfFloats.js';
@@ -39,12 +39,12 @@ const storedAs = ({ matrix }: ParameterSpec, dtype: WeightDType): WeightDType =>
 /** Bytes of the largest storage that a weight needs. */
 export function weightBytes(spec: ParameterSpec, dtype: WeightDType): number {
   const stored = storedAs(spec, dtype);
-  return storageBytes(stored === 'int8' ? 'i8' : stored, sizeOf(spec.shape));
+  return storageBytes(stored, sizeOf(spec.shape));
 }
 
 /** A weight on the device. @throws CheckpointError naming it when a value cannot be stored so */
 export async function loadWeight(
-  device: Backend,
+  device: Device,
   name: string,
   spec: ParameterSpec,
   dtype: WeightDType,

@@ -1,4 +1,4 @@
-import type { Backend, Storage, TypedArray } from '../backend/backend.js';
+import type { Device, Storage, TypedArray } from '../backend/backend.js';
 import { type DType, hostArrays, storageBytes } from '../backend/kernels.js';
 import { DisposedError, OptionError, ShapeError } from '../errors.js';
 import { adopt } from './scope.js';
@@ -21,7 +21,7 @@ interface SharedStorage {
 export class Tensor {
   /** Of an f16 weight: the power of two, from 2^-64 to 1, that its elements are to be multiplied with. */
   scale = 1;
-  /** Of an i8 weight: an f32 factor for each of its output features. Freed with it. */
+  /** Of an int8 weight: an f32 factor for each of its output features. Freed with it. */
   scales: Tensor | undefined;
   #requiresGrad = false;
   /** Accumulated gradient of a parameter, same shape; undefined until the first backward pass. */
@@ -29,7 +29,7 @@ export class Tensor {
   #shared: SharedStorage | undefined;
 
   private constructor(
-    readonly device: Backend,
+    readonly device: Device,
     readonly shape: readonly number[],
     readonly dtype: DType,
     shared: SharedStorage,
@@ -43,7 +43,7 @@ export class Tensor {
    * Memory with undefined contents: for outputs of kernels that write every element.
    * @throws LimitError when the device cannot hold it.
    */
-  static empty(device: Backend, shape: readonly number[], dtype: DType = 'f32', label = 'tensor'): Tensor {
+  static empty(device: Device, shape: readonly number[], dtype: DType = 'f32', label = 'tensor'): Tensor {
     if (shape.some((extent) => !Number.isInteger(extent) || extent < 1)) {
       throw new ShapeError(`${label}: shape [${shape.join(', ')}] must hold integers of at least 1.`, { found: shape });
     }
@@ -51,14 +51,14 @@ export class Tensor {
     return new Tensor(device, shape, dtype, { storage, references: 0 });
   }
 
-  static zeros(device: Backend, shape: readonly number[], dtype: DType = 'f32', label = 'zeros'): Tensor {
+  static zeros(device: Device, shape: readonly number[], dtype: DType = 'f32', label = 'zeros'): Tensor {
     const tensor = Tensor.empty(device, shape, dtype, label);
     device.clear(tensor.storage);
     return tensor;
   }
 
   /** @throws ShapeError when `data` does not have the shape's number of elements. */
-  static from(device: Backend, data: TypedArray, shape: readonly number[], label = 'data'): Tensor {
+  static from(device: Device, data: TypedArray, shape: readonly number[], label = 'data'): Tensor {
     if (data.length !== sizeOf(shape)) {
       throw new ShapeError(`${label}: ${data.length} elements do not fill the shape [${shape.join(', ')}].`, {
         found: data.length,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Backend, TypedArray } from '../../src/backend/backend.js';
+import type { Device, TypedArray } from '../../src/backend/backend.js';
 import { type DivergenceKind, divergenceKinds } from '../../src/backend/kernels.js';
 import { forEachBackend } from '../harness/backends.js';
 import { openReference } from '../harness/referenceBackend.js';
@@ -11,7 +11,7 @@ type OracleLoss = OracleCase['losses'][number];
 const IGNORED = -100;
 
 /** Mean over the rows that count, and the gradient of that mean. */
-async function measure(backend: Backend, testCase: OracleCase, { kind, weight }: OracleLoss) {
+async function measure(backend: Device, testCase: OracleCase, { kind, weight }: OracleLoss) {
   const { labels, vocab, temperature } = testCase;
   const rows = labels.length;
   const counted = Math.max(labels.filter((label) => label !== IGNORED).length, 1);
@@ -43,7 +43,7 @@ const SMALLEST = 2 ** -126;
 /** Rounding noise of the official code's float32 terms, which are of the order of 1 and cancel in extreme rows. */
 const OFFICIAL_NOISE = 1e-6;
 
-async function check(backend: Backend, testCase: OracleCase, loss: OracleLoss): Promise<void> {
+async function check(backend: Device, testCase: OracleCase, loss: OracleLoss): Promise<void> {
   const { value, gradient } = await measure(backend, testCase, loss);
   expect(Math.abs(value - loss.value)).toBeLessThanOrEqual(Math.max(1e-6, 1e-5 * Math.abs(loss.value)));
   const want = loss.gradient.flat();
@@ -58,7 +58,7 @@ async function check(backend: Backend, testCase: OracleCase, loss: OracleLoss): 
   }
 }
 
-function suite(backend: () => Backend): void {
+function suite(backend: () => Device): void {
   for (const testCase of oracle) {
     describe(testCase.name, () => {
       for (const loss of testCase.losses) {

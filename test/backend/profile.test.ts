@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Backend, Storage } from '../../src/backend/backend.js';
+import type { Device, Storage } from '../../src/backend/backend.js';
 import { type ChromeTrace, markPhase, startProfile } from '../../src/backend/profile.js';
 import { openWebGPU } from '../../src/backend/webgpu/index.js';
 import { DeviceError, OptionError } from '../../src/errors.js';
@@ -25,12 +25,12 @@ function checkTrace(trace: ChromeTrace, ms: number) {
   return stretches;
 }
 
-const store = (device: Backend, size: number) => {
+const store = (device: Device, size: number) => {
   const storage = device.allocate(4 * size, 'operand');
   device.write(storage, new Float32Array(size).fill(1));
   return storage;
 };
-const addInto = (device: Backend, size: number, x: Storage, y: Storage) =>
+const addInto = (device: Device, size: number, x: Storage, y: Storage) =>
   device.run('addInto', { dims: { size }, operands: { x, y }, params: { scale: 1 } });
 
 forEachBackend((backend, name) => {
@@ -227,6 +227,6 @@ describeWebGPU('profiles on WebGPU', () => {
 
 describe('markPhase', () => {
   it('does nothing on a device that nobody profiles', () => {
-    markPhase({} as Backend, 'forward');
+    markPhase({} as Device, 'forward');
   });
 });

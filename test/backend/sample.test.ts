@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Backend } from '../../src/backend/backend.js';
+import type { Device } from '../../src/backend/backend.js';
 import { createSampler } from '../../src/text/index.js';
 import { forEachBackend } from '../harness/backends.js';
 import type { AnyCase } from '../harness/case.js';
@@ -38,7 +38,7 @@ const fill = ({ name, vocab, logit }: Drawing): Float32Array => {
 };
 
 /** One draw a seed from the same logits: how often each token came. */
-async function countDraws(backend: Backend, drawing: Drawing, logits: Float32Array): Promise<Float64Array> {
+async function countDraws(backend: Device, drawing: Drawing, logits: Float32Array): Promise<Float64Array> {
   const { vocab, temperature = 1, topK = 0, topP = 1 } = drawing;
   const all = new Float32Array(ROWS * vocab);
   for (let row = 0; row < ROWS; row++) all.set(logits, row * vocab);

@@ -1,11 +1,11 @@
-import { type Backend, openDevice } from 'distillm';
+import { type Device, openDevice } from 'distillm';
 import { describe, expect, it } from 'vitest';
 import { type BenchmarkName, benchmarks } from '../../bench/benchmarks/index.ts';
 import { nodeAssets, peersInstalled } from '../../bench/peerPackages.ts';
 import { describeWebGPU } from '../backend/webgpu/adapter.js';
 
 /** A benchmark checks its results before it times them, and throws where they are wrong. `most`: cases to look at. */
-async function check(name: BenchmarkName, device: Backend, most = Infinity): Promise<void> {
+async function check(name: BenchmarkName, device: Device, most = Infinity): Promise<void> {
   const measurements = [];
   for await (const measurement of benchmarks[name]({ device, size: 'tiny', assets: nodeAssets })) {
     if (measurements.push(measurement) === most) break;

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { Backend, DeviceInfo } from '../../src/backend/backend.js';
+import type { Device, DeviceInfo } from '../../src/backend/backend.js';
 import { skewReverseKL } from '../../src/distill/losses/index.js';
 import { adaptiveOffPolicy } from '../../src/distill/sgo/index.js';
 import { distill } from '../../src/distill/trainer/index.js';
@@ -10,7 +10,7 @@ import { collect, stepsOf, succession, tinyModel, tinyTokenizer, validationsOf }
 const tokenizer = tinyTokenizer();
 const data = { train: succession(2), validation: succession(3) };
 
-async function losses(device: Backend) {
+async function losses(device: Device) {
   const teacher = await tinyModel(device, { seed: 2, trainable: false });
   const student = await tinyModel(device, { embd_pdrop: 0.1, attn_pdrop: 0.1 });
   const events = await collect(

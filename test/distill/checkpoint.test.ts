@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Backend } from '../../src/backend/backend.js';
+import type { Device } from '../../src/backend/backend.js';
 import { openWasm } from '../../src/backend/wasm/index.js';
 import { savedTemplate } from '../../src/data/index.js';
 import { skewKL } from '../../src/distill/losses/index.js';
@@ -18,7 +18,7 @@ const data = { train: succession(2), validation: succession(3) };
 const shape = { embd_pdrop: 0.1, resid_pdrop: 0.1, attn_pdrop: 0.1, n_layer: 2 };
 
 describe('checkpoints on WASM', () => {
-  let device: Backend;
+  let device: Device;
   let teacher: LanguageModel;
   beforeAll(async () => {
     device = await openWasm({ threads: 1 });

@@ -1,4 +1,4 @@
-import type { Backend } from '../../src/backend/backend.js';
+import type { Device } from '../../src/backend/backend.js';
 import type { Sample } from '../../src/data/batch.js';
 import type { StepEvent, TrainingEvent, ValidationEvent } from '../../src/distill/trainer/index.js';
 import { createModel, type LanguageModel } from '../../src/models/index.js';
@@ -19,7 +19,7 @@ export const tinyTokenizer = (names: readonly string[] = letters): Tokenizer =>
 
 /** A GPT-2 of a few hundred weights, without dropout. */
 export const tinyModel = (
-  device: Backend,
+  device: Device,
   {
     seed = 1,
     width = 8,

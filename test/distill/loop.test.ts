@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Backend } from '../../src/backend/backend.js';
+import type { Device } from '../../src/backend/backend.js';
 import { openWasm } from '../../src/backend/wasm/index.js';
 import { forwardKL, skewReverseKL } from '../../src/distill/losses/index.js';
 import { adaptiveOffPolicy, offPolicy } from '../../src/distill/sgo/index.js';
@@ -37,7 +37,7 @@ const options = {
 } satisfies Partial<DistillOptions>;
 const dropout = { embd_pdrop: 0.1, resid_pdrop: 0.1, attn_pdrop: 0.1, n_layer: 2 };
 
-async function run(device: Backend, extra: Partial<DistillOptions> = {}) {
+async function run(device: Device, extra: Partial<DistillOptions> = {}) {
   const teacher = await tinyModel(device, { seed: 2, trainable: false });
   const student = await tinyModel(device, dropout);
   const events = await collect(distill({ ...options, ...extra, teacher, student }));
@@ -172,7 +172,7 @@ describe('the loop', () => {
   it('reads back once a step', async () => {
     const device = openReference({ precision: 'f32' });
     let reads = 0;
-    const counting: Backend = {
+    const counting: Device = {
       ...device,
       read(...args) {
         reads++;
@@ -227,7 +227,7 @@ describe('the loop', () => {
     const abort = new AbortController();
     let armed = false;
     const plain = openReference({ precision: 'f32' });
-    const device: Backend = {
+    const device: Device = {
       ...plain,
       read(...args) {
         if (armed) abort.abort();

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { Backend } from '../../src/backend/backend.js';
+import type { Device } from '../../src/backend/backend.js';
 import type { WebGPUBackend } from '../../src/backend/webgpu/index.js';
 import { skewReverseKL } from '../../src/distill/losses/index.js';
 import { adaptiveOffPolicy } from '../../src/distill/sgo/index.js';
@@ -35,7 +35,7 @@ interface Held {
 }
 
 /** Batches of 2 x 8 tokens: of data, generated (through a cache that shrinks as answers end) and replayed. */
-async function train(device: Backend, steps: number) {
+async function train(device: Device, steps: number) {
   const teacher = await tinyModel(device, { seed: 2, trainable: false });
   const student = await tinyModel(device, { embd_pdrop: 0.1 });
   const run = distill({

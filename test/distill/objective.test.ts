@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Backend } from '../../src/backend/backend.js';
+import type { Device } from '../../src/backend/backend.js';
 import type { KernelName } from '../../src/backend/kernels.js';
 import { forwardKL, skewKL } from '../../src/distill/losses/index.js';
 import { adaptiveOffPolicy } from '../../src/distill/sgo/index.js';
@@ -17,13 +17,13 @@ const text = succession(3)
   .slice(2)
   .map(({ ids }) => ({ ids, promptLength: 0 }));
 
-async function fineTuned(options: Omit<FineTuneOptions, 'student'>, device: Backend = openReference()) {
+async function fineTuned(options: Omit<FineTuneOptions, 'student'>, device: Device = openReference()) {
   const student = await tinyModel(device);
   const events = await collect(fineTune({ optimizer: { lr: 1e-2 }, schedule: 'constant', ...options, student }));
   return { events, steps: stepsOf(events), weights: await weightsOf(student) };
 }
 
-async function distilled(options: Omit<DistillOptions, 'student' | 'teacher'>, device: Backend = openReference()) {
+async function distilled(options: Omit<DistillOptions, 'student' | 'teacher'>, device: Device = openReference()) {
   const student = await tinyModel(device);
   const teacher = await tinyModel(device, { seed: 2, trainable: false });
   const events = await collect(

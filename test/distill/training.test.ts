@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Backend } from '../../src/backend/backend.js';
+import type { Device } from '../../src/backend/backend.js';
 import { openWasm } from '../../src/backend/wasm/index.js';
 import { forwardKL, skewKL, skewReverseKL } from '../../src/distill/losses/index.js';
 import { adaptiveOffPolicy } from '../../src/distill/sgo/index.js';
@@ -12,7 +12,7 @@ const tokenizer = tinyTokenizer();
 const rougeL = { rougeL: { samples: 10 } };
 
 describe('a tiny student learns to name the next letters and stop', () => {
-  let device: Backend;
+  let device: Device;
   let teacher: LanguageModel;
   beforeAll(async () => {
     device = await openWasm({ threads: 1 });

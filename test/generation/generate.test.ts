@@ -1,5 +1,5 @@
 import { beforeAll, expect, it, vi } from 'vitest';
-import type { Backend } from '../../src/backend/backend.js';
+import type { Device } from '../../src/backend/backend.js';
 import { LimitError, OptionError, TrainingError } from '../../src/errors.js';
 import { type GenerateOptions, generate, generateBatches, streamTokens } from '../../src/generation/index.js';
 import { type LanguageModel, loadModel } from '../../src/models/index.js';
@@ -13,7 +13,7 @@ const { maxNewTokens, eos: eosTokenId, greedy, noRepeatNgram } = oracle.generati
 const lists = (answers: readonly Int32Array[]) => answers.map((answer) => [...answer]);
 
 forEachBackend((backend) => {
-  let device: Backend;
+  let device: Device;
   const load = (): Promise<LanguageModel> => loadModel(path('model'), { device });
   beforeAll(() => {
     device = backend();

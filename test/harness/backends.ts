@@ -1,22 +1,22 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Backend } from '../../src/backend/backend.js';
+import type { Device } from '../../src/backend/backend.js';
 import { relaxedAllowed } from '../../src/backend/wasm/compile.js';
 import { openWasm } from '../../src/backend/wasm/index.js';
 import { openWebGPU } from '../../src/backend/webgpu/index.js';
 
 interface Target {
   readonly name: string;
-  readonly open: () => Promise<Backend>;
+  readonly open: () => Promise<Device>;
   /** Why it cannot be tested here. */
   readonly missing?: string;
 }
 
 const REQUIRED = process.env.DISTILLM_REQUIRE_WEBGPU === '1';
 
-const opened: Backend[] = [];
+const opened: Device[] = [];
 /** Opens once a test file, whatever the number of suites in it. */
-const once = (open: () => Promise<Backend>) => {
-  let pending: Promise<Backend> | undefined;
+const once = (open: () => Promise<Device>) => {
+  let pending: Promise<Device> | undefined;
   return () => {
     pending ??= open().then((backend) => {
       opened.push(backend);
@@ -61,7 +61,7 @@ let disposing = false;
  * while tests run, and disposed of at the end of the file. `relaxed`: on the relaxed WASM build, too.
  */
 export function forEachBackend(
-  suite: (backend: () => Backend, name: string) => void,
+  suite: (backend: () => Device, name: string) => void,
   { relaxed = false }: { relaxed?: boolean } = {},
 ): void {
   if (!disposing) {
@@ -77,7 +77,7 @@ export function forEachBackend(
       continue;
     }
     describe(name, () => {
-      let backend: Backend;
+      let backend: Device;
       beforeAll(async () => {
         backend = await open();
       });

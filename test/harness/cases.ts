@@ -92,7 +92,7 @@ function storedGemmCases(extremes: readonly number[]): Case<'gemmNN'>[] {
 
 /** Powers of two from 2^-64 to 1, in turn. */
 const halfScale = (index: number) => [1, 2 ** -9, 2 ** -64][index % 3]!;
-const halfGemmCases = (): Case<'gemmNNHalf'>[] =>
+const halfGemmCases = (): Case<'gemmNNF16'>[] =>
   storedGemmCases(hardHalves).map((testCase, i) => ({
     ...testCase,
     params: { ...testCase.params, scale: halfScale(i) },
@@ -554,13 +554,13 @@ export const cases: { readonly [K in KernelName]: readonly Case<K>[] } = {
   gemmNN: gemmCases([...gemmShapes, [1, 1031, 517], [1, 4107, 131], [5, 9003, 37]]),
   gemmNT: gemmCases(),
   gemmTN: gemmCases(),
-  gemmNNHalf: halfGemmCases(),
-  gemmNTHalf: halfGemmCases(),
+  gemmNNF16: halfGemmCases(),
+  gemmNTF16: halfGemmCases(),
   gemmNTInt8: storedGemmCases(hardBytes),
   broadcastRows: matrices.map((shape) => ({ ...shaped(shape), prepare: ({ y }) => void poison(y) })),
   columnSum: columnSumCases(),
   embedding: embeddingCases(),
-  embeddingHalf: [
+  embeddingF16: [
     ...embeddingCases().map((testCase, i) => ({ ...testCase, params: { scale: halfScale(i) } })),
     {
       dims: { tokens: 3, rows: 2, cols: hardHalves.length },

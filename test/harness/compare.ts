@@ -1,5 +1,5 @@
 import { assert } from 'vitest';
-import type { Backend, Storage, TypedArray } from '../../src/backend/backend.js';
+import type { Device, Storage, TypedArray } from '../../src/backend/backend.js';
 import { bindDims, type OperandShape, operandDType, resolveShape } from '../../src/backend/check.js';
 import {
   type Dims,
@@ -18,7 +18,7 @@ import { type Comparison, expectWithinUlp } from './ulp.js';
 
 /** Words after each operand that no kernel may touch: more than a vector step and a workgroup's stride of a row. */
 const GUARDS = 64;
-const GUARD = { f32: Math.fround(-1.2345e30), i32: -0x5eed5eed, u32: 0xfeedface, f16: 0x5eed, i8: -0x5e } as const;
+const GUARD = { f32: Math.fround(-1.2345e30), i32: -0x5eed5eed, u32: 0xfeedface, f16: 0x5eed, int8: -0x5e } as const;
 
 interface Operand {
   readonly name: string;
@@ -76,7 +76,7 @@ export function prepare(kernel: KernelName, testCase: AnyCase): Prepared {
     given[name] = new Float64Array(size);
     const dtype = operandDType(operand);
     if (dtype === 'f32' || dtype === 'f16') given[name] = rounded(given[name].map(() => random.normal()));
-    if (dtype === 'i8') given[name] = given[name].map(() => random.integer(255) - 127);
+    if (dtype === 'int8') given[name] = given[name].map(() => random.integer(255) - 127);
   }
   testCase.prepare?.(given, random, { dims, params });
   const operands: Operand[] = [];
@@ -108,7 +108,7 @@ function guarded({ before, dtype }: Operand): TypedArray {
  * Outputs are poisoned with NaN before the run; inputs must come back as they went in.
  */
 export async function runCase(
-  backend: Backend,
+  backend: Device,
   name: string,
   { kernel, label, dims, params, operands }: Prepared,
 ): Promise<Record<string, TypedArray>> {
@@ -150,7 +150,7 @@ const shares = new Map<string, { used: number; label: string }>();
 
 /** Checks every output of a prepared case on a backend against the reference. Gives what came out. */
 export async function checkCase(
-  backend: Backend,
+  backend: Device,
   name: string,
   prepared: Prepared,
 ): Promise<Record<string, TypedArray>> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Backend } from '../../src/backend/backend.js';
+import type { Device } from '../../src/backend/backend.js';
 import { clearGradients, sizeOf, Tape, Tensor, tidy } from '../../src/tensor/index.js';
 import { forEachBackend } from './backends.js';
 import { createRandom, seedOf } from './random.js';
@@ -11,7 +11,7 @@ export interface GradientCase {
   readonly inputs: Readonly<Record<string, readonly number[]>>;
   readonly spread?: number;
   /** The op, or a few. Makes what else it needs (ids, masks) on `device`. */
-  readonly forward: (inputs: Readonly<Record<string, Tensor>>, device: Backend) => Tensor;
+  readonly forward: (inputs: Readonly<Record<string, Tensor>>, device: Device) => Tensor;
   /** For ops that are roots of the tape (losses): the gradients are those of `gradScale` times the result. */
   readonly gradScale?: number;
 }
@@ -41,7 +41,7 @@ function upstream({ name, gradScale }: GradientCase, size: number): Float32Array
   return Float32Array.from({ length: size }, () => gradScale ?? random.normal());
 }
 
-const upload = (device: Backend, { inputs }: GradientCase, values: Values): Record<string, Tensor> =>
+const upload = (device: Device, { inputs }: GradientCase, values: Values): Record<string, Tensor> =>
   Object.fromEntries(
     Object.entries(inputs).map(([name, shape]) => {
       const tensor = Tensor.from(device, values[name]!, shape, name);
@@ -86,7 +86,7 @@ export function differences(testCase: GradientCase): Readonly<Record<string, Flo
 
 /** Gradients from the tape, after `passes` backward passes. */
 export async function tapeGradients(
-  device: Backend,
+  device: Device,
   testCase: GradientCase,
   passes = 1,
 ): Promise<Record<string, Float32Array>> {
@@ -112,7 +112,7 @@ export async function tapeGradients(
 
 const largest = (values: ArrayLike<number>) => Array.from(values).reduce((most, v) => Math.max(most, Math.abs(v)), 0);
 
-async function checkGradients(device: Backend, testCase: GradientCase, allowed: number): Promise<void> {
+async function checkGradients(device: Device, testCase: GradientCase, allowed: number): Promise<void> {
   const want = differences(testCase);
   const got = await tapeGradients(device, testCase);
   const floor = FLOOR * Math.max(...Object.values(want).map(largest));

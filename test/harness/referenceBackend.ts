@@ -1,11 +1,11 @@
-import type { Backend, DeviceInfo, KernelCall, Storage } from '../../src/backend/backend.js';
+import type { Device, DeviceInfo, KernelCall, Storage } from '../../src/backend/backend.js';
 import { operandDType } from '../../src/backend/check.js';
 import { bytesPerElement, hostArrays, type KernelName, type KernelSpec, kernels } from '../../src/backend/kernels.js';
 import { f16ToF32, f32ToF16 } from '../../src/io/halfFloats.js';
 import { reference } from '../reference/index.js';
 import type { Expected, Reference } from '../reference/types.js';
 
-interface ReferenceBackend extends Backend {
+interface ReferenceBackend extends Device {
   /** Contents in full precision: `read` rounds to the dtype. */
   peek(storage: Storage): Float64Array;
   /** Sets the contents in full precision. */

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { Backend } from '../../src/backend/backend.js';
+import type { Device } from '../../src/backend/backend.js';
 import { generate } from '../../src/generation/index.js';
 import { memoryStore } from '../../src/io/memoryStore.js';
 import { openFolder } from '../../src/io/openFolder.js';
@@ -26,13 +26,13 @@ async function logitsOf(model: LanguageModel, of: Parameters<LanguageModel['forw
 }
 
 /** What every decoder-only model must do as Hugging Face transformers does. `folder` is that of its oracle. */
-export function decoderTests(folder: string, backend: () => Backend): void {
+export function decoderTests(folder: string, backend: () => Device): void {
   const { oracle, path } = openOracle(folder);
   const batch = labelledBatch(oracle.batches[0]);
   const { lengths } = oracle.batches[0];
 
   describe(folder, () => {
-    let device: Backend;
+    let device: Device;
     beforeAll(() => {
       device = backend();
     });

@@ -1,5 +1,5 @@
 import { beforeAll, expect, it } from 'vitest';
-import type { Backend } from '../../src/backend/backend.js';
+import type { Device } from '../../src/backend/backend.js';
 import { memoryStore } from '../../src/io/memoryStore.js';
 import { openWeights } from '../../src/io/safetensors.js';
 import { createModel, loadModel, saveModel } from '../../src/models/index.js';
@@ -10,7 +10,7 @@ import { openOracle } from './oracle.js';
 const { path } = openOracle('gpt2');
 
 forEachBackend((backend) => {
-  let device: Backend;
+  let device: Device;
   beforeAll(() => {
     device = backend();
   });

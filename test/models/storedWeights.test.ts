@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Backend } from '../../src/backend/backend.js';
+import type { Device } from '../../src/backend/backend.js';
 import { skewReverseKL } from '../../src/distill/losses/index.js';
 import { offPolicy } from '../../src/distill/sgo/index.js';
 import { distill } from '../../src/distill/trainer/index.js';
@@ -171,7 +171,7 @@ forEachBackend((backend) => {
 
 describe('storing weights', () => {
   beforeEach(() => expect(host.memory().liveStorages).toBe(0));
-  const load = (store: MemoryStore, dtype: WeightDType, device: Backend = host) => loadModel(store, { device, dtype });
+  const load = (store: MemoryStore, dtype: WeightDType, device: Device = host) => loadModel(store, { device, dtype });
 
   it('int8 rounds to the nearest of 255 steps, one size an output feature', () => {
     const values = Float32Array.of(1, -0.4, 0, 127, 63.4, 0);

@@ -12,7 +12,7 @@ export const embedding: Reference<'embedding'> = ({ tokens, cols }, { table, ids
   return { y };
 };
 
-export const embeddingHalf: Reference<'embeddingHalf'> = (dims, { table, ids }, { scale }) =>
+export const embeddingF16: Reference<'embeddingF16'> = (dims, { table, ids }, { scale }) =>
   embedding(dims, { table: table.map((half) => half * scale), ids }, {});
 
 export const embeddingInt8: Reference<'embeddingInt8'> = ({ tokens, cols }, { table, scales, ids }) => {

@@ -34,11 +34,11 @@ export const gemmTN = gemm(
 
 /** The same, times a scale. */
 const scaled =
-  (product: Gemm): Reference<'gemmNNHalf'> =>
+  (product: Gemm): Reference<'gemmNNF16'> =>
   (dims, { b, ...operands }, params) =>
     product(dims, { ...operands, b: b.map((half) => half * params.scale) }, params);
-export const gemmNNHalf = scaled(gemmNN);
-export const gemmNTHalf = scaled(gemmNT);
+export const gemmNNF16 = scaled(gemmNN);
+export const gemmNTF16 = scaled(gemmNT);
 
 /** Neighbours along k whose left elements may be rounded by the size of the largest. */
 const GROUP = 1024;

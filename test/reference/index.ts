@@ -3,8 +3,8 @@ import * as attention from './attention.js';
 import { crossEntropy } from './crossEntropy.js';
 import { divergence } from './divergence.js';
 import { add, addInto, dropout, gelu, geluBackward, relu, reluBackward } from './elementwise.js';
-import { embedding, embeddingBackward, embeddingHalf, embeddingInt8 } from './embedding.js';
-import { broadcastRows, columnSum, gemmNN, gemmNNHalf, gemmNT, gemmNTHalf, gemmNTInt8, gemmTN } from './gemm.js';
+import { embedding, embeddingBackward, embeddingF16, embeddingInt8 } from './embedding.js';
+import { broadcastRows, columnSum, gemmNN, gemmNNF16, gemmNT, gemmNTF16, gemmNTInt8, gemmTN } from './gemm.js';
 import { mergeHeads, splitHeads } from './heads.js';
 import { layerNorm, layerNormBackward, layerNormBackwardWeights } from './norm.js';
 import { adamW, clipScale, sum, sumSquares } from './optimizer.js';
@@ -16,13 +16,13 @@ export const reference: { readonly [K in KernelName]: Reference<K> } = {
   gemmNN,
   gemmNT,
   gemmTN,
-  gemmNNHalf,
-  gemmNTHalf,
+  gemmNNF16,
+  gemmNTF16,
   gemmNTInt8,
   broadcastRows,
   columnSum,
   embedding,
-  embeddingHalf,
+  embeddingF16,
   embeddingInt8,
   embeddingBackward,
   layerNorm,

@@ -1,5 +1,5 @@
 import type { KernelCall } from '../backend.js';
-import { at, type Device, type Entries, grainOf, scratchBytes, sizes } from './calls.js';
+import { at, type Entries, grainOf, scratchBytes, sizes, type Threads } from './calls.js';
 
 /** Queries or keys of a block: BLOCK of assembly/compute/attentionShape.ts. */
 const BLOCK = 64;
@@ -32,7 +32,7 @@ function shapeOf(call: Pick<KernelCall<Attending>, 'dims' | 'params'>) {
 }
 
 /** Attention, forward and backward. */
-export function attentionKernels(device: Device): Entries<Attending | 'attentionDelta'> {
+export function attentionKernels(device: Threads): Entries<Attending | 'attentionDelta'> {
   const { pool } = device;
   const deltaScratch = scratchBytes(device, 'attentionDelta');
   return {

@@ -1,7 +1,7 @@
-import type { LinearMemory } from '../../device/wasm/memory.js';
-import type { ThreadPool } from '../../device/wasm/pool.js';
-import type { KernelFunction } from '../../device/wasm/protocol.js';
 import { DisposedError } from '../../errors.js';
+import type { LinearMemory } from '../../hardware/wasm/memory.js';
+import type { ThreadPool } from '../../hardware/wasm/pool.js';
+import type { KernelFunction } from '../../hardware/wasm/protocol.js';
 import type { KernelCall, KernelTable, Storage } from '../backend.js';
 import type { KernelName } from '../kernels.js';
 
@@ -12,7 +12,7 @@ export interface WasmStorage extends Storage {
 }
 
 /** What the kernel entries need of the device. */
-export interface Device {
+export interface Threads {
   readonly pool: ThreadPool;
   readonly memory: LinearMemory;
 }
@@ -41,7 +41,7 @@ export function sizes<const Names extends readonly string[]>(
 }
 
 /** Bytes of working memory that a thread needs, as the kernels' own module says. */
-export function scratchBytes({ pool }: Device, name: string, ...args: number[]): number {
+export function scratchBytes({ pool }: Threads, name: string, ...args: number[]): number {
   return (pool.exports[`${name}Scratch`] as KernelFunction)(...args);
 }
 
@@ -54,7 +54,7 @@ const CHUNKS_A_THREAD = 4;
  * Elements of a chunk of [0, total): a few chunks a thread, but never less work than it takes to wake one; a multiple of
  * `step`. `cost` is simple operations an element.
  */
-export function grainOf({ pool }: Device, total: number, cost: number, step = 1): number {
+export function grainOf({ pool }: Threads, total: number, cost: number, step = 1): number {
   const even = total / (pool.threads * CHUNKS_A_THREAD);
   return Math.ceil(Math.max(even, CHUNK_OPERATIONS / cost) / step) * step;
 }

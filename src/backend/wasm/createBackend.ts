@@ -1,15 +1,15 @@
 import { DisposedError, OptionError } from '../../errors.js';
-import type { Backend, KernelCall, KernelObserver, KernelTable, Storage } from '../backend.js';
+import type { Device, KernelCall, KernelObserver, KernelTable, Storage } from '../backend.js';
 import { bytesPerElement, hostArrays, type KernelName } from '../kernels.js';
 import { attentionKernels } from './attention.js';
-import { at, type Device, type WasmStorage } from './calls.js';
+import { at, type Threads, type WasmStorage } from './calls.js';
 import { elementwiseKernels } from './elementwise.js';
 import { gemmKernels } from './gemm.js';
 import { logitKernels } from './logits.js';
 import { rowKernels } from './rows.js';
 import { sumKernels } from './sums.js';
 
-const kernelTable = (device: Device): KernelTable => ({
+const kernelTable = (device: Threads): KernelTable => ({
   ...attentionKernels(device),
   ...elementwiseKernels(device),
   ...gemmKernels(device),
@@ -23,9 +23,9 @@ const TURN_MS = 50;
 
 /** A backend on an open device. Calls are done when they return, so nothing is ever queued. */
 export function createBackend(
-  device: Device,
+  device: Threads,
   { revectorized, relaxedSimd = false }: { revectorized: boolean; relaxedSimd?: boolean },
-): Backend {
+): Device {
   const { memory, pool } = device;
   const table = kernelTable(device);
   const live = new Set<WasmStorage>();

@@ -1,9 +1,9 @@
 import type { KernelCall, OperandName } from '../backend.js';
-import { at, type Device, type Entries, grainOf, sizes } from './calls.js';
+import { at, type Entries, grainOf, sizes, type Threads } from './calls.js';
 
 /** Kernels whose elements know nothing of each other, and sums down columns. */
 export function elementwiseKernels(
-  device: Device,
+  device: Threads,
 ): Entries<
   | 'add'
   | 'addInto'

@@ -1,10 +1,10 @@
 import type { KernelCall } from '../backend.js';
 import type { KernelName } from '../kernels.js';
-import { at, type Device, type Entries, grainOf, scratchBytes, sizes } from './calls.js';
+import { at, type Entries, grainOf, scratchBytes, sizes, type Threads } from './calls.js';
 
 type Product = Extract<KernelName, `gemm${string}`>;
 /** How b is stored: f32, halves or bytes. */
-type Stored = '' | 'Half' | 'Int8';
+type Stored = '' | 'F16' | 'Int8';
 
 /** Up to this many rows, packing the right operand costs more than it saves (measured at the shapes of GPT-2 small). */
 const SKINNY_ROWS = 32;
@@ -48,7 +48,7 @@ const LONG_ROW = 8192;
 const segmentsOf = (n: number, k: number) => (n * k < CACHED_ELEMENTS || n > LONG_ROW ? 1 : 4);
 
 /** Matrix products. */
-export function gemmKernels(device: Device): Entries<Product> {
+export function gemmKernels(device: Threads): Entries<Product> {
   const { pool, memory } = device;
   /** Segments of whole rows of b, which memory delivers fastest, each to a part of its own; then the parts' sum. */
   const skinnyNN = (call: KernelCall<Product>) => {
@@ -107,9 +107,9 @@ export function gemmKernels(device: Device): Entries<Product> {
     gemmNN: (call) => (fewRows(call) ? skinnyNN(call) : packed('NN', '', call)),
     gemmNT: (call) => (fewRows(call) ? dots('', call) : packed('NT', '', call)),
     gemmTN: (call) => packed('TN', '', call),
-    gemmNNHalf: (call) => packed('NN', 'Half', call, [call.params.scale]),
-    gemmNTHalf: (call) =>
-      fewRows(call) ? dots('Half', call, [call.params.scale]) : packed('NT', 'Half', call, [call.params.scale]),
+    gemmNNF16: (call) => packed('NN', 'F16', call, [call.params.scale]),
+    gemmNTF16: (call) =>
+      fewRows(call) ? dots('F16', call, [call.params.scale]) : packed('NT', 'F16', call, [call.params.scale]),
     gemmNTInt8: (call) => dots('Int8', call, [at(call.operands.scales)]),
   };
 }

@@ -1,9 +1,9 @@
 import { hardwareConcurrency } from '#platform';
-import { createLinearMemory } from '../../device/wasm/memory.js';
-import { openPool } from '../../device/wasm/pool.js';
+import { createLinearMemory } from '../../hardware/wasm/memory.js';
+import { openPool } from '../../hardware/wasm/pool.js';
 import { checkInteger, optionChecker } from '../../optionChecker.js';
-import type { Backend } from '../backend.js';
-import type { Device } from './calls.js';
+import type { Device } from '../backend.js';
+import type { Threads } from './calls.js';
 import {
   allowPacking,
   compileKernels,
@@ -33,7 +33,7 @@ export interface WasmOptions {
 
 const MAX_THREADS = 64;
 
-async function open(build: KernelBuild, threads: number): Promise<Device> {
+async function open(build: KernelBuild, threads: number): Promise<Threads> {
   const module = await compileKernels(build);
   const memory = createLinearMemory({ shared: build !== 'single' });
   return { memory, pool: await openPool(module, memory, threads) };
@@ -44,7 +44,7 @@ async function open(build: KernelBuild, threads: number): Promise<Device> {
  * without `revectorize`, on every machine (but with `relaxedSimd`). Calls are done when they return.
  * @throws OptionError, DeviceError (a worker does not start, the self-check fails), LimitError (no memory)
  */
-export async function openWasm(options: WasmOptions = {}): Promise<Backend> {
+export async function openWasm(options: WasmOptions = {}): Promise<Device> {
   const { threads, revectorize = false, relaxedSimd = false } = options;
   if (threads !== undefined) checkInteger(optionChecker('openWasm'), 'threads', threads, 1, MAX_THREADS);
   const count = sharedMemoryAllowed() ? Math.min(threads ?? hardwareConcurrency(), MAX_THREADS) : 1;
@@ -69,7 +69,7 @@ export async function openWasm(options: WasmOptions = {}): Promise<Backend> {
 }
 
 /** The relaxed build, once it agrees with the plain one. */
-async function openRelaxed(threads: number): Promise<Backend | undefined> {
+async function openRelaxed(threads: number): Promise<Device | undefined> {
   const revectorized = packingInForce();
   const [device, plain] = [await open('relaxed', threads), await open('single', 1)];
   const wrong = selfCheck(plain, revectorized) ?? relaxedCheck(device, plain, revectorized);

@@ -1,7 +1,7 @@
-import { at, type Device, type Entries, grainOf, scratchBytes, sizes } from './calls.js';
+import { at, type Entries, grainOf, scratchBytes, sizes, type Threads } from './calls.js';
 
 /** What is done with rows of logits: losses, and drawing from them. */
-export function logitKernels(device: Device): Entries<'crossEntropy' | 'divergence' | 'sample'> {
+export function logitKernels(device: Threads): Entries<'crossEntropy' | 'divergence' | 'sample'> {
   const { pool } = device;
   const entropyScratch = scratchBytes(device, 'crossEntropy');
   return {

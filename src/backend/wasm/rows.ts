@@ -1,12 +1,12 @@
-import { at, type Device, type Entries, grainOf, scratchBytes, sizes } from './calls.js';
+import { at, type Entries, grainOf, scratchBytes, sizes, type Threads } from './calls.js';
 
 /** Kernels that work row by row: embeddings, layer norms, and what moves heads about. */
 export function rowKernels(
-  device: Device,
+  device: Threads,
 ): Entries<
   | 'embedding'
   | 'embeddingBackward'
-  | 'embeddingHalf'
+  | 'embeddingF16'
   | 'embeddingInt8'
   | 'layerNorm'
   | 'layerNormBackward'
@@ -28,11 +28,11 @@ export function rowKernels(
       const args = [at(dy), at(order), at(unique), at(starts), at(dtable), cols];
       pool.parallel('embeddingBackward', args, uniques, grainOf(device, uniques, (tokens / uniques) * cols));
     },
-    embeddingHalf(call) {
+    embeddingF16(call) {
       const [tokens, cols] = sizes(call, ['tokens', 'cols']);
       const { table, ids, y } = call.operands;
       const args = [at(table), at(ids), at(y), cols, call.params.scale];
-      pool.parallel('embeddingHalf', args, tokens, grainOf(device, tokens, 2 * cols));
+      pool.parallel('embeddingF16', args, tokens, grainOf(device, tokens, 2 * cols));
     },
     embeddingInt8(call) {
       const [tokens, cols] = sizes(call, ['tokens', 'cols']);

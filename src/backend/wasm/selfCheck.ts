@@ -1,6 +1,6 @@
 import { DeviceError } from '../../errors.js';
 import { divergenceKinds } from '../kernels.js';
-import { type Device, scratchBytes } from './calls.js';
+import { scratchBytes, type Threads } from './calls.js';
 
 /** V8 first runs its quick compiler's code; its optimised code (and with it the packing) is there after some milliseconds. */
 const WARM_UP_MS = 40;
@@ -15,7 +15,7 @@ function hash({ buffer, byteOffset, length }: Float32Array): number {
 interface Probe {
   readonly kernel: string;
   /** Runs the kernel on inputs that are exact in binary; returns its outputs, still in the device's memory. */
-  readonly run: (device: Device, at: number) => Float32Array[];
+  readonly run: (device: Threads, at: number) => Float32Array[];
   /** The hashes of all outputs, exclusive-ored. */
   readonly expected: number;
 }
@@ -32,7 +32,7 @@ function fill(values: Float32Array): void {
   }
 }
 
-const floats = ({ memory }: Device, at: number, count: number) => new Float32Array(memory.memory.buffer, at, count);
+const floats = ({ memory }: Threads, at: number, count: number) => new Float32Array(memory.memory.buffer, at, count);
 
 /** Shapes of two full vector steps and a tail at least; two blocks of the depth in gemm. */
 const probes: readonly Probe[] = [
@@ -74,7 +74,7 @@ const probes: readonly Probe[] = [
 
 /** Runs every probe on fresh inputs; under `revectorized` each until V8's packed code is surely in use. */
 function runProbes(
-  device: Device,
+  device: Threads,
   revectorized: boolean,
   check: (probe: Probe, outputs: Float32Array[]) => DeviceError | undefined,
 ): DeviceError | undefined {
@@ -95,7 +95,7 @@ function runProbes(
 }
 
 /** Compares a few kernels with their known bits. Returns the error to throw when they differ. */
-export function selfCheck(device: Device, revectorized: boolean): DeviceError | undefined {
+export function selfCheck(device: Threads, revectorized: boolean): DeviceError | undefined {
   const how = revectorized
     ? "V8's 256-bit packing gives wrong results here: start without --experimental-wasm-revectorize, or open the device with revectorize: false."
     : 'This WebAssembly engine gives wrong results: update it, or use a WebGPU device.';
@@ -113,7 +113,7 @@ const RELAXED_TOLERANCE = 1e-5;
  * The relaxed build has no known bits: compares its kernels with those of `plain`, which has passed `selfCheck`, within a
  * tolerance. Returns the error to throw when they differ.
  */
-export function relaxedCheck(device: Device, plain: Device, revectorized: boolean): DeviceError | undefined {
+export function relaxedCheck(device: Threads, plain: Threads, revectorized: boolean): DeviceError | undefined {
   const expected = new Map<string, Float32Array[]>();
   runProbes(plain, false, ({ kernel }, outputs) => {
     expected.set(

@@ -1,9 +1,9 @@
-import type { KernelFunction } from '../../device/wasm/protocol.js';
+import type { KernelFunction } from '../../hardware/wasm/protocol.js';
 import type { KernelCall } from '../backend.js';
-import { at, type Device, type Entries, grainOf, scratchBytes, sizes } from './calls.js';
+import { at, type Entries, grainOf, scratchBytes, sizes, type Threads } from './calls.js';
 
 /** Sums of whole vectors: fixed blocks on all threads, then the blocks' sums in order on this one. */
-export function sumKernels(device: Device): Entries<'sum' | 'sumSquares'> {
+export function sumKernels(device: Threads): Entries<'sum' | 'sumSquares'> {
   const { pool, memory } = device;
   const block = (pool.exports.sumBlock as KernelFunction)();
   const scratch = scratchBytes(device, 'sum');

@@ -1,6 +1,6 @@
-import type { PooledBuffer } from '../../device/webgpu/bufferPool.js';
-import type { Binding } from '../../device/webgpu/commandQueue.js';
-import type { MatrixUnit } from '../../device/webgpu/matrixUnit.js';
+import type { PooledBuffer } from '../../hardware/webgpu/bufferPool.js';
+import type { Binding } from '../../hardware/webgpu/commandQueue.js';
+import type { MatrixUnit } from '../../hardware/webgpu/matrixUnit.js';
 import type { Storage } from '../backend.js';
 import type { DType } from '../kernels.js';
 import type { GemmRates, GemmVariant } from './gemmVariants.js';

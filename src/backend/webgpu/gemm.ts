@@ -1,4 +1,4 @@
-import type { MatrixUnit } from '../../device/webgpu/matrixUnit.js';
+import type { MatrixUnit } from '../../hardware/webgpu/matrixUnit.js';
 import type { KernelCall, Storage } from '../backend.js';
 import { bytesPerElement, type DType } from '../kernels.js';
 import type { Context, Region } from './context.js';
@@ -13,9 +13,9 @@ const products = {
   gemmNN: { form: 'gemmNN', stored: 'f32' },
   gemmNT: { form: 'gemmNT', stored: 'f32' },
   gemmTN: { form: 'gemmTN', stored: 'f32' },
-  gemmNNHalf: { form: 'gemmNN', stored: 'f16' },
-  gemmNTHalf: { form: 'gemmNT', stored: 'f16' },
-  gemmNTInt8: { form: 'gemmNT', stored: 'i8' },
+  gemmNNF16: { form: 'gemmNN', stored: 'f16' },
+  gemmNTF16: { form: 'gemmNT', stored: 'f16' },
+  gemmNTInt8: { form: 'gemmNT', stored: 'int8' },
 } as const;
 type ProductName = keyof typeof products;
 type Axis = 'm' | 'n' | 'k';

@@ -1,4 +1,4 @@
-import type { MatrixUnit } from '../../device/webgpu/matrixUnit.js';
+import type { MatrixUnit } from '../../hardware/webgpu/matrixUnit.js';
 import type { DType } from '../kernels.js';
 import type { Prelude } from './context.js';
 
@@ -19,7 +19,7 @@ interface GemmLayout {
 const layouts = {
   f32: ['vec4', 'f32'],
   f16: ['half4', 'half'],
-  i8: ['int8x4', 'int8'],
+  int8: ['int8x4', 'int8'],
 } as const satisfies Partial<Record<DType, readonly (ElementLayout | StoredLayout)[]>>;
 
 /** The layout in which an operand can be read whose rows begin `base` elements into the binding, `stride` apart. */

@@ -1,10 +1,10 @@
-import { type AdapterOptions, adoptDevice, openAdapter } from '../../device/webgpu/adapter.js';
-import { type BufferPool, createBufferPool, type PooledBuffer } from '../../device/webgpu/bufferPool.js';
-import { type CommandQueue, createCommandQueue } from '../../device/webgpu/commandQueue.js';
-import { createPipelines, type Pipeline } from '../../device/webgpu/pipelines.js';
 import { DeviceError, DisposedError } from '../../errors.js';
+import { type AdapterOptions, adoptDevice, openAdapter } from '../../hardware/webgpu/adapter.js';
+import { type BufferPool, createBufferPool, type PooledBuffer } from '../../hardware/webgpu/bufferPool.js';
+import { type CommandQueue, createCommandQueue } from '../../hardware/webgpu/commandQueue.js';
+import { createPipelines, type Pipeline } from '../../hardware/webgpu/pipelines.js';
 import { checkInteger, optionChecker } from '../../optionChecker.js';
-import type { Backend, KernelCall, KernelObserver, Storage, TypedArray } from '../backend.js';
+import type { Device, KernelCall, KernelObserver, Storage, TypedArray } from '../backend.js';
 import { bytesPerElement, hostArrays, type KernelName, storageBytes } from '../kernels.js';
 import type { Context, GemmSettings, GPUStorage, Region, ShaderCall } from './context.js';
 import { foldGroups } from './context.js';
@@ -36,7 +36,7 @@ export interface WebGPUOptions extends AdapterOptions {
   readonly rowThreads?: number;
 }
 
-export interface WebGPUBackend extends Backend {
+export interface WebGPUBackend extends Device {
   readonly gemm: GemmSettings;
   /** What was handed to the device so far, and the buffers behind the storages. */
   counts(): ReturnType<CommandQueue['counts']> & ReturnType<BufferPool['counts']>;

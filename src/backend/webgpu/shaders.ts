@@ -19,7 +19,7 @@ import divergence from '../../../kernels/divergence.wgsl';
 import dropout from '../../../kernels/dropout.wgsl';
 import embedding from '../../../kernels/embedding.wgsl';
 import embeddingBackward from '../../../kernels/embeddingBackward.wgsl';
-import embeddingHalf from '../../../kernels/embeddingHalf.wgsl';
+import embeddingF16 from '../../../kernels/embeddingF16.wgsl';
 import embeddingInt8 from '../../../kernels/embeddingInt8.wgsl';
 import embeddingRows from '../../../kernels/embeddingRows.wgsl';
 import gelu from '../../../kernels/gelu.wgsl';
@@ -75,7 +75,7 @@ export const shaders = {
   dropout: hash + dropout,
   embedding: embeddingRows + embedding,
   embeddingBackward,
-  embeddingHalf: embeddingRows + embeddingHalf,
+  embeddingF16: embeddingRows + embeddingF16,
   embeddingInt8: embeddingRows + embeddingInt8,
   gelu: math + gelu,
   geluBackward: math + geluBackward,

@@ -1,8 +1,8 @@
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import { relaxedSimd, simd, threads } from 'wasm-feature-detect';
 import { mayHaveGPU, openGPU } from '#platform';
-import { findAdapter } from '../../device/webgpu/adapter.js';
-import { findMatrixUnit } from '../../device/webgpu/matrixUnit.js';
+import { findAdapter } from '../../hardware/webgpu/adapter.js';
+import { findMatrixUnit } from '../../hardware/webgpu/matrixUnit.js';
 import { type DeviceInfo, formatBytes, openDevice, tuneDevice } from '../../index.js';
 import { defineCommand } from '../command.js';
 import { exitCodes } from '../exitCodes.js';

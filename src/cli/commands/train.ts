@@ -1,7 +1,7 @@
 import {
   adaptiveOffPolicy,
-  type Backend,
   type CheckpointEvent,
+  type Device,
   type DistillOptions,
   distill,
   type EndEvent,
@@ -89,7 +89,7 @@ export const train = defineCommand({
   },
 });
 
-async function openTeacher({ teacher, teacherDtype: dtype }: TrainOptions, device: Backend) {
+async function openTeacher({ teacher, teacherDtype: dtype }: TrainOptions, device: Device) {
   return teacher === undefined ? undefined : loadModel(teacher, { device, ...given({ dtype }) });
 }
 

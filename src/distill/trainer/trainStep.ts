@@ -1,4 +1,4 @@
-import type { Backend } from '../../backend/backend.js';
+import type { Device } from '../../backend/backend.js';
 import { markPhase } from '../../backend/profile.js';
 import type { LabelledBatch } from '../../data/batch.js';
 import type { LanguageModel } from '../../models/model.js';
@@ -108,7 +108,7 @@ export async function trainStep(objective: Objective, optimizer: AdamW, input: S
   };
 }
 
-function backward(device: Backend, forward: () => void): void {
+function backward(device: Device, forward: () => void): void {
   const tape = new Tape();
   markPhase(device, 'forward');
   tape.record(forward);

@@ -6,7 +6,7 @@ import { scalesOf } from './linear.js';
 
 /**
  * Rows of a table: y[t] = table[ids[t]]. table [rows, cols], ids on the host (row-major over `shape`) -> [...shape,
- * cols]. Its gradient needs the ids sorted, which the host does once. A frozen table may be stored as f16 or i8.
+ * cols]. Its gradient needs the ids sorted, which the host does once. A frozen table may be stored as f16 or int8.
  * @throws ShapeError when an id is outside the table, with its position.
  */
 export function embedding(table: Tensor, ids: Int32Array, shape: readonly number[] = [ids.length]): Tensor {
@@ -47,8 +47,9 @@ export function embedding(table: Tensor, ids: Int32Array, shape: readonly number
 
 function gather(table: Tensor, ids: Tensor, shape: readonly number[]): Tensor {
   const { device, dtype } = table;
-  if (dtype === 'f16') return run(device, 'embeddingHalf', { table, ids }, { scale: table.scale }, { y: shape }).y;
-  if (dtype === 'i8') return run(device, 'embeddingInt8', { table, scales: scalesOf(table), ids }, {}, { y: shape }).y;
+  if (dtype === 'f16') return run(device, 'embeddingF16', { table, ids }, { scale: table.scale }, { y: shape }).y;
+  if (dtype === 'int8')
+    return run(device, 'embeddingInt8', { table, scales: scalesOf(table), ids }, {}, { y: shape }).y;
   return run(device, 'embedding', { table, ids }, {}, { y: shape }).y;
 }
 

@@ -8,8 +8,8 @@ export type WeightLayout = 'outIn' | 'inOut';
 
 /**
  * c (+)= a b in one of the transposed forms; a, b and c are seen as [rows, cols]. b of gemmNN and gemmNT may be a weight that
- * is stored as f16, with a scale; b of gemmNT, with a scale each row, as i8.
- * @throws ShapeError; OptionError for b as i8 in another form
+ * is stored as f16, with a scale; b of gemmNT, with a scale each row, as int8.
+ * @throws ShapeError; OptionError for b as int8 in another form
  */
 export function gemm(
   kernel: 'gemmNN' | 'gemmNT' | 'gemmTN',
@@ -19,11 +19,11 @@ export function gemm(
   accumulate: 0 | 1 = 0,
 ): void {
   const operands = { a: rows(a), b: rows(b), c: rows(c) };
-  if (b.dtype === 'i8') {
+  if (b.dtype === 'int8') {
     if (kernel !== 'gemmNT') throw int8Form();
     run(c.device, 'gemmNTInt8', { ...operands, scales: scalesOf(b) }, { accumulate });
   } else if (b.dtype === 'f16' && kernel !== 'gemmTN') {
-    run(c.device, `${kernel}Half`, operands, { accumulate, scale: b.scale });
+    run(c.device, `${kernel}F16`, operands, { accumulate, scale: b.scale });
   } else run(c.device, kernel, operands, { accumulate });
 }
 
@@ -43,7 +43,7 @@ export function scalesOf(weight: Tensor): Tensor {
 
 /**
  * The gradient of the input of y = x W: dx (+)= dy W^T.
- * @throws OptionError for an i8 weight, whose scales belong to the axis that is summed over here
+ * @throws OptionError for an int8 weight, whose scales belong to the axis that is summed over here
  */
 export function gemmInputGradient(
   layout: WeightLayout,
@@ -57,8 +57,8 @@ export function gemmInputGradient(
 
 /**
  * y = x W (+ bias). x [..., in], weight [out, in] or, with layout 'inOut', [in, out]; bias [out] -> y [..., out]. A frozen
- * weight may be stored as f16 or, [out, in], as i8.
- * @throws ShapeError; OptionError for i8 weights that are [in, out]
+ * weight may be stored as f16 or, [out, in], as int8.
+ * @throws ShapeError; OptionError for int8 weights that are [in, out]
  */
 export function linear(
   x: Tensor,

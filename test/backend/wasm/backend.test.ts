@@ -6,12 +6,12 @@ import { promisify } from 'node:util';
 import { build } from 'vite';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { embed } from '../../../scripts/embed.js';
-import type { Backend } from '../../../src/backend/backend.js';
+import type { Device } from '../../../src/backend/backend.js';
 import { relaxedAllowed } from '../../../src/backend/wasm/compile.js';
 import { openWasm } from '../../../src/backend/wasm/index.js';
 import { DisposedError, LimitError, OptionError } from '../../../src/errors.js';
 
-const opened: Backend[] = [];
+const opened: Device[] = [];
 const open = async (options: Parameters<typeof openWasm>[0]) => {
   const backend = await openWasm(options);
   opened.push(backend);

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import { compileKernels, relaxedAllowed } from '../../../src/backend/wasm/compile.js';
 import { relaxedCheck, selfCheck } from '../../../src/backend/wasm/selfCheck.js';
-import { createLinearMemory } from '../../../src/device/wasm/memory.js';
-import { openPool, type ThreadPool } from '../../../src/device/wasm/pool.js';
 import { DeviceError } from '../../../src/errors.js';
+import { createLinearMemory } from '../../../src/hardware/wasm/memory.js';
+import { openPool, type ThreadPool } from '../../../src/hardware/wasm/pool.js';
 
 it('passes on this engine, and says how to switch the packing off when one bit is wrong', async () => {
   const memory = createLinearMemory({ shared: false });

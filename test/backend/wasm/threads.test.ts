@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Backend, Storage, TypedArray } from '../../../src/backend/backend.js';
+import type { Device, Storage, TypedArray } from '../../../src/backend/backend.js';
 import { operandDType, resolveShape } from '../../../src/backend/check.js';
 import { type Dims, type KernelName, type KernelSpec, kernels } from '../../../src/backend/kernels.js';
 import { compileKernels } from '../../../src/backend/wasm/compile.js';
 import { createBackend } from '../../../src/backend/wasm/createBackend.js';
 import { cutPieces } from '../../../src/backend/wasm/gemm.js';
 import { openWasm } from '../../../src/backend/wasm/index.js';
-import { createLinearMemory } from '../../../src/device/wasm/memory.js';
-import { openPool } from '../../../src/device/wasm/pool.js';
+import { createLinearMemory } from '../../../src/hardware/wasm/memory.js';
+import { openPool } from '../../../src/hardware/wasm/pool.js';
 import { f32ToF16 } from '../../../src/io/halfFloats.js';
 import type { AnyCase } from '../../harness/case.js';
 import { cases } from '../../harness/cases.js';
@@ -30,7 +30,7 @@ function expectSame(found: Record<string, Uint8Array>, wanted: Record<string, Ui
 }
 
 /** A backend whose pool cuts every range into pieces of `grain`, however small, shared by three threads. */
-async function openCut(grain: number): Promise<Backend> {
+async function openCut(grain: number): Promise<Device> {
   const memory = createLinearMemory({ shared: true });
   const pool = await openPool(await compileKernels('shared'), memory, 3);
   const parallel: typeof pool.parallel = (name, args, total, _, scratch) =>
@@ -41,8 +41,8 @@ async function openCut(grain: number): Promise<Backend> {
 /** More pieces of one element each show nothing that these do not. */
 const MAX_PIECES = 10_000;
 
-let backends: Backend[];
-let cuts: Backend[];
+let backends: Device[];
+let cuts: Device[];
 beforeAll(async () => {
   backends = await Promise.all([1, 2, 3].map((threads) => openWasm({ threads })));
   cuts = await Promise.all([1, 5].map(openCut));
@@ -74,7 +74,7 @@ const large: readonly Call[] = [
     [kernel, { m: 5, n: 2003, k: 517 }, { accumulate: 1 }],
     [kernel, { m: 29, n: 403, k: 1029 }, { accumulate: 0 }],
   ]),
-  ...(['gemmNNHalf', 'gemmNTHalf', 'gemmNTInt8'] as const).flatMap((kernel): Call[] => [
+  ...(['gemmNNF16', 'gemmNTF16', 'gemmNTInt8'] as const).flatMap((kernel): Call[] => [
     [kernel, { m: 131, n: 203, k: 301 }, { accumulate: 1, scale: 0.25 }],
     [kernel, { m: 5, n: 2003, k: 517 }, { accumulate: 0, scale: 0.25 }],
     [kernel, { m: 1, n: 2003, k: 517 }, { accumulate: 1, scale: 0.25 }],
@@ -88,7 +88,7 @@ const large: readonly Call[] = [
 ];
 
 /** Runs a call on operands of small random numbers, the same each time; gives what it wrote. */
-function runLarge(backend: Backend, [kernel, dims, params]: Call): Promise<Record<string, TypedArray>> {
+function runLarge(backend: Device, [kernel, dims, params]: Call): Promise<Record<string, TypedArray>> {
   const spec: KernelSpec = kernels[kernel];
   const random = createRandom(7);
   const values: Record<string, TypedArray> = {};
@@ -96,14 +96,15 @@ function runLarge(backend: Backend, [kernel, dims, params]: Call): Promise<Recor
     const length = resolveShape(operand, dims).reduce((product, extent) => product * extent, 1);
     const dtype = operandDType(operand);
     const normal = Float32Array.from({ length }, () => random.normal());
-    values[name] = dtype === 'f16' ? f32ToF16(normal) : dtype === 'i8' ? Int8Array.from(normal, (x) => 30 * x) : normal;
+    values[name] =
+      dtype === 'f16' ? f32ToF16(normal) : dtype === 'int8' ? Int8Array.from(normal, (x) => 30 * x) : normal;
   }
   return runCall(backend, [kernel, dims, params], values);
 }
 
 /** Runs a call on operands that hold `values`; gives what it wrote. */
 async function runCall(
-  backend: Backend,
+  backend: Device,
   [kernel, dims, params]: Call,
   values: Readonly<Record<string, TypedArray>>,
 ): Promise<Record<string, TypedArray>> {
@@ -136,18 +137,18 @@ describe('gives a row of a product the same bits whatever rows are beside it', (
     ['gemmNN', 517, 1031],
     ['gemmNT', 130, 1031],
     ['gemmNT', 130, 768],
-    ['gemmNTHalf', 130, 1031],
-    ['gemmNTHalf', 67, 768],
+    ['gemmNTF16', 130, 1031],
+    ['gemmNTF16', 67, 768],
     ['gemmNTInt8', 67, 2075],
   ] as const)('%s, n %i, k %i', async (kernel, n, k) => {
     const values = Float32Array.from({ length: n * k }, (_, i) => Math.fround(Math.sin(i)));
     const int8 = kernel === 'gemmNTInt8';
-    const b = int8 ? Int8Array.from(values, (x) => 127 * x) : kernel === 'gemmNTHalf' ? f32ToF16(values) : values;
+    const b = int8 ? Int8Array.from(values, (x) => 127 * x) : kernel === 'gemmNTF16' ? f32ToF16(values) : values;
     const scales = int8 && { scales: Float32Array.from({ length: n }, (_, j) => 0.01 + j) };
     const rows = Float32Array.from({ length: 32 * k }, (_, i) => Math.fround(Math.cos(i)));
     const product = async (m: number) => {
       const dims = { m, n, k };
-      const call: Call = [kernel, dims, { accumulate: 0, ...(kernel === 'gemmNTHalf' && { scale: 0.25 }) }];
+      const call: Call = [kernel, dims, { accumulate: 0, ...(kernel === 'gemmNTF16' && { scale: 0.25 }) }];
       const { c } = await runCall(backends[1]!, call, {
         ...{ a: rows.subarray(0, m * k), b, c: new Float32Array(m * n) },
         ...scales,

@@ -1,11 +1,11 @@
 // Run in a process of its own by backend.test.ts: opens devices, computes, and reaches its end.
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import type { Backend } from '../../../src/backend/backend.js';
+import type { Device } from '../../../src/backend/backend.js';
 import { openWebGPU } from '../../../src/backend/webgpu/index.js';
 
 const open = () => openWebGPU({ allowSoftware: true, limits: 'default' });
-function add(backend: Backend, size: number, times: number) {
+function add(backend: Device, size: number, times: number) {
   const [a, b, y] = ['a', 'b', 'y'].map((label) => backend.allocate(4 * size, label)) as [never, never, never];
   backend.write(a, new Float32Array(size).fill(1));
   backend.write(b, new Float32Array(size).fill(10));

@@ -4,8 +4,8 @@ import { floatTiles } from '../../../src/backend/webgpu/gemmVariants.js';
 import { openWebGPU, type WebGPUBackend } from '../../../src/backend/webgpu/index.js';
 import { measureGemm } from '../../../src/backend/webgpu/measureGemm.js';
 import { shaders } from '../../../src/backend/webgpu/shaders.js';
-import { findMatrixUnit, matrixFeatures } from '../../../src/device/webgpu/matrixUnit.js';
 import { DeviceError } from '../../../src/errors.js';
+import { findMatrixUnit, matrixFeatures } from '../../../src/hardware/webgpu/matrixUnit.js';
 import { f16ToF32, f32ToF16 } from '../../../src/io/halfFloats.js';
 import type { AnyCase } from '../../harness/case.js';
 import { checkCase, prepare, runCase } from '../../harness/compare.js';
@@ -21,7 +21,7 @@ const missing = await openWebGPU(withMatrices).then(
 );
 
 type Sides = readonly [m: number, n: number, k: number];
-const kernels = ['gemmNNHalf', 'gemmNTHalf'] as const;
+const kernels = ['gemmNNF16', 'gemmNTF16'] as const;
 
 const rounded = (values: Float64Array) => values.set(f16ToF32(f32ToF16(Float32Array.from(values))));
 /** The left operand holds halves, so that the reference knows of no rounding. */
@@ -98,7 +98,7 @@ describe.skipIf(missing)(`products on subgroup matrices${missing ? ` (skipped: $
         c!.fill(Number.NaN);
       },
     };
-    const { c } = await runCase(backend, 'WebGPU', prepare('gemmNNHalf', values));
+    const { c } = await runCase(backend, 'WebGPU', prepare('gemmNNF16', values));
     expect(Array.from(c!.subarray(0, n))).toEqual([1, 65504, -65504, 1]);
     expect(c!.subarray(n * (m - 1))).toEqual(c!.subarray(0, n));
   });
@@ -129,7 +129,7 @@ describe.skipIf(missing)(`products on subgroup matrices${missing ? ` (skipped: $
     Object.defineProperty(device, 'adapterInfo', { value: adapter!.info });
     await withWebGPU({ device, subgroupMatrices: true }, async (own) => {
       expect(own.gemm.matrixUnit).toEqual(backend.gemm.matrixUnit);
-      await checkCase(own, 'WebGPU', prepare('gemmNTHalf', caseOf([17, 9, 33])));
+      await checkCase(own, 'WebGPU', prepare('gemmNTF16', caseOf([17, 9, 33])));
     });
     device.destroy();
     await device.lost;

@@ -64,11 +64,11 @@ const windowed: { readonly [K in KernelName]?: readonly (readonly [maxBindingByt
     [8192, { dims: { m: 211, n: 37, k: 5 }, params: { accumulate: 1 } }],
     [8192, { dims: { m: 301, n: 29, k: 23 }, params: { accumulate: 0 } }],
   ],
-  gemmNNHalf: [
+  gemmNNF16: [
     [4096, { dims: { m: 5, n: 37, k: 211 }, params: { accumulate: 0, scale: 2 ** -5 } }],
     [4096, { dims: { m: 67, n: 19, k: 101 }, params: { accumulate: 1, scale: 1 } }],
   ],
-  gemmNTHalf: [
+  gemmNTF16: [
     [4096, { dims: { m: 5, n: 211, k: 37 }, params: { accumulate: 1, scale: 1 } }],
     [8192, { dims: { m: 19, n: 301, k: 28 }, params: { accumulate: 0, scale: 2 ** -5 } }],
   ],
@@ -141,7 +141,7 @@ describeWebGPU('operands over the binding limit', () => {
   // Last, the dispatches of a call that is not cut; 0 where no case is.
   for (const [kernel, maxBindingBytes, whole] of [
     ['embedding', 8192, 0],
-    ['embeddingHalf', 8192, 0],
+    ['embeddingF16', 8192, 0],
     ['embeddingInt8', 8192, 0],
     ['embeddingBackward', 8192, 0],
     ['adamW', 8192, 1],

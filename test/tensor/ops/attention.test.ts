@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Backend } from '../../../src/backend/backend.js';
+import type { Device } from '../../../src/backend/backend.js';
 import { LimitError, OptionError, ShapeError } from '../../../src/errors.js';
 import { type AttentionOptions, attention, Tape, Tensor, tidy } from '../../../src/tensor/index.js';
 import { forEachBackend } from '../../harness/backends.js';
@@ -7,7 +7,7 @@ import { type GradientCase, gradientTests } from '../../harness/gradients.js';
 import { createRandom } from '../../harness/random.js';
 import { openReference } from '../../harness/referenceBackend.js';
 
-const rangeTensor = (device: Backend, ranges: readonly (readonly [number, number])[]) =>
+const rangeTensor = (device: Device, ranges: readonly (readonly [number, number])[]) =>
   Tensor.from(device, Int32Array.from(ranges.flat()), [ranges.length, 2], 'keyRange');
 
 interface Shape {
@@ -193,7 +193,7 @@ gradientTests([
 ]);
 
 /** Left-padded rows through the cache, a prefix at once and then token by token, against all at once. */
-async function decode(device: Backend, biased: boolean) {
+async function decode(device: Device, biased: boolean) {
   const [batch, seq, numHeads, headDim, capacity, prefix] = [2, 9, 2, 5, 11, 4];
   const width = 3 * numHeads * headDim;
   const random = createRandom(5);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Backend } from '../../../src/backend/backend.js';
+import type { Device } from '../../../src/backend/backend.js';
 import { type DivergenceKind, divergenceKinds } from '../../../src/backend/kernels.js';
 import { openWasm } from '../../../src/backend/wasm/index.js';
 import { ShapeError } from '../../../src/errors.js';
@@ -14,7 +14,7 @@ const LABELS = Int32Array.of(3, -100, 12, 0, -100, 7, 7);
 const inputs = { hidden: [LABELS.length, 5], head: [VOCAB, 5] };
 
 /** A teacher with another hidden size. */
-function teacherOf(device: Backend) {
+function teacherOf(device: Device) {
   const random = createRandom(3);
   const tensor = (...shape: [number, number]) =>
     Tensor.from(device, Float32Array.from({ length: shape[0] * shape[1] }, random.normal), shape, 'teacher');
@@ -94,7 +94,7 @@ it('holds one chunk of logits of each model at most, beside the gradients that i
 });
 
 describe('linear losses', () => {
-  const tensors = (device: Backend) => ({
+  const tensors = (device: Device) => ({
     hidden: Tensor.zeros(device, [7, 5]),
     head: Tensor.zeros(device, [VOCAB, 5]),
   });

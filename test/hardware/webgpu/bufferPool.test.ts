@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createBufferPool, sizeClass } from '../../../src/device/webgpu/bufferPool.js';
 import { LimitError } from '../../../src/errors.js';
+import { createBufferPool, sizeClass } from '../../../src/hardware/webgpu/bufferPool.js';
 
 /** A device that only makes buffers, and remembers which were destroyed. */
 function fakeDevice(maxBufferSize: number) {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createLinearMemory } from '../../../src/device/wasm/memory.js';
 import { LimitError } from '../../../src/errors.js';
+import { createLinearMemory } from '../../../src/hardware/wasm/memory.js';
 import { createRandom } from '../../harness/random.js';
 
 const MiB = 1024 * 1024;

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { compileKernels } from '../../../src/backend/wasm/compile.js';
-import { createLinearMemory } from '../../../src/device/wasm/memory.js';
-import { openPool, type ThreadPool } from '../../../src/device/wasm/pool.js';
 import { DeviceError, DisposedError } from '../../../src/errors.js';
+import { createLinearMemory } from '../../../src/hardware/wasm/memory.js';
+import { openPool, type ThreadPool } from '../../../src/hardware/wasm/pool.js';
 import type { WorkerHandle } from '../../../src/platform/workers.js';
 
 const spawned = vi.hoisted(() => ({
