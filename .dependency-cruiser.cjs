@@ -1,5 +1,5 @@
 // The import order of the folders of src: each layer lists the layers it must not know.
-const order = ['device', 'backend', 'tensor', 'models|optim', 'generation', 'distill', 'worker|cli'];
+const order = ['hardware', 'backend', 'tensor', 'models|optim', 'generation', 'distill', 'worker|cli'];
 const leaves = 'text|data|metrics|io';
 
 module.exports = {
@@ -14,7 +14,7 @@ module.exports = {
       name: 'core-imports-leaf',
       comment: 'text, data, metrics and io serve models, generation and distill; the layers below do not know them',
       severity: 'error',
-      from: { path: '^src/(device|backend|tensor)/' },
+      from: { path: '^src/(hardware|backend|tensor)/' },
       to: { path: `^src/(${leaves})/` },
     },
     {
