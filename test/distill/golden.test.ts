@@ -1,0 +1,122 @@
+/**
+ * The exact bits of short runs on WASM, as they were when these digests were recorded. A change that is not meant to alter
+ * numbers keeps them; one that is meant to says so and records new ones. Dropout is off and answers are greedy, so that
+ * no generator's stream is part of the numbers.
+ */
+import { createHash } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import type { Device } from '../../src/backend/backend.js';
+import { openWasm } from '../../src/backend/wasm/index.js';
+import {
+  forwardKL,
+  jensenShannon,
+  reverseKL,
+  skewKL,
+  skewReverseKL,
+  symmetricKL,
+  totalVariation,
+} from '../../src/distill/losses/index.js';
+import { adaptiveOffPolicy } from '../../src/distill/sgo/index.js';
+import { type DistillOptions, distill, fineTune } from '../../src/distill/trainer/index.js';
+import { createModel, type LanguageModel } from '../../src/models/index.js';
+import { collect, stepsOf, succession, tinyModel, tinyTokenizer, vocabSize, weightsOf } from './fixtures.js';
+
+const tokenizer = tinyTokenizer();
+const data = { train: [...succession(2), ...succession(7)], validation: succession(3) };
+const common = { data, tokenizer, optimizer: { lr: 1e-2 }, batchSize: 3, maxNewTokens: 4, steps: 9 };
+
+const gpt2 = (device: Device, seed: number, options: Record<string, unknown> = {}) =>
+  tinyModel(device, { seed, width: 20, n_layer: 2, n_positions: 24, ...options });
+
+const opt = (device: Device, seed: number, options: Record<string, unknown> = {}) => {
+  const shape = { vocab_size: vocabSize, hidden_size: 20, num_hidden_layers: 2, num_attention_heads: 2, ffn_dim: 36 };
+  const fields = { model_type: 'opt', max_position_embeddings: 24, dropout: 0, init_std: 0.3, ...shape, ...options };
+  return createModel(fields, { device, seed });
+};
+
+/** Digest of every loss, gradient norm and final weight, bit for bit. */
+async function digestOf(events: Parameters<typeof stepsOf>[0], model: LanguageModel): Promise<string> {
+  const losses = stepsOf(events).flatMap(({ loss, gradNorm }) => [loss, gradNorm]);
+  const hash = createHash('sha256');
+  hash.update(Float64Array.from(losses)).update(Float32Array.from(await weightsOf(model)));
+  return hash.digest('hex').slice(0, 16);
+}
+
+async function distilled(
+  device: Device,
+  [teacher, student]: [LanguageModel, LanguageModel],
+  options: Partial<DistillOptions> & Pick<DistillOptions, 'loss'>,
+): Promise<string> {
+  teacher.setTrainable(false);
+  const digest = await digestOf(await collect(distill({ ...common, teacher, student, ...options })), student);
+  for (const model of [teacher, student]) model.dispose();
+  expect(device.memory().liveStorages, 'everything was freed').toBe(0);
+  return digest;
+}
+
+const runs: Record<string, (device: Device) => Promise<string>> = {
+  'supervised fine-tuning of GPT-2': async (device) => {
+    const model = await gpt2(device, 1);
+    const digest = await digestOf(await collect(fineTune({ ...common, student: model })), model);
+    model.dispose();
+    return digest;
+  },
+  'skew KL, accumulated, by length, with plain text': async (device) =>
+    distilled(device, [await gpt2(device, 2), await gpt2(device, 1)], {
+      loss: skewKL(),
+      gradAccumulationSteps: 2,
+      groupByLength: true,
+      text: { samples: succession(9), lmCoef: 0.5 },
+    }),
+  'skew reverse KL with student outputs and replay': async (device) =>
+    distilled(device, [await gpt2(device, 2), await gpt2(device, 1)], {
+      loss: skewReverseKL(),
+      sgo: adaptiveOffPolicy({ initThreshold: 0.7, capacity: 6 }),
+      generation: { temperature: 0 },
+      steps: 16,
+    }),
+  'Jensen-Shannon, OPT with norms before': async (device) =>
+    distilled(device, [await opt(device, 2), await opt(device, 1)], { loss: jensenShannon({ temperature: 2 }) }),
+  'symmetric KL, OPT with norms after and projected embeddings': async (device) => {
+    const variant = { do_layer_norm_before: false, word_embed_proj_dim: 12 };
+    return distilled(device, [await opt(device, 2, variant), await opt(device, 1, variant)], { loss: symmetricKL() });
+  },
+  'forward KL': async (device) =>
+    distilled(device, [await gpt2(device, 2), await gpt2(device, 1)], { loss: forwardKL() }),
+  'reverse KL': async (device) =>
+    distilled(device, [await gpt2(device, 2), await gpt2(device, 1)], { loss: reverseKL() }),
+  'total variation': async (device) =>
+    distilled(device, [await gpt2(device, 2), await gpt2(device, 1)], { loss: totalVariation() }),
+  'a teacher in f16': async (device) =>
+    distilled(device, [await stored(device, 'f16'), await gpt2(device, 1)], { loss: skewKL() }),
+  'a teacher in int8': async (device) =>
+    distilled(device, [await stored(device, 'int8'), await gpt2(device, 1)], { loss: skewKL() }),
+};
+
+function stored(device: Device, dtype: 'f16' | 'int8'): Promise<LanguageModel> {
+  const fields = { model_type: 'gpt2', vocab_size: vocabSize, n_positions: 24, n_embd: 36, n_layer: 2, n_head: 2 };
+  return createModel({ ...fields, initializer_range: 0.3 }, { device, seed: 2, trainable: false, dtype });
+}
+
+const golden = {
+  'supervised fine-tuning of GPT-2': 'ba58c84408a1eb05',
+  'skew KL, accumulated, by length, with plain text': '75fb4f7200adfee2',
+  'skew reverse KL with student outputs and replay': 'e16ce3b903f83ae7',
+  'Jensen-Shannon, OPT with norms before': '48d7639da7f42516',
+  'symmetric KL, OPT with norms after and projected embeddings': '48b79218525cd213',
+  'forward KL': '2b507f5d4c05557d',
+  'reverse KL': '09475ef6acf555ca',
+  'total variation': '764edf66ba344dc4',
+  'a teacher in f16': '13d7dd4d26abe4f9',
+  'a teacher in int8': 'ba1b9f894ad26ca3',
+};
+
+describe.each([1, 2])('WASM on %i threads', (threads) => {
+  it('keeps the bits of every run', async () => {
+    const device = await openWasm({ threads });
+    const digests: Record<string, string> = {};
+    for (const [name, run] of Object.entries(runs)) digests[name] = await run(device);
+    await device.dispose();
+    expect(digests).toEqual(golden);
+  });
+});
