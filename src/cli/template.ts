@@ -1,12 +1,12 @@
 import { OptionError, type PromptTemplateName, promptTemplates, savedTemplate } from '../index.js';
 import { choice, optional } from './options.js';
 
-export const templates = choice(['alpaca', 'compact']);
+export const templates = choice(Object.keys(promptTemplates) as [PromptTemplateName, ...PromptTemplateName[]]);
 
 export const templateOption = optional(
   '<name>',
   templates,
-  'prompt template: alpaca or compact (default: what the model was trained with, else alpaca)',
+  `prompt template: ${Object.keys(promptTemplates).join(' or ')} (default: what the model was trained with, else alpaca)`,
 );
 
 /** The template that is asked for, else that of the first folder that says what its model was trained with, else alpaca. */

@@ -1,6 +1,7 @@
 export type { LabelledBatch, Sample, TokenBatch } from './batch.js';
 export { collate } from './collate.js';
-export { type EncodeInstructionOptions, type Example, encodeInstruction } from './encode.js';
+export { type EncodeInstructionOptions, type Example, encodeInstruction } from './encodeInstruction.js';
+export { encodePrompt, type PromptOptions } from './encodePrompt.js';
 export { type Instruction, parseInstructions } from './instructions.js';
 export { type InstructionData, type ReadInstructionsOptions, readInstructions } from './readInstructions.js';
 export { type ReadTextOptions, readText } from './readText.js';
@@ -13,4 +14,5 @@ export {
   type PromptTemplate,
   type PromptTemplateName,
   promptTemplates,
+  type TemplateChoice,
 } from './template.js';

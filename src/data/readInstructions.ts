@@ -1,17 +1,17 @@
 import { DataError } from '../errors.js';
 import { checkInteger, optionChecker } from '../optionChecker.js';
 import type { Tokenizer } from '../text/index.js';
-import { type EncodeInstructionOptions, type Example, encodeInstruction } from './encode.js';
+import { type EncodeInstructionOptions, type Example, encodeInstruction } from './encodeInstruction.js';
 import { parseInstructions } from './instructions.js';
 import { readSource, sourceName, type TextSource } from './source.js';
-import { type PromptTemplate, type PromptTemplateName, promptTemplates } from './template.js';
+import { resolveTemplate, type TemplateChoice } from './template.js';
 
 const check = optionChecker('readInstructions');
 
 export interface ReadInstructionsOptions {
   readonly tokenizer: Tokenizer;
   /** A template or its name. Default 'alpaca', the paper's. */
-  readonly template?: PromptTemplateName | PromptTemplate;
+  readonly template?: TemplateChoice | undefined;
   /** A file of its own, or this many records from the start of the data (the paper: 1000). Default none. */
   readonly validation?: number | TextSource;
   /** Tokens; default 256. */
@@ -38,17 +38,12 @@ export interface InstructionData {
  */
 export async function readInstructions(
   source: TextSource,
-  { tokenizer, template = 'alpaca', validation = 0, maxPromptLength = 256, maxLength = 512 }: ReadInstructionsOptions,
+  { tokenizer, template, validation = 0, maxPromptLength = 256, maxLength = 512 }: ReadInstructionsOptions,
 ): Promise<InstructionData> {
   checkInteger(check, 'maxPromptLength', maxPromptLength, 1);
   check('maxLength', maxLength, maxLength > maxPromptLength, `more than maxPromptLength (${maxPromptLength})`);
-  const rendered = typeof template === 'string' ? promptTemplates[template] : template;
-  const options: EncodeInstructionOptions = {
-    tokenizer,
-    template: rendered,
-    maxPromptLength,
-    maxLength,
-  };
+  const resolved = resolveTemplate(template);
+  const options: EncodeInstructionOptions = { tokenizer, template: resolved, maxPromptLength, maxLength };
   const read = async (from: TextSource): Promise<Example[]> => {
     const instructions = parseInstructions(await readSource(from), sourceName(from));
     if (instructions.length === 0) throw new DataError(`${sourceName(from)} holds no instruction: it is empty.`);
@@ -67,7 +62,7 @@ export async function readInstructions(
   return {
     train,
     validation: held,
-    template: rendered.name,
+    template: resolved.name,
     cut: { prompts: count(({ promptCut }) => promptCut), responses: count(({ responseCut }) => responseCut) },
   };
 }

@@ -1,7 +1,7 @@
 import { DataError } from '../errors.js';
 import type { Tokenizer } from '../text/index.js';
 import type { Sample } from './batch.js';
-import { plainEncoding } from './encode.js';
+import { plainEncoding } from './encodePrompt.js';
 import { parseJsonLine } from './jsonLine.js';
 import { readSource, sourceName, type TextSource } from './source.js';
 

@@ -1,11 +1,19 @@
-/** What goes into a prompt. `input` may be empty. */
+/**
+ * Prompt templates. A template turns an instruction into the text that the model continues. A model answers best to
+ * the template that it was trained with; its folder remembers the name (savedTemplate.ts).
+ */
+import { OptionError } from '../errors.js';
+
+/** What a template is filled with. */
 export interface PromptFields {
   readonly instruction: string;
-  readonly input: string;
+  /** Further context for the instruction. Default '': none. */
+  readonly input?: string;
 }
 
 /** How an instruction becomes the text that the model continues. */
 export interface PromptTemplate {
+  /** Checkpoints remember it. */
   readonly name: string;
   render(fields: PromptFields): string;
 }
@@ -23,7 +31,7 @@ export const alpacaTemplate: PromptTemplate = {
         `### Instruction:\n${instruction}\n\n### Response:\n`,
 };
 
-/** The same without its two opening sentences: for small models that see one kind of prompt only. */
+/** Alpaca's template without its two opening sentences: for small models that see one kind of prompt only. */
 export const compactTemplate: PromptTemplate = {
   name: 'compact',
   render: ({ instruction, input }) =>
@@ -33,3 +41,17 @@ export const compactTemplate: PromptTemplate = {
 /** Templates by the name that options take. */
 export const promptTemplates = { alpaca: alpacaTemplate, compact: compactTemplate } as const;
 export type PromptTemplateName = keyof typeof promptTemplates;
+
+/** A template, or the name of one of ours. `savedTemplate` gives a name as a plain string. */
+export type TemplateChoice = PromptTemplate | PromptTemplateName | (string & {});
+
+/** The template of a name, or the template itself. Without a choice it is Alpaca's. @throws OptionError for an unknown name */
+export function resolveTemplate(choice: TemplateChoice = 'alpaca'): PromptTemplate {
+  if (typeof choice !== 'string') return choice;
+  if (Object.hasOwn(promptTemplates, choice)) return promptTemplates[choice as PromptTemplateName];
+  const known = Object.keys(promptTemplates);
+  throw new OptionError(
+    `template is '${choice}', expected ${known.join(' or ')}. Give a template of your own as an object, { name, render }.`,
+    { found: choice, expected: known },
+  );
+}

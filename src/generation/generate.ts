@@ -8,7 +8,8 @@ import { checkRequest, decode, type GenerateOptions } from './decode.js';
  * @returns the new ids of each prompt, in order. One that ended has eosTokenId last, one that was cut by maxNewTokens has
  * not. No prompts give [].
  * @example
- * const [answer] = await generate(student, [tokenizer.encode('Hello')], { maxNewTokens: 20, temperature: 0 });
+ * const prompt = encodePrompt({ instruction: 'Name three colours.' }, { tokenizer });
+ * const [answer] = await generate(student, [prompt], { maxNewTokens: 20, temperature: 0 });
  * @throws OptionError for an empty prompt or an id outside the vocabulary; LimitError when a prompt and maxNewTokens
  * exceed the model's positions or the cache does not fit; TrainingError when the model gives NaN
  */

@@ -1,10 +1,9 @@
-import { plainEncoding } from '../../data/encode.js';
 import {
+  encodePrompt,
   type LanguageModel,
   loadModel,
   OptionError,
   type PromptTemplateName,
-  promptTemplates,
   type StreamingDecoder,
   streamTokens,
   type Tokenizer,
@@ -74,11 +73,10 @@ async function answer(
 ): Promise<void> {
   const { model, tokenizer, template, options } = setting;
   const { input = '', seed } = options;
-  // A prompt in its template gets the ids that training gave it.
   const ids =
     template === undefined
       ? tokenizer.encode(prompt)
-      : tokenizer.encode(promptTemplates[template].render({ instruction: prompt, input }), plainEncoding);
+      : encodePrompt({ instruction: prompt, input }, { tokenizer, template });
   const maxNewTokens = options.maxNewTokens ?? answerLength(model, ids.length);
   const decoder: StreamingDecoder = tokenizer.stream({ skipSpecialTokens: true });
   const { eosTokenId } = tokenizer;

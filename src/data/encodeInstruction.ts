@@ -1,0 +1,67 @@
+/**
+ * An instruction with its answer as one training sample: prompt, response and EOS in one run of token ids, of which the
+ * loss counts what comes after the prompt.
+ */
+import { DataError } from '../errors.js';
+import type { Tokenizer } from '../text/index.js';
+import type { Sample } from './batch.js';
+import { fitPrompt, plainEncoding } from './encodePrompt.js';
+import type { Instruction } from './instructions.js';
+import { resolveTemplate, type TemplateChoice } from './template.js';
+
+export interface EncodeInstructionOptions {
+  readonly tokenizer: Tokenizer;
+  /** A template or its name. */
+  readonly template: TemplateChoice;
+  /** Tokens. A longer prompt loses the end of its input, then of its instruction; the template stays whole. */
+  readonly maxPromptLength: number;
+  /** Tokens of prompt, response and EOS. A longer sequence loses its end, EOS included. */
+  readonly maxLength: number;
+}
+
+/** An instruction as the trainer takes it. */
+export interface Example extends Sample, Instruction {
+  /** The prompt's text, as cut. */
+  readonly prompt: string;
+  /** The answers that ROUGE-L compares with. */
+  readonly references: readonly string[];
+  /** Whether the prompt exceeded maxPromptLength. */
+  readonly promptCut: boolean;
+  /** Whether the sequence exceeded maxLength, so that it ends without EOS. */
+  readonly responseCut: boolean;
+}
+
+/**
+ * Tokens of prompt and response as one string, split at the prompt's length, EOS at the end, no BOS (as the official
+ * code does it). Where a token would straddle the split, the two are tokenized apart: a sample must begin with exactly
+ * the ids that `encodePrompt` gives.
+ * @throws DataError when the template alone exceeds maxPromptLength, or the tokenizer has no EOS; OptionError for an
+ * unknown template
+ */
+export function encodeInstruction(instruction: Instruction, options: EncodeInstructionOptions): Example {
+  const { tokenizer, maxLength, maxPromptLength } = options;
+  const { eosTokenId } = tokenizer;
+  if (eosTokenId === undefined) {
+    throw new DataError('The tokenizer has no EOS token: the student could not learn to stop. Add one to its files.');
+  }
+  const template = resolveTemplate(options.template);
+  const { prompt, ids: promptIds, cut } = fitPrompt(instruction, { tokenizer, template, maxPromptLength });
+  const [response] = instruction.outputs;
+  const whole = tokenizer.encode(prompt + response, plainEncoding);
+  const responseIds = promptIds.every((id, i) => whole[i] === id)
+    ? whole.subarray(promptIds.length)
+    : tokenizer.encode(response, plainEncoding);
+  const ids = new Int32Array(promptIds.length + responseIds.length + 1);
+  ids.set(promptIds);
+  ids.set(responseIds, promptIds.length);
+  ids[ids.length - 1] = eosTokenId;
+  return {
+    ...instruction,
+    prompt,
+    references: instruction.outputs,
+    ids: ids.subarray(0, maxLength),
+    promptLength: promptIds.length,
+    promptCut: cut,
+    responseCut: ids.length > maxLength,
+  };
+}
