@@ -1,7 +1,7 @@
 /** The public API of distillm: distil language models on WebGPU or WebAssembly, in Node and browsers. */
 
 export type { Device, DeviceInfo, MemoryUse, Storage, TypedArray } from './backend/backend.js';
-export type { DivergenceKind, DType, KernelName } from './backend/kernels.js';
+export type { DivergenceKind, DType, KernelName } from './backend/kernels/index.js';
 export { type DeviceKind, type DeviceOptions, openDevice } from './backend/openDevice.js';
 export {
   type ChromeTrace,

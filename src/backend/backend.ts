@@ -1,4 +1,4 @@
-import type { Dims, DType, KernelName, Kernels } from './kernels.js';
+import type { Dims, DType, KernelName, Kernels } from './kernels/index.js';
 
 /** A piece of device memory. Opaque above the backends; a multiple of 4 bytes. */
 export interface Storage {

@@ -1,6 +1,6 @@
 import { ShapeError } from '../errors.js';
-import type { Dims, DType, KernelName, KernelSpec, OperandSpec } from './kernels.js';
-import { kernels } from './kernels.js';
+import type { Dims, DType, KernelName, KernelSpec, OperandSpec } from './kernels/index.js';
+import { kernels } from './kernels/index.js';
 
 export interface OperandShape {
   readonly shape: readonly number[];

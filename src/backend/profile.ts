@@ -1,7 +1,7 @@
 import { OptionError } from '../errors.js';
 import type { Device, KernelCall } from './backend.js';
 import { operandDType, resolveShape } from './check.js';
-import { bytesPerElement, type Dims, type KernelName, type KernelSpec, kernels, type Params } from './kernels.js';
+import { bytesPerElement, type Dims, type KernelName, type KernelSpec, kernels, type Params } from './kernels/index.js';
 
 /** What one kernel took. */
 export interface KernelProfile {

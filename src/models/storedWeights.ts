@@ -1,5 +1,5 @@
 import type { Device } from '../backend/backend.js';
-import { storageBytes } from '../backend/kernels.js';
+import { storageBytes } from '../backend/kernels/index.js';
 import { CheckpointError, OptionError } from '../errors.js';
 import { checkHalves, f16ToF32, f32ToF16 } from '../io/halfFloats.js';
 import { sizeOf, Tensor, type WeightLayout } from '../tensor/index.js';

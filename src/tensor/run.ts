@@ -1,6 +1,6 @@
 import type { GivenName, KernelCall, OperandName, OutName, ParamsOf, Storage } from '../backend/backend.js';
 import { bindDims, operandDType, outputSpecs, resolveShape } from '../backend/check.js';
-import type { DType, KernelName } from '../backend/kernels.js';
+import type { DType, KernelName } from '../backend/kernels/index.js';
 import { Tensor } from './tensor.js';
 
 /** An operand seen with another shape: `[batch, seq, cols]` as `[rows, cols]`. */

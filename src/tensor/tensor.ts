@@ -1,5 +1,5 @@
 import type { Device, Storage, TypedArray } from '../backend/backend.js';
-import { type DType, hostArrays, storageBytes } from '../backend/kernels.js';
+import { type DType, hostArrays, storageBytes } from '../backend/kernels/index.js';
 import { DisposedError, OptionError, ShapeError } from '../errors.js';
 import { adopt } from './scope.js';
 

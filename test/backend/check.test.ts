@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { bindDims, type OperandShape, resolveShape } from '../../src/backend/check.js';
-import { type KernelName, type KernelSpec, kernels } from '../../src/backend/kernels.js';
+import { type KernelName, type KernelSpec, kernels } from '../../src/backend/kernels/index.js';
 import { ShapeError } from '../../src/errors.js';
 
 const f32 = (...shape: number[]): OperandShape => ({ shape, dtype: 'f32' });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Device, TypedArray } from '../../src/backend/backend.js';
-import { type DivergenceKind, divergenceKinds } from '../../src/backend/kernels.js';
+import { type DivergenceKind, divergenceKinds } from '../../src/backend/kernels/index.js';
 import { forEachBackend } from '../harness/backends.js';
 import { openReference } from '../harness/referenceBackend.js';
 import oracle from '../oracles/divergences.json' with { type: 'json' };

@@ -1,8 +1,8 @@
 import { afterAll, describe, it } from 'vitest';
-import { type KernelName, kernels } from '../../src/backend/kernels.js';
+import { type KernelName, kernels } from '../../src/backend/kernels/index.js';
 import { forEachBackend } from '../harness/backends.js';
 import type { AnyCase } from '../harness/case.js';
-import { cases } from '../harness/cases.js';
+import { cases } from '../harness/cases/index.js';
 import { allowanceReport, caseLabel, checkCase, type Prepared, prepare } from '../harness/compare.js';
 
 /** The reference is slow and the same for every backend. */

@@ -3,10 +3,10 @@ import type { Device } from '../../src/backend/backend.js';
 import { createSampler } from '../../src/text/index.js';
 import { forEachBackend } from '../harness/backends.js';
 import type { AnyCase } from '../harness/case.js';
-import { cases } from '../harness/cases.js';
+import { cases } from '../harness/cases/index.js';
 import { prepare } from '../harness/compare.js';
 import { createRandom, seedOf } from '../harness/random.js';
-import { survivors, threefry } from '../reference/sample.js';
+import { survivors, threefry } from '../reference/rows/sample.js';
 import { chiSquareDeviate } from '../text/chiSquare.js';
 
 /** Draws of each: some seconds for a GPU in software. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Device } from '../../src/backend/backend.js';
-import type { KernelName } from '../../src/backend/kernels.js';
+import type { KernelName } from '../../src/backend/kernels/index.js';
 import { forwardKL, skewKL } from '../../src/distill/losses/index.js';
 import { adaptiveOffPolicy } from '../../src/distill/sgo/index.js';
 import { type DistillOptions, distill, type FineTuneOptions, fineTune } from '../../src/distill/trainer/index.js';

@@ -1,5 +1,5 @@
 import type { ParamsOf } from '../../src/backend/backend.js';
-import type { Dims, KernelName } from '../../src/backend/kernels.js';
+import type { Dims, KernelName } from '../../src/backend/kernels/index.js';
 import type { DimsOf, Given } from '../reference/types.js';
 import type { Random } from './random.js';
 

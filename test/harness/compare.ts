@@ -8,7 +8,7 @@ import {
   type KernelName,
   type KernelSpec,
   kernels,
-} from '../../src/backend/kernels.js';
+} from '../../src/backend/kernels/index.js';
 import { f16ToF32, f32ToF16 } from '../../src/io/halfFloats.js';
 import { reference } from '../reference/index.js';
 import type { Expected, Reference } from '../reference/types.js';

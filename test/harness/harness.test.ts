@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { KernelName } from '../../src/backend/kernels.js';
+import type { KernelName } from '../../src/backend/kernels/index.js';
 import type { AnyCase } from './case.js';
-import { cases } from './cases.js';
+import { cases } from './cases/index.js';
 import { checkCase, prepare } from './compare.js';
 import { openReference } from './referenceBackend.js';
 import { compareUlp, ulpAt } from './ulp.js';

@@ -1,6 +1,12 @@
 import type { Device, DeviceInfo, KernelCall, Storage } from '../../src/backend/backend.js';
 import { operandDType } from '../../src/backend/check.js';
-import { bytesPerElement, hostArrays, type KernelName, type KernelSpec, kernels } from '../../src/backend/kernels.js';
+import {
+  bytesPerElement,
+  hostArrays,
+  type KernelName,
+  type KernelSpec,
+  kernels,
+} from '../../src/backend/kernels/index.js';
 import { f16ToF32, f32ToF16 } from '../../src/io/halfFloats.js';
 import { reference } from '../reference/index.js';
 import type { Expected, Reference } from '../reference/types.js';

@@ -1,5 +1,5 @@
 import type { ParamsOf } from '../../src/backend/backend.js';
-import { dropoutHash } from './elementwise.js';
+import { dropoutHash } from './elements.js';
 import { type DimsOf, expected, type Given, type Reference, Sum, untouched } from './types.js';
 
 type AttentionDims = DimsOf<'attention'>;

@@ -1,14 +1,14 @@
-import type { KernelName } from '../../src/backend/kernels.js';
+import type { KernelName } from '../../src/backend/kernels/index.js';
 import * as attention from './attention.js';
-import { crossEntropy } from './crossEntropy.js';
-import { divergence } from './divergence.js';
-import { add, addInto, dropout, gelu, geluBackward, relu, reluBackward } from './elementwise.js';
-import { embedding, embeddingBackward, embeddingF16, embeddingInt8 } from './embedding.js';
-import { broadcastRows, columnSum, gemmNN, gemmNNF16, gemmNT, gemmNTF16, gemmNTInt8, gemmTN } from './gemm.js';
+import { add, addInto, dropout, gelu, geluBackward, relu, reluBackward } from './elements.js';
 import { mergeHeads, splitHeads } from './heads.js';
-import { layerNorm, layerNormBackward, layerNormBackwardWeights } from './norm.js';
 import { adamW, clipScale, sum, sumSquares } from './optimizer.js';
-import { sample } from './sample.js';
+import { broadcastRows, columnSum, gemmNN, gemmNNF16, gemmNT, gemmNTF16, gemmNTInt8, gemmTN } from './products.js';
+import { crossEntropy } from './rows/crossEntropy.js';
+import { divergence } from './rows/divergence.js';
+import { embedding, embeddingBackward, embeddingF16, embeddingInt8 } from './rows/embedding.js';
+import { layerNorm, layerNormBackward, layerNormBackwardWeights } from './rows/norm.js';
+import { sample } from './rows/sample.js';
 import type { Reference } from './types.js';
 
 /** What each kernel means, in float64. */

@@ -1,7 +1,7 @@
 import type { KernelCall } from '../backend.js';
 import { at, type Entries, grainOf, scratchBytes, sizes, type Threads } from './calls.js';
 
-/** Queries or keys of a block: BLOCK of assembly/compute/attentionShape.ts. */
+/** Queries or keys of a block: BLOCK of assembly/compute/attention/shared/attentionShape.ts. */
 const BLOCK = 64;
 /** Up to this many queries, each reads its keys and values by itself. */
 const DECODE_QUERIES = 4;

@@ -3,7 +3,7 @@ import type { LinearMemory } from '../../hardware/wasm/memory.js';
 import type { ThreadPool } from '../../hardware/wasm/pool.js';
 import type { KernelFunction } from '../../hardware/wasm/protocol.js';
 import type { KernelCall, KernelTable, Storage } from '../backend.js';
-import type { KernelName } from '../kernels.js';
+import type { KernelName } from '../kernels/index.js';
 
 /** Linear memory that a tensor stands on. */
 export interface WasmStorage extends Storage {

@@ -1,6 +1,6 @@
 import { DisposedError, OptionError } from '../../errors.js';
 import type { Device, KernelCall, KernelObserver, KernelTable, Storage } from '../backend.js';
-import { bytesPerElement, hostArrays, type KernelName } from '../kernels.js';
+import { bytesPerElement, hostArrays, type KernelName } from '../kernels/index.js';
 import { attentionKernels } from './attention.js';
 import { at, type Threads, type WasmStorage } from './calls.js';
 import { elementwiseKernels } from './elementwise.js';

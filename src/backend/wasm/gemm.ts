@@ -1,5 +1,5 @@
 import type { KernelCall } from '../backend.js';
-import type { KernelName } from '../kernels.js';
+import type { KernelName } from '../kernels/index.js';
 import { at, type Entries, grainOf, scratchBytes, sizes, type Threads } from './calls.js';
 
 type Product = Extract<KernelName, `gemm${string}`>;

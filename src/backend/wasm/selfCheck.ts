@@ -1,5 +1,5 @@
 import { DeviceError } from '../../errors.js';
-import { divergenceKinds } from '../kernels.js';
+import { divergenceKinds } from '../kernels/index.js';
 import { scratchBytes, type Threads } from './calls.js';
 
 /** V8 first runs its quick compiler's code; its optimised code (and with it the packing) is there after some milliseconds. */

@@ -1,7 +1,7 @@
 import { LimitError } from '../../errors.js';
 import type { KernelCall, Storage } from '../backend.js';
 import { elementsOf, operandSpecs } from '../check.js';
-import type { KernelName, kernels } from '../kernels.js';
+import type { KernelName, kernels } from '../kernels/index.js';
 import type { Context, Region, ShaderCall } from './context.js';
 import { ceilDiv, float } from './context.js';
 import type { ShaderName } from './shaders.js';

@@ -2,7 +2,7 @@ import type { PooledBuffer } from '../../hardware/webgpu/bufferPool.js';
 import type { Binding } from '../../hardware/webgpu/commandQueue.js';
 import type { MatrixUnit } from '../../hardware/webgpu/matrixUnit.js';
 import type { Storage } from '../backend.js';
-import type { DType } from '../kernels.js';
+import type { DType } from '../kernels/index.js';
 import type { GemmRates, GemmVariant } from './gemmVariants.js';
 import type { ShaderName } from './shaders.js';
 

@@ -1,6 +1,6 @@
 import type { MatrixUnit } from '../../hardware/webgpu/matrixUnit.js';
 import type { KernelCall, Storage } from '../backend.js';
-import { bytesPerElement, type DType } from '../kernels.js';
+import { bytesPerElement, type DType } from '../kernels/index.js';
 import type { Context, Region } from './context.js';
 import { ceilDiv, type Float, float } from './context.js';
 import { type ElementLayout, gemmElements, layoutOf, resultElements, type StoredLayout } from './gemmElements.js';

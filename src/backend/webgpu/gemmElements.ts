@@ -1,5 +1,5 @@
 import type { MatrixUnit } from '../../hardware/webgpu/matrixUnit.js';
-import type { DType } from '../kernels.js';
+import type { DType } from '../kernels/index.js';
 import type { Prelude } from './context.js';
 
 /** How an operand of a product is bound: four elements at a time where its rows start at multiples of four. */
@@ -12,7 +12,7 @@ interface GemmLayout {
   readonly c: ElementLayout;
   /** The columns of b have scales. */
   readonly scaled: boolean;
-  /** For kernels/gemmMatrices.wgsl. */
+  /** For kernels/products/shared/gemmMatrices.wgsl. */
   readonly matrixUnit: MatrixUnit | undefined;
 }
 
@@ -99,7 +99,7 @@ const SUBGROUP_SIZE: u32 = ${subgroupSize}u;
 
 const made = new Map<string, Prelude>();
 
-/** What the shaders of products need to know of their operands' memory, and of matrix units: kernels/gemmShape.wgsl. */
+/** What the shaders of products need to know of their operands' memory, and of matrix units: kernels/products/shared/gemmShape.wgsl. */
 export function gemmElements({ a, b, c, scaled, matrixUnit }: GemmLayout): Prelude {
   const unit = matrixUnit ? `, matrices ${Object.values(matrixUnit)}` : '';
   const name = `a ${a}, b ${b}, c ${c}${scaled ? ', scales' : ''}${unit}`;

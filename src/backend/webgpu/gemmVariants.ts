@@ -5,7 +5,7 @@ import type { AdapterClass } from '../../hardware/webgpu/adapter.js';
  * two measured numbers a tile, one table a class of adapter.
  */
 
-/** The part of a shader that multiplies tiles (kernels/gemmTile.wgsl). */
+/** The part of a shader that multiplies tiles (kernels/products/shared/gemmTile.wgsl). */
 export type GemmLoop = '8' | '4' | 'Matrices';
 interface TileSpec {
   readonly loop: GemmLoop;

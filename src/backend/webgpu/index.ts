@@ -5,7 +5,7 @@ import { type CommandQueue, createCommandQueue } from '../../hardware/webgpu/com
 import { createPipelines, type Pipeline } from '../../hardware/webgpu/pipelines.js';
 import { checkInteger, optionChecker } from '../../optionChecker.js';
 import type { Device, KernelCall, KernelObserver, Storage, TypedArray } from '../backend.js';
-import { bytesPerElement, hostArrays, type KernelName, storageBytes } from '../kernels.js';
+import { bytesPerElement, hostArrays, type KernelName, storageBytes } from '../kernels/index.js';
 import type { Context, GemmSettings, GPUStorage, Region, ShaderCall } from './context.js';
 import { foldGroups } from './context.js';
 import { keptRates } from './gemmCache.js';

@@ -1,7 +1,7 @@
 import type { KernelCall, KernelTable, Storage } from '../backend.js';
 import { elementsOf, operandDType, operandSpecs } from '../check.js';
-import type { Dims, KernelName, KernelSpec } from '../kernels.js';
-import { divergenceKinds, kernels } from '../kernels.js';
+import type { Dims, KernelName, KernelSpec } from '../kernels/index.js';
+import { divergenceKinds, kernels } from '../kernels/index.js';
 import { encodeAttention } from './attention.js';
 import type { Context, Region } from './context.js';
 import { ceilDiv, float } from './context.js';

@@ -1,7 +1,7 @@
 import { formatBothBytes, LimitError } from '../../errors.js';
 import { elementsOf, extents, operandDType, operandSpecs } from '../check.js';
-import type { Dims, KernelName, KernelSpec, OperandSpec } from '../kernels.js';
-import { bytesPerElement, kernels, storageBytes } from '../kernels.js';
+import type { Dims, KernelName, KernelSpec, OperandSpec } from '../kernels/index.js';
+import { bytesPerElement, kernels, storageBytes } from '../kernels/index.js';
 
 /** Binding offsets are multiples of so many bytes. */
 export const alignedBytes = 256;

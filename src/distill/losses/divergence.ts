@@ -1,4 +1,4 @@
-import type { DivergenceKind } from '../../backend/kernels.js';
+import type { DivergenceKind } from '../../backend/kernels/index.js';
 import { optionChecker } from '../../optionChecker.js';
 import type { DivergenceSpec } from '../../tensor/index.js';
 

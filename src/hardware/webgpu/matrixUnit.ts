@@ -27,7 +27,7 @@ interface MatrixConfig {
 }
 type MatrixInfo = GPUAdapterInfo & { readonly subgroupMatrixConfigs?: Iterable<MatrixConfig> };
 
-/** The first form that kernels/gemmMatrices.wgsl can use, or why there is none: drivers list those first that they prefer. */
+/** The first form that kernels/products/shared/gemmMatrices.wgsl can use, or why there is none: drivers list those first that they prefer. */
 export function findMatrixUnit({
   features,
   info,

@@ -1,5 +1,5 @@
-import type { DivergenceKind } from '../../backend/kernels.js';
-import { divergenceKinds } from '../../backend/kernels.js';
+import type { DivergenceKind } from '../../backend/kernels/index.js';
+import { divergenceKinds } from '../../backend/kernels/index.js';
 import { ShapeError } from '../../errors.js';
 import { rows, run } from '../run.js';
 import { tidy } from '../scope.js';

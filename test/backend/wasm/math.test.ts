@@ -1,9 +1,9 @@
 import asc from 'assemblyscript/asc';
 import { expect, it } from 'vitest';
 
-/** Applies the vector functions of assembly/compute/math.ts to `count` floats at `x` (a multiple of 4). */
+/** Applies the vector functions of assembly/compute/shared/math.ts to `count` floats at `x` (a multiple of 4). */
 const entry = `
-import { exp4, log1p4, log4, logistic4 } from './assembly/compute/math';
+import { exp4, log1p4, log4, logistic4 } from './assembly/compute/shared/math';
 export function exp(x: usize, y: usize, count: u32): void {
   for (let i: u32 = 0; i < count << 2; i += 16) v128.store(y + i, exp4(v128.load(x + i)));
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Device, Storage, TypedArray } from '../../../src/backend/backend.js';
 import { operandDType, resolveShape } from '../../../src/backend/check.js';
-import { type Dims, type KernelName, type KernelSpec, kernels } from '../../../src/backend/kernels.js';
+import { type Dims, type KernelName, type KernelSpec, kernels } from '../../../src/backend/kernels/index.js';
 import { compileKernels } from '../../../src/backend/wasm/compile.js';
 import { createBackend } from '../../../src/backend/wasm/createBackend.js';
 import { cutPieces } from '../../../src/backend/wasm/gemm.js';
@@ -10,7 +10,7 @@ import { createLinearMemory } from '../../../src/hardware/wasm/memory.js';
 import { openPool } from '../../../src/hardware/wasm/pool.js';
 import { f32ToF16 } from '../../../src/io/halfFloats.js';
 import type { AnyCase } from '../../harness/case.js';
-import { cases } from '../../harness/cases.js';
+import { cases } from '../../harness/cases/index.js';
 import { caseLabel, prepare, runCase } from '../../harness/compare.js';
 import { createRandom } from '../../harness/random.js';
 

@@ -1,7 +1,7 @@
 import { expect, it, vi } from 'vitest';
-import { divergenceKinds, type KernelName } from '../../../src/backend/kernels.js';
+import { divergenceKinds, type KernelName } from '../../../src/backend/kernels/index.js';
 import type { AnyCase } from '../../harness/case.js';
-import { cases } from '../../harness/cases.js';
+import { cases } from '../../harness/cases/index.js';
 import { checkCase, prepare } from '../../harness/compare.js';
 import { describeWebGPU, withWebGPU } from './adapter.js';
 

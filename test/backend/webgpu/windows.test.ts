@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { divergenceKinds, type KernelName } from '../../../src/backend/kernels.js';
+import { divergenceKinds, type KernelName } from '../../../src/backend/kernels/index.js';
 import { windowsOf } from '../../../src/backend/webgpu/windows.js';
 import { LimitError } from '../../../src/errors.js';
 import type { AnyCase } from '../../harness/case.js';
-import { cases } from '../../harness/cases.js';
+import { cases } from '../../harness/cases/index.js';
 import { caseLabel, checkCase, prepare } from '../../harness/compare.js';
 import { describeWebGPU, withWebGPU } from './adapter.js';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Device } from '../../../src/backend/backend.js';
-import { type DivergenceKind, divergenceKinds } from '../../../src/backend/kernels.js';
+import { type DivergenceKind, divergenceKinds } from '../../../src/backend/kernels/index.js';
 import { openWasm } from '../../../src/backend/wasm/index.js';
 import { ShapeError } from '../../../src/errors.js';
 import { linearCrossEntropy, linearDivergence, Tape, Tensor, tidy } from '../../../src/tensor/index.js';

@@ -1,6 +1,0 @@
-import { copyFloats } from './simd';
-
-/** y[r, c] = row[c]. Range: rows. */
-export function broadcastRows(row: usize, y: usize, cols: u32, begin: u32, end: u32): void {
-  for (let r = begin; r < end; r++) copyFloats(row, y + ((<usize>r * cols) << 2), cols);
-}

@@ -1,0 +1,115 @@
+// c [m, n] (+)= a b for the three layouts of kernels/gemm*.wgsl. Blocked: 256 of the depth, 96 rows of a (96 KiB packed)
+// and 512 columns of b (512 KiB packed) at a time stay in the second-level cache. C is the sum over blocks of the depth,
+// in order; each block's sum runs in order too. So an element's bits depend on its row of a, its column of b and the
+// depth alone, however the output is cut into `tileRows` x `tileCols` pieces. Range: pieces, row-major.
+import { packAcrossRows, packAlongRows } from '../shared/pack';
+import { packHalvesAcrossRows, packHalvesAlongRows, wideBytes } from './shared/packHalves';
+import { scratch } from '../shared/scratch';
+import { F32, F16 } from '../shared/stored';
+import { multiplyPanels, TILE_BYTES } from '../shared/tile';
+
+const DEPTH: u32 = 256;
+const ROWS: u32 = 96;
+const COLS: u32 = 512;
+
+/** Working memory of a thread, in bytes. */
+export function gemmScratch(): usize {
+  return TILE_BYTES + ((DEPTH * (ROWS + COLS)) << 2);
+}
+
+/** The same where the right operand is halves. */
+export function gemmF16Scratch(): usize {
+  return gemmScratch() + wideBytes(DEPTH);
+}
+
+// @ts-ignore: decorator
+@inline
+function gemm(
+  aTransposed: bool,
+  bTransposed: bool,
+  bKind: u32,
+  a: usize,
+  b: usize,
+  bScale: f32,
+  c: usize,
+  m: u32,
+  n: u32,
+  k: u32,
+  accumulate: bool,
+  tileRows: u32,
+  tileCols: u32,
+  begin: u32,
+  end: u32,
+): void {
+  const tile = scratch();
+  const packedA = tile + TILE_BYTES;
+  const packedB = packedA + ((DEPTH * ROWS) << 2);
+  const across = (n + tileCols - 1) / tileCols;
+  const aStride = (<usize>(aTransposed ? m : k)) << 2;
+  const bStride = (<usize>(bTransposed ? k : n)) << bKind;
+  const cStride = (<usize>n) << 2;
+  for (let piece = begin; piece < end; piece++) {
+    const firstRow = (piece / across) * tileRows;
+    const firstCol = (piece % across) * tileCols;
+    const lastRow = min(firstRow + tileRows, m);
+    const lastCol = min(firstCol + tileCols, n);
+    for (let j = firstCol; j < lastCol; j += COLS) {
+      const cols = min(lastCol - j, COLS);
+      for (let p: u32 = 0; p < k; p += DEPTH) {
+        const depth = min(k - p, DEPTH);
+        const from = b + (bTransposed ? <usize>j * bStride + (<usize>p << bKind) : <usize>p * bStride + (<usize>j << bKind));
+        if (bKind == F32) {
+          if (bTransposed) packAlongRows(from, bStride, cols, depth, packedB, 16);
+          else packAcrossRows(from, bStride, cols, depth, packedB, 16);
+        } else {
+          if (bTransposed) packHalvesAlongRows(from, bStride, cols, depth, packedB, packedB + ((DEPTH * COLS) << 2), bScale);
+          else packHalvesAcrossRows(from, bStride, cols, depth, packedB, bScale);
+        }
+        for (let i = firstRow; i < lastRow; i += ROWS) {
+          const rows = min(lastRow - i, ROWS);
+          if (aTransposed) packAcrossRows(a + <usize>p * aStride + (i << 2), aStride, rows, depth, packedA, 4);
+          else packAlongRows(a + <usize>i * aStride + (p << 2), aStride, rows, depth, packedA, 4);
+          const at = c + <usize>i * cStride + (j << 2);
+          multiplyPanels(packedA, rows, packedB, cols, depth, at, cStride, accumulate || p > 0, tile);
+        }
+      }
+    }
+  }
+}
+
+/** c [m, n] (+)= a [m, k] b [k, n] */
+export function gemmNN(
+  a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32, end: u32,
+): void {
+  gemm(false, false, F32, a, b, 1, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
+}
+
+/** c [m, n] (+)= a [m, k] b[n, k]^T */
+export function gemmNT(
+  a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32, end: u32,
+): void {
+  gemm(false, true, F32, a, b, 1, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
+}
+
+/** c [m, n] (+)= a[k, m]^T b [k, n] */
+export function gemmTN(
+  a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32, end: u32,
+): void {
+  gemm(true, false, F32, a, b, 1, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
+}
+
+/** c [m, n] (+)= a [m, k] b [k, n], b halves times a scale */
+export function gemmNNF16(
+  a: usize, b: usize, scale: f32, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32,
+  end: u32,
+): void {
+  gemm(false, false, F16, a, b, scale, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
+}
+
+/** c [m, n] (+)= a [m, k] b[n, k]^T, b halves times a scale */
+export function gemmNTF16(
+  a: usize, b: usize, scale: f32, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32,
+  end: u32,
+): void {
+  gemm(false, true, F16, a, b, scale, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
+}

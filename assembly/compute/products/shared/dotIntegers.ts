@@ -1,0 +1,157 @@
+// Dot products of rows of signed bytes, in blocks of 32, with rows of 16-bit integers that stand for floats: of every GROUP of
+// those the largest is 16383, and their scales lie behind the row. Sums of integers are exact, in any order.
+import { loadPadded, loadUpTo, maxLanes, storePairs, sumLanes4, zero } from '../../shared/simd';
+
+/** Elements that are multiplied at a time. */
+const BLOCK: u32 = 32;
+/** Elements that share a scale: the sum of their products, 128 * 16383 * GROUP at most, fits 32 bits. */
+export const GROUP: u32 = 1024;
+const LARGEST: f32 = 16383;
+/** A group of smaller numbers is all zeros: its scale would have no reciprocal. */
+const SMALLEST: f32 = 1e-30;
+/** Bytes of `sums` [4][8] below: eight partial sums for each left row. */
+export const INTEGER_SUMS_BYTES: usize = 128;
+
+/** Elements of a row with the zeros that fill its last block. */
+// @ts-ignore: decorator
+@inline
+export function paddedBytes(k: u32): u32 {
+  return (k + BLOCK - 1) & ~(BLOCK - 1);
+}
+
+/** From one left row to the next, in bytes: whole cache lines, for loads across two of them take twice as long. */
+// @ts-ignore: decorator
+@inline
+export function integersStride(k: u32): usize {
+  const groups = (k + GROUP - 1) / GROUP;
+  return ((<usize>paddedBytes(k)) << 1) + ((<usize>((groups + 15) & ~15)) << 2);
+}
+
+/** A row of k floats as integers, their scales behind them. What is not a number or infinite makes its group's scale so. */
+export function layIntegers(from: usize, k: u32, to: usize): void {
+  const end = paddedBytes(k);
+  const scales = to + ((<usize>end) << 1);
+  for (let first: u32 = 0; first < k; first += GROUP) {
+    const last = min(first + GROUP, k);
+    let most = zero();
+    for (let p = first; p < last; p += 4) {
+      most = f32x4.max(most, f32x4.abs(loadUpTo(from + (p << 2), last - p, zero())));
+    }
+    const largest = maxLanes(most);
+    // Not `largest > SMALLEST`: that would hide what is not a number.
+    const inverse = f32x4.splat(largest < SMALLEST ? 0 : LARGEST / largest);
+    for (let p = first; p < min(first + GROUP, end); p += 8) {
+      const at = from + (p << 2);
+      const left = p < last ? last - p : 0;
+      const lo = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(loadPadded(at, left, 0), inverse)));
+      const hi = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(loadPadded(at, left, 4), inverse)));
+      v128.store(to + (p << 1), i16x8.narrow_i32x4_s(lo, hi));
+    }
+    store<f32>(scales + (first / GROUP << 2), largest / LARGEST);
+  }
+}
+
+/** Products are 32 bits wide, neighbours added up. */
+// @ts-ignore: decorator
+@inline
+function addProducts(x: v128, w: v128, sum: v128): v128 {
+  return i32x4.add(i32x4.dot_i16x8_s(x, w), sum);
+}
+
+/** sums [8] = partial sums of `count` products. */
+function sumStretch(x: usize, b: usize, count: u32, sums: usize): void {
+  let lo = zero();
+  let hi = zero();
+  for (let p: u32 = 0; p < count; p += BLOCK) {
+    const from = b + p;
+    const at = x + ((<usize>p) << 1);
+    lo = addProducts(v128.load(at), v128.load_ext<i8>(from), lo);
+    hi = addProducts(v128.load(at, 16), v128.load_ext<i8>(from, 8), hi);
+    lo = addProducts(v128.load(at, 32), v128.load_ext<i8>(from, 16), lo);
+    hi = addProducts(v128.load(at, 48), v128.load_ext<i8>(from, 24), hi);
+  }
+  v128.store(sums, lo);
+  v128.store(sums, hi, 16);
+}
+
+/** sums [4][8] = the same for four left rows, `stride` bytes apart. */
+function sumStretch4(x: usize, stride: usize, b: usize, count: u32, sums: usize): void {
+  const x1 = x + stride;
+  const x2 = x1 + stride;
+  const x3 = x2 + stride;
+  let lo0 = zero();
+  let hi0 = zero();
+  let lo1 = zero();
+  let hi1 = zero();
+  let lo2 = zero();
+  let hi2 = zero();
+  let lo3 = zero();
+  let hi3 = zero();
+  for (let p: u32 = 0; p < count; p += BLOCK) {
+    const from = b + p;
+    const at = (<usize>p) << 1;
+    let u = v128.load_ext<i8>(from);
+    let v = v128.load_ext<i8>(from, 8);
+    lo0 = addProducts(v128.load(x + at), u, lo0);
+    hi0 = addProducts(v128.load(x + at, 16), v, hi0);
+    lo1 = addProducts(v128.load(x1 + at), u, lo1);
+    hi1 = addProducts(v128.load(x1 + at, 16), v, hi1);
+    lo2 = addProducts(v128.load(x2 + at), u, lo2);
+    hi2 = addProducts(v128.load(x2 + at, 16), v, hi2);
+    lo3 = addProducts(v128.load(x3 + at), u, lo3);
+    hi3 = addProducts(v128.load(x3 + at, 16), v, hi3);
+    u = v128.load_ext<i8>(from, 16);
+    v = v128.load_ext<i8>(from, 24);
+    lo0 = addProducts(v128.load(x + at, 32), u, lo0);
+    hi0 = addProducts(v128.load(x + at, 48), v, hi0);
+    lo1 = addProducts(v128.load(x1 + at, 32), u, lo1);
+    hi1 = addProducts(v128.load(x1 + at, 48), v, hi1);
+    lo2 = addProducts(v128.load(x2 + at, 32), u, lo2);
+    hi2 = addProducts(v128.load(x2 + at, 48), v, hi2);
+    lo3 = addProducts(v128.load(x3 + at, 32), u, lo3);
+    hi3 = addProducts(v128.load(x3 + at, 48), v, hi3);
+  }
+  storePairs(sums, lo0, hi0, lo1, hi1, lo2, hi2, lo3, hi3);
+}
+
+/** The four lanes that the eight partial sums of left row `row` leave. */
+// @ts-ignore: decorator
+@inline
+function fold(sums: usize, row: usize): v128 {
+  return i32x4.add(v128.load(sums + (row << 5)), v128.load(sums + (row << 5), 16));
+}
+
+/** The dot product of `end` bytes, whole blocks, and a left row. */
+// @ts-ignore: decorator
+@inline
+export function dotBytes(x: usize, b: usize, end: u32, sums: usize): f32 {
+  const scales = x + ((<usize>end) << 1);
+  let total: f32 = 0;
+  for (let first: u32 = 0; first < end; first += GROUP) {
+    sumStretch(x + (first << 1), b + first, min(end - first, GROUP), sums);
+    const four = fold(sums, 0);
+    const two = i32x4.add(four, v128.shuffle<i32>(four, four, 2, 3, 2, 3));
+    const sum = i32x4.extract_lane(two, 0) + i32x4.extract_lane(two, 1);
+    total += <f32>sum * load<f32>(scales + (first / GROUP << 2));
+  }
+  return total;
+}
+
+/** The same with four left rows, a lane each. */
+// @ts-ignore: decorator
+@inline
+export function dotBytes4(x: usize, stride: usize, b: usize, end: u32, sums: usize): v128 {
+  let scale = x + ((<usize>end) << 1);
+  let total = zero();
+  for (let first: u32 = 0; first < end; first += GROUP) {
+    sumStretch4(x + (first << 1), stride, b + first, min(end - first, GROUP), sums);
+    const sum = sumLanes4(true, fold(sums, 0), fold(sums, 1), fold(sums, 2), fold(sums, 3));
+    let scales = v128.load32_splat(scale);
+    scales = v128.load_lane<f32>(scale + stride, scales, 1);
+    scales = v128.load_lane<f32>(scale + 2 * stride, scales, 2);
+    scales = v128.load_lane<f32>(scale + 3 * stride, scales, 3);
+    total = f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(sum), scales), total);
+    scale += 4;
+  }
+  return total;
+}

@@ -1,0 +1,135 @@
+// Divergences between teacher p and student q, row by row, value and gradient. Twin: kernels/rows/divergence.wgsl.
+//
+// A row takes four passes; its exponentials stay in the second-level cache between them:
+//   1 maxima of both rows   2 exponentials and their sums   3 loss and q g   4 student = gradScale / T * q (g - sum q g)
+// The formulas of pass 3 are in divergenceTerms.ts.
+//
+// Where the student puts nearly all weight on one word, g - sum q g would be rounding noise there. Only differences of g
+// matter, so all g are taken from that of the student's likeliest word, whose own q g is then exactly 0.
+import { termsForward, termsJensenShannon, termsReverse, termsSkew, termsSkewReverse, termsSymmetric, termsTotalVariation } from './shared/divergenceTerms';
+import { BLOCK_SUMS, DOT, LOSS, ORIGIN, ROW_BYTES, ROW_SUMS, setRow } from './shared/divergenceRow';
+import { log1 } from '../shared/math';
+import { scratch } from '../shared/scratch';
+import { fillFloats, loadUpTo, storeUpTo, sumPair, zero } from '../shared/simd';
+import { BLOCK, firstIndex, rowExp, rowMax } from '../shared/softmaxRow';
+
+// The numbers of divergenceKinds in src/backend/kernels.ts.
+const FORWARD_KL: u32 = 0;
+const REVERSE_KL: u32 = 1;
+const SYMMETRIC_KL: u32 = 2;
+const JENSEN_SHANNON: u32 = 3;
+const TOTAL_VARIATION: u32 = 4;
+const SKEW_KL: u32 = 5;
+const SKEW_REVERSE_KL: u32 = 6;
+
+/** Working memory of a thread, in bytes: the row's constants and sums, and two rows of exponentials. */
+export function divergenceScratch(vocab: u32): usize {
+  return ROW_BYTES + 2 * expBytes(vocab);
+}
+
+// @ts-ignore: decorator
+@inline
+function expBytes(vocab: u32): usize {
+  return ((<usize>vocab << 2) + 63) & ~63;
+}
+
+/** Forms that a weight of exactly 0 or 1 turns into another form take that one, which needs no mixture. */
+function simplest(kind: u32, weight: f32): u32 {
+  if (kind == SKEW_KL && weight == 0) return FORWARD_KL;
+  if (kind == SKEW_REVERSE_KL && weight == 0) return REVERSE_KL;
+  if (kind == SYMMETRIC_KL && weight == 0) return FORWARD_KL;
+  if (kind == SYMMETRIC_KL && weight == 1) return REVERSE_KL;
+  return kind;
+}
+
+/** loss[r] in nats; student becomes gradScale * dloss[r] / dstudent. Rows whose label is -100 give zeros. Range: rows. */
+export function divergence(
+  teacher: usize, labels: usize, student: usize, loss: usize,
+  vocab: u32, weight: f32, temperature: f32, gradScale: f32, kind: u32, begin: u32, end: u32,
+): void {
+  const row = scratch();
+  const p = row + ROW_BYTES;
+  const q = p + expBytes(vocab);
+  const form = simplest(kind, weight);
+  const factor = <f32>1 / temperature;
+  for (let r = begin; r < end; r++) {
+    const offset = (<usize>r * vocab) << 2;
+    const t = teacher + offset;
+    const s = student + offset;
+    if (load<i32>(labels + (r << 2)) == -100) {
+      store<f32>(loss + (r << 2), 0);
+      fillFloats(s, vocab, 0);
+      continue;
+    }
+    const teacherMax = rowMax(t, vocab, row);
+    const studentMax = rowMax(s, vocab, row);
+    const teacherSum = rowExp(t, p, vocab, teacherMax, factor, row);
+    const studentSum = rowExp(s, q, vocab, studentMax, factor, row);
+    setRow(row, teacherMax, studentMax, 1 / teacherSum, 1 / studentSum, factor, log1(studentSum) - log1(teacherSum), weight);
+    // The likeliest word alone, with g as it is; then, with p = q = 0, it adds nothing to the pass over the row.
+    const top = (<usize>firstIndex(s, vocab, studentMax)) << 2;
+    terms(form, row, t + top, s + top, p + top, q + top, 1);
+    const topLoss = sumPair(row + BLOCK_SUMS + LOSS);
+    const topShare = load<f32>(q + top) / studentSum;
+    store<f32>(row + ORIGIN, sumPair(row + BLOCK_SUMS + DOT) / topShare);
+    store<f32>(p + top, 0);
+    store<f32>(q + top, 0);
+    for (let i: u32 = 0; i < vocab; i += BLOCK) {
+      const at = (<usize>i) << 2;
+      terms(form, row, t + at, s + at, p + at, q + at, min(vocab - i, BLOCK));
+      for (let j: usize = 0; j < 64; j += 16) {
+        v128.store(row + ROW_SUMS + j, f32x4.add(v128.load(row + ROW_SUMS + j), v128.load(row + BLOCK_SUMS + j)));
+      }
+    }
+    const dot = sumPair(row + ROW_SUMS + DOT);
+    store<f32>(loss + (r << 2), topLoss + sumPair(row + ROW_SUMS + LOSS));
+    gradient(s, q, vocab, dot / studentSum, gradScale * factor);
+    store<f32>(s + top, -(gradScale * factor) * topShare * dot);
+  }
+}
+
+/** Pass 3 over one block of a row. */
+function terms(form: u32, row: usize, t: usize, s: usize, p: usize, q: usize, count: u32): void {
+  switch (form) {
+    case FORWARD_KL:
+      termsForward(row, t, s, p, q, count);
+      break;
+    case REVERSE_KL:
+      termsReverse(row, t, s, p, q, count);
+      break;
+    case SYMMETRIC_KL:
+      termsSymmetric(row, t, s, p, q, count);
+      break;
+    case JENSEN_SHANNON:
+      termsJensenShannon(row, t, s, p, q, count);
+      break;
+    case TOTAL_VARIATION:
+      termsTotalVariation(row, t, s, p, q, count);
+      break;
+    case SKEW_KL:
+      termsSkew(row, t, s, p, q, count);
+      break;
+    default:
+      termsSkewReverse(row, t, s, p, q, count);
+  }
+}
+
+/** Pass 4: student = factor * (q g - q dot), dot = sum q g; `dot` comes divided by the sum of the exponentials `q`. */
+function gradient(student: usize, q: usize, count: u32, dot: f32, factor: f32): void {
+  const by = f32x4.splat(factor);
+  const mean = f32x4.splat(dot);
+  let i: u32 = 0;
+  for (; i + 8 <= count; i += 8) {
+    const at = (<usize>i) << 2;
+    const lo = f32x4.sub(v128.load(student + at), f32x4.mul(v128.load(q + at), mean));
+    const hi = f32x4.sub(v128.load(student + at, 16), f32x4.mul(v128.load(q + at, 16), mean));
+    v128.store(student + at, f32x4.mul(by, lo));
+    v128.store(student + at, f32x4.mul(by, hi), 16);
+  }
+  for (; i < count; i += 4) {
+    const at = (<usize>i) << 2;
+    const left = min(count - i, 4);
+    const v = f32x4.sub(loadUpTo(student + at, left, zero()), f32x4.mul(loadUpTo(q + at, left, zero()), mean));
+    storeUpTo(student + at, f32x4.mul(by, v), left);
+  }
+}

@@ -1,0 +1,22 @@
+// y[b, h, start + s, e] = x[b, s, column + h * headDim + e]
+//   x [batch, seq, width] -> y [batch, heads, capacity, headDim]; other positions of y stay as they are
+// One thread an element of the copy. Twin: assembly/compute/attention/heads.ts
+struct Shape { batch: u32, seq: u32, width: u32, heads: u32, capacity: u32, headDim: u32, column: u32, start: u32 }
+@group(0) @binding(0) var<uniform> shape: Shape;
+@group(0) @binding(1) var<storage, read> x: array<elem>;
+@group(0) @binding(2) var<storage, read_write> y: array<elem>;
+
+override THREADS: u32 = 256u;
+
+@compute @workgroup_size(THREADS)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let i = (group.x + group.y * groups.x) * THREADS + lane;   // y continues x: one side of a grid ends at 65535
+  if (i >= shape.batch * shape.seq * shape.heads * shape.headDim) { return; }
+  let e = i % shape.headDim;
+  let s = (i / shape.headDim) % shape.seq;
+  let h = (i / (shape.headDim * shape.seq)) % shape.heads;
+  let b = i / (shape.headDim * shape.seq * shape.heads);
+  y[((b * shape.heads + h) * shape.capacity + shape.start + s) * shape.headDim + e] =
+    x[(b * shape.seq + s) * shape.width + shape.column + h * shape.headDim + e];
+}

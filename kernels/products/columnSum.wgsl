@@ -1,0 +1,29 @@
+// sum[c] (+)= sum over r of x[r, c]:  x [rows, cols], sum [cols]
+// A workgroup owns 32 columns; each of its 8 slices of threads sums every eighth row. Twin: assembly/compute/products/columnSum.ts
+struct Shape { rows: u32, cols: u32, accumulate: u32 }
+@group(0) @binding(0) var<uniform> shape: Shape;
+@group(0) @binding(1) var<storage, read> x: array<elem>;
+@group(0) @binding(2) var<storage, read_write> sum: array<f32>;
+
+const COLUMNS: u32 = 32u;
+const SLICES: u32 = 8u;
+var<workgroup> sums: array<f32, 256>;
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let col = (group.x + group.y * groups.x) * COLUMNS + lane % COLUMNS;
+  let slice = lane / COLUMNS;
+  var partial = 0.0;
+  if (col < shape.cols) {
+    for (var r = slice; r < shape.rows; r += SLICES) { partial += f32(x[r * shape.cols + col]); }
+  }
+  sums[lane] = partial;
+  for (var width = SLICES / 2u; width > 0u; width /= 2u) {
+    workgroupBarrier();                       // the upper slices must be written before the lower ones read them
+    if (slice < width) { sums[lane] += sums[lane + width * COLUMNS]; }
+  }
+  if (slice == 0u && col < shape.cols) {
+    if (shape.accumulate != 0u) { sum[col] += sums[lane]; } else { sum[col] = sums[lane]; }
+  }
+}

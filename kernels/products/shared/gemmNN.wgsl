@@ -1,0 +1,22 @@
+// c [m, n] (+)= a [m, k] b [k, n]. Forward of a linear layer whose weight is stored [in, out].
+// A part of gemmTile.wgsl. A block holds four steps of k, each with four rows of A or four columns of B.
+// Twin: assembly/compute/products/gemm.ts
+const A_ALONG_K = true;
+const B_ALONG_K = false;
+
+// First elements of rows row .. row + 3; past the end, of the last row.
+fn locateA(row: u32) -> vec4u {
+  return shape.aBase + min(row + vec4u(0u, 1u, 2u, 3u), vec4u(shape.m - 1u)) * shape.aStride;
+}
+fn fetchA(rows: vec4u, k: u32) -> mat4x4f {
+  return transpose(mat4x4f(a4(rows.x + k), a4(rows.y + k), a4(rows.z + k), a4(rows.w + k)));
+}
+
+// Column col in the first four rows of memory.
+fn locateB(col: u32) -> vec4u {
+  return shape.bBase + col + vec4u(0u, 1u, 2u, 3u) * shape.bStride;
+}
+fn fetchB(columns: vec4u, k: u32) -> mat4x4f {
+  let at = columns + k * shape.bStride;
+  return mat4x4f(b4(at.x), b4(at.y), b4(at.z), b4(at.w));
+}

@@ -1,0 +1,34 @@
+// Cross-entropy and its gradient: loss[r] = lse(logits[r]) - logits[r, label];  logits = gradScale * (softmax - onehot)
+//   labels [rows], logits [rows, vocab] (read, then the gradient) -> loss [rows], nats; label -100: loss 0, gradient 0
+// One workgroup a row. Follows math.wgsl and reduce.wgsl. Twin: assembly/compute/rows/crossEntropy.ts
+struct Shape { rows: u32, vocab: u32, gradScale: f32 }
+@group(0) @binding(0) var<uniform> shape: Shape;
+@group(0) @binding(1) var<storage, read> labels: array<i32>;
+@group(0) @binding(2) var<storage, read_write> logits: array<f32>;
+@group(0) @binding(3) var<storage, read_write> loss: array<f32>;
+
+@compute @workgroup_size(THREADS)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let row = group.x + group.y * groups.x;     // y continues x: one side of a grid ends at 65535
+  if (row >= shape.rows) { return; }          // the same for the whole workgroup, so barriers stay legal
+  let first = row * shape.vocab;
+  let label = labels[row];
+  if (label == -100) {
+    for (var j = lane; j < shape.vocab; j += THREADS) { logits[first + j] = 0.0; }
+    if (lane == 0u) { loss[row] = 0.0; }
+    return;
+  }
+  var highest = LOWEST;
+  for (var j = lane; j < shape.vocab; j += THREADS) { highest = max(highest, logits[first + j]); }
+  let top = largest(highest, lane);
+  var sum = 0.0;
+  for (var j = lane; j < shape.vocab; j += THREADS) { sum += expExact(logits[first + j] - top); }
+  let all = total(sum, lane);
+  if (lane == 0u) { loss[row] = logExact(all) - (logits[first + u32(label)] - top); }
+  storageBarrier();                           // the label's logit is read before it becomes a gradient
+  for (var j = lane; j < shape.vocab; j += THREADS) {
+    let p = expExact(logits[first + j] - top) / all;
+    logits[first + j] = shape.gradScale * (p - select(0.0, 1.0, j == u32(label)));
+  }
+}

@@ -1,0 +1,143 @@
+// A divergence between p = softmax(teacher / temperature) and q = softmax(student / temperature), and its gradient:
+//   teacher [rows, vocab], labels [rows], student [rows, vocab] (read, then the gradient) -> loss [rows], nats
+//   loss[r] = D(p, q), complete (0 at equality);  student = gradScale / temperature * q (g - sum q g);  label -100: 0, 0
+// One workgroup a row, four passes: maxima, log-sum-exps, loss and sums of the gradient, gradient. All in log-probabilities,
+// taken from the maximum so that large logits lose nothing; mixtures by log-sum-exp, so that no underflow becomes a NaN.
+// When the student's likeliest word r takes nearly all weight, g_r - sum q g would be rounding noise. So g is taken from
+// g_r, and what the gradient is at r follows from the others: it sums to 0.
+// Follows math.wgsl and reduce.wgsl. Twin: assembly/compute/rows/divergence.ts
+struct Shape { rows: u32, vocab: u32, weight: f32, temperature: f32, gradScale: f32 }
+@group(0) @binding(0) var<uniform> shape: Shape;
+@group(0) @binding(1) var<storage, read> teacher: array<elem>;
+@group(0) @binding(2) var<storage, read> labels: array<i32>;
+@group(0) @binding(3) var<storage, read_write> student: array<f32>;
+@group(0) @binding(4) var<storage, read_write> loss: array<f32>;
+
+override KIND: u32 = 0u;                      // divergenceKinds in src/backend/kernels.ts
+const FORWARD_KL: u32 = 0u;
+const REVERSE_KL: u32 = 1u;
+const SYMMETRIC_KL: u32 = 2u;
+const JENSEN_SHANNON: u32 = 3u;
+const TOTAL_VARIATION: u32 = 4u;
+const SKEW_KL: u32 = 5u;
+const SKEW_REVERSE_KL: u32 = 6u;
+
+// log of a weight that may be 0: so low that its share of a mixture is 0, yet finite in every sum
+fn logWeight(w: f32) -> f32 { return select(-1.0e30, logExact(max(w, 1.0e-37)), w > 0.0); }
+
+// log(e^x + e^y)
+fn logAddExp(x: f32, y: f32) -> f32 { return max(x, y) + log1pUnit(expExact(-abs(x - y))); }
+
+// One term of KL(a, b) as a (log a - log b) - a + b. The last two sum to 0 over the vocabulary; with them each term is at
+// least 0, and an error in the normalisation of a or b matters only in second order.
+fn klTerm(a: f32, logA: f32, b: f32, logB: f32) -> f32 {
+  let d = logA - logB;
+  // e^-d - 1 + d for small d, where a (d - 1) + b would cancel
+  let small = d * d * (0.5 - d * (0.16666667 - d * (0.041666668 - d * (0.0083333338 - d * (0.0013888889 - d * 1.9841270e-4)))));
+  return select(a * (d - 1.0) + b, a * small, abs(d) < 0.25);
+}
+
+// log(1 + e^z), relatively accurate where it is small
+fn softplus(z: f32) -> f32 { return max(z, 0.0) + log1pUnit(expExact(-abs(z))); }
+
+// e^z / (1 + e^z) - log(1 + e^z); for small e^z the two nearly cancel
+fn skewSlope(z: f32) -> f32 {
+  let x = expExact(min(z, 0.0));
+  let series = x * x * (-0.5 + x * (0.66666667 - x * (0.75 - 0.8 * x)));
+  return select(sigmoid(z) - softplus(z), series, x < 0.02);
+}
+
+// Of one word: the term of the loss; what of the gradient needs no sum over the words (weight * (q - p)); and g of the rest,
+// up to a constant: log(q / m) is -softplus(z) - log w, w q / m is 1 - sigmoid(z), z the log of the two parts' ratio in m.
+fn term(logP: f32, logQ: f32) -> vec3f {
+  let w = shape.weight;
+  let p = expExact(logP);
+  let q = expExact(logQ);
+  switch (KIND) {
+    case FORWARD_KL: { return vec3f(klTerm(p, logP, q, logQ), q - p, 0.0); }
+    case REVERSE_KL: { return vec3f(klTerm(q, logQ, p, logP), 0.0, logQ - logP); }
+    case SYMMETRIC_KL: {                      // (1 - w) KL(p, q) + w KL(q, p)
+      return vec3f((1.0 - w) * klTerm(p, logP, q, logQ) + w * klTerm(q, logQ, p, logP), (1.0 - w) * (q - p), w * (logQ - logP));
+    }
+    case JENSEN_SHANNON: {                    // w KL(q, m) + (1 - w) KL(p, m), m = (1 - w) p + w q
+      let partP = logWeight(1.0 - w) + logP;
+      let partQ = logWeight(w) + logQ;
+      let logM = logAddExp(partP, partQ);
+      let m = expExact(logM);
+      return vec3f(w * klTerm(q, logQ, m, logM) + (1.0 - w) * klTerm(p, logP, m, logM), 0.0, -w * softplus(partP - partQ));
+    }
+    case TOTAL_VARIATION: { return vec3f(0.5 * abs(p - q), 0.0, 0.5 * sign(logQ - logP)); }
+    case SKEW_KL: {                           // KL(p, m), m = w p + (1 - w) q
+      let logM = logAddExp(logWeight(w) + logP, logWeight(1.0 - w) + logQ);
+      return vec3f(klTerm(p, logP, expExact(logM), logM), 0.0, (w - 1.0) * expExact(logP - logM));
+    }
+    case SKEW_REVERSE_KL, default: {          // KL(q, m), m = (1 - w) p + w q
+      let partP = logWeight(1.0 - w) + logP;
+      let partQ = logWeight(w) + logQ;
+      let logM = logAddExp(partP, partQ);
+      return vec3f(klTerm(q, logQ, expExact(logM), logM), 0.0, skewSlope(partP - partQ));
+    }
+  }
+}
+
+fn logP(i: u32, top: f32, logSum: f32) -> f32 { return (f32(teacher[i]) - top) / shape.temperature - logSum; }
+fn logQ(i: u32, top: f32, logSum: f32) -> f32 { return (student[i] - top) / shape.temperature - logSum; }
+
+@compute @workgroup_size(THREADS)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let row = group.x + group.y * groups.x;     // y continues x: one side of a grid ends at 65535
+  if (row >= shape.rows) { return; }          // the same for the whole workgroup, so barriers stay legal
+  let first = row * shape.vocab;
+  if (labels[row] == -100) {
+    for (var j = lane; j < shape.vocab; j += THREADS) { student[first + j] = 0.0; }
+    if (lane == 0u) { loss[row] = 0.0; }
+    return;
+  }
+  var highestT = LOWEST;
+  var highestS = LOWEST;
+  var at = 0u;
+  for (var j = lane; j < shape.vocab; j += THREADS) {
+    highestT = max(highestT, f32(teacher[first + j]));
+    let s = student[first + j];
+    if (s > highestS) {
+      highestS = s;
+      at = j;
+    }
+  }
+  let topT = largest(highestT, lane);
+  let topS = largest(highestS, lane);
+  // The first word with the student's maximum: f32 holds indices up to 2^24.
+  let likeliest = u32(-largest(select(LOWEST, -f32(at), highestS == topS), lane));
+  var sumT = 0.0;
+  var sumS = 0.0;
+  for (var j = lane; j < shape.vocab; j += THREADS) {
+    sumT += expExact((f32(teacher[first + j]) - topT) / shape.temperature);
+    sumS += expExact((student[first + j] - topS) / shape.temperature);
+  }
+  let sums = totals(vec3f(sumT, sumS, 0.0), lane);
+  let logT = logExact(sums.x);
+  let logS = logExact(sums.y);
+  let r = first + likeliest;
+  let gTop = term(logP(r, topT, logT), logQ(r, topS, logS)).z;
+  var all = vec3f();                          // loss, the direct part of the gradient, sum q (g - gTop)
+  for (var j = lane; j < shape.vocab; j += THREADS) {
+    let log = logQ(first + j, topS, logS);
+    let t = term(logP(first + j, topT, logT), log);
+    all += vec3f(t.x, select(vec2f(t.y, expExact(log) * (t.z - gTop)), vec2f(), j == likeliest));
+  }
+  all = totals(all, lane);
+  if (lane == 0u) { loss[row] = all.x; }
+  let scale = shape.gradScale / shape.temperature;
+  storageBarrier();                           // everyone has read the likeliest word before it becomes a gradient
+  for (var j = lane; j < shape.vocab; j += THREADS) {
+    let log = logQ(first + j, topS, logS);
+    let t = term(logP(first + j, topT, logT), log);
+    let root = expExact(0.5 * log);           // q itself may underflow where q (g - sum) does not
+    // WGSL lets compilers take gTop + all.z first (Mesa does, it moves that out of the loop), which would round away all.z
+    // where it is small: `max` keeps them from it.
+    let g = max(t.z - gTop, LOWEST);
+    let other = t.y + root * (root * (g - all.z));
+    student[first + j] = scale * select(other, -all.y - expExact(log) * all.z, j == likeliest);
+  }
+}
