@@ -1,4 +1,4 @@
-import { f32ToF16, gemm, Tensor } from 'distillm';
+import { f16Weight, f32ToF16, multiply, multiplyTransposed, Tensor } from 'distillm';
 import { checkProduct, type GemmShape, nameOf } from '../gemmShapes.ts';
 import { noise } from '../measure.ts';
 import type { Setting } from './benchmark.ts';
@@ -21,13 +21,13 @@ export async function* gemmHalves({ device, size }: Setting) {
     const shape: GemmShape = { form, m, k, n };
     const [left, right] = [eighths(m * k, 1), eighths(k * n, 2)];
     const a = Tensor.from(device, left, [m, k]);
-    const b = Tensor.from(device, f32ToF16(right), form === 'NT' ? [n, k] : [k, n]);
+    const b = f16Weight(Tensor.from(device, f32ToF16(right), form === 'NT' ? [n, k] : [k, n]));
     const c = Tensor.empty(device, [m, n]);
-    const start = () => gemm(`gemm${form}`, a, b, c);
+    const start = () => (form === 'NT' ? multiply : multiplyTransposed)(a, b, c);
     start();
     checkProduct(shape, left, right, (await c.read()) as Float32Array);
     yield measureSideBySide(device, { name: nameOf(shape), flops: 2 * m * n * k, start, size });
-    for (const tensor of [a, b, c]) tensor.dispose();
+    for (const tensor of [a, b.values, c]) tensor.dispose();
   }
 }
 

@@ -1,4 +1,14 @@
-import { f32ToF16, gemm, Tensor } from 'distillm';
+import {
+  type Device,
+  disposeWeight,
+  f16Weight,
+  f32ToF16,
+  f32Weight,
+  int8Weight,
+  multiply,
+  Tensor,
+  weightFormats,
+} from 'distillm';
 import { checkProduct, type GemmShape, nameOf, shrunk } from '../gemmShapes.ts';
 import { measure, noise } from '../measure.ts';
 import { type Setting, secondsPerCase } from './benchmark.ts';
@@ -11,6 +21,22 @@ const storedShapes: readonly GemmShape[] = [
   { form: 'NT', m: 512, k: 768, n: 3072 },
 ];
 
+/** Integers from -128 to 127 over 128, held exactly in each format. */
+const held = {
+  f32: (device: Device, values: Float32Array, shape: [number, number]) => f32Weight(Tensor.from(device, values, shape)),
+  f16: (device: Device, values: Float32Array, shape: [number, number]) =>
+    f16Weight(Tensor.from(device, f32ToF16(values), shape)),
+  int8: (device: Device, values: Float32Array, shape: [number, number]) =>
+    int8Weight(
+      Tensor.from(
+        device,
+        Int8Array.from(values, (value) => 128 * value),
+        shape,
+      ),
+      Tensor.from(device, new Float32Array(shape[0]).fill(1 / 128), [shape[0]]),
+    ),
+};
+
 /** Products whose b is stored in fewer bits, beside the same in f32. */
 export async function* gemmStored({ device, size }: Setting) {
   const seconds = secondsPerCase[size];
@@ -21,20 +47,17 @@ export async function* gemmStored({ device, size }: Setting) {
     const a = Tensor.from(device, left, [m, k]);
     const c = Tensor.empty(device, [m, n]);
     const of = (seconds: number) => (2 * m * n * k) / seconds / 1e9;
-    for (const dtype of ['f32', 'f16', 'int8'] as const) {
-      // The same small integers over 128 in each dtype.
+    for (const format of weightFormats) {
       const floats = Float32Array.from(right, (value) => value / 128);
-      const data = dtype === 'f32' ? floats : dtype === 'f16' ? f32ToF16(floats) : right;
-      const weight = Tensor.from(device, data, [n, k]);
-      if (dtype === 'int8') weight.scales = Tensor.from(device, new Float32Array(n).fill(1 / 128), [n]);
+      const weight = held[format](device, floats, [n, k]);
       const call = async () => {
-        gemm('gemmNT', a, weight, c);
+        multiply(a, weight, c);
         await device.finish();
       };
       await call();
       checkProduct(shape, left, floats, (await c.read()) as Float32Array);
-      yield measure({ case: `${nameOf(shape)}, b ${dtype}`, unit: 'GFLOP/s', of, call, seconds });
-      weight.dispose();
+      yield measure({ case: `${nameOf(shape)}, b ${format}`, unit: 'GFLOP/s', of, call, seconds });
+      disposeWeight(weight);
     }
     for (const tensor of [a, c]) tensor.dispose();
   }

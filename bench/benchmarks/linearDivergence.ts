@@ -1,4 +1,4 @@
-import { type Device, linearDivergence as fused, Tape, Tensor, tidy } from 'distillm';
+import { type Device, f32Weight, linearDivergence as fused, Tape, Tensor, tidy } from 'distillm';
 import { skewAlpha } from '../divergenceShapes.ts';
 import {
   CHECKED_ROWS,
@@ -24,13 +24,13 @@ export const linearDivergence = (chunking: { chunkBytes?: number } = {}): Benchm
     const weights = operands(shape);
     const student = {
       hidden: upload(device, weights.studentHidden, tokens, studentWidth),
-      head: upload(device, weights.studentHead, vocab, studentWidth),
+      head: f32Weight(upload(device, weights.studentHead, vocab, studentWidth)),
     };
     const teacher = {
       hidden: upload(device, weights.teacherHidden, tokens, teacherWidth),
-      head: upload(device, weights.teacherHead, vocab, teacherWidth),
+      head: f32Weight(upload(device, weights.teacherHead, vocab, teacherWidth)),
     };
-    for (const tensor of [student.hidden, student.head]) {
+    for (const tensor of [student.hidden, student.head.values]) {
       tensor.requiresGrad = true;
       tensor.grad = Tensor.zeros(device, tensor.shape, 'f32', 'gradient');
     }
@@ -78,7 +78,7 @@ export const linearDivergence = (chunking: { chunkBytes?: number } = {}): Benchm
     const few = all.map((label, row) => (row < CHECKED_ROWS ? label : -100));
     checkLoss(await lossOf(few), shape, skewAlpha);
     if (values.some((value) => value !== values[0])) throw new Error(`the loss changes: ${values.join(', ')}`);
-    for (const tensor of [student.hidden, student.head, teacher.hidden, teacher.head]) tensor.dispose();
+    for (const tensor of [student.hidden, student.head.values, teacher.hidden, teacher.head.values]) tensor.dispose();
   };
 
 /** Piece by piece: a copy of a head on the JavaScript side would hide what the process needs later. */

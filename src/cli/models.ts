@@ -10,14 +10,14 @@ import {
   openFolder,
   readJson,
   type Tokenizer,
-  weightDTypes,
+  weightFormats,
 } from '../index.js';
 import { choice, optional } from './options.js';
 
 /** Of a model that is not trained. */
 export const dtypeOption = optional(
   '<dtype>',
-  choice(weightDTypes),
+  choice(weightFormats),
   'how its matrices are held: f32, f16 (half the memory) or int8 (a quarter) (default: f32)',
 );
 

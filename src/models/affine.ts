@@ -1,13 +1,24 @@
-import type { Tensor } from '../tensor/index.js';
-import type { ParameterSpec } from './family.js';
+import type { Tensor, Weight } from '../tensor/index.js';
+import type { ModelParts, ParameterSpec } from './family.js';
 
-/** What linear layers and norms have in common: x -> weight of it + bias. */
+/** What a linear layer holds: x -> x weight^T + bias. */
 export interface Affine {
+  readonly weight: Weight;
+  readonly bias: Tensor;
+}
+
+export const affineOf = ({ parameters, weights }: ModelParts, name: string): Affine => ({
+  weight: weights.get(`${name}.weight`) as Weight,
+  bias: parameters.get(`${name}.bias`) as Tensor,
+});
+
+/** What a layer norm holds. */
+export interface Norm {
   readonly weight: Tensor;
   readonly bias: Tensor;
 }
 
-export const affineOf = (parameters: ReadonlyMap<string, Tensor>, name: string): Affine => ({
+export const normOf = ({ parameters }: ModelParts, name: string): Norm => ({
   weight: parameters.get(`${name}.weight`) as Tensor,
   bias: parameters.get(`${name}.bias`) as Tensor,
 });

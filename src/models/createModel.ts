@@ -1,11 +1,11 @@
 import type { Device } from '../backend/backend.js';
-import { sizeOf } from '../tensor/index.js';
+import { sizeOf, type WeightFormat } from '../tensor/index.js';
 import type { AnyFamily, Initial } from './family.js';
 import { makeParameters } from './memory.js';
 import type { LanguageModel } from './model.js';
 import { normalGenerator } from './random.js';
 import { findFamily } from './registry.js';
-import { checkDType, type WeightDType } from './storedWeights.js';
+import { checkDType } from './storedWeights.js';
 
 export interface CreateOptions {
   readonly device: Device;
@@ -14,7 +14,7 @@ export interface CreateOptions {
   /** Whether the weights get gradients; true by default. */
   readonly trainable?: boolean;
   /** How the matrices are held, as in `loadModel`; 'f32' by default, and for trainable models. */
-  readonly dtype?: WeightDType;
+  readonly dtype?: WeightFormat;
   /** Stands in for fields that config leaves out, whatever the family calls them. */
   readonly defaults?: ConfigDefaults;
 }
@@ -58,9 +58,9 @@ export async function createModel(
     else if (initial !== 'zeros') for (let i = 0; i < values.length; i++) values[i] = initial.normal * normal();
     return values;
   };
-  const parameters = await makeParameters(device, specs, where, draw, dtype);
+  const held = await makeParameters(device, specs, where, draw, dtype);
   const fields = { ...family.savedConfig(parsed), ...config };
-  const model = family.build(parsed, { device, fields, parameters });
+  const model = family.build(parsed, { device, fields, ...held });
   model.setTrainable(trainable);
   return model;
 }

@@ -1,5 +1,5 @@
 import type { Device } from '../backend/backend.js';
-import { type LayerCache, Tensor, type WeightLayout } from '../tensor/index.js';
+import { disposeWeight, type LayerCache, Tensor, type Weight, type WeightLayout } from '../tensor/index.js';
 import type { KVCache, LanguageModel } from './model.js';
 
 /** How a weight starts in a new model. */
@@ -40,17 +40,20 @@ export interface ModelParts {
   readonly device: Device;
   /** config.json as it was read or given. */
   readonly fields: Readonly<Record<string, unknown>>;
+  /** Everything that is held as f32 tensors, and every matrix: an f32 matrix is in both. */
   readonly parameters: ReadonlyMap<string, Tensor>;
+  readonly weights: ReadonlyMap<string, Weight>;
 }
 
 /** The members that every family shares. */
-export function modelBase({ device, parameters }: ModelParts) {
+export function modelBase({ device, parameters, weights }: ModelParts) {
   const dispose = () => {
     for (const parameter of parameters.values()) parameter.dispose();
+    for (const weight of weights.values()) disposeWeight(weight);
   };
   return {
     setTrainable(trainable: boolean): void {
-      for (const parameter of parameters.values()) {
+      for (const parameter of new Set([...parameters.values(), ...[...weights.values()].map(({ values }) => values)])) {
         parameter.requiresGrad = trainable;
         if (trainable) continue;
         parameter.grad?.dispose();
@@ -61,6 +64,7 @@ export function modelBase({ device, parameters }: ModelParts) {
     [Symbol.dispose]: dispose,
     device,
     parameters,
+    weights,
   };
 }
 

@@ -3,14 +3,13 @@
  * are [in, out]; the LM head is the token embedding unless config.json unties them.
  */
 import { z } from 'zod';
-import { add, embedding, gelu, layerNorm, linear, type Tensor } from '../tensor/index.js';
-import { type Affine, affineOf, specifyNorm } from './affine.js';
+import { add, embedding, f32Weight, gelu, layerNorm, linear, type Tensor, type Weight } from '../tensor/index.js';
+import { type Affine, affineOf, type Norm, normOf, specifyNorm } from './affine.js';
 import { checkConfig, count, probability } from './config.js';
 import { createKVCache, type Family, type ModelParts, modelBase, type ParameterSpec } from './family.js';
 import { startPass } from './forwardPass.js';
 import type { LanguageModel } from './model.js';
 import { positionIds } from './positions.js';
-import { layoutOf } from './storedWeights.js';
 
 /** The fields of config.json that matter here; defaults as in transformers' GPT2Config. */
 const schema = z
@@ -43,9 +42,9 @@ type Config = z.output<typeof schema>;
 
 /** The parameters of one transformer block, named as in the checkpoint. */
 interface Block {
-  readonly ln_1: Affine;
+  readonly ln_1: Norm;
   readonly attn: { readonly c_attn: Affine; readonly c_proj: Affine };
-  readonly ln_2: Affine;
+  readonly ln_2: Norm;
   readonly mlp: { readonly c_fc: Affine; readonly c_proj: Affine };
 }
 
@@ -89,24 +88,23 @@ function parameterName(checkpointName: string, { tie_word_embeddings: tied }: Co
 
 function build(config: Config, parts: ModelParts): LanguageModel {
   const { device } = parts;
-  const tensor = (name: string) => parts.parameters.get(name) as Tensor;
-  const affine = (name: string) => affineOf(parts.parameters, name);
-  const wte = tensor('transformer.wte.weight');
-  const wpe = tensor('transformer.wpe.weight');
-  const lnF = affine('transformer.ln_f');
+  const weight = (name: string) => parts.weights.get(name) as Weight;
+  const affine = (name: string) => affineOf(parts, name);
+  const wte = weight('transformer.wte.weight');
+  const wpe = f32Weight(parts.parameters.get('transformer.wpe.weight') as Tensor);
+  const lnF = normOf(parts, 'transformer.ln_f');
   const blocks = Array.from({ length: config.n_layer }, (_, layer): Block => {
     const h = `transformer.h.${layer}`;
     return {
-      ln_1: affine(`${h}.ln_1`),
+      ln_1: normOf(parts, `${h}.ln_1`),
       attn: { c_attn: affine(`${h}.attn.c_attn`), c_proj: affine(`${h}.attn.c_proj`) },
-      ln_2: affine(`${h}.ln_2`),
+      ln_2: normOf(parts, `${h}.ln_2`),
       mlp: { c_fc: affine(`${h}.mlp.c_fc`), c_proj: affine(`${h}.mlp.c_proj`) },
     };
   });
   const numHeads = config.n_head;
-  const norm = (x: Tensor, { weight, bias }: Affine) => layerNorm(x, weight, bias, { eps: config.layer_norm_epsilon });
-  const conv1D = (x: Tensor, { weight, bias }: Affine) =>
-    linear(x, weight, { bias, layout: layoutOf(weight, 'inOut') });
+  const norm = (x: Tensor, { weight, bias }: Norm) => layerNorm(x, weight, bias, { eps: config.layer_norm_epsilon });
+  const conv1D = (x: Tensor, { weight, bias }: Affine) => linear(x, weight, { bias });
 
   const forward: LanguageModel['forward'] = (batch, options = {}) => {
     // x [batch, seq, n_embd] throughout.
@@ -138,7 +136,7 @@ function build(config: Config, parts: ModelParts): LanguageModel {
     hiddenSize: config.n_embd,
     numLayers: config.n_layer,
     maxPositions: config.n_positions,
-    head: config.tie_word_embeddings ? wte : tensor('lm_head.weight'),
+    head: config.tie_word_embeddings ? wte : weight('lm_head.weight'),
     forward,
     createCache: (batch, capacity) =>
       createKVCache(device, {

@@ -3,4 +3,3 @@ export { type LoadOptions, loadModel } from './loadModel.js';
 export type { ForwardOptions, KVCache, LanguageModel } from './model.js';
 export { numParameters } from './numParameters.js';
 export { type SaveOptions, saveModel } from './saveModel.js';
-export { type WeightDType, weightDTypes } from './storedWeights.js';

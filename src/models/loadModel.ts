@@ -2,13 +2,14 @@ import type { Device } from '../backend/backend.js';
 import { CheckpointError } from '../errors.js';
 import type { FileStore } from '../io/fileStore.js';
 import { readJson } from '../io/json.js';
+import { openFolder } from '../io/openFolder.js';
 import { openWeights, type WeightFiles } from '../io/safetensors.js';
-import { openFolder } from '../platform/openFolder.js';
+import type { WeightFormat } from '../tensor/index.js';
 import type { ParameterSpecs } from './family.js';
 import { makeParameters } from './memory.js';
 import type { LanguageModel } from './model.js';
 import { findFamily } from './registry.js';
-import { checkDType, type WeightDType } from './storedWeights.js';
+import { checkDType } from './storedWeights.js';
 
 export interface LoadOptions {
   readonly device: Device;
@@ -16,9 +17,9 @@ export interface LoadOptions {
   readonly trainable?: boolean;
   /**
    * How the matrices are held: 'f32' by default; 'f16' takes half the memory, 'int8' a quarter, for models that are not
-   * trained. See `WeightDType`.
+   * trained. See `WeightFormat`.
    */
-  readonly dtype?: WeightDType;
+  readonly dtype?: WeightFormat;
 }
 
 /**
@@ -44,8 +45,8 @@ export async function loadModel(
   const weights = await openWeights(store);
   const names = matchNames(weights, specs, (name) => family.parameterName(name, config));
   const values = (name: string) => weights.read(names.get(name) as string);
-  const parameters = await makeParameters(device, specs, weights.name, values, dtype);
-  const model = family.build(config, { device, fields, parameters });
+  const held = await makeParameters(device, specs, weights.name, values, dtype);
+  const model = family.build(config, { device, fields, ...held });
   model.setTrainable(trainable);
   return model;
 }

@@ -1,11 +1,11 @@
 import type { Device } from '../backend/backend.js';
 import { formatBothBytes, formatBytes, LimitError } from '../errors.js';
-import type { Tensor } from '../tensor/index.js';
-import type { ParameterSpecs } from './family.js';
-import { loadWeight, type WeightDType, type WeightSource, weightBytes } from './storedWeights.js';
+import { disposeWeight, type Tensor, trainedValues, type Weight, type WeightFormat } from '../tensor/index.js';
+import type { ModelParts, ParameterSpecs } from './family.js';
+import { loadTensor, loadWeight, type WeightSource, weightBytes } from './storedWeights.js';
 
 /**
- * Makes a tensor a parameter, in order, from `source`; frees what it made when anything fails.
+ * Makes a tensor or a weight for each parameter, in order, from `source`; frees what it made when anything fails.
  * @throws LimitError before any work when the largest does not fit the device, and when memory runs out
  */
 export async function makeParameters(
@@ -13,8 +13,8 @@ export async function makeParameters(
   specs: ParameterSpecs,
   where: string,
   source: WeightSource,
-  dtype: WeightDType,
-): Promise<Map<string, Tensor>> {
+  dtype: WeightFormat,
+): Promise<Pick<ModelParts, 'parameters' | 'weights'>> {
   const total = [...specs.values()].reduce((bytes, spec) => bytes + weightBytes(spec, dtype), 0);
   for (const [name, spec] of specs) {
     const bytes = weightBytes(spec, dtype);
@@ -29,13 +29,22 @@ export async function makeParameters(
     }
   }
   const parameters = new Map<string, Tensor>();
+  const weights = new Map<string, Weight>();
   try {
     for (const [name, spec] of specs) {
-      parameters.set(name, await loadWeight(device, name, spec, dtype, source, where));
+      if (!spec.matrix) {
+        parameters.set(name, await loadTensor(device, name, spec, source));
+        continue;
+      }
+      const weight = await loadWeight(device, name, { ...spec, matrix: spec.matrix }, dtype, source, where);
+      weights.set(name, weight);
+      const values = trainedValues(weight);
+      if (values) parameters.set(name, values);
     }
-    return parameters;
+    return { parameters, weights };
   } catch (error) {
     for (const parameter of parameters.values()) parameter.dispose();
+    for (const weight of weights.values()) disposeWeight(weight);
     if (!(error instanceof LimitError)) throw error;
     throw new LimitError(`${where}: the model needs ${formatBytes(total)}. ${error.message}`, {
       found: error.found,

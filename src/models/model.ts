@@ -1,6 +1,6 @@
 import type { Device } from '../backend/backend.js';
 import type { TokenBatch } from '../data/batch.js';
-import type { LayerCache, Tensor } from '../tensor/index.js';
+import type { LayerCache, Tensor, Weight } from '../tensor/index.js';
 
 /** Keys and values of every layer, for decoding token by token. */
 export interface KVCache {
@@ -31,10 +31,12 @@ export interface LanguageModel {
   readonly numLayers: number;
   /** Longest sequence in tokens. */
   readonly maxPositions: number;
-  /** Trainable or frozen weights by their checkpoint names, tied ones once. Those in f16 or int8 are [out, in]. */
+  /** What is held as f32 tensors, trained or frozen, by checkpoint names; tied ones once. */
   readonly parameters: ReadonlyMap<string, Tensor>;
+  /** The matrices by checkpoint names, in the format in which they are held. The values of f32 ones are in `parameters` too. */
+  readonly weights: ReadonlyMap<string, Weight>;
   /** LM head, [vocabSize, hiddenSize]; the token embedding itself where they are tied. */
-  readonly head: Tensor;
+  readonly head: Weight;
   /**
    * Final hidden states (after the last norm), [batch, seq, hiddenSize]. Feed them and `head` to a loss or to
    * `headLogits`. Call it inside `tidy`.

@@ -4,8 +4,8 @@
  * The LM head is the token embedding unless config.json unties them.
  */
 import { z } from 'zod';
-import { add, embedding, layerNorm, linear, relu, type Tensor } from '../tensor/index.js';
-import { type Affine, affineOf, specifyNorm } from './affine.js';
+import { add, embedding, f32Weight, layerNorm, linear, relu, type Tensor, type Weight } from '../tensor/index.js';
+import { type Affine, affineOf, type Norm, normOf, specifyNorm } from './affine.js';
 import { checkConfig, count, probability } from './config.js';
 import { createKVCache, type Family, type ModelParts, modelBase, type ParameterSpec } from './family.js';
 import { startPass } from './forwardPass.js';
@@ -53,10 +53,10 @@ const decoder = 'model.decoder';
 /** The parameters of one transformer block, named as in the checkpoint. */
 interface Block {
   readonly self_attn: Readonly<Record<'q_proj' | 'k_proj' | 'v_proj' | 'out_proj', Affine>>;
-  readonly self_attn_layer_norm: Affine;
+  readonly self_attn_layer_norm: Norm;
   readonly fc1: Affine;
   readonly fc2: Affine;
-  readonly final_layer_norm: Affine;
+  readonly final_layer_norm: Norm;
 }
 
 const projects = ({ word_embed_proj_dim, hidden_size }: Config) => word_embed_proj_dim !== hidden_size;
@@ -103,10 +103,10 @@ function parameterName(checkpointName: string, { tie_word_embeddings: tied }: Co
 function build(config: Config, parts: ModelParts): LanguageModel {
   const { device } = parts;
   const { hidden_size: hidden, num_attention_heads: numHeads, num_hidden_layers: numLayers } = config;
-  const tensor = (name: string) => parts.parameters.get(name) as Tensor;
-  const affine = (name: string) => affineOf(parts.parameters, name);
-  const embedTokens = tensor(`${decoder}.embed_tokens.weight`);
-  const embedPositions = tensor(`${decoder}.embed_positions.weight`);
+  const weight = (name: string) => parts.weights.get(name) as Weight;
+  const affine = (name: string) => affineOf(parts, name);
+  const embedTokens = weight(`${decoder}.embed_tokens.weight`);
+  const embedPositions = f32Weight(parts.parameters.get(`${decoder}.embed_positions.weight`) as Tensor);
   const blocks = Array.from({ length: numLayers }, (_, layer): Block => {
     const h = `${decoder}.layers.${layer}`;
     const projection = (name: string) => affine(`${h}.self_attn.${name}`);
@@ -117,13 +117,13 @@ function build(config: Config, parts: ModelParts): LanguageModel {
         v_proj: projection('v_proj'),
         out_proj: projection('out_proj'),
       },
-      self_attn_layer_norm: affine(`${h}.self_attn_layer_norm`),
+      self_attn_layer_norm: normOf(parts, `${h}.self_attn_layer_norm`),
       fc1: affine(`${h}.fc1`),
       fc2: affine(`${h}.fc2`),
-      final_layer_norm: affine(`${h}.final_layer_norm`),
+      final_layer_norm: normOf(parts, `${h}.final_layer_norm`),
     };
   });
-  const norm = (x: Tensor, { weight, bias }: Affine) => layerNorm(x, weight, bias, { eps: 1e-5 });
+  const norm = (x: Tensor, { weight, bias }: Norm) => layerNorm(x, weight, bias, { eps: 1e-5 });
   const project = (x: Tensor, { weight, bias }: Affine) => linear(x, weight, { bias });
   const [normBefore, normAfter] = config.do_layer_norm_before ? [norm, (x: Tensor) => x] : [(x: Tensor) => x, norm];
 
@@ -136,7 +136,7 @@ function build(config: Config, parts: ModelParts): LanguageModel {
     const positions = indices.map((index) => index + positionOffset);
     let x = pass.run(() => {
       const tokens = embedding(embedTokens, batch.ids, shape);
-      const projected = projects(config) ? linear(tokens, tensor(`${decoder}.project_in.weight`)) : tokens;
+      const projected = projects(config) ? linear(tokens, weight(`${decoder}.project_in.weight`)) : tokens;
       return add(projected, embedding(embedPositions, positions, shape));
     });
     blocks.forEach(({ self_attn, self_attn_layer_norm, fc1, fc2, final_layer_norm }, layer) => {
@@ -156,8 +156,8 @@ function build(config: Config, parts: ModelParts): LanguageModel {
       });
     });
     if (cache) cache.past += batch.seq;
-    const last = normsLast(config) ? norm(x, affine(`${decoder}.final_layer_norm`)) : x;
-    return projects(config) ? linear(last, tensor(`${decoder}.project_out.weight`)) : last;
+    const last = normsLast(config) ? norm(x, normOf(parts, `${decoder}.final_layer_norm`)) : x;
+    return projects(config) ? linear(last, weight(`${decoder}.project_out.weight`)) : last;
   };
 
   return {
@@ -168,7 +168,7 @@ function build(config: Config, parts: ModelParts): LanguageModel {
     hiddenSize: config.word_embed_proj_dim,
     numLayers,
     maxPositions: config.max_position_embeddings,
-    head: config.tie_word_embeddings ? embedTokens : tensor('lm_head.weight'),
+    head: config.tie_word_embeddings ? embedTokens : weight('lm_head.weight'),
     forward,
     createCache: (batch, capacity) =>
       createKVCache(device, { batch, capacity, numLayers, numKvHeads: numHeads, headDim: hidden / numHeads }),

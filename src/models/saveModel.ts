@@ -1,11 +1,12 @@
 import { OptionError } from '../errors.js';
 import type { FileStore } from '../io/fileStore.js';
+import { openFolder } from '../io/openFolder.js';
 import { writeSafetensors } from '../io/writeSafetensors.js';
-import { openFolder } from '../platform/openFolder.js';
-import type { Tensor } from '../tensor/index.js';
+import type { Weight } from '../tensor/index.js';
+import type { ParameterSpec } from './family.js';
 import type { LanguageModel } from './model.js';
 import { findFamily } from './registry.js';
-import { readWeight } from './storedWeights.js';
+import { readF16Weight } from './storedWeights.js';
 
 export interface SaveOptions {
   /**
@@ -45,15 +46,26 @@ export async function saveModel(
   const tensors = [...specs].map(([name, spec]) => ({
     name,
     shape: spec.shape,
-    read: () => readWeight(model.parameters.get(name) as Tensor, spec),
+    read: () => readParameter(model, name, spec),
   }));
   await writeSafetensors(store, 'model.safetensors', tensors, { dtype: saved });
 }
 
 /** The dtype that loses nothing. @throws OptionError for int8 */
-function heldAs({ parameters }: LanguageModel): 'f32' | 'f16' {
-  const dtypes = new Set([...parameters.values()].map(({ dtype }) => dtype));
-  if (dtypes.has('int8'))
+function heldAs({ weights }: LanguageModel): 'f32' | 'f16' {
+  const formats = new Set([...weights.values()].map(({ format }) => format));
+  if (formats.has('int8'))
     throw new OptionError("saveModel: the model is held in int8. Load it with dtype 'f32' or 'f16'.");
-  return dtypes.has('f16') ? 'f16' : 'f32';
+  return formats.has('f16') ? 'f16' : 'f32';
+}
+
+/** The values of a parameter as its checkpoint has them. */
+async function readParameter(
+  { parameters, weights }: LanguageModel,
+  name: string,
+  { matrix }: ParameterSpec,
+): Promise<Float32Array> {
+  const tensor = parameters.get(name);
+  if (tensor) return (await tensor.read()) as Float32Array;
+  return readF16Weight(weights.get(name) as Extract<Weight, { format: 'f16' }>, matrix);
 }

@@ -2,25 +2,25 @@ import type { Device } from '../backend/backend.js';
 import { storageBytes } from '../backend/kernels/index.js';
 import { CheckpointError, OptionError } from '../errors.js';
 import { checkHalves, f16ToF32, f32ToF16 } from '../io/halfFloats.js';
-import { sizeOf, Tensor, type WeightLayout } from '../tensor/index.js';
+import {
+  f16Weight,
+  f32Weight,
+  int8Weight,
+  sizeOf,
+  Tensor,
+  type Weight,
+  type WeightFormat,
+  type WeightLayout,
+  weightFormats,
+} from '../tensor/index.js';
 import type { ParameterSpec } from './family.js';
 
-/**
- * How a model's matrices are held on the device. f16: half the memory of f32, rounded to nearest; each matrix is a power of
- * two times halves, so that its smallest weights lose nothing and are no slower. int8: a quarter; each output feature is
- * its largest weight over 127 (f32) times integers from -127 to 127. Biases, norms and position embeddings stay f32, and
- * all computation is in f32 (with int8 weights on WASM also in 16-bit integers, see the kernel gemmNTInt8). Both hold
- * matrices as [out, in], so that an output feature's weights are read straight on.
- */
-export type WeightDType = (typeof weightDTypes)[number];
-export const weightDTypes = ['f32', 'f16', 'int8'] as const;
-
 /** @throws OptionError for an unknown dtype, and for a trainable model of another than f32 */
-export function checkDType(where: string, dtype: WeightDType, trainable: boolean): void {
-  if (!weightDTypes.includes(dtype)) {
-    throw new OptionError(`${where}: dtype is ${JSON.stringify(dtype)}, expected ${weightDTypes.join(', ')}.`, {
+export function checkDType(where: string, dtype: WeightFormat, trainable: boolean): void {
+  if (!weightFormats.includes(dtype)) {
+    throw new OptionError(`${where}: dtype is ${JSON.stringify(dtype)}, expected ${weightFormats.join(', ')}.`, {
       found: dtype,
-      expected: weightDTypes,
+      expected: weightFormats,
     });
   }
   if (trainable && dtype !== 'f32') {
@@ -34,37 +34,45 @@ export function checkDType(where: string, dtype: WeightDType, trainable: boolean
 /** The values of a weight, as a checkpoint or an initialiser gives them. */
 export type WeightSource = (name: string) => Promise<Float32Array>;
 
-const storedAs = ({ matrix }: ParameterSpec, dtype: WeightDType): WeightDType => (matrix ? dtype : 'f32');
+const storedAs = ({ matrix }: ParameterSpec, dtype: WeightFormat): WeightFormat => (matrix ? dtype : 'f32');
 
 /** Bytes of the largest storage that a weight needs. */
-export function weightBytes(spec: ParameterSpec, dtype: WeightDType): number {
+export function weightBytes(spec: ParameterSpec, dtype: WeightFormat): number {
   const stored = storedAs(spec, dtype);
   return storageBytes(stored, sizeOf(spec.shape));
 }
+
+/** A parameter that no format but f32 stands for. */
+export async function loadTensor(
+  device: Device,
+  name: string,
+  { shape }: ParameterSpec,
+  source: WeightSource,
+): Promise<Tensor> {
+  return Tensor.from(device, await source(name), shape, name);
+}
+
+type MatrixSpec = ParameterSpec & { readonly matrix: WeightLayout };
 
 /** A weight on the device. @throws CheckpointError naming it when a value cannot be stored so */
 export async function loadWeight(
   device: Device,
   name: string,
-  spec: ParameterSpec,
-  dtype: WeightDType,
+  { shape, matrix }: MatrixSpec,
+  dtype: WeightFormat,
   source: WeightSource,
   where: string,
-): Promise<Tensor> {
-  const { shape, matrix } = spec;
-  const stored = storedAs(spec, dtype);
+): Promise<Weight> {
   const values = await source(name);
-  if (stored === 'f32') return Tensor.from(device, values, shape, name);
+  if (dtype === 'f32') return f32Weight(Tensor.from(device, values, shape, name), matrix);
   const [rows = 0, cols = 0] = shape;
   const outputsFirst = <A extends Float32Array | Uint16Array>(matrixValues: A) =>
     matrix === 'inOut' ? transpose(matrixValues, rows, cols) : matrixValues;
   const storedShape = matrix === 'inOut' ? [cols, rows] : shape;
-  if (stored === 'f16') {
+  if (dtype === 'f16') {
     const { halves, scale } = halve(values);
     checkHalves(halves, values, { where, name, advice: "Load it with dtype 'f32'." });
-    const weight = Tensor.from(device, outputsFirst(halves), storedShape, name);
-    weight.scale = scale;
-    return weight;
+    return f16Weight(Tensor.from(device, outputsFirst(halves), storedShape, name), scale);
   }
   const { integers, scales } = quantise(outputsFirst(values), storedShape[0] as number);
   if (!scales.every(Number.isFinite)) {
@@ -72,26 +80,22 @@ export async function loadWeight(
       `${where}: '${name}' holds a value that is not finite, which int8 has no scale for. Load it with dtype 'f32'.`,
     );
   }
-  const weight = Tensor.from(device, integers, storedShape, name);
+  const bytes = Tensor.from(device, integers, storedShape, name);
   try {
-    weight.scales = Tensor.from(device, scales, [scales.length], `${name}, scales`);
+    return int8Weight(bytes, Tensor.from(device, scales, [scales.length], `${name}, scales`));
   } catch (error) {
-    weight.dispose();
+    bytes.dispose();
     throw error;
   }
-  return weight;
 }
 
-/** How a weight lies on the device that lies as `layout` in a checkpoint. */
-export const layoutOf = (weight: Tensor, layout: WeightLayout): WeightLayout =>
-  weight.dtype === 'f32' ? layout : 'outIn';
-
-/** The values of a weight as its checkpoint has them. int8 is not among them. */
-export async function readWeight(weight: Tensor, { matrix }: ParameterSpec): Promise<Float32Array> {
-  const stored = (await weight.read()) as Float32Array | Uint16Array;
-  const values = stored instanceof Float32Array ? stored : f16ToF32(stored).map((half) => half * weight.scale);
-  const [rows = 0, cols = 0] = weight.shape;
-  return matrix && layoutOf(weight, matrix) !== matrix ? transpose(values, rows, cols) : values;
+/** The values of an f16 weight as its checkpoint has them: in rows of outputs, or of inputs. */
+export async function readF16Weight(
+  { values, scale, shape: [outputs, inputs] }: Extract<Weight, { format: 'f16' }>,
+  matrix: WeightLayout | undefined,
+): Promise<Float32Array> {
+  const wide = f16ToF32((await values.read()) as Uint16Array).map((half) => half * scale);
+  return matrix === 'inOut' ? transpose(wide, outputs, inputs) : wide;
 }
 
 /** Side of the blocks in which `transpose` goes: a whole cache line in either direction. */

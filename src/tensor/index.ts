@@ -10,7 +10,7 @@ export { dropout } from './ops/dropout.js';
 export { embedding } from './ops/embedding.js';
 export { gelu } from './ops/gelu.js';
 export { layerNorm } from './ops/layerNorm.js';
-export { gemm, linear, type WeightLayout } from './ops/linear.js';
+export { linear } from './ops/linear.js';
 export {
   type DivergenceSpec,
   headLogits,
@@ -25,3 +25,17 @@ export { flat, rows, run } from './run.js';
 export { keep, tidy } from './scope.js';
 export { clearGradients, Tape } from './tape.js';
 export { sizeOf, Tensor } from './tensor.js';
+export {
+  disposeWeight,
+  f16Weight,
+  f32Weight,
+  gemm,
+  int8Weight,
+  multiply,
+  multiplyTransposed,
+  trainedValues,
+  type Weight,
+  type WeightFormat,
+  type WeightLayout,
+  weightFormats,
+} from './weight.js';

@@ -19,10 +19,6 @@ interface SharedStorage {
  * or at the end of the `tidy` in which the tensor was made.
  */
 export class Tensor {
-  /** Of an f16 weight: the power of two, from 2^-64 to 1, that its elements are to be multiplied with. */
-  scale = 1;
-  /** Of an int8 weight: an f32 factor for each of its output features. Freed with it. */
-  scales: Tensor | undefined;
   #requiresGrad = false;
   /** Accumulated gradient of a parameter, same shape; undefined until the first backward pass. */
   grad: Tensor | undefined;
@@ -147,7 +143,6 @@ export class Tensor {
     if (shared.references === 0) this.device.free(shared.storage);
     this.grad?.dispose();
     this.grad = undefined;
-    this.scales?.dispose();
   }
 
   [Symbol.dispose](): void {

@@ -1,6 +1,5 @@
 import { CheckpointError } from '../errors.js';
-import type { FileStore } from '../io/fileStore.js';
-import { openFolder } from '../platform/openFolder.js';
+import { type FileStore, openFolder } from '../io/index.js';
 import type { Tokenizer } from './tokenizer.js';
 import { tokenizerFromFiles } from './tokenizerFiles.js';
 

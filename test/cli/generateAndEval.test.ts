@@ -9,7 +9,7 @@ import {
   loadTokenizer,
   openDevice,
   rougeL,
-  type WeightDType,
+  type WeightFormat,
 } from '../../src/index.js';
 import { testTerminal } from './terminal.js';
 import { distillm, makeWorkspace } from './workspace.js';
@@ -34,7 +34,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 /** What the API says, greedily. */
-async function expectedAnswer(prompt: string, maxNewTokens: number, dtype: WeightDType = 'f32'): Promise<string> {
+async function expectedAnswer(prompt: string, maxNewTokens: number, dtype: WeightFormat = 'f32'): Promise<string> {
   const device = await openDevice('wasm', { wasm: { threads: 1 } });
   const tokenizer = await loadTokenizer(model);
   const { eosTokenId } = tokenizer;

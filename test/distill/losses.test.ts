@@ -10,7 +10,7 @@ import {
   totalVariation,
 } from '../../src/distill/losses/index.js';
 import { OptionError } from '../../src/errors.js';
-import { linearDivergence, Tensor } from '../../src/tensor/index.js';
+import { f32Weight, linearDivergence, Tensor } from '../../src/tensor/index.js';
 import { openReference } from '../harness/referenceBackend.js';
 
 const softmax = (logits: readonly number[]) => {
@@ -28,7 +28,7 @@ const studentLogits = [-1, 0.75, 0];
 async function value(divergence: Divergence): Promise<number> {
   const device = openReference();
   // The head is the identity, so hidden states are logits.
-  const head = Tensor.from(device, Float32Array.of(1, 0, 0, 0, 1, 0, 0, 0, 1), [3, 3]);
+  const head = f32Weight(Tensor.from(device, Float32Array.of(1, 0, 0, 0, 1, 0, 0, 0, 1), [3, 3]));
   const hidden = (logits: readonly number[]) => Tensor.from(device, Float32Array.from(logits), [1, 3]);
   const { loss } = linearDivergence({
     student: { hidden: hidden(studentLogits), head },

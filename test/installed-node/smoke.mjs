@@ -63,7 +63,7 @@ await test('skew KL and its gradient', async () => {
   const eye = Float32Array.of(1, 0, 0, 0, 1, 0, 0, 0, 1);
   const logits = (values) => ({
     hidden: Tensor.from(device, Float32Array.from(values), [1, 3]),
-    head: Tensor.from(device, eye, [3, 3]),
+    head: distillm.f32Weight(Tensor.from(device, eye, [3, 3])),
   });
   const [teacher, student] = [logits(p), logits(q)];
   student.hidden.requiresGrad = true;

@@ -53,7 +53,7 @@ describe('loadModel', () => {
     });
     using model = await loadModel(store, { device });
     expect([...model.parameters.keys()][0]).toBe('transformer.wte.weight');
-    expect(model.head).toBe(model.parameters.get('transformer.wte.weight'));
+    expect(model.head.values).toBe(model.parameters.get('transformer.wte.weight'));
     expect([...model.parameters.values()].some(({ requiresGrad }) => requiresGrad)).toBe(false);
   });
 
@@ -63,7 +63,7 @@ describe('loadModel', () => {
       tensors: (all) => [...all, extra('lm_head.weight', [11, 6])],
     });
     using model = await loadModel(store, { device });
-    expect(model.head).toBe(model.parameters.get('lm_head.weight'));
+    expect(model.head.values).toBe(model.parameters.get('lm_head.weight'));
     using tied = await createModel(config, { device });
     expect(numParameters(model)).toBe(numParameters(tied) + 11 * 6);
   });

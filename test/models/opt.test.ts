@@ -40,7 +40,7 @@ describe('opt', () => {
     await writeSafetensors(store, 'model.safetensors', [...tensors, head]);
     using model = await loadModel(store, { device });
     expect([...model.parameters.keys()]).toEqual([...made.parameters.keys()]);
-    expect(model.head).toBe(model.parameters.get('model.decoder.embed_tokens.weight'));
+    expect(model.head.values).toBe(model.parameters.get('model.decoder.embed_tokens.weight'));
     expect(model.config).toMatchObject({ architectures: ['OPTForCausalLM'], word_embed_proj_dim: 6 });
     expect(model).toMatchObject({ family: 'opt', vocabSize: 11, hiddenSize: 6, numLayers: 1, maxPositions: 7 });
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { OptionError } from '../../src/errors.js';
-import { add, clearGradients, gelu, layerNorm, linear, Tape, Tensor, tidy } from '../../src/tensor/index.js';
+import { add, clearGradients, f32Weight, gelu, layerNorm, linear, Tape, Tensor, tidy } from '../../src/tensor/index.js';
 import { forEachBackend } from '../harness/backends.js';
 import { differences, type GradientCase, gradientTests, tapeGradients } from '../harness/gradients.js';
 import { openReference } from '../harness/referenceBackend.js';
@@ -10,8 +10,8 @@ const residualBlock: GradientCase = {
   name: 'a residual block',
   inputs: { x: [3, 5], norm: [5], normBias: [5], up: [5, 7], down: [7, 5], bias: [5] },
   forward: ({ x, norm, normBias, up, down, bias }) => {
-    const hidden = gelu(linear(layerNorm(x!, norm!, normBias!), up!, { layout: 'inOut' }));
-    return add(x!, linear(hidden, down!, { layout: 'inOut', bias: bias! }));
+    const hidden = gelu(linear(layerNorm(x!, norm!, normBias!), f32Weight(up!, 'inOut')));
+    return add(x!, linear(hidden, f32Weight(down!, 'inOut'), { bias: bias! }));
   },
 };
 
@@ -28,19 +28,19 @@ const cases: readonly GradientCase[] = [
   {
     name: 'a weight used twice (tied)',
     inputs: { x: [3, 5], weight: [5, 5] },
-    forward: ({ x, weight }) => linear(gelu(linear(x!, weight!)), weight!),
+    forward: ({ x, weight }) => linear(gelu(linear(x!, f32Weight(weight!))), f32Weight(weight!)),
   },
   {
     name: 'a gradient that two parameters share, one of which gets more',
     inputs: { a: [2, 3], b: [2, 3], weight: [3, 3] },
-    forward: ({ a, b, weight }) => add(linear(a!, weight!), add(a!, b!)),
+    forward: ({ a, b, weight }) => add(linear(a!, f32Weight(weight!)), add(a!, b!)),
   },
   {
     name: 'the same, the other way round',
     inputs: { a: [2, 3], b: [2, 3], weight: [3, 3] },
     forward: ({ a, b, weight }) => {
       const sum = add(b!, a!);
-      return add(sum, linear(b!, weight!));
+      return add(sum, linear(b!, f32Weight(weight!)));
     },
   },
   residualBlock,
@@ -66,7 +66,7 @@ forEachBackend((backend) => {
       tidy(() => {
         const tape = new Tape();
         const x = Tensor.zeros(device, [3, 5]);
-        const y = tape.record(() => add(x, gelu(linear(x, weight))));
+        const y = tape.record(() => add(x, gelu(linear(x, f32Weight(weight)))));
         tape.backward(y, Tensor.zeros(device, y.shape));
       });
       clearGradients([weight]);
@@ -85,7 +85,7 @@ describe('Tape', () => {
     weight.requiresGrad = true;
     tidy(() => {
       const tape = new Tape();
-      const y = tape.record(() => linear(x, weight));
+      const y = tape.record(() => linear(x, f32Weight(weight)));
       expect(tape.wants(x)).toBe(false);
       expect(tape.wants(y)).toBe(true);
       tape.backward(y, Tensor.zeros(device, y.shape));

@@ -2,15 +2,16 @@ import { ShapeError } from '../../errors.js';
 import { rows, run } from '../run.js';
 import { track } from '../tape.js';
 import { Tensor } from '../tensor.js';
-import { scalesOf } from './linear.js';
+import { lookUp, trainedValues, type Weight } from '../weight.js';
 
 /**
- * Rows of a table: y[t] = table[ids[t]]. table [rows, cols], ids on the host (row-major over `shape`) -> [...shape,
- * cols]. Its gradient needs the ids sorted, which the host does once. A frozen table may be stored as f16 or int8.
+ * Rows of a table: y[t] = table[ids[t]]. table [rows, cols] in any format, ids on the host (row-major over `shape`) ->
+ * [...shape, cols]. A table in f32 gets its gradient, for which the host sorts the ids once.
  * @throws ShapeError when an id is outside the table, with its position.
  */
-export function embedding(table: Tensor, ids: Int32Array, shape: readonly number[] = [ids.length]): Tensor {
-  const [tableRows = 0, cols = 0] = table.shape;
+export function embedding(table: Weight, ids: Int32Array, shape: readonly number[] = [ids.length]): Tensor {
+  const [tableRows, cols] = table.shape;
+  const { device } = table.values;
   const outside = ids.findIndex((id) => id < 0 || id >= tableRows);
   if (outside >= 0) {
     throw new ShapeError(
@@ -21,17 +22,18 @@ export function embedding(table: Tensor, ids: Int32Array, shape: readonly number
       },
     );
   }
-  const idTensor = Tensor.from(table.device, ids, [ids.length], 'embedding.ids');
-  const y = gather(table, idTensor, [...shape, cols]);
+  const idTensor = Tensor.from(device, ids, [ids.length], 'embedding.ids');
+  const y = lookUp(table, idTensor, [...shape, cols]);
 
-  return track([table], y, (dy, gradients) => {
-    if (!gradients.wants(table)) return;
-    const target = gradients.into(table);
-    if (target.accumulate === 0) table.device.clear(target.tensor.storage);
+  const values = trainedValues(table);
+  return track(values ? [values] : [], y, (dy, gradients) => {
+    if (!values || !gradients.wants(values)) return;
+    const target = gradients.into(values);
+    if (target.accumulate === 0) device.clear(target.tensor.storage);
     const { order, unique, starts } = groupById(ids);
-    const upload = (data: Int32Array, label: string) => Tensor.from(table.device, data, [data.length], label);
+    const upload = (data: Int32Array, label: string) => Tensor.from(device, data, [data.length], label);
     run(
-      table.device,
+      device,
       'embeddingBackward',
       {
         dy: rows(dy),
@@ -43,14 +45,6 @@ export function embedding(table: Tensor, ids: Int32Array, shape: readonly number
       {},
     );
   });
-}
-
-function gather(table: Tensor, ids: Tensor, shape: readonly number[]): Tensor {
-  const { device, dtype } = table;
-  if (dtype === 'f16') return run(device, 'embeddingF16', { table, ids }, { scale: table.scale }, { y: shape }).y;
-  if (dtype === 'int8')
-    return run(device, 'embeddingInt8', { table, scales: scalesOf(table), ids }, {}, { y: shape }).y;
-  return run(device, 'embedding', { table, ids }, {}, { y: shape }).y;
 }
 
 /** Token positions sorted by id (stable), the distinct ids, and where each one's run starts (one more at the end). */

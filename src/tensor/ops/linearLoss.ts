@@ -5,15 +5,18 @@ import { rows, run } from '../run.js';
 import { tidy } from '../scope.js';
 import { activeTape } from '../tape.js';
 import { Tensor } from '../tensor.js';
-import { gemm, gemmInputGradient } from './linear.js';
+import { addWeightGradient, multiply, multiplyTransposed, trainedValues, type Weight } from '../weight.js';
 
 /** Label of a position that the loss leaves out. */
 export const ignoredLabel = -100;
 
-/** Hidden states and the LM head that turns them into logits: hidden [..., hiddenSize], head [vocabSize, hiddenSize]. */
+/**
+ * Hidden states and the LM head that turns them into logits: hidden [..., hiddenSize], head [vocabSize, hiddenSize] in any
+ * format.
+ */
 export interface Logits {
   readonly hidden: Tensor;
-  readonly head: Tensor;
+  readonly head: Weight;
 }
 
 /** A divergence between teacher and student distributions; see `divergenceKinds` for what `weight` means in each. */
@@ -97,13 +100,14 @@ type RowLoss = (logits: Tensor, labels: Tensor, chunk: Tensor) => Tensor;
 function linearLoss({ student, labels, chunkBytes = defaultChunkBytes }: LossOptions, rowLoss: RowLoss): SummedLoss {
   const { hidden, head } = student;
   const { device } = hidden;
-  const vocab = head.shape[0] as number;
+  const [vocab] = head.shape;
   const counted = countedRows(labels, hidden, vocab);
   const loss = Tensor.zeros(device, [1], 'f32', 'loss');
 
   const tape = activeTape();
   const dHidden = tape?.wants(hidden) ? Tensor.zeros(device, hidden.shape, 'f32', 'loss.dHidden') : undefined;
-  const dHead = tape?.wants(head) ? tape.into(head) : undefined;
+  const headValues = trainedValues(head);
+  const dHead = headValues && tape?.wants(headValues) ? tape.into(headValues) : undefined;
   if (dHead?.accumulate === 0) device.clear(dHead.tensor.storage);
 
   const fitting = Math.max(1, Math.floor(chunkBytes / (4 * vocab)));
@@ -122,10 +126,10 @@ function linearLoss({ student, labels, chunkBytes = defaultChunkBytes }: LossOpt
       const logits = headLogits(chunkHidden, head);
       const rowLosses = rowLoss(logits, chunkLabels, chunk);
       run(device, 'sum', { x: rowLosses, total: loss }, { slot: 0, accumulate: 1 });
-      if (dHead) gemm('gemmTN', logits, chunkHidden, dHead.tensor, 1);
+      if (dHead) addWeightGradient(chunkHidden, head, logits, dHead.tensor, 1);
       if (dHidden) {
         const dChunk = Tensor.empty(device, chunkHidden.shape, 'f32', 'loss.dChunk');
-        gemmInputGradient('outIn', logits, head, dChunk);
+        multiplyTransposed(logits, head, dChunk);
         scatterRows(dChunk, chunk, dHidden);
       }
     });
@@ -168,13 +172,13 @@ function scatterRows(chunk: Tensor, indices: Tensor, into: Tensor): void {
 }
 
 /** hidden [rows, hiddenSize], head [vocabSize, hiddenSize] -> logits [rows, vocabSize]. */
-export function headLogits(hidden: Tensor, head: Tensor): Tensor {
+export function headLogits(hidden: Tensor, head: Weight): Tensor {
   const logits = Tensor.empty(
     hidden.device,
-    [hidden.size / (hidden.shape.at(-1) as number), head.shape[0] as number],
+    [hidden.size / (hidden.shape.at(-1) as number), head.shape[0]],
     'f32',
     'logits',
   );
-  gemm('gemmNT', hidden, head, logits);
+  multiply(hidden, head, logits);
   return logits;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ShapeError } from '../../../src/errors.js';
-import { embedding, Tensor } from '../../../src/tensor/index.js';
+import { embedding, f32Weight, Tensor } from '../../../src/tensor/index.js';
 import { gradientTests } from '../../harness/gradients.js';
 import { openReference } from '../../harness/referenceBackend.js';
 
@@ -8,22 +8,22 @@ gradientTests([
   {
     name: 'embedding, one row',
     inputs: { table: [1, 1] },
-    forward: ({ table }) => embedding(table!, Int32Array.of(0)),
+    forward: ({ table }) => embedding(f32Weight(table!), Int32Array.of(0)),
   },
   {
     name: 'embedding, ids that repeat and rows that nobody reads',
     inputs: { table: [7, 5] },
-    forward: ({ table }) => embedding(table!, Int32Array.of(6, 2, 2, 0, 6, 2), [2, 3]),
+    forward: ({ table }) => embedding(f32Weight(table!), Int32Array.of(6, 2, 2, 0, 6, 2), [2, 3]),
   },
   {
     name: 'embedding, wider than a vector',
     inputs: { table: [3, 19] },
-    forward: ({ table }) => embedding(table!, Int32Array.of(1, 1, 1, 1, 1, 2, 0)),
+    forward: ({ table }) => embedding(f32Weight(table!), Int32Array.of(1, 1, 1, 1, 1, 2, 0)),
   },
 ]);
 
 describe('embedding', () => {
-  const table = Tensor.zeros(openReference(), [4, 3]);
+  const table = f32Weight(Tensor.zeros(openReference(), [4, 3]));
 
   it('has the shape that the caller wants', () => {
     expect(embedding(table, Int32Array.of(1, 2, 3, 0, 1, 2), [2, 3]).shape).toEqual([2, 3, 3]);

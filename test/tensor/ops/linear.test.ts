@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ShapeError } from '../../../src/errors.js';
-import { linear, Tensor } from '../../../src/tensor/index.js';
+import { f32Weight, linear, Tensor } from '../../../src/tensor/index.js';
 import { type GradientCase, gradientTests } from '../../harness/gradients.js';
 import { openReference } from '../../harness/referenceBackend.js';
 
@@ -21,11 +21,11 @@ gradientTests(
       };
       const name = `linear [${inputs.x}] x [${inputs.weight}] ${layout}`;
       return [
-        { name, inputs, forward: ({ x, weight }) => linear(x!, weight!, { layout }) },
+        { name, inputs, forward: ({ x, weight }) => linear(x!, f32Weight(weight!, layout)) },
         {
           name: `${name} with bias`,
           inputs: { ...inputs, bias: [outFeatures] },
-          forward: ({ x, weight, bias }) => linear(x!, weight!, { bias: bias!, layout }),
+          forward: ({ x, weight, bias }) => linear(x!, f32Weight(weight!, layout), { bias: bias! }),
         },
       ];
     }),
@@ -36,8 +36,8 @@ describe('linear', () => {
   it('refuses a weight that does not take x', () => {
     const device = openReference();
     const [x, weight] = [Tensor.zeros(device, [2, 3]), Tensor.zeros(device, [3, 5])];
-    expect(() => linear(x, weight)).toThrow(ShapeError);
-    expect(() => linear(x, weight)).toThrow('weight is [3, 5] (outIn), which does not take x [2, 3]');
-    expect(linear(x, weight, { layout: 'inOut' }).shape).toEqual([2, 5]);
+    expect(() => linear(x, f32Weight(weight))).toThrow(ShapeError);
+    expect(() => linear(x, f32Weight(weight))).toThrow('the weight is [3, 5], which does not take x [2, 3]');
+    expect(linear(x, f32Weight(weight, 'inOut')).shape).toEqual([2, 5]);
   });
 });

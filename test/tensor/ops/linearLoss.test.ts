@@ -3,7 +3,7 @@ import type { Device } from '../../../src/backend/backend.js';
 import { type DivergenceKind, divergenceKinds } from '../../../src/backend/kernels/index.js';
 import { openWasm } from '../../../src/backend/wasm/index.js';
 import { ShapeError } from '../../../src/errors.js';
-import { linearCrossEntropy, linearDivergence, Tape, Tensor, tidy } from '../../../src/tensor/index.js';
+import { f32Weight, linearCrossEntropy, linearDivergence, Tape, Tensor, tidy } from '../../../src/tensor/index.js';
 import { forEachBackend } from '../../harness/backends.js';
 import { type GradientCase, gradientTests, tapeGradients } from '../../harness/gradients.js';
 import { createRandom } from '../../harness/random.js';
@@ -18,10 +18,13 @@ function teacherOf(device: Device) {
   const random = createRandom(3);
   const tensor = (...shape: [number, number]) =>
     Tensor.from(device, Float32Array.from({ length: shape[0] * shape[1] }, random.normal), shape, 'teacher');
-  return { hidden: tensor(LABELS.length, 3), head: tensor(VOCAB, 3) };
+  return { hidden: tensor(LABELS.length, 3), head: f32Weight(tensor(VOCAB, 3)) };
 }
 
-const student = (tensors: Readonly<Record<string, Tensor>>) => ({ hidden: tensors.hidden!, head: tensors.head! });
+const student = (tensors: Readonly<Record<string, Tensor>>) => ({
+  hidden: tensors.hidden!,
+  head: f32Weight(tensors.head!),
+});
 
 const crossEntropyCase = (name: string, options: { labels?: Int32Array; chunkBytes?: number } = {}): GradientCase => ({
   name: `linearCrossEntropy, ${name}`,
@@ -74,9 +77,12 @@ it('holds one chunk of logits of each model at most, beside the gradients that i
   const device = await openWasm({ threads: 1 });
   const [rows, vocab, width, chunkRows] = [67, 2003, 5, 4];
   const chunkBytes = 4 * chunkRows * vocab;
-  const logits = () => ({ hidden: Tensor.zeros(device, [rows, width]), head: Tensor.zeros(device, [vocab, width]) });
+  const logits = () => ({
+    hidden: Tensor.zeros(device, [rows, width]),
+    head: f32Weight(Tensor.zeros(device, [vocab, width])),
+  });
   const [student, teacher] = [logits(), logits()];
-  for (const tensor of Object.values(student)) tensor.requiresGrad = true;
+  for (const tensor of [student.hidden, student.head.values]) tensor.requiresGrad = true;
   const before = device.memory().liveBytes;
   tidy(() => {
     const tape = new Tape();
@@ -96,7 +102,7 @@ it('holds one chunk of logits of each model at most, beside the gradients that i
 describe('linear losses', () => {
   const tensors = (device: Device) => ({
     hidden: Tensor.zeros(device, [7, 5]),
-    head: Tensor.zeros(device, [VOCAB, 5]),
+    head: f32Weight(Tensor.zeros(device, [VOCAB, 5])),
   });
 
   it('sums over the rows that count: log(vocab) each for a uniform student', async () => {
@@ -116,7 +122,7 @@ describe('linear losses', () => {
 
   it("says how the teacher's vocabulary differs", () => {
     const device = openReference();
-    const teacher = { hidden: Tensor.zeros(device, [7, 3]), head: Tensor.zeros(device, [VOCAB + 1, 3]) };
+    const teacher = { hidden: Tensor.zeros(device, [7, 3]), head: f32Weight(Tensor.zeros(device, [VOCAB + 1, 3])) };
     const differing = () =>
       linearDivergence({
         student: tensors(device),

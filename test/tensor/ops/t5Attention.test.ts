@@ -1,7 +1,7 @@
 /** T5's attention, put together from ops, against Hugging Face transformers: test/oracles/make/t5Attention.py. */
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { attention, embedding, linear, Tape, Tensor, tidy } from '../../../src/tensor/index.js';
+import { attention, embedding, f32Weight, linear, Tape, Tensor, tidy } from '../../../src/tensor/index.js';
 import { forEachBackend } from '../../harness/backends.js';
 
 interface T5Case {
@@ -48,9 +48,9 @@ forEachBackend((backend) => {
         const tape = new Tape();
         const result = tape.record(() => {
           const [x, source] = [at('x'), tensors.get('source') ?? at('x')];
-          const project = (name: string, of: Tensor) => linear(of, at(`${name}.weight`));
+          const project = (name: string, of: Tensor) => linear(of, f32Weight(at(`${name}.weight`)));
           const biasAt = () => ({
-            table: embedding(at('relative_attention_bias.weight'), Int32Array.from(buckets)),
+            table: embedding(f32Weight(at('relative_attention_bias.weight')), Int32Array.from(buckets)),
             center: (buckets.length - 1) / 2,
           });
           const heads = attention(
