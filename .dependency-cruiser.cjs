@@ -24,10 +24,17 @@ module.exports = {
       to: { path: `^src/(${order.join('|')})/` },
     },
     {
+      name: 'io-imports-platform',
+      comment: 'platform chooses among the stores of io, and io knows no platform',
+      severity: 'error',
+      from: { path: '^src/io/' },
+      to: { path: '^src/platform/' },
+    },
+    {
       name: 'node-only-in-platform-and-cli',
       comment: 'the core runs in browsers',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(platform/node\\.ts|cli/)' },
+      from: { path: '^src/', pathNot: '^src/(platform/node/|cli/)' },
       to: { dependencyTypes: ['core'] },
     },
     {

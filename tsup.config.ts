@@ -22,7 +22,7 @@ export default defineConfig({
   entry: {
     index: 'src/index.ts',
     cli: 'src/cli/main.ts',
-    'platform/node': 'src/platform/node.ts',
+    'platform/node': 'src/platform/node/index.ts',
     'platform/browser': 'src/platform/browser.ts',
   },
   format: 'esm',

@@ -4,7 +4,7 @@ import { embed } from './scripts/embed.ts';
 
 export default defineConfig({
   plugins: [embed()],
-  resolve: { alias: { '#platform': fileURLToPath(new URL('./src/platform/node.ts', import.meta.url)) } },
+  resolve: { alias: { '#platform': fileURLToPath(new URL('./src/platform/node/index.ts', import.meta.url)) } },
   test: {
     include: ['test/**/*.test.ts'],
     // Dawn and worker threads want a process of their own, and only a process takes V8 flags.

@@ -25,5 +25,6 @@ export * from './io/index.js';
 export * from './metrics/index.js';
 export * from './models/index.js';
 export * from './optim/index.js';
+export { openFolder } from './platform/openFolder.js';
 export * from './tensor/index.js';
 export * from './text/index.js';

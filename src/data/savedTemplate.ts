@@ -1,5 +1,6 @@
 import { CheckpointError } from '../errors.js';
-import { type FileStore, openFolder, readJson } from '../io/index.js';
+import { type FileStore, readJson } from '../io/index.js';
+import { openFolder } from '../platform/openFolder.js';
 
 /** Beside the files of a Hugging Face folder, whose tools ignore it. */
 const file = 'distillm.json';

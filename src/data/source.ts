@@ -1,5 +1,5 @@
 import { DataError } from '../errors.js';
-import { openFolder } from '../io/index.js';
+import { openFolder } from '../platform/openFolder.js';
 
 /** A file by path or URL (`.gz` is unpacked), or its text, with a name for messages. */
 export type TextSource = string | { readonly text: string; readonly name?: string };

@@ -1,16 +1,16 @@
 import { CheckpointError, OptionError } from '../errors.js';
-import type { FileStore } from './fileStore.js';
-import { missingFile, shortFile } from './memoryStore.js';
+import { type FileStore, missingFile, shortFile } from './fileStore.js';
 
-/** What the first request told about a file: its size, and all of it where the server ignores ranges. */
+/** What the first request told about a file: its size, and its bytes from a server that ignores ranges. */
 interface Known {
   readonly size: number;
   readonly whole?: Uint8Array<ArrayBuffer>;
 }
 
 /**
- * Reads files below a URL. Tensors are fetched by range requests; from a server that does not know ranges, a file is
- * fetched whole, once, and kept. Read only; a web server cannot list its files, so `list` is refused.
+ * Reads files below a URL. Parts of files are fetched by range requests. From a server that does not know ranges a file
+ * is fetched whole, once, and kept. A web server neither lists its files nor takes new ones: `list`, `write`, `remove`
+ * and `replaceFolder` throw an OptionError.
  * @example
  * const model = await loadModel(httpStore('https://example.org/models/gpt2/'), { device });
  */
@@ -74,6 +74,10 @@ export function httpStore(
     return file;
   }
 
+  const readOnly = async (path: string) => {
+    throw new OptionError(`${name}/${path}: a web server cannot be written to. Save to a folder or a memoryStore.`);
+  };
+
   return {
     name,
     async list() {
@@ -93,8 +97,9 @@ export function httpStore(
       if (bytes.byteLength !== wanted) throw shortFile(name, path, offset + wanted, offset + bytes.byteLength);
       return bytes;
     },
-    async write(path) {
-      throw new OptionError(`${name}/${path}: a web server cannot be written to. Save to a folder or a memoryStore.`);
-    },
+    write: readOnly,
+    remove: readOnly,
+    folder: (path) => httpStore(new URL(`${path}/`, base), { fetch }),
+    replaceFolder: readOnly,
   };
 }

@@ -1,8 +1,7 @@
-export type { FileStore } from './fileStore.js';
+export type { FileStore, StoreListing } from './fileStore.js';
 export { f16ToF32, f32ToF16 } from './halfFloats.js';
 export { httpStore } from './httpStore.js';
 export { readJson } from './json.js';
 export { type MemoryStore, memoryStore } from './memoryStore.js';
-export { openFolder } from './openFolder.js';
 export { openSafetensors, openWeights, type WeightFiles } from './safetensors.js';
 export { type TensorToWrite, type WriteOptions, writeSafetensors } from './writeSafetensors.js';

@@ -1,14 +1,15 @@
 import { CheckpointError } from '../errors.js';
-import type { FileStore } from './fileStore.js';
+import { type FileStore, missingFile, shortFile } from './fileStore.js';
 
 /** Files in memory: for tests, for files that came from a picker or a download, for models on their way elsewhere. */
 export interface MemoryStore extends FileStore {
-  /** The files as they are now. */
+  /** The files as they are now, by path. */
   readonly files: ReadonlyMap<string, Uint8Array>;
+  folder(path: string): MemoryStore;
 }
 
 /**
- * A store that holds its files in memory. Text is kept as UTF-8.
+ * A store that holds its files in memory. Text is stored as UTF-8.
  * @example
  * const store = memoryStore({ 'config.json': '{"model_type": "gpt2"}' });
  */
@@ -20,16 +21,37 @@ export function memoryStore(
   for (const [path, file] of Object.entries(files)) {
     contents.set(path, typeof file === 'string' ? new TextEncoder().encode(file) : file);
   }
+  return openMemory(contents, '', name);
+}
+
+/** The files whose paths begin with `prefix`, as a store; folders exist only as beginnings of paths. */
+function openMemory(contents: Map<string, Uint8Array>, prefix: string, name: string): MemoryStore {
+  const inside = () => [...contents.keys()].filter((path) => path.startsWith(prefix));
   const find = (path: string): Uint8Array => {
-    const file = contents.get(path);
+    const file = contents.get(prefix + path);
     if (!file) throw missingFile(name, path);
     return file;
   };
+  const remove = (path: string) => {
+    const whole = prefix + path;
+    for (const file of [...contents.keys()]) if (file === whole || file.startsWith(`${whole}/`)) contents.delete(file);
+  };
   return {
     name,
-    files: contents,
-    list: async () => [...contents.keys()].filter((path) => !path.includes('/')),
-    exists: async (path) => contents.has(path),
+    get files() {
+      return prefix
+        ? new Map(inside().map((path) => [path.slice(prefix.length), find(path.slice(prefix.length))]))
+        : contents;
+    },
+    async list() {
+      const paths = inside().map((path) => path.slice(prefix.length));
+      if (prefix && paths.length === 0) {
+        throw new CheckpointError(`${name}: there is no such folder. Check the path.`);
+      }
+      const folders = paths.filter((path) => path.includes('/')).map((path) => path.slice(0, path.indexOf('/')));
+      return { files: paths.filter((path) => !path.includes('/')), folders: [...new Set(folders)] };
+    },
+    exists: async (path) => contents.has(prefix + path),
     size: async (path) => find(path).byteLength,
     async read(path, offset = 0, length) {
       const file = find(path);
@@ -40,7 +62,16 @@ export function memoryStore(
     async write(path, chunks) {
       const parts: Uint8Array[] = [];
       for await (const chunk of chunks) parts.push(chunk.slice());
-      contents.set(path, concatenate(parts));
+      contents.set(prefix + path, concatenate(parts));
+    },
+    remove: async (path) => remove(path),
+    folder: (path) => openMemory(contents, `${prefix}${path}/`, `${name}/${path}`),
+    async replaceFolder(path, fill) {
+      const aside = memoryStore({}, { name: `${name}/${path}` });
+      await fill(aside);
+      // No await from here on: nobody can look between the old files and the new ones.
+      remove(path);
+      for (const [file, bytes] of aside.files) contents.set(`${prefix}${path}/${file}`, bytes);
     },
   };
 }
@@ -54,15 +85,3 @@ function concatenate(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   }
   return whole;
 }
-
-export const missingFile = (store: string, path: string, cause?: unknown): CheckpointError =>
-  new CheckpointError(`${store}: there is no file '${path}'. Check the name of the folder, and that it is complete.`, {
-    expected: path,
-    cause,
-  });
-
-export const shortFile = (store: string, path: string, wanted: number, size: number): CheckpointError =>
-  new CheckpointError(`${store}/${path}: byte ${wanted} was asked for, the file has ${size}. Download it again.`, {
-    found: size,
-    expected: wanted,
-  });

@@ -28,7 +28,7 @@ const index = 'model.safetensors.index.json';
 export async function openWeights(store: FileStore): Promise<WeightFiles> {
   if (await store.exists(single)) return openSafetensors(store, single);
   if (await store.exists(index)) return openShards(store);
-  const files = await store.list().catch(() => undefined);
+  const files = (await store.list().catch(() => undefined))?.files;
   const found = files ? `, found ${files.length ? files.join(', ') : 'no files'}` : '';
   const pickled = files?.some((file) => file.endsWith('.bin') || file.endsWith('.pt'));
   throw new CheckpointError(

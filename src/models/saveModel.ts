@@ -1,7 +1,7 @@
 import { OptionError } from '../errors.js';
 import type { FileStore } from '../io/fileStore.js';
-import { openFolder } from '../io/openFolder.js';
 import { writeSafetensors } from '../io/writeSafetensors.js';
+import { openFolder } from '../platform/openFolder.js';
 import type { Weight } from '../tensor/index.js';
 import type { ParameterSpec } from './family.js';
 import type { LanguageModel } from './model.js';

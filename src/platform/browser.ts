@@ -1,4 +1,7 @@
+/** What pages and web workers offer behind `#platform`: the same names as `node/index.ts`. */
+import { OptionError } from '../errors.js';
 import type { FileStore } from '../io/fileStore.js';
+import { httpStore } from '../io/httpStore.js';
 import type { KeptTexts, Revectorizer, WorkerHandle, WorkerListeners } from './workers.js';
 
 /** Logical processors that this page may use. */
@@ -14,12 +17,20 @@ export async function openGPU(
 /** Whether looking for a GPU can find one. */
 export const mayHaveGPU = (): boolean => true;
 
-/** Pages have no folders: paths are URLs there. */
-export const folderStore: ((path: string) => FileStore) | undefined = undefined;
+/** The files at a path, which here is a URL relative to the page. @throws OptionError when it cannot be resolved */
+export function openPath(path: string): FileStore {
+  const page = globalThis.location?.href;
+  if (!page || !URL.canParse(path, page)) {
+    throw new OptionError(
+      `'${path}' cannot be resolved against this page's address (${page}). Pass a whole URL or a FileStore.`,
+    );
+  }
+  return httpStore(new URL(path, page));
+}
 
 const cacheName = 'distillm';
 
-/** In the site's cache storage, which workers have as well as pages; nowhere in pages without a secure context. */
+/** In the site's cache storage, which workers have as well as pages. Without a secure context nothing is kept. */
 export const keptTexts: KeptTexts = {
   async read(name) {
     if (typeof caches === 'undefined') return undefined;

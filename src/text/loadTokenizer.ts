@@ -1,5 +1,6 @@
 import { CheckpointError } from '../errors.js';
-import { type FileStore, openFolder } from '../io/index.js';
+import type { FileStore } from '../io/fileStore.js';
+import { openFolder } from '../platform/openFolder.js';
 import type { Tokenizer } from './tokenizer.js';
 import { tokenizerFromFiles } from './tokenizerFiles.js';
 

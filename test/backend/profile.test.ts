@@ -3,7 +3,7 @@ import type { Device, Storage } from '../../src/backend/backend.js';
 import { type ChromeTrace, markPhase, startProfile } from '../../src/backend/profile.js';
 import { openWebGPU } from '../../src/backend/webgpu/index.js';
 import { DeviceError, OptionError } from '../../src/errors.js';
-import { openGPU } from '../../src/platform/node.js';
+import { openGPU } from '../../src/platform/node/index.js';
 import { forEachBackend } from '../harness/backends.js';
 import { describeWebGPU, withWebGPU } from './webgpu/adapter.js';
 

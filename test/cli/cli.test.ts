@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { version } from '../../package.json';
 import { loadTokenizer } from '../../src/index.js';
-import { hasGPUDevice } from '../../src/platform/node.js';
+import { hasGPUDevice } from '../../src/platform/node/index.js';
 import { distillm, makeWorkspace } from './workspace.js';
 
 const run = (words: readonly string[]) => distillm('', { more: words });

@@ -86,7 +86,7 @@ describe('checkpoints on WASM', () => {
     const uninterrupted = memoryStore();
     const reference = await runUntil(uninterrupted, () => false);
     expect(facts(events, 8)).toEqual(facts(reference, 8));
-    const final = await loadModel(folder(uninterrupted, 'last'), { device });
+    const final = await loadModel(uninterrupted.folder('last'), { device });
     expect(weights).toEqual(await weightsOf(final));
     final.dispose();
     expect(new Set(stepsOf(reference).map(({ source }) => source)).size).toBe(3);
@@ -168,9 +168,3 @@ describe('checkpoints on WASM', () => {
     await expect(resume(spoilt)).rejects.toThrow(CheckpointError);
   });
 });
-
-/** A folder of a memory store, as a store of its own. */
-function folder(store: ReturnType<typeof memoryStore>, name: string) {
-  const files = [...store.files].filter(([path]) => path.startsWith(`${name}/`));
-  return memoryStore(Object.fromEntries(files.map(([path, bytes]) => [path.slice(name.length + 1), bytes])));
-}

@@ -1,17 +1,98 @@
-import { cp, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CheckpointError, OptionError } from '../../src/errors.js';
 import { httpStore } from '../../src/io/httpStore.js';
+import type { FileStore } from '../../src/io/index.js';
 import { readJson } from '../../src/io/json.js';
 import { memoryStore } from '../../src/io/memoryStore.js';
-import { openFolder } from '../../src/io/openFolder.js';
+import { openFolder } from '../../src/platform/openFolder.js';
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const bytes = (content: string) => new TextEncoder().encode(content);
 
-describe('a folder', () => {
+/** The files of a store by name, its folders in theirs. */
+type Tree = { readonly [name: string]: string | Tree };
+async function treeOf(store: FileStore): Promise<Tree> {
+  const { files, folders } = await store.list();
+  const tree: Record<string, string | Tree> = {};
+  for (const name of files) tree[name] = text(await store.read(name));
+  for (const name of folders) tree[name] = await treeOf(store.folder(name));
+  return tree;
+}
+
+/** What every store that can be written to promises. */
+describe.each(['a folder', 'memory'])('%s', (kind) => {
+  let path: string;
+  let store: FileStore;
+  beforeEach(async () => {
+    path = await mkdtemp(join(tmpdir(), 'distillm-'));
+    store = kind === 'memory' ? memoryStore({}, { name: path }) : openFolder(path);
+  });
+  afterEach(() => rm(path, { recursive: true }));
+  const put = (path: string, content = path) => store.write(path, [bytes(content)]);
+
+  it('has folders, which are stores of their own', async () => {
+    const runs = store.folder('runs');
+    expect(runs.name).toBe(`${path}/runs`);
+    await expect(runs.list()).rejects.toBeInstanceOf(CheckpointError);
+    await runs.folder('dolly').write('log', [bytes('1')]);
+    await put('runs/config', '2');
+    await put('a', '3');
+    expect(await treeOf(store)).toEqual({ a: '3', runs: { config: '2', dolly: { log: '1' } } });
+    expect(await runs.exists('dolly/log')).toBe(true);
+    expect(await runs.exists('dolly')).toBe(false);
+    expect(text(await store.folder('runs/dolly').read('log'))).toBe('1');
+    await expect(runs.read('a')).rejects.toBeInstanceOf(CheckpointError);
+  });
+
+  it('removes files and folders, and nothing of a longer name', async () => {
+    for (const file of ['a', 'ab', 'best/x', 'best/deep/y', 'best-2/z']) await put(file);
+    await store.remove('a');
+    await store.folder('best').remove('deep');
+    expect(await treeOf(store)).toEqual({ ab: 'ab', best: { x: 'best/x' }, 'best-2': { z: 'best-2/z' } });
+    await store.remove('best');
+    expect(await treeOf(store)).toEqual({ ab: 'ab', 'best-2': { z: 'best-2/z' } });
+    for (const missing of ['a', 'best', 'no/such', 'ab/none']) await store.remove(missing);
+    expect(await treeOf(store)).toEqual({ ab: 'ab', 'best-2': { z: 'best-2/z' } });
+  });
+
+  it('replaces a folder as a whole, or not at all', async () => {
+    const replace = (files: Record<string, string>, then = () => {}) =>
+      store.replaceFolder('best', async (aside) => {
+        const before = await treeOf(store);
+        for (const [name, content] of Object.entries(files)) await aside.write(name, [bytes(content)]);
+        expect(await treeOf(store)).toEqual(before);
+        then();
+      });
+    await put('best-2');
+    await replace({ a: '1', 'deep/b': '1' });
+    expect(await treeOf(store)).toEqual({ 'best-2': 'best-2', best: { a: '1', deep: { b: '1' } } });
+    await replace({ a: '2', c: '2' });
+    expect(await treeOf(store)).toEqual({ 'best-2': 'best-2', best: { a: '2', c: '2' } });
+    const killed = replace({ a: '3' }, () => {
+      throw new Error('killed');
+    });
+    await expect(killed).rejects.toThrow('killed');
+    expect(await treeOf(store)).toEqual({ 'best-2': 'best-2', best: { a: '2', c: '2' } });
+    await store.folder('best').replaceFolder('deep', (aside) => aside.write('d', [bytes('4')]));
+    expect(await treeOf(store)).toEqual({ 'best-2': 'best-2', best: { a: '2', c: '2', deep: { d: '4' } } });
+  });
+
+  it('lists no file that is being written', async () => {
+    async function* slow() {
+      yield bytes('ne');
+      expect(await treeOf(store)).toEqual({ a: 'a' });
+      yield bytes('w');
+    }
+    await put('a');
+    await store.write('b', slow());
+    expect(await treeOf(store)).toEqual({ a: 'a', b: 'new' });
+  });
+});
+
+describe('a folder on disk', () => {
   let folder: string;
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'distillm-'));
@@ -27,7 +108,7 @@ describe('a folder', () => {
     expect(await store.size('a.txt')).toBe(11);
     expect(await store.exists('a.txt')).toBe(true);
     expect(await store.exists('b.txt')).toBe(false);
-    expect(await store.list()).toEqual(['a.txt']);
+    expect(await store.list()).toEqual({ files: ['a.txt'], folders: [] });
   });
 
   it('keeps the old file, and nothing else, when a write fails midway', async () => {
@@ -53,34 +134,36 @@ describe('a folder', () => {
     expect(text(await store.read('a.txt'))).toBe('new');
   });
 
-  it('replaces a folder as a whole, whatever was left of the last time', async () => {
+  it('leaves nothing beside a folder that was replaced, whatever was left of the last time', async () => {
     const store = openFolder(folder);
-    const replace = (files: Record<string, string>) =>
-      store.replaceFolder!('best', async (aside) => {
-        for (const [name, content] of Object.entries(files)) await aside.write(name, [bytes(content)]);
-      });
-    const found = async () => {
-      const best = openFolder(join(folder, 'best'));
-      const names = (await best.list()).sort();
-      return Object.fromEntries(await Promise.all(names.map(async (name) => [name, text(await best.read(name))])));
-    };
-    await replace({ a: '1', b: '1' });
-    expect(await found()).toEqual({ a: '1', b: '1' });
-    await replace({ a: '2', c: '2' });
-    expect(await found()).toEqual({ a: '2', c: '2' });
+    const replace = (content: string) => store.replaceFolder('best', (aside) => aside.write(content, [bytes(content)]));
+    await replace('1');
     expect(await readdir(folder)).toEqual(['best']);
-
-    const failing = store.replaceFolder!('best', async (aside) => {
-      await aside.write('a', [bytes('3')]);
-      expect(await found()).toEqual({ a: '2', c: '2' });
-      throw new Error('killed');
+    await mkdir(join(folder, 'best.distillm-new'));
+    await writeFile(join(folder, 'best.distillm-new', 'half'), '');
+    expect(await treeOf(store)).toEqual({ best: { 1: '1' } });
+    await replace('2');
+    expect(await readdir(folder)).toEqual(['best']);
+    expect(await treeOf(store)).toEqual({ best: { 2: '2' } });
+    const failing = store.replaceFolder('best', async (aside) => {
+      await aside.write('3', [bytes('3')]);
+      throw new Error('the disk is full');
     });
-    await expect(failing).rejects.toThrow('killed');
+    await expect(failing).rejects.toThrow('the disk is full');
     expect(await readdir(folder)).toEqual(['best']);
-    expect(await found()).toEqual({ a: '2', c: '2' });
-    await replace({ a: '4' });
-    expect(await readdir(folder)).toEqual(['best']);
-    expect(await found()).toEqual({ a: '4' });
+  });
+
+  it('lists what links lead to', async () => {
+    await writeFile(join(folder, 'a'), '');
+    await mkdir(join(folder, 'b'));
+    await symlink(join(folder, 'a'), join(folder, 'to-a'));
+    await symlink(join(folder, 'b'), join(folder, 'to-b'));
+    await symlink(join(folder, 'c'), join(folder, 'to-nothing'));
+    const { files, folders } = await openFolder(folder).list();
+    expect([[...files].sort(), [...folders].sort()]).toEqual([
+      ['a', 'to-a'],
+      ['b', 'to-b'],
+    ]);
   });
 
   it.each(['exists', 'size', 'read', 'list'] as const)(
@@ -92,13 +175,19 @@ describe('a folder', () => {
       await openFolder(best).write('a', [bytes('old')]);
       await rename(best, old);
       await openFolder(part).write('a', [bytes('new')]);
-      const ask = { exists: true, size: 3, read: bytes('old'), list: ['a'] };
+      expect((await openFolder(folder).list()).folders).toEqual(['best']);
+      const ask = { exists: true, size: 3, read: bytes('old'), list: { files: ['a'], folders: [] } };
       expect(await openFolder(best)[method]('a')).toEqual(ask[method]);
       expect((await readdir(folder)).sort()).toEqual(['best', 'best.distillm-new']);
       // The other moment: the new folder is there, the old one is not yet gone.
       await cp(best, old, { recursive: true });
       await openFolder(best).write('a', [bytes('new')]);
       expect(text(await openFolder(folder).read('best/a'))).toBe('new');
+      expect((await openFolder(folder).list()).folders).toEqual(['best']);
+      // Removed for good: the old one does not come back.
+      await openFolder(folder).remove('best');
+      expect(await openFolder(folder).exists('best/a')).toBe(false);
+      expect(await readdir(folder)).toEqual([]);
     },
   );
 
@@ -116,7 +205,7 @@ describe('a folder', () => {
   });
 });
 
-describe('memory', () => {
+describe('files in memory', () => {
   it('copies in and out', async () => {
     const store = memoryStore({ a: 'abc' });
     (await store.read('a'))[0] = 0;
@@ -127,11 +216,14 @@ describe('memory', () => {
     expect(text(await store.read('b', 1))).toBe('yz');
     await expect(store.read('a', 2, 2)).rejects.toThrow(/byte 4 was asked for, the file has 3/);
     await expect(store.read('c')).rejects.toThrow(/memory: there is no file 'c'/);
+    await store.folder('d').write('e', [bytes('f')]);
+    expect([...store.folder('d').files].map(([path, content]) => [path, text(content)])).toEqual([['e', 'f']]);
+    expect([...store.files.keys()]).toEqual(['a', 'b', 'd/e']);
   });
 });
 
 describe('a web server', () => {
-  const files: Record<string, string> = { 'a.txt': 'hello world', 'empty.txt': '' };
+  const files: Record<string, string> = { 'a.txt': 'hello world', 'empty.txt': '', 'deep/b.txt': 'deeper' };
   function server({ ranges = true } = {}) {
     const requests: string[] = [];
     const fetch = async (url: URL | RequestInfo, init?: RequestInit): Promise<Response> => {
@@ -174,8 +266,22 @@ describe('a web server', () => {
 
   it('is neither written to nor listed', async () => {
     const { store } = server();
-    await expect(store.write('a.txt', [])).rejects.toBeInstanceOf(OptionError);
-    await expect(store.list()).rejects.toBeInstanceOf(OptionError);
+    for (const refused of [
+      () => store.list(),
+      () => store.write('a.txt', []),
+      () => store.remove('a.txt'),
+      () => store.replaceFolder('deep', async () => {}),
+    ]) {
+      await expect(refused()).rejects.toBeInstanceOf(OptionError);
+    }
+  });
+
+  it('has folders', async () => {
+    const { store, requests } = server();
+    const deep = store.folder('deep');
+    expect(deep.name).toBe('https://example.org/models/tiny/deep');
+    expect(text(await deep.read('b.txt'))).toBe('deeper');
+    expect(requests[0]).toBe('/models/tiny/deep/b.txt 0-0');
   });
 
   it('that fails is named', async () => {

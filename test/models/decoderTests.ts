@@ -2,9 +2,9 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { Device } from '../../src/backend/backend.js';
 import { generate } from '../../src/generation/index.js';
 import { memoryStore } from '../../src/io/memoryStore.js';
-import { openFolder } from '../../src/io/openFolder.js';
 import { openSafetensors } from '../../src/io/safetensors.js';
 import { type LanguageModel, loadModel, saveModel } from '../../src/models/index.js';
+import { openFolder } from '../../src/platform/openFolder.js';
 import { clearGradients, headLogits, linearCrossEntropy, Tape, tidy } from '../../src/tensor/index.js';
 import { labelledBatch, largestDifference, leftPadded, openOracle } from './oracle.js';
 

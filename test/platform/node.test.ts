@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { hasGPUDevice } from '../../src/platform/node.js';
+import { hasGPUDevice } from '../../src/platform/node/index.js';
 
 describe('a GPU is seen on Linux', () => {
   it.each([

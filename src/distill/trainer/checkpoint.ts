@@ -1,8 +1,9 @@
 import { savedTemplateFiles } from '../../data/savedTemplate.js';
 import { CheckpointError } from '../../errors.js';
-import { type FileStore, openFolder, openSafetensors, writeSafetensors } from '../../io/index.js';
+import { type FileStore, openSafetensors, writeSafetensors } from '../../io/index.js';
 import { saveModel } from '../../models/saveModel.js';
 import type { AdamW } from '../../optim/index.js';
+import { openFolder } from '../../platform/openFolder.js';
 import type { Tensor } from '../../tensor/index.js';
 import type { ReplayBuffer } from '../../text/replayBuffer.js';
 import type { SgoSnapshot } from '../sgo/index.js';
@@ -26,8 +27,8 @@ export interface StoredRun {
 /**
  * The checkpoints of a run: `best/` and `last/` are Hugging Face folders of the student (with the tokenizer's files).
  * `last/trainer-state.safetensors` alone is what a run resumes from: trained weights, moments, replay buffer, policy and
- * position in one file, so that a kill at any moment leaves one whole state, never parts of two. On stores that can
- * replace a folder the same holds for each of the two as a whole.
+ * position in one file. Each folder is replaced as a whole, so that a kill at any moment leaves one whole state, never
+ * parts of two.
  */
 export interface Checkpoints {
   saveBest(step: number): Promise<CheckpointEvent>;
@@ -45,7 +46,7 @@ const format = 'distillm trainer state 1';
 export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpoints {
   const { student } = plan.objective;
   const root = openFolder(target);
-  const last = subfolder(root, 'last');
+  const last = root.folder('last');
   const trained = [...student.parameters].filter(([, parameter]) => parameter.requiresGrad);
   const save = async (
     kind: 'best' | 'last',
@@ -57,7 +58,7 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
       await writeState?.(folder);
       await saveModel(student, folder, { files });
     };
-    await (root.replaceFolder ? root.replaceFolder(kind, fill) : fill(subfolder(root, kind)));
+    await root.replaceFolder(kind, fill);
     return { type: 'checkpoint', kind, step, path: `${root.name}/${kind}` };
   };
 
@@ -174,20 +175,4 @@ function checkFingerprint(
     `${where}: the run began with other options: ${list}. Resume with the same, or start anew in another folder.`,
     { found, expected },
   );
-}
-
-/** A folder of a store, as a store. */
-function subfolder(store: FileStore, folder: string): FileStore {
-  const inside = (path: string) => `${folder}/${path}`;
-  return {
-    name: `${store.name}/${folder}`,
-    // A store lists the files directly in it: those of a folder are known by name alone.
-    list: async () => {
-      throw new CheckpointError(`${store.name}/${folder}: a folder inside a store cannot be listed.`);
-    },
-    exists: (path) => store.exists(inside(path)),
-    size: (path) => store.size(inside(path)),
-    read: (path, offset, length) => store.read(inside(path), offset, length),
-    write: (path, data) => store.write(inside(path), data),
-  };
 }

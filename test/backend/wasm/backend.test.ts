@@ -116,7 +116,7 @@ describe('a Node process', () => {
         logLevel: 'error',
         configFile: false,
         plugins: [embed()],
-        resolve: { alias: { '#platform': resolve('src/platform/node.ts') } },
+        resolve: { alias: { '#platform': resolve('src/platform/node/index.ts') } },
         build: {
           ssr: entry,
           outDir: folder,

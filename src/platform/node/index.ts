@@ -1,0 +1,15 @@
+/**
+ * What Node offers behind `#platform`: a GPU through Dawn, folders on disk, the user's cache folder, worker threads,
+ * V8's flag for 256-bit vectors. `../browser.ts` exports the same names for pages and web workers; package.json
+ * chooses between the two. The core reaches Node only through here.
+ */
+import { availableParallelism } from 'node:os';
+
+/** Logical processors that this process may use. */
+export const hardwareConcurrency = (): number => availableParallelism();
+
+export { keptTexts } from './cache.js';
+export { folderStore as openPath } from './folderStore.js';
+export { hasGPUDevice, mayHaveGPU, openGPU } from './gpu.js';
+export { revectorizer } from './revectorizer.js';
+export { spawnWorker } from './worker.js';
