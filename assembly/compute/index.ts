@@ -19,7 +19,7 @@ export { divergence, divergenceScratch } from './rows/divergence';
 export { dropout } from './elements/dropout';
 export { embedding, embeddingBackward, embeddingF16, embeddingInt8 } from './rows/embedding';
 export { gemmNN, gemmNT, gemmTN, gemmScratch } from './products/gemm';
-export { gemmNNF16, gemmNTF16, gemmF16Scratch } from './products/gemm';
+export { gemmNNF16, gemmNTF16, gemmNNInt8, gemmF16Scratch, gemmInt8Scratch } from './products/gemm';
 export { gemmDot, gemmDotF16, gemmDotScratch } from './products/gemmDot';
 export { gemmDotInt8, gemmDotInt8Scratch } from './products/gemmDotInt8';
 export { addSegments, gemmSkinnyNN, gemmSkinnyScratch } from './products/gemmSkinny';

@@ -30,15 +30,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     let w1 = select(none, b4(at + shape.bStride), inside.y);
     let w2 = select(none, b4(at + 2u * shape.bStride), inside.z);
     let w3 = select(none, b4(at + 3u * shape.bStride), inside.w);
-    let x = select(none, a4(rows.x + k), inside);
+    let scale = depthScale4(k);
+    let x = select(none, a4(rows.x + k) * scale, inside);
     sum0 += x.x * w0 + x.y * w1 + x.z * w2 + x.w * w3;
     if (ROWS > 1u) {
-      let y = select(none, a4(rows.y + k), inside);
+      let y = select(none, a4(rows.y + k) * scale, inside);
       sum1 += y.x * w0 + y.y * w1 + y.z * w2 + y.w * w3;
     }
     if (ROWS > 2u) {
-      let z = select(none, a4(rows.z + k), inside);
-      let w = select(none, a4(rows.w + k), inside);
+      let z = select(none, a4(rows.z + k) * scale, inside);
+      let w = select(none, a4(rows.w + k) * scale, inside);
       sum2 += z.x * w0 + z.y * w1 + z.z * w2 + z.w * w3;
       sum3 += w.x * w0 + w.y * w1 + w.z * w2 + w.w * w3;
     }
@@ -55,7 +56,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   workgroupBarrier();
   if (col >= shape.n) { return; }
   for (var i = slice; i < min(ROWS, shape.m - row0); i += SLICES) {
-    let value = sums[i * THREADS + lane % GROUPS] * scale4(col);
+    let value = sums[i * THREADS + lane % GROUPS] * columnScale4(col);
     put(shape.cBase + (row0 + i) * shape.cStride + col, shape.n - col, shape.accumulate != 0u, value);
   }
 }

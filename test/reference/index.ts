@@ -3,7 +3,17 @@ import * as attention from './attention.js';
 import { add, addInto, dropout, gelu, geluBackward, relu, reluBackward } from './elements.js';
 import { mergeHeads, splitHeads } from './heads.js';
 import { adamW, clipScale, sum, sumSquares } from './optimizer.js';
-import { broadcastRows, columnSum, gemmNN, gemmNNF16, gemmNT, gemmNTF16, gemmNTInt8, gemmTN } from './products.js';
+import {
+  broadcastRows,
+  columnSum,
+  gemmNN,
+  gemmNNF16,
+  gemmNNInt8,
+  gemmNT,
+  gemmNTF16,
+  gemmNTInt8,
+  gemmTN,
+} from './products.js';
 import { crossEntropy } from './rows/crossEntropy.js';
 import { divergence } from './rows/divergence.js';
 import { embedding, embeddingBackward, embeddingF16, embeddingInt8 } from './rows/embedding.js';
@@ -18,6 +28,7 @@ export const reference: { readonly [K in KernelName]: Reference<K> } = {
   gemmTN,
   gemmNNF16,
   gemmNTF16,
+  gemmNNInt8,
   gemmNTInt8,
   broadcastRows,
   columnSum,

@@ -40,6 +40,9 @@ const scaled =
 export const gemmNNF16 = scaled(gemmNN);
 export const gemmNTF16 = scaled(gemmNT);
 
+export const gemmNNInt8: Reference<'gemmNNInt8'> = (dims, { b, scales, ...operands }, params) =>
+  gemmNN(dims, { ...operands, b: b.map((byte, at) => byte * scales[Math.floor(at / dims.n)]!) }, params);
+
 /** Neighbours along k whose left elements may be rounded by the size of the largest. */
 const GROUP = 1024;
 

@@ -3,9 +3,9 @@
 // in order; each block's sum runs in order too. So an element's bits depend on its row of a, its column of b and the
 // depth alone, however the output is cut into `tileRows` x `tileCols` pieces. Range: pieces, row-major.
 import { packAcrossRows, packAlongRows } from '../shared/pack';
-import { packHalvesAcrossRows, packHalvesAlongRows, wideBytes } from './shared/packHalves';
+import { packStoredAcrossRows, packStoredAlongRows, wideBytes } from './shared/packStored';
 import { scratch } from '../shared/scratch';
-import { F32, F16 } from '../shared/stored';
+import { F16, F32, INT8 } from '../shared/stored';
 import { multiplyPanels, TILE_BYTES } from '../shared/tile';
 
 const DEPTH: u32 = 256;
@@ -22,6 +22,11 @@ export function gemmF16Scratch(): usize {
   return gemmScratch() + wideBytes(DEPTH);
 }
 
+/** The same where the right operand is bytes. */
+export function gemmInt8Scratch(): usize {
+  return gemmScratch();
+}
+
 // @ts-ignore: decorator
 @inline
 function gemm(
@@ -31,6 +36,7 @@ function gemm(
   a: usize,
   b: usize,
   bScale: f32,
+  bScales: usize,
   c: usize,
   m: u32,
   n: u32,
@@ -62,8 +68,8 @@ function gemm(
           if (bTransposed) packAlongRows(from, bStride, cols, depth, packedB, 16);
           else packAcrossRows(from, bStride, cols, depth, packedB, 16);
         } else {
-          if (bTransposed) packHalvesAlongRows(from, bStride, cols, depth, packedB, packedB + ((DEPTH * COLS) << 2), bScale);
-          else packHalvesAcrossRows(from, bStride, cols, depth, packedB, bScale);
+          if (bTransposed) packStoredAlongRows(bKind, from, bStride, cols, depth, packedB, packedB + ((DEPTH * COLS) << 2), bScale);
+          else packStoredAcrossRows(bKind, from, bStride, cols, depth, packedB, bScale, bScales + (p << 2));
         }
         for (let i = firstRow; i < lastRow; i += ROWS) {
           const rows = min(lastRow - i, ROWS);
@@ -81,21 +87,21 @@ function gemm(
 export function gemmNN(
   a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32, end: u32,
 ): void {
-  gemm(false, false, F32, a, b, 1, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
+  gemm(false, false, F32, a, b, 1, 0, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
 }
 
 /** c [m, n] (+)= a [m, k] b[n, k]^T */
 export function gemmNT(
   a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32, end: u32,
 ): void {
-  gemm(false, true, F32, a, b, 1, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
+  gemm(false, true, F32, a, b, 1, 0, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
 }
 
 /** c [m, n] (+)= a[k, m]^T b [k, n] */
 export function gemmTN(
   a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32, end: u32,
 ): void {
-  gemm(true, false, F32, a, b, 1, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
+  gemm(true, false, F32, a, b, 1, 0, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
 }
 
 /** c [m, n] (+)= a [m, k] b [k, n], b halves times a scale */
@@ -103,7 +109,7 @@ export function gemmNNF16(
   a: usize, b: usize, scale: f32, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32,
   end: u32,
 ): void {
-  gemm(false, false, F16, a, b, scale, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
+  gemm(false, false, F16, a, b, scale, 0, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
 }
 
 /** c [m, n] (+)= a [m, k] b[n, k]^T, b halves times a scale */
@@ -111,5 +117,13 @@ export function gemmNTF16(
   a: usize, b: usize, scale: f32, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32,
   end: u32,
 ): void {
-  gemm(false, true, F16, a, b, scale, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
+  gemm(false, true, F16, a, b, scale, 0, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
+}
+
+/** c [m, n] (+)= a [m, k] diag(scales [k]) b [k, n], b bytes */
+export function gemmNNInt8(
+  a: usize, b: usize, scales: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32,
+  end: u32,
+): void {
+  gemm(false, false, INT8, a, b, 1, scales, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
 }

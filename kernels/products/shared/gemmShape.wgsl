@@ -1,11 +1,11 @@
 // What all products bind: c [m, n] (+)= A B. gemmElements.ts, which comes before this file, says how a, b and c lie in memory:
-// a4(at), b4(at), put(at, left, add, value), scale4(col), for four neighbours each.
+// a4(at), b4(at), put(at, left, add, value), columnScale4(col), depthScale4(k), for four neighbours each.
 // Operands may be windows of larger matrices: base is the first element inside the binding, stride the row length.
 struct Shape {
   m: u32, n: u32, k: u32, accumulate: u32,
   aBase: u32, aStride: u32, bBase: u32, bStride: u32, cBase: u32, cStride: u32,
   scale: f32,                                 // of b as a whole
-  firstScale: u32,                            // of the columns of this window, where b has scales
+  firstScale: u32,                            // of the columns or the steps of k of this window, where b has scales
   part: u32,                                  // steps of k of one part (gemmTile.wgsl); k or more: no split
 }
 @group(0) @binding(0) var<uniform> shape: Shape;

@@ -91,7 +91,7 @@ export function gemmKernels(device: Threads): Entries<Product> {
   };
   const packed = (
     form: 'NN' | 'NT' | 'TN',
-    stored: Exclude<Stored, 'Int8'>,
+    stored: Stored,
     call: KernelCall<Product>,
     scale: readonly number[] = [],
   ) => {
@@ -110,6 +110,7 @@ export function gemmKernels(device: Threads): Entries<Product> {
     gemmNNF16: (call) => packed('NN', 'F16', call, [call.params.scale]),
     gemmNTF16: (call) =>
       fewRows(call) ? dots('F16', call, [call.params.scale]) : packed('NT', 'F16', call, [call.params.scale]),
+    gemmNNInt8: (call) => packed('NN', 'Int8', call, [at(call.operands.scales)]),
     gemmNTInt8: (call) => dots('Int8', call, [at(call.operands.scales)]),
   };
 }

@@ -22,6 +22,12 @@ export interface Prelude {
   readonly code: string;
 }
 
+/** `const` lines for what an `override` cannot give: sizes of per-thread arrays and of matrix types. */
+export const constantLines = (constants: Readonly<Record<string, number>>): string =>
+  Object.entries(constants)
+    .map(([name, value]) => `const ${name}: u32 = ${value}u;\n`)
+    .join('');
+
 export interface ShaderCall {
   readonly shader: ShaderName;
   readonly prelude?: Prelude;

@@ -3,19 +3,27 @@ import type { KernelCall, Storage } from '../backend.js';
 import { bytesPerElement, type DType } from '../kernels/index.js';
 import type { Context, Region } from './context.js';
 import { ceilDiv, type Float, float } from './context.js';
-import { type ElementLayout, gemmElements, layoutOf, resultElements, type StoredLayout } from './gemmElements.js';
+import {
+  type ElementLayout,
+  gemmElements,
+  layoutOf,
+  resultElements,
+  type ScaledAxis,
+  type StoredLayout,
+} from './gemmElements.js';
 import { chooseGemm, floatTiles, type GemmVariant, gemmTiles, partSteps } from './gemmVariants.js';
 import { alignedBytes, checkWhole, type Window } from './windows.js';
 
 type Form = 'gemmNN' | 'gemmNT' | 'gemmTN';
 /** What each product is: its layouts, and how b is stored. */
 const products = {
-  gemmNN: { form: 'gemmNN', stored: 'f32' },
-  gemmNT: { form: 'gemmNT', stored: 'f32' },
-  gemmTN: { form: 'gemmTN', stored: 'f32' },
-  gemmNNF16: { form: 'gemmNN', stored: 'f16' },
-  gemmNTF16: { form: 'gemmNT', stored: 'f16' },
-  gemmNTInt8: { form: 'gemmNT', stored: 'int8' },
+  gemmNN: { form: 'gemmNN', format: 'f32', scaled: 'whole' },
+  gemmNT: { form: 'gemmNT', format: 'f32', scaled: 'whole' },
+  gemmTN: { form: 'gemmTN', format: 'f32', scaled: 'whole' },
+  gemmNNF16: { form: 'gemmNN', format: 'f16', scaled: 'whole' },
+  gemmNTF16: { form: 'gemmNT', format: 'f16', scaled: 'whole' },
+  gemmNNInt8: { form: 'gemmNN', format: 'int8', scaled: 'k' },
+  gemmNTInt8: { form: 'gemmNT', format: 'int8', scaled: 'n' },
 } as const;
 type ProductName = keyof typeof products;
 type Axis = 'm' | 'n' | 'k';
@@ -53,16 +61,18 @@ interface Product {
   readonly c: Operand;
   /** Of b as a whole. */
   readonly scale: number;
-  /** Scales of all columns of b, and the first that is a column of this window. */
-  readonly scales: { readonly region: Region; readonly first: number } | undefined;
+  readonly scaled: ScaledAxis;
+  /** Scales of the whole of that axis, and the first that belongs to this window. */
+  readonly scales: Region | undefined;
+  readonly firstScale: number;
 }
 
 /** A matrix product, cut along m, n and k so that every binding and every dispatch stays within the limits. */
 export function encodeGemm(context: Context, kernel: ProductName, call: KernelCall<ProductName>): void {
   const { accumulate, scale = 1 }: { accumulate: number; scale?: number } = call.params;
-  const { form, stored } = products[kernel];
+  const { form, format, scaled } = products[kernel];
   const operands: Readonly<Record<'a' | 'b' | 'c', Storage> & { scales?: Storage }> = call.operands;
-  const dtypes = { a: 'f32', b: stored, c: 'f32' } as const;
+  const dtypes = { a: 'f32', b: format, c: 'f32' } as const;
   const sizes = call.dims as Record<Axis, number>;
   const step: Record<Axis, number> = { m: sizes.m, n: sizes.n, k: sizes.k };
   const { maxBindingBytes, maxFlops } = context.limits;
@@ -78,8 +88,9 @@ export function encodeGemm(context: Context, kernel: ProductName, call: KernelCa
   }
   const rowsAllowed = Math.max(64, roundDown(maxFlops / (2 * sizes.n * sizes.k)));
   step.m = Math.min(step.m, rowsAllowed);
-  if (operands.scales) checkWhole(kernel, 'scales', 4 * sizes.n, maxBindingBytes);
-  const scales = operands.scales && context.region(operands.scales, 0, sizes.n);
+  const scaledSize = scaled === 'whole' ? 0 : sizes[scaled];
+  checkWhole(kernel, 'scales', 4 * scaledSize, maxBindingBytes);
+  const scales = operands.scales && context.region(operands.scales, 0, scaledSize);
 
   for (let m = 0; m < sizes.m; m += step.m) {
     for (let n = 0; n < sizes.n; n += step.n) {
@@ -97,10 +108,12 @@ export function encodeGemm(context: Context, kernel: ProductName, call: KernelCa
           ...{ m: windows.m.count, n: windows.n.count, k: windows.k.count },
           accumulate: k > 0 ? 1 : accumulate,
           a: { ...a, layout: layoutOf('f32', a) },
-          b: { ...b, layout: layoutOf(stored, b) },
+          b: { ...b, layout: layoutOf(format, b) },
           c: { ...c, layout: layoutOf('f32', c) },
           scale,
-          scales: scales && { region: scales, first: n },
+          scaled,
+          scales,
+          firstScale: scaled === 'whole' ? 0 : windows[scaled].start,
         });
       }
     }
@@ -139,7 +152,7 @@ function encodeProduct(context: Context, product: Product): void {
   // The parts are one binding.
   const mostParts = Math.max(1, Math.floor(context.limits.maxBindingBytes / (4 * m * stride)));
   const { rates, forced, matrixUnit } = context.limits.gemm;
-  const halves = product.b.layout === 'half4' || product.b.layout === 'half';
+  const halves = product.b.layout === 'f16x4' || product.b.layout === 'f16';
   const tiles = matrixUnit && halves ? (['matrices'] as const) : floatTiles;
   const variant = forced ?? chooseGemm(rates, product, mostParts, tiles);
   const steps = partSteps(product.k, Math.min(variant.parts, mostParts));
@@ -203,20 +216,20 @@ function encodeSkinny(context: Context, form: 'gemmNN' | 'gemmNT', product: Prod
   }
 }
 
-function argumentsOf({ m, n, k, a, b, c, scales }: Product, matrixUnit?: MatrixUnit) {
+function argumentsOf({ m, n, k, a, b, c, scaled, scales }: Product, matrixUnit?: MatrixUnit) {
   const layouts = { a: a.layout, b: b.layout, c: c.layout };
   return {
-    prelude: gemmElements({ ...layouts, scaled: scales !== undefined, matrixUnit }),
-    reads: [a.region, b.region, ...(scales ? [scales.region] : [])],
+    prelude: gemmElements({ ...layouts, scaled, matrixUnit }),
+    reads: [a.region, b.region, ...(scales ? [scales] : [])],
     writes: [c.region],
     flops: 2 * m * n * k,
   };
 }
 
-const uniformOf = ({ m, n, k, accumulate, a, b, c, scale, scales }: Product, steps: number): (number | Float)[] => [
+const uniformOf = ({ m, n, k, accumulate, a, b, c, scale, firstScale }: Product, steps: number): (number | Float)[] => [
   ...[m, n, k, accumulate],
   ...[a.base, a.stride, b.base, b.stride, c.base, c.stride],
   float(scale),
-  scales?.first ?? 0,
+  firstScale,
   steps,
 ];

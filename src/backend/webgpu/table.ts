@@ -199,6 +199,7 @@ export function createTable(context: Context): KernelTable {
     gemmTN: (call) => encodeGemm(context, 'gemmTN', call),
     gemmNNF16: (call) => encodeGemm(context, 'gemmNNF16', call),
     gemmNTF16: (call) => encodeGemm(context, 'gemmNTF16', call),
+    gemmNNInt8: (call) => encodeGemm(context, 'gemmNNInt8', call),
     gemmNTInt8: (call) => encodeGemm(context, 'gemmNTInt8', call),
     broadcastRows: planned('broadcastRows'),
     columnSum: planned('columnSum'),

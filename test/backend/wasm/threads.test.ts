@@ -74,7 +74,7 @@ const large: readonly Call[] = [
     [kernel, { m: 5, n: 2003, k: 517 }, { accumulate: 1 }],
     [kernel, { m: 29, n: 403, k: 1029 }, { accumulate: 0 }],
   ]),
-  ...(['gemmNNF16', 'gemmNTF16', 'gemmNTInt8'] as const).flatMap((kernel): Call[] => [
+  ...(['gemmNNF16', 'gemmNTF16', 'gemmNNInt8', 'gemmNTInt8'] as const).flatMap((kernel): Call[] => [
     [kernel, { m: 131, n: 203, k: 301 }, { accumulate: 1, scale: 0.25 }],
     [kernel, { m: 5, n: 2003, k: 517 }, { accumulate: 0, scale: 0.25 }],
     [kernel, { m: 1, n: 2003, k: 517 }, { accumulate: 1, scale: 0.25 }],

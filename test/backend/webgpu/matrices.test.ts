@@ -149,7 +149,7 @@ describeWebGPU('subgroup matrices as hardware has them', () => {
         [16, 8, 16],
         [8, 8, 8],
       ] as const) {
-        const layouts = { a: 'vec4', b: 'half4', c: 'f32', scaled: false } as const;
+        const layouts = { a: 'vec4', b: 'f16x4', c: 'f32', scaled: 'whole' } as const;
         const { code } = gemmElements({ ...layouts, matrixUnit: { m, n, k, subgroupSize: 32 } });
         const module = device.createShaderModule({ code: code + shaders[`${form}Matrices`] });
         expect((await module.getCompilationInfo()).messages.map(({ message }) => message)).toEqual([]);

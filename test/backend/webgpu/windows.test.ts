@@ -72,6 +72,11 @@ const windowed: { readonly [K in KernelName]?: readonly (readonly [maxBindingByt
     [4096, { dims: { m: 5, n: 211, k: 37 }, params: { accumulate: 1, scale: 1 } }],
     [8192, { dims: { m: 19, n: 301, k: 28 }, params: { accumulate: 0, scale: 2 ** -5 } }],
   ],
+  gemmNNInt8: [
+    // b cut along k: each window has its own part of the scales
+    [2048, { dims: { m: 5, n: 37, k: 211 }, params: { accumulate: 1 } }],
+    [4096, { dims: { m: 67, n: 19, k: 101 }, params: { accumulate: 0 } }],
+  ],
   gemmNTInt8: [
     // b cut along n: each window has its own part of the scales
     [2048, { dims: { m: 5, n: 211, k: 37 }, params: { accumulate: 1 } }],

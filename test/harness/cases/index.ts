@@ -556,6 +556,7 @@ export const cases: { readonly [K in KernelName]: readonly Case<K>[] } = {
   gemmTN: gemmCases(),
   gemmNNF16: halfGemmCases(),
   gemmNTF16: halfGemmCases(),
+  gemmNNInt8: storedGemmCases(hardBytes),
   gemmNTInt8: storedGemmCases(hardBytes),
   broadcastRows: matrices.map((shape) => ({ ...shaped(shape), prepare: ({ y }) => void poison(y) })),
   columnSum: columnSumCases(),

@@ -1,0 +1,8 @@
+// The scales of a product whose weight has one a step of k (gemmNNInt8): see scaleWhole.wgsl.
+const C_BINDING = 4;
+@group(0) @binding(3) var<storage, read> scales: array<f32>;
+fn columnScale4(col: u32) -> vec4f { return vec4f(1.0); }
+fn depthScale4(k: u32) -> vec4f {
+  let at = shape.firstScale + k;
+  return vec4f(scales[at], scales[at + 1u], scales[at + 2u], scales[at + 3u]);
+}

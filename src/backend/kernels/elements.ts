@@ -1,0 +1,68 @@
+/** Kernels whose elements know nothing of each other: activations, sums of tensors, dropout. */
+import { of } from './notation.js';
+import type { KernelSpec } from './spec.js';
+
+export const elements = {
+  /** GELU, GPT-2's tanh form: 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))). */
+  gelu: {
+    dims: ['size'],
+    in: { x: ['size'] },
+    out: { y: ['size'] },
+    flops: (d) => 12 * of(d, 'size'),
+    ulp: () => 8,
+  },
+  geluBackward: {
+    dims: ['size'],
+    in: { x: ['size'], dy: ['size'] },
+    out: { dx: ['size'] },
+    flops: (d) => 20 * of(d, 'size'),
+    ulp: () => 12,
+  },
+  /** y = max(x, 0) */
+  relu: {
+    dims: ['size'],
+    in: { x: ['size'] },
+    out: { y: ['size'] },
+    flops: (d) => of(d, 'size'),
+    ulp: () => 0,
+  },
+  /** dx = x > 0 ? dy : 0 */
+  reluBackward: {
+    dims: ['size'],
+    in: { x: ['size'], dy: ['size'] },
+    out: { dx: ['size'] },
+    flops: (d) => of(d, 'size'),
+    ulp: () => 0,
+  },
+  /** y = a + b */
+  add: {
+    dims: ['size'],
+    in: { a: ['size'], b: ['size'] },
+    out: { y: ['size'] },
+    flops: (d) => of(d, 'size'),
+    ulp: () => 1,
+  },
+  /** y += scale * x */
+  addInto: {
+    dims: ['size'],
+    params: { scale: 'f32' },
+    in: { x: ['size'] },
+    inout: { y: ['size'] },
+    flops: (d) => 2 * of(d, 'size'),
+    ulp: () => 2,
+  },
+  /**
+   * y[i] = hash(seed, i) >= threshold ? x[i] * scale : 0, with threshold = probability * 2^32 and scale =
+   * 1 / (1 - probability). Counter-based, so the backward pass is this kernel again on dy; all in u32, so both
+   * backends drop the same elements: h = i * 0x9e3779b9 + seed; h ^= h >> 16; h *= 0x7feb352d; h ^= h >> 15;
+   * h *= 0x846ca68b; h ^= h >> 16.
+   */
+  dropout: {
+    dims: ['size'],
+    params: { seed: 'u32', threshold: 'u32', scale: 'f32' },
+    in: { x: ['size'] },
+    out: { y: ['size'] },
+    flops: (d) => 2 * of(d, 'size'),
+    ulp: () => 2,
+  },
+} as const satisfies Record<string, KernelSpec>;

@@ -1,0 +1,12 @@
+/** Short words for the records: operands of other types than f32, sizes, roundings. */
+import type { Dims, Extent } from './spec.js';
+
+export const i32 = <const S extends readonly Extent[]>(...shape: S) => ({ shape, dtype: 'i32' }) as const;
+export const u32 = <const S extends readonly Extent[]>(...shape: S) => ({ shape, dtype: 'u32' }) as const;
+
+/** The product of the named dims. */
+export const of = (dims: Dims, ...names: string[]): number =>
+  names.reduce((product, name) => product * (dims[name] ?? 1), 1);
+
+/** Units in the last place that n additions may cost: their errors are as good as random, so they grow as the root of n. */
+export const roundings = (n: number): number => Math.sqrt(n);

@@ -1,0 +1,137 @@
+/** Kernels that work row by row: embeddings, norms, losses over a vocabulary, sampling. */
+
+import {
+  type Formatted,
+  formatted,
+  type ScaleParam,
+  type Scales,
+  type Stored,
+  scaleParam,
+  scales,
+  stored,
+  type WeightFormat,
+} from './formats.js';
+import { i32, of, roundings, u32 } from './notation.js';
+import { bytesPerElement, type KernelSpec } from './spec.js';
+
+interface Embedding<F extends WeightFormat> extends KernelSpec {
+  readonly dims: readonly ['tokens', 'rows', 'cols'];
+  readonly params: ScaleParam<F>;
+  readonly in: { readonly table: Stored<F, readonly ['rows', 'cols']> } & Scales<F, 'rows'> & {
+      readonly ids: { readonly shape: readonly ['tokens']; readonly dtype: 'i32' };
+    };
+  readonly out: { readonly y: readonly ['tokens', 'cols'] };
+}
+/**
+ * y[t, c] = scale table[ids[t], c] scales[ids[t]], the table in one format. Also gathers rows of any matrix. ids are checked on
+ * the host.
+ */
+function embeddingsOf<F extends WeightFormat>(format: F): { readonly [N in Formatted<'embedding', F>]: Embedding<F> } {
+  const embedding: Embedding<F> = {
+    dims: ['tokens', 'rows', 'cols'],
+    params: scaleParam(format),
+    in: { table: stored(format, ['rows', 'cols']), ...scales(format, 'rows'), ids: i32('tokens') },
+    out: { y: ['tokens', 'cols'] },
+    flops: (d) => of(d, 'tokens', 'cols'),
+    bytes: (d) =>
+      (bytesPerElement(format) + 4) * of(d, 'tokens', 'cols') + (format === 'int8' ? 8 : 4) * of(d, 'tokens'),
+    ulp: () => (format === 'int8' ? 0.5 : 0),
+  };
+  return { [formatted('embedding', format)]: embedding } as { [N in Formatted<'embedding', F>]: Embedding<F> };
+}
+
+export const rows = {
+  ...embeddingsOf('f32'),
+  ...embeddingsOf('f16'),
+  ...embeddingsOf('int8'),
+  /**
+   * dtable[unique[u], c] += sum over t in order[starts[u] .. starts[u + 1]) of dy[t, c]. The host sorts the token
+   * positions by id, so no two writers share a row and the order of the sum is fixed.
+   */
+  embeddingBackward: {
+    dims: ['tokens', 'rows', 'cols', 'uniques', 'bounds'],
+    in: { dy: ['tokens', 'cols'], order: i32('tokens'), unique: i32('uniques'), starts: i32('bounds') },
+    inout: { dtable: ['rows', 'cols'] },
+    flops: (d) => of(d, 'tokens', 'cols'),
+    bytes: (d) =>
+      4 * of(d, 'tokens', 'cols') + 8 * of(d, 'uniques', 'cols') + 4 * (of(d, 'tokens') + 2 * of(d, 'uniques')),
+    ulp: (d) => roundings(of(d, 'tokens')) + 1,
+  },
+  /** y = (x - mean) * rstd * weight + bias over the last axis; rstd = 1 / sqrt(variance + eps), variance biased. */
+  layerNorm: {
+    dims: ['rows', 'cols'],
+    params: { eps: 'f32' },
+    in: { x: ['rows', 'cols'], weight: ['cols'], bias: ['cols'] },
+    out: { y: ['rows', 'cols'], mean: ['rows'], rstd: ['rows'] },
+    flops: (d) => 8 * of(d, 'rows', 'cols'),
+    ulp: (d) => roundings(of(d, 'cols')) + 8,
+  },
+  /** dx of layerNorm: rstd * (g - mean(g) - xhat * mean(g * xhat)), g = dy * weight, xhat = (x - mean) * rstd. */
+  layerNormBackward: {
+    dims: ['rows', 'cols'],
+    in: { x: ['rows', 'cols'], weight: ['cols'], mean: ['rows'], rstd: ['rows'], dy: ['rows', 'cols'] },
+    out: { dx: ['rows', 'cols'] },
+    flops: (d) => 12 * of(d, 'rows', 'cols'),
+    ulp: (d) => roundings(of(d, 'cols')) + 8,
+  },
+  /** dweight[c] += sum over r of dy * xhat; dbias[c] += sum over r of dy. */
+  layerNormBackwardWeights: {
+    dims: ['rows', 'cols'],
+    in: { x: ['rows', 'cols'], mean: ['rows'], rstd: ['rows'], dy: ['rows', 'cols'] },
+    inout: { dweight: ['cols'], dbias: ['cols'] },
+    flops: (d) => 5 * of(d, 'rows', 'cols'),
+    ulp: (d) => roundings(of(d, 'rows')) + 8,
+  },
+  /**
+   * Cross-entropy of each row and its gradient, in log space: loss[r] = lse(logits[r]) - logits[r, labels[r]] in
+   * nats, and logits becomes gradScale * (softmax - onehot). Rows whose label is -100 give loss 0 and gradient 0.
+   * Other labels are of the vocabulary, checked on the host.
+   */
+  crossEntropy: {
+    dims: ['rows', 'vocab'],
+    params: { gradScale: 'f32' },
+    in: { labels: i32('rows') },
+    inout: { logits: ['rows', 'vocab'] },
+    out: { loss: ['rows'] },
+    flops: (d) => 8 * of(d, 'rows', 'vocab'),
+    ulp: (d) => roundings(of(d, 'vocab')) + 8,
+  },
+  /**
+   * A divergence between teacher p = softmax(teacher / temperature) and student q = softmax(student / temperature),
+   * row by row, complete (zero at equality), in nats: loss[r], and student becomes gradScale * dloss[r]/dstudent.
+   * Computed from log-probabilities, mixtures by log-sum-exp, so that no logit underflows to a NaN. `weight` is alpha
+   * of the skewed forms, w of jensenShannon and symmetricKL, unused otherwise. Rows whose label is -100 give 0 and 0,
+   * whatever their logits hold; other labels are not looked at.
+   * The gradient q_j (g_j - sum_i q_i g_i) is centred on the student's likeliest word r: with c_j = g_j - g_r it is
+   * q_j (c_j - sum_i q_i c_i). When q_r is nearly 1, g_r - sum_i q_i g_i would cancel to rounding noise; c_r is exactly 0.
+   * Where p / q may overflow (forwardKL), q_j g_j = -p_j is finite.
+   */
+  divergence: {
+    dims: ['rows', 'vocab'],
+    params: { weight: 'f32', temperature: 'f32', gradScale: 'f32' },
+    constants: { kind: 'u32' },
+    in: { teacher: ['rows', 'vocab'], labels: i32('rows') },
+    inout: { student: ['rows', 'vocab'] },
+    out: { loss: ['rows'] },
+    flops: (d) => 24 * of(d, 'rows', 'vocab'),
+    ulp: (d) => roundings(of(d, 'vocab')) + 8,
+  },
+  /**
+   * The next token of each row. Of its logits the topK largest stay (0: all) and those equal to the last of them; of
+   * these the largest whose weights exp((logit - largest) / temperature) add up to at least topP of all, among equal
+   * logits the lower ids; one is drawn with its weight. temperature 0: the largest logit, the lowest id among equals.
+   * ids[r] is -1 where the row has NaN or +infinity, -2 where all its logits are -infinity.
+   * The draw is a race: token j waits -log(1 - u_j) / weight_j and the first one wins, the lowest id among equals. u_j =
+   * (h + 1/2) / 2^32, h = word j % 2 of threefry2x32-13(key (seeds[r, 0], seeds[r, 1]), counter (floor(j / 2), step)), so
+   * a draw depends on the row's seed, on `step` and on its logits alone, and both backends draw the same token unless a
+   * rounding decides.
+   */
+  sample: {
+    dims: ['rows', 'vocab'],
+    params: { temperature: 'f32', topK: 'u32', topP: 'f32', step: 'u32' },
+    in: { logits: ['rows', 'vocab'], seeds: u32('rows', 2) },
+    out: { ids: i32('rows') },
+    flops: (d) => 64 * of(d, 'rows', 'vocab'),
+    ulp: () => 1,
+  },
+} as const satisfies Record<string, KernelSpec>;

@@ -1,0 +1,49 @@
+/**
+ * What a record of the kernel table says of its kernel: operands, params, and what one call costs. The rules that all
+ * records follow stand in index.ts.
+ */
+export type DType = 'f32' | 'i32' | 'u32' | 'f16' | 'int8';
+export type ParamType = 'f32' | 'u32';
+/** A dim by name, or a fixed extent. */
+export type Extent = string | number;
+export type OperandSpec = readonly Extent[] | { readonly shape: readonly Extent[]; readonly dtype: DType };
+export type Dims = Readonly<Record<string, number>>;
+export type Params = Readonly<Record<string, number>>;
+
+export interface KernelSpec {
+  /** Every symbolic dim, in the order of the uniform block. */
+  readonly dims: readonly string[];
+  readonly params?: Readonly<Record<string, ParamType>>;
+  readonly constants?: Readonly<Record<string, 'u32'>>;
+  /** Read only; distinct buffers from everything that is written. */
+  readonly in: Readonly<Record<string, OperandSpec>>;
+  readonly inout?: Readonly<Record<string, OperandSpec>>;
+  readonly out?: Readonly<Record<string, OperandSpec>>;
+  /**
+   * Floating-point operations of one call: profiles divide by it, and WebGPU cuts long calls by it. Without params, the most
+   * that there can be with such dims.
+   */
+  readonly flops: (dims: Dims, params?: Params) => number;
+  /** Bytes read and written by one call, for kernels that do not go through all of each operand: profiles divide by it. */
+  readonly bytes?: (dims: Dims, params: Params) => number;
+  /**
+   * Allowed error of each output element in units in the last place (f32), counted at the scale of the sum of the
+   * absolute terms (each times its condition number where it goes through an exponential: see the float64 reference).
+   * `roundings` of the sums on the path to the element, and a constant for its divisions, roots and exponentials, which
+   * WGSL leaves to be 2.5 units off or more. Both backends need 4 to 50 percent of it.
+   */
+  readonly ulp: (dims: Dims) => number;
+}
+
+/** Data of each dtype on the host. */
+export const hostArrays = {
+  f32: Float32Array,
+  i32: Int32Array,
+  u32: Uint32Array,
+  f16: Uint16Array,
+  int8: Int8Array,
+} as const satisfies Record<DType, unknown>;
+export const bytesPerElement = (dtype: DType): number => hostArrays[dtype].BYTES_PER_ELEMENT;
+/** Bytes of a storage for `elements`: whole words. */
+export const storageBytes = (dtype: DType, elements: number): number =>
+  4 * Math.ceil((bytesPerElement(dtype) * elements) / 4);
