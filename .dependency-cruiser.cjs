@@ -1,5 +1,14 @@
 // The import order of the folders of src: each layer lists the layers it must not know.
 const order = ['hardware', 'backend', 'tensor', 'models|optim', 'generation', 'distill', 'worker|cli'];
+// bench: what all topics stand on, the topics, the lists of them in bench itself, then what runs the lists.
+const benchOrder = [
+  ['frame', 'frame/'],
+  ['topics', '(gemm|attention|divergence|linear-divergence|training-step|decode|tokenizer)/'],
+  ['lists', '(peers/)?[^/]+\\.ts$'],
+  ['runner', 'runner/'],
+  ['page', 'page/'],
+  ['pack', 'pack/'],
+];
 const leaves = 'text|data|metrics|io';
 
 module.exports = {
@@ -37,6 +46,30 @@ module.exports = {
       from: { path: '^src/', pathNot: '^src/(platform/node/|cli/)' },
       to: { dependencyTypes: ['core'] },
     },
+    ...benchOrder.slice(0, -1).map(([name, layer], index) => ({
+      name: `bench-${name}-imports-upward`,
+      severity: 'error',
+      from: { path: `^bench/${layer}` },
+      to: {
+        path: `^bench/(${benchOrder
+          .slice(index + 1)
+          .map(([, above]) => above)
+          .join('|')})`,
+      },
+    })),
+    {
+      name: 'bench-imports-inside',
+      comment: 'what is measured is the built package, through its entries',
+      severity: 'error',
+      from: { path: '^bench/' },
+      to: { path: '^src/.*/' },
+    },
+    {
+      name: 'src-imports-bench',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^(bench|test|scripts|examples)/' },
+    },
     {
       name: 'no-cycles',
       severity: 'error',
@@ -46,6 +79,7 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^bench/(peers/)?node_modules/' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
   },

@@ -1,7 +1,7 @@
-import type { Size } from './benchmarks/benchmark.ts';
-import type { BenchmarkName } from './benchmarks/index.ts';
-import { peersInPage } from './peers/inPage.ts';
-import type { Suite, Variant } from './suite.ts';
+import type { BenchmarkName } from './benchmarks.ts';
+import type { Size } from './frame/benchmark.ts';
+import type { Suite, Variant } from './frame/suite.ts';
+import { peersOf } from './peers.ts';
 
 interface Plan {
   readonly benchmark: BenchmarkName;
@@ -43,7 +43,7 @@ export const browserSuites: readonly Suite[] = Object.entries(plans).map(([name,
   const { benchmark, about, size = 'full' } = plan;
   const variant = (label: string, ...args: string[]): Variant => ({
     name: label,
-    script: 'browser.ts',
+    script: 'page/drive.ts',
     args: ['--benchmark', benchmark, '--size', size, ...args],
   });
   const ours =
@@ -61,7 +61,7 @@ export const browserSuites: readonly Suite[] = Object.entries(plans).map(([name,
     about: `${about}. In a worker of a cross-origin isolated page of headless Chromium`,
     variants: [
       ...ours,
-      ...(peersInPage[benchmark] ?? []).map((peer) => variant(peer + setting, '--revectorize', '--peer', peer)),
+      ...peersOf(benchmark, 'page').map((peer) => variant(peer + setting, '--revectorize', '--peer', peer)),
     ],
   };
 });

@@ -1,13 +1,13 @@
-import type { BenchmarkName } from './benchmarks/index.ts';
+import type { BenchmarkName } from './benchmarks.ts';
 import { browserSuites } from './browserSuites.ts';
-import type { Suite, Variant } from './suite.ts';
+import type { Suite, Variant } from './frame/suite.ts';
 
 const vectors = { '256-bit': ['--experimental-wasm-revectorize'], plain: [] } as const;
 
 /** A benchmark of ours on WASM, in a process of its own. */
 const distillm = (benchmark: BenchmarkName, threads: number, width: keyof typeof vectors = '256-bit'): Variant => ({
   name: `distillm, ${threadsOf(threads)}, ${width}`,
-  script: 'node.ts',
+  script: 'runner/node.ts',
   flags: vectors[width],
   args: ['--benchmark', benchmark, '--threads', `${threads}`],
 });
@@ -22,21 +22,21 @@ const relaxed = (variant: Variant): Variant => ({
 /** A benchmark of ours on the machine's GPU, where it has one. */
 const onWebGPU = (benchmark: BenchmarkName, name = 'distillm, WebGPU'): Variant => ({
   name,
-  script: 'node.ts',
+  script: 'runner/node.ts',
   args: ['--benchmark', benchmark, '--device', 'webgpu'],
 });
 
 /** On whatever adapter there is. */
 const onAnyWebGPU = (benchmark: BenchmarkName, name: string, ...more: string[]): Variant => ({
   name,
-  script: 'node.ts',
+  script: 'runner/node.ts',
   args: ['--benchmark', benchmark, '--device', 'webgpu', '--allow-software', ...more],
 });
 
-/** The same of another package; bench/peers/node.ts and page.ts know which there are. */
+/** The same of another package; bench/peers.ts has them all. */
 const peer = (benchmark: BenchmarkName, name: string, threads?: number): Variant => ({
   name: threads ? `${name}, ${threadsOf(threads)}` : name,
-  script: 'peers/node.ts',
+  script: 'runner/peer.ts',
   args: ['--benchmark', benchmark, '--peer', name, ...(threads ? ['--threads', `${threads}`] : [])],
 });
 
@@ -67,8 +67,8 @@ export const suites: readonly Suite[] = [
       peer('gemm', 'tfjs-backend-wasm', 1),
       wide(peer('gemm', 'tfjs-backend-wasm', 1)),
       peer('gemm', 'jax-js', 1),
-      { name: 'PyTorch, 2 threads', script: 'peers/gemm-torch.py', args: ['--threads', '2'] },
-      { name: 'PyTorch, 1 thread', script: 'peers/gemm-torch.py', args: ['--threads', '1'] },
+      { name: 'PyTorch, 2 threads', script: 'gemm/pytorch.py', args: ['--threads', '2'] },
+      { name: 'PyTorch, 1 thread', script: 'gemm/pytorch.py', args: ['--threads', '1'] },
     ],
   },
   {
@@ -113,8 +113,8 @@ export const suites: readonly Suite[] = [
       // Forward alone: they have no gradients.
       peer('attention', 'onnxruntime-node', 2),
       peer('attention', 'onnxruntime-web', 2),
-      { name: 'PyTorch, 2 threads', script: 'peers/attention-torch.py', args: ['--threads', '2'] },
-      { name: 'PyTorch, 1 thread', script: 'peers/attention-torch.py', args: ['--threads', '1'] },
+      { name: 'PyTorch, 2 threads', script: 'attention/pytorch.py', args: ['--threads', '2'] },
+      { name: 'PyTorch, 1 thread', script: 'attention/pytorch.py', args: ['--threads', '1'] },
     ],
   },
   {
@@ -130,7 +130,7 @@ export const suites: readonly Suite[] = [
       peer('divergence', 'onnxruntime-node', 2),
       peer('divergence', 'onnxruntime-web', 2),
       peer('divergence', 'jax-js', 1),
-      { name: 'PyTorch, 2 threads', script: 'peers/divergence-torch.py', args: ['--threads', '2'] },
+      { name: 'PyTorch, 2 threads', script: 'divergence/pytorch.py', args: ['--threads', '2'] },
     ],
   },
   {
@@ -147,10 +147,10 @@ export const suites: readonly Suite[] = [
       onWebGPU('linearDivergence'),
       onWebGPU('linearDivergenceUnfused', 'distillm unfused, WebGPU'),
       peer('linearDivergence', 'jax-js', 1),
-      { name: 'PyTorch unfused, 2 threads', script: 'peers/linearDivergence-torch.py' },
+      { name: 'PyTorch unfused, 2 threads', script: 'linear-divergence/pytorch.py' },
       {
         name: 'PyTorch in chunks of 128 rows, 2 threads',
-        script: 'peers/linearDivergence-torch.py',
+        script: 'linear-divergence/pytorch.py',
         args: ['--chunk', '128'],
       },
     ],
@@ -165,7 +165,7 @@ export const suites: readonly Suite[] = [
       distillm('trainingStep', 1),
       onWebGPU('trainingStep'),
       peer('trainingStep', 'jax-js', 1),
-      { name: 'PyTorch, 2 threads', script: 'peers/trainingStep-torch.py', args: ['--threads', '2'] },
+      { name: 'PyTorch, 2 threads', script: 'training-step/pytorch.py', args: ['--threads', '2'] },
     ],
   },
   {
@@ -177,12 +177,12 @@ export const suites: readonly Suite[] = [
     variants: [
       {
         name: 'distillm, idle adapter',
-        script: 'node.ts',
+        script: 'runner/node.ts',
         args: ['--benchmark', 'trainingStepRecording', '--device', 'webgpu', '--idle-adapter'],
       },
       {
         name: 'distillm',
-        script: 'node.ts',
+        script: 'runner/node.ts',
         args: ['--benchmark', 'trainingStepRecording', '--device', 'webgpu', '--allow-software'],
       },
     ],
@@ -197,7 +197,7 @@ export const suites: readonly Suite[] = [
       onWebGPU('decode'),
       peer('decode', 'onnxruntime-node', 2),
       peer('decode', 'onnxruntime-web', 2),
-      { name: 'PyTorch, 2 threads', script: 'peers/decode-torch.py', args: ['--threads', '2'] },
+      { name: 'PyTorch, 2 threads', script: 'decode/pytorch.py', args: ['--threads', '2'] },
     ],
   },
   {

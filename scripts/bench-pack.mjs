@@ -20,7 +20,7 @@ if ('missing' in gpu) throw new Error(`bench:pack: ${gpu.missing}`);
 await rm(folder, { recursive: true, force: true });
 await mkdir(join(folder, 'lib'), { recursive: true });
 await build({
-  entryPoints: { main: join(root, 'bench/pack/main.ts'), node: join(root, 'bench/node.ts') },
+  entryPoints: { main: join(root, 'bench/pack/main.ts'), 'runner/node': join(root, 'bench/runner/node.ts') },
   outdir: folder,
   outExtension: { '.js': '.mjs' },
   bundle: true,

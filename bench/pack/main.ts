@@ -5,18 +5,18 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { openDevice, tuneDevice } from 'distillm';
-import { chooseSuites } from '../chooseSuites.ts';
-import { interruption } from '../interruption.ts';
-import { keepResult, tablesOf, writeWhole } from '../resultsFolder.ts';
-import { runSuite } from '../runSuite.ts';
-import type { Suite, Variant } from '../suite.ts';
+import type { Suite, Variant } from '../frame/suite.ts';
+import { chooseSuites } from '../runner/chooseSuites.ts';
+import { interruption } from '../runner/interruption.ts';
+import { keepResult, tablesOf, writeWhole } from '../runner/resultsFolder.ts';
+import { runSuite } from '../runner/runSuite.ts';
+import { table } from '../runner/table.ts';
 import { suites } from '../suites.ts';
-import { table } from '../table.ts';
 import { missingForGPU } from './missingForGPU.ts';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
 const results = `${folder}results`;
-const onGPU = ({ script, args = [] }: Variant) => script === 'node.ts' && args.includes('webgpu');
+const onGPU = ({ script, args = [] }: Variant) => script === 'runner/node.ts' && args.includes('webgpu');
 
 const asked = chooseSuites(
   suites.filter(({ variants }) => variants.some(onGPU)),
@@ -51,7 +51,7 @@ await device.dispose();
 const extra = ['--size', `${size}`, ...(allowSoftware ? ['--allow-software'] : [])];
 /** The suite as it runs here. */
 function packed({ variants, about, ...suite }: Suite): Suite {
-  const ours = variants.filter(({ script }) => script === 'node.ts');
+  const ours = variants.filter(({ script }) => script === 'runner/node.ts');
   const wasm = ours.find((variant) => !onGPU(variant));
   const chosen = [...ours.filter(onGPU), ...(wasm ? [wasm] : [])];
   return {

@@ -1,5 +1,5 @@
-import type { Assets } from '../benchmarks/benchmark.ts';
-import type { Measurement } from '../measure.ts';
+import type { Assets } from '../frame/benchmark.ts';
+import type { Measurement } from '../frame/measure.ts';
 import type { Report, Request } from './protocol.ts';
 
 const fetchText = async (path: string) => {

@@ -1,8 +1,11 @@
 import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { nodeAssets, peersInstalled } from '../peerPackages.ts';
+import { nodeAssets, packages, peersInstalled } from '../peers/installed.ts';
+import manifest from '../peers/package.json' with { type: 'json' };
 
+const { dependencies } = manifest;
+const onlyInNode = ['onnxruntime-node', 'tiktoken'];
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 /**
@@ -13,19 +16,16 @@ export async function buildPage(): Promise<string> {
   const folder = here('../../build/bench-page/');
   await mkdir(folder, { recursive: true });
   await build({
-    entryPoints: {
-      main: here('main.ts'),
-      worker: here('worker.ts'),
-      ...(peersInstalled ? { peers: here('../peers/page.ts') } : {}),
-    },
+    entryPoints: { main: here('main.ts'), worker: here('worker.ts') },
     outdir: folder,
     bundle: true,
+    splitting: true, // a worker loads one peer
     format: 'esm',
     platform: 'browser',
     target: 'es2022',
-    // Without its WebGPU part, as in Node. It fetches its WASM files from where the page is.
-    alias: { 'onnxruntime-web': here('../peers/node_modules/onnxruntime-web/dist/ort.wasm.min.mjs') },
-    external: ['tiktoken'], // in Node only
+    // Without its WebGPU part, as in Node.
+    ...(peersInstalled && { alias: { 'onnxruntime-web': `${packages}onnxruntime-web/dist/ort.wasm.min.mjs` } }),
+    external: peersInstalled ? onlyInNode : Object.keys(dependencies),
     // Without our tsconfig, whose paths point at the sources: what is measured is the built package.
     tsconfigRaw: {},
     logLevel: 'error',
@@ -35,7 +35,7 @@ export async function buildPage(): Promise<string> {
     await writeFile(`${folder}english.txt`, await nodeAssets.english());
     await writeFile(`${folder}tokenizer.json`, await nodeAssets.tokenizerJson());
     for (const name of ['onnxruntime-web', '@tensorflow/tfjs-backend-wasm']) {
-      const dist = here(`../peers/node_modules/${name}/dist/`);
+      const dist = `${packages}${name}/dist/`;
       const fetched = (await readdir(dist)).filter((file) =>
         /^ort-wasm-simd-threaded\.(mjs|wasm)$|^tfjs.*\.wasm$/.test(file),
       );

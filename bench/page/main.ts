@@ -1,7 +1,7 @@
-import { type BenchmarkName, benchmarks } from '../benchmarks/index.ts';
-import type { Measurement } from '../measure.ts';
-import { peersInPage } from '../peers/inPage.ts';
-import { round } from '../table.ts';
+import { type BenchmarkName, benchmarks } from '../benchmarks.ts';
+import type { Measurement } from '../frame/measure.ts';
+import { peersOf } from '../peers.ts';
+import { round } from '../runner/table.ts';
 import { describeMachine } from './machine.ts';
 import type { Request } from './protocol.ts';
 import { runInWorker } from './runInWorker.ts';
@@ -70,7 +70,7 @@ async function run(names: readonly BenchmarkName[]): Promise<void> {
   const failures: string[] = [];
   for (const benchmark of names) {
     if (signal.aborted) break;
-    const peers = values.has('peers') ? (peersInPage[benchmark] ?? []) : [];
+    const peers = values.has('peers') ? peersOf(benchmark, 'page') : [];
     for (const device of [settings.device, ...peers.map((peer) => ({ peer }))]) {
       if (signal.aborted) break;
       const name = typeof device === 'string' ? benchmark : `${benchmark} on ${device.peer}`;
@@ -139,7 +139,7 @@ function element<K extends 'button' | 'td' | 'th' | 'tr' | 'dt' | 'dd'>(
   return made;
 }
 
-/** For bench/browser.ts, which drives this page. */
+/** For drive.ts, which drives this page. */
 const collect = async (request: Request): Promise<Measurement[]> => {
   const measurements: Measurement[] = [];
   await runInWorker(request, { onMeasurement: (measurement) => measurements.push(measurement) });

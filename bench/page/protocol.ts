@@ -1,12 +1,12 @@
-import type { Size } from '../benchmarks/benchmark.ts';
-import type { BenchmarkName } from '../benchmarks/index.ts';
-import type { Measurement } from '../measure.ts';
+import type { BenchmarkName } from '../benchmarks.ts';
+import type { Size } from '../frame/benchmark.ts';
+import type { Measurement } from '../frame/measure.ts';
 
 /** What a page asks a worker to run. */
 export interface Request {
   readonly benchmark: BenchmarkName;
   readonly size: Size;
-  /** Where distillm runs it, or the package that runs it instead (bench/peers/page.ts). */
+  /** Where distillm runs it, or the package that runs it instead (bench/peers.ts). */
   readonly device: 'wasm' | 'webgpu' | { readonly peer: string };
   /** WASM; all logical processors by default. */
   readonly threads?: number;

@@ -1,4 +1,4 @@
-import type { Measurement } from '../measure.ts';
+import type { Measurement } from '../frame/measure.ts';
 import type { Report, Request } from './protocol.ts';
 
 interface Listeners {
@@ -11,8 +11,7 @@ interface Listeners {
 
 /** Runs one benchmark in a worker of its own, so that each starts with empty memory and the page stays responsive. */
 export function runInWorker(request: Request, { onDevice, onMeasurement, signal }: Listeners): Promise<void> {
-  const script = typeof request.device === 'string' ? 'worker.js' : 'peers.js';
-  const worker = new Worker(script, { type: 'module' });
+  const worker = new Worker('worker.js', { type: 'module' });
   return new Promise<void>((resolve, reject) => {
     signal?.addEventListener('abort', () => reject(new Error('stopped')));
     worker.onerror = (event) => reject(new Error(event.message || 'the worker did not start'));

@@ -1,7 +1,7 @@
 import { type Device, openDevice } from 'distillm';
 import { describe, expect, it } from 'vitest';
-import { type BenchmarkName, benchmarks } from '../../bench/benchmarks/index.ts';
-import { nodeAssets, peersInstalled } from '../../bench/peerPackages.ts';
+import { type BenchmarkName, benchmarks } from '../../bench/benchmarks.ts';
+import { nodeAssets, peersInstalled } from '../../bench/peers/installed.ts';
 import { describeWebGPU } from '../backend/webgpu/adapter.js';
 
 /** A benchmark checks its results before it times them, and throws where they are wrong. `most`: cases to look at. */

@@ -4,12 +4,12 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { buildPage } from '../../bench/page/build.ts';
 import { serveFolder } from '../../bench/page/serve.ts';
-import { peersInstalled } from '../../bench/peerPackages.ts';
+import { peersInstalled } from '../../bench/peers/installed.ts';
 import { chromiumPath, launch } from '../browser/page.js';
 
-const script = fileURLToPath(new URL('../../bench/browser.ts', import.meta.url));
+const script = fileURLToPath(new URL('../../bench/page/drive.ts', import.meta.url));
 
-/** What bench/browser.ts prints, a value a line. */
+/** What bench/page/drive.ts prints, a value a line. */
 async function inPage(...words: string[]) {
   const { stdout } = await promisify(execFile)(process.execPath, ['--no-warnings', script, '--size', 'tiny', ...words]);
   return stdout

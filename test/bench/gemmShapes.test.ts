@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { checkProduct } from '../../bench/gemmShapes.ts';
+import { checkProduct } from '../../bench/gemm/shapes.ts';
 
 it.each(['NN', 'NT', 'TN'] as const)(
   'checkProduct tells a right %s product from a wrong one, and from none',

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { summary } from '../../bench/measure.ts';
+import { summary } from '../../bench/frame/measure.ts';
 
 // As Python's statistics.median, which the peers in PyTorch use.
 it.each([

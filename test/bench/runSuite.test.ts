@@ -2,11 +2,11 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { chooseSuites } from '../../bench/chooseSuites.ts';
-import { showProgress } from '../../bench/progress.ts';
-import { keepResult, tablesOf } from '../../bench/resultsFolder.ts';
-import { runSuite } from '../../bench/runSuite.ts';
-import type { Suite } from '../../bench/suite.ts';
+import type { Suite } from '../../bench/frame/suite.ts';
+import { chooseSuites } from '../../bench/runner/chooseSuites.ts';
+import { showProgress } from '../../bench/runner/progress.ts';
+import { keepResult, tablesOf } from '../../bench/runner/resultsFolder.ts';
+import { runSuite } from '../../bench/runner/runSuite.ts';
 import { suites } from '../../bench/suites.ts';
 
 const measured = { case: 'a', unit: 'ms', median: 2, min: 1, max: 3, runs: 3 };

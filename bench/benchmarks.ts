@@ -1,0 +1,28 @@
+import { attention } from './attention/ours.ts';
+import { decode } from './decode/ours.ts';
+import { divergence } from './divergence/ours.ts';
+import type { Benchmark } from './frame/benchmark.ts';
+import { gemmHalves } from './gemm/halves.ts';
+import { gemm } from './gemm/ours.ts';
+import { gemmStored } from './gemm/stored.ts';
+import { gemmWebGPU } from './gemm/webgpu.ts';
+import { linearDivergence } from './linear-divergence/ours.ts';
+import { tokenizer } from './tokenizer/ours.ts';
+import { trainingStep, trainingStepRecording } from './training-step/ours.ts';
+
+/** The benchmarks of distillm, by the name that `--benchmark` and the page use. */
+export const benchmarks = {
+  gemm,
+  gemmHalves,
+  gemmStored,
+  gemmWebGPU,
+  attention,
+  divergence,
+  linearDivergence: linearDivergence(),
+  linearDivergenceUnfused: linearDivergence({ chunkBytes: Number.MAX_SAFE_INTEGER }),
+  trainingStep,
+  trainingStepRecording,
+  decode,
+  tokenizer,
+} as const satisfies Record<string, Benchmark>;
+export type BenchmarkName = keyof typeof benchmarks;

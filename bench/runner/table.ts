@@ -1,0 +1,42 @@
+import type { Measurement } from '../frame/measure.ts';
+
+/** One suite on one machine: bench/results/*.json, and what the page shows. */
+export interface Result {
+  readonly suite: string;
+  readonly about: string;
+  readonly date: string;
+  readonly machine: string;
+  readonly variants: readonly { readonly name: string; readonly measurements: readonly Measurement[] }[];
+  /** Variants that did not run, and why. */
+  readonly skipped: readonly string[];
+}
+
+/** A Markdown table with a row for each variant of each case of the first variant. */
+export function table({ suite, about, date, machine, variants, skipped }: Result): string {
+  const lines = [
+    `## ${suite}`,
+    '',
+    about,
+    '',
+    `${date}, ${machine}. Medians; spread in brackets; last column: ratio to the first row of the case.`,
+    '',
+  ];
+  lines.push('| case | what | median | spread | ratio |', '|---|---|---:|---:|---:|');
+  for (const base of variants[0]?.measurements ?? []) {
+    for (const variant of variants) {
+      const found = variant.measurements.find((measurement) => measurement.case === base.case);
+      if (!found) continue;
+      const ratio = (found.median / base.median).toFixed(2);
+      const note = found.note ? ` (${found.note})` : '';
+      lines.push(
+        `| ${base.case} | ${variant.name}${note} | ${round(found.median)} ${base.unit} | ${round(found.min)}-${round(found.max)} | ${ratio} |`,
+      );
+    }
+  }
+  if (skipped.length > 0) lines.push('', ...skipped.map((line) => `Not run: ${line}`));
+  return lines.join('\n');
+}
+
+export function round(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
+}

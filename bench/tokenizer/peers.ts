@@ -1,0 +1,51 @@
+import { summary } from '../frame/measure.ts';
+import type { PeerSetting } from '../frame/peer.ts';
+
+type Encode = (text: string) => { length: number };
+
+/** `make` makes a tokenizer whose caches are cold. */
+async function* timeEncoding(make: () => Encode, { assets }: PeerSetting) {
+  const text = await assets.english();
+  const megabytes = new TextEncoder().encode(text).length / 1e6;
+  const first: number[] = [];
+  const again: number[] = [];
+  let tokens = 0;
+  for (let i = 0; i < 5; i++) {
+    const encode = make();
+    for (const values of [first, again]) {
+      const before = performance.now();
+      tokens = encode(text).length;
+      values.push((megabytes * 1000) / (performance.now() - before));
+    }
+  }
+  yield summary({ case: 'first call', unit: 'MB/s', values: first.slice(1), note: `${tokens} tokens` });
+  yield summary({ case: 'same text again', unit: 'MB/s', values: again.slice(1) });
+}
+
+export async function* gptTokenizer(setting: PeerSetting) {
+  const { encode, clearMergeCache } = await import('gpt-tokenizer/encoding/r50k_base');
+  const make = () => {
+    clearMergeCache();
+    return encode;
+  };
+  yield* timeEncoding(make, setting);
+}
+
+export async function* tiktoken(setting: PeerSetting) {
+  const { get_encoding } = await import('tiktoken');
+  const make = () => {
+    const encoding = get_encoding('gpt2');
+    return (text: string) => encoding.encode(text);
+  };
+  yield* timeEncoding(make, setting);
+}
+
+export async function* huggingFaceTokenizers(setting: PeerSetting) {
+  const { Tokenizer } = await import('@huggingface/tokenizers');
+  const json: unknown = JSON.parse(await setting.assets.tokenizerJson());
+  const make = () => {
+    const tokenizer = new Tokenizer(json, {});
+    return (text: string) => tokenizer.encode(text).ids;
+  };
+  yield* timeEncoding(make, setting);
+}
