@@ -14,7 +14,8 @@ import { of, roundings } from './notation.js';
 import type { KernelSpec } from './spec.js';
 
 /** c [m, n] (+)= a [m, k] B, B being the weight b. `Axis` is the one along which bytes have scales. */
-interface Product<F extends WeightFormat, B extends readonly [string, string], Axis extends string> extends KernelSpec {
+export interface Product<F extends WeightFormat, B extends readonly [string, string], Axis extends string>
+  extends KernelSpec {
   readonly dims: readonly ['m', 'n', 'k'];
   readonly params: { readonly accumulate: 'u32' } & ScaleParam<F>;
   readonly in: { readonly a: readonly ['m', 'k']; readonly b: Stored<F, B> } & Scales<F, Axis>;

@@ -14,7 +14,7 @@ import {
 import { i32, of, roundings, u32 } from './notation.js';
 import { bytesPerElement, type KernelSpec } from './spec.js';
 
-interface Embedding<F extends WeightFormat> extends KernelSpec {
+export interface Embedding<F extends WeightFormat> extends KernelSpec {
   readonly dims: readonly ['tokens', 'rows', 'cols'];
   readonly params: ScaleParam<F>;
   readonly in: { readonly table: Stored<F, readonly ['rows', 'cols']> } & Scales<F, 'rows'> & {
