@@ -5,6 +5,7 @@ export { encodePrompt, type PromptOptions } from './encodePrompt.js';
 export { type Instruction, parseInstructions } from './instructions.js';
 export { type InstructionData, type ReadInstructionsOptions, readInstructions } from './readInstructions.js';
 export { type ReadTextOptions, readText } from './readText.js';
+export { readTokenizerTexts } from './readTokenizerTexts.js';
 export { savedTemplate, savedTemplateFiles } from './savedTemplate.js';
 export type { TextSource } from './source.js';
 export {

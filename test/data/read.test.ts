@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readInstructions, readText } from '../../src/data/index.js';
+import { readInstructions, readText, readTokenizerTexts } from '../../src/data/index.js';
 import { smallTokenizer } from './helpers.js';
 
 const tokenizer = smallTokenizer();
@@ -72,5 +72,22 @@ describe('readText', () => {
       /line 2 is not JSON \((?!.*\bline \d).*Each line must hold one whole object/,
     );
     await expect(readText({ text: ' \n ' }, { tokenizer })).rejects.toThrow(/holds no text/);
+  });
+});
+
+describe('readTokenizerTexts', () => {
+  it('renders instructions with their first answers, and leaves other text as it is', async () => {
+    const text = lines.slice(0, 2).join('\n');
+    const rendered = (template?: string) => readTokenizerTexts({ text, name: 'd.jsonl' }, { template });
+    expect(await rendered('compact')).toEqual([
+      'Instruction: Say 0.\nResponse:\n0',
+      'Instruction: Say 1.\nResponse:\n1',
+    ]);
+    expect((await rendered())[1]).toMatch(/^Below is an instruction[\s\S]*Say 1\.\n\n### Response:\n1$/);
+    expect(await readTokenizerTexts({ text })).toEqual([text]);
+    await expect(rendered('mine')).rejects.toThrow("template is 'mine'");
+    await expect(readTokenizerTexts({ text: '{"instruction": 1}', name: 'd.jsonl' })).rejects.toThrow(
+      'd.jsonl: line 1',
+    );
   });
 });

@@ -1,12 +1,4 @@
-import { readSource } from '../../data/source.js';
-import {
-  DataError,
-  openFolder,
-  type PromptTemplate,
-  parseInstructions,
-  promptTemplates,
-  trainTokenizer,
-} from '../../index.js';
+import { DataError, openFolder, readTokenizerTexts, trainTokenizer } from '../../index.js';
 import { defineCommand } from '../command.js';
 import { exitCodes } from '../exitCodes.js';
 import { whole } from '../format.js';
@@ -29,7 +21,7 @@ export const tokenizer = defineCommand({
     },
   },
   async run({ data, vocabSize, out, template }, { stdout, stderr }) {
-    const contents = await Promise.all(data.map((file) => readTexts(file, promptTemplates[template])));
+    const contents = await Promise.all(data.map((file) => readTokenizerTexts(file, { template })));
     const texts = contents.flat();
     if (texts.every((each) => each === '')) {
       throw new DataError(`${data.join(', ')}: no text to train on, expected instructions or plain text.`);
@@ -50,10 +42,3 @@ export const tokenizer = defineCommand({
     }
   },
 });
-
-/** What a model will see of a file: prompts with their answers, or the text as it is. */
-async function readTexts(file: string, { render }: PromptTemplate): Promise<string[]> {
-  const content = await readSource(file);
-  if (!/\.jsonl(\.gz)?$/.test(file)) return [content];
-  return parseInstructions(content, file).map(({ outputs, ...fields }) => render(fields) + outputs[0]);
-}
