@@ -21,6 +21,7 @@ const textQuery: Plugin = {
 export default defineConfig({
   entry: {
     index: 'src/index.ts',
+    tensor: 'src/entries/tensor.ts',
     cli: 'src/cli/main.ts',
     'platform/node': 'src/platform/node/index.ts',
     'platform/browser': 'src/platform/browser.ts',
@@ -30,7 +31,6 @@ export default defineConfig({
   platform: 'neutral',
   // One build for Node and browsers: `#platform` stays an import that package.json resolves by condition.
   external: ['#platform', /^node:/, 'webgpu', 'commander', 'zod', 'log-update', 'wasm-feature-detect'],
-  dts: { entry: { index: 'src/index.ts' } },
   splitting: true,
   sourcemap: true,
   clean: true,

@@ -6,12 +6,12 @@
  */
 import {
   adaptiveOffPolicy,
-  compactTemplate,
   createModel,
   type Device,
   distill,
   fineTune,
   readInstructions,
+  readTokenizerTexts,
   skewReverseKL,
   trainTokenizer,
 } from 'distillm';
@@ -37,10 +37,10 @@ export interface EmbeddedRun {
 
 /** `temperature`: of the student's own answers. At 0 they hold no chance, so WebGPU's are those of WASM. */
 export async function trainEmbedded(device: Device, { steps = 12, temperature = 1 } = {}): Promise<EmbeddedRun> {
-  const texts = records.map((record) => compactTemplate.render(record) + record.output);
+  const source = { name: 'records.jsonl', text: records.map((record) => JSON.stringify(record)).join('\n') };
+  const texts = await readTokenizerTexts(source, { template: 'compact' });
   const tokenizer = trainTokenizer(texts, { vocabSize: 320, specialTokens: { eos: '<|endoftext|>' } });
-  const text = records.map((record) => JSON.stringify(record)).join('\n');
-  const data = await readInstructions({ text }, { tokenizer, template: 'compact', validation: 4 });
+  const data = await readInstructions(source, { tokenizer, template: 'compact', validation: 4 });
   const shape = { model_type: 'gpt2', vocab_size: tokenizer.vocabSize, n_positions: 64, n_head: 2 };
   const teacher = await createModel({ ...shape, n_embd: 32, n_layer: 2 }, { device, seed: 1 });
   const student = await createModel({ ...shape, n_embd: 16, n_layer: 1 }, { device, seed: 2 });

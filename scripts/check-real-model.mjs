@@ -6,7 +6,8 @@
 // `last_position_top10` ([id, logit] pairs after the last id). Exits with 1 when a number is off by more than 1e-4.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { headLogits, loadModel, numParameters, openDevice, tidy } from 'distillm';
+import { loadModel, numParameters, openDevice } from 'distillm';
+import { headLogits, tidy } from 'distillm/tensor';
 
 const [folder, kind = 'wasm'] = process.argv.slice(2);
 if (!folder) {
@@ -14,7 +15,7 @@ if (!folder) {
   process.exit(2);
 }
 const reference = JSON.parse(await readFile(join(folder, 'reference.json'), 'utf8'));
-const device = await openDevice(kind);
+const device = await openDevice({ kind });
 const started = performance.now();
 const model = await loadModel(folder, { device });
 const seconds = ((performance.now() - started) / 1000).toFixed(2);

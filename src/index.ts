@@ -1,8 +1,13 @@
-/** The public API of distillm: distil language models on WebGPU or WebAssembly, in Node and browsers. */
+/**
+ * distillm distils language models on WebGPU or WebAssembly, in Node and browsers.
+ *
+ * Open a device, load a teacher and a student, read instructions, and iterate over `distill`. Tensors, operations and
+ * kernels have an entry of their own, `distillm/tensor`, for authors of models and losses.
+ * @module distillm
+ */
 
-export type { Device, DeviceInfo, MemoryUse, Storage, TypedArray } from './backend/backend.js';
-export type { DivergenceKind, DType, KernelName } from './backend/kernels/index.js';
-export { type DeviceKind, type DeviceOptions, openDevice } from './backend/openDevice.js';
+export type { Device, DeviceInfo, MemoryUse } from './backend/backend.js';
+export { type DeviceOptions, openDevice } from './backend/openDevice.js';
 export {
   type ChromeTrace,
   type ChromeTraceEvent,
@@ -11,20 +16,118 @@ export {
   type Profile,
   startProfile,
 } from './backend/profile.js';
-export { tuneDevice } from './backend/tuneDevice.js';
 export type { WasmOptions } from './backend/wasm/index.js';
-export type { GemmRates, GemmTile, MeasuredRates, TileRate } from './backend/webgpu/gemmVariants.js';
-export type { WebGPUBackend, WebGPUOptions } from './backend/webgpu/index.js';
-export * from './data/index.js';
-export * from './distill/losses/index.js';
-export * from './distill/sgo/index.js';
-export * from './distill/trainer/index.js';
-export * from './errors.js';
-export * from './generation/index.js';
-export * from './io/index.js';
-export * from './metrics/index.js';
-export * from './models/index.js';
-export * from './optim/index.js';
+export type { WebGPUOptions } from './backend/webgpu/index.js';
+export {
+  type EncodeInstructionOptions,
+  type Example,
+  encodeInstruction,
+  encodePrompt,
+  type Instruction,
+  type InstructionData,
+  type LabelledBatch,
+  type PromptFields,
+  type PromptOptions,
+  type PromptTemplate,
+  type PromptTemplateName,
+  promptTemplates,
+  type ReadInstructionsOptions,
+  type ReadTextOptions,
+  readInstructions,
+  readText,
+  readTokenizerTexts,
+  type Sample,
+  savedTemplate,
+  savedTemplateFiles,
+  type TemplateChoice,
+  type TextSource,
+  type TokenBatch,
+} from './data/index.js';
+export {
+  type Divergence,
+  forwardKL,
+  jensenShannon,
+  reverseKL,
+  type SkewOptions,
+  skewKL,
+  skewReverseKL,
+  symmetricKL,
+  type TemperatureOption,
+  totalVariation,
+} from './distill/losses/index.js';
+export {
+  type AdaptiveOffPolicyOptions,
+  adaptiveOffPolicy,
+  type BatchSource,
+  type DecisionInput,
+  offPolicy,
+  type ReplaySchedule,
+  type SgoPolicy,
+  type SgoSnapshot,
+  type SgoState,
+  type ValidationEffect,
+} from './distill/sgo/index.js';
+export {
+  type BestValidation,
+  type CheckpointEvent,
+  type DistillOptions,
+  distill,
+  type EndEvent,
+  type FineTuneOptions,
+  fineTune,
+  type GenerationOptions,
+  type OptimizerOptions,
+  type StartEvent,
+  type StepEvent,
+  type TrainingData,
+  type TrainingEvent,
+  type ValidationEvent,
+  type ValidationExample,
+  type ValidationOptions,
+  type ValidationSample,
+} from './distill/trainer/index.js';
+export {
+  CheckpointError,
+  CompatibilityError,
+  DataError,
+  DeviceError,
+  DisposedError,
+  DistillmError,
+  LimitError,
+  OptionError,
+  ShapeError,
+  TrainingError,
+} from './errors.js';
+export { type GenerateOptions, generate, generateBatches, streamTokens } from './generation/index.js';
+export { type FileStore, httpStore, type MemoryStore, memoryStore, readJson } from './io/index.js';
+export { type BleuScore, bleu, exactMatch, meanRougeL, type RougeOptions, rougeL } from './metrics/index.js';
+export {
+  type ConfigDefaults,
+  type CreateOptions,
+  createModel,
+  type ForwardOptions,
+  type KVCache,
+  type LanguageModel,
+  type LoadOptions,
+  loadModel,
+  numParameters,
+  type SaveOptions,
+  saveModel,
+} from './models/index.js';
+export type { AdamWOptions, DecayGrouping, Schedule } from './optim/index.js';
 export { openFolder } from './platform/openFolder.js';
-export * from './tensor/index.js';
-export * from './text/index.js';
+export { type WeightFormat, weightFormats } from './tensor/index.js';
+export {
+  createRng,
+  type DecodeOptions,
+  type EncodeOptions,
+  loadTokenizer,
+  type Rng,
+  type RngState,
+  type SamplerOptions,
+  type SpecialTokens,
+  type StreamingDecoder,
+  type Tokenizer,
+  type TrainTokenizerOptions,
+  trainTokenizer,
+} from './text/index.js';

@@ -1,4 +1,4 @@
-import { run, Tensor } from 'distillm';
+import { run, Tensor } from 'distillm/tensor';
 import { type Setting, secondsPerCase } from '../frame/benchmark.ts';
 import { measure, noise } from '../frame/measure.ts';
 import { attendOnce, attentionName, attentionShapes, forwardOperations, headDim } from './shapes.ts';

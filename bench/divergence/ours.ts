@@ -1,4 +1,4 @@
-import { run, Tensor } from 'distillm';
+import { run, Tensor } from 'distillm/tensor';
 import type { Setting } from '../frame/benchmark.ts';
 import { summary } from '../frame/measure.ts';
 import { checkRowLosses, divergenceLogits, divergenceName, divergenceShapes, skewAlpha } from './shapes.ts';

@@ -1,4 +1,4 @@
-import { f16Weight, f32ToF16, multiply, multiplyTransposed, Tensor } from 'distillm';
+import { f16Weight, f32ToF16, multiply, multiplyTransposed, Tensor } from 'distillm/tensor';
 import type { Setting } from '../frame/benchmark.ts';
 import { noise } from '../frame/measure.ts';
 import { checkProduct, type GemmShape, nameOf } from './shapes.ts';

@@ -1,4 +1,4 @@
-import { run, Tensor, type WebGPUBackend } from 'distillm';
+import { run, Tensor, type WebGPUBackend } from 'distillm/tensor';
 import type { Setting } from '../frame/benchmark.ts';
 import { noise } from '../frame/measure.ts';
 import { checkProduct, type GemmShape, nameOf } from './shapes.ts';

@@ -1,4 +1,5 @@
-import { type Device, f32Weight, linearDivergence as fused, Tape, Tensor, tidy } from 'distillm';
+import type { Device } from 'distillm';
+import { f32Weight, linearDivergence as fused, Tape, Tensor, tidy } from 'distillm/tensor';
 import { skewAlpha } from '../divergence/shapes.ts';
 import { type Benchmark, secondsPerCase } from '../frame/benchmark.ts';
 import { measure, summary } from '../frame/measure.ts';

@@ -4,7 +4,8 @@
  */
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { openDevice, tuneDevice } from 'distillm';
+import { openDevice } from 'distillm';
+import { tuneDevice } from 'distillm/tensor';
 import type { Suite, Variant } from '../frame/suite.ts';
 import { chooseSuites } from '../runner/chooseSuites.ts';
 import { interruption } from '../runner/interruption.ts';
@@ -34,7 +35,7 @@ if (!['full', 'small', 'tiny'].includes(`${size}`)) {
 // Nothing is left outside of this folder, and what was tuned once does not change the runs without --tune.
 process.env.XDG_CACHE_HOME = `${folder}${tune ? 'tuned' : 'untuned'}`;
 
-const device = await openDevice('webgpu', { webgpu: { allowSoftware: allowSoftware === true } }).catch(
+const device = await openDevice({ kind: 'webgpu', webgpu: { allowSoftware: allowSoftware === true } }).catch(
   (error: Error) => {
     console.error(['', error.message.replace(/ (Install|The|Use) .*/, ''), ...missingForGPU('/')].join('\n'));
     process.exit(1);

@@ -13,7 +13,7 @@ answerRequests(async function* ({ benchmark, size, device: kind, threads, allowS
     return;
   }
   const wasm = threads === undefined ? {} : { threads };
-  const device = await openDevice(kind, { wasm, webgpu: { allowSoftware } });
+  const device = await openDevice({ kind, wasm, webgpu: { allowSoftware } });
   onDevice(device.info.description);
   yield* benchmarks[benchmark]({ device, size, assets });
   await device.dispose();

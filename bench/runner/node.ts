@@ -7,7 +7,8 @@ import { argument, flag, print } from './commandLine.ts';
 
 try {
   const idle = flag('idle-adapter') ? await openIdle() : undefined;
-  const device = await openDevice(argument('device', 'wasm') as 'wasm' | 'webgpu', {
+  const device = await openDevice({
+    kind: argument('device', 'wasm') as 'wasm' | 'webgpu',
     wasm: { threads: Number(argument('threads', '2')), relaxedSimd: flag('relaxed') },
     webgpu: {
       allowSoftware: flag('allow-software'),

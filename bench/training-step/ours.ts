@@ -1,12 +1,5 @@
-import {
-  createModel,
-  type Device,
-  distill,
-  type KernelProfile,
-  skewKL,
-  startProfile,
-  type WebGPUBackend,
-} from 'distillm';
+import { createModel, type Device, distill, type KernelProfile, skewKL, startProfile } from 'distillm';
+import type { WebGPUBackend } from 'distillm/tensor';
 import type { Setting } from '../frame/benchmark.ts';
 import { summary, tokenAt } from '../frame/measure.ts';
 import { headsOf, positions, type TrainingShape, trainedModels, trainingShapes } from './shapes.ts';

@@ -27,7 +27,7 @@ const { values: options } = parseArgs({
 const teacherFolder = fileURLToPath(new URL('./teacher', import.meta.url));
 const started = performance.now();
 
-const device = await openDevice('auto', { wasm: { revectorize: true } });
+const device = await openDevice({ wasm: { revectorize: true } });
 const teacher = await loadModel(teacherFolder, { device });
 const tokenizer = await loadTokenizer(teacherFolder);
 const { validation, test } = splitHeldOut(generateTask({ seed: 0, teacherPairs: 0 }).heldOut, tokenizer);

@@ -8,7 +8,7 @@ import { evaluate } from './evaluate.ts';
 import { encodeRecords, makeTokenizer, splitHeldOut, teacherConfig, template } from './setup.ts';
 import { generateTask } from './task/generateTask.ts';
 
-const device = await openDevice('wasm', { wasm: { revectorize: true } });
+const device = await openDevice({ kind: 'wasm', wasm: { revectorize: true } });
 const task = generateTask({ seed: 0 });
 const tokenizer = makeTokenizer(task.teacher);
 const train = encodeRecords(task.teacher, tokenizer);

@@ -1,4 +1,4 @@
-import { compactTemplate, type Example, encodeInstruction, type Tokenizer, trainTokenizer } from 'distillm';
+import { type Example, encodeInstruction, promptTemplates, type Tokenizer, trainTokenizer } from 'distillm';
 import type { TaskRecord } from './task/record.ts';
 
 /** Tokens of a whole sequence and of its prompt: the longest dialogue fits. */
@@ -7,7 +7,7 @@ export const maxPromptLength = 96;
 export const maxNewTokens = maxLength - maxPromptLength;
 const vocabSize = 512;
 /** What a prompt looks like, to the teacher and to its students. */
-export const template = compactTemplate;
+export const template = promptTemplates.compact;
 
 const gpt2 = {
   model_type: 'gpt2',

@@ -1,33 +1,41 @@
 import { mayHaveGPU } from '#platform';
 import { DeviceError } from '../errors.js';
+import { optionChecker } from '../optionChecker.js';
 import type { Device } from './backend.js';
 import { openWasm, type WasmOptions } from './wasm/index.js';
 import { openWebGPU, type WebGPUOptions } from './webgpu/index.js';
 
-export type DeviceKind = 'auto' | 'webgpu' | 'wasm';
+const check = optionChecker('openDevice');
+
 export interface DeviceOptions {
+  /** Default 'auto': a hardware GPU where there is one, else WebAssembly. */
+  readonly kind?: 'auto' | 'webgpu' | 'wasm';
+  /** For the device that computes in WebAssembly, where that is taken. */
   readonly wasm?: WasmOptions;
+  /** For the device that computes on a GPU, where that is taken. */
   readonly webgpu?: WebGPUOptions;
 }
 
 /**
  * Opens a device. 'auto' takes a hardware GPU where there is one, else WebAssembly on all cores; a software adapter
- * (SwiftShader, llvmpipe) is used only with 'webgpu' and `webgpu.allowSoftware`. `webgpu.subgroupMatrices` leaves 'auto' no
- * choice but a GPU.
+ * (SwiftShader, llvmpipe) is used only with 'webgpu' and `webgpu.allowSoftware`.
  * @example
  * const device = await openDevice();
  * console.log(device.info.description);
- * @throws DeviceError when the wanted kind is not there, with what was looked for.
+ * @example
+ * const device = await openDevice({ kind: 'wasm', wasm: { threads: 4 } });
+ * @throws OptionError; DeviceError when the wanted kind is not there, with what was looked for
  */
-export async function openDevice(kind: DeviceKind = 'auto', options: DeviceOptions = {}): Promise<Device> {
-  if (kind === 'wasm') return openWasm(options.wasm);
-  if (kind === 'webgpu') return openWebGPU(options.webgpu);
-  if (options.webgpu?.subgroupMatrices) return openWebGPU({ ...options.webgpu, allowSoftware: false });
-  if (!mayHaveGPU()) return openWasm(options.wasm);
+export async function openDevice({ kind = 'auto', wasm, webgpu }: DeviceOptions = {}): Promise<Device> {
+  check('kind', kind, ['auto', 'webgpu', 'wasm'].includes(kind), "'auto', 'webgpu' or 'wasm'");
+  if (kind === 'wasm') return openWasm(wasm);
+  if (kind === 'webgpu') return openWebGPU(webgpu);
+  if (webgpu?.subgroupMatrices) return openWebGPU({ ...webgpu, allowSoftware: false });
+  if (!mayHaveGPU()) return openWasm(wasm);
   try {
-    return await openWebGPU({ ...options.webgpu, allowSoftware: false });
+    return await openWebGPU({ ...webgpu, allowSoftware: false });
   } catch (error) {
     if (!(error instanceof DeviceError)) throw error;
-    return openWasm(options.wasm);
+    return openWasm(wasm);
   }
 }

@@ -12,9 +12,10 @@ import { type MeasureOptions, measureGemm } from './webgpu/measureGemm.js';
  * bits.
  * @returns what was measured, and where it is kept.
  * @example
- * const device = await openDevice('webgpu');
+ * const device = await openDevice({ kind: 'webgpu' });
  * await tuneDevice(device); // once; `distillm doctor --tune` does the same
- * @throws DeviceError for a device that is not WebGPU: the others have nothing to tune.
+ * @throws DeviceError for a device that is not WebGPU: the others have nothing to tune
+ * @internal not documented until GPUs have been measured
  */
 export async function tuneDevice(
   device: Device,

@@ -26,7 +26,8 @@ export async function withDevice<T>(
   terminal: Terminal,
   work: (device: Device) => Promise<T>,
 ): Promise<T> {
-  const device = await openDevice(kind, {
+  const device = await openDevice({
+    kind,
     wasm: { revectorize: true, relaxedSimd, ...given({ threads }) },
     webgpu: { allowSoftware, subgroupMatrices },
   });

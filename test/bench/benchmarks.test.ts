@@ -20,7 +20,7 @@ async function check(name: BenchmarkName, device: Device, most = Infinity): Prom
 describe('each benchmark runs on tiny shapes', () => {
   const names = Object.keys(benchmarks).filter((name) => name !== 'gemmWebGPU' && name !== 'tokenizer');
   it.each([...names, ...(peersInstalled ? ['tokenizer'] : [])])('%s', async (name) => {
-    await check(name as BenchmarkName, await openDevice('wasm', { wasm: { threads: 2 } }));
+    await check(name as BenchmarkName, await openDevice({ kind: 'wasm', wasm: { threads: 2 } }));
   });
 });
 
@@ -29,7 +29,7 @@ describeWebGPU('the benchmarks of WebGPU', () => {
     '%s',
     async (name) => {
       // A product as chosen, then with each tile; a software adapter compiles each of them for a second.
-      await check(name, await openDevice('webgpu', { webgpu: { allowSoftware: true } }), 5);
+      await check(name, await openDevice({ kind: 'webgpu', webgpu: { allowSoftware: true } }), 5);
     },
     120_000,
   );

@@ -16,7 +16,7 @@ const toBits = ({ weights }: EmbeddedRun) =>
   Object.fromEntries(Object.entries(weights).map(([name, values]) => [name, [...new Uint32Array(values.buffer)]]));
 
 async function inNode(threads: number, temperature: number): Promise<EmbeddedRun> {
-  const device = await openDevice('wasm', { wasm: { threads } });
+  const device = await openDevice({ kind: 'wasm', wasm: { threads } });
   const run = await trainEmbedded(device, { temperature });
   await device.dispose();
   return run;

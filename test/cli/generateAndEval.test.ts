@@ -3,11 +3,11 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
-  compactTemplate,
   generate,
   loadModel,
   loadTokenizer,
   openDevice,
+  promptTemplates,
   rougeL,
   type WeightFormat,
 } from '../../src/index.js';
@@ -35,7 +35,7 @@ afterAll(() => rm(folder, { recursive: true }));
 
 /** What the API says, greedily. */
 async function expectedAnswer(prompt: string, maxNewTokens: number, dtype: WeightFormat = 'f32'): Promise<string> {
-  const device = await openDevice('wasm', { wasm: { threads: 1 } });
+  const device = await openDevice({ kind: 'wasm', wasm: { threads: 1 } });
   const tokenizer = await loadTokenizer(model);
   const { eosTokenId } = tokenizer;
   const loaded = await loadModel(model, { device, dtype });
@@ -70,7 +70,7 @@ describe('distillm generate', () => {
     });
     const prompts = ['Say red cat', 'Say dog'];
     const answers = await Promise.all(
-      prompts.map((instruction) => expectedAnswer(compactTemplate.render({ instruction, input: 'x' }), 6)),
+      prompts.map((instruction) => expectedAnswer(promptTemplates.compact.render({ instruction, input: 'x' }), 6)),
     );
     const { out } = await run([...greedy(), '--input', 'x', ...prompts]);
     expect(out).toBe(answers.map((answer) => `${answer}\n`).join(''));

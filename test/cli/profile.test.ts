@@ -2,8 +2,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { KernelName } from '../../src/backend/kernels/index.js';
 import { profileLines } from '../../src/cli/profile.js';
-import type { ChromeTrace, KernelName, KernelProfile } from '../../src/index.js';
+import type { ChromeTrace, KernelProfile } from '../../src/index.js';
 import { describeWebGPU } from '../backend/webgpu/adapter.js';
 import { distillm, makeWorkspace } from './workspace.js';
 

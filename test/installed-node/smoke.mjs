@@ -14,8 +14,16 @@ async function test(name, work) {
 }
 
 let distillm;
+let tensors;
 await test('import', async () => {
-  distillm = await import('../../dist/index.js');
+  distillm = await import('distillm');
+  tensors = await import('distillm/tensor');
+});
+
+await test('nothing but the entries can be imported', async () => {
+  for (const path of ['dist/index.js', 'dist/types/index.d.ts', 'src/index.ts']) {
+    await assert.rejects(import(`distillm/${path}`), { code: 'ERR_PACKAGE_PATH_NOT_EXPORTED' });
+  }
 });
 
 /** c = a b and y = gelu(c) by a device's own kernels; then nothing is left, and the device can be disposed of. */
@@ -46,15 +54,16 @@ async function kernelsWork(device) {
   await device.dispose();
 }
 
-await test('wasm device', async () => kernelsWork(await distillm.openDevice('wasm')));
+await test('wasm device', async () => kernelsWork(await distillm.openDevice({ kind: 'wasm' })));
 await test('webgpu device', async () => {
   if (process.env.DISTILLM_REQUIRE_WEBGPU !== '1') return 'no adapter was promised';
-  return kernelsWork(await distillm.openDevice('webgpu', { webgpu: { allowSoftware: true, limits: 'default' } }));
+  return kernelsWork(await distillm.openDevice({ kind: 'webgpu', webgpu: { allowSoftware: true, limits: 'default' } }));
 });
 
 await test('skew KL and its gradient', async () => {
-  const { openDevice, linearDivergence, skewKL, Tensor, Tape, tidy } = distillm;
-  const device = await openDevice('wasm');
+  const { openDevice, skewKL } = distillm;
+  const { keep, linearDivergence, Tensor, Tape, tidy } = tensors;
+  const device = await openDevice({ kind: 'wasm' });
   // Heads that are the identity: hidden states are logits.
   const [p, q] = [
     [1, -2, 0.5],
@@ -63,7 +72,7 @@ await test('skew KL and its gradient', async () => {
   const eye = Float32Array.of(1, 0, 0, 0, 1, 0, 0, 0, 1);
   const logits = (values) => ({
     hidden: Tensor.from(device, Float32Array.from(values), [1, 3]),
-    head: distillm.f32Weight(Tensor.from(device, eye, [3, 3])),
+    head: tensors.f32Weight(Tensor.from(device, eye, [3, 3])),
   });
   const [teacher, student] = [logits(p), logits(q)];
   student.hidden.requiresGrad = true;
@@ -81,7 +90,7 @@ await test('skew KL and its gradient', async () => {
       total = linearDivergence({ student, teacher, labels, divergence: skewKL({ alpha }), gradScale: 1 }).loss;
     });
     tape.backward();
-    return distillm.keep(total);
+    return keep(total);
   });
   const close = (got, want) => assert.ok(Math.abs(got - want) < 1e-5, `${got}, expected ${want}`);
   close((await value.read())[0], loss(q));
@@ -111,7 +120,7 @@ await test('tokenizer, through its files', async () => {
 
 /** Final weights of a student after 8 steps of DistiLLM, and what the steps trained on. */
 async function distilled(threads) {
-  const device = await distillm.openDevice('wasm', { wasm: { threads } });
+  const device = await distillm.openDevice({ kind: 'wasm', wasm: { threads } });
   const tokenizer = makeTokenizer();
   const text = letters.map((record) => JSON.stringify(record)).join('\n');
   const data = await distillm.readInstructions({ text }, { tokenizer, template: 'compact', validation: 2 });

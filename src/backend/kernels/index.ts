@@ -25,7 +25,6 @@ import { rows } from './rows.js';
 export * from './divergenceKinds.js';
 export * from './spec.js';
 
-export const kernels = { ...products, ...attention, ...rows, ...elements, ...optimizer };
-
-export type Kernels = typeof kernels;
+export type Kernels = typeof products & typeof attention & typeof rows & typeof elements & typeof optimizer;
+export const kernels: Kernels = { ...products, ...attention, ...rows, ...elements, ...optimizer };
 export type KernelName = keyof Kernels;

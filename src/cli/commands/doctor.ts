@@ -1,9 +1,11 @@
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import { relaxedSimd, simd, threads } from 'wasm-feature-detect';
 import { mayHaveGPU, openGPU } from '#platform';
+import { tuneDevice } from '../../backend/tuneDevice.js';
+import { formatBytes } from '../../errors.js';
 import { findAdapter } from '../../hardware/webgpu/adapter.js';
 import { findMatrixUnit } from '../../hardware/webgpu/matrixUnit.js';
-import { type DeviceInfo, formatBytes, openDevice, tuneDevice } from '../../index.js';
+import { type DeviceInfo, openDevice } from '../../index.js';
 import { defineCommand } from '../command.js';
 import { exitCodes } from '../exitCodes.js';
 import { flag } from '../options.js';
@@ -81,7 +83,7 @@ async function examine(): Promise<Report> {
 /** What is measured is kept for every later run on the same adapter. */
 async function tuneAdapter(subgroupMatrices: boolean): Promise<Tuned | { missing: string }> {
   try {
-    const device = await openDevice('webgpu', { webgpu: { allowSoftware: true, subgroupMatrices } });
+    const device = await openDevice({ kind: 'webgpu', webgpu: { allowSoftware: true, subgroupMatrices } });
     try {
       return await tuneDevice(device);
     } finally {
@@ -94,7 +96,7 @@ async function tuneAdapter(subgroupMatrices: boolean): Promise<Tuned | { missing
 
 async function tryToOpen(kind: 'wasm' | 'webgpu'): Promise<Found> {
   try {
-    const device = await openDevice(kind, { wasm: { revectorize: true }, webgpu: { allowSoftware: true } });
+    const device = await openDevice({ kind, wasm: { revectorize: true }, webgpu: { allowSoftware: true } });
     const { info } = device;
     await device.dispose();
     return info;

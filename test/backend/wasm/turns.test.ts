@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { openDevice } from '../../../src/backend/openDevice.js';
 
 it('lets the event loop turn in a long run of reads, so that an abort is noticed', async () => {
-  const device = await openDevice('wasm', { wasm: { threads: 1 } });
+  const device = await openDevice({ kind: 'wasm', wasm: { threads: 1 } });
   const storage = device.allocate(16, 'x');
   let aborted = false;
   setTimeout(() => {

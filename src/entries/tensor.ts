@@ -1,0 +1,27 @@
+/**
+ * The floor below models: tensors, differentiable operations, the optimizer, and the kernels that a device runs. For
+ * authors of models, losses and training loops, and for benchmarks.
+ *
+ * Operations take and return `Tensor`s. Recorded by a `Tape`, they can be differentiated; within `tidy`, intermediate
+ * tensors are freed. `run` calls one kernel of the table `kernels` by name, without recording.
+ * @module distillm/tensor
+ */
+export type {
+  Device,
+  KernelCall,
+  KernelObserver,
+  Storage,
+  TypedArray,
+} from '../backend/backend.js';
+export {
+  type DivergenceKind,
+  type DType,
+  type KernelName,
+  type KernelSpec,
+  kernels,
+} from '../backend/kernels/index.js';
+export { tuneDevice } from '../backend/tuneDevice.js';
+export type { WebGPUBackend } from '../backend/webgpu/index.js';
+export { f16ToF32, f32ToF16 } from '../io/index.js';
+export { type AdamW, createAdamW, type Moments } from '../optim/index.js';
+export * from '../tensor/index.js';
