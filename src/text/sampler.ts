@@ -2,6 +2,7 @@ import { DisposedError, ShapeError, TrainingError } from '../errors.js';
 import { checkInteger, checkSeed, optionChecker } from '../optionChecker.js';
 import { TextInstance } from './wasm.js';
 
+/** How a token is drawn from logits. Applied in this order: repetition, repeated n-grams, bans, temperature, topK, topP. */
 export interface SamplerOptions {
   /** Logits are divided by this. 0 is greedy: the largest logit, the lowest id among equals. Default 1. */
   readonly temperature?: number;
