@@ -1,0 +1,43 @@
+/** The one place where a zod schema meets a value: what is wrong comes out as data, from which callers make an error. */
+import type { z } from 'zod';
+
+/** The first thing that a value has wrong. */
+export interface Issue {
+  /** Where in the value: 'validation.every'; '' for the value itself. */
+  readonly path: string;
+  /** What is there. */
+  readonly found: unknown;
+  /** The schema's message. */
+  readonly message: string;
+  /** Names that the schema does not know, where that is what is wrong. */
+  readonly unknown?: readonly string[];
+}
+
+/** The value as the schema gives it, defaults filled in; or what is wrong. */
+export function tryParse<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+): { readonly value: z.output<Schema> } | { readonly issue: Issue } {
+  const result = schema.safeParse(value);
+  if (result.success) return { value: result.data };
+  const issue = result.error.issues[0] as z.core.$ZodIssue;
+  return {
+    issue: {
+      path: issue.path.join('.'),
+      found: issue.path.reduce<unknown>((inside, key) => Object(inside)[key], value),
+      message: issue.message,
+      ...(issue.code === 'unrecognized_keys' && { unknown: issue.keys }),
+    },
+  };
+}
+
+/** The same; throws what `refuse` makes of the issue. */
+export function parse<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  refuse: (issue: Issue) => Error,
+): z.output<Schema> {
+  const result = tryParse(schema, value);
+  if ('issue' in result) throw refuse(result.issue);
+  return result.value;
+}

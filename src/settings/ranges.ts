@@ -1,0 +1,38 @@
+/**
+ * The ranges that options of this package have, each with the words by which messages and `--help` call it. The words
+ * are the zod message of every way to miss the range, so that "expected ..." reads the same everywhere.
+ */
+import { z } from 'zod';
+
+const integer = (words: string, least: number, most = Number.MAX_SAFE_INTEGER) =>
+  z.int(words).min(least, words).max(most, words);
+/** All of these are finite: zod's number takes neither NaN nor infinity. */
+const number = z.number;
+
+export const count = integer('an integer of at least 1', 1);
+export const countOrZero = integer('an integer of at least 0', 0);
+/** An integer that 32 bits hold: what a kernel or a WebAssembly module takes. */
+export const word = integer('an integer from 0 to 2^31 - 1', 0, 2 ** 31 - 1);
+/** What seeds a generator. */
+export const seed = integer('an integer from 0 to 2^53 - 1', 0);
+/** The word, or an integer of at least 1. */
+export const countOr = <const Word extends string>(literal: Word) =>
+  z.union([z.literal(literal), count], `'${literal}' or an integer of at least 1`);
+
+const above0 = 'a number above 0';
+export const positive = number(above0).gt(0, above0);
+const from0 = 'a number of at least 0';
+export const notNegative = number(from0).min(0, from0);
+const unit = 'a number from 0 to 1';
+export const share = number(unit).min(0, unit).max(1, unit);
+const below1 = 'a number of at least 0 and below 1';
+export const shareBelow1 = number(below1).min(0, below1).lt(1, below1);
+const inside = 'a number above 0 and below 1';
+export const openShare = number(inside).gt(0, inside).lt(1, inside);
+const some = 'a number above 0 and at most 1';
+export const someShare = number(some).gt(0, some).max(1, some);
+
+export const switched = z.boolean('true or false');
+export const text = z.string('some text').min(1, 'some text');
+export const choice = <const Names extends readonly [string, ...string[]]>(names: Names) =>
+  z.enum(names, `one of ${names.join(', ')}`);
