@@ -45,7 +45,7 @@ export async function trainEmbedded(device: Device, { steps = 12, temperature = 
   const teacher = await createModel({ ...shape, n_embd: 32, n_layer: 2 }, { device, seed: 1 });
   const student = await createModel({ ...shape, n_embd: 16, n_layer: 1 }, { device, seed: 2 });
   const common = { data, tokenizer, batchSize: 4, steps, optimizer: { lr: 3e-3 }, maxNewTokens: 8, seed: 3 };
-  for await (const _ of fineTune({ ...common, student: teacher }));
+  for await (const _ of fineTune({ ...common, model: teacher }));
   teacher.setTrainable(false);
 
   const losses: number[] = [];

@@ -48,23 +48,17 @@ export {
   forwardKL,
   jensenShannon,
   reverseKL,
-  type SkewOptions,
   skewKL,
   skewReverseKL,
   symmetricKL,
-  type TemperatureOption,
   totalVariation,
 } from './distill/losses/index.js';
+export type { RunSettings } from './distill/settings.js';
 export {
-  type AdaptiveOffPolicyOptions,
   adaptiveOffPolicy,
   type BatchSource,
-  type DecisionInput,
   offPolicy,
-  type ReplaySchedule,
   type SgoPolicy,
-  type SgoSnapshot,
-  type SgoState,
   type ValidationEffect,
 } from './distill/sgo/index.js';
 export {
@@ -75,15 +69,13 @@ export {
   type EndEvent,
   type FineTuneOptions,
   fineTune,
-  type GenerationOptions,
-  type OptimizerOptions,
   type StartEvent,
   type StepEvent,
   type TrainingData,
   type TrainingEvent,
+  type TrainingRun,
   type ValidationEvent,
   type ValidationExample,
-  type ValidationOptions,
   type ValidationSample,
 } from './distill/trainer/index.js';
 export {
@@ -99,7 +91,7 @@ export {
   TrainingError,
 } from './errors.js';
 export { type GenerateOptions, generate, generateBatches, streamTokens } from './generation/index.js';
-export { type FileStore, httpStore, type MemoryStore, memoryStore, readJson, type StoreListing } from './io/index.js';
+export { type FileStore, httpStore, type MemoryStore, memoryStore, readJson } from './io/index.js';
 export { type BleuScore, bleu, exactMatch, meanRougeL, type RougeOptions, rougeL } from './metrics/index.js';
 export {
   type ConfigDefaults,
@@ -114,7 +106,6 @@ export {
   type SaveOptions,
   saveModel,
 } from './models/index.js';
-export type { AdamWOptions, DecayGrouping, Schedule } from './optim/index.js';
 export { openFolder } from './platform/openFolder.js';
 export { type WeightFormat, weightFormats } from './tensor/index.js';
 export {

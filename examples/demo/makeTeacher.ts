@@ -15,7 +15,7 @@ const train = encodeRecords(task.teacher, tokenizer);
 const { validation, test } = splitHeldOut(task.heldOut, tokenizer);
 const teacher = await createModel(teacherConfig, { device, seed: 1 });
 const run = fineTune({
-  student: teacher,
+  model: teacher,
   tokenizer,
   data: { train, validation },
   epochs: Number(process.argv[2] ?? 4),

@@ -47,7 +47,7 @@ const shared = { batchSize: 20, optimizer: { lr: 2e-3 }, schedule: 'cosine' } as
 export async function startingPoint(course: Course, progress: (event: TrainingEvent) => void) {
   const { device, train, tokenizer, seed, startEpochs } = course;
   const student = await createModel(studentConfig, { device, seed });
-  const run = fineTune({ ...shared, student, tokenizer, data: { train }, epochs: startEpochs, seed });
+  const run = fineTune({ ...shared, model: student, tokenizer, data: { train }, epochs: startEpochs, seed });
   for await (const event of run) progress(event);
   const weights = memoryStore();
   await saveModel(student, weights);
@@ -65,7 +65,6 @@ export async function trainStudent(
   const student = await loadModel(weights, { device, trainable: true });
   const options = {
     ...shared,
-    student,
     tokenizer,
     data: { train, validation },
     epochs,
@@ -74,13 +73,14 @@ export async function trainStudent(
     validation: { every: Math.ceil((epochs * train.length) / shared.batchSize / 6), rougeL: { samples: 60 } },
   };
   const runs = {
-    SFT: () => fineTune(options),
-    KD: () => distill({ ...options, teacher, loss: forwardKL() }),
+    SFT: () => fineTune({ ...options, model: student }),
+    KD: () => distill({ ...options, teacher, student, loss: forwardKL() }),
     // In a run this short the validation loss need not rise: an initThreshold above 0 puts student outputs to use.
     DistiLLM: () =>
       distill({
         ...options,
         teacher,
+        student,
         loss: skewKL({ alpha: 0.1 }),
         sgo: adaptiveOffPolicy({ initThreshold: 0.4, capacity: 200 }),
       }),

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
+import { parse, ranges, tryParse } from '../settings/index.js';
 
 /** One option of a command. The key it stands under is its name: `batchSize` is `--batch-size`. */
 export interface OptionSpec<T> {
@@ -12,8 +13,9 @@ export interface OptionSpec<T> {
   readonly required?: boolean;
 }
 
+/** Options by their names. `Names` is never where they are known at run time only: see `flagsOf`. */
 // biome-ignore lint/suspicious/noExplicitAny: a table holds options of any types.
-export type OptionTable = Readonly<Record<string, OptionSpec<any>>>;
+export type OptionTable<Names extends string = string> = Readonly<Record<Names, OptionSpec<any>>>;
 /** What a command gets: each option by its name, with the type of its value. */
 export type Values<Table extends OptionTable> = {
   readonly [Name in keyof Table]: Table[Name] extends OptionSpec<infer T> ? T : never;
@@ -81,39 +83,41 @@ export function addOptions(command: Command, heading: string, table: OptionTable
 
 const parser =
   <T>(schema: z.ZodType<T>) =>
-  (text: string): T => {
-    const result = schema.safeParse(text);
-    if (result.success) return result.data;
-    throw new InvalidArgumentError(`Expected ${result.error.issues[0]?.message}.`);
-  };
+  (text: string): T =>
+    parse(schema, text, ({ message }) => new InvalidArgumentError(`Expected ${message}.`));
 
-const number = (expected: string, test: (value: number) => boolean) =>
-  z
-    .string()
-    .refine((text) => text.trim() !== '' && Number.isFinite(Number(text)) && test(Number(text)), expected)
-    .transform(Number);
+/**
+ * Takes a value of one of the schemas as it is typed: the text itself, a number, or numbers with commas between. The
+ * message is that of the schemas.
+ */
+export function typed<Schemas extends readonly z.ZodType[]>(...schemas: Schemas): z.ZodType<z.output<Schemas[number]>> {
+  return z.string().transform((text, context) => {
+    const readings: unknown[] = text.trim() === '' ? [text] : [text, Number(text), text.split(',').map(Number)];
+    for (const schema of schemas) {
+      for (const reading of readings) {
+        const result = tryParse(schema, reading);
+        if ('value' in result) return result.value;
+      }
+    }
+    const expected = new Set(schemas.map((schema) => expectedBy(schema, text)));
+    context.addIssue({ code: 'custom', message: [...expected].join(' or ') });
+    return z.NEVER;
+  }) as unknown as z.ZodType<z.output<Schemas[number]>>;
+}
 
-export const text = z.string().min(1, 'some text');
+function expectedBy(schema: z.ZodType, text: string): string {
+  const result = tryParse(schema, text);
+  return 'issue' in result ? result.issue.message : '';
+}
+
+export const text = ranges.text;
 /** One of several texts: for `<file...>`. */
 export const listed = text.transform((value) => [value]);
-/** An integer of at least 1. */
-export const count = number('an integer of at least 1', (value) => Number.isSafeInteger(value) && value >= 1);
-/** An integer of at least 0. */
-export const countOrZero = number('an integer of at least 0', (value) => Number.isSafeInteger(value) && value >= 0);
-/** An integer of at least 1, or the word. */
-export const countOr = <const Word extends string>(word: Word) =>
-  z.union([z.literal(word), count], `'${word}' or an integer of at least 1`);
-export const positive = number('a number above 0', (value) => value > 0);
-export const notNegative = number('a number of at least 0', (value) => value >= 0);
-/** 0 to 1, both included. */
-export const share = number('a number from 0 to 1', (value) => value >= 0 && value <= 1);
+export const count = typed(ranges.count);
+export const countOrZero = typed(ranges.countOrZero);
 /** Whole numbers with commas between them. */
-export const counts = z
-  .string()
-  .regex(/^\d+(,\d+)*$/, 'whole numbers with commas between them, as in 10,20,30')
-  .transform((list) => list.split(',').map(Number));
-export const choice = <const Names extends readonly [string, ...string[]]>(names: Names) =>
-  z.enum(names, `one of ${names.join(', ')}`);
+export const counts = typed(z.array(ranges.countOrZero, 'whole numbers with commas between them, as in 10,20,30'));
+export const { choice } = ranges;
 
 /** The fields that have a value: an absent option must not reach the API as `undefined`. */
 export const given = <T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>

@@ -1,19 +1,15 @@
 import type { SamplerOptions } from '../index.js';
-import { countOrZero, flag, notNegative, positive, share, type Values, withDefault } from './options.js';
+import { samplerOptions } from '../text/sampler.js';
+import { flagsOf, optionsFrom } from './flags.js';
+import { flag } from './options.js';
 
-export const samplingOptions = {
+/** `defaults`: where a command has another one, in words. */
+export const samplingOptions = (defaults: Readonly<Record<string, string>> = {}) => ({
   greedy: flag('always the likeliest token: the same as --temperature 0'),
-  temperature: withDefault('<number>', notNegative, 'divides the logits; 0 takes the likeliest token', 1),
-  topK: withDefault('<number>', countOrZero, 'draws among so many of the likeliest tokens; 0 is off', 0),
-  topP: withDefault('<share>', share, 'draws among the likeliest tokens with this probability together', 1),
-  repetitionPenalty: withDefault('<number>', positive, 'makes tokens that were there less likely; 1 is off', 1),
-  noRepeatNgramSize: withDefault('<number>', countOrZero, 'no sequence of so many tokens comes twice; 0 is off', 0),
-};
+  ...flagsOf(samplerOptions, defaults),
+});
 
-export const samplingOf = (options: Values<typeof samplingOptions>): SamplerOptions => ({
-  temperature: options.greedy ? 0 : options.temperature,
-  topK: options.topK,
-  topP: options.topP,
-  repetitionPenalty: options.repetitionPenalty,
-  noRepeatNgramSize: options.noRepeatNgramSize,
+export const samplingOf = (values: { readonly greedy: boolean }): SamplerOptions => ({
+  ...optionsFrom(samplerOptions, values),
+  ...(values.greedy && { temperature: 0 }),
 });

@@ -1,6 +1,6 @@
 import type { LanguageModel } from '../models/model.js';
 import { run, Tensor } from '../tensor/index.js';
-import { createSampler, drawnId, type SamplerOptions, samplerSettings } from '../text/sampler.js';
+import { createSampler, drawnId, type SamplerOptions, type SamplerSettings, samplerSettings } from '../text/sampler.js';
 
 /** Draws the next token of each prompt that still runs. */
 export interface TokenPicker {
@@ -47,7 +47,7 @@ export function createPicker(
 function devicePicker(
   device: Tensor['device'],
   seeds: readonly number[],
-  { temperature, topK, topP }: Required<SamplerOptions>,
+  { temperature, topK, topP }: SamplerSettings,
 ): TokenPicker {
   /** Seeds of the prompts that run, low and high words: [prompts, 2]. */
   let words: Tensor | undefined;

@@ -1,22 +1,26 @@
+import { z } from 'zod';
 import { DisposedError, OptionError } from '../errors.js';
-import { optionChecker } from '../optionChecker.js';
+import { checkOption, checkOptions, option, ranges } from '../settings/index.js';
 import { clearGradients, flat, run, Tensor } from '../tensor/index.js';
-import { type DecayGrouping, decays } from './decayGroups.js';
+import { decayGroupings, decays } from './decayGroups.js';
 
-const check = optionChecker('AdamW');
+const { shareBelow1, positive, notNegative } = ranges;
 
-export interface AdamWOptions {
-  /** Decay of the first and the second moment, each in [0, 1). Default [0.9, 0.999]. */
-  readonly betas?: readonly [number, number];
-  /** Added to the root of the second moment. Default 1e-8. */
-  readonly eps?: number;
-  /** Decoupled: each step multiplies by 1 - lr * weightDecay. Default 0.01. */
-  readonly weightDecay?: number;
-  /** What decays. Default 'matrices'. */
-  readonly decayGrouping?: DecayGrouping;
-  /** Gradients are scaled down to this global L2 norm; 0 leaves them. Default 1. */
-  readonly clipGradNorm?: number;
-}
+export const adamWOptions = z.strictObject({
+  betas: option(
+    z.tuple([shareBelow1, shareBelow1], 'two numbers of at least 0 and below 1').readonly().default([0.9, 0.999]),
+    'decay of the first and of the second moment',
+    { unit: 'two numbers' },
+  ),
+  eps: option(positive.default(1e-8), 'added to the root of the second moment'),
+  weightDecay: option(notNegative.default(0.01), 'decoupled weight decay: each step multiplies by 1 - lr * this'),
+  decayGrouping: option(
+    ranges.choice(decayGroupings).default('matrices'),
+    "what decays, all matrices or DistiLLM's choice by name",
+  ),
+  clipGradNorm: option(notNegative.default(1), 'gradients are scaled down to this global L2 norm; 0 is off'),
+});
+export type AdamWOptions = Readonly<z.input<typeof adamWOptions>>;
 
 /** What a resumed run needs of one parameter: read the tensors to store it, `set` them to go on. */
 export interface Moments {
@@ -56,27 +60,10 @@ interface Slot extends Moments {
  * optimizer.step(5e-4);
  * @throws OptionError, LimitError
  */
-export function createAdamW(
-  parameters: ReadonlyMap<string, Tensor>,
-  {
-    betas: [beta1, beta2] = [0.9, 0.999],
-    eps = 1e-8,
-    weightDecay = 0.01,
-    decayGrouping = 'matrices',
-    clipGradNorm = 1,
-  }: AdamWOptions = {},
-): AdamW {
-  const inUnit = (beta: number) => beta >= 0 && beta < 1;
-  check('betas', `${beta1}, ${beta2}`, inUnit(beta1) && inUnit(beta2), 'two numbers of at least 0 and below 1');
-  check('eps', eps, eps > 0 && Number.isFinite(eps), 'a positive number');
-  check('weightDecay', weightDecay, weightDecay >= 0 && Number.isFinite(weightDecay), 'a number of at least 0');
-  check(
-    'clipGradNorm',
-    clipGradNorm,
-    clipGradNorm >= 0 && Number.isFinite(clipGradNorm),
-    '0 (off) or a positive number',
-  );
-
+export function createAdamW(parameters: ReadonlyMap<string, Tensor>, options: AdamWOptions = {}): AdamW {
+  const settings = checkOptions('AdamW', adamWOptions, options);
+  const { eps, weightDecay, decayGrouping, clipGradNorm } = settings;
+  const [beta1, beta2] = settings.betas;
   const trained = [...parameters].filter(([, parameter]) => parameter.requiresGrad);
   const device = trained[0]?.[1].device;
   if (!device) throw new OptionError('AdamW: no parameter is trained. Call model.setTrainable(true) first.');
@@ -110,7 +97,7 @@ export function createAdamW(
 
   function step(lr: number): Tensor {
     if (disposed) throw new DisposedError('AdamW was used after it was disposed.');
-    check('lr', lr, lr >= 0 && Number.isFinite(lr), 'a number of at least 0');
+    checkOption('AdamW', 'lr', lr, notNegative);
     device!.clear(squares.storage);
     trained.forEach(([, { grad }], slot) => {
       if (grad) run(device!, 'sumSquares', { x: flat(grad), total: squares }, { slot, accumulate: 0 });

@@ -8,7 +8,8 @@ import type { Tensor } from '../tensor/index.js';
  * - `official`: DistiLLM's own rule. Exempt is what has `bias`, `ln_f.weight`, `ln_1.weight`, `ln_2.weight` or
  *   `ln_cross_attn` in its name: GPT-2's biases and norms, but the norms of OPT and LLaMA do decay.
  */
-export type DecayGrouping = 'matrices' | 'official';
+export const decayGroupings = ['matrices', 'official'] as const;
+export type DecayGrouping = (typeof decayGroupings)[number];
 
 const officialExemptions = ['bias', 'ln_f.weight', 'ln_1.weight', 'ln_2.weight', 'ln_cross_attn'];
 

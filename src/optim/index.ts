@@ -1,4 +1,4 @@
-export { type AdamW, type AdamWOptions, createAdamW, type Moments } from './adamW.js';
+export { type AdamW, type AdamWOptions, adamWOptions, createAdamW, type Moments } from './adamW.js';
 export type { DecayGrouping } from './decayGroups.js';
 export {
   constantSchedule,
@@ -7,5 +7,8 @@ export {
   linearSchedule,
   noamSchedule,
   type Schedule,
+  type ScheduleName,
   type ScheduleOptions,
+  scheduleNames,
+  schedules,
 } from './schedules.js';

@@ -1,4 +1,4 @@
-import { checkInteger, optionChecker } from '../optionChecker.js';
+import { checkOption, ranges, requireOption } from '../settings/index.js';
 
 /**
  * Learning rate of an optimizer step. Steps count from 0: the first update uses `schedule(0)`, as PyTorch's and Hugging
@@ -6,8 +6,6 @@ import { checkInteger, optionChecker } from '../optionChecker.js';
  * optimizer's moments). Beyond the last step the final value stays.
  */
 export type Schedule = (step: number) => number;
-
-const check = optionChecker('schedule');
 
 export interface ScheduleOptions {
   /** Peak learning rate. */
@@ -48,7 +46,7 @@ export function cosineSchedule(
 ): Schedule {
   const { lr } = checked(options);
   const { minLr = Math.min(1e-7, lr) } = options;
-  check('minLr', minLr, minLr >= 0 && minLr <= lr, `between 0 and lr (${lr})`);
+  requireOption(where, 'minLr', minLr, minLr >= 0 && minLr <= lr, `between 0 and lr (${lr})`);
   const cosine = (step: number) => minLr + ((lr - minLr) * (1 + Math.cos(Math.PI * progress(options, step)))) / 2;
   return withWarmup(options, cosine);
 }
@@ -61,9 +59,19 @@ export function cosineSchedule(
  */
 export function noamSchedule(options: ScheduleOptions & { readonly warmupSteps: number }): Schedule {
   const { lr, warmupSteps } = checked(options);
-  check('warmupSteps', warmupSteps, warmupSteps >= 1, 'at least 1 (the peak)');
+  requireOption(where, 'warmupSteps', warmupSteps, warmupSteps >= 1, 'at least 1 (the peak)');
   return withWarmup(options, (step) => lr * Math.sqrt(warmupSteps / step));
 }
+
+/** The schedules that a run can name. */
+export const schedules = {
+  constant: constantSchedule,
+  linear: linearSchedule,
+  cosine: cosineSchedule,
+  noam: noamSchedule,
+} as const;
+export type ScheduleName = keyof typeof schedules;
+export const scheduleNames = Object.keys(schedules) as [ScheduleName, ...ScheduleName[]];
 
 function withWarmup({ lr, warmupSteps = 0 }: ScheduleOptions, after: Schedule): Schedule {
   return (step) => (step < warmupSteps ? (lr * step) / warmupSteps : after(step));
@@ -74,11 +82,16 @@ function progress({ warmupSteps = 0, totalSteps }: DecayOptions, step: number): 
   return Math.min(1, (step - warmupSteps) / Math.max(1, totalSteps - warmupSteps));
 }
 
+const where = 'schedule';
+
 function checked(options: ScheduleOptions & { readonly totalSteps?: number }) {
   const { lr, warmupSteps = 0, totalSteps } = options;
-  check('lr', lr, lr >= 0 && lr < Infinity, 'a number of at least 0');
-  if (totalSteps !== undefined) checkInteger(check, 'totalSteps', totalSteps, 1);
-  const ok = Number.isInteger(warmupSteps) && warmupSteps >= 0 && warmupSteps <= (totalSteps ?? Infinity);
-  check('warmupSteps', warmupSteps, ok, `an integer from 0${totalSteps ? ` to totalSteps (${totalSteps})` : ''}`);
+  checkOption(where, 'lr', lr, ranges.notNegative);
+  if (totalSteps !== undefined) checkOption(where, 'totalSteps', totalSteps, ranges.count);
+  checkOption(where, 'warmupSteps', warmupSteps, ranges.countOrZero);
+  if (totalSteps !== undefined) {
+    const expected = `an integer from 0 to totalSteps (${totalSteps})`;
+    requireOption(where, 'warmupSteps', warmupSteps, warmupSteps <= totalSteps, expected);
+  }
   return { lr, warmupSteps };
 }

@@ -3,14 +3,6 @@ import { flat, run } from './run.js';
 import { keep } from './scope.js';
 import { Tensor } from './tensor.js';
 
-/** A buffer for a gradient. */
-export interface GradientBuffer {
-  /** What the kernel writes to. */
-  readonly tensor: Tensor;
-  /** 1: it holds a gradient already, to which the kernel must add. */
-  readonly accumulate: 0 | 1;
-}
-
 /** Where an op's backward pass puts the gradients of its inputs. */
 export interface Gradients {
   /** False when nobody needs this input's gradient: skip the work. */
@@ -18,10 +10,9 @@ export interface Gradients {
   /** Adds a gradient of the input's size. The tape keeps or frees it. The same tensor may be given to several inputs. */
   add(input: Tensor, gradient: Tensor): void;
   /** The buffer to write to, for kernels that can accumulate. */
-  into(input: Tensor): GradientBuffer;
+  into(input: Tensor): { tensor: Tensor; accumulate: 0 | 1 };
 }
-/** Turns the gradient of an output into those of its inputs. */
-export type Backward = (dy: Tensor, gradients: Gradients) => void;
+type Backward = (dy: Tensor, gradients: Gradients) => void;
 
 interface Entry {
   readonly output: Tensor;
@@ -59,7 +50,6 @@ export class Tape implements Gradients {
     }
   }
 
-  /** Notes how `output` follows from `inputs`: what `track` does on the tape that records. */
   note(inputs: readonly Tensor[], output: Tensor, backward: Backward): void {
     if (!inputs.some((input) => this.wants(input))) return;
     this.#tracked.add(output);
@@ -82,7 +72,7 @@ export class Tape implements Gradients {
     }
   }
 
-  into(input: Tensor): GradientBuffer {
+  into(input: Tensor): { tensor: Tensor; accumulate: 0 | 1 } {
     const existing = this.#find(input);
     if (existing?.exclusive) return { tensor: existing, accumulate: 1 };
     const tensor = Tensor.empty(input.device, input.shape, 'f32', 'gradient');

@@ -1,22 +1,28 @@
+import { z } from 'zod';
 import { DisposedError, ShapeError, TrainingError } from '../errors.js';
-import { checkInteger, checkSeed, optionChecker } from '../optionChecker.js';
+import { checkOption, checkOptions, option, ranges } from '../settings/index.js';
 import { TextInstance } from './wasm.js';
 
-/** How a token is drawn from logits. Applied in this order: repetition, repeated n-grams, bans, temperature, topK, topP. */
-export interface SamplerOptions {
-  /** Logits are divided by this. 0 is greedy: the largest logit, the lowest id among equals. Default 1. */
-  readonly temperature?: number;
-  /** Only the k largest logits, and those equal to the last of them. 0 (default): all. */
-  readonly topK?: number;
-  /** Only the likeliest tokens whose probabilities add up to at least this, after topK. In (0, 1]; default 1: all. */
-  readonly topP?: number;
-  /** Divides positive and multiplies negative logits of the tokens in the history. Default 1: off. */
-  readonly repetitionPenalty?: number;
-  /** No n-gram of the history (prompt included) occurs twice. 0 (default): off. */
-  readonly noRepeatNgramSize?: number;
-  /** Ids that are never drawn. */
-  readonly bannedTokens?: readonly number[];
-}
+const { notNegative, positive, someShare, word } = ranges;
+
+export const samplerOptions = z.strictObject({
+  temperature: option(
+    notNegative.default(1),
+    'divides the logits; 0 takes the likeliest token, the lowest id of equals',
+  ),
+  topK: option(word.default(0), 'draws among so many of the likeliest tokens, and those equal to the last; 0 is off'),
+  topP: option(someShare.default(1), 'draws among the likeliest tokens with this probability together', {
+    unit: 'share',
+  }),
+  repetitionPenalty: option(
+    positive.default(1),
+    'divides positive and multiplies negative logits of tokens that were there; 1 is off',
+  ),
+  noRepeatNgramSize: option(word.default(0), 'no sequence of so many tokens comes twice, prompt included; 0 is off'),
+  bannedTokens: option(z.array(word).readonly().default([]), 'ids that are never drawn', { flag: false }),
+});
+export type SamplerOptions = Readonly<z.input<typeof samplerOptions>>;
+export type SamplerSettings = Readonly<z.output<typeof samplerOptions>>;
 
 /** One sequence that is sampled: its history and its own generator. */
 export interface SamplerState {
@@ -42,8 +48,6 @@ export interface Sampler {
   [Symbol.dispose](): void;
 }
 
-const check = optionChecker('createSampler');
-
 const FAILURES: Readonly<Record<number, string>> = {
   [-1]: 'has NaN or +infinity. The model has diverged: look at its loss and at its weights',
   [-2]: 'has no token left that may be drawn. Ban fewer tokens, or lower noRepeatNgramSize',
@@ -53,27 +57,8 @@ const FAILURES: Readonly<Record<number, string>> = {
  * All options, with their defaults.
  * @throws OptionError when one is out of range.
  */
-export function samplerSettings({
-  temperature = 1,
-  topK = 0,
-  topP = 1,
-  repetitionPenalty = 1,
-  noRepeatNgramSize = 0,
-  bannedTokens = [],
-}: SamplerOptions): Required<SamplerOptions> {
-  check('temperature', temperature, temperature >= 0 && temperature < Infinity, 'a number of at least 0');
-  check('topP', topP, topP > 0 && topP <= 1, 'above 0 and at most 1');
-  check(
-    'repetitionPenalty',
-    repetitionPenalty,
-    repetitionPenalty > 0 && repetitionPenalty < Infinity,
-    'a positive number',
-  );
-  checkInteger(check, 'topK', topK, 0, 2 ** 31 - 1);
-  checkInteger(check, 'noRepeatNgramSize', noRepeatNgramSize, 0, 2 ** 31 - 1);
-  for (const id of bannedTokens) checkInteger(check, 'bannedTokens', id, 0, 2 ** 31 - 1);
-  return { temperature, topK, topP, repetitionPenalty, noRepeatNgramSize, bannedTokens };
-}
+export const samplerSettings = (options: SamplerOptions): SamplerSettings =>
+  checkOptions('createSampler', samplerOptions, options);
 
 /**
  * What was drawn from a row of logits: an id, or the code of a failure as the sampler and the `sample` kernel give it.
@@ -102,7 +87,7 @@ export function createSampler(options: SamplerOptions = {}): Sampler {
   return {
     start({ seed, tokens = [] }) {
       const wasm = instance.use();
-      checkSeed(optionChecker('start'), 'seed', seed);
+      checkOption('start', 'seed', seed, ranges.seed);
       const sequence = { at: wasm.openSequence(seed), length: tokens.length };
       const at = wasm.extendSequence(sequence.at, tokens.length);
       new Int32Array(wasm.memory.buffer, at, tokens.length).set(tokens);

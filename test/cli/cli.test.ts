@@ -41,7 +41,7 @@ describe('distillm', () => {
     [['doctor', '--colour'], "unknown option '--colour'"],
     [['doctor', 'extra'], 'too many arguments'],
     [['train', '--data', 'x', '--out', 'y', '--batch-size', '1.5'], 'Expected an integer of at least 1.'],
-    [['train', '--data', 'x', '--out', 'y', '--lr', ''], 'Expected a number above 0.'],
+    [['train', '--data', 'x', '--out', 'y', '--lr', ''], 'Expected a number of at least 0.'],
     [['train', '--data', 'x', '--out', 'y', '--kd-ratio', '2'], 'Expected a number from 0 to 1.'],
     [
       ['train', '--data', 'x', '--out', 'y', '--validate-every', 'never'],

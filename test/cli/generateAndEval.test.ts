@@ -116,7 +116,7 @@ describe('distillm generate', () => {
 
   it.each([
     [['--input', 'x', '--raw', 'Say'], 2, '--input goes into a template'],
-    [['--top-p', '0', '--raw', 'Say'], 2, '--top-p is 0'],
+    [['--top-p', '0', '--raw', 'Say'], 2, 'a number above 0 and at most 1'],
     [['--max-new-tokens', '96', '--raw', 'Say'], 1, '96 positions'],
     [['--tokenizer', 'examples', '--raw', 'Say'], 2, 'no tokenizer in examples, expected tokenizer.json'],
     [[''], 2, 'a prompt is empty'],

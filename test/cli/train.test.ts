@@ -128,8 +128,8 @@ describe('distillm train', () => {
   it.each([
     ['--method kd --student x --out y', '--teacher'],
     ['--method sft --student x --out y --alpha 0.2', '--alpha'],
-    ['--method sft --student x --out y --lr fast', 'a number above 0'],
-    ['--method sft --student x --out y --lr -1', 'a number above 0'],
+    ['--method sft --student x --out y --lr fast', 'a number of at least 0'],
+    ['--method sft --student x --out y --lr -1', 'a number of at least 0'],
     ['--method sft --student x --out y --schedule steps', 'one of constant, linear, cosine, noam'],
     ['--method sft --student x', '--out'],
     ['--method sft --student x --out y --epoch 3', '--epochs'],
@@ -137,6 +137,8 @@ describe('distillm train', () => {
     ['--method sft --student x --out y --kd-ratio 2', 'a number from 0 to 1'],
     ['--method sft --student x --out y --validate-every never', "'epoch' or an integer of at least 1"],
     ['--method sft --student x --out y --phi-cap 1', '--phi-cap does nothing with --method sft'],
+    ['--method sft --student x --out y --betas 0.9', 'two numbers of at least 0 and below 1'],
+    ['--method kd --teacher x --student x --out y --sgo offPolicy', '--sgo does nothing with --method kd'],
     ['--method sft --student x --out y --teacher-dtype f16', '--teacher-dtype does nothing with --method sft'],
     ['--method kd --teacher x --student x --out y --teacher-dtype bf16', 'one of f32, f16, int8'],
     ['--method kd --teacher x --student x --out y --phi-cap 1', '--phi-cap does nothing with --method kd'],
@@ -166,6 +168,8 @@ describe('distillm train', () => {
 
   it.each([
     ['--loss reverseKL --alpha 0.1', 2, 'only to skewKL and skewReverseKL'],
+    ['--sgo offPolicy --capacity 9', 2, 'does not apply to the sgo offPolicy, only to adaptiveOffPolicy'],
+    ['--init-threshold 0.5 --phi-cap 0.4', 2, 'guard.cap is 0.4, expected between --init-threshold (0.5) and 1'],
     ['--validation 0', 2, 'Hold some samples out'],
     ['--epochs 1 --steps 1', 2, 'are both given'],
     ['--validation 20', 1, 'all 20 records go to the validation set'],

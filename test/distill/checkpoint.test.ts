@@ -14,7 +14,7 @@ import { type LanguageModel, loadModel } from '../../src/models/index.js';
 import { collect, stepsOf, succession, tinyModel, tinyTokenizer, validationsOf, weightsOf } from './fixtures.js';
 
 const tokenizer = tinyTokenizer();
-const data = { train: succession(2), validation: succession(3) };
+const data = { train: succession(2), validation: succession(3), text: succession(4) };
 const shape = { embd_pdrop: 0.1, resid_pdrop: 0.1, attn_pdrop: 0.1, n_layer: 2 };
 
 describe('checkpoints on WASM', () => {
@@ -35,7 +35,6 @@ describe('checkpoints on WASM', () => {
     batchSize: 3,
     maxNewTokens: 4,
     steps: 20,
-    text: { samples: succession(4) },
     validation: { every: 4 },
     teacher,
     ...extra,
@@ -114,7 +113,15 @@ describe('checkpoints on WASM', () => {
     const optimizer = { lr: 2e-2 };
     const named = { ...data, template: 'compact' };
     const events = await collect(
-      fineTune({ student, data: named, tokenizer, steps: 12, validation: { every: 4 }, optimizer, checkpoint: path }),
+      fineTune({
+        model: student,
+        data: named,
+        tokenizer,
+        steps: 12,
+        validation: { every: 4 },
+        optimizer,
+        checkpoint: path,
+      }),
     );
     expect((await readdir(join(path, 'best'))).sort()).toEqual([
       'config.json',
@@ -157,7 +164,7 @@ describe('checkpoints on WASM', () => {
     const store = memoryStore();
     await runUntil(store, (event) => event.type === 'checkpoint' && event.kind === 'last');
     await expect(resume(store, { seed: 11, batchSize: 4 })).rejects.toThrow(
-      /seed was 10 and is 11; batchSize was 3 and is 4/,
+      /batchSize was 3 and is 4; seed was 10 and is 11/,
     );
     const other = await tinyModel(device, { ...shape, width: 4 });
     const run = distill({ ...options({ checkpoint: store, resume: true }), student: other });

@@ -17,7 +17,7 @@ beforeAll(async () => {
   teacher = await tinyModel(device, { seed: 2, trainable: false });
 });
 
-const tune = (options: Partial<FineTuneOptions>) => () => fineTune({ student, data, steps: 1, ...options });
+const tune = (options: Partial<FineTuneOptions>) => () => fineTune({ model: student, data, steps: 1, ...options });
 const distils = (options: Partial<DistillOptions>) => () =>
   distill({ student, teacher, data, tokenizer, loss: skewKL(), steps: 1, maxNewTokens: 4, ...options });
 
@@ -31,13 +31,39 @@ describe('before a run starts', () => {
     ['validation never', tune({ validation: { every: 0 } }), OptionError, /validation.every is 0/],
     ['a negative warmup', tune({ warmupSteps: -1 }), OptionError, /warmupSteps is -1/],
     ['a warmup longer than the run', tune({ warmupSteps: 5 }), OptionError, /from 0 to totalSteps \(1\)/],
-    ['an unknown schedule', tune({ schedule: 'step' as never }), OptionError, /schedule is step, expected constant/],
+    [
+      'an unknown schedule',
+      tune({ schedule: 'step' as never }),
+      OptionError,
+      /schedule is step, expected one of constant/,
+    ],
+    [
+      'a schedule that is a function',
+      tune({ schedule: (() => 1) as never }),
+      OptionError,
+      /schedule is a function, expected/,
+    ],
+    ['an option that is unknown', tune({ batchsize: 3 } as never), OptionError, /no option batchsize, expected one of/],
+    [
+      'an unknown policy',
+      distils({ sgo: { kind: 'never' } as never }),
+      OptionError,
+      /sgo.kind is never, expected one of/,
+    ],
+    [
+      'a policy out of range',
+      distils({ sgo: { ...adaptiveOffPolicy(), capacity: 0 } }),
+      OptionError,
+      /sgo.capacity is 0/,
+    ],
+    ['no loss', distils({ loss: undefined as never }), OptionError, /loss is undefined, expected one of forwardKL/],
+    ['a model under its old name', tune({ model: undefined as never }), OptionError, /no model to train/],
     ['a negative lr', tune({ optimizer: { lr: -1 } }), OptionError, /lr is -1/],
     ['a fractional seed', tune({ seed: 0.5 }), OptionError, /seed is 0.5/],
-    ['kdRatio above 1', distils({ kdRatio: 1.5 }), OptionError, /kdRatio is 1.5, expected between 0 and 1/],
-    ['lmCoef 0', tune({ text: { samples: data.train, lmCoef: 0 } }), OptionError, /text.lmCoef is 0/],
+    ['kdRatio above 1', distils({ kdRatio: 1.5 }), OptionError, /kdRatio is 1.5, expected a number from 0 to 1/],
+    ['lmCoef 0', tune({ lmCoef: 0 }), OptionError, /lmCoef is 0/],
     ['no data', tune({ data: { train: [] } }), DataError, /data.train is empty/],
-    ['no text', tune({ text: { samples: [] } }), DataError, /text.samples is empty/],
+    ['no text', tune({ data: { ...data, text: [] } }), DataError, /data.text is empty/],
     ['resume from nowhere', tune({ resume: true }), OptionError, /resume needs checkpoint/],
     ['ROUGE-L without a tokenizer', tune({ validation: { rougeL: { samples: 2 } } }), OptionError, /needs a tokenizer/],
     [
@@ -115,7 +141,7 @@ describe('before a run starts', () => {
     const larger = await tinyModel(device, { vocab_size: vocabSize + 1, trainable: false });
     expect(distils({ teacher: larger })).toThrow(/teacher's vocabulary has 13 tokens, the student's 12/);
     expect(distils({ teacher: larger })).toThrow(CompatibilityError);
-    expect(tune({ student: teacher })).toThrow(/no parameter of the student is trainable/);
+    expect(tune({ model: teacher })).toThrow(/no parameter of the student is trainable/);
     expect(distils({ teacher: student })).toThrow(/share weights/);
     const elsewhere = await tinyModel(openReference(), { trainable: false });
     expect(distils({ teacher: elsewhere })).toThrow(/different devices/);

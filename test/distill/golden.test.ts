@@ -57,7 +57,7 @@ async function distilled(
 const runs: Record<string, (device: Device) => Promise<string>> = {
   'supervised fine-tuning of GPT-2': async (device) => {
     const model = await gpt2(device, 1);
-    const digest = await digestOf(await collect(fineTune({ ...common, student: model })), model);
+    const digest = await digestOf(await collect(fineTune({ ...common, model })), model);
     model.dispose();
     return digest;
   },
@@ -66,7 +66,8 @@ const runs: Record<string, (device: Device) => Promise<string>> = {
       loss: skewKL(),
       gradAccumulationSteps: 2,
       groupByLength: true,
-      text: { samples: succession(9), lmCoef: 0.5 },
+      data: { ...data, text: succession(9) },
+      lmCoef: 0.5,
     }),
   'skew reverse KL with student outputs and replay': async (device) =>
     distilled(device, [await gpt2(device, 2), await gpt2(device, 1)], {

@@ -1,15 +1,19 @@
 import { describe, expect, it } from 'vitest';
+import type { z } from 'zod';
 import type { Device } from '../../src/backend/backend.js';
 import { openWasm } from '../../src/backend/wasm/index.js';
 import { forwardKL, skewReverseKL } from '../../src/distill/losses/index.js';
+import { distillOptions, fineTuneOptions } from '../../src/distill/settings.js';
 import { adaptiveOffPolicy, offPolicy } from '../../src/distill/sgo/index.js';
 import { batchOrder } from '../../src/distill/trainer/batches.js';
 import { type DistillOptions, distill, fineTune } from '../../src/distill/trainer/index.js';
+import type { Participants } from '../../src/distill/trainer/options.js';
 import { makePlan } from '../../src/distill/trainer/plan.js';
 import { randomUniform } from '../../src/distill/trainer/random.js';
 import { generateSamples } from '../../src/distill/trainer/studentSamples.js';
 import { TrainingError } from '../../src/errors.js';
 import { memoryStore } from '../../src/io/index.js';
+import { checkOptions } from '../../src/settings/index.js';
 import { openReference } from '../harness/referenceBackend.js';
 import {
   collect,
@@ -36,6 +40,11 @@ const options = {
   steps: 24,
 } satisfies Partial<DistillOptions>;
 const dropout = { embd_pdrop: 0.1, resid_pdrop: 0.1, attn_pdrop: 0.1, n_layer: 2 };
+
+const planOf = (
+  participants: Participants,
+  settings: z.input<typeof distillOptions> | z.input<typeof fineTuneOptions>,
+) => makePlan(participants, checkOptions('test', 'loss' in settings ? distillOptions : fineTuneOptions, settings));
 
 async function run(device: Device, extra: Partial<DistillOptions> = {}) {
   const teacher = await tinyModel(device, { seed: 2, trainable: false });
@@ -133,7 +142,7 @@ describe('the loop', () => {
   it('goes through all data once an epoch, in another order each', async () => {
     const seen: number[][] = [];
     const student = await tinyModel(openReference({ precision: 'f32' }));
-    const order = batchOrder(makePlan({ student, data, epochs: 2, batchSize: 5 }));
+    const order = batchOrder(planOf({ student, data }, { epochs: 2, batchSize: 5 }));
     for (let step = 1; step <= 4; step++) seen.push(order.data(step).map(({ ids }) => ids[0]!));
     const epochs = [seen[0]!.concat(seen[1]!), seen[2]!.concat(seen[3]!)];
     for (const epoch of epochs) expect([...epoch].sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
@@ -149,7 +158,7 @@ describe('the loop', () => {
     }));
     const read = (groupByLength: boolean) => {
       const order = batchOrder(
-        makePlan({ student, data: { train }, epochs: 2, batchSize: 2, gradAccumulationSteps: 2, groupByLength }),
+        planOf({ student, data: { train } }, { epochs: 2, batchSize: 2, gradAccumulationSteps: 2, groupByLength }),
       );
       return Array.from({ length: 50 }, (_, step) => order.data(step + 1));
     };
@@ -193,7 +202,7 @@ describe('the loop', () => {
     const device = openReference({ precision: 'f32' });
     const student = await tinyModel(device);
     const { liveStorages } = device.memory();
-    fineTune({ student, data, steps: 1 });
+    fineTune({ model: student, data, steps: 1 });
     expect(device.memory().liveStorages).toBe(liveStorages);
   });
 
@@ -202,7 +211,7 @@ describe('the loop', () => {
     const student = await tinyModel(device);
     const before = await weightsOf(student);
     const { liveStorages } = device.memory();
-    for await (const event of fineTune({ student, data, steps: 9 })) if (event.type === 'step') break;
+    for await (const event of fineTune({ model: student, data, steps: 9 })) if (event.type === 'step') break;
     expect(device.memory().liveStorages).toBe(liveStorages);
     expect(await weightsOf(student)).not.toEqual(before);
   });
@@ -212,7 +221,7 @@ describe('the loop', () => {
     const student = await tinyModel(openReference({ precision: 'f32' }));
     const checkpoint = memoryStore();
     const events = [];
-    for await (const event of fineTune({ student, data, steps: 9, signal: abort.signal, checkpoint })) {
+    for await (const event of fineTune({ model: student, data, steps: 9, signal: abort.signal, checkpoint })) {
       events.push(event);
       if (event.type === 'step' && event.step === 2) abort.abort();
     }
@@ -250,14 +259,15 @@ describe('the loop', () => {
   it('stops at a loss that is not finite, and says where to go back to; the files stay good', async () => {
     const student = await tinyModel(openReference({ precision: 'f32' }));
     const checkpoint = memoryStore({}, { name: 'runs/x' });
-    const schedule = (step: number) => (step < 4 ? 1e-3 : 1e38);
+    // The learning rate of the first step of a warmup is 0; the second step spoils the weights.
+    const rate = { schedule: 'constant', warmupSteps: 1, optimizer: { lr: 1e38 } } as const;
     const running = collect(
-      fineTune({ student, data, steps: 20, batchSize: 5, schedule, checkpoint, validation: { every: 3 } }),
+      fineTune({ model: student, data, steps: 20, batchSize: 5, ...rate, checkpoint, validation: { every: 1 } }),
     );
     const error = await running.catch((caught: unknown) => caught);
     expect(error).toBeInstanceOf(TrainingError);
     expect((error as Error).message).toMatch(
-      /^step 6 of 20: the loss is .*runs\/x\/last \(step 3\).*learning rate \(it was 1e\+38\)/,
+      /^step 3 of 20: the loss is .*runs\/x\/last \(step 1\).*learning rate \(it was 1e\+38\)/,
     );
   });
 
@@ -270,7 +280,7 @@ describe('the loop', () => {
     const checkpoint = memoryStore();
     const events = await collect(
       fineTune({
-        student,
+        model: student,
         data: { train: data.train, validation: data.train },
         tokenizer,
         batchSize: 10,
@@ -304,7 +314,7 @@ describe('the loop', () => {
     const checkpoint = memoryStore();
     const events = await collect(
       fineTune({
-        student,
+        model: student,
         data: { ...data, validation: [spoilt] },
         steps: 2,
         optimizer: { clipGradNorm: 0 },
@@ -325,7 +335,8 @@ describe('student samples', () => {
     const device = openReference({ precision: 'f32' });
     const student = await tinyModel(device);
     const teacher = await tinyModel(device, { seed: 2, trainable: false });
-    const plan = makePlan({ ...options, student, teacher, loss: forwardKL(), maxNewTokens: 5 });
+    const { data: _, tokenizer: __, ...settings } = options;
+    const plan = planOf({ data, tokenizer, student, teacher }, { ...settings, loss: forwardKL(), maxNewTokens: 5 });
     const samples = await generateSamples(plan, [...data.train, ...data.train, ...data.train], 1);
     expect(samples).toHaveLength(30);
     samples.forEach(({ ids, promptLength }, i) => {
@@ -350,7 +361,9 @@ describe('student samples', () => {
     const device = openReference({ precision: 'f32' });
     const mute = data.train.map(({ ids }) => ({ ids: Int32Array.of(ids[0]!, ids[1]!, eos), promptLength: 2 }));
     const student = await tinyModel(device);
-    await collect(fineTune({ student, data: { train: mute }, steps: 60, optimizer: { lr: 5e-2 }, batchSize: 10 }));
+    await collect(
+      fineTune({ model: student, data: { train: mute }, steps: 60, optimizer: { lr: 5e-2 }, batchSize: 10 }),
+    );
     const teacher = await tinyModel(device, { seed: 2, trainable: false });
     const sgo = adaptiveOffPolicy({ initThreshold: 1, capacity: 50 });
     const greedy = { sgo, generation: { temperature: 0 }, optimizer: { lr: 0 }, steps: 2 };

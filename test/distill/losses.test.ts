@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import {
   type Divergence,
+  divergenceSchema,
+  divergenceSpec,
   forwardKL,
   jensenShannon,
+  losses,
   reverseKL,
   skewKL,
   skewReverseKL,
@@ -35,7 +38,7 @@ async function value(divergence: Divergence): Promise<number> {
     teacher: { hidden: hidden(teacherLogits), head },
     labels: Int32Array.of(0),
     gradScale: 1,
-    divergence,
+    divergence: divergenceSpec(divergence),
   });
   return (await loss.read())[0]!;
 }
@@ -66,17 +69,39 @@ describe('divergences', () => {
     expect(await value(divergence)).toBeCloseTo(expected, 6);
   });
 
-  it.each<[string, () => Divergence]>([
-    ['alpha 1', () => skewKL({ alpha: 1 })],
-    ['alpha below 0', () => skewReverseKL({ alpha: -0.1 })],
-    ['alpha NaN', () => skewKL({ alpha: Number.NaN })],
-    ['weight 0 of jensenShannon', () => jensenShannon({ weight: 0 })],
-    ['weight 1 of jensenShannon', () => jensenShannon({ weight: 1 })],
-    ['weight above 1', () => symmetricKL({ weight: 1.1 })],
-    ['temperature 0', () => forwardKL({ temperature: 0 })],
-    ['infinite temperature', () => totalVariation({ temperature: Number.POSITIVE_INFINITY })],
-  ])('refuses %s', (_, make) => {
+  it.each<[string, () => Divergence, string]>([
+    ['alpha 1', () => skewKL({ alpha: 1 }), 'skewKL: alpha is 1, expected a number of at least 0 and below 1.'],
+    ['alpha below 0', () => skewReverseKL({ alpha: -0.1 }), 'skewReverseKL: alpha is -0.1, expected a number of at'],
+    ['alpha NaN', () => skewKL({ alpha: Number.NaN }), 'skewKL: alpha is NaN, expected a number of at least 0'],
+    [
+      'weight 0 of jensenShannon',
+      () => jensenShannon({ weight: 0 }),
+      'jensenShannon: weight is 0, expected a number above 0 and below 1.',
+    ],
+    ['weight 1 of jensenShannon', () => jensenShannon({ weight: 1 }), 'jensenShannon: weight is 1, expected'],
+    ['weight above 1', () => symmetricKL({ weight: 1.1 }), 'weight is 1.1, expected a number from 0 to 1.'],
+    ['temperature 0', () => forwardKL({ temperature: 0 }), 'temperature is 0, expected a number above 0.'],
+    [
+      'infinite temperature',
+      () => totalVariation({ temperature: Number.POSITIVE_INFINITY }),
+      'temperature is Infinity, expected a number above 0.',
+    ],
+    [
+      'an option that it does not have',
+      () => forwardKL({ alpha: 0.1 } as object),
+      'forwardKL: there is no option alpha, expected one of temperature.',
+    ],
+  ])('refuses %s', (_, make, message) => {
     expect(make).toThrow(OptionError);
-    expect(make).toThrow(/expected (at least|above) 0/);
+    expect(make).toThrow(message);
+  });
+
+  it('are plain data, made by the factory that the table has under their kind', () => {
+    for (const [kind, make] of Object.entries(losses)) {
+      const data = make();
+      expect(JSON.parse(JSON.stringify(data))).toEqual({ ...data, kind });
+      expect(divergenceSchema.parse(data)).toEqual(data);
+    }
+    expect(divergenceSpec(skewKL({ alpha: 0.3 }))).toEqual({ kind: 'skewKL', weight: 0.3, temperature: 1 });
   });
 });

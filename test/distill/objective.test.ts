@@ -17,9 +17,9 @@ const text = succession(3)
   .slice(2)
   .map(({ ids }) => ({ ids, promptLength: 0 }));
 
-async function fineTuned(options: Omit<FineTuneOptions, 'student'>, device: Device = openReference()) {
+async function fineTuned(options: Omit<FineTuneOptions, 'model'>, device: Device = openReference()) {
   const student = await tinyModel(device);
-  const events = await collect(fineTune({ optimizer: { lr: 1e-2 }, schedule: 'constant', ...options, student }));
+  const events = await collect(fineTune({ optimizer: { lr: 1e-2 }, schedule: 'constant', ...options, model: student }));
   return { events, steps: stepsOf(events), weights: await weightsOf(student) };
 }
 
@@ -88,14 +88,13 @@ describe('the loss', () => {
   it('adds lmCoef times the cross-entropy of plain text', async () => {
     const options = { data: { train: uneven }, steps: 1, loss: forwardKL() };
     const [without] = (await distilled(options)).steps;
-    const corpus = { samples: text, lmCoef: 2 };
-    const [withText] = (await distilled({ ...options, text: corpus })).steps;
-    const [alone] = (await fineTuned({ data: { train: corpus.samples }, steps: 1 })).steps;
+    const [withText] = (await distilled({ ...options, data: { train: uneven, text }, lmCoef: 2 })).steps;
+    const [alone] = (await fineTuned({ data: { train: text }, steps: 1 })).steps;
     expect(withText!.textLoss).toBeCloseTo(alone!.loss, 6);
     expect(withText!.loss).toBeCloseTo(without!.loss + 2 * alone!.loss, 5);
 
     // Where the data teach nothing, the text alone does: the same steps as training on it.
-    const onText = { data: { train: nothing }, steps: 3, text: { samples: text, lmCoef: 1 } };
+    const onText = { data: { train: nothing, text }, steps: 3, lmCoef: 1 };
     const { weights } = await fineTuned(onText);
     const { weights: expected } = await fineTuned({ data: { train: text }, steps: 3 });
     expectEqual(weights, expected);
@@ -120,13 +119,12 @@ describe('gradient accumulation', () => {
 
   it('equals it for student outputs and text as well', async () => {
     const options = {
-      data: { train: uneven, validation: uneven },
+      data: { train: uneven, validation: uneven, text },
       steps: 4,
       loss: skewKL(),
       tokenizer,
       kdRatio: 0.5,
       maxNewTokens: 4,
-      text: { samples: text },
       sgo: adaptiveOffPolicy({ initThreshold: 1, capacity: 16 }),
     };
     const large = await distilled({ ...options, batchSize: 8 });

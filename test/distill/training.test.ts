@@ -23,7 +23,7 @@ describe('a tiny student learns to name the next letters and stop', () => {
   it('by SFT, to ROUGE-L 100', async () => {
     const events = await collect(
       fineTune({
-        student: teacher,
+        model: teacher,
         data,
         tokenizer,
         optimizer: { lr: 2e-2 },

@@ -8,5 +8,4 @@ export const divergenceKinds = {
   skewKL: 5,
   skewReverseKL: 6,
 } as const;
-/** Name of a divergence. */
 export type DivergenceKind = keyof typeof divergenceKinds;

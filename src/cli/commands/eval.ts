@@ -11,12 +11,13 @@ import {
   type SamplerOptions,
   type Tokenizer,
 } from '../../index.js';
+import { samplerSettings } from '../../text/sampler.js';
 import { defineCommand } from '../command.js';
 import { deviceOptions, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
 import { duration, whole } from '../format.js';
 import { answerLength, checkModelFolders, dtypeOption, findTokenizer, lengthLimits } from '../models.js';
-import { count, countOrZero, counts, given, optional, required, text, withDefault } from '../options.js';
+import { count, counts, given, optional, required, text, withDefault } from '../options.js';
 import { type ProgressLine, progressLine } from '../progress.js';
 import { samplingOf, samplingOptions } from '../sampling.js';
 import { chooseTemplate, templateOption } from '../template.js';
@@ -45,10 +46,7 @@ export const evaluate = defineCommand({
   example: 'distillm eval --model runs/dolly/best --data dolly-valid.jsonl --answers answers.jsonl',
   options: {
     Evaluation: evaluationOptions,
-    Sampling: {
-      ...samplingOptions,
-      noRepeatNgramSize: withDefault('<number>', countOrZero, 'no sequence of so many tokens comes twice; 0 is off', 6),
-    },
+    Sampling: samplingOptions({ noRepeatNgramSize: '6' }),
     Device: deviceOptions,
   },
   async run(options, terminal) {
@@ -61,7 +59,7 @@ export const evaluate = defineCommand({
       const { maxPromptLength } = lengthLimits({ ...options, maxLength: undefined }, [model]);
       const { limit } = options;
       const template = await chooseTemplate(options.template, [options.model]);
-      const sampling = samplingOf(options);
+      const sampling = samplerSettings({ noRepeatNgramSize: 6, ...samplingOf(options) });
       // The references may be of any length: only the prompts are fed to the model.
       const data = await readInstructions(options.data, {
         tokenizer,

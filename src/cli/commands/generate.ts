@@ -39,7 +39,7 @@ export const generateText = defineCommand({
     'echo Once upon a time | distillm generate --model ./gpt2 --raw --greedy --max-new-tokens 50',
   ].join('\n'),
   words: '[prompts...]',
-  options: { Prompt: promptOptions, Sampling: samplingOptions, Device: deviceOptions },
+  options: { Prompt: promptOptions, Sampling: samplingOptions(), Device: deviceOptions },
   async run(options, terminal, words) {
     if (options.raw && options.input !== undefined) {
       throw new OptionError('--input goes into a template, which --raw leaves out. Give one of them.');
@@ -67,7 +67,7 @@ async function answer(
     tokenizer: Tokenizer;
     /** None: the prompt is continued as it stands. */
     template: PromptTemplateName | undefined;
-    options: Values<typeof promptOptions & typeof samplingOptions>;
+    options: Values<typeof promptOptions & ReturnType<typeof samplingOptions>>;
   },
   { stdout }: Terminal,
 ): Promise<void> {

@@ -1,11 +1,12 @@
+import type { z } from 'zod';
+import { losses } from '../../distill/losses/index.js';
+import { distillationOptions, fineTuneOptions } from '../../distill/settings.js';
+import { policies, policyFacts } from '../../distill/sgo/index.js';
 import {
-  adaptiveOffPolicy,
   type CheckpointEvent,
   type Device,
-  type DistillOptions,
   distill,
   type EndEvent,
-  type FineTuneOptions,
   fineTune,
   type InstructionData,
   type LanguageModel,
@@ -13,21 +14,19 @@ import {
   loadTokenizer,
   numParameters,
   OptionError,
-  offPolicy,
   openFolder,
   type PromptTemplateName,
   readInstructions,
   readText,
-  type SgoPolicy,
   type Tokenizer,
-  type TrainingEvent,
+  type TrainingRun,
 } from '../../index.js';
 import { defineCommand } from '../command.js';
 import { deviceOptions, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
+import { makeKind, optionsFrom } from '../flags.js';
 import { duration, whole } from '../format.js';
 import { openLog } from '../log.js';
-import { makeLoss } from '../losses.js';
 import { checkModelFolders, findTokenizer, hasTokenizer, lengthLimits, openStudent } from '../models.js';
 import { given } from '../options.js';
 import { progressLine, trainingProgress } from '../progress.js';
@@ -54,36 +53,33 @@ export const train = defineCommand({
     await checkOutput(options);
     await checkModelFolders([options.student, options.teacher]);
     // Made first: loading may take minutes.
-    const distilling = options.teacher === undefined ? undefined : await distillationOptions(options);
+    const distilling = options.teacher === undefined ? undefined : await distillationOf(options);
     return withDevice(options, terminal, async (device) => {
       terminal.stderr.write(`Device: ${device.info.description}\n`);
       const tokenizer = await findTokenizer(options.tokenizer, [options.student, options.teacher]);
       const teacher = await openTeacher(options, device);
-      const student = await openStudent(options, { device, tokenizer, positions: options.maxLength ?? 512 });
+      const seed = fineTuneOptions.shape.seed.parse(optionsFrom(fineTuneOptions, options).seed);
+      const student = await openStudent(
+        { ...options, seed },
+        { device, tokenizer, positions: options.maxLength ?? 512 },
+      );
       const limits = lengthLimits(options, teacher ? [student, teacher] : [student]);
       const template = await chooseTemplate(options.template, [options.student, options.teacher]);
       const data = await readData(options, { template, tokenizer, ...limits });
       describe(terminal, { teacher, student, data });
-      const shared: FineTuneOptions = {
+      const text =
+        options.text === undefined ? undefined : await readText(options.text, { tokenizer, length: limits.maxLength });
+      const { out: checkpoint, resume } = options;
+      const shared = {
         ...runOptions(options, data),
-        student,
-        tokenizer,
-        data,
-        ...(options.text !== undefined && {
-          text: {
-            samples: await readText(options.text, { tokenizer, length: limits.maxLength }),
-            ...given({ lmCoef: options.lmCoef }),
-          },
-        }),
+        ...{ tokenizer, checkpoint, resume },
+        data: { ...data, ...given({ text }) },
       };
-      const distillation = teacher && distilling && { teacher, ...distilling };
       const start = (signal: AbortSignal) =>
-        distillation ? distill({ ...shared, ...distillation, signal }) : fineTune({ ...shared, signal });
-      const ended = await follow(
-        start,
-        { options, capacity: distillation?.sgo.capacity ?? 0, validates: data.validation.length > 0 },
-        terminal,
-      );
+        teacher && distilling
+          ? distill({ ...distilling, ...shared, teacher, student, signal })
+          : fineTune({ ...shared, model: student, signal });
+      const ended = await follow(start, { options, validates: data.validation.length > 0 }, terminal);
       return report(ended, options, terminal);
     });
   },
@@ -125,47 +121,30 @@ function describe(
   );
 }
 
-/** The options that every method has, as the API takes them. */
-function runOptions(options: TrainOptions, { validation }: InstructionData) {
-  const { epochs, steps, batchSize, gradAccumulationSteps, groupByLength, schedule, warmupSteps } = options;
-  const { method, lr, weightDecay, clipGradNorm, seed, validateEvery, maxNewTokens, out, resume } = options;
+/** The options that every method has, with the defaults of this command. */
+function runOptions(options: TrainOptions, { validation }: InstructionData): z.input<typeof fineTuneOptions> {
+  const given = optionsFrom(fineTuneOptions, options);
+  const isSft = options.method === 'sft';
   // The paper chooses students by ROUGE-L, the models that they start from by loss.
-  const samples = options.rougeSamples ?? (method === 'sft' || validation.length === 0 ? 0 : 100);
+  const samples = isSft || validation.length === 0 ? 0 : 100;
   return {
-    // The length of the run is the one thing without a default of its own in the API.
-    ...(steps === undefined ? { epochs: epochs ?? (method === 'sft' ? 3 : 20) } : given({ steps, epochs })),
-    ...given({ warmupSteps, maxNewTokens }),
-    batchSize,
-    gradAccumulationSteps,
-    groupByLength,
-    schedule,
-    seed,
-    optimizer: { lr, weightDecay, clipGradNorm },
-    validation: { every: validateEvery, ...(samples > 0 && { rougeL: { samples } }) },
-    checkpoint: out,
-    resume,
+    ...given,
+    ...(given.steps === undefined && { epochs: given.epochs ?? (isSft ? 3 : 20) }),
+    validation: { ...given.validation, rougeL: { samples, ...given.validation?.rougeL } },
   };
 }
 
-async function distillationOptions(
-  options: TrainOptions,
-): Promise<Pick<DistillOptions, 'loss' | 'kdRatio' | 'teacherTokenizer'> & { readonly sgo: SgoPolicy }> {
-  const { method, alpha, weight, lossTemperature: temperature, kdRatio, teacher = '' } = options;
+async function distillationOf(options: TrainOptions) {
+  const { method, teacher = '' } = options;
   const loss = options.loss ?? (method === 'kd' ? 'forwardKL' : 'skewReverseKL');
+  const sgo = options.sgo ?? (method === 'kd' ? 'offPolicy' : 'adaptiveOffPolicy');
   const teacherTokenizer = (await hasTokenizer(teacher)) ? await loadTokenizer(teacher) : undefined;
   return {
-    loss: makeLoss(loss, { alpha, weight, temperature }),
-    sgo: method === 'kd' ? offPolicy() : studentOutputs(options),
-    ...given({ kdRatio, teacherTokenizer }),
+    ...optionsFrom(distillationOptions, options),
+    loss: makeKind('loss', losses, loss, options),
+    sgo: makeKind('sgo', policies, sgo, options),
+    ...given({ teacherTokenizer }),
   };
-}
-
-function studentOutputs(options: TrainOptions): SgoPolicy {
-  const { capacity, initThreshold, lossEps, replaySchedule: schedule, phiCap: cap, phiCooldown: cooldown } = options;
-  return adaptiveOffPolicy({
-    ...given({ capacity, initThreshold, lossEps, schedule }),
-    guard: given({ cap, cooldown }),
-  });
 }
 
 interface Ended {
@@ -176,21 +155,23 @@ interface Ended {
 
 /** Runs to the end or to Ctrl-C: shows and logs what happens. */
 async function follow(
-  start: (signal: AbortSignal) => AsyncIterable<TrainingEvent>,
-  { options, capacity, validates }: { options: TrainOptions; capacity: number; validates: boolean },
+  start: (signal: AbortSignal) => TrainingRun,
+  { options, validates }: { options: TrainOptions; validates: boolean },
   terminal: Terminal,
 ): Promise<Ended> {
   const stop = new AbortController();
   const line = progressLine(terminal);
-  const progress = trainingProgress(line, capacity);
   const release = terminal.onInterrupt(() => {
     line.print('Stopping after this step, then saving. Ctrl-C again ends at once, without saving.');
     stop.abort();
   });
+  let progress: ReturnType<typeof trainingProgress> | undefined;
   try {
     const run = start(stop.signal);
+    progress = trainingProgress(line, run.settings.sgo ? policyFacts(run.settings.sgo).capacity : 0);
     const log = openLog(options.log ?? `${options.out}/log.jsonl`, { append: options.resume });
     log({ type: 'options', ...options });
+    log({ type: 'settings', ...run.settings });
     let end: EndEvent | undefined;
     let saved: CheckpointEvent | undefined;
     for await (const event of run) {
@@ -206,7 +187,7 @@ async function follow(
     // The API's promise: 'end' comes last.
     return { end: end as EndEvent, saved };
   } finally {
-    progress.done();
+    progress?.done();
     release();
   }
 }

@@ -1,4 +1,5 @@
-import { checkTemperature, checkWeight, type Divergence, type TemperatureOption } from './divergence.js';
+import { option, ranges } from '../../settings/index.js';
+import { defineLoss } from './defineLoss.js';
 
 /**
  * Generalised Jensen-Shannon divergence: w KL(q || m) + (1 - w) KL(p || m) with m = (1 - w) p + w q, p teacher, q
@@ -7,11 +8,8 @@ import { checkTemperature, checkWeight, type Divergence, type TemperatureOption 
  * code fixes 0.9. At most log 2.
  * @throws OptionError
  */
-export const jensenShannon = ({
-  weight = 0.5,
-  temperature,
-}: TemperatureOption & { readonly weight?: number } = {}): Divergence => ({
-  kind: 'jensenShannon',
-  weight: checkWeight('jensenShannon', 'weight', weight, weight > 0 && weight < 1, 'above 0 and below 1'),
-  temperature: checkTemperature('jensenShannon', temperature),
-});
+export const jensenShannon = defineLoss(
+  'jensenShannon',
+  { weight: option(ranges.openShare.default(0.5), "the student's weight in the mixture") },
+  ({ weight }) => weight,
+);

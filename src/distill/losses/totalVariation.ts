@@ -1,12 +1,8 @@
-import { checkTemperature, type Divergence, type TemperatureOption } from './divergence.js';
+import { defineLoss } from './defineLoss.js';
 
 /**
  * Total variation distance: 0.5 sum |p - q|, p teacher, q student. Symmetric, at most 1; the largest difference in
  * probability that the two give to any set of tokens (not in nats). Its gradient takes the sign of q - p, 0 at equality.
  * @throws OptionError
  */
-export const totalVariation = ({ temperature }: TemperatureOption = {}): Divergence => ({
-  kind: 'totalVariation',
-  weight: 0,
-  temperature: checkTemperature('totalVariation', temperature),
-});
+export const totalVariation = defineLoss('totalVariation', {}, () => 0);

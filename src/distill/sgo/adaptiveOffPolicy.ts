@@ -1,28 +1,47 @@
+import { z } from 'zod';
 import { CheckpointError } from '../../errors.js';
-import { optionChecker } from '../../optionChecker.js';
-import type { SgoPolicy, SgoSnapshot, SgoState, ValidationEffect } from './policy.js';
+import { group, option, ranges } from '../../settings/index.js';
+import { definePolicy, type PolicyRun, type SgoSnapshot, type SgoState, type ValidationEffect } from './policy.js';
 
-const check = optionChecker('adaptiveOffPolicy');
+/** The share of fresh outputs among student outputs over a run: see `adaptiveOffPolicy`. */
+const shares = {
+  decreasing: (phi: number, step: number, totalSteps: number) => phi * (1 - step / totalSteps),
+  constant: (phi: number) => phi * 0.5,
+  increasing: (phi: number, step: number, totalSteps: number) => (phi * step) / totalSteps,
+};
+const schedules = ranges.choice(['decreasing', 'constant', 'increasing']);
 
-/** How the share of fresh outputs among student outputs runs over training: see `adaptiveOffPolicy`. */
-export type ReplaySchedule = 'decreasing' | 'constant' | 'increasing';
+const options = z
+  .strictObject({
+    capacity: option(
+      ranges.count.default(1000),
+      'samples in the replay buffer, first in, first out; at least a whole batch',
+      { unit: 'samples' },
+    ),
+    initThreshold: option(ranges.share.default(0), 'phi before the first validation that raises it', {
+      unit: 'share',
+    }),
+    lossEps: option(ranges.notNegative.default(0.1), 'how much the validation loss must rise to raise phi by 0.1', {
+      unit: 'nats',
+    }),
+    schedule: option(schedules.default('decreasing'), 'share of fresh outputs among student outputs over the run', {
+      flag: 'replaySchedule',
+    }),
+    guard: group(
+      z.strictObject({
+        cap: option(ranges.share.default(1), 'phi never rises above it', { unit: 'share' }),
+        cooldown: option(ranges.countOrZero.default(0), 'validations to wait after a raise of phi'),
+      }),
+      'phi',
+    ),
+  })
+  .check(({ value: { initThreshold, guard }, issues }) => {
+    if (guard.cap >= initThreshold) return;
+    const message = `between initThreshold (${initThreshold}) and 1`;
+    issues.push({ code: 'custom', path: ['guard', 'cap'], message, input: guard.cap });
+  });
 
-export interface AdaptiveOffPolicyOptions {
-  /** Samples in the replay buffer, first in, first out; at least a whole batch. Default 1000. */
-  readonly capacity?: number;
-  /** phi before the first validation that raises it, 0 to 1. Default 0. */
-  readonly initThreshold?: number;
-  /** How much the validation loss must rise over the last accepted one, in nats per token, to raise phi. Default 0.1. */
-  readonly lossEps?: number;
-  /** Default 'decreasing', the published choice. */
-  readonly schedule?: ReplaySchedule;
-  /**
-   * Brakes on phi, which otherwise never falls and rises with every rise of the loss. `cap`: phi stays at or below it
-   * (default 1). `cooldown`: after a raise, phi and the accepted loss stay as they are for this many validations
-   * (default 0). Off by default, as in the paper.
-   */
-  readonly guard?: { readonly cap?: number; readonly cooldown?: number };
-}
+type Settings = z.output<typeof options>;
 
 /**
  * DistiLLM's adaptive off-policy approach (section 4). With probability phi a step trains on student outputs. phi starts
@@ -36,73 +55,64 @@ export interface AdaptiveOffPolicyOptions {
  *
  * share is phi (1 - t/T) ('decreasing'), 0.5 phi ('constant') or phi t/T ('increasing'), t being the step, from 1, of T.
  * A validation loss that is NaN or infinite changes nothing and is reported.
+ *
+ * `guard` are brakes on phi, which otherwise never falls and rises with every rise of the loss, off by default as in the
+ * paper. `cap`: phi stays at or below it. `cooldown`: after a raise, phi and the accepted loss stay as they are for this
+ * many validations.
  * @throws OptionError
  */
-export function adaptiveOffPolicy({
-  capacity = 1000,
-  initThreshold = 0,
-  lossEps = 0.1,
-  schedule = 'decreasing',
-  guard: { cap = 1, cooldown = 0 } = {},
-}: AdaptiveOffPolicyOptions = {}): SgoPolicy {
-  check('capacity', capacity, Number.isInteger(capacity) && capacity >= 1, 'an integer of at least 1');
-  check('initThreshold', initThreshold, initThreshold >= 0 && initThreshold <= 1, 'between 0 and 1');
-  check('lossEps', lossEps, Number.isFinite(lossEps) && lossEps >= 0, 'a number of at least 0');
-  check('schedule', schedule, schedule in shares, Object.keys(shares).join(', '));
-  check('guard.cap', cap, cap >= initThreshold && cap <= 1, `between initThreshold (${initThreshold}) and 1`);
-  check('guard.cooldown', cooldown, Number.isInteger(cooldown) && cooldown >= 0, 'an integer of at least 0');
+export const adaptiveOffPolicy = definePolicy('adaptiveOffPolicy', options, {
+  generates: true,
+  usesValidation: true,
+  capacity: ({ capacity }) => capacity,
+  start,
+});
 
-  function start({ totalSteps, snapshot }: { totalSteps: number; snapshot?: SgoSnapshot }): SgoState {
-    let { raises, acceptedLoss, coolingFor } = readSnapshot(snapshot);
-    // Raises are counted: adding 0.1 ten times gives 0.9999999999999999.
-    const phi = () => Math.min(cap, initThreshold + raises / 10);
-    const kept = (note?: ValidationEffect['note']): ValidationEffect => ({
-      phi: phi(),
-      raised: false,
-      ...(note && { note }),
-    });
-    return {
-      get phi() {
-        return phi();
-      },
+function start(
+  { initThreshold, lossEps, schedule, guard: { cap, cooldown } }: Settings,
+  { totalSteps, snapshot }: PolicyRun,
+): SgoState {
+  let { raises, acceptedLoss, coolingFor } = readSnapshot(snapshot);
+  // Raises are counted: adding 0.1 ten times gives 0.9999999999999999.
+  const phi = () => Math.min(cap, initThreshold + raises / 10);
+  const kept = (note?: ValidationEffect['note']): ValidationEffect => ({
+    phi: phi(),
+    raised: false,
+    ...(note && { note }),
+  });
+  return {
+    get phi() {
+      return phi();
+    },
 
-      decide({ step, random, bufferFull }) {
-        const threshold = phi();
-        const share = shares[schedule](threshold, step, totalSteps);
-        if (random < share || (random < threshold && !bufferFull)) return 'generate';
-        return random < threshold ? 'replay' : 'data';
-      },
+    decide({ step, random, bufferFull }) {
+      const threshold = phi();
+      const share = shares[schedule](threshold, step, totalSteps);
+      if (random < share || (random < threshold && !bufferFull)) return 'generate';
+      return random < threshold ? 'replay' : 'data';
+    },
 
-      observeValidation(loss) {
-        if (!Number.isFinite(loss)) return kept('loss is not finite');
-        if (acceptedLoss === null) {
-          acceptedLoss = loss;
-          return kept();
-        }
-        const cooling = coolingFor > 0;
-        if (cooling) coolingFor--;
-        // The official code's own comparison, rounding included: with eps 0.1 a rise from 2.2 to 2.3 is not enough.
-        if (!(loss >= acceptedLoss + lossEps)) return kept();
-        if (cooling) return kept('cooling down');
+    observeValidation(loss) {
+      if (!Number.isFinite(loss)) return kept('loss is not finite');
+      if (acceptedLoss === null) {
         acceptedLoss = loss;
-        if (phi() >= cap) return kept('at the cap');
-        raises++;
-        coolingFor = cooldown;
-        return { phi: phi(), raised: true };
-      },
+        return kept();
+      }
+      const cooling = coolingFor > 0;
+      if (cooling) coolingFor--;
+      // The official code's own comparison, rounding included: with eps 0.1 a rise from 2.2 to 2.3 is not enough.
+      if (!(loss >= acceptedLoss + lossEps)) return kept();
+      if (cooling) return kept('cooling down');
+      acceptedLoss = loss;
+      if (phi() >= cap) return kept('at the cap');
+      raises++;
+      coolingFor = cooldown;
+      return { phi: phi(), raised: true };
+    },
 
-      toState: () => ({ raises, acceptedLoss, coolingFor }),
-    };
-  }
-
-  return { name: 'adaptiveOffPolicy', capacity, generates: true, usesValidation: true, start };
+    toState: () => ({ raises, acceptedLoss, coolingFor }),
+  };
 }
-
-const shares: Record<ReplaySchedule, (phi: number, step: number, totalSteps: number) => number> = {
-  decreasing: (phi, step, totalSteps) => phi * (1 - step / totalSteps),
-  constant: (phi) => phi * 0.5,
-  increasing: (phi, step, totalSteps) => (phi * step) / totalSteps,
-};
 
 function readSnapshot(snapshot: SgoSnapshot = { raises: 0, acceptedLoss: null, coolingFor: 0 }) {
   const { raises, acceptedLoss, coolingFor } = snapshot;

@@ -1,10 +1,33 @@
-export { type AdaptiveOffPolicyOptions, adaptiveOffPolicy, type ReplaySchedule } from './adaptiveOffPolicy.js';
-export { offPolicy } from './offPolicy.js';
-export type {
-  BatchSource,
-  DecisionInput,
-  SgoPolicy,
-  SgoSnapshot,
-  SgoState,
-  ValidationEffect,
-} from './policy.js';
+/**
+ * Policies on student-generated outputs (SGOs): what each step trains on. A policy is plain data; the file of its kind has
+ * its options and the state machine that runs it. A new kind is a file here and a line in `policies`.
+ */
+import { type DataOf, variantSchema } from '../../settings/index.js';
+import { adaptiveOffPolicy } from './adaptiveOffPolicy.js';
+import { offPolicy } from './offPolicy.js';
+import type { PolicyBehaviour, PolicyRun, SgoState } from './policy.js';
+
+export const policies = { offPolicy, adaptiveOffPolicy } as const;
+
+/** Where the training sequences come from, step by step: `{ kind: 'adaptiveOffPolicy', capacity: 1000, ... }`. */
+export type SgoPolicy = DataOf<typeof policies>;
+
+export const policySchema = variantSchema(policies);
+
+/** What the trainer must know of a policy before it starts. */
+export function policyFacts(policy: SgoPolicy): { generates: boolean; usesValidation: boolean; capacity: number } {
+  const { generates, usesValidation, capacity } = kindOf(policy);
+  return { generates, usesValidation, capacity: capacity(policy) };
+}
+
+/**
+ * A policy at work in a run of so many steps, from its beginning or from a snapshot of its state.
+ * @throws CheckpointError when `snapshot` is not of this policy
+ */
+export const startPolicy = (policy: SgoPolicy, run: PolicyRun): SgoState => kindOf(policy).start(policy, run);
+
+/** The kind is found by the data, so its functions take this data. */
+const kindOf = ({ kind }: SgoPolicy) => policies[kind] as unknown as PolicyBehaviour<SgoPolicy>;
+
+export type { BatchSource, DecisionInput, PolicyRun, SgoSnapshot, SgoState, ValidationEffect } from './policy.js';
+export { adaptiveOffPolicy, offPolicy };

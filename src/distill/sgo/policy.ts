@@ -1,3 +1,6 @@
+import type { z } from 'zod';
+import { type Variant, type VariantData, variant } from '../../settings/index.js';
+
 /** What a step trains on: fresh student-generated outputs (SGOs), replayed ones, or the data set's own responses. */
 export type BatchSource = 'generate' | 'replay' | 'data';
 
@@ -7,7 +10,7 @@ export interface DecisionInput {
   readonly step: number;
   /** This step's draw from U[0, 1). */
   readonly random: number;
-  /** The replay buffer holds `capacity` samples. */
+  /** The replay buffer holds its capacity. */
   readonly bufferFull: boolean;
 }
 
@@ -26,24 +29,33 @@ export interface SgoState {
   decide(input: DecisionInput): BatchSource;
   /** Called with the loss before the first step, then after each validation. */
   observeValidation(loss: number): ValidationEffect;
-  /** Plain JSON from which `SgoPolicy.start` goes on. */
+  /** Plain JSON from which `startPolicy` goes on. */
   toState(): SgoSnapshot;
 }
 
 export type SgoSnapshot = Readonly<Record<string, number | null>>;
 
-/**
- * Where the training sequences come from, step by step. Made by the factories of this folder; the same policy may serve
- * several runs.
- */
-export interface SgoPolicy {
-  readonly name: string;
-  /** Samples that the replay buffer keeps; 0 for a policy that never replays. */
-  readonly capacity: number;
+/** The run that a policy starts in, or goes on in from a snapshot of its state. */
+export interface PolicyRun {
+  readonly totalSteps: number;
+  readonly snapshot?: SgoSnapshot;
+}
+
+/** What the trainer must know of a kind of policy. */
+export interface PolicyBehaviour<Settings> {
   /** The student may have to generate: the run then needs a tokenizer's EOS and room for a response. */
   readonly generates: boolean;
   /** Validation losses steer it: a run without validation data would leave it where it starts. */
   readonly usesValidation: boolean;
+  /** Samples that the replay buffer keeps; 0 for a policy that never replays. */
+  capacity(settings: Settings): number;
   /** @throws CheckpointError when `snapshot` is not of this policy. */
-  start(run: { readonly totalSteps: number; readonly snapshot?: SgoSnapshot }): SgoState;
+  start(settings: Settings, run: PolicyRun): SgoState;
 }
+
+/** A kind of policy: the factory of its data, and how it works. */
+export const definePolicy = <const Kind extends string, Options extends z.ZodObject>(
+  kind: Kind,
+  options: Options,
+  behaviour: PolicyBehaviour<VariantData<Kind, Options>>,
+): Variant<Kind, Options> & PolicyBehaviour<VariantData<Kind, Options>> => variant(kind, options, behaviour);

@@ -8,7 +8,9 @@ import { randomSeed } from './random.js';
 
 /** The student's answers to the first validation prompts, scored by ROUGE-L. Seeds are the same at each validation. */
 export async function answerValidation(plan: Plan, tokenizer: Tokenizer): Promise<ValidationExample[]> {
-  const { rougeL: wanted, maxNewTokens, seed, batchSize, validation, objective } = plan;
+  const { validation, objective, settings } = plan;
+  const { maxNewTokens, seed, batchSize } = settings;
+  const wanted = settings.validation.rougeL;
   const samples = validation.slice(0, wanted.samples);
   const prompts = samples.map(promptOf);
   const answers = await generate(objective.student, prompts, {

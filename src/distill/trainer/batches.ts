@@ -14,7 +14,8 @@ export interface BatchOrder {
 }
 
 export function batchOrder(plan: Plan): BatchOrder {
-  const { train, text, batchSize, gradAccumulationSteps, groupByLength, seed } = plan;
+  const { train, text } = plan;
+  const { batchSize, gradAccumulationSteps, groupByLength, seed } = plan.settings;
   const wanted = batchSize * gradAccumulationSteps;
   const size = Math.min(wanted, train.length);
   const random = (purpose: Purpose, count: number) => (epoch: number) => randomOrder(seed, purpose, epoch, count);

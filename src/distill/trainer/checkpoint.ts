@@ -6,6 +6,7 @@ import type { AdamW } from '../../optim/index.js';
 import { openFolder } from '../../platform/openFolder.js';
 import type { Tensor } from '../../tensor/index.js';
 import type { ReplayBuffer } from '../../text/replayBuffer.js';
+import { changedSettings, type RunSettings } from '../settings.js';
 import type { SgoSnapshot } from '../sgo/index.js';
 import type { BestValidation, CheckpointEvent } from './events.js';
 import type { Plan } from './plan.js';
@@ -41,7 +42,7 @@ export interface Checkpoints {
 }
 
 const stateFile = 'trainer-state.safetensors';
-const format = 'distillm trainer state 1';
+const format = 'distillm trainer state 2';
 
 export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpoints {
   const { student } = plan.objective;
@@ -77,7 +78,7 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
         tensors.push({ name: 'replay', shape: [bytes.length], read: async () => bytes });
       }
       const steps = Object.fromEntries([...optimizer.moments].map(([name, moments]) => [name, moments.steps]));
-      const state: StoredState = { progress, run: fingerprint(plan), steps };
+      const state: StoredState = { progress, settings: plan.settings, steps };
       const metadata = { format, state: JSON.stringify(state) };
       return save('last', progress.step, (folder) => writeSafetensors(folder, stateFile, tensors, { metadata }));
     },
@@ -94,7 +95,7 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
         );
       }
       const state = parseState(where, file.metadata.state);
-      checkFingerprint(where, state.run, fingerprint(plan));
+      checkSettings(where, state.settings, plan.settings);
 
       const targets = storedTensors(trained, optimizer);
       for (const [name, { shape }] of targets) {
@@ -117,7 +118,7 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
 /** What the state file holds beside its tensors. */
 interface StoredState {
   readonly progress: Progress;
-  readonly run: Readonly<Record<string, unknown>>;
+  readonly settings: RunSettings;
   /** Updates of each parameter. */
   readonly steps: Readonly<Record<string, number>>;
 }
@@ -140,39 +141,14 @@ function storedTensors(trained: readonly (readonly [string, Tensor])[], { moment
   return tensors;
 }
 
-/**
- * The options that decide what the steps are: a resumed run must have the same. The learning rate is not among them, so
- * that a run that diverged can go on with a lower one.
- */
-function fingerprint(plan: Plan): Readonly<Record<string, unknown>> {
-  const { divergence } = plan.objective.distillation ?? {};
-  return {
-    seed: plan.seed,
-    steps: plan.totalSteps,
-    batchSize: plan.batchSize,
-    gradAccumulationSteps: plan.gradAccumulationSteps,
-    groupByLength: plan.groupByLength,
-    'data.train samples': plan.train.length,
-    'text samples': plan.text.length,
-    kdRatio: plan.objective.kdRatio,
-    loss: divergence
-      ? `${divergence.kind} (weight ${divergence.weight}, temperature ${divergence.temperature})`
-      : 'cross-entropy',
-    sgo: plan.sgo.name,
-    'sgo capacity': plan.sgo.capacity,
-  };
-}
-
-function checkFingerprint(
-  where: string,
-  found: Readonly<Record<string, unknown>>,
-  expected: Readonly<Record<string, unknown>>,
-): void {
-  const differing = Object.keys(expected).filter((option) => found[option] !== expected[option]);
-  if (differing.length === 0) return;
-  const list = differing.map((option) => `${option} was ${found[option]} and is ${expected[option]}`).join('; ');
+/** @throws CheckpointError naming each setting that is not what the run began with */
+function checkSettings(where: string, began: object, goesOn: object): void {
+  const changed = changedSettings(began, goesOn);
+  if (changed.length === 0) return;
+  const words = (value: unknown) => (value === undefined ? 'absent' : JSON.stringify(value).replaceAll('"', ''));
+  const list = changed.map(({ name, was, is }) => `${name} was ${words(was)} and is ${words(is)}`).join('; ');
   throw new CheckpointError(
-    `${where}: the run began with other options: ${list}. Resume with the same, or start anew in another folder.`,
-    { found, expected },
+    `${where}: the run began with other settings: ${list}. Resume with the same, or start anew in another folder.`,
+    { found: goesOn, expected: began },
   );
 }

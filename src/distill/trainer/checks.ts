@@ -1,76 +1,34 @@
 import type { Sample } from '../../data/batch.js';
 import { CompatibilityError, DataError, LimitError, OptionError } from '../../errors.js';
 import type { LanguageModel } from '../../models/model.js';
-import { checkInteger, optionChecker } from '../../optionChecker.js';
 import type { Tokenizer } from '../../text/index.js';
-import type { DistillOptions, FineTuneOptions } from './options.js';
+import type { RunOptions } from '../settings.js';
+import { offPolicy, policyFacts } from '../sgo/index.js';
+import type { Participants } from './options.js';
 import { roomForAnswer } from './plan.js';
 
-const check = optionChecker('training');
-
 /**
- * Everything that can be wrong with a run's options and data, before it starts.
+ * What a schema cannot say: whether models, data and options fit each other.
  * @throws OptionError, DataError, CompatibilityError, LimitError
  */
-export function checkOptions(options: FineTuneOptions & Partial<DistillOptions>): void {
-  checkNumbers(options);
-  checkModels(options);
-  checkData(options);
-  checkGeneration(options);
+export function checkRun(run: Participants, options: RunOptions): void {
+  checkLength(options);
+  checkModels(run);
+  checkData(run);
+  checkGeneration(run, options);
 }
 
-type Options = FineTuneOptions & Partial<DistillOptions>;
-
-function checkNumbers(options: Options): void {
-  const { data, epochs, steps, validation, kdRatio, text, schedule, seed } = options;
-  const count = (option: string, value: number | undefined, least = 1) => {
-    if (value !== undefined) checkInteger(check, option, value, least);
-  };
-  if ((epochs === undefined) === (steps === undefined)) {
-    const found =
-      epochs === undefined
-        ? 'neither epochs nor steps is given'
-        : `epochs (${epochs}) and steps (${steps}) are both given`;
-    throw new OptionError(`training: ${found}, expected one of them: the length of the run.`);
-  }
-  count('epochs', epochs);
-  count('steps', steps);
-  count('batchSize', options.batchSize);
-  count('gradAccumulationSteps', options.gradAccumulationSteps);
-  count('warmupSteps', options.warmupSteps, 0);
-  count('maxNewTokens', options.maxNewTokens);
-  count('validation.rougeL.samples', validation?.rougeL?.samples);
-  if (validation?.every !== 'epoch') count('validation.every', validation?.every);
-  check('seed', seed, seed === undefined || Number.isSafeInteger(seed), 'an integer');
-  check('kdRatio', kdRatio, kdRatio === undefined || (kdRatio >= 0 && kdRatio <= 1), 'between 0 and 1');
-  const lmCoef = text?.lmCoef ?? 1;
-  check('text.lmCoef', lmCoef, lmCoef > 0 && Number.isFinite(lmCoef), 'a positive number');
-  const known = ['constant', 'linear', 'cosine', 'noam'];
-  check(
-    'schedule',
-    schedule,
-    schedule === undefined || typeof schedule === 'function' || known.includes(schedule),
-    `${known.join(', ')} or a function`,
-  );
-  if (data.train.length === 0) {
-    throw new DataError(
-      'training: data.train is empty, expected at least one sample. Check the data file and its split.',
-    );
-  }
-  if (text?.samples.length === 0) {
-    throw new DataError(
-      'training: text.samples is empty, expected at least one sample. Leave text out for no LM loss.',
-    );
-  }
-  if (validation?.rougeL && !data.validation?.length) {
-    throw new OptionError('training: validation.rougeL needs data.validation, which is empty.');
-  }
-  if (options.resume && !options.checkpoint) {
-    throw new OptionError('training: resume needs checkpoint, the folder that the run wrote to.');
-  }
+function checkLength({ epochs, steps }: RunOptions): void {
+  if ((epochs === undefined) !== (steps === undefined)) return;
+  const found =
+    epochs === undefined
+      ? 'neither epochs nor steps is given'
+      : `epochs (${epochs}) and steps (${steps}) are both given`;
+  throw new OptionError(`training: ${found}, expected one of them: the length of the run.`);
 }
 
-function checkModels({ student, teacher, tokenizer, teacherTokenizer }: Options): void {
+function checkModels({ student, teacher, tokenizer, teacherTokenizer }: Participants): void {
+  if (!student) throw new OptionError("training: no model to train, expected fineTune's model or distill's student.");
   if (![...student.parameters.values()].some(({ requiresGrad }) => requiresGrad)) {
     throw new OptionError(
       'training: no parameter of the student is trainable. Load it with { trainable: true } or call setTrainable(true).',
@@ -113,28 +71,36 @@ function firstDifference(teacher: Tokenizer, student: Tokenizer): string | undef
   return undefined;
 }
 
-function checkGeneration(options: Options): void {
-  const { sgo, tokenizer, data, validation, batchSize = 8, gradAccumulationSteps = 1 } = options;
-  const needsText = sgo?.generates || validation?.rougeL;
-  if (needsText && tokenizer?.eosTokenId === undefined) {
-    const who = sgo?.generates ? `sgo '${sgo.name}'` : 'validation.rougeL';
+function checkGeneration(run: Participants, options: RunOptions): void {
+  const { data, tokenizer, checkpoint, resume } = run;
+  const { validation, batchSize, gradAccumulationSteps, sgo = offPolicy() } = options;
+  const { generates, usesValidation, capacity } = policyFacts(sgo);
+  const scores = validation.rougeL.samples > 0;
+  if (scores && !data.validation?.length) {
+    throw new OptionError('training: validation.rougeL needs data.validation, which is empty.');
+  }
+  if (resume && !checkpoint) {
+    throw new OptionError('training: resume needs checkpoint, the folder that the run wrote to.');
+  }
+  if ((generates || scores) && tokenizer?.eosTokenId === undefined) {
+    const who = generates ? `sgo '${sgo.kind}'` : 'validation.rougeL';
     throw new OptionError(`training: ${who} generates answers and needs a tokenizer with an EOS token.`);
   }
-  if (sgo?.usesValidation && !data.validation?.length) {
+  if (usesValidation && !data.validation?.length) {
     throw new OptionError(
-      `distill: sgo '${sgo.name}' follows the validation loss, but data.validation is empty. Hold some samples out.`,
+      `distill: sgo '${sgo.kind}' follows the validation loss, but data.validation is empty. Hold some samples out.`,
     );
   }
   const batch = Math.min(batchSize * gradAccumulationSteps, data.train.length);
-  if (sgo && sgo.capacity > 0 && sgo.capacity < batch) {
+  if (capacity > 0 && capacity < batch) {
     throw new OptionError(
-      `distill: the replay buffer's capacity is ${sgo.capacity}, expected at least the ${batch} samples of a batch.`,
-      { found: sgo.capacity, expected: batch },
+      `distill: the replay buffer's capacity is ${capacity}, expected at least the ${batch} samples of a batch.`,
+      { found: capacity, expected: batch },
     );
   }
-  if (!needsText) return;
+  if (!generates && !scores) return;
   const wanted = options.maxNewTokens ?? 1;
-  const room = roomForAnswer(options);
+  const room = roomForAnswer(run, options);
   if (wanted > room) {
     throw new LimitError(
       `training: answers of ${wanted} new tokens do not fit: the longest prompt leaves ${room} of the models' positions. ` +
@@ -142,18 +108,25 @@ function checkGeneration(options: Options): void {
       { found: wanted, expected: room },
     );
   }
-  const set = sgo?.generates ? 'data.train' : 'data.validation';
-  const empty = (sgo?.generates ? data.train : (data.validation ?? [])).findIndex(
-    ({ promptLength }) => promptLength < 1,
-  );
+  const set = generates ? 'data.train' : 'data.validation';
+  const empty = (generates ? data.train : (data.validation ?? [])).findIndex(({ promptLength }) => promptLength < 1);
   if (empty >= 0) throw new DataError(`${set}[${empty}]: has no prompt, and the student cannot answer one.`);
 }
 
-function checkData({ student, teacher, data, text }: Options): void {
+function checkData({ student, teacher, data }: Participants): void {
+  const { train, validation, text } = data;
+  if (train.length === 0) {
+    throw new DataError(
+      'training: data.train is empty, expected at least one sample. Check the data file and its split.',
+    );
+  }
+  if (text?.length === 0) {
+    throw new DataError('training: data.text is empty, expected at least one sample. Leave it out for no LM loss.');
+  }
   const sets: [string, readonly Sample[] | undefined][] = [
-    ['data.train', data.train],
-    ['data.validation', data.validation],
-    ['text.samples', text?.samples],
+    ['data.train', train],
+    ['data.validation', validation],
+    ['data.text', text],
   ];
   for (const [set, samples] of sets) {
     samples?.forEach(({ ids, promptLength }, index) => {
@@ -171,13 +144,13 @@ function checkData({ student, teacher, data, text }: Options): void {
           { found: ids[outside], expected: student.vocabSize },
         );
       }
-      checkLength(where, ids.length, student, 'student');
-      if (teacher && set === 'data.train') checkLength(where, ids.length, teacher, 'teacher');
+      checkTokens(where, ids.length, student, 'student');
+      if (teacher && set === 'data.train') checkTokens(where, ids.length, teacher, 'teacher');
     });
   }
 }
 
-function checkLength(where: string, tokens: number, { maxPositions }: LanguageModel, who: string): void {
+function checkTokens(where: string, tokens: number, { maxPositions }: LanguageModel, who: string): void {
   if (tokens <= maxPositions) return;
   throw new LimitError(
     `${where}: ${tokens} tokens, the ${who} takes ${maxPositions}. Read the data with a maxLength of at most ${maxPositions}.`,

@@ -1,8 +1,6 @@
-import { checkOptions } from './checks.js';
-import type { TrainingEvent } from './events.js';
-import { trainingLoop } from './loop.js';
+import { distillOptions } from '../settings.js';
 import type { DistillOptions } from './options.js';
-import { makePlan } from './plan.js';
+import { startTraining, type TrainingRun } from './start.js';
 
 /**
  * Distils `teacher` into `student`, in place. Options and data are checked at the call; the work starts when the result
@@ -21,7 +19,4 @@ import { makePlan } from './plan.js';
  * @throws OptionError, DataError, CompatibilityError (vocabularies that differ), LimitError (sequences that are too
  * long, or memory); while iterating TrainingError (a loss that is not finite) and CheckpointError
  */
-export function distill(options: DistillOptions): AsyncGenerator<TrainingEvent, void, undefined> {
-  checkOptions(options);
-  return trainingLoop(makePlan(options));
-}
+export const distill = (options: DistillOptions): TrainingRun => startTraining(distillOptions, options);

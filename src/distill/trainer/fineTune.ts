@@ -1,17 +1,13 @@
-import { checkOptions } from './checks.js';
-import type { TrainingEvent } from './events.js';
-import { trainingLoop } from './loop.js';
+import { fineTuneOptions } from '../settings.js';
 import type { FineTuneOptions } from './options.js';
-import { makePlan } from './plan.js';
+import { startTraining, type TrainingRun } from './start.js';
 
 /**
- * Supervised fine-tuning of `student` on the data's responses, by cross-entropy: how teachers are made and students are
+ * Supervised fine-tuning of `model` on the data's responses, by cross-entropy: how teachers are made and students are
  * prepared. Iterated, stopped and released as `distill`.
  * @example
- * for await (const event of fineTune({ student, data, tokenizer, epochs: 3 })) console.log(event);
+ * for await (const event of fineTune({ model, data, tokenizer, epochs: 3 })) console.log(event);
  * @throws as `distill`
  */
-export function fineTune(options: FineTuneOptions): AsyncGenerator<TrainingEvent, void, undefined> {
-  checkOptions(options);
-  return trainingLoop(makePlan(options));
-}
+export const fineTune = ({ model, ...options }: FineTuneOptions): TrainingRun =>
+  startTraining(fineTuneOptions, { student: model, ...options });

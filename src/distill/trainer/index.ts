@@ -10,12 +10,5 @@ export type {
   ValidationExample,
 } from './events.js';
 export { fineTune } from './fineTune.js';
-export type {
-  DistillOptions,
-  FineTuneOptions,
-  GenerationOptions,
-  OptimizerOptions,
-  TrainingData,
-  ValidationOptions,
-  ValidationSample,
-} from './options.js';
+export type { DistillOptions, FineTuneOptions, TrainingData, ValidationSample } from './options.js';
+export type { TrainingRun } from './start.js';

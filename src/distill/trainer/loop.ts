@@ -12,7 +12,8 @@ import { validationLoss } from './validate.js';
 /** The loop of every run: validate, step, validate and save now and then, end. */
 export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, void, undefined> {
   const started = performance.now();
-  const { totalSteps, stepsPerEpoch, signal } = plan;
+  const { settings, stepsPerEpoch, signal } = plan;
+  const { steps: totalSteps } = settings;
   const { student } = plan.objective;
   const checkpoints = plan.checkpoint === undefined ? undefined : openCheckpoints(plan, plan.checkpoint);
   const run = await startRun(plan, checkpoints);
@@ -37,7 +38,7 @@ export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, v
       if (!event) break;
       run.step = event.step;
       yield event;
-      if (run.step % plan.validateEvery !== 0 && run.step !== totalSteps) continue;
+      if (run.step % settings.validation.every !== 0 && run.step !== totalSteps) continue;
       const validation = plan.validation.length > 0 ? await validate(plan, run) : undefined;
       if (validation) yield validation;
       sound = validation === undefined || Number.isFinite(validation.loss);
@@ -66,10 +67,11 @@ const saveLast = (checkpoints: Checkpoints, run: RunState): Promise<CheckpointEv
 async function validate(plan: Plan, run: RunState): Promise<ValidationEvent> {
   const started = performance.now();
   const { student } = plan.objective;
-  const batches = chunks(plan.validationByLength, plan.batchSize).map((part) => collate(part));
+  const batches = chunks(plan.validationByLength, plan.settings.batchSize).map((part) => collate(part));
   const loss = await validationLoss(student, batches);
   const { tokenizer } = plan;
-  const examples = tokenizer && plan.rougeL.samples > 0 ? await answerValidation(plan, tokenizer) : undefined;
+  const examples =
+    tokenizer && plan.settings.validation.rougeL.samples > 0 ? await answerValidation(plan, tokenizer) : undefined;
   const rougeL = examples && examples.reduce((total, { rougeL }) => total + rougeL, 0) / examples.length;
   const result = { step: run.step, loss, ...(rougeL !== undefined && { rougeL }) };
   const best = run.step > 0 && isBetter(result, run.best);
@@ -121,7 +123,7 @@ function diverged(plan: Plan, step: number, saved: number, what: string, cause?:
       ? 'There is no checkpoint to go back to'
       : `The last good checkpoint is ${folder}/last (step ${saved}): resume from it`;
   return new TrainingError(
-    `step ${step} of ${plan.totalSteps}: ${what}. ${good}; the student in memory is spoilt. ` +
+    `step ${step} of ${plan.settings.steps}: ${what}. ${good}; the student in memory is spoilt. ` +
       `Try a lower learning rate (it was ${plan.schedule(step - 1)}), a warmup, or a smaller clipGradNorm.`,
     { found: step, cause },
   );

@@ -1,6 +1,6 @@
 import { type AdamW, createAdamW } from '../../optim/index.js';
 import { createReplayBuffer, type ReplayBuffer, restoreReplayBuffer } from '../../text/replayBuffer.js';
-import type { SgoState } from '../sgo/index.js';
+import { policyFacts, type SgoState, startPolicy } from '../sgo/index.js';
 import type { Checkpoints, Progress } from './checkpoint.js';
 import type { BestValidation } from './events.js';
 import type { Plan } from './plan.js';
@@ -20,8 +20,11 @@ export interface RunState {
 
 /** A fresh state, or the one that the checkpoint holds where the plan says resume. @throws CheckpointError, LimitError */
 export async function startRun(plan: Plan, checkpoints: Checkpoints | undefined): Promise<RunState> {
-  const { objective, sgo, totalSteps, seed } = plan;
-  const optimizer = createAdamW(objective.student.parameters, plan.optimizer);
+  const { objective, sgo, settings } = plan;
+  const { seed, steps: totalSteps } = settings;
+  const { lr: _, ...adamW } = settings.optimizer;
+  const optimizer = createAdamW(objective.student.parameters, adamW);
+  const { capacity } = policyFacts(sgo);
   let replay: ReplayBuffer | undefined;
   const dispose = () => {
     optimizer.dispose();
@@ -34,14 +37,12 @@ export async function startRun(plan: Plan, checkpoints: Checkpoints | undefined)
   try {
     const stored = plan.resume ? await checkpoints?.restore(optimizer) : undefined;
     if (stored?.replay) replay = restoreReplayBuffer(stored.replay);
-    else if (sgo.capacity > 0) {
-      replay = createReplayBuffer({ capacity: sgo.capacity, seed: randomSeed(seed, 'replay', 0) });
-    }
+    else if (capacity > 0) replay = createReplayBuffer({ capacity, seed: randomSeed(seed, 'replay', 0) });
     return {
       step: stored?.progress.step ?? 0,
       best: stored?.progress.best,
       optimizer,
-      sgo: sgo.start({ totalSteps, ...(stored && { snapshot: stored.progress.sgo }) }),
+      sgo: startPolicy(sgo, { totalSteps, ...(stored && { snapshot: stored.progress.sgo }) }),
       replay,
       dispose,
     };

@@ -11,7 +11,8 @@ import { trainStep } from './trainStep.js';
 
 /** Optimizer step `step` (from 1): chooses what to train on, generates where that is wanted, and trains. */
 export async function runStep(plan: Plan, run: RunState, order: BatchOrder, step: number): Promise<StepEvent> {
-  const { seed, batchSize, totalSteps, stepsPerEpoch } = plan;
+  const { settings, stepsPerEpoch } = plan;
+  const { seed, batchSize, steps: totalSteps } = settings;
   const started = performance.now();
   const source = run.sgo.decide({
     step,

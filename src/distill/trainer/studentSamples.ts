@@ -10,7 +10,8 @@ import { randomSeed } from './random.js';
  * Throws the signal's reason when it is aborted meanwhile.
  */
 export async function generateSamples(plan: Plan, samples: readonly Sample[], step: number): Promise<Sample[]> {
-  const { generation, maxNewTokens, seed, batchSize, objective, tokenizer, signal } = plan;
+  const { objective, tokenizer, signal } = plan;
+  const { generation, maxNewTokens, seed, batchSize } = plan.settings;
   const prompts = samples.map(({ ids, promptLength }) => ids.subarray(0, promptLength));
   const stepSeed = randomSeed(seed, 'generation', step);
   const answers = await generate(objective.student, prompts, {

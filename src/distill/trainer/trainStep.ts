@@ -3,14 +3,22 @@ import { markPhase } from '../../backend/profile.js';
 import type { LabelledBatch } from '../../data/batch.js';
 import type { LanguageModel } from '../../models/model.js';
 import type { AdamW } from '../../optim/index.js';
-import { ignoredLabel, linearCrossEntropy, linearDivergence, run, Tape, Tensor, tidy } from '../../tensor/index.js';
-import type { Divergence } from '../losses/index.js';
+import {
+  type DivergenceSpec,
+  ignoredLabel,
+  linearCrossEntropy,
+  linearDivergence,
+  run,
+  Tape,
+  Tensor,
+  tidy,
+} from '../../tensor/index.js';
 
 /** What the student learns from: (1 - kdRatio) cross-entropy + kdRatio divergence + lmCoef cross-entropy on text. */
 export interface Objective {
   readonly student: LanguageModel;
   /** With kdRatio 0 there is no teacher. */
-  readonly distillation?: { readonly teacher: LanguageModel; readonly divergence: Divergence };
+  readonly distillation?: { readonly teacher: LanguageModel; readonly divergence: DivergenceSpec };
   readonly kdRatio: number;
   readonly lmCoef: number;
 }

@@ -1,0 +1,25 @@
+import type { Sample } from '../data/batch.js';
+import { createSha256 } from '../sha256.js';
+
+/**
+ * SHA-256 of what a run reads of samples: their prompt lengths and ids, and the references where they have some. Two
+ * lists have one digest only if they are the same. 100,000 samples of 150 tokens take about half a second.
+ */
+export function digestOf(samples: readonly (Sample & { readonly references?: readonly string[] })[]): string {
+  const hash = createSha256();
+  const encoder = new TextEncoder();
+  // Each list is preceded by its length, so that no two lists of samples give the same bytes.
+  const header = (...numbers: number[]) => hash.update(bytesOf(Int32Array.from(numbers)));
+  for (const { ids, promptLength, references = [] } of samples) {
+    header(promptLength, ids.length, references.length);
+    hash.update(bytesOf(ids));
+    for (const reference of references) {
+      const text = encoder.encode(reference);
+      header(text.length);
+      hash.update(text);
+    }
+  }
+  return hash.digest();
+}
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Int32Array) => new Uint8Array(buffer, byteOffset, byteLength);

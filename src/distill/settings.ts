@@ -1,0 +1,154 @@
+/**
+ * The options of a run that are data, each declared once: type, range, default, sentence, flag, and whether a resumed run
+ * may change it. `RunSettings` are these options with every default filled in: one plain JSON value that the log keeps,
+ * that guards a resume, and that gives the same run again.
+ */
+import { z } from 'zod';
+import { CompatibilityError } from '../errors.js';
+import { adamWOptions, scheduleNames } from '../optim/index.js';
+import { group, leavesOf, option, ranges } from '../settings/index.js';
+import { samplerOptions } from '../text/sampler.js';
+import { divergenceSchema } from './losses/index.js';
+import { offPolicy, policySchema } from './sgo/index.js';
+
+const { choice, count, countOr, countOrZero, notNegative, positive, seed, share, switched, text } = ranges;
+
+const digest = option(text.optional(), 'SHA-256 of the samples that the run is of', { flag: false });
+
+const shared = {
+  epochs: option(count.optional(), 'passes over the data: the length of the run'),
+  steps: option(count.optional(), 'optimizer steps: the length of the run, in place of epochs'),
+  batchSize: option(count.default(8), 'sequences in one forward pass'),
+  gradAccumulationSteps: option(count.default(1), 'forward passes to one optimizer step'),
+  groupByLength: option(
+    switched.default(false),
+    'samples of like length in the same batch: less padding, faster where lengths differ much',
+  ),
+  optimizer: group(
+    z.strictObject({
+      // A run that diverged can go on with a lower one.
+      lr: option(notNegative.default(5e-4), 'peak learning rate', { mayChange: true }),
+      ...adamWOptions.shape,
+    }),
+  ),
+  schedule: option(choice(scheduleNames).default('cosine'), 'shape of the learning rate over the run'),
+  warmupSteps: option(countOrZero.default(0), 'steps of linear warmup', { unit: 'steps' }),
+  lmCoef: option(positive.default(1), 'weight of the cross-entropy on plain text, where there is some'),
+  validation: group(
+    z.strictObject({
+      every: option(
+        countOr('epoch').default('epoch'),
+        'steps between validations; also one before the first step and at the end',
+        {
+          flag: 'validateEvery',
+          unit: 'epoch|steps',
+        },
+      ),
+      rougeL: group(
+        z.strictObject({
+          samples: option(
+            countOrZero.default(0),
+            'validation prompts (the first ones) to answer and score each time; ROUGE-L then chooses the best; 0 is off',
+          ),
+          temperature: option(
+            notNegative.default(0),
+            'temperature of these answers; 0 is greedy, the official code has 1',
+          ),
+        }),
+        'rouge',
+      ),
+    }),
+  ),
+  maxNewTokens: option(count.optional(), 'longest answer, generated for training or for ROUGE-L', {
+    unit: 'tokens',
+    defaultWords: '256, or what the models have room for',
+  }),
+  seed: option(seed.default(10), 'decides order, generation, replay and dropout'),
+  /** Digests as `RunSettings` have them: other data are refused. */
+  dataDigest: group(z.strictObject({ train: digest, validation: digest, text: digest })),
+};
+
+/** What `fineTune` takes besides models and data. */
+export const fineTuneOptions = z.strictObject(shared);
+
+/** What `distill` takes besides that. */
+export const distillationOptions = z.strictObject({
+  loss: option(divergenceSchema, 'divergence from the teacher that is minimised', { flag: false }),
+  kdRatio: option(share.default(1), 'share of the divergence; the rest is cross-entropy', { unit: 'share' }),
+  sgo: option(policySchema.default(offPolicy()), 'what to train on, step by step', { flag: false }),
+  generation: group(samplerOptions.pick({ temperature: true, topK: true, topP: true }), 'generation'),
+});
+
+/** What `distill` takes besides models and data. */
+export const distillOptions = z.strictObject({ ...distillationOptions.shape, ...shared });
+
+/** The options of either function with their defaults; those of distillation are absent from fine-tuning. */
+export type RunOptions = z.output<typeof fineTuneOptions> & Partial<z.output<typeof distillOptions>>;
+
+type Digests = { readonly train: string; readonly validation: string; readonly text: string };
+
+/**
+ * A run as data: given as options, with the same models and data, it is the same run. It is plain JSON, so that a file, a
+ * message to a worker or a form may hold it.
+ */
+export type RunSettings = Omit<RunOptions, 'epochs' | 'steps' | 'maxNewTokens' | 'validation' | 'dataDigest'> & {
+  readonly steps: number;
+  readonly maxNewTokens: number;
+  readonly validation: Omit<RunOptions['validation'], 'every'> & { readonly every: number };
+  readonly dataDigest: Digests;
+};
+
+/**
+ * Fills in what depends on data and models.
+ * @param room new tokens that every answer may have, whatever its prompt
+ * @throws CompatibilityError when the options have digests of other data
+ */
+export function resolveSettings(
+  { epochs = 0, steps, maxNewTokens, validation, dataDigest, ...options }: RunOptions,
+  { stepsPerEpoch, room, digests }: { stepsPerEpoch: number; room: number; digests: Digests },
+): RunSettings {
+  for (const set of ['train', 'validation', 'text'] as const) {
+    const [found, expected] = [digests[set], dataDigest[set]];
+    if (expected === undefined || found === expected) continue;
+    throw new CompatibilityError(
+      `training: data.${set} has the digest ${found}, dataDigest.${set} is ${expected}. Give the data that the settings were made for.`,
+      { found, expected },
+    );
+  }
+  const { every, rougeL } = validation;
+  return {
+    ...options,
+    steps: steps ?? stepsPerEpoch * epochs,
+    maxNewTokens: maxNewTokens ?? Math.max(1, Math.min(256, room)),
+    validation: { every: every === 'epoch' ? stepsPerEpoch : every, rougeL },
+    dataDigest: digests,
+  };
+}
+
+/** A setting of which a resumed run has another value than the run began with. */
+export interface ChangedSetting {
+  /** 'optimizer.weightDecay' */
+  readonly name: string;
+  /** undefined where there was none, as in `is`. */
+  readonly was: unknown;
+  readonly is: unknown;
+}
+
+/** All settings that differ, except those that a resumed run may change. */
+export function changedSettings(began: object, goesOn: object): ChangedSetting[] {
+  const [was, is] = [flattened(began), flattened(goesOn)];
+  const free = new Set(leavesOf(distillOptions).flatMap(({ path, mayChange }) => (mayChange ? [path.join('.')] : [])));
+  return [...new Set([...was.keys(), ...is.keys()])]
+    .filter((name) => !free.has(name) && JSON.stringify(was.get(name)) !== JSON.stringify(is.get(name)))
+    .map((name) => ({ name, was: was.get(name), is: is.get(name) }));
+}
+
+/** { optimizer: { lr: 1 } } -> 'optimizer.lr' => 1. Lists are values. */
+export function flattened(value: object, prefix = ''): Map<string, unknown> {
+  const entries = Object.entries(value).flatMap(([name, inside]): [string, unknown][] =>
+    inside !== null && typeof inside === 'object' && !Array.isArray(inside)
+      ? [...flattened(inside, `${prefix}${name}.`)]
+      : [[prefix + name, inside]],
+  );
+  return new Map(entries);
+}

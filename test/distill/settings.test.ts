@@ -1,0 +1,173 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Device } from '../../src/backend/backend.js';
+import { openWasm } from '../../src/backend/wasm/index.js';
+import { forwardKL, skewKL } from '../../src/distill/losses/index.js';
+import { distillOptions, flattened, type RunSettings } from '../../src/distill/settings.js';
+import { adaptiveOffPolicy, offPolicy } from '../../src/distill/sgo/index.js';
+import { type DistillOptions, distill, fineTune, type TrainingData } from '../../src/distill/trainer/index.js';
+import { CheckpointError, CompatibilityError } from '../../src/errors.js';
+import { type MemoryStore, memoryStore } from '../../src/io/index.js';
+import type { LanguageModel } from '../../src/models/index.js';
+import { leavesOf } from '../../src/settings/index.js';
+import { collect, stepsOf, succession, tinyModel, tinyTokenizer, weightsOf } from './fixtures.js';
+
+const tokenizer = tinyTokenizer();
+const data: TrainingData = { train: succession(2), validation: succession(3), text: succession(4) };
+const options = {
+  loss: skewKL(),
+  sgo: adaptiveOffPolicy({ initThreshold: 0.6, capacity: 9, lossEps: 0 }),
+  optimizer: { lr: 1e-2 },
+  batchSize: 3,
+  epochs: 2,
+  lmCoef: 0.5,
+  kdRatio: 0.75,
+  maxNewTokens: 4,
+  validation: { rougeL: { samples: 2 } },
+} satisfies Partial<DistillOptions>;
+
+let device: Device;
+let teacher: LanguageModel;
+beforeAll(async () => {
+  device = await openWasm({ threads: 1 });
+  teacher = await tinyModel(device, { seed: 2, trainable: false });
+});
+afterAll(() => device.dispose());
+
+const newStudent = () => tinyModel(device, { embd_pdrop: 0.1 });
+
+describe('RunSettings', () => {
+  it('give the same run, bit for bit, through structuredClone and through JSON', async () => {
+    const run = async (given: typeof options | RunSettings) => {
+      const student = await newStudent();
+      const started = distill({ teacher, student, tokenizer, data, ...given } as DistillOptions);
+      const events = await collect(started);
+      const weights = await weightsOf(student);
+      student.dispose();
+      const facts = stepsOf(events).map(({ source, loss, gradNorm, lr, phi }) => [source, loss, gradNorm, lr, phi]);
+      return { settings: started.settings, facts, weights };
+    };
+    const first = await run(options);
+    expect(first.facts.length).toBe(6);
+    expect(new Set(first.facts.map(([source]) => source)).size).toBeGreaterThan(1);
+    for (const copy of [structuredClone(first.settings), JSON.parse(JSON.stringify(first.settings))]) {
+      expect(await run(copy)).toEqual(first);
+    }
+  });
+
+  it('have every option with its default', async () => {
+    const student = await newStudent();
+    const { settings } = distill({ teacher, student, tokenizer, data, ...options });
+    const names = [...flattened(settings).keys()];
+    for (const { path } of leavesOf(distillOptions)) {
+      const name = path.join('.');
+      // The length of a run is its steps.
+      if (name === 'epochs') expect(names).not.toContain(name);
+      else
+        expect(
+          names.some((each) => each === name || each.startsWith(`${name}.`)),
+          name,
+        ).toBe(true);
+    }
+    expect(settings).toMatchObject({ steps: 6, validation: { every: 3 }, seed: 10, schedule: 'cosine' });
+    const tuned = fineTune({ model: student, data, steps: 1 }).settings;
+    expect([...flattened(tuned).keys()]).toEqual(names.filter((name) => name in Object.fromEntries(flattened(tuned))));
+    student.dispose();
+  });
+
+  it('refuse other data than those that they were made for', async () => {
+    const student = await newStudent();
+    const { settings } = distill({ teacher, student, tokenizer, data, ...options });
+    const other = { ...data, validation: succession(3).reverse() };
+    const again = () => distill({ teacher, student, tokenizer, ...settings, data: other } as DistillOptions);
+    expect(again).toThrow(CompatibilityError);
+    expect(again).toThrow(/data.validation has the digest [0-9a-f]{64}, dataDigest.validation is [0-9a-f]{64}/);
+    student.dispose();
+  });
+});
+
+describe('a resume', () => {
+  let began: RunSettings;
+  let files: MemoryStore['files'];
+  const resumed = async (extra: Partial<DistillOptions> | RunSettings) => {
+    const student = await newStudent();
+    const checkpoint = memoryStore(Object.fromEntries(files));
+    const all = { teacher, student, tokenizer, data, ...began, dataDigest: {}, checkpoint, resume: true, ...extra };
+    return collect(distill(all as DistillOptions)).finally(() => student.dispose());
+  };
+  beforeAll(async () => {
+    const student = await newStudent();
+    const checkpoint = memoryStore();
+    const run = distill({ teacher, student, tokenizer, data, ...options, checkpoint });
+    for await (const event of run) if (event.type === 'checkpoint' && event.kind === 'last') break;
+    began = run.settings;
+    files = checkpoint.files;
+    student.dispose();
+  });
+
+  it('goes on with the same settings, and with another learning rate', async () => {
+    expect((await resumed({}))[0]).toMatchObject({ type: 'start', step: 3 });
+    const optimizer = { ...began.optimizer, lr: 1e-3 };
+    expect((await resumed({ optimizer }))[0]).toMatchObject({ type: 'start', step: 3 });
+  });
+
+  /** Settings of which `name` alone has another value, one that the schema takes. */
+  function withAnother(name: string, value: unknown): { settings: object; is: unknown } {
+    const candidates =
+      typeof value === 'number'
+        ? [value + 1, value / 2, value + 0.1, 0.9 * value]
+        : typeof value === 'boolean'
+          ? [!value]
+          : Array.isArray(value)
+            ? [value.map((each) => each / 2)]
+            : ['constant', 'official'];
+    for (const is of candidates) {
+      const settings = structuredClone(began) as unknown as Record<string, unknown>;
+      const path = name.split('.');
+      const last = path.pop() as string;
+      const inside = path.reduce((group, key) => group[key] as Record<string, unknown>, settings);
+      inside[last] = is;
+      if (distillOptions.safeParse(settings).success) return { settings, is };
+    }
+    throw new Error(`no other value of ${name} was found`);
+  }
+
+  const inWords = (value: unknown) => (Array.isArray(value) ? JSON.stringify(value) : `${value}`);
+
+  it('is refused with any other setting, by name, with both values', async () => {
+    const refused: string[] = [];
+    for (const [name, was] of flattened(began)) {
+      if (name === 'optimizer.lr' || name.startsWith('dataDigest.') || name.endsWith('.kind')) continue;
+      const { settings, is } = withAnother(name, was);
+      const error = await resumed({ ...(settings as RunSettings), dataDigest: {} as never }).catch((caught) => caught);
+      expect(error, name).toBeInstanceOf(CheckpointError);
+      expect(error.message).toContain(
+        `other settings: ${name} was ${inWords(was)} and is ${inWords(is)}. Resume with the same`,
+      );
+      refused.push(name);
+    }
+    expect(refused.length).toBeGreaterThan(25);
+  });
+
+  it('is refused with another kind of loss or policy', async () => {
+    await expect(resumed({ loss: forwardKL() })).rejects.toThrow(
+      /loss.alpha was 0.1 and is absent; loss.kind was skewKL and is forwardKL\./,
+    );
+    await expect(resumed({ sgo: offPolicy() })).rejects.toThrow(
+      /sgo.guard.cap was 1 and is absent; .*sgo.kind was adaptiveOffPolicy and is offPolicy\./,
+    );
+  });
+
+  it.each(['train', 'validation', 'text'] as const)('is refused with other %s data of the same length', async (set) => {
+    const [first, ...rest] = data[set]!;
+    const changed = { ...first!, ids: first!.ids.with(0, 5) };
+    const other = { ...data, [set]: [changed, ...rest] };
+    await expect(resumed({ data: other })).rejects.toThrow(
+      new RegExp(`other settings: dataDigest.${set} was [0-9a-f]{64} and is [0-9a-f]{64}\\.`),
+    );
+  });
+
+  it('is refused with other references to score against', async () => {
+    const validation = data.validation!.map((sample) => ({ ...sample, references: ['b'] }));
+    await expect(resumed({ data: { ...data, validation } })).rejects.toThrow(/dataDigest.validation was/);
+  });
+});
