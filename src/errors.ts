@@ -3,6 +3,7 @@
  * found, what was expected, what to do. The numbers are fields too, so that programs need not parse text.
  */
 export class DistillmError extends Error {
+  /** The name of the class, which survives minifiers. */
   override readonly name: string = 'DistillmError';
   /** What was found, in the unit that the message names. */
   readonly found?: unknown;

@@ -91,7 +91,7 @@ export {
   TrainingError,
 } from './errors.js';
 export { type GenerateOptions, generate, generateBatches, streamTokens } from './generation/index.js';
-export { type FileStore, httpStore, type MemoryStore, memoryStore, readJson } from './io/index.js';
+export { type FileStore, httpStore, type MemoryStore, memoryStore, readJson, type StoreListing } from './io/index.js';
 export { type BleuScore, bleu, exactMatch, meanRougeL, type RougeOptions, rougeL } from './metrics/index.js';
 export {
   type ConfigDefaults,

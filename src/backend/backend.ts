@@ -2,14 +2,17 @@ import type { Dims, DType, KernelName, Kernels } from './kernels/index.js';
 
 /** A piece of device memory. Opaque above the backends; a multiple of 4 bytes. */
 export interface Storage {
+  /** A multiple of 4. */
   readonly byteLength: number;
   /** What it holds, for labels and messages. */
   readonly label: string;
 }
 
+/** Data on the host: f32, i32, u32, f16 (as its bits) and int8. */
 export type TypedArray = Float32Array | Int32Array | Uint32Array | Uint16Array | Int8Array;
 
 type Names<T> = T extends Readonly<Record<infer K, unknown>> ? K : never;
+/** Operands that kernel K reads and writes. */
 export type InoutName<K extends KernelName> = Kernels[K] extends { inout: infer I } ? Names<I> : never;
 /** Operands that the caller of kernel K has. */
 export type GivenName<K extends KernelName> = Names<Kernels[K]['in']> | InoutName<K>;
@@ -24,14 +27,19 @@ export type ParamsOf<K extends KernelName> = (Kernels[K] extends { params: infer
 
 /** One call of kernel K after the shape check: kernels may trust it. */
 export interface KernelCall<K extends KernelName = KernelName> {
+  /** The extent of every symbolic dim. */
   readonly dims: Dims;
+  /** A storage for each operand, by name. */
   readonly operands: Readonly<Record<OperandName<K>, Storage>>;
+  /** Params and constants, by name. */
   readonly params: ParamsOf<K>;
 }
 /** One entry a kernel: a backend that lacks one does not compile. */
 export type KernelTable = { readonly [K in KernelName]: (call: KernelCall<K>) => void };
 
+/** What a device is, and what it can hold. */
 export interface DeviceInfo {
+  /** Where the kernels run. */
   readonly kind: 'webgpu' | 'wasm';
   /** "NVIDIA H100", "WASM SIMD, 2 threads, 256-bit". */
   readonly description: string;
@@ -47,11 +55,15 @@ export interface DeviceInfo {
   readonly software: boolean;
 }
 
+/** Memory of a device, in bytes. */
 export interface MemoryUse {
+  /** Bytes of all storages that are not freed. */
   readonly liveBytes: number;
+  /** The most that `liveBytes` has been. */
   readonly peakBytes: number;
   /** What the device holds for them: WASM's linear memory, or all buffers of the pool, those that wait to be used again too. */
   readonly heldBytes: number;
+  /** Storages that are not freed. */
   readonly liveStorages: number;
 }
 
@@ -63,12 +75,14 @@ export type KernelObserver = (kernel: KernelName, call: KernelCall) => (begin: n
  * is called from one thread.
  */
 export interface Device {
+  /** What this device is. */
   readonly info: DeviceInfo;
   /**
    * Memory with undefined contents. `byteLength` is a multiple of 4.
    * @throws LimitError when `byteLength` exceeds the device's limit or no memory is left, with the numbers.
    */
   allocate(byteLength: number, label: string): Storage;
+  /** Frees a storage once the queued work that uses it is done. Twice is harmless. */
   free(storage: Storage): void;
   /** Queues a copy of `data` (taken now: the caller may change it afterwards) to `byteOffset`. */
   write(storage: Storage, data: TypedArray, byteOffset?: number): void;
@@ -78,6 +92,7 @@ export interface Device {
   clear(storage: Storage): void;
   /** All or part of a storage, once the queued work before it is done. */
   read(storage: Storage, dtype: DType, byteOffset?: number, elements?: number): Promise<TypedArray>;
+  /** Queues one call of a kernel. Shapes are the caller's affair: see `run` of `distillm/tensor`, which checks them. */
   run<K extends KernelName>(kernel: K, call: KernelCall<K>): void;
   /** Hands queued work to the device without waiting. */
   submit(): void;
@@ -89,6 +104,7 @@ export interface Device {
    * @throws DeviceError when the device cannot time its work.
    */
   observe(observer: KernelObserver | undefined): void;
+  /** How much memory is in use. */
   memory(): MemoryUse;
   /** Frees everything, ends threads. A GPUDevice that the caller passed in is left alone. Twice is harmless. */
   dispose(): Promise<void>;

@@ -7,6 +7,7 @@ import { openWebGPU, type WebGPUOptions } from './webgpu/index.js';
 
 const check = optionChecker('openDevice');
 
+/** Which device `openDevice` opens, and how. */
 export interface DeviceOptions {
   /** Default 'auto': a hardware GPU where there is one, else WebAssembly. */
   readonly kind?: 'auto' | 'webgpu' | 'wasm';

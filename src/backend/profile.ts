@@ -5,8 +5,11 @@ import { bytesPerElement, type Dims, type KernelName, type KernelSpec, kernels, 
 
 /** What one kernel took. */
 export interface KernelProfile {
+  /** Name in the kernel table. */
   readonly kernel: KernelName;
+  /** Calls that were timed. */
   readonly calls: number;
+  /** Time of all of them together, in ms. */
   readonly milliseconds: number;
   /** From the FLOP counts of the kernel table. Those of attention take padding for keys: an upper bound where rows are padded. */
   readonly gflopPerSecond: number;
@@ -18,30 +21,45 @@ export interface KernelProfile {
 
 /** What the kernels took while something was going on: see `markPhase`. */
 export interface PhaseProfile {
+  /** 'forward' or 'backward', say. */
   readonly phase: string;
+  /** Time of its kernel calls together, in ms. */
   readonly milliseconds: number;
 }
 
 /** A file for chrome://tracing and Perfetto: `JSON.stringify` it. Times are in microseconds from the profile's start. */
 export interface ChromeTrace {
+  /** Names of the tracks, then phases, then kernel calls. */
   readonly traceEvents: readonly ChromeTraceEvent[];
+  /** Unit that viewers show. */
   readonly displayTimeUnit: 'ms';
+  /** Of the whole profile. */
   readonly otherData: {
+    /** Description of the device. */
     readonly device: string;
+    /** Kernel calls in the profile. */
     readonly kernelCalls: number;
     /** Of those, how many have events: the first ones. */
     readonly kernelCallsKept: number;
   };
 }
+/** One event of the Trace Event Format. */
 export interface ChromeTraceEvent {
+  /** Kernel, phase, or what is named. */
   readonly name: string;
   /** 'X' is a stretch of time, 'M' names a process or thread. */
   readonly ph: 'X' | 'M';
+  /** Process: there is one. */
   readonly pid: number;
+  /** Track: kernels or phases. */
   readonly tid: number;
+  /** Category. */
   readonly cat?: string;
+  /** Begin, in microseconds. */
   readonly ts?: number;
+  /** Duration, in microseconds. */
   readonly dur?: number;
+  /** Further fields: the dims of a call, the name of a track. */
   readonly args?: Readonly<Record<string, unknown>>;
 }
 

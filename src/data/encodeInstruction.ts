@@ -9,7 +9,9 @@ import { fitPrompt, plainEncoding } from './encodePrompt.js';
 import type { Instruction } from './instructions.js';
 import { resolveTemplate, type TemplateChoice } from './template.js';
 
+/** How an instruction becomes a sample. */
 export interface EncodeInstructionOptions {
+  /** The student's. */
   readonly tokenizer: Tokenizer;
   /** A template or its name. */
   readonly template: TemplateChoice;

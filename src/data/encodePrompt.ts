@@ -9,7 +9,9 @@ import { type PromptFields, type PromptTemplate, resolveTemplate, type TemplateC
 
 const check = optionChecker('encodePrompt');
 
+/** How a prompt is rendered, encoded and cut. */
 export interface PromptOptions {
+  /** The model's. */
   readonly tokenizer: Tokenizer;
   /** A template or its name: the one that the model was trained with (see `savedTemplate`). Default 'alpaca'. */
   readonly template?: TemplateChoice | undefined;

@@ -4,6 +4,7 @@ import { parseJsonLine } from './jsonLine.js';
 
 /** One instruction with its acceptable answers. */
 export interface Instruction {
+  /** What the model is asked to do. */
   readonly instruction: string;
   /** Further context, '' where there is none. */
   readonly input: string;

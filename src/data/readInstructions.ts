@@ -8,7 +8,9 @@ import { resolveTemplate, type TemplateChoice } from './template.js';
 
 const check = optionChecker('readInstructions');
 
+/** How instructions become samples, and which of them are held out. */
 export interface ReadInstructionsOptions {
+  /** The student's. */
   readonly tokenizer: Tokenizer;
   /** A template or its name. Default 'alpaca', the paper's. */
   readonly template?: TemplateChoice | undefined;
@@ -22,12 +24,19 @@ export interface ReadInstructionsOptions {
 
 /** Instructions ready for `distill` and `fineTune`, as `data`. */
 export interface InstructionData {
+  /** What runs train on. */
   readonly train: readonly Example[];
+  /** What runs are validated on. */
   readonly validation: readonly Example[];
   /** Name of the template; checkpoints remember it. */
   readonly template: string;
   /** How many examples the length limits changed: prompts cut inside, responses cut at their end. */
-  readonly cut: { readonly prompts: number; readonly responses: number };
+  readonly cut: {
+    /** Prompts longer than maxPromptLength. */
+    readonly prompts: number;
+    /** Sequences longer than maxLength. */
+    readonly responses: number;
+  };
 }
 
 /**

@@ -5,7 +5,9 @@ import { plainEncoding } from './encodePrompt.js';
 import { parseJsonLine } from './jsonLine.js';
 import { readSource, sourceName, type TextSource } from './source.js';
 
+/** How text becomes samples. */
 export interface ReadTextOptions {
+  /** The student's. */
   readonly tokenizer: Tokenizer;
   /** Tokens a sample; default 512. */
   readonly length?: number;

@@ -1,8 +1,15 @@
 import { DataError } from '../errors.js';
 import { openFolder } from '../platform/openFolder.js';
 
-/** A file by path or URL (`.gz` is unpacked), or its text, with a name for messages. */
-export type TextSource = string | { readonly text: string; readonly name?: string };
+/** A file by path or URL (`.gz` is unpacked), or text itself with a name. */
+export type TextSource =
+  | string
+  | {
+      /** Its content. */
+      readonly text: string;
+      /** Default 'the given text'. One that ends in `.jsonl` is read as such where other text is possible too. */
+      readonly name?: string;
+    };
 
 export const sourceName = (source: TextSource): string =>
   typeof source === 'string' ? source : (source.name ?? 'the given text');

@@ -6,6 +6,7 @@ import { OptionError } from '../errors.js';
 
 /** What a template is filled with. */
 export interface PromptFields {
+  /** What the model is asked to do. */
   readonly instruction: string;
   /** Further context for the instruction. Default '': none. */
   readonly input?: string;
@@ -15,6 +16,7 @@ export interface PromptFields {
 export interface PromptTemplate {
   /** Checkpoints remember it. */
   readonly name: string;
+  /** The text of a prompt, which ends where the answer begins. */
   render(fields: PromptFields): string;
 }
 
@@ -39,8 +41,12 @@ export const compactTemplate: PromptTemplate = {
 };
 
 /** Templates by the name that options take. */
-export const promptTemplates = { alpaca: alpacaTemplate, compact: compactTemplate } as const;
-export type PromptTemplateName = keyof typeof promptTemplates;
+export const promptTemplates: Readonly<Record<PromptTemplateName, PromptTemplate>> = {
+  alpaca: alpacaTemplate,
+  compact: compactTemplate,
+};
+/** Name of one of our templates. */
+export type PromptTemplateName = 'alpaca' | 'compact';
 
 /** A template, or the name of one of ours. `savedTemplate` gives a name as a plain string. */
 export type TemplateChoice = PromptTemplate | PromptTemplateName | (string & {});

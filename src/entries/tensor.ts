@@ -14,11 +14,16 @@ export type {
   TypedArray,
 } from '../backend/backend.js';
 export {
+  type Dims,
   type DivergenceKind,
   type DType,
+  type Extent,
   type KernelName,
   type KernelSpec,
   kernels,
+  type OperandSpec,
+  type Params,
+  type ParamType,
 } from '../backend/kernels/index.js';
 export { tuneDevice } from '../backend/tuneDevice.js';
 export type { WebGPUBackend } from '../backend/webgpu/index.js';

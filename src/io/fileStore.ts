@@ -5,6 +5,7 @@
  */
 import { CheckpointError } from '../errors.js';
 
+/** Where files live: a folder on disk, a browser's private storage, a web server, memory. */
 export interface FileStore {
   /** For messages: "./gpt2". */
   readonly name: string;
@@ -42,7 +43,9 @@ export interface FileStore {
 
 /** Names of what is directly in a store. */
 export interface StoreListing {
+  /** Names of the files. */
   readonly files: readonly string[];
+  /** Names of the folders. */
   readonly folders: readonly string[];
 }
 

@@ -2,14 +2,17 @@ import { OptionError } from '../errors.js';
 
 const MAX_ORDER = 4;
 
+/** BLEU and what it is made of. */
 export interface BleuScore {
   /** 0 to 100. */
   readonly score: number;
   /** Of 1- to 4-grams, 0 to 100; those without a match are smoothed. */
   readonly precisions: readonly number[];
+  /** 0 to 1: below 1 where the predictions are shorter than the references. */
   readonly brevityPenalty: number;
-  /** Tokens of the predictions, and of the references closest in length. */
+  /** Tokens of the predictions. */
   readonly length: number;
+  /** Tokens of the references, of several those of the one closest in length. */
   readonly referenceLength: number;
 }
 

@@ -1,6 +1,7 @@
 import { OptionError } from '../errors.js';
 import { porterStem } from './porterStemmer.js';
 
+/** How words are compared. */
 export interface RougeOptions {
   /** Compares the stems of words longer than three letters. Default true, as the papers report it. */
   readonly stemming?: boolean;

@@ -16,20 +16,24 @@ export {
   headLogits,
   ignoredLabel,
   type Logits,
+  type LossOptions,
   linearCrossEntropy,
   linearDivergence,
   type SummedLoss,
 } from './ops/linearLoss.js';
 export { relu } from './ops/relu.js';
-export { flat, rows, run } from './run.js';
+export { flat, type Given, type Outputs, rows, run, type View } from './run.js';
 export { keep, tidy } from './scope.js';
-export { clearGradients, Tape } from './tape.js';
+export { type Backward, clearGradients, type GradientBuffer, type Gradients, Tape } from './tape.js';
 export { sizeOf, Tensor } from './tensor.js';
 export {
   disposeWeight,
+  type F16Weight,
+  type F32Weight,
   f16Weight,
   f32Weight,
   gemm,
+  type Int8Weight,
   int8Weight,
   multiply,
   multiplyTransposed,

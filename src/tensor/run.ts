@@ -5,8 +5,11 @@ import { Tensor } from './tensor.js';
 
 /** An operand seen with another shape: `[batch, seq, cols]` as `[rows, cols]`. */
 export interface View {
+  /** What holds the elements. */
   readonly storage: Storage;
+  /** The shape in which a kernel sees them. */
   readonly shape: readonly number[];
+  /** The tensor's. */
   readonly dtype: DType;
 }
 
@@ -18,8 +21,10 @@ export const rows = (x: Tensor): View => {
 /** Sees a tensor as one axis. */
 export const flat = (x: Tensor): View => ({ storage: x.storage, shape: [x.size], dtype: x.dtype });
 
-type Given<K extends KernelName> = Readonly<Record<GivenName<K>, View | Tensor>>;
-type Outputs<K extends KernelName> = { readonly [N in OutName<K>]: Tensor };
+/** Operands that the caller of kernel K has, by name. */
+export type Given<K extends KernelName> = Readonly<Record<GivenName<K>, View | Tensor>>;
+/** Tensors that kernel K made, by name. */
+export type Outputs<K extends KernelName> = { readonly [N in OutName<K>]: Tensor };
 
 /**
  * Runs one kernel: checks the shapes, allocates the outputs, queues the call. `shapes` gives an output the shape in

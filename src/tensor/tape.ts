@@ -3,6 +3,14 @@ import { flat, run } from './run.js';
 import { keep } from './scope.js';
 import { Tensor } from './tensor.js';
 
+/** A buffer for a gradient. */
+export interface GradientBuffer {
+  /** What the kernel writes to. */
+  readonly tensor: Tensor;
+  /** 1: it holds a gradient already, to which the kernel must add. */
+  readonly accumulate: 0 | 1;
+}
+
 /** Where an op's backward pass puts the gradients of its inputs. */
 export interface Gradients {
   /** False when nobody needs this input's gradient: skip the work. */
@@ -10,9 +18,10 @@ export interface Gradients {
   /** Adds a gradient of the input's size. The tape keeps or frees it. The same tensor may be given to several inputs. */
   add(input: Tensor, gradient: Tensor): void;
   /** The buffer to write to, for kernels that can accumulate. */
-  into(input: Tensor): { tensor: Tensor; accumulate: 0 | 1 };
+  into(input: Tensor): GradientBuffer;
 }
-type Backward = (dy: Tensor, gradients: Gradients) => void;
+/** Turns the gradient of an output into those of its inputs. */
+export type Backward = (dy: Tensor, gradients: Gradients) => void;
 
 interface Entry {
   readonly output: Tensor;
@@ -50,6 +59,7 @@ export class Tape implements Gradients {
     }
   }
 
+  /** Notes how `output` follows from `inputs`: what `track` does on the tape that records. */
   note(inputs: readonly Tensor[], output: Tensor, backward: Backward): void {
     if (!inputs.some((input) => this.wants(input))) return;
     this.#tracked.add(output);
@@ -72,7 +82,7 @@ export class Tape implements Gradients {
     }
   }
 
-  into(input: Tensor): { tensor: Tensor; accumulate: 0 | 1 } {
+  into(input: Tensor): GradientBuffer {
     const existing = this.#find(input);
     if (existing?.exclusive) return { tensor: existing, accumulate: 1 };
     const tensor = Tensor.empty(input.device, input.shape, 'f32', 'gradient');

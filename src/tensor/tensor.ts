@@ -3,6 +3,7 @@ import { type DType, hostArrays, storageBytes } from '../backend/kernels/index.j
 import { DisposedError, OptionError, ShapeError } from '../errors.js';
 import { adopt } from './scope.js';
 
+/** Elements of a shape. */
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, extent) => product * extent, 1);
 
 const dtypes = Object.keys(hostArrays) as DType[];
@@ -25,8 +26,11 @@ export class Tensor {
   #shared: SharedStorage | undefined;
 
   private constructor(
+    /** Where it is. */
     readonly device: Device,
+    /** Extents of its axes; the last is contiguous. */
     readonly shape: readonly number[],
+    /** Type of its elements. */
     readonly dtype: DType,
     shared: SharedStorage,
   ) {
@@ -47,6 +51,7 @@ export class Tensor {
     return new Tensor(device, shape, dtype, { storage, references: 0 });
   }
 
+  /** Memory that holds zeros. @throws ShapeError, LimitError */
   static zeros(device: Device, shape: readonly number[], dtype: DType = 'f32', label = 'zeros'): Tensor {
     const tensor = Tensor.empty(device, shape, dtype, label);
     device.clear(tensor.storage);
@@ -70,6 +75,7 @@ export class Tensor {
   get requiresGrad(): boolean {
     return this.#requiresGrad;
   }
+  /** As the getter says. */
   set requiresGrad(wanted: boolean) {
     if (wanted && this.dtype !== 'f32') {
       throw new OptionError(
@@ -83,10 +89,12 @@ export class Tensor {
     this.#requiresGrad = wanted;
   }
 
+  /** Number of elements. */
   get size(): number {
     return sizeOf(this.shape);
   }
 
+  /** Whether the memory was given up. */
   get disposed(): boolean {
     return this.#shared === undefined;
   }
@@ -135,6 +143,7 @@ export class Tensor {
     return this.device.read(this.storage, this.dtype, 0, this.size);
   }
 
+  /** Frees the memory, and that of `grad`, unless another tensor shares it. Twice is harmless. */
   dispose(): void {
     const shared = this.#shared;
     if (!shared) return;
@@ -145,6 +154,7 @@ export class Tensor {
     this.grad = undefined;
   }
 
+  /** The same as `dispose`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -16,31 +16,41 @@ import type { Tensor } from './tensor.js';
  * int8 are [outputs, inputs], so that the weights of an output feature are neighbours.
  */
 export type WeightFormat = (typeof weightFormats)[number];
+/** All of them, the widest first. */
 export const weightFormats = ['f32', 'f16', 'int8'] as const;
 
 /** How an f32 weight lies in memory: PyTorch's Linear is [out, in], GPT-2's Conv1D is [in, out]. */
 export type WeightLayout = 'outIn' | 'inOut';
 
+/** What all formats have. */
 interface Matrix {
   /** [outputs, inputs], whichever way the elements lie. */
   readonly shape: readonly [outputs: number, inputs: number];
   /** The elements. Only those of an f32 weight are trained. */
   readonly values: Tensor;
 }
-interface F32Weight extends Matrix {
+/** Elements as they are trained. */
+export interface F32Weight extends Matrix {
+  /** What tells weights apart. */
   readonly format: 'f32';
+  /** Which way the elements lie. */
   readonly layout: WeightLayout;
 }
-interface F16Weight extends Matrix {
+/** Halves times one scale. */
+export interface F16Weight extends Matrix {
+  /** What tells weights apart. */
   readonly format: 'f16';
   /** The power of two, from 2^-64 to 1, that multiplies all elements. */
   readonly scale: number;
 }
-interface Int8Weight extends Matrix {
+/** Bytes times one scale an output feature. */
+export interface Int8Weight extends Matrix {
+  /** What tells weights apart. */
   readonly format: 'int8';
   /** [outputs] f32: what multiplies the elements of each output feature. */
   readonly scales: Tensor;
 }
+/** A matrix as it is held. */
 export type Weight = F32Weight | F16Weight | Int8Weight;
 
 /** A matrix in f32, trained or frozen. @throws ShapeError unless `values` is a matrix of f32 */

@@ -5,6 +5,7 @@ import { TextInstance } from './wasm.js';
 
 const { notNegative, positive, someShare, word } = ranges;
 
+/** How a token is drawn from logits. Applied in this order: repetition, repeated n-grams, bans, temperature, topK, topP. */
 export const samplerOptions = z.strictObject({
   temperature: option(
     notNegative.default(1),

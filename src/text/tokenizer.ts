@@ -3,6 +3,7 @@ import type { AddedToken, SpecialRole, TokenizerSpec } from './tokenizerSpec.js'
 import { specFrom, type TokenizerSource, tokenizerJson } from './tokenizerSpec.js';
 import { bytesAt, copyWords, TextInput, TextInstance, writeTexts } from './wasm.js';
 
+/** How a text is encoded. */
 export interface EncodeOptions {
   /** Put the tokens around the text that the tokenizer's files ask for (GPT-2: none; OPT: BOS first). Default true. */
   readonly addSpecialTokens?: boolean;
@@ -13,6 +14,7 @@ export interface EncodeOptions {
   readonly allowedSpecial?: 'all' | 'none' | readonly string[];
 }
 
+/** How ids become text. */
 export interface DecodeOptions {
   /** Leave special tokens out. Default false. */
   readonly skipSpecialTokens?: boolean;
@@ -26,26 +28,35 @@ export interface StreamingDecoder {
   end(): string;
 }
 
+/** Text to token ids and back, with the ids of Hugging Face tokenizers. Holds memory until `dispose`. */
 export interface Tokenizer {
   /** Highest token id + 1, added tokens included: the least width of the logits of a model that fits. */
   readonly vocabSize: number;
+  /** Id of the token that begins a text, where there is one. */
   readonly bosTokenId: number | undefined;
+  /** Id of the token that ends a text, where there is one. */
   readonly eosTokenId: number | undefined;
+  /** Id of the padding token, where there is one. Nothing here needs it. */
   readonly padTokenId: number | undefined;
   /** Ids of all special tokens. */
   readonly specialTokenIds: ReadonlySet<number>;
   /** Ids of a text. Unpaired surrogates count as U+FFFD. @throws LimitError for a text above 2^26 characters. */
   encode(text: string, options?: EncodeOptions): Int32Array<ArrayBuffer>;
+  /** Ids of each text. @throws LimitError */
   encodeBatch(texts: readonly string[], options?: EncodeOptions): Int32Array<ArrayBuffer>[];
   /** Text of ids; bytes that are not UTF-8 give U+FFFD. @throws CompatibilityError for an id without a token. */
   decode(ids: ArrayLike<number>, options?: DecodeOptions): string;
+  /** A decoder for ids that come one after another. */
   stream(options?: DecodeOptions): StreamingDecoder;
   /** Id of a token as the files spell it ("Ġthe"). */
   tokenToId(token: string): number | undefined;
+  /** A token as the files spell it; undefined for an id without one. */
   idToToken(id: number): string | undefined;
   /** The files of a Hugging Face folder by name: tokenizer.json, tokenizer_config.json, special_tokens_map.json. */
   save(): Record<string, string>;
+  /** Frees the memory. Twice is harmless; use after it throws DisposedError. */
   dispose(): void;
+  /** The same as `dispose`, for `using`. */
   [Symbol.dispose](): void;
 }
 

@@ -41,10 +41,15 @@ export interface TokenizerSpec {
 
 /** Special tokens by role, as texts, and further ones. */
 export interface SpecialTokens {
+  /** Begins a text: "<s>". */
   readonly bos?: string;
+  /** Ends a text: "<|endoftext|>". */
   readonly eos?: string;
+  /** Stands for what the vocabulary lacks. */
   readonly unk?: string;
+  /** Fills sequences up. */
   readonly pad?: string;
+  /** Without a role of their own. */
   readonly additional?: readonly string[];
 }
 

@@ -4,6 +4,7 @@ import { createTokenizer, type Tokenizer } from './tokenizer.js';
 import type { SpecialTokens } from './tokenizerSpec.js';
 import { bytesAt, copyWords, instantiateText, TextInput } from './wasm.js';
 
+/** What vocabulary is trained. */
 export interface TrainTokenizerOptions {
   /** Tokens in all: special tokens, 256 bytes, merges. Training ends earlier when no pair is left. */
   readonly vocabSize: number;

@@ -8,4 +8,5 @@ export const divergenceKinds = {
   skewKL: 5,
   skewReverseKL: 6,
 } as const;
+/** Name of a divergence. */
 export type DivergenceKind = keyof typeof divergenceKinds;

@@ -25,6 +25,9 @@ import { rows } from './rows.js';
 export * from './divergenceKinds.js';
 export * from './spec.js';
 
+/** The type of the kernel table. */
 export type Kernels = typeof products & typeof attention & typeof rows & typeof elements & typeof optimizer;
+/** All kernels by name. */
 export const kernels: Kernels = { ...products, ...attention, ...rows, ...elements, ...optimizer };
+/** Name of a kernel. */
 export type KernelName = keyof Kernels;

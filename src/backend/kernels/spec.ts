@@ -3,21 +3,37 @@
  * records follow stand in index.ts.
  */
 export type DType = 'f32' | 'i32' | 'u32' | 'f16' | 'int8';
+/** Type of a param or constant. */
 export type ParamType = 'f32' | 'u32';
 /** A dim by name, or a fixed extent. */
 export type Extent = string | number;
-export type OperandSpec = readonly Extent[] | { readonly shape: readonly Extent[]; readonly dtype: DType };
+/** Shape of an operand, of dtype f32 unless it says otherwise. */
+export type OperandSpec =
+  | readonly Extent[]
+  | {
+      /** Extents of its axes. */
+      readonly shape: readonly Extent[];
+      /** Type of its elements. */
+      readonly dtype: DType;
+    };
+/** Extents by the names of dims. */
 export type Dims = Readonly<Record<string, number>>;
+/** Params by name. */
 export type Params = Readonly<Record<string, number>>;
 
+/** One record of the kernel table. */
 export interface KernelSpec {
   /** Every symbolic dim, in the order of the uniform block. */
   readonly dims: readonly string[];
+  /** Numbers of one call, by name. */
   readonly params?: Readonly<Record<string, ParamType>>;
+  /** Numbers that choose a variant of the kernel. */
   readonly constants?: Readonly<Record<string, 'u32'>>;
   /** Read only; distinct buffers from everything that is written. */
   readonly in: Readonly<Record<string, OperandSpec>>;
+  /** Read and written. */
   readonly inout?: Readonly<Record<string, OperandSpec>>;
+  /** Written, and allocated by `run`. */
   readonly out?: Readonly<Record<string, OperandSpec>>;
   /**
    * Floating-point operations of one call: profiles divide by it, and WebGPU cuts long calls by it. Without params, the most

@@ -16,6 +16,7 @@ import {
 import { createBackend } from './createBackend.js';
 import { relaxedCheck, selfCheck } from './selfCheck.js';
 
+/** How the device that computes in WebAssembly is opened. */
 export interface WasmOptions {
   /** Threads that share the work, this one included; all logical processors by default. One where memory cannot be shared. */
   readonly threads?: number;

@@ -13,6 +13,7 @@ import { gemmRates, ratesOf } from './gemmVariants.js';
 import { prelude, shaders } from './shaders.js';
 import { createTable } from './table.js';
 
+/** How the device that computes on a GPU is opened. */
 export interface WebGPUOptions extends AdapterOptions {
   /**
    * A device that the caller made: used as it is, never destroyed. Its uncaptured errors surface here as well. In Node
@@ -36,6 +37,8 @@ export interface WebGPUOptions extends AdapterOptions {
   readonly rowThreads?: number;
 }
 
+/** The device that computes on a GPU, as benchmarks see it.
+@internal */
 export interface WebGPUBackend extends Device {
   readonly gemm: GemmSettings;
   /** What was handed to the device so far, and the buffers behind the storages. */

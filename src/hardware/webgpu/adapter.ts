@@ -2,11 +2,13 @@ import { openGPU } from '#platform';
 import { DeviceError } from '../../errors.js';
 import { findMatrixUnit, type MatrixUnit, matrixFeatures } from './matrixUnit.js';
 
+/** Which adapter is taken, and with which limits. */
 export interface AdapterOptions {
   /** Take a software adapter (SwiftShader, llvmpipe, WARP) when there is no hardware. Default false. */
   readonly allowSoftware?: boolean;
   /** 'adapter' (default) asks for the adapter's own, larger limits; 'default' for no more than WebGPU guarantees. */
   readonly limits?: 'default' | 'adapter';
+  /** Where there are several GPUs: 'high-performance' (default) or 'low-power'. */
   readonly powerPreference?: GPUPowerPreference;
   /**
    * Products of more than 8 rows with f16 weights run on the GPU's matrix units, through WebGPU's experimental subgroup

@@ -6,14 +6,16 @@ import { dropoutParams } from './dropout.js';
 
 /** Keys and values of one layer, [batch, numKvHeads, capacity, headDim] each; positions below `past` are filled. */
 export interface LayerCache {
+  /** [batch, numKvHeads, capacity, headDim]. */
   readonly keys: Tensor;
+  /** As keys. */
   readonly values: Tensor;
 }
 
 /** Added to the scores by relative position, as T5 does. */
 export interface PositionBias {
   /**
-   * [positions, numHeads]: row `center + key position - query position`. `embedding` of T5's table [buckets, numHeads] with
+   * [positions, numHeads]. Row `center + key position - query position`. `embedding` of T5's table [buckets, numHeads] with
    * the bucket of each relative position gives it, and takes its gradient back. It must reach from the first key as the
    * last query sees it to the last key as the first query sees it (causal: to the query itself).
    */
@@ -27,13 +29,26 @@ export interface PositionBias {
  * as they are (cross-attention while decoding).
  */
 export type Projections =
-  /** [batch, seq, (numHeads + 2 numKvHeads) headDim]: query, key and value columns in this order. */
-  | { readonly qkv: Tensor }
-  /** q [batch, queries, numHeads headDim]; k, v [batch, keys, numKvHeads headDim], of the same sequence or another. */
-  | { readonly q: Tensor; readonly k: Tensor; readonly v: Tensor }
-  | { readonly q: Tensor };
+  | {
+      /** [batch, seq, (numHeads + 2 numKvHeads) headDim], which holds query, key and value columns in this order. */
+      readonly qkv: Tensor;
+    }
+  | {
+      /** [batch, queries, numHeads headDim]. */
+      readonly q: Tensor;
+      /** [batch, keys, numKvHeads headDim], of the same sequence or another. */
+      readonly k: Tensor;
+      /** As k. */
+      readonly v: Tensor;
+    }
+  | {
+      /** [batch, queries, numHeads headDim]. */
+      readonly q: Tensor;
+    };
 
+/** How queries attend to keys. */
 export interface AttentionOptions {
+  /** Query heads. */
   readonly numHeads: number;
   /** Key and value heads (grouped queries); `numHeads` by default. */
   readonly numKvHeads?: number;
@@ -43,9 +58,15 @@ export interface AttentionOptions {
   readonly causal: boolean;
   /** Multiplies q k^T; 1 / sqrt(headDim) by default. T5 has 1. */
   readonly scale?: number;
+  /** Default none. */
   readonly bias?: PositionBias;
   /** Dropout of probabilities: the same seed drops the same ones on every backend, and in the backward pass. */
-  readonly dropout?: { readonly probability: number; readonly seed: number };
+  readonly dropout?: {
+    /** In [0, 1). */
+    readonly probability: number;
+    /** Names the mask. */
+    readonly seed: number;
+  };
   /** Decoding: the new keys and values are stored from position `past` on. */
   readonly cache?: LayerCache;
   /** Position of the first query; 0 by default. */

@@ -15,18 +15,25 @@ export const ignoredLabel = -100;
  * format.
  */
 export interface Logits {
+  /** [..., hiddenSize], f32. */
   readonly hidden: Tensor;
+  /** [vocabSize, hiddenSize]. */
   readonly head: Weight;
 }
 
 /** A divergence between teacher and student distributions; see `divergenceKinds` for what `weight` means in each. */
 export interface DivergenceSpec {
+  /** Its name. */
   readonly kind: DivergenceKind;
+  /** How the distributions are mixed or the terms weighed: the meaning is the kind's own. Unused by some. */
   readonly weight: number;
+  /** Both logits are divided by it. Above 0. */
   readonly temperature: number;
 }
 
-interface LossOptions {
+/** What every loss of the LM head's logits takes. */
+export interface LossOptions {
+  /** The logits that are trained. */
   readonly student: Logits;
   /** The token that each position predicts (already shifted), row-major over hidden's rows; -100 leaves a row out. */
   readonly labels: Int32Array;
@@ -36,6 +43,7 @@ interface LossOptions {
   readonly chunkBytes?: number;
 }
 
+/** A loss as the device holds it. */
 export interface SummedLoss {
   /** [1], the sum of the losses of all counted rows in nats, not scaled by gradScale; zero when no row counts. */
   readonly loss: Tensor;
