@@ -8,10 +8,10 @@ const temperature = option(
   { flag: 'lossTemperature' },
 );
 
-type Options<Own extends z.ZodRawShape> = z.ZodObject<Own & { temperature: typeof temperature }>;
+export type Options<Own extends z.ZodRawShape> = z.ZodObject<Own & { temperature: typeof temperature }>;
 
 /** What a kind of loss is made of: its options, and the number that the divergence kernel takes. */
-interface Row<Own extends z.ZodRawShape> {
+export interface Row<Own extends z.ZodRawShape> {
   /** `weight` of the kernel's row, see `divergenceKinds`. */
   readonly weight: (loss: z.output<Options<Own>>) => number;
 }
