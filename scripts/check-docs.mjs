@@ -24,7 +24,7 @@ for (const page of pages) {
     if (!existsSync(target)) fault(page, found.index, `the link '${found[1]}' leads nowhere`);
   }
   for (const found of page.text.matchAll(pathPattern())) {
-    for (const path of expanded(found[0].replace(/[.,]+$/, ''))) {
+    for (const path of expanded(found[0].replace(/[.,]+$/, '').replaceAll('NAME', '*'))) {
       if (!matches(path)) fault(page, found.index, `there is no '${path}'`);
     }
   }
@@ -51,7 +51,7 @@ function expanded(path) {
   return braces ? braces[2].split(',').flatMap((part) => expanded(braces[1] + part.trim() + braces[3])) : [path];
 }
 
-/** Whether a path exists; '*' stands for any name, and must find one. */
+/** Whether a path exists; '*' or NAME stands for any name, and must find one. */
 function matches(path) {
   if (!path.includes('*')) return existsSync(path);
   const folder = dirname(path);

@@ -44,7 +44,7 @@ const options = z
 type Settings = z.output<typeof options>;
 
 /**
- * DistiLLM's adaptive off-policy approach (section 4). With probability phi a step trains on student outputs. phi starts
+ * DistiLLM's adaptive off-policy approach (section 3). With probability phi a step trains on student outputs. phi starts
  * at `initThreshold`; a validation loss of at least the last accepted loss + `lossEps` raises it by 0.1 (to 1 at most)
  * and becomes the accepted loss, which at first is the loss before the first step. Each step draws u from U[0, 1):
  *
