@@ -86,6 +86,6 @@ export function lengthLimits(
   return { maxLength: length, maxPromptLength: maxPromptLength ?? Math.min(256, Math.floor(length / 2)) };
 }
 
-/** New tokens of an answer: the paper's 256, or what the positions leave after a prompt of so many tokens. */
-export const answerLength = ({ maxPositions }: LanguageModel, promptLength: number): number =>
-  Math.max(1, Math.min(256, maxPositions - promptLength));
+/** New tokens of an answer: the paper's 256, or what the model has room for after a prompt of so many tokens. */
+export const answerLength = (model: LanguageModel, promptLength: number): number =>
+  Math.max(1, Math.min(256, model.room(promptLength)));

@@ -1,5 +1,4 @@
 export type { LabelledBatch, Sample, TokenBatch } from './batch.js';
-export { collate } from './collate.js';
 export { type EncodeInstructionOptions, type Example, encodeInstruction } from './encodeInstruction.js';
 export { encodePrompt, type PromptOptions } from './encodePrompt.js';
 export { type Instruction, parseInstructions } from './instructions.js';

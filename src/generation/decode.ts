@@ -1,16 +1,15 @@
 import { markPhase } from '../backend/profile.js';
-import type { TokenBatch } from '../data/batch.js';
 import { LimitError, OptionError } from '../errors.js';
-import type { KVCache, LanguageModel } from '../models/model.js';
+import type { Decoding, LanguageModel } from '../models/model.js';
 import { checkInteger, checkSeed, optionChecker } from '../optionChecker.js';
-import { headLogits, type LayerCache, rows, run, Tensor, tidy } from '../tensor/index.js';
+import { headLogits, tidy } from '../tensor/index.js';
 import type { SamplerOptions } from '../text/sampler.js';
 import { createPicker, type TokenPicker } from './picker.js';
 
 const checkOption = optionChecker('generate');
 
 export interface GenerateOptions extends SamplerOptions {
-  /** At most so many tokens a prompt; prompt and new tokens together must fit the model's positions. */
+  /** At most so many tokens a prompt; the model must have room for them, see `LanguageModel.room`. */
   readonly maxNewTokens: number;
   /** Ends a sequence, and is its last id. Without it every sequence gets maxNewTokens. */
   readonly eosTokenId?: number | undefined;
@@ -31,23 +30,13 @@ interface NewToken {
   readonly id: number;
 }
 
-/** A sequence that is not finished. */
-interface Running {
-  readonly prompt: number;
-  /** Its row in the cache and its first position there, after the padding. */
-  row: number;
-  readonly first: number;
-  last: number;
-}
-
 /**
  * Decodes all prompts side by side, one token each a step, until every sequence has ended. Yields the new tokens of
  * each step; leaving the loop early frees everything.
  *
- * Prompts are padded on the left to the longest, so the newest position is the same in every row. Logits are computed
- * for the running rows only; they, or on WebGPU the ids alone (see `createPicker`), are read back once a step. Once at
- * most half of the rows run, the others leave the cache; a row's numbers do not depend on its neighbours, only a kernel
- * that takes another path for fewer rows may round differently.
+ * Logits are computed for the running sequences only; they, or on WebGPU the ids alone (see `createPicker`), are read back once
+ * a step. A sequence's numbers do not depend on its neighbours; only a kernel that takes another path for fewer rows may round
+ * differently.
  * @param prompts at least one, checked by `checkRequest`
  * @throws OptionError, LimitError before any work; what the signal was aborted with
  */
@@ -62,107 +51,43 @@ export async function* decode(
     ...samplerOptions
   }: Omit<GenerateOptions, 'batchSize'> & { readonly seeds: readonly number[] },
 ): AsyncGenerator<NewToken[], void, undefined> {
-  const longest = Math.max(...prompts.map(({ length }) => length));
   const picker = createPicker(model, prompts, seeds, samplerOptions);
-  let cache: KVCache | undefined;
+  let decoding: Decoding | undefined;
   try {
-    // The last new token is never fed back, so it needs no place.
-    cache = model.createCache(prompts.length, longest + maxNewTokens - 1);
-    let running = prompts.map(
-      ({ length }, prompt): Running => ({ prompt, row: prompt, first: longest - length, last: 0 }),
-    );
-    let batch = padLeft(prompts, longest);
-    let firsts = Int32Array.from(running, ({ first }) => first);
+    decoding = model.startDecoding(prompts, maxNewTokens);
+    let running = [...prompts.keys()];
+    let newest: Int32Array | undefined;
     for (let step = 1; ; step++) {
       signal?.throwIfAborted();
       markPhase(model.device, 'generation');
-      const ids = await nextIds(model, batch, cache, running, picker);
-      const tokens = running.map(({ prompt }, i): NewToken => ({ prompt, id: ids[i] as number }));
-      running.forEach((sequence, i) => {
-        sequence.last = ids[i] as number;
-      });
-      yield tokens;
-      running = running.filter(({ last }) => last !== eosTokenId);
-      if (running.length === 0 || step === maxNewTokens) return;
-
-      if (2 * running.length <= firsts.length) {
-        const kept = keepRows(
-          model,
-          cache,
-          running.map(({ row }) => row),
-        );
-        cache.dispose();
-        cache = kept;
-        firsts = Int32Array.from(running, ({ first }) => first);
-        running.forEach((sequence, row) => {
-          sequence.row = row;
-        });
-      }
-      const next = new Int32Array(firsts.length);
-      for (const { row, last } of running) next[row] = last;
-      const end = cache.past + 1;
-      const keyRange = Int32Array.from({ length: 2 * firsts.length }, (_, i) =>
-        i % 2 ? end : (firsts[i / 2] as number),
-      );
-      batch = { batch: firsts.length, seq: 1, ids: next, keyRange };
+      const ids = await nextIds(model, decoding, newest, running, picker);
+      yield running.map((prompt, i): NewToken => ({ prompt, id: ids[i] as number }));
+      const going = [...ids.keys()].filter((i) => ids[i] !== eosTokenId);
+      if (going.length === 0 || step === maxNewTokens) return;
+      if (going.length < running.length) decoding.keep(going);
+      running = going.map((i) => running[i] as number);
+      newest = Int32Array.from(going, (i) => ids[i] as number);
     }
   } finally {
-    cache?.dispose();
+    decoding?.dispose();
     picker.dispose();
   }
 }
 
-/** Draws from the logits of the newest position of the running rows, [running, vocabSize]. */
+/** Draws the next token of each running sequence. */
 async function nextIds(
   model: LanguageModel,
-  batch: TokenBatch,
-  cache: KVCache,
-  running: readonly Running[],
+  decoding: Decoding,
+  newest: Int32Array | undefined,
+  running: readonly number[],
   picker: TokenPicker,
 ): Promise<Int32Array> {
-  const logits = tidy(() => {
-    const hidden = model.forward(batch, { cache });
-    const newest = Int32Array.from(running, ({ row }) => (row + 1) * batch.seq - 1);
-    const ids = Tensor.from(model.device, newest, [newest.length], 'generate.newest');
-    return headLogits(run(model.device, 'embedding', { table: rows(hidden), ids }, {}).y, model.head);
-  });
+  const logits = tidy(() => headLogits(decoding.next(newest), model.head));
   try {
-    return await picker.pick(
-      logits,
-      running.map(({ prompt }) => prompt),
-    );
+    return await picker.pick(logits, running);
   } finally {
     logits.dispose();
   }
-}
-
-/** A cache of some rows of another. */
-function keepRows(model: LanguageModel, cache: KVCache, kept: readonly number[]): KVCache {
-  const smaller = model.createCache(kept.length, cache.capacity);
-  smaller.past = cache.past;
-  cache.layers.forEach(({ keys, values }, layer) => {
-    const target = smaller.layers[layer] as LayerCache;
-    for (const [from, to] of [
-      [keys, target.keys],
-      [values, target.values],
-    ] as const) {
-      const rowBytes = (4 * from.size) / (from.shape[0] as number);
-      kept.forEach((row, i) => {
-        model.device.copy(from.storage, row * rowBytes, to.storage, i * rowBytes, rowBytes);
-      });
-    }
-  });
-  return smaller;
-}
-
-function padLeft(prompts: readonly Int32Array[], seq: number): TokenBatch {
-  const ids = new Int32Array(prompts.length * seq);
-  const keyRange = new Int32Array(2 * prompts.length);
-  prompts.forEach((prompt, row) => {
-    ids.set(prompt, (row + 1) * seq - prompt.length);
-    keyRange.set([seq - prompt.length, seq], 2 * row);
-  });
-  return { batch: prompts.length, seq, ids, keyRange };
 }
 
 /** @throws OptionError, LimitError naming the prompt that cannot be continued */
@@ -199,12 +124,12 @@ export function checkRequest(
         { found: outside, expected: model.vocabSize },
       );
     }
-    const needed = prompt.length + maxNewTokens;
-    if (needed > model.maxPositions) {
+    const room = model.room(prompt.length);
+    if (maxNewTokens > room) {
       throw new LimitError(
-        `generate: prompt ${index} has ${prompt.length} tokens, with ${maxNewTokens} new ones ${needed}; the model has ` +
-          `${model.maxPositions} positions. Cut the prompt, or lower maxNewTokens.`,
-        { found: needed, expected: model.maxPositions },
+        `generate: prompt ${index} has ${prompt.length} tokens, which leaves the model's positions for ${Math.max(0, room)} ` +
+          `new ones; maxNewTokens is ${maxNewTokens}. Cut the prompt, or lower maxNewTokens.`,
+        { found: maxNewTokens, expected: room },
       );
     }
   });

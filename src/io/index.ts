@@ -1,5 +1,5 @@
+export { f16ToF32, f32ToF16 } from '../halfFloats.js';
 export type { FileStore, StoreListing } from './fileStore.js';
-export { f16ToF32, f32ToF16 } from './halfFloats.js';
 export { httpStore } from './httpStore.js';
 export { readJson } from './json.js';
 export { type MemoryStore, memoryStore } from './memoryStore.js';

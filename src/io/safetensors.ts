@@ -1,6 +1,6 @@
 import { CheckpointError } from '../errors.js';
+import { bf16ToF32, f16ToF32 } from '../halfFloats.js';
 import type { FileStore } from './fileStore.js';
-import { bf16ToF32, f16ToF32 } from './halfFloats.js';
 import { isObject, kindOf, readJson } from './json.js';
 import { readSafetensorsHeader, type SafetensorsDType, type SafetensorsEntry } from './safetensorsHeader.js';
 

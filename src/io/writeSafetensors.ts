@@ -1,6 +1,6 @@
 import { ShapeError } from '../errors.js';
+import { checkHalves, f32ToF16 } from '../halfFloats.js';
 import type { FileStore } from './fileStore.js';
-import { checkHalves, f32ToF16 } from './halfFloats.js';
 
 /** A tensor to be written: `read` is called once, when its turn comes. */
 export interface TensorToWrite {

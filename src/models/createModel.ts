@@ -1,11 +1,11 @@
 import type { Device } from '../backend/backend.js';
+import { normalGenerator } from '../random.js';
 import { sizeOf, type WeightFormat } from '../tensor/index.js';
-import type { AnyFamily, Initial } from './family.js';
-import { makeParameters } from './memory.js';
+import { type AnyFamily, configure, openModel } from './family.js';
 import type { LanguageModel } from './model.js';
-import { normalGenerator } from './random.js';
+import { checkFormat } from './parameters.js';
+import { type ParameterSpec, specsOf } from './parts.js';
 import { findFamily } from './registry.js';
-import { checkDType } from './storedWeights.js';
 
 export interface CreateOptions {
   readonly device: Device;
@@ -30,8 +30,7 @@ export interface ConfigDefaults {
  * A model with random weights, distributed as Hugging Face initialises its family: normal with standard deviation
  * initializer_range or init_std (0.02), in GPT-2 divided by sqrt(2 n_layer) for the projections into the residual; biases
  * 0, norms 1.
- * @param given the fields of config.json. GPT-2 needs model_type, vocab_size, n_positions, n_embd, n_layer, n_head; OPT
- * model_type, vocab_size, max_position_embeddings, hidden_size, num_hidden_layers, num_attention_heads, ffn_dim
+ * @param given the fields of config.json, `model_type` among them. `exampleConfig` shows which ones a family needs
  * @example
  * const student = await createModel(
  *   { model_type: 'gpt2', vocab_size: 4096, n_positions: 512, n_embd: 256, n_layer: 4, n_head: 4 },
@@ -44,26 +43,32 @@ export async function createModel(
   given: Readonly<Record<string, unknown>>,
   { device, seed = 0, trainable = true, dtype = 'f32', defaults = {} }: CreateOptions,
 ): Promise<LanguageModel> {
-  checkDType('createModel', dtype, trainable);
+  checkFormat('createModel', dtype, trainable);
   const where = 'createModel: config';
   const family = await findFamily(given.model_type, where);
-  const config = { ...defaultFields(family, defaults), ...given };
-  const parsed = family.parseConfig(config, where);
-  const specs = family.parameters(parsed);
+  const fields = { ...defaultFields(family, defaults), ...given };
+  const configured = configure(family, fields, where);
+  const specs = specsOf(family.tree(configured.config));
   const normal = normalGenerator(seed);
-  const draw = async (name: string) => {
-    const { shape, initial } = specs.get(name) as { shape: readonly number[]; initial: Initial };
-    const values = new Float32Array(sizeOf(shape));
-    if (initial === 'ones') values.fill(1);
-    else if (initial !== 'zeros') for (let i = 0; i < values.length; i++) values[i] = initial.normal * normal();
-    return values;
+  const values = async (name: string) => {
+    const { shape, initial } = specs.get(name) as ParameterSpec;
+    const drawn = new Float32Array(sizeOf(shape));
+    if (initial === 'ones') drawn.fill(1);
+    else if (initial !== 'zeros') for (let i = 0; i < drawn.length; i++) drawn[i] = initial.normal * normal();
+    return drawn;
   };
-  const held = await makeParameters(device, specs, where, draw, dtype);
-  const fields = { ...family.savedConfig(parsed), ...config };
-  const model = family.build(parsed, { device, fields, ...held });
-  model.setTrainable(trainable);
-  return model;
+  const saved = { ...family.savedFields, ...(configured.config as object), ...fields };
+  return openModel({ ...configured, fields: saved }, { device, source: { where, values }, format: dtype, trainable });
 }
+
+/**
+ * The config.json of a small model of a family: the fields that `createModel` needs, with values to begin with.
+ * @example
+ * const config = { ...(await exampleConfig('opt')), vocab_size: tokenizer.vocabSize };
+ * @throws CheckpointError when there is no such family
+ */
+export const exampleConfig = async (modelType: string): Promise<Readonly<Record<string, unknown>>> =>
+  (await findFamily(modelType, 'exampleConfig')).example;
 
 /** The defaults that are known, under the names of config.json. */
 function defaultFields(

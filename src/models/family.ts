@@ -1,59 +1,93 @@
+/**
+ * What a file of a model family exports, and how a model comes of it: the checked config.json gives the tree of parts, the
+ * tree gives the parameters, and `build` makes a language model of the filled tree.
+ */
+import type { z } from 'zod';
 import type { Device } from '../backend/backend.js';
-import { disposeWeight, type LayerCache, Tensor, type Weight, type WeightLayout } from '../tensor/index.js';
-import type { KVCache, LanguageModel } from './model.js';
+import type { WeightFormat } from '../tensor/index.js';
+import { checkConfig } from './config.js';
+import type { LanguageModel } from './model.js';
+import { freeParameters, holdParameters, type ParameterSource } from './parameters.js';
+import { type Filled, fill, type HeldParameters, type PartTree, specsOf } from './parts.js';
 
-/** How a weight starts in a new model. */
-export type Initial = { readonly normal: number } | 'zeros' | 'ones';
-
-export interface ParameterSpec {
-  readonly shape: readonly number[];
-  readonly initial: Initial;
-  /** A large matrix that products read, which may be stored in f16 or int8, and how it lies in a checkpoint. */
-  readonly matrix?: WeightLayout;
-}
-/** Every parameter of a model, by the name that Hugging Face's checkpoints give it. */
-export type ParameterSpecs = ReadonlyMap<string, ParameterSpec>;
-
-/** What a model family's file exports as `family`. `Config` is its checked config.json. */
-export interface Family<Config = unknown> {
-  /**
-   * Checks the fields of config.json and fills in their defaults.
-   * @param where the file's name for messages
-   * @throws CheckpointError naming the field
-   */
-  parseConfig(fields: Readonly<Record<string, unknown>>, where: string): Config;
+/** What a family says of itself. `Config` is its checked config.json, `Tree` the declaration of its parts. */
+export interface Family<Config = unknown, Tree extends PartTree = PartTree> {
+  /** The fields of config.json that matter, with their defaults. */
+  readonly schema: z.ZodType<Config>;
+  /** The config.json of a small model: what `createModel` needs to be told. */
+  readonly example: Readonly<Record<string, unknown>>;
   /** What config.json calls the number of positions. */
   readonly positionsField: string;
-  parameters(config: Config): ParameterSpecs;
+  /** What config.json of a saved model says unless it was read or given: transformers has other defaults for these fields. */
+  readonly savedFields: Readonly<Record<string, unknown>>;
+  tree(config: Config): Tree;
   /** Our name of a tensor in a checkpoint; undefined for buffers that are no parameters. */
   parameterName(checkpointName: string, config: Config): string | undefined;
-  /** What config.json of a saved model holds beside the fields it was made from. */
-  savedConfig(config: Config): Readonly<Record<string, unknown>>;
-  build(config: Config, parts: ModelParts): LanguageModel;
+  build(config: Config, parts: Filled<Tree>, base: ModelBase): LanguageModel;
 }
 
-/** A family as the registry sees it: its own config type stays inside. */
-// biome-ignore lint/suspicious/noExplicitAny: each family takes back only the config that it made itself
-export type AnyFamily = Family<any>;
+/** A family of any config and tree: it takes back only those that it made itself. */
+// biome-ignore lint/suspicious/noExplicitAny: see above
+export type AnyFamily = Family<any, any>;
 
-export interface ModelParts {
-  readonly device: Device;
-  /** config.json as it was read or given. */
+/** Checks the members of a family against each other, and forgets its types for the registry. */
+export const defineFamily = <Config, Tree extends PartTree>(family: Family<Config, Tree>): AnyFamily => family;
+
+/** The members that every language model has, whatever its family. */
+export type ModelBase = Pick<
+  LanguageModel,
+  'family' | 'config' | 'device' | 'parameters' | 'weights' | 'setTrainable' | 'dispose'
+> &
+  Disposable;
+
+/** A family with the fields of one config.json. */
+export interface ConfiguredFamily {
+  readonly family: AnyFamily;
+  /** The fields as they were read or given. */
   readonly fields: Readonly<Record<string, unknown>>;
-  /** Everything that is held as f32 tensors, and every matrix: an f32 matrix is in both. */
-  readonly parameters: ReadonlyMap<string, Tensor>;
-  readonly weights: ReadonlyMap<string, Weight>;
+  /** The checked ones that matter. */
+  readonly config: unknown;
 }
 
-/** The members that every family shares. */
-export function modelBase({ device, parameters, weights }: ModelParts) {
-  const dispose = () => {
-    for (const parameter of parameters.values()) parameter.dispose();
-    for (const weight of weights.values()) disposeWeight(weight);
-  };
+/** @param where the file's name, for messages. @throws CheckpointError naming the first wrong field */
+export const configure = (
+  family: AnyFamily,
+  fields: Readonly<Record<string, unknown>>,
+  where: string,
+): ConfiguredFamily => ({ family, fields, config: checkConfig(family.schema, fields, where) });
+
+/** @throws CheckpointError, LimitError: see `holdParameters` */
+export async function openModel(
+  { family, fields, config }: ConfiguredFamily,
+  {
+    device,
+    source,
+    format,
+    trainable,
+  }: {
+    readonly device: Device;
+    readonly source: ParameterSource;
+    readonly format: WeightFormat;
+    readonly trainable: boolean;
+  },
+): Promise<LanguageModel> {
+  const tree: PartTree = family.tree(config);
+  const held = await holdParameters(device, specsOf(tree), source, format);
+  const model = family.build(config, fill(tree, held), modelBase(device, fields, held));
+  model.setTrainable(trainable);
+  return model;
+}
+
+function modelBase(device: Device, fields: ConfiguredFamily['fields'], held: HeldParameters): ModelBase {
+  const dispose = () => freeParameters(held);
   return {
-    setTrainable(trainable: boolean): void {
-      for (const parameter of new Set([...parameters.values(), ...[...weights.values()].map(({ values }) => values)])) {
+    family: fields.model_type as string,
+    config: fields,
+    device,
+    ...held,
+    setTrainable(trainable) {
+      const matrices = [...held.weights.values()].map(({ values }) => values);
+      for (const parameter of new Set([...held.parameters.values(), ...matrices])) {
         parameter.requiresGrad = trainable;
         if (trainable) continue;
         parameter.grad?.dispose();
@@ -62,46 +96,5 @@ export function modelBase({ device, parameters, weights }: ModelParts) {
     },
     dispose,
     [Symbol.dispose]: dispose,
-    device,
-    parameters,
-    weights,
   };
-}
-
-/** @throws LimitError when the device cannot hold it */
-export function createKVCache(
-  device: Device,
-  {
-    batch,
-    capacity,
-    numLayers,
-    numKvHeads,
-    headDim,
-  }: {
-    readonly batch: number;
-    readonly capacity: number;
-    readonly numLayers: number;
-    readonly numKvHeads: number;
-    readonly headDim: number;
-  },
-): KVCache {
-  const made: Tensor[] = [];
-  const heads = (label: string) => {
-    const tensor = Tensor.zeros(device, [batch, numKvHeads, capacity, headDim], 'f32', label);
-    made.push(tensor);
-    return tensor;
-  };
-  const dispose = () => {
-    for (const tensor of made) tensor.dispose();
-  };
-  const layers: LayerCache[] = [];
-  try {
-    for (let layer = 0; layer < numLayers; layer++) {
-      layers.push({ keys: heads(`cache.${layer}.keys`), values: heads(`cache.${layer}.values`) });
-    }
-  } catch (error) {
-    dispose();
-    throw error;
-  }
-  return { layers, capacity, past: 0, dispose };
 }

@@ -5,11 +5,11 @@ import { readJson } from '../io/json.js';
 import { openWeights, type WeightFiles } from '../io/safetensors.js';
 import { openFolder } from '../platform/openFolder.js';
 import type { WeightFormat } from '../tensor/index.js';
-import type { ParameterSpecs } from './family.js';
-import { makeParameters } from './memory.js';
+import { configure, openModel } from './family.js';
 import type { LanguageModel } from './model.js';
+import { checkFormat } from './parameters.js';
+import { type ParameterSpecs, specsOf } from './parts.js';
 import { findFamily } from './registry.js';
-import { checkDType } from './storedWeights.js';
 
 export interface LoadOptions {
   readonly device: Device;
@@ -35,20 +35,17 @@ export async function loadModel(
   source: string | FileStore,
   { device, trainable = false, dtype = 'f32' }: LoadOptions,
 ): Promise<LanguageModel> {
-  checkDType('loadModel', dtype, trainable);
+  checkFormat('loadModel', dtype, trainable);
   const store = openFolder(source);
   const where = `${store.name}/config.json`;
   const fields = await readJson(store, 'config.json');
   const family = await findFamily(fields.model_type, where);
-  const config = family.parseConfig(fields, where);
-  const specs = family.parameters(config);
+  const configured = configure(family, fields, where);
+  const { config } = configured;
   const weights = await openWeights(store);
-  const names = matchNames(weights, specs, (name) => family.parameterName(name, config));
+  const names = matchNames(weights, specsOf(family.tree(config)), (name) => family.parameterName(name, config));
   const values = (name: string) => weights.read(names.get(name) as string);
-  const held = await makeParameters(device, specs, weights.name, values, dtype);
-  const model = family.build(config, { device, fields, ...held });
-  model.setTrainable(trainable);
-  return model;
+  return openModel(configured, { device, source: { where: weights.name, values }, format: dtype, trainable });
 }
 
 /** Our name -> the checkpoint's, once every tensor is there, has the right shape, and nothing is left over. */

@@ -1,25 +1,37 @@
 import type { Device } from '../backend/backend.js';
-import type { TokenBatch } from '../data/batch.js';
-import type { LayerCache, Tensor, Weight } from '../tensor/index.js';
+import type { LabelledBatch, Sample, TokenBatch } from '../data/batch.js';
+import type { Tensor, Weight } from '../tensor/index.js';
 
-/** Keys and values of every layer, for decoding token by token. */
-export interface KVCache {
-  readonly layers: readonly LayerCache[];
-  /** Positions that fit. */
-  readonly capacity: number;
-  /** Positions filled so far; the model's forward pass advances it. */
-  past: number;
+export interface ForwardOptions {
+  /** Training: switches the config's dropout on; the masks are a function of this seed, the layer and the place in it. */
+  readonly dropoutSeed?: number;
+  /**
+   * Training: keeps only the input of each layer for the backward pass, which computes the layer again. Less memory for
+   * about a third more time; the gradients have the same bits. Default false.
+   */
+  readonly gradientCheckpointing?: boolean;
+}
+
+/** Sequences that are being continued, one token each a step. Owns padding, positions and every cache. */
+export interface Decoding {
+  /**
+   * Hidden states of the newest position of each running sequence, [running, hiddenSize]. The caller disposes of them.
+   * @param ids the token that each running sequence got last; none at the first call, which reads the prompts
+   * @throws LimitError when a sequence has more tokens than the model has positions
+   */
+  next(ids?: Int32Array): Tensor;
+  /**
+   * The running sequences at these indices (ascending) go on, the others leave. What remains is numbered anew, in order. The
+   * memory shrinks when at most half of what it holds still runs.
+   */
+  keep(indices: readonly number[]): void;
   dispose(): void;
 }
 
-export interface ForwardOptions {
-  /** Decoding: `batch` continues what the cache holds. `keyRange` then counts from the cache's first position. */
-  readonly cache?: KVCache;
-  /** Training: switches the config's dropout on; the masks are a function of this seed. */
-  readonly dropoutSeed?: number;
-}
-
-/** A decoder-only language model of any family. */
+/**
+ * A language model of any family. Prompt and answer reach it through `collate`, `room` and `startDecoding`, which know whether
+ * an answer continues its prompt (decoder-only models) or stands beside it (encoder-decoder models).
+ */
 export interface LanguageModel {
   /** `model_type` of config.json. */
   readonly family: string;
@@ -38,13 +50,23 @@ export interface LanguageModel {
   /** LM head, [vocabSize, hiddenSize]; the token embedding itself where they are tied. */
   readonly head: Weight;
   /**
+   * What goes in and what is predicted where, of samples that are trained on: padded to one batch, labels shifted.
+   * @throws OptionError without samples; DataError for an empty one, with its index
+   */
+  collate(samples: readonly Sample[]): LabelledBatch;
+  /**
    * Final hidden states (after the last norm), [batch, seq, hiddenSize]. Feed them and `head` to a loss or to
    * `headLogits`. Call it inside `tidy`.
-   * @throws LimitError when a row has more tokens than the model has positions, or the cache is full
+   * @throws LimitError when a row has more tokens than the model has positions
    */
   forward(batch: TokenBatch, options?: ForwardOptions): Tensor;
-  /** @throws LimitError when it does not fit the device. */
-  createCache(batch: number, capacity: number): KVCache;
+  /** New tokens that an answer to a prompt of so many tokens may have; 0 or less when not even the prompt fits. */
+  room(promptLength: number): number;
+  /**
+   * Starts to answer prompts side by side, `newTokens` each at most. At least one prompt, none of them empty.
+   * @throws LimitError when the caches do not fit the device
+   */
+  startDecoding(prompts: readonly Int32Array[], newTokens: number): Decoding;
   /** Marks all parameters as trained (or not): only then do they get gradients. */
   setTrainable(trainable: boolean): void;
   dispose(): void;

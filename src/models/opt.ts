@@ -4,13 +4,11 @@
  * The LM head is the token embedding unless config.json unties them.
  */
 import { z } from 'zod';
-import { add, embedding, f32Weight, layerNorm, linear, relu, type Tensor, type Weight } from '../tensor/index.js';
-import { type Affine, affineOf, type Norm, normOf, specifyNorm } from './affine.js';
-import { checkConfig, count, probability } from './config.js';
-import { createKVCache, type Family, type ModelParts, modelBase, type ParameterSpec } from './family.js';
-import { startPass } from './forwardPass.js';
-import type { LanguageModel } from './model.js';
-import { positionIds } from './positions.js';
+import { add, relu, type Tensor } from '../tensor/index.js';
+import { count, probability } from './config.js';
+import { decoderModel } from './decoder.js';
+import { defineFamily } from './family.js';
+import { linear, type Norm, norm, positionTable, repeat, table } from './parts.js';
 
 /** The fields of config.json that matter here; defaults as in transformers' OPTConfig. */
 const schema = z
@@ -46,148 +44,90 @@ type Config = z.output<typeof schema>;
 
 /** The table of positions begins with two rows that no token has: fairseq counted from the id of the padding on. */
 const positionOffset = 2;
+const eps = 1e-5;
 
-/** What the names of all parameters but the head begin with. */
-const decoder = 'model.decoder';
-
-/** The parameters of one transformer block, named as in the checkpoint. */
-interface Block {
-  readonly self_attn: Readonly<Record<'q_proj' | 'k_proj' | 'v_proj' | 'out_proj', Affine>>;
-  readonly self_attn_layer_norm: Norm;
-  readonly fc1: Affine;
-  readonly fc2: Affine;
-  readonly final_layer_norm: Norm;
-}
-
-const projects = ({ word_embed_proj_dim, hidden_size }: Config) => word_embed_proj_dim !== hidden_size;
-const normsLast = ({ do_layer_norm_before, _remove_final_layer_norm }: Config) =>
-  do_layer_norm_before && !_remove_final_layer_norm;
-
-function parameters(config: Config): Map<string, ParameterSpec> {
-  const { vocab_size: vocab, hidden_size: hidden, ffn_dim: inner, word_embed_proj_dim: width } = config;
-  const specs = new Map<string, ParameterSpec>();
-  const initial = { normal: config.init_std };
-  const matrix = (name: string, outputs: number, inputs: number) =>
-    specs.set(`${name}.weight`, { shape: [outputs, inputs], initial, matrix: 'outIn' });
-  const project = (name: string, outputs: number, inputs: number) => {
-    matrix(name, outputs, inputs);
-    specs.set(`${name}.bias`, { shape: [outputs], initial: 'zeros' });
-  };
-  matrix(`${decoder}.embed_tokens`, vocab, width);
-  const positions = config.max_position_embeddings + positionOffset;
-  specs.set(`${decoder}.embed_positions.weight`, { shape: [positions, hidden], initial });
-  if (projects(config)) {
-    matrix(`${decoder}.project_out`, width, hidden);
-    matrix(`${decoder}.project_in`, hidden, width);
-  }
-  if (normsLast(config)) specifyNorm(specs, `${decoder}.final_layer_norm`, hidden);
-  for (let layer = 0; layer < config.num_hidden_layers; layer++) {
-    const block = `${decoder}.layers.${layer}`;
-    for (const name of ['k_proj', 'v_proj', 'q_proj', 'out_proj'])
-      project(`${block}.self_attn.${name}`, hidden, hidden);
-    specifyNorm(specs, `${block}.self_attn_layer_norm`, hidden);
-    project(`${block}.fc1`, inner, hidden);
-    project(`${block}.fc2`, hidden, inner);
-    specifyNorm(specs, `${block}.final_layer_norm`, hidden);
-  }
-  if (!config.tie_word_embeddings) matrix('lm_head', vocab, width);
-  return specs;
-}
-
-function parameterName(checkpointName: string, { tie_word_embeddings: tied }: Config): string | undefined {
-  // The original checkpoints were saved from the model without its head, so without the prefix.
-  const name = checkpointName.replace(/^(?=decoder\.)/, 'model.');
-  return tied && name === 'lm_head.weight' ? undefined : name;
-}
-
-function build(config: Config, parts: ModelParts): LanguageModel {
-  const { device } = parts;
-  const { hidden_size: hidden, num_attention_heads: numHeads, num_hidden_layers: numLayers } = config;
-  const weight = (name: string) => parts.weights.get(name) as Weight;
-  const affine = (name: string) => affineOf(parts, name);
-  const embedTokens = weight(`${decoder}.embed_tokens.weight`);
-  const embedPositions = f32Weight(parts.parameters.get(`${decoder}.embed_positions.weight`) as Tensor);
-  const blocks = Array.from({ length: numLayers }, (_, layer): Block => {
-    const h = `${decoder}.layers.${layer}`;
-    const projection = (name: string) => affine(`${h}.self_attn.${name}`);
-    return {
-      self_attn: {
-        q_proj: projection('q_proj'),
-        k_proj: projection('k_proj'),
-        v_proj: projection('v_proj'),
-        out_proj: projection('out_proj'),
-      },
-      self_attn_layer_norm: normOf(parts, `${h}.self_attn_layer_norm`),
-      fc1: affine(`${h}.fc1`),
-      fc2: affine(`${h}.fc2`),
-      final_layer_norm: normOf(parts, `${h}.final_layer_norm`),
-    };
+const tree = (config: Config) => {
+  const { vocab_size: vocab, hidden_size: hidden, ffn_dim: inner, word_embed_proj_dim: width, init_std: std } = config;
+  const projects = width !== hidden;
+  const projection = () => linear(hidden, hidden, { std });
+  const block = () => ({
+    self_attn: { k_proj: projection(), v_proj: projection(), q_proj: projection(), out_proj: projection() },
+    self_attn_layer_norm: norm(hidden, { eps }),
+    fc1: linear(hidden, inner, { std }),
+    fc2: linear(inner, hidden, { std }),
+    final_layer_norm: norm(hidden, { eps }),
   });
-  const norm = (x: Tensor, { weight, bias }: Norm) => layerNorm(x, weight, bias, { eps: 1e-5 });
-  const project = (x: Tensor, { weight, bias }: Affine) => linear(x, weight, { bias });
-  const [normBefore, normAfter] = config.do_layer_norm_before ? [norm, (x: Tensor) => x] : [(x: Tensor) => x, norm];
-
-  const forward: LanguageModel['forward'] = (batch, options = {}) => {
-    // x [batch, seq, hidden_size] between the projections, where there are any.
-    const pass = startPass(parts, batch, options);
-    const { cache } = options;
-    const shape = [batch.batch, batch.seq];
-    const indices = positionIds('opt', batch, cache?.past ?? 0, config.max_position_embeddings);
-    const positions = indices.map((index) => index + positionOffset);
-    let x = pass.run(() => {
-      const tokens = embedding(embedTokens, batch.ids, shape);
-      const projected = projects(config) ? linear(tokens, weight(`${decoder}.project_in.weight`)) : tokens;
-      return add(projected, embedding(embedPositions, positions, shape));
-    });
-    blocks.forEach(({ self_attn, self_attn_layer_norm, fc1, fc2, final_layer_norm }, layer) => {
-      x = pass.next(x, (input) => {
-        const normed = normBefore(input, self_attn_layer_norm);
-        const projections = {
-          q: project(normed, self_attn.q_proj),
-          k: project(normed, self_attn.k_proj),
-          v: project(normed, self_attn.v_proj),
-        };
-        const heads = pass.attend(projections, { layer, numHeads, dropout: config.attention_dropout });
-        const added = add(input, pass.drop(project(heads, self_attn.out_proj), config.dropout));
-        const attended = normAfter(added, self_attn_layer_norm);
-        const expanded = relu(project(normBefore(attended, final_layer_norm), fc1)); // [batch, seq, ffn_dim]
-        const contracted = pass.drop(project(expanded, fc2), config.dropout);
-        return normAfter(add(attended, contracted), final_layer_norm);
-      });
-    });
-    if (cache) cache.past += batch.seq;
-    const last = normsLast(config) ? norm(x, normOf(parts, `${decoder}.final_layer_norm`)) : x;
-    return projects(config) ? linear(last, weight(`${decoder}.project_out.weight`)) : last;
-  };
-
   return {
-    ...modelBase(parts),
-    family: 'opt',
-    config: parts.fields,
-    vocabSize: config.vocab_size,
-    hiddenSize: config.word_embed_proj_dim,
-    numLayers,
-    maxPositions: config.max_position_embeddings,
-    head: config.tie_word_embeddings ? embedTokens : weight('lm_head.weight'),
-    forward,
-    createCache: (batch, capacity) =>
-      createKVCache(device, { batch, capacity, numLayers, numKvHeads: numHeads, headDim: hidden / numHeads }),
+    model: {
+      decoder: {
+        embed_tokens: table(vocab, width, { std }),
+        embed_positions: positionTable(config.max_position_embeddings + positionOffset, hidden, { std }),
+        project_out: projects ? linear(hidden, width, { std, bias: false }) : undefined,
+        project_in: projects ? linear(width, hidden, { std, bias: false }) : undefined,
+        final_layer_norm:
+          config.do_layer_norm_before && !config._remove_final_layer_norm ? norm(hidden, { eps }) : undefined,
+        layers: repeat(config.num_hidden_layers, block),
+      },
+    },
+    lm_head: config.tie_word_embeddings ? undefined : linear(width, vocab, { std, bias: false }),
   };
-}
+};
 
 /** The OPT family. */
-export const family: Family<Config> = {
-  parseConfig: (fields, where) => checkConfig(schema, fields, where),
+export const family = defineFamily({
+  schema,
+  example: {
+    ...{ model_type: 'opt', vocab_size: 4096, max_position_embeddings: 512, hidden_size: 256 },
+    ...{ num_hidden_layers: 4, num_attention_heads: 4, ffn_dim: 1024 },
+  },
   positionsField: 'max_position_embeddings',
-  parameters,
-  parameterName,
   // transformers takes 1 and 2 for absent token ids, which a vocabulary of one's own has for other tokens.
-  savedConfig: (config) => ({
-    architectures: ['OPTForCausalLM'],
-    bos_token_id: null,
-    eos_token_id: null,
-    pad_token_id: null,
-    ...config,
-  }),
-  build,
-};
+  savedFields: { architectures: ['OPTForCausalLM'], bos_token_id: null, eos_token_id: null, pad_token_id: null },
+  tree,
+  parameterName(checkpointName, { tie_word_embeddings: tied }) {
+    // The original checkpoints were saved from the model without its head, so without the prefix.
+    const name = checkpointName.replace(/^(?=decoder\.)/, 'model.');
+    return tied && name === 'lm_head.weight' ? undefined : name;
+  },
+  build: (config, { model: { decoder }, lm_head }, base) => {
+    const { embed_tokens, embed_positions, project_in, project_out, layers, final_layer_norm } = decoder;
+    const normed = (x: Tensor, norm: Norm) => norm.apply(x);
+    const unchanged = (x: Tensor) => x;
+    const [normBefore, normAfter] = config.do_layer_norm_before ? [normed, unchanged] : [unchanged, normed];
+    return decoderModel(base, {
+      vocabSize: config.vocab_size,
+      hiddenSize: config.word_embed_proj_dim,
+      numLayers: config.num_hidden_layers,
+      maxPositions: config.max_position_embeddings,
+      numKvHeads: config.num_attention_heads,
+      headDim: config.hidden_size / config.num_attention_heads,
+      head: (lm_head ?? embed_tokens).weight,
+      forward({ batch, shape, begin, layer }, positions) {
+        // x [batch, seq, hidden_size] between the projections, where there are any.
+        let x = begin(() => {
+          const tokens = embed_tokens.lookUp(batch.ids, shape);
+          const moved = positions.map((position) => position + positionOffset);
+          return add(project_in ? project_in.apply(tokens) : tokens, embed_positions.lookUp(moved, shape));
+        });
+        layers.forEach(({ self_attn, self_attn_layer_norm, fc1, fc2, final_layer_norm }, index) => {
+          x = layer(x, index, (input, { attend, drop }) => {
+            const normed = normBefore(input, self_attn_layer_norm);
+            const { q_proj, k_proj, v_proj, out_proj } = self_attn;
+            const projections = { q: q_proj.apply(normed), k: k_proj.apply(normed), v: v_proj.apply(normed) };
+            const heads = attend(projections, {
+              numHeads: config.num_attention_heads,
+              dropout: config.attention_dropout,
+            });
+            const added = add(input, drop('attended', out_proj.apply(heads), config.dropout));
+            const attended = normAfter(added, self_attn_layer_norm);
+            const expanded = relu(fc1.apply(normBefore(attended, final_layer_norm))); // [batch, seq, ffn_dim]
+            const contracted = drop('mlp', fc2.apply(expanded), config.dropout);
+            return normAfter(add(attended, contracted), final_layer_norm);
+          });
+        });
+        const last = final_layer_norm ? final_layer_norm.apply(x) : x;
+        return project_out ? project_out.apply(last) : last;
+      },
+    });
+  },
+});

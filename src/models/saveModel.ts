@@ -2,11 +2,11 @@ import { OptionError } from '../errors.js';
 import type { FileStore } from '../io/fileStore.js';
 import { writeSafetensors } from '../io/writeSafetensors.js';
 import { openFolder } from '../platform/openFolder.js';
-import type { Weight } from '../tensor/index.js';
-import type { ParameterSpec } from './family.js';
+import { fileDTypeOf, readWeight, type Tensor, type Weight } from '../tensor/index.js';
+import { configure } from './family.js';
 import type { LanguageModel } from './model.js';
+import { type ParameterSpec, specsOf } from './parts.js';
 import { findFamily } from './registry.js';
-import { readF16Weight } from './storedWeights.js';
 
 export interface SaveOptions {
   /**
@@ -42,7 +42,7 @@ export async function saveModel(
     await store.write(path, [typeof file === 'string' ? new TextEncoder().encode(file) : file]);
   }
   const family = await findFamily(model.family, 'saveModel');
-  const specs = family.parameters(family.parseConfig(model.config, 'saveModel: config'));
+  const specs = specsOf(family.tree(configure(family, model.config, 'saveModel: config').config));
   const tensors = [...specs].map(([name, spec]) => ({
     name,
     shape: spec.shape,
@@ -53,10 +53,10 @@ export async function saveModel(
 
 /** The dtype that loses nothing. @throws OptionError for int8 */
 function heldAs({ weights }: LanguageModel): 'f32' | 'f16' {
-  const formats = new Set([...weights.values()].map(({ format }) => format));
-  if (formats.has('int8'))
+  const dtypes = [...weights.values()].map(fileDTypeOf);
+  if (dtypes.includes(undefined))
     throw new OptionError("saveModel: the model is held in int8. Load it with dtype 'f32' or 'f16'.");
-  return formats.has('f16') ? 'f16' : 'f32';
+  return dtypes.includes('f16') ? 'f16' : 'f32';
 }
 
 /** The values of a parameter as its checkpoint has them. */
@@ -65,7 +65,6 @@ async function readParameter(
   name: string,
   { matrix }: ParameterSpec,
 ): Promise<Float32Array> {
-  const tensor = parameters.get(name);
-  if (tensor) return (await tensor.read()) as Float32Array;
-  return readF16Weight(weights.get(name) as Extract<Weight, { format: 'f16' }>, matrix);
+  if (matrix) return readWeight(weights.get(name) as Weight, matrix);
+  return (await (parameters.get(name) as Tensor).read()) as Float32Array;
 }

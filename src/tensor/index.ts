@@ -1,3 +1,4 @@
+export { checkpointed } from './checkpointed.js';
 export { add } from './ops/add.js';
 export {
   type AttentionOptions,
@@ -24,7 +25,7 @@ export {
 export { relu } from './ops/relu.js';
 export { flat, type Given, type Outputs, rows, run, type View } from './run.js';
 export { keep, tidy } from './scope.js';
-export { type Backward, clearGradients, type GradientBuffer, type Gradients, Tape } from './tape.js';
+export { activeTape, type Backward, clearGradients, type GradientBuffer, type Gradients, Tape } from './tape.js';
 export { sizeOf, Tensor } from './tensor.js';
 export {
   disposeWeight,
@@ -32,14 +33,18 @@ export {
   type F32Weight,
   f16Weight,
   f32Weight,
+  fileDTypeOf,
   gemm,
+  holdWeight,
   type Int8Weight,
   int8Weight,
   multiply,
   multiplyTransposed,
+  readWeight,
   trainedValues,
   type Weight,
   type WeightFormat,
   type WeightLayout,
+  weightBytes,
   weightFormats,
 } from './weight.js';

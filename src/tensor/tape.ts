@@ -1,4 +1,3 @@
-import { OptionError } from '../errors.js';
 import { flat, run } from './run.js';
 import { keep } from './scope.js';
 import { Tensor } from './tensor.js';
@@ -28,6 +27,7 @@ interface Entry {
   readonly backward: Backward;
 }
 
+/** The innermost tape that records. */
 let active: Tape | undefined;
 
 /** The tape that is recording, if any: ops that fuse a gradient into their forward pass ask it. */
@@ -35,8 +35,7 @@ export const activeTape = (): Tape | undefined => active;
 
 /** Notes how to differentiate `output` with respect to `inputs`; returns `output`. Without a tape it does nothing. */
 export function track(inputs: readonly Tensor[], output: Tensor, backward: Backward): Tensor {
-  active?.note(inputs, output, backward);
-  return output;
+  return active && inputs.some((input) => active?.wants(input)) ? active.note(output, backward) : output;
 }
 
 /**
@@ -48,22 +47,22 @@ export class Tape implements Gradients {
   readonly #tracked = new Set<Tensor>();
   readonly #gradients = new Map<Tensor, Tensor>();
 
-  /** Runs `forward` and records the ops in it. Tapes do not nest. */
+  /** Runs `forward` and records the ops in it. A tape that was recording pauses meanwhile. */
   record<T>(forward: () => T): T {
-    if (active) throw new OptionError('A tape is recording already: finish it before you start another.');
+    const outer = active;
     active = this;
     try {
       return forward();
     } finally {
-      active = undefined;
+      active = outer;
     }
   }
 
-  /** Notes how `output` follows from `inputs`: what `track` does on the tape that records. */
-  note(inputs: readonly Tensor[], output: Tensor, backward: Backward): void {
-    if (!inputs.some((input) => this.wants(input))) return;
+  /** Records that `backward` turns the gradient of `output` into those of its inputs; returns `output`. */
+  note(output: Tensor, backward: Backward): Tensor {
     this.#tracked.add(output);
     this.#entries.push({ output, backward });
+    return output;
   }
 
   wants(input: Tensor): boolean {

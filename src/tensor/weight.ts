@@ -1,15 +1,18 @@
 /**
  * A weight is a matrix as it is held: y = x W^T for x [..., inputs] and W [outputs, inputs], whatever bits stand for W.
- * Each format is one row of the table below: how it multiplies, how the gradient of its input is had, how rows are looked
- * up. Nothing else above the backend asks for a weight's format.
+ * Each format is one row of the table below: how it is made from f32 values and read back, how it multiplies, how the
+ * gradient of its input is had, how its rows are looked up. Nothing else above the backend asks for a weight's format.
  */
-import type { KernelName } from '../backend/kernels/index.js';
-import { OptionError, ShapeError } from '../errors.js';
+import type { Device } from '../backend/backend.js';
+import { type KernelName, storageBytes } from '../backend/kernels/index.js';
+import { CheckpointError, ShapeError } from '../errors.js';
+import { checkHalves, f16ToF32 } from '../halfFloats.js';
+import { halve, quantise, transpose } from './rounding.js';
 import { rows, run } from './run.js';
-import type { Tensor } from './tensor.js';
+import { sizeOf, Tensor } from './tensor.js';
 
 /**
- * How the matrices of a model are held on the device. f16: half the memory of f32, rounded to nearest; each matrix is a
+ * How the matrices of a model may be held on the device. f16: half the memory of f32, rounded to nearest; each matrix is a
  * power of two times halves, so that its smallest weights lose nothing and are no slower. int8: a quarter; each output
  * feature is its largest weight over 127 (f32) times integers from -127 to 127. Biases, norms and position embeddings stay
  * f32, and all computation is in f32 (with int8 weights on WASM also in 16-bit integers, see the kernel gemmNTInt8). f16 and
@@ -19,7 +22,7 @@ export type WeightFormat = (typeof weightFormats)[number];
 /** All of them, the widest first. */
 export const weightFormats = ['f32', 'f16', 'int8'] as const;
 
-/** How an f32 weight lies in memory: PyTorch's Linear is [out, in], GPT-2's Conv1D is [in, out]. */
+/** How a matrix lies in a checkpoint, and an f32 one in memory: PyTorch's Linear is [out, in], GPT-2's Conv1D is [in, out]. */
 export type WeightLayout = 'outIn' | 'inOut';
 
 /** What all formats have. */
@@ -54,13 +57,13 @@ export interface Int8Weight extends Matrix {
 export type Weight = F32Weight | F16Weight | Int8Weight;
 
 /** A matrix in f32, trained or frozen. @throws ShapeError unless `values` is a matrix of f32 */
-export function f32Weight(values: Tensor, layout: WeightLayout = 'outIn'): Weight {
+export function f32Weight(values: Tensor, layout: WeightLayout = 'outIn'): F32Weight {
   const [first, second] = matrixShape(values, 'f32');
   return { format: 'f32', shape: layout === 'outIn' ? [first, second] : [second, first], values, layout };
 }
 
 /** A frozen matrix of halves [outputs, inputs] times `scale`, a power of two. @throws ShapeError unless `values` is a matrix of f16 */
-export const f16Weight = (values: Tensor, scale = 1): Weight => ({
+export const f16Weight = (values: Tensor, scale = 1): F16Weight => ({
   format: 'f16',
   shape: matrixShape(values, 'f16'),
   values,
@@ -71,7 +74,7 @@ export const f16Weight = (values: Tensor, scale = 1): Weight => ({
  * A frozen matrix of bytes [outputs, inputs], each row times its entry of `scales` [outputs].
  * @throws ShapeError unless `values` is a matrix of int8 and there is a scale for each of its rows
  */
-export function int8Weight(values: Tensor, scales: Tensor): Weight {
+export function int8Weight(values: Tensor, scales: Tensor): Int8Weight {
   const shape = matrixShape(values, 'int8');
   if (scales.shape.join() !== `${shape[0]}`) {
     throw new ShapeError(
@@ -89,25 +92,52 @@ function matrixShape({ shape, dtype }: Tensor, format: WeightFormat): [number, n
   });
 }
 
+/** f32 values as a checkpoint has them, on their way to the device. */
+export interface MatrixValues {
+  readonly values: Float32Array;
+  /** [out, in] or [in, out], as `layout` says. */
+  readonly shape: readonly number[];
+  readonly layout: WeightLayout;
+  /** Of the parameter, and of the file that it comes from: for messages. */
+  readonly name: string;
+  readonly where: string;
+}
+
 /** What a format brings. y, dy [..., outputs]; x, dx [..., inputs]. */
-interface Products<W extends Weight> {
+interface Format<W extends Weight> {
+  hold(device: Device, matrix: MatrixValues): W;
+  /** The values [outputs, inputs] or, in f32, as they lie. */
+  read(weight: W): Promise<Float32Array>;
+  /** The dtype of a file that loses nothing of what is held; none where the checkpoint's values are lost already. */
+  readonly fileDType: 'f32' | 'f16' | undefined;
   multiply(x: Tensor, weight: W, y: Tensor, accumulate: 0 | 1): void;
   multiplyTransposed(dy: Tensor, weight: W, dx: Tensor, accumulate: 0 | 1): void;
   lookUp(weight: W, ids: Tensor, shape: readonly number[]): Tensor;
 }
 
-const formats: { readonly [F in WeightFormat]: Products<Extract<Weight, { format: F }>> } = {
+const formats: { readonly [F in WeightFormat]: Format<Extract<Weight, { format: F }>> } = {
   f32: {
+    hold: (device, { values, shape, name, layout }) => f32Weight(Tensor.from(device, values, shape, name), layout),
+    read: async ({ values }) => (await values.read()) as Float32Array,
+    fileDType: 'f32',
     multiply: (x, { values, layout }, y, accumulate) =>
       gemm(layout === 'outIn' ? 'gemmNT' : 'gemmNN', x, values, y, accumulate),
     multiplyTransposed: (dy, { values, layout }, dx, accumulate) =>
       gemm(layout === 'outIn' ? 'gemmNN' : 'gemmNT', dy, values, dx, accumulate),
-    lookUp(weight, ids, shape) {
-      if (weight.layout === 'inOut') throw new ShapeError('embedding: the table is [in, out], expected [out, in].');
-      return run(ids.device, 'embedding', { table: weight.values, ids }, {}, { y: shape }).y;
+    lookUp({ values, layout }, ids, shape) {
+      if (layout === 'inOut') throw new ShapeError('embedding: the table is [in, out], expected [out, in].');
+      return run(ids.device, 'embedding', { table: values, ids }, {}, { y: shape }).y;
     },
   },
   f16: {
+    hold(device, matrix) {
+      const { values, name, where } = matrix;
+      const { halves, scale } = halve(values);
+      checkHalves(halves, values, { where, name, advice: "Load it with dtype 'f32'." });
+      return f16Weight(Tensor.from(device, outputsFirst(halves, matrix), outputsFirstShape(matrix), name), scale);
+    },
+    read: async ({ values, scale }) => f16ToF32((await values.read()) as Uint16Array).map((half) => half * scale),
+    fileDType: 'f16',
     multiply: (x, { values, scale }, y, accumulate) =>
       void run(y.device, 'gemmNTF16', { a: rows(x), b: values, c: rows(y) }, { accumulate, scale }),
     multiplyTransposed: (dy, { values, scale }, dx, accumulate) =>
@@ -116,34 +146,81 @@ const formats: { readonly [F in WeightFormat]: Products<Extract<Weight, { format
       run(ids.device, 'embeddingF16', { table: values, ids }, { scale }, { y: shape }).y,
   },
   int8: {
+    hold(device, matrix) {
+      const { name, where } = matrix;
+      const shape = outputsFirstShape(matrix);
+      const { integers, scales } = quantise(outputsFirst(matrix.values, matrix), shape[0]);
+      if (!scales.every(Number.isFinite)) {
+        throw new CheckpointError(
+          `${where}: '${name}' holds a value that is not finite, which int8 has no scale for. Load it with dtype 'f32'.`,
+        );
+      }
+      const values = Tensor.from(device, integers, shape, name);
+      try {
+        return int8Weight(values, Tensor.from(device, scales, [scales.length], `${name}, scales`));
+      } catch (error) {
+        values.dispose();
+        throw error;
+      }
+    },
+    async read({ values, scales, shape: [, inputs] }) {
+      const [integers, factors] = [await values.read(), await scales.read()];
+      return Float32Array.from(integers, (integer, i) => integer * (factors[Math.floor(i / inputs)] as number));
+    },
+    fileDType: undefined,
     multiply: (x, { values, scales }, y, accumulate) =>
       void run(y.device, 'gemmNTInt8', { a: rows(x), b: values, scales, c: rows(y) }, { accumulate }),
-    multiplyTransposed() {
-      throw new OptionError("Gradients do not pass through int8 weights. Load the model with dtype 'f16' or 'f32'.", {
-        found: 'int8',
-        expected: ['f16', 'f32'],
-      });
-    },
+    multiplyTransposed: (dy, { values, scales }, dx, accumulate) =>
+      void run(dx.device, 'gemmNNInt8', { a: rows(dy), b: values, scales, c: rows(dx) }, { accumulate }),
     lookUp: ({ values, scales }, ids, shape) =>
       run(ids.device, 'embeddingInt8', { table: values, scales, ids }, {}, { y: shape }).y,
   },
 };
+
+const outputsFirstShape = ({ shape: [first = 0, second = 0], layout }: MatrixValues): [number, number] =>
+  layout === 'outIn' ? [first, second] : [second, first];
+const outputsFirst = <A extends Float32Array | Uint16Array>(values: A, { shape, layout }: MatrixValues): A =>
+  layout === 'outIn' ? values : transpose(values, shape[0] as number, shape[1] as number);
+
+/**
+ * A matrix on the device, in a format.
+ * @throws CheckpointError naming it when the format cannot hold a value; LimitError when the device cannot hold it
+ */
+export const holdWeight = (device: Device, format: WeightFormat, matrix: MatrixValues): Weight =>
+  formats[format].hold(device, matrix);
+
+/** Bytes of the largest storage that a matrix of this shape needs. */
+export const weightBytes = (format: WeightFormat, shape: readonly number[]): number =>
+  storageBytes(format, sizeOf(shape));
+
+/** The values in f32, in the layout of their checkpoint. What int8 rounded stays rounded. */
+export async function readWeight(weight: Weight, layout: WeightLayout): Promise<Float32Array> {
+  const values = await formatOf(weight).read(weight);
+  const held = weight.format === 'f32' ? weight.layout : 'outIn';
+  if (held === layout) return values;
+  const [outputs, inputs] = weight.shape;
+  return held === 'outIn' ? transpose(values, outputs, inputs) : transpose(values, inputs, outputs);
+}
+
+/** The dtype of a file that loses nothing of a weight; undefined for int8, whose values are no longer the checkpoint's. */
+export const fileDTypeOf = (weight: Weight): 'f32' | 'f16' | undefined => formatOf(weight).fileDType;
+
 /** The row of a weight's format. */
-const productsOf = (weight: Weight) => formats[weight.format] as Products<Weight>;
+const formatOf = (weight: Weight) => formats[weight.format] as Format<Weight>;
 
 /** y (+)= x W^T, seen as rows. @throws ShapeError */
 export function multiply(x: Tensor, weight: Weight, y: Tensor, accumulate: 0 | 1 = 0): void {
-  productsOf(weight).multiply(x, weight, y, accumulate);
+  formatOf(weight).multiply(x, weight, y, accumulate);
 }
 
 /** The gradient of the input of `multiply`: dx (+)= dy W. @throws ShapeError */
 export function multiplyTransposed(dy: Tensor, weight: Weight, dx: Tensor, accumulate: 0 | 1 = 0): void {
-  productsOf(weight).multiplyTransposed(dy, weight, dx, accumulate);
+  formatOf(weight).multiplyTransposed(dy, weight, dx, accumulate);
 }
 
 /** Rows of W: y[t] = W[ids[t]], ids i32 -> `shape`, whose last axis is [inputs]. The host has checked the ids. */
 export function lookUp(weight: Weight, ids: Tensor, shape: readonly number[]): Tensor {
-  return productsOf(weight).lookUp(weight, ids, shape);
+  return formatOf(weight).lookUp(weight, ids, shape);
 }
 
 /** The f32 tensor that training changes; none for a weight in fewer bits, which is frozen. */

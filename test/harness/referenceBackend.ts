@@ -7,7 +7,7 @@ import {
   type KernelSpec,
   kernels,
 } from '../../src/backend/kernels/index.js';
-import { f16ToF32, f32ToF16 } from '../../src/io/halfFloats.js';
+import { f16ToF32, f32ToF16 } from '../../src/halfFloats.js';
 import { reference } from '../reference/index.js';
 import type { Expected, Reference } from '../reference/types.js';
 

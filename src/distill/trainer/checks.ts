@@ -129,7 +129,8 @@ function checkData({ student, teacher, data }: Participants): void {
     ['data.text', text],
   ];
   for (const [set, samples] of sets) {
-    samples?.forEach(({ ids, promptLength }, index) => {
+    samples?.forEach((sample, index) => {
+      const { ids, promptLength } = sample;
       const where = `${set}[${index}]`;
       if (ids.length < 1 || !(promptLength >= 0 && promptLength <= ids.length)) {
         throw new DataError(
@@ -144,16 +145,17 @@ function checkData({ student, teacher, data }: Participants): void {
           { found: ids[outside], expected: student.vocabSize },
         );
       }
-      checkTokens(where, ids.length, student, 'student');
-      if (teacher && set === 'data.train') checkTokens(where, ids.length, teacher, 'teacher');
+      checkTokens(where, sample, student, 'student');
+      if (teacher && set === 'data.train') checkTokens(where, sample, teacher, 'teacher');
     });
   }
 }
 
-function checkTokens(where: string, tokens: number, { maxPositions }: LanguageModel, who: string): void {
-  if (tokens <= maxPositions) return;
+function checkTokens(where: string, { ids, promptLength }: Sample, model: LanguageModel, who: string): void {
+  const most = promptLength + model.room(promptLength);
+  if (ids.length <= most) return;
   throw new LimitError(
-    `${where}: ${tokens} tokens, the ${who} takes ${maxPositions}. Read the data with a maxLength of at most ${maxPositions}.`,
-    { found: tokens, expected: maxPositions },
+    `${where}: ${ids.length} tokens, the ${who} takes ${most}. Read the data with a maxLength of at most ${most}.`,
+    { found: ids.length, expected: most },
   );
 }

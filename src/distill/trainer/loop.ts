@@ -1,4 +1,3 @@
-import { collate } from '../../data/index.js';
 import { TrainingError } from '../../errors.js';
 import { answerValidation } from './answers.js';
 import { batchOrder, chunks } from './batches.js';
@@ -67,7 +66,7 @@ const saveLast = (checkpoints: Checkpoints, run: RunState): Promise<CheckpointEv
 async function validate(plan: Plan, run: RunState): Promise<ValidationEvent> {
   const started = performance.now();
   const { student } = plan.objective;
-  const batches = chunks(plan.validationByLength, plan.settings.batchSize).map((part) => collate(part));
+  const batches = chunks(plan.validationByLength, plan.settings.batchSize).map((chunk) => student.collate(chunk));
   const loss = await validationLoss(student, batches);
   const { tokenizer } = plan;
   const examples =

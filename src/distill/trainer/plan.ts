@@ -70,13 +70,10 @@ export function makePlan(participants: Participants, options: RunOptions): Plan 
 const samplesOf = (samples: readonly Sample[]): Sample[] =>
   samples.map(({ ids, promptLength }) => ({ ids, promptLength }));
 
-/** Tokens that every generated answer may have, whatever its prompt, with the positions that the models have. */
+/** Tokens that every generated answer may have, whatever its prompt: each model that reads it must have room. */
 export function roomForAnswer({ student, teacher, data }: Participants, { sgo }: RunOptions): number {
   const generates = sgo !== undefined && policyFacts(sgo).generates;
-  const positions = Math.min(
-    student.maxPositions,
-    generates && teacher ? teacher.maxPositions : Number.POSITIVE_INFINITY,
-  );
   const samples = [...(generates ? data.train : []), ...(data.validation ?? [])];
-  return positions - samples.reduce((longest, { promptLength }) => Math.max(longest, promptLength), 0);
+  const longest = samples.reduce((most, { promptLength }) => Math.max(most, promptLength), 0);
+  return Math.min(...(generates && teacher ? [student, teacher] : [student]).map((model) => model.room(longest)));
 }

@@ -1,4 +1,4 @@
-import { mixSeed } from '../../models/random.js';
+import { mixSeed } from '../../random.js';
 import { createRng } from '../../text/rng.js';
 
 /** What a random number is for. Numbers of different purposes are independent. */

@@ -1,5 +1,4 @@
 import type { Sample } from '../../data/batch.js';
-import { collate } from '../../data/index.js';
 import type { BatchSource } from '../sgo/index.js';
 import { type BatchOrder, chunks } from './batches.js';
 import type { StepEvent } from './events.js';
@@ -13,6 +12,7 @@ import { trainStep } from './trainStep.js';
 export async function runStep(plan: Plan, run: RunState, order: BatchOrder, step: number): Promise<StepEvent> {
   const { settings, stepsPerEpoch } = plan;
   const { seed, batchSize, steps: totalSteps } = settings;
+  const { student } = plan.objective;
   const started = performance.now();
   const source = run.sgo.decide({
     step,
@@ -25,8 +25,8 @@ export async function runStep(plan: Plan, run: RunState, order: BatchOrder, step
   const lr = plan.schedule(step - 1);
   const stepSeed = randomSeed(seed, 'dropout', step);
   const losses = await trainStep(plan.objective, run.optimizer, {
-    batches: chunks(samples, batchSize).map((part) => collate(part)),
-    textBatches: chunks(order.text(step), batchSize).map((part) => collate(part)),
+    batches: chunks(samples, batchSize).map((chunk) => student.collate(chunk)),
+    textBatches: chunks(order.text(step), batchSize).map((chunk) => student.collate(chunk)),
     lr,
     dropoutSeed: (pass) => randomSeed(stepSeed, 'dropout', pass),
   });

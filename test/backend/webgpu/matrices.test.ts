@@ -5,8 +5,8 @@ import { openWebGPU, type WebGPUBackend } from '../../../src/backend/webgpu/inde
 import { measureGemm } from '../../../src/backend/webgpu/measureGemm.js';
 import { shaders } from '../../../src/backend/webgpu/shaders.js';
 import { DeviceError } from '../../../src/errors.js';
+import { f16ToF32, f32ToF16 } from '../../../src/halfFloats.js';
 import { findMatrixUnit, matrixFeatures } from '../../../src/hardware/webgpu/matrixUnit.js';
-import { f16ToF32, f32ToF16 } from '../../../src/io/halfFloats.js';
 import type { AnyCase } from '../../harness/case.js';
 import { checkCase, prepare, runCase } from '../../harness/compare.js';
 import { atDefaultLimits, describeWebGPU, withWebGPU } from './adapter.js';

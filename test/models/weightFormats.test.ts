@@ -4,13 +4,13 @@ import { skewReverseKL } from '../../src/distill/losses/index.js';
 import { offPolicy } from '../../src/distill/sgo/index.js';
 import { distill } from '../../src/distill/trainer/index.js';
 import { CheckpointError, OptionError } from '../../src/errors.js';
-import { f16ToF32 } from '../../src/io/halfFloats.js';
+import { f16ToF32 } from '../../src/halfFloats.js';
 import { type MemoryStore, memoryStore } from '../../src/io/memoryStore.js';
 import { openSafetensors } from '../../src/io/safetensors.js';
 import { writeSafetensors } from '../../src/io/writeSafetensors.js';
 import { createModel, type LanguageModel, loadModel, numParameters, saveModel } from '../../src/models/index.js';
-import { halve, quantise } from '../../src/models/storedWeights.js';
 import { headLogits, tidy, type WeightFormat } from '../../src/tensor/index.js';
+import { halve, quantise } from '../../src/tensor/rounding.js';
 import { collect, stepsOf, succession, tinyModel, tinyTokenizer } from '../distill/fixtures.js';
 import { forEachBackend } from '../harness/backends.js';
 import { openReference } from '../harness/referenceBackend.js';
@@ -139,36 +139,6 @@ forEachBackend((backend) => {
 describe('storing weights', () => {
   beforeEach(() => expect(host.memory().liveStorages).toBe(0));
   const load = (store: MemoryStore, dtype: WeightFormat, device: Device = host) => loadModel(store, { device, dtype });
-
-  it('int8 rounds to the nearest of 255 steps, one size an output feature', () => {
-    const values = Float32Array.of(1, -0.4, 0, 127, 63.4, 0);
-    expect(quantise(values, 2)).toEqual({
-      integers: Int8Array.of(127, -51, 0, 127, 63, 0),
-      scales: Float32Array.of(1 / 127, 1),
-    });
-    expect(quantise(values, 3)).toEqual({
-      integers: Int8Array.of(127, -51, 0, 127, 127, 0),
-      scales: Float32Array.of(1 / 127, 1, Math.fround(63.4) / 127),
-    });
-  });
-
-  it('f16 is a power of two times halves, none of which are subnormal beside a largest weight of any size', () => {
-    for (const size of [1, 0.02, 1e-6, 1e-12, 65504]) {
-      const values = Float32Array.of(size, -size / 3, size * 2 ** -27, 0, -0);
-      const { halves, scale } = halve(values);
-      expect(Number.isInteger(Math.log2(scale))).toBe(true);
-      f16ToF32(halves).forEach((half, i) => {
-        const [found, value] = [half * scale, values[i]!];
-        if (value === 0) expect(found).toBe(value);
-        else if (i < 2 || size < 4) expect(Math.abs(found / value - 1)).toBeLessThanOrEqual(2 ** -11);
-      });
-    }
-    // Nothing to scale by; no further down than the kernels take; beyond the range.
-    expect(halve(Float32Array.of(0, -0))).toEqual({ halves: Uint16Array.of(0, 0x8000), scale: 1 });
-    expect(halve(Float32Array.of(2 ** -60)).scale).toBe(2 ** -64);
-    expect(halve(Float32Array.of(1, Number.NaN))).toEqual({ halves: Uint16Array.of(0x3c00, 0x7e00), scale: 1 });
-    expect(halve(Float32Array.of(-65520))).toEqual({ halves: Uint16Array.of(0xfc00), scale: 1 });
-  });
 
   it('takes half and a quarter of the memory', async () => {
     const bytes = async (dtype: WeightFormat) => {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { log, mixSeed, normalGenerator } from '../../src/models/random.js';
+import { log, mixSeed, normalGenerator } from '../src/random.js';
 
 it('log agrees with Math.log to 1e-15', () => {
   for (let i = 1; i < 20_000; i++) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bf16ToF32, f16ToF32, f32ToF16 } from '../../src/io/halfFloats.js';
+import { bf16ToF32, f16ToF32, f32ToF16 } from '../src/halfFloats.js';
 
 const bitsOf = (values: Float32Array) => [...new Uint32Array(values.buffer, values.byteOffset, values.length)];
 

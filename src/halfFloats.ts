@@ -2,7 +2,7 @@
  * 16-bit floats to and from f32, exactly: reading loses nothing (subnormals, infinities and NaN payloads included),
  * writing rounds to nearest, ties to even.
  */
-import { CheckpointError } from '../errors.js';
+import { CheckpointError } from './errors.js';
 
 let f16Bits: Uint32Array | undefined;
 

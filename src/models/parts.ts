@@ -1,0 +1,143 @@
+/**
+ * The parts that models are made of. A family declares its parts once, as a tree of plain objects and arrays whose keys are
+ * the names of the checkpoint; from the tree follow the names and shapes of all parameters (`specsOf`) and the same tree with
+ * weights in it (`fill`), so that a name exists once and a misspelt one does not compile.
+ *
+ * How a part computes is its own affair. A linear part knows its bias, its layout in the checkpoint and the format in which
+ * it is held; whatever else takes x to y, an adapter around a frozen linear part for instance, is a `Linear` as well.
+ */
+
+import type { WeightLayout } from '../tensor/index.js';
+import { embedding, f32Weight, layerNorm, linear as project, type Tensor, type Weight } from '../tensor/index.js';
+
+/** How a parameter starts in a new model. */
+export type Initial = { readonly normal: number } | 'zeros' | 'ones';
+
+export interface ParameterSpec {
+  readonly shape: readonly number[];
+  readonly initial: Initial;
+  /** A large matrix that products read, which may be held in f16 or int8, and how it lies in a checkpoint. */
+  readonly matrix?: WeightLayout;
+}
+/** Every parameter of a model, by the name that Hugging Face's checkpoints give it. */
+export type ParameterSpecs = ReadonlyMap<string, ParameterSpec>;
+
+/** x [..., inputs] -> [..., outputs] */
+interface Layer {
+  apply(x: Tensor): Tensor;
+}
+export interface Linear extends Layer {
+  readonly weight: Weight;
+}
+export type Norm = Layer;
+export interface Table {
+  readonly weight: Weight;
+  /** ids row-major over `shape` -> [...shape, width] */
+  lookUp(ids: Int32Array, shape: readonly number[]): Tensor;
+}
+
+/** The weights of a model by name: matrices as they are held, everything else in f32. */
+export interface HeldParameters {
+  readonly parameters: ReadonlyMap<string, Tensor>;
+  readonly weights: ReadonlyMap<string, Weight>;
+}
+
+/** A leaf of the tree: its parameters by the ends of their names, and what becomes of them. */
+class Declared<Part> {
+  constructor(
+    readonly specs: Readonly<Record<string, ParameterSpec>>,
+    readonly fill: (held: { tensor(end: string): Tensor; weight(end: string): Weight }) => Part,
+  ) {}
+}
+
+/** y = x weight^T + bias, with a weight that lies [out, in] in the checkpoint. Starts normal with deviation `std`, bias 0. */
+export const linear = (inputs: number, outputs: number, options: { std: number; bias?: boolean }): Declared<Linear> =>
+  linearPart('outIn', [outputs, inputs], options);
+
+/** The same with a weight that lies [in, out], as OpenAI's GPT-2 has it. */
+export const conv1D = (inputs: number, outputs: number, options: { std: number; bias?: boolean }): Declared<Linear> =>
+  linearPart('inOut', [inputs, outputs], options);
+
+function linearPart(
+  layout: WeightLayout,
+  shape: readonly [number, number],
+  { std, bias = true }: { std: number; bias?: boolean },
+): Declared<Linear> {
+  const outputs = layout === 'outIn' ? shape[0] : shape[1];
+  const specs: Record<string, ParameterSpec> = { weight: { shape, initial: { normal: std }, matrix: layout } };
+  if (bias) specs.bias = { shape: [outputs], initial: 'zeros' };
+  return new Declared(specs, (held) => {
+    const weight = held.weight('weight');
+    const options = bias ? { bias: held.tensor('bias') } : {};
+    return { weight, apply: (x) => project(x, weight, options) };
+  });
+}
+
+/** Layer normalisation over `size` features, with weight (1 at first) and bias (0). */
+export const norm = (size: number, { eps }: { eps: number }): Declared<Norm> =>
+  new Declared(
+    { weight: { shape: [size], initial: 'ones' }, bias: { shape: [size], initial: 'zeros' } },
+    ({ tensor }) => {
+      const [weight, bias] = [tensor('weight'), tensor('bias')];
+      return { apply: (x) => layerNorm(x, weight, bias, { eps }) };
+    },
+  );
+
+/** Rows that ids look up, and often the LM head too: held in the model's format. */
+export const table = (rows: number, width: number, { std }: { std: number }): Declared<Table> =>
+  new Declared({ weight: { shape: [rows, width], initial: { normal: std }, matrix: 'outIn' } }, ({ weight }) =>
+    tablePart(weight('weight')),
+  );
+
+/** Rows that positions look up: small, and held in f32 always. */
+export const positionTable = (rows: number, width: number, { std }: { std: number }): Declared<Table> =>
+  new Declared({ weight: { shape: [rows, width], initial: { normal: std } } }, ({ tensor }) =>
+    tablePart(f32Weight(tensor('weight'))),
+  );
+
+const tablePart = (weight: Weight): Table => ({ weight, lookUp: (ids, shape) => embedding(weight, ids, shape) });
+
+/** A list of parts, numbered in the checkpoint. */
+export const repeat = <T>(count: number, part: () => T): readonly T[] => Array.from({ length: count }, part);
+
+/** Parts by name; `undefined` where a configuration has none. */
+export type PartTree = Declared<unknown> | undefined | readonly PartTree[] | { readonly [name: string]: PartTree };
+
+/** A tree of declarations with its parts in their places. */
+export type Filled<T> =
+  T extends Declared<infer Part>
+    ? Part
+    : T extends undefined
+      ? undefined
+      : T extends readonly (infer Element)[]
+        ? readonly Filled<Element>[]
+        : { readonly [K in keyof T]: Filled<T[K]> };
+
+/** Every parameter of the tree, in its order. */
+export function specsOf(tree: PartTree, path = ''): Map<string, ParameterSpec> {
+  if (tree === undefined) return new Map();
+  const children = tree instanceof Declared ? tree.specs : tree;
+  return new Map(
+    Object.entries(children).flatMap(([key, child]) => {
+      const name = path === '' ? key : `${path}.${key}`;
+      return tree instanceof Declared ? [[name, child as ParameterSpec]] : [...specsOf(child as PartTree, name)];
+    }),
+  );
+}
+
+/** The tree with the weights that `specsOf` asked for. */
+export function fill<T extends PartTree>(tree: T, held: HeldParameters, path = ''): Filled<T> {
+  const of = (key: string) => (path === '' ? key : `${path}.${key}`);
+  const filled = (): unknown => {
+    if (tree === undefined) return undefined;
+    if (tree instanceof Declared) {
+      return tree.fill({
+        tensor: (end) => held.parameters.get(of(end)) as Tensor,
+        weight: (end) => held.weights.get(of(end)) as Weight,
+      });
+    }
+    if (Array.isArray(tree)) return tree.map((child: PartTree, index) => fill(child, held, of(`${index}`)));
+    return Object.fromEntries(Object.entries(tree).map(([key, child]) => [key, fill(child, held, of(key))]));
+  };
+  return filled() as Filled<T>;
+}

@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest';
+import { f16ToF32 } from '../../src/halfFloats.js';
+import { halve, quantise } from '../../src/tensor/rounding.js';
+
+describe('rounding weights', () => {
+  it('int8 rounds to the nearest of 255 steps, one size an output feature', () => {
+    const values = Float32Array.of(1, -0.4, 0, 127, 63.4, 0);
+    expect(quantise(values, 2)).toEqual({
+      integers: Int8Array.of(127, -51, 0, 127, 63, 0),
+      scales: Float32Array.of(1 / 127, 1),
+    });
+    expect(quantise(values, 3)).toEqual({
+      integers: Int8Array.of(127, -51, 0, 127, 127, 0),
+      scales: Float32Array.of(1 / 127, 1, Math.fround(63.4) / 127),
+    });
+  });
+
+  it('f16 is a power of two times halves, none of which are subnormal beside a largest weight of any size', () => {
+    for (const size of [1, 0.02, 1e-6, 1e-12, 65504]) {
+      const values = Float32Array.of(size, -size / 3, size * 2 ** -27, 0, -0);
+      const { halves, scale } = halve(values);
+      expect(Number.isInteger(Math.log2(scale))).toBe(true);
+      f16ToF32(halves).forEach((half, i) => {
+        const [found, value] = [half * scale, values[i]!];
+        if (value === 0) expect(found).toBe(value);
+        else if (i < 2 || size < 4) expect(Math.abs(found / value - 1)).toBeLessThanOrEqual(2 ** -11);
+      });
+    }
+    // Nothing to scale by; no further down than the kernels take; beyond the range.
+    expect(halve(Float32Array.of(0, -0))).toEqual({ halves: Uint16Array.of(0, 0x8000), scale: 1 });
+    expect(halve(Float32Array.of(2 ** -60)).scale).toBe(2 ** -64);
+    expect(halve(Float32Array.of(1, Number.NaN))).toEqual({ halves: Uint16Array.of(0x3c00, 0x7e00), scale: 1 });
+    expect(halve(Float32Array.of(-65520))).toEqual({ halves: Uint16Array.of(0xfc00), scale: 1 });
+  });
+});
