@@ -16,10 +16,15 @@ export interface TokenBatch {
   readonly ids: Int32Array;
   /** [batch * 2]. Row b's tokens are at positions [keyRange[2b], keyRange[2b + 1]). */
   readonly keyRange: Int32Array;
+  /** What an encoder-decoder model's encoder reads, row by row; the tokens above are then its decoder's. */
+  readonly source?: TokenBatch;
 }
 
 /** A batch with what each position must predict. */
 export interface LabelledBatch extends TokenBatch {
-  /** [batch * seq], already shifted: labels[t] = ids[t + 1] where that token belongs to a response, else -100. */
+  /**
+   * [batch * seq]: the token that each position predicts, -100 where it is no token of a response. Already shifted: for a
+   * decoder-only model labels[t] = ids[t + 1].
+   */
   readonly labels: Int32Array;
 }

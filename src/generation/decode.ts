@@ -127,8 +127,8 @@ export function checkRequest(
     const room = model.room(prompt.length);
     if (maxNewTokens > room) {
       throw new LimitError(
-        `generate: prompt ${index} has ${prompt.length} tokens, which leaves the model's positions for ${Math.max(0, room)} ` +
-          `new ones; maxNewTokens is ${maxNewTokens}. Cut the prompt, or lower maxNewTokens.`,
+        `generate: prompt ${index} has ${prompt.length} tokens and leaves ${Math.max(0, room)} for the answer, with ` +
+          `maxNewTokens ${maxNewTokens}; the model has ${model.maxPositions} positions. Cut the prompt, or lower maxNewTokens.`,
         { found: maxNewTokens, expected: room },
       );
     }

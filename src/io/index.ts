@@ -1,4 +1,3 @@
-export { f16ToF32, f32ToF16 } from '../halfFloats.js';
 export type { FileStore, StoreListing } from './fileStore.js';
 export { httpStore } from './httpStore.js';
 export { readJson } from './json.js';

@@ -133,7 +133,7 @@ forEachBackend((backend) => {
     const failure = await generate(model, [oraclePrompts[0]!, prompt], { maxNewTokens: 4 }).catch((e: unknown) => e);
     expect(failure).toBeInstanceOf(LimitError);
     expect((failure as Error).message).toMatch(
-      /prompt 1 has 61 tokens, which leaves the model's positions for 3 new ones; maxNewTokens is 4/,
+      /prompt 1 has 61 tokens and leaves 3 for the answer, with maxNewTokens 4; the model has 64 positions/,
     );
   });
 

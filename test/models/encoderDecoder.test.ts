@@ -1,0 +1,72 @@
+/** That decoding and training ask a model what only the model knows: see fakeEncoderDecoder.ts. */
+import { expect, it } from 'vitest';
+import { skewReverseKL } from '../../src/distill/losses/index.js';
+import { distill } from '../../src/distill/trainer/index.js';
+import { generate } from '../../src/generation/index.js';
+import type { LanguageModel } from '../../src/models/index.js';
+import { headLogits, tidy } from '../../src/tensor/index.js';
+import { collect, stepsOf } from '../distill/fixtures.js';
+import { forEachBackend } from '../harness/backends.js';
+import { fakeEncoderDecoder, maxAnswer } from './fakeEncoderDecoder.js';
+
+const prompts = [[3, 1, 4, 1, 5], [9], [2, 6, 5, 3, 5, 8, 9, 7, 9, 3, 2], [11, 10]].map((ids) => Int32Array.from(ids));
+
+/** Greedy decoding that runs encoder and decoder on everything, one token after the other. */
+async function withoutCaches(model: LanguageModel, prompt: Int32Array, eos: number): Promise<number[]> {
+  const answer: number[] = [];
+  while (answer.length < maxAnswer && answer.at(-1) !== eos) {
+    // What the last position reads is the token before it, so any token may stand there.
+    const ids = Int32Array.of(...prompt, ...answer, 0);
+    const batch = model.collate([{ ids, promptLength: prompt.length }]);
+    const logits = tidy(() => headLogits(model.forward(batch), model.head));
+    const last = [...(await logits.read()).slice(-model.vocabSize)];
+    logits.dispose();
+    answer.push(last.indexOf(Math.max(...last)));
+  }
+  return answer;
+}
+
+forEachBackend((backend) => {
+  it('decodes prompts of any length side by side as one by one without caches', async () => {
+    using model = await fakeEncoderDecoder(backend(), { seed: 5 });
+    const before = backend().memory().liveBytes;
+    const eos = 2;
+    const answers = await generate(model, prompts, { maxNewTokens: maxAnswer, temperature: 0, eosTokenId: eos });
+    for (const [row, prompt] of prompts.entries()) {
+      expect([...answers[row]!], `prompt ${row}`).toEqual(await withoutCaches(model, prompt, eos));
+    }
+    // All of them differ, and sequences leave at different steps.
+    expect(answers.map(({ length }) => length)).toEqual([8, 8, 2, 1]);
+    expect(new Set(answers.map((answer) => answer.join())).size).toBe(4);
+    expect(backend().memory().liveBytes).toBe(before);
+  }, 120_000);
+
+  it('has room for an answer whatever the prompt, and not for a longer one', async () => {
+    using model = await fakeEncoderDecoder(backend());
+    expect(model.room(1000)).toBe(maxAnswer);
+    const tooMany = generate(model, prompts, { maxNewTokens: maxAnswer + 1 });
+    await expect(tooMany).rejects.toThrow(/prompt 0 has 5 tokens and leaves 8 for the answer, with maxNewTokens 9/);
+  });
+
+  it('is distilled: losses fall, and encoder and decoder learn', async () => {
+    const device = backend();
+    using teacher = await fakeEncoderDecoder(device, { seed: 1 });
+    using student = await fakeEncoderDecoder(device, { seed: 2, trainable: true });
+    const before = new Map<string, number[]>();
+    for (const [name, tensor] of student.parameters) before.set(name, [...(await tensor.read())]);
+    const train = prompts.map((prompt, row) => ({
+      ids: Int32Array.of(...prompt, row, 7, 2, row + 4, 1),
+      promptLength: prompt.length,
+    }));
+    const run = distill({
+      ...{ teacher, student, data: { train }, loss: skewReverseKL(), optimizer: { lr: 3e-3 } },
+      ...{ schedule: 'constant', batchSize: 2, steps: 30 },
+    });
+    const losses = stepsOf(await collect(run)).map(({ loss }) => loss);
+    expect(losses).toHaveLength(30);
+    const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+    expect(mean(losses.slice(-4))).toBeLessThan(0.7 * mean(losses.slice(0, 4)));
+    for (const [name, tensor] of student.parameters)
+      expect([...(await tensor.read())], name).not.toEqual(before.get(name));
+  }, 120_000);
+});
