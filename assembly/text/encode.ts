@@ -1,13 +1,12 @@
+/*
+ * Text -> ids. Added tokens first cut the text into segments, as in Hugging Face tokenizers: those with normalized = false
+ * cut the whole text, then the others cut the pieces between. The remaining pieces are cut into words.
+ */
 import { Buffer } from './buffer';
 import { endsWithWord, openClasses, spacesAfter, spacesBefore, startsWithWord, wordEnd } from './pretokenize';
 import { equalBytes } from './hash';
 import { defineAdded } from './vocabulary';
 import { longWord, out, SHORT, shortWord } from './words';
-
-/*
- * Text -> ids. Added tokens first cut the text into segments, as Hugging Face does it: those with normalized = false
- * on the whole text, then the others on what is left between; what is left then is cut into words.
- */
 
 /** Flags of an added token. */
 const SINGLE_WORD: u32 = 1;
@@ -92,7 +91,7 @@ function candidate(p: usize, end: usize): usize {
   return p;
 }
 
-/** Cuts [begin, end) at the added tokens whose `normalized` flag is `normalized`; the rest goes through the others. */
+/** Cuts [begin, end) at the added tokens whose `normalized` flag is `normalized`; the pieces between are cut at the others. */
 function cut(begin: usize, end: usize, normalized: u32): void {
   let rest = begin;
   let p = candidate(begin, end);
@@ -165,7 +164,7 @@ export function prefixSegments(to: usize): void {
   }
 }
 
-/** Goes on for about `budget` bytes; true when all is done. Many short calls let the engine optimise this code early. */
+/** Encodes about `budget` bytes more; true when all is done. Many short calls let the engine optimise this code early. */
 export function continueEncode(budget: u32): bool {
   while (segment < segments.length) {
     const id = <i32>segments.at(segment + 2);

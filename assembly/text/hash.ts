@@ -1,3 +1,4 @@
+/* The one hash of this module's tables: of bytes and of 64-bit keys. */
 const PRIME: u64 = 0x9e3779b97f4a7c15;
 
 /** Spreads a 64-bit key; tables take the low bits. */

@@ -1,3 +1,7 @@
+/*
+ * BPE merges: a hash table from pairs of ids to the rank and the result of their merge, and the loop that applies them
+ * to a word. Short words scan for the best pair; long ones keep a heap, so that a word of n symbols takes O(n log n).
+ */
 import { powerOfTwo } from './buffer';
 import { hash64 } from './hash';
 import { byteIds, closeLookup, lookup } from './vocabulary';

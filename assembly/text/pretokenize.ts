@@ -1,11 +1,10 @@
-import {
-  LETTERS, LETTERS_RANGES, NUMBERS, NUMBERS_RANGES, SPACES, SPACES_RANGES, WORDS, WORDS_RANGES,
-} from './unicode';
-
 /*
  * GPT-2's pre-tokenizer by hand over valid UTF-8:
  *   's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
  */
+import {
+  LETTERS, LETTERS_RANGES, NUMBERS, NUMBERS_RANGES, SPACES, SPACES_RANGES, WORDS, WORDS_RANGES,
+} from './unicode';
 
 const OTHER: u32 = 0;
 const LETTER: u32 = 1;

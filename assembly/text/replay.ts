@@ -1,11 +1,11 @@
-import { below, RNG_BYTES } from './rng';
-
 /*
  * Samples, oldest first, in a ring of `capacity` slots. Each sample is one block of its own: tokens of 2 bytes where
  * all its ids are below 65536, else of 4.
  *
  *   slot: | block (4) | length (4) | prompt length (4) | bytes a token (4) |
  */
+import { below, RNG_BYTES } from './rng';
+
 const SLOT: u32 = 16;
 
 let slots: usize = 0;
@@ -32,7 +32,7 @@ export function replaySize(): u32 {
   return slots + <usize>((start + index) % capacity) * SLOT;
 }
 
-/** Adds a sample of `length` ids (u32 at `ids`); the oldest goes when the buffer is full. */
+/** Adds a sample of `length` ids (u32 at `ids`); a full buffer drops its oldest. */
 export function pushSample(ids: usize, length: u32, promptLength: u32): void {
   if (size == capacity) {
     heap.free(load<u32>(slot(0)));

@@ -1,11 +1,10 @@
-import { Buffer } from './buffer';
-import { RNG_BYTES, seedRng, uniform } from './rng';
-
 /*
  * One token from one row of logits, in the order and with the meaning of Hugging Face's logits processors:
  * repetition penalty, no repeated n-grams, banned tokens, temperature, top-k, top-p. Everything is plain WebAssembly
  * arithmetic in a fixed order, so a row, a history and a generator's state give the same token on every machine.
  */
+import { Buffer } from './buffer';
+import { RNG_BYTES, seedRng, uniform } from './rng';
 
 let temperature: f32 = 1;
 let topK: u32 = 0;
@@ -214,7 +213,7 @@ function addUp(): f64 {
 
 /** The token at `target` of the cumulated weights. */
 function pick(target: f64): u32 {
-  // Rounding may leave a rest at the end: it belongs to the last token with weight.
+  // The sum of the weights may round below `target`: then the last token with weight is drawn.
   let last: u32 = 0;
   for (let block: u32 = 0; block < cells / BLOCK; block++) {
     const sum = load<f64>(sums + (<usize>block << 3));

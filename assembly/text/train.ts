@@ -1,13 +1,12 @@
-import { Buffer, powerOfTwo } from './buffer';
-import { equalBytes, hash64, hashBytes } from './hash';
-import { openClasses, wordEnd } from './pretokenize';
-
 /*
  * Byte-level BPE training with the result of Hugging Face's BpeTrainer: pairs by count, then by the ids of left and
  * right. Counts of pairs are kept up to date merge by merge: a merge visits only the words that hold its pair.
  *
  * Ids: the caller's special tokens, then the 256 bytes in the order of their characters, then merges.
  */
+import { Buffer, powerOfTwo } from './buffer';
+import { equalBytes, hash64, hashBytes } from './hash';
+import { openClasses, wordEnd } from './pretokenize';
 
 // Words: distinct pre-tokens. After `startMerges`, `wordAt` is the index of the first symbol.
 let wordTable: Buffer<u32> = changetype<Buffer<u32>>(0); // hash slots: word + 1
@@ -251,7 +250,7 @@ function enqueue(count: i64, pair: u32, nodes: u32): void {
   place(hole, count, pair, nodes);
 }
 
-/** Takes the top away. */
+/** Removes the top. */
 function dequeue(): void {
   const length = queuePair.length - 1;
   const count = queueCount.at(length);

@@ -1,11 +1,11 @@
-import { Buffer, powerOfTwo } from './buffer';
-import { openByteLevel, tokenBytes } from './byteLevel';
-import { equalBytes, hashBytes } from './hash';
-
 /*
  * Every token id has a text (as in the files) and the bytes that it decodes to. Unused ids have no text. Ids are below
  * 2^24 (the caller checks), so that a word's id and its flags fit one word of the word table.
  */
+import { Buffer, powerOfTwo } from './buffer';
+import { openByteLevel, tokenBytes } from './byteLevel';
+import { equalBytes, hashBytes } from './hash';
+
 export let idCount: u32 = 0;
 let texts: usize = 0; // u32 [idCount]: where the text starts
 let textLengths: usize = 0; // i32 [idCount]: bytes of text, -1 for an unused id
@@ -51,7 +51,7 @@ export function openVocabulary(count: u32): void {
   memory.fill(byteIds, 0xff, 256 * 4);
 }
 
-/** Names one id. `to` is where the token's bytes go; returns what `tokenBytes` says of them. */
+/** Gives id its text, and writes the token's bytes to `to`. Returns the result of `tokenBytes`. */
 function define(id: u32, text: usize, length: u32, to: usize): i32 {
   const count = tokenBytes(text, length, to);
   store<u32>(texts + (<usize>id << 2), <u32>text);

@@ -1,8 +1,3 @@
-import { Buffer, powerOfTwo } from './buffer';
-import { equalBytes, hash64, hashBytes } from './hash';
-import { mergeWord, symbols } from './merges';
-import { bytesLength, bytesOf, idCount, isSpelt } from './vocabulary';
-
 /*
  * Words (pre-tokens) whose tokens are known. It starts as the vocabulary itself: nearly every word of a text is one
  * token; a word that had to be merged is added. Two open-addressing tables:
@@ -12,8 +7,12 @@ import { bytesLength, bytesOf, idCount, isSpelt } from './vocabulary';
  *   long (at most 64 bytes):
  *     | hash | length | address of the bytes | value |            length 0: free
  *
- * value, 28 bits: a token id, or MANY | index in `runs`, where a count and as many ids lie.
+ * value, 28 bits: a token id, or MANY | index in `runs`, which holds a count and then as many ids.
  */
+import { Buffer, powerOfTwo } from './buffer';
+import { equalBytes, hash64, hashBytes } from './hash';
+import { mergeWord, symbols } from './merges';
+import { bytesLength, bytesOf, idCount, isSpelt } from './vocabulary';
 
 export const SHORT: u32 = 12;
 const LONG: u32 = 64;
@@ -37,7 +36,7 @@ let runs: Buffer<u32> = changetype<Buffer<u32>>(0);
 /** u8 [idCount]: 1 where merging the token's own bytes gives that token. */
 let whole: usize = 0;
 
-/** Where ids go. */
+/** Receives the ids. */
 export let out: Buffer<u32> = changetype<Buffer<u32>>(0);
 
 /** Row n keeps the first n bytes of a vector and clears the rest. */
@@ -83,7 +82,7 @@ export function fillWords(): void {
   restart();
 }
 
-/** Back to the vocabulary alone. */
+/** Drops all added words: the vocabulary remains. */
 function restart(): void {
   memory.fill(shortTable, 0, <usize>(shortMask + 1) << 4);
   memory.fill(longTable, 0, <usize>(longMask + 1) << 4);
@@ -106,7 +105,7 @@ function restart(): void {
   return i32x4.replace_lane(kept, 3, length << 28);
 }
 
-/** The slot that holds `key`, or the free one where it would go. */
+/** The slot that holds `key`, or the free slot for it. */
 @inline function shortSlot(key: v128): usize {
   const low = i64x2.extract_lane(key, 0);
   const high = i64x2.extract_lane(key, 1);

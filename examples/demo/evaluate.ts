@@ -1,3 +1,4 @@
+/** How models of the demo are scored. */
 import { type Example, generate, type LanguageModel, meanRougeL, type Tokenizer } from 'distillm';
 import { maxNewTokens } from './setup.ts';
 

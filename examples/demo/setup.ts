@@ -1,3 +1,4 @@
+/** What all models of the demo share: sizes, lengths, template and tokenizer. */
 import { type Example, encodeInstruction, promptTemplates, type Tokenizer, trainTokenizer } from 'distillm';
 import type { TaskRecord } from './task/record.ts';
 

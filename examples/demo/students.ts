@@ -1,3 +1,4 @@
+/** The three ways in which a student of the demo is trained, from the same start on the same pairs. */
 import {
   adaptiveOffPolicy,
   createModel,

@@ -1,3 +1,7 @@
+/**
+ * A command of the CLI as data: name, help, options, and the function that does the work. A new command is a file in
+ * commands/ that calls `defineCommand`, and its line in runCli.ts.
+ */
 import { Command } from 'commander';
 import type { ExitCode } from './exitCodes.js';
 import { addOptions, type OptionTable, type Values } from './options.js';
@@ -10,9 +14,9 @@ interface CommandSpec<Groups extends Readonly<Record<string, OptionTable>>> {
   readonly description: string;
   /** Shell lines that work as they stand once the files are there. */
   readonly example: string;
-  /** Words after the options, `[prompts...]` for instance. */
+  /** Arguments after the options: `[prompts...]`. */
   readonly words?: string;
-  /** Options by the heading that they stand under. */
+  /** Options by their heading in the help. */
   readonly options: Groups;
   run(options: GroupValues<Groups>, terminal: Terminal, words: readonly string[]): Promise<ExitCode>;
 }

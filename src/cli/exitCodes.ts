@@ -5,7 +5,7 @@ export const exitCodes = {
   failed: 1,
   /** Options that are missing, unknown, out of range or that contradict each other. */
   usage: 2,
-  /** Ctrl-C, after what there was has been saved. */
+  /** Ctrl-C, after the run was saved. */
   interrupted: 130,
 } as const;
 

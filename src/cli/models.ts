@@ -14,7 +14,7 @@ import {
 } from '../index.js';
 import { choice, optional } from './options.js';
 
-/** Of a model that is not trained. */
+/** For a model that is not trained. */
 export const dtypeOption = optional(
   '<dtype>',
   choice(weightFormats),

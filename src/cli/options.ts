@@ -1,8 +1,12 @@
+/**
+ * Options of commands: how they are declared, parsed by commander, and named in messages. Options that the API has too
+ * are not declared again; see flags.ts.
+ */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
 import { parse, ranges, tryParse } from '../settings/index.js';
 
-/** One option of a command. The key it stands under is its name: `batchSize` is `--batch-size`. */
+/** One option of a command. Its key in the table is its name: `batchSize` is `--batch-size`. */
 export interface OptionSpec<T> {
   readonly description: string;
   /** Placeholder of the value in the help; none for a switch. `<file...>` takes one value or more, as a list. */
@@ -48,9 +52,9 @@ export const flag = (description: string): OptionSpec<boolean> => ({ description
 export const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
 /**
- * A message of the API as the command line says it: maxNewTokens becomes --max-new-tokens, `allowSoftware: true` the switch.
- * `names` are the options of the command. Those of one word stay, since they are words of any message, and so does what
- * stands in quotes, in a path or before a colon: it comes from the user.
+ * A message of the API in the words of the command line: maxNewTokens becomes --max-new-tokens, and `allowSoftware: true`
+ * becomes the switch. `names` are the options of the command. Names of one word stay, for any message may hold such a word.
+ * Text in quotes, in a path or before a colon stays, for it comes from the user.
  */
 export function spellFlags(message: string, names: readonly string[]): string {
   const known = names.filter((name) => /[A-Z]/.test(name)).join('|');

@@ -1,3 +1,4 @@
+/** --profile: what each kernel took while a command worked, as a table and as a trace file. */
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { z } from 'zod';
 import { type Device, type KernelProfile, OptionError, type Profile, startProfile } from '../index.js';
@@ -8,12 +9,15 @@ import type { Terminal } from './terminal.js';
 /** `true` for the table alone, a file name for the trace as well. */
 export const profileOption: OptionSpec<string | true | undefined> = {
   argument: '[trace.json]',
-  // A word that follows may be a prompt: it must look like what it is taken for.
+  // The next word may be a prompt: only a name that ends in .json is taken for the file.
   schema: z.string().endsWith('.json', 'a file name that ends in .json (put a prompt before --profile)'),
   description: 'prints what each kernel took; with a file, also writes a trace for chrome://tracing or ui.perfetto.dev',
 };
 
-/** Does `work`, and shows what its kernels took. @throws DeviceError, OptionError before the work where that cannot be */
+/**
+ * Runs `work` and prints the time of its kernels.
+ * @throws DeviceError, OptionError before the work begins, when the device or the file cannot take a profile
+ */
 export async function profiled<T>(
   wanted: string | true,
   { device, terminal }: { readonly device: Device; readonly terminal: Terminal },

@@ -1,3 +1,4 @@
+/** What people see of a run: one live line for the last step, and lines that stay for validations and checkpoints. */
 import { createLogUpdate } from 'log-update';
 import type { StepEvent, TrainingEvent, ValidationEvent } from '../index.js';
 import { duration, whole } from './format.js';
@@ -5,11 +6,11 @@ import type { Terminal } from './terminal.js';
 
 /** A line that is rewritten in place on a terminal, and lines that stay. */
 export interface ProgressLine {
-  /** Replaces the live line; in a file or a pipe, adds a line now and then. */
+  /** Replaces the live line. In a file or a pipe, adds a line now and then. */
   update(line: string): void;
   /** Adds a line that stays. */
   print(line: string): void;
-  /** Leaves the last live line standing. */
+  /** Shows the newest line and keeps it. */
   done(): void;
 }
 
@@ -21,7 +22,7 @@ export function progressLine({ stderr }: Terminal): ProgressLine {
     ? createLogUpdate(stderr as unknown as NodeJS.WritableStream, { showCursor: true })
     : undefined;
   let shownAt = Number.NEGATIVE_INFINITY;
-  // What came too soon after the line before it; the last one must not be lost.
+  // The newest line, when it came too soon after the one shown: `done` shows it.
   let waiting: string | undefined;
   const show = (line: string) => {
     waiting = undefined;

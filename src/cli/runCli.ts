@@ -1,3 +1,4 @@
+/** The CLI from its arguments to its exit code. Errors become one line, in the words of the command line. */
 import { Command, CommanderError } from 'commander';
 import { version } from '../../package.json';
 import { DistillmError, OptionError } from '../index.js';

@@ -7,7 +7,10 @@ export interface Terminal {
   readonly stdout: Writable;
   /** Lines for people. */
   readonly stderr: Writable & { readonly isTTY?: boolean };
-  /** Calls `listener` at the first Ctrl-C (or SIGTERM); the second ends the process. Returns how to stop listening. */
+  /**
+   * Calls `listener` at the first Ctrl-C (or SIGTERM). The second ends the process.
+   * @returns a function that stops listening
+   */
   onInterrupt(listener: () => void): () => void;
 }
 

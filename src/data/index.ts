@@ -1,3 +1,7 @@
+/**
+ * From files to samples: JSON lines become instructions, a template renders their prompts, the tokenizer encodes
+ * prompt and response as one sequence. Nothing here knows a model or a device.
+ */
 export type { LabelledBatch, Sample, TokenBatch } from './batch.js';
 export { type EncodeInstructionOptions, type Example, encodeInstruction } from './encodeInstruction.js';
 export { encodePrompt, type PromptOptions } from './encodePrompt.js';

@@ -1,3 +1,4 @@
+/** The record that instruction files hold, under the field names of Alpaca and of Dolly. */
 import { z } from 'zod';
 import { DataError } from '../errors.js';
 import { parseJsonLine } from './jsonLine.js';

@@ -1,3 +1,4 @@
+/** Where text comes from: a path, a URL, or the text itself. */
 import { DataError } from '../errors.js';
 import { openFolder } from '../platform/openFolder.js';
 

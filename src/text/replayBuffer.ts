@@ -1,3 +1,7 @@
+/**
+ * The replay buffer of the adaptive off-policy loop: student outputs, first in, first out. Samples are copied into
+ * WebAssembly memory, where an id takes two bytes, so that a full buffer of long samples costs little.
+ */
 import { CheckpointError, OptionError } from '../errors.js';
 import { checkInteger, checkSeed, optionChecker } from '../optionChecker.js';
 import { copyWords, TextInstance } from './wasm.js';
@@ -16,7 +20,7 @@ export interface ReplayBuffer {
   /** Samples it holds. */
   readonly size: number;
   readonly full: boolean;
-  /** Adds a copy of a sample; the oldest goes when the buffer is full. Ids are 0 or more. @throws OptionError */
+  /** Adds a copy of a sample; a full buffer drops its oldest. Ids are 0 or more. @throws OptionError */
   push(sample: { readonly promptLength: number; readonly ids: ArrayLike<number> }): void;
   /** `count` different samples, uniformly; they stay in the buffer. @throws OptionError when it holds fewer. */
   draw(count: number): ReplaySample[];

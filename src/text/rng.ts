@@ -1,3 +1,7 @@
+/**
+ * A seeded generator for those who draw many numbers in order, as the demo's task does. Runs do not use it: their
+ * draws are functions of (seed, purpose, index).
+ */
 import { checkInteger, checkSeed, optionChecker } from '../optionChecker.js';
 import { copyWords, instantiateText, type TextExports } from './wasm.js';
 
@@ -12,7 +16,7 @@ export interface Rng {
   int(n: number): number;
   /** Shuffles in place, each order as likely as any other. */
   shuffle(values: Int32Array): void;
-  /** The state now; `createRng` goes on from it. */
+  /** The state now, from which `createRng` continues. */
   state(): RngState;
 }
 
@@ -29,7 +33,7 @@ let host: { wasm: TextExports; at: number } | undefined;
 export function createRng(from: number | RngState): Rng {
   host ??= openHost();
   const { wasm, at } = host;
-  // The state lives here and is lent to the one instance that all generators share, so that none needs disposing.
+  // All generators share one instance. Each keeps its state here and copies it in for a draw: none needs disposing.
   const state = new Uint32Array(STATE_WORDS);
   const lend = <T>(draw: () => T): T => {
     new Uint32Array(wasm.memory.buffer, at, STATE_WORDS).set(state);

@@ -1,3 +1,7 @@
+/**
+ * The tokenizer as an object. Its vocabulary, merges and encoder are in the memory of a WebAssembly instance of its
+ * own, which `dispose` frees.
+ */
 import { CheckpointError, CompatibilityError, OptionError } from '../errors.js';
 import type { AddedToken, SpecialRole, TokenizerSpec } from './tokenizerSpec.js';
 import { specFrom, type TokenizerSource, tokenizerJson } from './tokenizerSpec.js';
@@ -9,7 +13,7 @@ export interface EncodeOptions {
   readonly addSpecialTokens?: boolean;
   /**
    * Which special tokens are recognised when they are spelt out in the text: all (default, as Hugging Face does), none,
-   * or these. The others are encoded like any other text: what text from strangers should get.
+   * or these. The others are encoded like any other text. Untrusted text should be encoded with 'none'.
    */
   readonly allowedSpecial?: 'all' | 'none' | readonly string[];
 }

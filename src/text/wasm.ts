@@ -1,3 +1,7 @@
+/**
+ * The border to the module of assembly/text/: its exports, one instance an object, and how texts and ids are copied
+ * into its memory.
+ */
 import bytes from '../../build/text.wasm';
 import { DisposedError, LimitError } from '../errors.js';
 

@@ -1,3 +1,4 @@
+/** `distillm doctor`: opens every device that this machine has, and says what is missing. */
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import { relaxedSimd, simd, threads } from 'wasm-feature-detect';
 import { mayHaveGPU, openGPU } from '#platform';

@@ -1,3 +1,4 @@
+/** `distillm eval`: answers the prompts of a file and scores the answers, once for each seed. */
 import { closeSync, openSync, writeSync } from 'node:fs';
 import {
   type Example,

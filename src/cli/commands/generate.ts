@@ -1,3 +1,4 @@
+/** `distillm generate`: answers prompts token by token. */
 import {
   encodePrompt,
   type LanguageModel,

@@ -1,3 +1,4 @@
+/** `distillm tokenizer`: trains a tokenizer on data files. */
 import { DataError, openFolder, readTokenizerTexts, trainTokenizer } from '../../index.js';
 import { defineCommand } from '../command.js';
 import { exitCodes } from '../exitCodes.js';

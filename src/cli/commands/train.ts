@@ -1,3 +1,4 @@
+/** `distillm train`: fine-tunes or distils a model, shows and logs the run, and saves it at Ctrl-C. */
 import type { z } from 'zod';
 import { losses } from '../../distill/losses/index.js';
 import { distillationOptions, fineTuneOptions } from '../../distill/settings.js';

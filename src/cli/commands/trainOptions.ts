@@ -1,3 +1,4 @@
+/** The options of `distillm train`: those of a run come from its schemas, the others name files and models. */
 import { losses } from '../../distill/losses/index.js';
 import { distillationOptions, fineTuneOptions } from '../../distill/settings.js';
 import { policies } from '../../distill/sgo/index.js';
