@@ -33,6 +33,20 @@ module.exports = {
       to: { path: `^src/(${order.join('|')})/` },
     },
     {
+      name: 'random-is-a-leaf',
+      comment: 'everything that draws may import it; of the rest it knows the AssemblyScript generator alone',
+      severity: 'error',
+      from: { path: '^src/random\\.ts$' },
+      to: { path: '^src/', pathNot: '^src/text/rng\\.ts$' },
+    },
+    {
+      name: 'one-place-for-random-numbers',
+      comment: 'numbers of a run are functions of (seed, purpose, index), which src/random.ts makes',
+      severity: 'error',
+      from: { path: '^src/(models|optim|generation|distill)/' },
+      to: { path: '^src/text/rng\\.ts$' },
+    },
+    {
       name: 'io-imports-platform',
       comment: 'platform chooses among the stores of io, and io knows no platform',
       severity: 'error',

@@ -1,4 +1,34 @@
 /**
+ * Random numbers, and which generator serves what. All of them give the same bits on every machine and engine.
+ *
+ * - `mixSeed` makes one seed of another and an index. Whatever a run draws is a function of (seed, purpose, index) through it,
+ *   so a run keeps no generator's state: a resumed run computes the numbers of any step anew, and those of one purpose do not
+ *   move when another draws more.
+ * - `normalGenerator` (sfc32) draws the initial weights of a model: long sequences that are needed once, in order.
+ * - `shuffled` is xoshiro256** of src/text/rng.ts, the AssemblyScript generator that `createRng` gives to users and that the
+ *   replay buffer and the host's sampler draw from.
+ * - Kernels have counter-based ones, since threads draw in no order. Dropout hashes (seed, element) with lowbias32
+ *   (kernels/shared/hash.wgsl), the cheapest that passes for a mask; sampling uses threefry2x32-13 on (seed, token, step)
+ *   (kernels/rows/sample.wgsl), which stands the tests that a distribution of tokens is put to.
+ */
+import { createRng } from './text/rng.js';
+
+/** A well-mixed u32 for each (seed, index): MurmurHash3's finaliser. */
+export function mixSeed(seed: number, index: number): number {
+  let h = (seed + Math.imul(index, 0x9e3779b1)) | 0;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
+}
+
+/** 0 .. size - 1 in an order that is a function of the seed, each order as likely as any other. */
+export function shuffled(size: number, seed: number): Int32Array {
+  const order = Int32Array.from({ length: size }, (_, i) => i);
+  createRng(seed).shuffle(order);
+  return order;
+}
+
+/**
  * Standard normal numbers that are the same bits on every machine and engine: only integer operations, + - * / and
  * Math.sqrt, which hardware rounds correctly. Math.log, cos and the like differ between engines, so the logarithm is
  * our own.
@@ -55,12 +85,4 @@ export function log(x: number): number {
   let sum = 0;
   for (let power = 23; power >= 1; power -= 2) sum = sum * square + 1 / power;
   return 2 * t * sum + exponent * Math.LN2;
-}
-
-/** A well-mixed u32 for each (seed, index): MurmurHash3's finaliser. For seeds of dropout masks. */
-export function mixSeed(seed: number, index: number): number {
-  let h = (seed + Math.imul(index, 0x9e3779b1)) | 0;
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { log, mixSeed, normalGenerator } from '../src/random.js';
+import { log, mixSeed, normalGenerator, shuffled } from '../src/random.js';
 
 it('log agrees with Math.log to 1e-15', () => {
   for (let i = 1; i < 20_000; i++) {
@@ -25,4 +25,13 @@ it('seeds and indices give distinct, mixed numbers', () => {
   const mixed = new Set<number>();
   for (let seed = 0; seed < 100; seed++) for (let index = 0; index < 100; index++) mixed.add(mixSeed(seed, index));
   expect(mixed.size).toBe(10_000);
+});
+
+it('an order holds every index once, and is a function of the seed', () => {
+  const order = shuffled(1000, 3);
+  expect(shuffled(1000, 3)).toEqual(order);
+  expect(shuffled(1000, 4)).not.toEqual(order);
+  expect([...order].sort((a, b) => a - b)).toEqual([...Array(1000).keys()]);
+  // What runs of earlier versions drew.
+  expect([...shuffled(8, 10)]).toEqual([6, 3, 4, 1, 5, 0, 2, 7]);
 });

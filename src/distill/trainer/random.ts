@@ -1,5 +1,4 @@
-import { mixSeed } from '../../random.js';
-import { createRng } from '../../text/rng.js';
+import { mixSeed, shuffled } from '../../random.js';
 
 /** What a random number is for. Numbers of different purposes are independent. */
 const purposes = {
@@ -14,10 +13,7 @@ const purposes = {
 } as const;
 export type Purpose = keyof typeof purposes;
 
-/**
- * A u32 that is a function of the run's seed, a purpose and an index, so that any step's numbers can be had without
- * those before it: a resumed run needs no generator's state.
- */
+/** A u32 that is a function of the run's seed, a purpose and an index (a step, an epoch, a sample): see src/random.ts. */
 export const randomSeed = (seed: number, purpose: Purpose, index: number): number =>
   mixSeed(mixSeed(seed, purposes[purpose]), index);
 
@@ -26,8 +22,5 @@ export const randomUniform = (seed: number, purpose: Purpose, index: number): nu
   randomSeed(seed, purpose, index) / 2 ** 32;
 
 /** 0 .. size - 1 in random order, a function of seed, purpose and `index` (the epoch). */
-export function randomOrder(seed: number, purpose: Purpose, index: number, size: number): Int32Array {
-  const order = Int32Array.from({ length: size }, (_, i) => i);
-  createRng(randomSeed(seed, purpose, index)).shuffle(order);
-  return order;
-}
+export const randomOrder = (seed: number, purpose: Purpose, index: number, size: number): Int32Array =>
+  shuffled(size, randomSeed(seed, purpose, index));
