@@ -1,4 +1,5 @@
 import { OptionError } from '../errors.js';
+import { sizeOf } from '../shape.js';
 import type { Device, KernelCall } from './backend.js';
 import { operandDType, resolveShape } from './check.js';
 import { bytesPerElement, type Dims, type KernelName, type KernelSpec, kernels, type Params } from './kernels/index.js';
@@ -189,14 +190,12 @@ function bytesOf(kernel: KernelName, call: KernelCall): number {
   if (spec.bytes) return spec.bytes(dims, params);
   const size = (operands: KernelSpec['in'] = {}) =>
     Object.values(operands).reduce(
-      (total, operand) => total + bytesPerElement(operandDType(operand)) * product(resolveShape(operand, dims)),
+      (total, operand) => total + bytesPerElement(operandDType(operand)) * sizeOf(resolveShape(operand, dims)),
       0,
     );
   const overwrites = params.accumulate === 0;
   return size(spec.in) + size(spec.inout) * (overwrites ? 1 : 2) + size(spec.out);
 }
-
-const product = (factors: readonly number[]) => factors.reduce((a, b) => a * b, 1);
 
 function chromeTrace(
   spans: readonly Span[],

@@ -1,5 +1,6 @@
 import { ShapeError } from '../errors.js';
 import { checkHalves, f32ToF16 } from '../halfFloats.js';
+import { sizeOf } from '../shape.js';
 import type { FileStore } from './fileStore.js';
 
 /** A tensor to be written: `read` is called once, when its turn comes. */
@@ -34,7 +35,7 @@ export async function writeSafetensors(
   let end = 0;
   for (const { name, shape } of tensors) {
     const begin = end;
-    end += elementBytes * shape.reduce((product, extent) => product * extent, 1);
+    end += elementBytes * sizeOf(shape);
     header[name] = { dtype: dtype.toUpperCase(), shape, data_offsets: [begin, end] };
   }
   const text = new TextEncoder().encode(JSON.stringify(header));
@@ -46,7 +47,7 @@ export async function writeSafetensors(
     yield start;
     for (const { name, shape, read } of tensors) {
       const values = await read();
-      const size = shape.reduce((product, extent) => product * extent, 1);
+      const size = sizeOf(shape);
       if (values.length !== size) {
         throw new ShapeError(`${path}: '${name}' has ${values.length} elements, expected [${shape.join(', ')}].`, {
           found: values.length,

@@ -1,3 +1,4 @@
+export { sizeOf } from '../shape.js';
 export { checkpointed } from './checkpointed.js';
 export { add } from './ops/add.js';
 export {
@@ -26,7 +27,7 @@ export { relu } from './ops/relu.js';
 export { flat, type Given, type Outputs, rows, run, type View } from './run.js';
 export { keep, tidy } from './scope.js';
 export { activeTape, type Backward, clearGradients, type GradientBuffer, type Gradients, Tape } from './tape.js';
-export { sizeOf, Tensor } from './tensor.js';
+export { Tensor } from './tensor.js';
 export {
   disposeWeight,
   type F16Weight,

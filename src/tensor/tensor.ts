@@ -1,10 +1,8 @@
 import type { Device, Storage, TypedArray } from '../backend/backend.js';
 import { type DType, hostArrays, storageBytes } from '../backend/kernels/index.js';
 import { DisposedError, OptionError, ShapeError } from '../errors.js';
+import { sizeOf } from '../shape.js';
 import { adopt } from './scope.js';
-
-/** Elements of a shape. */
-export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, extent) => product * extent, 1);
 
 const dtypes = Object.keys(hostArrays) as DType[];
 const dtypeOf = (data: TypedArray): DType => dtypes.find((name) => data instanceof hostArrays[name]) as DType;

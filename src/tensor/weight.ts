@@ -7,15 +7,16 @@ import type { Device } from '../backend/backend.js';
 import { type KernelName, storageBytes } from '../backend/kernels/index.js';
 import { CheckpointError, ShapeError } from '../errors.js';
 import { checkHalves, f16ToF32 } from '../halfFloats.js';
+import { sizeOf } from '../shape.js';
 import { halve, quantise, transpose } from './rounding.js';
 import { rows, run } from './run.js';
-import { sizeOf, Tensor } from './tensor.js';
+import { Tensor } from './tensor.js';
 
 /**
- * How the matrices of a model may be held on the device. f16: half the memory of f32, rounded to nearest; each matrix is a
- * power of two times halves, so that its smallest weights lose nothing and are no slower. int8: a quarter; each output
- * feature is its largest weight over 127 (f32) times integers from -127 to 127. Biases, norms and position embeddings stay
- * f32, and all computation is in f32 (with int8 weights on WASM also in 16-bit integers, see the kernel gemmNTInt8). f16 and
+ * How the matrices of a model may be held on the device. f16: half the memory of f32, rounded to nearest, stored
+ * as scale x f16; the scale is a power of two chosen so that small weights are not subnormal (they would lose bits and run
+ * slowly). int8: a quarter; each output feature is stored as its largest weight over 127 (f32) times integers from -127 to
+ * 127. Biases, norms and position embeddings stay f32, and all computation is in f32 (with int8 weights on WASM also in 16-bit integers, see the kernel gemmNTInt8). f16 and
  * int8 are [outputs, inputs], so that the weights of an output feature are neighbours.
  */
 export type WeightFormat = (typeof weightFormats)[number];

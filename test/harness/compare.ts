@@ -10,6 +10,7 @@ import {
   kernels,
 } from '../../src/backend/kernels/index.js';
 import { f16ToF32, f32ToF16 } from '../../src/halfFloats.js';
+import { sizeOf } from '../../src/shape.js';
 import { reference } from '../reference/index.js';
 import type { Expected, Reference } from '../reference/types.js';
 import type { AnyCase } from './case.js';
@@ -72,7 +73,7 @@ export function prepare(kernel: KernelName, testCase: AnyCase): Prepared {
   const random = createRandom(seed);
   const given: Record<string, Float64Array> = {};
   for (const [name, operand] of Object.entries({ ...spec.in, ...spec.inout })) {
-    const size = resolveShape(operand, dims).reduce((product, extent) => product * extent, 1);
+    const size = sizeOf(resolveShape(operand, dims));
     given[name] = new Float64Array(size);
     const dtype = operandDType(operand);
     if (dtype === 'f32' || dtype === 'f16') given[name] = rounded(given[name].map(() => random.normal()));
@@ -84,7 +85,7 @@ export function prepare(kernel: KernelName, testCase: AnyCase): Prepared {
     for (const [name, operand] of Object.entries(spec[role] ?? {})) {
       const shape = resolveShape(operand, dims);
       const dtype = operandDType(operand);
-      const size = shape.reduce((product, extent) => product * extent, 1);
+      const size = sizeOf(shape);
       const before =
         role === 'out' ? new Float64Array(size).fill(Number.NaN) : decode(dtype, encode(dtype, given[name]!));
       operands.push({ name, role, shape, dtype, before });

@@ -4,7 +4,7 @@ import { type MemoryStore, memoryStore } from '../../src/io/memoryStore.js';
 import { openSafetensors } from '../../src/io/safetensors.js';
 import { type TensorToWrite, writeSafetensors } from '../../src/io/writeSafetensors.js';
 import { createModel, loadModel, numParameters, saveModel } from '../../src/models/index.js';
-import { tidy } from '../../src/tensor/index.js';
+import { sizeOf, tidy } from '../../src/tensor/index.js';
 import { openReference } from '../harness/referenceBackend.js';
 
 const device = openReference({ precision: 'f32' });
@@ -30,7 +30,7 @@ async function folder({
 const extra = (name: string, shape: number[]): TensorToWrite => ({
   name,
   shape,
-  read: async () => new Float32Array(shape.reduce((product, extent) => product * extent, 1)),
+  read: async () => new Float32Array(sizeOf(shape)),
 });
 const failure = async (store: Promise<MemoryStore>) =>
   loadModel(await store, { device }).then(

@@ -8,6 +8,7 @@ import {
   gelu,
   layerNorm,
   linear,
+  sizeOf,
   Tape,
   Tensor,
   tidy,
@@ -23,7 +24,7 @@ async function step(device: Device, { recompute, trained = true }: { recompute: 
   const made = (...shape: number[]) =>
     Tensor.from(
       device,
-      Float32Array.from({ length: shape.reduce((a, b) => a * b) }, () => 0.3 * normal()),
+      Float32Array.from({ length: sizeOf(shape) }, () => 0.3 * normal()),
       shape,
     );
   const x = made(tokens, width);

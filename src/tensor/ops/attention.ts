@@ -123,7 +123,7 @@ export function attention(projections: Projections, options: AttentionOptions): 
   const inputs = { q: queryHeads, k: keys, v: values, bias: bias ?? unread(queryHeads), keyRange };
   const { y: heads, stats } = run(device, 'attention', inputs, params);
   const y = Tensor.empty(device, [batch, queries, numHeads * headDim], 'f32', 'attention.y');
-  run(device, 'mergeHeads', { x: parts(heads, 1), y }, { column: 0, part: 0 });
+  run(device, 'mergeHeads', { x: grouped(heads, 1), y }, { column: 0, part: 0 });
 
   const table = options.bias?.table;
   const sources = [...new Set([q, k, v].flatMap((source) => source?.x ?? [])), ...(table ? [table] : [])];
@@ -217,7 +217,7 @@ function keepParams(dropout: AttentionOptions['dropout']) {
 /** A tensor as a batch of one. */
 const oneRow = ({ storage, shape, dtype }: Tensor) => ({ storage, shape: [1, ...shape], dtype });
 /** [batch, count heads, seq, headDim] seen as [batch, count, heads, seq, headDim]. */
-const parts = ({ storage, shape: [batch = 0, heads = 0, ...rest], dtype }: Tensor, count: number) => ({
+const grouped = ({ storage, shape: [batch = 0, heads = 0, ...rest], dtype }: Tensor, count: number) => ({
   storage,
   shape: [batch, count, heads / count, ...rest],
   dtype,
@@ -234,7 +234,7 @@ function addGradients(
 ): void {
   const { device } = dq;
   const [batch = 0, , kvHeads = 0, ...rest] = dkv.shape;
-  const dqHeads = parts(dq, 1);
+  const dqHeads = grouped(dq, 1);
   const give = (x: Tensor, fill: (target: Tensor) => void) => {
     if (!gradients.wants(x)) return;
     const target = Tensor.empty(device, x.shape, 'f32', 'attention.dx');
@@ -243,7 +243,7 @@ function addGradients(
     target.dispose();
   };
   if ('qkv' in projections) {
-    // Keys and values lie side by side, as their gradients' parts do.
+    // Keys and values are neighbours in qkv, as the two components of dkv are.
     const dkvHeads = { storage: dkv.storage, shape: [batch, 1, 2 * kvHeads, ...rest], dtype: dkv.dtype };
     give(projections.qkv, (y) => {
       run(device, 'mergeHeads', { x: dqHeads, y }, { column: 0, part: 0 });

@@ -9,6 +9,7 @@ import { openWasm } from '../../../src/backend/wasm/index.js';
 import { f32ToF16 } from '../../../src/halfFloats.js';
 import { createLinearMemory } from '../../../src/hardware/wasm/memory.js';
 import { openPool } from '../../../src/hardware/wasm/pool.js';
+import { sizeOf } from '../../../src/shape.js';
 import type { AnyCase } from '../../harness/case.js';
 import { cases } from '../../harness/cases/index.js';
 import { caseLabel, prepare, runCase } from '../../harness/compare.js';
@@ -93,7 +94,7 @@ function runLarge(backend: Device, [kernel, dims, params]: Call): Promise<Record
   const random = createRandom(7);
   const values: Record<string, TypedArray> = {};
   for (const [name, operand] of Object.entries({ ...spec.in, ...spec.inout, ...spec.out })) {
-    const length = resolveShape(operand, dims).reduce((product, extent) => product * extent, 1);
+    const length = sizeOf(resolveShape(operand, dims));
     const dtype = operandDType(operand);
     const normal = Float32Array.from({ length }, () => random.normal());
     values[name] =
