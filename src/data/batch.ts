@@ -23,7 +23,7 @@ export interface TokenBatch {
 /** A batch with what each position must predict. */
 export interface LabelledBatch extends TokenBatch {
   /**
-   * [batch * seq]: the token that each position predicts, -100 where it is no token of a response. Already shifted: for a
+   * [batch * seq]. The token that each position predicts, -100 where it is no token of a response. Already shifted: for a
    * decoder-only model labels[t] = ids[t + 1].
    */
   readonly labels: Int32Array;

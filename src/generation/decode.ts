@@ -8,6 +8,7 @@ import { createPicker, type TokenPicker } from './picker.js';
 
 const checkOption = optionChecker('generate');
 
+/** How answers are drawn, how long they may be, and what draws them. */
 export interface GenerateOptions extends SamplerOptions {
   /** At most so many tokens a prompt; the model must have room for them, see `LanguageModel.room`. */
   readonly maxNewTokens: number;

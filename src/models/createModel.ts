@@ -7,7 +7,9 @@ import { checkFormat } from './parameters.js';
 import { type ParameterSpec, specsOf } from './parts.js';
 import { findFamily } from './registry.js';
 
+/** Where a model with random weights is made, and how it is held. */
 export interface CreateOptions {
+  /** Holds the model. */
   readonly device: Device;
   /** Weights are a function of config and seed, the same bits on every machine. 0 by default. */
   readonly seed?: number;
@@ -19,10 +21,15 @@ export interface CreateOptions {
   readonly defaults?: ConfigDefaults;
 }
 
+/** Fields of config.json under one name for every family. They count where the config leaves theirs out. */
 export interface ConfigDefaults {
+  /** Tokens of the vocabulary. */
   readonly vocabSize?: number | undefined;
+  /** Longest sequence in tokens. */
   readonly maxPositions?: number | undefined;
+  /** Id of the token that begins a text. */
   readonly bosTokenId?: number | undefined;
+  /** Id of the token that ends a text. */
   readonly eosTokenId?: number | undefined;
 }
 

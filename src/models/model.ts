@@ -2,6 +2,7 @@ import type { Device } from '../backend/backend.js';
 import type { LabelledBatch, Sample, TokenBatch } from '../data/batch.js';
 import type { Tensor, Weight } from '../tensor/index.js';
 
+/** What a forward pass of training does besides. */
 export interface ForwardOptions {
   /** Training: switches the config's dropout on; the masks are a function of this seed, the layer and the place in it. */
   readonly dropoutSeed?: number;
@@ -25,6 +26,7 @@ export interface Decoding {
    * memory shrinks when at most half of what it holds still runs.
    */
   keep(indices: readonly number[]): void;
+  /** Frees the caches. Twice is harmless. */
   dispose(): void;
 }
 
@@ -35,11 +37,15 @@ export interface Decoding {
 export interface LanguageModel {
   /** `model_type` of config.json. */
   readonly family: string;
+  /** Holds the model. */
   readonly device: Device;
   /** The fields of config.json as they were read, for saving. */
   readonly config: Readonly<Record<string, unknown>>;
+  /** Width of the logits. */
   readonly vocabSize: number;
+  /** Width of the hidden states. */
   readonly hiddenSize: number;
+  /** Blocks of the decoder. */
   readonly numLayers: number;
   /** Longest sequence in tokens. */
   readonly maxPositions: number;
@@ -69,6 +75,8 @@ export interface LanguageModel {
   startDecoding(prompts: readonly Int32Array[], newTokens: number): Decoding;
   /** Marks all parameters as trained (or not): only then do they get gradients. */
   setTrainable(trainable: boolean): void;
+  /** Frees all weights. Twice is harmless. */
   dispose(): void;
+  /** The same as `dispose`, for `using`. */
   [Symbol.dispose](): void;
 }

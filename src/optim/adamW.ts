@@ -20,17 +20,20 @@ export const adamWOptions = z.strictObject({
   ),
   clipGradNorm: option(notNegative.default(1), 'gradients are scaled down to this global L2 norm; 0 is off'),
 });
+/** How AdamW updates. */
 export type AdamWOptions = Readonly<z.input<typeof adamWOptions>>;
 
-/** What a resumed run needs of one parameter: read the tensors to store it, `set` them to go on. */
+/** What a resumed run needs of one parameter: read the tensors to store them, `set` them to continue. */
 export interface Moments {
-  /** Mean of the gradients and of their squares, decayed; the parameter's shape. */
+  /** Decayed mean of the gradients, in the parameter's shape. */
   readonly m: Tensor;
+  /** Decayed mean of their squares, in the parameter's shape. */
   readonly v: Tensor;
   /** Updates so far, for the bias correction. */
   steps: number;
 }
 
+/** The optimizer of one model. It holds memory until `dispose`. */
 export interface AdamW {
   /**
    * Clips the gradients that the parameters have gathered, updates the parameters and sets the gradients to zero.
@@ -44,6 +47,7 @@ export interface AdamW {
   readonly moments: ReadonlyMap<string, Moments>;
   /** Frees the moments; the parameters are the caller's. */
   dispose(): void;
+  /** The same as `dispose`, for `using`. */
   [Symbol.dispose](): void;
 }
 

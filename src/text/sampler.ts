@@ -5,7 +5,7 @@ import { TextInstance } from './wasm.js';
 
 const { notNegative, positive, someShare, word } = ranges;
 
-/** How a token is drawn from logits. Applied in this order: repetition, repeated n-grams, bans, temperature, topK, topP. */
+/** The schema of `SamplerOptions`. */
 export const samplerOptions = z.strictObject({
   temperature: option(
     notNegative.default(1),
@@ -22,6 +22,9 @@ export const samplerOptions = z.strictObject({
   noRepeatNgramSize: option(word.default(0), 'no sequence of so many tokens comes twice, prompt included; 0 is off'),
   bannedTokens: option(z.array(word).readonly().default([]), 'ids that are never drawn', { flag: false }),
 });
+/**
+ * How a token is drawn from logits. Applied in this order: repetition, repeated n-grams, bans, temperature, topK, topP.
+ */
 export type SamplerOptions = Readonly<z.input<typeof samplerOptions>>;
 export type SamplerSettings = Readonly<z.output<typeof samplerOptions>>;
 
