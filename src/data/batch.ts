@@ -4,6 +4,10 @@ export interface Sample {
   readonly ids: Int32Array;
   /** Tokens of the prompt. The loss counts only what comes after. */
   readonly promptLength: number;
+  /** Who wrote the response. Absent means 'data'. */
+  readonly origin?: 'data' | 'student' | 'teacher';
+  /** Names the sample, so that what is stored about it can be found. */
+  readonly key?: string;
 }
 
 /** Token ids of `batch` sequences, padded to `seq`. Left or right padding: `keyRange` says where the tokens are. */

@@ -14,14 +14,20 @@ export { gelu } from './ops/gelu.js';
 export { layerNorm } from './ops/layerNorm.js';
 export { linear } from './ops/linear.js';
 export {
+  crossEntropyRows,
   type DivergenceSpec,
+  divergenceRows,
   headLogits,
   ignoredLabel,
   type Logits,
+  type LogitsChunk,
   type LossOptions,
   linearCrossEntropy,
   linearDivergence,
+  linearLosses,
+  type RowLoss,
   type SummedLoss,
+  type SummedLosses,
 } from './ops/linearLoss.js';
 export { relu } from './ops/relu.js';
 export { flat, type Given, type Outputs, rows, run, type View } from './run.js';

@@ -11,6 +11,7 @@ const step: StepEvent = {
   epoch: 1,
   source: 'replay',
   loss: 1.5,
+  terms: { divergence: 1.5 },
   gradNorm: 1,
   lr: 1e-3,
   phi: 0.1,

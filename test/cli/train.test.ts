@@ -51,7 +51,9 @@ describe('distillm train', () => {
     const steps = events.filter(({ type }) => type === 'step');
     expect(steps.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     expect(new Set(steps.map(({ source }) => source))).toEqual(new Set(['generate', 'replay', 'data']));
-    expect(steps.every(({ phi, divergence }) => phi === 0.7 && (divergence as number) > 0)).toBe(true);
+    expect(steps.every(({ phi, terms }) => phi === 0.7 && (terms as Record<string, number>).divergence! > 0)).toBe(
+      true,
+    );
     expect(events.map(({ type }) => type)).toEqual(
       expect.arrayContaining(['options', 'start', 'validation', 'checkpoint', 'end']),
     );
@@ -65,9 +67,10 @@ describe('distillm train', () => {
     );
     expect(code, err).toBe(0);
     const [step] = (await eventsOf('kd/log.jsonl')).filter(({ type }) => type === 'step');
-    const { loss, divergence, crossEntropy, textLoss, source } = step as Record<string, number | string>;
+    const { loss, terms, source } = step as { loss: number; terms: Record<string, number>; source: string };
     expect(source).toBe('data');
-    expect(loss).toBeCloseTo(0.5 * Number(crossEntropy) + 0.5 * Number(divergence) + 0.25 * Number(textLoss), 5);
+    expect(Object.keys(terms)).toEqual(['divergence', 'crossEntropy', 'text']);
+    expect(loss).toBeCloseTo(0.5 * terms.crossEntropy! + 0.5 * terms.divergence! + 0.25 * terms.text!, 5);
   });
 
   it('has the defaults of the paper: 20 epochs, the best by ROUGE-L; of small data a tenth is held out', async () => {

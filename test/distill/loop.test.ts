@@ -5,8 +5,10 @@ import { openWasm } from '../../src/backend/wasm/index.js';
 import { forwardKL, skewReverseKL } from '../../src/distill/losses/index.js';
 import { distillOptions, fineTuneOptions } from '../../src/distill/settings.js';
 import { adaptiveOffPolicy, offPolicy } from '../../src/distill/sgo/index.js';
+import { crossEntropy, type Term } from '../../src/distill/terms/index.js';
 import { batchOrder } from '../../src/distill/trainer/batches.js';
 import { type DistillOptions, distill, fineTune } from '../../src/distill/trainer/index.js';
+import { trainingLoop } from '../../src/distill/trainer/loop.js';
 import type { Participants } from '../../src/distill/trainer/options.js';
 import { makePlan } from '../../src/distill/trainer/plan.js';
 import { randomUniform } from '../../src/distill/trainer/random.js';
@@ -14,6 +16,7 @@ import { generateSamples } from '../../src/distill/trainer/studentSamples.js';
 import { TrainingError } from '../../src/errors.js';
 import { memoryStore } from '../../src/io/index.js';
 import { checkOptions } from '../../src/settings/index.js';
+import { crossEntropyRows } from '../../src/tensor/index.js';
 import { openReference } from '../harness/referenceBackend.js';
 import {
   collect,
@@ -327,6 +330,30 @@ describe('the loop', () => {
       [Number.NaN, false],
     ]);
     expect(checkpoint.files.size).toBe(0);
+  });
+});
+
+describe('the samples of a batch', () => {
+  it('say who wrote them: fresh and replayed ones the student, the others the data', async () => {
+    const device = openReference({ precision: 'f32' });
+    const student = await tinyModel(device);
+    const teacher = await tinyModel(device, { seed: 2, trainable: false });
+    const { data: _, tokenizer: __, ...settings } = options;
+    const keyed = { ...data, train: data.train.map((sample, i) => ({ ...sample, key: `record ${i}` })) };
+    const plan = planOf({ data: keyed, tokenizer, student, teacher }, settings);
+    const seen: string[] = [];
+    const spy: Term = {
+      ...crossEntropy(1),
+      rowLoss(batch, gradScale) {
+        expect(batch.samples).toHaveLength(batch.batch);
+        seen.push([...new Set(batch.samples.map(({ origin, key }) => `${origin} ${key?.slice(0, 6)}`))].join());
+        return crossEntropyRows(gradScale);
+      },
+    };
+    const events = await collect(trainingLoop({ ...plan, objective: { ...plan.objective, terms: [spy] } }));
+    const sources = stepsOf(events).map(({ source }) => source);
+    expect(new Set(sources).size).toBe(3);
+    expect(seen).toEqual(sources.map((source) => (source === 'data' ? 'undefined record' : 'student undefined')));
   });
 });
 

@@ -21,12 +21,10 @@ export interface StepEvent {
   /** From 1. */
   readonly epoch: number;
   readonly source: BatchSource;
-  /** (1 - kdRatio) crossEntropy + kdRatio divergence + lmCoef textLoss: what the gradient is of. */
+  /** The weighted sum of the terms: what the gradient is of. */
   readonly loss: number;
-  /** Absent where it is not part of the loss, as are the next two. */
-  readonly divergence?: number;
-  readonly crossEntropy?: number;
-  readonly textLoss?: number;
+  /** The mean of each term, without its weight: 'divergence', 'crossEntropy' and, of plain text, 'text'. */
+  readonly terms: Readonly<Record<string, number>>;
   /** Global L2 norm of the gradient, before clipping. */
   readonly gradNorm: number;
   readonly lr: number;

@@ -6,6 +6,7 @@ import { digestOf } from '../dataDigest.js';
 import { divergenceSpec } from '../losses/index.js';
 import { type RunOptions, type RunSettings, resolveSettings } from '../settings.js';
 import { offPolicy, policyFacts, type SgoPolicy } from '../sgo/index.js';
+import { crossEntropy, divergence, liveTeacher } from '../terms/index.js';
 import type { Participants, ValidationSample } from './options.js';
 import type { Objective } from './trainStep.js';
 
@@ -47,9 +48,11 @@ export function makePlan(participants: Participants, options: RunOptions): Plan 
     settings,
     objective: {
       student,
-      ...(distils && { distillation: { teacher, divergence: divergenceSpec(loss) } }),
-      kdRatio: distils ? kdRatio : 0,
-      lmCoef,
+      terms: [
+        ...(distils ? [divergence(liveTeacher(teacher), divergenceSpec(loss), kdRatio)] : []),
+        ...(distils && kdRatio === 1 ? [] : [crossEntropy(distils ? 1 - kdRatio : 1)]),
+      ],
+      textTerms: [crossEntropy(lmCoef, 'text')],
     },
     tokenizer,
     train,
@@ -67,8 +70,7 @@ export function makePlan(participants: Participants, options: RunOptions): Plan 
 }
 
 /** What training reads of them: examples may have references, which only validation compares with. */
-const samplesOf = (samples: readonly Sample[]): Sample[] =>
-  samples.map(({ ids, promptLength }) => ({ ids, promptLength }));
+const samplesOf = (samples: readonly Sample[]): Sample[] => samples.map((sample) => ({ ...sample, references: [] }));
 
 /** Tokens that every generated answer may have, whatever its prompt: each model that reads it must have room. */
 export function roomForAnswer({ student, teacher, data }: Participants, { sgo }: RunOptions): number {

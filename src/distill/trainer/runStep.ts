@@ -1,5 +1,6 @@
 import type { Sample } from '../../data/batch.js';
 import type { BatchSource } from '../sgo/index.js';
+import type { TermBatch } from '../terms/index.js';
 import { type BatchOrder, chunks } from './batches.js';
 import type { StepEvent } from './events.js';
 import type { Plan } from './plan.js';
@@ -24,9 +25,10 @@ export async function runStep(plan: Plan, run: RunState, order: BatchOrder, step
 
   const lr = plan.schedule(step - 1);
   const stepSeed = randomSeed(seed, 'dropout', step);
+  const batchOf = (samples: readonly Sample[]): TermBatch => ({ ...student.collate(samples), samples });
   const losses = await trainStep(plan.objective, run.optimizer, {
-    batches: chunks(samples, batchSize).map((chunk) => student.collate(chunk)),
-    textBatches: chunks(order.text(step), batchSize).map((chunk) => student.collate(chunk)),
+    batches: chunks(samples, batchSize).map(batchOf),
+    textBatches: chunks(order.text(step), batchSize).map(batchOf),
     lr,
     dropoutSeed: (pass) => randomSeed(stepSeed, 'dropout', pass),
   });
@@ -58,7 +60,8 @@ async function chooseSamples(
   step: number,
 ): Promise<Sample[]> {
   if (source === 'data') return data;
-  if (source === 'replay' && replay) return replay.draw(data.length);
+  if (source === 'replay' && replay)
+    return replay.draw(data.length).map((sample) => ({ ...sample, origin: 'student' }));
   const samples = await generateSamples(plan, data, step);
   for (const sample of samples) replay?.push(sample);
   return samples;

@@ -27,6 +27,6 @@ export async function generateSamples(plan: Plan, samples: readonly Sample[], st
     const whole = new Int32Array(prompt.length + ids.length);
     whole.set(prompt);
     whole.set(ids, prompt.length);
-    return { ids: whole, promptLength: prompt.length };
+    return { ids: whole, promptLength: prompt.length, origin: 'student' };
   });
 }

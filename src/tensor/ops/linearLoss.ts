@@ -1,7 +1,7 @@
 import type { DivergenceKind } from '../../backend/kernels/index.js';
 import { divergenceKinds } from '../../backend/kernels/index.js';
 import { ShapeError } from '../../errors.js';
-import { rows, run } from '../run.js';
+import { flat, rows, run } from '../run.js';
 import { tidy } from '../scope.js';
 import { activeTape } from '../tape.js';
 import { Tensor } from '../tensor.js';
@@ -37,9 +37,7 @@ export interface LossOptions {
   readonly student: Logits;
   /** The token that each position predicts (already shifted), row-major over hidden's rows; -100 leaves a row out. */
   readonly labels: Int32Array;
-  /** The gradients that the tape adds are those of `gradScale` times the summed loss. */
-  readonly gradScale: number;
-  /** Memory for one chunk of logits, in bytes (of teacher and student each); 37 MiB by default. */
+  /** Memory for one chunk of logits, in bytes (of teacher and student each, and of each further loss); 37 MiB by default. */
   readonly chunkBytes?: number;
 }
 
@@ -51,47 +49,80 @@ export interface SummedLoss {
   readonly tokens: number;
 }
 
-/**
- * Cross-entropy of the LM head's logits against the labels, without ever holding the logits of all rows: rows that
- * do not count are dropped before the matmul, the rest goes through in chunks.
- * Inside a recording tape it is a root: gradients of hidden states and head are computed in the same pass.
- * @throws ShapeError
- */
-export function linearCrossEntropy(options: LossOptions): SummedLoss {
-  const { gradScale } = options;
-  return linearLoss(
-    options,
-    (logits, labels) => run(logits.device, 'crossEntropy', { logits, labels }, { gradScale }).loss,
-  );
+/** Losses as the device holds them. */
+export interface SummedLosses {
+  /** [1] each: as in `SummedLoss`. */
+  readonly losses: readonly Tensor[];
+  /** Rows that count. */
+  readonly tokens: number;
+}
+
+/** Rows of the student's logits that are in memory together. */
+export interface LogitsChunk {
+  /** [rows, vocabSize]: a loss turns them into their gradients, in place. */
+  readonly logits: Tensor;
+  /** [rows], the label of each. */
+  readonly labels: Tensor;
+  /** [rows], which rows of the hidden states they are. */
+  readonly rows: Tensor;
+}
+
+/** Turns a chunk of logits into their gradients, in place, and returns the loss of each row, [rows]. */
+export type RowLoss = (chunk: LogitsChunk) => Tensor;
+
+/** Cross-entropy of each row's label. `gradScale` multiplies the gradients, not the losses. */
+export const crossEntropyRows =
+  (gradScale: number): RowLoss =>
+  ({ logits, labels }) =>
+    run(logits.device, 'crossEntropy', { logits, labels }, { gradScale }).loss;
+
+/** Divergence of each row from the teacher's logits of the same row. `gradScale` multiplies the gradients, not the losses. */
+export function divergenceRows(teacher: Logits, divergence: DivergenceSpec, gradScale: number): RowLoss {
+  const { kind, weight, temperature } = divergence;
+  const params = { kind: divergenceKinds[kind], weight, temperature, gradScale };
+  return ({ logits, labels, rows }) => {
+    const teacherLogits = headLogits(gatherRows(teacher.hidden, rows), teacher.head);
+    return run(logits.device, 'divergence', { teacher: teacherLogits, labels, student: logits }, params).loss;
+  };
 }
 
 /**
- * Divergence of the student's logits from the teacher's, token by token, chunked like `linearCrossEntropy`. The teacher gets
- * no gradient. Vocabularies must have the same size.
+ * Cross-entropy of the LM head's logits against the labels, see `linearLosses`.
  * @throws ShapeError
  */
-export function linearDivergence(
-  options: LossOptions & { readonly teacher: Logits; readonly divergence: DivergenceSpec },
-): SummedLoss {
-  const { student, teacher, divergence } = options;
-  const [vocab, teacherVocab] = [student.head.shape[0], teacher.head.shape[0]];
+export function linearCrossEntropy({
+  gradScale,
+  ...options
+}: LossOptions & { readonly gradScale: number }): SummedLoss {
+  return only(linearLosses({ ...options, losses: [crossEntropyRows(gradScale)] }));
+}
+
+/**
+ * Divergence of the student's logits from the teacher's, token by token, see `linearLosses`. The teacher gets no gradient.
+ * Vocabularies must have the same size.
+ * @throws ShapeError
+ */
+export function linearDivergence({
+  teacher,
+  divergence,
+  gradScale,
+  ...options
+}: LossOptions & {
+  readonly teacher: Logits;
+  readonly divergence: DivergenceSpec;
+  readonly gradScale: number;
+}): SummedLoss {
+  const [vocab, teacherVocab] = [options.student.head.shape[0], teacher.head.shape[0]];
   if (vocab !== teacherVocab) {
     throw new ShapeError(`linearDivergence: the teacher's vocabulary is ${teacherVocab}, the student's ${vocab}.`, {
       found: teacherVocab,
       expected: vocab,
     });
   }
-  const params = {
-    kind: divergenceKinds[divergence.kind],
-    weight: divergence.weight,
-    temperature: divergence.temperature,
-    gradScale: options.gradScale,
-  };
-  return linearLoss(options, (logits, labels, chunk) => {
-    const teacherLogits = headLogits(gatherRows(teacher.hidden, chunk), teacher.head);
-    return run(logits.device, 'divergence', { teacher: teacherLogits, labels, student: logits }, params).loss;
-  });
+  return only(linearLosses({ ...options, losses: [divergenceRows(teacher, divergence, gradScale)] }));
 }
+
+const only = ({ losses: [loss], tokens }: SummedLosses): SummedLoss => ({ loss: loss as Tensor, tokens });
 
 /**
  * 37 MiB hold 192 rows of GPT-2's vocabulary: at 2048 rows both chunks take less than a tenth of both logits, in the time
@@ -101,16 +132,22 @@ const defaultChunkBytes = 37 * 2 ** 20;
 /** Rows that a product on WASM packs at a time: chunks of whole blocks take a fiftieth less time. */
 const BLOCK_ROWS = 96;
 
-/** Turns a chunk of logits into their gradients, in place, and returns the rows' losses. `chunk`: the row indices. */
-type RowLoss = (logits: Tensor, labels: Tensor, chunk: Tensor) => Tensor;
-
-/** What both losses share: row selection, chunks, the LM head and its gradients. */
-function linearLoss({ student, labels, chunkBytes = defaultChunkBytes }: LossOptions, rowLoss: RowLoss): SummedLoss {
-  const { hidden, head } = student;
+/**
+ * Losses of the LM head's logits without ever holding the logits of all rows: rows that do not count are dropped before the
+ * matmul, the rest goes through in chunks. The logits of a chunk are made once, whatever the number of losses.
+ * Inside a recording tape it is a root: gradients of hidden states and head are computed in the same pass.
+ * @throws ShapeError
+ */
+export function linearLosses({
+  student: { hidden, head },
+  labels,
+  losses,
+  chunkBytes = defaultChunkBytes,
+}: LossOptions & { readonly losses: readonly RowLoss[] }): SummedLosses {
   const { device } = hidden;
   const [vocab] = head.shape;
   const counted = countedRows(labels, hidden, vocab);
-  const loss = Tensor.zeros(device, [1], 'f32', 'loss');
+  const sums = losses.map(() => Tensor.zeros(device, [1], 'f32', 'loss'));
 
   const tape = activeTape();
   const dHidden = tape?.wants(hidden) ? Tensor.zeros(device, hidden.shape, 'f32', 'loss.dHidden') : undefined;
@@ -132,8 +169,9 @@ function linearLoss({ student, labels, chunkBytes = defaultChunkBytes }: LossOpt
       );
       const chunkHidden = gatherRows(hidden, chunk);
       const logits = headLogits(chunkHidden, head);
-      const rowLosses = rowLoss(logits, chunkLabels, chunk);
-      run(device, 'sum', { x: rowLosses, total: loss }, { slot: 0, accumulate: 1 });
+      differentiate(losses, { logits, labels: chunkLabels, rows: chunk }).forEach((rowLosses, i) => {
+        run(device, 'sum', { x: rowLosses, total: sums[i] as Tensor }, { slot: 0, accumulate: 1 });
+      });
       if (dHead) addWeightGradient(chunkHidden, head, logits, dHead.tensor, 1);
       if (dHidden) {
         const dChunk = Tensor.empty(device, chunkHidden.shape, 'f32', 'loss.dChunk');
@@ -146,7 +184,23 @@ function linearLoss({ student, labels, chunkBytes = defaultChunkBytes }: LossOpt
     tape.add(hidden, dHidden);
     dHidden.dispose();
   }
-  return { loss, tokens: counted.length };
+  return { losses: sums, tokens: counted.length };
+}
+
+/**
+ * Turns the logits of a chunk into the sum of the gradients of all losses, in place. Returns the rows' losses of each.
+ * The last loss works on the logits themselves, each other one on a copy, whose gradients are then added.
+ */
+function differentiate(losses: readonly RowLoss[], chunk: LogitsChunk): Tensor[] {
+  const { logits } = chunk;
+  const copies = losses.slice(1).map(() => {
+    const copy = Tensor.empty(logits.device, logits.shape, 'f32', 'loss.logits');
+    logits.device.copy(logits.storage, 0, copy.storage, 0, 4 * logits.size);
+    return copy;
+  });
+  const rowLosses = losses.map((loss, i) => loss({ ...chunk, logits: copies[i] ?? logits }));
+  for (const copy of copies) run(logits.device, 'addInto', { x: flat(copy), y: flat(logits) }, { scale: 1 });
+  return rowLosses;
 }
 
 /** Indices of the rows whose label is not -100. @throws ShapeError */

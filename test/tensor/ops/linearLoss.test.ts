@@ -1,9 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import type { Device } from '../../../src/backend/backend.js';
-import { type DivergenceKind, divergenceKinds } from '../../../src/backend/kernels/index.js';
+import { type DivergenceKind, divergenceKinds, type KernelName } from '../../../src/backend/kernels/index.js';
 import { openWasm } from '../../../src/backend/wasm/index.js';
 import { ShapeError } from '../../../src/errors.js';
-import { f32Weight, linearCrossEntropy, linearDivergence, Tape, Tensor, tidy } from '../../../src/tensor/index.js';
+import {
+  crossEntropyRows,
+  divergenceRows,
+  f32Weight,
+  linearCrossEntropy,
+  linearDivergence,
+  linearLosses,
+  type RowLoss,
+  run,
+  Tape,
+  Tensor,
+  tidy,
+} from '../../../src/tensor/index.js';
 import { forEachBackend } from '../../harness/backends.js';
 import { type GradientCase, gradientTests, tapeGradients } from '../../harness/gradients.js';
 import { createRandom } from '../../harness/random.js';
@@ -52,6 +64,34 @@ const divergenceCase = (
     }).loss,
 });
 
+/** 0.3 skew KL + 0.7 cross-entropy + 0.5 Jensen-Shannon of the same logits, in whatever order. */
+const addends = {
+  skewKL: [
+    0.3,
+    (device, gradScale) =>
+      divergenceRows(teacherOf(device), { kind: 'skewKL', weight: 0.1, temperature: 1 }, gradScale),
+  ],
+  crossEntropy: [0.7, (_, gradScale) => crossEntropyRows(gradScale)],
+  jensenShannon: [
+    0.5,
+    (device, gradScale) =>
+      divergenceRows(teacherOf(device), { kind: 'jensenShannon', weight: 0.4, temperature: 2 }, gradScale),
+  ],
+} satisfies Record<string, [number, (device: Device, gradScale: number) => RowLoss]>;
+
+const sumCase = (names: readonly (keyof typeof addends)[], options: { chunkBytes?: number } = {}): GradientCase => ({
+  name: `linearLosses, ${names.join(' + ')}${options.chunkBytes ? `, ${options.chunkBytes} bytes` : ''}`,
+  inputs,
+  gradScale: 0.2,
+  forward(tensors, device) {
+    const losses = names.map((name) => addends[name][1](device, 0.2 * addends[name][0]));
+    const sums = linearLosses({ student: student(tensors), labels: LABELS, losses, ...options }).losses;
+    const total = Tensor.zeros(device, [1], 'f32', 'total');
+    sums.forEach((x, i) => void run(device, 'addInto', { x, y: total }, { scale: addends[names[i]!][0] }));
+    return total;
+  },
+});
+
 /** Two rows of logits. */
 const CHUNK = 2 * 4 * VOCAB;
 const allMasked = crossEntropyCase('all masked', { labels: new Int32Array(LABELS.length).fill(-100) });
@@ -63,7 +103,32 @@ gradientTests([
   divergenceCase('jensenShannon', { weight: 0.5, temperature: 2 }),
   divergenceCase('skewKL', { weight: 0.3, temperature: 0.5, chunkBytes: CHUNK }),
   divergenceCase('skewReverseKL', { weight: 0 }),
+  sumCase(['skewKL', 'crossEntropy']),
+  sumCase(['crossEntropy', 'skewKL'], { chunkBytes: CHUNK }),
+  sumCase(['jensenShannon', 'skewKL', 'crossEntropy'], { chunkBytes: CHUNK }),
 ]);
+
+it('makes the logits of a chunk once, whatever the number of losses', () => {
+  const counts = [1, 2, 3].map((number) => {
+    const calls = new Map<KernelName, number>();
+    const device = openReference({ after: (kernel) => calls.set(kernel, (calls.get(kernel) ?? 0) + 1) });
+    const tensors = { hidden: Tensor.zeros(device, [7, 5]), head: Tensor.zeros(device, [VOCAB, 5]) };
+    for (const tensor of Object.values(tensors)) tensor.requiresGrad = true;
+    tidy(() => {
+      const tape = new Tape();
+      const losses = Array.from({ length: number }, () => crossEntropyRows(1));
+      tape.record(() => linearLosses({ student: student(tensors), labels: LABELS, losses, chunkBytes: CHUNK }));
+      tape.backward();
+    });
+    return [calls.get('crossEntropy'), calls.get('gemmNT'), calls.get('gemmTN'), calls.get('gemmNN')];
+  });
+  // Five rows count: three chunks of two.
+  expect(counts).toEqual([
+    [3, 3, 3, 3],
+    [6, 3, 3, 3],
+    [9, 3, 3, 3],
+  ]);
+});
 
 forEachBackend((backend) => {
   it('gives zero loss and zero gradients when every row is masked', async () => {

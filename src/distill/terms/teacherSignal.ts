@@ -1,0 +1,22 @@
+import { markPhase } from '../../backend/profile.js';
+import type { LanguageModel } from '../../models/model.js';
+import { type DivergenceSpec, divergenceRows, type RowLoss } from '../../tensor/index.js';
+import type { TermBatch } from './term.js';
+
+/** What a divergence learns from: a teacher, in whatever form its predictions are at hand. */
+export interface TeacherSignal {
+  /** The divergence of the student's rows of this batch from the teacher's. As `Term.rowLoss`. */
+  divergenceOf(batch: TermBatch, divergence: DivergenceSpec, gradScale: number): RowLoss;
+}
+
+/** A model that predicts each batch when it is wanted. */
+export const liveTeacher = (teacher: LanguageModel): TeacherSignal => ({
+  divergenceOf(batch, divergence, gradScale) {
+    const { device, head } = teacher;
+    markPhase(device, 'teacher');
+    const hidden = teacher.forward(batch);
+    // Submit now: the device works on the teacher while we record the student.
+    device.submit();
+    return divergenceRows({ hidden, head }, divergence, gradScale);
+  },
+});

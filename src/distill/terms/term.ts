@@ -1,0 +1,21 @@
+import type { LabelledBatch, Sample } from '../../data/batch.js';
+import type { RowLoss } from '../../tensor/index.js';
+
+/** A batch with the samples that it is made of: a term may look at their origin or their key. */
+export interface TermBatch extends LabelledBatch {
+  /** One a row. */
+  readonly samples: readonly Sample[];
+}
+
+/** One addend of what a step minimises: `weight` times the mean of a loss over the tokens that count. */
+export interface Term {
+  /** Names its mean in `StepEvent.terms`. */
+  readonly name: string;
+  readonly weight: number;
+  /**
+   * How the rows of the student's logits of this batch are turned into gradients. It is called before the student's
+   * forward pass, within `tidy`: what a teacher computes here is under way while the student's pass is recorded.
+   * @param gradScale multiplies the gradients, not the losses
+   */
+  rowLoss(batch: TermBatch, gradScale: number): RowLoss;
+}
