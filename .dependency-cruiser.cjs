@@ -9,7 +9,7 @@ const benchOrder = [
   ['page', 'page/'],
   ['pack', 'pack/'],
 ];
-const leaves = 'text|data|metrics|io';
+const leaves = 'text|data|metrics|io|checkpoints';
 
 module.exports = {
   forbidden: [
@@ -21,7 +21,8 @@ module.exports = {
     })),
     {
       name: 'core-imports-leaf',
-      comment: 'text, data, metrics and io serve models, generation and distill; the layers below do not know them',
+      comment:
+        'text, data, metrics, io and checkpoints serve models, generation and distill; the layers below do not know them',
       severity: 'error',
       from: { path: '^src/(hardware|backend|tensor)/' },
       to: { path: `^src/(${leaves})/` },

@@ -18,6 +18,7 @@ export {
 } from './backend/profile.js';
 export type { WasmOptions } from './backend/wasm/index.js';
 export type { WebGPUOptions } from './backend/webgpu/index.js';
+export { type Checkpoint, type CheckpointConfig, type CheckpointSource, openCheckpoint } from './checkpoints/index.js';
 export {
   type EncodeInstructionOptions,
   type Example,
@@ -91,7 +92,17 @@ export {
   TrainingError,
 } from './errors.js';
 export { type GenerateOptions, generate, generateBatches, streamTokens } from './generation/index.js';
-export { type FileStore, httpStore, type MemoryStore, memoryStore, readJson, type StoreListing } from './io/index.js';
+export {
+  type FileStore,
+  httpStore,
+  type MemoryStore,
+  memoryStore,
+  readJson,
+  type StoredDType,
+  type StoredTensor,
+  type StoreListing,
+  type TensorSource,
+} from './io/index.js';
 export { type BleuScore, bleu, exactMatch, meanRougeL, type RougeOptions, rougeL } from './metrics/index.js';
 export {
   type ConfigDefaults,

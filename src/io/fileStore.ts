@@ -20,6 +20,8 @@ export interface FileStore {
   size(path: string): Promise<number>;
   /** All of a file, or `length` bytes from `offset`. @throws CheckpointError when it is missing or shorter */
   read(path: string, offset?: number, length?: number): Promise<Uint8Array<ArrayBuffer>>;
+  /** Fills `target` with the bytes of a file from `offset`. @throws CheckpointError as `read` */
+  readInto(path: string, offset: number, target: Uint8Array<ArrayBuffer>): Promise<void>;
   /**
    * Writes a file aside and renames it: readers see the old file or the new one, never a part.
    * @throws OptionError from a store that is read only

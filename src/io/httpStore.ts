@@ -74,6 +74,18 @@ export function httpStore(
     return file;
   }
 
+  async function read(path: string, offset = 0, length?: number): Promise<Uint8Array<ArrayBuffer>> {
+    const { size, whole } = await find(path);
+    const wanted = length ?? Math.max(0, size - offset);
+    if (offset + wanted > size) throw shortFile(name, path, offset + wanted, size);
+    if (whole) return whole.slice(offset, offset + wanted);
+    if (wanted === 0) return new Uint8Array(0);
+    const response = await request(path, offset, offset + wanted - 1);
+    if (response.status !== 206) throw refused(path, response);
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    if (bytes.byteLength !== wanted) throw shortFile(name, path, offset + wanted, offset + bytes.byteLength);
+    return bytes;
+  }
   const readOnly = async (path: string) => {
     throw new OptionError(`${name}/${path}: a web server cannot be written to. Save to a folder or a memoryStore.`);
   };
@@ -85,18 +97,8 @@ export function httpStore(
     },
     exists: async (path) => (await ask(path)) !== undefined,
     size: async (path) => (await find(path)).size,
-    async read(path, offset = 0, length) {
-      const { size, whole } = await find(path);
-      const wanted = length ?? Math.max(0, size - offset);
-      if (offset + wanted > size) throw shortFile(name, path, offset + wanted, size);
-      if (whole) return whole.slice(offset, offset + wanted);
-      if (wanted === 0) return new Uint8Array(0);
-      const response = await request(path, offset, offset + wanted - 1);
-      if (response.status !== 206) throw refused(path, response);
-      const bytes = new Uint8Array(await response.arrayBuffer());
-      if (bytes.byteLength !== wanted) throw shortFile(name, path, offset + wanted, offset + bytes.byteLength);
-      return bytes;
-    },
+    read,
+    readInto: async (path, offset, target) => target.set(await read(path, offset, target.byteLength)),
     write: readOnly,
     remove: readOnly,
     folder: (path) => httpStore(new URL(`${path}/`, base), { fetch }),

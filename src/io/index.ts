@@ -1,6 +1,11 @@
+/**
+ * Files: stores (a folder on disk, memory, a web server) behind one contract, and the formats that are read from and
+ * written to them byte by byte. What the files mean as a model is the affair of `checkpoints` and `models`.
+ */
 export type { FileStore, StoreListing } from './fileStore.js';
 export { httpStore } from './httpStore.js';
 export { readJson } from './json.js';
 export { type MemoryStore, memoryStore } from './memoryStore.js';
-export { openSafetensors, openWeights, type WeightFiles } from './safetensors.js';
+export { openSafetensors, type SafetensorsFile } from './safetensors.js';
+export { readElements, readFloats, type StoredDType, type StoredTensor, type TensorSource } from './tensorSource.js';
 export { type TensorToWrite, type WriteOptions, writeSafetensors } from './writeSafetensors.js';

@@ -32,6 +32,12 @@ function openMemory(contents: Map<string, Uint8Array>, prefix: string, name: str
     if (!file) throw missingFile(name, path);
     return file;
   };
+  const part = (path: string, offset: number, length: number | undefined): Uint8Array => {
+    const file = find(path);
+    const wanted = length ?? Math.max(0, file.byteLength - offset);
+    if (offset + wanted > file.byteLength) throw shortFile(name, path, offset + wanted, file.byteLength);
+    return file.subarray(offset, offset + wanted);
+  };
   const remove = (path: string) => {
     const whole = prefix + path;
     for (const file of [...contents.keys()]) if (file === whole || file.startsWith(`${whole}/`)) contents.delete(file);
@@ -53,12 +59,8 @@ function openMemory(contents: Map<string, Uint8Array>, prefix: string, name: str
     },
     exists: async (path) => contents.has(prefix + path),
     size: async (path) => find(path).byteLength,
-    async read(path, offset = 0, length) {
-      const file = find(path);
-      const wanted = length ?? Math.max(0, file.byteLength - offset);
-      if (offset + wanted > file.byteLength) throw shortFile(name, path, offset + wanted, file.byteLength);
-      return file.slice(offset, offset + wanted) as Uint8Array<ArrayBuffer>;
-    },
+    read: async (path, offset = 0, length) => part(path, offset, length).slice() as Uint8Array<ArrayBuffer>,
+    readInto: async (path, offset, target) => target.set(part(path, offset, target.byteLength)),
     async write(path, chunks) {
       const parts: Uint8Array[] = [];
       for await (const chunk of chunks) parts.push(chunk.slice());

@@ -1,66 +1,51 @@
+/** Safetensors files, each a source of tensors: the header is read and checked when a file is opened, bytes when asked for. */
 import { CheckpointError } from '../errors.js';
-import { bf16ToF32, f16ToF32 } from '../halfFloats.js';
 import type { FileStore } from './fileStore.js';
 import { isObject, kindOf, readJson } from './json.js';
-import { readSafetensorsHeader, type SafetensorsDType, type SafetensorsEntry } from './safetensorsHeader.js';
+import { readSafetensorsHeader } from './safetensorsHeader.js';
+import type { StoredTensor, TensorSource } from './tensorSource.js';
 
-/** Named tensors in files, read one at a time. */
-export interface WeightFiles {
-  /** For messages: "./gpt2/model.safetensors". */
-  readonly name: string;
-  readonly entries: ReadonlyMap<string, { readonly dtype: SafetensorsDType; readonly shape: readonly number[] }>;
-  /** The header's `__metadata__`, of the first file when there are several. */
+export interface SafetensorsFile extends TensorSource {
+  /** The header's `__metadata__`. */
   readonly metadata: Readonly<Record<string, string>>;
-  /**
-   * The elements of a tensor as f32, row-major; F16 and BF16 widen exactly.
-   * @throws CheckpointError when there is no such tensor, its dtype is another, or the file has changed
-   */
-  read(name: string): Promise<Float32Array<ArrayBuffer>>;
-}
-
-const single = 'model.safetensors';
-const index = 'model.safetensors.index.json';
-
-/**
- * The weights of a Hugging Face folder: `model.safetensors`, or the shards of `model.safetensors.index.json`.
- * @throws CheckpointError when neither is there or a file is malformed
- */
-export async function openWeights(store: FileStore): Promise<WeightFiles> {
-  if (await store.exists(single)) return openSafetensors(store, single);
-  if (await store.exists(index)) return openShards(store);
-  const files = (await store.list().catch(() => undefined))?.files;
-  const found = files ? `, found ${files.length ? files.join(', ') : 'no files'}` : '';
-  const pickled = files?.some((file) => file.endsWith('.bin') || file.endsWith('.pt'));
-  throw new CheckpointError(
-    `${store.name}: there is no ${single} and no ${index}${found}. ` +
-      (pickled
-        ? 'Pickled PyTorch weights are not read: load them with transformers and save_pretrained them again.'
-        : 'Check the name of the folder, and that it is complete.'),
-    { expected: [single, index], ...(files ? { found: files } : {}) },
-  );
 }
 
 /** One safetensors file. @throws CheckpointError when it is missing or malformed */
-export async function openSafetensors(store: FileStore, path: string): Promise<WeightFiles> {
+export async function openSafetensors(store: FileStore, path: string): Promise<SafetensorsFile> {
   const where = `${store.name}/${path}`;
   const { entries, metadata } = await readSafetensorsHeader(store, path);
-  const load = async (name: string) => {
+  const find = (name: string) => {
     const entry = entries.get(name);
     if (!entry) throw new CheckpointError(`${where}: there is no tensor '${name}'.`, { expected: name });
-    return { entry, bytes: await store.read(path, entry.begin, entry.byteLength) };
+    return entry;
   };
   return {
     name: where,
     entries,
     metadata,
     async read(name) {
-      const { entry, bytes } = await load(name);
-      return toF32(where, name, entry, bytes);
+      const { begin, byteLength } = find(name);
+      return store.read(path, begin, byteLength);
+    },
+    async readInto(name, offset, target) {
+      const { begin, byteLength } = find(name);
+      const end = offset + target.byteLength;
+      if (end > byteLength) {
+        throw new CheckpointError(`${where}: byte ${end} of tensor '${name}' was asked for, it has ${byteLength}.`, {
+          found: byteLength,
+          expected: end,
+        });
+      }
+      await store.readInto(path, begin + offset, target);
     },
   };
 }
 
-async function openShards(store: FileStore): Promise<WeightFiles> {
+/**
+ * The safetensors files that an index lists (`{"weight_map": {tensor: file}}`) as one source.
+ * @throws CheckpointError when a file is missing or malformed, or index and files do not agree
+ */
+export async function openShards(store: FileStore, index: string): Promise<TensorSource> {
   const where = `${store.name}/${index}`;
   const { weight_map: map } = await readJson(store, index);
   if (!isObject(map)) {
@@ -77,7 +62,7 @@ async function openShards(store: FileStore): Promise<WeightFiles> {
     }
     shardOf.set(name, path);
   }
-  const shards = new Map<string, WeightFiles>();
+  const shards = new Map<string, TensorSource>();
   for (const path of [...new Set(shardOf.values())].sort()) {
     if (!(await store.exists(path))) {
       throw new CheckpointError(`${where}: shard '${path}' is missing. Download it into the same folder.`, {
@@ -96,7 +81,7 @@ async function openShards(store: FileStore): Promise<WeightFiles> {
     }
     shards.set(path, shard);
   }
-  const entries: [string, SafetensorsEntry][] = [];
+  const entries = new Map<string, StoredTensor>();
   for (const [name, path] of shardOf) {
     const entry = shards.get(path)?.entries.get(name);
     if (!entry) {
@@ -104,9 +89,8 @@ async function openShards(store: FileStore): Promise<WeightFiles> {
         expected: path,
       });
     }
-    entries.push([name, entry as SafetensorsEntry]);
+    entries.set(name, entry);
   }
-  const [first] = shards.values();
   const holding = (name: string) => {
     const shard = shards.get(shardOf.get(name) ?? '');
     if (!shard) throw new CheckpointError(`${where}: there is no tensor '${name}'.`, { expected: name });
@@ -114,33 +98,8 @@ async function openShards(store: FileStore): Promise<WeightFiles> {
   };
   return {
     name: where,
-    entries: new Map(entries),
-    metadata: first?.metadata ?? {},
+    entries,
     read: async (name) => holding(name).read(name),
+    readInto: async (name, offset, target) => holding(name).readInto(name, offset, target),
   };
-}
-
-/** Typed arrays want their bytes aligned; a store may hand out a view at any byte. */
-const aligned = (bytes: Uint8Array<ArrayBuffer>) => (bytes.byteOffset % 4 === 0 ? bytes : bytes.slice());
-
-function toF32(
-  where: string,
-  name: string,
-  { dtype }: SafetensorsEntry,
-  bytes: Uint8Array<ArrayBuffer>,
-): Float32Array<ArrayBuffer> {
-  const { buffer, byteOffset, byteLength } = aligned(bytes);
-  switch (dtype) {
-    case 'F32':
-      return new Float32Array(buffer, byteOffset, byteLength / 4);
-    case 'F16':
-      return f16ToF32(new Uint16Array(buffer, byteOffset, byteLength / 2));
-    case 'BF16':
-      return bf16ToF32(new Uint16Array(buffer, byteOffset, byteLength / 2));
-    default:
-      throw new CheckpointError(`${where}: tensor '${name}' has dtype ${dtype}, expected F32, F16 or BF16.`, {
-        found: dtype,
-        expected: ['F32', 'F16', 'BF16'],
-      });
-  }
 }

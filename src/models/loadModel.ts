@@ -1,9 +1,7 @@
 import type { Device } from '../backend/backend.js';
+import { type CheckpointSource, openCheckpoint } from '../checkpoints/index.js';
 import { CheckpointError } from '../errors.js';
-import type { FileStore } from '../io/fileStore.js';
-import { readJson } from '../io/json.js';
-import { openWeights, type WeightFiles } from '../io/safetensors.js';
-import { openFolder } from '../platform/openFolder.js';
+import { readFloats, type TensorSource } from '../io/tensorSource.js';
 import type { WeightFormat } from '../tensor/index.js';
 import { configure, openModel } from './family.js';
 import type { LanguageModel } from './model.js';
@@ -23,34 +21,33 @@ export interface LoadOptions {
 }
 
 /**
- * Loads a Hugging Face folder: config.json, and model.safetensors or its shards, in F32, F16 or BF16. Tensors are
- * read one at a time and held as f32 on the device, or the matrices as `dtype` says: F16 files load into 'f16' exactly.
- * @param source a folder's path, a URL or a FileStore; see `openFolder`
+ * Loads the model of a checkpoint, a Hugging Face folder with tensors in F32, F16 or BF16. Tensors are read one at a time
+ * and held as f32 on the device, or the matrices as `dtype` says: F16 files load into 'f16' exactly.
+ * @param source a folder's path, a URL, a FileStore or an opened checkpoint; see `openCheckpoint`
  * @example
  * const teacher = await loadModel('./gpt2-dolly', { device, dtype: 'f16' });
  * @throws OptionError for a trainable model of another dtype than f32; CheckpointError when files are missing, malformed,
  * do not fit config.json, or hold values that the dtype cannot; LimitError when the device cannot hold the model
  */
 export async function loadModel(
-  source: string | FileStore,
+  source: CheckpointSource,
   { device, trainable = false, dtype = 'f32' }: LoadOptions,
 ): Promise<LanguageModel> {
   checkFormat('loadModel', dtype, trainable);
-  const store = openFolder(source);
-  const where = `${store.name}/config.json`;
-  const fields = await readJson(store, 'config.json');
+  const checkpoint = await openCheckpoint(source);
+  const { name: where, fields } = await checkpoint.config();
   const family = await findFamily(fields.model_type, where);
   const configured = configure(family, fields, where);
   const { config } = configured;
-  const weights = await openWeights(store);
+  const weights = await checkpoint.tensors();
   const names = matchNames(weights, specsOf(family.tree(config)), (name) => family.parameterName(name, config));
-  const values = (name: string) => weights.read(names.get(name) as string);
+  const values = (name: string) => readFloats(weights, names.get(name) as string);
   return openModel(configured, { device, source: { where: weights.name, values }, format: dtype, trainable });
 }
 
 /** Our name -> the checkpoint's, once every tensor is there, has the right shape, and nothing is left over. */
 function matchNames(
-  { name: where, entries }: WeightFiles,
+  { name: where, entries }: TensorSource,
   specs: ParameterSpecs,
   parameterName: (checkpointName: string) => string | undefined,
 ): Map<string, string> {

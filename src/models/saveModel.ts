@@ -1,6 +1,7 @@
 import { OptionError } from '../errors.js';
+import { checkHalves, f32ToF16 } from '../halfFloats.js';
 import type { FileStore } from '../io/fileStore.js';
-import { writeSafetensors } from '../io/writeSafetensors.js';
+import { type TensorToWrite, writeSafetensors } from '../io/writeSafetensors.js';
 import { openFolder } from '../platform/openFolder.js';
 import { fileDTypeOf, readWeight, type Tensor, type Weight } from '../tensor/index.js';
 import { configure } from './family.js';
@@ -43,12 +44,23 @@ export async function saveModel(
   }
   const family = await findFamily(model.family, 'saveModel');
   const specs = specsOf(family.tree(configure(family, model.config, 'saveModel: config').config));
-  const tensors = [...specs].map(([name, spec]) => ({
-    name,
-    shape: spec.shape,
-    read: () => readParameter(model, name, spec),
-  }));
-  await writeSafetensors(store, 'model.safetensors', tensors, { dtype: saved });
+  const path = 'model.safetensors';
+  const where = `${store.name}/${path}`;
+  const tensors = [...specs].map(([name, spec]): TensorToWrite => {
+    const read = () => readParameter(model, name, spec);
+    const { shape } = spec;
+    return saved === 'f32'
+      ? { name, dtype: 'F32', shape, read }
+      : { name, dtype: 'F16', shape, read: async () => halvesOf(await read(), name, where) };
+  });
+  await writeSafetensors(store, path, tensors);
+}
+
+/** Values rounded to f16. @throws CheckpointError for a value beyond its range */
+function halvesOf(values: Float32Array, name: string, where: string): Uint16Array {
+  const halves = f32ToF16(values);
+  checkHalves(halves, values, { where, name, advice: "Save it with dtype 'f32'." });
+  return halves;
 }
 
 /** The dtype that loses nothing. @throws OptionError for int8 */

@@ -1,36 +1,29 @@
+import { type CheckpointSource, openCheckpoint } from '../checkpoints/index.js';
 import { CheckpointError } from '../errors.js';
-import type { FileStore } from '../io/fileStore.js';
-import { openFolder } from '../platform/openFolder.js';
 import type { Tokenizer } from './tokenizer.js';
 import { tokenizerFromFiles } from './tokenizerFiles.js';
 
-const names = [
-  'tokenizer.json',
-  'vocab.json',
-  'merges.txt',
-  'tokenizer_config.json',
-  'special_tokens_map.json',
-  'generation_config.json',
-  'config.json',
-];
-
 /**
- * The tokenizer of a Hugging Face folder. See `tokenizerFromFiles` for the files that it takes.
- * @param source a folder's path, a URL or a FileStore; see `openFolder`
+ * The tokenizer of a checkpoint. See `tokenizerFromFiles` for the files that it takes.
+ * @param source a folder's path, a URL, a FileStore or an opened checkpoint; see `openCheckpoint`
  * @example
  * const tokenizer = await loadTokenizer('./gpt2');
- * @throws CheckpointError when the folder holds no tokenizer, or a file is malformed
+ * @throws CheckpointError when there is no tokenizer, or a file is malformed
  */
-export async function loadTokenizer(source: string | FileStore): Promise<Tokenizer> {
-  const store = openFolder(source);
-  const files = new Map<string, string>();
-  for (const name of names) {
-    if (await store.exists(name)) files.set(name, new TextDecoder().decode(await store.read(name)));
+export async function loadTokenizer(source: CheckpointSource): Promise<Tokenizer> {
+  const checkpoint = await openCheckpoint(source);
+  const files = await checkpoint.tokenizerFiles();
+  if (!files) {
+    throw new CheckpointError(
+      `${checkpoint.name}: there is no tokenizer, expected tokenizer.json, or vocab.json and merges.txt. ` +
+        'Take the tokenizer of another folder.',
+    );
   }
+  const decoder = new TextDecoder();
   try {
-    return tokenizerFromFiles(files);
+    return tokenizerFromFiles(new Map([...files].map(([name, bytes]) => [name, decoder.decode(bytes)])));
   } catch (error) {
     if (!(error instanceof CheckpointError)) throw error;
-    throw new CheckpointError(`${store.name}: ${error.message}`, { cause: error });
+    throw new CheckpointError(`${checkpoint.name}: ${error.message}`, { cause: error });
   }
 }

@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { CheckpointError } from '../../src/errors.js';
 import type { FileStore } from '../../src/io/fileStore.js';
 import { memoryStore } from '../../src/io/memoryStore.js';
-import { openSafetensors, openWeights } from '../../src/io/safetensors.js';
-import { writeSafetensors } from '../../src/io/writeSafetensors.js';
+import { openSafetensors, openShards } from '../../src/io/safetensors.js';
+import { readElements, readFloats } from '../../src/io/tensorSource.js';
+import { type TensorToWrite, writeSafetensors } from '../../src/io/writeSafetensors.js';
 
 /** A file with this header and so many bytes of data. */
 function file(header: unknown, dataBytes = 0, { headerBytes }: { headerBytes?: bigint } = {}): Uint8Array {
@@ -19,8 +20,9 @@ const f32 = (shape: unknown, data_offsets: unknown, more: object = {}) => ({
   data_offsets,
   ...more,
 });
-const tensor = (name: string, values: number[], shape = [values.length]) => ({
+const tensor = (name: string, values: number[], shape = [values.length]): TensorToWrite => ({
   name,
+  dtype: 'F32',
   shape,
   read: async () => Float32Array.from(values),
 });
@@ -127,10 +129,10 @@ describe('a safetensors file', () => {
         ['é"\\', [2]],
       ]),
     );
-    expect(await weights.read('b')).toEqual(Float32Array.of(1, -2.5, 3, 4, 5, 6));
-    expect(await weights.read('__proto__')).toEqual(Float32Array.of(7));
-    expect(await weights.read('none')).toEqual(new Float32Array(0));
-    expect(await weights.read('é"\\')).toEqual(Float32Array.of(1e-42, Number.POSITIVE_INFINITY));
+    expect(await readFloats(weights, 'b')).toEqual(Float32Array.of(1, -2.5, 3, 4, 5, 6));
+    expect(await readFloats(weights, '__proto__')).toEqual(Float32Array.of(7));
+    expect(await readFloats(weights, 'none')).toEqual(new Float32Array(0));
+    expect(await readFloats(weights, 'é"\\')).toEqual(Float32Array.of(1e-42, Number.POSITIVE_INFINITY));
     await expect(weights.read('c')).rejects.toThrow(/no tensor 'c'/);
   });
 
@@ -138,8 +140,9 @@ describe('a safetensors file', () => {
     const bytes = file({ a: { dtype: 'U8', shape: [3], data_offsets: [0, 3] }, b: f32([1], [3, 7]) }, 7);
     bytes.set(new Uint8Array(Float32Array.of(1.5).buffer), bytes.byteLength - 4);
     const weights = await open(bytes);
-    expect(await weights.read('b')).toEqual(Float32Array.of(1.5));
-    await expect(weights.read('a')).rejects.toThrow(/'a' has dtype U8, expected F32, F16 or BF16/);
+    expect(await readFloats(weights, 'b')).toEqual(Float32Array.of(1.5));
+    await expect(readFloats(weights, 'a')).rejects.toThrow(/'a' has dtype U8, expected F32, F16 or BF16/);
+    await expect(readElements(weights, 'a', 'I32')).rejects.toThrow(/'a' has dtype U8, expected I32\./);
   });
 
   it('knows dtypes of less than a byte', async () => {
@@ -148,39 +151,65 @@ describe('a safetensors file', () => {
     await expect(open(file(header, 4))).rejects.toThrow(/end at byte 3/);
   });
 
-  it('is written in f16 when asked', async () => {
+  it('holds each dtype that is written, as it was', async () => {
     const store = memoryStore();
-    await writeSafetensors(store, 'x', [tensor('a', [1, 1 + 2 ** -11, 0.1])], {
-      dtype: 'f16',
-      metadata: { format: 'pt', by: 'me' },
-    });
+    const elements = {
+      F16: Uint16Array.of(0x3c00, 0x7e01, 0xfc00),
+      U8: Uint8Array.of(0, 255, 7),
+      F32: Float32Array.of(-0, 0.1, Number.POSITIVE_INFINITY),
+      I32: Int32Array.of(-1, 2 ** 31 - 1, 0),
+    };
+    await writeSafetensors(
+      store,
+      'x',
+      // Odd sizes: what follows the bytes does not begin at a multiple of four.
+      Object.entries(elements).map(
+        ([dtype, values]) => ({ name: dtype, dtype, shape: [3, 1], read: async () => values }) as TensorToWrite,
+      ),
+      { metadata: { format: 'pt', by: 'me' } },
+    );
     const weights = await openSafetensors(store, 'x');
-    expect(weights.entries.get('a')?.dtype).toBe('F16');
     expect(weights.metadata.by).toBe('me');
-    expect(await weights.read('a')).toEqual(Float32Array.of(1, 1, 0.0999755859375));
+    for (const [name, values] of Object.entries(elements)) {
+      expect(weights.entries.get(name)).toMatchObject({ dtype: name, shape: [3, 1], byteLength: values.byteLength });
+      const found = await readElements(weights, name, name as keyof typeof elements);
+      expect(found).toEqual(values);
+      expect(Object.is(found[0], values[0])).toBe(true);
+      const part = new Uint8Array(2);
+      await weights.readInto(name, values.byteLength - 2, part);
+      expect(part).toEqual((await weights.read(name)).subarray(-2));
+      await expect(weights.readInto(name, values.byteLength - 1, part)).rejects.toThrow(CheckpointError);
+    }
+    expect(await readFloats(weights, 'F16')).toEqual(Float32Array.of(1, Number.NaN, Number.NEGATIVE_INFINITY));
+    await expect(weights.readInto('none', 0, new Uint8Array(1))).rejects.toThrow(/no tensor 'none'/);
   });
 
   it('is not written when a tensor does not fill its shape', async () => {
     const store = memoryStore();
     await expect(writeSafetensors(store, 'x', [tensor('a', [1, 2, 3], [2])])).rejects.toThrow(/'a' has 3 elements/);
+    const bytes = { ...tensor('a', [1, 2]), dtype: 'F16' } as TensorToWrite;
+    await expect(writeSafetensors(store, 'x', [bytes])).rejects.toThrow(
+      /'a' has 2 elements in a Float32Array, expected F16 \[2\]/,
+    );
     expect(store.files.size).toBe(0);
   });
 });
 
 describe('sharded weights', () => {
-  async function shards(index: unknown, { without }: { without?: string } = {}) {
+  const index = 'model.safetensors.index.json';
+  async function shards(list: unknown, { without }: { without?: string } = {}) {
     const store = memoryStore();
     await writeSafetensors(store, 'one.safetensors', [tensor('a', [1]), tensor('b', [2])]);
     await writeSafetensors(store, 'two.safetensors', [tensor('c', [3])]);
     const files = Object.fromEntries([...store.files].filter(([name]) => name !== without));
-    return memoryStore({ ...files, 'model.safetensors.index.json': JSON.stringify(index) });
+    return memoryStore({ ...files, [index]: JSON.stringify(list) });
   }
   const map = { a: 'one.safetensors', b: 'one.safetensors', c: 'two.safetensors' };
 
   it('are read where the index lists them', async () => {
-    const weights = await openWeights(await shards({ weight_map: map }));
+    const weights = await openShards(await shards({ weight_map: map }), index);
     expect([...weights.entries.keys()].sort()).toEqual(['a', 'b', 'c']);
-    expect(await weights.read('c')).toEqual(Float32Array.of(3));
+    expect(await readFloats(weights, 'c')).toEqual(Float32Array.of(3));
     await expect(weights.read('d')).rejects.toThrow(/no tensor 'd'/);
   });
 
@@ -207,15 +236,9 @@ describe('sharded weights', () => {
       /"..\/one.safetensors", expected the name/,
     ],
     ['a shard that is no string', { weight_map: { ...map, a: 1 } }, {}, /is in 1, expected the name/],
-  ] as const)('%s is refused', async (_, index, options, message) => {
-    const failure = await openWeights(await shards(index, options)).catch((error: unknown) => error);
+  ] as const)('%s is refused', async (_, list, options, message) => {
+    const failure = await openShards(await shards(list, options), index).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(CheckpointError);
     expect((failure as Error).message).toMatch(message);
-  });
-
-  it('that are missing altogether are named, with what is there', async () => {
-    await expect(openWeights(memoryStore({ 'pytorch_model.bin': '' }))).rejects.toThrow(
-      /no model.safetensors and no model.safetensors.index.json, found pytorch_model.bin. Pickled/,
-    );
   });
 });

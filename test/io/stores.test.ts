@@ -80,6 +80,15 @@ describe.each(['a folder', 'memory'])('%s', (kind) => {
     expect(await treeOf(store)).toEqual({ 'best-2': 'best-2', best: { a: '2', c: '2', deep: { d: '4' } } });
   });
 
+  it('fills an array with a part of a file', async () => {
+    await put('a', 'hello world');
+    const target = new Uint8Array(7).fill(46);
+    await store.readInto('a', 6, target.subarray(1, 6));
+    expect(text(target)).toBe('.world.');
+    await expect(store.readInto('a', 6, target)).rejects.toThrow(/byte 13 was asked for, the file has 11/);
+    await expect(store.readInto('b', 0, target)).rejects.toBeInstanceOf(CheckpointError);
+  });
+
   it('lists no file that is being written', async () => {
     async function* slow() {
       yield bytes('ne');
@@ -249,7 +258,15 @@ describe('a web server', () => {
     expect(await store.size('a.txt')).toBe(11);
     expect(text(await store.read('a.txt', 6, 3))).toBe('wor');
     expect(text(await store.read('a.txt'))).toBe('hello world');
-    expect(requests).toEqual(['/models/tiny/a.txt 0-0', '/models/tiny/a.txt 6-8', '/models/tiny/a.txt 0-10']);
+    const target = new Uint8Array(2);
+    await store.readInto('a.txt', 4, target);
+    expect(text(target)).toBe('o ');
+    expect(requests.map((request) => request.replace('/models/tiny/a.txt ', ''))).toEqual([
+      '0-0',
+      '6-8',
+      '0-10',
+      '4-5',
+    ]);
     expect(await store.exists('b.txt')).toBe(false);
     await expect(store.read('b.txt')).rejects.toThrow(/example.org\/models\/tiny: there is no file 'b.txt'/);
     await expect(store.read('a.txt', 6, 6)).rejects.toThrow(/byte 12 was asked for, the file has 11/);

@@ -1,7 +1,7 @@
 import { beforeAll, expect, it } from 'vitest';
 import type { Device } from '../../src/backend/backend.js';
 import { memoryStore } from '../../src/io/memoryStore.js';
-import { openWeights } from '../../src/io/safetensors.js';
+import { openSafetensors } from '../../src/io/safetensors.js';
 import { createModel, loadModel, saveModel } from '../../src/models/index.js';
 import { forEachBackend } from '../harness/backends.js';
 import { decoderTests, expectSeededDropout } from './decoderTests.js';
@@ -54,7 +54,7 @@ forEachBackend((backend) => {
     const store = memoryStore();
     await saveModel(model, store, { files: { 'tokenizer.json': '{}' } });
     expect([...store.files.keys()].sort()).toEqual(['config.json', 'model.safetensors', 'tokenizer.json']);
-    expect((await openWeights(store)).metadata).toEqual({ format: 'pt' });
+    expect((await openSafetensors(store, 'model.safetensors')).metadata).toEqual({ format: 'pt' });
     using loaded = await loadModel(store, { device, trainable: true });
     expect(loaded.config).toMatchObject({ ...config, architectures: ['GPT2LMHeadModel'], torch_dtype: 'float32' });
     expect([...loaded.parameters.keys()]).toEqual([...model.parameters.keys()]);

@@ -2,6 +2,7 @@ import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { CheckpointError, LimitError, OptionError } from '../../src/errors.js';
 import { type MemoryStore, memoryStore } from '../../src/io/memoryStore.js';
 import { openSafetensors } from '../../src/io/safetensors.js';
+import { readFloats } from '../../src/io/tensorSource.js';
 import { type TensorToWrite, writeSafetensors } from '../../src/io/writeSafetensors.js';
 import { createModel, loadModel, numParameters, saveModel } from '../../src/models/index.js';
 import { sizeOf, tidy } from '../../src/tensor/index.js';
@@ -22,13 +23,16 @@ async function folder({
   using model = await createModel(config, { device });
   await saveModel(model, store);
   const weights = await openSafetensors(store, 'model.safetensors');
-  const all = [...weights.entries].map(([name, { shape }]) => ({ name, shape, read: () => weights.read(name) }));
+  const all = [...weights.entries].map(
+    ([name, { shape }]): TensorToWrite => ({ name, dtype: 'F32', shape, read: () => readFloats(weights, name) }),
+  );
   await writeSafetensors(store, 'model.safetensors', tensors(all));
   await store.write('config.json', [new TextEncoder().encode(JSON.stringify({ ...config, ...fields }))]);
   return store;
 }
 const extra = (name: string, shape: number[]): TensorToWrite => ({
   name,
+  dtype: 'F32',
   shape,
   read: async () => new Float32Array(sizeOf(shape)),
 });
@@ -117,7 +121,7 @@ describe('loadModel', () => {
 
   it('says what is missing in a folder that has no model', async () => {
     await expect(loadModel('./no/such/folder', { device })).rejects.toThrow(
-      /no\/such\/folder\/config.json: cannot be read/,
+      /no\/such\/folder: there is no checkpoint, expected a Hugging Face folder \(config.json, .*ENOENT/,
     );
     await expect(loadModel(memoryStore({ 'config.json': JSON.stringify(config) }), { device })).rejects.toThrow(
       /there is no model.safetensors .*found config.json/,

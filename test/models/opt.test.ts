@@ -2,7 +2,8 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { CheckpointError } from '../../src/errors.js';
 import { memoryStore } from '../../src/io/memoryStore.js';
 import { openSafetensors } from '../../src/io/safetensors.js';
-import { writeSafetensors } from '../../src/io/writeSafetensors.js';
+import { readFloats } from '../../src/io/tensorSource.js';
+import { type TensorToWrite, writeSafetensors } from '../../src/io/writeSafetensors.js';
 import { createModel, loadModel, saveModel } from '../../src/models/index.js';
 import { tidy } from '../../src/tensor/index.js';
 import { forEachBackend } from '../harness/backends.js';
@@ -31,12 +32,20 @@ describe('opt', () => {
     using made = await createModel(config, { device });
     await saveModel(made, store);
     const weights = await openSafetensors(store, 'model.safetensors');
-    const tensors = [...weights.entries].map(([name, { shape }]) => ({
-      name: name.replace('model.decoder', 'decoder'),
-      shape,
-      read: () => weights.read(name),
-    }));
-    const head = { name: 'lm_head.weight', shape: [11, 6], read: async () => new Float32Array(66) };
+    const tensors = [...weights.entries].map(
+      ([name, { shape }]): TensorToWrite => ({
+        name: name.replace('model.decoder', 'decoder'),
+        dtype: 'F32',
+        shape,
+        read: () => readFloats(weights, name),
+      }),
+    );
+    const head: TensorToWrite = {
+      name: 'lm_head.weight',
+      dtype: 'F32',
+      shape: [11, 6],
+      read: async () => new Float32Array(66),
+    };
     await writeSafetensors(store, 'model.safetensors', [...tensors, head]);
     using model = await loadModel(store, { device });
     expect([...model.parameters.keys()]).toEqual([...made.parameters.keys()]);

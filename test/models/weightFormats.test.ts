@@ -7,7 +7,8 @@ import { CheckpointError, OptionError } from '../../src/errors.js';
 import { f16ToF32 } from '../../src/halfFloats.js';
 import { type MemoryStore, memoryStore } from '../../src/io/memoryStore.js';
 import { openSafetensors } from '../../src/io/safetensors.js';
-import { writeSafetensors } from '../../src/io/writeSafetensors.js';
+import { readFloats } from '../../src/io/tensorSource.js';
+import { type TensorToWrite, writeSafetensors } from '../../src/io/writeSafetensors.js';
 import { createModel, type LanguageModel, loadModel, numParameters, saveModel } from '../../src/models/index.js';
 import { headLogits, tidy, type WeightFormat } from '../../src/tensor/index.js';
 import { halve, quantise } from '../../src/tensor/rounding.js';
@@ -30,11 +31,14 @@ async function folder(change: Change = (values) => values, fields = {}): Promise
   using model = await createModel({ ...config, ...fields }, { device: host, seed: 3 });
   await saveModel(model, store);
   const weights = await openSafetensors(store, 'model.safetensors');
-  const tensors = [...weights.entries].map(([name, { shape }]) => ({
-    name,
-    shape,
-    read: async () => change(await weights.read(name), shape, name),
-  }));
+  const tensors = [...weights.entries].map(
+    ([name, { shape }]): TensorToWrite => ({
+      name,
+      dtype: 'F32',
+      shape,
+      read: async () => change(await readFloats(weights, name), shape, name),
+    }),
+  );
   const changed = memoryStore();
   await changed.write('config.json', [new TextEncoder().encode(JSON.stringify({ ...config, ...fields }))]);
   await writeSafetensors(changed, 'model.safetensors', tensors);
@@ -127,7 +131,7 @@ forEachBackend((backend) => {
       const found = await losses(teacher);
       using plain = await loadModel(store, { device: backend() });
       for (const [name, parameter] of plain.parameters) {
-        parameter.set(rounded[dtype](await weights.read(name), parameter.shape, name));
+        parameter.set(rounded[dtype](await readFloats(weights, name), parameter.shape, name));
       }
       const expected = await losses(plain);
       expect(found).toHaveLength(3);

@@ -1,6 +1,6 @@
 import { savedTemplateFiles } from '../../data/savedTemplate.js';
 import { CheckpointError } from '../../errors.js';
-import { type FileStore, openSafetensors, writeSafetensors } from '../../io/index.js';
+import { type FileStore, openSafetensors, readElements, type TensorToWrite, writeSafetensors } from '../../io/index.js';
 import { saveModel } from '../../models/saveModel.js';
 import type { AdamW } from '../../optim/index.js';
 import { openFolder } from '../../platform/openFolder.js';
@@ -67,15 +67,17 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
     saveBest: (step) => save('best', step),
 
     async saveLast(progress, optimizer, replay) {
-      const tensors = [...storedTensors(trained, optimizer)].map(([name, stored]) => ({
-        name,
-        shape: stored.shape,
-        read: async () => (await stored.read()) as Float32Array,
-      }));
+      const tensors = [...storedTensors(trained, optimizer)].map(
+        ([name, stored]): TensorToWrite => ({
+          name,
+          dtype: 'F32',
+          shape: stored.shape,
+          read: async () => (await stored.read()) as Float32Array,
+        }),
+      );
       if (replay) {
-        // One number a byte: safetensors files here hold f32, and the buffer is small beside the weights.
-        const bytes = Float32Array.from(replay.serialize());
-        tensors.push({ name: 'replay', shape: [bytes.length], read: async () => bytes });
+        const bytes = replay.serialize();
+        tensors.push({ name: 'replay', dtype: 'U8', shape: [bytes.length], read: async () => bytes });
       }
       const steps = Object.fromEntries([...optimizer.moments].map(([name, moments]) => [name, moments.steps]));
       const state: StoredState = { progress, settings: plan.settings, steps };
@@ -107,9 +109,9 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
           { found, expected: shape },
         );
       }
-      for (const [name, target] of targets) target.set(await file.read(name));
+      for (const [name, target] of targets) target.set(await readElements(file, name, 'F32'));
       for (const [name, moments] of optimizer.moments) moments.steps = state.steps[name] ?? 0;
-      const replay = file.entries.has('replay') ? Uint8Array.from(await file.read('replay')) : undefined;
+      const replay = file.entries.has('replay') ? await readElements(file, 'replay', 'U8') : undefined;
       return { progress: state.progress, replay };
     },
   };

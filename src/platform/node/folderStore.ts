@@ -33,6 +33,32 @@ export function folderStore(folder: string): FileStore {
       return action(whole);
     }
   };
+  /** Bytes of a file from `offset`: `length` of them, or all that follow; in `target`, or in an array of its own. */
+  const read = async (
+    path: string,
+    offset = 0,
+    length?: number,
+    target?: Uint8Array<ArrayBuffer>,
+  ): Promise<Uint8Array<ArrayBuffer>> => {
+    const file = await restored(path, (whole) => open(whole)).catch((cause: unknown) => {
+      throw unreadable(path, cause);
+    });
+    try {
+      const { size } = await file.stat();
+      const wanted = length ?? Math.max(0, size - offset);
+      if (offset + wanted > size) throw shortFile(folder, path, offset + wanted, size);
+      const bytes = target ?? new Uint8Array(wanted);
+      // One call reads at most 2 GiB.
+      for (let done = 0; done < wanted; ) {
+        const { bytesRead } = await file.read(bytes, done, Math.min(wanted - done, 2 ** 30), offset + done);
+        if (bytesRead === 0) throw unreadable(path, new Error('it was cut while it was read'));
+        done += bytesRead;
+      }
+      return bytes;
+    } finally {
+      await file.close();
+    }
+  };
   return {
     name: folder,
     async list() {
@@ -63,25 +89,9 @@ export function folderStore(folder: string): FileStore {
         throw unreadable(path, cause);
       }
     },
-    async read(path, offset = 0, length) {
-      const file = await restored(path, (whole) => open(whole)).catch((cause: unknown) => {
-        throw unreadable(path, cause);
-      });
-      try {
-        const { size } = await file.stat();
-        const wanted = length ?? Math.max(0, size - offset);
-        if (offset + wanted > size) throw shortFile(folder, path, offset + wanted, size);
-        const bytes = new Uint8Array(wanted);
-        // One call reads at most 2 GiB.
-        for (let done = 0; done < wanted; ) {
-          const { bytesRead } = await file.read(bytes, done, Math.min(wanted - done, 2 ** 30), offset + done);
-          if (bytesRead === 0) throw unreadable(path, new Error('it was cut while it was read'));
-          done += bytesRead;
-        }
-        return bytes;
-      } finally {
-        await file.close();
-      }
+    read,
+    async readInto(path, offset, target) {
+      await read(path, offset, target.byteLength, target);
     },
     async write(path, chunks) {
       const target = join(folder, path);

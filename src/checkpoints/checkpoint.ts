@@ -1,0 +1,50 @@
+import type { FileStore } from '../io/fileStore.js';
+import type { TensorSource } from '../io/tensorSource.js';
+
+/**
+ * What a checkpoint offers to models and tokenizers. Each part is read when it is first asked for, and then kept (of the
+ * tensors, their names and places): models, tokenizers and templates that come from one checkpoint share the work.
+ */
+export interface Checkpoint {
+  /** For messages: "./gpt2". */
+  readonly name: string;
+  /** @throws CheckpointError when there is none, or it is malformed */
+  config(): Promise<CheckpointConfig>;
+  /** The tensors as they are stored. @throws CheckpointError when there are none, or a file is malformed */
+  tensors(): Promise<TensorSource>;
+  /** The files of a Hugging Face tokenizer by name, those with token ids (config.json) too; undefined when there is none. */
+  tokenizerFiles(): Promise<ReadonlyMap<string, Uint8Array> | undefined>;
+  /**
+   * Name of the prompt template that the model was trained with; undefined when the checkpoint does not say.
+   * @throws CheckpointError when it is malformed
+   */
+  promptTemplate(): Promise<string | undefined>;
+}
+
+export interface CheckpointConfig {
+  /** For messages: "./gpt2/config.json". */
+  readonly name: string;
+  /** The fields of Hugging Face's config.json. */
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** One way to store a checkpoint. */
+export interface CheckpointKind {
+  /** By what it is recognised, for messages: "a Hugging Face folder (config.json, ...)". */
+  readonly looksLike: string;
+  isIn(store: FileStore): Promise<boolean>;
+  open(store: FileStore): Checkpoint;
+}
+
+/** What a store holds, for messages: "found config.json, best/", or why that cannot be said. */
+export async function contentsOf(store: FileStore): Promise<string> {
+  try {
+    const { files, folders } = await store.list();
+    const names = [...files, ...folders.map((folder) => `${folder}/`)].sort();
+    const most = 20;
+    const more = names.length > most ? ` and ${names.length - most} more` : '';
+    return names.length === 0 ? 'found no files' : `found ${names.slice(0, most).join(', ')}${more}`;
+  } catch (error) {
+    return `its files cannot be listed (${(error as Error).message})`;
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * A Hugging Face folder: config.json; model.safetensors, or its shards and their index; the files of the tokenizer; and
+ * beside them distillm.json, which names the prompt template (Hugging Face's tools ignore it).
+ */
+import { CheckpointError } from '../errors.js';
+import type { FileStore } from '../io/fileStore.js';
+import { readJson } from '../io/json.js';
+import { openSafetensors, openShards } from '../io/safetensors.js';
+import type { TensorSource } from '../io/tensorSource.js';
+import { type Checkpoint, type CheckpointConfig, type CheckpointKind, contentsOf } from './checkpoint.js';
+
+const configFile = 'config.json';
+const weights = 'model.safetensors';
+const weightsIndex = 'model.safetensors.index.json';
+export const templateFile = 'distillm.json';
+/** A folder with one of these has a tokenizer. */
+const vocabularies = ['tokenizer.json', 'vocab.json'];
+/** What else a tokenizer is made from. The last two hold ids of special tokens. */
+const tokenizerExtras = [
+  'merges.txt',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'generation_config.json',
+  configFile,
+];
+
+const marks = [configFile, weights, weightsIndex, ...vocabularies];
+
+export const huggingFace: CheckpointKind = {
+  looksLike: `a Hugging Face folder (${marks.join(', ')})`,
+  async isIn(store) {
+    for (const file of marks) if (await store.exists(file)) return true;
+    return false;
+  },
+  open: (store): Checkpoint => ({
+    name: store.name,
+    config: once(() => readConfig(store)),
+    tensors: once(() => openTensors(store)),
+    tokenizerFiles: once(() => readTokenizerFiles(store)),
+    promptTemplate: once(() => readTemplate(store)),
+  }),
+};
+
+/** `read`, called at the first call and again only when it failed. */
+function once<T>(read: () => Promise<T>): () => Promise<T> {
+  let result: Promise<T> | undefined;
+  return () => {
+    if (!result) {
+      result = read();
+      result.catch(() => {
+        result = undefined;
+      });
+    }
+    return result;
+  };
+}
+
+async function readConfig(store: FileStore): Promise<CheckpointConfig> {
+  if (await store.exists(configFile)) {
+    return { name: `${store.name}/${configFile}`, fields: await readJson(store, configFile) };
+  }
+  throw await incomplete(store, [configFile]);
+}
+
+async function openTensors(store: FileStore): Promise<TensorSource> {
+  if (await store.exists(weights)) return openSafetensors(store, weights);
+  if (await store.exists(weightsIndex)) return openShards(store, weightsIndex);
+  throw await incomplete(store, [weights, weightsIndex]);
+}
+
+async function incomplete(store: FileStore, expected: readonly string[]): Promise<CheckpointError> {
+  const found = await contentsOf(store);
+  const advice =
+    expected[0] === weights && /\.(bin|pt)\b/.test(found)
+      ? 'Pickled PyTorch weights are not read: load them with transformers and save_pretrained them again.'
+      : 'Check the name of the folder, and that it is complete.';
+  return new CheckpointError(`${store.name}: there is no ${expected.join(' and no ')}, ${found}. ${advice}`, {
+    expected,
+    found,
+  });
+}
+
+async function readTokenizerFiles(store: FileStore): Promise<ReadonlyMap<string, Uint8Array> | undefined> {
+  const files = new Map<string, Uint8Array>();
+  const read = async (names: readonly string[]) => {
+    for (const name of names) if (await store.exists(name)) files.set(name, await store.read(name));
+  };
+  await read(vocabularies);
+  if (files.size === 0) return undefined;
+  await read(tokenizerExtras);
+  return files;
+}
+
+async function readTemplate(store: FileStore): Promise<string | undefined> {
+  if (!(await store.exists(templateFile))) return undefined;
+  const { promptTemplate } = await readJson(store, templateFile);
+  if (promptTemplate === undefined || typeof promptTemplate === 'string') return promptTemplate;
+  throw new CheckpointError(
+    `${store.name}/${templateFile}: promptTemplate is ${promptTemplate}, expected a name. Remove it.`,
+    { found: promptTemplate },
+  );
+}

@@ -1,0 +1,44 @@
+import { CheckpointError } from '../errors.js';
+import type { FileStore } from '../io/fileStore.js';
+import { openFolder } from '../platform/openFolder.js';
+import { type Checkpoint, type CheckpointKind, contentsOf } from './checkpoint.js';
+import { huggingFace } from './huggingFace.js';
+
+/** A path, a URL or a store, see `openFolder`; or a checkpoint that was opened before. */
+export type CheckpointSource = string | FileStore | Checkpoint;
+
+const kinds: readonly CheckpointKind[] = [huggingFace];
+
+/**
+ * Opens a checkpoint: finds out of which kind it is, and reads nothing yet. `loadModel`, `loadTokenizer` and
+ * `savedTemplate` do this by themselves; opened once and given to all three, its files are looked for and read once.
+ * @param source a folder's path, a URL or a FileStore; an opened checkpoint is given back
+ * @example
+ * const checkpoint = await openCheckpoint('./runs/dolly/best');
+ * const model = await loadModel(checkpoint, { device });
+ * const tokenizer = await loadTokenizer(checkpoint);
+ * @throws CheckpointError when there is none, with what was looked for and what is there
+ */
+export async function openCheckpoint(source: CheckpointSource): Promise<Checkpoint> {
+  if (typeof source !== 'string' && 'tensors' in source) return source;
+  const store = openFolder(source);
+  for (const kind of kinds) if (await kind.isIn(store)) return kind.open(store);
+  throw await noCheckpoint(store);
+}
+
+async function noCheckpoint(store: FileStore): Promise<CheckpointError> {
+  const expected = kinds.map(({ looksLike }) => looksLike);
+  const found = await contentsOf(store);
+  const advice = (await holdsCheckpoint(store, 'best'))
+    ? `A run wrote its model to ${store.name}/best: give that.`
+    : 'Check the path.';
+  return new CheckpointError(
+    `${store.name}: there is no checkpoint, expected ${expected.join(' or ')}, ${found}. ${advice}`,
+    { expected, found },
+  );
+}
+
+async function holdsCheckpoint(store: FileStore, folder: string): Promise<boolean> {
+  for (const kind of kinds) if (await kind.isIn(store.folder(folder))) return true;
+  return false;
+}

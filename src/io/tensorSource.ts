@@ -1,0 +1,68 @@
+/**
+ * Named tensors as a file stores them. A source hands out bytes and says what they are; which elements they become is
+ * the reader's affair, so that a tensor can reach a device in the bits of its file.
+ */
+import { CheckpointError } from '../errors.js';
+import { bf16ToF32, f16ToF32 } from '../halfFloats.js';
+import { type ElementDType, type ElementsOf, elementsOf } from './elements.js';
+import type { SafetensorsDType } from './safetensorsHeader.js';
+
+/** How the elements of a tensor are stored. Other file formats add their own block formats here. */
+export type StoredDType = SafetensorsDType;
+
+export interface StoredTensor {
+  readonly dtype: StoredDType;
+  readonly shape: readonly number[];
+  readonly byteLength: number;
+}
+
+export interface TensorSource {
+  /** For messages: "./gpt2/model.safetensors". */
+  readonly name: string;
+  /** Every tensor by its name in the file. */
+  readonly entries: ReadonlyMap<string, StoredTensor>;
+  /** The bytes of a tensor. @throws CheckpointError when there is no such tensor, or the file has changed */
+  read(name: string): Promise<Uint8Array<ArrayBuffer>>;
+  /**
+   * Fills `target` with the bytes of a tensor from `offset`: large tensors are read through one small buffer.
+   * @throws CheckpointError as `read`, and when the tensor ends before
+   */
+  readInto(name: string, offset: number, target: Uint8Array<ArrayBuffer>): Promise<void>;
+}
+
+/** A tensor in the elements that it is stored in. @throws CheckpointError when its dtype is another */
+export async function readElements<D extends ElementDType>(
+  source: TensorSource,
+  name: string,
+  dtype: D,
+): Promise<ElementsOf<D>> {
+  const bytes = await source.read(name);
+  const found = source.entries.get(name)?.dtype;
+  if (found !== dtype) throw otherDType(source, name, [dtype]);
+  return elementsOf(dtype, bytes);
+}
+
+/** A tensor as f32: F16 and BF16 widen exactly. @throws CheckpointError when its dtype is another */
+export async function readFloats(source: TensorSource, name: string): Promise<Float32Array> {
+  const bytes = await source.read(name);
+  switch (source.entries.get(name)?.dtype) {
+    case 'F32':
+      return elementsOf('F32', bytes);
+    case 'F16':
+      return f16ToF32(elementsOf('F16', bytes));
+    case 'BF16':
+      return bf16ToF32(elementsOf('F16', bytes));
+    default:
+      throw otherDType(source, name, ['F32', 'F16', 'BF16']);
+  }
+}
+
+function otherDType(
+  { name: where, entries }: TensorSource,
+  name: string,
+  expected: readonly string[],
+): CheckpointError {
+  const found = entries.get(name)?.dtype;
+  const list = expected.join(', ').replace(/, (\w+)$/, ' or $1');
+  return new CheckpointError(`${where}: tensor '${name}' has dtype ${found}, expected ${list}.`, { found, expected });
+}

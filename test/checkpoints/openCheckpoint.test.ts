@@ -1,0 +1,149 @@
+import { describe, expect, it } from 'vitest';
+import { openCheckpoint } from '../../src/checkpoints/index.js';
+import { savedTemplate, savedTemplateFiles } from '../../src/data/index.js';
+import { CheckpointError } from '../../src/errors.js';
+import { type FileStore, memoryStore } from '../../src/io/index.js';
+import { writeSafetensors } from '../../src/io/writeSafetensors.js';
+import { createModel, loadModel, saveModel } from '../../src/models/index.js';
+import { loadTokenizer } from '../../src/text/index.js';
+import { tinyTokenizer } from '../distill/fixtures.js';
+import { openReference } from '../harness/referenceBackend.js';
+
+const failure = async (work: Promise<unknown>) =>
+  work.then(
+    () => expect.unreachable(),
+    (error: unknown) => error as CheckpointError,
+  );
+const config = { model_type: 'gpt2', vocab_size: 11, n_positions: 7, n_embd: 6, n_layer: 1, n_head: 2 };
+
+/** A store that writes down what is asked of it. */
+function watched(store: FileStore): { store: FileStore; asked: string[] } {
+  const asked: string[] = [];
+  return {
+    asked,
+    store: {
+      ...store,
+      exists: (path) => {
+        asked.push(`exists ${path}`);
+        return store.exists(path);
+      },
+      read: (path, offset, length) => {
+        asked.push(`read ${path} ${offset ?? 0}`);
+        return store.read(path, offset, length);
+      },
+    },
+  };
+}
+
+describe('a Hugging Face folder', () => {
+  it('offers config, tensors, tokenizer files and the template', async () => {
+    const store = memoryStore({
+      'config.json': '{"model_type": "gpt2"}',
+      'merges.txt': 'a b',
+      ...savedTemplateFiles('x'),
+    });
+    await writeSafetensors(store, 'model.safetensors', [
+      { name: 'half', dtype: 'F16', shape: [2, 1], read: async () => Uint16Array.of(1, 0x7c01) },
+    ]);
+    const checkpoint = await openCheckpoint(store);
+    expect(checkpoint.name).toBe('memory');
+    expect(await checkpoint.config()).toEqual({ name: 'memory/config.json', fields: { model_type: 'gpt2' } });
+    expect(await checkpoint.promptTemplate()).toBe('x');
+    const tensors = await checkpoint.tensors();
+    expect(tensors.name).toBe('memory/model.safetensors');
+    expect(tensors.entries.get('half')).toMatchObject({ dtype: 'F16', shape: [2, 1], byteLength: 4 });
+    // The bits of the file, not numbers that were made from them.
+    expect(await tensors.read('half')).toEqual(Uint8Array.of(1, 0, 1, 0x7c));
+    // Merges alone are no tokenizer.
+    expect(await checkpoint.tokenizerFiles()).toBeUndefined();
+    expect((await failure(loadTokenizer(checkpoint))).message).toMatch(
+      /^memory: there is no tokenizer, expected tokenizer.json, or vocab.json and merges.txt/,
+    );
+    await store.write('tokenizer.json', [Uint8Array.of(123, 125)]);
+    const files = await (await openCheckpoint(store)).tokenizerFiles();
+    expect([...(files ?? []).keys()].sort()).toEqual(['config.json', 'merges.txt', 'tokenizer.json']);
+    expect(files?.get('tokenizer.json')).toEqual(Uint8Array.of(123, 125));
+  });
+
+  it('in shards is one source', async () => {
+    const store = memoryStore({ 'model.safetensors.index.json': '{"weight_map": {"a": "one.safetensors"}}' });
+    const zeros = async () => new Uint8Array(3);
+    await writeSafetensors(store, 'one.safetensors', [{ name: 'a', dtype: 'U8', shape: [3], read: zeros }]);
+    const tensors = await (await openCheckpoint(store)).tensors();
+    expect([...tensors.entries.keys()]).toEqual(['a']);
+    expect(await tensors.read('a')).toEqual(new Uint8Array(3));
+  });
+
+  it('that holds a tokenizer alone, or weights alone, offers that', async () => {
+    const { vocabSize } = await loadTokenizer(memoryStore(tinyTokenizer().save()));
+    expect(vocabSize).toBe(tinyTokenizer().vocabSize);
+    const checkpoint = await openCheckpoint(memoryStore(tinyTokenizer().save()));
+    expect((await failure(checkpoint.config())).message).toMatch(/there is no config.json, found .*tokenizer.json/);
+    expect((await failure(checkpoint.tensors())).message).toMatch(
+      /no model.safetensors and no model.safetensors.index.json, found .*tokenizer.json.*Check the name of the folder/,
+    );
+  });
+
+  it('with pickled weights alone says what to do', async () => {
+    const checkpoint = await openCheckpoint(memoryStore({ 'pytorch_model.bin': '', 'config.json': '{}' }));
+    expect((await failure(checkpoint.tensors())).message).toMatch(
+      /found config.json, pytorch_model.bin. Pickled PyTorch/,
+    );
+  });
+
+  it('is looked through once for its model, tokenizer and template', async () => {
+    const saved = memoryStore();
+    const device = openReference({ precision: 'f32' });
+    using made = await createModel(config, { device });
+    await saveModel(made, saved, { files: { ...tinyTokenizer().save(), ...savedTemplateFiles('compact') } });
+    const { store, asked } = watched(saved);
+    const checkpoint = await openCheckpoint(store);
+    expect(await openCheckpoint(checkpoint)).toBe(checkpoint);
+    for (let i = 0; i < 2; i++) {
+      using model = await loadModel(checkpoint, { device });
+      expect(model.vocabSize).toBe(11);
+      expect(await savedTemplate(checkpoint)).toBe('compact');
+      expect((await loadTokenizer(checkpoint)).vocabSize).toBe(tinyTokenizer().vocabSize);
+    }
+    const times = (call: string) => asked.filter((each) => each === call).length;
+    for (const file of ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'distillm.json']) {
+      expect([file, times(`read ${file} 0`)]).toEqual([file, 1]);
+    }
+    // Its fields, and as a file of the tokenizer.
+    expect(times('read config.json 0')).toBe(2);
+    // The header.
+    expect(times('read model.safetensors 0')).toBe(1);
+  });
+
+  it('is asked again for what failed', async () => {
+    const store = memoryStore({ 'tokenizer.json': '{}' });
+    const checkpoint = await openCheckpoint(store);
+    await expect(checkpoint.config()).rejects.toBeInstanceOf(CheckpointError);
+    await store.write('config.json', [new TextEncoder().encode('{"a": 1}')]);
+    expect((await checkpoint.config()).fields).toEqual({ a: 1 });
+  });
+});
+
+describe('a folder without a checkpoint', () => {
+  it('is described: what was looked for, and what is there', async () => {
+    const error = await failure(openCheckpoint(memoryStore({ 'notes.txt': '', 'deep/model.safetensors': '' })));
+    expect(error).toBeInstanceOf(CheckpointError);
+    expect(error.message).toBe(
+      'memory: there is no checkpoint, expected a Hugging Face folder (config.json, model.safetensors, ' +
+        'model.safetensors.index.json, tokenizer.json, vocab.json), found deep/, notes.txt. Check the path.',
+    );
+    const many = Object.fromEntries(Array.from({ length: 23 }, (_, i) => [`f${String(i).padStart(2, '0')}`, '']));
+    expect((await failure(openCheckpoint(memoryStore(many)))).message).toMatch(/found f00, .*, f19 and 3 more\. Check/);
+    expect((await failure(openCheckpoint(memoryStore()))).message).toMatch(/, found no files\. Check/);
+    expect((await failure(openCheckpoint('./no/such/folder'))).message).toMatch(
+      /^\.\/no\/such\/folder: there is no checkpoint, .*, its files cannot be listed \(.*ENOENT.*\. Check the path/,
+    );
+  });
+
+  it('that a run wrote to points at its best model', async () => {
+    const run = memoryStore({ 'log.jsonl': '', 'best/config.json': '{}' }, { name: 'runs/x' });
+    expect((await failure(openCheckpoint(run))).message).toMatch(
+      /, found best\/, log\.jsonl\. A run wrote its model to runs\/x\/best: give that\.$/,
+    );
+  });
+});
