@@ -61,6 +61,18 @@ module.exports = {
       from: { path: '^src/', pathNot: '^src/(platform/node/|cli/)' },
       to: { dependencyTypes: ['core'] },
     },
+    {
+      name: 'cli-behind-the-api',
+      comment:
+        'what the command line can do, users of the package can do: it has the entries, and the tables of options',
+      severity: 'error',
+      from: { path: '^src/cli/' },
+      to: {
+        path: '^src/',
+        pathNot:
+          '^src/(cli|entries|settings|distill/(losses|sgo)|index\\.ts|errors\\.ts|distill/settings\\.ts|text/sampler\\.ts)',
+      },
+    },
     ...benchOrder.slice(0, -1).map(([name, layer], index) => ({
       name: `bench-${name}-imports-upward`,
       severity: 'error',
@@ -77,7 +89,7 @@ module.exports = {
       comment: 'what is measured is the built package, through its entries',
       severity: 'error',
       from: { path: '^bench/' },
-      to: { path: '^src/.*/' },
+      to: { path: '^src/.*/', pathNot: '^src/entries/' },
     },
     {
       name: 'src-imports-bench',

@@ -7,6 +7,7 @@
  */
 
 export type { Device, DeviceInfo, MemoryUse } from './backend/backend.js';
+export { type AdapterFacts, type DeviceReport, examineDevices, type FoundDevice } from './backend/examineDevices.js';
 export { type DeviceOptions, openDevice } from './backend/openDevice.js';
 export {
   type ChromeTrace,

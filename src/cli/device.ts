@@ -1,5 +1,5 @@
 import { type Device, openDevice } from '../index.js';
-import { choice, count, flag, given, optional, type Values, withDefault } from './options.js';
+import { choice, count, flag, given, hidden, optional, type Values, withDefault } from './options.js';
 import { profiled, profileOption } from './profile.js';
 import type { Terminal } from './terminal.js';
 
@@ -13,7 +13,7 @@ export const deviceOptions = {
   threads: optional('<number>', count, "threads of the 'wasm' device (default: all cores)"),
   relaxedSimd: flag("'wasm' fuses multiplication and addition: faster, with results that depend on the processor"),
   allowSoftware: flag("lets 'webgpu' take a software adapter, which is slower than 'wasm'"),
-  subgroupMatrices: flag("'webgpu' multiplies f16 weights on the GPU's matrix units, rounding to f16 (experimental)"),
+  subgroupMatrices: hidden(flag("'webgpu' multiplies f16 weights on the GPU's matrix units, rounding to f16")),
   profile: profileOption,
 };
 

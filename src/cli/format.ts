@@ -1,6 +1,9 @@
 /** 12345.6 -> "12,346". */
 export const whole = (value: number): string => Math.round(value).toLocaleString('en');
 
+/** 1536 -> "1.5 KiB". */
+export { formatBytes as bytes } from '../errors.js';
+
 /** Milliseconds in the two largest units: "1h 05m", "3m 20s", "8s". */
 export function duration(ms: number): string {
   const seconds = Math.round(ms / 1000);

@@ -15,6 +15,8 @@ export interface OptionSpec<T> {
   readonly schema?: z.ZodType<T>;
   readonly fallback?: T;
   readonly required?: boolean;
+  /** --help leaves it out. */
+  readonly hidden?: boolean;
 }
 
 /** Options by their names. `Names` is never where they are known at run time only: see `flagsOf`. */
@@ -47,6 +49,8 @@ export const withDefault = <T>(
   fallback: T,
 ): OptionSpec<T> => ({ argument, schema, description, fallback });
 export const flag = (description: string): OptionSpec<boolean> => ({ description, fallback: false });
+/** An option that --help leaves out: for what has not been measured yet. */
+export const hidden = <T>(option: OptionSpec<T>): OptionSpec<T> => ({ ...option, hidden: true });
 
 /** batchSize -> --batch-size */
 export const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
@@ -68,7 +72,7 @@ export function spellFlags(message: string, names: readonly string[]): string {
 
 /** Adds a table's options to a command, under a heading of its help. */
 export function addOptions(command: Command, heading: string, table: OptionTable): void {
-  for (const [name, { argument, description, schema, fallback, required }] of Object.entries(table)) {
+  for (const [name, { argument, description, schema, fallback, required, hidden }] of Object.entries(table)) {
     const long = flagOf(name);
     const option = new Option(argument ? `${long} ${argument}` : long, description).helpGroup(heading);
     // Commander takes any --no-x for the negation of --x; here it can only be a name, as in --no-repeat-ngram-size.
@@ -81,6 +85,7 @@ export function addOptions(command: Command, heading: string, table: OptionTable
     } else if (schema) option.argParser(parser(schema));
     if (fallback !== undefined && argument) option.default(fallback, String(fallback));
     option.makeOptionMandatory(required ?? false);
+    option.hideHelp(hidden ?? false);
     command.addOption(option);
   }
 }

@@ -1,35 +1,25 @@
 /** `distillm doctor`: opens every device that this machine has, and says what is missing. */
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import { relaxedSimd, simd, threads } from 'wasm-feature-detect';
-import { mayHaveGPU, openGPU } from '#platform';
-import { tuneDevice } from '../../backend/tuneDevice.js';
-import { formatBytes } from '../../errors.js';
-import { findAdapter } from '../../hardware/webgpu/adapter.js';
-import { findMatrixUnit } from '../../hardware/webgpu/matrixUnit.js';
-import { type DeviceInfo, openDevice } from '../../index.js';
+import { tuneDevice } from '../../entries/tensor.js';
+import { type DeviceReport, examineDevices, type FoundDevice, openDevice } from '../../index.js';
 import { defineCommand } from '../command.js';
 import { exitCodes } from '../exitCodes.js';
-import { flag } from '../options.js';
+import { bytes } from '../format.js';
+import { flag, hidden } from '../options.js';
 
-/** A device that opened, or why it did not. */
-type Found = DeviceInfo | { readonly missing: string };
-
-interface Report {
+interface Report extends DeviceReport {
   readonly node: string;
   readonly v8: string;
   readonly platform: string;
   readonly processor: string;
   readonly processors: number;
   readonly memory: { readonly totalBytes: number; readonly freeBytes: number };
-  readonly wasm: Found & { readonly simd: boolean; readonly threadsSupported: boolean; readonly relaxedSimd: boolean };
-  readonly webgpu: Found & {
-    readonly limits?: Readonly<Record<string, number>>;
-    readonly features?: readonly string[];
-    /** What subgroup matrices multiply at once, where they can be used: --subgroup-matrices. */
-    readonly subgroupMatrices?: string;
+  readonly wasm: FoundDevice & {
+    readonly simd: boolean;
+    readonly threadsSupported: boolean;
+    readonly relaxedSimd: boolean;
   };
-  /** What --device auto takes. */
-  readonly auto: 'webgpu' | 'wasm' | 'none';
   readonly advice: readonly string[];
   /** What --tune measured. */
   readonly tuned?: Tuned | { readonly missing: string };
@@ -46,7 +36,7 @@ export const doctor = defineCommand({
   options: {
     Options: {
       json: flag('one line of JSON'),
-      tune: flag('measures matrix products on the WebGPU adapter, so that later runs on it take the fastest variants'),
+      tune: hidden(flag('measures matrix products on the WebGPU adapter; later runs on it take the fastest variants')),
     },
   },
   async run({ json, tune }, { stdout }) {
@@ -62,11 +52,8 @@ export const doctor = defineCommand({
 });
 
 async function examine(): Promise<Report> {
-  const wasm = await tryToOpen('wasm');
-  const found = mayHaveGPU() ? await tryToOpen('webgpu') : { missing: 'this machine shows no GPU' };
-  const webgpu = { ...found, ...('kind' in found && (await examineAdapter())) };
+  const devices = await examineDevices();
   const features = { simd: await simd(), threadsSupported: await threads(), relaxedSimd: await relaxedSimd() };
-  const hardware = 'kind' in webgpu && !webgpu.software;
   const report = {
     node: process.version,
     v8: process.versions.v8,
@@ -74,10 +61,9 @@ async function examine(): Promise<Report> {
     processor: cpus()[0]?.model.trim() || 'unknown processor',
     processors: availableParallelism(),
     memory: { totalBytes: totalmem(), freeBytes: freemem() },
-    wasm: { ...wasm, ...features },
-    webgpu,
-    auto: hardware ? 'webgpu' : 'kind' in wasm ? 'wasm' : 'none',
-  } as const;
+    ...devices,
+    wasm: { ...devices.wasm, ...features },
+  };
   return { ...report, advice: adviseOn(report) };
 }
 
@@ -94,39 +80,6 @@ async function tuneAdapter(subgroupMatrices: boolean): Promise<Tuned | { missing
     return { missing: error instanceof Error ? error.message : String(error) };
   }
 }
-
-async function tryToOpen(kind: 'wasm' | 'webgpu'): Promise<Found> {
-  try {
-    const device = await openDevice({ kind, wasm: { revectorize: true }, webgpu: { allowSoftware: true } });
-    const { info } = device;
-    await device.dispose();
-    return info;
-  } catch (error) {
-    return { missing: error instanceof Error ? error.message : String(error) };
-  }
-}
-
-/** The limits that decide what fits, and the features that kernels could use, of the adapter that openDevice takes. */
-async function examineAdapter() {
-  const gpu = await openGPU({ experimental: true });
-  if ('missing' in gpu) return undefined;
-  const adapter = await findAdapter(gpu, { allowSoftware: true, powerPreference: 'high-performance' });
-  if (!adapter) return undefined;
-  const limits = Object.fromEntries(adapterLimits.map((name) => [name, adapter.limits[name]]));
-  const unit = findMatrixUnit(adapter);
-  return {
-    limits,
-    ...(!('missing' in unit) && { subgroupMatrices: `${unit.m}x${unit.n}x${unit.k}` }),
-    features: ['shader-f16', 'subgroups', 'timestamp-query'].filter((name) => adapter.features.has(name)),
-  };
-}
-const adapterLimits = [
-  'maxBufferSize',
-  'maxStorageBufferBindingSize',
-  'maxStorageBuffersPerShaderStage',
-  'maxComputeWorkgroupStorageSize',
-  'maxComputeInvocationsPerWorkgroup',
-] as const;
 
 function adviseOn({ wasm, webgpu, v8 }: Omit<Report, 'advice'>): string[] {
   const advice: string[] = [];
@@ -160,7 +113,7 @@ function describe(report: Report): string {
   const lines: Line[] = [
     ['Node', `${node} (V8 ${v8}), ${platform}`],
     ['Processor', `${processor}, ${processors} logical`],
-    ['Memory', `${formatBytes(memory.totalBytes)}, ${formatBytes(memory.freeBytes)} free`],
+    ['Memory', `${bytes(memory.totalBytes)}, ${bytes(memory.freeBytes)} free`],
     ['WASM', summary(wasm)],
     [
       '',
@@ -177,9 +130,6 @@ function describe(report: Report): string {
     ['WebGPU', summary(webgpu)],
     ...Object.entries(webgpu.limits ?? {}).map(([name, limit]): Line => ['', `${name} ${limit.toLocaleString('en')}`]),
     ...(webgpu.features ? [['', `features: ${webgpu.features.join(', ') || 'none of use'}`] as Line] : []),
-    ...(webgpu.subgroupMatrices
-      ? [['', `subgroup matrices: ${webgpu.subgroupMatrices}, with --subgroup-matrices`] as Line]
-      : []),
     ...describeTuned(report.tuned),
     ['Default', auto === 'none' ? 'no device works here' : `--device auto takes ${auto}`],
   ];
@@ -203,8 +153,8 @@ function describeTuned(tuned: Report['tuned']): Line[] {
   ];
 }
 
-function summary(found: Found): string {
+function summary(found: FoundDevice): string {
   if ('missing' in found) return `not available: ${found.missing}`;
-  const limit = `at most ${formatBytes(found.maxStorageBytes)} a tensor`;
+  const limit = `at most ${bytes(found.maxStorageBytes)} a tensor`;
   return `${found.description}${found.software ? ' (software)' : ''}, ${limit}`;
 }

@@ -15,6 +15,7 @@ export interface AdapterOptions {
    * matrices: the other operand is rounded to f16 as well (beyond 65504, to that), sums stay f32. For forward
    * passes: of gradients through such weights, what is below 6e-8 vanishes. Default false. Chromium needs
    * `--enable-unsafe-webgpu`.
+   * @internal not documented until GPUs have been measured
    */
   readonly subgroupMatrices?: boolean;
 }
