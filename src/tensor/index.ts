@@ -45,6 +45,7 @@ export {
   holdWeight,
   type Int8Weight,
   int8Weight,
+  type MatrixValues,
   multiply,
   multiplyTransposed,
   readWeight,
