@@ -15,8 +15,7 @@ export function load(app) {
 
 /** @param {ts.Declaration} declaration */
 function sentenceOf(declaration) {
-  if (!ts.isPropertyAssignment(declaration)) return undefined;
-  const made = ts.isIdentifier(declaration.initializer) ? constantOf(declaration.initializer) : declaration.initializer;
+  const made = schemaOf(declaration);
   if (!made || !ts.isCallExpression(made)) return undefined;
   const { expression, arguments: given } = made;
   if (expression.getText() !== 'option' || given.length < 2) return undefined;
@@ -28,13 +27,22 @@ function sentenceOf(declaration) {
   return fallback === undefined ? sentence : `${sentence} Default: ${fallback}.`;
 }
 
+/** `name: option(...)`, `name: aConstant` or `name: typeof aConstant` */
+function schemaOf(declaration) {
+  if (ts.isPropertySignature(declaration) && declaration.type && ts.isTypeQueryNode(declaration.type)) {
+    return constantOf(declaration.type.exprName);
+  }
+  if (!ts.isPropertyAssignment(declaration)) return undefined;
+  return ts.isIdentifier(declaration.initializer) ? constantOf(declaration.initializer) : declaration.initializer;
+}
+
 /** What a constant of the same file is: one option may have several names. */
 function constantOf(name) {
   return name
     .getSourceFile()
     .statements.filter(ts.isVariableStatement)
     .flatMap(({ declarationList }) => declarationList.declarations)
-    .find((declaration) => declaration.name.getText() === name.text)?.initializer;
+    .find((declaration) => declaration.name.getText() === name.getText())?.initializer;
 }
 
 /** A string literal, or several joined by +. */

@@ -21,6 +21,7 @@ export interface Checkpoint {
   promptTemplate(): Promise<string | undefined>;
 }
 
+/** The configuration of a stored model. */
 export interface CheckpointConfig {
   /** For messages: "./gpt2/config.json". */
   readonly name: string;

@@ -24,6 +24,7 @@ const shared = {
     switched.default(false),
     'samples of like length in the same batch: less padding, faster where lengths differ much',
   ),
+  /** How weights are updated. */
   optimizer: group(
     z.strictObject({
       // A run that diverged can go on with a lower one.
@@ -34,6 +35,7 @@ const shared = {
   schedule: option(choice(scheduleNames).default('cosine'), 'shape of the learning rate over the run'),
   warmupSteps: option(countOrZero.default(0), 'steps of linear warmup', { unit: 'steps' }),
   lmCoef: option(positive.default(1), 'weight of the cross-entropy on plain text, where there is some'),
+  /** How often, and by what, the student is judged. */
   validation: group(
     z.strictObject({
       every: option(
@@ -44,6 +46,7 @@ const shared = {
           unit: 'epoch|steps',
         },
       ),
+      /** Generated answers, scored by ROUGE-L. Needs `tokenizer`. */
       rougeL: group(
         z.strictObject({
           samples: option(
@@ -76,6 +79,7 @@ export const distillationOptions = z.strictObject({
   loss: option(divergenceSchema, 'divergence from the teacher that is minimised', { flag: false }),
   kdRatio: option(share.default(1), 'share of the divergence; the rest is cross-entropy', { unit: 'share' }),
   sgo: option(policySchema.default(offPolicy()), 'what to train on, step by step', { flag: false }),
+  /** How the student answers when it makes its own training data. */
   generation: group(samplerOptions.pick({ temperature: true, topK: true, topP: true }), 'generation'),
 });
 
@@ -92,9 +96,16 @@ type Digests = { readonly train: string; readonly validation: string; readonly t
  * message to a worker or a form may hold it.
  */
 export type RunSettings = Omit<RunOptions, 'epochs' | 'steps' | 'maxNewTokens' | 'validation' | 'dataDigest'> & {
+  /** Optimizer steps of the whole run. */
   readonly steps: number;
+  /** New tokens of the longest answer. */
   readonly maxNewTokens: number;
-  readonly validation: Omit<RunOptions['validation'], 'every'> & { readonly every: number };
+  /** How often, in steps, and by what the student is judged. */
+  readonly validation: Omit<RunOptions['validation'], 'every'> & {
+    /** Optimizer steps between validations. */
+    readonly every: number;
+  };
+  /** SHA-256 of each set of samples. */
   readonly dataDigest: Digests;
 };
 

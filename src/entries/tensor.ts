@@ -28,5 +28,5 @@ export {
 export { tuneDevice } from '../backend/tuneDevice.js';
 export type { WebGPUBackend } from '../backend/webgpu/index.js';
 export { f16ToF32, f32ToF16 } from '../halfFloats.js';
-export { type AdamW, createAdamW, type Moments } from '../optim/index.js';
+export { type AdamW, type AdamWOptions, createAdamW, type Moments } from '../optim/index.js';
 export * from '../tensor/index.js';

@@ -10,12 +10,17 @@ import type { SafetensorsDType } from './safetensorsHeader.js';
 /** How the elements of a tensor are stored. Other file formats add their own block formats here. */
 export type StoredDType = SafetensorsDType;
 
+/** What a file says of one of its tensors. */
 export interface StoredTensor {
+  /** How its elements are stored. */
   readonly dtype: StoredDType;
+  /** Extents of its axes; the last is contiguous. */
   readonly shape: readonly number[];
+  /** Bytes in the file. */
   readonly byteLength: number;
 }
 
+/** The tensors of a file, or of several files that belong together. */
 export interface TensorSource {
   /** For messages: "./gpt2/model.safetensors". */
   readonly name: string;

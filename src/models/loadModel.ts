@@ -9,7 +9,9 @@ import { checkFormat } from './parameters.js';
 import { type ParameterSpecs, specsOf } from './parts.js';
 import { findFamily } from './registry.js';
 
+/** Where a model is loaded to, and how it is held. */
 export interface LoadOptions {
+  /** Holds the model. */
   readonly device: Device;
   /** Whether the weights get gradients; false by default: a teacher. */
   readonly trainable?: boolean;

@@ -9,6 +9,7 @@ import type { LanguageModel } from './model.js';
 import { type ParameterSpec, specsOf } from './parts.js';
 import { findFamily } from './registry.js';
 
+/** What is written besides the model, and how. */
 export interface SaveOptions {
   /**
    * 'f32' by default, 'f16' for a model that was loaded so. 'f16' halves the file and rounds to nearest; weights that are

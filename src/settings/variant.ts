@@ -5,16 +5,22 @@
 import { z } from 'zod';
 import { checkOptions } from './check.js';
 
-/** The data of one kind, all options filled in. */
-export type VariantData<Kind extends string, Options extends z.ZodObject> = { readonly kind: Kind } & Readonly<
-  z.output<Options>
->;
-
-/** Makes the data of one kind from its options. @throws OptionError */
-export interface Variant<Kind extends string, Options extends z.ZodObject> {
-  (options?: Readonly<z.input<Options>>): VariantData<Kind, Options>;
+/** The data of one kind, with all its options. */
+export type VariantData<Kind extends string, Options> = {
+  /** Which kind it is. */
   readonly kind: Kind;
-  readonly options: Options;
+} & Readonly<Options>;
+
+/**
+ * Makes the data of one kind. `Given` are its options, `Full` the same with all defaults filled in.
+ * @throws OptionError
+ */
+export interface Variant<Kind extends string, Given, Full> {
+  (options?: Readonly<Given>): VariantData<Kind, Full>;
+  /** Which kind this is. */
+  readonly kind: Kind;
+  /** The schema of its options. */
+  readonly options: z.ZodObject;
 }
 
 /** @param behaviour what the code that works with the data needs to know of the kind */
@@ -22,13 +28,17 @@ export function variant<const Kind extends string, Options extends z.ZodObject, 
   kind: Kind,
   options: Options,
   behaviour: Behaviour,
-): Variant<Kind, Options> & Behaviour {
+): Variant<Kind, z.input<Options>, z.output<Options>> & Behaviour {
   const make = (given: unknown = {}) => ({ kind, ...checkOptions(kind, options, given) });
-  return Object.assign(make as unknown as Variant<Kind, Options>, { kind, options }, behaviour);
+  return Object.assign(
+    make as unknown as Variant<Kind, z.input<Options>, z.output<Options>>,
+    { kind, options },
+    behaviour,
+  );
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a table holds kinds of any options.
-export type VariantTable = Readonly<Record<string, Variant<any, any>>>;
+export type VariantTable = Readonly<Record<string, Variant<any, any, any>>>;
 /** The data of any kind of a table. */
 export type DataOf<Table extends VariantTable> = ReturnType<Table[keyof Table]>;
 

@@ -25,5 +25,5 @@ export const defineLoss = <const Kind extends DivergenceKind, Own extends z.ZodR
   kind: Kind,
   own: Own,
   weight: Row<Own>['weight'],
-): Variant<Kind, Options<Own>> & Row<Own> =>
+): Variant<Kind, z.input<Options<Own>>, z.output<Options<Own>>> & Row<Own> =>
   variant(kind, z.strictObject({ ...own, temperature }) as unknown as Options<Own>, { weight });

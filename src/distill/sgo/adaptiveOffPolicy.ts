@@ -27,6 +27,7 @@ const options = z
     schedule: option(schedules.default('decreasing'), 'share of fresh outputs among student outputs over the run', {
       flag: 'replaySchedule',
     }),
+    /** Brakes on phi. */
     guard: group(
       z.strictObject({
         cap: option(ranges.share.default(1), 'phi never rises above it', { unit: 'share' }),

@@ -16,7 +16,9 @@ export interface DecisionInput {
 
 /** What a validation loss did to the policy. */
 export interface ValidationEffect {
+  /** Probability of training on student outputs from now on. */
   readonly phi: number;
+  /** Whether this validation raised it. */
   readonly raised: boolean;
   /** Why nothing was done although something might have been expected. */
   readonly note?: 'loss is not finite' | 'cooling down' | 'at the cap';
@@ -26,6 +28,7 @@ export interface ValidationEffect {
 export interface SgoState {
   /** Probability of training on student outputs, fresh or replayed. */
   readonly phi: number;
+  /** What the step trains on. */
   decide(input: DecisionInput): BatchSource;
   /** Called with the loss before the first step, then after each validation. */
   observeValidation(loss: number): ValidationEffect;
@@ -33,6 +36,7 @@ export interface SgoState {
   toState(): SgoSnapshot;
 }
 
+/** State of a policy as plain JSON. */
 export type SgoSnapshot = Readonly<Record<string, number | null>>;
 
 /** The run that a policy starts in, or goes on in from a snapshot of its state. */
@@ -57,5 +61,6 @@ export interface PolicyBehaviour<Settings> {
 export const definePolicy = <const Kind extends string, Options extends z.ZodObject>(
   kind: Kind,
   options: Options,
-  behaviour: PolicyBehaviour<VariantData<Kind, Options>>,
-): Variant<Kind, Options> & PolicyBehaviour<VariantData<Kind, Options>> => variant(kind, options, behaviour);
+  behaviour: PolicyBehaviour<VariantData<Kind, z.output<Options>>>,
+): Variant<Kind, z.input<Options>, z.output<Options>> & PolicyBehaviour<VariantData<Kind, z.output<Options>>> =>
+  variant(kind, options, behaviour);

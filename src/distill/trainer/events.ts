@@ -2,11 +2,15 @@ import type { BatchSource, ValidationEffect } from '../sgo/index.js';
 
 /** First event: everything has been checked. */
 export interface StartEvent {
+  /** Which event it is. */
   readonly type: 'start';
   /** Optimizer steps done before: 0, or where a resumed run goes on. */
   readonly step: number;
+  /** Optimizer steps of the whole run. */
   readonly totalSteps: number;
+  /** Optimizer steps of one pass over the data. */
   readonly stepsPerEpoch: number;
+  /** Samples that are trained on. */
   readonly trainSamples: number;
   /** Numbers (not tensors) that are trained. */
   readonly trainedParameters: number;
@@ -14,12 +18,15 @@ export interface StartEvent {
 
 /** After each optimizer step. Losses are means over the tokens that count, in nats per token. */
 export interface StepEvent {
+  /** Which event it is. */
   readonly type: 'step';
   /** From 1. */
   readonly step: number;
+  /** Optimizer steps of the whole run. */
   readonly totalSteps: number;
   /** From 1. */
   readonly epoch: number;
+  /** What this step trained on. */
   readonly source: BatchSource;
   /** The weighted sum of the terms: what the gradient is of. */
   readonly loss: number;
@@ -27,6 +34,7 @@ export interface StepEvent {
   readonly terms: Readonly<Record<string, number>>;
   /** Global L2 norm of the gradient, before clipping. */
   readonly gradNorm: number;
+  /** Learning rate of this step. */
   readonly lr: number;
   /** Probability of training on student outputs. */
   readonly phi: number;
@@ -36,8 +44,9 @@ export interface StepEvent {
   readonly tokens: number;
   /** Tokens that count in the loss. */
   readonly lossTokens: number;
-  /** Wall time of the step in ms; `generationMs` of it went into student outputs. */
+  /** Wall time of the step in ms. */
   readonly stepMs: number;
+  /** Part of `stepMs` in which the student generated answers. */
   readonly generationMs: number;
   /** `tokens` per second of `stepMs`. */
   readonly tokensPerSecond: number;
@@ -45,8 +54,11 @@ export interface StepEvent {
 
 /** An answer of the student beside what was expected. */
 export interface ValidationExample {
+  /** Text of the prompt. */
   readonly prompt: string;
+  /** The student's. */
   readonly answer: string;
+  /** What ROUGE-L compares it with. */
   readonly references: readonly string[];
   /** 0 to 100. */
   readonly rougeL: number;
@@ -54,44 +66,62 @@ export interface ValidationExample {
 
 /** Before the first step, then every `validation.every`, and after the last step. */
 export interface ValidationEvent extends ValidationEffect {
+  /** Which event it is. */
   readonly type: 'validation';
+  /** Optimizer steps done: 0 before the first. */
   readonly step: number;
+  /** Epoch of the last step; 0 before the first. */
   readonly epoch: number;
   /** Cross-entropy on the validation responses, nats per token. It steers phi. */
   readonly loss: number;
   /** Mean ROUGE-L F of the answers, 0 to 100, where `validation.rougeL` asks for it. */
   readonly rougeL?: number;
+  /** The answers that were scored. */
   readonly examples?: readonly ValidationExample[];
   /**
    * The best so far after the first step: the highest ROUGE-L where it is measured; of equal ones, or where it is not,
    * the lowest loss; of equals in both, the earliest.
    */
   readonly best: boolean;
+  /** Wall time of the validation in ms. */
   readonly ms: number;
 }
 
 /** A Hugging Face folder of the student was written. */
 export interface CheckpointEvent {
+  /** Which event it is. */
   readonly type: 'checkpoint';
+  /** 'best': by validation; 'last': where a resume continues. */
   readonly kind: 'best' | 'last';
+  /** Optimizer steps done. */
   readonly step: number;
+  /** Where it was written. */
   readonly path: string;
 }
 
 /** Last event. */
 export interface EndEvent {
+  /** Which event it is. */
   readonly type: 'end';
+  /** Optimizer steps done. */
   readonly step: number;
   /** 'aborted': the signal ended the run before its last step. */
   readonly reason: 'finished' | 'aborted';
+  /** The best validation; none without validation data. */
   readonly best?: BestValidation;
+  /** Wall time of the run in ms. */
   readonly ms: number;
 }
 
+/** The best validation so far. */
 export interface BestValidation {
+  /** Optimizer steps done. */
   readonly step: number;
+  /** Cross-entropy in nats per token. */
   readonly loss: number;
+  /** 0 to 100, where it was measured. */
   readonly rougeL?: number;
 }
 
+/** What a run yields. */
 export type TrainingEvent = StartEvent | StepEvent | ValidationEvent | CheckpointEvent | EndEvent;

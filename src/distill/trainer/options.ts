@@ -5,12 +5,15 @@ import type { LanguageModel } from '../../models/model.js';
 import type { Tokenizer } from '../../text/index.js';
 import type { distillOptions, fineTuneOptions } from '../settings.js';
 
-/** A held-out sample; `references` are the answers that ROUGE-L compares with (default: the sample's own response). */
+/** A held-out sample. */
 export interface ValidationSample extends Sample {
+  /** The answers that ROUGE-L compares with. Default: the sample's own response. */
   readonly references?: readonly string[];
 }
 
+/** What a run trains and validates on. */
 export interface TrainingData {
+  /** At least one sample. */
   readonly train: readonly Sample[];
   /** Without it there is no validation, and phi of an adaptive policy could not move. */
   readonly validation?: readonly ValidationSample[];
@@ -20,8 +23,9 @@ export interface TrainingData {
   readonly template?: string;
 }
 
-/** What a run works with that is no data of its own: see `RunSettings` for the rest. */
+/** What a run works with besides its settings, see `RunSettings`. */
 interface RunObjects {
+  /** As `readInstructions` gives it. */
   readonly data: TrainingData;
   /** For EOS, for ROUGE-L, and for the checkpoints' tokenizer files. */
   readonly tokenizer?: Tokenizer;
@@ -42,11 +46,13 @@ interface RunObjects {
   readonly signal?: AbortSignal;
 }
 
+/** What `fineTune` takes. */
 export interface FineTuneOptions extends RunObjects, Readonly<z.input<typeof fineTuneOptions>> {
   /** Trained in place. Its parameters must be trainable (`loadModel(..., { trainable: true })`). */
   readonly model: LanguageModel;
 }
 
+/** What `distill` takes. */
 export interface DistillOptions extends RunObjects, Readonly<z.input<typeof distillOptions>> {
   /** Trained in place. Its parameters must be trainable (`loadModel(..., { trainable: true })`). */
   readonly student: LanguageModel;

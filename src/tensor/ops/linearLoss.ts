@@ -59,7 +59,7 @@ export interface SummedLosses {
 
 /** Rows of the student's logits that are in memory together. */
 export interface LogitsChunk {
-  /** [rows, vocabSize]: a loss turns them into their gradients, in place. */
+  /** [rows, vocabSize]. A loss turns them into their gradients, in place. */
   readonly logits: Tensor;
   /** [rows], the label of each. */
   readonly labels: Tensor;
