@@ -12,7 +12,7 @@ import { trainingLoop } from '../../src/distill/trainer/loop.js';
 import type { Participants } from '../../src/distill/trainer/options.js';
 import { makePlan } from '../../src/distill/trainer/plan.js';
 import { randomUniform } from '../../src/distill/trainer/random.js';
-import { generateSamples } from '../../src/distill/trainer/studentSamples.js';
+import { generateSamples } from '../../src/distill/trainer/sampling.js';
 import { TrainingError } from '../../src/errors.js';
 import { memoryStore } from '../../src/io/index.js';
 import { checkOptions } from '../../src/settings/index.js';

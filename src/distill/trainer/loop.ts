@@ -1,12 +1,11 @@
 import { TrainingError } from '../../errors.js';
-import { answerValidation } from './answers.js';
-import { batchOrder, chunks } from './batches.js';
+import { batchOrder } from './batches.js';
 import { type Checkpoints, openCheckpoints } from './checkpoint.js';
-import type { CheckpointEvent, StepEvent, TrainingEvent, ValidationEvent } from './events.js';
+import type { CheckpointEvent, StepEvent, TrainingEvent } from './events.js';
 import type { Plan } from './plan.js';
 import { progressOf, type RunState, startRun } from './runState.js';
-import { runStep } from './runStep.js';
-import { validationLoss } from './validate.js';
+import { takeStep } from './step.js';
+import { validate } from './validation.js';
 
 /** The loop of every run: validate, step, validate and save now and then, end. */
 export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, void, undefined> {
@@ -33,7 +32,7 @@ export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, v
     if (run.step === 0 && plan.validation.length > 0 && !signal?.aborted) yield await validate(plan, run);
 
     while (run.step < totalSteps && !signal?.aborted) {
-      const event = await checkedStep(plan, run, order, saved);
+      const event = await finiteStep(plan, run, order, saved);
       if (!event) break;
       run.step = event.step;
       yield event;
@@ -63,40 +62,8 @@ export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, v
 const saveLast = (checkpoints: Checkpoints, run: RunState): Promise<CheckpointEvent> =>
   checkpoints.saveLast(progressOf(run), run.optimizer, run.replay);
 
-async function validate(plan: Plan, run: RunState): Promise<ValidationEvent> {
-  const started = performance.now();
-  const { student } = plan.objective;
-  const batches = chunks(plan.validationByLength, plan.settings.batchSize).map((chunk) => student.collate(chunk));
-  const loss = await validationLoss(student, batches);
-  const { tokenizer } = plan;
-  const examples =
-    tokenizer && plan.settings.validation.rougeL.samples > 0 ? await answerValidation(plan, tokenizer) : undefined;
-  const rougeL = examples && examples.reduce((total, { rougeL }) => total + rougeL, 0) / examples.length;
-  const result = { step: run.step, loss, ...(rougeL !== undefined && { rougeL }) };
-  const best = run.step > 0 && isBetter(result, run.best);
-  if (best) run.best = result;
-  return {
-    type: 'validation',
-    ...result,
-    epoch: Math.ceil(run.step / plan.stepsPerEpoch),
-    ...(examples && { examples }),
-    ...run.sgo.observeValidation(loss),
-    best,
-    ms: performance.now() - started,
-  };
-}
-
-/** By ROUGE-L where both measured it; where it is the same or absent, by loss; of equals in both the earlier stays. */
-function isBetter(result: RunState['best'] & object, best: RunState['best']): boolean {
-  if (!Number.isFinite(result.loss)) return false;
-  if (!best) return true;
-  const scored = result.rougeL !== undefined && best.rougeL !== undefined;
-  if (scored && result.rougeL !== best.rougeL) return result.rougeL > best.rougeL;
-  return result.loss < best.loss;
-}
-
 /** A step whose numbers are finite; undefined when the signal came while it was generating. @throws TrainingError */
-async function checkedStep(
+async function finiteStep(
   plan: Plan,
   run: RunState,
   order: ReturnType<typeof batchOrder>,
@@ -105,7 +72,7 @@ async function checkedStep(
   const step = run.step + 1;
   let event: StepEvent;
   try {
-    event = await runStep(plan, run, order, step);
+    event = await takeStep(plan, run, order, step);
   } catch (error) {
     if (plan.signal?.aborted && error === plan.signal.reason) return undefined;
     if (!(error instanceof TrainingError)) throw error;

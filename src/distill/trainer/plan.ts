@@ -8,7 +8,7 @@ import { type RunOptions, type RunSettings, resolveSettings } from '../settings.
 import { offPolicy, policyFacts, type SgoPolicy } from '../sgo/index.js';
 import { crossEntropy, divergence, liveTeacher } from '../terms/index.js';
 import type { Participants, ValidationSample } from './options.js';
-import type { Objective } from './trainStep.js';
+import type { Objective } from './update.js';
 
 /** A run that is ready to start: its settings, and the objects that it works with. */
 export interface Plan {

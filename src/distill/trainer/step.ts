@@ -1,16 +1,15 @@
 import type { Sample } from '../../data/batch.js';
-import type { BatchSource } from '../sgo/index.js';
 import type { TermBatch } from '../terms/index.js';
 import { type BatchOrder, chunks } from './batches.js';
 import type { StepEvent } from './events.js';
 import type { Plan } from './plan.js';
 import { randomSeed, randomUniform } from './random.js';
 import type { RunState } from './runState.js';
-import { generateSamples } from './studentSamples.js';
-import { trainStep } from './trainStep.js';
+import { chooseSamples } from './sampling.js';
+import { updateStudent } from './update.js';
 
-/** Optimizer step `step` (from 1): chooses what to train on, generates where that is wanted, and trains. */
-export async function runStep(plan: Plan, run: RunState, order: BatchOrder, step: number): Promise<StepEvent> {
+/** Optimizer step `step` (from 1): chooses what to train on, generates where that is wanted, and updates the student. */
+export async function takeStep(plan: Plan, run: RunState, order: BatchOrder, step: number): Promise<StepEvent> {
   const { settings, stepsPerEpoch } = plan;
   const { seed, batchSize, steps: totalSteps } = settings;
   const { student } = plan.objective;
@@ -26,7 +25,7 @@ export async function runStep(plan: Plan, run: RunState, order: BatchOrder, step
   const lr = plan.schedule(step - 1);
   const stepSeed = randomSeed(seed, 'dropout', step);
   const batchOf = (samples: readonly Sample[]): TermBatch => ({ ...student.collate(samples), samples });
-  const losses = await trainStep(plan.objective, run.optimizer, {
+  const losses = await updateStudent(plan.objective, run.optimizer, {
     batches: chunks(samples, batchSize).map(batchOf),
     textBatches: chunks(order.text(step), batchSize).map(batchOf),
     lr,
@@ -50,19 +49,4 @@ export async function runStep(plan: Plan, run: RunState, order: BatchOrder, step
     generationMs,
     tokensPerSecond: (1000 * tokens) / stepMs,
   };
-}
-
-async function chooseSamples(
-  plan: Plan,
-  { replay }: RunState,
-  data: Sample[],
-  source: BatchSource,
-  step: number,
-): Promise<Sample[]> {
-  if (source === 'data') return data;
-  if (source === 'replay' && replay)
-    return replay.draw(data.length).map((sample) => ({ ...sample, origin: 'student' }));
-  const samples = await generateSamples(plan, data, step);
-  for (const sample of samples) replay?.push(sample);
-  return samples;
 }

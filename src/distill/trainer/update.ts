@@ -14,7 +14,7 @@ export interface Objective {
 }
 
 /** One optimizer step. All micro-batches together are the batch: the mean is over their tokens. */
-interface StepInput {
+interface UpdateInput {
   readonly batches: readonly TermBatch[];
   /** Plain text; none without it. */
   readonly textBatches: readonly TermBatch[];
@@ -23,7 +23,7 @@ interface StepInput {
   readonly dropoutSeed: (pass: number) => number;
 }
 
-interface StepLosses {
+interface UpdateResult {
   readonly loss: number;
   readonly terms: Readonly<Record<string, number>>;
   readonly gradNorm: number;
@@ -34,7 +34,7 @@ interface StepLosses {
  * Forward, backward and update. One read-back: the sum of each term, and the gradient norm. Leaves no memory behind but
  * the gradients.
  */
-export async function trainStep(objective: Objective, optimizer: AdamW, input: StepInput): Promise<StepLosses> {
+export async function updateStudent(objective: Objective, optimizer: AdamW, input: UpdateInput): Promise<UpdateResult> {
   const { student } = objective;
   const { device } = student;
   const parts = [

@@ -1,7 +1,25 @@
 import type { Sample } from '../../data/batch.js';
 import { generate } from '../../generation/index.js';
+import type { BatchSource } from '../sgo/index.js';
 import type { Plan } from './plan.js';
 import { randomSeed } from './random.js';
+import type { RunState } from './runState.js';
+
+/** The samples of a step: the data's own, fresh answers of the student (which the buffer keeps), or replayed ones. */
+export async function chooseSamples(
+  plan: Plan,
+  { replay }: RunState,
+  data: Sample[],
+  source: BatchSource,
+  step: number,
+): Promise<Sample[]> {
+  if (source === 'data') return data;
+  if (source === 'replay' && replay)
+    return replay.draw(data.length).map((sample) => ({ ...sample, origin: 'student' }));
+  const samples = await generateSamples(plan, data, step);
+  for (const sample of samples) replay?.push(sample);
+  return samples;
+}
 
 /**
  * The student's own answers to the prompts of `samples`, as training samples: prompt and answer as one run of ids, with
