@@ -9,7 +9,7 @@ const benchOrder = [
   ['page', 'page/'],
   ['pack', 'pack/'],
 ];
-const leaves = 'text|data|metrics|io|checkpoints';
+const leaves = 'text|data|metrics|io|checkpoints|settings';
 
 module.exports = {
   forbidden: [

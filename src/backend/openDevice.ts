@@ -1,11 +1,9 @@
 import { mayHaveGPU } from '#platform';
 import { DeviceError } from '../errors.js';
-import { optionChecker } from '../optionChecker.js';
+import { requireOption } from '../requireOption.js';
 import type { Device } from './backend.js';
 import { openWasm, type WasmOptions } from './wasm/index.js';
 import { openWebGPU, type WebGPUOptions } from './webgpu/index.js';
-
-const check = optionChecker('openDevice');
 
 /** Which device `openDevice` opens, and how. */
 export interface DeviceOptions {
@@ -28,7 +26,7 @@ export interface DeviceOptions {
  * @throws OptionError; DeviceError when the wanted kind is not there, with what was looked for
  */
 export async function openDevice({ kind = 'auto', wasm, webgpu }: DeviceOptions = {}): Promise<Device> {
-  check('kind', kind, ['auto', 'webgpu', 'wasm'].includes(kind), "'auto', 'webgpu' or 'wasm'");
+  requireOption('openDevice', 'kind', kind, ['auto', 'webgpu', 'wasm'].includes(kind), "'auto', 'webgpu' or 'wasm'");
   if (kind === 'wasm') return openWasm(wasm);
   if (kind === 'webgpu') return openWebGPU(webgpu);
   if (webgpu?.subgroupMatrices) return openWebGPU({ ...webgpu, allowSoftware: false });

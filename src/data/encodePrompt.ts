@@ -3,11 +3,9 @@
  * prompted with exactly the ids that it was trained on.
  */
 import { DataError } from '../errors.js';
-import { checkInteger, optionChecker } from '../optionChecker.js';
+import { checkOption, ranges } from '../settings/index.js';
 import type { EncodeOptions, Tokenizer } from '../text/index.js';
 import { type PromptFields, type PromptTemplate, resolveTemplate, type TemplateChoice } from './template.js';
-
-const check = optionChecker('encodePrompt');
 
 /** How a prompt is rendered, encoded and cut. */
 export interface PromptOptions {
@@ -31,7 +29,7 @@ export interface PromptOptions {
  */
 export function encodePrompt(fields: PromptFields, options: PromptOptions): Int32Array {
   const { tokenizer, template, maxPromptLength = Infinity } = options;
-  if (maxPromptLength !== Infinity) checkInteger(check, 'maxPromptLength', maxPromptLength, 1);
+  if (maxPromptLength !== Infinity) checkOption('encodePrompt', 'maxPromptLength', maxPromptLength, ranges.count);
   return fitPrompt(fields, { tokenizer, template: resolveTemplate(template), maxPromptLength }).ids;
 }
 

@@ -1,6 +1,7 @@
 /** The record that instruction files hold, under the field names of Alpaca and of Dolly. */
 import { z } from 'zod';
 import { DataError } from '../errors.js';
+import { parse } from '../settings/index.js';
 import { parseJsonLine } from './jsonLine.js';
 
 /** One instruction with its acceptable answers. */
@@ -38,13 +39,9 @@ export function parseInstructions(text: string, name: string): Instruction[] {
 
 function parseLine(line: string, where: string): Instruction {
   const value = parseJsonLine(line, where);
-  const parsed = record.safeParse(value);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    const field = issue?.path.join('.');
-    throw new DataError(`${where}: ${field ? `field '${field}': ` : ''}${issue?.message}.`, { found: value });
-  }
-  const { instruction, input, context, output, response } = parsed.data;
+  const { instruction, input, context, output, response } = parse(record, value, ({ path, message }) => {
+    return new DataError(`${where}: ${path ? `field '${path}': ` : ''}${message}.`, { found: value });
+  });
   const outputs = output ?? response;
   if (!outputs) {
     throw new DataError(`${where} has no 'output' (or 'response'): add the answer, a string or a list of strings.`, {

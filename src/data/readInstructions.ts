@@ -1,12 +1,13 @@
 import { DataError } from '../errors.js';
-import { checkInteger, optionChecker } from '../optionChecker.js';
+import { requireOption } from '../requireOption.js';
+import { checkOption, ranges } from '../settings/index.js';
 import type { Tokenizer } from '../text/index.js';
 import { type EncodeInstructionOptions, type Example, encodeInstruction } from './encodeInstruction.js';
 import { parseInstructions } from './instructions.js';
 import { readSource, sourceName, type TextSource } from './source.js';
 import { resolveTemplate, type TemplateChoice } from './template.js';
 
-const check = optionChecker('readInstructions');
+const where = 'readInstructions';
 
 /** How instructions become samples, and which of them are held out. */
 export interface ReadInstructionsOptions {
@@ -49,8 +50,14 @@ export async function readInstructions(
   source: TextSource,
   { tokenizer, template, validation = 0, maxPromptLength = 256, maxLength = 512 }: ReadInstructionsOptions,
 ): Promise<InstructionData> {
-  checkInteger(check, 'maxPromptLength', maxPromptLength, 1);
-  check('maxLength', maxLength, maxLength > maxPromptLength, `more than maxPromptLength (${maxPromptLength})`);
+  checkOption(where, 'maxPromptLength', maxPromptLength, ranges.count);
+  requireOption(
+    where,
+    'maxLength',
+    maxLength,
+    maxLength > maxPromptLength,
+    `more than maxPromptLength (${maxPromptLength})`,
+  );
   const resolved = resolveTemplate(template);
   const options: EncodeInstructionOptions = { tokenizer, template: resolved, maxPromptLength, maxLength };
   const read = async (from: TextSource): Promise<Example[]> => {

@@ -1,12 +1,10 @@
 import { markPhase } from '../backend/profile.js';
 import { LimitError, OptionError } from '../errors.js';
 import type { Decoding, LanguageModel } from '../models/model.js';
-import { checkInteger, checkSeed, optionChecker } from '../optionChecker.js';
+import { checkOption, ranges } from '../settings/index.js';
 import { headLogits, tidy } from '../tensor/index.js';
 import type { SamplerOptions } from '../text/sampler.js';
 import { createPicker, type TokenPicker } from './picker.js';
-
-const checkOption = optionChecker('generate');
 
 /** How answers are drawn, how long they may be, and what draws them. */
 export interface GenerateOptions extends SamplerOptions {
@@ -97,8 +95,8 @@ export function checkRequest(
   prompts: readonly Int32Array[],
   { maxNewTokens, batchSize, seeds }: GenerateOptions & { readonly seeds: readonly number[] },
 ): void {
-  checkInteger(checkOption, 'maxNewTokens', maxNewTokens, 1);
-  if (batchSize !== undefined) checkInteger(checkOption, 'batchSize', batchSize, 1);
+  checkOption('generate', 'maxNewTokens', maxNewTokens, ranges.count);
+  if (batchSize !== undefined) checkOption('generate', 'batchSize', batchSize, ranges.count);
   if (seeds.length !== prompts.length) {
     throw new OptionError(`generate: ${seeds.length} seeds for ${prompts.length} prompts, expected one a prompt.`, {
       found: seeds.length,
@@ -106,7 +104,7 @@ export function checkRequest(
     });
   }
   seeds.forEach((seed, index) => {
-    checkSeed(checkOption, `seeds[${index}]`, seed);
+    checkOption('generate', `seeds[${index}]`, seed, ranges.seed);
   });
   prompts.forEach((prompt, index) => {
     if (prompt.length === 0) {

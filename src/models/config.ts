@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { CheckpointError } from '../errors.js';
+import { parse } from '../settings/index.js';
 
 /** Fields that many families have. */
 export const count = z.int().min(1);
@@ -11,12 +12,9 @@ export function checkConfig<Schema extends z.ZodType>(
   fields: Readonly<Record<string, unknown>>,
   where: string,
 ): z.output<Schema> {
-  const result = schema.safeParse(fields);
-  if (result.success) return result.data;
-  const { path, message } = result.error.issues[0] as z.core.$ZodIssue;
-  const field = path.join('.');
-  throw new CheckpointError(
-    `${where}: field '${field}' is ${JSON.stringify(fields[field])}. ${message}. Correct it, or take another model.`,
-    { found: fields[field] },
-  );
+  return parse(schema, fields, ({ path, found, message }) => {
+    const correction = 'Correct it, or take another model.';
+    const text = `${where}: field '${path}' is ${JSON.stringify(found)}. ${message}. ${correction}`;
+    return new CheckpointError(text, { found });
+  });
 }

@@ -1,4 +1,5 @@
-import { checkOption, ranges, requireOption } from '../settings/index.js';
+import { requireOption } from '../requireOption.js';
+import { checkOption, ranges } from '../settings/index.js';
 
 /**
  * Learning rate of an optimizer step. Steps count from 0: the first update uses `schedule(0)`, as PyTorch's and Hugging

@@ -1,6 +1,7 @@
-/** Refuses options in the one form that these messages have: where, which option, what was found, what was expected. */
+/** Checks options by their schemas, and refuses what a schema does not take. */
 import { z } from 'zod';
 import { OptionError } from '../errors.js';
+import { refusedOption } from '../requireOption.js';
 import { parse } from './parse.js';
 
 /**
@@ -14,7 +15,7 @@ export function checkOptions<Schema extends z.ZodType>(
   options: unknown,
 ): z.output<Schema> {
   return parse(schema, options, ({ path, found, message, unknown }) => {
-    if (!unknown) return refusal(where, path || 'what is given', found, message);
+    if (!unknown) return refusedOption(where, path || 'what is given', found, message);
     const known =
       schema instanceof z.ZodObject && path === '' ? `, expected one of ${Object.keys(schema.shape).join(', ')}` : '';
     const names = unknown.map((name) => (path ? `${path}.${name}` : name)).join(', ');
@@ -28,18 +29,4 @@ export const checkOption = <Schema extends z.ZodType>(
   option: string,
   found: unknown,
   range: Schema,
-): z.output<Schema> => parse(range, found, ({ message }) => refusal(where, option, found, message));
-
-/** An option whose range depends on others. @throws OptionError unless `ok` */
-export function requireOption(where: string, option: string, found: unknown, ok: boolean, expected: string): void {
-  if (!ok) throw refusal(where, option, found, expected);
-}
-
-const refusal = (where: string, option: string, found: unknown, expected: string) =>
-  new OptionError(`${where}: ${option} is ${inWords(found)}, expected ${expected}.`, { found, expected });
-
-/** A function or an object tells nothing by its text. */
-function inWords(value: unknown): string {
-  if (typeof value === 'function') return 'a function';
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
-}
+): z.output<Schema> => parse(range, found, ({ message }) => refusedOption(where, option, found, message));

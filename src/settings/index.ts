@@ -2,7 +2,7 @@
  * How options are declared, checked and compared. Every option of a run, of a loss or of a policy is one field of a zod
  * object beside the code that it steers; this folder has the ranges, and reads everything else from those fields.
  */
-export { checkOption, checkOptions, requireOption } from './check.js';
+export { checkOption, checkOptions } from './check.js';
 export { group, leavesOf, type OptionFacts, type OptionLeaf, option, withoutDefault } from './option.js';
 export { type Issue, parse, tryParse } from './parse.js';
 export * as ranges from './ranges.js';

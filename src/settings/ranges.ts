@@ -4,17 +4,25 @@
  */
 import { z } from 'zod';
 
-const integer = (words: string, least: number, most = Number.MAX_SAFE_INTEGER) =>
-  z.int(words).min(least, words).max(most, words);
+/** An integer in [least, most]. */
+export function integer(least: number, most?: number, words = inWords(least, most)) {
+  return z
+    .int(words)
+    .min(least, words)
+    .max(most ?? Number.MAX_SAFE_INTEGER, words);
+}
+const inWords = (least: number, most?: number) =>
+  most === undefined ? `an integer of at least ${least}` : `an integer from ${least} to ${most}`;
+
 /** All of these are finite: zod's number takes neither NaN nor infinity. */
 const number = z.number;
 
-export const count = integer('an integer of at least 1', 1);
-export const countOrZero = integer('an integer of at least 0', 0);
-/** An integer that 32 bits hold: what a kernel or a WebAssembly module takes. */
-export const word = integer('an integer from 0 to 2^31 - 1', 0, 2 ** 31 - 1);
+export const count = integer(1);
+export const countOrZero = integer(0);
+/** What a kernel or a WebAssembly module takes as i32. */
+export const word = integer(0, 2 ** 31 - 1, 'an integer from 0 to 2^31 - 1');
 /** What seeds a generator. */
-export const seed = integer('an integer from 0 to 2^53 - 1', 0);
+export const seed = integer(0, Number.MAX_SAFE_INTEGER, 'an integer from 0 to 2^53 - 1');
 /** The word, or an integer of at least 1. */
 export const countOr = <const Word extends string>(literal: Word) =>
   z.union([z.literal(literal), count], `'${literal}' or an integer of at least 1`);

@@ -3,7 +3,8 @@
  * WebAssembly memory, where an id takes two bytes, so that a full buffer of long samples costs little.
  */
 import { CheckpointError, OptionError } from '../errors.js';
-import { checkInteger, checkSeed, optionChecker } from '../optionChecker.js';
+import { requireOption } from '../requireOption.js';
+import { checkOption, ranges } from '../settings/index.js';
 import { copyWords, TextInstance } from './wasm.js';
 
 /** A prompt and its response as one sequence. */
@@ -30,8 +31,6 @@ export interface ReplayBuffer {
   [Symbol.dispose](): void;
 }
 
-const check = optionChecker('createReplayBuffer');
-
 const MAX_CAPACITY = 2 ** 24;
 /** 'DRB1', little-endian. */
 const MAGIC = 0x31425244;
@@ -41,8 +40,8 @@ const WIDE = 2 ** 31;
 
 /** An empty buffer. `seed`: an integer from 0 to 2^53 - 1. @throws OptionError */
 export function createReplayBuffer({ capacity, seed }: { readonly capacity: number; readonly seed: number }) {
-  checkInteger(check, 'capacity', capacity, 1, MAX_CAPACITY);
-  checkSeed(check, 'seed', seed);
+  checkOption('createReplayBuffer', 'capacity', capacity, ranges.integer(1, MAX_CAPACITY));
+  checkOption('createReplayBuffer', 'seed', seed, ranges.seed);
   const buffer = new WasmReplayBuffer(capacity);
   buffer.seed(seed);
   return buffer as ReplayBuffer;
@@ -129,7 +128,8 @@ class WasmReplayBuffer implements ReplayBuffer {
 
   push({ promptLength, ids }: { readonly promptLength: number; readonly ids: ArrayLike<number> }): void {
     const wasm = this.#instance.use();
-    checkInteger(optionChecker('push'), 'promptLength', promptLength, 0, ids.length);
+    const ok = Number.isInteger(promptLength) && promptLength >= 0 && promptLength <= ids.length;
+    requireOption('push', 'promptLength', promptLength, ok, `an integer from 0 to ${ids.length}`);
     for (let i = 0; i < ids.length; i++) {
       const id = ids[i] as number;
       if (!(Number.isInteger(id) && id >= 0 && id < 2 ** 31)) {

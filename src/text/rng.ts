@@ -2,7 +2,8 @@
  * A seeded generator for those who draw many numbers in order, as the demo's task does. Runs do not use it: their
  * draws are functions of (seed, purpose, index).
  */
-import { checkInteger, checkSeed, optionChecker } from '../optionChecker.js';
+import { z } from 'zod';
+import { checkOption, ranges } from '../settings/index.js';
 import { copyWords, instantiateText, type TextExports } from './wasm.js';
 
 /** State of a generator: 8 unsigned 32-bit integers, fit for JSON. */
@@ -20,10 +21,13 @@ export interface Rng {
   state(): RngState;
 }
 
-const check = optionChecker('createRng');
-const checkDraw = optionChecker('int');
-
 const STATE_WORDS = 8;
+const where = 'createRng';
+const u32 = 2 ** 32 - 1;
+const drawn = ranges.integer(1, u32);
+const words = `${STATE_WORDS} integers from 0 to ${u32}`;
+const rngState = z.array(ranges.integer(0, u32, words)).length(STATE_WORDS, words);
+
 let host: { wasm: TextExports; at: number } | undefined;
 
 /**
@@ -42,17 +46,16 @@ export function createRng(from: number | RngState): Rng {
     return drawn;
   };
   if (typeof from === 'number') {
-    checkSeed(check, 'seed', from);
+    checkOption(where, 'seed', from, ranges.seed);
     lend(() => wasm.seedGenerator(at, from));
   } else {
-    checkInteger(check, 'length of the state', from.length, STATE_WORDS, STATE_WORDS);
-    for (const word of from) checkInteger(check, 'a word of the state', word, 0, 2 ** 32 - 1);
+    checkOption(where, 'state', from, rngState);
     state.set(from);
   }
   return {
     uniform: () => lend(() => wasm.uniform(at)),
     int(n) {
-      checkInteger(checkDraw, 'n', n, 1, 2 ** 32 - 1);
+      checkOption('int', 'n', n, drawn);
       return lend(() => wasm.below(at, n)) >>> 0;
     },
     shuffle(values) {

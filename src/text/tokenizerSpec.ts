@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { CheckpointError } from '../errors.js';
+import { parse } from '../settings/index.js';
 
 /** An added token with Hugging Face's flags. */
 export interface AddedToken {
@@ -139,7 +140,7 @@ function fromTokenizerJson({
   roleIds = {},
   config = {},
 }: TokenizerJsonSource): TokenizerSpec {
-  const json = check(TokenizerJson, parse(content, 'tokenizer.json'), 'tokenizer.json');
+  const json = check(TokenizerJson, parseJson(content, 'tokenizer.json'), 'tokenizer.json');
   const { model } = json;
   if (model.type !== 'BPE') throw unsupported(`model ${model.type}`);
   for (const option of [
@@ -174,7 +175,7 @@ function fromTokenizerJson({
 function fromVocabAndMerges(source: VocabAndMergesSource): TokenizerSpec {
   const { specialTokens = {}, addedTokens = [], addPrefixSpace = false, addBosToken = false } = source;
   const { roleIds = {}, config = {} } = source;
-  const vocab = checkVocab(parse(source.vocab, 'vocab.json'));
+  const vocab = checkVocab(parseJson(source.vocab, 'vocab.json'));
   const { added, roles } = addSpecial(specialTokens, roleIds, checkAdded(addedTokens, vocab), vocab);
   if (addBosToken && !roles.bos) {
     throw new CheckpointError('tokenizer_config.json: add_bos_token is true, but no bos_token is named.');
@@ -250,7 +251,7 @@ function typeOf(component: unknown): string {
   return type === 'Sequence' && parts ? `Sequence [${parts.map(typeOf).join(', ')}]` : String(type);
 }
 
-function parse(content: unknown, file: string): unknown {
+function parseJson(content: unknown, file: string): unknown {
   if (typeof content !== 'string') return content;
   try {
     return JSON.parse(content);
@@ -259,12 +260,11 @@ function parse(content: unknown, file: string): unknown {
   }
 }
 
-export function check<T>(schema: z.ZodType<T>, value: unknown, where: string): T {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  throw new CheckpointError(`${where}: ${issue?.path.join('.') || 'content'}: ${issue?.message}.`, { found: issue });
-}
+/** @throws CheckpointError naming the first wrong field */
+export const check = <Schema extends z.ZodType>(schema: Schema, value: unknown, where: string): z.output<Schema> =>
+  parse(schema, value, ({ path, found, message }) => {
+    return new CheckpointError(`${where}: ${path || 'content'}: ${message}.`, { found });
+  });
 
 function checkVocab(vocab: unknown): Vocabulary {
   if (!vocab || typeof vocab !== 'object' || Array.isArray(vocab)) {

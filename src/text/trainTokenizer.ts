@@ -1,5 +1,5 @@
 import { OptionError } from '../errors.js';
-import { checkInteger, optionChecker } from '../optionChecker.js';
+import { checkOption, ranges } from '../settings/index.js';
 import { createTokenizer, type Tokenizer } from './tokenizer.js';
 import type { SpecialTokens } from './tokenizerSpec.js';
 import { bytesAt, copyWords, instantiateText, TextInput } from './wasm.js';
@@ -35,7 +35,7 @@ export function trainTokenizer(
       { found: token },
     );
   }
-  checkInteger(optionChecker('trainTokenizer'), 'vocabSize', vocabSize, tokens.length + 256, 2 ** 24 - 1);
+  checkOption('trainTokenizer', 'vocabSize', vocabSize, ranges.integer(tokens.length + 256, 2 ** 24 - 1));
 
   const wasm = instantiateText();
   const input = new TextInput();

@@ -1,7 +1,7 @@
 import { hardwareConcurrency } from '#platform';
 import { createLinearMemory } from '../../hardware/wasm/memory.js';
 import { openPool } from '../../hardware/wasm/pool.js';
-import { checkInteger, optionChecker } from '../../optionChecker.js';
+import { requireOption } from '../../requireOption.js';
 import type { Device } from '../backend.js';
 import type { Threads } from './calls.js';
 import {
@@ -47,7 +47,10 @@ async function open(build: KernelBuild, threads: number): Promise<Threads> {
  */
 export async function openWasm(options: WasmOptions = {}): Promise<Device> {
   const { threads, revectorize = false, relaxedSimd = false } = options;
-  if (threads !== undefined) checkInteger(optionChecker('openWasm'), 'threads', threads, 1, MAX_THREADS);
+  if (threads !== undefined) {
+    const ok = Number.isInteger(threads) && threads >= 1 && threads <= MAX_THREADS;
+    requireOption('openWasm', 'threads', threads, ok, `an integer from 1 to ${MAX_THREADS}`);
+  }
   const count = sharedMemoryAllowed() ? Math.min(threads ?? hardwareConcurrency(), MAX_THREADS) : 1;
   if (revectorize) allowPacking();
   if (relaxedSimd && (await relaxedAllowed())) {

@@ -3,7 +3,7 @@ import { type AdapterOptions, adoptDevice, openAdapter } from '../../hardware/we
 import { type BufferPool, createBufferPool, type PooledBuffer } from '../../hardware/webgpu/bufferPool.js';
 import { type CommandQueue, createCommandQueue } from '../../hardware/webgpu/commandQueue.js';
 import { createPipelines, type Pipeline } from '../../hardware/webgpu/pipelines.js';
-import { checkInteger, optionChecker } from '../../optionChecker.js';
+import { requireOption } from '../../requireOption.js';
 import type { Device, KernelCall, KernelObserver, Storage, TypedArray } from '../backend.js';
 import { bytesPerElement, hostArrays, type KernelName, storageBytes } from '../kernels/index.js';
 import type { Context, GemmSettings, GPUStorage, Region, ShaderCall } from './context.js';
@@ -214,11 +214,12 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBac
 
 /** @throws OptionError */
 function checkOptions({ maxBindingBytes = 256, maxGroupsPerSide = 1, rowThreads = 8 }: WebGPUOptions): void {
-  const check = optionChecker('openWebGPU');
-  check('maxBindingBytes', maxBindingBytes, maxBindingBytes >= 256, 'at least 256');
-  checkInteger(check, 'maxGroupsPerSide', maxGroupsPerSide, 1);
+  const where = 'openWebGPU';
+  requireOption(where, 'maxBindingBytes', maxBindingBytes, maxBindingBytes >= 256, 'at least 256');
+  const isCount = Number.isInteger(maxGroupsPerSide) && maxGroupsPerSide >= 1;
+  requireOption(where, 'maxGroupsPerSide', maxGroupsPerSide, isCount, 'an integer of at least 1');
   const powers = [8, 16, 32, 64, 128, 256];
-  check('rowThreads', rowThreads, powers.includes(rowThreads), 'a power of two from 8 to 256');
+  requireOption(where, 'rowThreads', rowThreads, powers.includes(rowThreads), 'a power of two from 8 to 256');
 }
 
 /** Data with zeros up to a multiple of 4 bytes, which all copies are. */
