@@ -95,12 +95,15 @@ function matrixShape({ shape, dtype }: Tensor, format: WeightFormat): [number, n
 
 /** f32 values as a checkpoint has them, on their way to the device. */
 export interface MatrixValues {
+  /** Row-major. */
   readonly values: Float32Array;
   /** [out, in] or [in, out], as `layout` says. */
   readonly shape: readonly number[];
+  /** Which way the values lie. */
   readonly layout: WeightLayout;
-  /** Of the parameter, and of the file that it comes from: for messages. */
+  /** The parameter's, for messages. */
   readonly name: string;
+  /** The file that it comes from, for messages. */
   readonly where: string;
 }
 
