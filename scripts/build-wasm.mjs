@@ -1,16 +1,20 @@
 // Compiles assembly/ to build/*.wasm and bundles the pool's worker script to build/poolWorker.js: what src/ embeds.
 import { execFile } from 'node:child_process';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
 
 const run = promisify(execFile);
 
+/** Every file of a chapter of kernels is an entry: what it exports, the module exports. Those of shared/ are imported. */
+const chapters = ['products', 'attention', 'rows', 'elements', 'optimizer'].map((name) => `assembly/compute/${name}`);
+const kernels = (await Promise.all(chapters.map(filesOf))).flat();
+const compute = ['assembly/compute/index.ts', ...kernels];
 const targets = [
-  ['compute', 'assembly/compute/index.ts'],
-  ['compute-single', 'assembly/compute/index.ts'],
-  ['compute-relaxed', 'assembly/compute/index.ts'],
-  ['text', 'assembly/text/index.ts'],
+  ['compute', compute],
+  ['compute-single', compute],
+  ['compute-relaxed', compute],
+  ['text', ['assembly/text/index.ts']],
 ];
 const wanted = process.argv.slice(2);
 
@@ -26,10 +30,14 @@ if (wanted.length === 0 || wanted.includes('compute'))
     outfile: 'build/poolWorker.js',
   });
 
-async function compile([target, entry]) {
+async function filesOf(folder) {
+  return (await readdir(folder)).filter((name) => name.endsWith('.ts')).map((name) => `${folder}/${name}`);
+}
+
+async function compile([target, entries]) {
   const asc = 'node_modules/assemblyscript/bin/asc.js';
   try {
-    await run(process.execPath, [asc, entry, '--config', 'asconfig.json', '--target', target]);
+    await run(process.execPath, [asc, ...entries, '--config', 'asconfig.json', '--target', target]);
   } catch ({ stderr, message }) {
     console.error(stderr || message);
     process.exit(1);

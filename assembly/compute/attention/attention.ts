@@ -2,7 +2,7 @@
 // query (flash attention; Dao et al. 2022). Twin: kernels/attention/attention.wgsl. Range: blocks of queries,
 // batch * heads * ceil(queries / 64).
 import { addBias, biasOfRow, dropRow, fillWindow, WINDOW_BYTES } from './shared/attentionScores';
-import { BLOCK, firstKey, lastKey, operandBytes, padded, ROW_TERMS, SCORE_BYTES, WORK_BYTES } from './shared/attentionShape';
+import { BLOCK, blockBytes, firstKey, lastKey, operandBytes, padded, ROW_TERMS, SCORE_BYTES, WORK_BYTES } from './shared/attentionShape';
 import { constant, highLanes, lowLanes, NO_SCORE } from '../shared/constants';
 import { exp1, exp4, log1 } from '../shared/math';
 import { packAcrossRows, packAlongRows } from '../shared/pack';
@@ -10,10 +10,20 @@ import { scratch } from '../shared/scratch';
 import { fillFloats, maxPair, scaleFloats, sumPair, zero } from '../shared/simd';
 import { multiplyPanels, TILE_BYTES } from '../shared/tile';
 
+/** Queries or keys of a block, which a thread takes at a time. */
+export function attentionBlock(): u32 {
+  return BLOCK;
+}
+
+/** Working memory of a thread, in bytes. */
+export function attentionScratch(batch: u32, heads: u32, queries: u32, headDim: u32): usize {
+  return blockBytes(headDim);
+}
+
 export function attention(
   q: usize, k: usize, v: usize, bias: usize, keyRange: usize, y: usize, stats: usize,
-  heads: u32, queries: u32, headDim: u32, kvHeads: u32, capacity: u32, offsets: u32, scale: f32, causal: u32, past: u32,
-  origin: u32, seed: u32, threshold: u32, keepScale: f32, biased: u32, begin: u32, end: u32,
+  batch: u32, heads: u32, queries: u32, headDim: u32, kvHeads: u32, capacity: u32, biasHeads: u32, offsets: u32,
+  scale: f32, causal: u32, past: u32, biased: u32, origin: u32, seed: u32, threshold: u32, keepScale: f32, begin: u32, end: u32,
 ): void {
   const blocks = (queries + BLOCK - 1) / BLOCK;
   const stride = (<usize>headDim) << 2;

@@ -1,17 +1,22 @@
 // dbias[h, origin + j - i] = sum over the batch and the queries of ds_ij (attentionSlopes.ts), batch row by batch row and 64
 // queries by 64 keys at a time: a head's sums are made in one order. Twin: kernels/attention/attentionBackwardBias.wgsl. Range: heads.
 import { fillWindow } from './shared/attentionScores';
-import { BLOCK, firstKey, lastKey, operandBytes, SCORE_BYTES, WORK_BYTES } from './shared/attentionShape';
+import { BLOCK, blockBytes, firstKey, lastKey, operandBytes, SCORE_BYTES, WORK_BYTES } from './shared/attentionShape';
 import { slopeBlock } from './shared/attentionSlopes';
 import { packAlongRows } from '../shared/pack';
 import { scratch } from '../shared/scratch';
 import { addFloats, fillFloats } from '../shared/simd';
 import { TILE_BYTES } from '../shared/tile';
 
+/** Working memory of a thread, in bytes. */
+export function attentionBackwardBiasScratch(batch: u32, heads: u32, queries: u32, headDim: u32): usize {
+  return blockBytes(headDim);
+}
+
 export function attentionBackwardBias(
   q: usize, k: usize, v: usize, bias: usize, keyRange: usize, dy: usize, stats: usize, dbias: usize,
-  batch: u32, heads: u32, queries: u32, headDim: u32, kvHeads: u32, capacity: u32, offsets: u32, scale: f32, causal: u32, past: u32,
-  origin: u32, seed: u32, threshold: u32, keepScale: f32, begin: u32, end: u32,
+  batch: u32, heads: u32, queries: u32, headDim: u32, kvHeads: u32, capacity: u32, biasHeads: u32, offsets: u32,
+  scale: f32, causal: u32, past: u32, biased: u32, origin: u32, seed: u32, threshold: u32, keepScale: f32, begin: u32, end: u32,
 ): void {
   const stride = (<usize>headDim) << 2;
   const tile = scratch();

@@ -2,7 +2,7 @@
 // dv = (p D)^T dy, dk = scale ds^T q, summed over the query heads that share the key head and over the queries, in order.
 // Twin: kernels/attention/attentionBackwardKeyValue.wgsl. Range: blocks of keys, batch * kvHeads * ceil(capacity / 64).
 import { addBias, biasOfRow, dropRow, fillWindow, WINDOW_BYTES } from './shared/attentionScores';
-import { BLOCK, firstKey, lastKey, operandBytes, padded, ROW_TERMS, SCORE_BYTES, WORK_BYTES } from './shared/attentionShape';
+import { BLOCK, blockBytes, firstKey, lastKey, operandBytes, padded, ROW_TERMS, SCORE_BYTES, WORK_BYTES } from './shared/attentionShape';
 import { highLanes, lowLanes } from '../shared/constants';
 import { exp4 } from '../shared/math';
 import { packAcrossRows, packAlongRows } from '../shared/pack';
@@ -10,10 +10,15 @@ import { scratch } from '../shared/scratch';
 import { fillFloats } from '../shared/simd';
 import { multiplyPanels, TILE_BYTES } from '../shared/tile';
 
+/** Working memory of a thread, in bytes. */
+export function attentionBackwardKeyValueScratch(batch: u32, heads: u32, queries: u32, headDim: u32): usize {
+  return blockBytes(headDim);
+}
+
 export function attentionBackwardKeyValue(
   q: usize, k: usize, v: usize, bias: usize, keyRange: usize, dy: usize, stats: usize, dkv: usize,
-  heads: u32, queries: u32, headDim: u32, kvHeads: u32, capacity: u32, offsets: u32, scale: f32, causal: u32, past: u32,
-  origin: u32, seed: u32, threshold: u32, keepScale: f32, biased: u32, begin: u32, end: u32,
+  batch: u32, heads: u32, queries: u32, headDim: u32, kvHeads: u32, capacity: u32, biasHeads: u32, offsets: u32,
+  scale: f32, causal: u32, past: u32, biased: u32, origin: u32, seed: u32, threshold: u32, keepScale: f32, begin: u32, end: u32,
 ): void {
   const blocks = (capacity + BLOCK - 1) / BLOCK;
   const group = heads / kvHeads;

@@ -1,17 +1,22 @@
 // dq of attention: scale * sum over j of ds_ij k_j (attentionSlopes.ts), 64 queries by 64 keys at a time.
 // Twin: kernels/attention/attentionBackwardQuery.wgsl. Range: blocks of queries, as attention.ts.
 import { fillWindow } from './shared/attentionScores';
-import { BLOCK, firstKey, lastKey, operandBytes, padded, SCORE_BYTES, WORK_BYTES } from './shared/attentionShape';
+import { BLOCK, blockBytes, firstKey, lastKey, operandBytes, padded, SCORE_BYTES, WORK_BYTES } from './shared/attentionShape';
 import { slopeBlock } from './shared/attentionSlopes';
 import { packAcrossRows, packAlongRows } from '../shared/pack';
 import { scratch } from '../shared/scratch';
 import { fillFloats } from '../shared/simd';
 import { multiplyPanels, TILE_BYTES } from '../shared/tile';
 
+/** Working memory of a thread, in bytes. */
+export function attentionBackwardQueryScratch(batch: u32, heads: u32, queries: u32, headDim: u32): usize {
+  return blockBytes(headDim);
+}
+
 export function attentionBackwardQuery(
   q: usize, k: usize, v: usize, bias: usize, keyRange: usize, dy: usize, stats: usize, dq: usize,
-  heads: u32, queries: u32, headDim: u32, kvHeads: u32, capacity: u32, offsets: u32, scale: f32, causal: u32, past: u32,
-  origin: u32, seed: u32, threshold: u32, keepScale: f32, biased: u32, begin: u32, end: u32,
+  batch: u32, heads: u32, queries: u32, headDim: u32, kvHeads: u32, capacity: u32, biasHeads: u32, offsets: u32,
+  scale: f32, causal: u32, past: u32, biased: u32, origin: u32, seed: u32, threshold: u32, keepScale: f32, begin: u32, end: u32,
 ): void {
   const blocks = (queries + BLOCK - 1) / BLOCK;
   const stride = (<usize>headDim) << 2;

@@ -9,14 +9,16 @@ import { addFloats, fillFloats, loadUpTo, madd, scaleFloats, storeUpTo, zero } f
 import { rowExp, rowMax } from '../shared/softmaxRow';
 
 /** Working memory of a thread, in bytes: partial sums and the scores of all keys, rounded up to 8. */
-export function attentionDecodeScratch(capacity: u32): usize {
+export function attentionDecodeScratch(
+  batch: u32, heads: u32, queries: u32, headDim: u32, kvHeads: u32, capacity: u32,
+): usize {
   return 64 + (<usize>((capacity + 7) & ~7) << 2);
 }
 
 export function attentionDecode(
   q: usize, k: usize, v: usize, bias: usize, keyRange: usize, y: usize, stats: usize,
-  heads: u32, queries: u32, headDim: u32, kvHeads: u32, capacity: u32, offsets: u32, scale: f32, causal: u32, past: u32,
-  origin: u32, seed: u32, threshold: u32, keepScale: f32, biased: u32, begin: u32, end: u32,
+  batch: u32, heads: u32, queries: u32, headDim: u32, kvHeads: u32, capacity: u32, biasHeads: u32, offsets: u32,
+  scale: f32, causal: u32, past: u32, biased: u32, origin: u32, seed: u32, threshold: u32, keepScale: f32, begin: u32, end: u32,
 ): void {
   const stride = (<usize>headDim) << 2;
   const work = scratch();

@@ -7,7 +7,9 @@ export function attentionDeltaScratch(): usize {
 }
 
 /** stats[row, 1] = sum over e of dy * y. Range: rows, batch * heads * queries. */
-export function attentionDelta(y: usize, dy: usize, stats: usize, headDim: u32, begin: u32, end: u32): void {
+export function attentionDelta(
+  y: usize, dy: usize, stats: usize, batch: u32, heads: u32, queries: u32, headDim: u32, begin: u32, end: u32,
+): void {
   const work = scratch();
   for (let row = begin; row < end; row++) {
     const offset = (<usize>row * headDim) << 2;

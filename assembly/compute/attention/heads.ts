@@ -4,7 +4,7 @@ import { copyFloats } from '../shared/simd';
 
 /** y[b, h, start + s, e] = x[b, s, column + h * headDim + e] */
 export function splitHeads(
-  x: usize, y: usize, seq: u32, width: u32, heads: u32, capacity: u32, headDim: u32, column: u32, start: u32, begin: u32, end: u32,
+  x: usize, y: usize, batch: u32, seq: u32, width: u32, heads: u32, capacity: u32, headDim: u32, column: u32, start: u32, begin: u32, end: u32,
 ): void {
   for (let t = begin; t < end; t++) {
     const b = t / seq;
@@ -19,7 +19,7 @@ export function splitHeads(
 
 /** y[b, s, column + h * headDim + e] = x[b, part, h, s, e] */
 export function mergeHeads(
-  x: usize, y: usize, seq: u32, width: u32, parts: u32, heads: u32, headDim: u32, column: u32, part: u32, begin: u32, end: u32,
+  x: usize, y: usize, batch: u32, seq: u32, width: u32, parts: u32, heads: u32, headDim: u32, column: u32, part: u32, begin: u32, end: u32,
 ): void {
   for (let t = begin; t < end; t++) {
     const b = t / seq;

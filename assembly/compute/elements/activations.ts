@@ -54,20 +54,20 @@ function activateBackward(kind: u32, x: usize, dy: usize, dx: usize, begin: u32,
   }
 }
 
-export function gelu(x: usize, y: usize, begin: u32, end: u32): void {
+export function gelu(x: usize, y: usize, size: u32, begin: u32, end: u32): void {
   activate(GELU, x, y, begin, end);
 }
 
 /** dx = dy * dgelu/dx */
-export function geluBackward(x: usize, dy: usize, dx: usize, begin: u32, end: u32): void {
+export function geluBackward(x: usize, dy: usize, dx: usize, size: u32, begin: u32, end: u32): void {
   activateBackward(GELU, x, dy, dx, begin, end);
 }
 
-export function relu(x: usize, y: usize, begin: u32, end: u32): void {
+export function relu(x: usize, y: usize, size: u32, begin: u32, end: u32): void {
   activate(RELU, x, y, begin, end);
 }
 
 /** dx = x > 0 ? dy : 0 */
-export function reluBackward(x: usize, dy: usize, dx: usize, begin: u32, end: u32): void {
+export function reluBackward(x: usize, dy: usize, dx: usize, size: u32, begin: u32, end: u32): void {
   activateBackward(RELU, x, dy, dx, begin, end);
 }

@@ -1,7 +1,7 @@
 import { loadUpTo, madd, storeUpTo, zero } from '../shared/simd';
 
 /** y = a + b. Range: elements. */
-export function add(a: usize, b: usize, y: usize, begin: u32, end: u32): void {
+export function add(a: usize, b: usize, y: usize, size: u32, begin: u32, end: u32): void {
   let i = begin;
   for (; i + 8 <= end; i += 8) {
     const at = (<usize>i) << 2;
@@ -18,7 +18,7 @@ export function add(a: usize, b: usize, y: usize, begin: u32, end: u32): void {
 }
 
 /** y += scale * x. Range: elements. */
-export function addInto(x: usize, y: usize, scale: f32, begin: u32, end: u32): void {
+export function addInto(x: usize, y: usize, size: u32, scale: f32, begin: u32, end: u32): void {
   const factor = f32x4.splat(scale);
   let i = begin;
   for (; i + 8 <= end; i += 8) {

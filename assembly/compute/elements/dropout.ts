@@ -10,7 +10,7 @@ function masked(x: v128, index: v128, seed: v128, threshold: v128, scale: v128):
   return v128.and(f32x4.mul(x, scale), kept(index, seed, threshold));
 }
 
-export function dropout(x: usize, y: usize, seed: u32, threshold: u32, scale: f32, begin: u32, end: u32): void {
+export function dropout(x: usize, y: usize, size: u32, seed: u32, threshold: u32, scale: f32, begin: u32, end: u32): void {
   const s = i32x4.splat(seed);
   const least = i32x4.splat(threshold);
   const by = f32x4.splat(scale);

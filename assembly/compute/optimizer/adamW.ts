@@ -10,7 +10,7 @@ function moved(parameter: v128, m: v128, v: v128, lr: v128, correction1: v128, c
 }
 
 export function adamW(
-  grad: usize, scale: usize, parameter: usize, m: usize, v: usize,
+  grad: usize, scale: usize, parameter: usize, m: usize, v: usize, size: u32,
   lr: f32, beta1: f32, beta2: f32, eps: f32, weightDecay: f32, correction1: f32, correction2: f32, begin: u32, end: u32,
 ): void {
   const clip = v128.load32_splat(scale);

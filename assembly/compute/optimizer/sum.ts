@@ -10,7 +10,7 @@ export function sumBlock(): u32 {
 }
 
 /** Working memory of a thread, in bytes. */
-export function sumScratch(): usize {
+export function sumBlocksScratch(): usize {
   return 32;
 }
 

@@ -12,19 +12,14 @@ const DEPTH: u32 = 256;
 const ROWS: u32 = 96;
 const COLS: u32 = 512;
 
-/** Working memory of a thread, in bytes. */
+/** Rows of a that are packed at a time: products of whole multiples of it take the least time a row. */
+export function gemmRows(): u32 {
+  return ROWS;
+}
+
+/** Working memory of a thread for a product of any layout and format, in bytes. */
 export function gemmScratch(): usize {
-  return TILE_BYTES + ((DEPTH * (ROWS + COLS)) << 2);
-}
-
-/** The same where the right operand is halves. */
-export function gemmF16Scratch(): usize {
-  return gemmScratch() + wideBytes(DEPTH);
-}
-
-/** The same where the right operand is bytes. */
-export function gemmInt8Scratch(): usize {
-  return gemmScratch();
+  return TILE_BYTES + ((DEPTH * (ROWS + COLS)) << 2) + wideBytes(DEPTH);
 }
 
 // @ts-ignore: decorator
@@ -106,7 +101,7 @@ export function gemmTN(
 
 /** c [m, n] (+)= a [m, k] b [k, n], b halves times a scale */
 export function gemmNNF16(
-  a: usize, b: usize, scale: f32, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32,
+  a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, scale: f32, tileRows: u32, tileCols: u32, begin: u32,
   end: u32,
 ): void {
   gemm(false, false, F16, a, b, scale, 0, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
@@ -114,7 +109,7 @@ export function gemmNNF16(
 
 /** c [m, n] (+)= a [m, k] b[n, k]^T, b halves times a scale */
 export function gemmNTF16(
-  a: usize, b: usize, scale: f32, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32,
+  a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, scale: f32, tileRows: u32, tileCols: u32, begin: u32,
   end: u32,
 ): void {
   gemm(false, true, F16, a, b, scale, 0, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);

@@ -1,6 +1,7 @@
-// Products with b, the weight, transposed, for few rows of a (decoding; the LM head), as dot products of rows: b is read once,
-// unpacked. Range: columns of c. For the fewest rows of a, b is read row by row, straight on: memory delivers a single stream
-// fastest. For more, strips of b go to the nearest caches, as floats, and two rows of b meet four rows of a there.
+// gemmNT for few rows of a (decoding; the LM head), as dot products of rows: b is read once, unpacked. Range: columns of c.
+// There are three ways, and src/backend/wasm/products/choose.ts chooses among them. Straight: b is read row by row, a single stream,
+// which memory delivers fastest. Strips: rows of b go to the nearest caches, as floats, and two of them meet four rows of a
+// there. Eight: as straight, with up to eight rows of a at once. All sum an element in the same order.
 import {
   BLOCK_BYTES, dotFloats, dotFloats2x4, dotHalves, dotHalves4, dotHalves8, HALF_SCALE, layLeft, layRight, paddedFloats,
   sumFour, SUMS_BYTES,
@@ -22,36 +23,37 @@ function stripRows(k: u32): u32 {
   return max(<u32>(STRIP / ((<usize>paddedFloats(k)) << 2)) & ~1, 2);
 }
 
-/** Working memory of a thread, in bytes: sums, a strip of b, the rows of a with those that are missing from eight or from four. */
-export function gemmDotScratch(m: u32, k: u32): usize {
+/** Working memory of a thread, in bytes: sums, one strip of b, and a's rows padded to a multiple of 4 (at least 8). */
+export function gemmDotScratch(m: u32, n: u32, k: u32): usize {
   return SUMS_BYTES + ((<usize>(max((m + 3) & ~3, 8) + stripRows(k)) * paddedFloats(k)) << 2);
 }
 
+/** The strip of b in a thread's working memory; the sums lie before it. */
 // @ts-ignore: decorator
 @inline
-function product(
-  kind: u32, a: usize, b: usize, scale: f32, c: usize, m: u32, n: u32, k: u32, accumulate: bool, begin: u32, end: u32,
-): void {
-  const count = paddedFloats(k);
-  const width = (<usize>count) << 2;
-  const sums = scratch();
-  const strip = sums + SUMS_BYTES;
-  const left = strip + <usize>stripRows(k) * width;
-  if (kind == F16 && k == count && m > 5 && m <= 8) {
-    return multiplyEight(a, left, b, scale, c, m, n, k, accumulate, begin, end, sums);
-  }
-  for (let i: u32 = 0; i < m; i++) layLeft(kind, a + ((<usize>i * k) << 2), k, left + <usize>i * width);
-  if (m < 4 || (kind == F16 && m <= 8)) multiplyStraight(kind, left, b, scale, c, m, n, k, accumulate, begin, end, sums, strip);
-  else multiplyStrips(kind, left, b, scale, c, m, n, k, accumulate, begin, end, sums, strip);
+function stripAt(): usize {
+  return scratch() + SUMS_BYTES;
 }
 
-/** c [m, n] (+)= left rows times rows [begin, end) of b, transposed, a row of b at a time. */
+/** a's rows behind the strip, laid out as b's format wants them. Returns where. */
 // @ts-ignore: decorator
 @inline
-function multiplyStraight(
-  kind: u32, left: usize, b: usize, scale: f32, c: usize, m: u32, n: u32, k: u32, accumulate: bool, begin: u32, end: u32,
-  sums: usize, wide: usize,
+function layRows(kind: u32, a: usize, m: u32, k: u32): usize {
+  const width = (<usize>paddedFloats(k)) << 2;
+  const left = stripAt() + <usize>stripRows(k) * width;
+  for (let i: u32 = 0; i < m; i++) layLeft(kind, a + ((<usize>i * k) << 2), k, left + <usize>i * width);
+  return left;
+}
+
+/** c [m, n] (+)= a times rows [begin, end) of b, transposed, a row of b at a time. */
+// @ts-ignore: decorator
+@inline
+function straight(
+  kind: u32, a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: bool, scale: f32, begin: u32, end: u32,
 ): void {
+  const sums = scratch();
+  const wide = stripAt();
+  const left = layRows(kind, a, m, k);
   const count = paddedFloats(k);
   const stride = (<usize>k) << kind;
   for (let j = begin; j < end; j++) {
@@ -75,17 +77,19 @@ function multiplyStraight(
 }
 
 /**
- * The same with 6 to 8 rows of a, all at once, zeros for those that are missing, and with whole blocks of halves. Of 5 rows, four
- * and then the last are faster.
+ * c [m, n] (+)= a [m, k] b[n, k]^T, b f16 times a scale, for 5 to 8 rows of a, all at once, with zeros for those that are missing.
+ * k is whole blocks of 16.
  */
-function multiplyEight(
-  a: usize, left: usize, b: usize, scale: f32, c: usize, m: u32, n: u32, k: u32, accumulate: bool, begin: u32, end: u32,
-  sums: usize,
+export function gemmDotEightF16(
+  a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, scale: f32, begin: u32, end: u32,
 ): void {
+  const sums = scratch();
+  const left = stripAt();
+  const add = accumulate != 0;
   const across = (<usize>n) << 2;
   const stride = (<usize>k) << 1;
   const last = b + <usize>end * stride;
-  const scales = f32x4.splat(scale);
+  const scales = f32x4.splat(HALF_SCALE * scale);
   memory.fill(left, 0, (<usize>k) << 5);
   for (let i: u32 = 0; i < m; i++) {
     layLeft(F16, a + ((<usize>i * k) << 2), k, left + i * BLOCK_BYTES, 8 * BLOCK_BYTES);
@@ -95,21 +99,23 @@ function multiplyEight(
     fetchPages(row + AHEAD, min(row + stride + AHEAD, last), sums);
     dotHalves8(left, row, k, sums);
     const to = c + (<usize>j << 2);
-    putFour(f32x4.mul(sumFour(sums), scales), to, across, accumulate);
-    putUpTo(f32x4.mul(sumFour(sums + 128), scales), to + 4 * across, across, m - 4, accumulate);
+    putFour(f32x4.mul(sumFour(sums), scales), to, across, add);
+    putUpTo(f32x4.mul(sumFour(sums + 128), scales), to + 4 * across, across, m - 4, add);
   }
 }
 
 /**
- * The same, a strip of b at a time: halves and incomplete blocks are laid out in `strip` first. Two or three rows of a that
- * are left over are multiplied as four.
+ * The same, a strip of b at a time: f16 and incomplete blocks are laid out in the working memory first. Two or three rows of a
+ * that are left over are multiplied as four.
  */
 // @ts-ignore: decorator
 @inline
-function multiplyStrips(
-  kind: u32, left: usize, b: usize, scale: f32, c: usize, m: u32, n: u32, k: u32, accumulate: bool, begin: u32, end: u32,
-  sums: usize, strip: usize,
+function strips(
+  kind: u32, a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: bool, scale: f32, begin: u32, end: u32,
 ): void {
+  const sums = scratch();
+  const strip = stripAt();
+  const left = layRows(kind, a, m, k);
   const count = paddedFloats(k);
   const width = (<usize>count) << 2;
   const across = (<usize>n) << 2;
@@ -145,15 +151,27 @@ function multiplyStrips(
 }
 
 /** c [m, n] (+)= a [m, k] b[n, k]^T */
-export function gemmDot(
+export function gemmDotStraight(
   a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, begin: u32, end: u32,
 ): void {
-  product(F32, a, b, 1, c, m, n, k, accumulate != 0, begin, end);
+  straight(F32, a, b, c, m, n, k, accumulate != 0, 1, begin, end);
 }
 
-/** c [m, n] (+)= a [m, k] b[n, k]^T, b halves times a scale, a power of two from 2^-64 to 1 */
-export function gemmDotF16(
-  a: usize, b: usize, scale: f32, c: usize, m: u32, n: u32, k: u32, accumulate: u32, begin: u32, end: u32,
+export function gemmDotStrips(
+  a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, begin: u32, end: u32,
 ): void {
-  product(F16, a, b, HALF_SCALE * scale, c, m, n, k, accumulate != 0, begin, end);
+  strips(F32, a, b, c, m, n, k, accumulate != 0, 1, begin, end);
+}
+
+/** c [m, n] (+)= a [m, k] b[n, k]^T, b f16 times a scale, a power of two from 2^-64 to 1 */
+export function gemmDotStraightF16(
+  a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, scale: f32, begin: u32, end: u32,
+): void {
+  straight(F16, a, b, c, m, n, k, accumulate != 0, HALF_SCALE * scale, begin, end);
+}
+
+export function gemmDotStripsF16(
+  a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, scale: f32, begin: u32, end: u32,
+): void {
+  strips(F16, a, b, c, m, n, k, accumulate != 0, HALF_SCALE * scale, begin, end);
 }

@@ -12,7 +12,7 @@ const TOGETHER: usize = 16384;
 const STRIP: u32 = 16384;
 
 /** Working memory of a thread, in bytes: sums, a row of b, and rows of a. */
-export function gemmDotInt8Scratch(m: u32, k: u32): usize {
+export function gemmDotInt8Scratch(m: u32, n: u32, k: u32): usize {
   return INTEGER_SUMS_BYTES + paddedBytes(k) + <usize>min(m, ROWS) * integersStride(k);
 }
 

@@ -13,7 +13,7 @@ const COLS: u32 = 4096;
 const ROWS: u32 = 32;
 
 /** Working memory of a thread, in bytes. */
-export function gemmSkinnyScratch(): usize {
+export function gemmSkinnyNNScratch(): usize {
   return TILE_BYTES + ((DEPTH * (ROWS + 16) + COLS + 16) << 2);
 }
 

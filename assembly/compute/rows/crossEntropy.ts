@@ -13,7 +13,7 @@ export function crossEntropyScratch(): usize {
  * give zeros. Range: rows.
  */
 export function crossEntropy(
-  labels: usize, logits: usize, loss: usize, vocab: u32, gradScale: f32, begin: u32, end: u32,
+  labels: usize, logits: usize, loss: usize, rows: u32, vocab: u32, gradScale: f32, begin: u32, end: u32,
 ): void {
   for (let r = begin; r < end; r++) {
     const row = logits + ((<usize>r * vocab) << 2);

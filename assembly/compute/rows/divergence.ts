@@ -23,7 +23,7 @@ const SKEW_KL: u32 = 5;
 const SKEW_REVERSE_KL: u32 = 6;
 
 /** Working memory of a thread, in bytes: the row's constants and sums, and two rows of exponentials. */
-export function divergenceScratch(vocab: u32): usize {
+export function divergenceScratch(rows: u32, vocab: u32): usize {
   return ROW_BYTES + 2 * expBytes(vocab);
 }
 
@@ -45,7 +45,7 @@ function simplest(kind: u32, weight: f32): u32 {
 /** loss[r] in nats; student becomes gradScale * dloss[r] / dstudent. Rows whose label is -100 give zeros. Range: rows. */
 export function divergence(
   teacher: usize, labels: usize, student: usize, loss: usize,
-  vocab: u32, weight: f32, temperature: f32, gradScale: f32, kind: u32, begin: u32, end: u32,
+  rows: u32, vocab: u32, weight: f32, temperature: f32, gradScale: f32, kind: u32, begin: u32, end: u32,
 ): void {
   const row = scratch();
   const p = row + ROW_BYTES;

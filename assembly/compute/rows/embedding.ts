@@ -2,7 +2,7 @@ import { addFloats, copyFloats } from '../shared/simd';
 import { F16, INT8, widenElements } from '../shared/stored';
 
 /** y[t, c] = table[ids[t], c]. Range: tokens. */
-export function embedding(table: usize, ids: usize, y: usize, cols: u32, begin: u32, end: u32): void {
+export function embedding(table: usize, ids: usize, y: usize, tokens: u32, rows: u32, cols: u32, begin: u32, end: u32): void {
   for (let t = begin; t < end; t++) {
     copyFloats(table + ((<usize>load<u32>(ids + (t << 2)) * cols) << 2), y + ((<usize>t * cols) << 2), cols);
   }
@@ -10,7 +10,7 @@ export function embedding(table: usize, ids: usize, y: usize, cols: u32, begin: 
 
 /** y[t, c] = table[ids[t], c] * scale, the table in halves. Range: tokens. */
 export function embeddingF16(
-  table: usize, ids: usize, y: usize, cols: u32, scale: f32, begin: u32, end: u32,
+  table: usize, ids: usize, y: usize, tokens: u32, rows: u32, cols: u32, scale: f32, begin: u32, end: u32,
 ): void {
   for (let t = begin; t < end; t++) {
     const row = <usize>load<u32>(ids + (t << 2));
@@ -20,7 +20,7 @@ export function embeddingF16(
 
 /** y[t, c] = table[ids[t], c] * scales[ids[t]], the table in bytes. Range: tokens. */
 export function embeddingInt8(
-  table: usize, scales: usize, ids: usize, y: usize, cols: u32, begin: u32, end: u32,
+  table: usize, scales: usize, ids: usize, y: usize, tokens: u32, rows: u32, cols: u32, begin: u32, end: u32,
 ): void {
   for (let t = begin; t < end; t++) {
     const row = <usize>load<u32>(ids + (t << 2));
@@ -33,7 +33,8 @@ export function embeddingInt8(
  * each of which owns a row of dtable.
  */
 export function embeddingBackward(
-  dy: usize, order: usize, unique: usize, starts: usize, dtable: usize, cols: u32, begin: u32, end: u32,
+  dy: usize, order: usize, unique: usize, starts: usize, dtable: usize, tokens: u32, rows: u32, cols: u32, uniques: u32, bounds: u32,
+  begin: u32, end: u32,
 ): void {
   for (let u = begin; u < end; u++) {
     const to = dtable + ((<usize>load<u32>(unique + (u << 2)) * cols) << 2);

@@ -7,10 +7,13 @@ import { scratch } from '../shared/scratch';
 export function layerNormScratch(): usize {
   return 64;
 }
+export function layerNormBackwardScratch(): usize {
+  return 64;
+}
 
 /** y = (x - mean) * rstd * weight + bias, rstd = 1 / sqrt(variance + eps); mean and rstd are kept for the backward pass. */
 export function layerNorm(
-  x: usize, weight: usize, bias: usize, y: usize, mean: usize, rstd: usize, cols: u32, eps: f32, begin: u32, end: u32,
+  x: usize, weight: usize, bias: usize, y: usize, mean: usize, rstd: usize, rows: u32, cols: u32, eps: f32, begin: u32, end: u32,
 ): void {
   for (let r = begin; r < end; r++) {
     const from = x + ((<usize>r * cols) << 2);
@@ -66,7 +69,7 @@ function normalise(x: usize, weight: usize, bias: usize, y: usize, center: f32, 
 
 /** dx = rstd * (g - mean(g) - xhat * mean(g * xhat)), g = dy * weight, xhat = (x - mean) * rstd. */
 export function layerNormBackward(
-  x: usize, weight: usize, mean: usize, rstd: usize, dy: usize, dx: usize, cols: u32, begin: u32, end: u32,
+  x: usize, weight: usize, mean: usize, rstd: usize, dy: usize, dx: usize, rows: u32, cols: u32, begin: u32, end: u32,
 ): void {
   const sums = scratch();
   for (let r = begin; r < end; r++) {

@@ -15,7 +15,7 @@ function cellsOf(vocab: u32): u32 {
 }
 
 /** Working memory of a thread, in bytes: two sums, then keys (u32) and sizes (f32) of a row, rounded up to pairs of vectors. */
-export function sampleScratch(vocab: u32): usize {
+export function sampleScratch(rows: u32, vocab: u32): usize {
   return 32 + ((<usize>cellsOf(vocab)) << 3);
 }
 
@@ -35,7 +35,8 @@ function logitOf(key: u32): f32 {
 
 /** The next token of each row, or -1 or -2. Range: rows. */
 export function sample(
-  logits: usize, seeds: usize, ids: usize, vocab: u32, temperature: f32, topK: u32, topP: f32, step: u32, begin: u32, end: u32,
+  logits: usize, seeds: usize, ids: usize, rows: u32, vocab: u32, temperature: f32, topK: u32, topP: f32, step: u32,
+  begin: u32, end: u32,
 ): void {
   for (let r = begin; r < end; r++) {
     const row = logits + ((<usize>r * vocab) << 2);

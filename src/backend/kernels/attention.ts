@@ -1,5 +1,6 @@
 /** Attention, forward and backward, and the moves between token-major rows and heads. */
 import { i32, of, roundings } from './notation.js';
+import { rangeOver, threadEach } from './plan.js';
 import type { Dims, KernelSpec, Params } from './spec.js';
 
 /** What the attention kernels share; dy, stats are what the backward ones read besides. */
@@ -59,6 +60,10 @@ export const attention = {
     flops: (d) => of(d, 'batch', 'seq', 'heads', 'headDim'),
     bytes: (d) => 8 * of(d, 'batch', 'seq', 'heads', 'headDim'),
     ulp: () => 0,
+    plan: {
+      wasm: rangeOver(['batch', 'seq'], (d) => of(d, 'heads', 'headDim')),
+      webgpu: threadEach('batch', 'seq', 'heads', 'headDim'),
+    },
   },
   /**
    * The way back, of one of the parts of x: y[b, s, column + h * headDim + e] = x[b, part, h, s, e]; other columns of y
@@ -72,6 +77,10 @@ export const attention = {
     flops: (d) => of(d, 'batch', 'seq', 'heads', 'headDim'),
     bytes: (d) => 8 * of(d, 'batch', 'seq', 'heads', 'headDim'),
     ulp: () => 0,
+    plan: {
+      wasm: rangeOver(['batch', 'seq'], (d) => of(d, 'heads', 'headDim')),
+      webgpu: threadEach('batch', 'seq', 'heads', 'headDim'),
+    },
   },
   /**
    * y = D(softmax(scale * q k^T + bias)) v, head by head, no score matrix in memory. Query i (position past + i) of row b
@@ -100,6 +109,10 @@ export const attention = {
     inout: { stats: ['batch', 'heads', 'queries', 2] },
     flops: (d) => 2 * of(d, 'batch', 'heads', 'queries', 'headDim'),
     ulp: (d) => roundings(of(d, 'headDim')) + 2,
+    plan: {
+      wasm: rangeOver(['batch', 'heads', 'queries'], (d) => 2 * of(d, 'headDim')),
+      webgpu: threadEach('batch', 'heads', 'queries'),
+    },
   },
   /**
    * dq of attention: scale * sum over j of ds_ij k_j, where ds_ij = p_ij (D_ij dy_i . v_j - delta_i) is the gradient of a

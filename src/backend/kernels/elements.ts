@@ -1,5 +1,6 @@
 /** Kernels whose elements know nothing of each other: activations, sums of tensors, dropout. */
 import { of } from './notation.js';
+import { overElements } from './plan.js';
 import type { KernelSpec } from './spec.js';
 
 export const elements = {
@@ -10,6 +11,7 @@ export const elements = {
     out: { y: ['size'] },
     flops: (d) => 12 * of(d, 'size'),
     ulp: () => 8,
+    plan: overElements(8),
   },
   geluBackward: {
     dims: ['size'],
@@ -17,6 +19,7 @@ export const elements = {
     out: { dx: ['size'] },
     flops: (d) => 20 * of(d, 'size'),
     ulp: () => 12,
+    plan: overElements(10),
   },
   /** y = max(x, 0) */
   relu: {
@@ -25,6 +28,7 @@ export const elements = {
     out: { y: ['size'] },
     flops: (d) => of(d, 'size'),
     ulp: () => 0,
+    plan: overElements(1),
   },
   /** dx = x > 0 ? dy : 0 */
   reluBackward: {
@@ -33,6 +37,7 @@ export const elements = {
     out: { dx: ['size'] },
     flops: (d) => of(d, 'size'),
     ulp: () => 0,
+    plan: overElements(1),
   },
   /** y = a + b */
   add: {
@@ -41,6 +46,7 @@ export const elements = {
     out: { y: ['size'] },
     flops: (d) => of(d, 'size'),
     ulp: () => 1,
+    plan: overElements(2),
   },
   /** y += scale * x */
   addInto: {
@@ -50,6 +56,7 @@ export const elements = {
     inout: { y: ['size'] },
     flops: (d) => 2 * of(d, 'size'),
     ulp: () => 2,
+    plan: overElements(2),
   },
   /**
    * y[i] = hash(seed, i) >= threshold ? x[i] * scale : 0, with threshold = probability * 2^32 and scale =
@@ -64,5 +71,6 @@ export const elements = {
     out: { y: ['size'] },
     flops: (d) => 2 * of(d, 'size'),
     ulp: () => 2,
+    plan: overElements(4, { first: true }),
   },
 } as const satisfies Record<string, KernelSpec>;

@@ -19,6 +19,7 @@
 import { attention } from './attention.js';
 import { elements } from './elements.js';
 import { optimizer } from './optimizer.js';
+import type { Plan } from './plan.js';
 import { products } from './products.js';
 import { rows } from './rows.js';
 
@@ -31,3 +32,9 @@ export type Kernels = typeof products & typeof attention & typeof rows & typeof 
 export const kernels: Kernels = { ...products, ...attention, ...rows, ...elements, ...optimizer };
 /** Name of a kernel. */
 export type KernelName = keyof Kernels;
+/** Kernels that run by the plan in their record, on both backends. */
+export type PlannedKernel = { [K in KernelName]: Kernels[K] extends { readonly plan: Plan } ? K : never }[KernelName];
+
+export const plannedKernels = (Object.keys(kernels) as KernelName[]).filter(
+  (kernel): kernel is PlannedKernel => 'plan' in kernels[kernel],
+);

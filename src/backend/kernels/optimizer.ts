@@ -1,5 +1,6 @@
 /** What a step of the optimizer runs: sums of losses and of squares, the norm's clip, AdamW. */
 import { of, roundings } from './notation.js';
+import { overElements, rangeOver } from './plan.js';
 import type { KernelSpec } from './spec.js';
 
 export const optimizer = {
@@ -32,6 +33,10 @@ export const optimizer = {
     out: { norm: [1], scale: [1] },
     flops: (d) => of(d, 'slots'),
     ulp: (d) => roundings(of(d, 'slots')) + 6,
+    plan: {
+      wasm: rangeOver([], (d) => of(d, 'slots')),
+      webgpu: { along: 'slots', groups: () => 1 },
+    },
   },
   /**
    * AdamW with decoupled weight decay, as PyTorch orders it. g = scale[0] * grad; parameter *= 1 - lr * weightDecay;
@@ -53,5 +58,6 @@ export const optimizer = {
     inout: { parameter: ['size'], m: ['size'], v: ['size'] },
     flops: (d) => 14 * of(d, 'size'),
     ulp: () => 12,
+    plan: overElements(8),
   },
 } as const satisfies Record<string, KernelSpec>;

@@ -11,6 +11,7 @@ import {
   type WeightFormat,
 } from './formats.js';
 import { of, roundings } from './notation.js';
+import { overColumns, rangeOver, threadEach } from './plan.js';
 import type { KernelSpec } from './spec.js';
 
 /** c [m, n] (+)= a [m, k] B, B being the weight b. `Axis` is the one along which bytes have scales. */
@@ -82,6 +83,7 @@ export const products = {
     inout: { y: ['rows', 'cols'] },
     flops: (d) => of(d, 'rows', 'cols'),
     ulp: () => 0,
+    plan: { wasm: rangeOver(['rows'], (d) => of(d, 'cols')), webgpu: threadEach('rows', 'cols') },
   },
   /** sum[c] (+)= sum over r of x[r, c] */
   columnSum: {
@@ -91,5 +93,9 @@ export const products = {
     inout: { sum: ['cols'] },
     flops: (d) => of(d, 'rows', 'cols'),
     ulp: (d) => roundings(of(d, 'rows')) + 1,
+    plan: overColumns(1),
   },
 } as const satisfies Record<string, KernelSpec>;
+
+export type ProductName = Extract<keyof typeof products, `gemm${string}`>;
+export const productNames = Object.keys(products).filter((name): name is ProductName => name.startsWith('gemm'));

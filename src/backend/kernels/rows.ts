@@ -12,6 +12,7 @@ import {
   type WeightFormat,
 } from './formats.js';
 import { i32, of, roundings, u32 } from './notation.js';
+import { overColumns, overRows, overTable, type Plan } from './plan.js';
 import { bytesPerElement, type KernelSpec } from './spec.js';
 
 export interface Embedding<F extends WeightFormat> extends KernelSpec {
@@ -21,6 +22,7 @@ export interface Embedding<F extends WeightFormat> extends KernelSpec {
       readonly ids: { readonly shape: readonly ['tokens']; readonly dtype: 'i32' };
     };
   readonly out: { readonly y: readonly ['tokens', 'cols'] };
+  readonly plan: Plan;
 }
 /**
  * y[t, c] = scale table[ids[t], c] scales[ids[t]], the table in one format. Also gathers rows of any matrix. ids are checked on
@@ -36,6 +38,7 @@ function embeddingsOf<F extends WeightFormat>(format: F): { readonly [N in Forma
     bytes: (d) =>
       (bytesPerElement(format) + 4) * of(d, 'tokens', 'cols') + (format === 'int8' ? 8 : 4) * of(d, 'tokens'),
     ulp: () => (format === 'int8' ? 0.5 : 0),
+    plan: overTable('tokens', (d) => (format === 'f32' ? 1 : 2) * of(d, 'cols')),
   };
   return { [formatted('embedding', format)]: embedding } as { [N in Formatted<'embedding', F>]: Embedding<F> };
 }
@@ -56,6 +59,7 @@ export const rows = {
     bytes: (d) =>
       4 * of(d, 'tokens', 'cols') + 8 * of(d, 'uniques', 'cols') + 4 * (of(d, 'tokens') + 2 * of(d, 'uniques')),
     ulp: (d) => roundings(of(d, 'tokens')) + 1,
+    plan: overTable('uniques', (d) => (of(d, 'tokens') / of(d, 'uniques')) * of(d, 'cols')),
   },
   /** y = (x - mean) * rstd * weight + bias over the last axis; rstd = 1 / sqrt(variance + eps), variance biased. */
   layerNorm: {
@@ -65,6 +69,7 @@ export const rows = {
     out: { y: ['rows', 'cols'], mean: ['rows'], rstd: ['rows'] },
     flops: (d) => 8 * of(d, 'rows', 'cols'),
     ulp: (d) => roundings(of(d, 'cols')) + 8,
+    plan: overRows('cols', 4),
   },
   /** dx of layerNorm: rstd * (g - mean(g) - xhat * mean(g * xhat)), g = dy * weight, xhat = (x - mean) * rstd. */
   layerNormBackward: {
@@ -73,6 +78,7 @@ export const rows = {
     out: { dx: ['rows', 'cols'] },
     flops: (d) => 12 * of(d, 'rows', 'cols'),
     ulp: (d) => roundings(of(d, 'cols')) + 8,
+    plan: overRows('cols', 6),
   },
   /** dweight[c] += sum over r of dy * xhat; dbias[c] += sum over r of dy. */
   layerNormBackwardWeights: {
@@ -81,6 +87,7 @@ export const rows = {
     inout: { dweight: ['cols'], dbias: ['cols'] },
     flops: (d) => 5 * of(d, 'rows', 'cols'),
     ulp: (d) => roundings(of(d, 'rows')) + 8,
+    plan: overColumns(4),
   },
   /**
    * Cross-entropy of each row and its gradient, in log space: loss[r] = lse(logits[r]) - logits[r, labels[r]] in
@@ -95,6 +102,7 @@ export const rows = {
     out: { loss: ['rows'] },
     flops: (d) => 8 * of(d, 'rows', 'vocab'),
     ulp: (d) => roundings(of(d, 'vocab')) + 8,
+    plan: overRows('vocab', 8),
   },
   /**
    * A divergence between teacher p = softmax(teacher / temperature) and student q = softmax(student / temperature),
@@ -115,6 +123,7 @@ export const rows = {
     out: { loss: ['rows'] },
     flops: (d) => 24 * of(d, 'rows', 'vocab'),
     ulp: (d) => roundings(of(d, 'vocab')) + 8,
+    plan: overRows('vocab', 24),
   },
   /**
    * The next token of each row. Of its logits the topK largest stay (0: all) and those equal to the last of them; of
@@ -133,5 +142,6 @@ export const rows = {
     out: { ids: i32('rows') },
     flops: (d) => 64 * of(d, 'rows', 'vocab'),
     ulp: () => 1,
+    plan: overRows('vocab', 32),
   },
 } as const satisfies Record<string, KernelSpec>;

@@ -2,6 +2,8 @@
  * What a record of the kernel table says of its kernel: operands, params, and what one call costs. The rules that all
  * records follow stand in index.ts.
  */
+import type { Plan } from './plan.js';
+
 export type DType = 'f32' | 'i32' | 'u32' | 'f16' | 'int8';
 /** Type of a param or constant. */
 export type ParamType = 'f32' | 'u32';
@@ -49,6 +51,8 @@ export interface KernelSpec {
    * WGSL leaves to be 2.5 units off or more. Both backends need 4 to 50 percent of it.
    */
   readonly ulp: (dims: Dims) => number;
+  /** How the work is divided; left out where both backends have an encoder of their own. */
+  readonly plan?: Plan;
 }
 
 /** Data of each dtype on the host. */

@@ -1,87 +1,60 @@
+/** Attention, forward and backward: blocks of queries or keys are shared among threads, and few queries have a kernel of their own. */
+import type { KernelFunction } from '../../hardware/wasm/protocol.js';
 import type { KernelCall } from '../backend.js';
-import { at, type Entries, grainOf, scratchBytes, sizes, type Threads } from './calls.js';
+import type { Dims } from '../kernels/index.js';
+import { argumentsOf, type Entries, grainOf, scratchBytes, sizes, type Threads } from './calls.js';
 
-/** Queries or keys of a block: BLOCK of assembly/compute/attention/shared/attentionShape.ts. */
-const BLOCK = 64;
 /** Up to this many queries, each reads its keys and values by itself. */
 const DECODE_QUERIES = 4;
 
 type Attending = 'attention' | 'attentionBackwardQuery' | 'attentionBackwardKeyValue' | 'attentionBackwardBias';
+/** The dims in the order of the record, by name. */
+const dimsOf = ({ dims }: { readonly dims: Dims }) => {
+  const [batch, heads, queries, headDim] = sizes({ dims }, ['batch', 'heads', 'queries', 'headDim']);
+  const [kvHeads, capacity] = sizes({ dims }, ['kvHeads', 'capacity']);
+  return { batch, heads, queries, headDim, kvHeads, capacity };
+};
 
-/** What the kernels take after their pointers. */
-function shapeOf(call: Pick<KernelCall<Attending>, 'dims' | 'params'>) {
-  const [batch, heads, queries, headDim] = sizes(call, ['batch', 'heads', 'queries', 'headDim']);
-  const [kvHeads, capacity, offsets] = sizes(call, ['kvHeads', 'capacity', 'offsets']);
-  const { scale, causal, past, origin, seed, threshold, keepScale } = call.params;
-  const args = [
-    heads,
-    queries,
-    headDim,
-    kvHeads,
-    capacity,
-    offsets,
-    scale,
-    causal,
-    past,
-    origin,
-    seed,
-    threshold,
-    keepScale,
-  ];
-  return { batch, heads, queries, headDim, kvHeads, capacity, args };
-}
-
-/** Attention, forward and backward. */
-export function attentionKernels(device: Threads): Entries<Attending | 'attentionDelta'> {
-  const { pool } = device;
-  const deltaScratch = scratchBytes(device, 'attentionDelta');
+export function attentionKernels(threads: Threads): Entries<Attending> {
+  const { pool } = threads;
+  /** Queries or keys of a block. */
+  const block = (pool.exports.attentionBlock as KernelFunction)();
+  /** Runs function `name` over `total` units of `cost` operations each. */
+  const share = <K extends Attending>(
+    kernel: K,
+    call: KernelCall<K>,
+    total: number,
+    cost: number,
+    name: string = kernel,
+  ) => {
+    const { batch, heads, queries, headDim, kvHeads, capacity } = dimsOf(call);
+    const scratch = scratchBytes(threads, name, [batch, heads, queries, headDim, kvHeads, capacity]);
+    pool.parallel(name, argumentsOf(kernel, call), total, grainOf(threads, total, cost), scratch);
+  };
   return {
     attention(call) {
-      const { q, k, v, bias, keyRange, y, stats } = call.operands;
-      const { batch, heads, queries, headDim, capacity, args } = shapeOf(call);
-      const all = [at(q), at(k), at(v), at(bias), at(keyRange), at(y), at(stats), ...args, call.params.biased];
+      const { batch, heads, queries, headDim, capacity } = dimsOf(call);
       if (queries <= DECODE_QUERIES) {
-        const units = batch * heads * queries;
-        const grain = grainOf(device, units, 2 * capacity * headDim);
-        pool.parallel('attentionDecode', all, units, grain, scratchBytes(device, 'attentionDecode', capacity));
-        return;
+        share('attention', call, batch * heads * queries, 2 * capacity * headDim, 'attentionDecode');
+      } else {
+        const units = batch * heads * Math.ceil(queries / block);
+        share('attention', call, units, Math.min(queries, block) * capacity * headDim);
       }
-      const units = batch * heads * Math.ceil(queries / BLOCK);
-      const grain = grainOf(device, units, Math.min(queries, BLOCK) * capacity * headDim);
-      pool.parallel('attention', all, units, grain, scratchBytes(device, 'attention', headDim));
-    },
-    attentionDelta(call) {
-      const [batch, heads, queries, headDim] = sizes(call, ['batch', 'heads', 'queries', 'headDim']);
-      const { y, dy, stats } = call.operands;
-      const rows = batch * heads * queries;
-      const grain = grainOf(device, rows, 2 * headDim);
-      pool.parallel('attentionDelta', [at(y), at(dy), at(stats), headDim], rows, grain, deltaScratch);
     },
     attentionBackwardQuery(call) {
-      const { q, k, v, bias, keyRange, dy, stats, dq } = call.operands;
-      const { batch, heads, queries, headDim, capacity, args } = shapeOf(call);
-      const pointers = [at(q), at(k), at(v), at(bias), at(keyRange), at(dy), at(stats), at(dq)];
-      const all = [...pointers, ...args, call.params.biased];
-      const units = batch * heads * Math.ceil(queries / BLOCK);
-      const grain = grainOf(device, units, Math.min(queries, BLOCK) * capacity * headDim);
-      pool.parallel('attentionBackwardQuery', all, units, grain, scratchBytes(device, 'attention', headDim));
+      const { batch, heads, queries, headDim, capacity } = dimsOf(call);
+      const units = batch * heads * Math.ceil(queries / block);
+      share('attentionBackwardQuery', call, units, Math.min(queries, block) * capacity * headDim);
     },
     attentionBackwardKeyValue(call) {
-      const { q, k, v, bias, keyRange, dy, stats, dkv } = call.operands;
-      const { batch, heads, queries, headDim, kvHeads, capacity, args } = shapeOf(call);
-      const pointers = [at(q), at(k), at(v), at(bias), at(keyRange), at(dy), at(stats), at(dkv)];
-      const all = [...pointers, ...args, call.params.biased];
-      const units = batch * kvHeads * Math.ceil(capacity / BLOCK);
-      const grain = grainOf(device, units, (heads / kvHeads) * queries * Math.min(capacity, BLOCK) * headDim);
-      pool.parallel('attentionBackwardKeyValue', all, units, grain, scratchBytes(device, 'attention', headDim));
+      const { batch, heads, queries, headDim, kvHeads, capacity } = dimsOf(call);
+      const units = batch * kvHeads * Math.ceil(capacity / block);
+      const cost = (heads / kvHeads) * queries * Math.min(capacity, block) * headDim;
+      share('attentionBackwardKeyValue', call, units, cost);
     },
     attentionBackwardBias(call) {
-      const { q, k, v, bias, keyRange, dy, stats, dbias } = call.operands;
-      const { batch, heads, queries, headDim, capacity, args } = shapeOf(call);
-      const pointers = [at(q), at(k), at(v), at(bias), at(keyRange), at(dy), at(stats), at(dbias)];
-      const grain = grainOf(device, heads, batch * queries * capacity * headDim);
-      const scratch = scratchBytes(device, 'attention', headDim);
-      pool.parallel('attentionBackwardBias', [...pointers, batch, ...args], heads, grain, scratch);
+      const { batch, heads, queries, headDim, capacity } = dimsOf(call);
+      share('attentionBackwardBias', call, heads, batch * queries * capacity * headDim);
     },
   };
 }

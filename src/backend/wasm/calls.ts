@@ -1,9 +1,15 @@
+/**
+ * How a kernel call becomes a call of a function of the module. There is one convention (assembly/compute/index.ts): operands in
+ * binding order, dims, params, constants, and then the range. So the arguments follow from the kernel's record, and so does how
+ * the range is shared among threads where the record has a plan.
+ */
 import { DisposedError } from '../../errors.js';
 import type { LinearMemory } from '../../hardware/wasm/memory.js';
 import type { ThreadPool } from '../../hardware/wasm/pool.js';
 import type { KernelFunction } from '../../hardware/wasm/protocol.js';
 import type { KernelCall, KernelTable, Storage } from '../backend.js';
-import type { KernelName } from '../kernels/index.js';
+import { operandSpecs } from '../check.js';
+import { type KernelName, type KernelSpec, kernels, type PlannedKernel } from '../kernels/index.js';
 
 /** Linear memory that a tensor stands on. */
 export interface WasmStorage extends Storage {
@@ -40,9 +46,49 @@ export function sizes<const Names extends readonly string[]>(
   return names.map((name) => call.dims[name] as number) as Sizes<Names>;
 }
 
-/** Bytes of working memory that a thread needs, as the kernels' own module says. */
-export function scratchBytes({ pool }: Threads, name: string, ...args: number[]): number {
-  return (pool.exports[`${name}Scratch`] as KernelFunction)(...args);
+/** Names of what a kernel's function takes, in order; made once, for every call walks through them. */
+interface Signature {
+  readonly operands: readonly string[];
+  readonly dims: readonly string[];
+  readonly params: readonly string[];
+}
+const signatures = new Map<KernelName, Signature>(
+  (Object.keys(kernels) as KernelName[]).map((kernel) => {
+    const { dims, params, constants }: KernelSpec = kernels[kernel];
+    const operands = operandSpecs(kernel).map(([name]) => name);
+    return [kernel, { operands, dims, params: Object.keys({ ...params, ...constants }) }];
+  }),
+);
+
+/** The arguments of a call, less its range. */
+export function argumentsOf<K extends KernelName>(kernel: K, call: KernelCall<K>): number[] {
+  const { operands, dims, params } = signatures.get(kernel) as Signature;
+  const storages = call.operands as Readonly<Record<string, Storage>>;
+  const values = call.params as Readonly<Record<string, number>>;
+  const args: number[] = [];
+  for (const name of operands) args.push(at(storages[name] as Storage));
+  for (const name of dims) args.push(call.dims[name] as number);
+  for (const name of params) args.push(values[name] as number);
+  return args;
+}
+
+/** Bytes of working memory that a thread needs for function `name`, as the module says; 0 where it says nothing. */
+export function scratchBytes({ pool }: Threads, name: string, dims: readonly number[]): number {
+  return (pool.exports[`${name}Scratch`] as KernelFunction | undefined)?.(...dims) ?? 0;
+}
+
+/** The entry of a kernel that runs by its plan. */
+export function planned<K extends PlannedKernel>(threads: Threads, kernel: K): (call: KernelCall<K>) => void {
+  const { range, cost, step } = kernels[kernel].plan.wasm;
+  const { operands, dims } = signatures.get(kernel) as Signature;
+  const [firstDim, lastDim] = [operands.length, operands.length + dims.length];
+  const hasScratch = `${kernel}Scratch` in threads.pool.exports;
+  return (call) => {
+    const args = argumentsOf(kernel, call);
+    const total = range(call.dims);
+    const scratch = hasScratch ? scratchBytes(threads, kernel, args.slice(firstDim, lastDim)) : 0;
+    threads.pool.parallel(kernel, args, total, grainOf(threads, total, cost(call.dims), step), scratch);
+  };
 }
 
 /** Waking a thread costs some microseconds: a chunk should hold at least this many simple operations (about 20 us). */

@@ -13,7 +13,7 @@ import {
   relaxedAllowed,
   sharedMemoryAllowed,
 } from './compile.js';
-import { createBackend } from './createBackend.js';
+import { createDevice } from './createDevice.js';
 import { relaxedCheck, selfCheck } from './selfCheck.js';
 
 /** How the device that computes in WebAssembly is opened. */
@@ -58,16 +58,16 @@ export async function openWasm(options: WasmOptions = {}): Promise<Device> {
     if (relaxed) return relaxed;
   }
   const build = count > 1 ? 'shared' : 'single';
-  const device = await open(build, count);
-  const wrong = selfCheck(device, packingInForce());
-  if (wrong === undefined) return createBackend(device, { revectorized: packingInForce() });
-  await device.pool.dispose();
+  const opened = await open(build, count);
+  const wrong = selfCheck(opened, packingInForce());
+  if (wrong === undefined) return createDevice(opened, { revectorized: packingInForce() });
+  await opened.pool.dispose();
   if (!packingInForce()) throw wrong;
   console.warn(`${wrong.message} Going on with 128-bit vectors.`);
   forbidPacking();
   const plain = await open(build, count);
   const still = selfCheck(plain, false);
-  if (still === undefined) return createBackend(plain, { revectorized: false });
+  if (still === undefined) return createDevice(plain, { revectorized: false });
   await plain.pool.dispose();
   throw still;
 }
@@ -75,11 +75,11 @@ export async function openWasm(options: WasmOptions = {}): Promise<Device> {
 /** The relaxed build, once it agrees with the plain one. */
 async function openRelaxed(threads: number): Promise<Device | undefined> {
   const revectorized = packingInForce();
-  const [device, plain] = [await open('relaxed', threads), await open('single', 1)];
-  const wrong = selfCheck(plain, revectorized) ?? relaxedCheck(device, plain, revectorized);
+  const [relaxed, plain] = [await open('relaxed', threads), await open('single', 1)];
+  const wrong = selfCheck(plain, revectorized) ?? relaxedCheck(relaxed, plain, revectorized);
   await plain.pool.dispose();
-  if (wrong === undefined) return createBackend(device, { revectorized, relaxedSimd: true });
-  await device.pool.dispose();
+  if (wrong === undefined) return createDevice(relaxed, { revectorized, relaxedSimd: true });
+  await relaxed.pool.dispose();
   console.warn(`${wrong.message} Going on with the plain build.`);
   return undefined;
 }

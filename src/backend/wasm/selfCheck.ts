@@ -1,6 +1,9 @@
 import { DeviceError } from '../../errors.js';
-import { divergenceKinds } from '../kernels/index.js';
-import { scratchBytes, type Threads } from './calls.js';
+import type { KernelTable } from '../backend.js';
+import { elementsOf, operandDType, operandSpecs } from '../check.js';
+import { type Dims, divergenceKinds, type KernelSpec, kernels, type Params } from '../kernels/index.js';
+import type { Threads, WasmStorage } from './calls.js';
+import { createTable } from './table.js';
 
 /** V8 first runs its quick compiler's code; its optimised code (and with it the packing) is there after some milliseconds. */
 const WARM_UP_MS = 40;
@@ -12,13 +15,26 @@ function hash({ buffer, byteOffset, length }: Float32Array): number {
   return h >>> 0;
 }
 
+/** A call whose inputs are exact in binary. Its operands lie one behind the other, in binding order. */
 interface Probe {
-  readonly kernel: string;
-  /** Runs the kernel on inputs that are exact in binary; returns its outputs, still in the device's memory. */
-  readonly run: (device: Threads, at: number) => Float32Array[];
+  readonly kernel: 'gemmNN' | 'layerNorm' | 'divergence';
+  readonly dims: Dims;
+  readonly params: Params;
   /** The hashes of all outputs, exclusive-ored. */
   readonly expected: number;
 }
+
+/** Shapes of two full vector steps and a tail at least; two blocks of the depth in gemm. So small that one thread does it all. */
+const probes: readonly Probe[] = [
+  { kernel: 'gemmNN', dims: { m: 35, n: 53, k: 300 }, params: { accumulate: 0 }, expected: 3_231_051_729 },
+  { kernel: 'layerNorm', dims: { rows: 5, cols: 85 }, params: { eps: 1e-5 }, expected: 1_618_958_206 },
+  {
+    kernel: 'divergence',
+    dims: { rows: 3, vocab: 2101 },
+    params: { weight: 0.25, temperature: 2, gradScale: 0.5, kind: divergenceKinds.skewReverseKL },
+    expected: 2_441_425_355,
+  },
+];
 
 /** Floats of the scratch area that the probes use. */
 const FLOATS = 64 * 1024;
@@ -32,45 +48,28 @@ function fill(values: Float32Array): void {
   }
 }
 
-const floats = ({ memory }: Threads, at: number, count: number) => new Float32Array(memory.memory.buffer, at, count);
-
-/** Shapes of two full vector steps and a tail at least; two blocks of the depth in gemm. */
-const probes: readonly Probe[] = [
-  {
-    kernel: 'gemmNN',
-    run(device, at) {
-      const [m, n, k] = [21, 53, 300];
-      const [a, b, c] = [at, at + 4 * m * k, at + 4 * (m * k + k * n)];
-      device.pool.parallel('gemmNN', [a, b, c, m, n, k, 0, m, n], 1, 1, scratchBytes(device, 'gemm'));
-      return [floats(device, c, m * n)];
-    },
-    expected: 4_024_687_281,
-  },
-  {
-    kernel: 'layerNorm',
-    run(device, at) {
-      const [rows, cols] = [5, 85];
-      const [weight, bias, y] = [at + 4 * rows * cols, at + 4 * (rows + 1) * cols, at + 4 * (rows + 2) * cols];
-      const mean = y + 4 * rows * cols;
-      const args = [at, weight, bias, y, mean, mean + 4 * rows, cols, 1e-5];
-      device.pool.parallel('layerNorm', args, rows, rows, scratchBytes(device, 'layerNorm'));
-      return [floats(device, y, rows * cols + 2 * rows)];
-    },
-    expected: 2_960_181_610,
-  },
-  {
-    kernel: 'divergence',
-    run(device, at) {
-      const [rows, vocab] = [3, 2101];
-      const [student, labels] = [at + 4 * rows * vocab, at + 8 * rows * vocab];
-      new Int32Array(device.memory.memory.buffer, labels, rows).fill(1);
-      const args = [at, labels, student, labels + 4 * rows, vocab, 0.25, 2, 0.5, divergenceKinds.skewReverseKL];
-      device.pool.parallel('divergence', args, rows, rows, scratchBytes(device, 'divergence', vocab));
-      return [floats(device, student, rows * vocab), floats(device, labels + 4 * rows, rows)];
-    },
-    expected: 793_417_792,
-  },
-];
+/** Runs a probe in the scratch area at `start`; returns its outputs, still in the device's memory. */
+function runProbe(
+  { memory }: Threads,
+  table: KernelTable,
+  start: number,
+  { kernel, dims, params }: Probe,
+): Float32Array[] {
+  const { inout, out }: KernelSpec = kernels[kernel];
+  const { buffer } = memory.memory;
+  const outputs: Float32Array[] = [];
+  const operands: Record<string, WasmStorage> = {};
+  let pointer = start;
+  for (const [name, operand] of operandSpecs(kernel)) {
+    const elements = elementsOf(operand, dims);
+    operands[name] = { pointer, byteLength: 4 * elements, label: name };
+    if (operandDType(operand) === 'i32') new Int32Array(buffer, pointer, elements).fill(1);
+    if (name in { ...inout, ...out }) outputs.push(new Float32Array(buffer, pointer, elements));
+    pointer += 4 * elements;
+  }
+  (table[kernel] as (call: unknown) => void)({ dims, operands, params });
+  return outputs;
+}
 
 /** Runs every probe on fresh inputs; under `revectorized` each until V8's packed code is surely in use. */
 function runProbes(
@@ -78,19 +77,21 @@ function runProbes(
   revectorized: boolean,
   check: (probe: Probe, outputs: Float32Array[]) => DeviceError | undefined,
 ): DeviceError | undefined {
-  const at = device.memory.allocate(4 * FLOATS, 'self-check');
+  const { memory } = device;
+  const table = createTable(device);
+  const start = memory.allocate(4 * FLOATS, 'self-check');
   try {
     for (const probe of probes) {
       const until = performance.now() + (revectorized ? WARM_UP_MS : 0);
       do {
-        fill(floats(device, at, FLOATS));
-        const wrong = check(probe, probe.run(device, at));
+        fill(new Float32Array(memory.memory.buffer, start, FLOATS));
+        const wrong = check(probe, runProbe(device, table, start, probe));
         if (wrong) return wrong;
       } while (performance.now() < until);
     }
     return undefined;
   } finally {
-    device.memory.free(at);
+    memory.free(start);
   }
 }
 

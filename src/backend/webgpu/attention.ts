@@ -1,5 +1,5 @@
 import { LimitError } from '../../errors.js';
-import type { KernelCall, Storage } from '../backend.js';
+import type { KernelCall, KernelTable, Storage } from '../backend.js';
 import { elementsOf, operandSpecs } from '../check.js';
 import type { KernelName, kernels } from '../kernels/index.js';
 import type { Context, Region, ShaderCall } from './context.js';
@@ -16,11 +16,18 @@ const decodeQueries = 8;
 /** Keys a step of that shader, and the most threads that it has work for. */
 const decodeKeys = 64;
 
+export const attentionKernels = (context: Context): Pick<KernelTable, AttentionKernel> => ({
+  attention: (call) => encodeAttention(context, 'attention', call),
+  attentionBackwardQuery: (call) => encodeAttention(context, 'attentionBackwardQuery', call),
+  attentionBackwardKeyValue: (call) => encodeAttention(context, 'attentionBackwardKeyValue', call),
+  attentionBackwardBias: (call) => encodeAttention(context, 'attentionBackwardBias', call),
+});
+
 /**
  * Forward and backward of attention, cut along the batch where a binding is too small for all of it.
  * @throws LimitError when headDim exceeds 256.
  */
-export function encodeAttention<K extends AttentionKernel>(context: Context, kernel: K, call: KernelCall<K>): void {
+function encodeAttention<K extends AttentionKernel>(context: Context, kernel: K, call: KernelCall<K>): void {
   const { dims, operands, params } = call as KernelCall<AttentionKernel>;
   const { heads, queries, headDim, kvHeads, capacity, biasHeads, offsets } = dims as Record<string, number> as {
     readonly [name in (typeof kernels)[AttentionKernel]['dims'][number]]: number;

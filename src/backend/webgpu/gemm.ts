@@ -1,6 +1,10 @@
+/** Matrix products: cut into windows that may be bound, then into tiles, or given to the shaders for few rows. */
 import type { MatrixUnit } from '../../hardware/webgpu/matrixUnit.js';
-import type { KernelCall, Storage } from '../backend.js';
-import { bytesPerElement, type DType } from '../kernels/index.js';
+import type { KernelCall, KernelTable, Storage } from '../backend.js';
+import { operandDType } from '../check.js';
+import type { WeightFormat } from '../kernels/formats.js';
+import { bytesPerElement, type DType, type KernelSpec, kernels, type OperandSpec } from '../kernels/index.js';
+import { type ProductName, productNames } from '../kernels/products.js';
 import type { Context, Region } from './context.js';
 import { ceilDiv, type Float, float } from './context.js';
 import {
@@ -15,17 +19,16 @@ import { chooseGemm, floatTiles, type GemmVariant, gemmTiles, partSteps } from '
 import { alignedBytes, checkWhole, type Window } from './windows.js';
 
 type Form = 'gemmNN' | 'gemmNT' | 'gemmTN';
-/** What each product is: its layouts, and how b is stored. */
-const products = {
-  gemmNN: { form: 'gemmNN', format: 'f32', scaled: 'whole' },
-  gemmNT: { form: 'gemmNT', format: 'f32', scaled: 'whole' },
-  gemmTN: { form: 'gemmTN', format: 'f32', scaled: 'whole' },
-  gemmNNF16: { form: 'gemmNN', format: 'f16', scaled: 'whole' },
-  gemmNTF16: { form: 'gemmNT', format: 'f16', scaled: 'whole' },
-  gemmNNInt8: { form: 'gemmNN', format: 'int8', scaled: 'k' },
-  gemmNTInt8: { form: 'gemmNT', format: 'int8', scaled: 'n' },
-} as const;
-type ProductName = keyof typeof products;
+/** What a product is, as its record says: its layouts, how b is held, and what b's scales belong to. */
+function describe(kernel: ProductName): { form: Form; format: WeightFormat; scaled: ScaledAxis } {
+  const { in: operands }: KernelSpec = kernels[kernel];
+  const { b, scales } = operands as { readonly b: OperandSpec; readonly scales?: readonly ['n' | 'k'] };
+  return {
+    form: kernel.slice(0, 'gemmNN'.length) as Form,
+    format: operandDType(b) as WeightFormat,
+    scaled: scales?.[0] ?? 'whole',
+  };
+}
 type Axis = 'm' | 'n' | 'k';
 /** Rows and columns of each operand as it lies in memory. */
 const axes: Readonly<Record<Form, Readonly<Record<'a' | 'b' | 'c', readonly [Axis, Axis]>>>> = {
@@ -67,10 +70,21 @@ interface Product {
   readonly firstScale: number;
 }
 
+export function productKernels(context: Context): Pick<KernelTable, ProductName> {
+  const entries = productNames.map((kernel) => {
+    const product = describe(kernel);
+    return [kernel, (call: KernelCall<ProductName>) => encodeGemm(context, { kernel, ...product }, call)] as const;
+  });
+  return Object.fromEntries(entries) as unknown as Pick<KernelTable, ProductName>;
+}
+
 /** A matrix product, cut along m, n and k so that every binding and every dispatch stays within the limits. */
-export function encodeGemm(context: Context, kernel: ProductName, call: KernelCall<ProductName>): void {
+function encodeGemm(
+  context: Context,
+  { kernel, form, format, scaled }: ReturnType<typeof describe> & { readonly kernel: ProductName },
+  call: KernelCall<ProductName>,
+): void {
   const { accumulate, scale = 1 }: { accumulate: number; scale?: number } = call.params;
-  const { form, format, scaled } = products[kernel];
   const operands: Readonly<Record<'a' | 'b' | 'c', Storage> & { scales?: Storage }> = call.operands;
   const dtypes = { a: 'f32', b: format, c: 'f32' } as const;
   const sizes = call.dims as Record<Axis, number>;

@@ -3,9 +3,9 @@ import type { Device, Storage, TypedArray } from '../../../src/backend/backend.j
 import { operandDType, resolveShape } from '../../../src/backend/check.js';
 import { type Dims, type KernelName, type KernelSpec, kernels } from '../../../src/backend/kernels/index.js';
 import { compileKernels } from '../../../src/backend/wasm/compile.js';
-import { createBackend } from '../../../src/backend/wasm/createBackend.js';
-import { cutPieces } from '../../../src/backend/wasm/gemm.js';
+import { createDevice } from '../../../src/backend/wasm/createDevice.js';
 import { openWasm } from '../../../src/backend/wasm/index.js';
+import { cutPieces } from '../../../src/backend/wasm/products/cut.js';
 import { f32ToF16 } from '../../../src/halfFloats.js';
 import { createLinearMemory } from '../../../src/hardware/wasm/memory.js';
 import { openPool } from '../../../src/hardware/wasm/pool.js';
@@ -36,7 +36,7 @@ async function openCut(grain: number): Promise<Device> {
   const pool = await openPool(await compileKernels('shared'), memory, 3);
   const parallel: typeof pool.parallel = (name, args, total, _, scratch) =>
     pool.parallel(name, args, total, Math.min(grain, total), scratch);
-  return createBackend({ memory, pool: { ...pool, parallel } }, { revectorized: false });
+  return createDevice({ memory, pool: { ...pool, parallel } }, { revectorized: false });
 }
 
 /** More pieces of one element each show nothing that these do not. */

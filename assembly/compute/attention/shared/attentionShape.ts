@@ -25,7 +25,9 @@ export const ROW_TERMS: usize = BLOCK << 2;
 export const WORK_BYTES: usize = 256 + 4 * ROW_TERMS;
 
 /** Working memory of a thread for attention forward and backward, in bytes; three score blocks and five operand blocks. */
-export function attentionScratch(headDim: u32): usize {
+// @ts-ignore: decorator
+@inline
+export function blockBytes(headDim: u32): usize {
   return WORK_BYTES + 3 * SCORE_BYTES + 5 * operandBytes(headDim);
 }
 

@@ -1,33 +1,19 @@
 import { DisposedError, OptionError } from '../../errors.js';
-import type { Device, KernelCall, KernelObserver, KernelTable, Storage } from '../backend.js';
+import type { Device, KernelCall, KernelObserver, Storage } from '../backend.js';
 import { bytesPerElement, hostArrays, type KernelName } from '../kernels/index.js';
-import { attentionKernels } from './attention.js';
 import { at, type Threads, type WasmStorage } from './calls.js';
-import { elementwiseKernels } from './elementwise.js';
-import { gemmKernels } from './gemm.js';
-import { logitKernels } from './logits.js';
-import { rowKernels } from './rows.js';
-import { sumKernels } from './sums.js';
-
-const kernelTable = (device: Threads): KernelTable => ({
-  ...attentionKernels(device),
-  ...elementwiseKernels(device),
-  ...gemmKernels(device),
-  ...logitKernels(device),
-  ...rowKernels(device),
-  ...sumKernels(device),
-});
+import { createTable } from './table.js';
 
 /** Time that reads may follow one another without a turn of the event loop. */
 const TURN_MS = 50;
 
-/** A backend on an open device. Calls are done when they return, so nothing is ever queued. */
-export function createBackend(
-  device: Threads,
+/** A device on open threads. Calls are done when they return, so nothing is ever queued. */
+export function createDevice(
+  threads: Threads,
   { revectorized, relaxedSimd = false }: { revectorized: boolean; relaxedSimd?: boolean },
 ): Device {
-  const { memory, pool } = device;
-  const table = kernelTable(device);
+  const { memory, pool } = threads;
+  const table = createTable(threads);
   const live = new Set<WasmStorage>();
   let liveBytes = 0;
   let peakBytes = 0;
@@ -44,15 +30,15 @@ export function createBackend(
     }
     return bytes(at(storage) + byteOffset, byteLength);
   };
-  const { threads } = pool;
+  const count = pool.threads;
   return {
     info: {
       kind: 'wasm',
       description:
-        `WASM SIMD, ${threads} thread${threads === 1 ? '' : 's'}, ${revectorized ? 256 : 128}-bit` +
+        `WASM SIMD, ${count} thread${count === 1 ? '' : 's'}, ${revectorized ? 256 : 128}-bit` +
         (relaxedSimd ? ', relaxed' : ''),
       maxStorageBytes: memory.maxBytes,
-      threads,
+      threads: count,
       revectorized,
       relaxedSimd,
       software: false,

@@ -1,0 +1,82 @@
+/**
+ * How the work of one call is divided. A kernel whose record has a plan needs no other code in either backend than the
+ * kernel itself: its arguments follow from the record. The others (products, attention, sums over all elements) choose
+ * among several functions or run in several steps, and have an encoder of their own in both.
+ */
+import { of } from './notation.js';
+import type { Dims, Params } from './spec.js';
+
+export interface Plan {
+  readonly wasm: WasmPlan;
+  readonly webgpu: WebGPUPlan;
+}
+
+/** Threads take parts of a range: what the kernel's `begin` and `end` count. */
+interface WasmPlan {
+  readonly range: (dims: Dims) => number;
+  /** Simple operations for one element of the range, about: a thread is woken for so much work that it is worth it. */
+  readonly cost: (dims: Dims) => number;
+  /** Parts begin at multiples of it. Left out: 1. */
+  readonly step?: number;
+}
+
+/** Workgroups share a call, which is cut into windows where an operand exceeds what may be bound. */
+interface WebGPUPlan {
+  /** The dim that is cut: the first axis of the operands that are cut with it. */
+  readonly along: string;
+  /** Workgroups for the dims of one window. */
+  readonly groups: (dims: Dims) => number;
+  /** The uniform holds the window's start after the params. */
+  readonly first?: boolean;
+  /** `override` constants besides those of the record. */
+  readonly constants?: (dims: Dims, limits: { readonly rowThreads: number }) => Params;
+}
+
+/** Threads of a workgroup whose threads own an element each. */
+const threads = 256;
+/** Columns of a workgroup whose threads own columns. */
+const columns = 32;
+/** WASM: whole vectors, and whole cache lines. */
+const lineElements = 16;
+
+/** One thread an element of the dims `names` on WebGPU, cut along the first of them. */
+export const threadEach = (...names: readonly [string, ...string[]]): WebGPUPlan => ({
+  along: names[0],
+  groups: (dims) => Math.ceil(of(dims, ...names) / threads),
+});
+
+/** Ranges over the product of dims on WASM, `cost` operations each. */
+export const rangeOver = (names: readonly string[], cost: (dims: Dims) => number): WasmPlan => ({
+  range: (dims) => of(dims, ...names),
+  cost,
+});
+
+/** Kernels of the one dim `size`. `cost` is operations an element. */
+export const overElements = (cost: number, { first = false } = {}): Plan => ({
+  wasm: { ...rangeOver(['size'], () => cost), step: lineElements },
+  webgpu: { ...threadEach('size'), first },
+});
+
+/** Threads of a workgroup that owns a row: a power of two, fewer for short rows, whose threads would only wait. */
+const threadsFor = (cols: number, most: number) => Math.min(most, Math.max(32, 2 ** Math.ceil(Math.log2(cols / 4))));
+/** Kernels that own whole rows of `rows` by `cols`. `cost` is operations an element. */
+export const overRows = (cols: string, cost: number): Plan => ({
+  wasm: rangeOver(['rows'], (dims) => cost * of(dims, cols)),
+  webgpu: {
+    along: 'rows',
+    groups: (dims) => of(dims, 'rows'),
+    constants: (dims, { rowThreads }) => ({ THREADS: threadsFor(of(dims, cols), rowThreads) }),
+  },
+});
+
+/** Sums down the columns of `rows` by `cols`. `cost` is operations an element. */
+export const overColumns = (cost: number): Plan => ({
+  wasm: { ...rangeOver(['cols'], (dims) => cost * of(dims, 'rows')), step: lineElements },
+  webgpu: { along: 'rows', groups: (dims) => Math.ceil(of(dims, 'cols') / columns) },
+});
+
+/** Rows of a table, gathered or scattered: one thread an element of `count` by `cols` on WebGPU, whose window is part of the table. */
+export const overTable = (count: string, cost: (dims: Dims) => number): Plan => ({
+  wasm: rangeOver([count], cost),
+  webgpu: { ...threadEach(count, 'cols'), along: 'rows', first: true },
+});

@@ -1,0 +1,58 @@
+/** Matrix products: each call takes the path that choose.ts names, shared among threads. */
+import type { KernelCall } from '../../backend.js';
+import { type ProductName, productNames } from '../../kernels/products.js';
+import { argumentsOf, at, type Entries, grainOf, scratchBytes, sizes, type Threads } from '../calls.js';
+import { choosePath } from './choose.js';
+import { cutPieces } from './cut.js';
+
+export function productKernels(threads: Threads): Entries<ProductName> {
+  const { pool, memory } = threads;
+  const packed = (name: string, args: readonly number[], [m, n, k]: readonly [number, number, number]) => {
+    const { rows, cols } = cutPieces(m, n, k, pool.threads);
+    const pieces = Math.ceil(m / rows) * Math.ceil(n / cols);
+    pool.parallel(name, [...args, rows, cols], pieces, 1, scratchBytes(threads, 'gemm', []));
+  };
+  const dots = (
+    { name, scratch }: { readonly name: string; readonly scratch: string },
+    args: readonly number[],
+    [m, n, k]: readonly [number, number, number],
+  ) => {
+    // Long pieces of the weight's rows: memory is read fastest straight on.
+    const grain = Math.max(Math.ceil(n / pool.threads / 16) * 16, grainOf(threads, n, m * k, 16));
+    pool.parallel(name, args, n, grain, scratchBytes(threads, scratch, [m, n, k]));
+  };
+  /** Segments of rows of b, each to a part of its own; then the parts' sum. */
+  const segmented = (call: KernelCall<'gemmNN'>, segments: number) => {
+    const [m, n, k] = sizes(call, ['m', 'n', 'k']);
+    const [a, b, c] = [at(call.operands.a), at(call.operands.b), at(call.operands.c)];
+    const { accumulate } = call.params;
+    const scratch = scratchBytes(threads, 'gemmSkinnyNN', []);
+    const segment = Math.ceil(k / segments / 4) * 4;
+    const piecesEach = Math.ceil(pool.threads / segments);
+    const cols = Math.max(Math.ceil(n / piecesEach / 16) * 16, grainOf(threads, n, m * segment, 16));
+    const pieces = segments * Math.ceil(n / cols);
+    if (segments === 1) {
+      pool.parallel('gemmSkinnyNN', [a, b, c, m, n, k, accumulate, segment, cols], pieces, 1, scratch);
+      return;
+    }
+    const parts = memory.allocate(4 * segments * m * n, 'parts of a product');
+    try {
+      pool.parallel('gemmSkinnyNN', [a, b, parts, m, n, k, 0, segment, cols], pieces, 1, scratch);
+      const args = [parts, c, m * n, segments, accumulate];
+      pool.parallel('addSegments', args, m * n, grainOf(threads, m * n, segments, 16));
+    } finally {
+      memory.free(parts);
+    }
+  };
+  const entry =
+    <K extends ProductName>(kernel: K) =>
+    (call: KernelCall<K>) => {
+      const sides = sizes(call, ['m', 'n', 'k']);
+      const path = choosePath(kernel, ...sides);
+      if (path.kind === 'packed') packed(path.name, argumentsOf(kernel, call), sides);
+      else if (path.kind === 'dots') dots(path, argumentsOf(kernel, call), sides);
+      else segmented(call as unknown as KernelCall<'gemmNN'>, path.segments);
+    };
+  const entries = Object.fromEntries(productNames.map((kernel) => [kernel, entry(kernel)]));
+  return entries as unknown as Entries<ProductName>;
+}
