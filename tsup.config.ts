@@ -1,9 +1,23 @@
 import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { relative, resolve } from 'node:path';
 import type { Plugin } from 'esbuild';
 import { defineConfig } from 'tsup';
+import { resolveShader, shadersModule } from './scripts/shaders.ts';
 
-/** `import source from './file.js?text'`: the file as a string, as scripts/embed.ts does for Vitest. */
+/** WGSL files behind those that they follow, and all of them as one module, as scripts/embed.ts gives them to Vitest. */
+const wgsl: Plugin = {
+  name: 'wgsl',
+  setup(build) {
+    build.onResolve({ filter: /\?shaders$/ }, () => ({ path: 'shaders', namespace: 'shaders' }));
+    build.onLoad({ filter: /.*/, namespace: 'shaders' }, async () => ({ contents: (await shadersModule()).source }));
+    build.onLoad({ filter: /\.wgsl$/ }, async ({ path }) => ({
+      contents: (await resolveShader(relative('.', path))).code,
+      loader: 'text',
+    }));
+  },
+};
+
+/** `import source from './file.js?text'`: the file as a string. */
 const textQuery: Plugin = {
   name: 'text-query',
   setup(build) {
@@ -34,6 +48,6 @@ export default defineConfig({
   splitting: true,
   sourcemap: true,
   clean: true,
-  loader: { '.wgsl': 'text', '.wasm': 'binary' },
-  esbuildPlugins: [textQuery],
+  loader: { '.wasm': 'binary' },
+  esbuildPlugins: [wgsl, textQuery],
 });

@@ -1,15 +1,17 @@
-// Compiles assembly/ to build/*.wasm and bundles the pool's worker script to build/poolWorker.js: what src/ embeds.
+// Compiles assembly/ to build/*.wasm and bundles the pool's worker script to build/poolWorker.js: what src/ embeds. Before, it
+// writes the numbers of the divergences for AssemblyScript and WGSL, from the table that TypeScript reads.
+//   node scripts/build-wasm.mjs [compute] [compute-single] [compute-relaxed] [text]     all of them when none is named
 import { execFile } from 'node:child_process';
-import { mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
+import { digestOf, divergenceFiles } from './sources.mjs';
 
 const run = promisify(execFile);
 
 /** Every file of a chapter of kernels is an entry: what it exports, the module exports. Those of shared/ are imported. */
 const chapters = ['products', 'attention', 'rows', 'elements', 'optimizer'].map((name) => `assembly/compute/${name}`);
-const kernels = (await Promise.all(chapters.map(filesOf))).flat();
-const compute = ['assembly/compute/index.ts', ...kernels];
+const compute = ['assembly/compute/index.ts', ...(await Promise.all(chapters.map(filesOf))).flat()];
 const targets = [
   ['compute', compute],
   ['compute-single', compute],
@@ -19,6 +21,7 @@ const targets = [
 const wanted = process.argv.slice(2);
 
 await mkdir('build', { recursive: true });
+for (const [name, text] of Object.entries(await divergenceFiles())) await writeFile(`build/${name}`, text);
 // Each takes some seconds of one core: they run side by side.
 await Promise.all(targets.filter(([target]) => wanted.length === 0 || wanted.includes(target)).map(compile));
 if (wanted.length === 0 || wanted.includes('compute'))
@@ -36,10 +39,12 @@ async function filesOf(folder) {
 
 async function compile([target, entries]) {
   const asc = 'node_modules/assemblyscript/bin/asc.js';
+  const digest = await digestOf(target);
   try {
     await run(process.execPath, [asc, ...entries, '--config', 'asconfig.json', '--target', target]);
   } catch ({ stderr, message }) {
     console.error(stderr || message);
     process.exit(1);
   }
+  await writeFile(`build/${target}.sources`, digest);
 }

@@ -1,17 +1,29 @@
-// Vite/Vitest plugin with the meaning of tsup's loaders: `.wgsl` and `?text` as strings, `.wasm` as bytes.
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+// Vite/Vitest plugin with the meaning of tsup's loaders: `.wgsl` as a string behind the files that it follows, `kernels?shaders` as
+// the code of every shader, `?text` as a string, `.wasm` as bytes.
+import { readFile } from 'node:fs/promises';
+import { basename, relative, resolve } from 'node:path';
 import type { Plugin } from 'vite';
+import { resolveShader, shadersModule } from './shaders.ts';
+import { digestOf } from './sources.mjs';
 
 export function embed(): Plugin {
   return {
     name: 'embed',
     enforce: 'pre',
+    resolveId: (id) => (id.endsWith('?shaders') ? 'embedded?shaders' : null),
     async load(id) {
       const [file = '', query] = id.split('?');
-      if (file.endsWith('.wgsl') || query === 'text') {
-        return `export default ${JSON.stringify(await readFile(file, 'utf8'))};`;
+      if (query === 'shaders') {
+        const { source, files } = await shadersModule();
+        for (const part of files) this.addWatchFile(resolve(part));
+        return source;
       }
+      if (file.endsWith('.wgsl')) {
+        const { parts, code } = await resolveShader(relative('.', file));
+        for (const part of parts) this.addWatchFile(resolve(part));
+        return `export default ${JSON.stringify(code)};`;
+      }
+      if (query === 'text') return `export default ${JSON.stringify(await readFile(file, 'utf8'))};`;
       if (file.endsWith('.wasm')) {
         await checkFresh(file);
         const base64 = (await readFile(file)).toString('base64');
@@ -24,11 +36,8 @@ export function embed(): Plugin {
 
 /** Tests of old code that pass, or fail, say nothing about the new. */
 async function checkFresh(module: string): Promise<void> {
-  const folder = basename(module).startsWith('compute') ? 'assembly/compute' : 'assembly/text';
-  const { mtimeMs: built } = await stat(module);
-  for (const name of await readdir(folder, { recursive: true })) {
-    const source = join(folder, name);
-    if (!name.endsWith('.ts') || (await stat(source)).mtimeMs <= built) continue;
-    throw new Error(`${module} is older than ${source}, expected a build of it. Run: node scripts/build-wasm.mjs`);
-  }
+  const name = basename(module, '.wasm');
+  const built = await readFile(`build/${name}.sources`, 'utf8').catch(() => undefined);
+  if (built === (await digestOf(name))) return;
+  throw new Error(`${module} was not built from the sources as they are. Run: node scripts/build-wasm.mjs`);
 }

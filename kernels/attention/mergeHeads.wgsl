@@ -3,8 +3,8 @@
 // One thread an element of the copy. Twin: assembly/compute/attention/heads.ts
 struct Shape { batch: u32, seq: u32, width: u32, parts: u32, heads: u32, headDim: u32, column: u32, part: u32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(1) var<storage, read> x: array<elem>;
-@group(0) @binding(2) var<storage, read_write> y: array<elem>;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
 override THREADS: u32 = 256u;
 

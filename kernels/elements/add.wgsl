@@ -1,9 +1,9 @@
 // y = a + b, [size]. One thread an element. Twin: assembly/compute/elements/add.ts
 struct Shape { size: u32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(1) var<storage, read> a: array<elem>;
-@group(0) @binding(2) var<storage, read> b: array<elem>;
-@group(0) @binding(3) var<storage, read_write> y: array<elem>;
+@group(0) @binding(1) var<storage, read> a: array<f32>;
+@group(0) @binding(2) var<storage, read> b: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
 override THREADS: u32 = 256u;
 
@@ -11,5 +11,5 @@ override THREADS: u32 = 256u;
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   let i = (group.x + group.y * groups.x) * THREADS + lane;   // y continues x: one side of a grid ends at 65535
-  if (i < shape.size) { y[i] = elem(f32(a[i]) + f32(b[i])); }
+  if (i < shape.size) { y[i] = a[i] + b[i]; }
 }

@@ -3,8 +3,8 @@
 // Follows hash.wgsl. Twin: assembly/compute/elements/dropout.ts
 struct Shape { size: u32, seed: u32, threshold: u32, scale: f32, first: u32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(1) var<storage, read> x: array<elem>;
-@group(0) @binding(2) var<storage, read_write> y: array<elem>;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
 override THREADS: u32 = 256u;
 
@@ -13,5 +13,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
         @builtin(local_invocation_index) lane: u32) {
   let i = (group.x + group.y * groups.x) * THREADS + lane;   // y continues x: one side of a grid ends at 65535
   if (i >= shape.size) { return; }
-  y[i] = select(elem(0.0), elem(f32(x[i]) * shape.scale), kept(shape.seed, shape.first + i, shape.threshold));
+  y[i] = select(0.0, x[i] * shape.scale, kept(shape.seed, shape.first + i, shape.threshold));
 }

@@ -3,8 +3,8 @@
 // Follows math.wgsl. Twin: assembly/compute/elements/shared/gelu.ts
 struct Shape { size: u32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(1) var<storage, read> x: array<elem>;
-@group(0) @binding(2) var<storage, read_write> y: array<elem>;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
 override THREADS: u32 = 256u;
 
@@ -13,7 +13,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
         @builtin(local_invocation_index) lane: u32) {
   let i = (group.x + group.y * groups.x) * THREADS + lane;   // y continues x: one side of a grid ends at 65535
   if (i >= shape.size) { return; }
-  let v = f32(x[i]);
+  let v = x[i];
   let w = clamp(v, -100.0, 100.0);            // the sigmoid is 0 or 1 long before; the cube must stay finite
-  y[i] = elem(v * sigmoid(1.5957691216057308 * (w + 0.044715 * w * w * w)));   // 2 sqrt(2 / pi)
+  y[i] = v * sigmoid(1.5957691216057308 * (w + 0.044715 * w * w * w));   // 2 sqrt(2 / pi)
 }

@@ -2,8 +2,8 @@
 // One thread an element. Twin: assembly/compute/elements/activations.ts
 struct Shape { size: u32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(1) var<storage, read> x: array<elem>;
-@group(0) @binding(2) var<storage, read_write> y: array<elem>;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
 override THREADS: u32 = 256u;
 
@@ -12,5 +12,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
         @builtin(local_invocation_index) lane: u32) {
   let i = (group.x + group.y * groups.x) * THREADS + lane;   // y continues x: one side of a grid ends at 65535
   if (i >= shape.size) { return; }
-  y[i] = select(x[i], elem(0.0), x[i] < elem(0.0));          // max may lose a NaN
+  y[i] = select(x[i], 0.0, x[i] < 0.0);          // max may lose a NaN
 }

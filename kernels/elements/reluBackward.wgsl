@@ -2,7 +2,7 @@
 // One thread an element. Twin: assembly/compute/elements/activations.ts
 struct Shape { size: u32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(1) var<storage, read> x: array<elem>;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> dy: array<f32>;
 @group(0) @binding(3) var<storage, read_write> dx: array<f32>;
 
@@ -13,5 +13,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
         @builtin(local_invocation_index) lane: u32) {
   let i = (group.x + group.y * groups.x) * THREADS + lane;   // y continues x: one side of a grid ends at 65535
   if (i >= shape.size) { return; }
-  dx[i] = select(0.0, dy[i], x[i] > elem(0.0));
+  dx[i] = select(0.0, dy[i], x[i] > 0.0);
 }

@@ -3,7 +3,7 @@
 // Follows reduce.wgsl. Twin: sumBlocks in assembly/compute/optimizer/sum.ts
 struct Shape { size: u32, blocks: u32, each: u32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(1) var<storage, read> x: array<elem>;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> partial: array<f32>;
 
 override SQUARE: u32 = 0u;                    // 1: sums of squares
@@ -16,7 +16,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let end = min((block + 1u) * shape.each, shape.size);
   var sum = 0.0;
   for (var i = block * shape.each + lane; i < end; i += THREADS) {
-    let v = f32(x[i]);
+    let v = x[i];
     sum += select(v, v * v, SQUARE == 1u);
   }
   let all = total(sum, lane);

@@ -2,7 +2,7 @@
 // One thread an element. Twin: assembly/compute/products/broadcastRows.ts
 struct Shape { rows: u32, cols: u32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(1) var<storage, read> row: array<elem>;
+@group(0) @binding(1) var<storage, read> row: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
 override THREADS: u32 = 256u;
@@ -11,5 +11,5 @@ override THREADS: u32 = 256u;
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   let i = (group.x + group.y * groups.x) * THREADS + lane;   // y continues x: one side of a grid ends at 65535
-  if (i < shape.rows * shape.cols) { y[i] = f32(row[i % shape.cols]); }
+  if (i < shape.rows * shape.cols) { y[i] = row[i % shape.cols]; }
 }

@@ -2,7 +2,7 @@
 // A workgroup owns 32 columns; each of its 8 slices of threads sums every eighth row. Twin: assembly/compute/products/columnSum.ts
 struct Shape { rows: u32, cols: u32, accumulate: u32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(1) var<storage, read> x: array<elem>;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> sum: array<f32>;
 
 const COLUMNS: u32 = 32u;
@@ -16,7 +16,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let slice = lane / COLUMNS;
   var partial = 0.0;
   if (col < shape.cols) {
-    for (var r = slice; r < shape.rows; r += SLICES) { partial += f32(x[r * shape.cols + col]); }
+    for (var r = slice; r < shape.rows; r += SLICES) { partial += x[r * shape.cols + col]; }
   }
   sums[lane] = partial;
   for (var width = SLICES / 2u; width > 0u; width /= 2u) {

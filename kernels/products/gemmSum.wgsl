@@ -1,5 +1,5 @@
 // c [m, n] (+)= sum over p of partial[p, m, stride], in the order of p: the parts of a product whose k was split. A thread
-// owns four columns of a row; `put` comes from gemmElements.ts. Rows of partial are padded to `stride`, a multiple of 4.
+// owns four columns of a row; `put` comes from cVec4.wgsl or cF32.wgsl. Rows of partial are padded to `stride`, a multiple of 4.
 struct Shape { m: u32, n: u32, parts: u32, accumulate: u32, stride: u32, cBase: u32, cStride: u32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> partial: array<vec4f>;

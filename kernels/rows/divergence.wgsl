@@ -5,22 +5,15 @@
 // taken from the maximum so that large logits lose nothing; mixtures by log-sum-exp, so that no underflow becomes a NaN.
 // When the student's likeliest word r takes nearly all weight, g_r - sum q g would be rounding noise. So g is taken from
 // g_r, and what the gradient is at r follows from the others: it sums to 0.
-// Follows math.wgsl and reduce.wgsl. Twin: assembly/compute/rows/divergence.ts
+// Follows divergenceKinds.wgsl, math.wgsl and reduce.wgsl. Twin: assembly/compute/rows/divergence.ts
 struct Shape { rows: u32, vocab: u32, weight: f32, temperature: f32, gradScale: f32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(1) var<storage, read> teacher: array<elem>;
+@group(0) @binding(1) var<storage, read> teacher: array<f32>;
 @group(0) @binding(2) var<storage, read> labels: array<i32>;
 @group(0) @binding(3) var<storage, read_write> student: array<f32>;
 @group(0) @binding(4) var<storage, read_write> loss: array<f32>;
 
-override KIND: u32 = 0u;                      // divergenceKinds in src/backend/kernels.ts
-const FORWARD_KL: u32 = 0u;
-const REVERSE_KL: u32 = 1u;
-const SYMMETRIC_KL: u32 = 2u;
-const JENSEN_SHANNON: u32 = 3u;
-const TOTAL_VARIATION: u32 = 4u;
-const SKEW_KL: u32 = 5u;
-const SKEW_REVERSE_KL: u32 = 6u;
+override KIND: u32 = 0u;                      // one of divergenceKinds.wgsl
 
 // log of a weight that may be 0: so low that its share of a mixture is 0, yet finite in every sum
 fn logWeight(w: f32) -> f32 { return select(-1.0e30, logExact(max(w, 1.0e-37)), w > 0.0); }
@@ -80,7 +73,7 @@ fn term(logP: f32, logQ: f32) -> vec3f {
   }
 }
 
-fn logP(i: u32, top: f32, logSum: f32) -> f32 { return (f32(teacher[i]) - top) / shape.temperature - logSum; }
+fn logP(i: u32, top: f32, logSum: f32) -> f32 { return (teacher[i] - top) / shape.temperature - logSum; }
 fn logQ(i: u32, top: f32, logSum: f32) -> f32 { return (student[i] - top) / shape.temperature - logSum; }
 
 @compute @workgroup_size(THREADS)
@@ -98,7 +91,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   var highestS = LOWEST;
   var at = 0u;
   for (var j = lane; j < shape.vocab; j += THREADS) {
-    highestT = max(highestT, f32(teacher[first + j]));
+    highestT = max(highestT, teacher[first + j]);
     let s = student[first + j];
     if (s > highestS) {
       highestS = s;
@@ -112,7 +105,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   var sumT = 0.0;
   var sumS = 0.0;
   for (var j = lane; j < shape.vocab; j += THREADS) {
-    sumT += expExact((f32(teacher[first + j]) - topT) / shape.temperature);
+    sumT += expExact((teacher[first + j] - topT) / shape.temperature);
     sumS += expExact((student[first + j] - topS) / shape.temperature);
   }
   let sums = totals(vec3f(sumT, sumS, 0.0), lane);

@@ -3,8 +3,8 @@
 // One workgroup a row. Follows reduce.wgsl. Twin: assembly/compute/rows/layerNorm.ts
 struct Shape { rows: u32, cols: u32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(1) var<storage, read> x: array<elem>;
-@group(0) @binding(2) var<storage, read> weight: array<elem>;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> weight: array<f32>;
 @group(0) @binding(3) var<storage, read> mean: array<f32>;
 @group(0) @binding(4) var<storage, read> rstd: array<f32>;
 @group(0) @binding(5) var<storage, read> dy: array<f32>;
@@ -21,13 +21,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   var sumG = 0.0;
   var sumGX = 0.0;
   for (var c = lane; c < shape.cols; c += THREADS) {
-    let g = dy[first + c] * f32(weight[c]);
+    let g = dy[first + c] * weight[c];
     sumG += g;
-    sumGX += g * (f32(x[first + c]) - centre) * scale;
+    sumGX += g * (x[first + c] - centre) * scale;
   }
   let means = totals(vec3f(sumG, sumGX, 0.0), lane) / f32(shape.cols);
   for (var c = lane; c < shape.cols; c += THREADS) {
-    let xhat = (f32(x[first + c]) - centre) * scale;
-    dx[first + c] = scale * (dy[first + c] * f32(weight[c]) - means.x - xhat * means.y);
+    let xhat = (x[first + c] - centre) * scale;
+    dx[first + c] = scale * (dy[first + c] * weight[c] - means.x - xhat * means.y);
   }
 }

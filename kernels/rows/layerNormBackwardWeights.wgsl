@@ -4,7 +4,7 @@
 // Twin: assembly/compute/rows/layerNormBackwardWeights.ts
 struct Shape { rows: u32, cols: u32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(1) var<storage, read> x: array<elem>;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> mean: array<f32>;
 @group(0) @binding(3) var<storage, read> rstd: array<f32>;
 @group(0) @binding(4) var<storage, read> dy: array<f32>;
@@ -24,7 +24,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   if (col < shape.cols) {
     for (var r = slice; r < shape.rows; r += SLICES) {
       let g = dy[r * shape.cols + col];
-      sum += vec2f(g * (f32(x[r * shape.cols + col]) - mean[r]) * rstd[r], g);
+      sum += vec2f(g * (x[r * shape.cols + col] - mean[r]) * rstd[r], g);
     }
   }
   sums[lane] = sum;

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { Device, TypedArray } from '../../src/backend/backend.js';
-import { type DivergenceKind, divergenceKinds } from '../../src/backend/kernels/index.js';
+import { type DivergenceKind, divergenceKinds, simplestKind } from '../../src/backend/kernels/index.js';
 import { forEachBackend } from '../harness/backends.js';
 import { openReference } from '../harness/referenceBackend.js';
 import oracle from '../oracles/divergences.json' with { type: 'json' };
+import { reference } from '../reference/index.js';
 
 type OracleCase = (typeof oracle)[number];
 type OracleLoss = OracleCase['losses'][number];
@@ -26,7 +27,8 @@ async function measure(backend: Device, testCase: OracleCase, { kind, weight }: 
     student: upload(Float32Array.from(testCase.student.flat()), 'student'),
     loss: upload(new Float32Array(rows).fill(Number.NaN), 'loss'),
   };
-  const params = { weight, temperature, gradScale: 1 / counted, kind: divergenceKinds[kind as DivergenceKind] };
+  const number = divergenceKinds[simplestKind(kind as DivergenceKind, weight)];
+  const params = { weight, temperature, gradScale: 1 / counted, kind: number };
   backend.run('divergence', { dims: { rows, vocab }, operands, params });
   const losses = await backend.read(operands.loss, 'f32');
   const gradient = await backend.read(operands.student, 'f32');
@@ -72,4 +74,32 @@ forEachBackend(suite, { relaxed: true });
 describe('reference', () => {
   const backend = openReference({ precision: 'f32' });
   suite(() => backend);
+});
+
+describe('the simplest kind at a weight', () => {
+  const kinds = Object.keys(divergenceKinds) as DivergenceKind[];
+  const simpler = kinds.flatMap((kind) =>
+    [0, 0.5, 1].map((weight) => [kind, weight, simplestKind(kind, weight)] as const).filter(([, , to]) => to !== kind),
+  );
+
+  it('is another for four mixtures that lack a side', () => {
+    expect(simpler).toEqual([
+      ['symmetricKL', 0, 'forwardKL'],
+      ['symmetricKL', 1, 'reverseKL'],
+      ['skewKL', 0, 'forwardKL'],
+      ['skewReverseKL', 0, 'reverseKL'],
+    ]);
+  });
+
+  it.each(simpler)('%s at %d is %s, in value and gradient', (kind, weight, simplest) => {
+    const dims = { rows: 3, vocab: 19 };
+    const logits = (seed: number) => Float64Array.from({ length: 57 }, (_, i) => 3 * Math.sin(seed * i + i * i));
+    const operands = { teacher: logits(1), labels: Float64Array.of(1, 2, 3), student: logits(2) };
+    const meaning = (name: DivergenceKind) =>
+      reference.divergence(dims, operands, { kind: divergenceKinds[name], weight, temperature: 1.5, gradScale: 0.7 });
+    const [found, want] = [meaning(kind), meaning(simplest)];
+    expect(distance(found.loss.value, want.loss.value)).toBeLessThan(1e-13);
+    expect(distance(found.student.value, want.student.value)).toBeLessThan(1e-13);
+    expect(largest(want.student.value)).toBeGreaterThan(0.01);
+  });
 });

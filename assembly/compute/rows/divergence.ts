@@ -6,21 +6,12 @@
 //
 // Where the student puts nearly all weight on one word, g - sum q g would be rounding noise there. Only differences of g
 // matter, so all g are taken from that of the student's likeliest word, whose own q g is then exactly 0.
-import { termsForward, termsJensenShannon, termsReverse, termsSkew, termsSkewReverse, termsSymmetric, termsTotalVariation } from './shared/divergenceTerms';
+import { terms } from './shared/divergenceTerms';
 import { BLOCK_SUMS, DOT, LOSS, ORIGIN, ROW_BYTES, ROW_SUMS, setRow } from './shared/divergenceRow';
 import { log1 } from '../shared/math';
 import { scratch } from '../shared/scratch';
 import { fillFloats, loadUpTo, storeUpTo, sumPair, zero } from '../shared/simd';
 import { BLOCK, firstIndex, rowExp, rowMax } from '../shared/softmaxRow';
-
-// The numbers of divergenceKinds in src/backend/kernels.ts.
-const FORWARD_KL: u32 = 0;
-const REVERSE_KL: u32 = 1;
-const SYMMETRIC_KL: u32 = 2;
-const JENSEN_SHANNON: u32 = 3;
-const TOTAL_VARIATION: u32 = 4;
-const SKEW_KL: u32 = 5;
-const SKEW_REVERSE_KL: u32 = 6;
 
 /** Working memory of a thread, in bytes: the row's constants and sums, and two rows of exponentials. */
 export function divergenceScratch(rows: u32, vocab: u32): usize {
@@ -33,15 +24,6 @@ function expBytes(vocab: u32): usize {
   return ((<usize>vocab << 2) + 63) & ~63;
 }
 
-/** Forms that a weight of exactly 0 or 1 turns into another form take that one, which needs no mixture. */
-function simplest(kind: u32, weight: f32): u32 {
-  if (kind == SKEW_KL && weight == 0) return FORWARD_KL;
-  if (kind == SKEW_REVERSE_KL && weight == 0) return REVERSE_KL;
-  if (kind == SYMMETRIC_KL && weight == 0) return FORWARD_KL;
-  if (kind == SYMMETRIC_KL && weight == 1) return REVERSE_KL;
-  return kind;
-}
-
 /** loss[r] in nats; student becomes gradScale * dloss[r] / dstudent. Rows whose label is -100 give zeros. Range: rows. */
 export function divergence(
   teacher: usize, labels: usize, student: usize, loss: usize,
@@ -50,7 +32,6 @@ export function divergence(
   const row = scratch();
   const p = row + ROW_BYTES;
   const q = p + expBytes(vocab);
-  const form = simplest(kind, weight);
   const factor = <f32>1 / temperature;
   for (let r = begin; r < end; r++) {
     const offset = (<usize>r * vocab) << 2;
@@ -68,7 +49,7 @@ export function divergence(
     setRow(row, teacherMax, studentMax, 1 / teacherSum, 1 / studentSum, factor, log1(studentSum) - log1(teacherSum), weight);
     // The likeliest word alone, with g as it is; then, with p = q = 0, it adds nothing to the pass over the row.
     const top = (<usize>firstIndex(s, vocab, studentMax)) << 2;
-    terms(form, row, t + top, s + top, p + top, q + top, 1);
+    terms(kind, row, t + top, s + top, p + top, q + top, 1);
     const topLoss = sumPair(row + BLOCK_SUMS + LOSS);
     const topShare = load<f32>(q + top) / studentSum;
     store<f32>(row + ORIGIN, sumPair(row + BLOCK_SUMS + DOT) / topShare);
@@ -76,7 +57,7 @@ export function divergence(
     store<f32>(q + top, 0);
     for (let i: u32 = 0; i < vocab; i += BLOCK) {
       const at = (<usize>i) << 2;
-      terms(form, row, t + at, s + at, p + at, q + at, min(vocab - i, BLOCK));
+      terms(kind, row, t + at, s + at, p + at, q + at, min(vocab - i, BLOCK));
       for (let j: usize = 0; j < 64; j += 16) {
         v128.store(row + ROW_SUMS + j, f32x4.add(v128.load(row + ROW_SUMS + j), v128.load(row + BLOCK_SUMS + j)));
       }
@@ -85,32 +66,6 @@ export function divergence(
     store<f32>(loss + (r << 2), topLoss + sumPair(row + ROW_SUMS + LOSS));
     gradient(s, q, vocab, dot / studentSum, gradScale * factor);
     store<f32>(s + top, -(gradScale * factor) * topShare * dot);
-  }
-}
-
-/** Pass 3 over one block of a row. */
-function terms(form: u32, row: usize, t: usize, s: usize, p: usize, q: usize, count: u32): void {
-  switch (form) {
-    case FORWARD_KL:
-      termsForward(row, t, s, p, q, count);
-      break;
-    case REVERSE_KL:
-      termsReverse(row, t, s, p, q, count);
-      break;
-    case SYMMETRIC_KL:
-      termsSymmetric(row, t, s, p, q, count);
-      break;
-    case JENSEN_SHANNON:
-      termsJensenShannon(row, t, s, p, q, count);
-      break;
-    case TOTAL_VARIATION:
-      termsTotalVariation(row, t, s, p, q, count);
-      break;
-    case SKEW_KL:
-      termsSkew(row, t, s, p, q, count);
-      break;
-    default:
-      termsSkewReverse(row, t, s, p, q, count);
   }
 }
 

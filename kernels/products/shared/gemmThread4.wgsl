@@ -1,4 +1,4 @@
-// The loop of gemmTile.wgsl with 4 x 4 elements of c a thread: more threads for the same tile, where c is small.
+// Follows gemmThreads.wgsl. The loop of gemmTile.wgsl with 4 x 4 elements of c a thread: more threads for the same tile, where c is small.
 const SIDE: u32 = 4u;
 
 @compute @workgroup_size(THREADS)

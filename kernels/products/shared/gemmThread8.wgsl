@@ -1,4 +1,4 @@
-// The loop of gemmTile.wgsl with 8 x 8 elements of c a thread: rows 4 y + 0..3 of the upper and of the lower half of the
+// Follows gemmThreads.wgsl. The loop of gemmTile.wgsl with 8 x 8 elements of c a thread: rows 4 y + 0..3 of the upper and of the lower half of the
 // tile, columns likewise, in 16 vec4 accumulators, spelt out so that they stay in registers.
 const SIDE: u32 = 8u;
 // Fetches the next step's block while this step is multiplied, so that a workgroup need not wait for memory, at the price of

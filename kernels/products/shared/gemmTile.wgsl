@@ -1,9 +1,9 @@
-// What the tiled products share: c [m, n] (+)= A B. A shader is put together from, in this order,
-//   1. gemmElements.ts and gemmShape.wgsl: how four neighbours of a, b and c lie in memory, and the bindings,
+// What the tiled products share: c [m, n] (+)= A B. Follows gemmShape.wgsl. A shader is put together from
+//   1. a file of elements/ for each operand, and gemmShape.wgsl: how four neighbours of a, b and c lie in memory, the bindings,
 //   2. gemmTile.wgsl, this file: which tile a workgroup owns, filling the tiles, storing,
 //   3. gemmNN, gemmNT or gemmTN.wgsl: locateA, fetchA, locateB, fetchB, which know how A and B are laid out,
-//   4. main and the sides of a tile: gemmThreads.wgsl with gemmThread8.wgsl or gemmThread4.wgsl, 8 x 8 or 4 x 4 elements of c
-//      a thread; or gemmMatrices.wgsl, subgroup matrices. Four, four(): four neighbours in a tile, made of a vec4f.
+//   4. main and the sides of a tile: gemmThread8.wgsl or gemmThread4.wgsl, 8 x 8 or 4 x 4 elements of c a thread; or
+//      gemmMatrices.wgsl, subgroup matrices. Four, four(): four neighbours in a tile, made of a vec4f.
 //
 // Bounds cost nothing in the inner loop. Rows of A and columns of B past the edges are whatever lies there (an index past
 // the end of a binding reads something inside it): they only reach elements of c that are not stored. Steps of k past

@@ -10,3 +10,13 @@ export const divergenceKinds = {
 } as const;
 /** Name of a divergence. */
 export type DivergenceKind = keyof typeof divergenceKinds;
+
+/**
+ * The kind that equals `kind` at this weight and needs no mixture: a mixture of which one side has no part is the other side.
+ * Both backends rely on it: calls of the kernel name the simplest kind.
+ */
+export function simplestKind(kind: DivergenceKind, weight: number): DivergenceKind {
+  if (weight === 0 && (kind === 'skewKL' || kind === 'symmetricKL')) return 'forwardKL';
+  if (weight === 0 && kind === 'skewReverseKL') return 'reverseKL';
+  return weight === 1 && kind === 'symmetricKL' ? 'reverseKL' : kind;
+}

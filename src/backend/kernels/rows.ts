@@ -108,7 +108,8 @@ export const rows = {
    * A divergence between teacher p = softmax(teacher / temperature) and student q = softmax(student / temperature),
    * row by row, complete (zero at equality), in nats: loss[r], and student becomes gradScale * dloss[r]/dstudent.
    * Computed from log-probabilities, mixtures by log-sum-exp, so that no logit underflows to a NaN. `weight` is alpha
-   * of the skewed forms, w of jensenShannon and symmetricKL, unused otherwise. Rows whose label is -100 give 0 and 0,
+   * of the skewed forms, w of jensenShannon and symmetricKL, unused otherwise; `kind` is the simplest at this weight
+   * (simplestKind). Rows whose label is -100 give 0 and 0,
    * whatever their logits hold; other labels are not looked at.
    * The gradient q_j (g_j - sum_i q_i g_i) is centred on the student's likeliest word r: with c_j = g_j - g_r it is
    * q_j (c_j - sum_i q_i c_i). When q_r is nearly 1, g_r - sum_i q_i g_i would cancel to rounding noise; c_r is exactly 0.

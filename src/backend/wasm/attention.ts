@@ -1,19 +1,14 @@
 /** Attention, forward and backward: blocks of queries or keys are shared among threads, and few queries have a kernel of their own. */
 import type { KernelFunction } from '../../hardware/wasm/protocol.js';
 import type { KernelCall } from '../backend.js';
-import type { Dims } from '../kernels/index.js';
-import { argumentsOf, type Entries, grainOf, scratchBytes, sizes, type Threads } from './calls.js';
+import type { Kernels } from '../kernels/index.js';
+import { argumentsOf, type Entries, grainOf, scratchBytes, type Threads } from './calls.js';
 
 /** Up to this many queries, each reads its keys and values by itself. */
 const DECODE_QUERIES = 4;
 
 type Attending = 'attention' | 'attentionBackwardQuery' | 'attentionBackwardKeyValue' | 'attentionBackwardBias';
-/** The dims in the order of the record, by name. */
-const dimsOf = ({ dims }: { readonly dims: Dims }) => {
-  const [batch, heads, queries, headDim] = sizes({ dims }, ['batch', 'heads', 'queries', 'headDim']);
-  const [kvHeads, capacity] = sizes({ dims }, ['kvHeads', 'capacity']);
-  return { batch, heads, queries, headDim, kvHeads, capacity };
-};
+type AttentionDims = Readonly<Record<Kernels[Attending]['dims'][number], number>>;
 
 export function attentionKernels(threads: Threads): Entries<Attending> {
   const { pool } = threads;
@@ -27,13 +22,13 @@ export function attentionKernels(threads: Threads): Entries<Attending> {
     cost: number,
     name: string = kernel,
   ) => {
-    const { batch, heads, queries, headDim, kvHeads, capacity } = dimsOf(call);
+    const { batch, heads, queries, headDim, kvHeads, capacity } = call.dims as AttentionDims;
     const scratch = scratchBytes(threads, name, [batch, heads, queries, headDim, kvHeads, capacity]);
     pool.parallel(name, argumentsOf(kernel, call), total, grainOf(threads, total, cost), scratch);
   };
   return {
     attention(call) {
-      const { batch, heads, queries, headDim, capacity } = dimsOf(call);
+      const { batch, heads, queries, headDim, capacity } = call.dims as AttentionDims;
       if (queries <= DECODE_QUERIES) {
         share('attention', call, batch * heads * queries, 2 * capacity * headDim, 'attentionDecode');
       } else {
@@ -42,18 +37,18 @@ export function attentionKernels(threads: Threads): Entries<Attending> {
       }
     },
     attentionBackwardQuery(call) {
-      const { batch, heads, queries, headDim, capacity } = dimsOf(call);
+      const { batch, heads, queries, headDim, capacity } = call.dims as AttentionDims;
       const units = batch * heads * Math.ceil(queries / block);
       share('attentionBackwardQuery', call, units, Math.min(queries, block) * capacity * headDim);
     },
     attentionBackwardKeyValue(call) {
-      const { batch, heads, queries, headDim, kvHeads, capacity } = dimsOf(call);
+      const { batch, heads, queries, headDim, kvHeads, capacity } = call.dims as AttentionDims;
       const units = batch * kvHeads * Math.ceil(capacity / block);
       const cost = (heads / kvHeads) * queries * Math.min(capacity, block) * headDim;
       share('attentionBackwardKeyValue', call, units, cost);
     },
     attentionBackwardBias(call) {
-      const { batch, heads, queries, headDim, capacity } = dimsOf(call);
+      const { batch, heads, queries, headDim, capacity } = call.dims as AttentionDims;
       share('attentionBackwardBias', call, heads, batch * queries * capacity * headDim);
     },
   };

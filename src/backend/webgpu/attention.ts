@@ -4,7 +4,6 @@ import { elementsOf, operandSpecs } from '../check.js';
 import type { KernelName, kernels } from '../kernels/index.js';
 import type { Context, Region, ShaderCall } from './context.js';
 import { ceilDiv, float } from './context.js';
-import type { ShaderName } from './shaders.js';
 import { elementsPerStep, windowsOf } from './windows.js';
 
 type AttentionKernel = 'attention' | 'attentionBackwardQuery' | 'attentionBackwardKeyValue' | 'attentionBackwardBias';
@@ -50,7 +49,7 @@ function encodeAttention<K extends AttentionKernel>(context: Context, kernel: K,
     });
     const written = kernel === 'attention' ? 2 : 1;
     const dispatch = (
-      shader: ShaderName,
+      shader: string,
       groups: number,
       writes = regions.slice(-written),
       variant: Pick<ShaderCall, 'headBlocks' | 'constants'> = { headBlocks: ceilDiv(headDim, block) },

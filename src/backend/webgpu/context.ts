@@ -4,7 +4,6 @@ import type { MatrixUnit } from '../../hardware/webgpu/matrixUnit.js';
 import type { Storage } from '../backend.js';
 import type { DType } from '../kernels/index.js';
 import type { GemmRates, GemmVariant } from './gemmVariants.js';
-import type { ShaderName } from './shaders.js';
 
 /** A storage of this backend. */
 export interface GPUStorage extends Storage {
@@ -29,7 +28,8 @@ export const constantLines = (constants: Readonly<Record<string, number>>): stri
     .join('');
 
 export interface ShaderCall {
-  readonly shader: ShaderName;
+  /** A name of shaders.ts. */
+  readonly shader: string;
   readonly prelude?: Prelude;
   /** Tells calls of one shader with other per-thread arrays apart; 0 for shaders without. */
   readonly headBlocks?: number;

@@ -7,10 +7,10 @@ import { requireOption } from '../../requireOption.js';
 import type { Device, KernelCall, KernelObserver, Storage, TypedArray } from '../backend.js';
 import { bytesPerElement, hostArrays, type KernelName, storageBytes } from '../kernels/index.js';
 import type { Context, GemmSettings, GPUStorage, Region, ShaderCall } from './context.js';
-import { foldGroups } from './context.js';
+import { constantLines, foldGroups } from './context.js';
 import { keptRates } from './gemmCache.js';
 import { gemmRates, ratesOf } from './gemmVariants.js';
-import { prelude, shaders } from './shaders.js';
+import { shaders } from './shaders.js';
 import { createTable } from './table.js';
 
 /** How the device that computes on a GPU is opened. */
@@ -104,7 +104,8 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBac
     let pipeline = used.get(key);
     if (!pipeline) {
       // A prelude of its own comes first: `enable` must.
-      const code = (own?.code ?? '') + prelude(headBlocks) + shaders[shader];
+      const sizes = headBlocks > 0 ? constantLines({ HEAD_BLOCKS: headBlocks }) : '';
+      const code = (own?.code ?? '') + sizes + shaders[shader];
       pipeline = pipelines.get({ name, code, constants, reads: reads.length, writes: writes.length });
       used.set(key, pipeline);
     }

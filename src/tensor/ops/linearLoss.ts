@@ -1,5 +1,5 @@
 import type { DivergenceKind } from '../../backend/kernels/index.js';
-import { divergenceKinds } from '../../backend/kernels/index.js';
+import { divergenceKinds, simplestKind } from '../../backend/kernels/index.js';
 import { ShapeError } from '../../errors.js';
 import { flat, rows, run } from '../run.js';
 import { tidy } from '../scope.js';
@@ -79,7 +79,7 @@ export const crossEntropyRows =
 /** Divergence of each row from the teacher's logits of the same row. `gradScale` multiplies the gradients, not the losses. */
 export function divergenceRows(teacher: Logits, divergence: DivergenceSpec, gradScale: number): RowLoss {
   const { kind, weight, temperature } = divergence;
-  const params = { kind: divergenceKinds[kind], weight, temperature, gradScale };
+  const params = { kind: divergenceKinds[simplestKind(kind, weight)], weight, temperature, gradScale };
   return ({ logits, labels, rows }) => {
     const teacherLogits = headLogits(gatherRows(teacher.hidden, rows), teacher.head);
     return run(logits.device, 'divergence', { teacher: teacherLogits, labels, student: logits }, params).loss;

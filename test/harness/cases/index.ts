@@ -1,4 +1,9 @@
-import { divergenceKinds, type KernelName } from '../../../src/backend/kernels/index.js';
+import {
+  type DivergenceKind,
+  divergenceKinds,
+  type KernelName,
+  simplestKind,
+} from '../../../src/backend/kernels/index.js';
 import { visibleKeys } from '../../reference/attention.js';
 import { reference } from '../../reference/index.js';
 import { IGNORED } from '../../reference/rows/crossEntropy.js';
@@ -444,19 +449,21 @@ const divergenceShapes: readonly DivergenceShape[] = [
 ];
 
 const divergenceCases: readonly Case<'divergence'>[] = [
-  ...Object.values(divergenceKinds).flatMap((kind) =>
+  ...(Object.keys(divergenceKinds) as DivergenceKind[]).flatMap((kind) =>
     divergenceShapes.flatMap(({ rows, vocab, weights = [0.1], temperature = 1, spread = 1, note, prepare }) =>
-      weights.map((weight) => ({
-        dims: { rows, vocab },
-        params: { weight, temperature, gradScale: 0.37, kind },
-        note,
-        prepare: (given: Given<'divergence'>) => {
-          scaleBy(given.teacher, spread);
-          scaleBy(given.student, spread);
-          maskRows(given.labels, [given.teacher, given.student]);
-          prepare?.(given);
-        },
-      })),
+      weights
+        .filter((weight) => simplestKind(kind, weight) === kind)
+        .map((weight) => ({
+          dims: { rows, vocab },
+          params: { weight, temperature, gradScale: 0.37, kind: divergenceKinds[kind] },
+          note,
+          prepare: (given: Given<'divergence'>) => {
+            scaleBy(given.teacher, spread);
+            scaleBy(given.student, spread);
+            maskRows(given.labels, [given.teacher, given.student]);
+            prepare?.(given);
+          },
+        })),
     ),
   ),
   {

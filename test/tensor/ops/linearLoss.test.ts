@@ -102,7 +102,11 @@ gradientTests([
   ...(Object.keys(divergenceKinds) as DivergenceKind[]).map((kind) => divergenceCase(kind)),
   divergenceCase('jensenShannon', { weight: 0.5, temperature: 2 }),
   divergenceCase('skewKL', { weight: 0.3, temperature: 0.5, chunkBytes: CHUNK }),
+  // Mixtures of which one side has no part.
   divergenceCase('skewReverseKL', { weight: 0 }),
+  divergenceCase('skewKL', { weight: 0 }),
+  divergenceCase('symmetricKL', { weight: 0 }),
+  divergenceCase('symmetricKL', { weight: 1 }),
   sumCase(['skewKL', 'crossEntropy']),
   sumCase(['crossEntropy', 'skewKL'], { chunkBytes: CHUNK }),
   sumCase(['jensenShannon', 'skewKL', 'crossEntropy'], { chunkBytes: CHUNK }),

@@ -6,6 +6,9 @@
 // mixture over the student's. Terms with p = 0 or q = 0 are exactly 0.
 // g counts up to a constant, which the subtraction of sum q g removes. It is chosen so that g is exact where the student's
 // words are the teacher's impossible ones (p << q): there g nears a limit, and only the distance from it matters.
+import {
+  FORWARD_KL, JENSEN_SHANNON, REVERSE_KL, SKEW_KL, SKEW_REVERSE_KL, SYMMETRIC_KL, TOTAL_VARIATION,
+} from '../../../../build/divergenceKinds';
 import { BLOCK_SUMS, DOT, FACTOR, LOSS, ORIGIN, SHIFT, STUDENT_MAX, STUDENT_SCALE, TEACHER_MAX, TEACHER_SCALE, WEIGHT } from './divergenceRow';
 import { constant, HALF, ONE, SLOPE_0, SLOPE_1, SLOPE_2, SLOPE_3, SLOPE_4, SLOPE_SERIES, SMALLEST, ZERO } from '../../shared/constants';
 import { log1p4, log4 } from '../../shared/math';
@@ -31,7 +34,7 @@ function share(a: v128, x: v128, b: v128, y: v128): v128 {
   return f32x4.div(x, f32x4.pmax(f32x4.add(f32x4.mul(a, x), f32x4.mul(b, y)), constant(SMALLEST)));
 }
 
-// The terms of each form (numbered as divergenceKinds). lr = log(p / q), w = weight, v = 1 - weight.
+// The terms of each form. lr = log(p / q), w = weight, v = 1 - weight.
 
 /** Term of KL(p, q). */
 // @ts-ignore: decorator
@@ -77,37 +80,44 @@ function skewSlope(x: v128): v128 {
 /** `logW` is log w. */
 // @ts-ignore: decorator
 @inline
-function loss(form: i32, p: v128, q: v128, lr: v128, w: v128, v: v128, logW: v128): v128 {
-  if (form == 0) return forwardTerm(p, lr);
-  if (form == 1) return reverseTerm(q, lr);
-  if (form == 2) return f32x4.add(f32x4.mul(v, forwardTerm(p, lr)), f32x4.mul(w, reverseTerm(q, lr)));
-  if (form == 4) return f32x4.mul(constant(HALF), f32x4.abs(f32x4.sub(p, q)));
-  if (form == 5) return f32x4.mul(p, log4(share(w, p, v, q)));
+function loss(form: u32, p: v128, q: v128, lr: v128, w: v128, v: v128, logW: v128): v128 {
+  if (form == FORWARD_KL) return forwardTerm(p, lr);
+  if (form == REVERSE_KL) return reverseTerm(q, lr);
+  if (form == SYMMETRIC_KL) return f32x4.add(f32x4.mul(v, forwardTerm(p, lr)), f32x4.mul(w, reverseTerm(q, lr)));
+  if (form == TOTAL_VARIATION) return f32x4.mul(constant(HALF), f32x4.abs(f32x4.sub(p, q)));
+  if (form == SKEW_KL) return f32x4.mul(p, log4(share(w, p, v, q)));
   const student = f32x4.mul(q, f32x4.neg(f32x4.add(logW, softplus(partRatio(p, q, w, v)))));
-  if (form == 6) return student;
+  if (form == SKEW_REVERSE_KL) return student;
   return f32x4.add(f32x4.mul(w, student), f32x4.mul(v, f32x4.mul(p, log4(share(v, p, w, q)))));
 }
 
 /** q g of a token. What it has in common with the loss is computed once: the compiler sees to it. */
 // @ts-ignore: decorator
 @inline
-function weighted(form: i32, p: v128, q: v128, lr: v128, w: v128, v: v128): v128 {
-  if (form == 0) return f32x4.sub(q, p);
-  if (form == 1) return reverseTerm(q, lr);
-  if (form == 2) return f32x4.add(f32x4.mul(v, f32x4.sub(q, p)), f32x4.mul(w, reverseTerm(q, lr)));
-  if (form == 3) return f32x4.mul(f32x4.mul(w, q), f32x4.neg(softplus(partRatio(p, q, w, v))));
-  if (form == 4) {
+function weighted(form: u32, p: v128, q: v128, lr: v128, w: v128, v: v128): v128 {
+  if (form == FORWARD_KL) return f32x4.sub(q, p);
+  if (form == REVERSE_KL) return reverseTerm(q, lr);
+  if (form == SYMMETRIC_KL) return f32x4.add(f32x4.mul(v, f32x4.sub(q, p)), f32x4.mul(w, reverseTerm(q, lr)));
+  if (form == JENSEN_SHANNON) return f32x4.mul(f32x4.mul(w, q), f32x4.neg(softplus(partRatio(p, q, w, v))));
+  if (form == TOTAL_VARIATION) {
     const half = f32x4.mul(constant(HALF), q);
     return f32x4.sub(v128.and(half, f32x4.gt(q, p)), v128.and(half, f32x4.lt(q, p)));
   }
-  if (form == 5) return f32x4.neg(f32x4.mul(f32x4.mul(v, q), share(w, p, v, q)));
+  if (form == SKEW_KL) return f32x4.neg(f32x4.mul(f32x4.mul(v, q), share(w, p, v, q)));
   return f32x4.mul(q, skewSlope(partRatio(p, q, w, v)));
+}
+
+/** Whether the terms of a form are made of lr, which comes from the logits. */
+// @ts-ignore: decorator
+@inline
+function readsLogits(form: u32): bool {
+  return form == FORWARD_KL || form == REVERSE_KL || form == SYMMETRIC_KL;
 }
 
 /** Fills the block's sums; student becomes q (g - origin). `p`, `q` point to the exponentials. */
 // @ts-ignore: decorator
 @inline
-function block(form: i32, row: usize, teacher: usize, student: usize, p: usize, q: usize, count: u32): void {
+function block(form: u32, row: usize, teacher: usize, student: usize, p: usize, q: usize, count: u32): void {
   const teacherMax = v128.load32_splat(row, TEACHER_MAX);
   const studentMax = v128.load32_splat(row, STUDENT_MAX);
   const teacherScale = v128.load32_splat(row, TEACHER_SCALE);
@@ -131,7 +141,7 @@ function block(form: i32, row: usize, teacher: usize, student: usize, p: usize, 
     const qh = f32x4.mul(v128.load(q + at, 16), studentScale);
     let rl = shift;
     let rh = shift;
-    if (form <= 2) {
+    if (readsLogits(form)) {
       const tl = f32x4.mul(f32x4.sub(v128.load(teacher + at), teacherMax), factor);
       const th = f32x4.mul(f32x4.sub(v128.load(teacher + at, 16), teacherMax), factor);
       rl = f32x4.add(f32x4.sub(tl, f32x4.mul(f32x4.sub(v128.load(student + at), studentMax), factor)), shift);
@@ -167,36 +177,62 @@ function block(form: i32, row: usize, teacher: usize, student: usize, p: usize, 
 }
 
 /** KL(p, q) */
-export function termsForward(row: usize, t: usize, s: usize, p: usize, q: usize, count: u32): void {
-  block(0, row, t, s, p, q, count);
+function termsForward(row: usize, t: usize, s: usize, p: usize, q: usize, count: u32): void {
+  block(FORWARD_KL, row, t, s, p, q, count);
 }
 
 /** KL(q, p) */
-export function termsReverse(row: usize, t: usize, s: usize, p: usize, q: usize, count: u32): void {
-  block(1, row, t, s, p, q, count);
+function termsReverse(row: usize, t: usize, s: usize, p: usize, q: usize, count: u32): void {
+  block(REVERSE_KL, row, t, s, p, q, count);
 }
 
 /** (1 - w) KL(p, q) + w KL(q, p) */
-export function termsSymmetric(row: usize, t: usize, s: usize, p: usize, q: usize, count: u32): void {
-  block(2, row, t, s, p, q, count);
+function termsSymmetric(row: usize, t: usize, s: usize, p: usize, q: usize, count: u32): void {
+  block(SYMMETRIC_KL, row, t, s, p, q, count);
 }
 
 /** w KL(q, m) + (1 - w) KL(p, m), m = (1 - w) p + w q */
-export function termsJensenShannon(row: usize, t: usize, s: usize, p: usize, q: usize, count: u32): void {
-  block(3, row, t, s, p, q, count);
+function termsJensenShannon(row: usize, t: usize, s: usize, p: usize, q: usize, count: u32): void {
+  block(JENSEN_SHANNON, row, t, s, p, q, count);
 }
 
 /** sum abs(p - q) / 2; its derivative where p = q is taken as 0. */
-export function termsTotalVariation(row: usize, t: usize, s: usize, p: usize, q: usize, count: u32): void {
-  block(4, row, t, s, p, q, count);
+function termsTotalVariation(row: usize, t: usize, s: usize, p: usize, q: usize, count: u32): void {
+  block(TOTAL_VARIATION, row, t, s, p, q, count);
 }
 
 /** KL(p, m), m = w p + (1 - w) q */
-export function termsSkew(row: usize, t: usize, s: usize, p: usize, q: usize, count: u32): void {
-  block(5, row, t, s, p, q, count);
+function termsSkew(row: usize, t: usize, s: usize, p: usize, q: usize, count: u32): void {
+  block(SKEW_KL, row, t, s, p, q, count);
 }
 
 /** KL(q, m), m = (1 - w) p + w q */
-export function termsSkewReverse(row: usize, t: usize, s: usize, p: usize, q: usize, count: u32): void {
-  block(6, row, t, s, p, q, count);
+function termsSkewReverse(row: usize, t: usize, s: usize, p: usize, q: usize, count: u32): void {
+  block(SKEW_REVERSE_KL, row, t, s, p, q, count);
+}
+
+/** Pass 3 over one block of a row. A function for each form: in one, the loop would choose among them at every token. */
+export function terms(form: u32, row: usize, t: usize, s: usize, p: usize, q: usize, count: u32): void {
+  switch (form) {
+    case FORWARD_KL:
+      termsForward(row, t, s, p, q, count);
+      break;
+    case REVERSE_KL:
+      termsReverse(row, t, s, p, q, count);
+      break;
+    case SYMMETRIC_KL:
+      termsSymmetric(row, t, s, p, q, count);
+      break;
+    case JENSEN_SHANNON:
+      termsJensenShannon(row, t, s, p, q, count);
+      break;
+    case TOTAL_VARIATION:
+      termsTotalVariation(row, t, s, p, q, count);
+      break;
+    case SKEW_KL:
+      termsSkew(row, t, s, p, q, count);
+      break;
+    default: // SKEW_REVERSE_KL
+      termsSkewReverse(row, t, s, p, q, count);
+  }
 }
