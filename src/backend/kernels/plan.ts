@@ -12,7 +12,7 @@ export interface Plan {
 }
 
 /** Threads take parts of a range: what the kernel's `begin` and `end` count. */
-interface WasmPlan {
+export interface WasmPlan {
   readonly range: (dims: Dims) => number;
   /** Simple operations for one element of the range, about: a thread is woken for so much work that it is worth it. */
   readonly cost: (dims: Dims) => number;
@@ -21,7 +21,7 @@ interface WasmPlan {
 }
 
 /** Workgroups share a call, which is cut into windows where an operand exceeds what may be bound. */
-interface WebGPUPlan {
+export interface WebGPUPlan {
   /** The dim that is cut: the first axis of the operands that are cut with it. */
   readonly along: string;
   /** Workgroups for the dims of one window. */
