@@ -120,7 +120,7 @@ export {
   saveModel,
 } from './models/index.js';
 export { openFolder } from './platform/openFolder.js';
-export { type WeightFormat, weightFormats } from './tensor/index.js';
+export type { WeightFormat } from './tensor/index.js';
 export {
   createRng,
   type DecodeOptions,

@@ -1,5 +1,14 @@
-import { type Device, weightFormats } from 'distillm';
-import { disposeWeight, f16Weight, f32ToF16, f32Weight, int8Weight, multiply, Tensor } from 'distillm/tensor';
+import type { Device } from 'distillm';
+import {
+  disposeWeight,
+  f16Weight,
+  f32ToF16,
+  f32Weight,
+  int8Weight,
+  multiply,
+  Tensor,
+  weightFormats,
+} from 'distillm/tensor';
 import { type Setting, secondsPerCase } from '../frame/benchmark.ts';
 import { measure, noise } from '../frame/measure.ts';
 import { checkProduct, type GemmShape, nameOf, shrunk } from './shapes.ts';

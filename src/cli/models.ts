@@ -1,4 +1,5 @@
 import { basename, dirname } from 'node:path';
+import { weightFormats } from '../entries/tensor.js';
 import {
   CheckpointError,
   createModel,
@@ -10,7 +11,6 @@ import {
   openFolder,
   readJson,
   type Tokenizer,
-  weightFormats,
 } from '../index.js';
 import { choice, optional } from './options.js';
 
