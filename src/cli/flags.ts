@@ -18,6 +18,10 @@ export function flagsOf(schema: z.ZodObject, defaults: Readonly<Record<string, s
   return Object.fromEntries(flagged(schema).map((leaf) => [leaf.flag, specOf(leaf, defaults[leaf.flag])]));
 }
 
+/** What messages of the API call the options of a schema that stand in a group, and the names of their flags. */
+export const flagsByPath = (schema: z.ZodObject, prefix = ''): [path: string, flag: string][] =>
+  flagged(schema).map(({ path, flag }) => [prefix + path.join('.'), flag]);
+
 /** What the flags of a schema were given, as the API takes it: nested as its options are. */
 export function optionsFrom<Schema extends z.ZodObject>(schema: Schema, values: object): z.input<Schema> {
   const options: Record<string, unknown> = {};

@@ -56,17 +56,23 @@ export const hidden = <T>(option: OptionSpec<T>): OptionSpec<T> => ({ ...option,
 export const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
 /**
- * A message of the API in the words of the command line: maxNewTokens becomes --max-new-tokens, and `allowSoftware: true`
- * becomes the switch. `names` are the options of the command. Names of one word stay, for any message may hold such a word.
- * Text in quotes, in a path or before a colon stays, for it comes from the user.
+ * A message of the API in the words of the command line: maxNewTokens becomes --max-new-tokens, optimizer.weightDecay
+ * --weight-decay, and `allowSoftware: true` the switch. Names of one word stay, for any message may hold such a word. Text
+ * in quotes, in a path or before a colon stays, for it comes from the user.
+ * @param flags what the API calls the command's options, and the names of their flags
  */
-export function spellFlags(message: string, names: readonly string[]): string {
-  const known = names.filter((name) => /[A-Z]/.test(name)).join('|');
-  if (known === '') return message;
+export function spellFlags(message: string, flags: ReadonlyMap<string, string>): string {
+  const names = [...flags.keys()].filter((name) => /[A-Z.]/.test(name));
+  if (names.length === 0) return message;
+  // The longest first: optimizer.weightDecay before weightDecay.
+  const known = names
+    .sort((a, b) => b.length - a.length)
+    .join('|')
+    .replaceAll('.', '\\.');
   const quoted = '(?<!\\w)([\'"`]).*?\\1';
   const option = `(?<![\\w./\\\\-])(${known})(?:: true\\b)?(?![\\w:/\\\\-]|\\.\\w)`;
   return message.replace(new RegExp(`${quoted}|${option}`, 'g'), (found, _quote, name) =>
-    name ? flagOf(name) : found,
+    name ? flagOf(flags.get(name) as string) : found,
   );
 }
 

@@ -8,6 +8,7 @@ import { evaluate } from './commands/eval.js';
 import { generateText } from './commands/generate.js';
 import { tokenizer } from './commands/tokenizer.js';
 import { train } from './commands/train.js';
+import { runFlags } from './commands/trainOptions.js';
 import { type ExitCode, exitCodes } from './exitCodes.js';
 import { spellFlags } from './options.js';
 import type { Terminal } from './terminal.js';
@@ -50,16 +51,18 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
     // Commander has said what is wrong, or printed the help that was asked for.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
     const options = program.commands.find((command) => command.name() === args[0])?.options ?? [];
-    const names = options.map((option) => option.attributeName());
-    terminal.stderr.write(`distillm: ${messageOf(error, names)}\n`);
+    const flags = new Map(options.map((option) => [option.attributeName(), option.attributeName()]));
+    // Only train has the options of a run.
+    if (args[0] === 'train') for (const [name, flag] of runFlags) flags.set(name, flag);
+    terminal.stderr.write(`distillm: ${messageOf(error, flags)}\n`);
     return error instanceof OptionError ? exitCodes.usage : exitCodes.failed;
   }
 }
 
-/** One line; the stack of what we did not foresee only when it is asked for. `names`: of the command's options. */
-function messageOf(error: unknown, names: readonly string[]): string {
+/** One line; the stack of what we did not foresee only when it is asked for. `flags`: as `spellFlags` takes them. */
+function messageOf(error: unknown, flags: ReadonlyMap<string, string>): string {
   if (!(error instanceof Error)) return String(error);
-  if (error instanceof DistillmError) return spellFlags(error.message, names);
+  if (error instanceof DistillmError) return spellFlags(error.message, flags);
   if (process.env.DISTILLM_DEBUG) return error.stack ?? error.message;
   return `${error.message} (DISTILLM_DEBUG=1 shows where)`;
 }

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { runFlags } from '../../src/cli/commands/trainOptions.js';
 import { spellFlags } from '../../src/cli/options.js';
 
 describe('spellFlags', () => {
   const names = ['allowSoftware', 'maxNewTokens', 'maxLength', 'noRepeatNgramSize', 'seed'];
+  const flags = new Map([...names.map((name): [string, string] => [name, name]), ...runFlags]);
   it.each([
     ['Cut the prompt, or lower maxNewTokens.', 'Cut the prompt, or lower --max-new-tokens.'],
     [
@@ -12,7 +14,11 @@ describe('spellFlags', () => {
     ["the models' positions. Lower maxNewTokens, or", "the models' positions. Lower --max-new-tokens, or"],
     ['x: maxLength is 3, expected 4 (maxLength)', 'x: --max-length is 3, expected 4 (--max-length)'],
     ['noRepeatNgramSize is -1', '--no-repeat-ngram-size is -1'],
-  ])('says "%s" in flags', (message, expected) => expect(spellFlags(message, names)).toBe(expected));
+    ['optimizer.weightDecay was 0 and is 0.1; seed was 1', '--weight-decay was 0 and is 0.1; seed was 1'],
+    ['sgo.guard.cap was 1 and is 0.5; loss.alpha was 0.1', '--phi-cap was 1 and is 0.5; --alpha was 0.1'],
+    ['adaptiveOffPolicy: guard.cap is 2, expected', 'adaptiveOffPolicy: --phi-cap is 2, expected'],
+    ['training: validation.rougeL.samples is -1', 'training: --rouge-samples is -1'],
+  ])('says "%s" in flags', (message, expected) => expect(spellFlags(message, flags)).toBe(expected));
 
   it.each([
     'a word of any message, such as seed',
@@ -21,7 +27,7 @@ describe('spellFlags', () => {
     'maxLength/config.json, maxLength.json and my-maxLength are missing',
     'maxLength: there is no config.json in it',
     'tensor \'maxLength\' and token "a maxLength" are unknown',
-  ])('leaves "%s" alone', (message) => expect(spellFlags(message, names)).toBe(message));
+  ])('leaves "%s" alone', (message) => expect(spellFlags(message, flags)).toBe(message));
 
-  it('does nothing without options', () => expect(spellFlags('lower maxLength', [])).toBe('lower maxLength'));
+  it('does nothing without options', () => expect(spellFlags('lower maxLength', new Map())).toBe('lower maxLength'));
 });

@@ -172,7 +172,7 @@ describe('distillm train', () => {
   it.each([
     ['--loss reverseKL --alpha 0.1', 2, 'only to skewKL and skewReverseKL'],
     ['--sgo offPolicy --capacity 9', 2, 'does not apply to the sgo offPolicy, only to adaptiveOffPolicy'],
-    ['--init-threshold 0.5 --phi-cap 0.4', 2, 'guard.cap is 0.4, expected between --init-threshold (0.5) and 1'],
+    ['--init-threshold 0.5 --phi-cap 0.4', 2, '--phi-cap is 0.4, expected between --init-threshold (0.5) and 1'],
     ['--validation 0', 2, 'Hold some samples out'],
     ['--epochs 1 --steps 1', 2, 'are both given'],
     ['--validation 20', 1, 'all 20 records go to the validation set'],

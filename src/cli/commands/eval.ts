@@ -1,5 +1,6 @@
 /** `distillm eval`: answers the prompts of a file and scores the answers, once for each seed. */
 import { closeSync, openSync, writeSync } from 'node:fs';
+import { randomSeed } from '../../distill/trainer/random.js';
 import {
   type Example,
   exactMatch,
@@ -150,7 +151,8 @@ async function answerAll(
   let tokens = 0;
   let done = 0;
   const prompts = order.map((index) => examples[index]!.ids.subarray(0, examples[index]!.promptLength));
-  const seeds = order.map((index) => seed * 2 ** 24 + index);
+  // The draws of a run's validation with this seed.
+  const seeds = order.map((index) => randomSeed(seed, 'validation', index));
   const { eosTokenId } = tokenizer;
   for await (const batch of generateBatches(model, prompts, { ...options, eosTokenId, seeds })) {
     for (const ids of batch) {

@@ -1,9 +1,9 @@
 /** The options of `distillm train`: those of a run come from its schemas, the others name files and models. */
 import { losses } from '../../distill/losses/index.js';
-import { distillationOptions, fineTuneOptions } from '../../distill/settings.js';
+import { distillationOptions, distillOptions, fineTuneOptions } from '../../distill/settings.js';
 import { policies } from '../../distill/sgo/index.js';
 import { OptionError } from '../../index.js';
-import { flagsOf, kindFlags, optionsFrom } from '../flags.js';
+import { flagsByPath, flagsOf, kindFlags, optionsFrom } from '../flags.js';
 import { dtypeOption } from '../models.js';
 import { choice, count, flag, flagOf, optional, required, text, type Values, withDefault } from '../options.js';
 import { templateOption } from '../template.js';
@@ -60,6 +60,15 @@ const outputOptions = {
   resume: flag('go on with the run in --out, with the options that it began with'),
   log: optional('<file>', text, 'JSONL of every step and validation (default: OUT/log.jsonl)'),
 };
+
+/** The flags of a run's options by what messages of the API call these: 'sgo.guard.cap' is that of --phi-cap. */
+export const runFlags: ReadonlyMap<string, string> = new Map([
+  ...flagsByPath(distillOptions),
+  ...Object.values(losses).flatMap(({ options }) => flagsByPath(options, 'loss.')),
+  ...Object.values(policies).flatMap(({ options }) => [...flagsByPath(options, 'sgo.'), ...flagsByPath(options)]),
+  ['loss.kind', 'loss'],
+  ['sgo.kind', 'sgo'],
+]);
 
 export const trainOptions = {
   Data: dataOptions,
