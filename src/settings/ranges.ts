@@ -24,8 +24,11 @@ export const word = integer(0, 2 ** 31 - 1, 'an integer from 0 to 2^31 - 1');
 /** What seeds a generator. */
 export const seed = integer(0, Number.MAX_SAFE_INTEGER, 'an integer from 0 to 2^53 - 1');
 /** The word, or an integer of at least 1. */
-export const countOr = <const Word extends string>(literal: Word) =>
-  z.union([z.literal(literal), count], `'${literal}' or an integer of at least 1`);
+export function countOr<const Word extends string>(literal: Word) {
+  const words = `'${literal}' or ${inWords(1)}`;
+  // The words on both sides: zod refuses a number by the message of the side that takes numbers.
+  return z.union([z.literal(literal), integer(1, undefined, words)], words);
+}
 
 const above0 = 'a number above 0';
 export const positive = number(above0).gt(0, above0);
