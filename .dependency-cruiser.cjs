@@ -70,7 +70,7 @@ module.exports = {
       to: {
         path: '^src/',
         pathNot:
-          '^src/(cli|entries|settings|distill/(losses|sgo)|index\\.ts|errors\\.ts|distill/settings\\.ts|text/sampler\\.ts)',
+          '^src/(cli|entries|settings|distill/(losses|sgo)|index\\.ts|errors\\.ts|random\\.ts|distill/settings\\.ts|text/sampler\\.ts)',
       },
     },
     ...benchOrder.slice(0, -1).map(([name, layer], index) => ({

@@ -1,8 +1,8 @@
 /**
  * Random numbers, and which generator serves what. All of them give the same bits on every machine and engine.
  *
- * - `mixSeed` makes one seed of another and an index. Whatever a run draws is a function of (seed, purpose, index) through it,
- *   so a run keeps no generator's state: a resumed run computes the numbers of any step anew, and those of one purpose do not
+ * - `mixSeed` makes one seed of another and an index, and `randomSeed` one of (seed, purpose, index). Whatever a run draws is a
+ *   function of these, so a run keeps no generator's state: a resumed run computes the numbers of any step anew, and those of one purpose do not
  *   move when another draws more.
  * - `normalGenerator` (sfc32) draws the initial weights of a model: long sequences that are needed once, in order.
  * - `shuffled` is xoshiro256** of src/text/rng.ts, the AssemblyScript generator that `createRng` gives to users and that the
@@ -20,6 +20,31 @@ export function mixSeed(seed: number, index: number): number {
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
   return (h ^ (h >>> 16)) >>> 0;
 }
+
+/** What a number of a run is for. Numbers of different purposes are independent. */
+const purposes = {
+  order: 1,
+  textOrder: 2,
+  decision: 3,
+  generation: 4,
+  dropout: 5,
+  replay: 6,
+  validation: 7,
+  batchOrder: 8,
+} as const;
+export type Purpose = keyof typeof purposes;
+
+/** A u32 that is a function of a run's seed, a purpose and an index (a step, an epoch, a sample). */
+export const randomSeed = (seed: number, purpose: Purpose, index: number): number =>
+  mixSeed(mixSeed(seed, purposes[purpose]), index);
+
+/** Uniform in [0, 1), a multiple of 2^-32: a function of seed, purpose and index. */
+export const randomUniform = (seed: number, purpose: Purpose, index: number): number =>
+  randomSeed(seed, purpose, index) / 2 ** 32;
+
+/** 0 .. size - 1 in random order: a function of seed, purpose and `index` (the epoch). */
+export const randomOrder = (seed: number, purpose: Purpose, index: number, size: number): Int32Array =>
+  shuffled(size, randomSeed(seed, purpose, index));
 
 /** 0 .. size - 1 in an order that is a function of the seed, each order as likely as any other. */
 export function shuffled(size: number, seed: number): Int32Array {

@@ -11,10 +11,10 @@ import { type DistillOptions, distill, fineTune } from '../../src/distill/traine
 import { trainingLoop } from '../../src/distill/trainer/loop.js';
 import type { Participants } from '../../src/distill/trainer/options.js';
 import { makePlan } from '../../src/distill/trainer/plan.js';
-import { randomUniform } from '../../src/distill/trainer/random.js';
 import { generateSamples } from '../../src/distill/trainer/sampling.js';
 import { TrainingError } from '../../src/errors.js';
 import { memoryStore } from '../../src/io/index.js';
+import { randomUniform } from '../../src/random.js';
 import { checkOptions } from '../../src/settings/index.js';
 import { crossEntropyRows } from '../../src/tensor/index.js';
 import { openReference } from '../harness/referenceBackend.js';

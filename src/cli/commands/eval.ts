@@ -1,6 +1,5 @@
 /** `distillm eval`: answers the prompts of a file and scores the answers, once for each seed. */
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { randomSeed } from '../../distill/trainer/random.js';
 import {
   type Example,
   exactMatch,
@@ -13,6 +12,7 @@ import {
   type SamplerOptions,
   type Tokenizer,
 } from '../../index.js';
+import { randomSeed } from '../../random.js';
 import { samplerSettings } from '../../text/sampler.js';
 import { defineCommand } from '../command.js';
 import { deviceOptions, withDevice } from '../device.js';

@@ -1,6 +1,6 @@
 import type { Sample } from '../../data/batch.js';
+import { type Purpose, randomOrder } from '../../random.js';
 import type { Plan } from './plan.js';
-import { type Purpose, randomOrder } from './random.js';
 
 /**
  * The data of each step. A function of the plan and the step alone, so that a run can go on anywhere. Each epoch goes

@@ -1,10 +1,10 @@
 import { type AdamW, createAdamW } from '../../optim/index.js';
+import { randomSeed } from '../../random.js';
 import { createReplayBuffer, type ReplayBuffer, restoreReplayBuffer } from '../../text/replayBuffer.js';
 import { policyFacts, type SgoState, startPolicy } from '../sgo/index.js';
 import type { Checkpoints, Progress } from './checkpoint.js';
 import type { BestValidation } from './events.js';
 import type { Plan } from './plan.js';
-import { randomSeed } from './random.js';
 
 /** Everything that changes during a run, besides the student's weights. */
 export interface RunState {

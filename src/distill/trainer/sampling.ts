@@ -1,8 +1,8 @@
 import type { Sample } from '../../data/batch.js';
 import { generate } from '../../generation/index.js';
+import { randomSeed } from '../../random.js';
 import type { BatchSource } from '../sgo/index.js';
 import type { Plan } from './plan.js';
-import { randomSeed } from './random.js';
 import type { RunState } from './runState.js';
 
 /** The samples of a step: the data's own, fresh answers of the student (which the buffer keeps), or replayed ones. */

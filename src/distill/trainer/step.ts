@@ -1,9 +1,9 @@
 import type { Sample } from '../../data/batch.js';
+import { randomSeed, randomUniform } from '../../random.js';
 import type { TermBatch } from '../terms/index.js';
 import { type BatchOrder, chunks } from './batches.js';
 import type { StepEvent } from './events.js';
 import type { Plan } from './plan.js';
-import { randomSeed, randomUniform } from './random.js';
 import type { RunState } from './runState.js';
 import { chooseSamples } from './sampling.js';
 import { updateStudent } from './update.js';

@@ -3,13 +3,13 @@ import type { LabelledBatch } from '../../data/batch.js';
 import { generate } from '../../generation/index.js';
 import { rougeL } from '../../metrics/index.js';
 import type { LanguageModel } from '../../models/model.js';
+import { randomSeed } from '../../random.js';
 import { linearCrossEntropy, run as runKernel, Tensor, tidy } from '../../tensor/index.js';
 import type { Tokenizer } from '../../text/index.js';
 import { chunks } from './batches.js';
 import type { ValidationEvent, ValidationExample } from './events.js';
 import type { ValidationSample } from './options.js';
 import type { Plan } from './plan.js';
-import { randomSeed } from './random.js';
 import type { RunState } from './runState.js';
 
 /** Loss and, where it is wanted, ROUGE-L of the student; tells the policy, and notes the best so far in `run`. */
