@@ -3,7 +3,7 @@ const order = ['hardware', 'backend', 'tensor', 'models|optim', 'generation', 'd
 // bench: what all topics stand on, the topics, the lists of them in bench itself, then what runs the lists.
 const benchOrder = [
   ['frame', 'frame/'],
-  ['topics', '(gemm|attention|divergence|linear-divergence|training-step|decode|tokenizer)/'],
+  ['topics', '(gemm|attention|divergence|linear-divergence|training-step|gpu-time|decode|tokenizer)/'],
   ['lists', '(peers/)?[^/]+\\.ts$'],
   ['runner', 'runner/'],
   ['page', 'page/'],

@@ -2,26 +2,28 @@ import { attention } from './attention/ours.ts';
 import { decode } from './decode/ours.ts';
 import { divergence } from './divergence/ours.ts';
 import type { Benchmark } from './frame/benchmark.ts';
-import { gemmHalves } from './gemm/halves.ts';
 import { gemm } from './gemm/ours.ts';
 import { gemmStored } from './gemm/stored.ts';
-import { gemmWebGPU } from './gemm/webgpu.ts';
+import { gemmVariants } from './gemm/variants.ts';
+import { gpuTime } from './gpu-time/ours.ts';
 import { linearDivergence } from './linear-divergence/ours.ts';
 import { tokenizer } from './tokenizer/ours.ts';
+import { trainingMemory } from './training-step/memory.ts';
 import { trainingStep, trainingStepRecording } from './training-step/ours.ts';
 
 /** The benchmarks of distillm, by the name that `--benchmark` and the page use. */
 export const benchmarks = {
   gemm,
-  gemmHalves,
   gemmStored,
-  gemmWebGPU,
+  gemmVariants,
   attention,
   divergence,
   linearDivergence: linearDivergence(),
   linearDivergenceUnfused: linearDivergence({ chunkBytes: Number.MAX_SAFE_INTEGER }),
   trainingStep,
   trainingStepRecording,
+  trainingMemory,
+  gpuTime,
   decode,
   tokenizer,
 } as const satisfies Record<string, Benchmark>;

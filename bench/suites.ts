@@ -49,6 +49,20 @@ const wide = (variant: Variant): Variant => ({
 
 const threadsOf = (threads: number) => `${threads} thread${threads > 1 ? 's' : ''}`;
 
+/** Results that pack/report.ts brings from a GPU archive, in the order of its parts. */
+export const packedSuites = [
+  'gpu-adapter',
+  'gpu-products',
+  'gpu-attention',
+  'gpu-divergence',
+  'gpu-linear-divergence',
+  'gpu-training-step',
+  'gpu-decode',
+  'gpu-time',
+  'gpu-recording',
+  'gpu-memory',
+] as const;
+
 export const suites: readonly Suite[] = [
   {
     name: 'gemm',
@@ -85,19 +99,12 @@ export const suites: readonly Suite[] = [
   {
     name: 'gemm-webgpu',
     about:
-      'matrix products on WebGPU, f32, GFLOP/s (more is better): as chosen for the shape, then with each tile. Many calls ' +
-      'are timed together. `distillm doctor --tune` before it lets the choice follow from this adapter; with ' +
-      '`BENCH_PEAK_TFLOPS=60` in the environment (what the GPU does at most in f32, by its data sheet) rows say how much of that they reach',
-    variants: [onAnyWebGPU('gemmWebGPU', 'distillm')],
-  },
-  {
-    name: 'gemm-webgpu-halves',
-    about:
-      'matrix products with f16 weights on WebGPU, GFLOP/s (more is better): as every adapter does them, then on matrix units ' +
-      '(`--subgroup-matrices`). Many calls are timed together',
+      'matrix products on WebGPU with weights in f32, f16 and int8, GFLOP/s (more is better): as chosen for the shape, then ' +
+      'with each tile; f16 on matrix units as well, where the adapter has subgroup matrices. Many calls are timed together. ' +
+      'On a software adapter shapes are at a sixteenth',
     variants: [
-      onAnyWebGPU('gemmHalves', 'distillm'),
-      onAnyWebGPU('gemmHalves', 'distillm, subgroup matrices', '--subgroup-matrices'),
+      onAnyWebGPU('gemmVariants', 'distillm'),
+      onAnyWebGPU('gemmVariants', 'distillm, subgroup matrices', '--subgroup-matrices'),
     ],
   },
   {

@@ -1,9 +1,13 @@
-import json, statistics, sys, time
+"""The cases of ours.ts in PyTorch's fused attention."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "frame"))
 import torch
 import torch.nn.functional as F
+from pytorch_frame import repeated, report, size
 
-torch.set_num_threads(int(sys.argv[sys.argv.index("--threads") + 1]))
-batch, heads, seq, dim = 8, 12, 512, 64
+batch, heads, seq, dim = {"large": (8, 12, 1024, 64), "tiny": (1, 2, 64, 64)}.get(size, (8, 12, 512, 64))
 for name, queries, causal, biased, backward in [
     ("causal, forward", seq, True, False, False),
     ("causal, forward and backward", seq, True, False, True),
@@ -15,18 +19,14 @@ for name, queries, causal, biased, backward in [
     # T5's bias: a table by relative position, gathered to [heads, seq, seq]
     table = torch.rand(heads, 2 * seq - 1, requires_grad=True)
     offsets = torch.arange(seq)[None, :] - torch.arange(seq)[:, None] + seq - 1
-    values, start = [], time.perf_counter()
-    for i in range(1000):
-        t = time.perf_counter()
+
+    def attend():
         with torch.set_grad_enabled(backward):
-            y = F.scaled_dot_product_attention(q, k, v, attn_mask=table[:, offsets] if biased else None, is_causal=causal)
+            mask = table[:, offsets] if biased else None
+            y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal)
         if backward:
             torch.autograd.grad(y, (q, k, v, table) if biased else (q, k, v), dy)
-        t = time.perf_counter() - t
-        pairs = batch * heads * (seq * (seq + 1) / 2 if causal else queries * seq)
-        if i >= 2:
-            values.append((14 if backward else 4) * pairs * dim / t / 1e9)
-        if len(values) >= 5 and time.perf_counter() - start > 2:
-            break
-    print(json.dumps({"case": f"{batch} x {heads} x {seq} x {dim}, {name}", "unit": "GFLOP/s",
-                      "median": statistics.median(values), "min": min(values), "max": max(values), "runs": len(values)}))
+
+    pairs = batch * heads * (seq * (seq + 1) / 2 if causal else queries * seq)
+    operations = (14 if backward else 4) * pairs * dim
+    report(f"{batch} x {heads} x {seq} x {dim}, {name}", "GFLOP/s", [operations / t / 1e9 for t in repeated(attend)])

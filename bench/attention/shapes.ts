@@ -3,6 +3,7 @@ import type { Size } from '../frame/benchmark.ts';
 /** GPT-2 small: 12 heads of 64, 512 positions, batch 8. */
 export const headDim = 64;
 export const attentionShapes: Readonly<Record<Size, { batch: number; heads: number; seq: number }>> = {
+  large: { batch: 8, heads: 12, seq: 1024 },
   full: { batch: 8, heads: 12, seq: 512 },
   small: { batch: 2, heads: 12, seq: 256 },
   tiny: { batch: 1, heads: 2, seq: 64 },

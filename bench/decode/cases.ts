@@ -36,6 +36,7 @@ const smallStudent: DecodeCase = {
 };
 
 export const decodeCases: Readonly<Record<Size, readonly DecodeCase[]>> = {
+  large: [{ ...gpt2Small, batches: [1, 8, 32, 128] }, ...gpt2SmallStored],
   full: [gpt2Small, ...gpt2SmallStored, smallStudent],
   small: [{ ...gpt2Small, batches: [1] }, smallStudent],
   tiny: [{ ...smallStudent, batches: [2], timedTokens: 32 }],

@@ -3,6 +3,7 @@ import { noise } from '../frame/measure.ts';
 
 /** Rows and words of the logits that the divergence benchmarks take. */
 export const divergenceShapes = {
+  large: [2048, 50257],
   full: [512, 50257],
   small: [128, 50257],
   tiny: [7, 1031],

@@ -1,10 +1,13 @@
 import type { Device } from 'distillm';
 import type { Measurement } from './measure.ts';
 
-/** Shapes: 'full' is what the targets are about, 'small' fits a page or a slow device, 'tiny' shows that it works. */
-export type Size = 'full' | 'small' | 'tiny';
+/**
+ * Shapes: 'full' is what the targets are about, 'large' asks of a GPU what a processor would take minutes for, 'small' fits
+ * a page or a slow device, 'tiny' shows that it works.
+ */
+export type Size = 'large' | 'full' | 'small' | 'tiny';
 /** How long each case is timed at least. */
-export const secondsPerCase = { full: 2, small: 2, tiny: 0.1 } as const satisfies Record<Size, number>;
+export const secondsPerCase = { large: 0.3, full: 2, small: 2, tiny: 0.1 } as const satisfies Record<Size, number>;
 
 /** Where a benchmark runs: a Node process, a worker of a page, another machine. */
 export interface Setting {
@@ -12,8 +15,6 @@ export interface Setting {
   readonly device: Device;
   readonly size: Size;
   readonly assets: Assets;
-  /** What the GPU can do at most in f32, in TFLOP/s, where the caller knows it: WebGPU does not say. */
-  readonly peakTflops?: number;
   /** Resident memory of this process in bytes, where it can be known: now, and the most it ever was. */
   readonly resident?: () => { readonly now: number; readonly peak: number };
 }

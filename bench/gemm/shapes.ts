@@ -9,7 +9,7 @@ export interface GemmShape {
 }
 
 /** Shrinks every side for slow devices; sides stay odd where they were. */
-const divisors = { full: 1, small: 2, tiny: 16 } as const satisfies Record<Size, number>;
+const divisors = { large: 1, full: 1, small: 2, tiny: 16 } as const satisfies Record<Size, number>;
 export const shrunk = ({ form, ...sides }: GemmShape, size: Size): GemmShape => {
   const [m, k, n] = [sides.m, sides.k, sides.n].map((side) => Math.ceil(side / divisors[size])) as [
     number,

@@ -1,16 +1,7 @@
-import type { Device } from 'distillm';
-import {
-  disposeWeight,
-  f16Weight,
-  f32ToF16,
-  f32Weight,
-  int8Weight,
-  multiply,
-  Tensor,
-  weightFormats,
-} from 'distillm/tensor';
+import { disposeWeight, multiply, Tensor, weightFormats } from 'distillm/tensor';
 import { type Setting, secondsPerCase } from '../frame/benchmark.ts';
 import { measure, noise } from '../frame/measure.ts';
+import { held } from './held.ts';
 import { checkProduct, type GemmShape, nameOf, shrunk } from './shapes.ts';
 
 /** Weights that may be held in fewer bits: the LM head, as all of decoding is, and a layer of a prefill or a teacher. */
@@ -20,22 +11,6 @@ const storedShapes: readonly GemmShape[] = [
   { form: 'NT', m: 32, k: 768, n: 50257 },
   { form: 'NT', m: 512, k: 768, n: 3072 },
 ];
-
-/** Integers from -128 to 127 over 128, held exactly in each format. */
-const held = {
-  f32: (device: Device, values: Float32Array, shape: [number, number]) => f32Weight(Tensor.from(device, values, shape)),
-  f16: (device: Device, values: Float32Array, shape: [number, number]) =>
-    f16Weight(Tensor.from(device, f32ToF16(values), shape)),
-  int8: (device: Device, values: Float32Array, shape: [number, number]) =>
-    int8Weight(
-      Tensor.from(
-        device,
-        Int8Array.from(values, (value) => 128 * value),
-        shape,
-      ),
-      Tensor.from(device, new Float32Array(shape[0]).fill(1 / 128), [shape[0]]),
-    ),
-};
 
 /** Products whose b is stored in fewer bits, beside the same in f32. */
 export async function* gemmStored({ device, size }: Setting) {

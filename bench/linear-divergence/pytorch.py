@@ -1,12 +1,19 @@
-# ours.ts in PyTorch: same shapes, skew KL in log space, forward and gradients, all rows at
-# once or in chunks (--chunk 128) whose graphs are freed one by one. Memory is the process's: the most that was ever
-# resident (ru_maxrss) less what was resident before the first call, inputs and gradients included in the latter.
-import json, os, resource, statistics, sys, time
-import torch
+"""
+ours.ts in PyTorch: same shapes, skew KL in log space, forward and gradients, all rows at once or in chunks (--chunk 128)
+whose graphs are freed one by one. Memory on a processor is the process's: the most that was ever resident (ru_maxrss) less
+what was resident before the first call, inputs and gradients included in the latter; on a GPU it is PyTorch's own count.
+"""
+import os
+import resource
+import sys
 
-argument = lambda name, fallback: sys.argv[sys.argv.index(name) + 1] if name in sys.argv else fallback
-torch.set_num_threads(int(argument("--threads", "2")))
-tokens, vocab, student_width, teacher_width, alpha = 2048, 50257, 768, 1600, 0.1
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "frame"))
+import torch
+from pytorch_frame import argument, device, report, size, timed
+
+tokens, vocab, student_width, teacher_width = {
+    "large": (2048, 50257, 768, 768), "tiny": (67, 1031, 48, 80)}.get(size, (2048, 50257, 768, 1600))
+alpha = 0.1
 chunk = int(argument("--chunk", str(tokens)))
 
 
@@ -22,10 +29,10 @@ hidden.grad, head.grad = torch.zeros_like(hidden), torch.zeros_like(head)
 log_alpha, log_rest = torch.log(torch.tensor(alpha)), torch.log(torch.tensor(1 - alpha))
 with open("/proc/self/statm") as file:
     resident = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+allocated = torch.cuda.memory_allocated() if device == "cuda" else 0
 
-values = []
-for i in range(4):
-    t = time.perf_counter()
+
+def step():
     for first in range(0, tokens, chunk):
         rows = slice(first, first + chunk)
         with torch.no_grad():
@@ -33,16 +40,12 @@ for i in range(4):
         log_q = torch.log_softmax(hidden[rows] @ head.T, -1)
         loss = (log_p.exp() * (log_p - torch.logaddexp(log_p + log_alpha, log_q + log_rest))).sum() / tokens
         loss.backward()
-    t = time.perf_counter() - t
-    if i >= 1:
-        values.append(t)
-peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - resident
 
 
-def show(case, unit, values):
-    print(json.dumps({"case": case, "unit": unit, "median": statistics.median(values), "min": min(values),
-                      "max": max(values), "runs": len(values)}))
-
-
-show(f"{tokens} tokens, {vocab} words, {student_width} and {teacher_width} wide", "s", values)
-show("peak extra resident memory of the process", "MB", [peak / 1e6])
+values = [timed(step) for _ in range(4)][1:]
+report(f"{tokens} tokens, {vocab} words, {student_width} and {teacher_width} wide", "s", values)
+if device == "cuda":
+    report("peak extra memory", "MB", [(torch.cuda.max_memory_allocated() - allocated) / 1e6])
+else:
+    peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - resident
+    report("peak extra resident memory of the process", "MB", [peak / 1e6])

@@ -8,6 +8,7 @@ export interface LinearDivergenceShape {
   readonly teacherWidth: number;
 }
 export const linearDivergenceShapes: Readonly<Record<Size, LinearDivergenceShape>> = {
+  large: { tokens: 2048, vocab: 50257, studentWidth: 768, teacherWidth: 768 },
   full: { tokens: 2048, vocab: 50257, studentWidth: 768, teacherWidth: 1600 },
   small: { tokens: 512, vocab: 50257, studentWidth: 256, teacherWidth: 512 },
   tiny: { tokens: 67, vocab: 1031, studentWidth: 48, teacherWidth: 80 },

@@ -1,90 +1,212 @@
 /**
- * What run.sh of the packed archive starts: every suite that has a WebGPU variant, those variants beside the first of
- * WASM. README.txt of the archive says what its options do.
+ * What run.sh of the packed archive starts. README.txt of the archive says what its options do.
+ *
+ * It finds a way to the GPU, then runs the parts one after the other, each variant in a process of its own with its own
+ * time limit. Every part's file is written anew after each case, so that a run that is cut off still counts.
  */
-import { availableParallelism } from 'node:os';
+import { spawnSync } from 'node:child_process';
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { openDevice } from 'distillm';
-import { tuneDevice } from 'distillm/tensor';
-import type { Suite, Variant } from '../frame/suite.ts';
-import { chooseSuites } from '../runner/chooseSuites.ts';
+import { parseArgs } from 'node:util';
+import type { Measurement } from '../frame/measure.ts';
 import { interruption } from '../runner/interruption.ts';
-import { keepResult, tablesOf, writeWhole } from '../runner/resultsFolder.ts';
-import { runSuite } from '../runner/runSuite.ts';
-import { table } from '../runner/table.ts';
-import { suites } from '../suites.ts';
-import { missingForGPU } from './missingForGPU.ts';
+import { type Facts, type Outcome, runVariant } from '../runner/runVariant.ts';
+import { type Result, table } from '../runner/table.ts';
+import { writeWhole } from '../runner/writeWhole.ts';
+import { type Part, partsOf } from './parts.ts';
+import { adviceFor, findVulkan, vulkanAttempts } from './vulkan.ts';
 
-const folder = fileURLToPath(new URL('.', import.meta.url));
-const results = `${folder}results`;
-const onGPU = ({ script, args = [] }: Variant) => script === 'runner/node.ts' && args.includes('webgpu');
+/** Of the archive. */
+const folder = fileURLToPath(new URL('..', import.meta.url));
+const options = {
+  out: { type: 'string', default: join(process.cwd(), 'distillm-gpu-results') },
+  parts: { type: 'string', default: 'abcdef' },
+  size: { type: 'string', default: 'large' },
+  minutes: { type: 'string', default: '8' },
+  'allow-software': { type: 'boolean', default: false },
+} as const;
+const asked = readOptions();
+const started = performance.now();
+const secondsLeft = () => 60 * Number(asked.minutes) - (performance.now() - started) / 1000;
 
-const asked = chooseSuites(
-  suites.filter(({ variants }) => variants.some(onGPU)),
-  { options: { size: { type: 'string' }, 'allow-software': { type: 'boolean' }, tune: { type: 'boolean' } } },
-);
-if ('refused' in asked) {
-  console.error(`${asked.refused}. README.txt has the options.`);
-  process.exit(2);
-}
-const { size = 'full', 'allow-software': allowSoftware = false, tune = false } = asked.values;
-if (!['full', 'small', 'tiny'].includes(`${size}`)) {
-  console.error(`--size is '${size}', expected full, small or tiny.`);
-  process.exit(2);
-}
-// Nothing is left outside of this folder, and what was tuned once does not change the runs without --tune.
-process.env.XDG_CACHE_HOME = `${folder}${tune ? 'tuned' : 'untuned'}`;
-
-const device = await openDevice({ kind: 'webgpu', webgpu: { allowSoftware: allowSoftware === true } }).catch(
-  (error: Error) => {
-    console.error(['', error.message.replace(/ (Install|The|Use) .*/, ''), ...missingForGPU('/')].join('\n'));
-    process.exit(1);
-  },
-);
-const gpu = device.info.description;
-console.error(`GPU: ${gpu}; ${availableParallelism()} logical processors`);
-if (tune) {
-  console.error('Tuning matrix products ...');
-  await tuneDevice(device);
-}
-await device.dispose();
-
-const extra = ['--size', `${size}`, ...(allowSoftware ? ['--allow-software'] : [])];
-/** The suite as it runs here. */
-function packed({ variants, about, ...suite }: Suite): Suite {
-  const ours = variants.filter(({ script }) => script === 'runner/node.ts');
-  const wasm = ours.find((variant) => !onGPU(variant));
-  const chosen = [...ours.filter(onGPU), ...(wasm ? [wasm] : [])];
-  return {
-    ...suite,
-    about: size === 'full' ? about : `${about}. With ${size} shapes in place of those`,
-    variants: chosen.map((variant) => ({ ...variant, args: [...(variant.args ?? []), ...extra] })),
-  };
+mkdirSync(asked.out, { recursive: true });
+const logFile = join(asked.out, 'log.txt');
+writeFileSync(logFile, '');
+/** Lines for people, on stderr and in log.txt, with the seconds since the start. */
+function log(...lines: string[]): void {
+  const at = `[${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s] `;
+  const text = lines.map((line) => `${at}${line}\n`).join('');
+  appendFileSync(logFile, text);
+  process.stderr.write(text);
 }
 
 const { signal, exitCode } = interruption();
-let failed = false;
+// Rates that were measured are kept here: nothing is left outside.
+const scratch = join(tmpdir(), `distillm-gpu-${process.pid}`);
+mkdirSync(scratch, { recursive: true });
+const pathOf = (script: string) => `${folder}${script.endsWith('.py') ? script : script.replace('.ts', '.mjs')}`;
+const date = new Date().toISOString().slice(0, 10);
+let failures = 0;
+/** One write after the other: a part's file is written while the next case is measured. */
+let writing = Promise.resolve();
+
+describeMachine();
 try {
-  for (const suite of asked.chosen) {
-    const pathOf = (script: string) => `${folder}${script.replace('.ts', '.mjs')}`;
-    const ran = await runSuite(packed(suite), { pathOf, signal });
-    const result = { ...ran, machine: `${gpu}${tune ? ' (tuned)' : ''}, ${ran.machine}` };
-    failed ||= result.skipped.length > 0;
-    await keepResult(results, result);
-    await writeWhole(`${results}/results.md`, `${await tablesOf(results)}\n`);
-    console.log(`\n${table(result)}`);
-  }
-  process.exitCode = failed ? 1 : 0;
+  const gpu = await findGPU();
+  if (gpu) {
+    const { env, facts } = gpu;
+    const matrices = facts.subgroupMatrices === true;
+    const noPyTorch = /[cd]/.test(asked.parts) ? missingPyTorch() : undefined;
+    for (const part of partsOf({ size: asked.size, allowSoftware: asked['allow-software'], matrices })) {
+      if (asked.parts.includes(part.name[0] as string)) await runPart(part, { env, gpu: `${facts.opened}`, noPyTorch });
+    }
+  } else failures++;
+  log(`Done: ${failures} of the variants failed or were cut off. Results: ${asked.out}`);
+  process.exitCode = failures > 0 ? 1 : 0;
 } catch (error) {
   if (!signal.aborted) throw error;
+  log('Interrupted: what was measured until now is kept.');
   process.exitCode = exitCode();
 }
-console.error(
-  [
-    '',
-    ...(failed ? ['Some variants did not run: the lines "Not run" say why.'] : []),
-    `Results: ${results}/*.json, all tables in results.md. To bring them back, pack them here:`,
-    `  tar czf distillm-results.tar.gz -C ${folder.slice(0, -1)} results`,
-    'and fetch that file from your machine, for example with scp.',
-  ].join('\n'),
-);
+
+function readOptions() {
+  try {
+    const { values } = parseArgs({ options });
+    if (!['large', 'full', 'small', 'tiny'].includes(values.size))
+      throw new Error(`--size is '${values.size}', expected large, full, small or tiny`);
+    if (!/^[a-f]+$/.test(values.parts)) throw new Error(`--parts is '${values.parts}', expected some of abcdef`);
+    if (!(Number(values.minutes) > 0)) throw new Error(`--minutes is '${values.minutes}', expected a number`);
+    return values;
+  } catch (error) {
+    console.error(`${(error as Error).message}. README.txt has the options.`);
+    process.exit(2);
+  }
+}
+
+/** What a person needs to know when no GPU is found: to the log, before anything is tried. */
+function describeMachine(): void {
+  const show = (command: string, lines = 40) => {
+    const { stdout, stderr, error } = spawnSync('/bin/sh', ['-c', command], { encoding: 'utf8', timeout: 10_000 });
+    const text = `${stdout ?? ''}${stderr ?? ''}${error ? error.message : ''}`.trimEnd();
+    log(`$ ${command}`, ...text.split('\n').slice(0, lines));
+  };
+  show('uname -a; head -2 /etc/os-release; ldd --version 2>&1 | head -1');
+  show('nvidia-smi; cat /proc/driver/nvidia/version');
+  show('ls -l /dev/nvidia* /dev/dri');
+  show("ldconfig -p | grep -E 'vulkan|nvidia|libcuda|libX11|libXext|libEGL|libGLX'", 60);
+  show('ls -l /usr/share/vulkan/* /etc/vulkan/* /usr/local/share/vulkan/* /usr/local/nvidia/share/vulkan/*');
+  show('ls /usr/local/nvidia /usr/local/nvidia/lib64 /usr/local/nvidia/lib');
+  show('env | grep -E "^(NVIDIA|CUDA|VK_|LD_LIBRARY|__)"');
+}
+
+/** Why PyTorch's variants cannot run, if they cannot: asked once, for it takes seconds to load. */
+function missingPyTorch(): string | undefined {
+  const python = process.env.BENCH_PYTHON ?? 'python3';
+  const script = 'import torch; print(torch.__version__, torch.cuda.get_device_name())';
+  const { status, stdout, stderr, error } = spawnSync(python, ['-c', script], { encoding: 'utf8', timeout: 30_000 });
+  const said = error ? error.message : `${stdout}${stderr}`.trim().split('\n').at(-1);
+  log(`PyTorch by ${python}: ${said}`);
+  return status === 0 ? undefined : `${python}: ${said}`;
+}
+
+/** Part (a): the first environment in which a GPU answers, and what that is. */
+async function findGPU(): Promise<{ env: Record<string, string>; facts: Facts } | undefined> {
+  const place = { root: '/', packedLoader: join(folder, 'lib'), scratch, libraryPath: process.env.LD_LIBRARY_PATH };
+  const found = findVulkan(place);
+  log(`Found: ${JSON.stringify(found)}`);
+  const tried: { name: string; outcome: string }[] = [];
+  let best: { env: Record<string, string>; facts: Facts } | undefined;
+  const { 'allow-software': allowSoftware } = asked;
+  for (const { name, env, icd } of vulkanAttempts(found, place)) {
+    if (icd) writeFileSync(icd.path, icd.text);
+    const outcome = await runVariant(
+      { name, script: 'pack/probe.ts', args: allowSoftware ? ['--allow-software'] : [] },
+      { pathOf, signal, env: { ...env, VK_LOADER_DEBUG: 'error,warn' }, limitMinutes: 25 / 60 },
+    );
+    const { failure, facts, stderr } = outcome;
+    const said = failure ?? `${facts.opened}, subgroup matrices: ${facts.subgroupMatrices}`;
+    tried.push({ name, outcome: said });
+    log(`Vulkan by ${name}: ${said}`);
+    if (failure) log(...stderr.trim().split('\n').slice(0, 30));
+    else {
+      best = { env: { ...env, XDG_CACHE_HOME: join(scratch, 'cache') }, facts };
+      break;
+    }
+  }
+  if (!best) log('No GPU was found.', ...adviceFor(found));
+  const result: Result = {
+    ...{ suite: 'gpu-adapter', about: 'what the adapter says of itself, and how it was found', date },
+    machine: machineOf(best?.facts.opened),
+    facts: { ...best?.facts, environment: best?.env ?? {}, found, tried },
+    ...{ variants: [], skipped: best ? [] : adviceFor(found) },
+  };
+  await writePart('a-adapter', [result]);
+  return best;
+}
+
+interface Conditions {
+  readonly env: Readonly<Record<string, string>>;
+  readonly gpu: string;
+  readonly noPyTorch: string | undefined;
+}
+async function runPart({ name, suites }: Part, { env, gpu, noPyTorch }: Conditions): Promise<void> {
+  const results: Result[] = [];
+  for (const { name: suite, about, variants } of suites) {
+    const done: { name: string; measurements: readonly Measurement[] }[] = [];
+    const skipped: string[] = [];
+    let facts: Facts = {};
+    const index = results.length;
+    const keep = async () => {
+      const kept = Object.keys(facts).length > 0 ? { facts } : {};
+      results[index] = { suite, about, date, machine: machineOf(gpu), ...kept, variants: done, skipped };
+      await writePart(name, results);
+    };
+    for (const variant of variants) {
+      if (noPyTorch && variant.script.endsWith('.py')) {
+        skipped.push(`${variant.name}: ${noPyTorch}`);
+        continue;
+      }
+      const seconds = Math.min(variant.seconds, secondsLeft());
+      if (seconds < 1) {
+        skipped.push(`${variant.name}: no time was left`);
+        failures++;
+        continue;
+      }
+      const begun = performance.now();
+      const entry = { name: variant.name, measurements: [] as readonly Measurement[] };
+      done.push(entry);
+      const outcome: Outcome = await runVariant(variant, {
+        ...{ pathOf, signal, env, limitMinutes: seconds / 60 },
+        onMeasured(measurements) {
+          entry.measurements = [...measurements];
+          void keep();
+        },
+      });
+      entry.measurements = outcome.measurements;
+      facts = { ...facts, ...outcome.facts };
+      if (entry.measurements.length === 0) done.splice(done.indexOf(entry), 1);
+      if (outcome.failure !== undefined) {
+        skipped.push(`${variant.name}: ${outcome.failure}, after ${outcome.measurements.length} cases, which are kept`);
+        failures++;
+        if (!outcome.stopped) log(...outcome.stderr.trim().split('\n').slice(-15));
+      }
+      const took = ((performance.now() - begun) / 1000).toFixed(1);
+      log(`${suite}, ${variant.name}: ${outcome.measurements.length} cases in ${took} s. ${outcome.failure ?? ''}`);
+      await keep();
+    }
+    await keep();
+    appendFileSync(logFile, `\n${table(results[index] as Result)}\n\n`);
+  }
+}
+
+function machineOf(gpu: unknown): string {
+  return `${gpu ?? 'no GPU'}; ${cpus().length} x ${cpus()[0]?.model.trim()}, Node ${process.versions.node}`;
+}
+
+function writePart(name: string, results: readonly Result[]): Promise<void> {
+  const text = `${JSON.stringify({ part: name, size: asked.size, results }, null, 1)}\n`;
+  writing = writing.then(() => writeWhole(join(asked.out, `${name}.json`), text));
+  return writing;
+}

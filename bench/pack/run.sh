@@ -1,21 +1,18 @@
 #!/bin/sh
-# Runs distillm's benchmarks on this machine's GPU: README.txt says how.
+# Checks distillm on this machine's GPU and measures it beside PyTorch, in at most 8 minutes: README.txt says more.
 here=$(cd "${0%/*}" && pwd) || exit 1
 
 for word in "$@"; do
   case $word in -h | --help) exec cat "$here/README.txt" ;; esac
 done
-
-# The system's Vulkan loader, or ours where it has none.
-loader=
-for found in /usr/lib*/libvulkan.so.1 /usr/lib*/*/libvulkan.so.1 /usr/local/lib*/libvulkan.so.1; do
-  [ -e "$found" ] && loader=$found
-done
-if [ -z "$loader" ]; then
-  export LD_LIBRARY_PATH="$here/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+if ! "$here/node" --version >/dev/null; then
+  echo "The packed Node does not start here. It needs x86-64 Linux with glibc 2.28 or later; this is:" >&2
+  uname -a >&2
+  ldd --version 2>&1 | head -1 >&2
+  exit 1
 fi
 
-# --software may stand anywhere.
+# --software may be anywhere.
 for word in "$@"; do
   shift
   if [ "$word" = --software ]; then
@@ -24,4 +21,4 @@ for word in "$@"; do
   fi
   set -- "$@" "$word"
 done
-exec "$here/node" --no-warnings "$here/main.mjs" "$@"
+exec "$here/node" --no-warnings "$here/pack/main.mjs" "$@"

@@ -37,7 +37,7 @@ find<HTMLOptionElement>('option[value=webgpu]').disabled = !machine.webgpu;
 find<HTMLInputElement>('[name=threads]').value = `${machine.threads}`;
 find<HTMLInputElement>('[name=threads]').max = `${machine.threads}`;
 /** They measure what is handed to a GPU. */
-const forWebGPU = new Set<string>(['gemmWebGPU', 'trainingStepRecording'] satisfies BenchmarkName[]);
+const forWebGPU = new Set<string>(['gemmVariants', 'gpuTime', 'trainingStepRecording'] satisfies BenchmarkName[]);
 const buttons = () => [...document.querySelectorAll<HTMLButtonElement>('#benchmarks button')];
 const offer = () => {
   const onWasm = new FormData(form).get('device') === 'wasm';

@@ -12,5 +12,8 @@ export const flag = (name: string): boolean => process.argv.includes(`--${name}`
 /** Says once what ran the measurements, where it was not Node. */
 export const printRuntime = (runtime: string): void => console.log(JSON.stringify({ runtime }));
 
+/** What else is to be kept with them. */
+export const printFacts = (facts: Readonly<Record<string, unknown>>): void => console.log(JSON.stringify({ facts }));
+
 /** A line of JSON for the process that started this one (run.ts). */
 export const print = (measurement: Measurement): void => console.log(JSON.stringify(measurement));

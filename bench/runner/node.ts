@@ -16,13 +16,10 @@ try {
       ...(idle && { device: idle.device }),
     },
   });
-  const peakTflops = Number(process.env.BENCH_PEAK_TFLOPS ?? 0);
-  if (!(peakTflops >= 0)) throw new Error('BENCH_PEAK_TFLOPS is no number of TFLOP/s, such as 60');
   const setting = {
     device,
     size: argument('size', 'full') as Size,
     assets: nodeAssets,
-    peakTflops,
     resident: () => ({ now: process.memoryUsage.rss(), peak: 1024 * process.resourceUsage().maxRSS }),
   };
   for await (const measurement of benchmarks[argument('benchmark', '') as BenchmarkName](setting)) print(measurement);

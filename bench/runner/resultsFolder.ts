@@ -1,6 +1,7 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { suites } from '../suites.ts';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { packedSuites, suites } from '../suites.ts';
 import { type Result, table } from './table.ts';
+import { writeWhole } from './writeWhole.ts';
 
 /** Keeps a suite's result as FOLDER/NAME.json. */
 export async function keepResult(folder: string, result: Result): Promise<void> {
@@ -12,21 +13,15 @@ export async function keepResult(folder: string, result: Result): Promise<void> 
 export async function tablesOf(folder: string): Promise<string> {
   const files = (await readdir(folder)).filter((name) => name.endsWith('.json'));
   const order = suites.map(({ name }) => `${name}.json`);
-  files.sort((a, b) => order.indexOf(a) - order.indexOf(b));
+  const packed = packedSuites.map((name) => `${name}.json`);
+  // Those of the GPU archive come last, in the order of their parts.
+  const place = (file: string) => {
+    const at = order.indexOf(file);
+    return at < 0 ? order.length + packed.indexOf(file) : at;
+  };
+  files.sort((a, b) => place(a) - place(b));
   const results = await Promise.all(
     files.map(async (file) => JSON.parse(await readFile(`${folder}/${file}`, 'utf8')) as Result),
   );
   return results.map(table).join('\n\n');
-}
-
-/** Writes beside the file and renames: an interruption leaves the old file or the new one. */
-export async function writeWhole(path: string, text: string): Promise<void> {
-  const aside = `${path}.${process.pid}.part`;
-  try {
-    await writeFile(aside, text);
-    await rename(aside, path);
-  } catch (error) {
-    await rm(aside, { force: true });
-    throw error;
-  }
 }

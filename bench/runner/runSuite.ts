@@ -16,13 +16,15 @@ export async function runSuite(suite: Suite, options: RunOptions): Promise<Resul
   let runtime = `Node ${process.versions.node}`;
   for (const [index, variant] of suite.variants.entries()) {
     const progress = showProgress(`${index + 1} of ${suite.variants.length}: ${variant.name}`);
-    const outcome = await runVariant(variant, { ...options, onMeasured: progress.measured }).catch((error) => {
+    const onMeasured = (measurements: readonly Measurement[]) => progress.measured(measurements.length);
+    const outcome = await runVariant(variant, { ...options, onMeasured }).catch((error) => {
       progress.end('interrupted');
       throw error;
     });
-    if (typeof outcome === 'string') {
-      skipped.push(`${variant.name}: ${outcome}`);
-      progress.end(`not run: ${outcome}`);
+    if (outcome.failure !== undefined) {
+      const left = outcome.stopped ? ', what it measured is left out' : '';
+      skipped.push(`${variant.name}: ${outcome.failure}${left}`);
+      progress.end(`not run: ${outcome.failure}${left}`);
     } else {
       variants.push({ name: variant.name, measurements: outcome.measurements });
       runtime = outcome.runtime ?? runtime;

@@ -14,32 +14,58 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** Default: ten minutes. */
   readonly limitMinutes?: number;
+  /** Of the processes; this one's by default. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
-interface Outcome {
+export interface Outcome {
   readonly measurements: readonly Measurement[];
   /** Where that was not this Node. */
   readonly runtime: string | undefined;
+  /** What the variant says beside measurements. */
+  readonly facts: Facts;
+  /** Why it did not run to its end. */
+  readonly failure: string | undefined;
+  /** It was at the time limit. */
+  readonly stopped: boolean;
+  readonly stderr: string;
 }
+export type Facts = Readonly<Record<string, unknown>>;
 
 /**
- * What the variant printed, or why it did not run to its end. `onMeasured` hears how many cases are done.
+ * What the variant printed, up to its end or to where it failed. `onMeasured` hears of every case as it is done.
  * @throws the signal's reason, once the process has ended
  */
 export async function runVariant(
   { script, flags = [], args = [] }: Variant,
-  { pathOf, signal, limitMinutes = LIMIT_MINUTES, onMeasured }: RunOptions & { onMeasured?: (cases: number) => void },
-): Promise<Outcome | string> {
+  {
+    pathOf,
+    signal,
+    limitMinutes = LIMIT_MINUTES,
+    env,
+    onMeasured,
+  }: RunOptions & { onMeasured?: (measurements: readonly Measurement[]) => void },
+): Promise<Outcome> {
   signal?.throwIfAborted();
   const python = script.endsWith('.py');
   const command = python ? (process.env.BENCH_PYTHON ?? 'python3') : process.execPath;
   const parts = python ? [pathOf(script), ...args] : ['--no-warnings', ...flags, pathOf(script), ...args];
-  const child = spawn(command, parts, { stdio: ['ignore', 'pipe', 'pipe'] });
-  let stdout = '';
+  const child = spawn(command, parts, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+  const measurements: Measurement[] = [];
+  let runtime: string | undefined;
+  let facts: Facts = {};
+  let rest = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text;
-    onMeasured?.(stdout.match(/^\{.*"case".*\n/gm)?.length ?? 0);
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() as string;
+    for (const line of lines.filter((line) => line.startsWith('{'))) {
+      const told = JSON.parse(line) as Measurement | { readonly runtime: string } | { readonly facts: Facts };
+      if ('runtime' in told) runtime = told.runtime;
+      else if ('facts' in told) facts = { ...facts, ...told.facts };
+      else measurements.push(told);
+    }
+    onMeasured?.(measurements);
   });
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
@@ -63,16 +89,12 @@ export async function runVariant(
   clearTimeout(kill);
   signal?.removeEventListener('abort', end);
   signal?.throwIfAborted();
-  if (late) return `stopped at the limit of ${limitMinutes} minutes, what it measured is left out`;
-  if (ended) return [ended, lastError(stderr)].filter(Boolean).join(': ');
-  const lines = stdout
-    .split('\n')
-    .filter((line) => line.startsWith('{'))
-    .map((line) => JSON.parse(line) as Measurement | { readonly runtime: string });
-  return {
-    measurements: lines.filter((line) => 'case' in line),
-    runtime: lines.find((line) => 'runtime' in line)?.runtime,
-  };
+  const failure = late
+    ? `stopped at the limit of ${+limitMinutes.toPrecision(3)} minutes`
+    : ended
+      ? [ended, lastError(stderr)].filter(Boolean).join(': ')
+      : undefined;
+  return { measurements, runtime, facts, failure, stopped: late, stderr };
 }
 
 /** Of an uncaught error Node's version is the last line, Python's message is. */

@@ -6,22 +6,27 @@ export interface Result {
   readonly about: string;
   readonly date: string;
   readonly machine: string;
+  /** What was found out beside times. */
+  readonly facts?: Readonly<Record<string, unknown>>;
   readonly variants: readonly { readonly name: string; readonly measurements: readonly Measurement[] }[];
   /** Variants that did not run, and why. */
   readonly skipped: readonly string[];
 }
 
 /** A Markdown table with a row for each variant of each case of the first variant. */
-export function table({ suite, about, date, machine, variants, skipped }: Result): string {
+export function table({ suite, about, date, machine, facts = {}, variants, skipped }: Result): string {
   const lines = [
     `## ${suite}`,
     '',
     about,
     '',
-    `${date}, ${machine}. Medians; spread in brackets; last column: ratio to the first row of the case.`,
+    `${date}, ${machine}.${variants.length > 0 ? ' Medians; spread in brackets; last column: ratio to the first row of the case.' : ''}`,
     '',
   ];
-  lines.push('| case | what | median | spread | ratio |', '|---|---|---:|---:|---:|');
+  for (const [name, value] of Object.entries(facts))
+    lines.push(`- ${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`);
+  if (Object.keys(facts).length > 0) lines.push('');
+  if (variants.length > 0) lines.push('| case | what | median | spread | ratio |', '|---|---|---:|---:|---:|');
   for (const base of variants[0]?.measurements ?? []) {
     for (const variant of variants) {
       const found = variant.measurements.find((measurement) => measurement.case === base.case);

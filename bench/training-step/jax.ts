@@ -3,7 +3,7 @@ import { skewKL } from '../divergence/jax.ts';
 import { onWasm } from '../frame/jax.ts';
 import { noise, summary, tokenAt } from '../frame/measure.ts';
 import type { PeerSetting } from '../frame/peer.ts';
-import { headsOf, positions, trainedModels, trainingShapes } from './shapes.ts';
+import { headsOf, trainingShapes } from './shapes.ts';
 
 type Layer = { w: JaxArray; b: JaxArray };
 type Block = Record<'ln1' | 'ln2' | 'qkv' | 'projection' | 'expand' | 'contract', Layer>;
@@ -15,8 +15,15 @@ const [lr, weightDecay, beta1, beta2, maxNorm] = [5e-4, 1e-2, 0.9, 0.999, 1];
 /** The step of ours.ts in jax-js: GPT-2, skew KL, clipping, AdamW; its own gradients, each part jitted. */
 export async function* trainingStepJax({ size }: PeerSetting) {
   await onWasm();
-  const { batchSize, length, vocab, shrink } = trainingShapes[size];
-  const { teacher: teacherShape, student: studentShape } = trainedModels;
+  const {
+    batchSize,
+    length,
+    vocab,
+    shrink,
+    positions,
+    teacher: teacherShape,
+    student: studentShape,
+  } = trainingShapes[size];
   const logits = (weights: Weights, ids: JaxArray, heads: number) =>
     forward(weights, ids, { batchSize, length, heads });
 
@@ -26,8 +33,8 @@ export async function* trainingStepJax({ size }: PeerSetting) {
       skewKL(teacher, logits(weights, ids, headsOf(studentShape))).mul(1 / (batchSize * length)),
     ),
   );
-  const teacher = createWeights(teacherShape.layers, teacherShape.width / shrink, vocab);
-  let student = createWeights(studentShape.layers, studentShape.width / shrink, vocab);
+  const teacher = createWeights(teacherShape, shrink, vocab, positions);
+  let student = createWeights(studentShape, shrink, vocab, positions);
   const structure = tree.structure(student);
   const zeros = () => tree.leaves(student).map((weight) => np.zerosLike(weight.ref));
   let [m, v] = [zeros(), zeros()];
@@ -52,7 +59,13 @@ export async function* trainingStepJax({ size }: PeerSetting) {
   yield summary({ case: 'training step', unit: 'tokens/s', values });
 }
 
-function createWeights(layers: number, width: number, vocab: number): Weights {
+function createWeights(
+  { layers, width: whole }: { readonly layers: number; readonly width: number },
+  shrink: number,
+  vocab: number,
+  positions: number,
+): Weights {
+  const width = whole / shrink;
   let seed = 1;
   // Uniform, with GPT-2's standard deviation of 0.02.
   const matrix = (rows: number, cols: number) =>

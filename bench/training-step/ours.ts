@@ -1,38 +1,21 @@
-import { createModel, type Device, distill, type KernelProfile, skewKL, startProfile } from 'distillm';
+import { type Device, distill, type KernelProfile, skewKL, startProfile } from 'distillm';
 import type { WebGPUBackend } from 'distillm/tensor';
 import type { Setting } from '../frame/benchmark.ts';
-import { summary, tokenAt } from '../frame/measure.ts';
-import { headsOf, positions, type TrainingShape, trainedModels, trainingShapes } from './shapes.ts';
-
-const warmup = 4;
-const base = { model_type: 'gpt2', n_positions: positions, resid_pdrop: 0, embd_pdrop: 0, attn_pdrop: 0 };
-/** All layers, and so little arithmetic that an adapter in software hardly takes time from JavaScript. */
-const recording: TrainingShape = { batchSize: 2, length: 16, steps: 104, vocab: 512, shrink: 16 };
+import { summary } from '../frame/measure.ts';
+import { createCourse, warmup } from './models.ts';
+import { recordingShape, type TrainingShape, trainingShapes } from './shapes.ts';
 
 export const trainingStep = ({ device, size }: Setting) => train(device, trainingShapes[size]);
 /** What a step hands to the device, and how long JavaScript needs for it: the whole graph at tiny widths, whatever the size. */
-export const trainingStepRecording = ({ device }: Setting) => train(device, recording);
+export const trainingStepRecording = ({ device }: Setting) => train(device, recordingShape);
 
 async function* train(opened: Device, shape: TrainingShape) {
-  const { batchSize, length, steps, vocab, shrink } = shape;
+  const { batchSize, length, steps } = shape;
   // On WebGPU timing each kernel would cost the step some of its speed.
   const profile = opened.info.kind === 'wasm' ? startProfile(opened) : undefined;
   const watched = opened.info.kind === 'webgpu' ? watchRecording(opened as WebGPUBackend) : undefined;
   const device = watched?.device ?? opened;
-  const config = ({ layers, width }: { readonly layers: number; readonly width: number }) => ({
-    ...base,
-    vocab_size: vocab,
-    n_layer: layers,
-    n_embd: width / shrink,
-    n_head: headsOf({ width }),
-  });
-  const teacher = await createModel(config(trainedModels.teacher), { device, trainable: false });
-  const student = await createModel(config(trainedModels.student), { device, seed: 1 });
-  // Every token but the first of a sequence counts in the loss.
-  const data = Array.from({ length: batchSize }, (_, row) => ({
-    ids: Int32Array.from({ length }, (_, t) => tokenAt(row, t, vocab)),
-    promptLength: 1,
-  }));
+  const { teacher, student, data, dispose } = await createCourse(device, shape);
 
   const values: number[] = [];
   let firstLoss = 0;
@@ -46,13 +29,14 @@ async function* train(opened: Device, shape: TrainingShape) {
     if (event.step > warmup) values.push((1000 * batchSize * length) / event.stepMs);
   }
   // What is recorded may go to an adapter that does nothing.
-  if (shape !== recording && !(lastLoss < firstLoss)) throw new Error(`the loss went from ${firstLoss} to ${lastLoss}`);
+  if (shape !== recordingShape && !(lastLoss < firstLoss))
+    throw new Error(`the loss went from ${firstLoss} to ${lastLoss}`);
   await profile?.stop();
   const recorded = watched?.result();
   const note = profile ? `${gemmShare(profile.kernels())}% of kernel time in GEMM` : recorded?.note;
   yield summary({ case: 'training step', unit: 'tokens/s', values, ...(note ? { note } : {}) });
   if (recorded) yield summary({ case: 'JavaScript a step', unit: 'ms', ...recorded });
-  for (const model of [teacher, student]) model.dispose();
+  dispose();
 }
 
 function gemmShare(kernels: readonly KernelProfile[]): number {

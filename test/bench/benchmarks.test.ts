@@ -18,14 +18,14 @@ async function check(name: BenchmarkName, device: Device, most = Infinity): Prom
 }
 
 describe('each benchmark runs on tiny shapes', () => {
-  const names = Object.keys(benchmarks).filter((name) => name !== 'gemmWebGPU' && name !== 'tokenizer');
+  const names = Object.keys(benchmarks).filter((name) => !['gemmVariants', 'gpuTime', 'tokenizer'].includes(name));
   it.each([...names, ...(peersInstalled ? ['tokenizer'] : [])])('%s', async (name) => {
     await check(name as BenchmarkName, await openDevice({ kind: 'wasm', wasm: { threads: 2 } }));
   });
 });
 
 describeWebGPU('the benchmarks of WebGPU', () => {
-  it.each(['gemmWebGPU', 'gemmHalves'] as const)(
+  it.each(['gemmVariants', 'gpuTime'] as const)(
     '%s',
     async (name) => {
       // A product as chosen, then with each tile; a software adapter compiles each of them for a second.

@@ -49,7 +49,7 @@ describe.skipIf(!chromiumPath)('a benchmark in a page of Chromium', () => {
   });
 
   it('says why it did not run', async () => {
-    await expect(inPage('--benchmark', 'gemmWebGPU')).rejects.toThrow('is no WebGPU adapter');
+    await expect(inPage('--benchmark', 'gemmVariants')).rejects.toThrow('is no WebGPU adapter');
   });
 
   it('is started by hand, once the form is filled in, and stays in the table', async () => {

@@ -105,7 +105,7 @@ describe('the command line', () => {
       return 'chosen' in choice ? choice.chosen.map(({ name }) => name) : choice;
     };
     expect(names()).toHaveLength(suites.length);
-    expect(names('--filter', 'gemm')).toEqual(['gemm', 'gemm-stored', 'gemm-webgpu', 'gemm-webgpu-halves']);
+    expect(names('--filter', 'gemm')).toEqual(['gemm', 'gemm-stored', 'gemm-webgpu']);
     expect(names('--filter=decode')).toEqual(['decode']);
     expect(choose('--tune')).toMatchObject({ values: { tune: true } });
   });

@@ -1,0 +1,19 @@
+import type { Device } from 'distillm';
+import { f16Weight, f32ToF16, f32Weight, int8Weight, Tensor, type Weight } from 'distillm/tensor';
+
+type Hold = (device: Device, values: Float32Array, shape: [outputs: number, inputs: number]) => Weight;
+
+/** Integers from -128 to 127 over 128, held exactly in each format. */
+export const held: Readonly<Record<Weight['format'], Hold>> = {
+  f32: (device, values, shape) => f32Weight(Tensor.from(device, values, shape)),
+  f16: (device, values, shape) => f16Weight(Tensor.from(device, f32ToF16(values), shape)),
+  int8: (device, values, shape) =>
+    int8Weight(
+      Tensor.from(
+        device,
+        Int8Array.from(values, (value) => 128 * value),
+        shape,
+      ),
+      Tensor.from(device, new Float32Array(shape[0]).fill(1 / 128), [shape[0]]),
+    ),
+};

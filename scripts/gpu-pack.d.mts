@@ -1,0 +1,2 @@
+/** See gpu-pack.mjs. */
+export function packScripts(folder: string): Promise<void>;

@@ -1,0 +1,92 @@
+// `npm run gpu:pack [-- --software]`: makes build/distillm-gpu.tar.xz, the checks and benchmarks for a Linux x64 machine with a
+// GPU and nothing else: Node, Dawn, a Vulkan loader, the bundled benchmarks, PyTorch's scripts, run.sh. `--software` adds the
+// software adapter, for a try without a GPU. `--folder` makes build/distillm-gpu alone and leaves it there. Needs dist/, xz
+// and, to save a tenth, strip.
+import { execFileSync } from 'node:child_process';
+import { chmod, copyFile, cp, mkdir, readFile, rm, stat } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { create } from 'tar';
+import { softwareGPU } from './software-gpu.mjs';
+
+const MAX_BYTES = 45e6;
+const root = fileURLToPath(new URL('..', import.meta.url));
+const archive = join(root, 'build/distillm-gpu.tar.xz');
+const topics = ['gemm', 'attention', 'divergence', 'linear-divergence', 'training-step', 'decode'];
+const packageFolder = (name) => dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
+
+/** What runs on the other machine, but Node and Dawn: the scripts, bundled, and the files that they read. */
+export async function packScripts(folder) {
+  await build({
+    entryPoints: Object.fromEntries(
+      ['pack/main', 'pack/probe', 'pack/tune', 'runner/node'].map((name) => [name, join(root, `bench/${name}.ts`)]),
+    ),
+    outdir: folder,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    external: ['webgpu'],
+    // Without our tsconfig, whose paths point at the sources: what is measured is the built package.
+    tsconfigRaw: {},
+    logLevel: 'error',
+  });
+  const files = ['frame/pytorch_frame.py', ...topics.map((topic) => `${topic}/pytorch.py`)];
+  for (const file of files) {
+    await mkdir(dirname(join(folder, file)), { recursive: true });
+    await copyFile(join(root, 'bench', file), join(folder, file));
+  }
+  for (const name of ['run.sh', 'README.txt']) await copyFile(join(root, 'bench/pack', name), join(folder, name));
+  await chmod(join(folder, 'run.sh'), 0o755);
+}
+
+async function pack({ software, folderOnly }) {
+  const gpu = await softwareGPU();
+  if ('missing' in gpu) throw new Error(`gpu:pack: the Vulkan loader comes with it: ${gpu.missing}`);
+  const folder = join(root, 'build/distillm-gpu');
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(join(folder, 'lib'), { recursive: true });
+  await packScripts(folder);
+  const node = join(folder, 'node');
+  await copyFile(join(packageFolder('node'), 'bin/node'), node);
+  await chmod(node, 0o755);
+  try {
+    execFileSync('strip', [node]);
+  } catch (error) {
+    console.error(`gpu:pack: Node keeps its symbols: ${error.message}`);
+  }
+  const webgpu = packageFolder('webgpu');
+  for (const path of ['index.js', 'package.json', 'LICENSE.md', 'dist/linux-x64'])
+    await cp(join(webgpu, path), join(folder, 'node_modules/webgpu', path), { recursive: true });
+  const libraries = ['libvulkan.so.1', ...(software ? ['libvk_swiftshader.so', 'vk_swiftshader_icd.json'] : [])];
+  for (const name of libraries) await copyFile(join(dirname(gpu.chromiumPath), name), join(folder, 'lib', name));
+  if (folderOnly) return console.log(folder);
+
+  const plain = archive.replace('.xz', '');
+  await create({ file: plain, cwd: join(root, 'build'), portable: true }, ['distillm-gpu']);
+  await rm(folder, { recursive: true });
+  console.error('Compressing ...');
+  execFileSync('xz', ['-f', '-7', '-T0', plain], { stdio: 'inherit' });
+  const { size } = await stat(archive);
+  const { version } = JSON.parse(await readFile(join(packageFolder('node'), 'package.json'), 'utf8'));
+  console.log(`${archive}: ${(size / 1e6).toFixed(1)} MB, Node ${version}. On the other machine:`);
+  console.log(
+    '  tar xJf distillm-gpu.tar.xz && distillm-gpu/run.sh --out results    (distillm-gpu/README.txt has its options)\n' +
+      `without xz: python3 -c "import tarfile; tarfile.open('distillm-gpu.tar.xz').extractall()"`,
+  );
+  if (size > MAX_BYTES) throw new Error(`gpu:pack: it is larger than ${MAX_BYTES / 1e6} MB.`);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const words = process.argv.slice(2);
+  const unknown = words.find((word) => !['--software', '--folder'].includes(word));
+  if (unknown) {
+    console.error(`gpu:pack: '${unknown}' is no option. It takes --software and --folder.`);
+    process.exit(2);
+  }
+  await pack({ software: words.includes('--software'), folderOnly: words.includes('--folder') });
+}
