@@ -52,20 +52,21 @@ export function f32ToF16(values: Float32Array): Uint16Array<ArrayBuffer> {
 
 /**
  * Checks that tensor `name` lost nothing but digits in f16.
- * @param halves what became of `values`
+ * @param halves what became of `values`, which may be halves themselves
  * @throws CheckpointError where one is infinite or not a number
  */
 export function checkHalves(
   halves: Uint16Array,
-  values: Float32Array,
+  values: Float32Array | Uint16Array,
   { where, name, advice }: { readonly where: string; readonly name: string; readonly advice: string },
 ): void {
   for (let i = 0; i < halves.length; i++) {
     if (((halves[i] as number) & HALF_EXPONENT) !== HALF_EXPONENT) continue;
-    throw new CheckpointError(
-      `${where}: element ${i} of '${name}' is ${values[i]}, f16 holds -65504 to 65504. ${advice}`,
-      { found: values[i], expected: 65504 },
-    );
+    const found = values instanceof Uint16Array ? f16ToF32(values.subarray(i, i + 1))[0] : values[i];
+    throw new CheckpointError(`${where}: element ${i} of '${name}' is ${found}, f16 holds -65504 to 65504. ${advice}`, {
+      found,
+      expected: 65504,
+    });
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Device } from '../backend/backend.js';
 import { normalGenerator } from '../random.js';
-import { sizeOf, type WeightFormat } from '../tensor/index.js';
+import { madeValues, sizeOf, type WeightFormat } from '../tensor/index.js';
 import { type AnyFamily, configure, openModel } from './family.js';
 import type { LanguageModel } from './model.js';
 import { checkFormat } from './parameters.js';
@@ -57,13 +57,14 @@ export async function createModel(
   const configured = configure(family, fields, where);
   const specs = specsOf(family.tree(configured.config));
   const normal = normalGenerator(seed);
-  const values = async (name: string) => {
+  const draw = (name: string) => {
     const { shape, initial } = specs.get(name) as ParameterSpec;
     const drawn = new Float32Array(sizeOf(shape));
     if (initial === 'ones') drawn.fill(1);
     else if (initial !== 'zeros') for (let i = 0; i < drawn.length; i++) drawn[i] = initial.normal * normal();
     return drawn;
   };
+  const values = (name: string) => madeValues(() => draw(name));
   const saved = { ...family.savedFields, ...(configured.config as object), ...fields };
   return openModel({ ...configured, fields: saved }, { device, source: { where, values }, format: dtype, trainable });
 }

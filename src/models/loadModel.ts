@@ -1,8 +1,8 @@
 import type { Device } from '../backend/backend.js';
 import { type CheckpointSource, openCheckpoint } from '../checkpoints/index.js';
 import { CheckpointError } from '../errors.js';
-import { readFloats, type TensorSource } from '../io/tensorSource.js';
-import type { WeightFormat } from '../tensor/index.js';
+import { readElements, readFloatPieces, readFloats, type TensorSource } from '../io/tensorSource.js';
+import type { Values, WeightFormat } from '../tensor/index.js';
 import { configure, openModel } from './family.js';
 import type { LanguageModel } from './model.js';
 import { checkFormat } from './parameters.js';
@@ -24,7 +24,7 @@ export interface LoadOptions {
 
 /**
  * Loads the model of a checkpoint, a Hugging Face folder with tensors in F32, F16 or BF16. Tensors are read one at a time
- * and held as f32 on the device, or the matrices as `dtype` says: F16 files load into 'f16' exactly.
+ * and held as f32 on the device, or the matrices as `dtype` says: those of F16 files reach 'f16' without a rounding.
  * @param source a folder's path, a URL, a FileStore or an opened checkpoint; see `openCheckpoint`
  * @example
  * const teacher = await loadModel('./gpt2-dolly', { device, dtype: 'f16' });
@@ -43,9 +43,15 @@ export async function loadModel(
   const { config } = configured;
   const weights = await checkpoint.tensors();
   const names = matchNames(weights, specsOf(family.tree(config)), (name) => family.parameterName(name, config));
-  const values = (name: string) => readFloats(weights, names.get(name) as string);
+  const values = (name: string) => valuesOf(weights, names.get(name) as string);
   return openModel(configured, { device, source: { where: weights.name, values }, format: dtype, trainable });
 }
+
+/** The values of a tensor of a checkpoint: those in F16 stay as they are stored where all are asked for. */
+const valuesOf = (source: TensorSource, name: string): Values => ({
+  all: () => (source.entries.get(name)?.dtype === 'F16' ? readElements(source, name, 'F16') : readFloats(source, name)),
+  pieces: () => readFloatPieces(source, name),
+});
 
 /** Our name -> the checkpoint's, once every tensor is there, has the right shape, and nothing is left over. */
 function matchNames(

@@ -4,10 +4,12 @@ import { storageBytes } from '../backend/kernels/index.js';
 import { formatBothBytes, formatBytes, LimitError, OptionError } from '../errors.js';
 import {
   disposeWeight,
-  holdWeight,
+  loadWeight,
   sizeOf,
-  Tensor,
+  type Tensor,
+  tensorOf,
   trainedValues,
+  type Values,
   type Weight,
   type WeightFormat,
   weightBytes,
@@ -35,7 +37,7 @@ export function checkFormat(where: string, dtype: WeightFormat, trainable: boole
 export interface ParameterSource {
   /** The file, for messages. */
   readonly where: string;
-  values(name: string): Promise<Float32Array>;
+  values(name: string): Values;
 }
 
 /**
@@ -56,10 +58,10 @@ export async function holdParameters(
   try {
     for (const [name, { shape, matrix: layout }] of specs) {
       if (!layout) {
-        parameters.set(name, Tensor.from(device, await values(name), shape, name));
+        parameters.set(name, await tensorOf(device, values(name), shape, name));
         continue;
       }
-      const weight = holdWeight(device, format, { values: await values(name), shape, layout, name, where });
+      const weight = await loadWeight(device, format, { values: values(name), shape, layout, name, where });
       weights.set(name, weight);
       const trained = trainedValues(weight);
       if (trained) parameters.set(name, trained);

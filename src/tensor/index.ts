@@ -34,6 +34,7 @@ export { flat, type Given, type Outputs, rows, run, type View } from './run.js';
 export { keep, tidy } from './scope.js';
 export { activeTape, type Backward, clearGradients, type GradientBuffer, type Gradients, Tape } from './tape.js';
 export { Tensor } from './tensor.js';
+export { type Floats, madeValues, tensorOf, type Values } from './values.js';
 export {
   disposeWeight,
   type F16Weight,
@@ -45,6 +46,7 @@ export {
   holdWeight,
   type Int8Weight,
   int8Weight,
+  loadWeight,
   type MatrixValues,
   multiply,
   multiplyTransposed,

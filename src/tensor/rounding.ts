@@ -1,12 +1,14 @@
-/** How f32 matrices become f16 and int8 ones: pure functions of their values. */
+/** How matrices become f16 and int8 ones: pure functions of their values. */
 import { f32ToF16 } from '../halfFloats.js';
+import type { Floats } from './values.js';
 
 /**
  * Halves and the power of two (from 2^-64 to 1) that gives the values when multiplied with them. The largest half is at least
  * 2^14 where the scale allows, so that only values 2^28 times smaller are subnormal: those lose bits, and processors take
  * a hundred cycles over each. Values over 65504 become infinity.
  */
-export function halve(values: Float32Array): { halves: Uint16Array; scale: number } {
+export function halve(values: Floats): { halves: Uint16Array; scale: number } {
+  if (values instanceof Uint16Array) return scaleHalves(values);
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   let largest = 0;
   for (let i = 0; i < bits.length; i++) largest = Math.max(largest, (bits[i] as number) & 0x7fffffff);
@@ -16,6 +18,24 @@ export function halve(values: Float32Array): { halves: Uint16Array; scale: numbe
   const scaled = new Float32Array(values.length);
   for (let i = 0; i < scaled.length; i++) scaled[i] = (values[i] as number) * factor;
   return { halves: f32ToF16(scaled), scale: 2 ** -shift };
+}
+
+/** `halve` of the f32 numbers that these halves stand for, without widening them: a power of two is added to exponents. */
+function scaleHalves(values: Uint16Array): { halves: Uint16Array; scale: number } {
+  let largest = 0;
+  for (let i = 0; i < values.length; i++) largest = Math.max(largest, (values[i] as number) & 0x7fff);
+  // The largest is finite and its exponent below 14, or nothing is scaled. Of a subnormal it is that of its first bit.
+  const exponent = largest >= 0x400 ? (largest >>> 10) - 15 : 7 - Math.clz32(largest);
+  const shift = largest === 0 ? 0 : Math.max(0, 14 - exponent);
+  // What is subnormal may become normal: it is scaled as a number, once for each of the 1024.
+  const subnormals = f32ToF16(Float32Array.from({ length: 0x400 }, (_, bits) => bits * 2 ** (shift - 24)));
+  const halves = new Uint16Array(values.length);
+  for (let i = 0; i < values.length; i++) {
+    const half = values[i] as number;
+    const magnitude = half & 0x7fff;
+    halves[i] = magnitude >= 0x400 ? half + (shift << 10) : (half & 0x8000) | (subnormals[magnitude] as number);
+  }
+  return { halves, scale: 2 ** -shift };
 }
 
 /**

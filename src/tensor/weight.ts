@@ -11,6 +11,7 @@ import { sizeOf } from '../shape.js';
 import { halve, quantise, transpose } from './rounding.js';
 import { rows, run } from './run.js';
 import { Tensor } from './tensor.js';
+import { asF32, type Floats, tensorOf, type Values } from './values.js';
 
 /**
  * How the matrices of a model may be held on the device. f16: half the memory of f32, rounded to nearest, stored
@@ -93,10 +94,10 @@ function matrixShape({ shape, dtype }: Tensor, format: WeightFormat): [number, n
   });
 }
 
-/** f32 values as a checkpoint has them, on their way to the device. */
-export interface MatrixValues {
-  /** Row-major. */
-  readonly values: Float32Array;
+/** A matrix as a checkpoint has it, on its way to the device. */
+export interface MatrixValues<V = Floats> {
+  /** Row-major: f32, or the bits of f16. */
+  readonly values: V;
   /** [out, in] or [in, out], as `layout` says. */
   readonly shape: readonly number[];
   /** Which way the values lie. */
@@ -121,7 +122,8 @@ interface Format<W extends Weight> {
 
 const formats: { readonly [F in WeightFormat]: Format<Extract<Weight, { format: F }>> } = {
   f32: {
-    hold: (device, { values, shape, name, layout }) => f32Weight(Tensor.from(device, values, shape, name), layout),
+    hold: (device, { values, shape, name, layout }) =>
+      f32Weight(Tensor.from(device, asF32(values), shape, name), layout),
     read: async ({ values }) => (await values.read()) as Float32Array,
     fileDType: 'f32',
     multiply: (x, { values, layout }, y, accumulate) =>
@@ -153,7 +155,7 @@ const formats: { readonly [F in WeightFormat]: Format<Extract<Weight, { format: 
     hold(device, matrix) {
       const { name, where } = matrix;
       const shape = outputsFirstShape(matrix);
-      const { integers, scales } = quantise(outputsFirst(matrix.values, matrix), shape[0]);
+      const { integers, scales } = quantise(outputsFirst(asF32(matrix.values), matrix), shape[0]);
       if (!scales.every(Number.isFinite)) {
         throw new CheckpointError(
           `${where}: '${name}' holds a value that is not finite, which int8 has no scale for. Load it with dtype 'f32'.`,
@@ -192,6 +194,19 @@ const outputsFirst = <A extends Float32Array | Uint16Array>(values: A, { shape, 
  */
 export const holdWeight = (device: Device, format: WeightFormat, matrix: MatrixValues): Weight =>
   formats[format].hold(device, matrix);
+
+/**
+ * The same from values that are still to be read: f32 ones reach the device piece by piece, all others are held whole first.
+ * @throws CheckpointError, LimitError as `holdWeight`, and what reading throws
+ */
+export async function loadWeight(
+  device: Device,
+  format: WeightFormat,
+  { values, ...matrix }: MatrixValues<Values>,
+): Promise<Weight> {
+  if (format !== 'f32') return holdWeight(device, format, { ...matrix, values: await values.all() });
+  return f32Weight(await tensorOf(device, values, matrix.shape, matrix.name), matrix.layout);
+}
 
 /** Bytes of the largest storage that a matrix of this shape needs. */
 export const weightBytes = (format: WeightFormat, shape: readonly number[]): number =>

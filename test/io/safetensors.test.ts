@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { CheckpointError } from '../../src/errors.js';
+import { f16ToF32 } from '../../src/halfFloats.js';
 import type { FileStore } from '../../src/io/fileStore.js';
 import { memoryStore } from '../../src/io/memoryStore.js';
 import { openSafetensors, openShards } from '../../src/io/safetensors.js';
-import { readElements, readFloats } from '../../src/io/tensorSource.js';
+import { readElements, readFloatPieces, readFloats } from '../../src/io/tensorSource.js';
 import { type TensorToWrite, writeSafetensors } from '../../src/io/writeSafetensors.js';
 
 /** A file with this header and so many bytes of data. */
@@ -182,6 +183,38 @@ describe('a safetensors file', () => {
     }
     expect(await readFloats(weights, 'F16')).toEqual(Float32Array.of(1, Number.NaN, Number.NEGATIVE_INFINITY));
     await expect(weights.readInto('none', 0, new Uint8Array(1))).rejects.toThrow(/no tensor 'none'/);
+  });
+
+  it('gives floats whole and in pieces', async () => {
+    const store = memoryStore();
+    // Over two pieces of 4 MiB in f32, over one in f16.
+    const length = 2 ** 21 + 3;
+    const halves = Uint16Array.from({ length }, (_, i) => (i * 7919) & 0x7bff);
+    await writeSafetensors(store, 'x', [
+      { name: 'a', dtype: 'F16', shape: [length], read: async () => halves },
+      { name: 'b', dtype: 'F32', shape: [length], read: async () => f16ToF32(halves) },
+      { name: 'c', dtype: 'F32', shape: [0], read: async () => new Float32Array(0) },
+      { name: 'd', dtype: 'I32', shape: [1], read: async () => Int32Array.of(1) },
+    ]);
+    const weights = await openSafetensors(store, 'x');
+    for (const [name, lengths] of [
+      ['a', [2 ** 21, 3]],
+      ['b', [2 ** 20, 2 ** 20, 3]],
+      ['c', []],
+    ] as const) {
+      const whole = await readFloats(weights, name);
+      const found: number[] = [];
+      let at = 0;
+      for await (const piece of readFloatPieces(weights, name)) {
+        found.push(piece.length);
+        expect(piece.every((value, i) => value === whole[at + i])).toBe(true);
+        at += piece.length;
+      }
+      expect(found).toEqual(lengths);
+      expect(at).toBe(whole.length);
+    }
+    const integers = readFloatPieces(weights, 'd').next();
+    await expect(integers).rejects.toThrow(/'d' has dtype I32, expected F32, F16 or BF16/);
   });
 
   it('is not written when a tensor does not fill its shape', async () => {

@@ -13,7 +13,7 @@ import { linear, positionTable, specsOf, table } from '../../src/models/parts.js
 import { startPass } from '../../src/models/pass.js';
 import { positionIds } from '../../src/models/positions.js';
 import { normalGenerator } from '../../src/random.js';
-import { add, sizeOf, type Tensor, tidy } from '../../src/tensor/index.js';
+import { add, madeValues, sizeOf, type Tensor, tidy } from '../../src/tensor/index.js';
 
 const [hidden, numHeads, std, start] = [8, 2, 0.5, 0] as const;
 /** Tokens of an answer at most; a prompt may have any number. */
@@ -138,7 +138,7 @@ export function fakeEncoderDecoder(
   const configured = configure(family, { model_type: 'fake', vocab_size: vocabSize }, 'test');
   const specs = specsOf(family.tree(configured.config));
   const normal = normalGenerator(seed);
-  const values = async (name: string) =>
-    Float32Array.from({ length: sizeOf(specs.get(name)!.shape) }, () => std * normal());
+  const values = (name: string) =>
+    madeValues(() => Float32Array.from({ length: sizeOf(specs.get(name)!.shape) }, () => std * normal()));
   return openModel(configured, { device, source: { where: 'test', values }, format: 'f32', trainable });
 }

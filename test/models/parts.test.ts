@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createModel, exampleConfig, numParameters } from '../../src/models/index.js';
 import { holdParameters } from '../../src/models/parameters.js';
 import { conv1D, fill, linear, norm, positionTable, repeat, specsOf, table } from '../../src/models/parts.js';
-import { sizeOf, Tensor, tidy } from '../../src/tensor/index.js';
+import { madeValues, sizeOf, Tensor, tidy } from '../../src/tensor/index.js';
 import { openReference } from '../harness/referenceBackend.js';
 
 const device = openReference({ precision: 'f32' });
@@ -22,10 +22,11 @@ const held = (declared: ReturnType<typeof tree>) =>
     specsOf(declared),
     {
       where: 'test',
-      values: async (name) => {
-        const { shape } = specsOf(declared).get(name)!;
-        return Float32Array.from({ length: sizeOf(shape) }, (_, i) => i + 1);
-      },
+      values: (name) =>
+        madeValues(() => {
+          const { shape } = specsOf(declared).get(name)!;
+          return Float32Array.from({ length: sizeOf(shape) }, (_, i) => i + 1);
+        }),
     },
     'f16',
   );

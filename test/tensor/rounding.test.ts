@@ -32,4 +32,15 @@ describe('rounding weights', () => {
     expect(halve(Float32Array.of(1, Number.NaN))).toEqual({ halves: Uint16Array.of(0x3c00, 0x7e00), scale: 1 });
     expect(halve(Float32Array.of(-65520))).toEqual({ halves: Uint16Array.of(0xfc00), scale: 1 });
   });
+
+  it('halves are scaled to the bits that their numbers are', () => {
+    // Every finite half up to each of these, with both signs; the largest is subnormal, normal, beyond 2^14, infinite.
+    for (const largest of [0, 1, 2, 3, 0x3ff, 0x400, 0x401, 0x1234, 0x3c00, 0x73ff, 0x7400, 0x7bff, 0x7c00]) {
+      const halves = Uint16Array.from({ length: 2 * (largest + 1) }, (_, i) => (i >> 1) | ((i & 1) << 15));
+      const { halves: found, scale } = halve(halves);
+      const expected = halve(f16ToF32(halves));
+      expect(scale).toBe(expected.scale);
+      expect(found.every((half, i) => half === expected.halves[i])).toBe(true);
+    }
+  });
 });

@@ -1,0 +1,49 @@
+/**
+ * The values of a parameter on their way to a device. A checkpoint or an initialiser gives them whole, for formats that
+ * round them, or in pieces, so that f32 values reach the device through one small buffer.
+ */
+import type { Device } from '../backend/backend.js';
+import { ShapeError } from '../errors.js';
+import { f16ToF32 } from '../halfFloats.js';
+import { sizeOf } from '../shape.js';
+import { Tensor } from './tensor.js';
+
+/** Numbers as f32, or as the bits of f16. */
+export type Floats = Float32Array | Uint16Array;
+
+export interface Values {
+  /** All of them, in the bits that they are stored in where these are f32 or f16. */
+  all(): Promise<Floats>;
+  /** All of them in order, as f32. A piece is valid until the next is asked for. */
+  pieces(): AsyncIterable<Float32Array> | Iterable<Float32Array>;
+}
+
+/** Values that are made in memory, all at once. */
+export const madeValues = (make: () => Float32Array): Values => ({ all: async () => make(), pieces: () => [make()] });
+
+export const asF32 = (values: Floats): Float32Array => (values instanceof Uint16Array ? f16ToF32(values) : values);
+
+/** An f32 tensor of these values. @throws ShapeError unless they fill the shape; LimitError when the device cannot hold it */
+export async function tensorOf(
+  device: Device,
+  values: Values,
+  shape: readonly number[],
+  label: string,
+): Promise<Tensor> {
+  const tensor = Tensor.empty(device, shape, 'f32', label);
+  try {
+    let done = 0;
+    for await (const piece of values.pieces()) {
+      if (done + piece.length <= tensor.size) device.write(tensor.storage, piece, 4 * done);
+      done += piece.length;
+    }
+    if (done === sizeOf(shape)) return tensor;
+    throw new ShapeError(`${label}: ${done} elements do not fill the shape [${shape.join(', ')}].`, {
+      found: done,
+      expected: sizeOf(shape),
+    });
+  } catch (error) {
+    tensor.dispose();
+    throw error;
+  }
+}
