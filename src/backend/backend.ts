@@ -61,18 +61,21 @@ export interface MemoryUse {
   readonly liveBytes: number;
   /** The most that `liveBytes` has been. */
   readonly peakBytes: number;
-  /** What the device holds for them: WASM's linear memory, or all buffers of the pool, those that wait to be used again too. */
+  /** Bytes that the device holds: WASM's linear memory, or all buffers of the pool, idle ones included. */
   readonly heldBytes: number;
   /** Storages that are not freed. */
   readonly liveStorages: number;
 }
 
-/** Told of each kernel call; returns what is to be told when it ran, in ms on the clock of `performance.now()`. */
+/**
+ * Called before each kernel. The function that it returns is called with the begin and end time, in ms as
+ * `performance.now()`.
+ */
 export type KernelObserver = (kernel: KernelName, call: KernelCall) => (begin: number, end: number) => void;
 
 /**
- * What the tensors stand on. Calls are queued in order and return at once; `read` and `finish` wait. Everything
- * is called from one thread.
+ * Memory and kernels: what tensors are built on. Calls are queued in order and return at once; `read` and `finish`
+ * wait. All calls come from one thread.
  */
 export interface Device {
   /** What this device is. */
@@ -99,13 +102,13 @@ export interface Device {
   /** Resolves when all queued work is done. */
   finish(): Promise<void>;
   /**
-   * Times every kernel call from now on, or no more. A call that the device runs in parts is told of part by part; on
-   * WebGPU later, at the latest when `finish` resolves. See `startProfile`.
+   * Times every kernel call from now on, until it is called without an observer. The observer hears of a call that the
+   * device runs in parts once a part; on WebGPU later, at the latest when `finish` resolves. See `startProfile`.
    * @throws DeviceError when the device cannot time its work.
    */
   observe(observer: KernelObserver | undefined): void;
   /** How much memory is in use. */
   memory(): MemoryUse;
-  /** Frees everything, ends threads. A GPUDevice that the caller passed in is left alone. Twice is harmless. */
+  /** Frees everything and ends threads, but keeps a GPUDevice that the caller passed in. Twice is harmless. */
   dispose(): Promise<void>;
 }

@@ -21,7 +21,7 @@ const all = byKernel((spec) => Object.entries({ ...spec.in, ...spec.inout, ...sp
 /** All operands of a kernel in binding order. */
 export const operandSpecs = (kernel: KernelName): Operands => all.get(kernel) as Operands;
 
-/** Those that a kernel makes. */
+/** Operands that a kernel makes. */
 export const outputSpecs = (kernel: KernelName): Operands => outputs.get(kernel) as Operands;
 
 /** Shape of an operand once every dim is known. */
@@ -29,7 +29,7 @@ export function resolveShape(operand: OperandSpec, dims: Dims): number[] {
   return extents(operand).map((extent) => (typeof extent === 'number' ? extent : (dims[extent] as number)));
 }
 
-/** Elements of an operand; with `from`, of its axes from that one on. */
+/** Elements of an operand; with `from`, the product of its axes from that index on. */
 export function elementsOf(operand: OperandSpec, dims: Dims, from = 0): number {
   const axes = extents(operand);
   let elements = 1;

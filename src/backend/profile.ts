@@ -12,7 +12,10 @@ export interface KernelProfile {
   readonly calls: number;
   /** Time of all of them together, in ms. */
   readonly milliseconds: number;
-  /** From the FLOP counts of the kernel table. Those of attention take padding for keys: an upper bound where rows are padded. */
+  /**
+   * From the FLOP counts of the kernel table. Those of attention take padding for keys: an upper bound where rows are
+   * padded.
+   */
   readonly gflopPerSecond: number;
   /** From the sizes of the operands, each read or written once. */
   readonly gbPerSecond: number;
@@ -20,15 +23,17 @@ export interface KernelProfile {
   readonly bound: 'memory' | 'compute';
 }
 
-/** What the kernels took while something was going on: see `markPhase`. */
+/** Time of the kernels in one phase of the work ('forward', 'sample'): see `markPhase`. */
 export interface PhaseProfile {
-  /** 'forward' or 'backward', say. */
+  /** 'forward', for example. */
   readonly phase: string;
   /** Time of its kernel calls together, in ms. */
   readonly milliseconds: number;
 }
 
-/** A file for chrome://tracing and Perfetto: `JSON.stringify` it. Times are in microseconds from the profile's start. */
+/**
+ * A file for chrome://tracing and Perfetto: `JSON.stringify` it. Times are in microseconds from the profile's start.
+ */
 export interface ChromeTrace {
   /** Names of the tracks, then phases, then kernel calls. */
   readonly traceEvents: readonly ChromeTraceEvent[];
@@ -64,7 +69,7 @@ export interface ChromeTraceEvent {
   readonly args?: Readonly<Record<string, unknown>>;
 }
 
-/** A profile that is being taken, or that was. */
+/** A profile, under way or stopped. */
 export interface Profile {
   /** By kernel, what took longest first. On WebGPU work under way is not in it: `await stop()` or `device.finish()`. */
   kernels(): KernelProfile[];
@@ -75,7 +80,7 @@ export interface Profile {
    * of several dispatches on WebGPU has as many events.
    */
   trace(): ChromeTrace;
-  /** Forgets what was measured so far, and goes on. */
+  /** Drops what was measured so far and continues. */
   reset(): void;
   /** Waits for the device and ends the profile, which can still be read. */
   stop(): Promise<void>;
@@ -96,14 +101,14 @@ const memoryBound = 4;
 
 const marks = new WeakMap<Device, (phase: string) => void>();
 
-/** Says what the kernel calls from now on are for ('backward', say). Only a profile of the device takes notice. */
+/** Names the phase of the kernel calls from now on: 'backward', for example. Only a profile of the device reads it. */
 export function markPhase(device: Device, phase: string): void {
   marks.get(device)?.(phase);
 }
 
 /**
  * Times every kernel call on a device: by the clock on WASM, by timestamp queries on WebGPU, where each call becomes a
- * compute pass of its own meanwhile, which costs some time. One profile a device at a time.
+ * compute pass of its own while the profile is taken, which costs some time. One profile a device at a time.
  * @example
  * const profile = startProfile(device);
  * await generate(model, prompts, { maxNewTokens: 20 });
@@ -182,7 +187,7 @@ export function startProfile(device: Device): Profile {
   };
 }
 
-/** Bytes that a call reads and writes when each element goes over the bus once. */
+/** Bytes that a call reads and writes when each element is transferred once. */
 function bytesOf(kernel: KernelName, call: KernelCall): number {
   const spec: KernelSpec = kernels[kernel];
   const { dims } = call;

@@ -3,7 +3,7 @@ import { i32, of, roundings } from './notation.js';
 import { rangeOver, threadEach } from './plan.js';
 import type { Dims, KernelSpec, Params } from './spec.js';
 
-/** What the attention kernels share; dy, stats are what the backward ones read besides. */
+/** Operands that all attention kernels read, and (dy, stats) those that the backward kernels read besides. */
 const attentionDims = ['batch', 'heads', 'queries', 'headDim', 'kvHeads', 'capacity', 'biasHeads', 'offsets'] as const;
 const attentionParams = {
   scale: 'f32',
@@ -26,7 +26,10 @@ const attentionGradients = {
   dy: ['batch', 'heads', 'queries', 'headDim'],
   stats: ['batch', 'heads', 'queries', 2],
 } as const;
-/** Pairs of a query and a key that it sees, headDim elements each. Padding counts as keys: keyRange lies on the device. */
+/**
+ * Pairs of a query and a key that it sees, headDim elements each. Padding counts as keys, since only the device knows
+ * keyRange.
+ */
 function pairs(dims: Dims, { causal = 0, past = 0 }: Params = {}): number {
   const { queries = 0, capacity = 0 } = dims;
   // Of causal queries the first see one key more each, until they see them all.
@@ -66,8 +69,8 @@ export const attention = {
     },
   },
   /**
-   * The way back, of one of the parts of x: y[b, s, column + h * headDim + e] = x[b, part, h, s, e]; other columns of y
-   * stay as they are.
+   * The inverse of splitHeads for one component of x: y[b, s, column + h * headDim + e] = x[b, part, h, s, e]; other
+   * columns of y stay as they are.
    */
   mergeHeads: {
     dims: ['batch', 'seq', 'width', 'parts', 'heads', 'headDim'],
@@ -83,15 +86,16 @@ export const attention = {
     },
   },
   /**
-   * y = D(softmax(scale * q k^T + bias)) v, head by head, no score matrix in memory. Query i (position past + i) of row b
-   * sees key j when keyRange[b, 0] <= j < keyRange[b, 1] and (not causal or j <= past + i). Query head h reads key head
-   * floor(h / (heads / kvHeads)). A query that sees no key gives zeros. stats[..., 0] keeps the log-sum-exp of the
+   * y = D(softmax(scale * q k^T + bias)) v, head by head, no score matrix in memory. Query i (position past + i) of row
+   * b sees key j when keyRange[b, 0] <= j < keyRange[b, 1] and (not causal or j <= past + i). Query head h reads key
+   * head floor(h / (heads / kvHeads)). A query that sees no key gives zeros. stats[..., 0] keeps the log-sum-exp of the
    * scores (0 for such a query), stats[..., 1] is set to 0 and filled by attentionDelta.
    *
    * When `biased` is 1 the score of query i and key j of head h has bias[h, origin + j - i] added to it: a table by
-   * relative position, which covers every pair that is seen (biasHeads = heads). Otherwise any bias will do.
-   * D is dropout: the probability of pair (b, h, i, j) becomes 0 where hash(seed, ((b heads + h) queries + i) capacity + j)
-   * < threshold (the hash of the `dropout` kernel), and is multiplied by keepScale elsewhere; threshold 0 keeps all.
+   * relative position, which covers every pair that is seen (biasHeads = heads). When `biased` is 0 the bias is not
+   * read: pass any tensor of that rank. D is dropout: the probability of pair (b, h, i, j) becomes 0 where hash(seed,
+   * ((b heads + h) queries + i) capacity + j) < threshold (the hash of the `dropout` kernel), and is multiplied by
+   * keepScale elsewhere; threshold 0 keeps all.
    */
   attention: {
     dims: attentionDims,
@@ -115,8 +119,8 @@ export const attention = {
     },
   },
   /**
-   * dq of attention: scale * sum over j of ds_ij k_j, where ds_ij = p_ij (D_ij dy_i . v_j - delta_i) is the gradient of a
-   * score, p_ij = exp(score_ij - lse_i), and D_ij is keepScale, or 0 where dropout took the pair.
+   * dq of attention: scale * sum over j of ds_ij k_j, where ds_ij = p_ij (D_ij dy_i . v_j - delta_i) is the gradient of
+   * a score, p_ij = exp(score_ij - lse_i), and D_ij is keepScale, or 0 where dropout took the pair.
    */
   attentionBackwardQuery: {
     dims: attentionDims,
@@ -127,8 +131,8 @@ export const attention = {
     ulp: (d) => roundings(of(d, 'capacity') + of(d, 'headDim')) + 8,
   },
   /**
-   * dk (part 0) and dv (part 1) of attention: dk_j = scale * sum over i of ds_ij q_i, dv_j = sum over i of p_ij D_ij dy_i,
-   * also over the query heads that share a key head. Positions no query sees get zeros.
+   * dk (part 0) and dv (part 1) of attention: dk_j = scale * sum over i of ds_ij q_i, dv_j = sum over i of p_ij D_ij
+   * dy_i, also over the query heads that share a key head. Positions no query sees get zeros.
    */
   attentionBackwardKeyValue: {
     dims: attentionDims,

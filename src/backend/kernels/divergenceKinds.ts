@@ -12,7 +12,7 @@ export const divergenceKinds = {
 export type DivergenceKind = keyof typeof divergenceKinds;
 
 /**
- * The kind that equals `kind` at this weight and needs no mixture: a mixture of which one side has no part is the other side.
+ * The kind that equals `kind` at this weight and needs no mixture: a mixture with weight 0 or 1 is one of its sides.
  * Both backends rely on it: calls of the kernel name the simplest kind.
  */
 export function simplestKind(kind: DivergenceKind, weight: number): DivergenceKind {

@@ -1,4 +1,4 @@
-/** Kernels whose elements know nothing of each other: activations, sums of tensors, dropout. */
+/** Kernels that compute each element by itself: activations, sums of tensors, dropout. */
 import { of } from './notation.js';
 import { overElements } from './plan.js';
 import type { KernelSpec } from './spec.js';

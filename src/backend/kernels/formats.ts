@@ -1,12 +1,13 @@
 /**
- * The formats in which a weight may be held. A kernel that reads weights is declared once and exists in each of them under
- * its name with the format's suffix: what a format changes is the type of one operand, and where its scale comes from.
+ * The formats in which a weight may be held. A kernel that reads weights is declared once and exists in each of them
+ * under its name with the format's suffix: what a format changes is the type of one operand, and where its scale comes
+ * from.
  */
 import type { DType, Extent } from './spec.js';
 
 /**
- * f32: as it is. f16: in half precision, as a whole times a power of two from 2^-64 to 1 (`scale`). int8: signed bytes, each
- * row of the weight as its checkpoint has it, one an output, times a number of its own (`scales`).
+ * f32: as it is. f16: half precision, the whole matrix times a power of two from 2^-64 to 1 (`scale`). int8: signed
+ * bytes, each row of the weight [outputs, inputs] times a number of its own (`scales`).
  */
 export type WeightFormat = Extract<DType, 'f32' | 'f16' | 'int8'>;
 

@@ -1,7 +1,8 @@
 /**
- * The one table of kernels. The Device type, the shape check above both backends, the binding order, what the tests allow
- * and the rates of profiles all read these records. They stand in five chapters, and so do their WGSL (kernels/), their
- * AssemblyScript (assembly/compute/), their float64 meaning (test/reference/) and their cases (test/harness/cases/).
+ * The one table of kernels. The Device type, the shape check above both backends, the binding order, what the tests
+ * allow and the rates of profiles all read these records. They are divided into five chapters, and so are their WGSL
+ * (kernels/), their AssemblyScript (assembly/compute/), their float64 meaning (test/reference/) and their cases
+ * (test/harness/cases/).
  *
  * Names of dims are symbolic: the first operand that mentions one binds it, the others must agree. A dim that no
  * input mentions (the vocabulary of an embedding's gradient when only ids come in, say) is bound by an `inout`
@@ -12,9 +13,9 @@
  * and `out` in the order written here. At most 8 operands a kernel, the default limit. `constants` choose a variant:
  * WGSL `override` constants (their upper-case names), plain arguments in AssemblyScript.
  *
- * f16 and int8 are for stored weights only: kernels widen them exactly and compute in f32 (see gemmNTInt8 for what WASM does
- * with bytes). f16 elements are finite.
- * Storages stay multiples of 4 bytes; on the host f16 is its bits in a Uint16Array.
+ * f16 and int8 are for stored weights only: kernels widen them exactly and compute in f32 (see gemmNTInt8 for what WASM
+ * does with bytes). f16 elements are finite. Storages stay multiples of 4 bytes; on the host f16 is its bits in a
+ * Uint16Array.
  */
 import { attention } from './attention.js';
 import { elements } from './elements.js';

@@ -11,16 +11,18 @@ export interface Plan {
   readonly webgpu: WebGPUPlan;
 }
 
-/** Threads take parts of a range: what the kernel's `begin` and `end` count. */
+/** How threads share a call on WASM: each takes parts of the range that the kernel's `begin` and `end` count. */
 export interface WasmPlan {
   readonly range: (dims: Dims) => number;
-  /** Simple operations for one element of the range, about: a thread is woken for so much work that it is worth it. */
+  /** About how many simple operations one element of the range takes: a thread is woken only for enough of them. */
   readonly cost: (dims: Dims) => number;
   /** Parts begin at multiples of it. Left out: 1. */
   readonly step?: number;
 }
 
-/** Workgroups share a call, which is cut into windows where an operand exceeds what may be bound. */
+/**
+ * How workgroups share a call on WebGPU. Where an operand is too large for one binding, the call is cut into windows.
+ */
 export interface WebGPUPlan {
   /** The dim that is cut: the first axis of the operands that are cut with it. */
   readonly along: string;
@@ -75,7 +77,10 @@ export const overColumns = (cost: number): Plan => ({
   webgpu: { along: 'rows', groups: (dims) => Math.ceil(of(dims, 'cols') / columns) },
 });
 
-/** Rows of a table, gathered or scattered: one thread an element of `count` by `cols` on WebGPU, whose window is part of the table. */
+/**
+ * Rows of a table, gathered or scattered: one thread an element of `count` by `cols` on WebGPU, whose window is part of
+ * the table.
+ */
 export const overTable = (count: string, cost: (dims: Dims) => number): Plan => ({
   wasm: rangeOver([count], cost),
   webgpu: { ...threadEach(count, 'cols'), along: 'rows', first: true },

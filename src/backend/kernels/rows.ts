@@ -25,8 +25,8 @@ export interface Embedding<F extends WeightFormat> extends KernelSpec {
   readonly plan: Plan;
 }
 /**
- * y[t, c] = scale table[ids[t], c] scales[ids[t]], the table in one format. Also gathers rows of any matrix. ids are checked on
- * the host.
+ * y[t, c] = scale table[ids[t], c] scales[ids[t]], the table in one format. Also gathers rows of any matrix. ids are
+ * checked on the host.
  */
 function embeddingsOf<F extends WeightFormat>(format: F): { readonly [N in Formatted<'embedding', F>]: Embedding<F> } {
   const embedding: Embedding<F> = {
@@ -109,11 +109,11 @@ export const rows = {
    * row by row, complete (zero at equality), in nats: loss[r], and student becomes gradScale * dloss[r]/dstudent.
    * Computed from log-probabilities, mixtures by log-sum-exp, so that no logit underflows to a NaN. `weight` is alpha
    * of the skewed forms, w of jensenShannon and symmetricKL, unused otherwise; `kind` is the simplest at this weight
-   * (simplestKind). Rows whose label is -100 give 0 and 0,
+   * (simplestKind). Rows whose label is -100 give loss 0 and gradient 0,
    * whatever their logits hold; other labels are not looked at.
-   * The gradient q_j (g_j - sum_i q_i g_i) is centred on the student's likeliest word r: with c_j = g_j - g_r it is
-   * q_j (c_j - sum_i q_i c_i). When q_r is nearly 1, g_r - sum_i q_i g_i would cancel to rounding noise; c_r is exactly 0.
-   * Where p / q may overflow (forwardKL), q_j g_j = -p_j is finite.
+   * The gradient q_j (g_j - sum_i q_i g_i) is centred on the student's likeliest token r: with c_j = g_j - g_r it is
+   * q_j (c_j - sum_i q_i c_i). When q_r is nearly 1, g_r - sum_i q_i g_i would cancel to rounding noise; c_r is exactly
+   * 0. Where p / q may overflow (forwardKL), q_j g_j = -p_j is finite.
    */
   divergence: {
     dims: ['rows', 'vocab'],
@@ -131,10 +131,10 @@ export const rows = {
    * these the largest whose weights exp((logit - largest) / temperature) add up to at least topP of all, among equal
    * logits the lower ids; one is drawn with its weight. temperature 0: the largest logit, the lowest id among equals.
    * ids[r] is -1 where the row has NaN or +infinity, -2 where all its logits are -infinity.
-   * The draw is a race: token j waits -log(1 - u_j) / weight_j and the first one wins, the lowest id among equals. u_j =
-   * (h + 1/2) / 2^32, h = word j % 2 of threefry2x32-13(key (seeds[r, 0], seeds[r, 1]), counter (floor(j / 2), step)), so
-   * a draw depends on the row's seed, on `step` and on its logits alone, and both backends draw the same token unless a
-   * rounding decides.
+   * The draw is a race: token j waits -log(1 - u_j) / weight_j and the first one wins, the lowest id among equals. u_j
+   * = (h + 1/2) / 2^32, h = word j % 2 of threefry2x32-13(key (seeds[r, 0], seeds[r, 1]), counter (floor(j / 2),
+   * step)), so a draw depends on the row's seed, on `step` and on its logits alone, and both backends draw the same
+   * token unless a rounding decides.
    */
   sample: {
     dims: ['rows', 'vocab'],

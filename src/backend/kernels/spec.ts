@@ -1,6 +1,6 @@
 /**
  * What a record of the kernel table says of its kernel: operands, params, and what one call costs. The rules that all
- * records follow stand in index.ts.
+ * records follow are in index.ts.
  */
 import type { Plan } from './plan.js';
 
@@ -38,17 +38,19 @@ export interface KernelSpec {
   /** Written, and allocated by `run`. */
   readonly out?: Readonly<Record<string, OperandSpec>>;
   /**
-   * Floating-point operations of one call: profiles divide by it, and WebGPU cuts long calls by it. Without params, the most
-   * that there can be with such dims.
+   * Floating-point operations of one call: profiles divide by it, and WebGPU cuts long calls by it. Without params, the
+   * most that there can be with such dims.
    */
   readonly flops: (dims: Dims, params?: Params) => number;
-  /** Bytes read and written by one call, for kernels that do not go through all of each operand: profiles divide by it. */
+  /**
+   * Bytes read and written by one call, for kernels that do not go through all of each operand: profiles divide by it.
+   */
   readonly bytes?: (dims: Dims, params: Params) => number;
   /**
    * Allowed error of each output element in units in the last place (f32), counted at the scale of the sum of the
-   * absolute terms (each times its condition number where it goes through an exponential: see the float64 reference).
+   * absolute terms (each times its condition number where an exponential is taken of it: see the float64 reference).
    * `roundings` of the sums on the path to the element, and a constant for its divisions, roots and exponentials, which
-   * WGSL leaves to be 2.5 units off or more. Both backends need 4 to 50 percent of it.
+   * WGSL allows to be 2.5 units off or more. Both backends need 4 to 50 percent of it.
    */
   readonly ulp: (dims: Dims) => number;
   /** How the work is divided; left out where both backends have an encoder of their own. */

@@ -1,7 +1,7 @@
 /**
- * How a kernel call becomes a call of a function of the module. There is one convention (assembly/compute/index.ts): operands in
- * binding order, dims, params, constants, and then the range. So the arguments follow from the kernel's record, and so does how
- * the range is shared among threads where the record has a plan.
+ * How a kernel call becomes a call of a function of the module. There is one convention (assembly/compute/index.ts):
+ * operands in binding order, dims, params, constants, and then the range. So the arguments follow from the kernel's
+ * record, and so does how the range is shared among threads where the record has a plan.
  */
 import { DisposedError } from '../../errors.js';
 import type { LinearMemory } from '../../hardware/wasm/memory.js';
@@ -11,7 +11,7 @@ import type { KernelCall, KernelTable, Storage } from '../backend.js';
 import { operandSpecs } from '../check.js';
 import { type KernelName, type KernelSpec, kernels, type PlannedKernel } from '../kernels/index.js';
 
-/** Linear memory that a tensor stands on. */
+/** A storage as a block of linear memory. */
 export interface WasmStorage extends Storage {
   /** Byte offset; -1 once it is freed. */
   pointer: number;
@@ -27,7 +27,7 @@ export interface Threads {
 export type Entries<K extends KernelName> = Pick<KernelTable, K>;
 
 /**
- * Where a storage lies.
+ * Byte offset of a storage in linear memory.
  * @throws DisposedError after `free`
  */
 export function at(storage: Storage): number {
@@ -102,8 +102,8 @@ const CHUNK_OPERATIONS = 131_072;
 const CHUNKS_A_THREAD = 4;
 
 /**
- * Elements of a chunk of [0, total): a few chunks a thread, but never less work than it takes to wake one; a multiple of
- * `step`. `cost` is simple operations an element.
+ * Elements of a chunk of [0, total): a few chunks a thread, but never less work than it takes to wake one; a multiple
+ * of `step`. `cost` is simple operations an element.
  */
 export function grainOf({ pool }: Threads, total: number, cost: number, step = 1): number {
   const even = total / (pool.threads * CHUNKS_A_THREAD);

@@ -30,8 +30,8 @@ export function forbidPacking(): void {
 export const packingInForce = (): boolean => packing;
 
 /**
- * The module with an empty custom section that names how it will be compiled: V8 shares compiled code between modules of
- * the same bytes, and must not share it across the two settings.
+ * The module with an empty custom section that names how it will be compiled: V8 shares compiled code between modules
+ * of the same bytes, and must not share it across the two settings.
  */
 function labelled(bytes: Uint8Array, label: string): Uint8Array<ArrayBuffer> {
   const name = new TextEncoder().encode(label);
@@ -42,7 +42,9 @@ function labelled(bytes: Uint8Array, label: string): Uint8Array<ArrayBuffer> {
   return result;
 }
 
-/** Builds of the same kernels: for shared or plain memory; 'relaxed' (shared memory) fuses multiplication and addition. */
+/**
+ * Builds of the same kernels: for shared or plain memory; 'relaxed' (shared memory) fuses multiplication and addition.
+ */
 export type KernelBuild = 'shared' | 'single' | 'relaxed';
 
 /** Whether this engine can run the relaxed build. */
@@ -53,7 +55,7 @@ export async function relaxedAllowed(): Promise<boolean> {
 }
 
 async function bytesOf(build: KernelBuild): Promise<Uint8Array> {
-  // Fetched when it is asked for, which few do.
+  // Loaded on demand: few runs ask for it.
   if (build === 'relaxed') return (await import('../../../build/compute-relaxed.wasm')).default;
   return build === 'shared' ? sharedBytes : singleBytes;
 }

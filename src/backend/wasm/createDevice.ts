@@ -4,7 +4,7 @@ import { bytesPerElement, hostArrays, type KernelName } from '../kernels/index.j
 import { at, type Threads, type WasmStorage } from './calls.js';
 import { createTable } from './table.js';
 
-/** Time that reads may follow one another without a turn of the event loop. */
+/** Milliseconds after which a read gives the event loop a turn. */
 const TURN_MS = 50;
 
 /** A device on open threads. Calls are done when they return, so nothing is ever queued. */
@@ -69,7 +69,8 @@ export function createDevice(
     },
     async read(storage, dtype, byteOffset = 0, elements = (storage.byteLength - byteOffset) / bytesPerElement(dtype)) {
       const copy = inside(storage, byteOffset, bytesPerElement(dtype) * elements).slice().buffer;
-      // Nothing here ever waits: without a turn of the event loop, aborts, signals and messages would come after the run.
+      // Nothing here ever waits. Without a turn of the event loop, aborts, signals and messages would arrive after the
+      // run.
       if (performance.now() - turnedAt > TURN_MS) {
         await new Promise((resolve) => setTimeout(resolve));
         turnedAt = performance.now();

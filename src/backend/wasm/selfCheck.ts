@@ -5,7 +5,10 @@ import { type Dims, divergenceKinds, type KernelSpec, kernels, type Params } fro
 import type { Threads, WasmStorage } from './calls.js';
 import { createTable } from './table.js';
 
-/** V8 first runs its quick compiler's code; its optimised code (and with it the packing) is there after some milliseconds. */
+/**
+ * V8 first runs its quick compiler's code; its optimised code (and with it the packing) is there after some
+ * milliseconds.
+ */
 const WARM_UP_MS = 40;
 
 /** FNV-1a over the 32-bit words of some floats. */
@@ -15,7 +18,7 @@ function hash({ buffer, byteOffset, length }: Float32Array): number {
   return h >>> 0;
 }
 
-/** A call whose inputs are exact in binary. Its operands lie one behind the other, in binding order. */
+/** A call whose inputs are exact in binary. Its operands are stored one after another, in binding order. */
 interface Probe {
   readonly kernel: 'gemmNN' | 'layerNorm' | 'divergence';
   readonly dims: Dims;
@@ -24,7 +27,10 @@ interface Probe {
   readonly expected: number;
 }
 
-/** Shapes of two full vector steps and a tail at least; two blocks of the depth in gemm. So small that one thread does it all. */
+/**
+ * Shapes of two full vector steps and a tail at least; two blocks of the depth in gemm. So small that one thread does
+ * it all.
+ */
 const probes: readonly Probe[] = [
   { kernel: 'gemmNN', dims: { m: 35, n: 53, k: 300 }, params: { accumulate: 0 }, expected: 3_231_051_729 },
   { kernel: 'layerNorm', dims: { rows: 5, cols: 85 }, params: { eps: 1e-5 }, expected: 1_618_958_206 },
@@ -71,7 +77,7 @@ function runProbe(
   return outputs;
 }
 
-/** Runs every probe on fresh inputs; under `revectorized` each until V8's packed code is surely in use. */
+/** Runs every probe on fresh inputs. Under `revectorized` it repeats each until V8's packed code must be in use. */
 function runProbes(
   device: Threads,
   revectorized: boolean,
@@ -111,8 +117,8 @@ export function selfCheck(device: Threads, revectorized: boolean): DeviceError |
 const RELAXED_TOLERANCE = 1e-5;
 
 /**
- * The relaxed build has no known bits: compares its kernels with those of `plain`, which has passed `selfCheck`, within a
- * tolerance. Returns the error to throw when they differ.
+ * The relaxed build has no known bits: compares its kernels with those of `plain`, which has passed `selfCheck`, within
+ * a tolerance. Returns the error to throw when they differ.
  */
 export function relaxedCheck(device: Threads, plain: Threads, revectorized: boolean): DeviceError | undefined {
   const expected = new Map<string, Float32Array[]>();

@@ -11,10 +11,13 @@ export interface GPUStorage extends Storage {
   released: boolean;
 }
 
-/** What one dispatch binds besides its uniform: bytes of a storage. */
+/** Bytes of a storage that a dispatch binds. */
 export type Region = Binding;
 
-/** Lines put before a shader that its `override` constants cannot give: element types and the functions that follow from them. */
+/**
+ * Lines put before a shader that its `override` constants cannot give: element types and the functions that follow from
+ * them.
+ */
 export interface Prelude {
   /** Tells shaders of one name and different preludes apart. */
   readonly name: string;
@@ -31,7 +34,7 @@ export interface ShaderCall {
   /** A name of shaders.ts. */
   readonly shader: string;
   readonly prelude?: Prelude;
-  /** Tells calls of one shader with other per-thread arrays apart; 0 for shaders without. */
+  /** Size of the per-thread arrays, part of the pipeline's key; 0 for shaders without. */
   readonly headBlocks?: number;
   readonly constants?: Readonly<Record<string, number>>;
   /** In the order of the shader's struct: integers, then wrap `f32` values in `float`. */
@@ -51,7 +54,7 @@ export const float = (value: number): Float => ({ f32: value });
 
 /** How matrix products choose their variant. */
 export interface GemmSettings {
-  /** Tells adapters apart: measured rates are kept under it. */
+  /** Key of the adapter's measured rates. */
   readonly adapter: string;
   rates: GemmRates;
   /** The device's subgroup matrices, where it was opened for them: products with f16 weights take them. */
@@ -70,9 +73,9 @@ export interface Context {
     readonly gemm: GemmSettings;
   };
   dispatch(call: ShaderCall): void;
-  /** `elements` of a storage from `firstElement` on, which lies at a multiple of 256 bytes; f32 unless said otherwise. */
+  /** `elements` of a storage from `firstElement` on, whose byte offset is a multiple of 256. f32 by default. */
   region(storage: Storage, firstElement: number, elements: number, dtype?: DType): Region;
-  /** Memory for the length of one kernel call. */
+  /** Memory that is released when `work` returns. */
   temporary<T>(elements: number, label: string, work: (region: Region) => T): T;
 }
 

@@ -30,7 +30,7 @@ function describe(kernel: ProductName): { form: Form; format: WeightFormat; scal
   };
 }
 type Axis = 'm' | 'n' | 'k';
-/** Rows and columns of each operand as it lies in memory. */
+/** Rows and columns of each operand in memory. */
 const axes: Readonly<Record<Form, Readonly<Record<'a' | 'b' | 'c', readonly [Axis, Axis]>>>> = {
   gemmNN: { a: ['m', 'k'], b: ['k', 'n'], c: ['m', 'n'] },
   gemmNT: { a: ['m', 'k'], b: ['n', 'k'], c: ['m', 'n'] },
@@ -134,13 +134,13 @@ function encodeGemm(
   }
 }
 
-/** Whole tiles, or at least whole groups of four elements, where that leaves any. */
+/** Rounds down to whole tiles, or at least to whole groups of four elements, unless nothing would remain. */
 function roundDown(count: number): number {
   const unit = count >= 128 ? 128 : count >= 64 ? 64 : count >= 4 ? 4 : 1;
   return Math.floor(count / unit) * unit;
 }
 
-/** The rows of an operand that the windows ask for, bound from the multiple of 256 bytes before them on. */
+/** A window's rows of an operand, bound from the preceding multiple of 256 bytes. */
 function operandWindow(
   context: Context,
   [row, col]: readonly [Axis, Axis],
@@ -210,7 +210,8 @@ function encodeSkinny(context: Context, form: 'gemmNN' | 'gemmNT', product: Prod
   const down = ceilDiv(m, rows);
   const uniform = uniformOf(product, product.k);
   if (form === 'gemmNN') {
-    // Eight groups of columns read 128 bytes side by side. Where that leaves a GPU idle, four of them, more slices of k.
+    // Eight groups of columns read 128 contiguous bytes. When that makes too few workgroups, take four groups and more
+    // slices of k.
     const columnGroups = threads >= 256 && down * ceilDiv(n, 32) < busyGroups ? 4 : 8;
     context.dispatch({
       shader: 'gemmSkinnyNN',

@@ -8,19 +8,19 @@ const file = 'gemm-rates.json';
 /** Of the variants' code: other code has other rates. */
 const shadersHash = fnv1a(JSON.stringify([gemmTiles, shaders.gemmNN4, shaders.gemmNN8, shaders.gemmNNMatrices]));
 
-/** What was measured on this adapter once; undefined where nothing was, or nothing that can be used. */
+/** The stored rates of this adapter; undefined when there are none that can be used. */
 export async function keptRates(adapter: string): Promise<MeasuredRates | undefined> {
   const found = (await readAll())[adapter];
   return isRates(found) && found.shaders === shadersHash ? { tiles: found.tiles, sum: found.sum } : undefined;
 }
 
-/** Keeps what was measured, with what is known of other adapters. Gives the place. */
+/** Stores the rates of this adapter beside those of others. Returns where. */
 export async function keepRates(adapter: string, rates: MeasuredRates): Promise<string> {
   const all = { ...(await readAll()), [adapter]: { ...rates, shaders: shadersHash } };
   return keptTexts.write(file, `${JSON.stringify(all, null, 1)}\n`);
 }
 
-/** A file that was cut or edited is as good as none. */
+/** A damaged file is ignored. */
 async function readAll(): Promise<Readonly<Record<string, unknown>>> {
   try {
     const all: unknown = JSON.parse((await keptTexts.read(file)) ?? '{}');

@@ -1,7 +1,7 @@
 /**
- * How the operands of a product lie in memory decides a few lines of its shader: the element type of each binding, and the
- * functions that read or write four neighbours. They are the files of kernels/products/shared/elements, one for each layout of
- * each operand, put before a shader of products.
+ * The memory layout of a product's operands decides a few lines of its shader: the element type of each binding, and
+ * the functions that read or write four neighbours. They are the files of kernels/products/shared/elements, one for
+ * each layout of each operand, put before a shader of products.
  */
 import aF32 from '../../../kernels/products/shared/elements/aF32.wgsl';
 import aVec4 from '../../../kernels/products/shared/elements/aVec4.wgsl';

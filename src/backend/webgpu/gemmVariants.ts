@@ -65,7 +65,8 @@ export const ratesOf = (table: GemmRates, measured: MeasuredRates | undefined): 
 
 /**
  * Until an adapter is tuned. Software numbers are SwiftShader's on two cores. The others are estimates for a GPU in the
- * middle of its class, about one workgroup of the large tile a processor core (80 and 10 of them), for none was measured.
+ * middle of its class, about one workgroup of the large tile a processor core (80 and 10 of them), for none was
+ * measured.
  */
 export const gemmRates: Readonly<Record<AdapterClass, GemmRates>> = {
   discrete: {
@@ -80,7 +81,7 @@ export const gemmRates: Readonly<Record<AdapterClass, GemmRates>> = {
   },
   integrated: {
     tiles: {
-      // Fewer registers a thread: the large tile leaves too few threads to hide waiting.
+      // With the large tile's registers too few threads run at once to hide memory latency.
       large: { gflops: 1200, groups: 10 },
       ahead: { gflops: 1200, groups: 10 },
       medium: { gflops: 1500, groups: 24 },
@@ -140,7 +141,10 @@ export function chooseGemm(
   return best;
 }
 
-/** As long as fewer workgroups than run side by side take; for a split also the traffic of its parts. */
+/**
+ * Estimated seconds. Fewer workgroups than the GPU runs at once cost as much as a full load; a split adds the traffic
+ * of its partial sums.
+ */
 function gemmSeconds({ tiles, sum }: GemmRates, tile: GemmTile, parts: number, { m, n, k }: ProductSize): number {
   const { gflops, groups } = tiles[tile];
   const { rows, cols } = gemmTiles[tile];
@@ -150,7 +154,7 @@ function gemmSeconds({ tiles, sum }: GemmRates, tile: GemmTile, parts: number, {
   return product + (4 * m * n * (2 * parts + 1)) / (1e9 * sum.gigabytes) + 1e-6 * sum.microseconds;
 }
 
-/** Steps that a tile costs: filling the first tiles and storing the last take about as long as one more. */
+/** Overhead of a tile in steps: filling the first tiles and storing the result take about as long as one more step. */
 export const stepsOfTile = (steps: number): number => steps + depth;
 
 /** Steps of k in each of `parts` parts but the last, a multiple of `depth`. */

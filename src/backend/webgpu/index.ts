@@ -17,7 +17,8 @@ import { createTable } from './table.js';
 export interface WebGPUOptions extends AdapterOptions {
   /**
    * A device that the caller made: used as it is, never destroyed. Its uncaptured errors surface here as well. In Node
-   * keep the object that Dawn's `create` gave, too: Dawn aborts the process when it is collected while the device lives.
+   * keep the object that Dawn's `create` gave, too: Dawn aborts the process when it is collected while the device
+   * lives.
    */
   readonly device?: GPUDevice;
   /**
@@ -32,7 +33,7 @@ export interface WebGPUOptions extends AdapterOptions {
   readonly maxGroupsPerSide?: number;
   /**
    * Threads of a workgroup that owns a row (layer norms, losses, sampling, decoding, products of few rows), a power of
-   * two from 8 to 256: 8 on software adapters, 256 on others. Tests take those of hardware.
+   * two from 8 to 256: 8 on software adapters, 256 on others. Tests on software adapters set it to hardware's value.
    */
   readonly rowThreads?: number;
 }
@@ -41,19 +42,21 @@ export interface WebGPUOptions extends AdapterOptions {
 @internal */
 export interface WebGPUBackend extends Device {
   readonly gemm: GemmSettings;
-  /** What was handed to the device so far, and the buffers behind the storages. */
+  /** Submissions, dispatches and bind groups so far, and the buffers of the pool. */
   counts(): ReturnType<CommandQueue['counts']> & ReturnType<BufferPool['counts']>;
 }
 
 /** Operations of one dispatch: software adapters reach some 1e9 a second, and drivers stop what runs for seconds. */
 const maxFlops = { hardware: 1e11, software: 2e9 };
-/** Software adapters switch threads at every barrier: with 8, layer norms take half or a third of the time that 32 took. */
+/**
+ * Software adapters switch threads at every barrier: with 8, layer norms take half or a third of the time that 32 took.
+ */
 const rowThreads = { hardware: 256, software: 8 };
 
 /**
  * Opens the WebGPU backend: in Node through Dawn (the npm package `webgpu`), in browsers through `navigator.gpu`.
- * @throws OptionError; DeviceError when there is no adapter, or only a software one without `allowSoftware`, or one without
- * the `subgroupMatrices` that were asked for.
+ * @throws OptionError; DeviceError when there is no adapter, or only a software one without `allowSoftware`, or one
+ * without the `subgroupMatrices` that were asked for.
  */
 export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBackend> {
   checkOptions(options);
@@ -74,7 +77,7 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBac
   const used = new Map<string, Pipeline>();
   const live = new Set<GPUStorage>();
   let observer: KernelObserver | undefined;
-  /** Told when the dispatches of the kernel call that is being encoded ran. */
+  /** The listener for the times of the kernel call that is being encoded. */
   let timed: ReturnType<KernelObserver> | undefined;
   let disposed = false;
 
@@ -83,7 +86,10 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBac
     if (found.released) throw new DisposedError(`webgpu: the storage '${storage.label}' was used after it was freed.`);
     return found;
   };
-  /** At least `byteLength` bytes: all there are, so that calls on a little more or less share a bind group. Shaders know the sizes. */
+  /**
+   * Binds the whole buffer from `offset` on, so that calls of slightly different sizes share a bind group. Shaders know
+   * the sizes.
+   */
   const bind = (buffer: PooledBuffer, offset: number, byteLength: number): Region => ({
     buffer,
     offset,
@@ -103,7 +109,7 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBac
     for (const value of Object.values(constants)) key += ` ${value}`;
     let pipeline = used.get(key);
     if (!pipeline) {
-      // A prelude of its own comes first: `enable` must.
+      // The call's own prelude comes first, since `enable` must.
       const sizes = headBlocks > 0 ? constantLines({ HEAD_BLOCKS: headBlocks }) : '';
       const code = (own?.code ?? '') + sizes + shaders[shader];
       pipeline = pipelines.get({ name, code, constants, reads: reads.length, writes: writes.length });
@@ -223,7 +229,7 @@ function checkOptions({ maxBindingBytes = 256, maxGroupsPerSide = 1, rowThreads 
   requireOption(where, 'rowThreads', rowThreads, powers.includes(rowThreads), 'a power of two from 8 to 256');
 }
 
-/** Data with zeros up to a multiple of 4 bytes, which all copies are. */
+/** Data padded with zeros to a multiple of 4 bytes, as copies need it. */
 function wholeWords(data: TypedArray): ArrayBufferView {
   if (data.byteLength % 4 === 0) return data;
   const padded = new Uint8Array(4 * Math.ceil(data.byteLength / 4));

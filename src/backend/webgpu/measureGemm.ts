@@ -9,7 +9,7 @@ import {
 import type { WebGPUBackend } from './index.js';
 
 export interface MeasureOptions {
-  /** Every measurement lasts at least so long. Default 30. */
+  /** Least duration of a measurement. Default 30. */
   readonly milliseconds?: number;
   /** Rows and columns of the first product; they double, up to 4096, until one lasts `milliseconds`. Default 256. */
   readonly side?: number;
@@ -27,7 +27,7 @@ export async function measureGemm(
   const { forced, matrixUnit } = backend.gemm;
   try {
     const tiles: Partial<Record<GemmTile, TileRate>> = {};
-    // A GPU at rest takes a while to reach its clock: what it was during the first measurement does not count.
+    // An idle GPU takes a while to reach its clock, so the first measurement is dropped.
     backend.gemm.forced = { tile: 'large', parts: 1 };
     await measureTile('large');
     for (const tile of [...floatTiles, ...(matrixUnit ? (['matrices'] as const) : [])]) {

@@ -1,7 +1,7 @@
 /**
- * WGSL of every shader. A file of kernels/ is a shader under its name, unless it lies in a folder named shared; its opening comment
- * says which files it follows, and the bundler puts those before it (scripts/shaders.ts). Only the tiled products are put together
- * here: each of three layouts with each of three ways to multiply a tile.
+ * WGSL of every shader. A file of kernels/ is a shader under its name, unless it is in a folder named shared; its
+ * opening comment says which files it follows, and the bundler puts those before it (scripts/shaders.ts). Only the
+ * tiled products are put together here: each of three layouts with each of three ways to multiply a tile.
  */
 import gemmMatrices from '../../../kernels/products/shared/gemmMatrices.wgsl';
 import gemmNN from '../../../kernels/products/shared/gemmNN.wgsl';

@@ -6,10 +6,10 @@ const PAGE = 65536;
 const ALIGNMENT = 64;
 /** The first bytes hold the kernels' constants; no allocation has pointer 0. */
 const RESERVED = 4096;
-/** Growing by less costs more calls than it saves memory. */
+/** Smaller steps would cost more calls than they save memory. */
 const MIN_GROWTH = 16 * 1024 * 1024;
 const INITIAL_PAGES = 64;
-/** What 32-bit pointers reach. */
+/** The range of 32-bit pointers. */
 const ADDRESS_SPACE = 4 * 1024 * 1024 * 1024;
 
 /** A stretch of memory, linked to its neighbours so that free ones can merge. */

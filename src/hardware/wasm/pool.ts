@@ -29,12 +29,12 @@ import {
 
 /** Spinning is cheaper than sleeping while the workers finish their last chunks. */
 const SPIN_TURNS = 20_000;
-/** How long to sleep before looking whether the workers are still there. */
+/** Milliseconds to sleep before checking that the workers are alive. */
 const LOOK_MS = 100;
 /**
- * Where the system cannot tell whether a thread is there: workers are at most a chunk behind, so one that needs so many
- * times what this thread needed for all of its chunks is taken for dead. Never before `STALL_MS`: it may just not be let
- * run.
+ * For systems that cannot tell whether a thread is alive. Workers are at most a chunk behind, so a worker is taken for
+ * dead when it needs this many times as long as this thread needed for all of its chunks. Never before `STALL_MS`: the
+ * system may only have paused it.
  */
 const STALL_FACTOR = 30;
 const STALL_MS = 5000;
@@ -51,7 +51,7 @@ export interface ThreadPool {
   parallel(name: string, args: readonly number[], total: number, grain: number, scratchBytes?: number): void;
   /** Calls kernel `name`, which takes no range, on this thread. */
   call(name: string, args: readonly number[]): void;
-  /** Ends the workers. The memory goes when nobody refers to it. */
+  /** Ends the workers. The memory is collected once nothing refers to it. */
   dispose(): Promise<void>;
 }
 
@@ -185,7 +185,7 @@ export async function openPool(module: WebAssembly.Module, memory: LinearMemory,
         failure = `${name}: worker thread ${dead + 1} ended in the middle of its work`;
         return;
       }
-      // A process that was stopped, with all its threads, for a while has not waited.
+      // Time in which the whole process was stopped does not count.
       waitedMs += Math.min(performance.now() - since, 2 * LOOK_MS);
       if (waitedMs > Math.max(STALL_MS, STALL_FACTOR * ownMs)) {
         failure = `${name}: a worker thread has not answered for ${Math.round(waitedMs / 1000)} seconds`;

@@ -1,6 +1,6 @@
 /**
- * How the calling thread and its workers share one job, in 32-bit words that all of them see. The words that threads
- * write at the same time lie on cache lines of their own.
+ * How the calling thread and its workers share one job, in 32-bit words that all of them see. Words that threads
+ * write at the same time are on separate cache lines.
  *
  * The caller publishes a job (header, then STATE = open, then EPOCH + 1), takes chunks of its range like any worker,
  * closes it and waits until ACTIVE is 0. A worker counts itself into ACTIVE before it looks at STATE, so the caller

@@ -29,17 +29,17 @@ export interface OpenedDevice {
   readonly description: string;
   readonly software: boolean;
   readonly adapterClass: AdapterClass;
-  /** All that the adapter says of itself: what was measured on one is for those that say the same. */
+  /** Key of the measured rates: adapters with equal vendor, architecture, device and description share them. */
   readonly identity: string;
-  /** Where they were asked for. */
+  /** The subgroup matrices, where they were asked for. */
   readonly matrixUnit: MatrixUnit | undefined;
   /** Call after each submission. */
   submitted(): void;
-  /** Ends a device that we opened, once its work is done; leaves the caller's alone. */
+  /** Ends a device that we opened, once its work is done. A device of the caller's stays open. */
   close(): Promise<void>;
 }
 
-/** What `openGPU` gave, as long as a device of it has work under way: Dawn aborts the process when it is collected before. */
+/** GPU objects whose devices have work under way. Dawn aborts the process when such an object is collected. */
 const busy = new Set<GPU>();
 
 /** Limits that decide how large one buffer, binding or workgroup may be. */
@@ -59,8 +59,8 @@ const wantedFeatures: readonly GPUFeatureName[] = ['timestamp-query'];
 
 /**
  * Opens a WebGPU device.
- * @throws DeviceError when WebGPU is missing, there is no adapter, only a software one and that was not asked for, or one
- * without the subgroup matrices that were.
+ * @throws DeviceError when WebGPU is missing, there is no adapter, only a software one and that was not asked for, or
+ * one without the subgroup matrices that were.
  */
 export async function openAdapter(options: AdapterOptions = {}): Promise<OpenedDevice> {
   const { allowSoftware = false, limits = 'adapter', subgroupMatrices = false } = options;
@@ -87,7 +87,8 @@ export async function openAdapter(options: AdapterOptions = {}): Promise<OpenedD
   const features = matrixUnit ? [...wantedFeatures, ...matrixFeatures] : wantedFeatures;
   const requiredFeatures = features.filter((feature) => adapter.features.has(feature));
   const device = await adapter.requestDevice({ label: 'distillm', requiredLimits, requiredFeatures });
-  // Dawn keeps its threads, and with them a Node process, for as long as the object that `openGPU` returns is referenced.
+  // Dawn keeps its threads, and with them a Node process, for as long as the object that `openGPU` returns is
+  // referenced.
   let held: GPU | undefined = gpu;
   let submissions = 0;
   return {
@@ -107,7 +108,7 @@ export async function openAdapter(options: AdapterOptions = {}): Promise<OpenedD
     },
     async close() {
       if (!held) return;
-      // Dawn aborts the process when the object goes while work is under way.
+      // Dawn aborts the process when the object is collected while work is under way.
       await device.queue.onSubmittedWorkDone().catch(() => {});
       device.destroy();
       await device.lost;
@@ -116,7 +117,7 @@ export async function openAdapter(options: AdapterOptions = {}): Promise<OpenedD
   };
 }
 
-/** Asks for whatever there is first: Dawn's fallback adapter is SwiftShader alone where it has not looked for others yet. */
+/** Asks for any adapter before the fallback: asked for the fallback first, Dawn looks for SwiftShader alone. */
 export async function findAdapter(
   gpu: GPU,
   { allowSoftware, powerPreference }: Pick<Required<AdapterOptions>, 'allowSoftware' | 'powerPreference'>,
@@ -126,7 +127,7 @@ export async function findAdapter(
 }
 
 /**
- * Looks at a device that the caller made and keeps.
+ * A device that the caller made and owns.
  * @throws DeviceError when subgroup matrices are asked for and it was made without.
  */
 export function adoptDevice(device: GPUDevice, { subgroupMatrices = false }: AdapterOptions = {}): OpenedDevice {
@@ -171,7 +172,9 @@ function describe(info: GPUAdapterInfo): string {
 const identify = ({ vendor, architecture, device, description }: GPUAdapterInfo): string =>
   [vendor, architecture, device, description].filter(Boolean).join(', ');
 
-/** WebGPU does not say it: by the vendor, and where one makes both kinds, by the names of its processors' graphics. */
+/**
+ * WebGPU does not tell: decided by the vendor, and for vendors of both kinds by the names of their integrated graphics.
+ */
 function classOf({ vendor, architecture, device, description }: GPUAdapterInfo, software: boolean): AdapterClass {
   if (software) return 'software';
   const words = `${vendor} ${architecture} ${device} ${description}`.toLowerCase();

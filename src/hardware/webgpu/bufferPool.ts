@@ -22,7 +22,7 @@ export interface BufferPool {
   trim(): boolean;
   /** Bytes handed out, the most there ever were, and bytes of all buffers, idle ones included. */
   memory(): { liveBytes: number; peakBytes: number; heldBytes: number; liveStorages: number };
-  /** Buffers made so far, and those that wait to be used again. */
+  /** Buffers made so far, and idle ones. */
   counts(): { created: number; idle: number };
   dispose(): void;
 }
@@ -39,9 +39,9 @@ export function sizeClass(byteLength: number, largest: number): number {
 
 /**
  * Storage buffers by size class, used again once released. Work runs in the order in which it was queued, so a
- * released buffer may be handed out at once: its next user comes after its last one. Of those that fit, the one made
- * first is taken: steps that ask for the same sizes in the same order get the same buffers, so that their bind groups are
- * found again, and what more than enough is stays idle until it is trimmed.
+ * released buffer may be handed out at once: its next use is queued after its last one. Of the buffers that fit, the
+ * oldest is taken: steps that ask for the same sizes in the same order get the same buffers, so that their bind groups
+ * are found again, and surplus buffers stay idle until trim().
  */
 export function createBufferPool(device: GPUDevice, idleBytesAllowed = 256 * 2 ** 20): BufferPool {
   const largest = Math.floor(device.limits.maxBufferSize / 4) * 4;

@@ -20,9 +20,9 @@ export interface Dispatch {
   readonly bindings: readonly Binding[];
   /** Workgroups along x and y. */
   readonly groups: readonly [number, number];
-  /** Rough operations, by which long batches are handed over in parts. */
+  /** Estimated operations. Long batches are submitted in parts by their sum. */
   readonly flops: number;
-  /** Told when it ran: it then has a compute pass of its own. For devices with the feature 'timestamp-query'. */
+  /** Called with its times. The dispatch then has a compute pass of its own. Needs the feature 'timestamp-query'. */
   readonly timed?: TimeListener | undefined;
 }
 
@@ -33,7 +33,7 @@ export interface CommandQueue {
   clear(buffer: PooledBuffer, byteLength: number): void;
   read(buffer: PooledBuffer, byteOffset: number, byteLength: number): Promise<ArrayBuffer>;
   submit(): void;
-  /** Resolves when all queued work is done and the timed dispatches' listeners have been told. */
+  /** Resolves when all queued work is done and all times have been reported. */
   finish(): Promise<void>;
   /** `bindGroups`: made, and thus not found among those kept. */
   counts(): { submissions: number; dispatches: number; bindGroups: number };
@@ -44,7 +44,7 @@ export interface CommandQueue {
 const uniformBytes = 256;
 const dispatchesPerBatch = 1024;
 const stagingBytes = 2 ** 20;
-/** A batch is handed over after so many operations: a driver may take one that runs for seconds for a hang. */
+/** A batch is submitted after so many operations: a driver may take a batch that runs for seconds for a hang. */
 const flopsPerBatch = { hardware: 2e11, software: 4e9 };
 const bindGroupsKept = 8192;
 
@@ -236,7 +236,7 @@ export function createCommandQueue(opened: OpenedDevice, pool: BufferPool): Comm
       }
       const result = readBuffer.getMappedRange(0, byteLength).slice(0);
       readBuffer.unmap();
-      // Large ones are rare (checkpoints): they give their memory back.
+      // Large reads are rare (checkpoints): their staging buffers are destroyed.
       if (disposed || size > 2 ** 24) readBuffer.destroy();
       else readBuffers.set(size, [...(readBuffers.get(size) ?? []), readBuffer]);
       checkErrors();

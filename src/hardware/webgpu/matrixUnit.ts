@@ -1,13 +1,13 @@
 /**
- * Subgroup matrices: what an adapter multiplies at once, f16 operands summed in f32. Experimental in WebGPU: in Dawn behind
- * `allow_unsafe_apis`, in Chromium behind `--enable-unsafe-webgpu`; @webgpu/types does not know of them.
+ * Subgroup matrices: what an adapter multiplies at once, f16 operands summed in f32. Experimental in WebGPU: in Dawn
+ * behind `allow_unsafe_apis`, in Chromium behind `--enable-unsafe-webgpu`; @webgpu/types does not know of them.
  */
 export interface MatrixUnit {
   /** [m, k] times [k, n]. */
   readonly m: number;
   readonly n: number;
   readonly k: number;
-  /** Threads that do it together. */
+  /** Threads of a subgroup. */
   readonly subgroupSize: number;
 }
 
@@ -27,7 +27,10 @@ interface MatrixConfig {
 }
 type MatrixInfo = GPUAdapterInfo & { readonly subgroupMatrixConfigs?: Iterable<MatrixConfig> };
 
-/** The first form that kernels/products/shared/gemmMatrices.wgsl can use, or why there is none: drivers list those first that they prefer. */
+/**
+ * The first form that kernels/products/shared/gemmMatrices.wgsl can use, or why there is none. Drivers list their
+ * preferred forms first.
+ */
 export function findMatrixUnit({
   features,
   info,

@@ -1,15 +1,15 @@
 import { mapModeRead, usage } from './usage.js';
 
-/** Told when a dispatch ran, in milliseconds on the clock of `performance.now()`. */
+/** Called with the begin and end of a dispatch, in milliseconds as `performance.now()`. */
 export type TimeListener = (begin: number, end: number) => void;
 
 /** Times of compute passes on the GPU's own clock, by timestamp queries. Nothing waits for them. */
 export interface Timestamps {
-  /** What the next pass is begun with: its times will go to `listener`. At most `passesPerBatch` of them a batch. */
+  /** Timestamp writes for the next pass, whose times `listener` will get. At most `passesPerBatch` a batch. */
   next(listener: TimeListener): GPUComputePassTimestampWrites;
   /** Ends the batch that `encoder` holds. Call what it returns once the batch has been submitted. */
   resolve(encoder: GPUCommandEncoder): () => void;
-  /** Resolves when the times of all submitted batches have gone to their listeners. */
+  /** Resolves when the times of all submitted batches have been reported. */
   settle(): Promise<void>;
   dispose(): void;
 }
@@ -36,7 +36,7 @@ export function createTimestamps(device: GPUDevice, passesPerBatch: number): Tim
     try {
       await buffer.mapAsync(mapModeRead, 0, 2 * told.length * queryBytes);
     } catch {
-      // The device was lost or disposed of, which its other users are told: these times are, too.
+      // The device was lost or disposed of, which other calls report: these times are lost with it.
       return;
     }
     const times = new BigUint64Array(buffer.getMappedRange(0, 2 * told.length * queryBytes));

@@ -17,11 +17,11 @@ export function productKernels(threads: Threads): Entries<ProductName> {
     args: readonly number[],
     [m, n, k]: readonly [number, number, number],
   ) => {
-    // Long pieces of the weight's rows: memory is read fastest straight on.
+    // Long pieces of the weight's rows: sequential reads are fastest.
     const grain = Math.max(Math.ceil(n / pool.threads / 16) * 16, grainOf(threads, n, m * k, 16));
     pool.parallel(name, args, n, grain, scratchBytes(threads, scratch, [m, n, k]));
   };
-  /** Segments of rows of b, each to a part of its own; then the parts' sum. */
+  /** Multiplies each segment of b's rows into a buffer of its own, then adds the buffers. */
   const segmented = (call: KernelCall<'gemmNN'>, segments: number) => {
     const [m, n, k] = sizes(call, ['m', 'n', 'k']);
     const [a, b, c] = [at(call.operands.a), at(call.operands.b), at(call.operands.c)];
