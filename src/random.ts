@@ -6,7 +6,7 @@
  *   move when another draws more.
  * - `normalGenerator` (sfc32) draws the initial weights of a model: long sequences that are needed once, in order.
  * - `shuffled` is xoshiro256** of src/text/rng.ts, the AssemblyScript generator that `createRng` gives to users and that the
- *   replay buffer and the host's sampler draw from.
+ *   replay buffer and the host's sampler (repetition penalty, n-gram and token bans) draw from.
  * - Kernels have counter-based ones, since threads draw in no order. Dropout hashes (seed, element) with lowbias32
  *   (kernels/shared/hash.wgsl), the cheapest that passes for a mask; sampling uses threefry2x32-13 on (seed, token, step)
  *   (kernels/rows/sample.wgsl), which stands the tests that a distribution of tokens is put to.

@@ -14,9 +14,9 @@ export interface TokenPicker {
 }
 
 /**
- * On WebGPU the `sample` kernel draws and only the ids are read back, 4 bytes a prompt. Rules that look at the history
- * or ban tokens need the AssemblyScript sampler, which is also what draws on WASM, where logits need not travel. The two
- * have one meaning and two generators: the same seed gives other draws from the same distribution.
+ * Plain sampling is drawn by the `sample` kernel, and only the ids are read back, 4 bytes a prompt: the same seed gives the same
+ * tokens on every device unless a rounding decides. Rules that look at the history or ban tokens are the host's sampler's, to which
+ * the logits are read back. The two have one meaning and two generators: with such a rule the same seed gives other draws.
  * @param seeds one a prompt
  * @throws OptionError when an option is out of range
  */
@@ -29,7 +29,7 @@ export function createPicker(
   const settings = samplerSettings(options);
   const { repetitionPenalty, noRepeatNgramSize, bannedTokens } = settings;
   const isPlain = repetitionPenalty === 1 && noRepeatNgramSize === 0 && bannedTokens.length === 0;
-  if (device.info.kind === 'webgpu' && isPlain) return devicePicker(device, seeds, settings);
+  if (isPlain) return devicePicker(device, seeds, settings);
   const sampler = createSampler(settings);
   const states = prompts.map((tokens, prompt) => sampler.start({ seed: seeds[prompt] as number, tokens }));
   return {

@@ -1,4 +1,4 @@
-import type { Device, DeviceInfo, KernelCall, Storage } from '../../src/backend/backend.js';
+import type { Device, KernelCall, Storage } from '../../src/backend/backend.js';
 import { operandDType } from '../../src/backend/check.js';
 import {
   bytesPerElement,
@@ -24,12 +24,9 @@ interface ReferenceBackend extends Device {
  */
 export function openReference({
   precision = 'f64',
-  kind = 'wasm',
   after,
 }: {
   precision?: 'f32' | 'f64';
-  /** Whose ways generation takes: on WebGPU the `sample` kernel draws. */
-  kind?: DeviceInfo['kind'];
   after?: (kernel: KernelName, memory: Readonly<Record<string, Float64Array>>) => void;
 } = {}): ReferenceBackend {
   const memory = new Map<Storage, Float64Array>();
@@ -64,7 +61,7 @@ export function openReference({
 
   return {
     info: {
-      kind,
+      kind: 'wasm',
       description: `reference in ${precision}`,
       maxStorageBytes: 2 ** 30,
       threads: 1,

@@ -2,7 +2,7 @@
 import { constant, HALF, lowLanes, ONE } from '../shared/constants';
 import { exp4, log1p4, log4 } from '../shared/math';
 import { scratch } from '../shared/scratch';
-import { fillFloats, sumPair } from '../shared/simd';
+import { fillFloats, maxLanes, sumPair } from '../shared/simd';
 
 /** Keys of -infinity and of +infinity. */
 const NO_LOGIT: u32 = 0x007fffff;
@@ -121,11 +121,13 @@ function sumAtLeast(keys: usize, sizes: usize, cells: u32, least: u32): f64 {
   return total;
 }
 
-/** The largest key at and above which the sizes still add up to `wanted`. */
+/** The largest key at and above which the sizes still add up to `wanted`, or a lower one that leaves the same tokens. */
 function threshold(keys: usize, sizes: usize, cells: u32, wanted: f64): u32 {
   let found: u32 = 0;
   for (let bit: u32 = 0x80000000; bit > 0; bit >>= 1) {
-    if (sumAtLeast(keys, sizes, cells, found | bit) >= wanted) found |= bit;
+    const left = sumAtLeast(keys, sizes, cells, found | bit);
+    if (left >= wanted) found |= bit;
+    if (left == wanted) break;
   }
   return found;
 }
@@ -157,6 +159,9 @@ function waiting4(h: v128): v128 {
   return v128.bitselect(log1p4(odds, f32x4.add(constant(ONE), odds)), f32x4.neg(log4(v)), isShort);
 }
 
+/** 2^-32, which turns words into u, less what the roundings of a score come to. */
+const REACH: f32 = 2.3282e-10;
+
 /** The first token to arrive, each waiting an exponential time of rate `weights`; the lowest id among equals. */
 function race(weights: usize, cells: u32, seedLow: u32, seedHigh: u32, step: u32): i32 {
   const k0 = i32x4.splat(seedLow);
@@ -164,7 +169,12 @@ function race(weights: usize, cells: u32, seedLow: u32, seedHigh: u32, step: u32
   const third = seedLow ^ seedHigh ^ 0x1bd11bda;
   let best = f32x4.splat(0);
   let winners = i32x4.splat(0);
+  let reach = f32x4.splat(0);
   for (let j: u32 = 0; j < cells; j += 8) {
+    const at = weights + ((<usize>j) << 2);
+    const w0 = v128.load(at);
+    const w1 = v128.load(at, 16);
+    if (!v128.any_true(v128.or(w0, w1))) continue;
     // threefry2x32 with 13 rounds of four counters (j / 2, step): two words each, for two tokens
     let x = i32x4.add(i32x4.add(i32x4.splat(j >> 1), lowLanes()), k0);
     let y = i32x4.add(i32x4.splat(step), k1);
@@ -189,9 +199,12 @@ function race(weights: usize, cells: u32, seedLow: u32, seedHigh: u32, step: u32
     x = i32x4.add(x, y); y = turn(x, y, 17);
     const words0 = i8x16.shuffle(x, y, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
     const words1 = i8x16.shuffle(x, y, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
-    const at = weights + ((<usize>j) << 2);
-    const score0 = f32x4.div(v128.load(at), waiting4(words0));
-    const score1 = f32x4.div(v128.load(at, 16), waiting4(words1));
+    // A token waits longer than u: where weight / u is below the best score by more than roundings, the logarithm is not needed.
+    const open0 = f32x4.gt(w0, f32x4.mul(f32x4.convert_i32x4_u(words0), reach));
+    const open1 = f32x4.gt(w1, f32x4.mul(f32x4.convert_i32x4_u(words1), reach));
+    if (!v128.any_true(v128.or(open0, open1))) continue;
+    const score0 = f32x4.div(w0, waiting4(words0));
+    const score1 = f32x4.div(w1, waiting4(words1));
     const first = i32x4.add(i32x4.splat(j), lowLanes());
     const wins0 = f32x4.gt(score0, best);
     best = v128.bitselect(score0, best, wins0);
@@ -199,6 +212,7 @@ function race(weights: usize, cells: u32, seedLow: u32, seedHigh: u32, step: u32
     const wins1 = f32x4.gt(score1, best);
     best = v128.bitselect(score1, best, wins1);
     winners = v128.bitselect(i32x4.add(first, i32x4.splat(4)), winners, wins1);
+    reach = f32x4.splat(maxLanes(best) * REACH);
   }
   const lanes = scratch();
   v128.store(lanes, best);
