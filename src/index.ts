@@ -45,24 +45,11 @@ export {
   type TextSource,
   type TokenBatch,
 } from './data/index.js';
-export {
-  type Divergence,
-  forwardKL,
-  jensenShannon,
-  reverseKL,
-  skewKL,
-  skewReverseKL,
-  symmetricKL,
-  totalVariation,
-} from './distill/losses/index.js';
+export * from './distill/losses/factories.js';
+export type { Divergence } from './distill/losses/index.js';
 export type { RunSettings } from './distill/settings.js';
-export {
-  adaptiveOffPolicy,
-  type BatchSource,
-  offPolicy,
-  type SgoPolicy,
-  type ValidationEffect,
-} from './distill/sgo/index.js';
+export * from './distill/sgo/factories.js';
+export type { BatchSource, SgoPolicy, ValidationEffect } from './distill/sgo/index.js';
 export {
   type BestValidation,
   type CheckpointEvent,

@@ -47,7 +47,7 @@ describe('distillm', () => {
       ['train', '--data', 'x', '--out', 'y', '--validate-every', 'never'],
       "Expected 'epoch' or an integer of at least 1.",
     ],
-    [['train', '--data', 'x', '--out', 'y', '--loss', 'kl'], 'Expected one of forwardKL, reverseKL'],
+    [['train', '--data', 'x', '--out', 'y', '--loss', 'kl'], 'Expected one of forwardKL, jensenShannon, reverseKL'],
     [['eval', '--model', 'x', '--data', 'y', '--seeds', '1;2'], 'as in 10,20,30'],
   ])('refuses %j', async (line, message) => {
     const { code, out, err } = await run(line);

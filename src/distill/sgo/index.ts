@@ -1,13 +1,14 @@
 /**
  * Policies on student-generated outputs (SGOs): what each step trains on. A policy is plain data; the file of its kind has
- * its options and the state machine that runs it. A new kind is a file here and a line in `policies`.
+ * its options and the state machine that runs it. A new kind is a file here and a line in factories.ts;
+ * the command line reads the table `policies`.
  */
 import { type DataOf, variantSchema } from '../../settings/index.js';
-import { adaptiveOffPolicy } from './adaptiveOffPolicy.js';
-import { offPolicy } from './offPolicy.js';
+import * as factories from './factories.js';
 import type { PolicyBehaviour, PolicyRun, SgoState } from './policy.js';
 
-export const policies = { offPolicy, adaptiveOffPolicy } as const;
+/** Every policy's factory by its kind. */
+export const policies = { ...factories };
 
 /** Where the training sequences come from, step by step: `{ kind: 'adaptiveOffPolicy', capacity: 1000, ... }`. */
 export type SgoPolicy = DataOf<typeof policies>;
@@ -29,5 +30,5 @@ export const startPolicy = (policy: SgoPolicy, run: PolicyRun): SgoState => kind
 /** The kind is found by the data, so its functions take this data. */
 const kindOf = ({ kind }: SgoPolicy) => policies[kind] as unknown as PolicyBehaviour<SgoPolicy>;
 
+export * from './factories.js';
 export type { BatchSource, DecisionInput, PolicyRun, SgoSnapshot, SgoState, ValidationEffect } from './policy.js';
-export { adaptiveOffPolicy, offPolicy };
