@@ -1,13 +1,14 @@
 import { basename, dirname } from 'node:path';
 import { weightFormats } from '../entries/tensor.js';
 import {
-  CheckpointError,
+  type Checkpoint,
   createModel,
   type Device,
   type LanguageModel,
   loadModel,
   loadTokenizer,
   OptionError,
+  openCheckpoint,
   openFolder,
   readJson,
   type Tokenizer,
@@ -21,17 +22,11 @@ export const dtypeOption = optional(
   'how its matrices are held: f32, f16 (half the memory) or int8 (a quarter) (default: f32)',
 );
 
-/** @throws CheckpointError naming the first folder that is no model's, before anything is opened */
-export async function checkModelFolders(folders: readonly (string | undefined)[]): Promise<void> {
-  for (const folder of folders) {
-    if (folder === undefined || (await openFolder(folder).exists('config.json'))) continue;
-    const trained = `${folder.replace(/\/$/, '')}/best`;
-    const isRun = await openFolder(trained).exists('config.json');
-    throw new CheckpointError(
-      `${folder}: there is no config.json in it, expected a Hugging Face folder with config.json and model.safetensors. ` +
-        (isRun ? `A run wrote its model to ${trained}: give that.` : 'Check the path.'),
-    );
-  }
+/** The checkpoint in a model's folder. @throws CheckpointError when it holds no model, before a device is opened */
+export async function openModelFolder(folder: string): Promise<Checkpoint> {
+  const checkpoint = await openCheckpoint(folder);
+  await checkpoint.config();
+  return checkpoint;
 }
 
 /**
@@ -40,20 +35,18 @@ export async function checkModelFolders(folders: readonly (string | undefined)[]
  */
 export async function findTokenizer(
   named: string | undefined,
-  models: readonly (string | undefined)[],
+  models: readonly (Checkpoint | undefined)[],
 ): Promise<Tokenizer> {
-  const given = named === undefined ? models.filter((folder) => folder !== undefined) : [named];
-  for (const folder of given) if (await hasTokenizer(folder)) return loadTokenizer(folder);
+  const given = named === undefined ? models.filter((model) => model !== undefined) : [await openCheckpoint(named)];
+  for (const checkpoint of given) if (await hasTokenizer(checkpoint)) return loadTokenizer(checkpoint);
   throw new OptionError(
-    `no tokenizer in ${given.join(', ') || 'any folder'}, expected tokenizer.json or vocab.json. Name a folder by ` +
-      "--tokenizer, or train one: 'distillm tokenizer --help'.",
+    `no tokenizer in ${given.map(({ name }) => name).join(', ') || 'any folder'}, expected tokenizer.json or ` +
+      "vocab.json. Name a folder by --tokenizer, or train one: 'distillm tokenizer --help'.",
   );
 }
 
-export async function hasTokenizer(folder: string): Promise<boolean> {
-  const store = openFolder(folder);
-  return (await store.exists('tokenizer.json')) || (await store.exists('vocab.json'));
-}
+export const hasTokenizer = async (checkpoint: Checkpoint): Promise<boolean> =>
+  (await checkpoint.tokenizerFiles()) !== undefined;
 
 /**
  * A trainable model: that of a folder, or one with random weights from a config.json, whose vocabulary, special tokens
@@ -61,7 +54,11 @@ export async function hasTokenizer(folder: string): Promise<boolean> {
  * @throws OptionError unless exactly one of `student` and `studentConfig` is given
  */
 export async function openStudent(
-  { student, studentConfig, seed }: { student: string | undefined; studentConfig: string | undefined; seed: number },
+  {
+    student,
+    studentConfig,
+    seed,
+  }: { student: Checkpoint | undefined; studentConfig: string | undefined; seed: number },
   { device, tokenizer, positions }: { device: Device; tokenizer: Tokenizer; positions: number },
 ): Promise<LanguageModel> {
   if ((student === undefined) === (studentConfig === undefined)) {

@@ -1,4 +1,4 @@
-import { OptionError, type PromptTemplateName, promptTemplates, savedTemplate } from '../index.js';
+import { type Checkpoint, OptionError, type PromptTemplateName, promptTemplates } from '../index.js';
 import { choice, optional } from './options.js';
 
 export const templates = choice(Object.keys(promptTemplates) as [PromptTemplateName, ...PromptTemplateName[]]);
@@ -9,19 +9,19 @@ export const templateOption = optional(
   `prompt template: ${Object.keys(promptTemplates).join(' or ')} (default: what the model was trained with, else alpaca)`,
 );
 
-/** The template that is asked for, else that of the first folder that says what its model was trained with, else alpaca. */
+/** The template that is asked for, else that of the first checkpoint that says what its model was trained with, else alpaca. */
 export async function chooseTemplate(
   wanted: PromptTemplateName | undefined,
-  folders: readonly (string | undefined)[],
+  checkpoints: readonly (Checkpoint | undefined)[],
 ): Promise<PromptTemplateName> {
   if (wanted !== undefined) return wanted;
-  for (const folder of folders) {
-    const name = folder === undefined ? undefined : await savedTemplate(folder);
+  for (const checkpoint of checkpoints) {
+    const name = await checkpoint?.promptTemplate();
     if (name === undefined) continue;
     if (name in promptTemplates) return name as PromptTemplateName;
     const known = Object.keys(promptTemplates).join(' and ');
     throw new OptionError(
-      `${folder} was trained with a template of its own, '${name}'; here are ${known}. Choose one by --template.`,
+      `${checkpoint?.name} was trained with a template of its own, '${name}'; here are ${known}. Choose one by --template.`,
       { found: name },
     );
   }

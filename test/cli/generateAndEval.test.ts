@@ -92,6 +92,13 @@ describe('distillm generate', () => {
     expect(await run([...words, 'Say'])).toMatchObject({ code: 1, err: expect.stringContaining('expected a name') });
   });
 
+  it('refuses a folder for the tokenizer that holds none', async () => {
+    expect(await run(['generate', '--model', model, '--tokenizer', folder, '--raw', ...wasm, 'Say'])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining(`no tokenizer in ${folder}, expected tokenizer.json or vocab.json`),
+    });
+  });
+
   it('draws by its seed', async () => {
     const draw = async (seed: string) =>
       (await run(['generate', '--model', model, '--max-new-tokens', '20', '--seed', seed, '--raw', ...wasm, 'Say']))
@@ -118,7 +125,11 @@ describe('distillm generate', () => {
     [['--input', 'x', '--raw', 'Say'], 2, '--input goes into a template'],
     [['--top-p', '0', '--raw', 'Say'], 2, 'a number above 0 and at most 1'],
     [['--max-new-tokens', '96', '--raw', 'Say'], 1, '96 positions'],
-    [['--tokenizer', 'examples', '--raw', 'Say'], 2, 'no tokenizer in examples, expected tokenizer.json'],
+    [
+      ['--tokenizer', 'examples', '--raw', 'Say'],
+      1,
+      'examples: there is no checkpoint, expected a Hugging Face folder',
+    ],
     [[''], 2, 'a prompt is empty'],
     [[], 2, 'a prompt is empty'],
   ])('refuses %j', async (words, code, message) => {

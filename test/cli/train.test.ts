@@ -159,7 +159,9 @@ describe('distillm train', () => {
   it('says which file is missing, or which line is broken, on one line', async () => {
     const missing = await train(`--method sft --student ${path('nowhere')} --out ${path('unused')}`);
     expect(missing.code).toBe(1);
-    expect(missing.err).toMatch(/^distillm: .*nowhere: there is no config\.json.*\n$/);
+    expect(missing.err).toMatch(
+      /^distillm: .*nowhere: there is no checkpoint, expected a Hugging Face folder \(config\.json,.*ENOENT.*\n$/,
+    );
     const run = await train(`--method sft --student ${path('teacher')} --out ${path('unused')}`);
     expect(run.err).toContain(`A run wrote its model to ${path('teacher')}/best: give that.`);
     const broken = await distillm(

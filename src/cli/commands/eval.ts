@@ -18,7 +18,7 @@ import { defineCommand } from '../command.js';
 import { deviceOptions, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
 import { duration, whole } from '../format.js';
-import { answerLength, checkModelFolders, dtypeOption, findTokenizer, lengthLimits } from '../models.js';
+import { answerLength, dtypeOption, findTokenizer, lengthLimits, openModelFolder } from '../models.js';
 import { count, counts, given, optional, required, text, withDefault } from '../options.js';
 import { type ProgressLine, progressLine } from '../progress.js';
 import { samplingOf, samplingOptions } from '../sampling.js';
@@ -52,15 +52,15 @@ export const evaluate = defineCommand({
     Device: deviceOptions,
   },
   async run(options, terminal) {
-    await checkModelFolders([options.model]);
+    const checkpoint = await openModelFolder(options.model);
     const line = progressLine(terminal);
     return withDevice(options, terminal, async (device) => {
       line.print(`Device: ${device.info.description}`);
-      const model = await loadModel(options.model, { device, ...given({ dtype: options.dtype }) });
-      const tokenizer = await findTokenizer(options.tokenizer, [options.model]);
+      const model = await loadModel(checkpoint, { device, ...given({ dtype: options.dtype }) });
+      const tokenizer = await findTokenizer(options.tokenizer, [checkpoint]);
       const { maxPromptLength } = lengthLimits({ ...options, maxLength: undefined }, [model]);
       const { limit } = options;
-      const template = await chooseTemplate(options.template, [options.model]);
+      const template = await chooseTemplate(options.template, [checkpoint]);
       const sampling = samplerSettings({ noRepeatNgramSize: 6, ...samplingOf(options) });
       // The references may be of any length: only the prompts are fed to the model.
       const data = await readInstructions(options.data, {

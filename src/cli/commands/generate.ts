@@ -12,7 +12,7 @@ import {
 import { defineCommand } from '../command.js';
 import { deviceOptions, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
-import { answerLength, checkModelFolders, dtypeOption, findTokenizer } from '../models.js';
+import { answerLength, dtypeOption, findTokenizer, openModelFolder } from '../models.js';
 import { count, countOrZero, flag, given, optional, required, text, type Values, withDefault } from '../options.js';
 import { samplingOf, samplingOptions } from '../sampling.js';
 import { chooseTemplate, templateOption } from '../template.js';
@@ -45,13 +45,13 @@ export const generateText = defineCommand({
     if (options.raw && options.input !== undefined) {
       throw new OptionError('--input goes into a template, which --raw leaves out. Give one of them.');
     }
-    await checkModelFolders([options.model]);
+    const checkpoint = await openModelFolder(options.model);
     const prompts = words.length > 0 ? words : [(await readAll(terminal.stdin)).trimEnd()];
     if (prompts.includes('')) throw new OptionError('a prompt is empty. Give one as an argument or on stdin.');
     return withDevice(options, terminal, async (device) => {
-      const model = await loadModel(options.model, { device, ...given({ dtype: options.dtype }) });
-      const tokenizer = await findTokenizer(options.tokenizer, [options.model]);
-      const template = options.raw ? undefined : await chooseTemplate(options.template, [options.model]);
+      const model = await loadModel(checkpoint, { device, ...given({ dtype: options.dtype }) });
+      const tokenizer = await findTokenizer(options.tokenizer, [checkpoint]);
+      const template = options.raw ? undefined : await chooseTemplate(options.template, [checkpoint]);
       for (const prompt of prompts) {
         await answer(prompt, { model, tokenizer, template, options }, terminal);
         terminal.stdout.write('\n');

@@ -4,8 +4,8 @@ import { losses } from '../../distill/losses/index.js';
 import { distillationOptions, fineTuneOptions } from '../../distill/settings.js';
 import { policies, policyFacts } from '../../distill/sgo/index.js';
 import {
+  type Checkpoint,
   type CheckpointEvent,
-  type Device,
   distill,
   type EndEvent,
   fineTune,
@@ -28,7 +28,7 @@ import { exitCodes } from '../exitCodes.js';
 import { makeKind, optionsFrom } from '../flags.js';
 import { duration, whole } from '../format.js';
 import { openLog } from '../log.js';
-import { checkModelFolders, findTokenizer, hasTokenizer, lengthLimits, openStudent } from '../models.js';
+import { findTokenizer, hasTokenizer, lengthLimits, openModelFolder, openStudent } from '../models.js';
 import { given } from '../options.js';
 import { progressLine, trainingProgress } from '../progress.js';
 import { chooseTemplate } from '../template.js';
@@ -52,20 +52,22 @@ export const train = defineCommand({
   async run(options, terminal) {
     checkMethod(options);
     await checkOutput(options);
-    await checkModelFolders([options.student, options.teacher]);
+    const studentSource = options.student === undefined ? undefined : await openModelFolder(options.student);
+    const teacherSource = options.teacher === undefined ? undefined : await openModelFolder(options.teacher);
     // Made first: loading may take minutes.
-    const distilling = options.teacher === undefined ? undefined : await distillationOf(options);
+    const distilling = teacherSource && (await distillationOf(options, teacherSource));
     return withDevice(options, terminal, async (device) => {
       terminal.stderr.write(`Device: ${device.info.description}\n`);
-      const tokenizer = await findTokenizer(options.tokenizer, [options.student, options.teacher]);
-      const teacher = await openTeacher(options, device);
+      const tokenizer = await findTokenizer(options.tokenizer, [studentSource, teacherSource]);
+      const teacher =
+        teacherSource && (await loadModel(teacherSource, { device, ...given({ dtype: options.teacherDtype }) }));
       const seed = fineTuneOptions.shape.seed.parse(optionsFrom(fineTuneOptions, options).seed);
       const student = await openStudent(
-        { ...options, seed },
+        { ...options, student: studentSource, seed },
         { device, tokenizer, positions: options.maxLength ?? 512 },
       );
       const limits = lengthLimits(options, teacher ? [student, teacher] : [student]);
-      const template = await chooseTemplate(options.template, [options.student, options.teacher]);
+      const template = await chooseTemplate(options.template, [studentSource, teacherSource]);
       const data = await readData(options, { template, tokenizer, ...limits });
       describe(terminal, { teacher, student, data });
       const text =
@@ -85,10 +87,6 @@ export const train = defineCommand({
     });
   },
 });
-
-async function openTeacher({ teacher, teacherDtype: dtype }: TrainOptions, device: Device) {
-  return teacher === undefined ? undefined : loadModel(teacher, { device, ...given({ dtype }) });
-}
 
 /** The data; by default its first 1000 records are held out, as in the paper, of small sets a tenth. */
 async function readData(
@@ -135,8 +133,8 @@ function runOptions(options: TrainOptions, { validation }: InstructionData): z.i
   };
 }
 
-async function distillationOf(options: TrainOptions) {
-  const { method, teacher = '' } = options;
+async function distillationOf(options: TrainOptions, teacher: Checkpoint) {
+  const { method } = options;
   const loss = options.loss ?? (method === 'kd' ? 'forwardKL' : 'skewReverseKL');
   const sgo = options.sgo ?? (method === 'kd' ? 'offPolicy' : 'adaptiveOffPolicy');
   const teacherTokenizer = (await hasTokenizer(teacher)) ? await loadTokenizer(teacher) : undefined;
