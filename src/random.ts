@@ -2,8 +2,8 @@
  * Random numbers, and which generator serves what. All of them give the same bits on every machine and engine.
  *
  * - `mixSeed` makes one seed of another and an index, and `randomSeed` one of (seed, purpose, index). Whatever a run draws is a
- *   function of these, so a run keeps no generator's state: a resumed run computes the numbers of any step anew, and those of one purpose do not
- *   move when another draws more.
+ *   function of these, so a run keeps no generator's state: a resumed run computes the numbers of any step anew, and those of
+ *   one purpose do not move when another draws more. `namedSeed` serves the places of dropout in a model.
  * - `normalGenerator` (sfc32) draws the initial weights of a model: long sequences that are needed once, in order.
  * - `shuffled` is xoshiro256** of src/text/rng.ts, the AssemblyScript generator that `createRng` gives to users and that the
  *   replay buffer and the host's sampler (repetition penalty, n-gram and token bans) draw from.
@@ -20,6 +20,10 @@ export function mixSeed(seed: number, index: number): number {
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
   return (h ^ (h >>> 16)) >>> 0;
 }
+
+/** A seed of its own for each name. */
+export const namedSeed = (seed: number, name: string): number =>
+  Array.from(name).reduce((mixed, character) => mixSeed(mixed, character.codePointAt(0) as number), seed);
 
 /** What a number of a run is for. Numbers of different purposes are independent. */
 const purposes = {

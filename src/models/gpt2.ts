@@ -87,15 +87,18 @@ export const family = defineFamily({
       forward({ batch, shape, begin, layer }, positions) {
         // x [batch, seq, n_embd] throughout.
         let x = begin(({ drop }) =>
-          drop('embedding', add(wte.lookUp(batch.ids, shape), wpe.lookUp(positions, shape)), config.embd_pdrop),
+          drop(add(wte.lookUp(batch.ids, shape), wpe.lookUp(positions, shape)), 'embedding', config.embd_pdrop),
         );
         h.forEach(({ ln_1, attn, ln_2, mlp }, index) => {
           x = layer(x, index, (input, { attend, drop }) => {
             const qkv = attn.c_attn.apply(ln_1.apply(input)); // [batch, seq, 3 n_embd]
-            const heads = attend({ qkv }, { numHeads: config.n_head, dropout: config.attn_pdrop });
-            const attended = add(input, drop('attended', attn.c_proj.apply(heads), config.resid_pdrop));
+            const heads = attend(
+              { qkv },
+              { numHeads: config.n_head, dropout: { place: 'attention', probability: config.attn_pdrop } },
+            );
+            const attended = add(input, drop(attn.c_proj.apply(heads), 'attended', config.resid_pdrop));
             const expanded = gelu(mlp.c_fc.apply(ln_2.apply(attended))); // [batch, seq, n_inner]
-            return add(attended, drop('mlp', mlp.c_proj.apply(expanded), config.resid_pdrop));
+            return add(attended, drop(mlp.c_proj.apply(expanded), 'mlp', config.resid_pdrop));
           });
         });
         return ln_f.apply(x);

@@ -116,12 +116,12 @@ export const family = defineFamily({
             const projections = { q: q_proj.apply(normed), k: k_proj.apply(normed), v: v_proj.apply(normed) };
             const heads = attend(projections, {
               numHeads: config.num_attention_heads,
-              dropout: config.attention_dropout,
+              dropout: { place: 'attention', probability: config.attention_dropout },
             });
-            const added = add(input, drop('attended', out_proj.apply(heads), config.dropout));
+            const added = add(input, drop(out_proj.apply(heads), 'attended', config.dropout));
             const attended = normAfter(added, self_attn_layer_norm);
             const expanded = relu(fc1.apply(normBefore(attended, final_layer_norm))); // [batch, seq, ffn_dim]
-            const contracted = drop('mlp', fc2.apply(expanded), config.dropout);
+            const contracted = drop(fc2.apply(expanded), 'mlp', config.dropout);
             return normAfter(add(attended, contracted), final_layer_norm);
           });
         });

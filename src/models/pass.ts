@@ -1,10 +1,10 @@
 /**
- * One run of a batch through a model's blocks: what all blocks share (positions, key range, cache, seed of dropout), how their
- * memory is freed, and whether they are computed again for the backward pass.
+ * One run of a batch through the layers of a model: what all layers share (key range, cache, seed of dropout), when their
+ * intermediate tensors are freed, and whether they are computed again for the backward pass.
  */
 import type { Device } from '../backend/backend.js';
 import type { TokenBatch } from '../data/batch.js';
-import { mixSeed } from '../random.js';
+import { mixSeed, namedSeed } from '../random.js';
 import {
   type AttentionOptions,
   activeTape,
@@ -20,26 +20,28 @@ import type { KVCache } from './kvCache.js';
 import type { ForwardOptions } from './model.js';
 
 /**
- * The places of a layer that drop out, each with masks of its own. A mask is named by seed, layer and place, so that a block
- * that is computed again draws the same ones.
+ * Dropout at one place of a layer, active in training only. A mask is named by the pass's seed, the layer and the place, so
+ * that a layer that is computed again draws the same masks. A family gives each place of a layer a name of its own.
  */
-const places = { embedding: 0, attention: 1, attended: 2, mlp: 3 } as const;
-export type DropoutPlace = keyof typeof places;
+export interface LayerDropout {
+  readonly place: string;
+  readonly probability: number;
+}
 
-/** What a block attends by. What is left out is what the whole pass has: causal, over its own tokens and its cache. */
+/** How a layer attends. By default it is causal, over the tokens of the pass and the pass's cache for this layer. */
 export interface AttendOptions extends Partial<Omit<AttentionOptions, 'dropout' | 'cache'>> {
   readonly numHeads: number;
-  /** Probability of dropping an attention weight, while training. 0 by default. */
-  readonly dropout?: number;
-  /** Another cache than the pass has for this layer. */
+  /** Of attention weights. None by default. */
+  readonly dropout?: LayerDropout;
+  /** Instead of the pass's cache: that of an encoder's keys and values, for instance. */
   readonly cache?: LayerCache | undefined;
 }
 
-/** What depends on the layer. */
+/** What a layer calls. */
 export interface LayerPass {
   attend(projections: Projections, options: AttendOptions): Tensor;
-  /** Dropout, active in training only. */
-  drop(place: DropoutPlace, x: Tensor, probability: number): Tensor;
+  /** Dropout at a place of the layer, active in training only. */
+  drop(x: Tensor, place: string, probability: number): Tensor;
 }
 
 export interface ForwardPass {
@@ -48,9 +50,9 @@ export interface ForwardPass {
   readonly shape: readonly [number, number];
   /** i32 [batch, 2]: where the keys of each row are, see `AttentionOptions`. */
   readonly keyRange: Tensor;
-  /** What comes before the first layer. When nothing is recorded, its intermediate tensors are freed on return. */
-  begin(part: (layer: LayerPass) => Tensor): Tensor;
-  /** Runs a layer on x, the output of what came before; frees x as well when nothing is recorded. */
+  /** Computes the first layer's input. When nothing is recorded, intermediate tensors are freed on return. */
+  begin(embed: (layer: LayerPass) => Tensor): Tensor;
+  /** Runs a layer. When nothing is recorded, x and the layer's intermediate tensors are freed on return. */
   layer(x: Tensor, index: number, block: (x: Tensor, layer: LayerPass) => Tensor): Tensor;
 }
 
@@ -59,7 +61,6 @@ export function startPass(
   {
     device,
     trained,
-    causal = true,
     cache,
     dropoutSeed,
     gradientCheckpointing = false,
@@ -67,8 +68,6 @@ export function startPass(
     readonly device: Device;
     /** Whether any parameter gets a gradient. */
     readonly trained: boolean;
-    /** Whether tokens see those before them only; true by default. */
-    readonly causal?: boolean;
     readonly cache?: KVCache | undefined;
   },
 ): ForwardPass {
@@ -77,22 +76,22 @@ export function startPass(
   const past = cache?.past ?? 0;
 
   const layerPass = (index: number): LayerPass => {
-    const dropAt = (place: DropoutPlace, probability: number) =>
+    const seeded = ({ place, probability }: LayerDropout) =>
       dropoutSeed === undefined || probability === 0
         ? undefined
-        : { probability, seed: mixSeed(mixSeed(dropoutSeed, index), places[place]) };
+        : { probability, seed: namedSeed(mixSeed(dropoutSeed, index), place) };
     return {
-      attend(projections, { dropout: probability = 0, cache: layerCache = cache?.layers[index], ...options }) {
-        const dropped = dropAt('attention', probability);
+      attend(projections, { dropout: place, cache: layerCache = cache?.layers[index], ...options }) {
+        const dropped = place && seeded(place);
         return attention(projections, {
-          ...{ keyRange, causal, past },
+          ...{ keyRange, causal: true, past },
           ...options,
           ...(layerCache && { cache: layerCache }),
           ...(dropped && { dropout: dropped }),
         });
       },
-      drop(place, x, probability) {
-        const dropped = dropAt(place, probability);
+      drop(x, place, probability) {
+        const dropped = seeded({ place, probability });
         return dropped ? dropout(x, dropped) : x;
       },
     };
@@ -102,8 +101,8 @@ export function startPass(
     batch,
     shape: [batch.batch, batch.seq],
     keyRange,
-    begin(part) {
-      const run = () => part(layerPass(-1));
+    begin(embed) {
+      const run = () => embed(layerPass(-1));
       return recorded ? run() : tidy(run);
     },
     layer(x, index, block) {

@@ -57,12 +57,12 @@ const family = defineFamily({
     const forward = (batch: TokenBatch, options: ForwardOptions = {}, state?: DecodingState): Tensor => {
       const { source = batch } = state ?? batch;
       const trained = [...base.parameters.values()].some(({ requiresGrad }) => requiresGrad);
-      const reading = startPass(source, { ...options, device, trained, causal: false });
+      const reading = startPass(source, { ...options, device, trained });
       const past = state?.own.past ?? 0;
       const encode = () => {
         const tokens = reading.begin(() => shared.lookUp(source.ids, reading.shape));
         return reading.layer(tokens, 0, (x, { attend }) =>
-          add(x, encoder.o.apply(attend({ qkv: encoder.qkv.apply(x) }, { numHeads }))),
+          add(x, encoder.o.apply(attend({ qkv: encoder.qkv.apply(x) }, { numHeads, causal: false }))),
         );
       };
       // Later steps find the encoder's keys and values in their cache.

@@ -13,7 +13,7 @@ function survivors(order: readonly (readonly [layer: number, place: 'attended' |
     const pass = startPass(batch, { device, trained: false, dropoutSeed });
     for (const [index, place] of order) {
       const ones = Tensor.from(device, new Float32Array(64).fill(1), [64]);
-      const y = pass.layer(ones, index, (x, { drop }) => drop(place, x, 0.5));
+      const y = pass.layer(ones, index, (x, { drop }) => drop(x, place, 0.5));
       masks.set(`${index} ${place}`, device.peek(y.storage).join());
     }
   });
@@ -33,4 +33,23 @@ it('names the masks of dropout by seed, layer and place: the order of calls is n
   for (const [name, mask] of masks) expect(backwards.get(name)).toBe(mask);
   expect(survivors(places.slice(3)).get('1 mlp')).toBe(masks.get('1 mlp'));
   for (const mask of survivors(places, 2).values()) expect([...masks.values()]).not.toContain(mask);
+});
+
+it('attention at two places of a layer drops different weights, and none without a seed', () => {
+  const attended = (place: string, options: { dropoutSeed?: number }) =>
+    tidy(() => {
+      const pass = startPass(batch, { device, trained: false, ...options });
+      const qkv = Tensor.from(
+        device,
+        Float32Array.from({ length: 3 * 24 }, (_, i) => Math.sin(i)),
+        [1, 3, 24],
+      );
+      const dropout = { place, probability: 0.5 };
+      const y = pass.layer(qkv, 0, (x, { attend }) => attend({ qkv: x }, { numHeads: 2, dropout }));
+      return device.peek(y.storage).join();
+    });
+  const dropoutSeed = 3;
+  expect(attended('self', { dropoutSeed })).not.toBe(attended('cross', { dropoutSeed }));
+  expect(attended('self', { dropoutSeed })).toBe(attended('self', { dropoutSeed }));
+  expect(attended('self', {})).toBe(attended('cross', {}));
 });
