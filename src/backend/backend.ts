@@ -45,6 +45,8 @@ export interface DeviceInfo {
   readonly description: string;
   /** Largest single allocation in bytes. */
   readonly maxStorageBytes: number;
+  /** Products take the least time a row for multiples of so many rows: those that are packed, or multiplied, together. */
+  readonly preferredRows: number;
   /** WASM: threads that share the work. WebGPU: 1. */
   readonly threads: number;
   /** WASM: V8 packs pairs of 128-bit vectors (`--experimental-wasm-revectorize`). */

@@ -16,6 +16,9 @@ export interface Case<K extends KernelName> {
   readonly prepare?: (given: Given<K>, random: Random, call: { dims: DimsOf<K>; params: ParamsOf<K> }) => void;
 }
 
+/** The cases of some kernels. */
+export type Cases<K extends KernelName> = { readonly [P in K]: readonly Case<P>[] };
+
 /** A case whose kernel is not known to the type system. */
 export interface AnyCase {
   readonly dims: Dims;

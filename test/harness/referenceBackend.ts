@@ -64,6 +64,7 @@ export function openReference({
       kind: 'wasm',
       description: `reference in ${precision}`,
       maxStorageBytes: 2 ** 30,
+      preferredRows: 96,
       threads: 1,
       revectorized: false,
       relaxedSimd: false,

@@ -1,4 +1,5 @@
 import { DisposedError, OptionError } from '../../errors.js';
+import type { KernelFunction } from '../../hardware/wasm/protocol.js';
 import type { Device, KernelCall, KernelObserver, Storage } from '../backend.js';
 import { bytesPerElement, hostArrays, type KernelName } from '../kernels/index.js';
 import { at, type Threads, type WasmStorage } from './calls.js';
@@ -38,6 +39,7 @@ export function createDevice(
         `WASM SIMD, ${count} thread${count === 1 ? '' : 's'}, ${revectorized ? 256 : 128}-bit` +
         (relaxedSimd ? ', relaxed' : ''),
       maxStorageBytes: memory.maxBytes,
+      preferredRows: (pool.exports.gemmRows as KernelFunction)(),
       threads: count,
       revectorized,
       relaxedSimd,

@@ -9,7 +9,7 @@ import { bytesPerElement, hostArrays, type KernelName, storageBytes } from '../k
 import type { Context, GemmSettings, GPUStorage, Region, ShaderCall } from './context.js';
 import { constantLines, foldGroups } from './context.js';
 import { keptRates } from './gemmCache.js';
-import { gemmRates, ratesOf } from './gemmVariants.js';
+import { gemmRates, gemmTiles, ratesOf } from './gemmVariants.js';
 import { shaders } from './shaders.js';
 import { createTable } from './table.js';
 
@@ -160,6 +160,7 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBac
       kind: 'webgpu',
       description: opened.description,
       maxStorageBytes: device.limits.maxBufferSize,
+      preferredRows: gemmTiles.medium.rows,
       threads: 1,
       revectorized: false,
       relaxedSimd: false,

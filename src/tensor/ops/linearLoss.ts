@@ -129,8 +129,6 @@ const only = ({ losses: [loss], tokens }: SummedLosses): SummedLoss => ({ loss: 
  * of the whole. It stays below WebGPU's default binding limit.
  */
 const defaultChunkBytes = 37 * 2 ** 20;
-/** Rows that a product on WASM packs at a time: chunks of whole blocks take a fiftieth less time. */
-const BLOCK_ROWS = 96;
 
 /**
  * Losses of the LM head's logits without ever holding the logits of all rows: rows that do not count are dropped before the
@@ -156,7 +154,9 @@ export function linearLosses({
   if (dHead?.accumulate === 0) device.clear(dHead.tensor.storage);
 
   const fitting = Math.max(1, Math.floor(chunkBytes / (4 * vocab)));
-  const chunkRows = fitting < BLOCK_ROWS ? fitting : fitting - (fitting % BLOCK_ROWS);
+  // Chunks of whole blocks take a fiftieth less time.
+  const { preferredRows } = device.info;
+  const chunkRows = fitting < preferredRows ? fitting : fitting - (fitting % preferredRows);
   for (let start = 0; start < counted.length; start += chunkRows) {
     tidy(() => {
       const rowIndices = counted.subarray(start, start + chunkRows);

@@ -1,0 +1,63 @@
+/** Cases of what a step of the optimizer runs. */
+import type { optimizer as records } from '../../../src/backend/kernels/optimizer.js';
+import type { Given } from '../../reference/types.js';
+import type { Case, Cases } from '../case.js';
+import { sizes } from './shared.js';
+
+function sumCases(): Case<'sum' | 'sumSquares'>[] {
+  return sizes.flatMap((size, i) =>
+    [0, 1].map((accumulate) => {
+      const [slots, slot] = [1 + 3 * (i % 2), i % 2 ? 2 : 0];
+      return {
+        dims: { size, slots },
+        params: { slot, accumulate },
+        prepare: ({ total }: Given<'sum'>) => {
+          if (!accumulate) total[slot] = Number.NaN;
+        },
+      };
+    }),
+  );
+}
+
+export const optimizer: Cases<keyof typeof records> = {
+  sum: sumCases(),
+  sumSquares: sumCases(),
+  clipScale: (
+    [
+      [1, 1, 4],
+      [3, 1, 0.01],
+      [7, 0, 4],
+      [257, 1, 4],
+    ] as const
+  ).map(([slots, maxNorm, size]) => ({
+    dims: { slots },
+    params: { maxNorm },
+    note: `squares of size ${size}`,
+    prepare: ({ squares }, random) =>
+      squares.forEach((_, i) => {
+        squares[i] = Math.fround((size * random.uniform()) / slots);
+      }),
+  })),
+  adamW: [...sizes.map((size) => [size, 1, 0.01] as const), [97, 1000, 0] as const].map(
+    ([size, step, weightDecay]) => ({
+      dims: { size },
+      params: {
+        lr: 1e-3,
+        beta1: 0.9,
+        beta2: 0.999,
+        eps: 1e-8,
+        weightDecay,
+        correction1: 1 - 0.9 ** step,
+        correction2: 1 - 0.999 ** step,
+      },
+      note: `step ${step}`,
+      prepare: ({ scale, v, grad }, random) => {
+        scale[0] = 0.25;
+        v.forEach((_, i) => {
+          v[i] = Math.fround(random.uniform() ** 4);
+        });
+        grad[0] = 0;
+      },
+    }),
+  ),
+};

@@ -1,0 +1,107 @@
+/** Cases of matrix products, and of what a linear layer needs besides. */
+import type { products as records } from '../../../src/backend/kernels/products.js';
+import type { Given } from '../../reference/types.js';
+import type { Case, Cases } from '../case.js';
+import { halfScale, hardHalves, matrices, poison, poisonUnless, shaped } from './shared.js';
+
+const gemmShapes = [
+  [1, 1, 1],
+  [3, 7, 5],
+  [4, 16, 8],
+  [5, 17, 9],
+  [1, 33, 257],
+  [2, 130, 515],
+  [13, 1, 31],
+  [8, 48, 1],
+  [64, 64, 64],
+  [65, 67, 33],
+  [97, 35, 259],
+  [100, 256, 12],
+  [9, 23, 1031],
+  [2, 9, 7001],
+  [31, 70, 133],
+  [33, 19, 67],
+  // More columns than the 512 that WASM packs at a time.
+  [34, 531, 11],
+] as const;
+
+function gemmCases(
+  shapes: readonly (readonly [m: number, n: number, k: number])[] = gemmShapes,
+): Case<'gemmNN' | 'gemmNT' | 'gemmTN'>[] {
+  return shapes.flatMap(([m, n, k]) =>
+    [0, 1].map((accumulate) => ({
+      dims: { m, n, k },
+      params: { accumulate },
+      prepare: ({ c }: Given<'gemmNN'>) => poisonUnless(accumulate, c),
+    })),
+  );
+}
+
+/** Around the blocks of 16, the groups of 1024 and the 4 or 8 rows that dot products take at a time, and more rows than 32. */
+const storedShapes = [
+  ...gemmShapes,
+  [1, 9, 21],
+  [1, 530, 11],
+  [3, 30, 18],
+  [8, 519, 7],
+  [9, 31, 270],
+  [1, 9, 7001],
+  [5, 3, 1051],
+  [4, 5, 48],
+  [5, 9, 1040],
+  [6, 7, 272],
+  [7, 3, 16],
+  [8, 33, 1040],
+] as const;
+
+const hardBytes = [127, -127, -128, 1, -1, 0];
+
+function storedGemmCases(extremes: readonly number[]): Case<'gemmNN'>[] {
+  return [
+    ...storedShapes.flatMap(([m, n, k]) =>
+      [0, 1].map((accumulate) => ({
+        dims: { m, n, k },
+        params: { accumulate },
+        prepare: ({ c }: Given<'gemmNN'>) => poisonUnless(accumulate, c),
+      })),
+    ),
+    ...[1, 13].map((m) => ({
+      dims: { m, n: extremes.length, k: 1 },
+      params: { accumulate: 0 },
+      note: 'extremes',
+      prepare: ({ b, c }: Given<'gemmNN'>) => {
+        poison(c);
+        b.set(extremes);
+      },
+    })),
+  ];
+}
+
+const halfGemmCases = (): Case<'gemmNNF16'>[] =>
+  storedGemmCases(hardHalves).map((testCase, i) => ({
+    ...testCase,
+    params: { ...testCase.params, scale: halfScale(i) },
+  }));
+
+function columnSumCases(): Case<'columnSum'>[] {
+  return [...matrices, [1031, 5] as const].flatMap(([rows, cols]) =>
+    [0, 1].map((accumulate) => ({
+      dims: { rows, cols },
+      params: { accumulate },
+      prepare: ({ sum }: Given<'columnSum'>) => poisonUnless(accumulate, sum),
+    })),
+  );
+}
+
+export const products: Cases<keyof typeof records> = {
+  // Weights that the WASM backend reads in segments of whole rows, and of more columns than the 4096 that it takes at a time.
+  gemmNN: gemmCases([...gemmShapes, [1, 1031, 517], [1, 4107, 131], [5, 9003, 37]]),
+  gemmNT: gemmCases(),
+  gemmTN: gemmCases(),
+  gemmNNF16: halfGemmCases(),
+  gemmNTF16: halfGemmCases(),
+  gemmNNInt8: storedGemmCases(hardBytes),
+  gemmNTInt8: storedGemmCases(hardBytes),
+  broadcastRows: matrices.map((shape) => ({ ...shaped(shape), prepare: ({ y }) => void poison(y) })),
+  columnSum: columnSumCases(),
+};

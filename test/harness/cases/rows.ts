@@ -1,0 +1,267 @@
+/** Cases of kernels that own rows: embeddings, norms, losses, sampling. */
+
+import { type DivergenceKind, divergenceKinds, simplestKind } from '../../../src/backend/kernels/divergenceKinds.js';
+import type { rows as records } from '../../../src/backend/kernels/rows.js';
+import { reference } from '../../reference/index.js';
+import { IGNORED } from '../../reference/rows/crossEntropy.js';
+import type { Given } from '../../reference/types.js';
+import type { Case, Cases } from '../case.js';
+import type { Random } from '../random.js';
+import { fillLabels, halfScale, hardHalves, matrices, poison, scaleBy, shaped } from './shared.js';
+
+/** Rows of a norm: one column, odd widths, two vector steps and a tail, GPT-2's width, many rows. */
+const rowShapes = [
+  [1, 1],
+  [3, 2],
+  [2, 7],
+  [5, 19],
+  [3, 64],
+  [2, 257],
+  [3, 768],
+  [257, 3],
+] as const;
+
+function embeddingCases(): Case<'embedding'>[] {
+  const shapes = [
+    [1, 1, 1],
+    [5, 3, 7],
+    [19, 11, 16],
+    [7, 40, 257],
+    [4099, 5, 2],
+  ] as const;
+  return shapes.map(([tokens, rows, cols]) => ({
+    dims: { tokens, rows, cols },
+    params: {},
+    prepare: ({ ids }: Pick<Given<'embedding'>, 'ids'>, random: Random) => fillLabels(ids, rows, random),
+  }));
+}
+
+function embeddingBackwardCase(tokens: number, rows: number, cols: number): Case<'embeddingBackward'> {
+  const ids = Array.from({ length: tokens }, (_, t) => (t * t * 7 + 3) % rows);
+  const order = ids.map((_, t) => t).sort((s, t) => ids[s]! - ids[t]! || s - t);
+  const unique = [...new Set(ids)].sort((a, b) => a - b);
+  const starts = [...unique.map((id) => order.findIndex((t) => ids[t] === id)), tokens];
+  return {
+    dims: { tokens, rows, cols, uniques: unique.length, bounds: unique.length + 1 },
+    params: {},
+    prepare: (given) => {
+      given.order.set(order);
+      given.unique.set(unique);
+      given.starts.set(starts);
+    },
+  };
+}
+
+/** mean and rstd that belong to x, as the forward pass leaves them. */
+function fillMoments({ x, mean, rstd }: Pick<Given<'layerNormBackward'>, 'x' | 'mean' | 'rstd'>): void {
+  const rows = mean.length;
+  const cols = x.length / rows;
+  const [weight, bias] = [new Float64Array(cols).fill(1), new Float64Array(cols)];
+  const forward = reference.layerNorm({ rows, cols }, { x, weight, bias }, { eps: 1e-5 });
+  mean.set(forward.mean.value);
+  rstd.set(forward.rstd.value);
+}
+
+/** Every third row masked; masked rows hold what memory happened to hold. */
+function maskRows(labels: Float64Array, logits: readonly Float64Array[]): void {
+  const vocab = logits[0]!.length / labels.length;
+  labels.forEach((_, r) => {
+    if (r % 3 !== 1) return;
+    labels[r] = IGNORED;
+    for (const matrix of logits) poison(matrix.subarray(r * vocab, (r + 1) * vocab));
+  });
+}
+function crossEntropyCase(rows: number, vocab: number, spread: number, note: string): Case<'crossEntropy'> {
+  return {
+    dims: { rows, vocab },
+    params: { gradScale: 0.37 },
+    note,
+    prepare: ({ labels, logits }, random) => {
+      fillLabels(labels, vocab, random);
+      scaleBy(logits, spread);
+      maskRows(labels, [logits]);
+    },
+  };
+}
+interface DivergenceShape {
+  readonly rows: number;
+  readonly vocab: number;
+  readonly weights?: readonly number[];
+  readonly temperature?: number;
+  readonly spread?: number;
+  readonly note: string;
+  readonly prepare?: (given: Given<'divergence'>) => void;
+}
+const divergenceShapes: readonly DivergenceShape[] = [
+  { rows: 1, vocab: 1, note: 'one word' },
+  { rows: 5, vocab: 17, weights: [0, 0.1, 0.9, 1], note: 'limits of the weight' },
+  { rows: 4, vocab: 64, temperature: 2.5, note: 'warm' },
+  { rows: 3, vocab: 131, temperature: 0.5, spread: 2, note: 'cold' },
+  { rows: 3, vocab: 1031, note: 'two steps and a tail' },
+  { rows: 5, vocab: 37, spread: 300, weights: [0, 0.1, 1], note: 'extreme' },
+  {
+    rows: 4,
+    vocab: 23,
+    note: 'equal',
+    prepare: ({ teacher, student }) => student.set(teacher),
+  },
+  {
+    rows: 4,
+    vocab: 19,
+    note: 'all masked',
+    prepare: ({ labels, teacher, student }) => [labels.fill(IGNORED), poison(teacher), poison(student)],
+  },
+  {
+    rows: 4,
+    vocab: 7,
+    note: 'other negative labels, which mask nothing',
+    prepare: ({ labels }) =>
+      labels.forEach((label, r) => {
+        if (label !== IGNORED) labels[r] = -1 - r;
+      }),
+  },
+];
+
+const divergenceCases: readonly Case<'divergence'>[] = [
+  ...(Object.keys(divergenceKinds) as DivergenceKind[]).flatMap((kind) =>
+    divergenceShapes.flatMap(({ rows, vocab, weights = [0.1], temperature = 1, spread = 1, note, prepare }) =>
+      weights
+        .filter((weight) => simplestKind(kind, weight) === kind)
+        .map((weight) => ({
+          dims: { rows, vocab },
+          params: { weight, temperature, gradScale: 0.37, kind: divergenceKinds[kind] },
+          note,
+          prepare: (given: Given<'divergence'>) => {
+            scaleBy(given.teacher, spread);
+            scaleBy(given.student, spread);
+            maskRows(given.labels, [given.teacher, given.student]);
+            prepare?.(given);
+          },
+        })),
+    ),
+  ),
+  {
+    dims: { rows: 257, vocab: 3 },
+    params: { weight: 0.1, temperature: 1, gradScale: 1, kind: divergenceKinds.skewReverseKL },
+    note: 'many rows',
+  },
+];
+
+type SampleShape = Partial<Case<'sample'>['params']> & {
+  readonly rows?: number;
+  readonly vocab: number;
+  readonly note: string;
+  readonly logit?: (random: Random, id: number, row: number) => number;
+};
+const [MINUS, PLUS] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+const sampleShapes: readonly SampleShape[] = [
+  ...[1, 2, 7, 131, 1021, 5003].flatMap((vocab) => [
+    { vocab, note: 'plain' },
+    { vocab, note: 'greedy', temperature: 0 },
+    { vocab, note: 'cold', temperature: 0.3 },
+    { vocab, note: 'top-k', topK: 5, step: 3 },
+    { vocab, note: 'top-k of one', topK: 1 },
+    { vocab, note: 'top-k of more than all', topK: 70_000 },
+    { vocab, note: 'top-p', topP: 0.7, temperature: 1.3 },
+    { vocab, note: 'top-p that keeps one', topP: 1e-9 },
+    { vocab, note: 'top-k and top-p', topK: 40, topP: 0.9, temperature: 2 },
+    { vocab, note: 'all equal', logit: () => -3 },
+    { vocab, note: 'all equal, top-p', topP: 0.3, logit: () => 2.5 },
+    { vocab, note: 'few values', topK: 3, topP: 0.45, logit: (random: Random) => random.integer(4) - 2 },
+    { vocab, note: 'few values, greedy', temperature: 0, logit: (random: Random) => random.integer(4) - 2 },
+    { vocab, note: 'huge', logit: (random: Random) => 1e30 * random.normal() },
+    { vocab, note: 'huge and hot', temperature: 1e30, topP: 0.9, logit: (random: Random) => 1e30 * random.normal() },
+    { vocab, note: 'far from zero', topP: 0.8, logit: (random: Random) => 1e4 + random.normal() },
+    {
+      vocab,
+      note: 'mostly -infinity',
+      topK: 6,
+      topP: 0.95,
+      logit: (random: Random, id: number) => (id % 4 === 0 ? random.normal() : MINUS),
+    },
+  ]),
+  { rows: 257, vocab: 19, note: 'many rows', topK: 11, topP: 0.9, step: 0xffffffff },
+  { vocab: 67, note: 'both zeros are equal', topK: 1, logit: (_, id) => [-1, -0, 0][id % 3]! },
+  { vocab: 67, note: 'both zeros are equal, greedy', temperature: 0, logit: (_, id) => [-1, -0, 0][id % 3]! },
+  ...[0, 1].map((temperature) => ({
+    rows: 7,
+    vocab: 131,
+    temperature,
+    note: 'rows that cannot be drawn from',
+    logit: (random: Random, id: number, row: number) => {
+      if (row === 5) return MINUS;
+      return id === 97 ? [0, PLUS, Number.NaN, MINUS, -0][row]! : row === 6 && id !== 130 ? MINUS : random.normal();
+    },
+  })),
+];
+
+const sampleCases: readonly Case<'sample'>[] = sampleShapes.map(
+  ({ rows = 5, vocab, note, logit, temperature = 1, topK = 0, topP = 1, step = 0 }) => ({
+    dims: { rows, vocab },
+    params: { temperature, topK, topP, step },
+    note,
+    prepare: ({ logits, seeds }, random) => {
+      seeds.forEach((_, i) => {
+        seeds[i] = i % 2 ? i % 5 : random.integer(2 ** 32);
+      });
+      logits.forEach((z, i) => {
+        logits[i] = Math.fround(logit?.(random, i % vocab, Math.floor(i / vocab)) ?? 3 * z);
+      });
+    },
+  }),
+);
+
+export const rows: Cases<keyof typeof records> = {
+  embedding: embeddingCases(),
+  embeddingF16: [
+    ...embeddingCases().map((testCase, i) => ({ ...testCase, params: { scale: halfScale(i) } })),
+    {
+      dims: { tokens: 3, rows: 2, cols: hardHalves.length },
+      params: { scale: 0.5 },
+      note: 'extremes',
+      prepare: ({ table }) => void table.set(hardHalves),
+    },
+  ],
+  embeddingInt8: embeddingCases(),
+  embeddingBackward: [
+    embeddingBackwardCase(1, 1, 1),
+    embeddingBackwardCase(5, 3, 7),
+    embeddingBackwardCase(19, 11, 16),
+    embeddingBackwardCase(131, 1, 19),
+    embeddingBackwardCase(67, 101, 257),
+  ],
+  layerNorm: [
+    ...rowShapes.map((shape) => ({ ...shaped(shape), params: { eps: 1e-5 } })),
+    {
+      dims: { rows: 3, cols: 67 },
+      params: { eps: 1e-5 },
+      note: 'a mean far from zero',
+      prepare: ({ x }) =>
+        x.forEach((v, i) => {
+          x[i] = Math.fround(100 + v);
+        }),
+    },
+    { dims: { rows: 2, cols: 9 }, params: { eps: 1e-5 }, note: 'constant rows', prepare: ({ x }) => void x.fill(1.5) },
+  ],
+  layerNormBackward: rowShapes.map((shape) => ({ ...shaped(shape), prepare: fillMoments })),
+  layerNormBackwardWeights: [...matrices, [1031, 5] as const].map((shape) => ({
+    ...shaped(shape),
+    prepare: fillMoments,
+  })),
+  crossEntropy: [
+    crossEntropyCase(1, 1, 1, 'one word'),
+    crossEntropyCase(5, 17, 1, 'small'),
+    crossEntropyCase(7, 64, 3, 'sharper'),
+    crossEntropyCase(4, 1031, 1, 'two steps and a tail'),
+    crossEntropyCase(5, 131, 1000, 'extreme'),
+    crossEntropyCase(257, 3, 1, 'many rows'),
+    {
+      dims: { rows: 3, vocab: 11 },
+      params: { gradScale: 1 },
+      note: 'all masked',
+      prepare: ({ labels, logits }) => [labels.fill(IGNORED), poison(logits)] as never,
+    },
+  ],
+  divergence: divergenceCases,
+  sample: sampleCases,
+};

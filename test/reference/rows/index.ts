@@ -1,0 +1,6 @@
+/** What the kernels that own rows mean. */
+export * from './crossEntropy.js';
+export * from './divergence.js';
+export * from './embedding.js';
+export * from './norm.js';
+export * from './sample.js';
