@@ -9,7 +9,7 @@ import { skewKL } from '../../src/distill/losses/index.js';
 import { adaptiveOffPolicy } from '../../src/distill/sgo/index.js';
 import { type DistillOptions, distill, fineTune, type TrainingEvent } from '../../src/distill/trainer/index.js';
 import { CheckpointError } from '../../src/errors.js';
-import { type FileStore, memoryStore } from '../../src/io/index.js';
+import { type FileStore, memoryStore, openSafetensors } from '../../src/io/index.js';
 import { type LanguageModel, loadModel } from '../../src/models/index.js';
 import { collect, stepsOf, succession, tinyModel, tinyTokenizer, validationsOf, weightsOf } from './fixtures.js';
 
@@ -105,6 +105,40 @@ describe('checkpoints on WASM', () => {
     const { events } = await resume(store);
     expect(events[0]).toMatchObject({ type: 'start', step: 6 });
     expect(facts(events, 6)).toEqual(facts(await runUntil(memoryStore(), () => false), 6));
+  });
+
+  it.each(['model.safetensors', 'trainer-state.safetensors'])(
+    'a run that died while it wrote %s goes on from the state before, bit for bit',
+    async (dies) => {
+      const store = memoryStore();
+      let saves = 0;
+      const dying: FileStore = {
+        ...store,
+        replaceFolder: (path, fill) =>
+          store.replaceFolder(path, async (aside) => {
+            const last = path === 'last' && ++saves === 2;
+            const write: FileStore['write'] = async (file, chunks) => {
+              if (last && file === dies) throw new Error('the disk is full');
+              await aside.write(file, chunks);
+            };
+            await fill({ ...aside, write });
+          }),
+      };
+      await expect(runUntil(dying, () => false)).rejects.toThrow('the disk is full');
+      const { events } = await resume(store);
+      expect(events[0]).toMatchObject({ type: 'start', step: 4 });
+      expect(facts(events, 4)).toEqual(facts(await runUntil(memoryStore(), () => false), 4));
+    },
+  );
+
+  it('a state holds each weight once, and the replay buffer as bytes', async () => {
+    const store = memoryStore();
+    await runUntil(store, (event) => event.type === 'step' && event.step === 9);
+    const { entries } = await openSafetensors(store, 'last/trainer-state.safetensors');
+    const weights = await openSafetensors(store, 'last/model.safetensors');
+    const moments = [...weights.entries.keys()].flatMap((name) => [`m.${name}`, `v.${name}`]);
+    expect([...entries.keys()].sort()).toEqual([...moments, 'replay'].sort());
+    expect(entries.get('replay')?.dtype).toBe('U8');
   });
 
   it('last and best are Hugging Face folders that load', async () => {

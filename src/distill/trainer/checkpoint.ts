@@ -1,6 +1,14 @@
+import { openCheckpoint } from '../../checkpoints/index.js';
 import { savedTemplateFiles } from '../../data/savedTemplate.js';
 import { CheckpointError } from '../../errors.js';
-import { type FileStore, openSafetensors, readElements, type TensorToWrite, writeSafetensors } from '../../io/index.js';
+import {
+  type FileStore,
+  openSafetensors,
+  readElements,
+  type TensorSource,
+  type TensorToWrite,
+  writeSafetensors,
+} from '../../io/index.js';
 import { saveModel } from '../../models/saveModel.js';
 import type { AdamW } from '../../optim/index.js';
 import { openFolder } from '../../platform/openFolder.js';
@@ -27,9 +35,9 @@ export interface StoredRun {
 
 /**
  * The checkpoints of a run: `best/` and `last/` are Hugging Face folders of the student (with the tokenizer's files).
- * `last/trainer-state.safetensors` alone is what a run resumes from: trained weights, moments, replay buffer, policy and
- * position in one file. Each folder is replaced as a whole, so that a kill at any moment leaves one whole state, never
- * parts of two.
+ * A run resumes from `last/`: its model.safetensors holds the weights, `trainer-state.safetensors` the moments, the replay
+ * buffer, the policy and the position. Each folder is replaced as a whole, so that a kill at any moment leaves one whole
+ * state, never parts of two.
  */
 export interface Checkpoints {
   saveBest(step: number): Promise<CheckpointEvent>;
@@ -67,7 +75,7 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
     saveBest: (step) => save('best', step),
 
     async saveLast(progress, optimizer, replay) {
-      const tensors = [...storedTensors(trained, optimizer)].map(
+      const tensors = [...momentsOf(optimizer)].map(
         ([name, stored]): TensorToWrite => ({
           name,
           dtype: 'F32',
@@ -99,18 +107,13 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
       const state = parseState(where, file.metadata.state);
       checkSettings(where, state.settings, plan.settings);
 
-      const targets = storedTensors(trained, optimizer);
-      for (const [name, { shape }] of targets) {
-        const found = file.entries.get(name)?.shape;
-        if (found?.join() === shape.join()) continue;
-        throw new CheckpointError(
-          `${where}: '${name}' is ${found ? `[${found.join(', ')}]` : 'missing'}, expected [${shape.join(', ')}]. ` +
-            'The run trained another student.',
-          { found, expected: shape },
-        );
-      }
-      for (const [name, target] of targets) target.set(await readElements(file, name, 'F32'));
-      for (const [name, moments] of optimizer.moments) moments.steps = state.steps[name] ?? 0;
+      const weights = await (await openCheckpoint(last)).tensors();
+      const moments = momentsOf(optimizer);
+      checkShapes(weights, trained);
+      checkShapes(file, moments);
+      for (const [name, target] of trained) target.set(await readElements(weights, name, 'F32'));
+      for (const [name, target] of moments) target.set(await readElements(file, name, 'F32'));
+      for (const [name, updated] of optimizer.moments) updated.steps = state.steps[name] ?? 0;
       const replay = file.entries.has('replay') ? await readElements(file, 'replay', 'U8') : undefined;
       return { progress: state.progress, replay };
     },
@@ -135,12 +138,26 @@ function parseState(where: string, text = ''): StoredState {
   }
 }
 
-/** The tensors of the state file by their names in it. */
-function storedTensors(trained: readonly (readonly [string, Tensor])[], { moments }: AdamW): Map<string, Tensor> {
-  const tensors = new Map<string, Tensor>();
-  for (const [name, parameter] of trained) tensors.set(`weight.${name}`, parameter);
-  for (const [name, { m, v }] of moments) tensors.set(`m.${name}`, m).set(`v.${name}`, v);
-  return tensors;
+/** The optimizer's moments by their names in the state file. */
+const momentsOf = ({ moments }: AdamW): Map<string, Tensor> =>
+  new Map(
+    [...moments].flatMap(([name, { m, v }]) => [
+      [`m.${name}`, m],
+      [`v.${name}`, v],
+    ]),
+  );
+
+/** @throws CheckpointError naming the first tensor that the source lacks or has in another shape */
+function checkShapes({ name: where, entries }: TensorSource, targets: Iterable<readonly [string, Tensor]>): void {
+  for (const [name, { shape }] of targets) {
+    const found = entries.get(name)?.shape;
+    if (found?.join() === shape.join()) continue;
+    throw new CheckpointError(
+      `${where}: '${name}' is ${found ? `[${found.join(', ')}]` : 'missing'}, expected [${shape.join(', ')}]. ` +
+        'The run trained another student.',
+      { found, expected: shape },
+    );
+  }
 }
 
 /** @throws CheckpointError naming each setting that is not what the run began with */
