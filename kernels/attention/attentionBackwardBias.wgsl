@@ -1,4 +1,4 @@
-// The first step of dbias: of each head and diagonal of blocks (32 queries by 32 keys that lie `diagonal` blocks apart),
+// The first step of dbias: of each head and diagonal of blocks (32 queries by 32 keys, `diagonal` blocks apart),
 // sums of ds by relative position, over the batch and the blocks of the diagonal, in order; arguments of
 // attentionSlopes.wgsl -> partial [heads, diagonals, 64], entry t for key - query = 32 * diagonal + t - 31
 // A workgroup owns a diagonal of a head, a thread one relative position. attentionBiasSum.wgsl adds neighbours.

@@ -1,6 +1,6 @@
-// The second step of dbias: dbias[h, origin + key - query] (+)= the sums of attentionBackwardBias.wgsl for that relative
-// position, which lie in two neighbouring diagonals; partial [heads, diagonals, 64] -> dbias [heads, offsets]
-// One thread an entry of dbias.
+// The second step of dbias: dbias[h, origin + key - query] (+)= the sums of attentionBackwardBias.wgsl for that
+// relative position, found in two neighbouring diagonals; partial [heads, diagonals, 64] -> dbias [heads, offsets] One
+// thread an entry of dbias.
 struct Shape { heads: u32, offsets: u32, origin: u32, queryBlocks: u32, diagonals: u32, accumulate: u32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> partial: array<f32>;

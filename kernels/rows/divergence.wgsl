@@ -1,10 +1,11 @@
 // A divergence between p = softmax(teacher / temperature) and q = softmax(student / temperature), and its gradient:
 //   teacher [rows, vocab], labels [rows], student [rows, vocab] (read, then the gradient) -> loss [rows], nats
 //   loss[r] = D(p, q), complete (0 at equality);  student = gradScale / temperature * q (g - sum q g);  label -100: 0, 0
-// One workgroup a row, four passes: maxima, log-sum-exps, loss and sums of the gradient, gradient. All in log-probabilities,
-// taken from the maximum so that large logits lose nothing; mixtures by log-sum-exp, so that no underflow becomes a NaN.
-// When the student's likeliest word r takes nearly all weight, g_r - sum q g would be rounding noise. So g is taken from
-// g_r, and what the gradient is at r follows from the others: it sums to 0.
+// One workgroup a row, four passes: maxima, log-sum-exps, loss and sums of the gradient, gradient. All in
+// log-probabilities, taken from the maximum so that large logits lose nothing; mixtures by log-sum-exp, so that no
+// underflow becomes a NaN. When the student's likeliest token r has nearly all probability, g_r - sum q g would be
+// rounding noise. So g_r is subtracted from all g, and the gradient at r follows from the others, since the gradient
+// sums to 0.
 // Follows divergenceKinds.wgsl, math.wgsl and reduce.wgsl. Twin: assembly/compute/rows/divergence.ts
 struct Shape { rows: u32, vocab: u32, weight: f32, temperature: f32, gradScale: f32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
@@ -21,8 +22,8 @@ fn logWeight(w: f32) -> f32 { return select(-1.0e30, logExact(max(w, 1.0e-37)), 
 // log(e^x + e^y)
 fn logAddExp(x: f32, y: f32) -> f32 { return max(x, y) + log1pUnit(expExact(-abs(x - y))); }
 
-// One term of KL(a, b) as a (log a - log b) - a + b. The last two sum to 0 over the vocabulary; with them each term is at
-// least 0, and an error in the normalisation of a or b matters only in second order.
+// One term of KL(a, b) as a (log a - log b) - a + b. The last two sum to 0 over the vocabulary; with them each term is
+// at least 0, and an error in the normalisation of a or b matters only in second order.
 fn klTerm(a: f32, logA: f32, b: f32, logB: f32) -> f32 {
   let d = logA - logB;
   // e^-d - 1 + d for small d, where a (d - 1) + b would cancel
@@ -40,8 +41,9 @@ fn skewSlope(z: f32) -> f32 {
   return select(sigmoid(z) - softplus(z), series, x < 0.02);
 }
 
-// Of one word: the term of the loss; what of the gradient needs no sum over the words (weight * (q - p)); and g of the rest,
-// up to a constant: log(q / m) is -softplus(z) - log w, w q / m is 1 - sigmoid(z), z the log of the two parts' ratio in m.
+// For one token: the term of the loss; the part of the gradient that needs no sum over tokens (weight * (q - p)); and g
+// of the rest, up to a constant: log(q / m) is -softplus(z) - log w, w q / m is 1 - sigmoid(z), z the log of the two
+// parts' ratio in m.
 fn term(logP: f32, logQ: f32) -> vec3f {
   let w = shape.weight;
   let p = expExact(logP);
@@ -100,7 +102,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   }
   let topT = largest(highestT, lane);
   let topS = largest(highestS, lane);
-  // The first word with the student's maximum: f32 holds indices up to 2^24.
+  // The first token with the student's maximum: f32 holds indices up to 2^24.
   let likeliest = u32(-largest(select(LOWEST, -f32(at), highestS == topS), lane));
   var sumT = 0.0;
   var sumS = 0.0;
@@ -127,8 +129,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     let log = logQ(first + j, topS, logS);
     let t = term(logP(first + j, topT, logT), log);
     let root = expExact(0.5 * log);           // q itself may underflow where q (g - sum) does not
-    // WGSL lets compilers take gTop + all.z first (Mesa does, it moves that out of the loop), which would round away all.z
-    // where it is small: `max` keeps them from it.
+    // WGSL lets compilers take gTop + all.z first (Mesa does, it moves that out of the loop), which would round away
+    // all.z where it is small: `max` keeps them from it.
     let g = max(t.z - gTop, LOWEST);
     let other = t.y + root * (root * (g - all.z));
     student[first + j] = scale * select(other, -all.y - expExact(log) * all.z, j == likeliest);

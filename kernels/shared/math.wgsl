@@ -1,4 +1,4 @@
-// Functions that WGSL leaves inaccurate: its exp may be off by 3 + 2 |x| units in the last place. Put before a kernel.
+// Functions that are inaccurate in WGSL: its exp may be off by 3 + 2 |x| units in the last place. Put before a kernel.
 
 const LOWEST: f32 = -3.0e38;                  // where a maximum starts: infinity is not to be relied on
 

@@ -1,6 +1,6 @@
-// Attention forward: y = D(softmax(scale q k^T + bias)) v, 64 queries by 64 keys at a time, with the running maximum and sum of each
-// query (flash attention; Dao et al. 2022). Twin: kernels/attention/attention.wgsl. Range: blocks of queries,
-// batch * heads * ceil(queries / 64).
+// Attention forward: y = D(softmax(scale q k^T + bias)) v, 64 queries by 64 keys at a time, with the running maximum
+// and sum of each query (flash attention; Dao et al. 2022). Twin: kernels/attention/attention.wgsl. Range: blocks of
+// queries, batch * heads * ceil(queries / 64).
 import { addBias, biasOfRow, dropRow, fillWindow, WINDOW_BYTES } from './shared/attentionScores';
 import { BLOCK, blockBytes, firstKey, lastKey, operandBytes, padded, ROW_TERMS, SCORE_BYTES, WORK_BYTES } from './shared/attentionShape';
 import { constant, highLanes, lowLanes, NO_SCORE } from '../shared/constants';
@@ -53,7 +53,7 @@ export function attention(
     fillFloats(tops, BLOCK, f32x4.extract_lane(constant(NO_SCORE), 0));
     fillFloats(totals, BLOCK, 0);
     fillFloats(sums, BLOCK * width, 0);
-    // Keys and values that no query of this row sees may hold anything, NaN too: they are not read.
+    // Keys and values that no query of this row sees are not read: they may be NaN.
     for (let j = from; j < to; j += BLOCK) {
       const keys = min(to - j, BLOCK);
       packAlongRows(k + (keyRow + j) * stride, stride, keys, headDim, keyPanels, 16);
@@ -83,8 +83,8 @@ export function attention(
 }
 
 /**
- * Scores of one query to keys j .. j + keys become weights e^(scale * score - top), 0 where the key is not in [from, last);
- * top and total are brought up to date. Returns what the sums so far must be multiplied by. `work`: 32 bytes.
+ * Scores of one query to keys j .. j + keys become weights e^(scale * score - top), 0 where the key is not in [from,
+ * last); top and total are updated. Returns the factor for the sums so far. `work`: 32 bytes.
  */
 function softmaxBlock(
   scores: usize, keys: u32, j: u32, from: u32, last: u32, scale: f32, top: usize, total: usize, work: usize,

@@ -45,7 +45,7 @@ export function attentionBackwardQuery(
     packAlongRows(q + queryRow * stride, stride, count, headDim, queryPanels, 4);
     packAlongRows(dy + queryRow * stride, stride, count, headDim, dyPanels, 4);
     fillFloats(sums, BLOCK * width, 0);
-    // Keys and values that no query of this row sees may hold anything, NaN too: they are not read.
+    // Keys and values that no query of this row sees are not read: they may be NaN.
     for (let j = from; j < to; j += BLOCK) {
       const keys = min(to - j, BLOCK);
       const key = k + (keyRow + j) * stride;

@@ -1,5 +1,5 @@
-// Sums down the columns. Each column's sum runs over the rows in order, four rows a pass, so that x is read as it lies
-// in memory. Range: columns.
+// Sums down the columns. Each column's sum runs over the rows in order, four rows a pass, so that x is read in memory
+// order. Range: columns.
 import { addFloats, fillFloats } from '../shared/simd';
 
 /** sum[c] (+)= sum over r of x[r, c] */

@@ -1,7 +1,7 @@
-// c [m, n] (+)= a b for the three layouts of kernels/gemm*.wgsl. Blocked: 256 of the depth, 96 rows of a (96 KiB packed)
-// and 512 columns of b (512 KiB packed) at a time stay in the second-level cache. C is the sum over blocks of the depth,
-// in order; each block's sum runs in order too. So an element's bits depend on its row of a, its column of b and the
-// depth alone, however the output is cut into `tileRows` x `tileCols` pieces. Range: pieces, row-major.
+// c [m, n] (+)= a b for the three layouts of kernels/gemm*.wgsl. Blocked: 256 of the depth, 96 rows of a (96 KiB
+// packed) and 512 columns of b (512 KiB packed) at a time stay in the second-level cache. C is the sum over blocks of
+// the depth, in order; each block's sum runs in order too. So an element's bits depend on its row of a, its column of b
+// and the depth alone, however the output is cut into `tileRows` x `tileCols` pieces. Range: pieces, row-major.
 import { packAcrossRows, packAlongRows } from '../shared/pack';
 import { packStoredAcrossRows, packStoredAlongRows, wideBytes } from './shared/packStored';
 import { scratch } from '../shared/scratch';
@@ -12,7 +12,7 @@ const DEPTH: u32 = 256;
 const ROWS: u32 = 96;
 const COLS: u32 = 512;
 
-/** Rows of a that are packed at a time: products of whole multiples of it take the least time a row. */
+/** Rows of a that are packed at a time. A product whose rows are a multiple of it takes the least time a row. */
 export function gemmRows(): u32 {
   return ROWS;
 }
@@ -99,7 +99,7 @@ export function gemmTN(
   gemm(true, false, F32, a, b, 1, 0, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
 }
 
-/** c [m, n] (+)= a [m, k] b [k, n], b halves times a scale */
+/** c [m, n] (+)= a [m, k] b [k, n], b f16 times a scale */
 export function gemmNNF16(
   a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, scale: f32, tileRows: u32, tileCols: u32, begin: u32,
   end: u32,
@@ -107,7 +107,7 @@ export function gemmNNF16(
   gemm(false, false, F16, a, b, scale, 0, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
 }
 
-/** c [m, n] (+)= a [m, k] b[n, k]^T, b halves times a scale */
+/** c [m, n] (+)= a [m, k] b[n, k]^T, b f16 times a scale */
 export function gemmNTF16(
   a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, scale: f32, tileRows: u32, tileCols: u32, begin: u32,
   end: u32,
@@ -115,7 +115,7 @@ export function gemmNTF16(
   gemm(false, true, F16, a, b, scale, 0, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
 }
 
-/** c [m, n] (+)= a [m, k] diag(scales [k]) b [k, n], b bytes */
+/** c [m, n] (+)= a [m, k] diag(scales [k]) b [k, n], b int8 */
 export function gemmNNInt8(
   a: usize, b: usize, scales: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32,
   end: u32,

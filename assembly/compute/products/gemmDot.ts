@@ -1,7 +1,8 @@
-// gemmNT for few rows of a (decoding; the LM head), as dot products of rows: b is read once, unpacked. Range: columns of c.
-// There are three ways, and src/backend/wasm/products/choose.ts chooses among them. Straight: b is read row by row, a single stream,
-// which memory delivers fastest. Strips: rows of b go to the nearest caches, as floats, and two of them meet four rows of a
-// there. Eight: as straight, with up to eight rows of a at once. All sum an element in the same order.
+// gemmNT for few rows of a (decoding; the LM head), as dot products of rows: b is read once, unpacked. Range: columns
+// of c. There are three ways, and src/backend/wasm/products/choose.ts chooses among them. Straight: b is read row by
+// row, one sequential stream, the fastest for memory. Strips: rows of b are unpacked into a strip that stays in the
+// first caches, and two of them are multiplied with four rows of a at a time. Eight: as straight, with up to eight rows
+// of a at once. All sum an element in the same order.
 import {
   BLOCK_BYTES, dotFloats, dotFloats2x4, dotHalves, dotHalves4, dotHalves8, HALF_SCALE, layLeft, layRight, paddedFloats,
   sumFour, SUMS_BYTES,
@@ -13,7 +14,7 @@ import { F32, F16 } from '../shared/stored';
 
 /** Bytes of a strip of b, as floats. */
 const STRIP: usize = 32768;
-/** How far ahead of the halves that are multiplied memory is asked for the next ones, in bytes. */
+/** Prefetch distance in bytes ahead of the f16 elements that are multiplied. */
 const AHEAD: usize = 8192;
 
 /** Rows of a strip, an even number. */
@@ -28,7 +29,7 @@ export function gemmDotScratch(m: u32, n: u32, k: u32): usize {
   return SUMS_BYTES + ((<usize>(max((m + 3) & ~3, 8) + stripRows(k)) * paddedFloats(k)) << 2);
 }
 
-/** The strip of b in a thread's working memory; the sums lie before it. */
+/** The strip of b in a thread's working memory, behind the sums. */
 // @ts-ignore: decorator
 @inline
 function stripAt(): usize {
@@ -77,7 +78,7 @@ function straight(
 }
 
 /**
- * c [m, n] (+)= a [m, k] b[n, k]^T, b f16 times a scale, for 5 to 8 rows of a, all at once, with zeros for those that are missing.
+ * c [m, n] (+)= a [m, k] b[n, k]^T, b f16 times a scale, for 5 to 8 rows of a at once, padded with zeros to 8.
  * k is whole blocks of 16.
  */
 export function gemmDotEightF16(
@@ -105,8 +106,8 @@ export function gemmDotEightF16(
 }
 
 /**
- * The same, a strip of b at a time: f16 and incomplete blocks are laid out in the working memory first. Two or three rows of a
- * that are left over are multiplied as four.
+ * The same, a strip of b at a time: f16 and incomplete blocks are unpacked into the working memory first. Two or three
+ * remaining rows of a are padded to four.
  */
 // @ts-ignore: decorator
 @inline

@@ -1,5 +1,5 @@
-// Products with b, the weight, transposed and stored as bytes, as dot products of integers: twice as fast as floats, for any
-// number of rows of a. b is read once for every ROWS rows of a, unpacked. Range: columns of c.
+// Products with b, the weight, transposed and stored as bytes, as dot products of integers: twice as fast as floats,
+// for any number of rows of a. b is read once for every ROWS rows of a, unpacked. Range: columns of c.
 import { dotBytes, dotBytes4, INTEGER_SUMS_BYTES, integersStride, layIntegers, paddedBytes } from './shared/dotIntegers';
 import { putFour, putOne } from './shared/putProducts';
 import { scratch } from '../shared/scratch';
@@ -8,7 +8,7 @@ import { scratch } from '../shared/scratch';
 const ROWS: u32 = 32;
 /** Bytes of rows of a that a row of b is multiplied with at once; with the strip they stay in the first-level cache. */
 const TOGETHER: usize = 16384;
-/** Bytes of rows of b that pass by so many rows of a before the next ones. */
+/** Bytes of rows of b that are multiplied with these rows of a before the next rows of a. */
 const STRIP: u32 = 16384;
 
 /** Working memory of a thread, in bytes: sums, a row of b, and rows of a. */
@@ -47,7 +47,7 @@ function multiplyStrips(
       const last = min(first + together, rows);
       for (let j = from; j < to; j++) {
         let row = b + <usize>j * k;
-        // With zeros behind it where its last block is incomplete.
+        // Its last block is padded with zeros.
         if (k < count) {
           memory.copy(copy, row, k);
           row = copy;

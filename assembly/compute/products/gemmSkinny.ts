@@ -1,5 +1,5 @@
-// The product a b for few rows (decoding): b, the weight, is read once, straight from memory, unpacked. Every element is
-// summed in an order that depends on the depth and on the segments that it is cut into alone.
+// The product a b for few rows (decoding): b, the weight, is read once, in memory order, unpacked. The order in which
+// an element is summed depends on the depth and its segments alone.
 import { fetchAhead } from './shared/fetchAhead';
 import { packAcrossRows, packAlongRows } from '../shared/pack';
 import { addFloats, copyFloats, fillFloats, loadUpTo, madd, storeUpTo, zero } from '../shared/simd';
@@ -19,8 +19,8 @@ export function gemmSkinnyNNScratch(): usize {
 
 /**
  * c [segments, m <= 32, n] (+)= a [m, k] b [k, n], the depth cut into segments of `segment` rows of b, so that a thread
- * reads whole rows of b straight on. Range: pieces, a segment by `pieceCols` columns each, segment by segment. An element
- * of a segment is the sum of its blocks of DEPTH in order, whatever m is.
+ * reads whole rows of b in sequence. Range: pieces, a segment by `pieceCols` columns each, segment by segment. An
+ * element of a segment is the sum of its blocks of DEPTH in order, whatever m is.
  */
 export function gemmSkinnyNN(
   a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, segment: u32, pieceCols: u32, begin: u32, end: u32,
@@ -75,7 +75,7 @@ function addProducts(
 
 /**
  * c [rows, cols] (+)= panels of a times b [depth, cols], 16 columns at a time. A strip is packed to `packed` when it is
- * incomplete, and for more than one panel of a when its rows are so far apart that they fight for a few lines of the cache.
+ * incomplete, and for more than one panel of a when the distance of its rows maps them to the same few cache lines.
  */
 function multiplyStrips(
   panels: usize, rows: u32, b: usize, stride: usize, cols: u32, depth: u32, c: usize, accumulate: bool, tile: usize, packed: usize,

@@ -4,8 +4,9 @@
 //   1 maxima of both rows   2 exponentials and their sums   3 loss and q g   4 student = gradScale / T * q (g - sum q g)
 // The formulas of pass 3 are in divergenceTerms.ts.
 //
-// Where the student puts nearly all weight on one word, g - sum q g would be rounding noise there. Only differences of g
-// matter, so all g are taken from that of the student's likeliest word, whose own q g is then exactly 0.
+// Where the student gives nearly all probability to one token, g - sum q g would be rounding noise there. Only
+// differences of g matter, so the g of the student's likeliest token is subtracted from all, and its own q g is exactly
+// 0.
 import { terms } from './shared/divergenceTerms';
 import { BLOCK_SUMS, DOT, LOSS, ORIGIN, ROW_BYTES, ROW_SUMS, setRow } from './shared/divergenceRow';
 import { log1 } from '../shared/math';
@@ -24,7 +25,9 @@ function expBytes(vocab: u32): usize {
   return ((<usize>vocab << 2) + 63) & ~63;
 }
 
-/** loss[r] in nats; student becomes gradScale * dloss[r] / dstudent. Rows whose label is -100 give zeros. Range: rows. */
+/**
+ * loss[r] in nats; student becomes gradScale * dloss[r] / dstudent. Rows whose label is -100 give zeros. Range: rows.
+ */
 export function divergence(
   teacher: usize, labels: usize, student: usize, loss: usize,
   rows: u32, vocab: u32, weight: f32, temperature: f32, gradScale: f32, kind: u32, begin: u32, end: u32,
@@ -47,7 +50,8 @@ export function divergence(
     const teacherSum = rowExp(t, p, vocab, teacherMax, factor, row);
     const studentSum = rowExp(s, q, vocab, studentMax, factor, row);
     setRow(row, teacherMax, studentMax, 1 / teacherSum, 1 / studentSum, factor, log1(studentSum) - log1(teacherSum), weight);
-    // The likeliest word alone, with g as it is; then, with p = q = 0, it adds nothing to the pass over the row.
+    // First the likeliest token alone, for its g. Then p = q = 0 are stored for it, so that the pass over the row adds
+    // nothing.
     const top = (<usize>firstIndex(s, vocab, studentMax)) << 2;
     terms(kind, row, t + top, s + top, p + top, q + top, 1);
     const topLoss = sumPair(row + BLOCK_SUMS + LOSS);

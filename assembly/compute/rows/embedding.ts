@@ -8,7 +8,7 @@ export function embedding(table: usize, ids: usize, y: usize, tokens: u32, rows:
   }
 }
 
-/** y[t, c] = table[ids[t], c] * scale, the table in halves. Range: tokens. */
+/** y[t, c] = table[ids[t], c] * scale, the table in f16. Range: tokens. */
 export function embeddingF16(
   table: usize, ids: usize, y: usize, tokens: u32, rows: u32, cols: u32, scale: f32, begin: u32, end: u32,
 ): void {
@@ -18,7 +18,7 @@ export function embeddingF16(
   }
 }
 
-/** y[t, c] = table[ids[t], c] * scales[ids[t]], the table in bytes. Range: tokens. */
+/** y[t, c] = table[ids[t], c] * scales[ids[t]], the table in int8. Range: tokens. */
 export function embeddingInt8(
   table: usize, scales: usize, ids: usize, y: usize, tokens: u32, rows: u32, cols: u32, begin: u32, end: u32,
 ): void {
@@ -29,8 +29,8 @@ export function embeddingInt8(
 }
 
 /**
- * dtable[unique[u], c] += sum over t in order[starts[u] .. starts[u + 1]) of dy[t, c], in that order. Range: unique ids,
- * each of which owns a row of dtable.
+ * dtable[unique[u], c] += sum over t in order[starts[u] .. starts[u + 1]) of dy[t, c], in that order. Range: unique
+ * ids, each of which owns a row of dtable.
  */
 export function embeddingBackward(
   dy: usize, order: usize, unique: usize, starts: usize, dtable: usize, tokens: u32, rows: u32, cols: u32, uniques: u32, bounds: u32,

@@ -1,7 +1,7 @@
-// Vector constants, read from memory. V8 makes a v128.const anew at each use inside a loop and cannot pack two of them into
-// 256 bits; a splatted load costs no more than a register move and packs (measured on exp4: 0.75 to 0.57 ns an element,
-// 0.73 to 0.32 with the packing). The table lies in the first 4 KiB of memory, which the host leaves alone; every thread's instance writes the same
-// bytes there when it starts, and nothing changes them.
+// Vector constants, read from memory. V8 materialises a v128.const at each use inside a loop and cannot pack two of
+// them into 256 bits; a splatted load costs no more than a register move and packs (measured on exp4: 0.75 to 0.57 ns
+// an element, 0.73 to 0.32 with the packing). The table is in the first 4 KiB of memory, which the host does not use.
+// Every thread's instance writes the same bytes there when it starts, and nothing changes them.
 
 const TABLE: usize = memory.data<f32>([
   -87.33654, 88.3, 1.44269504, 12582912, 0.693359375, 2.1219444e-4,
@@ -35,7 +35,9 @@ export const HALF: usize = 40;
 export const ONE: usize = 44;
 /** The smallest normal number, 2^-126. */
 export const SMALLEST: usize = 48;
-/** (log(1 + f) - f + f^2 / 2) / f^3 for sqrt(1/2) <= 1 + f < sqrt(2), highest power first: relative error of log 5.9e-9. */
+/**
+ * (log(1 + f) - f + f^2 / 2) / f^3 for sqrt(1/2) <= 1 + f < sqrt(2), highest power first: relative error of log 5.9e-9.
+ */
 export const LOG_7: usize = 52;
 export const LOG_6: usize = 56;
 export const LOG_5: usize = 60;
@@ -44,7 +46,10 @@ export const LOG_3: usize = 68;
 export const LOG_2: usize = 72;
 export const LOG_1: usize = 76;
 export const LOG_0: usize = 80;
-/** x / (1 + x) - log(1 + x) = x^2 (-1/2 + 2/3 x - 3/4 x^2 + 4/5 x^3 - 5/6 x^4 ...), highest power first, below SLOPE_SERIES. */
+/**
+ * x / (1 + x) - log(1 + x) = x^2 (-1/2 + 2/3 x - 3/4 x^2 + 4/5 x^3 - 5/6 x^4 ...), highest power first, below
+ * SLOPE_SERIES.
+ */
 export const SLOPE_4: usize = 84;
 export const SLOPE_3: usize = 88;
 export const SLOPE_2: usize = 92;
@@ -55,7 +60,7 @@ export const SLOPE_SERIES: usize = 104;
 export const GELU_SLOPE: usize = 108;
 export const GELU_CUBIC: usize = 112;
 export const GELU_CUBIC_3: usize = 116;
-/** Below every score; finite, so that differences of it are no NaN. */
+/** Below every score, yet finite: differences of it are not NaN. */
 export const NO_SCORE: usize = 120;
 export const ZERO: usize = 124;
 

@@ -1,6 +1,6 @@
-// Copies a block of a matrix into the panels of tile.ts: `width` rows or columns a panel (4 for the left operand, 16 for
-// the right one), depth-major [depth][width], the last panel padded with zeros. `stride` is the distance of the source's
-// rows in bytes.
+// Copies a block of a matrix into the panels of tile.ts: `width` rows or columns a panel (4 for the left operand, 16
+// for the right one), depth-major [depth][width], the last panel padded with zeros. `stride` is the distance of the
+// source's rows in bytes.
 import { loadUpTo, zero } from './simd';
 
 /** Source [count, depth], the depth along its rows: transposes, four rows at a time. */
@@ -17,7 +17,7 @@ export function packAlongRows(source: usize, stride: usize, count: u32, depth: u
       }
       continue;
     }
-    // Rows beyond the last read the first again; their lanes are cleared.
+    // Rows beyond the last read the first one again, and their lanes are cleared.
     const s0 = source + <usize>i * stride;
     const s1 = rows > 1 ? s0 + stride : s0;
     const s2 = rows > 2 ? s1 + stride : s0;

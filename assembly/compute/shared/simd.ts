@@ -25,7 +25,7 @@ export function loadUpTo(pointer: usize, count: u32, fill: v128): v128 {
   return v;
 }
 
-/** Four floats from element `at` on, of which there are `left` in all; zeros behind them. */
+/** Four floats from element `at` on, `left` of which exist; the others are zeros. */
 // @ts-ignore: decorator
 @inline
 export function loadPadded(from: usize, left: u32, at: u32): v128 {
@@ -51,7 +51,7 @@ export function zero(): v128 {
   return f32x4.splat(0);
 }
 
-/** Stores four pairs of vectors, one behind the other. */
+/** Stores four pairs of vectors, one after another. */
 // @ts-ignore: decorator
 @inline
 export function storePairs(

@@ -1,5 +1,6 @@
-// The pieces of a softmax over one row of logits that crossEntropy and divergence share. Exponentials are kept unnormalised
-// beside the row; sums run in blocks, so that a vocabulary of 250,000 loses no more bits than one of 2,048.
+// The pieces of a softmax over one row of logits that crossEntropy and divergence share. Exponentials are kept
+// unnormalised beside the row; sums run in blocks, so that a vocabulary of 250,000 loses no more bits than one of
+// 2,048.
 import { exp4 } from './math';
 import { loadUpTo, maxPair, storeUpTo, sumPair, zero } from './simd';
 
@@ -64,7 +65,7 @@ function blockExp(x: usize, y: usize, count: u32, offset: f32, factor: f32, sums
   }
   v128.store(sums, lo);
   v128.store(sums, hi, 16);
-  // The padding lies so far below the maximum that its exponential is exactly 0.
+  // The padding is so far below the maximum that its exponential is exactly 0.
   const padding = f32x4.splat(<f32>-Infinity);
   for (; i < count; i += 4) {
     const at = (<usize>i) << 2;

@@ -1,5 +1,6 @@
-// Weights that are stored in fewer bits than they are multiplied with: IEEE half precision or signed bytes, each widened
-// to f32 exactly, times a scale. `kind` is known where these functions are used, so that only one form is left there.
+// Weights that are stored in fewer bits than they are multiplied with: IEEE half precision or signed bytes, each
+// widened to f32 exactly, times a scale. `kind` is a constant wherever these functions are inlined, so that only one
+// form remains.
 import { HALF_BITS, word } from './constants';
 
 /** The binary logarithm of an element's bytes. */
@@ -7,7 +8,7 @@ export const INT8: u32 = 0;
 export const F16: u32 = 1;
 export const F32: u32 = 2;
 
-/** 2^112: what the exponent of a float is biased more than that of a half. */
+/** 2^112: the difference of the exponent biases of f32 and f16. */
 const HALF_FACTOR: f32 = 5.192296858534828e33;
 
 /** Eight elements as 16-bit integers: bytes sign-extended, halves as their bits. */
@@ -25,9 +26,9 @@ function widen(kind: u32, four: v128, factor: v128): v128 {
 }
 
 /**
- * The even ones of eight halves as floats, all 2^112 too small: a half's bits in a float's place, with the exponent as it is.
- * `bits` are given where a loop keeps them in a register. Subnormal halves come out as subnormal floats, exactly; some
- * processors take a hundred cycles over those, which is why matrices are scaled before they are stored
+ * The even elements of eight f16 as floats, all 2^112 too small: the bits of the f16 in those of a float, exponent
+ * unchanged. `bits` is passed in where a loop keeps it in a register. Subnormal f16 become subnormal floats, exactly;
+ * some processors take a hundred cycles for those, which is why matrices are scaled before they are stored
  * (src/models/storedWeights.ts).
  */
 // @ts-ignore: decorator
@@ -36,7 +37,7 @@ export function unpackEven(eight: v128, bits: v128 = word(HALF_BITS)): v128 {
   return v128.and(i32x4.shr_s(i32x4.shl(eight, 16), 3), bits);
 }
 
-/** The odd ones likewise. */
+/** The odd elements likewise. */
 // @ts-ignore: decorator
 @inline
 export function unpackOdd(eight: v128, bits: v128 = word(HALF_BITS)): v128 {

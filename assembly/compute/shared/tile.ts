@@ -112,7 +112,7 @@ export function addTile(tile: usize, c: usize, stride: usize, rows: u32, cols: u
 
 /**
  * c [rows, cols] (+)= panels of a (4 rows each) times panels of b (16 columns each). One b panel (at most 16 KiB at a
- * depth of 256) stays in the first-level cache while all a panels pass by. `tile` is TILE_BYTES of working memory.
+ * depth of 256) stays in the first-level cache for all a panels. `tile` is TILE_BYTES of working memory.
  */
 export function multiplyPanels(
   a: usize,

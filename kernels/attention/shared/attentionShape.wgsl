@@ -1,6 +1,6 @@
 // What all attention shaders share: their arguments, which keys a row of the batch has, the bias and dropout.
 //   q [batch, heads, queries, headDim], k, v [batch, kvHeads, capacity, headDim], bias [biasHeads, offsets],
-//   keyRange [all batches, 2]; the meaning is in src/backend/kernels.ts
+//   keyRange [all batches, 2]; the meaning is in src/backend/kernels/attention.ts
 // `firstBatch` is the row of keyRange that the window of the batch starts at. Follows hash.wgsl.
 struct Shape {
   batch: u32, heads: u32, queries: u32, headDim: u32, kvHeads: u32, capacity: u32, biasHeads: u32, offsets: u32,
@@ -30,7 +30,7 @@ fn biasOf(head: u32, query: u32, key: u32) -> f32 {
   return bias[(head % shape.heads) * shape.offsets + min(shape.origin + key - query, shape.offsets - 1u)];
 }
 
-// What dropout multiplies the probability of a pair with; `row` is over batch, heads and queries.
+// The factor of dropout for the probability of a pair; `row` is over batch, heads and queries.
 fn dropFactor(row: u32, key: u32) -> f32 {
   let index = (shape.firstBatch * shape.heads * shape.queries + row) * shape.capacity + key;
   return select(0.0, shape.keepScale, kept(shape.seed, index, shape.threshold));

@@ -1,5 +1,5 @@
-// Gradients of scores, ds_ij = p_ij (D_ij dy_i . v_j - delta_i), p_ij = exp(score_ij - lse_i): what the backward shaders of
-// attention are made of. D is dropout. dy as q, stats [batch, heads, queries, 2] = (lse, delta).
+// Gradients of scores, ds_ij = p_ij (D_ij dy_i . v_j - delta_i), p_ij = exp(score_ij - lse_i): the backward shaders of
+// attention are sums of them. D is dropout. dy as q, stats [batch, heads, queries, 2] = (lse, delta).
 // Follows attentionTile.wgsl. Twin: assembly/compute/attention/shared/attentionSlopes.ts
 @group(0) @binding(6) var<storage, read> dy: array<f32>;
 @group(0) @binding(7) var<storage, read> stats: array<f32>;

@@ -1,6 +1,6 @@
-// The tiles of the attention shaders that work on blocks: 32 queries by 32 keys, by a workgroup of 8 x 8 threads (x across,
-// y down). Thread (x, y) owns queries 4 y .. 4 y + 3 and keys 4 x .. 4 x + 3 of a block, a matrix with a column of four
-// queries for each key; and of sums over a block, rows 4 y .. 4 y + 3 and dims 4 x .. 4 x + 3.
+// The tiles of the attention shaders that work on blocks: 32 queries by 32 keys, by a workgroup of 8 x 8 threads (x
+// across, y down). Thread (x, y) owns queries 4 y .. 4 y + 3 and keys 4 x .. 4 x + 3 of a block, a matrix with a column
+// of four queries for each key; and of sums over a block, rows 4 y .. 4 y + 3 and dims 4 x .. 4 x + 3.
 // Follows math.wgsl, hash.wgsl and attentionShape.wgsl.
 const BLOCK: u32 = 32u;                       // queries, keys and dims of one tile
 const GROUPS: u32 = 8u;                       // BLOCK / 4
@@ -14,7 +14,7 @@ fn queryAt(base: u32, row: u32, e: u32) -> f32 {
   if (row >= shape.queries || e >= shape.headDim) { return 0.0; }
   return q[(base + row) * shape.headDim + e];
 }
-// Keys and values that nobody sees are zeros, whatever they hold: padding may be anything.
+// Keys and values that no query sees are read as zeros: padding may hold anything.
 fn keyAt(base: u32, row: u32, e: u32, seen: vec2u) -> f32 {
   if (row < seen.x || row >= seen.y || e >= shape.headDim) { return 0.0; }
   return k[(base + row) * shape.headDim + e];
@@ -107,7 +107,7 @@ fn drop4(row: u32, key: u32) -> vec4f {
   return vec4f(dropFactor(row, key), dropFactor(row + 1u, key), dropFactor(row + 2u, key), dropFactor(row + 3u, key));
 }
 
-// What dropout leaves of the thread's columns; `row` is that of its first query, over batch, heads and queries.
+// The thread's columns after dropout; `row` is that of its first query, over batch, heads and queries.
 fn dropped(columns: mat4x4f, row: u32, key: u32) -> mat4x4f {
   if (shape.threshold == 0u) { return columns; }
   return mat4x4f(columns[0] * drop4(row, key), columns[1] * drop4(row, key + 1u), columns[2] * drop4(row, key + 2u),

@@ -1,8 +1,8 @@
-// The loop of gemmTile.wgsl with subgroup matrices (experimental in WebGPU): operands are rounded to f16, products are summed
-// in f32. Each of 2 x 2 subgroups owns SPAN_M x SPAN_N elements of c. What a matrix unit multiplies at once is SUB_M x SUB_K by
-// SUB_K x SUB_N; those and SUBGROUP_SIZE are constants that src/backend/webgpu/gemmElements.ts puts first.
+// The loop of gemmTile.wgsl with subgroup matrices (experimental in WebGPU): operands are rounded to f16, products are
+// summed in f32. Each of 2 x 2 subgroups owns SPAN_M x SPAN_N elements of c. A matrix unit multiplies SUB_M x SUB_K by
+// SUB_K x SUB_N at once; src/backend/webgpu/gemmElements.ts puts these constants and SUBGROUP_SIZE first.
 alias Four = vec4h;
-// Values that f16 cannot hold become the largest that it can; infinities would turn into NaN in sums.
+// Values beyond the range of f16 become its largest: infinities would become NaN in sums.
 fn four(value: vec4f) -> Four { return vec4h(clamp(value, vec4f(-65504f), vec4f(65504f))); }
 
 const SPAN_M: u32 = 64u;

@@ -1,4 +1,4 @@
-// What all products bind: c [m, n] (+)= A B. Files of elements/, which come first, say how a, b and c lie in memory:
+// What all products bind: c [m, n] (+)= A B. Files of elements/, which come first, know how a, b and c are stored:
 // a4(at), b4(at), put(at, left, add, value), columnScale4(col), depthScale4(k), for four neighbours each.
 // Operands may be windows of larger matrices: base is the first element inside the binding, stride the row length.
 struct Shape {

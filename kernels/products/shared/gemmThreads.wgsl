@@ -1,4 +1,4 @@
-// What gemmThread8.wgsl and gemmThread4.wgsl share: tiles of f32, and where each thread's SIDE x SIDE elements of c lie.
+// What gemmThread8.wgsl and gemmThread4.wgsl share: tiles of f32, and which SIDE x SIDE elements of c each thread has.
 // A part of gemmTile.wgsl.
 alias Four = vec4f;
 fn four(value: vec4f) -> Four { return value; }
@@ -9,7 +9,7 @@ override THREADS: u32 = DOWN * ACROSS;
 override TILE_M: u32 = DOWN * SIDE;
 override TILE_N: u32 = ACROSS * SIDE;
 
-// Where thread `lane` sits in the tile (x, y): 32 threads share 8 groups of columns and 4 of rows, the fewest fetches.
+// Position (x, y) of thread `lane` in the tile: 32 threads share 8 groups of columns and 4 of rows, the fewest fetches.
 fn seatOf(lane: u32) -> vec2u {
   const wide = 8u;
   const high = 4u;

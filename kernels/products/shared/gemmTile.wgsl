@@ -1,28 +1,30 @@
 // What the tiled products share: c [m, n] (+)= A B. Follows gemmShape.wgsl. A shader is put together from
-//   1. a file of elements/ for each operand, and gemmShape.wgsl: how four neighbours of a, b and c lie in memory, the bindings,
+//   1. a file of elements/ for each operand, and gemmShape.wgsl: how four neighbours of a, b and c are stored, the bindings,
 //   2. gemmTile.wgsl, this file: which tile a workgroup owns, filling the tiles, storing,
 //   3. gemmNN, gemmNT or gemmTN.wgsl: locateA, fetchA, locateB, fetchB, which know how A and B are laid out,
 //   4. main and the sides of a tile: gemmThread8.wgsl or gemmThread4.wgsl, 8 x 8 or 4 x 4 elements of c a thread; or
 //      gemmMatrices.wgsl, subgroup matrices. Four, four(): four neighbours in a tile, made of a vec4f.
 //
-// Bounds cost nothing in the inner loop. Rows of A and columns of B past the edges are whatever lies there (an index past
+// Bounds cost nothing in the inner loop. Rows of A and columns of B past the edges hold arbitrary values (an index past
 // the end of a binding reads something inside it): they only reach elements of c that are not stored. Steps of k past
 // the end are zeros on both sides.
 //
-// Split-K: where c has few tiles and k is long, parts of k, whole steps of DEPTH, go to workgroups of their own, part p to
-// the p-th [m, n] of c, which is then a temporary that gemmSum.wgsl adds up in fixed order.
+// Split-K: where c has few tiles and k is long, parts of k, whole steps of DEPTH, go to workgroups of their own, part p
+// to the p-th [m, n] of c, which is then a temporary that gemmSum.wgsl adds up in fixed order.
 
 override GROUPS_M: u32 = TILE_M / 4u;
 override GROUPS_N: u32 = TILE_N / 4u;
 const DEPTH: u32 = 16u;                       // steps along k between two barriers
 const BAND: u32 = 8u;                         // rows of tiles that are walked together, so that their columns of B stay cached
-// [e * GROUPS + g] holds the elements 4 g .. 4 g + 3 of step e: threads fetch fours, eight neighbours of vec4f all 32 banks.
+// [e * GROUPS + g] holds the elements 4 g .. 4 g + 3 of step e: threads fetch fours, eight neighbours of vec4f all 32
+// banks.
 var<workgroup> aTile: array<Four, DEPTH * GROUPS_M>;
 var<workgroup> bTile: array<Four, DEPTH * GROUPS_N>;
 
 struct Place { row: u32, col: u32, part: u32 }
 
-// The tile and the part of k of a workgroup: down a band of tiles first, then across. Past the end, part * shape.part >= k.
+// The tile and the part of k of a workgroup: down a band of tiles first, then across. Past the end, part * shape.part
+// >= k.
 fn placeOf(index: u32) -> Place {
   let down = (shape.m + TILE_M - 1u) / TILE_M;
   let across = (shape.n + TILE_N - 1u) / TILE_N;
@@ -33,8 +35,9 @@ fn placeOf(index: u32) -> Place {
   return Place((band * BAND + inBand % rows) * TILE_M, (inBand / rows) * TILE_N, index / (down * across));
 }
 
-// Slot -> group of four rows or columns (x) and block of four steps (y). Where memory runs along k, eight neighbours
-// take eight groups and the next eight the next block: whole 64-byte pieces are read, and written without bank conflicts.
+// Slot -> group of four rows or columns (x) and block of four steps (y). Where k is contiguous in memory, eight
+// neighbours take eight groups and the next eight the next block: whole 64-byte pieces are read, and written without
+// bank conflicts.
 fn slotOf(slot: u32, groups: u32, alongK: bool) -> vec2u {
   const blocks = DEPTH / 4u;
   if (alongK) { return vec2u(slot % 8u + slot / (8u * blocks) * 8u, (slot / 8u) % blocks); }

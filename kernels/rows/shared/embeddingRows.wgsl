@@ -1,7 +1,7 @@
-// What the embeddings share: y[t, c] = element c of row ids[t] of a table, one thread an element. The table may be a window
-// that starts at row `firstRow` of a larger one: tokens with other ids are left for the windows that hold them. Put before a
-// kernel, which has the bindings, Shape too, and `elementOf(row, at)`: element `at` of the window, which lies in row `row`.
-// Twin: assembly/compute/rows/embedding.ts
+// What the embeddings share: y[t, c] = element c of row ids[t] of a table, one thread an element. The table may be a
+// window that starts at row `firstRow` of a larger one: tokens with other ids are skipped: another window holds them.
+// Put before a kernel, which has the bindings, Shape too, and `elementOf(row, at)`: element `at` of the window, in row
+// `row`. Twin: assembly/compute/rows/embedding.ts
 override THREADS: u32 = 256u;
 
 @compute @workgroup_size(THREADS)

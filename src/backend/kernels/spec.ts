@@ -4,6 +4,7 @@
  */
 import type { Plan } from './plan.js';
 
+/** Type of the elements of a tensor or an operand. */
 export type DType = 'f32' | 'i32' | 'u32' | 'f16' | 'int8';
 /** Type of a param or constant. */
 export type ParamType = 'f32' | 'u32';

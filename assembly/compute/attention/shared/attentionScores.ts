@@ -1,5 +1,5 @@
-// What changes a block of scores or probabilities in place: the bias by relative position, and dropout. Both leave a call
-// without them as fast as if they were not there.
+// What changes a block of scores or probabilities in place: the bias by relative position, and dropout. Neither costs
+// anything when unused.
 import { BLOCK } from './attentionShape';
 import { highLanes, lowLanes } from '../../shared/constants';
 import { kept } from '../../shared/hash';
@@ -8,9 +8,9 @@ import { kept } from '../../shared/hash';
 export const WINDOW_BYTES: usize = BLOCK << 3;
 
 /**
- * The biases of a block: window[x] = row[at + (x - 63) * step], 0 where the table ends (no pair that is seen lies there).
+ * The biases of a block: window[x] = row[at + (x - 63) * step], 0 beyond the table (no pair that is seen is there).
  * `at` is the entry of the block's first query and first key. Row r of the block finds the bias of its columns from
- * window[63 - r] on: step 1 when rows are queries and columns keys, -1 the other way about.
+ * window[63 - r] on: step 1 when rows are queries and columns keys, else -1.
  */
 export function fillWindow(row: usize, offsets: u32, at: i32, step: i32, window: usize): void {
   let entry = at - <i32>(BLOCK - 1) * step;
@@ -40,8 +40,8 @@ export function addBias(scores: usize, bias: usize, count: u32, scale: f32): voi
 }
 
 /**
- * Dropout of `count` weights (rounded up to 8): element t is that of index first + t * step of the whole. Steps along the
- * keys are 1, along the queries `capacity`.
+ * Dropout of `count` weights (rounded up to 8): element t is that of index first + t * step of the whole. Steps along
+ * the keys are 1, along the queries `capacity`.
  */
 export function dropRow(
   weights: usize, count: u32, first: u32, step: u32, seed: u32, threshold: u32, keepScale: f32,

@@ -1,5 +1,5 @@
-// Gradients of scores, ds_ij = p_ij (D_ij dy_i . v_j - delta_i), p_ij = exp(score_ij - lse_i), of 64 queries and 64 keys:
-// what dq and dbias are made of. D is dropout.
+// Gradients of scores, ds_ij = p_ij (D_ij dy_i . v_j - delta_i), p_ij = exp(score_ij - lse_i), of 64 queries and 64
+// keys: dq and dbias are sums of them. D is dropout.
 import { addBias, biasOfRow, dropRow } from './attentionScores';
 import { BLOCK } from './attentionShape';
 import { highLanes, lowLanes } from '../../shared/constants';
@@ -8,10 +8,10 @@ import { packAlongRows } from '../../shared/pack';
 import { multiplyPanels } from '../../shared/tile';
 
 /**
- * slopes [count][BLOCK] of queries first .. first + count and keys j .. j + keys; 0 where a query does not see the key, which
- * is before `from`, from `bound` on, or, when causal, after the query. `key` and `value` point to row j, `stats` to the
- * row of query `first`, `counter` is the index of its pair with key j in the whole of probabilities. `window` holds the
- * block's biases when `biased`.
+ * slopes [count][BLOCK] of queries first .. first + count and keys j .. j + keys; 0 where a query does not see the key,
+ * which is before `from`, from `bound` on, or, when causal, after the query. `key` and `value` point to row j, `stats`
+ * to the row of query `first`, `counter` is the index of its pair with key j in the whole of probabilities. `window`
+ * holds the block's biases when `biased`.
  */
 export function slopeBlock(
   queryPanels: usize, dyPanels: usize, key: usize, value: usize, stats: usize, keyPanels: usize, slopes: usize, dweights: usize,

@@ -1,6 +1,7 @@
-// Dot products of rows of floats, in blocks of 16. Every form sums an element in the same order, which depends on the depth
-// alone: eight partial sums, then those. Halves are unpacked even ones first, and what they are multiplied with lies so.
-// A stretch of a row is a function of its own: V8 makes better code of its loop there than inside of others.
+// Dot products of rows of floats, in blocks of 16. Every form sums an element in the same order, which depends on the
+// depth alone: eight partial sums, then their sum. f16 pairs unpack into even elements, then odd ones; the f32 operand
+// is stored in that order. Each inner loop is a function of its own: V8 compiles it better there than inside another
+// loop.
 import { HALF_BITS, word } from '../../shared/constants';
 import { loadPadded, madd, storePairs, sumLanes4, sumPair, zero } from '../../shared/simd';
 import { F32, F16, unpackEven, unpackOdd } from '../../shared/stored';
@@ -11,17 +12,23 @@ export const BLOCK: u32 = 16;
 export const BLOCK_BYTES: usize = 64;
 /** Bytes of `sums` [2][4][8] or [8][8]: eight partial sums for each product. */
 export const SUMS_BYTES: usize = 256;
-/** Unpacked halves are 2^112 too small; half of that goes onto what they are multiplied with, so that no product is subnormal. */
+/**
+ * Unpacked f16 elements are 2^112 too small. The f32 operand takes half of that factor, so that no product is
+ * subnormal.
+ */
 export const HALF_SCALE: f32 = 7.205759403792794e16;
 
-/** Elements of a row with the zeros that fill its last block. */
+/** Elements of a row, padded to whole blocks. */
 // @ts-ignore: decorator
 @inline
 export function paddedFloats(k: u32): u32 {
   return (k + BLOCK - 1) & ~(BLOCK - 1);
 }
 
-/** A row of the left operand, blocks of it `step` bytes apart: for a right operand of halves in their order, times HALF_SCALE. */
+/**
+ * Stores a row of the left operand, its blocks `step` bytes apart. For an f16 right operand in its order and times
+ * HALF_SCALE.
+ */
 export function layLeft(kind: u32, from: usize, k: u32, to: usize, step: usize = BLOCK_BYTES): void {
   const scale = f32x4.splat(HALF_SCALE);
   for (let p: u32 = 0; p < k; p += BLOCK) {
@@ -45,20 +52,20 @@ export function layLeft(kind: u32, from: usize, k: u32, to: usize, step: usize =
   }
 }
 
-/** A row of the right operand as floats, whole blocks of it: halves unpacked. */
+/** Unpacks a row of the right operand to floats, padded to whole blocks. */
 export function layRight(kind: u32, from: usize, k: u32, to: usize): void {
   if (kind == F32) return layLeft(F32, from, k, to);
   const whole = k & ~(BLOCK - 1);
   unpack(from, whole, to);
   if (whole == k) return;
   const last = to + (whole << 2);
-  // The block's halves with zeros behind them, in the upper half of where the floats go.
+  // The block's f16 elements, padded with zeros, in the upper half of the space for its floats.
   memory.fill(last + 32, 0, 32);
   memory.copy(last + 32, from + (whole << 1), (k - whole) << 1);
   unpack(last + 32, BLOCK, last);
 }
 
-/** Whole blocks of halves. A block is read before it is written. */
+/** Unpacks whole blocks. A block is read before it is written. */
 function unpack(from: usize, count: u32, to: usize): void {
   for (let p: u32 = 0; p < count; p += BLOCK) {
     const u = v128.load(from + (p << 1));
@@ -96,13 +103,13 @@ export function dotFloats(x: usize, b: usize, count: u32, sums: usize): f32 {
   return sumPair(sums);
 }
 
-/** The same with a row of halves. */
+/** The same with an f16 row. */
 export function dotHalves(x: usize, b: usize, count: u32, sums: usize): f32 {
   addStretch(F16, x, b, count, sums);
   return sumPair(sums);
 }
 
-/** sums [4][8] = eight partial sums each of the products of a row of halves with four left rows, `stride` bytes apart. */
+/** sums [4][8] = eight partial sums each of the products of an f16 row with four left rows, `stride` bytes apart. */
 export function dotHalves4(x: usize, stride: usize, b: usize, count: u32, sums: usize): void {
   const x1 = x + stride;
   const x2 = x1 + stride;
@@ -144,8 +151,8 @@ export function dotHalves4(x: usize, stride: usize, b: usize, count: u32, sums: 
 }
 
 /**
- * sums [8][8] = the same with eight left rows: halves are unpacked once for all of them. The left rows' first blocks lie side by
- * side, then their second ones, and so on, for eight pointers would not fit the registers.
+ * sums [8][8] = the same with eight left rows: the f16 row is unpacked once for all of them. The left rows are
+ * interleaved by blocks, since eight pointers would not fit the registers.
  */
 export function dotHalves8(x: usize, b: usize, count: u32, sums: usize): void {
   const bits = word(HALF_BITS);
@@ -212,7 +219,10 @@ export function dotHalves8(x: usize, b: usize, count: u32, sums: usize): void {
   storePairs(sums + 128, lo4, hi4, lo5, hi5, lo6, hi6, lo7, hi7);
 }
 
-/** sums [2][4][8] = eight partial sums each of the products of two rows of floats, b and b1, with four left rows, `stride` bytes apart. */
+/**
+ * sums [2][4][8] = eight partial sums each of the products of two rows of floats, b and b1, with four left rows,
+ * `stride` bytes apart.
+ */
 export function dotFloats2x4(x: usize, stride: usize, b: usize, b1: usize, count: u32, sums: usize): void {
   const x1 = x + stride;
   const x2 = x1 + stride;

@@ -1,5 +1,6 @@
-// Dot products of rows of signed bytes, in blocks of 32, with rows of 16-bit integers that stand for floats: of every GROUP of
-// those the largest is 16383, and their scales lie behind the row. Sums of integers are exact, in any order.
+// Dot products of rows of signed bytes, in blocks of 32, with rows of 16-bit integers that represent floats: each GROUP
+// of them is scaled so that its largest is 16383, and the scales are stored behind the row. Sums of integers are exact,
+// in any order.
 import { loadPadded, loadUpTo, maxLanes, storePairs, sumLanes4, zero } from '../../shared/simd';
 
 /** Elements that are multiplied at a time. */
@@ -7,19 +8,19 @@ const BLOCK: u32 = 32;
 /** Elements that share a scale: the sum of their products, 128 * 16383 * GROUP at most, fits 32 bits. */
 export const GROUP: u32 = 1024;
 const LARGEST: f32 = 16383;
-/** A group of smaller numbers is all zeros: its scale would have no reciprocal. */
+/** A group whose numbers are all smaller becomes zeros: its scale would have no reciprocal. */
 const SMALLEST: f32 = 1e-30;
 /** Bytes of `sums` [4][8] below: eight partial sums for each left row. */
 export const INTEGER_SUMS_BYTES: usize = 128;
 
-/** Elements of a row with the zeros that fill its last block. */
+/** Elements of a row, padded to whole blocks. */
 // @ts-ignore: decorator
 @inline
 export function paddedBytes(k: u32): u32 {
   return (k + BLOCK - 1) & ~(BLOCK - 1);
 }
 
-/** From one left row to the next, in bytes: whole cache lines, for loads across two of them take twice as long. */
+/** Distance of left rows in bytes: whole cache lines, since a load across two of them takes twice as long. */
 // @ts-ignore: decorator
 @inline
 export function integersStride(k: u32): usize {
@@ -27,7 +28,7 @@ export function integersStride(k: u32): usize {
   return ((<usize>paddedBytes(k)) << 1) + ((<usize>((groups + 15) & ~15)) << 2);
 }
 
-/** A row of k floats as integers, their scales behind them. What is not a number or infinite makes its group's scale so. */
+/** Stores a row of k floats as integers, with the scales behind them. NaN or infinity in a group becomes its scale. */
 export function layIntegers(from: usize, k: u32, to: usize): void {
   const end = paddedBytes(k);
   const scales = to + ((<usize>end) << 1);
@@ -38,7 +39,7 @@ export function layIntegers(from: usize, k: u32, to: usize): void {
       most = f32x4.max(most, f32x4.abs(loadUpTo(from + (p << 2), last - p, zero())));
     }
     const largest = maxLanes(most);
-    // Not `largest > SMALLEST`: that would hide what is not a number.
+    // Not `largest > SMALLEST`, which would hide NaN.
     const inverse = f32x4.splat(largest < SMALLEST ? 0 : LARGEST / largest);
     for (let p = first; p < min(first + GROUP, end); p += 8) {
       const at = from + (p << 2);
@@ -114,7 +115,7 @@ function sumStretch4(x: usize, stride: usize, b: usize, count: u32, sums: usize)
   storePairs(sums, lo0, hi0, lo1, hi1, lo2, hi2, lo3, hi3);
 }
 
-/** The four lanes that the eight partial sums of left row `row` leave. */
+/** Adds the eight partial sums of left row `row` to four lanes. */
 // @ts-ignore: decorator
 @inline
 function fold(sums: usize, row: usize): v128 {

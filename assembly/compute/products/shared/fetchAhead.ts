@@ -1,6 +1,6 @@
 /**
- * Reads a word of every cache line of [from, to). Memory delivers a straight run of reads about twice as fast as the rows
- * side by side in which products then read it, from the cache.
+ * Reads a word of every cache line of [from, to). Sequential reads are about twice as fast as the interleaved reads of
+ * several rows by which a product would fetch the same memory; the product then finds it in the cache.
  */
 export function fetchAhead(from: usize, to: usize, target: usize): void {
   let word: u32 = 0;
@@ -10,8 +10,9 @@ export function fetchAhead(from: usize, to: usize, target: usize): void {
 }
 
 /**
- * Reads four cache lines of every page of memory that begins in [from, to), perhaps behind `to`. A processor follows a straight
- * run by itself, but anew in every page, which much computing between reads gives it little room to hide.
+ * Reads four cache lines of every page of memory that begins in [from, to), perhaps behind `to`. Hardware
+ * prefetch restarts at each 4 KiB page; with much arithmetic between reads that latency is not hidden, so we touch the
+ * next page early.
  */
 export function fetchPages(from: usize, to: usize, target: usize): void {
   let word: u32 = 0;

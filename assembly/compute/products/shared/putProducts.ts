@@ -1,6 +1,6 @@
-// Where a product by dot products leaves its elements: in c, or added to what is there.
+// How dot products are stored: to c, or added to c.
 
-/** Adds `sum` to the product at c, or puts it there. */
+/** Stores `sum` at c, or adds it to c. */
 // @ts-ignore: decorator
 @inline
 export function putOne(sum: f32, c: usize, accumulate: bool): void {

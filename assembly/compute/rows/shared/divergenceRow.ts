@@ -19,7 +19,7 @@ export const WEIGHT: usize = 152;
 export const ORIGIN: usize = 156;
 export const ROW_BYTES: usize = 192;
 
-/** Notes the row's constants, clears its sums; g counts from 0. */
+/** Stores the row's constants and clears its sums. The origin of g is 0. */
 export function setRow(
   row: usize, teacherMax: f32, studentMax: f32, teacherScale: f32, studentScale: f32, factor: f32, shift: f32, weight: f32,
 ): void {

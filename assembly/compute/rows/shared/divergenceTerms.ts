@@ -2,10 +2,10 @@
 //
 // p and q come from exponentials that are exactly 0 where they would be subnormal; log(p / q) comes from the logits, so
 // it stays exact where p or q vanish. Mixtures are the log-sum-exp form with the common factor divided out:
-// log(p / m) is taken of a ratio of at most 1 / weight, log(q / m) is -log(weight) - log1p(x), x = the teacher's part of the
-// mixture over the student's. Terms with p = 0 or q = 0 are exactly 0.
-// g counts up to a constant, which the subtraction of sum q g removes. It is chosen so that g is exact where the student's
-// words are the teacher's impossible ones (p << q): there g nears a limit, and only the distance from it matters.
+// log(p / m) is taken of a ratio of at most 1 / weight, log(q / m) is -log(weight) - log1p(x), x = the teacher's part
+// of the mixture over the student's. Terms with p = 0 or q = 0 are exactly 0. g is defined up to a constant, since
+// subtracting sum q g cancels it. The constant is chosen so that g is accurate for tokens with p << q: there g nears a
+// limit, and only the distance from it matters. divergence.ts then subtracts the g of one token.
 import {
   FORWARD_KL, JENSEN_SHANNON, REVERSE_KL, SKEW_KL, SKEW_REVERSE_KL, SYMMETRIC_KL, TOTAL_VARIATION,
 } from '../../../../build/divergenceKinds';
@@ -91,7 +91,7 @@ function loss(form: u32, p: v128, q: v128, lr: v128, w: v128, v: v128, logW: v12
   return f32x4.add(f32x4.mul(w, student), f32x4.mul(v, f32x4.mul(p, log4(share(v, p, w, q)))));
 }
 
-/** q g of a token. What it has in common with the loss is computed once: the compiler sees to it. */
+/** q g of a token. The compiler computes terms that the loss shares with it once. */
 // @ts-ignore: decorator
 @inline
 function weighted(form: u32, p: v128, q: v128, lr: v128, w: v128, v: v128): v128 {
@@ -211,7 +211,9 @@ function termsSkewReverse(row: usize, t: usize, s: usize, p: usize, q: usize, co
   block(SKEW_REVERSE_KL, row, t, s, p, q, count);
 }
 
-/** Pass 3 over one block of a row. A function for each form: in one, the loop would choose among them at every token. */
+/**
+ * Pass 3 over one block of a row. A function for each form: in one, the loop would choose among them at every token.
+ */
 export function terms(form: u32, row: usize, t: usize, s: usize, p: usize, q: usize, count: u32): void {
   switch (form) {
     case FORWARD_KL:
