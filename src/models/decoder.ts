@@ -11,7 +11,7 @@ import type { Decoding, ForwardOptions, LanguageModel } from './model.js';
 import { type ForwardPass, startPass } from './pass.js';
 import { positionIds } from './positions.js';
 
-/** A decoder-only architecture with its weights. */
+/** What a family of decoder-only models says of one model. */
 export interface Decoder {
   readonly vocabSize: number;
   readonly hiddenSize: number;
@@ -79,8 +79,9 @@ function collateDecoder(samples: readonly Sample[]): LabelledBatch {
 }
 
 /**
- * Prompts are padded on the left to the longest, so that the newest position is the same in every row of the cache. A sequence
- * that leaves keeps its row, unread, until at most half of the rows are in use; then the others are copied to a smaller cache.
+ * Prompts are padded on the left to the longest, so that the newest position is the same in every row of the cache. The row of
+ * a sequence that has left stays in the cache, unread. When at most half of the rows are in use, those are copied to a smaller
+ * cache.
  * @param forward the batch continues the cache
  */
 function continueCache(
