@@ -1,3 +1,5 @@
+import { fnv1a } from '../../src/fnv1a.js';
+
 /** A seeded source of test data. */
 export interface Random {
   /** Uniform in [0, 1). */
@@ -25,8 +27,5 @@ export function createRandom(seed: number): Random {
 }
 
 /** A seed from a name, so that a failing case can be named and run again. */
-export function seedOf(name: string): number {
-  let hash = 0x811c9dc5;
-  for (const character of name) hash = Math.imul(hash ^ (character.codePointAt(0) as number), 0x01000193);
-  return hash >>> 0;
-}
+export const seedOf = (name: string): number =>
+  fnv1a(Array.from(name, (character) => character.codePointAt(0) as number));

@@ -1,4 +1,5 @@
 import { DeviceError } from '../../errors.js';
+import { fnv1a } from '../../fnv1a.js';
 import type { KernelTable } from '../backend.js';
 import { elementsOf, operandDType, operandSpecs } from '../check.js';
 import { type Dims, divergenceKinds, type KernelSpec, kernels, type Params } from '../kernels/index.js';
@@ -11,12 +12,9 @@ import { createTable } from './table.js';
  */
 const WARM_UP_MS = 40;
 
-/** FNV-1a over the 32-bit words of some floats. */
-function hash({ buffer, byteOffset, length }: Float32Array): number {
-  let h = 0x811c9dc5;
-  for (const word of new Uint32Array(buffer, byteOffset, length)) h = Math.imul(h ^ word, 0x01000193);
-  return h >>> 0;
-}
+/** Of the bits of some floats. */
+const hash = ({ buffer, byteOffset, length }: Float32Array): number =>
+  fnv1a(new Uint32Array(buffer, byteOffset, length));
 
 /** A call whose inputs are exact in binary. Its operands are stored one after another, in binding order. */
 interface Probe {

@@ -1,4 +1,5 @@
 import { keptTexts } from '#platform';
+import { fnv1a } from '../../fnv1a.js';
 import { floatTiles, gemmTiles, type MeasuredRates } from './gemmVariants.js';
 import { shaders } from './shaders.js';
 
@@ -6,7 +7,8 @@ import { shaders } from './shaders.js';
 const file = 'gemm-rates.json';
 
 /** Of the variants' code: other code has other rates. */
-const shadersHash = fnv1a(JSON.stringify([gemmTiles, shaders.gemmNN4, shaders.gemmNN8, shaders.gemmNNMatrices]));
+const code = JSON.stringify([gemmTiles, shaders.gemmNN4, shaders.gemmNN8, shaders.gemmNNMatrices]);
+const shadersHash = fnv1a(new TextEncoder().encode(code)).toString(16);
 
 /** The stored rates of this adapter; undefined when there are none that can be used. */
 export async function keptRates(adapter: string): Promise<MeasuredRates | undefined> {
@@ -35,11 +37,4 @@ function isRates(value: unknown): value is MeasuredRates & { readonly shaders?: 
   const rates = [...floatTiles.map((tile) => tiles?.[tile]), ...(tiles?.matrices ? [tiles.matrices] : [])];
   const numbers = rates.flatMap((rate) => [rate?.gflops, rate?.groups]);
   return [...numbers, sum?.gigabytes, sum?.microseconds].every((x) => typeof x === 'number' && x > 0 && x < Infinity);
-}
-
-/** 32 bits of FNV-1a, in hexadecimal digits. */
-function fnv1a(text: string): string {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return (hash >>> 0).toString(16);
 }
