@@ -36,6 +36,7 @@ export default defineConfig({
   entry: {
     index: 'src/index.ts',
     tensor: 'src/entries/tensor.ts',
+    testing: 'src/entries/testing.ts',
     cli: 'src/cli/main.ts',
     'platform/node': 'src/platform/node/index.ts',
     'platform/browser': 'src/platform/browser.ts',

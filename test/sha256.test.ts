@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { createSha256 } from '../src/sha256.js';
-import { createRandom } from './harness/random.js';
+import { createRandom } from '../src/testing/random.js';
 
 const expected = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 

@@ -9,11 +9,12 @@ import { generateText } from './commands/generate.js';
 import { tokenizer } from './commands/tokenizer.js';
 import { train } from './commands/train.js';
 import { runFlags } from './commands/trainOptions.js';
+import { verify } from './commands/verify.js';
 import { type ExitCode, exitCodes } from './exitCodes.js';
 import { spellFlags } from './options.js';
 import type { Terminal } from './terminal.js';
 
-const commands: readonly CommandFactory[] = [train, generateText, evaluate, tokenizer, doctor];
+const commands: readonly CommandFactory[] = [train, generateText, evaluate, tokenizer, doctor, verify];
 
 /**
  * Finds the command, parses its options and runs it.

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { Device, TypedArray } from '../../src/backend/backend.js';
 import { type DivergenceKind, divergenceKinds, simplestKind } from '../../src/backend/kernels/index.js';
+import { reference } from '../../src/testing/reference/index.js';
 import { forEachBackend } from '../harness/backends.js';
 import { openReference } from '../harness/referenceBackend.js';
 import oracle from '../oracles/divergences.json' with { type: 'json' };
-import { reference } from '../reference/index.js';
 
 type OracleCase = (typeof oracle)[number];
 type OracleLoss = OracleCase['losses'][number];

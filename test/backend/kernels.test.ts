@@ -1,9 +1,9 @@
 import { afterAll, describe, it } from 'vitest';
 import { type KernelName, kernels } from '../../src/backend/kernels/index.js';
+import type { AnyCase } from '../../src/testing/case.js';
+import { cases } from '../../src/testing/cases/index.js';
+import { allowanceReport, caseLabel, checkCase, type Prepared, prepare } from '../../src/testing/compare.js';
 import { forEachBackend } from '../harness/backends.js';
-import type { AnyCase } from '../harness/case.js';
-import { cases } from '../harness/cases/index.js';
-import { allowanceReport, caseLabel, checkCase, type Prepared, prepare } from '../harness/compare.js';
 
 /** The reference is slow and the same for every backend. */
 const prepared = new Map<AnyCase, Prepared>();

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { Device } from '../../src/backend/backend.js';
+import type { AnyCase } from '../../src/testing/case.js';
+import { cases } from '../../src/testing/cases/index.js';
+import { prepare } from '../../src/testing/compare.js';
+import { createRandom, seedOf } from '../../src/testing/random.js';
+import { survivors, threefry } from '../../src/testing/reference/rows/sample.js';
 import { createSampler } from '../../src/text/index.js';
 import { forEachBackend } from '../harness/backends.js';
-import type { AnyCase } from '../harness/case.js';
-import { cases } from '../harness/cases/index.js';
-import { prepare } from '../harness/compare.js';
-import { createRandom, seedOf } from '../harness/random.js';
-import { survivors, threefry } from '../reference/rows/sample.js';
 import { chiSquareDeviate } from '../text/chiSquare.js';
 
 /** Draws of each: some seconds for a GPU in software. */

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Device } from '../../src/backend/backend.js';
 import { clearGradients, sizeOf, Tape, Tensor, tidy } from '../../src/tensor/index.js';
+import { createRandom, seedOf } from '../../src/testing/random.js';
 import { forEachBackend } from './backends.js';
-import { createRandom, seedOf } from './random.js';
 import { openReference } from './referenceBackend.js';
 
 export interface GradientCase {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { KernelName } from '../../src/backend/kernels/index.js';
-import type { AnyCase } from './case.js';
-import { cases } from './cases/index.js';
-import { checkCase, prepare } from './compare.js';
+import type { AnyCase } from '../../src/testing/case.js';
+import { cases } from '../../src/testing/cases/index.js';
+import { checkCase, prepare } from '../../src/testing/compare.js';
+import { compareUlp, ulpAt } from '../../src/testing/ulp.js';
 import { openReference } from './referenceBackend.js';
-import { compareUlp, ulpAt } from './ulp.js';
 
 const small = (kernel: KernelName, at = 1) => prepare(kernel, cases[kernel][at] as AnyCase);
 

@@ -8,8 +8,8 @@ import {
   kernels,
 } from '../../src/backend/kernels/index.js';
 import { f16ToF32, f32ToF16 } from '../../src/halfFloats.js';
-import { reference } from '../reference/index.js';
-import type { Expected, Reference } from '../reference/types.js';
+import { reference } from '../../src/testing/reference/index.js';
+import type { Expected, Reference } from '../../src/testing/reference/types.js';
 
 interface ReferenceBackend extends Device {
   /** Contents in full precision: `read` rounds to the dtype. */

@@ -13,8 +13,8 @@ import {
   Tensor,
   tidy,
 } from '../../src/tensor/index.js';
+import { createRandom } from '../../src/testing/random.js';
 import { forEachBackend } from '../harness/backends.js';
-import { createRandom } from '../harness/random.js';
 
 const [tokens, width, inner, layers] = [64, 24, 96, 4] as const;
 

@@ -17,8 +17,8 @@ import {
   type Weight,
   type WeightFormat,
 } from '../../src/tensor/index.js';
+import { createRandom } from '../../src/testing/random.js';
 import { gradientTests } from '../harness/gradients.js';
-import { createRandom } from '../harness/random.js';
 import { openReference } from '../harness/referenceBackend.js';
 
 /** A frozen matrix of random numbers in a format. */

@@ -1,8 +1,8 @@
 /**
  * The one table of kernels. The Device type, the shape check above both backends, the binding order, what the tests
  * allow and the rates of profiles all read these records. They are divided into five chapters, and so are their WGSL
- * (kernels/), their AssemblyScript (assembly/compute/), their float64 meaning (test/reference/) and their cases
- * (test/harness/cases/).
+ * (kernels/), their AssemblyScript (assembly/compute/), their float64 meaning (src/testing/reference/) and their cases
+ * (src/testing/cases/).
  *
  * Names of dims are symbolic: the first operand that mentions one binds it, the others must agree. A dim that no
  * input mentions (the vocabulary of an embedding's gradient when only ids come in, say) is bound by an `inout`

@@ -64,7 +64,7 @@ async function examine(): Promise<Report> {
     ...devices,
     wasm: { ...devices.wasm, ...features },
   };
-  return { ...report, advice: adviseOn(report) };
+  return { ...report, advice: [...adviseOn(report), ...(await adviseOnVerifying(devices.webgpu))] };
 }
 
 /** What is measured is kept for every later run on the same adapter. */
@@ -79,6 +79,18 @@ async function tuneAdapter(subgroupMatrices: boolean): Promise<Tuned | { missing
   } catch (error) {
     return { missing: error instanceof Error ? error.message : String(error) };
   }
+}
+
+/** A hardware adapter that `distillm verify` has not seen, or on which it found kernels wrong. */
+async function adviseOnVerifying(webgpu: FoundDevice): Promise<string[]> {
+  if ('missing' in webgpu || webgpu.software) return [];
+  const { keptVerification } = await import('../../entries/testing.js');
+  const kept = await keptVerification(webgpu.description);
+  if (!kept) return [`Nothing is known of ${webgpu.description} yet: distillm verify checks its kernels in a minute.`];
+  if (kept.failed === 0) return [];
+  return [
+    `${kept.failed} kernels were wrong on ${webgpu.description} at ${kept.date}: update its driver, then distillm verify.`,
+  ];
 }
 
 function adviseOn({ wasm, webgpu, v8 }: Omit<Report, 'advice'>): string[] {

@@ -10,10 +10,10 @@ import { f32ToF16 } from '../../../src/halfFloats.js';
 import { createLinearMemory } from '../../../src/hardware/wasm/memory.js';
 import { openPool } from '../../../src/hardware/wasm/pool.js';
 import { sizeOf } from '../../../src/shape.js';
-import type { AnyCase } from '../../harness/case.js';
-import { cases } from '../../harness/cases/index.js';
-import { caseLabel, prepare, runCase } from '../../harness/compare.js';
-import { createRandom } from '../../harness/random.js';
+import type { AnyCase } from '../../../src/testing/case.js';
+import { cases } from '../../../src/testing/cases/index.js';
+import { caseLabel, prepare, runCase } from '../../../src/testing/compare.js';
+import { createRandom } from '../../../src/testing/random.js';
 
 const bits = (results: Record<string, TypedArray>) =>
   Object.fromEntries(Object.entries(results).map(([name, { buffer }]) => [name, new Uint8Array(buffer)]));

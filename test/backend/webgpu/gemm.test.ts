@@ -7,8 +7,8 @@ import {
   gemmTiles,
 } from '../../../src/backend/webgpu/gemmVariants.js';
 import { openWebGPU, type WebGPUBackend } from '../../../src/backend/webgpu/index.js';
-import type { AnyCase } from '../../harness/case.js';
-import { checkCase, prepare, runCase } from '../../harness/compare.js';
+import type { AnyCase } from '../../../src/testing/case.js';
+import { checkCase, prepare, runCase } from '../../../src/testing/compare.js';
 import { atDefaultLimits, describeWebGPU, withWebGPU } from './adapter.js';
 
 // Software adapters compile a variant for seconds, a minute on a busy machine.

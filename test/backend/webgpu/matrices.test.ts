@@ -7,8 +7,8 @@ import { shaders } from '../../../src/backend/webgpu/shaders.js';
 import { DeviceError } from '../../../src/errors.js';
 import { f16ToF32, f32ToF16 } from '../../../src/halfFloats.js';
 import { findMatrixUnit, matrixFeatures } from '../../../src/hardware/webgpu/matrixUnit.js';
-import type { AnyCase } from '../../harness/case.js';
-import { checkCase, prepare, runCase } from '../../harness/compare.js';
+import type { AnyCase } from '../../../src/testing/case.js';
+import { checkCase, prepare, runCase } from '../../../src/testing/compare.js';
 import { atDefaultLimits, describeWebGPU, withWebGPU } from './adapter.js';
 
 // Software adapters compile a variant for seconds.

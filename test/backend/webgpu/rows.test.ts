@@ -1,8 +1,8 @@
 import { expect, it, vi } from 'vitest';
 import { divergenceKinds, type KernelName } from '../../../src/backend/kernels/index.js';
-import type { AnyCase } from '../../harness/case.js';
-import { cases } from '../../harness/cases/index.js';
-import { checkCase, prepare } from '../../harness/compare.js';
+import type { AnyCase } from '../../../src/testing/case.js';
+import { cases } from '../../../src/testing/cases/index.js';
+import { checkCase, prepare } from '../../../src/testing/compare.js';
 import { describeWebGPU, withWebGPU } from './adapter.js';
 
 // Software adapters compile a variant for seconds on a busy machine.

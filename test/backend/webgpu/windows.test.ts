@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { divergenceKinds, type KernelName, kernels } from '../../../src/backend/kernels/index.js';
 import { windowsOf } from '../../../src/backend/webgpu/windows.js';
 import { LimitError } from '../../../src/errors.js';
-import type { AnyCase } from '../../harness/case.js';
-import { cases } from '../../harness/cases/index.js';
-import { caseLabel, checkCase, prepare } from '../../harness/compare.js';
+import type { AnyCase } from '../../../src/testing/case.js';
+import { cases } from '../../../src/testing/cases/index.js';
+import { caseLabel, checkCase, prepare } from '../../../src/testing/compare.js';
 import { describeWebGPU, withWebGPU } from './adapter.js';
 
 const unlimited = Number.POSITIVE_INFINITY;

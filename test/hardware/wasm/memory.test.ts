@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { LimitError } from '../../../src/errors.js';
 import { createLinearMemory } from '../../../src/hardware/wasm/memory.js';
-import { createRandom } from '../../harness/random.js';
+import { createRandom } from '../../../src/testing/random.js';
 
 const MiB = 1024 * 1024;
 

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import type { Device } from '../../../src/backend/backend.js';
 import { LimitError, OptionError, ShapeError } from '../../../src/errors.js';
 import { type AttentionOptions, attention, Tape, Tensor, tidy } from '../../../src/tensor/index.js';
+import { createRandom } from '../../../src/testing/random.js';
 import { forEachBackend } from '../../harness/backends.js';
 import { type GradientCase, gradientTests } from '../../harness/gradients.js';
-import { createRandom } from '../../harness/random.js';
 import { openReference } from '../../harness/referenceBackend.js';
 
 const rangeTensor = (device: Device, ranges: readonly (readonly [number, number])[]) =>

@@ -16,9 +16,9 @@ import {
   Tensor,
   tidy,
 } from '../../../src/tensor/index.js';
+import { createRandom } from '../../../src/testing/random.js';
 import { forEachBackend } from '../../harness/backends.js';
 import { type GradientCase, gradientTests, tapeGradients } from '../../harness/gradients.js';
-import { createRandom } from '../../harness/random.js';
 import { openReference } from '../../harness/referenceBackend.js';
 
 const VOCAB = 13;

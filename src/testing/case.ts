@@ -1,7 +1,7 @@
-import type { ParamsOf } from '../../src/backend/backend.js';
-import type { Dims, KernelName } from '../../src/backend/kernels/index.js';
-import type { DimsOf, Given } from '../reference/types.js';
+import type { ParamsOf } from '../backend/backend.js';
+import type { Dims, KernelName } from '../backend/kernels/index.js';
 import type { Random } from './random.js';
+import type { DimsOf, Given } from './reference/types.js';
 
 /** One call of kernel K to test. */
 export interface Case<K extends KernelName> {

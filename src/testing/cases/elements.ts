@@ -1,5 +1,5 @@
 /** Cases of kernels whose elements know nothing of each other. */
-import type { elements as records } from '../../../src/backend/kernels/elements.js';
+import type { elements as records } from '../../backend/kernels/elements.js';
 import type { Cases } from '../case.js';
 import { sized, sizes } from './shared.js';
 

@@ -1,5 +1,5 @@
 /** The calls that each kernel is tested with, on every backend. A kernel without cases does not compile. */
-import type { KernelName } from '../../../src/backend/kernels/index.js';
+import type { KernelName } from '../../backend/kernels/index.js';
 import type { Cases } from '../case.js';
 import { attention } from './attention.js';
 import { elements } from './elements.js';

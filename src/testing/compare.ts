@@ -1,6 +1,5 @@
-import { assert } from 'vitest';
-import type { Device, Storage, TypedArray } from '../../src/backend/backend.js';
-import { bindDims, type OperandShape, operandDType, resolveShape } from '../../src/backend/check.js';
+import type { Device, Storage, TypedArray } from '../backend/backend.js';
+import { bindDims, type OperandShape, operandDType, resolveShape } from '../backend/check.js';
 import {
   type Dims,
   type DType,
@@ -8,20 +7,21 @@ import {
   type KernelName,
   type KernelSpec,
   kernels,
-} from '../../src/backend/kernels/index.js';
-import { f16ToF32, f32ToF16 } from '../../src/halfFloats.js';
-import { sizeOf } from '../../src/shape.js';
-import { reference } from '../reference/index.js';
-import type { Expected, Reference } from '../reference/types.js';
+} from '../backend/kernels/index.js';
+import { DeviceError } from '../errors.js';
+import { f16ToF32, f32ToF16 } from '../halfFloats.js';
+import { sizeOf } from '../shape.js';
 import type { AnyCase } from './case.js';
 import { createRandom, seedOf } from './random.js';
+import { reference } from './reference/index.js';
+import type { Expected, Reference } from './reference/types.js';
 import { type Comparison, expectWithinUlp } from './ulp.js';
 
 /** Words after each operand that no kernel may touch: more than a vector step and a workgroup's stride of a row. */
 const GUARDS = 64;
 const GUARD = { f32: Math.fround(-1.2345e30), i32: -0x5eed5eed, u32: 0xfeedface, f16: 0x5eed, int8: -0x5e } as const;
 
-interface Operand {
+export interface Operand {
   readonly name: string;
   readonly role: 'in' | 'inout' | 'out';
   readonly shape: readonly number[];
@@ -115,7 +115,9 @@ export async function runCase(
 ): Promise<Record<string, TypedArray>> {
   const storages: Record<string, Storage> = {};
   const results: Record<string, TypedArray> = {};
-  const fail = (what: string) => assert.fail(`${kernel} on ${name}: ${what}\n  case   ${label}`);
+  const fail = (what: string): never => {
+    throw new DeviceError(`${kernel} on ${name}: ${what}\n  case   ${label}`);
+  };
   try {
     const shapes: Record<string, OperandShape> = {};
     for (const operand of operands) {
@@ -125,7 +127,8 @@ export async function runCase(
       if (operand.role !== 'out') shapes[operand.name] = operand;
     }
     const bound = bindDims(kernel, shapes);
-    assert.deepEqual(bound, dims, `${kernel}: dims of the case and of its operands`);
+    if (Object.entries(dims).some(([dim, size]) => bound[dim] !== size))
+      fail(`its operands have dims ${JSON.stringify(bound)}, the case has ${JSON.stringify(dims)}.`);
     // Dims in the order of the uniform block, as the record has them.
     backend.run(kernel, { dims: bound, operands: storages, params } as never);
     for (const operand of operands) {

@@ -1,7 +1,7 @@
 /** Cases of matrix products, and of what a linear layer needs besides. */
-import type { products as records } from '../../../src/backend/kernels/products.js';
-import type { Given } from '../../reference/types.js';
+import type { products as records } from '../../backend/kernels/products.js';
 import type { Case, Cases } from '../case.js';
+import type { Given } from '../reference/types.js';
 import { halfScale, hardHalves, matrices, poison, poisonUnless, shaped } from './shared.js';
 
 const gemmShapes = [

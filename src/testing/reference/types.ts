@@ -1,5 +1,5 @@
-import type { GivenName, InoutName, OutName, ParamsOf } from '../../src/backend/backend.js';
-import type { KernelName, Kernels } from '../../src/backend/kernels/index.js';
+import type { GivenName, InoutName, OutName, ParamsOf } from '../../backend/backend.js';
+import type { KernelName, Kernels } from '../../backend/kernels/index.js';
 
 /** What kernel K reads: `in` and `inout`, row-major, integers as numbers. */
 export type Given<K extends KernelName> = Readonly<Record<GivenName<K>, Float64Array>>;

@@ -1,5 +1,5 @@
 /** What each kernel means, in float64, in plain loops: the chapters of the kernel table. */
-import type { KernelName } from '../../src/backend/kernels/index.js';
+import type { KernelName } from '../../backend/kernels/index.js';
 import * as attention from './attention.js';
 import * as elements from './elements.js';
 import * as optimizer from './optimizer.js';

@@ -1,9 +1,9 @@
 /** Cases of attention: padding, caches, grouped heads, biases, dropout, and keys that no query sees. */
-import type { attention as records } from '../../../src/backend/kernels/attention.js';
-import { visibleKeys } from '../../reference/attention.js';
-import { reference } from '../../reference/index.js';
-import type { Given } from '../../reference/types.js';
+import type { attention as records } from '../../backend/kernels/attention.js';
 import type { Case, Cases } from '../case.js';
+import { visibleKeys } from '../reference/attention.js';
+import { reference } from '../reference/index.js';
+import type { Given } from '../reference/types.js';
 import { poison } from './shared.js';
 
 interface AttentionShape {

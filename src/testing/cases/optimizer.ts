@@ -1,7 +1,7 @@
 /** Cases of what a step of the optimizer runs. */
-import type { optimizer as records } from '../../../src/backend/kernels/optimizer.js';
-import type { Given } from '../../reference/types.js';
+import type { optimizer as records } from '../../backend/kernels/optimizer.js';
 import type { Case, Cases } from '../case.js';
+import type { Given } from '../reference/types.js';
 import { sizes } from './shared.js';
 
 function sumCases(): Case<'sum' | 'sumSquares'>[] {

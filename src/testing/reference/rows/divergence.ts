@@ -1,4 +1,4 @@
-import { divergenceKinds } from '../../../src/backend/kernels/index.js';
+import { divergenceKinds } from '../../../backend/kernels/index.js';
 import { type LogProbabilities, logSoftmax } from '../softmax.js';
 import { expected, exponentialSize, type Reference, Sum } from '../types.js';
 import { IGNORED } from './crossEntropy.js';

@@ -1,4 +1,4 @@
-import type { ParamsOf } from '../../src/backend/backend.js';
+import type { ParamsOf } from '../../backend/backend.js';
 import { dropoutHash } from './elements.js';
 import { type DimsOf, expected, type Given, type Reference, Sum, untouched } from './types.js';
 

@@ -1,12 +1,12 @@
 /** Cases of kernels that own rows: embeddings, norms, losses, sampling. */
 
-import { type DivergenceKind, divergenceKinds, simplestKind } from '../../../src/backend/kernels/divergenceKinds.js';
-import type { rows as records } from '../../../src/backend/kernels/rows.js';
-import { reference } from '../../reference/index.js';
-import { IGNORED } from '../../reference/rows/crossEntropy.js';
-import type { Given } from '../../reference/types.js';
+import { type DivergenceKind, divergenceKinds, simplestKind } from '../../backend/kernels/divergenceKinds.js';
+import type { rows as records } from '../../backend/kernels/rows.js';
 import type { Case, Cases } from '../case.js';
 import type { Random } from '../random.js';
+import { reference } from '../reference/index.js';
+import { IGNORED } from '../reference/rows/crossEntropy.js';
+import type { Given } from '../reference/types.js';
 import { fillLabels, halfScale, hardHalves, matrices, poison, scaleBy, shaped } from './shared.js';
 
 /** Rows of a norm: one column, odd widths, two vector steps and a tail, GPT-2's width, many rows. */

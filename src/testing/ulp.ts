@@ -1,5 +1,5 @@
-import { assert } from 'vitest';
-import type { Expected } from '../reference/types.js';
+import { DeviceError } from '../errors.js';
+import type { Expected } from './reference/types.js';
 
 /** The smallest normal f32. Smaller numbers may be flushed to zero (WGSL allows it), so differences below it are none. */
 const SMALLEST = 2 ** -126;
@@ -41,12 +41,12 @@ interface Where {
   readonly seed: number;
 }
 
-/** Fails with everything needed to find the fault when an element is further from `want` than `allowed` ULP. */
+/** @throws DeviceError with everything needed to find the fault when an element is further from `want` than `allowed` ULP */
 export function expectWithinUlp(got: ArrayLike<number>, want: Expected, allowed: number, where: Where): Comparison {
   const comparison = compareUlp(got, want, allowed);
   const { outside, worst } = comparison;
   if (outside > 0 || got.length !== want.value.length) {
-    assert.fail(
+    throw new DeviceError(
       [
         `${where.op} on ${where.backend}: output '${where.output}' is wrong.`,
         `  case   ${where.shape}, seed ${where.seed}`,

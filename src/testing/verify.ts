@@ -1,0 +1,103 @@
+/**
+ * Whether a device computes what its kernels mean: every kernel on all cases of the tests, against the float64 reference.
+ * A wrong driver shows here, before a run of hours.
+ */
+import type { Device } from '../backend/backend.js';
+import { type KernelName, kernels } from '../backend/kernels/index.js';
+import { startProfile } from '../backend/profile.js';
+import type { AnyCase } from './case.js';
+import { cases } from './cases/index.js';
+import { caseLabel, type Prepared, prepare, runCase } from './compare.js';
+import { compareUlp } from './ulp.js';
+
+/** How one kernel did on one device. */
+export interface KernelVerdict {
+  /** Its name in the kernel table. */
+  readonly kernel: string;
+  /** How the weight that it multiplies or looks up is held. */
+  readonly format: 'f32' | 'f16' | 'int8';
+  /** Cases that ran. */
+  readonly cases: number;
+  /** The largest error of any output as a share of what is allowed: above 1 the kernel is wrong. */
+  readonly used: number;
+  /** The case in which that was. */
+  readonly worst: string;
+  /** Rate of the largest case, by the device's own clock; absent where the device has no timestamps. */
+  readonly rate?: { readonly value: number; readonly unit: 'GFLOP/s' | 'GB/s' };
+  /** What is wrong, and where. */
+  readonly failure?: string;
+}
+
+/** What is checked. */
+export interface VerifyOptions {
+  /** Kernels whose names contain this text; all by default. */
+  readonly kernels?: string;
+  /** Cases of each kernel, evenly spread over all; every case by default. */
+  readonly most?: number;
+}
+
+/** Runs of the largest case that are timed. */
+const timedRuns = 5;
+
+/**
+ * Checks every kernel of a device, one after the other, in the order of the kernel table.
+ * @example
+ * for await (const { kernel, used, failure } of verifyDevice(device)) console.log(kernel, used, failure ?? 'right');
+ * @throws DisposedError when the device was disposed of
+ */
+export async function* verifyDevice(
+  device: Device,
+  { kernels: wanted = '', most = Infinity }: VerifyOptions = {},
+): AsyncGenerator<KernelVerdict> {
+  for (const kernel of (Object.keys(kernels) as KernelName[]).filter((name) => name.includes(wanted))) {
+    const all = cases[kernel] as readonly AnyCase[];
+    const step = Math.max(1, all.length / most);
+    const chosen = Array.from({ length: Math.min(most, all.length) }, (_, i) => all[Math.floor(i * step)] as AnyCase);
+    yield await verifyKernel(device, kernel, chosen);
+  }
+}
+
+async function verifyKernel(device: Device, kernel: KernelName, chosen: readonly AnyCase[]): Promise<KernelVerdict> {
+  const format = /F16$/.test(kernel) ? 'f16' : /Int8$/.test(kernel) ? 'int8' : 'f32';
+  let [used, worst] = [0, ''];
+  let largest: { prepared: Prepared; elements: number } | undefined;
+  const verdict = () => ({ kernel, format, cases: chosen.length, used, worst }) as const;
+  for (const testCase of chosen) {
+    const prepared = prepare(kernel, testCase);
+    const elements = prepared.operands.reduce((sum, { before }) => sum + before.length, 0);
+    if (elements > (largest?.elements ?? -1)) largest = { prepared, elements };
+    try {
+      const results = await runCase(device, device.info.description, prepared);
+      for (const [output, want] of Object.entries(prepared.want)) {
+        const got = results[output] as ArrayLike<number>;
+        const { outside, worst: found } = compareUlp(got, want, prepared.allowed);
+        const share = found.ulp / Math.max(prepared.allowed, 1);
+        if (share >= used) [used, worst] = [share, `${output}, ${caseLabel(testCase)}`];
+        if (outside > 0) {
+          const where = `${output}[${found.index}] is ${found.got}, expected ${found.want}`;
+          return { ...verdict(), failure: `${caseLabel(testCase)}: ${where}; ${outside} elements are wrong` };
+        }
+      }
+    } catch (error) {
+      return { ...verdict(), used: Infinity, failure: error instanceof Error ? error.message : String(error) };
+    }
+  }
+  const rate = largest && (await rateOf(device, largest.prepared));
+  return { ...verdict(), ...(rate && { rate }) };
+}
+
+async function rateOf(device: Device, prepared: Prepared): Promise<KernelVerdict['rate']> {
+  let profile: ReturnType<typeof startProfile>;
+  try {
+    profile = startProfile(device);
+  } catch {
+    return undefined; // no timestamps
+  }
+  for (let i = 0; i < timedRuns; i++) await runCase(device, device.info.description, prepared);
+  await profile.stop();
+  const [found] = profile.kernels();
+  if (!found || !(found.milliseconds > 0)) return undefined;
+  return found.bound === 'memory'
+    ? { value: found.gbPerSecond, unit: 'GB/s' }
+    : { value: found.gflopPerSecond, unit: 'GFLOP/s' };
+}
