@@ -1,3 +1,4 @@
+/** How commands find models, tokenizers and lengths from folders and flags. */
 import { basename, dirname } from 'node:path';
 import { weightFormats } from '../entries/tensor.js';
 import {

@@ -1,3 +1,4 @@
+/** Which prompt template a command uses: the one asked for, or the one that the model was trained with. */
 import { type Checkpoint, OptionError, type PromptTemplateName, promptTemplates } from '../index.js';
 import { choice, optional } from './options.js';
 

@@ -1,3 +1,7 @@
+/**
+ * The optimizer (AdamW with clipping) and the schedules of its learning rate. Their options are schemas, see
+ * src/settings.
+ */
 export { type AdamW, type AdamWOptions, adamWOptions, createAdamW, type Moments } from './adamW.js';
 export type { DecayGrouping } from './decayGroups.js';
 export {

@@ -1,3 +1,4 @@
+/** What a policy is: the decisions that the trainer asks of it, and how a kind of policy is declared. */
 import type { z } from 'zod';
 import { type Variant, type VariantData, variant } from '../../settings/index.js';
 

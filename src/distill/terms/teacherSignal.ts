@@ -1,3 +1,7 @@
+/**
+ * Where a divergence's teacher comes from. A term knows the interface only, so a teacher need not be a model in
+ * memory.
+ */
 import { markPhase } from '../../backend/profile.js';
 import type { LanguageModel } from '../../models/model.js';
 import { type DivergenceSpec, divergenceRows, type RowLoss } from '../../tensor/index.js';

@@ -1,3 +1,4 @@
+/** The interface of a term. The student's logits are made by the step, a term sees them chunk by chunk. */
 import type { LabelledBatch, Sample } from '../../data/batch.js';
 import type { RowLoss } from '../../tensor/index.js';
 

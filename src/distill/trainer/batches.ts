@@ -1,3 +1,7 @@
+/**
+ * Which samples a step trains on: a function of the seed and the step alone. A resumed run needs no stored position in
+ * the data.
+ */
 import type { Sample } from '../../data/batch.js';
 import { type Purpose, randomOrder } from '../../random.js';
 import type { Plan } from './plan.js';
@@ -29,7 +33,7 @@ export function batchOrder(plan: Plan): BatchOrder {
   };
 }
 
-/** Runs of `size` samples in the order that each epoch has; what is left at its end is not used. */
+/** Takes `size` samples a step, in each epoch's own order. Samples that do not fill the last batch of an epoch are skipped. */
 function reader(samples: readonly Sample[], size: number, orderOf: (epoch: number) => Int32Array) {
   if (size === 0) return () => [];
   const perEpoch = Math.floor(samples.length / size);
@@ -42,7 +46,7 @@ function reader(samples: readonly Sample[], size: number, orderOf: (epoch: numbe
   };
 }
 
-/** Batches whose samples are sorted together: enough for little padding, few enough for ever new neighbours. */
+/** So many batches are sorted by length together: enough to save padding, and few enough that neighbours change. */
 const sortedTogether = 50;
 
 /**

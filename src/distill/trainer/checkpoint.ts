@@ -1,3 +1,7 @@
+/**
+ * What a run writes, and how it is found again: the student as Hugging Face folders, and one file that holds the rest
+ * of the state.
+ */
 import { openCheckpoint } from '../../checkpoints/index.js';
 import { savedTemplateFiles } from '../../data/savedTemplate.js';
 import { CheckpointError } from '../../errors.js';

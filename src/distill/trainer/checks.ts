@@ -1,3 +1,7 @@
+/**
+ * What a schema cannot say about a run: whether models, data and options fit each other. Everything is checked before
+ * the run starts.
+ */
 import type { Sample } from '../../data/batch.js';
 import { CompatibilityError, DataError, LimitError, OptionError } from '../../errors.js';
 import type { LanguageModel } from '../../models/model.js';

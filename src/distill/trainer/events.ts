@@ -1,3 +1,4 @@
+/** What a run tells while it goes on. Events are plain data: a log, a page or another thread may keep them. */
 import type { BatchSource, ValidationEffect } from '../sgo/index.js';
 
 /** First event: everything has been checked. */

@@ -1,3 +1,7 @@
+/**
+ * The training loop of `distill` and `fineTune`. `start.ts` checks options and makes a plan; `loop.ts` validates,
+ * steps and saves; `step.ts` takes one step: `sampling.ts` chooses its samples, `update.ts` learns from them.
+ */
 export { distill } from './distill.js';
 export type {
   BestValidation,

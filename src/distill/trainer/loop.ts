@@ -1,3 +1,4 @@
+/** The loop of every run, and how it ends: finished, aborted by a signal, or with numbers that are not finite. */
 import { TrainingError } from '../../errors.js';
 import { batchOrder } from './batches.js';
 import { type Checkpoints, openCheckpoints } from './checkpoint.js';

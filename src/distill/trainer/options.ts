@@ -1,3 +1,4 @@
+/** What `distill` and `fineTune` take: the objects of a run here, its settings by the schemas of `settings.ts`. */
 import type { z } from 'zod';
 import type { Sample } from '../../data/batch.js';
 import type { FileStore } from '../../io/fileStore.js';

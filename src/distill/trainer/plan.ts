@@ -1,3 +1,4 @@
+/** Puts settings and objects together to a run that is ready to start: its objective, its schedule, its data. */
 import type { Sample } from '../../data/batch.js';
 import type { FileStore } from '../../io/fileStore.js';
 import { type Schedule, schedules } from '../../optim/index.js';

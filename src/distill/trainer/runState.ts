@@ -1,3 +1,4 @@
+/** Everything that changes while a run goes on. It is what a checkpoint stores and a resume restores. */
 import { type AdamW, createAdamW } from '../../optim/index.js';
 import { randomSeed } from '../../random.js';
 import { createReplayBuffer, type ReplayBuffer, restoreReplayBuffer } from '../../text/replayBuffer.js';

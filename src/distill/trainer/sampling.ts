@@ -1,3 +1,4 @@
+/** Where a step's samples come from: the data, the student's fresh answers, or the replay buffer. */
 import type { Sample } from '../../data/batch.js';
 import { generate } from '../../generation/index.js';
 import { randomSeed } from '../../random.js';

@@ -1,3 +1,4 @@
+/** One optimizer step from the policy's decision to the event: choose samples, collate them, update the student. */
 import type { Sample } from '../../data/batch.js';
 import { randomSeed, randomUniform } from '../../random.js';
 import type { TermBatch } from '../terms/index.js';

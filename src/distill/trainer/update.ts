@@ -1,3 +1,7 @@
+/**
+ * The mathematics of one step: forward and backward passes of all micro-batches through the terms of the objective,
+ * then the optimizer. It knows no policy, no data set and no schedule.
+ */
 import { markPhase } from '../../backend/profile.js';
 import type { LanguageModel } from '../../models/model.js';
 import type { AdamW } from '../../optim/index.js';

@@ -1,3 +1,4 @@
+/** How good the student is: the loss on held-out responses and, where it is wanted, ROUGE-L of its answers. */
 import { markPhase } from '../../backend/profile.js';
 import type { LabelledBatch } from '../../data/batch.js';
 import { generate } from '../../generation/index.js';
