@@ -24,6 +24,9 @@ export async function divergenceFiles() {
   };
 }
 
+/** Comments and the breaking of lines make no other module. */
+const withoutComments = (text) => text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '').replace(/\s+/g, ' ');
+
 /** A digest of the sources of module `name`, as build/NAME.sources keeps that of the last build. */
 export async function digestOf(name) {
   const isCompute = name.startsWith('compute');
@@ -31,7 +34,7 @@ export async function digestOf(name) {
   const files = (await readdir(folder, { recursive: true })).filter((file) => file.endsWith('.ts')).sort();
   const hash = createHash('sha256');
   for (const path of [...files.map((file) => join(folder, file)), 'asconfig.json']) {
-    hash.update(path).update(await readFile(path));
+    hash.update(path).update(withoutComments(await readFile(path, 'utf8')));
   }
   if (isCompute) hash.update((await divergenceFiles())['divergenceKinds.ts']);
   return hash.digest('hex');

@@ -1,4 +1,5 @@
 /** A growing array of numbers outside any garbage collector: T is a number type, lengths count elements. */
+// @ts-ignore: decorator
 @unmanaged
 export class Buffer<T> {
   data: usize;

@@ -6,6 +6,7 @@
 /** Byte of each character below U+0144, or -1. */
 let bytes: usize = 0;
 
+// @ts-ignore: decorator
 @inline function visible(byte: u32): bool {
   return (byte >= 33 && byte <= 126) || (byte >= 161 && byte != 173);
 }

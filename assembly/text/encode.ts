@@ -16,6 +16,7 @@ const NORMALIZED: u32 = 8;
 /** Matched and then passed over: its text is encoded like any other. */
 const AS_TEXT: u32 = 16;
 
+// @ts-ignore: decorator
 @unmanaged
 class Added {
   text: usize;

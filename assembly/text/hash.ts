@@ -2,6 +2,7 @@
 const PRIME: u64 = 0x9e3779b97f4a7c15;
 
 /** Spreads a 64-bit key; tables take the low bits. */
+// @ts-ignore: decorator
 @inline export function hash64(key: u64): u32 {
   let h = key * PRIME;
   h ^= h >> 32;

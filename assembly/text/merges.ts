@@ -20,6 +20,7 @@ export let mergeCount: u32 = 0;
 let unknown: i32 = -1;
 let fuseUnknown: bool = false;
 
+// @ts-ignore: decorator
 @inline function slotOf(pair: u64): usize {
   let slot = hash64(pair) & pairsMask;
   while (true) {
@@ -31,6 +32,7 @@ let fuseUnknown: bool = false;
 }
 
 /** rank << 32 | merged id of a pair, or NONE. */
+// @ts-ignore: decorator
 @inline function mergeOf(left: u32, right: u32): u64 {
   return load<u64>(slotOf(((<u64>left) << 32) | right), 8);
 }

@@ -44,6 +44,7 @@ function codePoint(p: usize): u32 {
 }
 
 /** Class of the character at `p`, with its length in bytes shifted left by 2. */
+// @ts-ignore: decorator
 @inline function classAt(p: usize): u32 {
   const a: u32 = load<u8>(p);
   if (a < 0x80) return <u32>load<u8>(classes + a) | (1 << 2);
@@ -100,6 +101,7 @@ function isWord(code: u32): bool {
   return low < WORDS_RANGES && load<u32>(WORDS + (<usize>low << 3)) <= code;
 }
 
+// @ts-ignore: decorator
 @inline function previous(p: usize): usize {
   do p -= 1;
   while ((load<u8>(p) & 0xc0) == 0x80);

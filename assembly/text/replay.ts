@@ -28,6 +28,7 @@ export function replaySize(): u32 {
   return size;
 }
 
+// @ts-ignore: decorator
 @inline function slot(index: u32): usize {
   return slots + <usize>((start + index) % capacity) * SLOT;
 }
@@ -87,11 +88,13 @@ export function drawIndices(count: u32, to: usize): void {
   }
 }
 
+// @ts-ignore: decorator
 @inline function keep(to: usize, i: u32, value: u32): u32 {
   store<u32>(to + (<usize>i << 2), value);
   return value;
 }
 
+// @ts-ignore: decorator
 @inline function swap(i: u32, j: u32): void {
   const a = order + (<usize>i << 2);
   const b = order + (<usize>j << 2);

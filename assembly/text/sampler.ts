@@ -60,6 +60,7 @@ export function openRow(size: u32): usize {
 }
 
 /** A sequence: its generator's state, then its tokens so far. */
+// @ts-ignore: decorator
 @unmanaged
 class Sequence {
   rng0: u64;
@@ -121,12 +122,15 @@ export function sampleRow(at: usize): i32 {
   return <i32>id;
 }
 
+// @ts-ignore: decorator
 @inline function logit(id: u32): f32 {
   return load<f32>(row + (<usize>id << 2));
 }
+// @ts-ignore: decorator
 @inline function forbid(id: u32): void {
   store<f32>(row + (<usize>id << 2), -f32.POSITIVE_INFINITY);
 }
+// @ts-ignore: decorator
 @inline function weight(id: u32): f32 {
   return load<f32>(weights + (<usize>id << 2));
 }
@@ -166,6 +170,7 @@ function largestLogit(): f32 {
 }
 
 /** exp(x) for x <= 0, 0 below -87: at most 2 ULP off. Cephes' expf. */
+// @ts-ignore: decorator
 @inline function exp4(x: v128): v128 {
   const low = f32x4.splat(-87);
   const clamped = f32x4.max(x, low);
@@ -245,14 +250,17 @@ const DIGITS: u32 = 2048;
 const histogram: usize = memory.data(DIGITS * 8, 16);
 
 /** Digits from the highest: bits [21, 32), [10, 21), [0, 10). */
+// @ts-ignore: decorator
 @inline function digitShift(round: u32): u32 {
   return round == 0 ? 21 : round == 1 ? 10 : 0;
 }
+// @ts-ignore: decorator
 @inline function digitMask(round: u32): u32 {
   return round == 2 ? 1023 : 2047;
 }
 
 /** Unsigned integers in the order of the floats; -0 is 0. */
+// @ts-ignore: decorator
 @inline function orderOf(value: f32): u32 {
   const bits = reinterpret<u32>(value + 0);
   return bits >> 31 ? ~bits : bits | 0x80000000;

@@ -226,10 +226,12 @@ function queueNews(): void {
   touched.length = 0;
 }
 
+// @ts-ignore: decorator
 @inline function better(countA: i64, pairA: u32, countB: i64, pairB: u32): bool {
   return countA != countB ? countA > countB : pairKey.at(pairA) < pairKey.at(pairB);
 }
 
+// @ts-ignore: decorator
 @inline function place(hole: u32, count: i64, pair: u32, nodes: u32): void {
   queueCount.set(hole, count);
   queuePair.set(hole, pair);

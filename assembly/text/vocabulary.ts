@@ -18,21 +18,27 @@ let headsMask: u32 = 0;
 /** Id of each byte's own token, -1 where the vocabulary lacks it. */
 export const byteIds: usize = memory.data(256 * 4);
 
+// @ts-ignore: decorator
 @inline export function hasToken(id: u32): bool {
   return id < idCount && load<i32>(textLengths + (<usize>id << 2)) >= 0;
 }
+// @ts-ignore: decorator
 @inline export function textOf(id: u32): usize {
   return load<u32>(texts + (<usize>id << 2));
 }
+// @ts-ignore: decorator
 @inline export function textLength(id: u32): u32 {
   return load<u32>(textLengths + (<usize>id << 2));
 }
+// @ts-ignore: decorator
 @inline export function bytesOf(id: u32): usize {
   return load<u32>(blobs + (<usize>id << 2));
 }
+// @ts-ignore: decorator
 @inline export function bytesLength(id: u32): u32 {
   return load<u32>(blobLengths + (<usize>id << 2));
 }
+// @ts-ignore: decorator
 @inline export function isSpelt(id: u32): bool {
   return load<u8>(spelt + id) != 0;
 }

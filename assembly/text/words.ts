@@ -51,7 +51,7 @@ export function checkWords(first: u32, last: u32): void {
       const count = mergeWord(bytesOf(id), length);
       same = count == 1 && load<u32>(symbols) == id;
     }
-    store<u8>(whole + id, <u8>same);
+    store<u8>(whole + id, same ? 1 : 0);
   }
 }
 
@@ -100,12 +100,14 @@ function restart(): void {
   longAdded = 0;
 }
 
+// @ts-ignore: decorator
 @inline function shortKey(bytes: v128, length: u32): v128 {
   const kept = v128.and(bytes, v128.load(keep + (<usize>length << 4)));
   return i32x4.replace_lane(kept, 3, length << 28);
 }
 
 /** The slot that holds `key`, or the free slot for it. */
+// @ts-ignore: decorator
 @inline function shortSlot(key: v128): usize {
   const low = i64x2.extract_lane(key, 0);
   const high = i64x2.extract_lane(key, 1);
@@ -119,6 +121,7 @@ function restart(): void {
   }
 }
 
+// @ts-ignore: decorator
 @inline function emit(id: u32): void {
   store<u32>(out.data + (<usize>out.length << 2), id);
   out.length += 1;
@@ -131,6 +134,7 @@ function emitRun(value: u32): void {
 }
 
 /** A word of at most 12 bytes; `bytes` starts with them. `out` has room for as many ids as the word has bytes. */
+// @ts-ignore: decorator
 @inline export function shortWord(from: usize, bytes: v128, length: u32): void {
   const key = shortKey(bytes, length);
   const at = shortSlot(key);

@@ -6,7 +6,8 @@
 // underflow becomes a NaN. When the student's likeliest token r has nearly all probability, g_r - sum q g would be
 // rounding noise. So g_r is subtracted from all g, and the gradient at r follows from the others, since the gradient
 // sums to 0.
-// Follows divergenceKinds.wgsl, math.wgsl and reduce.wgsl. Twin: assembly/compute/rows/divergence.ts
+// Follows divergenceKinds.wgsl, math.wgsl and reduce.wgsl. Same contract as assembly/compute/rows/divergence.ts, which
+// says how the two differ.
 struct Shape { rows: u32, vocab: u32, weight: f32, temperature: f32, gradScale: f32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> teacher: array<f32>;

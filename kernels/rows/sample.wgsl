@@ -5,7 +5,7 @@
 // One workgroup a row. The draw is a race: token j waits an exponential time of rate `weight`, the first one wins, so no
 // sums over the vocabulary are needed. Times come from word j % 2 of threefry2x32-13(key seed, counter (j / 2, step)).
 // Thresholds are found two bits a pass in the integers that order the logits. Follows math.wgsl and reduce.wgsl.
-// Twin: assembly/compute/rows/sample.ts
+// Same contract as assembly/compute/rows/sample.ts, which says how the two differ.
 struct Shape { rows: u32, vocab: u32, temperature: f32, topK: u32, topP: f32, step: u32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> logits: array<u32>;   // bits of f32: WGSL does not promise to keep NaN or infinity

@@ -1,4 +1,6 @@
-// Divergences between teacher p and student q, row by row, value and gradient. Twin: kernels/rows/divergence.wgsl.
+// Divergences between teacher p and student q, row by row, value and gradient. Same contract as
+// kernels/rows/divergence.wgsl, computed otherwise: here a row's exponentials are kept, and probabilities are their
+// quotients; there each is computed anew from log-probabilities, and terms of KL have a series where they cancel.
 //
 // A row takes four passes; its exponentials stay in the second-level cache between them:
 //   1 maxima of both rows   2 exponentials and their sums   3 loss and q g   4 student = gradScale / T * q (g - sum q g)

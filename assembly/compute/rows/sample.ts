@@ -1,4 +1,5 @@
-// One token from each row of logits. Contract: kernels/rows/sample.wgsl.
+// One token from each row of logits. Same contract as kernels/rows/sample.wgsl, computed otherwise: thresholds are found
+// one bit a pass instead of two, over weights that are computed once, and the race skips tokens that cannot win any more.
 import { constant, HALF, lowLanes, ONE } from '../shared/constants';
 import { exp4, log1p4, log4 } from '../shared/math';
 import { scratch } from '../shared/scratch';

@@ -29,7 +29,7 @@ function widen(kind: u32, four: v128, factor: v128): v128 {
  * The even elements of eight f16 as floats, all 2^112 too small: the bits of the f16 in those of a float, exponent
  * unchanged. `bits` is passed in where a loop keeps it in a register. Subnormal f16 become subnormal floats, exactly;
  * some processors take a hundred cycles for those, which is why matrices are scaled before they are stored
- * (src/models/storedWeights.ts).
+ * (src/tensor/rounding.ts).
  */
 // @ts-ignore: decorator
 @inline
