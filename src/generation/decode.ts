@@ -6,15 +6,15 @@ import { headLogits, tidy } from '../tensor/index.js';
 import type { SamplerOptions } from '../text/sampler.js';
 import { createPicker, type TokenPicker } from './picker.js';
 
-/** How answers are drawn, how long they may be, and what draws them. */
+/** How answers are drawn, and how long they may be. */
 export interface GenerateOptions extends SamplerOptions {
   /** At most so many tokens a prompt; the model must have room for them, see `LanguageModel.room`. */
   readonly maxNewTokens: number;
   /** Ends a sequence, and is its last id. Without it every sequence gets maxNewTokens. */
   readonly eosTokenId?: number | undefined;
   /**
-   * One a prompt, integers from 0 to 2^53 - 1; 0, 1, 2 ... by default. Unused at temperature 0. The same seed draws the same tokens
-   * on every device, unless two tokens are so close that the roundings of their logits decide between them.
+   * One a prompt, integers from 0 to 2^53 - 1; 0, 1, 2 ... by default. Unused at temperature 0. The same seed draws the
+   * same tokens on every device, unless two tokens are so close that the roundings of their logits decide between them.
    */
   readonly seeds?: readonly number[];
   /** At most so many prompts side by side, batch after batch in the order given. Default: all of them. */
@@ -33,9 +33,9 @@ interface NewToken {
  * Decodes all prompts side by side, one token each a step, until every sequence has ended. Yields the new tokens of
  * each step; leaving the loop early frees everything.
  *
- * Logits are computed for the running sequences only; the ids, or the logits where the host draws (see `createPicker`), are read
- * back once a step. A sequence's numbers do not depend on its neighbours; only a kernel that takes another path for fewer rows may round
- * differently.
+ * Logits are computed for the running sequences only; the ids, or the logits where the host draws (see `createPicker`),
+ * are read back once a step. A sequence's numbers do not depend on its neighbours; only a kernel that takes another
+ * path for fewer rows may round differently.
  * @param prompts at least one, checked by `checkRequest`
  * @throws OptionError, LimitError before any work; what the signal was aborted with
  */

@@ -2,11 +2,11 @@ import type { LanguageModel } from '../models/model.js';
 import { checkRequest, decode, type GenerateOptions } from './decode.js';
 
 /**
- * Continues each prompt; `batchSize` of them side by side, with a KV cache. Draws at temperature 1 unless told otherwise.
- * What a prompt gets depends on its seed, not on the prompts beside it.
+ * Continues each prompt; `batchSize` of them side by side, with a KV cache. The temperature is 1 by default.
+ * The answer to a prompt depends on its seed, not on the prompts beside it.
  * @param prompts token ids, of any lengths
- * @returns the new ids of each prompt, in order. One that ended has eosTokenId last, one that was cut by maxNewTokens has
- * not. No prompts give [].
+ * @returns the new ids of each prompt, in order. One that ended has eosTokenId last, one that was cut by maxNewTokens
+ * has not. No prompts give [].
  * @example
  * const prompt = encodePrompt({ instruction: 'Name three colours.' }, { tokenizer });
  * const [answer] = await generate(student, [prompt], { maxNewTokens: 20, temperature: 0 });

@@ -5,8 +5,7 @@ import { createSampler, drawnId, type SamplerOptions, type SamplerSettings, samp
 /** Draws the next token of each prompt that still runs. */
 export interface TokenPicker {
   /**
-   * logits [prompts.length, vocabSize] -> ids. `prompts` are the indices of those that run, in order: all of them at first,
-   * then any that are left.
+   * logits [prompts.length, vocabSize] -> ids. `prompts` are the indices of the running prompts, in order.
    * @throws TrainingError when a row has NaN or +infinity or nothing left to draw
    */
   pick(logits: Tensor, prompts: readonly number[]): Promise<Int32Array>;
@@ -14,9 +13,10 @@ export interface TokenPicker {
 }
 
 /**
- * Plain sampling is drawn by the `sample` kernel, and only the ids are read back, 4 bytes a prompt: the same seed gives the same
- * tokens on every device unless a rounding decides. Rules that look at the history or ban tokens are the host's sampler's, to which
- * the logits are read back. The two have one meaning and two generators: with such a rule the same seed gives other draws.
+ * Plain sampling is drawn by the `sample` kernel, and only the ids are read back, 4 bytes a prompt: the same seed gives
+ * the same tokens on every device unless a rounding decides. Options that look at the history or ban tokens need the
+ * logits read back and the sampler of the host. Both mean the same but have different generators: with such an option
+ * the same seed gives other draws.
  * @param seeds one a prompt
  * @throws OptionError when an option is out of range
  */

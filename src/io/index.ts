@@ -1,6 +1,6 @@
 /**
  * Files: stores (a folder on disk, memory, a web server) behind one contract, and the formats that are read from and
- * written to them byte by byte. What the files mean as a model is the affair of `checkpoints` and `models`.
+ * written to them byte by byte. `checkpoints` and `models` know what the files mean as a model.
  */
 export type { FileStore, StoreListing } from './fileStore.js';
 export { httpStore } from './httpStore.js';

@@ -25,8 +25,8 @@ export const kindOf = (value: unknown): string =>
   value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value === 'object' ? 'an object' : typeof value;
 
 /**
- * The first key that occurs twice in one object of `text`, which must be valid JSON: `JSON.parse` drops the earlier
- * one without a word.
+ * The first key that occurs twice in one object of `text`, which must be valid JSON: `JSON.parse` silently
+ * drops the earlier one.
  */
 export function duplicateKey(text: string): string | undefined {
   const open: (Set<string> | undefined)[] = [];

@@ -1,6 +1,6 @@
 /**
- * Named tensors as a file stores them. A source hands out bytes and says what they are; which elements they become is
- * the reader's affair, so that a tensor can reach a device in the bits of its file.
+ * Named tensors as a file stores them. A source hands out bytes and says what they are; the reader decides which
+ * elements they become, so that a tensor can reach a device in the bits of its file.
  */
 import { CheckpointError } from '../errors.js';
 import { bf16ToF32, f16ToF32 } from '../halfFloats.js';

@@ -3,7 +3,9 @@ import { sizeOf } from '../shape.js';
 import { type ElementDType, type ElementsOf, elementBytes, isOf } from './elements.js';
 import type { FileStore } from './fileStore.js';
 
-/** A tensor to be written. `read` gives its elements, those of 'F16' as bits; it is called once, when its turn comes. */
+/**
+ * A tensor to be written. `read` returns its elements ('F16' as bits). It is called once, just before they are written.
+ */
 export type TensorToWrite = { readonly [D in ElementDType]: ToWrite<D> }[ElementDType];
 interface ToWrite<D extends ElementDType> {
   readonly name: string;

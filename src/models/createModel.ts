@@ -17,11 +17,11 @@ export interface CreateOptions {
   readonly trainable?: boolean;
   /** How the matrices are held, as in `loadModel`; 'f32' by default, and for trainable models. */
   readonly dtype?: WeightFormat;
-  /** Stands in for fields that config leaves out, whatever the family calls them. */
+  /** Values for fields that are absent from config, whatever the family calls them. */
   readonly defaults?: ConfigDefaults;
 }
 
-/** Fields of config.json under one name for every family. They count where the config leaves theirs out. */
+/** Fields of config.json under one name for every family. They count where config.json has no such field. */
 export interface ConfigDefaults {
   /** Tokens of the vocabulary. */
   readonly vocabSize?: number | undefined;
@@ -35,16 +35,16 @@ export interface ConfigDefaults {
 
 /**
  * A model with random weights, distributed as Hugging Face initialises its family: normal with standard deviation
- * initializer_range or init_std (0.02), in GPT-2 divided by sqrt(2 n_layer) for the projections into the residual; biases
- * 0, norms 1.
+ * initializer_range or init_std (0.02), in GPT-2 divided by sqrt(2 n_layer) for the projections into the residual;
+ * biases 0, norms 1.
  * @param given the fields of config.json, `model_type` among them. `exampleConfig` shows which ones a family needs
  * @example
  * const student = await createModel(
  *   { model_type: 'gpt2', vocab_size: 4096, n_positions: 512, n_embd: 256, n_layer: 4, n_head: 4 },
  *   { device, seed: 1 },
  * );
- * @throws OptionError for a trainable model of another dtype than f32; CheckpointError when a field is missing or wrong;
- * LimitError when the device cannot hold it
+ * @throws OptionError for a trainable model of another dtype than f32; CheckpointError when a field is missing or
+ * wrong; LimitError when the device cannot hold it
  */
 export async function createModel(
   given: Readonly<Record<string, unknown>>,

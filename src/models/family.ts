@@ -1,6 +1,6 @@
 /**
- * What a file of a model family exports, and how a model comes of it: the checked config.json gives the tree of parts, the
- * tree gives the parameters, and `build` makes a language model of the filled tree.
+ * What a file of a model family exports, and how a model comes of it: the checked config.json gives the tree of parts,
+ * the tree gives the parameters, and `build` makes a language model of the filled tree.
  */
 import type { z } from 'zod';
 import type { Device } from '../backend/backend.js';
@@ -14,11 +14,14 @@ import { type Filled, fill, type HeldParameters, type PartTree, specsOf } from '
 export interface Family<Config = unknown, Tree extends PartTree = PartTree> {
   /** The fields of config.json that matter, with their defaults. */
   readonly schema: z.ZodType<Config>;
-  /** The config.json of a small model: what `createModel` needs to be told. */
+  /** The config.json of a small model: the fields that `createModel` needs. */
   readonly example: Readonly<Record<string, unknown>>;
   /** What config.json calls the number of positions. */
   readonly positionsField: string;
-  /** What config.json of a saved model says unless it was read or given: transformers has other defaults for these fields. */
+  /**
+   * What config.json of a saved model says unless it was read or given: transformers has other defaults for these
+   * fields.
+   */
   readonly savedFields: Readonly<Record<string, unknown>>;
   tree(config: Config): Tree;
   /** Our name of a tensor in a checkpoint; undefined for buffers that are no parameters. */

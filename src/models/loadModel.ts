@@ -23,13 +23,14 @@ export interface LoadOptions {
 }
 
 /**
- * Loads the model of a checkpoint, a Hugging Face folder with tensors in F32, F16 or BF16. Tensors are read one at a time
- * and held as f32 on the device, or the matrices as `dtype` says: those of F16 files reach 'f16' without a rounding.
+ * Loads the model of a checkpoint, a Hugging Face folder with tensors in F32, F16 or BF16. Tensors are read one at a
+ * time and held as f32 on the device, the matrices as `dtype` says. F16 files reach 'f16' without a rounding.
  * @param source a folder's path, a URL, a FileStore or an opened checkpoint; see `openCheckpoint`
  * @example
  * const teacher = await loadModel('./gpt2-dolly', { device, dtype: 'f16' });
- * @throws OptionError for a trainable model of another dtype than f32; CheckpointError when files are missing, malformed,
- * do not fit config.json, or hold values that the dtype cannot; LimitError when the device cannot hold the model
+ * @throws OptionError for a trainable model of another dtype than f32; CheckpointError when files are missing,
+ * malformed, do not fit config.json, or hold values that the dtype cannot; LimitError when the device cannot hold the
+ * model
  */
 export async function loadModel(
   source: CheckpointSource,
@@ -53,7 +54,7 @@ const valuesOf = (source: TensorSource, name: string): Values => ({
   pieces: () => readFloatPieces(source, name),
 });
 
-/** Our name -> the checkpoint's, once every tensor is there, has the right shape, and nothing is left over. */
+/** Our name -> the checkpoint's. Every parameter must be there in the right shape, and no tensor may be unused. */
 function matchNames(
   { name: where, entries }: TensorSource,
   specs: ParameterSpecs,

@@ -4,7 +4,9 @@ import type { Tensor, Weight } from '../tensor/index.js';
 
 /** What a forward pass of training does besides. */
 export interface ForwardOptions {
-  /** Training: switches the config's dropout on; the masks are a function of this seed, the layer and the place in it. */
+  /**
+   * Training: switches the config's dropout on; the masks are a function of this seed, the layer and the place in it.
+   */
   readonly dropoutSeed?: number;
   /**
    * Training: keeps only the input of each layer for the backward pass, which computes the layer again. Less memory for
@@ -22,8 +24,8 @@ export interface Decoding {
    */
   next(ids?: Int32Array): Tensor;
   /**
-   * The running sequences at these indices (ascending) go on, the others leave. What remains is numbered anew, in order. The
-   * memory shrinks when at most half of what it holds still runs.
+   * Keeps the running sequences at these indices (ascending) and ends the others. The kept ones are numbered anew, in
+   * order. The memory shrinks when at most half of the sequences that it holds still run.
    */
   keep(indices: readonly number[]): void;
   /** Frees the caches. Twice is harmless. */
@@ -31,8 +33,8 @@ export interface Decoding {
 }
 
 /**
- * A language model of any family. Prompt and answer reach it through `collate`, `room` and `startDecoding`, which know whether
- * an answer continues its prompt (decoder-only models) or stands beside it (encoder-decoder models).
+ * A language model of any family. Prompt and answer reach it through `collate`, `room` and `startDecoding`, which know
+ * whether an answer continues its prompt (decoder-only models) or is a sequence of its own (encoder-decoder models).
  */
 export interface LanguageModel {
   /** `model_type` of config.json. */
@@ -51,12 +53,15 @@ export interface LanguageModel {
   readonly maxPositions: number;
   /** What is held as f32 tensors, trained or frozen, by checkpoint names; tied ones once. */
   readonly parameters: ReadonlyMap<string, Tensor>;
-  /** The matrices by checkpoint names, in the format in which they are held. The values of f32 ones are in `parameters` too. */
+  /**
+   * The matrices by checkpoint names, in the format in which they are held. The values of f32 ones are in `parameters`
+   * too.
+   */
   readonly weights: ReadonlyMap<string, Weight>;
   /** LM head, [vocabSize, hiddenSize]; the token embedding itself where they are tied. */
   readonly head: Weight;
   /**
-   * What goes in and what is predicted where, of samples that are trained on: padded to one batch, labels shifted.
+   * The inputs and labels of samples that are trained on, padded to one batch. Labels are already shifted.
    * @throws OptionError without samples; DataError for an empty one, with its index
    */
   collate(samples: readonly Sample[]): LabelledBatch;

@@ -1,9 +1,9 @@
 /**
- * The parts that models are made of. A family declares its parts once, as a tree of plain objects and arrays whose keys are
- * the names of the checkpoint; from the tree follow the names and shapes of all parameters (`specsOf`) and the same tree with
- * weights in it (`fill`), so that a name exists once and a misspelt one does not compile.
+ * The parts that models are made of. A family declares its parts once, as a tree of plain objects and arrays whose keys
+ * are the names of the checkpoint; from the tree follow the names and shapes of all parameters (`specsOf`) and the same
+ * tree with weights in it (`fill`), so that a name exists once and a misspelt one does not compile.
  *
- * How a part computes is its own affair. A linear part knows its bias, its layout in the checkpoint and the format in which
+ * A part knows how it computes. A linear part knows its bias, its layout in the checkpoint and the format in which
  * it is held; whatever else takes x to y, an adapter around a frozen linear part for instance, is a `Linear` as well.
  */
 
@@ -16,7 +16,7 @@ export type Initial = { readonly normal: number } | 'zeros' | 'ones';
 export interface ParameterSpec {
   readonly shape: readonly number[];
   readonly initial: Initial;
-  /** A large matrix that products read, which may be held in f16 or int8, and how it lies in a checkpoint. */
+  /** A large matrix that products read, which may be held in f16 or int8, and its layout in a checkpoint. */
   readonly matrix?: WeightLayout;
 }
 /** Every parameter of a model, by the name that Hugging Face's checkpoints give it. */
@@ -50,11 +50,11 @@ class Declared<Part> {
   ) {}
 }
 
-/** y = x weight^T + bias, with a weight that lies [out, in] in the checkpoint. Starts normal with deviation `std`, bias 0. */
+/** y = x weight^T + bias, with a weight [out, in] in the checkpoint. Starts normal with deviation `std`, bias 0. */
 export const linear = (inputs: number, outputs: number, options: { std: number; bias?: boolean }): Declared<Linear> =>
   linearPart('outIn', [outputs, inputs], options);
 
-/** The same with a weight that lies [in, out], as OpenAI's GPT-2 has it. */
+/** The same with a weight [in, out] in the checkpoint, as OpenAI's GPT-2 has it. */
 export const conv1D = (inputs: number, outputs: number, options: { std: number; bias?: boolean }): Declared<Linear> =>
   linearPart('inOut', [inputs, outputs], options);
 

@@ -12,8 +12,8 @@ import { findFamily } from './registry.js';
 /** What is written besides the model, and how. */
 export interface SaveOptions {
   /**
-   * 'f32' by default, 'f16' for a model that was loaded so. 'f16' halves the file and rounds to nearest; weights that are
-   * held in f16 are not rounded again, but for those below 2^-14 that did not come from an F16 file.
+   * 'f32' by default, 'f16' for a model that was loaded so. 'f16' halves the file and rounds to nearest; weights that
+   * are held in f16 are not rounded again, but for those below 2^-14 that did not come from an F16 file.
    */
   readonly dtype?: 'f32' | 'f16';
   /** More files for the folder, tokenizer files for instance. */
@@ -22,7 +22,7 @@ export interface SaveOptions {
 
 /**
  * Saves a model as a Hugging Face folder: config.json, model.safetensors and `files`. Each file is written aside and
- * renamed; weights leave the device one tensor at a time.
+ * renamed. Weights are read from the device one tensor at a time.
  * @example
  * await saveModel(student, './student', { files: { 'tokenizer.json': tokenizerJson } });
  * @throws OptionError when the target cannot be written to, and for a model of dtype 'int8': its weights are no longer

@@ -55,8 +55,8 @@ export function cosineSchedule(
 /**
  * lr * min(step / warmupSteps, sqrt(warmupSteps / step)): the inverse square root decay of "Attention Is All You Need",
  * scaled so that the peak, at step = warmupSteps, is `lr`. Equals transformers' `get_inverse_sqrt_schedule` with
- * timescale = warmupSteps. warmupSteps must be at least 1. (The official DistiLLM code calls a polynomial decay of power
- * 0.5 "noam"; this is not that.)
+ * timescale = warmupSteps. warmupSteps must be at least 1. (The official DistiLLM code calls a polynomial decay of
+ * power 0.5 "noam"; this is not that.)
  */
 export function noamSchedule(options: ScheduleOptions & { readonly warmupSteps: number }): Schedule {
   const { lr, warmupSteps } = checked(options);
@@ -78,7 +78,7 @@ function withWarmup({ lr, warmupSteps = 0 }: ScheduleOptions, after: Schedule): 
   return (step) => (step < warmupSteps ? (lr * step) / warmupSteps : after(step));
 }
 
-/** Share of the decay that lies behind `step`, 0 to 1. */
+/** Share of the decay that is done at `step`, 0 to 1. */
 function progress({ warmupSteps = 0, totalSteps }: DecayOptions, step: number): number {
   return Math.min(1, (step - warmupSteps) / Math.max(1, totalSteps - warmupSteps));
 }

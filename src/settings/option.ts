@@ -11,7 +11,7 @@ import { tryParse } from './parse.js';
 export interface OptionFacts {
   /** What the command line calls it, in camelCase, where that is not the option's own name; false: there is no flag. */
   readonly flag?: string | false;
-  /** What stands for the value in the help: `<tokens>`. By default the kind of the value: `<number>`. */
+  /** Placeholder of the value in the help: `<tokens>`. By default the kind of the value: `<number>`. */
   readonly unit?: string;
   /** The default in words, where no fixed value is it. */
   readonly defaultWords?: string;

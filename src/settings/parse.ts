@@ -1,4 +1,6 @@
-/** The one place where a zod schema meets a value: what is wrong comes out as data, from which callers make an error. */
+/**
+ * The one place where a zod schema meets a value. What is wrong is returned as data, from which callers make an error.
+ */
 import type { z } from 'zod';
 
 /** The first thing that a value has wrong. */

@@ -14,7 +14,9 @@ export interface GradientBuffer {
 export interface Gradients {
   /** False when nobody needs this input's gradient: skip the work. */
   wants(input: Tensor): boolean;
-  /** Adds a gradient of the input's size. The tape keeps or frees it. The same tensor may be given to several inputs. */
+  /**
+   * Adds a gradient of the input's size. The tape keeps or frees it. The same tensor may be given to several inputs.
+   */
   add(input: Tensor, gradient: Tensor): void;
   /** The buffer to write to, for kernels that can accumulate. */
   into(input: Tensor): GradientBuffer;
@@ -40,7 +42,7 @@ export function track(inputs: readonly Tensor[], output: Tensor, backward: Backw
 
 /**
  * Reverse-mode differentiation of one forward pass. Gradients of parameters (`requiresGrad`) add up in `tensor.grad`
- * until `clearGradients`; those of intermediates live only while `backward` needs them. Use inside `tidy`.
+ * until `clearGradients`. Gradients of intermediates live only while `backward` needs them. Use inside `tidy`.
  */
 export class Tape implements Gradients {
   readonly #entries: Entry[] = [];

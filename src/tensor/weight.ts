@@ -1,5 +1,5 @@
 /**
- * A weight is a matrix as it is held: y = x W^T for x [..., inputs] and W [outputs, inputs], whatever bits stand for W.
+ * A weight is a matrix as it is held: y = x W^T for x [..., inputs] and W [outputs, inputs], whatever bits represent W.
  * Each format is one row of the table below: how it is made from f32 values and read back, how it multiplies, how the
  * gradient of its input is had, how its rows are looked up. Nothing else above the backend asks for a weight's format.
  */
@@ -15,21 +15,26 @@ import { asF32, type Floats, tensorOf, type Values } from './values.js';
 
 /**
  * How the matrices of a model may be held on the device. f16: half the memory of f32, rounded to nearest, stored
- * as scale x f16; the scale is a power of two chosen so that small weights are not subnormal (they would lose bits and run
- * slowly). int8: a quarter; each output feature is stored as its largest weight over 127 (f32) times integers from -127 to
- * 127. Biases, norms and position embeddings stay f32, and all computation is in f32 (with int8 weights on WASM also in 16-bit integers, see the kernel gemmNTInt8). f16 and
- * int8 are [outputs, inputs], so that the weights of an output feature are neighbours.
+ * as scale x f16; the scale is a power of two chosen so that small weights are not subnormal (they would lose bits and
+ * run slowly). int8: a quarter; each output feature is stored as its largest weight over 127 (f32) times integers from
+ * -127 to
+ * 127. Biases, norms and position embeddings stay f32, and all computation is in f32 (with int8 weights on WASM also in
+ * 16-bit integers, see the kernel gemmNTInt8). f16 and int8 are [outputs, inputs], so that the weights of an output
+ * feature are neighbours.
  */
 export type WeightFormat = (typeof weightFormats)[number];
 /** All of them, the widest first. */
 export const weightFormats = ['f32', 'f16', 'int8'] as const;
 
-/** How a matrix lies in a checkpoint, and an f32 one in memory: PyTorch's Linear is [out, in], GPT-2's Conv1D is [in, out]. */
+/**
+ * Layout of a matrix in a checkpoint, and of an f32 one in memory: PyTorch's Linear is [out, in], GPT-2's Conv1D [in,
+ * out].
+ */
 export type WeightLayout = 'outIn' | 'inOut';
 
 /** What all formats have. */
 interface Matrix {
-  /** [outputs, inputs], whichever way the elements lie. */
+  /** [outputs, inputs], in either layout. */
   readonly shape: readonly [outputs: number, inputs: number];
   /** The elements. Only those of an f32 weight are trained. */
   readonly values: Tensor;
@@ -38,7 +43,7 @@ interface Matrix {
 export interface F32Weight extends Matrix {
   /** What tells weights apart. */
   readonly format: 'f32';
-  /** Which way the elements lie. */
+  /** Layout of the elements. */
   readonly layout: WeightLayout;
 }
 /** Halves times one scale. */
@@ -64,7 +69,10 @@ export function f32Weight(values: Tensor, layout: WeightLayout = 'outIn'): F32We
   return { format: 'f32', shape: layout === 'outIn' ? [first, second] : [second, first], values, layout };
 }
 
-/** A frozen matrix of halves [outputs, inputs] times `scale`, a power of two. @throws ShapeError unless `values` is a matrix of f16 */
+/**
+ * A frozen matrix of halves [outputs, inputs] times `scale`, a power of two.
+ * @throws ShapeError unless `values` is a matrix of f16
+ */
 export const f16Weight = (values: Tensor, scale = 1): F16Weight => ({
   format: 'f16',
   shape: matrixShape(values, 'f16'),
@@ -100,7 +108,7 @@ export interface MatrixValues<V = Floats> {
   readonly values: V;
   /** [out, in] or [in, out], as `layout` says. */
   readonly shape: readonly number[];
-  /** Which way the values lie. */
+  /** Layout of the values. */
   readonly layout: WeightLayout;
   /** The parameter's, for messages. */
   readonly name: string;
@@ -111,9 +119,9 @@ export interface MatrixValues<V = Floats> {
 /** What a format brings. y, dy [..., outputs]; x, dx [..., inputs]. */
 interface Format<W extends Weight> {
   hold(device: Device, matrix: MatrixValues): W;
-  /** The values [outputs, inputs] or, in f32, as they lie. */
+  /** The values [outputs, inputs]; of f32 weights in their layout. */
   read(weight: W): Promise<Float32Array>;
-  /** The dtype of a file that loses nothing of what is held; none where the checkpoint's values are lost already. */
+  /** The dtype of a file that stores the weight exactly; undefined where the checkpoint's values are lost already. */
   readonly fileDType: 'f32' | 'f16' | undefined;
   multiply(x: Tensor, weight: W, y: Tensor, accumulate: 0 | 1): void;
   multiplyTransposed(dy: Tensor, weight: W, dx: Tensor, accumulate: 0 | 1): void;
@@ -196,7 +204,8 @@ export const holdWeight = (device: Device, format: WeightFormat, matrix: MatrixV
   formats[format].hold(device, matrix);
 
 /**
- * The same from values that are still to be read: f32 ones reach the device piece by piece, all others are held whole first.
+ * The same from values that are still to be read: f32 ones reach the device piece by piece, all others are held whole
+ * first.
  * @throws CheckpointError, LimitError as `holdWeight`, and what reading throws
  */
 export async function loadWeight(
@@ -221,7 +230,9 @@ export async function readWeight(weight: Weight, layout: WeightLayout): Promise<
   return held === 'outIn' ? transpose(values, outputs, inputs) : transpose(values, inputs, outputs);
 }
 
-/** The dtype of a file that loses nothing of a weight; undefined for int8, whose values are no longer the checkpoint's. */
+/**
+ * The dtype of a file that loses nothing of a weight; undefined for int8, whose values are no longer the checkpoint's.
+ */
 export const fileDTypeOf = (weight: Weight): 'f32' | 'f16' | undefined => formatOf(weight).fileDType;
 
 /** The row of a weight's format. */
@@ -246,7 +257,7 @@ export function lookUp(weight: Weight, ids: Tensor, shape: readonly number[]): T
 export const trainedValues = (weight: Weight): Tensor | undefined =>
   weight.format === 'f32' ? weight.values : undefined;
 
-/** The gradient of the values of an f32 weight, as they lie: dvalues (+)= dy^T x or x^T dy. @throws ShapeError */
+/** The gradient of the values of an f32 weight, in their layout: dvalues (+)= dy^T x or x^T dy. @throws ShapeError */
 export function addWeightGradient(x: Tensor, weight: Weight, dy: Tensor, dvalues: Tensor, accumulate: 0 | 1 = 0): void {
   const [left, right] = weight.format === 'f32' && weight.layout === 'inOut' ? [x, dy] : [dy, x];
   gemm('gemmTN', left, right, dvalues, accumulate);

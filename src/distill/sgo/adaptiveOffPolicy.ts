@@ -45,21 +45,21 @@ const options = z
 type Settings = z.output<typeof options>;
 
 /**
- * DistiLLM's adaptive off-policy approach (section 3). With probability phi a step trains on student outputs. phi starts
- * at `initThreshold`; a validation loss of at least the last accepted loss + `lossEps` raises it by 0.1 (to 1 at most)
- * and becomes the accepted loss, which at first is the loss before the first step. Each step draws u from U[0, 1):
+ * DistiLLM's adaptive off-policy approach (section 3). With probability phi a step trains on student outputs. phi
+ * starts at `initThreshold`; a validation loss of at least the last accepted loss + `lossEps` raises it by 0.1 (to 1 at
+ * most) and becomes the accepted loss, which at first is the loss before the first step. Each step draws u from U[0,
+ * 1):
  *
  * 1. u < share, or u < phi while the buffer is not full: the student answers the batch's prompts; the answers are
  *    stored, and trained on.
  * 2. else u < phi: as many samples as the batch has, drawn from the buffer uniformly without replacement.
  * 3. else the data batch.
  *
- * share is phi (1 - t/T) ('decreasing'), 0.5 phi ('constant') or phi t/T ('increasing'), t being the step, from 1, of T.
- * A validation loss that is NaN or infinite changes nothing and is reported.
+ * share is phi (1 - t/T) ('decreasing'), 0.5 phi ('constant') or phi t/T ('increasing'), t being the step, from 1, of
+ * T. A validation loss that is NaN or infinite changes nothing and is reported.
  *
- * `guard` are brakes on phi, which otherwise never falls and rises with every rise of the loss, off by default as in the
- * paper. `cap`: phi stays at or below it. `cooldown`: after a raise, phi and the accepted loss stay as they are for this
- * many validations.
+ * phi never falls, and every rise of the loss raises it. `guard` limits that, off by default as in the paper. `cap`:
+ * phi never exceeds it. `cooldown`: after a raise, phi and the accepted loss do not change for this many validations.
  * @throws OptionError
  */
 export const adaptiveOffPolicy = definePolicy('adaptiveOffPolicy', options, {

@@ -5,7 +5,7 @@ import { type Variant, type VariantData, variant } from '../../settings/index.js
 /** What a step trains on: fresh student-generated outputs (SGOs), replayed ones, or the data set's own responses. */
 export type BatchSource = 'generate' | 'replay' | 'data';
 
-/** Where a decision stands. Everything random comes in, so that a decision is a function of its arguments. */
+/** What a decision depends on. The random draw is passed in, so that a decision is a function of its arguments. */
 export interface DecisionInput {
   /** Optimizer step, from 1 to the run's `totalSteps`. */
   readonly step: number;
@@ -21,7 +21,7 @@ export interface ValidationEffect {
   readonly phi: number;
   /** Whether this validation raised it. */
   readonly raised: boolean;
-  /** Why nothing was done although something might have been expected. */
+  /** Why phi was not raised, where that may surprise. */
   readonly note?: 'loss is not finite' | 'cooling down' | 'at the cap';
 }
 
@@ -33,14 +33,14 @@ export interface SgoState {
   decide(input: DecisionInput): BatchSource;
   /** Called with the loss before the first step, then after each validation. */
   observeValidation(loss: number): ValidationEffect;
-  /** Plain JSON from which `startPolicy` goes on. */
+  /** Plain JSON from which `startPolicy` continues. */
   toState(): SgoSnapshot;
 }
 
 /** State of a policy as plain JSON. */
 export type SgoSnapshot = Readonly<Record<string, number | null>>;
 
-/** The run that a policy starts in, or goes on in from a snapshot of its state. */
+/** The run in which a policy starts, or continues from a snapshot of its state. */
 export interface PolicyRun {
   readonly totalSteps: number;
   readonly snapshot?: SgoSnapshot;
@@ -50,7 +50,7 @@ export interface PolicyRun {
 export interface PolicyBehaviour<Settings> {
   /** The student may have to generate: the run then needs a tokenizer's EOS and room for a response. */
   readonly generates: boolean;
-  /** Validation losses steer it: a run without validation data would leave it where it starts. */
+  /** Validation losses raise its phi: without validation data phi would never change. */
   readonly usesValidation: boolean;
   /** Samples that the replay buffer keeps; 0 for a policy that never replays. */
   capacity(settings: Settings): number;

@@ -4,7 +4,7 @@ import type { RowLoss } from '../../tensor/index.js';
 
 /** A batch with the samples that it is made of: a term may look at their origin or their key. */
 export interface TermBatch extends LabelledBatch {
-  /** One a row. */
+  /** The sample of each row. */
   readonly samples: readonly Sample[];
 }
 

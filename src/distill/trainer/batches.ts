@@ -7,8 +7,8 @@ import { type Purpose, randomOrder } from '../../random.js';
 import type { Plan } from './plan.js';
 
 /**
- * The data of each step. A function of the plan and the step alone, so that a run can go on anywhere. Each epoch goes
- * through the samples in an order of its own.
+ * The data of each step: a function of the plan and the step alone, so that a resumed run continues at any step. Each
+ * epoch has an order of its own.
  */
 export interface BatchOrder {
   /** The samples of optimizer step `step` (from 1), of all its micro-batches. */

@@ -23,7 +23,7 @@ import type { SgoSnapshot } from '../sgo/index.js';
 import type { BestValidation, CheckpointEvent } from './events.js';
 import type { Plan } from './plan.js';
 
-/** What changes while a run goes on, besides the student's weights and the optimizer's moments. */
+/** What changes during a run, besides the student's weights and the optimizer's moments. */
 export interface Progress {
   /** Optimizer steps done. */
   readonly step: number;
@@ -39,9 +39,9 @@ export interface StoredRun {
 
 /**
  * The checkpoints of a run: `best/` and `last/` are Hugging Face folders of the student (with the tokenizer's files).
- * A run resumes from `last/`: its model.safetensors holds the weights, `trainer-state.safetensors` the moments, the replay
- * buffer, the policy and the position. Each folder is replaced as a whole, so that a kill at any moment leaves one whole
- * state, never parts of two.
+ * A run resumes from `last/`: its model.safetensors holds the weights, `trainer-state.safetensors` the moments, the
+ * replay buffer, the policy and the position. Each folder is replaced as a whole, so that a kill at any moment leaves
+ * one whole state, never parts of two.
  */
 export interface Checkpoints {
   saveBest(step: number): Promise<CheckpointEvent>;

@@ -4,18 +4,19 @@ import { startTraining, type TrainingRun } from './start.js';
 
 /**
  * Distils `teacher` into `student`, in place. Options and data are checked at the call; the work starts when the result
- * is iterated, and each event comes when it has happened: 'start', then a 'validation' of the untrained student, 'step'
+ * is iterated. Events are yielded as they happen: 'start', then a 'validation' of the untrained student, 'step'
  * after each optimizer step, 'validation' and 'checkpoint' at each epoch or interval, 'end'. One run, iterated once.
  *
- * - `break` (or an error) frees the optimizer's memory and gradients; the student keeps its weights as they are, nothing
+ * - `break` (or an error) frees the optimizer's memory and gradients; the student keeps its weights as they are,
+ * nothing
  *   is saved.
  * - `signal` lets the step in progress finish (one that is still generating is dropped), writes the `last` checkpoint,
  *   and ends the iteration with an 'end' event.
- * - The models, the tokenizer and the device stay the caller's throughout.
+ * - The models, the tokenizer and the device are never disposed of: they are the caller's.
  *
  * @example
- * const run = distill({ teacher, student, tokenizer, data, loss: skewReverseKL(), sgo: adaptiveOffPolicy(), epochs: 20 });
- * for await (const event of run) if (event.type === 'step') console.log(event.step, event.loss);
+ * const run = distill({ teacher, student, tokenizer, data, loss: skewReverseKL(), sgo: adaptiveOffPolicy(), epochs: 20
+ * }); for await (const event of run) if (event.type === 'step') console.log(event.step, event.loss);
  * @throws OptionError, DataError, CompatibilityError (vocabularies that differ), LimitError (sequences that are too
  * long, or memory); while iterating TrainingError (a loss that is not finite) and CheckpointError
  */

@@ -5,7 +5,7 @@ import type { BatchSource, ValidationEffect } from '../sgo/index.js';
 export interface StartEvent {
   /** Which event it is. */
   readonly type: 'start';
-  /** Optimizer steps done before: 0, or where a resumed run goes on. */
+  /** Optimizer steps done before: 0, or the step from which a resumed run continues. */
   readonly step: number;
   /** Optimizer steps of the whole run. */
   readonly totalSteps: number;

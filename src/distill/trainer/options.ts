@@ -31,13 +31,13 @@ interface RunObjects {
   /** For EOS, for ROUGE-L, and for the checkpoints' tokenizer files. */
   readonly tokenizer?: Tokenizer;
   /**
-   * Folder (path or store): `best` and `last` in it are Hugging Face folders. Written at validations and at the end;
-   * `best` when a validation is (see `ValidationEvent.best`).
+   * Folder (path or store) for the Hugging Face folders `best` and `last`. `last` is written at validations and at the
+   * end, `best` when a validation is the best so far (see `ValidationEvent.best`).
    */
   readonly checkpoint?: string | FileStore;
   /**
-   * Goes on from `last` in `checkpoint`, if it is there, with the settings and the data that the run began with; only the
-   * learning rate may be another. Default false.
+   * Continues from `last` in `checkpoint`, if it is there, with the settings and the data that the run began with; only
+   * the learning rate may be another. Default false.
    */
   readonly resume?: boolean;
   /**

@@ -18,7 +18,7 @@ export interface Plan {
   readonly tokenizer: Tokenizer | undefined;
   readonly train: readonly Sample[];
   readonly validation: readonly ValidationSample[];
-  /** The same, shortest first: batches of similar lengths carry little padding. */
+  /** The same, shortest first: batches of similar lengths need little padding. */
   readonly validationByLength: readonly Sample[];
   readonly text: readonly Sample[];
   readonly template: string | undefined;

@@ -35,8 +35,8 @@ interface UpdateResult {
 }
 
 /**
- * Forward, backward and update. One read-back: the sum of each term, and the gradient norm. Leaves no memory behind but
- * the gradients.
+ * Forward, backward and update. One read-back: the sum of each term, and the gradient norm. Everything but the
+ * gradients is freed.
  */
 export async function updateStudent(objective: Objective, optimizer: AdamW, input: UpdateInput): Promise<UpdateResult> {
   const { student } = objective;
@@ -89,7 +89,10 @@ export async function updateStudent(objective: Objective, optimizer: AdamW, inpu
   };
 }
 
-/** Tokens that count; at least 1, since it divides: a batch in which none counts has loss and gradient 0. */
+/**
+ * Tokens that count, at least 1: losses are divided by it, and a batch in which no token counts has loss and gradient
+ * 0.
+ */
 function countLabels(batches: readonly TermBatch[], least = 1): number {
   let count = 0;
   for (const { labels } of batches) for (const label of labels) if (label !== ignoredLabel) count++;

@@ -1,4 +1,4 @@
-/** Small texts in the user's cache folder: what can be made again, but takes time. */
+/** Small texts in the user's cache folder, which could be made again but take time. */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { KeptTexts } from '../workers.js';

@@ -39,8 +39,8 @@ async function findAdaptersButLlvmpipe(gpu: GPU): Promise<void> {
 
 /**
  * Whether looking for a GPU can find one. 'auto' asks this first, because on a machine without a GPU Dawn and the
- * Vulkan loader write warnings to stderr that nothing turns off. Linux shows a GPU as a device file; drivers may also be
- * named in the environment.
+ * Vulkan loader write warnings to stderr that nothing turns off. Linux shows a GPU as a device file; drivers may also
+ * be named in the environment.
  */
 export const mayHaveGPU = (): boolean =>
   process.platform !== 'linux' ||
@@ -58,7 +58,7 @@ export function hasGPUDevice(root: string): boolean {
   };
   return (
     names('dev/dri').some((name) => name.startsWith('renderD')) ||
-    // NVIDIA's, WSL's, and those of small boards.
+    // The devices of NVIDIA, WSL and small boards.
     names('dev').some((name) => /^(nvidia|dxg$|nvhost|nvgpu|nvmap|mali|kgsl|pvr)/.test(name)) ||
     // NVIDIA's driver makes its devices when it is first used.
     ['etc', 'usr/share'].some((folder) => names(`${folder}/vulkan/icd.d`).some((name) => name.startsWith('nvidia')))

@@ -15,9 +15,9 @@ export interface LayerCache {
 /** Added to the scores by relative position, as T5 does. */
 export interface PositionBias {
   /**
-   * [positions, numHeads]. Row `center + key position - query position`. `embedding` of T5's table [buckets, numHeads] with
-   * the bucket of each relative position gives it, and takes its gradient back. It must reach from the first key as the
-   * last query sees it to the last key as the first query sees it (causal: to the query itself).
+   * [positions, numHeads]. Row `center + key position - query position`. `embedding` of T5's table [buckets, numHeads]
+   * with the bucket of each relative position gives it, and takes its gradient back. It must reach from the first key
+   * as the last query sees it to the last key as the first query sees it (causal: to the query itself).
    */
   readonly table: Tensor;
   /** The row of relative position 0. */
@@ -25,7 +25,7 @@ export interface PositionBias {
 }
 
 /**
- * What attends to what. Heads lie side by side in the last axis. Without keys and values, those in the cache are read
+ * What attends to what. Heads are side by side in the last axis. Without keys and values, those in the cache are read
  * as they are (cross-attention while decoding).
  */
 export type Projections =
@@ -80,9 +80,9 @@ interface Columns {
 }
 
 /**
- * Multi-head attention, softmax(scale * q k^T + bias) v -> [batch, queries, numHeads headDim], without a matrix of scores
- * in memory. Queries that see no key (padding) give zeros. Gradients go to the projections and to the bias's table, not
- * to a cache.
+ * Multi-head attention, softmax(scale * q k^T + bias) v -> [batch, queries, numHeads headDim], without a matrix of
+ * scores in memory. Queries that see no key (padding) give zeros. Gradients go to the projections and to the bias's
+ * table, not to a cache.
  * @throws ShapeError, LimitError when the cache is too short, OptionError on a probability outside [0, 1).
  */
 export function attention(projections: Projections, options: AttentionOptions): Tensor {
@@ -224,7 +224,7 @@ const grouped = ({ storage, shape: [batch = 0, heads = 0, ...rest], dtype }: Ten
 });
 const unread = ({ storage, dtype }: Tensor) => ({ storage, shape: [1, 1], dtype });
 
-/** Gives the projections their gradients: dq [batch, heads, ...], dkv [batch, 2, kvHeads, ...] -> as they lie there. */
+/** Adds dq [batch, heads, ...] and dkv [batch, 2, kvHeads, ...] to the projections' gradients, in their layout. */
 function addGradients(
   gradients: Gradients,
   projections: Projections,

@@ -7,12 +7,12 @@ import { activeTape } from '../tape.js';
 import { Tensor } from '../tensor.js';
 import { addWeightGradient, multiply, multiplyTransposed, trainedValues, type Weight } from '../weight.js';
 
-/** Label of a position that the loss leaves out. */
+/** Label of a position that does not count in the loss. */
 export const ignoredLabel = -100;
 
 /**
- * Hidden states and the LM head that turns them into logits: hidden [..., hiddenSize], head [vocabSize, hiddenSize] in any
- * format.
+ * Hidden states and the LM head that turns them into logits: hidden [..., hiddenSize], head [vocabSize, hiddenSize] in
+ * any format.
  */
 export interface Logits {
   /** [..., hiddenSize], f32. */
@@ -35,9 +35,15 @@ export interface DivergenceSpec {
 export interface LossOptions {
   /** The logits that are trained. */
   readonly student: Logits;
-  /** The token that each position predicts (already shifted), row-major over hidden's rows; -100 leaves a row out. */
+  /**
+   * The token that each position predicts (already shifted), row-major over hidden's rows. A row with -100 does not
+   * count.
+   */
   readonly labels: Int32Array;
-  /** Memory for one chunk of logits, in bytes (of teacher and student each, and of each further loss); 37 MiB by default. */
+  /**
+   * Memory for one chunk of logits, in bytes (of teacher and student each, and of each further loss); 37 MiB by
+   * default.
+   */
   readonly chunkBytes?: number;
 }
 
@@ -76,7 +82,10 @@ export const crossEntropyRows =
   ({ logits, labels }) =>
     run(logits.device, 'crossEntropy', { logits, labels }, { gradScale }).loss;
 
-/** Divergence of each row from the teacher's logits of the same row. `gradScale` multiplies the gradients, not the losses. */
+/**
+ * Divergence of each row from the teacher's logits of the same row. `gradScale` multiplies the gradients, not the
+ * losses.
+ */
 export function divergenceRows(teacher: Logits, divergence: DivergenceSpec, gradScale: number): RowLoss {
   const { kind, weight, temperature } = divergence;
   const params = { kind: divergenceKinds[simplestKind(kind, weight)], weight, temperature, gradScale };
@@ -98,8 +107,8 @@ export function linearCrossEntropy({
 }
 
 /**
- * Divergence of the student's logits from the teacher's, token by token, see `linearLosses`. The teacher gets no gradient.
- * Vocabularies must have the same size.
+ * Divergence of the student's logits from the teacher's, token by token, see `linearLosses`. The teacher gets no
+ * gradient. Vocabularies must have the same size.
  * @throws ShapeError
  */
 export function linearDivergence({
@@ -125,14 +134,14 @@ export function linearDivergence({
 const only = ({ losses: [loss], tokens }: SummedLosses): SummedLoss => ({ loss: loss as Tensor, tokens });
 
 /**
- * 37 MiB hold 192 rows of GPT-2's vocabulary: at 2048 rows both chunks take less than a tenth of both logits, in the time
- * of the whole. It stays below WebGPU's default binding limit.
+ * 37 MiB hold 192 rows of GPT-2's vocabulary: at 2048 rows both chunks take less than a tenth of both logits, in the
+ * time of the whole. It stays below WebGPU's default binding limit.
  */
 const defaultChunkBytes = 37 * 2 ** 20;
 
 /**
- * Losses of the LM head's logits without ever holding the logits of all rows: rows that do not count are dropped before the
- * matmul, the rest goes through in chunks. The logits of a chunk are made once, whatever the number of losses.
+ * Losses of the LM head's logits without ever holding the logits of all rows: rows that do not count are dropped before
+ * the matmul, the rest is computed in chunks. The logits of a chunk are made once, whatever the number of losses.
  * Inside a recording tape it is a root: gradients of hidden states and head are computed in the same pass.
  * @throws ShapeError
  */
