@@ -11,19 +11,19 @@ export interface Shader {
 }
 
 /** Where WGSL lies: the kernels, and the constants that scripts/build-wasm.mjs writes. */
-const folders = ['kernels', 'build'];
+const wgslFolders = ['kernels', 'build'];
 
 /**
  * One WGSL file behind those that it follows.
  * @throws Error when one of them is missing, or follows the file itself
  */
-export async function resolveShader(file: string): Promise<Shader> {
-  return assemble(file, await findFiles());
+export async function resolveShader(file: string, folders: readonly string[] = wgslFolders): Promise<Shader> {
+  return assemble(file, await findFiles(folders));
 }
 
 /** Every shader of the kernels by name: the files of the chapters, less their folders `shared`. */
 export async function resolveShaders(): Promise<ReadonlyMap<string, Shader>> {
-  const files = await findFiles();
+  const files = await findFiles(wgslFolders);
   const shaders = new Map<string, Shader>();
   for (const [name, file] of files) {
     if (file.startsWith('kernels/') && !file.includes('/shared/')) {
@@ -34,7 +34,7 @@ export async function resolveShaders(): Promise<ReadonlyMap<string, Shader>> {
 }
 
 /** Paths of all WGSL files by name. Names are unique, so that a file can be named without its folder. */
-async function findFiles(): Promise<ReadonlyMap<string, string>> {
+async function findFiles(folders: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const files = new Map<string, string>();
   for (const folder of folders) {
     for (const path of (await readdir(folder, { recursive: true })).sort()) {
@@ -58,9 +58,7 @@ async function assemble(file: string, files: ReadonlyMap<string, string>): Promi
     for (const name of follows(text)) {
       const found = files.get(name);
       if (!found) {
-        throw new Error(
-          `${path} follows ${name}, which is in none of ${folders.join(', ')}. Known: ${[...files.keys()].join(', ')}.`,
-        );
+        throw new Error(`${path} follows ${name}, which is not there. Known: ${[...files.keys()].join(', ')}.`);
       }
       await visit(found, [...from, path]);
     }
