@@ -52,6 +52,7 @@ const threadsOf = (threads: number) => `${threads} thread${threads > 1 ? 's' : '
 /** Results that pack/report.ts brings from a GPU archive, in the order of its parts. */
 export const packedSuites = [
   'gpu-adapter',
+  'gpu-correctness',
   'gpu-products',
   'gpu-attention',
   'gpu-divergence',

@@ -15,13 +15,17 @@ const MAX_BYTES = 45e6;
 const root = fileURLToPath(new URL('..', import.meta.url));
 const archive = join(root, 'build/distillm-gpu.tar.xz');
 const topics = ['gemm', 'attention', 'divergence', 'linear-divergence', 'training-step', 'decode'];
+const oracleFiles = (name) => [`${name}/oracle.json`, `${name}/model`];
 const packageFolder = (name) => dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
 
 /** What runs on the other machine, but Node and Dawn: the scripts, bundled, and the files that they read. */
 export async function packScripts(folder) {
   await build({
     entryPoints: Object.fromEntries(
-      ['pack/main', 'pack/probe', 'pack/tune', 'runner/node'].map((name) => [name, join(root, `bench/${name}.ts`)]),
+      ['pack/main', 'pack/probe', 'pack/correctness', 'pack/tune', 'runner/node'].map((name) => [
+        name,
+        join(root, `bench/${name}.ts`),
+      ]),
     ),
     outdir: folder,
     outExtension: { '.js': '.mjs' },
@@ -40,6 +44,9 @@ export async function packScripts(folder) {
     await mkdir(dirname(join(folder, file)), { recursive: true });
     await copyFile(join(root, 'bench', file), join(folder, file));
   }
+  const oracles = ['divergences.json', ...['gpt2', 'opt/before', 'opt/after', 'opt/unnormed'].flatMap(oracleFiles)];
+  for (const file of oracles)
+    await cp(join(root, 'test/oracles', file), join(folder, 'oracles', file), { recursive: true });
   for (const name of ['run.sh', 'README.txt']) await copyFile(join(root, 'bench/pack', name), join(folder, name));
   await chmod(join(folder, 'run.sh'), 0o755);
 }

@@ -42,6 +42,26 @@ export function partsOf({ size, allowSoftware, matrices }: Setting): readonly Pa
   const tune = ['--size', size, ...(size === 'tiny' ? ['--tiny'] : []), ...(allowSoftware ? ['--allow-software'] : [])];
   return [
     {
+      name: 'b-correctness',
+      suites: [
+        {
+          name: 'gpu-correctness',
+          about:
+            'every kernel against its float64 reference at odd shapes, divergences against exact values, tiny models against ' +
+            'the logits and gradients of transformers, three DistiLLM steps beside WASM: share of the allowed error, % (less is better)',
+          variants: [
+            { name: 'distillm, WebGPU', script: 'pack/correctness.ts', args: common, seconds: 60 },
+            {
+              name: 'distillm, WebGPU, subgroup matrices',
+              script: 'pack/correctness.ts',
+              args: [...common, '--only', 'F16', ...onMatrices],
+              seconds: matrices ? 15 : 0,
+            },
+          ].filter(({ seconds }) => seconds > 0),
+        },
+      ],
+    },
+    {
       name: 'c-products',
       suites: [
         {

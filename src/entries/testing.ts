@@ -3,5 +3,7 @@
  * `distillm verify` is the same on the command line.
  * @module distillm/testing
  */
+
+export { type DivergenceCase, measureDivergence } from '../testing/divergences.js';
 export { type KeptVerification, keepVerification, keptVerification } from '../testing/kept.js';
 export { type KernelVerdict, type VerifyOptions, verifyDevice } from '../testing/verify.js';

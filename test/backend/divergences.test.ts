@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { Device, TypedArray } from '../../src/backend/backend.js';
+import type { Device } from '../../src/backend/backend.js';
 import { type DivergenceKind, divergenceKinds, simplestKind } from '../../src/backend/kernels/index.js';
+import { measureDivergence } from '../../src/testing/divergences.js';
 import { reference } from '../../src/testing/reference/index.js';
 import { forEachBackend } from '../harness/backends.js';
 import { openReference } from '../harness/referenceBackend.js';
@@ -10,31 +11,6 @@ type OracleCase = (typeof oracle)[number];
 type OracleLoss = OracleCase['losses'][number];
 
 const IGNORED = -100;
-
-/** Mean over the rows that count, and the gradient of that mean. */
-async function measure(backend: Device, testCase: OracleCase, { kind, weight }: OracleLoss) {
-  const { labels, vocab, temperature } = testCase;
-  const rows = labels.length;
-  const counted = Math.max(labels.filter((label) => label !== IGNORED).length, 1);
-  const upload = (data: TypedArray, label: string) => {
-    const storage = backend.allocate(data.byteLength, label);
-    backend.write(storage, data);
-    return storage;
-  };
-  const operands = {
-    teacher: upload(Float32Array.from(testCase.teacher.flat()), 'teacher'),
-    labels: upload(Int32Array.from(labels), 'labels'),
-    student: upload(Float32Array.from(testCase.student.flat()), 'student'),
-    loss: upload(new Float32Array(rows).fill(Number.NaN), 'loss'),
-  };
-  const number = divergenceKinds[simplestKind(kind as DivergenceKind, weight)];
-  const params = { weight, temperature, gradScale: 1 / counted, kind: number };
-  backend.run('divergence', { dims: { rows, vocab }, operands, params });
-  const losses = await backend.read(operands.loss, 'f32');
-  const gradient = await backend.read(operands.student, 'f32');
-  for (const storage of Object.values(operands)) backend.free(storage);
-  return { value: Array.from(losses).reduce((sum, loss) => sum + loss, 0) / counted, gradient };
-}
 
 const largest = (x: ArrayLike<number>) => Array.from(x).reduce((most, v) => Math.max(most, Math.abs(v)), 0);
 const distance = (x: ArrayLike<number>, y: ArrayLike<number>) =>
@@ -46,7 +22,7 @@ const SMALLEST = 2 ** -126;
 const OFFICIAL_NOISE = 1e-6;
 
 async function check(backend: Device, testCase: OracleCase, loss: OracleLoss): Promise<void> {
-  const { value, gradient } = await measure(backend, testCase, loss);
+  const { value, gradient } = await measureDivergence(backend, testCase, loss);
   expect(Math.abs(value - loss.value)).toBeLessThanOrEqual(Math.max(1e-6, 1e-5 * Math.abs(loss.value)));
   const want = loss.gradient.flat();
   expect(distance(gradient, want)).toBeLessThanOrEqual(Math.max(SMALLEST, 1e-5 * largest(want)));

@@ -16,11 +16,11 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-/** Exit code and stderr of a script in Node. */
+/** Exit code and output of a script in Node. */
 const run = (script: string, ...words: string[]) =>
-  new Promise<{ code: number; stderr: string }>((resolve) => {
-    const child = execFile(process.execPath, ['--no-warnings', script, ...words], (_, __, stderr) =>
-      resolve({ code: child.exitCode ?? -1, stderr }),
+  new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
+    const child = execFile(process.execPath, ['--no-warnings', script, ...words], (_, stdout, stderr) =>
+      resolve({ code: child.exitCode ?? -1, stdout, stderr }),
     );
   });
 
@@ -60,6 +60,21 @@ describeWebGPU('the archive', () => {
     const log = await readFile(join(out, 'log.txt'), 'utf8');
     for (const said of ['$ uname -a', 'ldconfig -p', 'Vulkan by', 'PyTorch by', '| NT 32 x 48 x 3142, b f32 |'])
       expect(log).toContain(said);
+  }, 60_000);
+
+  it('checks kernels, losses and models: a line each, all within what is allowed', async () => {
+    const script = fileURLToPath(new URL('../../bench/pack/correctness.ts', import.meta.url));
+    const { code, stdout, stderr } = await run(script, '--allow-software', '--size', 'tiny');
+    expect(code, stderr).toBe(0);
+    const lines = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const names = lines.map((line) => line.case);
+    for (const name of ['add', 'skewReverseKL, exact values', 'opt/after, logits of transformers'])
+      expect(names).toContain(name);
+    expect(names.at(-1)).toBe('three steps, gradient norms beside WASM');
+    for (const { unit, median } of lines) expect(unit === '%' && median >= 0 && median <= 100).toBe(true);
   }, 60_000);
 
   it('refuses a wrong option, and names the file that has them', async () => {
