@@ -2,7 +2,8 @@
  * distillm distils language models on WebGPU or WebAssembly, in Node and browsers.
  *
  * Open a device, load a teacher and a student, read instructions, and iterate over `distill`. Tensors, operations and
- * kernels have an entry of their own, `distillm/tensor`, for authors of models and losses.
+ * kernels have an entry of their own, `distillm/tensor`, for authors of models and losses; `distillm/testing` checks a
+ * device.
  * @module distillm
  */
 

@@ -23,7 +23,12 @@ export interface KernelVerdict {
   /** The case in which that was. */
   readonly worst: string;
   /** Rate of the largest case, by the device's own clock; absent where the device has no timestamps. */
-  readonly rate?: { readonly value: number; readonly unit: 'GFLOP/s' | 'GB/s' };
+  readonly rate?: {
+    /** In `unit`. */
+    readonly value: number;
+    /** What limits the kernel decides. */
+    readonly unit: 'GFLOP/s' | 'GB/s';
+  };
   /** What is wrong, and where. */
   readonly failure?: string;
 }

@@ -18,6 +18,7 @@ let tensors;
 await test('import', async () => {
   distillm = await import('distillm');
   tensors = await import('distillm/tensor');
+  assert.equal(typeof (await import('distillm/testing')).verifyDevice, 'function');
 });
 
 await test('nothing but the entries can be imported', async () => {
