@@ -52,18 +52,19 @@ export async function readFloats(source: TensorSource, name: string): Promise<Fl
   return widen(source, name, await source.read(name));
 }
 
-/** Bytes that `readFloatPieces` reads at a time: they stay in a processor's cache. */
-const pieceBytes = 4 * 1024 * 1024;
-
 /**
- * The same in pieces, in order, through one buffer: a piece is valid until the next is asked for.
+ * The same in pieces, in order, through `buffer`, whose length is a multiple of 4: a piece is valid until the next is asked
+ * for. One buffer serves tensor after tensor; one for each would keep the garbage collector busy.
  * @throws CheckpointError as `readFloats`
  */
-export async function* readFloatPieces(source: TensorSource, name: string): AsyncGenerator<Float32Array> {
+export async function* readFloatPieces(
+  source: TensorSource,
+  name: string,
+  buffer: Uint8Array<ArrayBuffer>,
+): AsyncGenerator<Float32Array> {
   const byteLength = source.entries.get(name)?.byteLength ?? 0;
-  const buffer = new Uint8Array(Math.min(byteLength, pieceBytes));
-  for (let offset = 0; offset < byteLength; offset += pieceBytes) {
-    const piece = buffer.subarray(0, Math.min(byteLength - offset, pieceBytes));
+  for (let offset = 0; offset < byteLength; offset += buffer.byteLength) {
+    const piece = buffer.subarray(0, Math.min(byteLength - offset, buffer.byteLength));
     await source.readInto(name, offset, piece);
     yield widen(source, name, piece);
   }

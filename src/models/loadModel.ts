@@ -44,14 +44,18 @@ export async function loadModel(
   const { config } = configured;
   const weights = await checkpoint.tensors();
   const names = matchNames(weights, specsOf(family.tree(config)), (name) => family.parameterName(name, config));
-  const values = (name: string) => valuesOf(weights, names.get(name) as string);
+  const buffer = new Uint8Array(pieceBytes);
+  const values = (name: string) => valuesOf(weights, names.get(name) as string, buffer);
   return openModel(configured, { device, source: { where: weights.name, values }, format: dtype, trainable });
 }
 
+/** Bytes that are read at a time where a tensor comes in pieces: they stay in a processor's cache. */
+const pieceBytes = 4 * 1024 * 1024;
+
 /** The values of a tensor of a checkpoint: those in F16 stay as they are stored where all are asked for. */
-const valuesOf = (source: TensorSource, name: string): Values => ({
+const valuesOf = (source: TensorSource, name: string, buffer: Uint8Array<ArrayBuffer>): Values => ({
   all: () => (source.entries.get(name)?.dtype === 'F16' ? readElements(source, name, 'F16') : readFloats(source, name)),
-  pieces: () => readFloatPieces(source, name),
+  pieces: () => readFloatPieces(source, name, buffer),
 });
 
 /** Our name -> the checkpoint's. Every parameter must be there in the right shape, and no tensor may be unused. */
