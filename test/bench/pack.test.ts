@@ -71,11 +71,11 @@ describeWebGPU('the archive', () => {
       .split('\n')
       .map((line) => JSON.parse(line));
     const names = lines.map((line) => line.case);
-    for (const name of ['add', 'skewReverseKL, exact values', 'opt/after, logits of transformers'])
+    for (const name of ['add', 'skewReverseKL, exact values', 'gpt2, logits of transformers'])
       expect(names).toContain(name);
     expect(names.at(-1)).toBe('three steps, gradient norms beside WASM');
     for (const { unit, median } of lines) expect(unit === '%' && median >= 0 && median <= 100).toBe(true);
-  }, 60_000);
+  }, 300_000); // ten seconds of a core, most of it a software GPU that compiles shaders
 
   it('refuses a wrong option, and names the file that has them', async () => {
     const script = fileURLToPath(new URL('../../bench/pack/main.ts', import.meta.url));
