@@ -24,6 +24,12 @@ const shared = {
     switched.default(false),
     'samples of like length in the same batch: less padding, faster where lengths differ much',
   ),
+  // The gradients have the same bits either way.
+  gradientCheckpointing: option(
+    switched.default(false),
+    'compute each layer again for its gradients instead of keeping what it computed: less memory, a third more time',
+    { mayChange: true },
+  ),
   /** How weights are updated. */
   optimizer: group(
     z.strictObject({

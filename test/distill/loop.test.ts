@@ -85,6 +85,24 @@ describe('a run on WASM', () => {
     await device.dispose();
   });
 
+  it('has the same bits with gradient checkpointing, in less memory', async () => {
+    const runs = [];
+    for (const gradientCheckpointing of [true, false]) {
+      const device = await openWasm({ threads: 1 });
+      const teacher = await tinyModel(device, { seed: 2, trainable: false });
+      const student = await tinyModel(device, { ...dropout, n_layer: 8 });
+      // One batch and no answers, so that the student's layers are what memory is taken for.
+      const plain = { ...options, sgo: offPolicy(), batchSize: 10, steps: 3 };
+      const events = await collect(distill({ ...plain, teacher, student, gradientCheckpointing }));
+      runs.push({ losses: stepsOf(events).map(({ loss }) => loss), weights: await weightsOf(student) });
+      runs.push(device.memory().peakBytes);
+      await device.dispose();
+    }
+    const [less, lessBytes, plain, plainBytes] = runs;
+    expect(less).toEqual(plain);
+    expect(lessBytes).toBeLessThan(0.8 * (plainBytes as number));
+  });
+
   it('holds the same memory after 50 steps as after 5, and frees all but the models', async () => {
     const device = await openWasm({ threads: 1 });
     const teacher = await tinyModel(device, { seed: 2, trainable: false });

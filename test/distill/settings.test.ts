@@ -104,11 +104,14 @@ describe('a resume', () => {
     student.dispose();
   });
 
-  it('goes on with the same settings, and with another learning rate', async () => {
+  it('goes on with the same settings, with another learning rate, and with less memory', async () => {
     expect((await resumed({}))[0]).toMatchObject({ type: 'start', step: 3 });
     const optimizer = { ...began.optimizer, lr: 1e-3 };
     expect((await resumed({ optimizer }))[0]).toMatchObject({ type: 'start', step: 3 });
+    expect((await resumed({ gradientCheckpointing: true }))[0]).toMatchObject({ type: 'start', step: 3 });
   });
+  /** The learning rate, so that a run that diverged can go on; and what changes no number. */
+  const free = ['optimizer.lr', 'gradientCheckpointing'];
 
   /** Settings of which `name` alone has another value, one that the schema takes. */
   function withAnother(name: string, value: unknown): { settings: object; is: unknown } {
@@ -136,7 +139,7 @@ describe('a resume', () => {
   it('is refused with any other setting, by name, with both values', async () => {
     const refused: string[] = [];
     for (const [name, was] of flattened(began)) {
-      if (name === 'optimizer.lr' || name.startsWith('dataDigest.') || name.endsWith('.kind')) continue;
+      if (free.includes(name) || name.startsWith('dataDigest.') || name.endsWith('.kind')) continue;
       const { settings, is } = withAnother(name, was);
       const error = await resumed({ ...(settings as RunSettings), dataDigest: {} as never }).catch((caught) => caught);
       expect(error, name).toBeInstanceOf(CheckpointError);

@@ -12,7 +12,7 @@ import { updateStudent } from './update.js';
 /** Optimizer step `step` (from 1): chooses what to train on, generates where that is wanted, and updates the student. */
 export async function takeStep(plan: Plan, run: RunState, order: BatchOrder, step: number): Promise<StepEvent> {
   const { settings, stepsPerEpoch } = plan;
-  const { seed, batchSize, steps: totalSteps } = settings;
+  const { seed, batchSize, gradientCheckpointing, steps: totalSteps } = settings;
   const { student } = plan.objective;
   const started = performance.now();
   const source = run.sgo.decide({
@@ -30,6 +30,7 @@ export async function takeStep(plan: Plan, run: RunState, order: BatchOrder, ste
     batches: chunks(samples, batchSize).map(batchOf),
     textBatches: chunks(order.text(step), batchSize).map(batchOf),
     lr,
+    gradientCheckpointing,
     dropoutSeed: (pass) => randomSeed(stepSeed, 'dropout', pass),
   });
 

@@ -23,6 +23,7 @@ interface UpdateInput {
   /** Plain text; none without it. */
   readonly textBatches: readonly TermBatch[];
   readonly lr: number;
+  readonly gradientCheckpointing: boolean;
   /** Seed of the dropout masks of the step's n-th forward pass. */
   readonly dropoutSeed: (pass: number) => number;
 }
@@ -41,6 +42,7 @@ interface UpdateResult {
 export async function updateStudent(objective: Objective, optimizer: AdamW, input: UpdateInput): Promise<UpdateResult> {
   const { student } = objective;
   const { device } = student;
+  const { gradientCheckpointing } = input;
   const parts = [
     { terms: objective.terms, batches: input.batches, tokens: countLabels(input.batches) },
     { terms: objective.textTerms, batches: input.textBatches, tokens: countLabels(input.textBatches) },
@@ -60,7 +62,7 @@ export async function updateStudent(objective: Objective, optimizer: AdamW, inpu
           const tape = new Tape();
           markPhase(device, 'forward');
           const sums = tape.record(() => {
-            const hidden = student.forward(batch, { dropoutSeed });
+            const hidden = student.forward(batch, { dropoutSeed, gradientCheckpointing });
             return linearLosses({ student: { hidden, head: student.head }, labels: batch.labels, losses });
           });
           sums.losses.forEach((x, i) => {
