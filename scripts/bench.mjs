@@ -1,6 +1,6 @@
-// `npm run bench`: installs the peers (bench/peers/package.json) where they are missing or older than their lock file, then runs
-// bench/runner/run.ts with the arguments passed on.
-// `--page [port]` (`npm run bench:page`) serves the page that runs them in a browser instead.
+// `npm run bench`: installs the peers (bench/peers/package.json) where they are missing or older than their lock file,
+// then runs bench/runner/run.ts with the arguments passed on. `--page [port]` (`npm run bench:page`) serves the page
+// that runs them in a browser instead.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, statSync, symlinkSync } from 'node:fs';
@@ -16,8 +16,8 @@ const run = async (command, args) => {
 const changed = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 if (changed('bench/peers/node_modules/.package-lock.json') < changed('bench/peers/package-lock.json'))
   await run('npm', ['ci', '--prefix', 'bench/peers', '--ignore-scripts', '--no-audit', '--no-fund']);
-// Node looks for packages in the folders above a file: the link makes them the packages of every folder of bench. They are not
-// installed there because a package.json beside it would end bench's being a part of distillm's own package.
+// Node looks for packages in the folders above a file: the link makes them the packages of every folder of bench. They
+// are not installed there because a package.json beside it would end bench's being a part of distillm's own package.
 if (!existsSync('bench/node_modules')) symlinkSync('peers/node_modules', 'bench/node_modules');
 const args = process.argv.slice(2);
 await run(process.execPath, [

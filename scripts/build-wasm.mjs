@@ -1,5 +1,5 @@
-// Compiles assembly/ to build/*.wasm and bundles the pool's worker script to build/poolWorker.js: what src/ embeds. Before, it
-// writes the numbers of the divergences for AssemblyScript and WGSL, from the table that TypeScript reads.
+// Compiles assembly/ to build/*.wasm and bundles the pool's worker script to build/poolWorker.js: what src/ embeds.
+// Before, it writes the numbers of the divergences for AssemblyScript and WGSL, from the table that TypeScript reads.
 //   node scripts/build-wasm.mjs [compute] [compute-single] [compute-relaxed] [text]     all of them when none is named
 import { execFile } from 'node:child_process';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
@@ -9,7 +9,9 @@ import { digestOf, divergenceFiles } from './sources.mjs';
 
 const run = promisify(execFile);
 
-/** Every file of a chapter of kernels is an entry: what it exports, the module exports. Those of shared/ are imported. */
+/**
+ * Every file of a chapter of kernels is an entry: what it exports, the module exports. Those of shared/ are imported.
+ */
 const chapters = ['products', 'attention', 'rows', 'elements', 'optimizer'].map((name) => `assembly/compute/${name}`);
 const compute = ['assembly/compute/index.ts', ...(await Promise.all(chapters.map(filesOf))).flat()];
 const targets = [

@@ -1,6 +1,6 @@
-// Holds README.md, CONTRIBUTING.md and docs/*.md to the code: every path and relative link exists, every npm script is in
-// package.json, every command and flag of the CLI is in its --help, and the TypeScript of a page type-checks against the
-// built declarations, all its blocks as one module. Needs dist/. Exits with 1 and one line for each fault.
+// Holds README.md, CONTRIBUTING.md and docs/*.md to the code: every path and relative link exists, every npm script is
+// in package.json, every command and flag of the CLI is in its --help, and the TypeScript of a page type-checks against
+// the built declarations, all its blocks as one module. Needs dist/. Exits with 1 and one line for each fault.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';

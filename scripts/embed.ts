@@ -1,5 +1,5 @@
-// Vite/Vitest plugin with the meaning of tsup's loaders: `.wgsl` as a string behind the files that it follows, `kernels?shaders` as
-// the code of every shader, `?text` as a string, `.wasm` as bytes.
+// Vite/Vitest plugin with the meaning of tsup's loaders: `.wgsl` as a string behind the files that it follows,
+// `kernels?shaders` as the code of every shader, `?text` as a string, `.wasm` as bytes.
 import { readFile } from 'node:fs/promises';
 import { basename, relative, resolve } from 'node:path';
 import type { Plugin } from 'vite';

@@ -1,7 +1,7 @@
-// `npm run gpu:pack [-- --software]`: makes build/distillm-gpu.tar.xz, the checks and benchmarks for a Linux x64 machine with a
-// GPU and nothing else: Node, Dawn, a Vulkan loader, the bundled benchmarks, PyTorch's scripts, run.sh. `--software` adds the
-// software adapter, for a try without a GPU. `--folder` makes build/distillm-gpu alone and leaves it there. Needs dist/, xz
-// and, to save a tenth, strip.
+// `npm run gpu:pack [-- --software]`: makes build/distillm-gpu.tar.xz, the checks and benchmarks for a Linux x64
+// machine with a GPU and nothing else: Node, Dawn, a Vulkan loader, the bundled benchmarks, PyTorch's scripts, run.sh.
+// `--software` adds the software adapter, for a try without a GPU. `--folder` makes build/distillm-gpu alone and leaves
+// it there. Needs dist/, xz and, to save a tenth, strip.
 import { execFileSync } from 'node:child_process';
 import { chmod, copyFile, cp, mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';

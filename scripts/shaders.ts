@@ -1,5 +1,6 @@
-// The order of WGSL files, for both bundlers. WGSL has no imports, so a file of kernels/ that needs others says so in the comment
-// that it opens with, "Follows math.wgsl and reduce.wgsl.", and is handed out with those put before it, each once.
+// The order of WGSL files, for both bundlers. WGSL has no imports, so a file of kernels/ that needs others says so in
+// the comment that it opens with, "Follows math.wgsl and reduce.wgsl.", and is handed out with those put before it,
+// each once.
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 

@@ -14,7 +14,9 @@ async function divergenceNumbers() {
   return Object.entries(divergenceKinds).map(([name, kind]) => [upper(name), kind]);
 }
 
-/** The same as files for the kernels of both backends, by name: build/divergenceKinds.ts and build/divergenceKinds.wgsl. */
+/**
+ * The same as files for the kernels of both backends, by name: build/divergenceKinds.ts and build/divergenceKinds.wgsl.
+ */
 export async function divergenceFiles() {
   const numbers = await divergenceNumbers();
   const text = (line) => `// Written by scripts/build-wasm.mjs from ${table}.\n${numbers.map(line).join('')}`;

@@ -1,5 +1,5 @@
-// A TypeDoc plugin: an option that is declared as `name: option(schema, 'what it is', ...)` is documented by that sentence
-// and by the default that its schema has, so that the API reference says what --help says.
+// A TypeDoc plugin: an option that is declared as `name: option(schema, 'what it is', ...)` is documented by that
+// sentence and by the default that its schema has, so that the API reference says what --help says.
 import { Comment, Converter } from 'typedoc';
 import ts from 'typescript';
 

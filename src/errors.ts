@@ -29,7 +29,10 @@ export class OptionError extends DistillmError {
 export class DeviceError extends DistillmError {
   override readonly name = 'DeviceError';
 }
-/** A buffer, binding or memory limit would be exceeded. `found` and `expected` are bytes unless the message says otherwise. */
+/**
+ * A buffer, binding or memory limit would be exceeded. `found` and `expected` are bytes unless the message says
+ * otherwise.
+ */
 export class LimitError extends DistillmError {
   override readonly name = 'LimitError';
 }

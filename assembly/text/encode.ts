@@ -1,6 +1,6 @@
 /*
- * Text -> ids. Added tokens first cut the text into segments, as in Hugging Face tokenizers: those with normalized = false
- * cut the whole text, then the others cut the pieces between. The remaining pieces are cut into words.
+ * Text -> ids. Added tokens first cut the text into segments, as in Hugging Face tokenizers: those with normalized =
+ * false cut the whole text, then the others cut the pieces between. The remaining pieces are cut into words.
  */
 import { Buffer } from './buffer';
 import { endsWithWord, openClasses, spacesAfter, spacesBefore, startsWithWord, wordEnd } from './pretokenize';
@@ -92,7 +92,10 @@ function candidate(p: usize, end: usize): usize {
   return p;
 }
 
-/** Cuts [begin, end) at the added tokens whose `normalized` flag is `normalized`; the pieces between are cut at the others. */
+/**
+ * Cuts [begin, end) at the added tokens whose `normalized` flag is `normalized`; the pieces between are cut at the
+ * others.
+ */
 function cut(begin: usize, end: usize, normalized: u32): void {
   let rest = begin;
   let p = candidate(begin, end);
@@ -165,7 +168,9 @@ export function prefixSegments(to: usize): void {
   }
 }
 
-/** Encodes about `budget` bytes more; true when all is done. Many short calls let the engine optimise this code early. */
+/**
+ * Encodes about `budget` bytes more; true when all is done. Many short calls let the engine optimise this code early.
+ */
 export function continueEncode(budget: u32): bool {
   while (segment < segments.length) {
     const id = <i32>segments.at(segment + 2);

@@ -1,3 +1,4 @@
+/** The curves of the demo's runs as an SVG. */
 import * as echarts from 'echarts';
 import type { TrainedStudent } from './students.ts';
 

@@ -1,3 +1,4 @@
+/** The interface between tensors and devices: storages, kernel calls, and the few operations that are no kernels. */
 import type { Dims, DType, KernelName, Kernels } from './kernels/index.js';
 
 /** A piece of device memory. Opaque above the backends; a multiple of 4 bytes. */
@@ -45,7 +46,9 @@ export interface DeviceInfo {
   readonly description: string;
   /** Largest single allocation in bytes. */
   readonly maxStorageBytes: number;
-  /** Products take the least time a row for multiples of so many rows: those that are packed, or multiplied, together. */
+  /**
+   * Products take the least time a row for multiples of so many rows: those that are packed, or multiplied, together.
+   */
   readonly preferredRows: number;
   /** WASM: threads that share the work. WebGPU: 1. */
   readonly threads: number;

@@ -1,3 +1,4 @@
+/** The shape check above both backends: symbolic dims are bound by the operands of a call, and must agree. */
 import { ShapeError } from '../errors.js';
 import type { Dims, DType, KernelName, KernelSpec, OperandSpec } from './kernels/index.js';
 import { kernels } from './kernels/index.js';

@@ -1,3 +1,4 @@
+/** Profiles: how long each kernel ran and at what rate, as a table and as a trace for chrome://tracing. */
 import { OptionError } from '../errors.js';
 import { sizeOf } from '../shape.js';
 import type { Device, KernelCall } from './backend.js';

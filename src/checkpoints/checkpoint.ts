@@ -1,9 +1,10 @@
+/** What a checkpoint is, whatever stores it. */
 import type { FileStore } from '../io/fileStore.js';
 import type { TensorSource } from '../io/tensorSource.js';
 
 /**
- * What a checkpoint offers to models and tokenizers. Each part is read when it is first asked for, and then kept (of the
- * tensors, their names and places): models, tokenizers and templates that come from one checkpoint share the work.
+ * What a checkpoint offers to models and tokenizers. Each part is read when it is first asked for, and then kept (of
+ * the tensors, their names and places): models, tokenizers and templates that come from one checkpoint share the work.
  */
 export interface Checkpoint {
   /** For messages: "./gpt2". */
@@ -12,7 +13,10 @@ export interface Checkpoint {
   config(): Promise<CheckpointConfig>;
   /** The tensors as they are stored. @throws CheckpointError when there are none, or a file is malformed */
   tensors(): Promise<TensorSource>;
-  /** The files of a Hugging Face tokenizer by name, those with token ids (config.json) too; undefined when there is none. */
+  /**
+   * The files of a Hugging Face tokenizer by name, those with token ids (config.json) too; undefined when there is
+   * none.
+   */
   tokenizerFiles(): Promise<ReadonlyMap<string, Uint8Array> | undefined>;
   /**
    * Name of the prompt template that the model was trained with; undefined when the checkpoint does not say.

@@ -1,3 +1,4 @@
+/** The way from a path, URL or store to a checkpoint. */
 import { CheckpointError } from '../errors.js';
 import type { FileStore } from '../io/fileStore.js';
 import { openFolder } from '../platform/openFolder.js';

@@ -1,3 +1,4 @@
+/** The device options that commands share. */
 import { type Device, openDevice } from '../index.js';
 import { choice, count, flag, given, hidden, optional, type Values, withDefault } from './options.js';
 import { profiled, profileOption } from './profile.js';

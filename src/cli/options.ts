@@ -57,8 +57,8 @@ export const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, (let
 
 /**
  * A message of the API in the words of the command line: maxNewTokens becomes --max-new-tokens, optimizer.weightDecay
- * --weight-decay, and `allowSoftware: true` the switch. Names of one word stay, for any message may hold such a word. Text
- * in quotes, in a path or before a colon stays, for it comes from the user.
+ * --weight-decay, and `allowSoftware: true` the switch. Names of one word stay, for any message may hold such a word.
+ * Text in quotes, in a path or before a colon stays, for it comes from the user.
  * @param flags what the API calls the command's options, and the names of their flags
  */
 export function spellFlags(message: string, flags: ReadonlyMap<string, string>): string {

@@ -10,7 +10,10 @@ export const templateOption = optional(
   `prompt template: ${Object.keys(promptTemplates).join(' or ')} (default: what the model was trained with, else alpaca)`,
 );
 
-/** The template that is asked for, else that of the first checkpoint that says what its model was trained with, else alpaca. */
+/**
+ * The template that is asked for, else that of the first checkpoint that says what its model was trained with, else
+ * alpaca.
+ */
 export async function chooseTemplate(
   wanted: PromptTemplateName | undefined,
   checkpoints: readonly (Checkpoint | undefined)[],

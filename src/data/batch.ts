@@ -27,8 +27,8 @@ export interface TokenBatch {
 /** A batch with what each position must predict. */
 export interface LabelledBatch extends TokenBatch {
   /**
-   * [batch * seq]. The token that each position predicts, -100 where it is no token of a response. Already shifted: for a
-   * decoder-only model labels[t] = ids[t + 1].
+   * [batch * seq]. The token that each position predicts, -100 where it is no token of a response. Already shifted: for
+   * a decoder-only model labels[t] = ids[t + 1].
    */
   readonly labels: Int32Array;
 }

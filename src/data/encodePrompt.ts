@@ -13,7 +13,10 @@ export interface PromptOptions {
   readonly tokenizer: Tokenizer;
   /** A template or its name: the one that the model was trained with (see `savedTemplate`). Default 'alpaca'. */
   readonly template?: TemplateChoice | undefined;
-  /** Tokens. A longer prompt loses the end of its input, then of its instruction; the template stays whole. Default: no limit. */
+  /**
+   * Tokens. A longer prompt loses the end of its input, then of its instruction; the template stays whole. Default: no
+   * limit.
+   */
   readonly maxPromptLength?: number | undefined;
 }
 

@@ -1,3 +1,4 @@
+/** Instruction files to training samples: read, render, encode, cut, and hold some out. */
 import { DataError } from '../errors.js';
 import { requireOption } from '../requireOption.js';
 import { checkOption, ranges } from '../settings/index.js';
@@ -44,7 +45,8 @@ export interface InstructionData {
  * Reads instruction JSONL (see `parseInstructions` for its fields), renders the template, tokenizes and cuts.
  * @example
  * const data = await readInstructions('dolly.jsonl', { tokenizer, validation: 1000 });
- * @throws OptionError; DataError for a malformed line (with its number) or an empty set, CheckpointError for a missing file.
+ * @throws OptionError; DataError for a malformed line (with its number) or an empty set, CheckpointError for a missing
+ * file.
  */
 export async function readInstructions(
   source: TextSource,

@@ -1,3 +1,4 @@
+/** Plain text to training samples of one length. */
 import { DataError } from '../errors.js';
 import type { Tokenizer } from '../text/index.js';
 import type { Sample } from './batch.js';

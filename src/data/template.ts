@@ -51,7 +51,10 @@ export type PromptTemplateName = 'alpaca' | 'compact';
 /** A template, or the name of one of ours. `savedTemplate` gives a name as a plain string. */
 export type TemplateChoice = PromptTemplate | PromptTemplateName | (string & {});
 
-/** The template of a name, or the template itself. Without a choice it is Alpaca's. @throws OptionError for an unknown name */
+/**
+ * The template of a name, or the template itself. Without a choice it is Alpaca's.
+ * @throws OptionError for an unknown name
+ */
 export function resolveTemplate(choice: TemplateChoice = 'alpaca'): PromptTemplate {
   if (typeof choice !== 'string') return choice;
   if (Object.hasOwn(promptTemplates, choice)) return promptTemplates[choice as PromptTemplateName];

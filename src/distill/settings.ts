@@ -1,7 +1,7 @@
 /**
- * The options of a run that are data, each declared once: type, range, default, sentence, flag, and whether a resumed run
- * may change it. `RunSettings` are these options with every default filled in: one plain JSON value that the log keeps,
- * that guards a resume, and that gives the same run again.
+ * The options of a run that are data, each declared once: type, range, default, sentence, flag, and whether a resumed
+ * run may change it. `RunSettings` are these options with every default filled in: one plain JSON value that the log
+ * keeps, that guards a resume, and that gives the same run again.
  */
 import { z } from 'zod';
 import { CompatibilityError } from '../errors.js';
@@ -98,8 +98,8 @@ export type RunOptions = z.output<typeof fineTuneOptions> & Partial<z.output<typ
 type Digests = { readonly train: string; readonly validation: string; readonly text: string };
 
 /**
- * A run as data: given as options, with the same models and data, it is the same run. It is plain JSON, so that a file, a
- * message to a worker or a form may hold it.
+ * A run as data: given as options, with the same models and data, it is the same run. It is plain JSON, so that a file,
+ * a message to a worker or a form may hold it.
  */
 export type RunSettings = Omit<RunOptions, 'epochs' | 'steps' | 'maxNewTokens' | 'validation' | 'dataDigest'> & {
   /** Optimizer steps of the whole run. */

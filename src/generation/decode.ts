@@ -1,3 +1,7 @@
+/**
+ * The loop that answers prompts: one token each a step, until every sequence has ended. It knows no cache and no
+ * padding; those are the model's (`Decoding`).
+ */
 import { markPhase } from '../backend/profile.js';
 import { LimitError, OptionError } from '../errors.js';
 import type { Decoding, LanguageModel } from '../models/model.js';

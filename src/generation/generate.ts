@@ -1,3 +1,4 @@
+/** The public ways to get answers: all at once, batch by batch, or token by token. */
 import type { LanguageModel } from '../models/model.js';
 import { checkRequest, decode, type GenerateOptions } from './decode.js';
 

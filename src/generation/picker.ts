@@ -1,3 +1,7 @@
+/**
+ * How the next token is drawn from logits: on the device where only the logits matter, on the host where the history
+ * does.
+ */
 import type { LanguageModel } from '../models/model.js';
 import { run, Tensor } from '../tensor/index.js';
 import { createSampler, drawnId, type SamplerOptions, type SamplerSettings, samplerSettings } from '../text/sampler.js';

@@ -1,7 +1,7 @@
 /**
  * The contract between everything that loads or saves and the place where the files are: a folder on disk
- * (`platform/node/folderStore.ts`), memory (`memoryStore.ts`), a web server (`httpStore.ts`). A new kind of place is one
- * file that makes such an object. Paths are relative to the store, with `/`.
+ * (`platform/node/folderStore.ts`), memory (`memoryStore.ts`), a web server (`httpStore.ts`). A new kind of place is
+ * one file that makes such an object. Paths are relative to the store, with `/`.
  */
 import { CheckpointError } from '../errors.js';
 

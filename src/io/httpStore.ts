@@ -1,3 +1,4 @@
+/** Files of a web server as a store. */
 import { CheckpointError, OptionError } from '../errors.js';
 import { type FileStore, missingFile, shortFile } from './fileStore.js';
 

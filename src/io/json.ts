@@ -1,3 +1,4 @@
+/** JSON files of a store, checked to be objects. */
 import { CheckpointError } from '../errors.js';
 import type { FileStore } from './fileStore.js';
 

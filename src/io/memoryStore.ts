@@ -1,3 +1,4 @@
+/** Files in memory as a store. */
 import { CheckpointError } from '../errors.js';
 import { type FileStore, missingFile, shortFile } from './fileStore.js';
 

@@ -1,4 +1,7 @@
-/** Safetensors files, each a source of tensors: the header is read and checked when a file is opened, bytes when asked for. */
+/**
+ * Safetensors files, each a source of tensors: the header is read and checked when a file is opened, bytes when asked
+ * for.
+ */
 import { CheckpointError } from '../errors.js';
 import type { FileStore } from './fileStore.js';
 import { isObject, kindOf, readJson } from './json.js';

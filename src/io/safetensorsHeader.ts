@@ -1,3 +1,7 @@
+/**
+ * The header of a safetensors file, read and checked so that a hostile or damaged file is refused before anything is
+ * allocated.
+ */
 import { CheckpointError, formatBytes } from '../errors.js';
 import type { FileStore } from './fileStore.js';
 import { duplicateKey, isObject, kindOf } from './json.js';

@@ -53,8 +53,8 @@ export async function readFloats(source: TensorSource, name: string): Promise<Fl
 }
 
 /**
- * The same in pieces, in order, through `buffer`, whose length is a multiple of 4: a piece is valid until the next is asked
- * for. One buffer serves tensor after tensor; one for each would keep the garbage collector busy.
+ * The same in pieces, in order, through `buffer`, whose length is a multiple of 4: a piece is valid until the next is
+ * asked for. One buffer serves tensor after tensor; one for each would keep the garbage collector busy.
  * @throws CheckpointError as `readFloats`
  */
 export async function* readFloatPieces(

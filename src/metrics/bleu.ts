@@ -1,3 +1,4 @@
+/** BLEU, the score of translations. */
 import { OptionError } from '../errors.js';
 
 const MAX_ORDER = 4;

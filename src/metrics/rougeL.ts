@@ -1,3 +1,4 @@
+/** ROUGE-L, the score that the paper reports. */
 import { OptionError } from '../errors.js';
 import { porterStem } from './porterStemmer.js';
 
@@ -8,9 +9,9 @@ export interface RougeOptions {
 }
 
 /**
- * ROUGE-L F-measure, 0 to 1: twice the longest common subsequence of words over the sum of both lengths (Lin, 2004); the
- * maximum over the references. Equal to Google's rouge_score (`rougeL`, `use_stemmer`), which knows a to z and digits
- * only: text in other scripts scores 0.
+ * ROUGE-L F-measure, 0 to 1: twice the longest common subsequence of words over the sum of both lengths (Lin, 2004);
+ * the maximum over the references. Equal to Google's rouge_score (`rougeL`, `use_stemmer`), which knows a to z and
+ * digits only: text in other scripts scores 0.
  * @example
  * rougeL('The cats sat.', ['a cat was sitting', 'the cat sat']); // 1
  * @throws OptionError without a reference
@@ -25,7 +26,10 @@ export function rougeL(
   return references.reduce((best, reference) => Math.max(best, fMeasure(words, rougeWords(reference, stemming))), 0);
 }
 
-/** Mean ROUGE-L of predictions with the references of each, 0 to 100. @throws OptionError for empty or unequal lists. */
+/**
+ * Mean ROUGE-L of predictions with the references of each, 0 to 100.
+ * @throws OptionError for empty or unequal lists.
+ */
 export function meanRougeL(
   predictions: readonly string[],
   references: readonly (readonly string[])[],

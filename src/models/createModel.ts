@@ -1,3 +1,4 @@
+/** Models with random weights. */
 import type { Device } from '../backend/backend.js';
 import { normalGenerator } from '../random.js';
 import { madeValues, sizeOf, type WeightFormat } from '../tensor/index.js';

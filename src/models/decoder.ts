@@ -1,6 +1,6 @@
 /**
- * What decoder-only models share: prompt and answer are one run of tokens, so an answer has the positions that the prompt
- * leaves, labels are the tokens shifted by one, and decoding continues a cache of the tokens before.
+ * What decoder-only models share: prompt and answer are one run of tokens, so an answer has the positions that the
+ * prompt leaves, labels are the tokens shifted by one, and decoding continues a cache of the tokens before.
  */
 import type { LabelledBatch, Sample, TokenBatch } from '../data/batch.js';
 import { DataError, OptionError } from '../errors.js';
@@ -79,9 +79,9 @@ function collateDecoder(samples: readonly Sample[]): LabelledBatch {
 }
 
 /**
- * Prompts are padded on the left to the longest, so that the newest position is the same in every row of the cache. The row of
- * a sequence that has left stays in the cache, unread. When at most half of the rows are in use, those are copied to a smaller
- * cache.
+ * Prompts are padded on the left to the longest, so that the newest position is the same in every row of the cache. The
+ * row of a sequence that has left stays in the cache, unread. When at most half of the rows are in use, those are
+ * copied to a smaller cache.
  * @param forward the batch continues the cache
  */
 function continueCache(

@@ -1,3 +1,4 @@
+/** Models from checkpoints: names and shapes are matched before any tensor is read. */
 import type { Device } from '../backend/backend.js';
 import { type CheckpointSource, openCheckpoint } from '../checkpoints/index.js';
 import { CheckpointError } from '../errors.js';

@@ -1,3 +1,6 @@
+/**
+ * The interface between a model and all that trains or runs it. It holds for decoder-only and encoder-decoder models.
+ */
 import type { Device } from '../backend/backend.js';
 import type { LabelledBatch, Sample, TokenBatch } from '../data/batch.js';
 import type { Tensor, Weight } from '../tensor/index.js';

@@ -1,7 +1,7 @@
 /**
- * OPT (Zhang et al. 2022, arXiv:2205.01068), as Hugging Face transformers' OPTForCausalLM computes it: in its blocks the
- * norms come before attention and MLP or, in OPT-350m, after; OPT-350m also embeds in fewer dimensions than it computes in.
- * The LM head is the token embedding unless config.json unties them.
+ * OPT (Zhang et al. 2022, arXiv:2205.01068), as Hugging Face transformers' OPTForCausalLM computes it: in its blocks
+ * the norms come before attention and MLP or, in OPT-350m, after; OPT-350m also embeds in fewer dimensions than it
+ * computes in. The LM head is the token embedding unless config.json unties them.
  */
 import { z } from 'zod';
 import { add, relu, type Tensor } from '../tensor/index.js';

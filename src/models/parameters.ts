@@ -43,8 +43,8 @@ export interface ParameterSource {
 /**
  * Puts each parameter on the device, in order; frees what it made when anything fails.
  * @param format of the matrices; everything else is f32
- * @throws LimitError before any work when the largest does not fit the device, and when memory runs out; CheckpointError when
- * the format cannot hold a value
+ * @throws LimitError before any work when the largest does not fit the device, and when memory runs out;
+ * CheckpointError when the format cannot hold a value
  */
 export async function holdParameters(
   device: Device,

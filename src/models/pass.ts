@@ -1,6 +1,6 @@
 /**
- * One run of a batch through the layers of a model: what all layers share (key range, cache, seed of dropout), when their
- * intermediate tensors are freed, and whether they are computed again for the backward pass.
+ * One run of a batch through the layers of a model: what all layers share (key range, cache, seed of dropout), when
+ * their intermediate tensors are freed, and whether they are computed again for the backward pass.
  */
 import type { Device } from '../backend/backend.js';
 import type { TokenBatch } from '../data/batch.js';
@@ -20,8 +20,9 @@ import type { KVCache } from './kvCache.js';
 import type { ForwardOptions } from './model.js';
 
 /**
- * Dropout at one place of a layer, active in training only. A mask is named by the pass's seed, the layer and the place, so
- * that a layer that is computed again draws the same masks. A family gives each place of a layer a name of its own.
+ * Dropout at one place of a layer, active in training only. A mask is named by the pass's seed, the layer and the
+ * place, so that a layer that is computed again draws the same masks. A family gives each place of a layer a name of
+ * its own.
  */
 export interface LayerDropout {
   readonly place: string;

@@ -2,7 +2,8 @@ import { CheckpointError } from '../errors.js';
 import type { AnyFamily } from './family.js';
 
 /**
- * `model_type` of config.json -> its family, under as many names as it has. A family's code is loaded with its first model.
+ * `model_type` of config.json -> its family, under as many names as it has. A family's code is loaded with its first
+ * model.
  */
 const families: Readonly<Record<string, () => Promise<{ family: AnyFamily }>>> = {
   gpt2: () => import('./gpt2.js'),

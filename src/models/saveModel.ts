@@ -1,3 +1,4 @@
+/** Models to Hugging Face folders. */
 import { OptionError } from '../errors.js';
 import { checkHalves, f32ToF16 } from '../halfFloats.js';
 import type { FileStore } from '../io/fileStore.js';

@@ -1,3 +1,4 @@
+/** AdamW with gradient clipping, all on the device: a step reads nothing back. */
 import { z } from 'zod';
 import { DisposedError, OptionError } from '../errors.js';
 import { checkOption, checkOptions, option, ranges } from '../settings/index.js';

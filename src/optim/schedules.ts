@@ -1,3 +1,4 @@
+/** Learning rates as functions of the step, with the names and formulas of PyTorch and transformers. */
 import { requireOption } from '../requireOption.js';
 import { checkOption, ranges } from '../settings/index.js';
 

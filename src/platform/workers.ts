@@ -5,8 +5,8 @@ export interface WorkerHandle {
   unref(): void;
   terminate(): Promise<void>;
   /**
-   * Whether its thread is there, asked of the system: `died` cannot be called while this thread waits for it. True where
-   * the system cannot tell.
+   * Whether its thread is there, asked of the system: `died` cannot be called while this thread waits for it. True
+   * where the system cannot tell.
    */
   alive: () => boolean;
 }

@@ -4,8 +4,9 @@ import { activeTape, Tape } from './tape.js';
 import type { Tensor } from './tensor.js';
 
 /**
- * y = block(x). A recording tape stores x and y only; its backward pass runs the block again for the tensors between them. The
- * gradients have the same bits as without, as long as the block computes the same each time (dropout by seeds).
+ * y = block(x). A recording tape stores x and y only; its backward pass runs the block again for the tensors between
+ * them. The gradients have the same bits as without, as long as the block computes the same each time (dropout by
+ * seeds).
  * @param block makes a new tensor of x and of parameters
  */
 export function checkpointed(x: Tensor, block: (x: Tensor) => Tensor): Tensor {

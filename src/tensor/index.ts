@@ -1,3 +1,7 @@
+/**
+ * Tensors, automatic differentiation and the fused operations that models are written in. An operation's file has its
+ * forward and backward pass side by side; entries/tensor.ts says which of these names are public.
+ */
 export { sizeOf } from '../shape.js';
 export { checkpointed } from './checkpointed.js';
 export { add } from './ops/add.js';

@@ -3,9 +3,9 @@ import { f32ToF16 } from '../halfFloats.js';
 import type { Floats } from './values.js';
 
 /**
- * Halves and the power of two (from 2^-64 to 1) that gives the values when multiplied with them. The largest half is at least
- * 2^14 where the scale allows, so that only values 2^28 times smaller are subnormal: those lose bits, and processors take
- * a hundred cycles over each. Values over 65504 become infinity.
+ * Halves and the power of two (from 2^-64 to 1) that gives the values when multiplied with them. The largest half is at
+ * least 2^14 where the scale allows, so that only values 2^28 times smaller are subnormal: those lose bits, and
+ * processors take a hundred cycles over each. Values over 65504 become infinity.
  */
 export function halve(values: Floats): { halves: Uint16Array; scale: number } {
   if (values instanceof Uint16Array) return scaleHalves(values);
@@ -20,7 +20,9 @@ export function halve(values: Floats): { halves: Uint16Array; scale: number } {
   return { halves: f32ToF16(scaled), scale: 2 ** -shift };
 }
 
-/** `halve` of the f32 numbers that these halves stand for, without widening them: a power of two is added to exponents. */
+/**
+ * `halve` of the f32 numbers that these halves stand for, without widening them: a power of two is added to exponents.
+ */
 function scaleHalves(values: Uint16Array): { halves: Uint16Array; scale: number } {
   let largest = 0;
   for (let i = 0; i < values.length; i++) largest = Math.max(largest, (values[i] as number) & 0x7fff);
@@ -39,8 +41,8 @@ function scaleHalves(values: Uint16Array): { halves: Uint16Array; scale: number 
 }
 
 /**
- * Symmetric rounding of values [outputs, inputs], a scale each output: weight = integer * scale. NaN or infinity makes a
- * scale not finite.
+ * Symmetric rounding of values [outputs, inputs], a scale each output: weight = integer * scale. NaN or infinity makes
+ * a scale not finite.
  */
 export function quantise(values: Float32Array, outputs: number): { integers: Int8Array; scales: Float32Array } {
   const inputs = values.length / outputs;

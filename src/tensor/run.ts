@@ -1,3 +1,4 @@
+/** The call of one kernel on tensors: shapes are checked against its record, outputs are allocated. */
 import type { GivenName, KernelCall, OperandName, OutName, ParamsOf, Storage } from '../backend/backend.js';
 import { bindDims, operandDType, outputSpecs, resolveShape } from '../backend/check.js';
 import type { DType, KernelName } from '../backend/kernels/index.js';

@@ -1,3 +1,4 @@
+/** Reverse-mode differentiation. A tape records which outputs follow from which inputs, and walks back over them. */
 import { flat, run } from './run.js';
 import { keep } from './scope.js';
 import { Tensor } from './tensor.js';

@@ -1,3 +1,4 @@
+/** A tensor: a shape, a dtype, and a storage on a device that several tensors may share. */
 import type { Device, Storage, TypedArray } from '../backend/backend.js';
 import { type DType, hostArrays, storageBytes } from '../backend/kernels/index.js';
 import { DisposedError, OptionError, ShapeError } from '../errors.js';
@@ -69,7 +70,10 @@ export class Tensor {
     return tensor;
   }
 
-  /** Parameters that are trained: the tape fills `grad`. @throws OptionError for weights that are stored in fewer bits */
+  /**
+   * Parameters that are trained: the tape fills `grad`.
+   * @throws OptionError for weights that are stored in fewer bits
+   */
   get requiresGrad(): boolean {
     return this.#requiresGrad;
   }

@@ -23,7 +23,10 @@ export const madeValues = (make: () => Float32Array): Values => ({ all: async ()
 
 export const asF32 = (values: Floats): Float32Array => (values instanceof Uint16Array ? f16ToF32(values) : values);
 
-/** An f32 tensor of these values. @throws ShapeError unless they fill the shape; LimitError when the device cannot hold it */
+/**
+ * An f32 tensor of these values.
+ * @throws ShapeError unless they fill the shape; LimitError when the device cannot hold it
+ */
 export async function tensorOf(
   device: Device,
   values: Values,

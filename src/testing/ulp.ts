@@ -1,7 +1,9 @@
 import { DeviceError } from '../errors.js';
 import type { Expected } from './reference/types.js';
 
-/** The smallest normal f32. Smaller numbers may be flushed to zero (WGSL allows it), so differences below it are none. */
+/**
+ * The smallest normal f32. Smaller numbers may be flushed to zero (WGSL allows it), so differences below it are none.
+ */
 const SMALLEST = 2 ** -126;
 
 /** One unit in the last place of f32 at the size of `scale`. */
@@ -41,7 +43,10 @@ interface Where {
   readonly seed: number;
 }
 
-/** @throws DeviceError with everything needed to find the fault when an element is further from `want` than `allowed` ULP */
+/**
+ * @throws DeviceError with everything needed to find the fault when an element is further from `want` than `allowed`
+ * ULP
+ */
 export function expectWithinUlp(got: ArrayLike<number>, want: Expected, allowed: number, where: Where): Comparison {
   const comparison = compareUlp(got, want, allowed);
   const { outside, worst } = comparison;

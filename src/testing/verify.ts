@@ -1,6 +1,6 @@
 /**
- * Whether a device computes what its kernels mean: every kernel on all cases of the tests, against the float64 reference.
- * A wrong driver shows here, before a run of hours.
+ * Whether a device computes what its kernels mean: every kernel on all cases of the tests, against the float64
+ * reference. A wrong driver shows here, before a run of hours.
  */
 import type { Device } from '../backend/backend.js';
 import { type KernelName, kernels } from '../backend/kernels/index.js';

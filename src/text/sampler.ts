@@ -1,3 +1,4 @@
+/** The sampler that looks at a sequence's history, on the host. */
 import { z } from 'zod';
 import { DisposedError, ShapeError, TrainingError } from '../errors.js';
 import { checkOption, checkOptions, option, ranges } from '../settings/index.js';

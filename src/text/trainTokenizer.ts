@@ -1,3 +1,4 @@
+/** Training of a byte-level BPE vocabulary. */
 import { OptionError } from '../errors.js';
 import { checkOption, ranges } from '../settings/index.js';
 import { createTokenizer, type Tokenizer } from './tokenizer.js';

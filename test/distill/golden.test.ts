@@ -1,7 +1,7 @@
 /**
- * The exact bits of short runs on WASM, as they were when these digests were recorded. A change that is not meant to alter
- * numbers keeps them; one that is meant to says so and records new ones. Dropout is off and answers are greedy, so that
- * no generator's stream is part of the numbers.
+ * The exact bits of short runs on WASM, as they were when these digests were recorded. A change that is not meant to
+ * alter numbers keeps them; one that is meant to says so and records new ones. Dropout is off and answers are greedy,
+ * so that no generator's stream is part of the numbers.
  */
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';

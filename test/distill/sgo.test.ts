@@ -12,8 +12,8 @@ import { CheckpointError, OptionError } from '../../src/errors.js';
 const phis = (state: SgoState, losses: readonly number[]) => losses.map((loss) => state.observeValidation(loss).phi);
 
 describe('adaptiveOffPolicy: phi', () => {
-  // By hand, from the official loop: accepted 2.0; 2.05 is no rise by 0.1; 2.15 is (accepted 2.15); 2.2 and 1.5 are not,
-  // and leave 2.15 accepted; 2.26 is; 2.0 is not.
+  // By hand, from the official loop: accepted 2.0; 2.05 is no rise by 0.1; 2.15 is (accepted 2.15); 2.2 and 1.5 are
+  // not, and leave 2.15 accepted; 2.26 is; 2.0 is not.
   it('rises by 0.1 when the loss is lossEps above the last accepted one, which only then moves', () => {
     const state = startPolicy(adaptiveOffPolicy(), { totalSteps: 100 });
     expect(phis(state, [2.0, 2.05, 2.15, 2.2, 1.5, 2.26, 2.0])).toEqual([0, 0, 0.1, 0.1, 0.1, 0.2, 0.2]);

@@ -27,9 +27,9 @@ const once = (open: () => Promise<Device>) => {
 };
 
 /**
- * WebGPU at its default limits, on whatever adapter there is: opened while tests are collected, so that a missing one is
- * a visible skip. Dispatches are folded every three workgroups, so that small shapes need the second axis as 65,536 rows
- * would.
+ * WebGPU at its default limits, on whatever adapter there is: opened while tests are collected, so that a missing one
+ * is a visible skip. Dispatches are folded every three workgroups, so that small shapes need the second axis as 65,536
+ * rows would.
  */
 async function webgpuTarget(): Promise<Target> {
   const open = once(() => openWebGPU({ allowSoftware: true, limits: 'default', maxGroupsPerSide: 3 }));

@@ -1,5 +1,5 @@
-// The built package's core on whatever Node runs this file: kernels, divergences, tokenizer, checkpoints, generation, and
-// distillation. Prints '  passed NAME', '  failed NAME' or '  skipped NAME'.
+// The built package's core on whatever Node runs this file: kernels, divergences, tokenizer, checkpoints, generation,
+// and distillation. Prints '  passed NAME', '  failed NAME' or '  skipped NAME'.
 import assert from 'node:assert/strict';
 
 let failures = 0;

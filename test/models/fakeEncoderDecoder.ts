@@ -1,7 +1,7 @@
 /**
- * An encoder-decoder model as small as can be: one layer of attention each, no MLP, no norm. It shows that the interface of
- * models fits those whose answers stand beside their prompts: the encoder runs once, the answer begins with a start token at
- * position 0, and the prompt costs none of the decoder's positions.
+ * An encoder-decoder model as small as can be: one layer of attention each, no MLP, no norm. It shows that the
+ * interface of models fits those whose answers stand beside their prompts: the encoder runs once, the answer begins
+ * with a start token at position 0, and the prompt costs none of the decoder's positions.
  */
 import { z } from 'zod';
 import type { Device } from '../../src/backend/backend.js';

@@ -30,7 +30,9 @@ function frozen(device: Device, format: WeightFormat, outputs: number, inputs: n
   });
 }
 
-/** On WASM hidden states are rounded to 15 bits for logits under an int8 head: ten times the roundings of f32 and more. */
+/**
+ * On WASM hidden states are rounded to 15 bits for logits under an int8 head: ten times the roundings of f32 and more.
+ */
 const rounds = { f16: {}, int8: { allowed: 2e-4 } } as const;
 
 gradientTests(

@@ -1,5 +1,6 @@
-// dbias[h, origin + j - i] = sum over the batch and the queries of ds_ij (attentionSlopes.ts), batch row by batch row and 64
-// queries by 64 keys at a time: a head's sums are made in one order. Twin: kernels/attention/attentionBackwardBias.wgsl. Range: heads.
+// dbias[h, origin + j - i] = sum over the batch and the queries of ds_ij (attentionSlopes.ts), batch row by batch row
+// and 64 queries by 64 keys at a time: a head's sums are made in one order. Twin:
+// kernels/attention/attentionBackwardBias.wgsl. Range: heads.
 import { fillWindow } from './shared/attentionScores';
 import { BLOCK, blockBytes, firstKey, lastKey, operandBytes, SCORE_BYTES, WORK_BYTES } from './shared/attentionShape';
 import { slopeBlock } from './shared/attentionSlopes';

@@ -1,5 +1,6 @@
 // dk and dv of attention, 64 keys by 64 queries at a time: the transposed scores s^T = k q^T give p^T and ds^T, and
-// dv = (p D)^T dy, dk = scale ds^T q, summed over the query heads that share the key head and over the queries, in order.
+// dv = (p D)^T dy, dk = scale ds^T q, summed over the query heads that share the key head and over the queries, in
+// order.
 // Twin: kernels/attention/attentionBackwardKeyValue.wgsl. Range: blocks of keys, batch * kvHeads * ceil(capacity / 64).
 import { addBias, biasOfRow, dropRow, fillWindow, WINDOW_BYTES } from './shared/attentionScores';
 import { BLOCK, blockBytes, firstKey, lastKey, operandBytes, padded, ROW_TERMS, SCORE_BYTES, WORK_BYTES } from './shared/attentionShape';

@@ -1,5 +1,5 @@
-// Attention for few queries (decoding): each query reads its keys and values once, unpacked. Same contract as attention.ts.
-// Range: queries, batch * heads * queries.
+// Attention for few queries (decoding): each query reads its keys and values once, unpacked. Same contract as
+// attention.ts. Range: queries, batch * heads * queries.
 import { dropRow } from './shared/attentionScores';
 import { firstKey, lastKey } from './shared/attentionShape';
 import { log1 } from '../shared/math';

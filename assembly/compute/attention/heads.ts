@@ -1,5 +1,5 @@
-// Between token-major [batch, seq, width] and head-major [batch, (parts,) heads, capacity, headDim]. Range: token positions,
-// batch * seq.
+// Between token-major [batch, seq, width] and head-major [batch, (parts,) heads, capacity, headDim]. Range: token
+// positions, batch * seq.
 import { copyFloats } from '../shared/simd';
 
 /** y[b, h, start + s, e] = x[b, s, column + h * headDim + e] */

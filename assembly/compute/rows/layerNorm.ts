@@ -1,4 +1,5 @@
-// Layer normalisation, forward and dx. Twins: kernels/rows/layerNorm.wgsl, kernels/rows/layerNormBackward.wgsl. Range: rows.
+// Layer normalisation, forward and dx. Twins: kernels/rows/layerNorm.wgsl, kernels/rows/layerNormBackward.wgsl. Range:
+// rows.
 import { loadUpTo, madd, storeUpTo, sumPair, zero } from '../shared/simd';
 import { rowSum } from '../shared/rowSums';
 import { scratch } from '../shared/scratch';
@@ -11,7 +12,9 @@ export function layerNormBackwardScratch(): usize {
   return 64;
 }
 
-/** y = (x - mean) * rstd * weight + bias, rstd = 1 / sqrt(variance + eps); mean and rstd are kept for the backward pass. */
+/**
+ * y = (x - mean) * rstd * weight + bias, rstd = 1 / sqrt(variance + eps); mean and rstd are kept for the backward pass.
+ */
 export function layerNorm(
   x: usize, weight: usize, bias: usize, y: usize, mean: usize, rstd: usize, rows: u32, cols: u32, eps: f32, begin: u32, end: u32,
 ): void {

@@ -1,5 +1,6 @@
-// One token from each row of logits. Same contract as kernels/rows/sample.wgsl, computed otherwise: thresholds are found
-// one bit a pass instead of two, over weights that are computed once, and the race skips tokens that cannot win any more.
+// One token from each row of logits. Same contract as kernels/rows/sample.wgsl, computed otherwise: thresholds are
+// found one bit a pass instead of two, over weights that are computed once, and the race skips tokens that cannot win
+// any more.
 import { constant, HALF, lowLanes, ONE } from '../shared/constants';
 import { exp4, log1p4, log4 } from '../shared/math';
 import { scratch } from '../shared/scratch';
@@ -15,7 +16,10 @@ function cellsOf(vocab: u32): u32 {
   return (vocab + 7) & ~7;
 }
 
-/** Working memory of a thread, in bytes: two sums, then keys (u32) and sizes (f32) of a row, rounded up to pairs of vectors. */
+/**
+ * Working memory of a thread, in bytes: two sums, then keys (u32) and sizes (f32) of a row, rounded up to pairs of
+ * vectors.
+ */
 export function sampleScratch(rows: u32, vocab: u32): usize {
   return 32 + ((<usize>cellsOf(vocab)) << 3);
 }
@@ -122,7 +126,9 @@ function sumAtLeast(keys: usize, sizes: usize, cells: u32, least: u32): f64 {
   return total;
 }
 
-/** The largest key at and above which the sizes still add up to `wanted`, or a lower one that leaves the same tokens. */
+/**
+ * The largest key at and above which the sizes still add up to `wanted`, or a lower one that leaves the same tokens.
+ */
 function threshold(keys: usize, sizes: usize, cells: u32, wanted: f64): u32 {
   let found: u32 = 0;
   for (let bit: u32 = 0x80000000; bit > 0; bit >>= 1) {
@@ -200,7 +206,8 @@ function race(weights: usize, cells: u32, seedLow: u32, seedHigh: u32, step: u32
     x = i32x4.add(x, y); y = turn(x, y, 17);
     const words0 = i8x16.shuffle(x, y, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
     const words1 = i8x16.shuffle(x, y, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
-    // A token waits longer than u: where weight / u is below the best score by more than roundings, the logarithm is not needed.
+    // A token waits longer than u: where weight / u is below the best score by more than roundings, the logarithm is
+    // not needed.
     const open0 = f32x4.gt(w0, f32x4.mul(f32x4.convert_i32x4_u(words0), reach));
     const open1 = f32x4.gt(w1, f32x4.mul(f32x4.convert_i32x4_u(words1), reach));
     if (!v128.any_true(v128.or(open0, open1))) continue;

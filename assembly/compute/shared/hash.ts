@@ -1,4 +1,5 @@
-// The hash of kernels/shared/hash.wgsl (lowbias32 on a golden-ratio counter), four elements at a time: which elements dropout keeps.
+// The hash of kernels/shared/hash.wgsl (lowbias32 on a golden-ratio counter), four elements at a time: which elements
+// dropout keeps.
 import { HASH_1, HASH_2, HASH_INDEX, word } from './constants';
 
 /** All bits of a lane where hash(seed, index) >= threshold, none elsewhere. */

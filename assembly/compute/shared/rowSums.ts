@@ -1,4 +1,5 @@
-// Sums over a row in a single pass, always in one order: eight partial sums, then those. `work` is 32 bytes of working memory.
+// Sums over a row in a single pass, always in one order: eight partial sums, then those. `work` is 32 bytes of working
+// memory.
 import { loadUpTo, madd, sumPair, zero } from './simd';
 
 /** The sum of `count` floats. */
@@ -19,7 +20,10 @@ export function rowSum(x: usize, count: u32, work: usize): f32 {
   return sumPair(work);
 }
 
-/** The dot product of two rows of `count` floats, which may be the same. Inlined: rows of a head are so short that calls cost. */
+/**
+ * The dot product of two rows of `count` floats, which may be the same. Inlined: rows of a head are so short that calls
+ * cost.
+ */
 // @ts-ignore: decorator
 @inline
 export function rowDot(a: usize, b: usize, count: u32, work: usize): f32 {

@@ -1,3 +1,4 @@
+/** Invitations in dialogue form with one-sentence summaries. */
 import type { Rng } from 'distillm';
 import { chance, pick, pickSome } from './random.ts';
 import type { TaskRecord } from './record.ts';

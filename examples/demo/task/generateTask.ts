@@ -1,3 +1,7 @@
+/**
+ * The demo's data set: six kinds of short tasks with known answers, in sizes that a model of a million parameters can
+ * learn, and a share of answers spoilt as crowd-written data has them.
+ */
 import { createRng, type Rng } from 'distillm';
 import { dialogue } from './dialogue.ts';
 import { sums } from './numbers.ts';

@@ -1,3 +1,4 @@
+/** Sentences of a small grammar with their German translations. */
 import type { Rng } from 'distillm';
 import { chance, pick } from './random.ts';
 import type { TaskRecord } from './record.ts';

@@ -1,3 +1,4 @@
+/** Tasks about lists of words: opposites, sorting, words in common. */
 import type { Rng } from 'distillm';
 import { chance, pick, pickSome } from './random.ts';
 import type { TaskRecord } from './record.ts';

@@ -11,5 +11,7 @@ export function of(dims: Dims, ...names: readonly string[]): number {
   return product;
 }
 
-/** Units in the last place that n additions may cost: their errors are as good as random, so they grow as the root of n. */
+/**
+ * Units in the last place that n additions may cost: their errors are as good as random, so they grow as the root of n.
+ */
 export const roundings = (n: number): number => Math.sqrt(n);

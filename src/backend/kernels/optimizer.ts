@@ -23,8 +23,8 @@ export const optimizer = {
     ulp: (d) => roundings(of(d, 'size')) + 2,
   },
   /**
-   * norm = sqrt(sum over slots of squares); scale = min(1, maxNorm / (norm + 1e-6)) as PyTorch's clip_grad_norm_, 1 when
-   * maxNorm is 0. Kept on the device, read by adamW.
+   * norm = sqrt(sum over slots of squares); scale = min(1, maxNorm / (norm + 1e-6)) as PyTorch's clip_grad_norm_, 1
+   * when maxNorm is 0. Kept on the device, read by adamW.
    */
   clipScale: {
     dims: ['slots'],

@@ -46,12 +46,12 @@ type Products<F extends WeightFormat> = {
   readonly [N in Formatted<'gemmNT', F>]: Product<F, readonly ['n', 'k'], 'n'>;
 };
 /**
- * The products with a weight in one format. Held [out, in], as checkpoints have it, the weight is b of gemmNT in the forward
- * pass and b of gemmNN in the gradient of the input; its bytes have a scale an output, which is an n of the first and a k of
- * the second.
+ * The products with a weight in one format. Held [out, in], as checkpoints have it, the weight is b of gemmNT in the
+ * forward pass and b of gemmNN in the gradient of the input; its bytes have a scale an output, which is an n of the
+ * first and a k of the second.
  *
- * On WASM gemmNTInt8 rounds a to 15 bits of the largest of every 1024 neighbours along k, a hundredth of what rounding b to 8
- * bits did, and sums the products as integers.
+ * On WASM gemmNTInt8 rounds a to 15 bits of the largest of every 1024 neighbours along k, a hundredth of what rounding
+ * b to 8 bits did, and sums the products as integers.
  */
 function productsWith<F extends WeightFormat>(format: F): Products<F> {
   const rounded = (k: number) => roundings(k) + 4;

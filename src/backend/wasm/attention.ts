@@ -1,4 +1,7 @@
-/** Attention, forward and backward: blocks of queries or keys are shared among threads, and few queries have a kernel of their own. */
+/**
+ * Attention, forward and backward: blocks of queries or keys are shared among threads, and few queries have a kernel of
+ * their own.
+ */
 import type { KernelFunction } from '../../hardware/wasm/protocol.js';
 import type { KernelCall } from '../backend.js';
 import type { Kernels } from '../kernels/index.js';

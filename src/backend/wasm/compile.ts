@@ -1,3 +1,4 @@
+/** Builds of the WebAssembly kernels, which of them an engine can run, and V8's packing of vectors to 256 bits. */
 import { revectorizer } from '#platform';
 import sharedBytes from '../../../build/compute.wasm';
 import singleBytes from '../../../build/compute-single.wasm';

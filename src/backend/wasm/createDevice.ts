@@ -1,3 +1,6 @@
+/**
+ * The device that computes in WebAssembly: storages are blocks of linear memory, and calls are done when they return.
+ */
 import { DisposedError, OptionError } from '../../errors.js';
 import type { KernelFunction } from '../../hardware/wasm/protocol.js';
 import type { Device, KernelCall, KernelObserver, Storage } from '../backend.js';

@@ -1,3 +1,7 @@
+/**
+ * Opening the device that computes in WebAssembly: which build of the kernels, how many threads, and the self-check
+ * before it is used.
+ */
 import { hardwareConcurrency } from '#platform';
 import { createLinearMemory } from '../../hardware/wasm/memory.js';
 import { openPool } from '../../hardware/wasm/pool.js';
@@ -18,11 +22,14 @@ import { relaxedCheck, selfCheck } from './selfCheck.js';
 
 /** How the device that computes in WebAssembly is opened. */
 export interface WasmOptions {
-  /** Threads that share the work, this one included; all logical processors by default. One where memory cannot be shared. */
+  /**
+   * Threads that share the work, this one included; all logical processors by default. One where memory cannot be
+   * shared.
+   */
   readonly threads?: number;
   /**
-   * Lets V8 pack pairs of 128-bit vectors into 256 bits (Node 24 and later, x64): two to three times the speed, the same
-   * bits. It is an experimental flag of the whole process, so it is off unless asked for.
+   * Lets V8 pack pairs of 128-bit vectors into 256 bits (Node 24 and later, x64): two to three times the speed, the
+   * same bits. It is an experimental flag of the whole process, so it is off unless asked for.
    */
   readonly revectorize?: boolean;
   /**

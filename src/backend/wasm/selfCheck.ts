@@ -1,3 +1,7 @@
+/**
+ * A check of the compiled kernels before they are used: known bits for the plain build, closeness to it for the
+ * relaxed one.
+ */
 import { DeviceError } from '../../errors.js';
 import { fnv1a } from '../../fnv1a.js';
 import type { KernelTable } from '../backend.js';

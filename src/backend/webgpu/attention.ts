@@ -1,3 +1,4 @@
+/** Attention on WebGPU: which shader, how many workgroups, and windows along the batch. */
 import { LimitError } from '../../errors.js';
 import type { KernelCall, KernelTable, Storage } from '../backend.js';
 import { elementsOf, operandSpecs } from '../check.js';

@@ -1,3 +1,4 @@
+/** What the encoders of kernels get from the device: limits, bindings, temporary memory, dispatch. */
 import type { PooledBuffer } from '../../hardware/webgpu/bufferPool.js';
 import type { Binding } from '../../hardware/webgpu/commandQueue.js';
 import type { MatrixUnit } from '../../hardware/webgpu/matrixUnit.js';

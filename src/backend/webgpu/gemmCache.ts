@@ -1,3 +1,4 @@
+/** Measured rates of matrix products, stored by adapter in the user's cache. */
 import { keptTexts } from '#platform';
 import { fnv1a } from '../../fnv1a.js';
 import { floatTiles, gemmTiles, type MeasuredRates } from './gemmVariants.js';

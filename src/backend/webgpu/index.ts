@@ -1,3 +1,4 @@
+/** The device that computes on a GPU: storages are pooled buffers, kernel calls become dispatches. */
 import { DeviceError, DisposedError } from '../../errors.js';
 import { type AdapterOptions, adoptDevice, openAdapter } from '../../hardware/webgpu/adapter.js';
 import { type BufferPool, createBufferPool, type PooledBuffer } from '../../hardware/webgpu/bufferPool.js';

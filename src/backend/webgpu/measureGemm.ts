@@ -1,3 +1,4 @@
+/** Measures each variant of the matrix products on an adapter. */
 import {
   floatTiles,
   type GemmTile,

@@ -1,4 +1,6 @@
-/** Kernels whose dispatch is nothing but bindings, a uniform and a count of workgroups, all of which their record gives. */
+/**
+ * Kernels whose dispatch is nothing but bindings, a uniform and a count of workgroups, all of which their record gives.
+ */
 import type { KernelCall, Storage } from '../backend.js';
 import { elementsOf, operandDType, operandSpecs } from '../check.js';
 import { type Dims, type KernelName, type KernelSpec, kernels, type PlannedKernel } from '../kernels/index.js';

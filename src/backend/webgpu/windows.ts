@@ -1,3 +1,4 @@
+/** Calls whose operands are larger than one binding are cut into windows along one dim. */
 import { formatBothBytes, LimitError } from '../../errors.js';
 import { elementsOf, extents, operandDType, operandSpecs } from '../check.js';
 import type { Dims, KernelName, KernelSpec, OperandSpec } from '../kernels/index.js';

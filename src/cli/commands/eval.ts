@@ -138,7 +138,9 @@ interface AnswerOptions extends SamplerOptions {
   readonly line: ProgressLine;
 }
 
-/** An answer to each example. Prompts of similar lengths share a batch; what is drawn depends on seed and index alone. */
+/**
+ * An answer to each example. Prompts of similar lengths share a batch; what is drawn depends on seed and index alone.
+ */
 async function answerAll(
   model: LanguageModel,
   tokenizer: Tokenizer,

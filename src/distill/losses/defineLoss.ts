@@ -18,8 +18,8 @@ export interface Row<Own extends z.ZodRawShape> {
 }
 
 /**
- * A divergence between teacher p and student q, as a factory of its data. Every value is complete (the teacher's entropy
- * included): in nats per token, 0 when p = q. Losses are means over the tokens that count.
+ * A divergence between teacher p and student q, as a factory of its data. Every value is complete (the teacher's
+ * entropy included): in nats per token, 0 when p = q. Losses are means over the tokens that count.
  * @param own the options besides `temperature`, which every loss has
  */
 export const defineLoss = <const Kind extends DivergenceKind, Own extends z.ZodRawShape>(

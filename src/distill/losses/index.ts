@@ -1,7 +1,7 @@
 /**
  * The divergences between teacher and student that a run can minimise, as plain data. Each is a file here, a line in
- * factories.ts, and a case in the two divergence kernels. The command line and whoever else offers a choice reads the table
- * `losses`.
+ * factories.ts, and a case in the two divergence kernels. The command line and whoever else offers a choice reads the
+ * table `losses`.
  */
 import { type DataOf, variantSchema } from '../../settings/index.js';
 import type { DivergenceSpec } from '../../tensor/index.js';

@@ -3,9 +3,9 @@ import { defineLoss } from './defineLoss.js';
 
 /**
  * Generalised Jensen-Shannon divergence: w KL(q || m) + (1 - w) KL(p || m) with m = (1 - w) p + w q, p teacher, q
- * student. `weight` (w) is the student's weight in the mixture (GKD's beta is the teacher's: w = 1 - beta), between 0 and
- * 1 exclusive: at both ends the value vanishes. 0.5, the default, is the symmetric divergence; the official DistiLLM
- * code fixes 0.9. At most log 2.
+ * student. `weight` (w) is the student's weight in the mixture (GKD's beta is the teacher's: w = 1 - beta), between 0
+ * and 1 exclusive: at both ends the value vanishes. 0.5, the default, is the symmetric divergence; the official
+ * DistiLLM code fixes 0.9. At most log 2.
  * @throws OptionError
  */
 export const jensenShannon = defineLoss(

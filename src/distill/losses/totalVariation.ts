@@ -2,7 +2,8 @@ import { defineLoss } from './defineLoss.js';
 
 /**
  * Total variation distance: 0.5 sum |p - q|, p teacher, q student. Symmetric, at most 1; the largest difference in
- * probability that the two give to any set of tokens (not in nats). Its gradient takes the sign of q - p, 0 at equality.
+ * probability that the two give to any set of tokens (not in nats). Its gradient takes the sign of q - p, 0 at
+ * equality.
  * @throws OptionError
  */
 export const totalVariation = defineLoss('totalVariation', {}, () => 0);

@@ -1,3 +1,7 @@
+/**
+ * Section 3 of the DistiLLM paper as a state machine: when the student's own outputs are trained on, and when they are
+ * made anew.
+ */
 import { z } from 'zod';
 import { CheckpointError } from '../../errors.js';
 import { group, option, ranges } from '../../settings/index.js';

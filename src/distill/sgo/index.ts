@@ -1,7 +1,7 @@
 /**
- * Policies on student-generated outputs (SGOs): what each step trains on. A policy is plain data; the file of its kind has
- * its options and the state machine that runs it. A new kind is a file here and a line in factories.ts;
- * the command line reads the table `policies`.
+ * Policies on student-generated outputs (SGOs): what each step trains on. A policy is plain data; the file of its kind
+ * has its options and the state machine that runs it. A new kind is a file here and a line in factories.ts; the command
+ * line reads the table `policies`.
  */
 import { type DataOf, variantSchema } from '../../settings/index.js';
 import * as factories from './factories.js';

@@ -1,6 +1,6 @@
 /**
- * What a step minimises is a sum of terms. A term says how rows of the student's logits become gradients; the step makes
- * these logits once for all terms of a batch. A new term is a file here, and its place in an objective.
+ * What a step minimises is a sum of terms. A term says how rows of the student's logits become gradients; the step
+ * makes these logits once for all terms of a batch. A new term is a file here, and its place in an objective.
  */
 export { crossEntropy } from './crossEntropy.js';
 export { divergence } from './divergence.js';

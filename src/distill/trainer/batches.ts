@@ -33,7 +33,10 @@ export function batchOrder(plan: Plan): BatchOrder {
   };
 }
 
-/** Takes `size` samples a step, in each epoch's own order. Samples that do not fill the last batch of an epoch are skipped. */
+/**
+ * Takes `size` samples a step, in each epoch's own order. Samples that do not fill the last batch of an epoch are
+ * skipped.
+ */
 function reader(samples: readonly Sample[], size: number, orderOf: (epoch: number) => Int32Array) {
   if (size === 0) return () => [];
   const perEpoch = Math.floor(samples.length / size);

@@ -19,7 +19,10 @@ export interface RunState {
   dispose(): void;
 }
 
-/** A fresh state, or the one that the checkpoint holds where the plan says resume. @throws CheckpointError, LimitError */
+/**
+ * A fresh state, or the one that the checkpoint holds where the plan says resume.
+ * @throws CheckpointError, LimitError
+ */
 export async function startRun(plan: Plan, checkpoints: Checkpoints | undefined): Promise<RunState> {
   const { objective, sgo, settings } = plan;
   const { seed, steps: totalSteps } = settings;

@@ -24,8 +24,8 @@ export async function chooseSamples(
 
 /**
  * The student's own answers to the prompts of `samples`, as training samples: prompt and answer as one run of ids, with
- * the EOS that the student ended it with, so that collation shifts and masks them as it does data and the student learns
- * to stop. An answer that the length limit cut has no EOS; an answer that is EOS alone is legal. Dropout is off.
+ * the EOS that the student ended it with, so that collation shifts and masks them as it does data and the student
+ * learns to stop. An answer that the length limit cut has no EOS; an answer that is EOS alone is legal. Dropout is off.
  * Throws the signal's reason when it is aborted meanwhile.
  */
 export async function generateSamples(plan: Plan, samples: readonly Sample[], step: number): Promise<Sample[]> {

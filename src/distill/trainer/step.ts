@@ -9,7 +9,9 @@ import type { RunState } from './runState.js';
 import { chooseSamples } from './sampling.js';
 import { updateStudent } from './update.js';
 
-/** Optimizer step `step` (from 1): chooses what to train on, generates where that is wanted, and updates the student. */
+/**
+ * Optimizer step `step` (from 1): chooses what to train on, generates where that is wanted, and updates the student.
+ */
 export async function takeStep(plan: Plan, run: RunState, order: BatchOrder, step: number): Promise<StepEvent> {
   const { settings, stepsPerEpoch } = plan;
   const { seed, batchSize, gradientCheckpointing, steps: totalSteps } = settings;

@@ -1,3 +1,7 @@
+/**
+ * The allocator of the WebAssembly memory that kernels and threads share: blocks of whole cache lines in segregated
+ * free lists.
+ */
 import { formatBytes, LimitError } from '../../errors.js';
 
 /** WebAssembly's page. */

@@ -1,3 +1,7 @@
+/**
+ * The thread pool: the calling thread and its workers share a kernel call by taking chunks of its range. protocol.ts
+ * says how.
+ */
 import { spawnWorker } from '#platform';
 import workerSource from '../../../build/poolWorker.js?text';
 import { DeviceError, DisposedError } from '../../errors.js';

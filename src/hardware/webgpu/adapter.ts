@@ -1,3 +1,7 @@
+/**
+ * Which adapter is opened, with which limits and features, and how a device of it is closed. Drivers and Dawn differ
+ * in much; their quirks are handled here.
+ */
 import { openGPU } from '#platform';
 import { DeviceError } from '../../errors.js';
 import { findMatrixUnit, type MatrixUnit, matrixFeatures } from './matrixUnit.js';

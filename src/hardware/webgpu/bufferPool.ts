@@ -1,3 +1,4 @@
+/** Buffers by size class, used again: a training step allocates the same sizes as the step before. */
 import { formatBothBytes, LimitError } from '../../errors.js';
 import { usage } from './usage.js';
 

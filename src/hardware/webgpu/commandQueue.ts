@@ -1,3 +1,7 @@
+/**
+ * The way from kernel calls to submissions: dispatches, copies and small writes are recorded into one command encoder
+ * and submitted in batches, and a read waits for the batches before it.
+ */
 import { DeviceError, DisposedError, type DistillmError, LimitError } from '../../errors.js';
 import type { OpenedDevice } from './adapter.js';
 import type { BufferPool, PooledBuffer } from './bufferPool.js';

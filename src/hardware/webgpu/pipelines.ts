@@ -1,3 +1,4 @@
+/** Compiled pipelines by code and constants: each is compiled once a device. */
 import { shaderStageCompute } from './usage.js';
 
 /** What makes a pipeline: WGSL text, `override` constants, and how many bindings are read and written. */

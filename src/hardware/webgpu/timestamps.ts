@@ -1,3 +1,4 @@
+/** Times of compute passes by timestamp queries, on the clock of the host. */
 import { mapModeRead, usage } from './usage.js';
 
 /** Called with the begin and end of a dispatch, in milliseconds as `performance.now()`. */

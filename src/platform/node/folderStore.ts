@@ -21,8 +21,8 @@ export function folderStore(folder: string): FileStore {
       cause,
     });
   /**
-   * `action` on a path of the store ('' is the store itself), and once more where a crash left the folder that holds the
-   * path under its other name.
+   * `action` on a path of the store ('' is the store itself), and once more where a crash left the folder that holds
+   * the path under its other name.
    */
   const restored = async <T>(path: string, action: (path: string) => Promise<T>): Promise<T> => {
     const whole = join(folder, path);

@@ -1,3 +1,4 @@
+/** Attention as one operation: scores are never in memory as a whole, and the backward pass computes them again. */
 import { LimitError, OptionError, ShapeError } from '../../errors.js';
 import { run } from '../run.js';
 import { type Gradients, track } from '../tape.js';

@@ -1,3 +1,4 @@
+/** Rows of a table by token ids, and the gradient that adds to them. */
 import { ShapeError } from '../../errors.js';
 import { rows, run } from '../run.js';
 import { track } from '../tape.js';

@@ -1,3 +1,4 @@
+/** A linear layer: a product with a weight in any format, and a bias. */
 import { ShapeError } from '../../errors.js';
 import { rows, run } from '../run.js';
 import { track } from '../tape.js';

@@ -1,3 +1,7 @@
+/**
+ * Losses of the LM head's logits. The logits of a batch are never in memory at once: rows that do not count are
+ * dropped, the others are computed in chunks, and each chunk of logits turns into its gradient in place.
+ */
 import type { DivergenceKind } from '../../backend/kernels/index.js';
 import { divergenceKinds, simplestKind } from '../../backend/kernels/index.js';
 import { ShapeError } from '../../errors.js';

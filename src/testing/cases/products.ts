@@ -37,7 +37,10 @@ function gemmCases(
   );
 }
 
-/** Around the blocks of 16, the groups of 1024 and the 4 or 8 rows that dot products take at a time, and more rows than 32. */
+/**
+ * Around the blocks of 16, the groups of 1024 and the 4 or 8 rows that dot products take at a time, and more rows than
+ * 32.
+ */
 const storedShapes = [
   ...gemmShapes,
   [1, 9, 21],
@@ -94,7 +97,8 @@ function columnSumCases(): Case<'columnSum'>[] {
 }
 
 export const products: Cases<keyof typeof records> = {
-  // Weights that the WASM backend reads in segments of whole rows, and of more columns than the 4096 that it takes at a time.
+  // Weights that the WASM backend reads in segments of whole rows, and of more columns than the 4096 that it takes at a
+  // time.
   gemmNN: gemmCases([...gemmShapes, [1, 1031, 517], [1, 4107, 131], [5, 9003, 37]]),
   gemmNT: gemmCases(),
   gemmTN: gemmCases(),

@@ -23,8 +23,8 @@ export type Reference<K extends KernelName> = (
 ) => Readonly<Record<InoutName<K> | OutName<K>, Expected>>;
 
 /**
- * The size of an exponential for counting errors: those below the smallest normal f32 may be flushed to zero, or cut off
- * a little earlier, which is one unit in the last place of this.
+ * The size of an exponential for counting errors: those below the smallest normal f32 may be flushed to zero, or cut
+ * off a little earlier, which is one unit in the last place of this.
  */
 export const exponentialSize = (value: number): number => Math.max(value, 2 ** -125 * 2 ** 23);
 

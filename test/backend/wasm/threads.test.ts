@@ -165,7 +165,8 @@ describe('gives a row of a product the same bits whatever rows are beside it', (
 });
 
 it('products with bytes are exact where the left operand is integers of 15 bits', async () => {
-  // Three groups of 1024 that share a scale, the last incomplete, each with its largest; extremes in whole groups first.
+  // Three groups of 1024 that share a scale, the last incomplete, each with its largest; extremes in whole groups
+  // first.
   const [m, n, k] = [5, 7, 2075];
   const a = Float32Array.from({ length: m * k }, (_, i) => (i < k ? 16383 : ((i * 7919) % 32767) - 16383));
   const b = Int8Array.from({ length: n * k }, (_, i) => (i < k ? -128 : ((i * 104_729) % 256) - 128));

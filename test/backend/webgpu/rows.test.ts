@@ -14,7 +14,8 @@ const wanted = (kernel: KernelName, { dims, params }: AnyCase) =>
   (kernel !== 'attention' || dims.queries! <= 8) &&
   (kernel !== 'divergence' || params.kind === divergenceKinds.skewReverseKL);
 
-// Software adapters get 8 threads, which kernels.test.ts runs: their sums are made in one step, those of hardware in two.
+// Software adapters get 8 threads, which kernels.test.ts runs: their sums are made in one step, those of hardware in
+// two.
 describeWebGPU('workgroups that own a row, with as many threads as on hardware', () => {
   for (const kernel of kernels) {
     it(kernel, () =>

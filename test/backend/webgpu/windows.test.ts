@@ -142,7 +142,8 @@ describeWebGPU('operands over the binding limit', () => {
     }
   }
 
-  // Kernels that no shape above is for: the harness's cases know the rules of their operands (ids, optimizer states, key ranges).
+  // Kernels that no shape above is for: the harness's cases know the rules of their operands (ids, optimizer states,
+  // key ranges).
   const limits: { readonly [K in KernelName]?: number } = {
     attention: 2048,
     attentionBackwardQuery: 2048,

@@ -27,7 +27,9 @@ function difference(got: ArrayLike<number>, want: readonly number[]): number {
   return Math.max(...want.map((value, i) => Math.abs(value - got[i]!))) / largest;
 }
 
-/** A software adapter compiles eight shaders in the first case, a second or two each when it has the machine to itself. */
+/**
+ * A software adapter compiles eight shaders in the first case, a second or two each when it has the machine to itself.
+ */
 const TIMEOUT_MS = 120_000;
 
 forEachBackend((backend) => {

@@ -24,7 +24,9 @@ export const ROW_TERMS: usize = BLOCK << 2;
 /** Bytes at the front of the working memory: a tile (256), the biases of a block and two row terms. */
 export const WORK_BYTES: usize = 256 + 4 * ROW_TERMS;
 
-/** Working memory of a thread for attention forward and backward, in bytes; three score blocks and five operand blocks. */
+/**
+ * Working memory of a thread for attention forward and backward, in bytes; three score blocks and five operand blocks.
+ */
 // @ts-ignore: decorator
 @inline
 export function blockBytes(headDim: u32): usize {

@@ -1,4 +1,5 @@
-// pack.ts for a right operand that is stored in fewer bits: panels of 16 columns, depth-major, widened to f32 and scaled on the way.
+// pack.ts for a right operand that is stored in fewer bits: panels of 16 columns, depth-major, widened to f32 and
+// scaled on the way.
 import { packAlongRows } from '../../shared/pack';
 import { zero } from '../../shared/simd';
 import { INT8, widenElements } from '../../shared/stored';

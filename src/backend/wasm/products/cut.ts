@@ -6,8 +6,8 @@ const PIECE_OPERATIONS = 2_000_000;
 const LONG_PIECE_OPERATIONS = 500_000_000;
 
 /**
- * Cuts c [m, n] into pieces, `rows` by `cols`. Every piece packs its rows of a and its columns of b anew, so of all cuts
- * into enough pieces the one that packs least wins. Elements have the same bits whatever the cut.
+ * Cuts c [m, n] into pieces, `rows` by `cols`. Every piece packs its rows of a and its columns of b anew, so of all
+ * cuts into enough pieces the one that packs least wins. Elements have the same bits whatever the cut.
  */
 export function cutPieces(m: number, n: number, k: number, threads: number): { rows: number; cols: number } {
   const operations = 2 * m * n * k;

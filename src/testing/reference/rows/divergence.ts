@@ -21,8 +21,8 @@ function logMixture(a: number, x: LogProbabilities, b: number, y: LogProbabiliti
 }
 
 /**
- * What a divergence contributes: `loss`, and per word h = q g, where dloss/dz_j = q_j (g_j - sum_i q_i g_i). h is finite
- * where g itself (p / q, say) would overflow.
+ * What a divergence contributes: `loss`, and per word h = q g, where dloss/dz_j = q_j (g_j - sum_i q_i g_i). h is
+ * finite where g itself (p / q, say) would overflow.
  */
 interface Contribution {
   readonly loss: Sum;
