@@ -186,6 +186,21 @@ describe('findMatrixUnit', () => {
     expect(find([])).toEqual({ missing: 'multiplies no matrices instead of f16 to f32 in parts of 64x32x16' });
   });
 
+  it.each([4, 8, 32, 64])('takes subgroups of %d threads, where all are of that size', (size) => {
+    expect(find([config], { subgroupMinSize: size, subgroupMaxSize: size })).toMatchObject({ subgroupSize: size });
+  });
+
+  it.each([
+    [4, 32],
+    [8, 32],
+    [32, 64],
+    [128, 128],
+  ])('leaves subgroups of %d to %d threads to the other products', (subgroupMinSize, subgroupMaxSize) => {
+    expect(find([config], { subgroupMinSize, subgroupMaxSize })).toEqual({
+      missing: `has subgroups of ${subgroupMinSize} to ${subgroupMaxSize} threads instead of one size up to 64`,
+    });
+  });
+
   it('says which features are missing, and that subgroups differ in size', () => {
     expect(findMatrixUnit({ features: new Set(['subgroups']), info: undefined })).toEqual({
       missing: 'lacks shader-f16 and chromium-experimental-subgroup-matrix',
