@@ -23,7 +23,12 @@ export async function measureDivergence(
   device: Device,
   testCase: DivergenceCase,
   { kind, weight }: { readonly kind: string; readonly weight: number },
-): Promise<{ value: number; gradient: Float32Array }> {
+): Promise<{
+  /** In nats. */
+  value: number;
+  /** Of the student's logits, row-major. */
+  gradient: Float32Array;
+}> {
   const { labels, vocab, temperature } = testCase;
   const rows = labels.length;
   const counted = Math.max(labels.filter((label) => label !== IGNORED).length, 1);
