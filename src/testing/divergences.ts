@@ -24,7 +24,7 @@ export async function measureDivergence(
   testCase: DivergenceCase,
   { kind, weight }: { readonly kind: string; readonly weight: number },
 ): Promise<{
-  /** In nats. */
+  /** Mean loss of a row that counts. */
   value: number;
   /** Of the student's logits, row-major. */
   gradient: Float32Array;
