@@ -7,7 +7,7 @@ import {
   multiplyTransposed,
   run,
   Tensor,
-  type WebGPUBackend,
+  type WebGPUDevice,
   weightFormats,
 } from 'distillm/tensor';
 import type { Setting } from '../frame/benchmark.ts';
@@ -45,7 +45,7 @@ const bytesPerElement = { f32: 4, f16: 2, int8: 1 } as const;
 /** Each product as the backend chooses its tile, then with each tile. */
 export async function* gemmVariants({ device: opened, size }: Setting) {
   if (opened.info.kind !== 'webgpu') throw new Error(`gemmVariants: ${opened.info.description} is no WebGPU adapter`);
-  const device = opened as WebGPUBackend;
+  const device = opened as WebGPUDevice;
   const divisor = divisorOf(device, size);
   const limits = limitsOf(device.info.description);
   for (const { form, ...full } of size === 'tiny' ? shapes.slice(2, 4) : shapes) {
@@ -88,7 +88,7 @@ export async function* gemmVariants({ device: opened, size }: Setting) {
   }
 }
 
-const tilesOf = ({ gemm }: WebGPUBackend, format: 'f32' | 'f16' | 'int8') => [
+const tilesOf = ({ gemm }: WebGPUDevice, format: 'f32' | 'f16' | 'int8') => [
   ...(['large', 'ahead', 'medium', 'small'] as const),
   ...(format === 'f16' && gemm.matrixUnit ? (['matrices'] as const) : []),
 ];

@@ -3,7 +3,7 @@
  * The kernels are timed in a run of their own, for timing them costs some of their speed.
  */
 import { createModel, type Device, distill, generate, skewKL, startProfile } from 'distillm';
-import type { WebGPUBackend } from 'distillm/tensor';
+import type { WebGPUDevice } from 'distillm/tensor';
 import { decodeCases } from '../decode/cases.ts';
 import type { Setting } from '../frame/benchmark.ts';
 import { type Measurement, summary, tokenAt } from '../frame/measure.ts';
@@ -15,11 +15,11 @@ const listed = 16;
 
 export async function* gpuTime({ device, size }: Setting) {
   if (device.info.kind !== 'webgpu') throw new Error(`gpuTime: ${device.info.description} is no WebGPU adapter`);
-  yield* timeTraining(device as WebGPUBackend, size);
-  yield* timeDecoding(device as WebGPUBackend, size);
+  yield* timeTraining(device as WebGPUDevice, size);
+  yield* timeDecoding(device as WebGPUDevice, size);
 }
 
-async function* timeTraining(device: WebGPUBackend, size: Setting['size']) {
+async function* timeTraining(device: WebGPUDevice, size: Setting['size']) {
   const [shape, skipped] =
     size === 'tiny' ? [{ ...recordingShape, steps: 2 }, 1] : ([trainingShapes[size], warmup] as const);
   const { teacher, student, data, dispose } = await createCourse(device, shape);
@@ -38,7 +38,7 @@ async function* timeTraining(device: WebGPUBackend, size: Setting['size']) {
   dispose();
 }
 
-async function* timeDecoding(device: WebGPUBackend, size: Setting['size']) {
+async function* timeDecoding(device: WebGPUDevice, size: Setting['size']) {
   const [{ model: shape, timedTokens: most }] = decodeCases[size] as [(typeof decodeCases)['tiny'][number]];
   const timedTokens = size === 'tiny' ? 4 : most;
   const model = await createModel({ model_type: 'gpt2', ...shape }, { device, trainable: false });
@@ -54,7 +54,7 @@ async function* timeDecoding(device: WebGPUBackend, size: Setting['size']) {
 
 /** `work` says how many units it timed and how long they took, and how many it did in all. */
 async function* timeOf(
-  device: WebGPUBackend & Device,
+  device: WebGPUDevice & Device,
   unit: string,
   work: () => Promise<{ count: number; milliseconds: number; profiled: number }>,
 ): AsyncGenerator<Measurement> {

@@ -1,5 +1,5 @@
 import { type Device, distill, type KernelProfile, skewKL, startProfile } from 'distillm';
-import type { WebGPUBackend } from 'distillm/tensor';
+import type { WebGPUDevice } from 'distillm/tensor';
 import type { Setting } from '../frame/benchmark.ts';
 import { summary } from '../frame/measure.ts';
 import { createCourse, warmup } from './models.ts';
@@ -13,7 +13,7 @@ async function* train(opened: Device, shape: TrainingShape) {
   const { batchSize, length, steps } = shape;
   // On WebGPU timing each kernel would cost the step some of its speed.
   const profile = opened.info.kind === 'wasm' ? startProfile(opened) : undefined;
-  const watched = opened.info.kind === 'webgpu' ? watchRecording(opened as WebGPUBackend) : undefined;
+  const watched = opened.info.kind === 'webgpu' ? watchRecording(opened as WebGPUDevice) : undefined;
   const device = watched?.device ?? opened;
   const { teacher, student, data, dispose } = await createCourse(device, shape);
 
@@ -45,7 +45,7 @@ function gemmShare(kernels: readonly KernelProfile[]): number {
 }
 
 /** What a step hands to the device, and how long JavaScript needs for it: all of the step but the wait for its read-back. */
-function watchRecording(backend: WebGPUBackend): {
+function watchRecording(backend: WebGPUDevice): {
   device: Device;
   step: (stepMs: number) => void;
   result: () => { readonly values: readonly number[]; readonly note: string };

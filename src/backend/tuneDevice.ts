@@ -1,9 +1,9 @@
 import { DeviceError } from '../errors.js';
 import type { Device } from './backend.js';
-import { keepRates } from './webgpu/gemmCache.js';
-import { type MeasuredRates, ratesOf } from './webgpu/gemmVariants.js';
-import type { WebGPUBackend } from './webgpu/index.js';
-import { type MeasureOptions, measureGemm } from './webgpu/measureGemm.js';
+import type { WebGPUDevice } from './webgpu/index.js';
+import { type MeasureOptions, measureGemm } from './webgpu/products/measure.js';
+import { keepRates } from './webgpu/products/ratesCache.js';
+import { type MeasuredRates, ratesOf } from './webgpu/products/variants.js';
 
 /**
  * Measures how fast a GPU's matrix products are in each of their variants (a second or two), so that this device and,
@@ -35,4 +35,4 @@ export async function tuneDevice(
   return { rates, keptIn: await keepRates(device.gemm.adapter, rates) };
 }
 
-const isWebGPU = (device: Device): device is WebGPUBackend => 'gemm' in device;
+const isWebGPU = (device: Device): device is WebGPUDevice => 'gemm' in device;

@@ -26,7 +26,7 @@ export {
   type ParamType,
 } from '../backend/kernels/index.js';
 export { tuneDevice } from '../backend/tuneDevice.js';
-export type { WebGPUBackend } from '../backend/webgpu/index.js';
+export type { WebGPUDevice } from '../backend/webgpu/index.js';
 export { f16ToF32, f32ToF16 } from '../halfFloats.js';
 export { type AdamW, type AdamWOptions, createAdamW, type Moments } from '../optim/index.js';
 export {

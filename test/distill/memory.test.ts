@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Device } from '../../src/backend/backend.js';
-import type { WebGPUBackend } from '../../src/backend/webgpu/index.js';
+import type { WebGPUDevice } from '../../src/backend/webgpu/index.js';
 import { skewReverseKL } from '../../src/distill/losses/index.js';
 import { adaptiveOffPolicy } from '../../src/distill/sgo/index.js';
 import { distill } from '../../src/distill/trainer/index.js';
@@ -51,7 +51,7 @@ async function train(device: Device, steps: number) {
   for await (const event of run) {
     if (event.type !== 'step') continue;
     const { liveStorages, liveBytes, heldBytes } = device.memory();
-    const buffers = 'counts' in device ? (device as WebGPUBackend).counts().created : 0;
+    const buffers = 'counts' in device ? (device as WebGPUDevice).counts().created : 0;
     const textBytes = Math.max(...memories.map((memory) => memory.deref()?.buffer.byteLength ?? 0));
     held.push({ liveStorages, liveBytes, heldBytes, textBytes, buffers });
     sources.push(event.source);

@@ -4,7 +4,7 @@ import type { Binding } from '../../hardware/webgpu/commandQueue.js';
 import type { MatrixUnit } from '../../hardware/webgpu/matrixUnit.js';
 import type { Storage } from '../backend.js';
 import type { DType } from '../kernels/index.js';
-import type { GemmRates, GemmVariant } from './gemmVariants.js';
+import type { GemmRates, GemmVariant } from './products/variants.js';
 
 /** A storage of this backend. */
 export interface GPUStorage extends Storage {

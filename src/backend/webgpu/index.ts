@@ -9,8 +9,8 @@ import type { Device, KernelCall, KernelObserver, Storage, TypedArray } from '..
 import { bytesPerElement, hostArrays, type KernelName, storageBytes } from '../kernels/index.js';
 import type { Context, GemmSettings, GPUStorage, Region, ShaderCall } from './context.js';
 import { constantLines, foldGroups } from './context.js';
-import { keptRates } from './gemmCache.js';
-import { gemmRates, gemmTiles, ratesOf } from './gemmVariants.js';
+import { keptRates } from './products/ratesCache.js';
+import { gemmRates, gemmTiles, ratesOf } from './products/variants.js';
 import { shaders } from './shaders.js';
 import { createTable } from './table.js';
 
@@ -41,7 +41,7 @@ export interface WebGPUOptions extends AdapterOptions {
 
 /** The device that computes on a GPU, as benchmarks see it.
 @internal */
-export interface WebGPUBackend extends Device {
+export interface WebGPUDevice extends Device {
   readonly gemm: GemmSettings;
   /** Submissions, dispatches and bind groups so far, and the buffers of the pool. */
   counts(): ReturnType<CommandQueue['counts']> & ReturnType<BufferPool['counts']>;
@@ -59,7 +59,7 @@ const rowThreads = { hardware: 256, software: 8 };
  * @throws OptionError; DeviceError when there is no adapter, or only a software one without `allowSoftware`, or one
  * without the `subgroupMatrices` that were asked for.
  */
-export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBackend> {
+export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUDevice> {
   checkOptions(options);
   const opened = options.device ? adoptDevice(options.device, options) : await openAdapter(options);
   const { device } = opened;

@@ -3,8 +3,8 @@ import type { KernelTable } from '../backend.js';
 import { type KernelName, type PlannedKernel, plannedKernels } from '../kernels/index.js';
 import { attentionKernels } from './attention.js';
 import type { Context } from './context.js';
-import { productKernels } from './gemm.js';
 import { planned } from './planned.js';
+import { productKernels } from './products/index.js';
 import { sumKernels } from './sums.js';
 
 export function createTable(context: Context): KernelTable {

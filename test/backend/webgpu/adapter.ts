@@ -1,5 +1,5 @@
 import { describe, it } from 'vitest';
-import { openWebGPU, type WebGPUBackend, type WebGPUOptions } from '../../../src/backend/webgpu/index.js';
+import { openWebGPU, type WebGPUDevice, type WebGPUOptions } from '../../../src/backend/webgpu/index.js';
 
 /** The least that every device gives, on whatever adapter there is. */
 export const atDefaultLimits: WebGPUOptions = { allowSoftware: true, limits: 'default' };
@@ -25,7 +25,7 @@ export function describeWebGPU(name: string, suite: () => void): void {
 }
 
 /** Opens a backend for the length of `work`. */
-export async function withWebGPU<T>(options: WebGPUOptions, work: (backend: WebGPUBackend) => Promise<T>): Promise<T> {
+export async function withWebGPU<T>(options: WebGPUOptions, work: (backend: WebGPUDevice) => Promise<T>): Promise<T> {
   const backend = await openWebGPU({ ...atDefaultLimits, ...options });
   try {
     return await work(backend);

@@ -3,16 +3,16 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { openGPU } from '#platform';
 import type { KernelCall, Storage } from '../../../src/backend/backend.js';
-import { openWebGPU, type WebGPUBackend, type WebGPUOptions } from '../../../src/backend/webgpu/index.js';
+import { openWebGPU, type WebGPUDevice, type WebGPUOptions } from '../../../src/backend/webgpu/index.js';
 import { DeviceError, DisposedError, LimitError, OptionError } from '../../../src/errors.js';
 import { describeWebGPU, withWebGPU } from './adapter.js';
 
-const store = (backend: WebGPUBackend, values: readonly number[], label = 'values') => {
+const store = (backend: WebGPUDevice, values: readonly number[], label = 'values') => {
   const storage = backend.allocate(4 * values.length, label);
   backend.write(storage, Float32Array.from(values));
   return storage;
 };
-const add = (backend: WebGPUBackend, size: number, operands: KernelCall<'add'>['operands']) =>
+const add = (backend: WebGPUDevice, size: number, operands: KernelCall<'add'>['operands']) =>
   backend.run('add', { dims: { size }, operands, params: {} });
 
 /** Dawn aborts the process when its entry object is collected while a device of it lives: these outlive the tests. */

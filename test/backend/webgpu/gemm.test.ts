@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { openWebGPU, type WebGPUDevice } from '../../../src/backend/webgpu/index.js';
 import {
   chooseGemm,
   floatTiles,
   type GemmVariant,
   gemmRates,
   gemmTiles,
-} from '../../../src/backend/webgpu/gemmVariants.js';
-import { openWebGPU, type WebGPUBackend } from '../../../src/backend/webgpu/index.js';
+} from '../../../src/backend/webgpu/products/variants.js';
 import type { AnyCase } from '../../../src/testing/case.js';
 import { checkCase, prepare, runCase } from '../../../src/testing/compare.js';
 import { atDefaultLimits, describeWebGPU, withWebGPU } from './adapter.js';
@@ -25,7 +25,7 @@ const caseOf = ([m, n, k]: Sides, accumulate: number): AnyCase => ({
 });
 
 /** Checks shapes with c overwritten and added to. */
-async function check(backend: WebGPUBackend, form: Form, variant: GemmVariant, shapes: readonly Sides[]) {
+async function check(backend: WebGPUDevice, form: Form, variant: GemmVariant, shapes: readonly Sides[]) {
   backend.gemm.forced = variant;
   for (const shape of shapes) {
     for (const accumulate of [0, 1]) await checkCase(backend, 'WebGPU', prepare(form, caseOf(shape, accumulate)));
@@ -49,7 +49,7 @@ const odd = (tile: number): Sides[] => [
 ];
 
 describeWebGPU('variants of the tiled products', () => {
-  let backend: WebGPUBackend;
+  let backend: WebGPUDevice;
   beforeAll(async () => {
     // Few workgroups a side, so that small shapes need the second axis of the grid.
     backend = await openWebGPU({ ...atDefaultLimits, maxGroupsPerSide: 3 });

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { gemmElements } from '../../../src/backend/webgpu/gemmElements.js';
-import { floatTiles } from '../../../src/backend/webgpu/gemmVariants.js';
-import { openWebGPU, type WebGPUBackend } from '../../../src/backend/webgpu/index.js';
-import { measureGemm } from '../../../src/backend/webgpu/measureGemm.js';
+import { openWebGPU, type WebGPUDevice } from '../../../src/backend/webgpu/index.js';
+import { gemmElements } from '../../../src/backend/webgpu/products/elements.js';
+import { measureGemm } from '../../../src/backend/webgpu/products/measure.js';
+import { floatTiles } from '../../../src/backend/webgpu/products/variants.js';
 import { shaders } from '../../../src/backend/webgpu/shaders.js';
 import { DeviceError } from '../../../src/errors.js';
 import { f16ToF32, f32ToF16 } from '../../../src/halfFloats.js';
@@ -49,7 +49,7 @@ const shapes: readonly Sides[] = [
 ];
 
 describe.skipIf(missing)(`products on subgroup matrices${missing ? ` (skipped: ${missing})` : ''}`, () => {
-  let backend: WebGPUBackend;
+  let backend: WebGPUDevice;
   beforeAll(async () => {
     // Few workgroups a side, so that small shapes need the second axis of the grid.
     backend = await openWebGPU({ ...withMatrices, maxGroupsPerSide: 3 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { tuneDevice } from '../../../src/backend/tuneDevice.js';
 import { openWasm } from '../../../src/backend/wasm/index.js';
-import { floatTiles, gemmRates, ratesOf } from '../../../src/backend/webgpu/gemmVariants.js';
+import { floatTiles, gemmRates, ratesOf } from '../../../src/backend/webgpu/products/variants.js';
 import { DeviceError } from '../../../src/errors.js';
 import { describeWebGPU, withWebGPU } from './adapter.js';
 

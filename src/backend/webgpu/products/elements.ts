@@ -3,23 +3,23 @@
  * the functions that read or write four neighbours. They are the files of kernels/products/shared/elements, one for
  * each layout of each operand, put before a shader of products.
  */
-import aF32 from '../../../kernels/products/shared/elements/aF32.wgsl';
-import aVec4 from '../../../kernels/products/shared/elements/aVec4.wgsl';
-import bF16 from '../../../kernels/products/shared/elements/bF16.wgsl';
-import bF16x4 from '../../../kernels/products/shared/elements/bF16x4.wgsl';
-import bF32 from '../../../kernels/products/shared/elements/bF32.wgsl';
-import bInt8 from '../../../kernels/products/shared/elements/bInt8.wgsl';
-import bInt8x4 from '../../../kernels/products/shared/elements/bInt8x4.wgsl';
-import bVec4 from '../../../kernels/products/shared/elements/bVec4.wgsl';
-import cF32 from '../../../kernels/products/shared/elements/cF32.wgsl';
-import cVec4 from '../../../kernels/products/shared/elements/cVec4.wgsl';
-import matrices from '../../../kernels/products/shared/elements/matrices.wgsl';
-import scaleColumns from '../../../kernels/products/shared/elements/scaleColumns.wgsl';
-import scaleDepth from '../../../kernels/products/shared/elements/scaleDepth.wgsl';
-import scaleWhole from '../../../kernels/products/shared/elements/scaleWhole.wgsl';
-import type { MatrixUnit } from '../../hardware/webgpu/matrixUnit.js';
-import type { WeightFormat } from '../kernels/formats.js';
-import { constantLines, type Prelude } from './context.js';
+import aF32 from '../../../../kernels/products/shared/elements/aF32.wgsl';
+import aVec4 from '../../../../kernels/products/shared/elements/aVec4.wgsl';
+import bF16 from '../../../../kernels/products/shared/elements/bF16.wgsl';
+import bF16x4 from '../../../../kernels/products/shared/elements/bF16x4.wgsl';
+import bF32 from '../../../../kernels/products/shared/elements/bF32.wgsl';
+import bInt8 from '../../../../kernels/products/shared/elements/bInt8.wgsl';
+import bInt8x4 from '../../../../kernels/products/shared/elements/bInt8x4.wgsl';
+import bVec4 from '../../../../kernels/products/shared/elements/bVec4.wgsl';
+import cF32 from '../../../../kernels/products/shared/elements/cF32.wgsl';
+import cVec4 from '../../../../kernels/products/shared/elements/cVec4.wgsl';
+import matrices from '../../../../kernels/products/shared/elements/matrices.wgsl';
+import scaleColumns from '../../../../kernels/products/shared/elements/scaleColumns.wgsl';
+import scaleDepth from '../../../../kernels/products/shared/elements/scaleDepth.wgsl';
+import scaleWhole from '../../../../kernels/products/shared/elements/scaleWhole.wgsl';
+import type { MatrixUnit } from '../../../hardware/webgpu/matrixUnit.js';
+import type { WeightFormat } from '../../kernels/formats.js';
+import { constantLines, type Prelude } from '../context.js';
 
 /** How an operand of a product is bound: four elements at a time where its rows start at multiples of four. */
 export type ElementLayout = 'vec4' | 'f32';

@@ -1,13 +1,7 @@
 /** Measures each variant of the matrix products on an adapter. */
-import {
-  floatTiles,
-  type GemmTile,
-  gemmTiles,
-  type MeasuredRates,
-  stepsOfTile,
-  type TileRate,
-} from './gemmVariants.js';
-import type { WebGPUBackend } from './index.js';
+
+import type { WebGPUDevice } from '../index.js';
+import { floatTiles, type GemmTile, gemmTiles, type MeasuredRates, stepsOfTile, type TileRate } from './variants.js';
 
 export interface MeasureOptions {
   /** Least duration of a measurement. Default 30. */
@@ -22,7 +16,7 @@ const repeats = 3;
 
 /** Measures what `chooseGemm` needs to know of an adapter: a second or two on a GPU. */
 export async function measureGemm(
-  backend: WebGPUBackend,
+  backend: WebGPUDevice,
   { milliseconds = 30, side: firstSide = 256 }: MeasureOptions = {},
 ): Promise<MeasuredRates> {
   const { forced, matrixUnit } = backend.gemm;
@@ -113,4 +107,4 @@ export async function measureGemm(
 }
 
 type Storages = readonly [StorageOf, StorageOf, StorageOf];
-type StorageOf = ReturnType<WebGPUBackend['allocate']>;
+type StorageOf = ReturnType<WebGPUDevice['allocate']>;

@@ -1,8 +1,8 @@
 /** Measured rates of matrix products, stored by adapter in the user's cache. */
 import { keptTexts } from '#platform';
-import { fnv1a } from '../../fnv1a.js';
-import { floatTiles, gemmTiles, type MeasuredRates } from './gemmVariants.js';
-import { shaders } from './shaders.js';
+import { fnv1a } from '../../../fnv1a.js';
+import { shaders } from '../shaders.js';
+import { floatTiles, gemmTiles, type MeasuredRates } from './variants.js';
 
 /** Rates by adapter. */
 const file = 'gemm-rates.json';

@@ -1,12 +1,13 @@
 /** Matrix products: cut into windows that may be bound, then into tiles, or given to the shaders for few rows. */
-import type { MatrixUnit } from '../../hardware/webgpu/matrixUnit.js';
-import type { KernelCall, KernelTable, Storage } from '../backend.js';
-import { operandDType } from '../check.js';
-import type { WeightFormat } from '../kernels/formats.js';
-import { bytesPerElement, type DType, type KernelSpec, kernels, type OperandSpec } from '../kernels/index.js';
-import { type ProductName, productNames } from '../kernels/products.js';
-import type { Context, Region } from './context.js';
-import { ceilDiv, type Float, float } from './context.js';
+import type { MatrixUnit } from '../../../hardware/webgpu/matrixUnit.js';
+import type { KernelCall, KernelTable, Storage } from '../../backend.js';
+import { operandDType } from '../../check.js';
+import type { WeightFormat } from '../../kernels/formats.js';
+import { bytesPerElement, type DType, type KernelSpec, kernels, type OperandSpec } from '../../kernels/index.js';
+import { type ProductName, productNames } from '../../kernels/products.js';
+import type { Context, Region } from '../context.js';
+import { ceilDiv, type Float, float } from '../context.js';
+import { alignedBytes, checkWhole, type Window } from '../windows.js';
 import {
   type ElementLayout,
   gemmElements,
@@ -14,9 +15,8 @@ import {
   resultElements,
   type ScaledAxis,
   type StoredLayout,
-} from './gemmElements.js';
-import { chooseGemm, floatTiles, type GemmVariant, gemmTiles, partSteps } from './gemmVariants.js';
-import { alignedBytes, checkWhole, type Window } from './windows.js';
+} from './elements.js';
+import { chooseGemm, floatTiles, type GemmVariant, gemmTiles, partSteps } from './variants.js';
 
 type Form = 'gemmNN' | 'gemmNT' | 'gemmTN';
 /** What a product is, as its record says: its layouts, how b is held, and what b's scales belong to. */
