@@ -23,6 +23,18 @@ export interface Checkpoint {
    * @throws CheckpointError when it is malformed
    */
   promptTemplate(): Promise<string | undefined>;
+  /** The adapter (LoRA) to a base model; undefined when there is none. @throws CheckpointError when it is malformed */
+  adapter(): Promise<CheckpointAdapter | undefined>;
+}
+
+/** Trained additions to the weights of a base model, as PEFT stores them. */
+export interface CheckpointAdapter {
+  /** For messages: "./lora/adapter_config.json". */
+  readonly name: string;
+  /** The fields of PEFT's adapter_config.json. */
+  readonly fields: Readonly<Record<string, unknown>>;
+  /** The tensors as they are stored. @throws CheckpointError when there are none, or a file is malformed */
+  tensors(): Promise<TensorSource>;
 }
 
 /** The configuration of a stored model. */

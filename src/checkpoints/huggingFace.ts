@@ -1,17 +1,26 @@
 /**
  * A Hugging Face folder: config.json; model.safetensors, or its shards and their index; the files of the tokenizer; and
- * beside them distillm.json, which names the prompt template (Hugging Face's tools ignore it).
+ * beside them distillm.json, which names the prompt template (Hugging Face's tools ignore it). A folder of PEFT has
+ * adapter_config.json and adapter_model.safetensors, in place of a whole model or beside it.
  */
 import { CheckpointError } from '../errors.js';
 import type { FileStore } from '../io/fileStore.js';
 import { readJson } from '../io/json.js';
 import { openSafetensors, openShards } from '../io/safetensors.js';
 import type { TensorSource } from '../io/tensorSource.js';
-import { type Checkpoint, type CheckpointConfig, type CheckpointKind, contentsOf } from './checkpoint.js';
+import {
+  type Checkpoint,
+  type CheckpointAdapter,
+  type CheckpointConfig,
+  type CheckpointKind,
+  contentsOf,
+} from './checkpoint.js';
 
 const configFile = 'config.json';
 const weights = 'model.safetensors';
 const weightsIndex = 'model.safetensors.index.json';
+const adapterConfig = 'adapter_config.json';
+const adapterWeights = 'adapter_model.safetensors';
 export const templateFile = 'distillm.json';
 /** A folder with one of these has a tokenizer. */
 const vocabularies = ['tokenizer.json', 'vocab.json'];
@@ -24,7 +33,7 @@ const tokenizerExtras = [
   configFile,
 ];
 
-const marks = [configFile, weights, weightsIndex, ...vocabularies];
+const marks = [configFile, weights, weightsIndex, adapterConfig, ...vocabularies];
 
 export const huggingFace: CheckpointKind = {
   looksLike: `a Hugging Face folder (${marks.join(', ')})`,
@@ -38,6 +47,7 @@ export const huggingFace: CheckpointKind = {
     tensors: once(() => openTensors(store)),
     tokenizerFiles: once(() => readTokenizerFiles(store)),
     promptTemplate: once(() => readTemplate(store)),
+    adapter: once(() => readAdapter(store)),
   }),
 };
 
@@ -71,7 +81,7 @@ async function openTensors(store: FileStore): Promise<TensorSource> {
 async function incomplete(store: FileStore, expected: readonly string[]): Promise<CheckpointError> {
   const found = await contentsOf(store);
   const advice =
-    expected[0] === weights && /\.(bin|pt)\b/.test(found)
+    expected[0] !== configFile && /\.(bin|pt)\b/.test(found)
       ? 'Pickled PyTorch weights are not read: load them with transformers and save_pretrained them again.'
       : 'Check the name of the folder, and that it is complete.';
   return new CheckpointError(`${store.name}: there is no ${expected.join(' and no ')}, ${found}. ${advice}`, {
@@ -99,4 +109,16 @@ async function readTemplate(store: FileStore): Promise<string | undefined> {
     `${store.name}/${templateFile}: promptTemplate is ${promptTemplate}, expected a name. Remove it.`,
     { found: promptTemplate },
   );
+}
+
+async function readAdapter(store: FileStore): Promise<CheckpointAdapter | undefined> {
+  if (!(await store.exists(adapterConfig))) return undefined;
+  return {
+    name: `${store.name}/${adapterConfig}`,
+    fields: await readJson(store, adapterConfig),
+    tensors: once(async () => {
+      if (await store.exists(adapterWeights)) return openSafetensors(store, adapterWeights);
+      throw await incomplete(store, [adapterWeights]);
+    }),
+  };
 }

@@ -1,6 +1,6 @@
 /** Models from checkpoints: names and shapes are matched before any tensor is read. */
 import type { Device } from '../backend/backend.js';
-import { type CheckpointSource, openCheckpoint } from '../checkpoints/index.js';
+import { type CheckpointAdapter, type CheckpointSource, openCheckpoint } from '../checkpoints/index.js';
 import { CheckpointError } from '../errors.js';
 import { readElements, readFloatPieces, readFloats, type TensorSource } from '../io/tensorSource.js';
 import type { Values, WeightFormat } from '../tensor/index.js';
@@ -30,7 +30,7 @@ export interface LoadOptions {
  * @example
  * const teacher = await loadModel('./gpt2-dolly', { device, dtype: 'f16' });
  * @throws OptionError for a trainable model of another dtype than f32; CheckpointError when files are missing,
- * malformed, do not fit config.json, or hold values that the dtype cannot; LimitError when the device cannot hold the
+ * malformed, do not fit config.json, hold an adapter, or hold values that the dtype cannot; LimitError when the device cannot hold the
  * model
  */
 export async function loadModel(
@@ -39,6 +39,7 @@ export async function loadModel(
 ): Promise<LanguageModel> {
   checkFormat('loadModel', dtype, trainable);
   const checkpoint = await openCheckpoint(source);
+  refuseAdapter(await checkpoint.adapter());
   const { name: where, fields } = await checkpoint.config();
   const family = await findFamily(fields.model_type, where);
   const configured = configure(family, fields, where);
@@ -48,6 +49,17 @@ export async function loadModel(
   const buffer = new Uint8Array(pieceBytes);
   const values = (name: string) => valuesOf(weights, names.get(name) as string, buffer);
   return openModel(configured, { device, source: { where: weights.name, values }, format: dtype, trainable });
+}
+
+/** Without it a model would be another than was trained. @throws CheckpointError */
+function refuseAdapter(adapter: CheckpointAdapter | undefined): void {
+  if (!adapter) return;
+  const { peft_type: type, base_model_name_or_path: base } = adapter.fields;
+  throw new CheckpointError(
+    `${adapter.name}: the folder holds an adapter (${type}) of ${JSON.stringify(base)}, which loadModel does not apply. ` +
+      'Merge the two with PEFT (merge_and_unload), and load what it saves.',
+    { found: adapter.fields },
+  );
 }
 
 /** Bytes that are read at a time where a tensor comes in pieces: they stay in a processor's cache. */

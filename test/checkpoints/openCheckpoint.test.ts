@@ -36,6 +36,28 @@ function watched(store: FileStore): { store: FileStore; asked: string[] } {
 }
 
 describe('a Hugging Face folder', () => {
+  it('offers an adapter, which loadModel refuses by its base: alone, and beside a whole model', async () => {
+    const fields = { peft_type: 'LORA', base_model_name_or_path: 'gpt2', r: 4 };
+    const store = memoryStore({ 'adapter_config.json': JSON.stringify(fields) });
+    const shape = [1, 2];
+    await writeSafetensors(store, 'adapter_model.safetensors', [
+      { name: 'h.0.lora_A.weight', dtype: 'F32', shape, read: async () => Float32Array.of(1, 2) },
+    ]);
+    const adapter = (await (await openCheckpoint(store)).adapter())!;
+    expect(adapter).toMatchObject({ name: 'memory/adapter_config.json', fields });
+    expect((await adapter.tensors()).entries.get('h.0.lora_A.weight')).toMatchObject({ dtype: 'F32', shape });
+    const device = openReference();
+    const refusal =
+      /^memory\/adapter_config.json: the folder holds an adapter \(LORA\) of "gpt2", .* Merge the two with PEFT/;
+    expect((await failure(loadModel(store, { device }))).message).toMatch(refusal);
+    using whole = await createModel(config, { device });
+    await saveModel(whole, store);
+    expect((await failure(loadModel(store, { device }))).message).toMatch(refusal);
+    await store.remove('adapter_config.json');
+    expect(await (await openCheckpoint(store)).adapter()).toBeUndefined();
+    (await loadModel(store, { device })).dispose();
+  });
+
   it('offers config, tensors, tokenizer files and the template', async () => {
     const store = memoryStore({
       'config.json': '{"model_type": "gpt2"}',
@@ -130,7 +152,7 @@ describe('a folder without a checkpoint', () => {
     expect(error).toBeInstanceOf(CheckpointError);
     expect(error.message).toBe(
       'memory: there is no checkpoint, expected a Hugging Face folder (config.json, model.safetensors, ' +
-        'model.safetensors.index.json, tokenizer.json, vocab.json), found deep/, notes.txt. Check the path.',
+        'model.safetensors.index.json, adapter_config.json, tokenizer.json, vocab.json), found deep/, notes.txt. Check the path.',
     );
     const many = Object.fromEntries(Array.from({ length: 23 }, (_, i) => [`f${String(i).padStart(2, '0')}`, '']));
     expect((await failure(openCheckpoint(memoryStore(many)))).message).toMatch(/found f00, .*, f19 and 3 more\. Check/);
