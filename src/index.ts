@@ -20,7 +20,13 @@ export {
 } from './backend/profile.js';
 export type { WasmOptions } from './backend/wasm/index.js';
 export type { WebGPUOptions } from './backend/webgpu/index.js';
-export { type Checkpoint, type CheckpointAdapter, type CheckpointConfig, type CheckpointSource, openCheckpoint } from './checkpoints/index.js';
+export {
+  type Checkpoint,
+  type CheckpointAdapter,
+  type CheckpointConfig,
+  type CheckpointSource,
+  openCheckpoint,
+} from './checkpoints/index.js';
 export {
   type EncodeInstructionOptions,
   type Example,

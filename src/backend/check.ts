@@ -1,5 +1,9 @@
-/** The shape check above both backends: symbolic dims are bound by the operands of a call, and must agree. */
-import { ShapeError } from '../errors.js';
+/**
+ * The check above both backends: symbolic dims are bound by the operands of a call, and must agree; every param is a
+ * number.
+ */
+import { OptionError, ShapeError } from '../errors.js';
+import type { ParamsOf } from './backend.js';
 import type { Dims, DType, KernelName, KernelSpec, OperandSpec } from './kernels/index.js';
 import { kernels } from './kernels/index.js';
 
@@ -18,6 +22,13 @@ const byKernel = (list: (spec: KernelSpec) => Operands) =>
 const given = byKernel((spec) => Object.entries({ ...spec.in, ...spec.inout }));
 const outputs = byKernel((spec) => Object.entries(spec.out ?? {}));
 const all = byKernel((spec) => Object.entries({ ...spec.in, ...spec.inout, ...spec.out }));
+
+const numbers = new Map(
+  Object.entries(kernels).map(([kernel, { params, constants }]: [string, KernelSpec]) => [
+    kernel,
+    Object.keys({ ...params, ...constants }),
+  ]),
+) as ReadonlyMap<KernelName, readonly string[]>;
 
 /** All operands of a kernel in binding order. */
 export const operandSpecs = (kernel: KernelName): Operands => all.get(kernel) as Operands;
@@ -85,4 +96,16 @@ export function bindDims(kernel: KernelName, operands: Readonly<Record<string, O
     }
   }
   return dims;
+}
+
+/**
+ * A missing param would reach the kernel as a zero or a NaN, from callers that no type checker has seen.
+ * @throws OptionError naming the first param or constant that is no number
+ */
+export function checkParams<K extends KernelName>(kernel: K, params: ParamsOf<K>): void {
+  for (const name of numbers.get(kernel) as readonly string[]) {
+    const value = (params as Readonly<Record<string, unknown>>)[name];
+    if (typeof value === 'number') continue;
+    throw new OptionError(`${kernel}: ${name} is ${value}, expected a number.`, { found: value });
+  }
 }

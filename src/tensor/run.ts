@@ -1,6 +1,6 @@
 /** The call of one kernel on tensors: shapes are checked against its record, outputs are allocated. */
 import type { GivenName, KernelCall, OperandName, OutName, ParamsOf, Storage } from '../backend/backend.js';
-import { bindDims, operandDType, outputSpecs, resolveShape } from '../backend/check.js';
+import { bindDims, checkParams, operandDType, outputSpecs, resolveShape } from '../backend/check.js';
 import type { DType, KernelName } from '../backend/kernels/index.js';
 import { Tensor } from './tensor.js';
 
@@ -28,9 +28,9 @@ export type Given<K extends KernelName> = Readonly<Record<GivenName<K>, View | T
 export type Outputs<K extends KernelName> = { readonly [N in OutName<K>]: Tensor };
 
 /**
- * Runs one kernel: checks the shapes, allocates the outputs, queues the call. `shapes` gives an output the shape in
+ * Runs one kernel: checks shapes and params, allocates the outputs, queues the call. `shapes` gives an output the shape in
  * which its reader wants to see it (same number of elements).
- * @throws ShapeError, LimitError
+ * @throws ShapeError; LimitError; OptionError for a param that is no number
  */
 export function run<K extends KernelName>(
   device: Tensor['device'],
@@ -40,6 +40,7 @@ export function run<K extends KernelName>(
   shapes: { readonly [N in OutName<K>]?: readonly number[] } = {},
 ): Outputs<K> {
   const dims = bindDims(kernel, given);
+  checkParams(kernel, params);
   const operands: Record<string, Storage> = {};
   for (const [name, operand] of Object.entries<View | Tensor>(given)) operands[name] = operand.storage;
   const outputs: Record<string, Tensor> = {};

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { bindDims, type OperandShape, resolveShape } from '../../src/backend/check.js';
+import { bindDims, checkParams, type OperandShape, resolveShape } from '../../src/backend/check.js';
 import { type KernelName, type KernelSpec, kernels } from '../../src/backend/kernels/index.js';
-import { ShapeError } from '../../src/errors.js';
+import { OptionError, ShapeError } from '../../src/errors.js';
 
 const f32 = (...shape: number[]): OperandShape => ({ shape, dtype: 'f32' });
 const i32 = (...shape: number[]): OperandShape => ({ shape, dtype: 'i32' });
@@ -44,6 +44,25 @@ describe('bindDims', () => {
       );
       expect(bindDims(kernel, given), kernel).toEqual(dims);
       expect(Object.keys({ ...spec.in, ...spec.inout, ...spec.out }).length, kernel).toBeLessThanOrEqual(8);
+    }
+  });
+});
+
+describe('checkParams', () => {
+  it('names the first param or constant that is no number, of any kernel', () => {
+    const params = { weight: 0.1, temperature: 1, gradScale: 1 };
+    expect(() => checkParams('divergence', params as never)).toThrow(
+      'divergence: kind is undefined, expected a number.',
+    );
+    expect(() => checkParams('divergence', { ...params, kind: '1' } as never)).toThrow(OptionError);
+    checkParams('divergence', { ...params, kind: 0 });
+    for (const kernel of Object.keys(kernels) as KernelName[]) {
+      const spec: KernelSpec = kernels[kernel];
+      const names = Object.keys({ ...spec.params, ...spec.constants });
+      const whole = Object.fromEntries(names.map((name) => [name, NaN]));
+      checkParams(kernel, whole as never);
+      for (const name of names)
+        expect(() => checkParams(kernel, { ...whole, [name]: undefined } as never), kernel).toThrow(name);
     }
   });
 });
