@@ -9,7 +9,14 @@ import { skewKL } from '../../src/distill/losses/index.js';
 import { adaptiveOffPolicy } from '../../src/distill/sgo/index.js';
 import { type DistillOptions, distill, fineTune, type TrainingEvent } from '../../src/distill/trainer/index.js';
 import { CheckpointError } from '../../src/errors.js';
-import { type FileStore, memoryStore, openSafetensors } from '../../src/io/index.js';
+import {
+  type FileStore,
+  memoryStore,
+  openSafetensors,
+  readElements,
+  type TensorToWrite,
+  writeSafetensors,
+} from '../../src/io/index.js';
 import { type LanguageModel, loadModel } from '../../src/models/index.js';
 import { collect, stepsOf, succession, tinyModel, tinyTokenizer, validationsOf, weightsOf } from './fixtures.js';
 
@@ -207,5 +214,82 @@ describe('checkpoints on WASM', () => {
     const path = 'last/trainer-state.safetensors';
     const spoilt = memoryStore({ [path]: store.files.get(path)!.subarray(0, 5000) });
     await expect(resume(spoilt)).rejects.toThrow(CheckpointError);
+  });
+
+  describe('a resume', () => {
+    let store: FileStore & { readonly files: ReadonlyMap<string, Uint8Array> };
+    beforeAll(async () => {
+      store = memoryStore();
+      await runUntil(store, (event) => event.type === 'checkpoint' && event.kind === 'last');
+    });
+    async function resumeOf(student: LanguageModel, extra: Partial<DistillOptions> = {}) {
+      const run = distill({ ...options({ checkpoint: store, resume: true, ...extra }), student });
+      return collect(run).finally(() => student.dispose());
+    }
+
+    it.each([
+      [{ n_layer: 1 }, /student.n_layer was 2 and is 1/],
+      [{ n_head: 4 }, /student.n_head was 2 and is 4/],
+      [{ resid_pdrop: 0.2 }, /student.resid_pdrop was 0.1 and is 0.2/],
+      [{ layer_norm_epsilon: 1e-3 }, /student.layer_norm_epsilon was 0.00001 and is 0.001/],
+    ])('is refused with a student of %j', async (config, message) => {
+      await expect(resumeOf(await tinyModel(device, { ...shape, ...config }))).rejects.toThrow(message);
+    });
+
+    it('is refused when other parameters are trained', async () => {
+      const student = await tinyModel(device, shape);
+      student.parameters.get('transformer.wpe.weight')!.requiresGrad = false;
+      await expect(resumeOf(student)).rejects.toThrow(/trained was 28 parameters \(\w+\) and is 27 parameters \(\w+\)/);
+    });
+
+    it('is refused with another teacher or template', async () => {
+      const student = () => tinyModel(device, shape);
+      const deeper = await tinyModel(device, { seed: 2, trainable: false, n_layer: 3 });
+      await expect(resumeOf(await student(), { teacher: deeper })).rejects.toThrow(/teacher.n_layer was 1 and is 3/);
+      deeper.dispose();
+      const template = { ...data, template: 'compact' };
+      await expect(resumeOf(await student(), { data: template })).rejects.toThrow(/template was absent and is compact/);
+    });
+
+    it('puts back frozen weights too', async () => {
+      const frozen = memoryStore();
+      const students = [await tinyModel(device, shape), await tinyModel(device, { ...shape, seed: 99 })];
+      for (const [i, student] of students.entries()) {
+        student.parameters.get('transformer.wpe.weight')!.requiresGrad = false;
+        const run = distill({ ...options({ checkpoint: frozen, resume: i === 1 }), student });
+        for await (const event of run)
+          if (event.type === 'checkpoint' && event.kind === 'last' && event.step === 4 * (i + 1)) break;
+      }
+      const [first, second] = await Promise.all(
+        students.map(async (student) => [...(await student.parameters.get('transformer.wpe.weight')!.read())]),
+      );
+      expect(second).toEqual(first);
+      for (const student of students) student.dispose();
+    });
+
+    it.each([
+      ['null', /has no object: null/],
+      ['{}', /has progress: missing/],
+      [{ progress: { step: 'x' } }, /has progress.step: "x"/],
+      [{ progress: { step: 99 } }, /has progress.step: 99/],
+      [{ progress: { sgo: undefined } }, /has progress.sgo: missing/],
+      [{ settings: undefined }, /has settings: missing/],
+      [{ steps: { 'transformer.wpe.weight': -1 } }, /has steps.transformer.wpe.weight: -1/],
+    ])('is refused by a state of %j', async (change, message) => {
+      const path = 'last/trainer-state.safetensors';
+      const file = await openSafetensors(store, path);
+      const whole = JSON.parse(file.metadata.state!);
+      const progress = { ...whole.progress, ...(change as { progress?: object }).progress };
+      const state = typeof change === 'string' ? change : JSON.stringify({ ...whole, ...change, progress });
+      const spoilt = memoryStore(Object.fromEntries(store.files));
+      const tensors = [...file.entries].map(([name, { dtype, shape }]) => ({
+        ...{ name, shape, dtype: dtype as 'F32' | 'U8' },
+        read: async () => (await readElements(file, name, dtype as 'F32')) as Float32Array,
+      })) as TensorToWrite[];
+      await writeSafetensors(spoilt, path, tensors, { metadata: { ...file.metadata, state } });
+      const failure = resume(spoilt);
+      await expect(failure).rejects.toThrow(CheckpointError);
+      await expect(failure).rejects.toThrow(message);
+    });
   });
 });

@@ -2,6 +2,7 @@
  * What a run writes, and how it is found again: the student as Hugging Face folders, and one file that holds the rest
  * of the state.
  */
+import { z } from 'zod';
 import { openCheckpoint } from '../../checkpoints/index.js';
 import { savedTemplateFiles } from '../../data/savedTemplate.js';
 import { CheckpointError } from '../../errors.js';
@@ -16,11 +17,13 @@ import {
 import { saveModel } from '../../models/saveModel.js';
 import type { AdamW } from '../../optim/index.js';
 import { openFolder } from '../../platform/openFolder.js';
+import { parse, ranges } from '../../settings/index.js';
 import type { Tensor } from '../../tensor/index.js';
 import type { ReplayBuffer } from '../../text/replayBuffer.js';
 import { changedSettings, type RunSettings } from '../settings.js';
 import type { SgoSnapshot } from '../sgo/index.js';
 import type { BestValidation, CheckpointEvent } from './events.js';
+import type { RunIdentity } from './identity.js';
 import type { Plan } from './plan.js';
 
 /** What changes during a run, besides the student's weights and the optimizer's moments. */
@@ -60,7 +63,6 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
   const { student } = plan.objective;
   const root = openFolder(target);
   const last = root.folder('last');
-  const trained = [...student.parameters].filter(([, parameter]) => parameter.requiresGrad);
   const save = async (
     kind: 'best' | 'last',
     step: number,
@@ -92,7 +94,7 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
         tensors.push({ name: 'replay', dtype: 'U8', shape: [bytes.length], read: async () => bytes });
       }
       const steps = Object.fromEntries([...optimizer.moments].map(([name, moments]) => [name, moments.steps]));
-      const state: StoredState = { progress, settings: plan.settings, steps };
+      const state: StoredState = { progress, settings: plan.settings, identity: plan.identity, steps };
       const metadata = { format, state: JSON.stringify(state) };
       return save('last', progress.step, (folder) => writeSafetensors(folder, stateFile, tensors, { metadata }));
     },
@@ -109,38 +111,58 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
         );
       }
       const state = parseState(where, file.metadata.state);
-      checkSettings(where, state.settings, plan.settings);
+      checkSettings(where, { ...state.settings, ...state.identity }, { ...plan.settings, ...plan.identity });
+      if (state.progress.step > plan.settings.steps) throw malformed(where, 'progress.step', state.progress.step);
 
       const weights = await (await openCheckpoint(last)).tensors();
       const moments = momentsOf(optimizer);
-      checkShapes(weights, trained);
+      checkShapes(weights, student.parameters);
       checkShapes(file, moments);
-      for (const [name, target] of trained) target.set(await readElements(weights, name, 'F32'));
+      for (const [name, target] of student.parameters) target.set(await readElements(weights, name, 'F32'));
       for (const [name, target] of moments) target.set(await readElements(file, name, 'F32'));
       for (const [name, updated] of optimizer.moments) updated.steps = state.steps[name] ?? 0;
       const replay = file.entries.has('replay') ? await readElements(file, 'replay', 'U8') : undefined;
-      return { progress: state.progress, replay };
+      return { progress: state.progress as Progress, replay };
     },
   };
 }
 
 /** What the state file holds beside its tensors. */
-interface StoredState {
+const storedState = z.object({
+  progress: z.object({
+    step: ranges.countOrZero,
+    sgo: z.record(z.string(), z.number().nullable()),
+    best: z.object({ step: z.number(), loss: z.number(), rougeL: z.number().optional() }).optional(),
+  }),
+  settings: z.record(z.string(), z.unknown()),
+  identity: z.record(z.string(), z.unknown()),
+  /** Updates of each parameter. */
+  steps: z.record(z.string(), ranges.countOrZero),
+});
+type StoredState = Omit<z.output<typeof storedState>, 'progress' | 'settings' | 'identity'> & {
   readonly progress: Progress;
   readonly settings: RunSettings;
-  /** Updates of each parameter. */
-  readonly steps: Readonly<Record<string, number>>;
-}
+  readonly identity: RunIdentity;
+};
 
-function parseState(where: string, text = ''): StoredState {
+function parseState(where: string, text = ''): z.output<typeof storedState> {
+  let json: unknown;
   try {
-    return JSON.parse(text) as StoredState;
+    json = JSON.parse(text);
   } catch (cause) {
     throw new CheckpointError(`${where}: its 'state' is no JSON. The file is spoilt: start anew in another folder.`, {
       cause,
     });
   }
+  return parse(storedState, json, ({ path, found }) => malformed(where, path, found));
 }
+
+const malformed = (where: string, path: string, found: unknown) =>
+  new CheckpointError(
+    `${where}: its 'state' has ${path || 'no object'}: ${JSON.stringify(found)?.slice(0, 100) ?? 'missing'}. ` +
+      'The file is spoilt: start anew in another folder.',
+    { found },
+  );
 
 /** The optimizer's moments by their names in the state file. */
 const momentsOf = ({ moments }: AdamW): Map<string, Tensor> =>
@@ -164,7 +186,7 @@ function checkShapes({ name: where, entries }: TensorSource, targets: Iterable<r
   }
 }
 
-/** @throws CheckpointError naming each setting that is not what the run began with */
+/** @throws CheckpointError naming each setting, and each fact of the models, that is not what the run began with */
 function checkSettings(where: string, began: object, goesOn: object): void {
   const changed = changedSettings(began, goesOn);
   if (changed.length === 0) return;

@@ -8,12 +8,14 @@ import { divergenceSpec } from '../losses/index.js';
 import { type RunOptions, type RunSettings, resolveSettings } from '../settings.js';
 import { offPolicy, policyFacts, type SgoPolicy } from '../sgo/index.js';
 import { crossEntropy, divergence, liveTeacher } from '../terms/index.js';
+import { identityOf, type RunIdentity } from './identity.js';
 import type { Participants, ValidationSample } from './options.js';
 import type { Objective } from './update.js';
 
 /** A run that is ready to start: its settings, and the objects that it works with. */
 export interface Plan {
   readonly settings: RunSettings;
+  readonly identity: RunIdentity;
   readonly objective: Objective;
   readonly tokenizer: Tokenizer | undefined;
   readonly train: readonly Sample[];
@@ -47,6 +49,7 @@ export function makePlan(participants: Participants, options: RunOptions): Plan 
   const distils = teacher && loss && kdRatio > 0;
   return {
     settings,
+    identity: identityOf({ student, teacher: distils ? teacher : undefined, tokenizer, template: data.template }),
     objective: {
       student,
       terms: [

@@ -1,0 +1,45 @@
+/**
+ * What a run must share with the run that it resumes, besides settings and data: the student and the teacher as their
+ * configs say, how the teacher is held, which parameters are trained, and the tokenizer. Weights of the teacher are not
+ * compared: reading them would take as long as loading them.
+ */
+import { fnv1a } from '../../fnv1a.js';
+import type { LanguageModel } from '../../models/model.js';
+import type { Tokenizer } from '../../text/index.js';
+
+/** Fields of config.json that say where a model comes from and how its file is stored, not what it computes. */
+const provenance = ['architectures', 'torch_dtype', 'dtype', 'transformers_version', '_name_or_path'];
+
+const configOf = ({ config }: LanguageModel) =>
+  Object.fromEntries(Object.entries(config).filter(([field]) => !provenance.includes(field)));
+
+/** Plain JSON, compared field by field: 'student.n_head', 'teacherFormat'. */
+export interface RunIdentity {
+  readonly student: Readonly<Record<string, unknown>>;
+  /** How many parameters are trained, and a digest of their names. */
+  readonly trained: string;
+  readonly teacher?: Readonly<Record<string, unknown>>;
+  /** The formats of the teacher's matrices. */
+  readonly teacherFormat?: string;
+  readonly tokenizer?: { readonly vocabSize: number; readonly eosTokenId: number | undefined };
+  readonly template?: string;
+}
+
+export function identityOf(run: {
+  readonly student: LanguageModel;
+  readonly teacher: LanguageModel | undefined;
+  readonly tokenizer: Tokenizer | undefined;
+  readonly template: string | undefined;
+}): RunIdentity {
+  const { student, teacher, tokenizer, template } = run;
+  const formats = teacher && [...new Set([...teacher.weights.values()].map(({ format }) => format))];
+  const trained = [...student.parameters].flatMap(([name, { requiresGrad }]) => (requiresGrad ? [name] : []));
+  const names = new TextEncoder().encode(trained.sort().join('\n'));
+  return {
+    student: configOf(student),
+    trained: `${trained.length} parameters (${fnv1a(names).toString(16)})`,
+    ...(teacher && formats && { teacher: configOf(teacher), teacherFormat: formats.sort().join(', ') }),
+    ...(tokenizer && { tokenizer: { vocabSize: tokenizer.vocabSize, eosTokenId: tokenizer.eosTokenId } }),
+    ...(template !== undefined && { template }),
+  };
+}
