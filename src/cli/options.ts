@@ -107,7 +107,7 @@ const parser =
  */
 export function typed<Schemas extends readonly z.ZodType[]>(...schemas: Schemas): z.ZodType<z.output<Schemas[number]>> {
   return z.string().transform((text, context) => {
-    const readings: unknown[] = text.trim() === '' ? [text] : [text, Number(text), text.split(',').map(Number)];
+    const readings: unknown[] = [text, numberIn(text), text.split(',').map(numberIn)];
     for (const schema of schemas) {
       for (const reading of readings) {
         const result = tryParse(schema, reading);
@@ -119,6 +119,9 @@ export function typed<Schemas extends readonly z.ZodType[]>(...schemas: Schemas)
     return z.NEVER;
   }) as unknown as z.ZodType<z.output<Schemas[number]>>;
 }
+
+/** NaN, which no schema takes, for a text that holds nothing: Number('') is 0. */
+const numberIn = (text: string): number => (text.trim() === '' ? Number.NaN : Number(text));
 
 function expectedBy(schema: z.ZodType, text: string): string {
   const result = tryParse(schema, text);

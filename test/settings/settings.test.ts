@@ -115,6 +115,9 @@ describe('flags', () => {
       ['size', ' ', 'an integer of at least 1'],
       ['ends', '0,2', 'two shares'],
       ['ends', '1', 'two shares'],
+      ['ends', ',', 'two shares'],
+      ['ends', '0.5,', 'two shares'],
+      ['ends', ', 0.5', 'two shares'],
     ] as const) {
       expect(read(flag, text).error!.issues[0]!.message).toBe(words);
     }
