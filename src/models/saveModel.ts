@@ -4,11 +4,14 @@ import { checkHalves, f32ToF16 } from '../halfFloats.js';
 import type { FileStore } from '../io/fileStore.js';
 import { type TensorToWrite, writeSafetensors } from '../io/writeSafetensors.js';
 import { openFolder } from '../platform/openFolder.js';
+import { checkOption, ranges } from '../settings/index.js';
 import { fileDTypeOf, readWeight, type Tensor, type Weight } from '../tensor/index.js';
 import { configure } from './family.js';
 import type { LanguageModel } from './model.js';
 import { type ParameterSpec, specsOf } from './parts.js';
 import { findFamily } from './registry.js';
+
+const savedDType = ranges.choice(['f32', 'f16']);
 
 /** What is written besides the model, and how. */
 export interface SaveOptions {
@@ -26,7 +29,7 @@ export interface SaveOptions {
  * renamed. Weights are read from the device one tensor at a time.
  * @example
  * await saveModel(student, './student', { files: { 'tokenizer.json': tokenizerJson } });
- * @throws OptionError when the target cannot be written to, and for a model of dtype 'int8': its weights are no longer
+ * @throws OptionError when the target cannot be written to, for another dtype, and for a model of dtype 'int8': its weights are no longer
  * those of the checkpoint that it came from; CheckpointError when dtype is 'f16' and a weight is beyond its range
  */
 export async function saveModel(
@@ -34,6 +37,7 @@ export async function saveModel(
   target: string | FileStore,
   { dtype, files = {} }: SaveOptions = {},
 ): Promise<void> {
+  checkOption('saveModel', 'dtype', dtype, savedDType.optional());
   const held = heldAs(model);
   const saved = dtype ?? held;
   const store = openFolder(target);

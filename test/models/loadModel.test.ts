@@ -200,6 +200,15 @@ describe('createModel', () => {
   });
 });
 
+it.each(['int8', 'bf16', null])('saveModel refuses dtype %s before it writes', async (dtype) => {
+  using model = await createModel(config, { device });
+  const store = memoryStore();
+  const refused = expect(saveModel(model, store, { dtype: dtype as never })).rejects;
+  await refused.toThrow(OptionError);
+  await refused.toThrow(`saveModel: dtype is ${dtype}, expected one of f32, f16.`);
+  expect(await store.exists('config.json')).toBe(false);
+});
+
 it('saveModel refuses a store that cannot be written', async () => {
   using model = await createModel(config, { device });
   await expect(saveModel(model, 'https://example.org/model')).rejects.toBeInstanceOf(OptionError);
