@@ -1,4 +1,5 @@
 import { OptionError } from './errors.js';
+import { inWords } from './inWords.js';
 
 /**
  * The one form that the refusal of an option has: where, which option, what was found, what was expected.
@@ -10,9 +11,3 @@ export function requireOption(where: string, option: string, found: unknown, ok:
 
 export const refusedOption = (where: string, option: string, found: unknown, expected: string): OptionError =>
   new OptionError(`${where}: ${option} is ${inWords(found)}, expected ${expected}.`, { found, expected });
-
-/** A function or an object tells nothing by its text. */
-function inWords(value: unknown): string {
-  if (typeof value === 'function') return 'a function';
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
-}

@@ -15,12 +15,22 @@ export interface Issue {
   readonly unknown?: readonly string[];
 }
 
-/** The value as the schema gives it, defaults filled in; or what is wrong. */
+interface ParseOptions {
+  readonly given?: unknown;
+  readonly error?: z.core.$ZodErrorMap;
+}
+
+/**
+ * The value as the schema gives it, defaults filled in; or what is wrong.
+ * @param given what the schema gets in the value's place
+ * @param error words for what the schema itself has no message for
+ */
 export function tryParse<Schema extends z.ZodType>(
   schema: Schema,
   value: unknown,
+  { given = value, error }: ParseOptions = {},
 ): { readonly value: z.output<Schema> } | { readonly issue: Issue } {
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(given, error && { error });
   if (result.success) return { value: result.data };
   const issue = result.error.issues[0] as z.core.$ZodIssue;
   return {
@@ -38,8 +48,9 @@ export function parse<Schema extends z.ZodType>(
   schema: Schema,
   value: unknown,
   refuse: (issue: Issue) => Error,
+  options?: ParseOptions,
 ): z.output<Schema> {
-  const result = tryParse(schema, value);
+  const result = tryParse(schema, value, options);
   if ('issue' in result) throw refuse(result.issue);
   return result.value;
 }

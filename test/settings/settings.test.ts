@@ -29,7 +29,11 @@ const options = z.strictObject({
     }),
     'part',
   ),
+  list: option(z.array(ranges.count).readonly().optional(), 'frozen when it is read', { flag: false }),
 });
+
+const cyclic: Record<string, unknown> = {};
+cyclic.self = cyclic;
 
 describe('ranges', () => {
   const { count, countOr, openShare, seed, shareBelow1, someShare, integer } = ranges;
@@ -62,9 +66,47 @@ describe('options', () => {
     [{ shape: () => 1 }, 'test: shape is a function, expected one of round, square.', expect.any(Function)],
     [{ inner: { share: { of: 1 } } }, 'test: inner.share is {"of":1}, expected a number from 0 to 1.', { of: 1 }],
     [{ inner: { pair: 3 } }, 'test: inner.pair is 3, expected two shares.', 3],
-    [{ sise: 1 }, 'test: there is no option sise, expected one of size, shape, turned, room, hidden, inner.', ['sise']],
+    [
+      { sise: 1 },
+      'test: there is no option sise, expected one of size, shape, turned, room, hidden, inner, list.',
+      ['sise'],
+    ],
     [{ inner: { shar: 1 } }, 'test: there is no option inner.shar.', ['shar']],
-  ])('%o is refused by name, with what was found', (given, message, found) => {
+    [{ inner: null }, 'test: inner is null, expected an object of options.', null],
+    [{ inner: new Map() }, 'test: inner is a Map, expected an object of options.', new Map()],
+    [{ inner: new Set() }, 'test: inner is a Set, expected an object of options.', new Set()],
+    [{ inner: new Date(0) }, 'test: inner is a Date, expected an object of options.', new Date(0)],
+    [{ inner: Promise.resolve() }, 'test: inner is a Promise, expected an object of options.', expect.any(Promise)],
+    [{ inner: [] }, 'test: inner is [], expected an object of options.', []],
+    [
+      { size: { n: 1n, map: new Map() } },
+      'test: size is {"n":"1n","map":"a Map"}, expected an integer of at least 1.',
+      { n: 1n, map: new Map() },
+    ],
+    [{ size: cyclic }, 'test: size is an object that JSON cannot hold, expected an integer of at least 1.', cyclic],
+    [
+      cyclic,
+      'test: there is no option self, expected one of size, shape, turned, room, hidden, inner, list.',
+      ['self'],
+    ],
+    [
+      { inner: { pair: Float32Array.of(0, 1) } },
+      'test: inner.pair is a Float32Array, expected two shares.',
+      Float32Array.of(0, 1),
+    ],
+    [{ list: Int32Array.of(1) }, 'test: list is an Int32Array, expected an array.', Int32Array.of(1)],
+    [new Map(), 'test: what is given is a Map, expected an object of options.', new Map()],
+    [
+      { shape: 'o'.repeat(1e5) },
+      `test: shape is ${'o'.repeat(100)}... (100000 characters), expected one of round, square.`,
+      'o'.repeat(1e5),
+    ],
+    [
+      { inner: { ['o'.repeat(1e5)]: 1 } },
+      `test: there is no option inner.${'o'.repeat(94)}... (100006 characters).`,
+      ['o'.repeat(1e5)],
+    ],
+  ])('case %# is refused by name, with what was found', (given, message, found) => {
     const refused = () => checkOptions('test', options, given);
     expect(refused).toThrow(OptionError);
     expect(refused).toThrow(expect.objectContaining({ message, found }));
@@ -79,6 +121,7 @@ describe('options', () => {
       ['hidden', false, undefined],
       ['inner.share', 'partShare', 0.5],
       ['inner.pair', 'ends', [0, 1]],
+      ['list', false, undefined],
     ]);
     expect(leavesOf(options).filter(({ mayChange }) => mayChange)).toHaveLength(1);
   });
@@ -142,6 +185,7 @@ describe('kinds', () => {
 
   it('are data that JSON holds', () => {
     expect(mixed({ share: 1 })).toEqual({ kind: 'mixed', shared: 1, share: 1 });
+    expect(() => mixed(null as never)).toThrow('mixed: what is given is null, expected an object of options.');
     expect(() => skewed({ share: 1 })).toThrow('skewed: share is 1, expected a number above 0 and below 1.');
     const schema = variantSchema(table);
     expect(schema.parse(JSON.parse(JSON.stringify(mixed())))).toEqual(mixed());

@@ -1,0 +1,40 @@
+/**
+ * Values as messages show them: any value that JavaScript has, in one short line. What a caller gave by mistake may be
+ * a model, a cycle or a whole file's text.
+ */
+const LONGEST = 100;
+
+/** An object that is nothing but its fields: `{ ... }`, also from another realm. No array, map, promise or instance. */
+export function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+/** A function or an instance tells nothing by its text: its kind is named. At most about 100 characters. */
+export function inWords(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return typeof value === 'function' ? 'a function' : short(value);
+  if (!Array.isArray(value) && !isPlainObject(value)) return instanceInWords(value);
+  try {
+    const text = JSON.stringify(value, (_, inside) => {
+      if (typeof inside === 'bigint') return `${inside}n`;
+      const isInstance = typeof inside === 'object' && inside && !Array.isArray(inside) && !isPlainObject(inside);
+      return isInstance ? instanceInWords(inside) : inside;
+    });
+    return short(text);
+  } catch {
+    // A cycle, or a field that throws when it is read.
+    return Array.isArray(value) ? 'an array that JSON cannot hold' : 'an object that JSON cannot hold';
+  }
+}
+
+/** Text for a message: cut after about 100 characters, with its length. */
+export function short(value: unknown): string {
+  const text = String(value);
+  return text.length <= LONGEST ? text : `${text.slice(0, LONGEST)}... (${text.length} characters)`;
+}
+
+function instanceInWords(value: object): string {
+  const name = Object.getPrototypeOf(value)?.constructor?.name || 'object';
+  return `${/^[AEIOU]/i.test(name) ? 'an' : 'a'} ${short(name)}`;
+}
