@@ -21,6 +21,8 @@ const tune = (options: Partial<FineTuneOptions>) => () => fineTune({ model: stud
 const distils = (options: Partial<DistillOptions>) => () =>
   distill({ student, teacher, data, tokenizer, loss: skewKL(), steps: 1, maxNewTokens: 4, ...options });
 
+const trains = (given: unknown) => tune({ data: given as never });
+
 describe('before a run starts', () => {
   it.each<[string, () => unknown, new (...args: never[]) => Error, RegExp]>([
     ['no length', tune({ steps: undefined as never }), OptionError, /neither epochs nor steps/],
@@ -132,6 +134,88 @@ describe('before a run starts', () => {
       CompatibilityError,
       /the first token that differs is id 4: "x" for the teacher, "e" for the student/,
     ],
+    [
+      'a student for fineTune',
+      tune({ student } as never),
+      OptionError,
+      /no option student. Give the model .* as model/,
+    ],
+    ['a teacher for fineTune', tune({ teacher } as never), OptionError, /no option teacher, expected one of/],
+    ['a model for distill', distils({ model: 1 } as never), OptionError, /no option model, expected one of/],
+    ['no teacher', distils({ teacher: undefined as never }), OptionError, /no teacher is given.* or call fineTune/],
+    ['null for a teacher', distils({ teacher: null as never }), OptionError, /no teacher is given.* or call fineTune/],
+    [
+      'a model that is still loading',
+      distils({ teacher: Promise.resolve() as never }),
+      OptionError,
+      /distill: teacher is a Promise, expected a model, as loadModel gives it after await/,
+    ],
+    [
+      'a path for a model',
+      tune({ model: './gpt2' as never }),
+      OptionError,
+      /fineTune: model is .\/gpt2, expected a mod/,
+    ],
+    ['a path for a tokenizer', tune({ tokenizer: 'x' as never }), OptionError, /tokenizer is x, expected a tokenizer/],
+    [
+      'no options',
+      () => distill(undefined as never),
+      OptionError,
+      /distill: what is given is undefined, expected an obj/,
+    ],
+    [
+      'null for options',
+      () => distill(null as never),
+      OptionError,
+      /distill: what is given is null, expected an object/,
+    ],
+    ['a map of options', () => fineTune(new Map() as never), OptionError, /fineTune: what is given is a Map, expected/],
+    [
+      'no data',
+      tune({ data: undefined as never }),
+      OptionError,
+      /fineTune: data is undefined, expected an object with/,
+    ],
+    ['data without samples', tune({ data: {} as never }), OptionError, /data.train is undefined, expected an array/],
+    [
+      'data that are one sample',
+      trains({ train: data.train[0] }),
+      OptionError,
+      /data.train is {.*}, expected an array/,
+    ],
+    [
+      'a number for a folder',
+      tune({ checkpoint: 5 as never }),
+      OptionError,
+      /checkpoint is 5, expected a folder's path/,
+    ],
+    ['a word for a switch', tune({ resume: 'yes' as never }), OptionError, /resume is yes, expected true or false/],
+    ['a flag for a signal', tune({ signal: true as never }), OptionError, /signal is true, expected an AbortSignal/],
+    ['null for a sample', trains({ train: [null] }), DataError, /data.train\[0\] is null, expected a sample/],
+    [
+      'a hole for a sample',
+      trains({ train: new Array(2) }),
+      DataError,
+      /data.train\[0\] is undefined, expected a samp/,
+    ],
+    [
+      'ids in an array',
+      trains({ ...data, validation: [data.train[0], { ids: [1, 2], promptLength: 1 }] }),
+      DataError,
+      /data.validation\[1\].ids is \[1,2\], expected an Int32Array/,
+    ],
+    [
+      'ids that are floats',
+      trains({ ...data, text: [{ ids: Float32Array.of(1), promptLength: 0 }] }),
+      DataError,
+      /data.text\[0\].ids is a Float32Array, expected an Int32Array/,
+    ],
+    ...[1.5, '1', undefined].map((promptLength): [string, () => unknown, typeof DataError, RegExp] => [
+      `a prompt of ${JSON.stringify(promptLength)} tokens`,
+      trains({ train: [{ ids: Int32Array.of(1, 2, 3), promptLength }] }),
+      DataError,
+      new RegExp(`data.train\\[0\\].promptLength is ${promptLength}, expected an integer`),
+    ]),
   ])('refuses %s', (_, start, type, message) => {
     expect(start).toThrow(type);
     expect(start).toThrow(message);

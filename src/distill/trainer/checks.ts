@@ -32,7 +32,6 @@ function checkLength({ epochs, steps }: RunOptions): void {
 }
 
 function checkModels({ student, teacher, tokenizer, teacherTokenizer }: Participants): void {
-  if (!student) throw new OptionError("training: no model to train, expected fineTune's model or distill's student.");
   if (![...student.parameters.values()].some(({ requiresGrad }) => requiresGrad)) {
     throw new OptionError(
       'training: no parameter of the student is trainable. Load it with { trainable: true } or call setTrainable(true).',

@@ -20,4 +20,4 @@ import { startTraining, type TrainingRun } from './start.js';
  * @throws OptionError, DataError, CompatibilityError (vocabularies that differ), LimitError (sequences that are too
  * long, or memory); while iterating TrainingError (a loss that is not finite) and CheckpointError
  */
-export const distill = (options: DistillOptions): TrainingRun => startTraining(distillOptions, options);
+export const distill = (options: DistillOptions): TrainingRun => startTraining('distill', distillOptions, options);

@@ -9,5 +9,4 @@ import { startTraining, type TrainingRun } from './start.js';
  * for await (const event of fineTune({ model, data, tokenizer, epochs: 3 })) console.log(event);
  * @throws as `distill`
  */
-export const fineTune = ({ model, ...options }: FineTuneOptions): TrainingRun =>
-  startTraining(fineTuneOptions, { student: model, ...options });
+export const fineTune = (options: FineTuneOptions): TrainingRun => startTraining('fineTune', fineTuneOptions, options);

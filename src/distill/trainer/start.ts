@@ -1,5 +1,9 @@
+import { OptionError } from '../../errors.js';
+import { isPlainObject } from '../../inWords.js';
+import { refusedOption } from '../../requireOption.js';
 import { checkOptions } from '../../settings/index.js';
 import type { distillOptions, fineTuneOptions, RunSettings } from '../settings.js';
+import { checkObjects } from './checkObjects.js';
 import { checkRun } from './checks.js';
 import type { TrainingEvent } from './events.js';
 import { trainingLoop } from './loop.js';
@@ -12,22 +16,34 @@ export interface TrainingRun extends AsyncGenerator<TrainingEvent, void, undefin
   readonly settings: RunSettings;
 }
 
+/** What the functions take besides settings. Every other name must be a setting. */
+const objectsOfBoth = ['data', 'tokenizer', 'checkpoint', 'resume', 'signal'];
+const objectsOf = {
+  distill: ['student', 'teacher', 'teacherTokenizer', ...objectsOfBoth],
+  fineTune: ['model', ...objectsOfBoth],
+};
+
 /** What `distill` and `fineTune` share: checks everything, then waits to be iterated. */
 export function startTraining(
+  where: 'distill' | 'fineTune',
   schema: typeof fineTuneOptions | typeof distillOptions,
-  { student, teacher, teacherTokenizer, data, tokenizer, checkpoint, resume, signal, ...given }: Participants & object,
+  given: object,
 ): TrainingRun {
-  const options = checkOptions('training', schema, given);
-  const participants = {
-    student,
-    teacher,
-    teacherTokenizer,
-    data,
-    tokenizer,
-    checkpoint,
-    resume,
-    signal,
-  } as Participants;
+  // A caller without types may give anything.
+  if (!isPlainObject(given)) throw refusedOption(where, 'what is given', given, 'an object of options');
+  if (where === 'fineTune' && 'student' in given) {
+    throw new OptionError('fineTune: there is no option student. Give the model that is trained as model.', {
+      found: ['student'],
+    });
+  }
+  const names = objectsOf[where];
+  const entries = Object.entries(given);
+  const objects = Object.fromEntries(entries.filter(([name]) => names.includes(name)));
+  const settings = Object.fromEntries(entries.filter(([name]) => !names.includes(name)));
+  const options = checkOptions('training', schema, settings);
+  const { model, ...others } = objects;
+  const participants = (where === 'fineTune' ? { ...others, student: model } : others) as unknown as Participants;
+  checkObjects(where, participants);
   checkRun(participants, options);
   const plan = makePlan(participants, options);
   return Object.assign(trainingLoop(plan), { settings: plan.settings });
