@@ -115,6 +115,9 @@ export type RunSettings = Omit<RunOptions, 'epochs' | 'steps' | 'maxNewTokens' |
   readonly dataDigest: Digests;
 };
 
+/** The settings of a run of `distill`: they have a loss and all that steers it. */
+export type DistillSettings = RunSettings & Required<z.output<typeof distillationOptions>>;
+
 /**
  * Fills in what depends on data and models.
  * @param room new tokens that every answer may have, whatever its prompt

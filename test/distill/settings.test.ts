@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Device } from '../../src/backend/backend.js';
 import { openWasm } from '../../src/backend/wasm/index.js';
 import { forwardKL, skewKL } from '../../src/distill/losses/index.js';
-import { distillOptions, flattened, type RunSettings } from '../../src/distill/settings.js';
+import { type DistillSettings, distillOptions, flattened, type RunSettings } from '../../src/distill/settings.js';
 import { adaptiveOffPolicy, offPolicy } from '../../src/distill/sgo/index.js';
 import { type DistillOptions, distill, fineTune, type TrainingData } from '../../src/distill/trainer/index.js';
 import { CheckpointError, CompatibilityError } from '../../src/errors.js';
@@ -37,9 +37,9 @@ const newStudent = () => tinyModel(device, { embd_pdrop: 0.1 });
 
 describe('RunSettings', () => {
   it('give the same run, bit for bit, through structuredClone and through JSON', async () => {
-    const run = async (given: typeof options | RunSettings) => {
+    const run = async (given: typeof options | DistillSettings) => {
       const student = await newStudent();
-      const started = distill({ teacher, student, tokenizer, data, ...given } as DistillOptions);
+      const started = distill({ teacher, student, tokenizer, data, ...given });
       const events = await collect(started);
       const weights = await weightsOf(student);
       student.dispose();
@@ -70,6 +70,18 @@ describe('RunSettings', () => {
     }
     expect(settings).toMatchObject({ steps: 6, validation: { every: 3 }, seed: 10, schedule: 'cosine' });
     const tuned = fineTune({ model: student, data, steps: 1 }).settings;
+    expect(distill({ teacher, student, data, loss: skewKL(), steps: 1 }).settings).toMatchObject({
+      ...{ batchSize: 8, kdRatio: 1, lmCoef: 1, warmupSteps: 0, loss: { kind: 'skewKL', alpha: 0.1, temperature: 1 } },
+      optimizer: { lr: 5e-4, betas: [0.9, 0.999], weightDecay: 0.01, clipGradNorm: 1 },
+      generation: { temperature: 1, topK: 0, topP: 1 },
+      sgo: { kind: 'offPolicy' },
+    });
+    expect(adaptiveOffPolicy()).toMatchObject({
+      capacity: 1000,
+      initThreshold: 0,
+      lossEps: 0.1,
+      schedule: 'decreasing',
+    });
     expect([...flattened(tuned).keys()]).toEqual(names.filter((name) => name in Object.fromEntries(flattened(tuned))));
     student.dispose();
   });
@@ -78,7 +90,7 @@ describe('RunSettings', () => {
     const student = await newStudent();
     const { settings } = distill({ teacher, student, tokenizer, data, ...options });
     const other = { ...data, validation: succession(3).reverse() };
-    const again = () => distill({ teacher, student, tokenizer, ...settings, data: other } as DistillOptions);
+    const again = () => distill({ teacher, student, tokenizer, ...settings, data: other });
     expect(again).toThrow(CompatibilityError);
     expect(again).toThrow(/data.validation has the digest [0-9a-f]{64}, dataDigest.validation is [0-9a-f]{64}/);
     student.dispose();

@@ -107,7 +107,7 @@ export const rows = {
   /**
    * A divergence between teacher p = softmax(teacher / temperature) and student q = softmax(student / temperature),
    * row by row, complete (zero at equality), in nats: loss[r], and student becomes gradScale * dloss[r]/dstudent.
-   * Computed from log-probabilities, mixtures by log-sum-exp, so that no logit underflows to a NaN. `weight` is alpha
+   * Finite at any logits: where a probability underflows, its term takes its limit. `weight` is alpha
    * of the skewed forms, w of jensenShannon and symmetricKL, unused otherwise; `kind` is the simplest at this weight
    * (simplestKind). Rows whose label is -100 give loss 0 and gradient 0,
    * whatever their logits hold; other labels are not looked at.

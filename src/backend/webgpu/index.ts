@@ -1,3 +1,4 @@
+/// <reference types="@webgpu/types" preserve="true" />
 /** The device that computes on a GPU: storages are pooled buffers, kernel calls become dispatches. */
 import { DeviceError, DisposedError } from '../../errors.js';
 import { type AdapterOptions, adoptDevice, openAdapter } from '../../hardware/webgpu/adapter.js';

@@ -11,9 +11,10 @@ import type { Participants } from './options.js';
 import { makePlan } from './plan.js';
 
 /** The events of a run, as they happen, and its settings, which are there before it starts. */
-export interface TrainingRun extends AsyncGenerator<TrainingEvent, void, undefined> {
+export interface TrainingRun<Settings extends RunSettings = RunSettings>
+  extends AsyncGenerator<TrainingEvent, void, undefined> {
   /** Every option with its default filled in, as plain JSON: the options of the same run. */
-  readonly settings: RunSettings;
+  readonly settings: Settings;
 }
 
 /** What the functions take besides settings. Every other name must be a setting. */

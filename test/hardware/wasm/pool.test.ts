@@ -44,7 +44,7 @@ async function open(threads: number) {
     return pointer;
   }) as [number, number, number];
   const add = () => {
-    pool.parallel('add', [a, b, y], SIZE, 16);
+    pool.parallel('add', [a, b, y, SIZE], SIZE, 16);
     return new Float32Array(memory.memory.buffer, y, SIZE);
   };
   return { memory, pool, add };
@@ -68,8 +68,8 @@ describe.each([1, 2, 4])('a pool of %i', (threads) => {
   it('gives a typed error when a kernel fails', async () => {
     const { pool } = await open(threads);
     // The last bytes of the address space lie behind the memory.
-    expect(() => pool.parallel('add', [0xfffff000, 1024, 1024], SIZE, 16)).toThrow(DeviceError);
-    expect(() => pool.parallel('add', [0xfffff000, 1024, 1024], 4, 16)).toThrow(/add/);
+    expect(() => pool.parallel('add', [0xfffff000, 1024, 1024, SIZE], SIZE, 16)).toThrow(DeviceError);
+    expect(() => pool.parallel('add', [0xfffff000, 1024, 1024, SIZE], 4, 16)).toThrow(/add/);
   });
 });
 
