@@ -48,7 +48,7 @@ export function partsOf({ size, allowSoftware, matrices }: Setting): readonly Pa
           name: 'gpu-correctness',
           about:
             'every kernel against its float64 reference at odd shapes, divergences against exact values, tiny models against ' +
-            'the logits and gradients of transformers, three DistiLLM steps beside WASM: share of the allowed error, % (less is better)',
+            'the logits of transformers, three DistiLLM steps beside WASM: share of the allowed error, % (less is better)',
           variants: [
             { name: 'distillm, WebGPU', script: 'pack/correctness.ts', args: common, seconds: 60 },
             {
