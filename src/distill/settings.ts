@@ -116,7 +116,7 @@ export type RunSettings = Omit<RunOptions, 'epochs' | 'steps' | 'maxNewTokens' |
 };
 
 /** The settings of a run of `distill`: they have a loss and all that steers it. */
-export type DistillSettings = RunSettings & Required<z.output<typeof distillationOptions>>;
+export type DistillSettings = RunSettings & Required<Pick<RunSettings, 'loss' | 'kdRatio' | 'sgo' | 'generation'>>;
 
 /**
  * Fills in what depends on data and models.
