@@ -2,13 +2,11 @@
  * Random numbers, and which generator serves what. All of them give the same bits on every machine and engine.
  *
  * - `mixSeed` makes one seed of another and an index, and `randomSeed` one of (seed, purpose, index). Whatever a run
- * draws is a
- *   function of these, so a run keeps no generator's state: a resumed run computes the numbers of any step anew, and those of
- *   one purpose do not move when another draws more. `namedSeed` serves the places of dropout in a model.
+ *   draws is a function of these, so a run keeps no generator's state: a resumed run computes the numbers of any step
+ *   anew, and those of one purpose do not move when another draws more. `namedSeed` serves the places of dropout.
  * - `normalGenerator` (sfc32) draws the initial weights of a model: long sequences that are needed once, in order.
  * - `shuffled` is xoshiro256** of src/text/rng.ts, the AssemblyScript generator that `createRng` gives to users and
- * that the
- *   replay buffer and the host's sampler (repetition penalty, n-gram and token bans) draw from.
+ *   that the replay buffer and the host's sampler (repetition penalty, n-gram and token bans) draw from.
  * - Kernels have counter-based ones, since threads draw in no order. Dropout hashes (seed, element) with lowbias32
  *   (kernels/shared/hash.wgsl), the cheapest that passes for a mask; sampling uses threefry2x32-13 on (seed, token, step)
  *   (kernels/rows/sample.wgsl), good enough for the tests on the distribution of tokens.

@@ -107,10 +107,9 @@ export const rows = {
   /**
    * A divergence between teacher p = softmax(teacher / temperature) and student q = softmax(student / temperature),
    * row by row, complete (zero at equality), in nats: loss[r], and student becomes gradScale * dloss[r]/dstudent.
-   * Finite at any logits: where a probability underflows, its term takes its limit. `weight` is alpha
-   * of the skewed forms, w of jensenShannon and symmetricKL, unused otherwise; `kind` is the simplest at this weight
-   * (simplestKind). Rows whose label is -100 give loss 0 and gradient 0,
-   * whatever their logits hold; other labels are not looked at.
+   * Finite at any logits: where a probability underflows, its term takes its limit. `weight` is alpha of the skewed
+   * forms, w of jensenShannon and symmetricKL, unused otherwise; `kind` is the simplest at this weight (simplestKind).
+   * Rows whose label is -100 give loss 0 and gradient 0, whatever their logits hold; other labels are not looked at.
    * The gradient q_j (g_j - sum_i q_i g_i) is centred on the student's likeliest token r: with c_j = g_j - g_r it is
    * q_j (c_j - sum_i q_i c_i). When q_r is nearly 1, g_r - sum_i q_i g_i would cancel to rounding noise; c_r is exactly
    * 0. Where p / q may overflow (forwardKL), q_j g_j = -p_j is finite.

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { openCheckpoint } from '../../checkpoints/index.js';
 import { savedTemplateFiles } from '../../data/savedTemplate.js';
 import { CheckpointError } from '../../errors.js';
+import { short } from '../../inWords.js';
 import {
   type FileStore,
   openSafetensors,
@@ -159,7 +160,7 @@ function parseState(where: string, text = ''): z.output<typeof storedState> {
 
 const malformed = (where: string, path: string, found: unknown) =>
   new CheckpointError(
-    `${where}: its 'state' has ${path || 'no object'}: ${JSON.stringify(found)?.slice(0, 100) ?? 'missing'}. ` +
+    `${where}: its 'state' has ${path || 'no object'}: ${short(JSON.stringify(found) ?? 'missing')}. ` +
       'The file is spoilt: start anew in another folder.',
     { found },
   );

@@ -12,7 +12,7 @@ import type { Participants } from './options.js';
 import { roomForAnswer } from './plan.js';
 
 /**
- * What a schema cannot say: whether models, data and options fit each other.
+ * `run` has passed `checkObjects`, `options` their schema.
  * @throws OptionError, DataError, CompatibilityError, LimitError
  */
 export function checkRun(run: Participants, options: RunOptions): void {

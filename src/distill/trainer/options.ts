@@ -36,8 +36,8 @@ interface RunObjects {
    */
   readonly checkpoint?: string | FileStore;
   /**
-   * Continues from `last` in `checkpoint`, if it is there, with the settings and the data that the run began with; only
-   * the learning rate may be another. Default false.
+   * Continues from `last` in `checkpoint`, if it is there, with the models, settings and data that the run began with;
+   * only the learning rate and gradientCheckpointing may be others. Default false.
    */
   readonly resume?: boolean;
   /**
