@@ -124,10 +124,10 @@ export function createAdamW(parameters: ReadonlyMap<string, Tensor>, options: Ad
       { grad: flat(parameter.grad), scale, parameter: flat(parameter), m: flat(m), v: flat(v) },
       {
         lr,
-        beta1,
-        beta2,
+        take1: 1 - beta1,
+        take2: 1 - beta2,
         eps,
-        weightDecay: slot.weightDecay,
+        decay: lr * slot.weightDecay,
         correction1: 1 - beta1 ** slot.steps,
         correction2: 1 - beta2 ** slot.steps,
       },

@@ -39,18 +39,20 @@ export const optimizer = {
     },
   },
   /**
-   * AdamW with decoupled weight decay, as PyTorch orders it. g = scale[0] * grad; parameter *= 1 - lr * weightDecay;
-   * m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2;
-   * parameter -= lr * (m / correction1) / (sqrt(v / correction2) + eps), correctionN = 1 - betaN^step.
+   * AdamW with decoupled weight decay, as PyTorch orders it. g = scale[0] * grad; m += takeN (g - m) with N = 1;
+   * v += takeN (g^2 - v) with N = 2; takeN = 1 - betaN;
+   * parameter -= decay * parameter + lr * (m / correction1) / (sqrt(v / correction2) + eps), decay = lr * weightDecay,
+   * correctionN = 1 - betaN^step. All that depends on a beta is computed in float64 by the host: 1 - beta2 of a beta2
+   * that was rounded to f32 is off by 1e-5.
    */
   adamW: {
     dims: ['size'],
     params: {
       lr: 'f32',
-      beta1: 'f32',
-      beta2: 'f32',
+      take1: 'f32',
+      take2: 'f32',
       eps: 'f32',
-      weightDecay: 'f32',
+      decay: 'f32',
       correction1: 'f32',
       correction2: 'f32',
     },

@@ -38,26 +38,32 @@ export const optimizer: Cases<keyof typeof records> = {
         squares[i] = Math.fround((size * random.uniform()) / slots);
       }),
   })),
-  adamW: [...sizes.map((size) => [size, 1, 0.01] as const), [97, 1000, 0] as const].map(
-    ([size, step, weightDecay]) => ({
-      dims: { size },
-      params: {
-        lr: 1e-3,
-        beta1: 0.9,
-        beta2: 0.999,
-        eps: 1e-8,
-        weightDecay,
-        correction1: 1 - 0.9 ** step,
-        correction2: 1 - 0.999 ** step,
-      },
-      note: `step ${step}`,
-      prepare: ({ scale, v, grad }, random) => {
-        scale[0] = 0.25;
-        v.forEach((_, i) => {
-          v[i] = Math.fround(random.uniform() ** 4);
-        });
-        grad[0] = 0;
-      },
-    }),
-  ),
+  adamW: [
+    ...sizes.map((size) => [size, 1, 0.01, [0.9, 0.999]] as const),
+    [97, 1000, 0, [0.9, 0.999]] as const,
+    ...[
+      [0, 0],
+      [0.3, 0.01],
+      [0.999, 0.99999],
+    ].map((betas) => [41, 7, 0.01, betas] as const),
+  ].map(([size, step, weightDecay, [beta1 = 0, beta2 = 0]]) => ({
+    dims: { size },
+    params: {
+      lr: 1e-3,
+      take1: 1 - beta1,
+      take2: 1 - beta2,
+      eps: 1e-8,
+      decay: 1e-3 * weightDecay,
+      correction1: 1 - beta1 ** step,
+      correction2: 1 - beta2 ** step,
+    },
+    note: `step ${step}, betas ${beta1} and ${beta2}`,
+    prepare: ({ scale, v, grad }, random) => {
+      scale[0] = 0.25;
+      v.forEach((_, i) => {
+        v[i] = Math.fround(random.uniform() ** 4);
+      });
+      grad[0] = 0;
+    },
+  })),
 };

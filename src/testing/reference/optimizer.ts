@@ -28,20 +28,20 @@ export const clipScale: Reference<'clipScale'> = (_, { squares }, { maxNorm }) =
 export const adamW: Reference<'adamW'> = (
   { size },
   { grad, scale, parameter: parameterBefore, m: mBefore, v: vBefore },
-  { lr, beta1, beta2, eps, weightDecay, correction1, correction2 },
+  { lr, take1, take2, eps, decay, correction1, correction2 },
 ) => {
   const parameter = expected(size);
   const m = expected(size);
   const v = expected(size);
   for (let i = 0; i < size; i++) {
     const g = scale[0]! * grad[i]!;
-    const [oldM, newM] = [beta1 * mBefore[i]!, (1 - beta1) * g];
+    const [oldM, newM] = [(1 - take1) * mBefore[i]!, take1 * g];
     m.value[i] = oldM + newM;
     m.scale[i] = Math.abs(oldM) + Math.abs(newM);
-    v.value[i] = beta2 * vBefore[i]! + (1 - beta2) * g * g;
+    v.value[i] = (1 - take2) * vBefore[i]! + take2 * g * g;
     v.scale[i] = v.value[i]!;
     const step = lr / correction1 / (Math.sqrt(v.value[i]! / correction2) + eps);
-    const decayed = parameterBefore[i]! * (1 - lr * weightDecay);
+    const decayed = parameterBefore[i]! * (1 - decay);
     parameter.value[i] = decayed - step * m.value[i]!;
     parameter.scale[i] = Math.abs(decayed) + Math.abs(step) * m.scale[i]!;
   }
