@@ -1,6 +1,7 @@
 // The loop of gemmTile.wgsl with subgroup matrices (experimental in WebGPU): operands are rounded to f16, products are
 // summed in f32. Each of 2 x 2 subgroups owns SPAN_M x SPAN_N elements of c. A matrix unit multiplies SUB_M x SUB_K by
-// SUB_K x SUB_N at once; src/backend/webgpu/gemmElements.ts puts these constants and SUBGROUP_SIZE first.
+// SUB_K x SUB_N at once; src/backend/webgpu/products/elements.ts puts these constants and SUBGROUP_SIZE first. Where the
+// adapter has subgroups of several sizes, shaders.ts adds the attribute that asks for SUBGROUP_SIZE.
 alias Four = vec4h;
 // Values beyond the range of f16 become its largest: infinities would become NaN in sums.
 fn four(value: vec4f) -> Four { return vec4h(clamp(value, vec4f(-65504f), vec4f(65504f))); }

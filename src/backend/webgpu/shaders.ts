@@ -12,7 +12,9 @@ import gemmTN from '../../../kernels/products/shared/gemmTN.wgsl';
 import files from '../../../kernels?shaders';
 
 const layouts = { gemmNN, gemmNT, gemmTN };
-const loops = { 4: gemmThread4, 8: gemmThread8, Matrices: gemmMatrices };
+/** For adapters whose subgroups are of several sizes: the entry point asks for the size that it is written for. */
+const gemmMatricesPinned = gemmMatrices.replace('@compute', '@subgroup_size(SUBGROUP_SIZE) @compute');
+const loops = { 4: gemmThread4, 8: gemmThread8, Matrices: gemmMatrices, MatricesPinned: gemmMatricesPinned };
 
 const products = Object.fromEntries(
   Object.entries(layouts).flatMap(([layout, code]) =>

@@ -88,7 +88,7 @@ export async function openAdapter(options: AdapterOptions = {}): Promise<OpenedD
   const requiredLimits: Record<string, number> = {};
   if (limits === 'adapter') for (const name of wantedLimits) requiredLimits[name] = adapter.limits[name];
   const matrixUnit = subgroupMatrices ? needMatrixUnit(description, adapter) : undefined;
-  const features = matrixUnit ? [...wantedFeatures, ...matrixFeatures] : wantedFeatures;
+  const features = matrixUnit ? [...wantedFeatures, ...matrixFeatures(matrixUnit)] : wantedFeatures;
   const requiredFeatures = features.filter((feature) => adapter.features.has(feature));
   const device = await adapter.requestDevice({ label: 'distillm', requiredLimits, requiredFeatures });
   // Dawn keeps its threads, and with them a Node process, for as long as the object that `openGPU` returns is

@@ -56,8 +56,9 @@ const code = {
 } satisfies { readonly [K in 'a' | 'b' | 'c' | 'scaled']: Record<GemmLayout[K], string> };
 
 /** Matrix types take no `override`. */
-const matrixTypes = ({ m, n, k, subgroupSize }: MatrixUnit) =>
-  matrices + constantLines({ SUB_M: m, SUB_N: n, SUB_K: k, SUBGROUP_SIZE: subgroupSize });
+const matrixTypes = ({ m, n, k, subgroupSize, pinned }: MatrixUnit) =>
+  (pinned ? `${matrices}enable subgroup_size_control;\n` : matrices) +
+  constantLines({ SUB_M: m, SUB_N: n, SUB_K: k, SUBGROUP_SIZE: subgroupSize });
 
 const made = new Map<string, Prelude>();
 

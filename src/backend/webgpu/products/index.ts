@@ -194,9 +194,10 @@ function encodeProduct(context: Context, product: Product): void {
 function encodeTiles(context: Context, product: Product, { tile }: GemmVariant, steps: number): void {
   const { form, m, n, k } = product;
   const { loop, rows, cols, constants } = gemmTiles[tile];
+  const matrixUnit = tile === 'matrices' ? context.limits.gemm.matrixUnit : undefined;
   context.dispatch({
-    shader: `${form}${loop}`,
-    ...argumentsOf(product, tile === 'matrices' ? context.limits.gemm.matrixUnit : undefined),
+    shader: `${form}${loop}${matrixUnit?.pinned ? 'Pinned' : ''}`,
+    ...argumentsOf(product, matrixUnit),
     constants,
     uniform: uniformOf(product, steps),
     groups: ceilDiv(m, rows) * ceilDiv(n, cols) * ceilDiv(k, steps),
