@@ -165,12 +165,21 @@ function isSoftware(adapter: GPUAdapter): boolean {
 }
 
 function isSoftwareInfo(info: GPUAdapterInfo): boolean {
-  const words = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`;
-  return info.isFallbackAdapter === true || /swiftshader|llvmpipe|lavapipe|basic render driver/i.test(words);
+  return info.isFallbackAdapter === true || /swiftshader|llvmpipe|lavapipe|basic render driver/.test(wordsOf(info));
 }
 
-function describe(info: GPUAdapterInfo): string {
-  return info.description || [info.vendor, info.architecture].filter(Boolean).join(' ') || 'WebGPU adapter';
+/** All that an adapter says of itself as words in lower case: Dawn writes "amd-radeon-tm-graphics". */
+const wordsOf = ({ vendor, architecture, device, description }: GPUAdapterInfo): string =>
+  `${vendor} ${architecture} ${device} ${description}`.toLowerCase().replaceAll(/[^a-z0-9]+/g, ' ');
+
+/**
+ * The card's name and the driver's. In Node Dawn has the one in `device`, "nvidia-h100-pcie", and the other in
+ * `description`. Browsers have neither, but vendor and architecture; other runtimes a number as `device`.
+ */
+function describe({ vendor, architecture, device, description }: GPUAdapterInfo): string {
+  const card = /[a-z]/i.test(device ?? '') ? device.replace(/-+$/, '') : '';
+  const names = [...new Set([card, description])].filter(Boolean);
+  return names.join(', ') || [vendor, architecture].filter(Boolean).join(' ') || 'WebGPU adapter';
 }
 
 const identify = ({ vendor, architecture, device, description }: GPUAdapterInfo): string =>
@@ -179,11 +188,11 @@ const identify = ({ vendor, architecture, device, description }: GPUAdapterInfo)
 /**
  * WebGPU does not tell: decided by the vendor, and for vendors of both kinds by the names of their integrated graphics.
  */
-function classOf({ vendor, architecture, device, description }: GPUAdapterInfo, software: boolean): AdapterClass {
+function classOf(info: GPUAdapterInfo, software: boolean): AdapterClass {
   if (software) return 'software';
-  const words = `${vendor} ${architecture} ${device} ${description}`.toLowerCase();
+  const words = wordsOf(info);
   if (/nvidia|geforce|quadro/.test(words)) return /tegra|orin/.test(words) ? 'integrated' : 'discrete';
   if (/\bamd\b|radeon/.test(words))
-    return /radeon(\(tm\))? (graphics|\d+m\b)|vega \d+ graphics/.test(words) ? 'integrated' : 'discrete';
-  return /\barc\b|xe-hpg|battlemage/.test(words) ? 'discrete' : 'integrated';
+    return /radeon (tm )?(graphics|\d+m\b)|vega \d+ graphics/.test(words) ? 'integrated' : 'discrete';
+  return /\barc\b|xe hpg|battlemage/.test(words) ? 'discrete' : 'integrated';
 }
