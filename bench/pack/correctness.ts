@@ -67,8 +67,12 @@ function report(name: string, used: number, runs: number, note?: string): void {
 
 async function checkKernels(): Promise<void> {
   const chosen = tiny ? { kernels: only || 'add', most: 2 } : { kernels: only };
-  for await (const { kernel, used, cases, worst, rate, failure } of verifyDevice(device, chosen)) {
-    const note = failure ?? `${rate ? `${rate.value.toPrecision(3)} ${rate.unit}; ` : ''}worst at ${worst}`;
+  for await (const { kernel, used, cases, worst, rate, failure, seconds, referenceSeconds } of verifyDevice(
+    device,
+    chosen,
+  )) {
+    const took = `${seconds.toFixed(2)} s, ${referenceSeconds.toFixed(2)} of them on the CPU`;
+    const note = failure ?? `${rate ? `${rate.value.toPrecision(3)} ${rate.unit}; ` : ''}${took}; worst at ${worst}`;
     report(kernel, failure === undefined ? used : Math.max(used, 1.01), cases, note);
   }
 }

@@ -1,6 +1,9 @@
 /** 12345.6 -> "12,346". */
 export const whole = (value: number): string => Math.round(value).toLocaleString('en');
 
+/** 12345.6 -> "12,346", 1.23456 -> "1.23". */
+export const threeDigits = (value: number): string => (value >= 100 ? whole(value) : value.toPrecision(3));
+
 /** 1536 -> "1.5 KiB". */
 export { formatBytes as bytes } from '../errors.js';
 

@@ -2,7 +2,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { z } from 'zod';
 import { type Device, type KernelProfile, OptionError, type Profile, startProfile } from '../index.js';
-import { duration, whole } from './format.js';
+import { duration, threeDigits, whole } from './format.js';
 import type { OptionSpec } from './options.js';
 import type { Terminal } from './terminal.js';
 
@@ -104,5 +104,3 @@ function rate({ bound, gbPerSecond, gflopPerSecond }: KernelProfile): string {
   const [value, unit] = bound === 'memory' ? [gbPerSecond, 'GB/s'] : [gflopPerSecond, 'GFLOP/s'];
   return `${threeDigits(value)} ${unit}`;
 }
-
-const threeDigits = (value: number): string => (value >= 100 ? whole(value) : value.toPrecision(3));

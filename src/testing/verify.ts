@@ -5,6 +5,7 @@
 import type { Device } from '../backend/backend.js';
 import { type KernelName, kernels } from '../backend/kernels/index.js';
 import { startProfile } from '../backend/profile.js';
+import { requireOption } from '../requireOption.js';
 import type { AnyCase } from './case.js';
 import { cases } from './cases/index.js';
 import { caseLabel, type Prepared, prepare, runCase } from './compare.js';
@@ -29,6 +30,10 @@ export interface KernelVerdict {
     /** What limits the kernel decides. */
     readonly unit: 'GFLOP/s' | 'GB/s';
   };
+  /** How long its checks took. */
+  readonly seconds: number;
+  /** How much of that was spent on the CPU, on data and the float64 reference. */
+  readonly referenceSeconds: number;
   /** What is wrong, and where. */
   readonly failure?: string;
 }
@@ -48,13 +53,16 @@ const timedRuns = 5;
  * Checks every kernel of a device, one after the other, in the order of the kernel table.
  * @example
  * for await (const { kernel, used, failure } of verifyDevice(device)) console.log(kernel, used, failure ?? 'right');
- * @throws DisposedError when the device was disposed of
+ * @throws OptionError when no kernel has that in its name; DisposedError when the device was disposed of
  */
 export async function* verifyDevice(
   device: Device,
   { kernels: wanted = '', most = Infinity }: VerifyOptions = {},
 ): AsyncGenerator<KernelVerdict> {
-  for (const kernel of (Object.keys(kernels) as KernelName[]).filter((name) => name.includes(wanted))) {
+  const chosen = (Object.keys(kernels) as KernelName[]).filter((name) => name.includes(wanted));
+  const expected = `part of the name of a kernel: ${Object.keys(kernels).join(', ')}`;
+  requireOption('verifyDevice', 'kernels', wanted, chosen.length > 0, expected);
+  for (const kernel of chosen) {
     const all = cases[kernel] as readonly AnyCase[];
     const step = Math.max(1, all.length / most);
     const chosen = Array.from({ length: Math.min(most, all.length) }, (_, i) => all[Math.floor(i * step)] as AnyCase);
@@ -63,12 +71,18 @@ export async function* verifyDevice(
 }
 
 async function verifyKernel(device: Device, kernel: KernelName, chosen: readonly AnyCase[]): Promise<KernelVerdict> {
-  const format = /F16$/.test(kernel) ? 'f16' : /Int8$/.test(kernel) ? 'int8' : 'f32';
-  let [used, worst] = [0, ''];
+  const format: KernelVerdict['format'] = /F16$/.test(kernel) ? 'f16' : /Int8$/.test(kernel) ? 'int8' : 'f32';
+  const started = performance.now();
+  let [used, worst, referenceSeconds] = [0, '', 0];
   let largest: { prepared: Prepared; elements: number } | undefined;
-  const verdict = () => ({ kernel, format, cases: chosen.length, used, worst }) as const;
+  const verdict = (): KernelVerdict => ({
+    ...{ kernel, format, cases: chosen.length, used, worst },
+    ...{ seconds: (performance.now() - started) / 1000, referenceSeconds },
+  });
   for (const testCase of chosen) {
+    const begun = performance.now();
     const prepared = prepare(kernel, testCase);
+    referenceSeconds += (performance.now() - begun) / 1000;
     const elements = prepared.operands.reduce((sum, { before }) => sum + before.length, 0);
     if (elements > (largest?.elements ?? -1)) largest = { prepared, elements };
     try {
