@@ -22,10 +22,11 @@ module.exports = {
     {
       name: 'core-imports-leaf',
       comment:
-        'text, data, metrics, io and checkpoints serve models, generation and distill; the layers below do not know them',
+        'text, data, metrics, io and checkpoints serve models, generation and distill; the layers below do not know them, ' +
+        'but all functions that take options check them by the schemas of settings',
       severity: 'error',
       from: { path: '^src/(hardware|backend|tensor)/' },
-      to: { path: `^src/(${leaves})/` },
+      to: { path: `^src/(${leaves})/`, pathNot: '^src/settings/' },
     },
     {
       name: 'leaf-imports-core',

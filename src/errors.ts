@@ -1,10 +1,33 @@
 /**
  * Every failure that a caller can act on is one of these classes. A message says, in this order: where, what was
- * found, what was expected, what to do. The numbers are fields too, so that programs need not parse text.
+ * found, what was expected, what to do. What programs go by are fields: `code` says which kind of failure it is, one a
+ * class, and the numbers of the message are there too, so that nobody need parse text.
  */
-export class DistillmError extends Error {
+
+/** Which kind of failure an error is: one code for each class, which stays the same from version to version. */
+export type ErrorCode =
+  | 'ERR_SHAPE'
+  | 'ERR_OPTION'
+  | 'ERR_DEVICE'
+  | 'ERR_LIMIT'
+  | 'ERR_DISPOSED'
+  | 'ERR_CHECKPOINT'
+  | 'ERR_DATA'
+  | 'ERR_COMPATIBILITY'
+  | 'ERR_TRAINING';
+
+/**
+ * What all errors of this package are. A structured clone (`postMessage`, `structuredClone`) keeps nothing of an error's
+ * class but its text: to send one to another thread, send `{ ...error, message: error.message }`, which has its name,
+ * code and numbers.
+ * @example
+ * if (error instanceof DistillmError && error.code === 'ERR_LIMIT') retryWithSmallerBatch();
+ */
+export abstract class DistillmError extends Error {
   /** The name of the class, which survives minifiers. */
-  override readonly name: string = 'DistillmError';
+  abstract override readonly name: string;
+  /** The kind of failure, for programs: it survives minifiers, copies of the package, and the way to another thread. */
+  abstract readonly code: ErrorCode;
   /** What was found, in the unit that the message names. */
   readonly found?: unknown;
   /** What was expected, in the unit that the message names. */
@@ -20,14 +43,30 @@ export class DistillmError extends Error {
 /** An operand has the wrong shape or dtype. */
 export class ShapeError extends DistillmError {
   override readonly name = 'ShapeError';
+  /** Always 'ERR_SHAPE'. */
+  override readonly code = 'ERR_SHAPE';
 }
-/** An option or argument is out of range or contradicts another. */
+/** An option or argument is unknown, of another kind, out of range, or contradicts another. */
 export class OptionError extends DistillmError {
   override readonly name = 'OptionError';
+  /** Always 'ERR_OPTION'. */
+  override readonly code = 'ERR_OPTION';
+  /** The option or argument that is wrong, as its function calls it ('validation.every'), where it is one alone. */
+  readonly option?: string;
+
+  constructor(
+    message: string,
+    { option, ...details }: { option?: string; found?: unknown; expected?: unknown; cause?: unknown } = {},
+  ) {
+    super(message, details);
+    if (option !== undefined) this.option = option;
+  }
 }
 /** No device of the wanted kind, or the device was lost. */
 export class DeviceError extends DistillmError {
   override readonly name = 'DeviceError';
+  /** Always 'ERR_DEVICE'. */
+  override readonly code = 'ERR_DEVICE';
 }
 /**
  * A buffer, binding or memory limit would be exceeded. `found` and `expected` are bytes unless the message says
@@ -35,26 +74,38 @@ export class DeviceError extends DistillmError {
  */
 export class LimitError extends DistillmError {
   override readonly name = 'LimitError';
+  /** Always 'ERR_LIMIT'. */
+  override readonly code = 'ERR_LIMIT';
 }
 /** A disposed tensor, model or device was used. */
 export class DisposedError extends DistillmError {
   override readonly name = 'DisposedError';
+  /** Always 'ERR_DISPOSED'. */
+  override readonly code = 'ERR_DISPOSED';
 }
 /** A model, checkpoint or tokenizer file is malformed, incomplete or does not fit its config. */
 export class CheckpointError extends DistillmError {
   override readonly name = 'CheckpointError';
+  /** Always 'ERR_CHECKPOINT'. */
+  override readonly code = 'ERR_CHECKPOINT';
 }
 /** A data file is malformed or empty. */
 export class DataError extends DistillmError {
   override readonly name = 'DataError';
+  /** Always 'ERR_DATA'. */
+  override readonly code = 'ERR_DATA';
 }
 /** Teacher, student, tokenizer or data do not fit each other. */
 export class CompatibilityError extends DistillmError {
   override readonly name = 'CompatibilityError';
+  /** Always 'ERR_COMPATIBILITY'. */
+  override readonly code = 'ERR_COMPATIBILITY';
 }
 /** Training cannot go on (loss is not finite, for instance). */
 export class TrainingError extends DistillmError {
   override readonly name = 'TrainingError';
+  /** Always 'ERR_TRAINING'. */
+  override readonly code = 'ERR_TRAINING';
 }
 
 /** 1536 -> "1.5 KiB". */

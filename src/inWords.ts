@@ -28,6 +28,10 @@ export function inWords(value: unknown): string {
   }
 }
 
+/** The same, with text in quotes: for values among words of a sentence, and of files. */
+export const quoted = (value: unknown): string =>
+  typeof value === 'string' ? JSON.stringify(short(value)) : inWords(value);
+
 /** Text for a message: cut after about 100 characters, with its length. */
 export function short(value: unknown): string {
   const text = String(value);

@@ -1,8 +1,9 @@
-/** Checks options by their schemas, and refuses what a schema does not take. */
+/** Checks options and arguments by their schemas, and refuses what a schema does not take. */
 import { z } from 'zod';
-import { OptionError } from '../errors.js';
-import { isPlainObject, short } from '../inWords.js';
-import { refusedOption } from '../requireOption.js';
+import type { OptionError } from '../errors.js';
+import { isPlainObject } from '../inWords.js';
+import { didYouMean, refusedOption, unknownOptions } from '../requireOption.js';
+import { withoutDefault } from './option.js';
 import { type Issue, parse } from './parse.js';
 
 /**
@@ -15,28 +16,86 @@ export function checkOptions<Schema extends z.ZodType>(
   schema: Schema,
   options: unknown,
 ): z.output<Schema> {
-  const refuse = ({ path, found, message, unknown }: Issue) => {
-    if (!unknown) return refusedOption(where, path || 'what is given', found, message);
-    const known =
-      schema instanceof z.ZodObject && path === '' ? `, expected one of ${Object.keys(schema.shape).join(', ')}` : '';
-    const names = unknown.map((name) => (path ? `${path}.${name}` : name)).join(', ');
-    return new OptionError(`${where}: there is no option ${short(names)}${known}.`, { found: unknown });
-  };
-  return parse(schema, options, refuse, { given: plainOnly(options), error: kindOfValue });
+  return parse(schema, options, (issue) => refusal(where, schema, options, issue), {
+    given: plainOnly(options, schema),
+    error: kindOfValue,
+  });
+}
+
+/**
+ * One option that is no field of a schema, or an argument that has a place instead of a name. The words of `range` say
+ * what all of it must be.
+ * @throws OptionError
+ */
+export const checkOption = <Schema extends z.ZodType>(
+  where: string,
+  option: string,
+  found: unknown,
+  range: Schema,
+): z.output<Schema> => {
+  const refuse = ({ message }: Issue) =>
+    refusedOption(where, option, found, message, adviceFor(found, namesAt(range, found, [])));
+  return parse(range, found, refuse, { given: plainOnly(found, range) });
+};
+
+function refusal(
+  where: string,
+  schema: z.ZodType,
+  value: unknown,
+  { path, keys, found, message, unknown }: Issue,
+): OptionError {
+  const known = namesAt(schema, value, keys);
+  if (unknown) return unknownOptions(where, unknown, known, path && `${path}.`);
+  return refusedOption(where, path || 'what is given', found, message, adviceFor(found, known));
+}
+
+/** A loss or a policy whose function was given in place of what it makes is told so. */
+function adviceFor(found: unknown, known: readonly string[]): string {
+  const { kind } = Object(found) as { kind?: unknown };
+  if (typeof found === 'function' && typeof kind === 'string') return `Call it: ${kind}().`;
+  return didYouMean(found, known);
+}
+
+/** The names that can stand at a place of a value: fields of an object, members of a choice, kinds of a variant. */
+function namesAt(schema: z.ZodType, value: unknown, [key, ...rest]: readonly PropertyKey[]): readonly string[] {
+  const inner = withoutDefault(schema);
+  if (inner instanceof z.ZodEnum) return inner.options.map(String);
+  if (inner instanceof z.ZodDiscriminatedUnion) {
+    const { discriminator } = inner.def;
+    const kinds = inner.options as readonly z.ZodObject[];
+    const kindOf = ({ shape }: z.ZodObject) => (shape[discriminator] as z.ZodLiteral).value;
+    if (key === discriminator) return kinds.map((kind) => String(kindOf(kind)));
+    const chosen = kinds.find((kind) => kindOf(kind) === Object(value)[discriminator]);
+    return chosen ? namesAt(chosen, value, key === undefined ? [] : [key, ...rest]) : [];
+  }
+  if (!(inner instanceof z.ZodObject)) return [];
+  if (key === undefined) return Object.keys(inner.shape);
+  const field = (inner.shape as Record<PropertyKey, z.ZodType>)[key];
+  return field ? namesAt(field, Object(value)[key], rest) : [];
 }
 
 /** Deeper than any option is. It ends the walk through a cycle. */
 const DEEPEST = 5;
 
 /**
- * The same data with a function, which no option takes, for each object that is neither plain nor an array. zod reads a
- * Map or a Promise as an object without fields, and fails to freeze a typed array.
+ * The same data with a function, which no option takes, for each object that is neither plain nor an array, unless an
+ * `instance` is wanted there. zod reads a Map or a Promise as an object without fields, and fails to freeze a typed
+ * array.
  */
-function plainOnly(value: unknown, depth = 0): unknown {
-  if (typeof value !== 'object' || value === null || depth > DEEPEST) return value;
-  if (Array.isArray(value)) return value.map((inside) => plainOnly(inside, depth + 1));
+function plainOnly(value: unknown, schema: z.ZodType | undefined, depth = 0): unknown {
+  const inner = schema && withoutDefault(schema);
+  if (typeof value !== 'object' || value === null || depth > DEEPEST || inner instanceof z.ZodCustom) return value;
+  if (Array.isArray(value)) {
+    const element = inner instanceof z.ZodArray ? (inner.element as z.ZodType) : undefined;
+    return value.map((inside) => plainOnly(inside, element, depth + 1));
+  }
   if (!isPlainObject(value)) return () => undefined;
-  return Object.fromEntries(Object.entries(value).map(([name, inside]) => [name, plainOnly(inside, depth + 1)]));
+  const fields: Readonly<Record<string, z.ZodType>> = inner instanceof z.ZodObject ? inner.shape : {};
+  const others = inner instanceof z.ZodRecord ? (inner.valueType as z.ZodType) : undefined;
+  const fieldOf = (name: string) => (Object.hasOwn(fields, name) ? fields[name] : others);
+  return Object.fromEntries(
+    Object.entries(value).map(([name, inside]) => [name, plainOnly(inside, fieldOf(name), depth + 1)]),
+  );
 }
 
 /** What was expected where a schema has no words of its own. */
@@ -46,11 +105,3 @@ const kindOfValue: z.core.$ZodErrorMap = (issue) =>
     : issue.expected === 'object'
       ? 'an object of options'
       : `${/^[aeiou]/.test(issue.expected) ? 'an' : 'a'} ${issue.expected}`;
-
-/** One option that is no field of a schema. @throws OptionError */
-export const checkOption = <Schema extends z.ZodType>(
-  where: string,
-  option: string,
-  found: unknown,
-  range: Schema,
-): z.output<Schema> => parse(range, found, ({ message }) => refusedOption(where, option, found, message));

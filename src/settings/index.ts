@@ -3,6 +3,7 @@
  * object beside the code that it steers; this folder has the ranges, and reads everything else from those fields.
  */
 export { checkOption, checkOptions } from './check.js';
+export { type Fields, hasMethods, instance, signalOption, special } from './instance.js';
 export { group, leavesOf, type OptionFacts, type OptionLeaf, option, withoutDefault } from './option.js';
 export { type Issue, parse, tryParse } from './parse.js';
 export * as ranges from './ranges.js';

@@ -5,8 +5,10 @@ import type { z } from 'zod';
 
 /** The first thing that a value has wrong. */
 export interface Issue {
-  /** Where in the value: 'validation.every'; '' for the value itself. */
+  /** Where in the value: 'validation.every', 'seeds[0]'; '' for the value itself. */
   readonly path: string;
+  /** The same, key by key. */
+  readonly keys: readonly PropertyKey[];
   /** What is there. */
   readonly found: unknown;
   /** The schema's message. */
@@ -35,13 +37,18 @@ export function tryParse<Schema extends z.ZodType>(
   const issue = result.error.issues[0] as z.core.$ZodIssue;
   return {
     issue: {
-      path: issue.path.join('.'),
+      path: pathOf(issue.path),
+      keys: issue.path,
       found: issue.path.reduce<unknown>((inside, key) => Object(inside)[key], value),
       message: issue.message,
       ...(issue.code === 'unrecognized_keys' && { unknown: issue.keys }),
     },
   };
 }
+
+/** ['seeds', 0] -> 'seeds[0]' */
+const pathOf = (keys: readonly PropertyKey[]): string =>
+  keys.map((key, at) => (typeof key === 'number' ? `[${key}]` : `${at > 0 ? '.' : ''}${String(key)}`)).join('');
 
 /** The same; throws what `refuse` makes of the issue. */
 export function parse<Schema extends z.ZodType>(

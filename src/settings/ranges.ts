@@ -32,6 +32,17 @@ export function countOr<const Word extends string>(literal: Word) {
 
 const above0 = 'a number above 0';
 export const positive = number(above0).gt(0, above0);
+/**
+ * What a kernel takes as f32 and compares with 0 or divides by. A GPU may read a number below 2^-126 as 0 where other
+ * processors do not, and nobody reads one beyond the largest as a number.
+ */
+const [leastF32, mostF32] = [2 ** -126, (2 - 2 ** -23) * 2 ** 127];
+const isF32 = (value: number) => value >= leastF32 && value <= mostF32;
+const f32Words = 'from 1.2e-38 to 3.4e38, as f32 holds it';
+const aboveF32 = `a number ${f32Words}`;
+export const positiveF32 = number(aboveF32).refine(isF32, aboveF32);
+const zeroOr = `0 or a number ${f32Words}`;
+export const zeroOrF32 = number(zeroOr).refine((value) => value === 0 || isF32(value), zeroOr);
 const from0 = 'a number of at least 0';
 export const notNegative = number(from0).min(0, from0);
 const unit = 'a number from 0 to 1';

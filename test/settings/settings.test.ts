@@ -68,10 +68,21 @@ describe('options', () => {
     [{ inner: { pair: 3 } }, 'test: inner.pair is 3, expected two shares.', 3],
     [
       { sise: 1 },
-      'test: there is no option sise, expected one of size, shape, turned, room, hidden, inner, list.',
+      'test: there is no option sise, expected one of size, shape, turned, room, hidden, inner, list. Did you mean size?',
       ['sise'],
     ],
-    [{ inner: { shar: 1 } }, 'test: there is no option inner.shar.', ['shar']],
+    [
+      { inner: { shar: 1 } },
+      'test: there is no option inner.shar, expected one of inner.share, inner.pair. Did you mean inner.share?',
+      ['shar'],
+    ],
+    [{ shape: 'suqare' }, 'test: shape is suqare, expected one of round, square. Did you mean square?', 'suqare'],
+    [{ list: [1, 0] }, 'test: list[1] is 0, expected an integer of at least 1.', 0],
+    [
+      { constructor: 1 },
+      'test: there is no option constructor, expected one of size, shape, turned, room, hidden, inner, list.',
+      ['constructor'],
+    ],
     [{ inner: null }, 'test: inner is null, expected an object of options.', null],
     [{ inner: new Map() }, 'test: inner is a Map, expected an object of options.', new Map()],
     [{ inner: new Set() }, 'test: inner is a Set, expected an object of options.', new Set()],
@@ -103,7 +114,7 @@ describe('options', () => {
     ],
     [
       { inner: { ['o'.repeat(1e5)]: 1 } },
-      `test: there is no option inner.${'o'.repeat(94)}... (100006 characters).`,
+      `test: there is no option inner.${'o'.repeat(94)}... (100006 characters), expected one of inner.share, inner.pair.`,
       ['o'.repeat(1e5)],
     ],
   ])('case %# is refused by name, with what was found', (given, message, found) => {
@@ -192,6 +203,17 @@ describe('kinds', () => {
     const refused = (value: unknown) => () => checkOption('test', 'x', value, schema);
     expect(refused({ kind: 'odd' })).toThrow('expected one of plain, mixed, skewed, none');
     expect(refused({ kind: 'plain', share: 1 })).toThrow(OptionError);
+    const holder = z.strictObject({ thing: schema });
+    const held = (thing: unknown) => () => checkOptions('test', holder, { thing });
+    expect(held(mixed)).toThrow(
+      'test: thing is a function, expected one of plain, mixed, skewed, none. Call it: mixed().',
+    );
+    expect(held({ kind: 'mixd' })).toThrow(
+      'test: thing.kind is mixd, expected one of plain, mixed, skewed, none. Did you mean mixed?',
+    );
+    expect(held({ ...mixed(), shrae: 1 })).toThrow(
+      'test: there is no option thing.shrae, expected one of thing.shared, thing.share, thing.kind. Did you mean thing.share?',
+    );
   });
 
   it('share flags, whose lines say of which kinds they are', () => {
