@@ -1,4 +1,5 @@
 /** The interface between tensors and devices: storages, kernel calls, and the few operations that are no kernels. */
+import { instance } from '../settings/index.js';
 import type { Dims, DType, KernelName, Kernels } from './kernels/index.js';
 
 /** A piece of device memory. Opaque above the backends; a multiple of 4 bytes. */
@@ -117,3 +118,6 @@ export interface Device {
   /** Frees everything and ends threads, but keeps a GPUDevice that the caller passed in. Twice is harmless. */
   dispose(): Promise<void>;
 }
+
+/** Takes a device, for options and arguments. */
+export const deviceOption = instance<Device>('a device, as openDevice gives it after await', 'allocate', 'run');

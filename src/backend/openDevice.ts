@@ -1,9 +1,10 @@
+import { z } from 'zod';
 import { mayHaveGPU } from '#platform';
 import { DeviceError } from '../errors.js';
-import { requireOption } from '../requireOption.js';
+import { checkOptions, type Fields, ranges } from '../settings/index.js';
 import type { Device } from './backend.js';
-import { openWasm, type WasmOptions } from './wasm/index.js';
-import { openWebGPU, type WebGPUOptions } from './webgpu/index.js';
+import { openWasm, type WasmOptions, wasmOptions } from './wasm/index.js';
+import { openWebGPU, type WebGPUOptions, webgpuOptions } from './webgpu/index.js';
 
 /** Which device `openDevice` opens, and how. */
 export interface DeviceOptions {
@@ -15,6 +16,12 @@ export interface DeviceOptions {
   readonly webgpu?: WebGPUOptions;
 }
 
+const deviceOptions = z.strictObject({
+  kind: ranges.choice(['auto', 'webgpu', 'wasm']).default('auto'),
+  wasm: wasmOptions.optional(),
+  webgpu: webgpuOptions.optional(),
+} satisfies Fields<DeviceOptions>);
+
 /**
  * Opens a device. 'auto' takes a hardware GPU where there is one, else WebAssembly on all cores; a software adapter
  * (SwiftShader, llvmpipe) is used only with 'webgpu' and `webgpu.allowSoftware`.
@@ -25,8 +32,9 @@ export interface DeviceOptions {
  * const device = await openDevice({ kind: 'wasm', wasm: { threads: 4 } });
  * @throws OptionError; DeviceError when the wanted kind is not there, with what was looked for
  */
-export async function openDevice({ kind = 'auto', wasm, webgpu }: DeviceOptions = {}): Promise<Device> {
-  requireOption('openDevice', 'kind', kind, ['auto', 'webgpu', 'wasm'].includes(kind), "'auto', 'webgpu' or 'wasm'");
+export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
+  const { kind } = checkOptions('openDevice', deviceOptions, options);
+  const { wasm, webgpu } = options;
   if (kind === 'wasm') return openWasm(wasm);
   if (kind === 'webgpu') return openWebGPU(webgpu);
   if (webgpu?.subgroupMatrices) return openWebGPU({ ...webgpu, allowSoftware: false });

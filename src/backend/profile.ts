@@ -1,7 +1,8 @@
 /** Profiles: how long each kernel ran and at what rate, as a table and as a trace for chrome://tracing. */
 import { OptionError } from '../errors.js';
+import { checkOption } from '../settings/index.js';
 import { sizeOf } from '../shape.js';
-import type { Device, KernelCall } from './backend.js';
+import { type Device, deviceOption, type KernelCall } from './backend.js';
 import { operandDType, resolveShape } from './check.js';
 import { bytesPerElement, type Dims, type KernelName, type KernelSpec, kernels, type Params } from './kernels/index.js';
 
@@ -115,9 +116,11 @@ export function markPhase(device: Device, phase: string): void {
  * await generate(model, prompts, { maxNewTokens: 20 });
  * await profile.stop();
  * console.table(profile.kernels());
- * @throws DeviceError on WebGPU without the feature 'timestamp-query'; OptionError while another profile of it is taken
+ * @throws DeviceError on WebGPU without the feature 'timestamp-query'; OptionError for what is no device, and while another
+ * profile of it is taken
  */
 export function startProfile(device: Device): Profile {
+  checkOption('startProfile', 'device', device, deviceOption);
   if (marks.has(device)) {
     throw new OptionError(
       `startProfile: a profile of ${device.info.description} is being taken already, expected none. Stop it first.`,

@@ -7,4 +7,4 @@
  */
 export type { Checkpoint, CheckpointAdapter, CheckpointConfig } from './checkpoint.js';
 export { templateFile } from './huggingFace.js';
-export { type CheckpointSource, openCheckpoint } from './openCheckpoint.js';
+export { type CheckpointSource, checkpointOption, openCheckpoint } from './openCheckpoint.js';

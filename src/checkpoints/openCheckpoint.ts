@@ -2,11 +2,21 @@
 import { CheckpointError } from '../errors.js';
 import type { FileStore } from '../io/fileStore.js';
 import { openFolder } from '../platform/openFolder.js';
+import { checkOption, hasMethods, special } from '../settings/index.js';
 import { type Checkpoint, type CheckpointKind, contentsOf } from './checkpoint.js';
 import { huggingFace } from './huggingFace.js';
 
 /** A path, a URL or a store, see `openFolder`; or a checkpoint that was opened before. */
 export type CheckpointSource = string | FileStore | Checkpoint;
+
+/** Takes the source of a checkpoint, for arguments. */
+export const checkpointOption = special<CheckpointSource>(
+  "a folder's path, a URL, a FileStore or an opened checkpoint",
+  (value) =>
+    typeof value === 'string'
+      ? value !== ''
+      : hasMethods(value, 'read', 'exists') || hasMethods(value, 'tensors', 'config'),
+);
 
 const kinds: readonly CheckpointKind[] = [huggingFace];
 
@@ -18,9 +28,10 @@ const kinds: readonly CheckpointKind[] = [huggingFace];
  * const checkpoint = await openCheckpoint('./runs/dolly/best');
  * const model = await loadModel(checkpoint, { device });
  * const tokenizer = await loadTokenizer(checkpoint);
- * @throws CheckpointError when there is none, with what was looked for and what is there
+ * @throws OptionError for another source; CheckpointError when there is none, with what was looked for and what is there
  */
 export async function openCheckpoint(source: CheckpointSource): Promise<Checkpoint> {
+  checkOption('openCheckpoint', 'source', source, checkpointOption);
   if (typeof source !== 'string' && 'tensors' in source) return source;
   const store = openFolder(source);
   for (const kind of kinds) if (await kind.isIn(store)) return kind.open(store);

@@ -2,12 +2,14 @@
  * An instruction with its answer as one training sample: prompt, response and EOS in one run of token ids, of which the
  * loss counts what comes after the prompt.
  */
+import { z } from 'zod';
 import { DataError } from '../errors.js';
-import type { Tokenizer } from '../text/index.js';
+import { checkOptions, type Fields, ranges } from '../settings/index.js';
+import { type Tokenizer, tokenizerOption } from '../text/index.js';
 import type { Sample } from './batch.js';
 import { fitPrompt, plainEncoding } from './encodePrompt.js';
 import type { Instruction } from './instructions.js';
-import { resolveTemplate, type TemplateChoice } from './template.js';
+import { type PromptTemplate, resolveTemplate, type TemplateChoice, templateOption } from './template.js';
 
 /** How an instruction becomes a sample. */
 export interface EncodeInstructionOptions {
@@ -33,20 +35,43 @@ export interface Example extends Sample, Instruction {
   readonly responseCut: boolean;
 }
 
+const encodeOptions = z.strictObject({
+  tokenizer: tokenizerOption,
+  template: templateOption,
+  maxPromptLength: ranges.count,
+  maxLength: ranges.count,
+} satisfies Fields<EncodeInstructionOptions>);
+/** Whatever else a record has stays with it. */
+const instructionFields = z.looseObject({
+  instruction: ranges.text,
+  input: z.string('some text, or none'),
+  outputs: z.array(z.string('text'), 'a list of answers').min(1, 'at least one answer'),
+});
+
 /**
  * Tokens of prompt and response as one string, split at the prompt's length, EOS at the end, no BOS (as the official
  * code does it). Where a token would straddle the split, the two are tokenized apart: a sample must begin with exactly
  * the ids that `encodePrompt` gives.
  * @throws DataError when the template alone exceeds maxPromptLength, or the tokenizer has no EOS; OptionError for an
- * unknown template
+ * unknown template, and for unknown and wrong options
  */
 export function encodeInstruction(instruction: Instruction, options: EncodeInstructionOptions): Example {
-  const { tokenizer, maxLength, maxPromptLength } = options;
+  const where = 'encodeInstruction';
+  checkOptions(where, instructionFields, instruction);
+  const { template, ...checked } = checkOptions(where, encodeOptions, options);
+  return encodeExample(instruction, { ...checked, template: resolveTemplate(where, template) });
+}
+
+/** The same, for records and options that have been checked. */
+export function encodeExample(
+  instruction: Instruction,
+  options: Omit<EncodeInstructionOptions, 'template'> & { readonly template: PromptTemplate },
+): Example {
+  const { tokenizer, template, maxLength, maxPromptLength } = options;
   const { eosTokenId } = tokenizer;
   if (eosTokenId === undefined) {
     throw new DataError('The tokenizer has no EOS token: the student could not learn to stop. Add one to its files.');
   }
-  const template = resolveTemplate(options.template);
   const { prompt, ids: promptIds, cut } = fitPrompt(instruction, { tokenizer, template, maxPromptLength });
   const [response] = instruction.outputs;
   const whole = tokenizer.encode(prompt + response, plainEncoding);

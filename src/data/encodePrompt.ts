@@ -2,10 +2,17 @@
  * A prompt as token ids. Training samples, evaluation and the command line all come through here, so that a model is
  * prompted with exactly the ids that it was trained on.
  */
+import { z } from 'zod';
 import { DataError } from '../errors.js';
-import { checkOption, ranges } from '../settings/index.js';
-import type { EncodeOptions, Tokenizer } from '../text/index.js';
-import { type PromptFields, type PromptTemplate, resolveTemplate, type TemplateChoice } from './template.js';
+import { checkOptions, type Fields, ranges } from '../settings/index.js';
+import { type EncodeOptions, type Tokenizer, tokenizerOption } from '../text/index.js';
+import {
+  type PromptFields,
+  type PromptTemplate,
+  resolveTemplate,
+  type TemplateChoice,
+  templateOption,
+} from './template.js';
 
 /** How a prompt is rendered, encoded and cut. */
 export interface PromptOptions {
@@ -20,6 +27,16 @@ export interface PromptOptions {
   readonly maxPromptLength?: number | undefined;
 }
 
+const promptFields = z.strictObject({
+  instruction: ranges.text,
+  input: z.string('some text, or nothing').optional(),
+} satisfies Fields<PromptFields>);
+const promptOptions = z.strictObject({
+  tokenizer: tokenizerOption,
+  template: templateOption.optional(),
+  maxPromptLength: ranges.count.default(Number.MAX_SAFE_INTEGER),
+} satisfies Fields<PromptOptions>);
+
 /**
  * Token ids of an instruction in its template, the same as in training: no BOS, not even where the tokenizer would put
  * one (OPT), and special tokens that are spelt out in the fields are encoded as plain text.
@@ -28,12 +45,13 @@ export interface PromptOptions {
  * const template = await savedTemplate('./runs/dolly/best');
  * const prompt = encodePrompt({ instruction: 'Name three colours.' }, { tokenizer, template });
  * const [answer] = await generate(student, [prompt], { maxNewTokens: 50, eosTokenId: tokenizer.eosTokenId });
- * @throws OptionError for an unknown template; DataError when the template alone exceeds maxPromptLength
+ * @throws OptionError for other fields (Dolly's `context` is the input here), unknown and wrong options; DataError when the template alone exceeds maxPromptLength
  */
 export function encodePrompt(fields: PromptFields, options: PromptOptions): Int32Array {
-  const { tokenizer, template, maxPromptLength = Infinity } = options;
-  if (maxPromptLength !== Infinity) checkOption('encodePrompt', 'maxPromptLength', maxPromptLength, ranges.count);
-  return fitPrompt(fields, { tokenizer, template: resolveTemplate(template), maxPromptLength }).ids;
+  const where = 'encodePrompt';
+  checkOptions(where, promptFields, fields);
+  const { tokenizer, template, maxPromptLength } = checkOptions(where, promptOptions, options);
+  return fitPrompt(fields, { tokenizer, template: resolveTemplate(where, template), maxPromptLength }).ids;
 }
 
 /** How all text that models are trained on and prompted with is encoded: no BOS; special tokens in a text are text. */

@@ -1,12 +1,13 @@
 /** Instruction files to training samples: read, render, encode, cut, and hold some out. */
+import { z } from 'zod';
 import { DataError } from '../errors.js';
 import { requireOption } from '../requireOption.js';
-import { checkOption, ranges } from '../settings/index.js';
-import type { Tokenizer } from '../text/index.js';
-import { type EncodeInstructionOptions, type Example, encodeInstruction } from './encodeInstruction.js';
+import { checkOption, checkOptions, type Fields, ranges, special } from '../settings/index.js';
+import { type Tokenizer, tokenizerOption } from '../text/index.js';
+import { type Example, encodeExample } from './encodeInstruction.js';
 import { parseInstructions } from './instructions.js';
-import { readSource, sourceName, type TextSource } from './source.js';
-import { resolveTemplate, type TemplateChoice } from './template.js';
+import { isSource, readSource, sourceName, sourceOption, type TextSource } from './source.js';
+import { resolveTemplate, type TemplateChoice, templateOption } from './template.js';
 
 const where = 'readInstructions';
 
@@ -18,10 +19,30 @@ export interface ReadInstructionsOptions {
   readonly template?: TemplateChoice | undefined;
   /** A file of its own, or this many records from the start of the data (the paper: 1000). Default none. */
   readonly validation?: number | TextSource;
-  /** Tokens; default 256. */
+  /** Tokens; default 256, or half of a shorter maxLength. */
   readonly maxPromptLength?: number;
-  /** Tokens; default 512. */
+  /** Tokens, more than maxPromptLength; default 512, or twice a longer maxPromptLength. */
   readonly maxLength?: number;
+}
+
+const readOptions = z.strictObject({
+  tokenizer: tokenizerOption,
+  template: templateOption.optional(),
+  validation: special<number | TextSource>(
+    'how many records, or a file',
+    (value) => isSource(value) || ranges.countOrZero.safeParse(value).success,
+  ).default(0),
+  maxPromptLength: ranges.count.optional(),
+  maxLength: ranges.integer(2).optional(),
+} satisfies Fields<ReadInstructionsOptions>);
+
+/** The paper's lengths, each within what the other one allows where that one alone is given. */
+function lengthsOf({ maxPromptLength, maxLength }: z.output<typeof readOptions>) {
+  const length = maxLength ?? Math.max(512, 2 * (maxPromptLength ?? 0));
+  const promptLength = maxPromptLength ?? Math.min(256, Math.floor(length / 2));
+  const expected = `more than maxPromptLength (${promptLength})`;
+  requireOption(where, 'maxLength', length, length > promptLength, expected);
+  return { maxPromptLength: promptLength, maxLength: length };
 }
 
 /** Instructions ready for `distill` and `fineTune`, as `data`. */
@@ -48,24 +69,16 @@ export interface InstructionData {
  * @throws OptionError; DataError for a malformed line (with its number) or an empty set, CheckpointError for a missing
  * file.
  */
-export async function readInstructions(
-  source: TextSource,
-  { tokenizer, template, validation = 0, maxPromptLength = 256, maxLength = 512 }: ReadInstructionsOptions,
-): Promise<InstructionData> {
-  checkOption(where, 'maxPromptLength', maxPromptLength, ranges.count);
-  requireOption(
-    where,
-    'maxLength',
-    maxLength,
-    maxLength > maxPromptLength,
-    `more than maxPromptLength (${maxPromptLength})`,
-  );
-  const resolved = resolveTemplate(template);
-  const options: EncodeInstructionOptions = { tokenizer, template: resolved, maxPromptLength, maxLength };
+export async function readInstructions(source: TextSource, options: ReadInstructionsOptions): Promise<InstructionData> {
+  checkOption(where, 'source', source, sourceOption);
+  const checked = checkOptions(where, readOptions, options);
+  const { tokenizer, validation } = checked;
+  const template = resolveTemplate(where, checked.template);
+  const encoding = { tokenizer, template, ...lengthsOf(checked) };
   const read = async (from: TextSource): Promise<Example[]> => {
     const instructions = parseInstructions(await readSource(from), sourceName(from));
     if (instructions.length === 0) throw new DataError(`${sourceName(from)} holds no instruction: it is empty.`);
-    return instructions.map((instruction) => encodeInstruction(instruction, options));
+    return instructions.map((instruction) => encodeExample(instruction, encoding));
   };
   const all = await read(source);
   const held = typeof validation === 'number' ? all.slice(0, validation) : await read(validation);
@@ -80,7 +93,7 @@ export async function readInstructions(
   return {
     train,
     validation: held,
-    template: resolved.name,
+    template: template.name,
     cut: { prompts: count(({ promptCut }) => promptCut), responses: count(({ responseCut }) => responseCut) },
   };
 }

@@ -1,26 +1,35 @@
 /** Plain text to training samples of one length. */
+import { z } from 'zod';
 import { DataError } from '../errors.js';
-import type { Tokenizer } from '../text/index.js';
+import { checkOption, checkOptions, type Fields, ranges } from '../settings/index.js';
+import { type Tokenizer, tokenizerOption } from '../text/index.js';
 import type { Sample } from './batch.js';
 import { plainEncoding } from './encodePrompt.js';
 import { parseJsonLine } from './jsonLine.js';
-import { readSource, sourceName, type TextSource } from './source.js';
+import { readSource, sourceName, sourceOption, type TextSource } from './source.js';
 
 /** How text becomes samples. */
 export interface ReadTextOptions {
   /** The student's. */
   readonly tokenizer: Tokenizer;
-  /** Tokens a sample; default 512. */
+  /** Tokens a sample, at least 2; default 512. */
   readonly length?: number;
 }
+
+const readOptions = z.strictObject({
+  tokenizer: tokenizerOption,
+  length: ranges.integer(2).default(512),
+} satisfies Fields<ReadTextOptions>);
 
 /**
  * Plain text for the auxiliary language-modelling loss (the paper takes OpenWebText): documents (separated by blank
  * lines; in `.jsonl` files, the `text` of each line) are joined by EOS and cut into samples of `length` tokens. Every
  * token but a sample's first is predicted. The last, shorter piece is kept when it holds at least two tokens.
- * @throws DataError when there is no text or a JSONL line is malformed.
+ * @throws OptionError; DataError when there is no text or a JSONL line is malformed.
  */
-export async function readText(source: TextSource, { tokenizer, length = 512 }: ReadTextOptions): Promise<Sample[]> {
+export async function readText(source: TextSource, options: ReadTextOptions): Promise<Sample[]> {
+  checkOption('readText', 'source', source, sourceOption);
+  const { tokenizer, length } = checkOptions('readText', readOptions, options);
   const name = sourceName(source);
   const separator = tokenizer.eosTokenId;
   if (separator === undefined) throw new DataError('The tokenizer has no EOS token, which must separate documents.');

@@ -1,6 +1,11 @@
+import { z } from 'zod';
+import { checkOption, checkOptions } from '../settings/index.js';
 import { parseInstructions } from './instructions.js';
-import { readSource, sourceName, type TextSource } from './source.js';
-import { resolveTemplate, type TemplateChoice } from './template.js';
+import { readSource, sourceName, sourceOption, type TextSource } from './source.js';
+import { resolveTemplate, type TemplateChoice, templateOption } from './template.js';
+
+const where = 'readTokenizerTexts';
+const readOptions = z.strictObject({ template: templateOption.optional() });
 
 /**
  * What a model will see of a file, as the texts that `trainTokenizer` takes: of instruction JSONL (the source's name
@@ -13,9 +18,10 @@ import { resolveTemplate, type TemplateChoice } from './template.js';
  */
 export async function readTokenizerTexts(
   source: TextSource,
-  { template }: { readonly template?: TemplateChoice | undefined } = {},
+  options: { readonly template?: TemplateChoice | undefined } = {},
 ): Promise<string[]> {
-  const { render } = resolveTemplate(template);
+  checkOption(where, 'source', source, sourceOption);
+  const { render } = resolveTemplate(where, checkOptions(where, readOptions, options).template);
   const name = sourceName(source);
   const content = await readSource(source);
   if (!/\.jsonl(\.gz)?$/.test(name)) return [content];

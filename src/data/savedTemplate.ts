@@ -1,13 +1,17 @@
-import { type CheckpointSource, openCheckpoint, templateFile } from '../checkpoints/index.js';
+import { type CheckpointSource, checkpointOption, openCheckpoint, templateFile } from '../checkpoints/index.js';
+import { checkOption, ranges } from '../settings/index.js';
 
 /**
  * The file by which a model's folder says with which template it was trained, for `saveModel`; checkpoints have it.
  * No file where there is no name.
  * @example
  * await saveModel(student, './student', { files: { ...tokenizer.save(), ...savedTemplateFiles('compact') } });
+ * @throws OptionError for what is no name
  */
-export const savedTemplateFiles = (template: string | undefined): Record<string, string> =>
-  template === undefined ? {} : { [templateFile]: `${JSON.stringify({ promptTemplate: template }, null, 2)}\n` };
+export function savedTemplateFiles(template: string | undefined): Record<string, string> {
+  const name = checkOption('savedTemplateFiles', 'template', template, ranges.text.optional());
+  return name === undefined ? {} : { [templateFile]: `${JSON.stringify({ promptTemplate: name }, null, 2)}\n` };
+}
 
 /**
  * Name of the prompt template that a model was trained with; undefined where its checkpoint does not say.
@@ -17,5 +21,6 @@ export const savedTemplateFiles = (template: string | undefined): Record<string,
  * @throws CheckpointError when there is no checkpoint, or it is malformed
  */
 export async function savedTemplate(source: CheckpointSource): Promise<string | undefined> {
+  checkOption('savedTemplate', 'source', source, checkpointOption);
   return (await openCheckpoint(source)).promptTemplate();
 }

@@ -1,6 +1,7 @@
 /** Where text comes from: a path, a URL, or the text itself. */
 import { DataError } from '../errors.js';
 import { openFolder } from '../platform/openFolder.js';
+import { special } from '../settings/index.js';
 
 /** A file by path or URL (`.gz` is unpacked), or text itself with a name. */
 export type TextSource =
@@ -11,6 +12,15 @@ export type TextSource =
       /** Default 'the given text'. One that ends in `.jsonl` is read as such where other text is possible too. */
       readonly name?: string;
     };
+
+export const isSource = (value: unknown): boolean => {
+  if (typeof value === 'string') return value !== '';
+  const { text, name = '' } = Object(value) as { text?: unknown; name?: unknown };
+  return typeof text === 'string' && typeof name === 'string';
+};
+
+/** Takes a source, for options and arguments. */
+export const sourceOption = special<TextSource>("a file's path or URL, or the text itself as { text }", isSource);
 
 export const sourceName = (source: TextSource): string =>
   typeof source === 'string' ? source : (source.name ?? 'the given text');

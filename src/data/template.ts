@@ -2,7 +2,8 @@
  * Prompt templates. A template turns an instruction into the text that the model continues. A model answers best to
  * the template that it was trained with; its folder remembers the name (savedTemplate.ts).
  */
-import { OptionError } from '../errors.js';
+import { didYouMean, refusedOption } from '../requireOption.js';
+import { hasMethods, special } from '../settings/index.js';
 
 /** What a template is filled with. */
 export interface PromptFields {
@@ -51,16 +52,20 @@ export type PromptTemplateName = 'alpaca' | 'compact';
 /** A template, or the name of one of ours. `savedTemplate` gives a name as a plain string. */
 export type TemplateChoice = PromptTemplate | PromptTemplateName | (string & {});
 
+/** Takes a template or its name, for options. Whether there is such a name, `resolveTemplate` says. */
+export const templateOption = special<TemplateChoice>(
+  "a template's name, or a template of your own, { name, render }",
+  (value) => typeof value === 'string' || (typeof Object(value).name === 'string' && hasMethods(value, 'render')),
+);
+
 /**
  * The template of a name, or the template itself. Without a choice it is Alpaca's.
  * @throws OptionError for an unknown name
  */
-export function resolveTemplate(choice: TemplateChoice = 'alpaca'): PromptTemplate {
+export function resolveTemplate(where: string, choice: TemplateChoice = 'alpaca'): PromptTemplate {
   if (typeof choice !== 'string') return choice;
   if (Object.hasOwn(promptTemplates, choice)) return promptTemplates[choice as PromptTemplateName];
   const known = Object.keys(promptTemplates);
-  throw new OptionError(
-    `template is '${choice}', expected ${known.join(' or ')}. Give a template of your own as an object, { name, render }.`,
-    { found: choice, expected: known },
-  );
+  const advice = `${didYouMean(choice, known)} Give a template of your own as an object, { name, render }.`;
+  throw refusedOption(where, 'template', choice, known.join(' or '), advice.trim());
 }

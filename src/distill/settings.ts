@@ -11,7 +11,7 @@ import { samplerOptions } from '../text/sampler.js';
 import { divergenceSchema } from './losses/index.js';
 import { offPolicy, policySchema } from './sgo/index.js';
 
-const { choice, count, countOr, countOrZero, notNegative, positive, seed, share, switched, text } = ranges;
+const { choice, count, countOr, countOrZero, notNegative, positive, seed, share, switched, text, zeroOrF32 } = ranges;
 
 const digest = option(text.optional(), 'SHA-256 of the samples that the run is of', { flag: false });
 
@@ -60,7 +60,7 @@ const shared = {
             'validation prompts (the first ones) to answer and score each time; ROUGE-L then chooses the best; 0 is off',
           ),
           temperature: option(
-            notNegative.default(0),
+            zeroOrF32.default(0),
             'temperature of these answers; 0 is greedy, the official code has 1',
           ),
         }),

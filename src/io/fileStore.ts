@@ -3,7 +3,9 @@
  * (`platform/node/folderStore.ts`), memory (`memoryStore.ts`), a web server (`httpStore.ts`). A new kind of place is
  * one file that makes such an object. Paths are relative to the store, with `/`.
  */
+import { z } from 'zod';
 import { CheckpointError } from '../errors.js';
+import { hasMethods, special } from '../settings/index.js';
 
 /** Where files live: a folder on disk, a browser's private storage, a web server, memory. */
 export interface FileStore {
@@ -50,6 +52,21 @@ export interface StoreListing {
   /** Names of the folders. */
   readonly folders: readonly string[];
 }
+
+/** Takes a place for files, for options and arguments. */
+export const folderOption = special<string | FileStore>("a folder's path or a FileStore", (value) =>
+  typeof value === 'string' ? value !== '' : hasMethods(value, 'read', 'write', 'exists'),
+);
+
+/** Takes files by their names, for options and arguments. */
+export const filesOption = z.record(
+  z.string(),
+  special<Uint8Array | string>(
+    'text or a Uint8Array',
+    (value) => typeof value === 'string' || value instanceof Uint8Array,
+  ),
+  'an object of files by their names, each text or a Uint8Array',
+);
 
 export const missingFile = (store: string, path: string): CheckpointError =>
   new CheckpointError(`${store}: there is no file '${path}'. Check the name of the folder, and that it is complete.`, {

@@ -1,5 +1,7 @@
 /** Files of a web server as a store. */
+import { z } from 'zod';
 import { CheckpointError, OptionError } from '../errors.js';
+import { checkOption, checkOptions, special } from '../settings/index.js';
 import { type FileStore, missingFile, shortFile } from './fileStore.js';
 
 /** What the first request told about a file: its size, and its bytes from a server that ignores ranges. */
@@ -8,18 +10,25 @@ interface Known {
   readonly whole?: Uint8Array<ArrayBuffer>;
 }
 
+const urlOption = special<string | URL>(
+  'a whole URL',
+  (value) => (typeof value === 'string' || value instanceof URL) && URL.canParse(value),
+);
+const storeOptions = z.strictObject({
+  fetch: special<typeof globalThis.fetch>('a function', (value) => typeof value === 'function').optional(),
+});
+
 /**
  * Reads files below a URL. Parts of files are fetched by range requests. From a server that does not know ranges a file
  * is fetched whole, once, and kept. A web server neither lists its files nor takes new ones: `list`, `write`, `remove`
  * and `replaceFolder` throw an OptionError.
  * @example
  * const model = await loadModel(httpStore('https://example.org/models/gpt2/'), { device });
+ * @throws OptionError for what is no URL
  */
-export function httpStore(
-  url: string | URL,
-  { fetch = globalThis.fetch }: { fetch?: typeof globalThis.fetch } = {},
-): FileStore {
-  const base = new URL(url);
+export function httpStore(url: string | URL, options: { fetch?: typeof globalThis.fetch } = {}): FileStore {
+  const base = new URL(checkOption('httpStore', 'url', url, urlOption));
+  const { fetch = globalThis.fetch } = checkOptions('httpStore', storeOptions, options);
   if (!base.pathname.endsWith('/')) base.pathname += '/';
   const name = base.href.slice(0, -1);
   const known = new Map<string, Promise<Known | undefined>>();

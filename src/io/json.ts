@@ -1,9 +1,14 @@
 /** JSON files of a store, checked to be objects. */
 import { CheckpointError } from '../errors.js';
+import { checkOption, instance, ranges } from '../settings/index.js';
 import type { FileStore } from './fileStore.js';
 
-/** A JSON object of a store. @throws CheckpointError when the file is missing or holds anything else. */
+const storeOption = instance<FileStore>('a FileStore', 'read', 'exists');
+
+/** A JSON object of a store. @throws OptionError; CheckpointError when the file is missing or holds anything else. */
 export async function readJson(store: FileStore, path: string): Promise<Record<string, unknown>> {
+  checkOption('readJson', 'store', store, storeOption);
+  checkOption('readJson', 'path', path, ranges.text);
   const where = `${store.name}/${path}`;
   const bytes = await store.read(path);
   let value: unknown;

@@ -1,6 +1,8 @@
 /** Files in memory as a store. */
+import { z } from 'zod';
 import { CheckpointError } from '../errors.js';
-import { type FileStore, missingFile, shortFile } from './fileStore.js';
+import { checkOption, checkOptions, ranges } from '../settings/index.js';
+import { type FileStore, filesOption, missingFile, shortFile } from './fileStore.js';
 
 /** Files in memory: for tests, for files that came from a picker or a download, for models on their way elsewhere. */
 export interface MemoryStore extends FileStore {
@@ -9,15 +11,20 @@ export interface MemoryStore extends FileStore {
   folder(path: string): MemoryStore;
 }
 
+const storeOptions = z.strictObject({ name: ranges.text.default('memory') });
+
 /**
  * A store that holds its files in memory. Text is stored as UTF-8.
  * @example
  * const store = memoryStore({ 'config.json': '{"model_type": "gpt2"}' });
+ * @throws OptionError
  */
 export function memoryStore(
   files: Readonly<Record<string, Uint8Array | string>> = {},
-  { name = 'memory' }: { name?: string } = {},
+  options: { name?: string } = {},
 ): MemoryStore {
+  checkOption('memoryStore', 'files', files, filesOption);
+  const { name } = checkOptions('memoryStore', storeOptions, options);
   const contents = new Map<string, Uint8Array>();
   for (const [path, file] of Object.entries(files)) {
     contents.set(path, typeof file === 'string' ? new TextEncoder().encode(file) : file);

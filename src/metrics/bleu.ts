@@ -1,5 +1,5 @@
 /** BLEU, the score of translations. */
-import { OptionError } from '../errors.js';
+import { checkLists } from './checkTexts.js';
 
 const MAX_ORDER = 4;
 
@@ -28,7 +28,7 @@ export function bleu(predictions: readonly string[], references: readonly (reado
   const totals = new Array<number>(MAX_ORDER).fill(0);
   let length = 0;
   let referenceLength = 0;
-  check(predictions, references);
+  checkLists('bleu', predictions, references);
   predictions.forEach((prediction, index) => {
     const words = tokenize13a(prediction);
     const others = (references[index] as readonly string[]).map(tokenize13a);
@@ -47,16 +47,6 @@ export function bleu(predictions: readonly string[], references: readonly (reado
   const product = precisions.reduce((log, precision) => log + Math.log(precision), 0) / MAX_ORDER;
   const score = matches.some((count) => count > 0) ? brevityPenalty * Math.exp(product) : 0;
   return { score, precisions, brevityPenalty, length, referenceLength };
-}
-
-function check(predictions: readonly string[], references: readonly (readonly string[])[]): void {
-  const without = references.findIndex((list) => list.length === 0);
-  if (predictions.length > 0 && predictions.length === references.length && without < 0) return;
-  throw new OptionError(
-    `bleu: ${predictions.length} predictions and ${references.length} lists of references` +
-      `${without < 0 ? '' : `, list ${without} is empty`}; expected as many, and at least one of each.`,
-    { found: references.length, expected: predictions.length },
-  );
 }
 
 function smoothedPrecisions(matches: readonly number[], totals: readonly number[]): number[] {

@@ -1,5 +1,7 @@
 /** ROUGE-L, the score that the paper reports. */
-import { OptionError } from '../errors.js';
+import { isPlainObject } from '../inWords.js';
+import { refusedOption, unknownOptions } from '../requireOption.js';
+import { checkLists, checkTexts } from './checkTexts.js';
 import { porterStem } from './porterStemmer.js';
 
 /** How words are compared. */
@@ -14,14 +16,11 @@ export interface RougeOptions {
  * digits only: text in other scripts scores 0.
  * @example
  * rougeL('The cats sat.', ['a cat was sitting', 'the cat sat']); // 1
- * @throws OptionError without a reference
+ * @throws OptionError without a reference, and for unknown and wrong options
  */
-export function rougeL(
-  prediction: string,
-  references: readonly string[],
-  { stemming = true }: RougeOptions = {},
-): number {
-  if (references.length === 0) throw new OptionError('rougeL: no references, expected at least one.');
+export function rougeL(prediction: string, references: readonly string[], options: RougeOptions = {}): number {
+  checkTexts('rougeL', prediction, references);
+  const stemming = stemmingOf('rougeL', options);
   const words = rougeWords(prediction, stemming);
   return references.reduce((best, reference) => Math.max(best, fMeasure(words, rougeWords(reference, stemming))), 0);
 }
@@ -35,17 +34,23 @@ export function meanRougeL(
   references: readonly (readonly string[])[],
   options: RougeOptions = {},
 ): number {
-  if (predictions.length === 0 || predictions.length !== references.length) {
-    throw new OptionError(
-      `meanRougeL: ${predictions.length} predictions and ${references.length} lists of references, expected as many, and at least one.`,
-      { found: references.length, expected: predictions.length },
-    );
-  }
+  checkLists('meanRougeL', predictions, references);
+  stemmingOf('meanRougeL', options);
   const total = predictions.reduce(
     (sum, text, i) => sum + rougeL(text, references[i] as readonly string[], options),
     0,
   );
   return (100 * total) / predictions.length;
+}
+
+/** Checked by hand: a page that scores answers need not load the library of the schemas. */
+function stemmingOf(where: string, options: unknown): boolean {
+  if (!isPlainObject(options)) throw refusedOption(where, 'what is given', options, 'an object of options');
+  const { stemming = true, ...others } = options;
+  const unknown = Object.keys(others);
+  if (unknown.length > 0) throw unknownOptions(where, unknown, ['stemming']);
+  if (typeof stemming !== 'boolean') throw refusedOption(where, 'stemming', stemming, 'true or false');
+  return stemming;
 }
 
 function rougeWords(text: string, stemming: boolean): string[] {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { CheckpointError } from '../errors.js';
+import { quoted } from '../inWords.js';
 import { parse } from '../settings/index.js';
 
 /** Fields that many families have. */
@@ -14,7 +15,7 @@ export function checkConfig<Schema extends z.ZodType>(
 ): z.output<Schema> {
   return parse(schema, fields, ({ path, found, message }) => {
     const correction = 'Correct it, or take another model.';
-    const text = `${where}: field '${path}' is ${JSON.stringify(found)}. ${message}. ${correction}`;
+    const text = `${where}: field '${path}' is ${quoted(found)}. ${message}. ${correction}`;
     return new CheckpointError(text, { found });
   });
 }

@@ -1,10 +1,14 @@
 /** Models with random weights. */
-import type { Device } from '../backend/backend.js';
+import { z } from 'zod';
+import { type Device, deviceOption } from '../backend/backend.js';
+import { isPlainObject } from '../inWords.js';
 import { normalGenerator } from '../random.js';
+import { requireOption } from '../requireOption.js';
+import { checkOptions, type Fields, ranges } from '../settings/index.js';
 import { madeValues, sizeOf, type WeightFormat } from '../tensor/index.js';
 import { type AnyFamily, configure, openModel } from './family.js';
 import type { LanguageModel } from './model.js';
-import { checkFormat } from './parameters.js';
+import { checkFormat, formatOption } from './parameters.js';
 import { type ParameterSpec, specsOf } from './parts.js';
 import { findFamily } from './registry.js';
 
@@ -34,6 +38,21 @@ export interface ConfigDefaults {
   readonly eosTokenId?: number | undefined;
 }
 
+const createOptions = z.strictObject({
+  device: deviceOption,
+  seed: ranges.seed.default(0),
+  trainable: ranges.switched.default(true),
+  dtype: formatOption.default('f32'),
+  defaults: z
+    .strictObject({
+      vocabSize: ranges.count.optional(),
+      maxPositions: ranges.count.optional(),
+      bosTokenId: ranges.word.optional(),
+      eosTokenId: ranges.word.optional(),
+    } satisfies Fields<ConfigDefaults>)
+    .default({}),
+} satisfies Fields<CreateOptions>);
+
 /**
  * A model with random weights, distributed as Hugging Face initialises its family: normal with standard deviation
  * initializer_range or init_std (0.02), in GPT-2 divided by sqrt(2 n_layer) for the projections into the residual;
@@ -44,13 +63,15 @@ export interface ConfigDefaults {
  *   { model_type: 'gpt2', vocab_size: 4096, n_positions: 512, n_embd: 256, n_layer: 4, n_head: 4 },
  *   { device, seed: 1 },
  * );
- * @throws OptionError for a trainable model of another dtype than f32; CheckpointError when a field is missing or
- * wrong; LimitError when the device cannot hold it
+ * @throws OptionError for unknown and wrong options, and for a trainable model of another dtype than f32;
+ * CheckpointError when a field is missing or wrong; LimitError when the device cannot hold it
  */
 export async function createModel(
   given: Readonly<Record<string, unknown>>,
-  { device, seed = 0, trainable = true, dtype = 'f32', defaults = {} }: CreateOptions,
+  options: CreateOptions,
 ): Promise<LanguageModel> {
+  requireOption('createModel', 'config', given, isPlainObject(given), 'an object with the fields of a config.json');
+  const { device, seed, trainable, dtype, defaults } = checkOptions('createModel', createOptions, options);
   checkFormat('createModel', dtype, trainable);
   const where = 'createModel: config';
   const family = await findFamily(given.model_type, where);

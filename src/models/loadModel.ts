@@ -1,12 +1,19 @@
 /** Models from checkpoints: names and shapes are matched before any tensor is read. */
-import type { Device } from '../backend/backend.js';
-import { type CheckpointAdapter, type CheckpointSource, openCheckpoint } from '../checkpoints/index.js';
+import { z } from 'zod';
+import { type Device, deviceOption } from '../backend/backend.js';
+import {
+  type CheckpointAdapter,
+  type CheckpointSource,
+  checkpointOption,
+  openCheckpoint,
+} from '../checkpoints/index.js';
 import { CheckpointError } from '../errors.js';
 import { readElements, readFloatPieces, readFloats, type TensorSource } from '../io/tensorSource.js';
+import { checkOption, checkOptions, type Fields, ranges } from '../settings/index.js';
 import type { Values, WeightFormat } from '../tensor/index.js';
 import { configure, openModel } from './family.js';
 import type { LanguageModel } from './model.js';
-import { checkFormat } from './parameters.js';
+import { checkFormat, formatOption } from './parameters.js';
 import { type ParameterSpecs, specsOf } from './parts.js';
 import { findFamily } from './registry.js';
 
@@ -23,20 +30,26 @@ export interface LoadOptions {
   readonly dtype?: WeightFormat;
 }
 
+const loadOptions = z.strictObject({
+  device: deviceOption,
+  trainable: ranges.switched.default(false),
+  dtype: formatOption.default('f32'),
+} satisfies Fields<LoadOptions>);
+
 /**
  * Loads the model of a checkpoint, a Hugging Face folder with tensors in F32, F16 or BF16. Tensors are read one at a
  * time and held as f32 on the device, the matrices as `dtype` says. F16 files reach 'f16' without a rounding.
  * @param source a folder's path, a URL, a FileStore or an opened checkpoint; see `openCheckpoint`
  * @example
  * const teacher = await loadModel('./gpt2-dolly', { device, dtype: 'f16' });
- * @throws OptionError for a trainable model of another dtype than f32; CheckpointError when files are missing,
+ * @throws OptionError for unknown and wrong options, and for a trainable model of another dtype than f32;
+ * CheckpointError when files are missing,
  * malformed, do not fit config.json, hold an adapter, or hold values that the dtype cannot; LimitError when the device cannot hold the
  * model
  */
-export async function loadModel(
-  source: CheckpointSource,
-  { device, trainable = false, dtype = 'f32' }: LoadOptions,
-): Promise<LanguageModel> {
+export async function loadModel(source: CheckpointSource, options: LoadOptions): Promise<LanguageModel> {
+  checkOption('loadModel', 'source', source, checkpointOption);
+  const { device, trainable, dtype } = checkOptions('loadModel', loadOptions, options);
   checkFormat('loadModel', dtype, trainable);
   const checkpoint = await openCheckpoint(source);
   refuseAdapter(await checkpoint.adapter());

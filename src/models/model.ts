@@ -3,6 +3,7 @@
  */
 import type { Device } from '../backend/backend.js';
 import type { LabelledBatch, Sample, TokenBatch } from '../data/batch.js';
+import { hasMethods, special } from '../settings/index.js';
 import type { Tensor, Weight } from '../tensor/index.js';
 
 /** What a forward pass of training does besides. */
@@ -23,12 +24,15 @@ export interface Decoding {
   /**
    * Hidden states of the newest position of each running sequence, [running, hiddenSize]. The caller disposes of them.
    * @param ids the token that each running sequence got last; none at the first call, which reads the prompts
-   * @throws LimitError when a sequence has more tokens than the model has positions
+   * @throws OptionError for ids of another number or outside the vocabulary; LimitError when every sequence has got its
+   * `newTokens`; DisposedError
    */
   next(ids?: Int32Array): Tensor;
   /**
-   * Keeps the running sequences at these indices (ascending) and ends the others. The kept ones are numbered anew, in
-   * order. The memory shrinks when at most half of the sequences that it holds still run.
+   * Keeps the running sequences at these indices and ends the others. The kept ones are numbered anew, in order. The
+   * memory shrinks when at most half of the sequences that it holds still run.
+   * @param indices at least one, ascending, each once; to end all sequences, dispose of the decoding
+   * @throws OptionError for other indices, and before the first `next`; DisposedError
    */
   keep(indices: readonly number[]): void;
   /** Frees the caches. Twice is harmless. */
@@ -65,20 +69,23 @@ export interface LanguageModel {
   readonly head: Weight;
   /**
    * The inputs and labels of samples that are trained on, padded to one batch. Labels are already shifted.
-   * @throws OptionError without samples; DataError for an empty one, with its index
+   * @throws OptionError without samples; DataError, with its index, for one that is empty, malformed, or has an id
+   * outside the vocabulary
    */
   collate(samples: readonly Sample[]): LabelledBatch;
   /**
    * Final hidden states (after the last norm), [batch, seq, hiddenSize]. Feed them and `head` to a loss or to
    * `headLogits`. Call it inside `tidy`.
-   * @throws LimitError when a row has more tokens than the model has positions
+   * @throws OptionError for an id outside the vocabulary, ShapeError for arrays of other sizes than batch and seq say,
+   * LimitError when a row has more tokens than the model has positions
    */
   forward(batch: TokenBatch, options?: ForwardOptions): Tensor;
   /** New tokens that an answer to a prompt of so many tokens may have; 0 or less when not even the prompt fits. */
   room(promptLength: number): number;
   /**
    * Starts to answer prompts side by side, `newTokens` each at most. At least one prompt, none of them empty.
-   * @throws LimitError when the caches do not fit the device
+   * @throws OptionError for other prompts, or an id outside the vocabulary; LimitError when the model has no room for
+   * `newTokens`, or the caches do not fit the device
    */
   startDecoding(prompts: readonly Int32Array[], newTokens: number): Decoding;
   /** Marks all parameters as trained (or not): only then do they get gradients. */
@@ -88,3 +95,9 @@ export interface LanguageModel {
   /** The same as `dispose`, for `using`. */
   [Symbol.dispose](): void;
 }
+
+/** Takes a model, for options and arguments. */
+export const modelOption = special<LanguageModel>(
+  'a model, as loadModel gives it after await',
+  (value) => hasMethods(value, 'collate') && Object(value).parameters instanceof Map,
+);

@@ -2,6 +2,7 @@
 import type { Device } from '../backend/backend.js';
 import { storageBytes } from '../backend/kernels/index.js';
 import { formatBothBytes, formatBytes, LimitError, OptionError } from '../errors.js';
+import { ranges } from '../settings/index.js';
 import {
   disposeWeight,
   loadWeight,
@@ -17,18 +18,15 @@ import {
 } from '../tensor/index.js';
 import type { HeldParameters, ParameterSpec, ParameterSpecs } from './parts.js';
 
-/** @throws OptionError for an unknown format, and for a trainable model of another than f32 */
+/** How the matrices of a model are held. */
+export const formatOption = ranges.choice(weightFormats);
+
+/** @throws OptionError for a trainable model of another format than f32 */
 export function checkFormat(where: string, dtype: WeightFormat, trainable: boolean): void {
-  if (!weightFormats.includes(dtype)) {
-    throw new OptionError(`${where}: dtype is ${JSON.stringify(dtype)}, expected ${weightFormats.join(', ')}.`, {
-      found: dtype,
-      expected: weightFormats,
-    });
-  }
   if (trainable && dtype !== 'f32') {
     throw new OptionError(
       `${where}: a trainable model has dtype 'f32', found '${dtype}'. Leave dtype out, or set trainable to false.`,
-      { found: dtype, expected: 'f32' },
+      { option: 'dtype', found: dtype, expected: 'f32' },
     );
   }
 }

@@ -1,4 +1,6 @@
 import { CheckpointError } from '../errors.js';
+import { quoted } from '../inWords.js';
+import { didYouMean } from '../requireOption.js';
 import type { AnyFamily } from './family.js';
 
 /**
@@ -15,8 +17,9 @@ export async function findFamily(modelType: unknown, where: string): Promise<Any
   const load = typeof modelType === 'string' && Object.hasOwn(families, modelType) ? families[modelType] : undefined;
   if (!load) {
     const known = Object.keys(families);
+    const advice = didYouMean(modelType, known) || 'Take another model.';
     throw new CheckpointError(
-      `${where}: model_type is ${JSON.stringify(modelType)}, expected one of ${known.join(', ')}. Take another model.`,
+      `${where}: model_type is ${quoted(modelType)}, expected one of ${known.join(', ')}. ${advice}`,
       { found: modelType, expected: known },
     );
   }

@@ -1,17 +1,16 @@
 /** Models to Hugging Face folders. */
+import { z } from 'zod';
 import { OptionError } from '../errors.js';
 import { checkHalves, f32ToF16 } from '../halfFloats.js';
-import type { FileStore } from '../io/fileStore.js';
+import { type FileStore, filesOption, folderOption } from '../io/fileStore.js';
 import { type TensorToWrite, writeSafetensors } from '../io/writeSafetensors.js';
 import { openFolder } from '../platform/openFolder.js';
-import { checkOption, ranges } from '../settings/index.js';
+import { checkOption, checkOptions, type Fields, ranges } from '../settings/index.js';
 import { fileDTypeOf, readWeight, type Tensor, type Weight } from '../tensor/index.js';
 import { configure } from './family.js';
-import type { LanguageModel } from './model.js';
+import { type LanguageModel, modelOption } from './model.js';
 import { type ParameterSpec, specsOf } from './parts.js';
 import { findFamily } from './registry.js';
-
-const savedDType = ranges.choice(['f32', 'f16']);
 
 /** What is written besides the model, and how. */
 export interface SaveOptions {
@@ -24,6 +23,11 @@ export interface SaveOptions {
   readonly files?: Readonly<Record<string, Uint8Array | string>>;
 }
 
+const saveOptions = z.strictObject({
+  dtype: ranges.choice(['f32', 'f16']).optional(),
+  files: filesOption.default({}),
+} satisfies Fields<SaveOptions>);
+
 /**
  * Saves a model as a Hugging Face folder: config.json, model.safetensors and `files`. Each file is written aside and
  * renamed. Weights are read from the device one tensor at a time.
@@ -35,9 +39,11 @@ export interface SaveOptions {
 export async function saveModel(
   model: LanguageModel,
   target: string | FileStore,
-  { dtype, files = {} }: SaveOptions = {},
+  options: SaveOptions = {},
 ): Promise<void> {
-  checkOption('saveModel', 'dtype', dtype, savedDType.optional());
+  checkOption('saveModel', 'model', model, modelOption);
+  checkOption('saveModel', 'target', target, folderOption);
+  const { dtype, files } = checkOptions('saveModel', saveOptions, options);
   const held = heldAs(model);
   const saved = dtype ?? held;
   const store = openFolder(target);

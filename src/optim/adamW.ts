@@ -5,7 +5,7 @@ import { checkOption, checkOptions, option, ranges } from '../settings/index.js'
 import { clearGradients, flat, run, Tensor } from '../tensor/index.js';
 import { decayGroupings, decays } from './decayGroups.js';
 
-const { shareBelow1, positive, notNegative } = ranges;
+const { shareBelow1, positiveF32, notNegative, zeroOrF32 } = ranges;
 
 export const adamWOptions = z.strictObject({
   betas: option(
@@ -13,13 +13,13 @@ export const adamWOptions = z.strictObject({
     'decay of the first and of the second moment',
     { unit: 'two numbers' },
   ),
-  eps: option(positive.default(1e-8), 'added to the root of the second moment'),
+  eps: option(positiveF32.default(1e-8), 'added to the root of the second moment'),
   weightDecay: option(notNegative.default(0.01), 'decoupled weight decay: each step multiplies by 1 - lr * this'),
   decayGrouping: option(
     ranges.choice(decayGroupings).default('matrices'),
     "what decays, all matrices or DistiLLM's choice by name",
   ),
-  clipGradNorm: option(notNegative.default(1), 'gradients are scaled down to this global L2 norm; 0 is off'),
+  clipGradNorm: option(zeroOrF32.default(1), 'gradients are scaled down to this global L2 norm; 0 is off'),
 });
 /** How AdamW updates. */
 export type AdamWOptions = Readonly<z.input<typeof adamWOptions>>;

@@ -2,10 +2,12 @@
  * Whether a device computes what its kernels mean: every kernel on all cases of the tests, against the float64
  * reference. A wrong driver shows here, before a run of hours.
  */
-import type { Device } from '../backend/backend.js';
+import { z } from 'zod';
+import { type Device, deviceOption } from '../backend/backend.js';
 import { type KernelName, kernels } from '../backend/kernels/index.js';
 import { startProfile } from '../backend/profile.js';
 import { requireOption } from '../requireOption.js';
+import { checkOption, checkOptions, type Fields, ranges } from '../settings/index.js';
 import type { AnyCase } from './case.js';
 import { cases } from './cases/index.js';
 import { caseLabel, type Prepared, prepare, runCase } from './compare.js';
@@ -46,6 +48,11 @@ export interface VerifyOptions {
   readonly most?: number;
 }
 
+const verifyOptions = z.strictObject({
+  kernels: z.string('some text of their names').default(''),
+  most: ranges.count.default(Number.MAX_SAFE_INTEGER),
+} satisfies Fields<VerifyOptions>);
+
 /** Runs of the largest case that are timed. */
 const timedRuns = 5;
 
@@ -53,12 +60,11 @@ const timedRuns = 5;
  * Checks every kernel of a device, one after the other, in the order of the kernel table.
  * @example
  * for await (const { kernel, used, failure } of verifyDevice(device)) console.log(kernel, used, failure ?? 'right');
- * @throws OptionError when no kernel has that in its name; DisposedError when the device was disposed of
+ * @throws OptionError, also when no kernel has that in its name; DisposedError when the device was disposed of
  */
-export async function* verifyDevice(
-  device: Device,
-  { kernels: wanted = '', most = Infinity }: VerifyOptions = {},
-): AsyncGenerator<KernelVerdict> {
+export async function* verifyDevice(device: Device, options: VerifyOptions = {}): AsyncGenerator<KernelVerdict> {
+  checkOption('verifyDevice', 'device', device, deviceOption);
+  const { kernels: wanted, most } = checkOptions('verifyDevice', verifyOptions, options);
   const chosen = (Object.keys(kernels) as KernelName[]).filter((name) => name.includes(wanted));
   const expected = `part of the name of a kernel: ${Object.keys(kernels).join(', ')}`;
   requireOption('verifyDevice', 'kernels', wanted, chosen.length > 0, expected);

@@ -10,7 +10,7 @@ export { createRng } from './rng.js';
 export type { Sampler, SamplerOptions, SamplerState } from './sampler.js';
 export { createSampler } from './sampler.js';
 export type { DecodeOptions, EncodeOptions, StreamingDecoder, Tokenizer } from './tokenizer.js';
-export { createTokenizer } from './tokenizer.js';
+export { createTokenizer, tokenizerOption } from './tokenizer.js';
 export { tokenizerFromFiles } from './tokenizerFiles.js';
 export type {
   AddedToken,

@@ -1,5 +1,6 @@
-import { type CheckpointSource, openCheckpoint } from '../checkpoints/index.js';
+import { type CheckpointSource, checkpointOption, openCheckpoint } from '../checkpoints/index.js';
 import { CheckpointError } from '../errors.js';
+import { checkOption } from '../settings/index.js';
 import type { Tokenizer } from './tokenizer.js';
 import { tokenizerFromFiles } from './tokenizerFiles.js';
 
@@ -8,9 +9,10 @@ import { tokenizerFromFiles } from './tokenizerFiles.js';
  * @param source a folder's path, a URL, a FileStore or an opened checkpoint; see `openCheckpoint`
  * @example
  * const tokenizer = await loadTokenizer('./gpt2');
- * @throws CheckpointError when there is no tokenizer, or a file is malformed
+ * @throws OptionError for another source; CheckpointError when there is no tokenizer, or a file is malformed
  */
 export async function loadTokenizer(source: CheckpointSource): Promise<Tokenizer> {
+  checkOption('loadTokenizer', 'source', source, checkpointOption);
   const checkpoint = await openCheckpoint(source);
   const files = await checkpoint.tokenizerFiles();
   if (!files) {

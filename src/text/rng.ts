@@ -3,6 +3,7 @@
  * draws are functions of (seed, purpose, index).
  */
 import { z } from 'zod';
+import { requireOption } from '../requireOption.js';
 import { checkOption, ranges } from '../settings/index.js';
 import { copyWords, instantiateText, type TextExports } from './wasm.js';
 
@@ -15,7 +16,7 @@ export interface Rng {
   uniform(): number;
   /** Uniform integer in [0, n), n from 1 to 2^32 - 1. @throws OptionError */
   int(n: number): number;
-  /** Shuffles in place, each order as likely as any other. */
+  /** Shuffles in place, each order as likely as any other. @throws OptionError */
   shuffle(values: Int32Array): void;
   /** The state now, from which `createRng` continues. */
   state(): RngState;
@@ -59,6 +60,7 @@ export function createRng(from: number | RngState): Rng {
       return lend(() => wasm.below(at, n)) >>> 0;
     },
     shuffle(values) {
+      requireOption('shuffle', 'values', values, values instanceof Int32Array, 'an Int32Array');
       const words = copyWords(wasm, values);
       lend(() => wasm.shuffle(at, words, values.length));
       values.set(new Int32Array(wasm.memory.buffer, words, values.length));

@@ -4,20 +4,17 @@ import { DisposedError, ShapeError, TrainingError } from '../errors.js';
 import { checkOption, checkOptions, option, ranges } from '../settings/index.js';
 import { TextInstance } from './wasm.js';
 
-const { notNegative, positive, someShare, word } = ranges;
+const { positiveF32, someShare, word, zeroOrF32 } = ranges;
 
 /** The schema of `SamplerOptions`. */
 export const samplerOptions = z.strictObject({
-  temperature: option(
-    notNegative.default(1),
-    'divides the logits; 0 takes the likeliest token, the lowest id of equals',
-  ),
+  temperature: option(zeroOrF32.default(1), 'divides the logits; 0 takes the likeliest token, the lowest id of equals'),
   topK: option(word.default(0), 'draws among so many of the likeliest tokens, and those equal to the last; 0 is off'),
   topP: option(someShare.default(1), 'draws among the likeliest tokens with this probability together', {
     unit: 'share',
   }),
   repetitionPenalty: option(
-    positive.default(1),
+    positiveF32.default(1),
     'divides positive and multiplies negative logits of tokens that were there; 1 is off',
   ),
   noRepeatNgramSize: option(word.default(0), 'no sequence of so many tokens comes twice, prompt included; 0 is off'),

@@ -2,7 +2,10 @@
  * The tokenizer as an object. Its vocabulary, merges and encoder are in the memory of a WebAssembly instance of its
  * own, which `dispose` frees.
  */
+import { z } from 'zod';
 import { CheckpointError, CompatibilityError, OptionError } from '../errors.js';
+import { requireOption } from '../requireOption.js';
+import { checkOptions, type Fields, instance, ranges, special } from '../settings/index.js';
 import type { AddedToken, SpecialRole, TokenizerSpec } from './tokenizerSpec.js';
 import { specFrom, type TokenizerSource, tokenizerJson } from './tokenizerSpec.js';
 import { bytesAt, copyWords, TextInput, TextInstance, writeTexts } from './wasm.js';
@@ -44,9 +47,9 @@ export interface Tokenizer {
   readonly padTokenId: number | undefined;
   /** Ids of all special tokens. */
   readonly specialTokenIds: ReadonlySet<number>;
-  /** Ids of a text. Unpaired surrogates count as U+FFFD. @throws LimitError for a text above 2^26 characters. */
+  /** Ids of a text. Unpaired surrogates count as U+FFFD. @throws OptionError; LimitError for a text above 2^26 characters. */
   encode(text: string, options?: EncodeOptions): Int32Array<ArrayBuffer>;
-  /** Ids of each text. @throws LimitError */
+  /** Ids of each text. @throws OptionError, LimitError */
   encodeBatch(texts: readonly string[], options?: EncodeOptions): Int32Array<ArrayBuffer>[];
   /** Text of ids; bytes that are not UTF-8 give U+FFFD. @throws CompatibilityError for an id without a token. */
   decode(ids: ArrayLike<number>, options?: DecodeOptions): string;
@@ -63,6 +66,25 @@ export interface Tokenizer {
   /** The same as `dispose`, for `using`. */
   [Symbol.dispose](): void;
 }
+
+/** Takes a tokenizer, for options and arguments. */
+export const tokenizerOption = instance<Tokenizer>(
+  'a tokenizer, as loadTokenizer gives it after await',
+  'encode',
+  'idToToken',
+);
+
+const encodeOptions = z.strictObject({
+  addSpecialTokens: ranges.switched.default(true),
+  allowedSpecial: special<'all' | 'none' | readonly string[]>(
+    "'all', 'none', or a list of special tokens",
+    (value) =>
+      value === 'all' || value === 'none' || (Array.isArray(value) && value.every((each) => typeof each === 'string')),
+  ).default('all'),
+} satisfies Fields<EncodeOptions>);
+const decodeOptions = z.strictObject({
+  skipSpecialTokens: ranges.switched.default(false),
+} satisfies Fields<DecodeOptions>);
 
 /** Bytes a call into WebAssembly: V8 swaps in optimised code only between calls. */
 const ENCODE_STEP = 1 << 14;
@@ -101,7 +123,9 @@ class BpeTokenizer implements Tokenizer {
     this.padTokenId = spec.roles.pad?.id;
   }
 
-  encode(text: string, { addSpecialTokens = true, allowedSpecial = 'all' }: EncodeOptions = {}) {
+  encode(text: string, options: EncodeOptions = {}) {
+    requireOption('encode', 'text', text, typeof text === 'string', 'a string');
+    const { addSpecialTokens, allowedSpecial } = checkOptions('encode', encodeOptions, options);
     const wasm = this.#instance.use();
     this.#allow(allowedSpecial);
     const input = this.#input.write(wasm, text);
@@ -120,14 +144,17 @@ class BpeTokenizer implements Tokenizer {
   }
 
   encodeBatch(texts: readonly string[], options: EncodeOptions = {}) {
+    requireOption('encodeBatch', 'texts', texts, Array.isArray(texts), 'a list of strings');
     return texts.map((text) => this.encode(text, options));
   }
 
   decode(ids: ArrayLike<number>, options: DecodeOptions = {}): string {
+    checkOptions('decode', decodeOptions, options);
     return new TextDecoder('utf-8', { ignoreBOM: true }).decode(this.#bytes(ids, options));
   }
 
   stream(options: DecodeOptions = {}): StreamingDecoder {
+    checkOptions('stream', decodeOptions, options);
     const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
     return {
       push: (ids) => decoder.decode(this.#bytes(typeof ids === 'number' ? [ids] : ids, options), { stream: true }),

@@ -1,6 +1,8 @@
 /** Training of a byte-level BPE vocabulary. */
+import { z } from 'zod';
 import { OptionError } from '../errors.js';
-import { checkOption, ranges } from '../settings/index.js';
+import { refusedOption } from '../requireOption.js';
+import { checkOption, checkOptions, type Fields, ranges, special } from '../settings/index.js';
 import { createTokenizer, type Tokenizer } from './tokenizer.js';
 import type { SpecialTokens } from './tokenizerSpec.js';
 import { bytesAt, copyWords, instantiateText, TextInput } from './wasm.js';
@@ -13,6 +15,26 @@ export interface TrainTokenizerOptions {
   readonly specialTokens?: SpecialTokens;
 }
 
+const where = 'trainTokenizer';
+const token = z.string('a string').optional();
+const trainOptions = z.strictObject({
+  vocabSize: ranges.count,
+  specialTokens: z
+    .strictObject({
+      bos: token,
+      eos: token,
+      unk: token,
+      pad: token,
+      additional: z.array(z.string('a string'), 'a list of strings').readonly().default([]),
+    } satisfies Fields<SpecialTokens>)
+    .prefault({}),
+} satisfies Fields<TrainTokenizerOptions>);
+/** Not a text itself, whose characters would be the texts. */
+const textsOption = special<Iterable<string>>(
+  'a list of texts',
+  (value) => typeof value === 'object' && typeof Object(value)[Symbol.iterator] === 'function',
+);
+
 /** Work between two calls into WebAssembly, which lets the engine swap in optimised code. */
 const COUNT_STEP = 1 << 16;
 const MERGE_STEP = 64;
@@ -22,26 +44,28 @@ const MERGE_STEP = 64;
  * `initial_alphabet=ByteLevel.alphabet()`. The result depends on the texts and options alone.
  * @throws OptionError
  */
-export function trainTokenizer(
-  texts: Iterable<string>,
-  { vocabSize, specialTokens = {} }: TrainTokenizerOptions,
-): Tokenizer {
-  const { bos, eos, unk, pad, additional = [] } = specialTokens;
+export function trainTokenizer(texts: Iterable<string>, options: TrainTokenizerOptions): Tokenizer {
+  checkOption(where, 'texts', texts, textsOption);
+  const { vocabSize, specialTokens } = checkOptions(where, trainOptions, options);
+  const { bos, eos, unk, pad, additional } = specialTokens;
   const tokens = [...new Set([bos, eos, unk, pad, ...additional])].filter((token) => token !== undefined);
   const alphabet = byteAlphabet();
   for (const token of tokens) {
     if (token !== '' && !alphabet.includes(token)) continue;
     throw new OptionError(
-      `trainTokenizer: special token ${JSON.stringify(token)} is ${token === '' ? 'empty' : 'the token of a byte'}.`,
+      `${where}: special token ${JSON.stringify(token)} is ${token === '' ? 'empty' : 'the token of a byte'}.`,
       { found: token },
     );
   }
-  checkOption('trainTokenizer', 'vocabSize', vocabSize, ranges.integer(tokens.length + 256, 2 ** 24 - 1));
+  checkOption(where, 'vocabSize', vocabSize, ranges.integer(tokens.length + 256, 2 ** 24 - 1));
 
   const wasm = instantiateText();
   const input = new TextInput();
   wasm.openTrainer(tokens.length + 256);
+  let count = 0;
   for (const text of texts) {
+    if (typeof text !== 'string') throw refusedOption(where, `texts[${count}]`, text, 'a string');
+    count++;
     const { at, length } = input.write(wasm, text);
     const end = at + length;
     for (let p = at; p < end; ) p = wasm.countWords(p, Math.min(p + COUNT_STEP, end), end);
@@ -83,7 +107,7 @@ export function trainTokenizer(
   return createTokenizer({
     vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
     merges,
-    specialTokens,
+    specialTokens: options.specialTokens ?? {},
   });
 }
 

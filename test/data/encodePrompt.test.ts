@@ -75,8 +75,16 @@ describe('encodePrompt', () => {
   it('refuses an unknown template, a length that is none, and a template that is too long', () => {
     const encode = (options: object) => encodePrompt({ instruction: 'x' }, { tokenizer, ...options });
     expect(() => encode({ template: 'toString' })).toThrow(OptionError);
-    expect(() => encode({ template: 'mine' })).toThrow("template is 'mine', expected alpaca or compact.");
+    expect(() => encode({ template: 'mine' })).toThrow('encodePrompt: template is mine, expected alpaca or compact.');
     expect(() => encode({ maxPromptLength: 0 })).toThrow(/maxPromptLength is 0, expected an integer of at least 1/);
     expect(() => encode({ maxPromptLength: 5 })).toThrow(DataError);
+    expect(() => encode({ template: 'Compact' })).toThrow('Did you mean compact? Give a template of your own');
+  });
+
+  it('refuses fields that it would leave out', () => {
+    const encode = (more: object) => () => encodePrompt({ instruction: 'x', ...more }, { tokenizer });
+    expect(encode({ context: 'y' })).toThrow('there is no option context, expected one of instruction, input.');
+    expect(encode({ inputs: 'y' })).toThrow('Did you mean input?');
+    expect(encode({ instruction: '' })).toThrow('instruction is , expected some text.');
   });
 });

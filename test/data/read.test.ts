@@ -36,12 +36,25 @@ describe('readInstructions', () => {
     [{ text: lines.join('\n') }, { validation: 5 }, /all 5 records go to the validation set/],
     [
       { text: lines.join('\n') },
-      { maxPromptLength: 600 },
-      /maxLength is 512, expected more than maxPromptLength \(600\)/,
+      { maxPromptLength: 600, maxLength: 512 },
+      /readInstructions: maxLength is 512, expected more than maxPromptLength \(600\)/,
     ],
     ['missing/d.jsonl', {}, /d\.jsonl/],
   ])('refuses %j', async (source, options, message) => {
     await expect(readInstructions(source, { tokenizer, ...options })).rejects.toThrow(message);
+  });
+
+  it('takes a default length from the one that is given: the template fits into half of it', async () => {
+    const text = JSON.stringify({ instruction: 'x'.repeat(900), output: 'y'.repeat(900) });
+    const lengths = async (options: object) => {
+      const [example] = (await readInstructions({ text }, { tokenizer, ...options })).train;
+      return [example!.promptLength, example!.ids.length];
+    };
+    expect(await lengths({})).toEqual([256, 512]);
+    expect(await lengths({ maxLength: 200 })).toEqual([100, 200]);
+    expect(await lengths({ maxPromptLength: 600 })).toEqual([600, 1200]);
+    expect(await lengths({ maxPromptLength: 90 })).toEqual([90, 512]);
+    expect(await lengths({ maxPromptLength: 90, maxLength: 100 })).toEqual([90, 100]);
   });
 
   it('says that a file is not UTF-8', async () => {
@@ -85,7 +98,7 @@ describe('readTokenizerTexts', () => {
     ]);
     expect((await rendered())[1]).toMatch(/^Below is an instruction[\s\S]*Say 1\.\n\n### Response:\n1$/);
     expect(await readTokenizerTexts({ text })).toEqual([text]);
-    await expect(rendered('mine')).rejects.toThrow("template is 'mine'");
+    await expect(rendered('mine')).rejects.toThrow('template is mine');
     await expect(readTokenizerTexts({ text: '{"instruction": 1}', name: 'd.jsonl' })).rejects.toThrow(
       'd.jsonl: line 1',
     );

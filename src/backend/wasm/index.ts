@@ -2,10 +2,11 @@
  * Opening the device that computes in WebAssembly: which build of the kernels, how many threads, and the self-check
  * before it is used.
  */
+import { z } from 'zod';
 import { hardwareConcurrency } from '#platform';
 import { createLinearMemory } from '../../hardware/wasm/memory.js';
 import { openPool } from '../../hardware/wasm/pool.js';
-import { requireOption } from '../../requireOption.js';
+import { checkOptions, type Fields, ranges } from '../../settings/index.js';
 import type { Device } from '../backend.js';
 import type { Threads } from './calls.js';
 import {
@@ -41,6 +42,13 @@ export interface WasmOptions {
 
 const MAX_THREADS = 64;
 
+/** The schema of `WasmOptions`. */
+export const wasmOptions = z.strictObject({
+  threads: ranges.integer(1, MAX_THREADS).optional(),
+  revectorize: ranges.switched.default(false),
+  relaxedSimd: ranges.switched.default(false),
+} satisfies Fields<WasmOptions>);
+
 async function open(build: KernelBuild, threads: number): Promise<Threads> {
   const module = await compileKernels(build);
   const memory = createLinearMemory({ shared: build !== 'single' });
@@ -53,11 +61,7 @@ async function open(build: KernelBuild, threads: number): Promise<Threads> {
  * @throws OptionError, DeviceError (a worker does not start, the self-check fails), LimitError (no memory)
  */
 export async function openWasm(options: WasmOptions = {}): Promise<Device> {
-  const { threads, revectorize = false, relaxedSimd = false } = options;
-  if (threads !== undefined) {
-    const ok = Number.isInteger(threads) && threads >= 1 && threads <= MAX_THREADS;
-    requireOption('openWasm', 'threads', threads, ok, `an integer from 1 to ${MAX_THREADS}`);
-  }
+  const { threads, revectorize, relaxedSimd } = checkOptions('openWasm', wasmOptions, options);
   const count = sharedMemoryAllowed() ? Math.min(threads ?? hardwareConcurrency(), MAX_THREADS) : 1;
   if (revectorize) allowPacking();
   if (relaxedSimd && (await relaxedAllowed())) {

@@ -1,11 +1,12 @@
 /// <reference types="@webgpu/types" preserve="true" />
 /** The device that computes on a GPU: storages are pooled buffers, kernel calls become dispatches. */
+import { z } from 'zod';
 import { DeviceError, DisposedError } from '../../errors.js';
 import { type AdapterOptions, adoptDevice, openAdapter } from '../../hardware/webgpu/adapter.js';
 import { type BufferPool, createBufferPool, type PooledBuffer } from '../../hardware/webgpu/bufferPool.js';
 import { type CommandQueue, createCommandQueue } from '../../hardware/webgpu/commandQueue.js';
 import { createPipelines, type Pipeline } from '../../hardware/webgpu/pipelines.js';
-import { requireOption } from '../../requireOption.js';
+import { checkOptions, type Fields, instance, ranges, special } from '../../settings/index.js';
 import type { Device, KernelCall, KernelObserver, Storage, TypedArray } from '../backend.js';
 import { bytesPerElement, hostArrays, type KernelName, storageBytes } from '../kernels/index.js';
 import type { Context, GemmSettings, GPUStorage, Region, ShaderCall } from './context.js';
@@ -40,6 +41,22 @@ export interface WebGPUOptions extends AdapterOptions {
   readonly rowThreads?: number;
 }
 
+const rowThreadCounts = [8, 16, 32, 64, 128, 256];
+
+/** The schema of `WebGPUOptions`. */
+export const webgpuOptions = z.strictObject({
+  allowSoftware: ranges.switched.optional(),
+  limits: ranges.choice(['default', 'adapter']).optional(),
+  powerPreference: ranges.choice(['high-performance', 'low-power']).optional(),
+  subgroupMatrices: ranges.switched.optional(),
+  device: instance<GPUDevice>('a GPUDevice', 'createBuffer').optional(),
+  maxBindingBytes: ranges.integer(256).optional(),
+  maxGroupsPerSide: ranges.count.optional(),
+  rowThreads: special<number>('a power of two from 8 to 256', (value) =>
+    rowThreadCounts.includes(value as number),
+  ).optional(),
+} satisfies Fields<WebGPUOptions>);
+
 /** The device that computes on a GPU, as benchmarks see it.
 @internal */
 export interface WebGPUDevice extends Device {
@@ -61,7 +78,7 @@ const rowThreads = { hardware: 256, software: 8 };
  * without the `subgroupMatrices` that were asked for.
  */
 export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUDevice> {
-  checkOptions(options);
+  checkOptions('openWebGPU', webgpuOptions, options);
   const opened = options.device ? adoptDevice(options.device, options) : await openAdapter(options);
   const { device } = opened;
   const pool = createBufferPool(device);
@@ -220,16 +237,6 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUDev
       await opened.close();
     },
   };
-}
-
-/** @throws OptionError */
-function checkOptions({ maxBindingBytes = 256, maxGroupsPerSide = 1, rowThreads = 8 }: WebGPUOptions): void {
-  const where = 'openWebGPU';
-  requireOption(where, 'maxBindingBytes', maxBindingBytes, maxBindingBytes >= 256, 'at least 256');
-  const isCount = Number.isInteger(maxGroupsPerSide) && maxGroupsPerSide >= 1;
-  requireOption(where, 'maxGroupsPerSide', maxGroupsPerSide, isCount, 'an integer of at least 1');
-  const powers = [8, 16, 32, 64, 128, 256];
-  requireOption(where, 'rowThreads', rowThreads, powers.includes(rowThreads), 'a power of two from 8 to 256');
 }
 
 /** Data padded with zeros to a multiple of 4 bytes, as copies need it. */

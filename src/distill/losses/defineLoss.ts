@@ -4,7 +4,7 @@ import type { DivergenceKind } from '../../backend/kernels/index.js';
 import { option, ranges, type Variant, variant } from '../../settings/index.js';
 
 const temperature = option(
-  ranges.positive.default(1),
+  ranges.positiveF32.default(1),
   'divides the logits of both models before the softmax; the loss is not multiplied by its square',
   { flag: 'lossTemperature' },
 );
