@@ -81,12 +81,19 @@ export {
   DeviceError,
   DisposedError,
   DistillmError,
+  type ErrorCode,
   LimitError,
   OptionError,
   ShapeError,
   TrainingError,
 } from './errors.js';
-export { type GenerateOptions, generate, generateBatches, streamTokens } from './generation/index.js';
+export {
+  type GenerateOptions,
+  generate,
+  generateBatches,
+  type StreamOptions,
+  streamTokens,
+} from './generation/index.js';
 export {
   type FileStore,
   httpStore,

@@ -1,6 +1,7 @@
 /** The public ways to get answers: all at once, batch by batch, or token by token. */
 import type { LanguageModel } from '../models/model.js';
-import { checkRequest, decode, type GenerateOptions } from './decode.js';
+import { decode } from './decode.js';
+import { checkGenerate, checkStream, type GenerateOptions, type StreamOptions } from './options.js';
 
 /**
  * Continues each prompt; `batchSize` of them side by side, with a KV cache. The temperature is 1 by default.
@@ -11,7 +12,8 @@ import { checkRequest, decode, type GenerateOptions } from './decode.js';
  * @example
  * const prompt = encodePrompt({ instruction: 'Name three colours.' }, { tokenizer });
  * const [answer] = await generate(student, [prompt], { maxNewTokens: 20, temperature: 0 });
- * @throws OptionError for an empty prompt or an id outside the vocabulary; LimitError when a prompt and maxNewTokens
+ * @throws OptionError for an unknown or wrong option, an empty prompt, or an id outside the vocabulary, that of EOS
+ * included; LimitError when a prompt and maxNewTokens
  * exceed the model's positions or the cache does not fit; TrainingError when the model gives NaN
  */
 export async function generate(
@@ -34,8 +36,7 @@ export async function* generateBatches(
   prompts: readonly Int32Array[],
   options: GenerateOptions,
 ): AsyncGenerator<Int32Array[], void, undefined> {
-  const { batchSize = prompts.length, seeds = [...prompts.keys()], ...rest } = options;
-  checkRequest(model, prompts, { ...options, seeds });
+  const { batchSize, seeds, ...rest } = checkGenerate(model, prompts, options);
   for (let start = 0; start < prompts.length; start += batchSize) {
     const batch = prompts.slice(start, start + batchSize);
     const answers = batch.map((): number[] => []);
@@ -54,9 +55,8 @@ export async function* generateBatches(
 export async function* streamTokens(
   model: LanguageModel,
   prompt: Int32Array,
-  { seed = 0, ...options }: Omit<GenerateOptions, 'seeds' | 'batchSize'> & { readonly seed?: number },
+  options: StreamOptions,
 ): AsyncGenerator<number, void, undefined> {
-  const whole = { ...options, seeds: [seed] };
-  checkRequest(model, [prompt], whole);
-  for await (const [token] of decode(model, [prompt], whole)) if (token) yield token.id;
+  const checked = checkStream(model, prompt, options);
+  for await (const [token] of decode(model, [prompt], checked)) if (token) yield token.id;
 }

@@ -1,2 +1,2 @@
-export type { GenerateOptions } from './decode.js';
 export { generate, generateBatches, streamTokens } from './generate.js';
+export type { GenerateOptions, StreamOptions } from './options.js';

@@ -3,7 +3,6 @@
  * prompt leaves, labels are the tokens shifted by one, and decoding continues a cache of the tokens before.
  */
 import type { LabelledBatch, Sample, TokenBatch } from '../data/batch.js';
-import { DataError, OptionError } from '../errors.js';
 import { rows, run, Tensor, tidy, type Weight } from '../tensor/index.js';
 import type { ModelBase } from './family.js';
 import { createKVCache, type KVCache } from './kvCache.js';
@@ -57,10 +56,8 @@ const STEP = 8;
 /**
  * Pads samples on the right to one batch, with the id 0 to a length of a multiple of 8. labels[t] = ids[t + 1] where
  * token t + 1 belongs to the response (EOS included), else -100.
- * @throws OptionError without samples; DataError for an empty one, with its index
  */
 function collateDecoder(samples: readonly Sample[]): LabelledBatch {
-  if (samples.length === 0) throw new OptionError('collate: no samples.');
   const longest = Math.max(...samples.map(({ ids }) => ids.length));
   const seq = Math.ceil(longest / STEP) * STEP;
   const batch = samples.length;
@@ -69,7 +66,6 @@ function collateDecoder(samples: readonly Sample[]): LabelledBatch {
   const keyRange = new Int32Array(2 * batch);
   samples.forEach((sample, row) => {
     const { length } = sample.ids;
-    if (length === 0) throw new DataError(`collate: sample ${row} has no tokens.`, { found: 0 });
     ids.set(sample.ids, row * seq);
     const firstResponse = Math.max(1, sample.promptLength);
     labels.set(sample.ids.subarray(firstResponse), row * seq + firstResponse - 1);

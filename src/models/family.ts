@@ -6,6 +6,7 @@ import type { z } from 'zod';
 import type { Device } from '../backend/backend.js';
 import type { WeightFormat } from '../tensor/index.js';
 import { checkConfig } from './config.js';
+import { guarded } from './guard.js';
 import type { LanguageModel } from './model.js';
 import { freeParameters, holdParameters, type ParameterSource } from './parameters.js';
 import { type Filled, fill, type HeldParameters, type PartTree, specsOf } from './parts.js';
@@ -26,6 +27,7 @@ export interface Family<Config = unknown, Tree extends PartTree = PartTree> {
   tree(config: Config): Tree;
   /** Our name of a tensor in a checkpoint; undefined for buffers that are no parameters. */
   parameterName(checkpointName: string, config: Config): string | undefined;
+  /** What the model is called with has been checked: see guard.ts. */
   build(config: Config, parts: Filled<Tree>, base: ModelBase): LanguageModel;
 }
 
@@ -76,7 +78,7 @@ export async function openModel(
 ): Promise<LanguageModel> {
   const tree: PartTree = family.tree(config);
   const held = await holdParameters(device, specsOf(tree), source, format);
-  const model = family.build(config, fill(tree, held), modelBase(device, fields, held));
+  const model = guarded(family.build(config, fill(tree, held), modelBase(device, fields, held)));
   model.setTrainable(trainable);
   return model;
 }

@@ -149,6 +149,19 @@ forEachBackend((backend) => {
     expect(device.memory().liveStorages).toBe(before);
   });
 
+  it('means the same by the least temperature as by 0, and refuses what f32 does not hold everywhere', async () => {
+    using model = await load();
+    const at = (temperature: number, more = {}) =>
+      generate(model, oraclePrompts, { maxNewTokens, eosTokenId, temperature, ...more });
+    expect(lists(await at(2 ** -126))).toEqual(greedy);
+    const history = { noRepeatNgramSize: noRepeatNgram.size };
+    expect(lists(await at(2 ** -126, history))).toEqual(noRepeatNgram.ids);
+    // A GPU reads the first two as 0, which is greedy, and WASM does not; nobody reads the last as a number.
+    for (const temperature of [2 ** -127, 1e-45, 1e-300, 1e39]) {
+      await expect(at(temperature)).rejects.toThrow(/temperature is .*, expected 0 or a number from 1.2e-38 to 3.4e38/);
+    }
+  });
+
   it('answers no prompts with nothing, and refuses bad ones', async () => {
     using model = await load();
     expect(await generate(model, [], { maxNewTokens })).toEqual([]);
@@ -161,6 +174,12 @@ forEachBackend((backend) => {
       [[Int32Array.of(1)], { seeds: [] }, /0 seeds for 1 prompts/],
       [[Int32Array.of(1)], { seeds: [-1] }, /seeds\[0\] is -1/],
       [[Int32Array.of(1)], { topP: 0 }, /topP is 0/],
+      [
+        [Int32Array.of(1)],
+        { eosTokenId: 97 },
+        /eosTokenId is 97, expected an id of the model's vocabulary, from 0 to 96/,
+      ],
+      [[Int32Array.of(1)], { eosTokenId: -1 }, /eosTokenId is -1/],
     ];
     for (const [prompts, options, message] of refused) {
       const failure = await generate(model, prompts, { maxNewTokens, ...options }).catch((e: unknown) => e);

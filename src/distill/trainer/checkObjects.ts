@@ -2,60 +2,43 @@
  * Whether the objects of a run are what their types say, for callers without types. Looked at once, before the run: the
  * rest of the trainer relies on it.
  */
-import { DataError, OptionError } from '../../errors.js';
-import { inWords } from '../../inWords.js';
-import { requireOption } from '../../requireOption.js';
+
+import type { Sample } from '../../data/batch.js';
+import { OptionError } from '../../errors.js';
+import { folderOption } from '../../io/fileStore.js';
+import { modelOption } from '../../models/model.js';
+import { checkOption, ranges, signalOption, special } from '../../settings/index.js';
+import { tokenizerOption } from '../../text/index.js';
 import type { Participants, TrainingData } from './options.js';
 
-/** @throws OptionError for an object of another kind, DataError for samples that are none */
+const dataOption = special<TrainingData>(
+  'an object with train, as readInstructions gives it',
+  (value) => typeof value === 'object' && value !== null,
+);
+/** What is in the list is looked at once, by checkData.ts. */
+const samplesOption = special<readonly Sample[]>('an array of samples', Array.isArray);
+const templateName = ranges.text.optional();
+
+/** @throws OptionError for an object of another kind */
 export function checkObjects(where: 'distill' | 'fineTune', run: Participants): void {
   const { student, teacher, tokenizer, teacherTokenizer, data, checkpoint, resume, signal } = run;
   if (where === 'distill' && !teacher) {
     throw new OptionError(
       'distill: no teacher is given. Give a teacher, or call fineTune to train on the data alone.',
-      {
-        found: teacher,
-      },
+      { option: 'teacher', found: teacher },
     );
   }
   if (!student) throw new OptionError("training: no model to train, expected fineTune's model or distill's student.");
-  const require = (name: string, found: unknown, ok: boolean, expected: string) =>
-    requireOption(where, name, found, ok, expected);
-  const model = 'a model, as loadModel gives it after await';
-  require(where === 'fineTune' ? 'model' : 'student', student, isModel(student), model);
-  if (teacher) require('teacher', teacher, isModel(teacher), model);
-  for (const [name, found] of Object.entries({ tokenizer, teacherTokenizer })) {
-    require(name, found, found === undefined ||
-      has(found, 'idToToken'), 'a tokenizer, as loadTokenizer gives it after await');
-  }
-  const isFolder = typeof checkpoint === 'string' || has(checkpoint, 'write');
-  require('checkpoint', checkpoint, checkpoint === undefined || isFolder, "a folder's path or a FileStore");
-  require('resume', resume, resume === undefined || typeof resume === 'boolean', 'true or false');
-  require('signal', signal, signal === undefined || has(signal, 'addEventListener'), 'an AbortSignal');
-  require('data', data, typeof data === 'object' &&
-    data !== null, 'an object with train, as readInstructions gives it');
-  checkSamples(where, data);
-}
-
-const has = (value: unknown, method: string): boolean => typeof Object(value)[method] === 'function';
-const isModel = (value: unknown): boolean => has(value, 'collate') && Object(value).parameters instanceof Map;
-
-function checkSamples(where: string, { train, validation, text }: TrainingData): void {
-  for (const [name, samples] of Object.entries({ train, validation, text })) {
-    if (samples === undefined && name !== 'train') continue;
-    requireOption(where, `data.${name}`, samples, Array.isArray(samples), 'an array of samples');
-    // An index at a time: forEach leaves out the holes of an array.
-    for (let index = 0; index < samples!.length; index++) {
-      checkSample(`data.${name}[${index}]`, samples![index]);
-    }
-  }
-}
-
-function checkSample(where: string, sample: unknown): void {
-  const refuse = (what: string, found: unknown, expected: string) =>
-    new DataError(`${where}${what} is ${inWords(found)}, expected ${expected}.`, { found, expected });
-  if (typeof sample !== 'object' || sample === null) throw refuse('', sample, 'a sample, { ids, promptLength }');
-  const { ids, promptLength } = sample as { ids?: unknown; promptLength?: unknown };
-  if (!(ids instanceof Int32Array)) throw refuse('.ids', ids, 'an Int32Array');
-  if (!Number.isInteger(promptLength)) throw refuse('.promptLength', promptLength, 'an integer');
+  checkOption(where, where === 'fineTune' ? 'model' : 'student', student, modelOption);
+  checkOption(where, 'teacher', teacher, modelOption.optional());
+  checkOption(where, 'tokenizer', tokenizer, tokenizerOption.optional());
+  checkOption(where, 'teacherTokenizer', teacherTokenizer, tokenizerOption.optional());
+  checkOption(where, 'checkpoint', checkpoint, folderOption.optional());
+  checkOption(where, 'resume', resume, ranges.switched.optional());
+  checkOption(where, 'signal', signal, signalOption.optional());
+  const { train, validation, text, template } = checkOption(where, 'data', data, dataOption);
+  checkOption(where, 'data.train', train, samplesOption);
+  checkOption(where, 'data.validation', validation, samplesOption.optional());
+  checkOption(where, 'data.text', text, samplesOption.optional());
+  checkOption(where, 'data.template', template, templateName);
 }

@@ -2,12 +2,11 @@
  * What a schema cannot say about a run: whether models, data and options fit each other. Everything is checked before
  * the run starts.
  */
-import type { Sample } from '../../data/batch.js';
-import { CompatibilityError, DataError, LimitError, OptionError } from '../../errors.js';
-import type { LanguageModel } from '../../models/model.js';
+import { CompatibilityError, LimitError, OptionError } from '../../errors.js';
 import type { Tokenizer } from '../../text/index.js';
 import type { RunOptions } from '../settings.js';
 import { offPolicy, policyFacts } from '../sgo/index.js';
+import { checkData } from './checkData.js';
 import type { Participants } from './options.js';
 import { roomForAnswer } from './plan.js';
 
@@ -18,7 +17,9 @@ import { roomForAnswer } from './plan.js';
 export function checkRun(run: Participants, options: RunOptions): void {
   checkLength(options);
   checkModels(run);
-  checkData(run);
+  const { generates } = policyFacts(options.sgo ?? offPolicy());
+  const scores = options.validation.rougeL.samples > 0;
+  checkData(run, { train: generates, validation: scores });
   checkGeneration(run, options);
 }
 
@@ -111,54 +112,4 @@ function checkGeneration(run: Participants, options: RunOptions): void {
       { found: wanted, expected: room },
     );
   }
-  const set = generates ? 'data.train' : 'data.validation';
-  const empty = (generates ? data.train : (data.validation ?? [])).findIndex(({ promptLength }) => promptLength < 1);
-  if (empty >= 0) throw new DataError(`${set}[${empty}]: has no prompt, and the student cannot answer one.`);
-}
-
-function checkData({ student, teacher, data }: Participants): void {
-  const { train, validation, text } = data;
-  if (train.length === 0) {
-    throw new DataError(
-      'training: data.train is empty, expected at least one sample. Check the data file and its split.',
-    );
-  }
-  if (text?.length === 0) {
-    throw new DataError('training: data.text is empty, expected at least one sample. Leave it out for no LM loss.');
-  }
-  const sets: [string, readonly Sample[] | undefined][] = [
-    ['data.train', train],
-    ['data.validation', validation],
-    ['data.text', text],
-  ];
-  for (const [set, samples] of sets) {
-    samples?.forEach((sample, index) => {
-      const { ids, promptLength } = sample;
-      const where = `${set}[${index}]`;
-      if (ids.length < 1 || !(promptLength >= 0 && promptLength <= ids.length)) {
-        throw new DataError(
-          `${where}: ${ids.length} tokens with a prompt of ${promptLength}, expected 1 or more, prompt included.`,
-        );
-      }
-      const outside = ids.findIndex((id) => id < 0 || id >= student.vocabSize);
-      if (outside >= 0) {
-        throw new CompatibilityError(
-          `${where}: token id ${ids[outside]} at position ${outside} is outside the student's vocabulary of ${student.vocabSize}. ` +
-            "Tokenize the data with the student's tokenizer.",
-          { found: ids[outside], expected: student.vocabSize },
-        );
-      }
-      checkTokens(where, sample, student, 'student');
-      if (teacher && set === 'data.train') checkTokens(where, sample, teacher, 'teacher');
-    });
-  }
-}
-
-function checkTokens(where: string, { ids, promptLength }: Sample, model: LanguageModel, who: string): void {
-  const most = promptLength + model.room(promptLength);
-  if (ids.length <= most) return;
-  throw new LimitError(
-    `${where}: ${ids.length} tokens, the ${who} takes ${most}. Read the data with a maxLength of at most ${most}.`,
-    { found: ids.length, expected: most },
-  );
 }

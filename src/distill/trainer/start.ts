@@ -1,6 +1,6 @@
 import { OptionError } from '../../errors.js';
 import { isPlainObject } from '../../inWords.js';
-import { refusedOption } from '../../requireOption.js';
+import { refusedOption, unknownOptions } from '../../requireOption.js';
 import { checkOptions } from '../../settings/index.js';
 import type { distillOptions, fineTuneOptions, RunSettings } from '../settings.js';
 import { checkObjects } from './checkObjects.js';
@@ -41,6 +41,9 @@ export function startTraining(
   const entries = Object.entries(given);
   const objects = Object.fromEntries(entries.filter(([name]) => names.includes(name)));
   const settings = Object.fromEntries(entries.filter(([name]) => !names.includes(name)));
+  const known = [...names, ...Object.keys(schema.shape)];
+  const unknown = Object.keys(settings).filter((name) => !known.includes(name));
+  if (unknown.length > 0) throw unknownOptions(where, unknown, known);
   const options = checkOptions('training', schema, settings);
   const { model, ...others } = objects;
   const participants = (where === 'fineTune' ? { ...others, student: model } : others) as unknown as Participants;

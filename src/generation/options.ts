@@ -1,0 +1,82 @@
+/** What `generate` and its siblings take, and the checks before any work. */
+import { z } from 'zod';
+import { OptionError } from '../errors.js';
+import { checkPrompts } from '../models/guard.js';
+import { type LanguageModel, modelOption } from '../models/model.js';
+import { refusedOption } from '../requireOption.js';
+import { checkOption, checkOptions, type Fields, ranges, signalOption } from '../settings/index.js';
+import { type SamplerOptions, samplerOptions } from '../text/sampler.js';
+
+/** How answers are drawn, and how long they may be. */
+export interface GenerateOptions extends SamplerOptions {
+  /** At most so many tokens a prompt; the model must have room for them, see `LanguageModel.room`. */
+  readonly maxNewTokens: number;
+  /** Ends a sequence, and is its last id: an id of the vocabulary. Without it every sequence gets maxNewTokens. */
+  readonly eosTokenId?: number | undefined;
+  /**
+   * One a prompt, integers from 0 to 2^53 - 1; 0, 1, 2 ... by default. Unused at temperature 0. The same seed draws the
+   * same tokens on every device, unless two tokens are so close that the roundings of their logits decide between them.
+   */
+  readonly seeds?: readonly number[];
+  /** At most so many prompts side by side, batch after batch in the order given. Default: all of them. */
+  readonly batchSize?: number;
+  /** Stops between two tokens: the call throws the signal's reason and frees its memory. */
+  readonly signal?: AbortSignal;
+}
+
+/** The same for one prompt. */
+export interface StreamOptions extends Omit<GenerateOptions, 'seeds' | 'batchSize'> {
+  /** An integer from 0 to 2^53 - 1; 0 by default. See `GenerateOptions.seeds`. */
+  readonly seed?: number;
+}
+
+const shared = {
+  ...samplerOptions.shape,
+  maxNewTokens: ranges.count,
+  eosTokenId: ranges.word.optional(),
+  signal: signalOption.optional(),
+};
+const generateOptions = z.strictObject({
+  ...shared,
+  seeds: z.array(ranges.seed, 'a list of integers').readonly().optional(),
+  batchSize: ranges.count.optional(),
+} satisfies Fields<GenerateOptions>);
+const streamOptions = z.strictObject({ ...shared, seed: ranges.seed.default(0) } satisfies Fields<StreamOptions>);
+
+/** What has been checked. */
+export type DecodeOptions = Omit<ReturnType<typeof checkGenerate>, 'batchSize'>;
+
+/** The options with their defaults. @throws OptionError, LimitError naming the prompt that cannot be continued */
+export function checkGenerate(model: LanguageModel, prompts: readonly Int32Array[], given: GenerateOptions) {
+  const options = checkOptions('generate', generateOptions, given);
+  checkRequest('generate', model, prompts, options);
+  const { seeds = [...prompts.keys()], batchSize = Math.max(1, prompts.length), ...rest } = options;
+  if (seeds.length !== prompts.length) {
+    throw new OptionError(`generate: ${seeds.length} seeds for ${prompts.length} prompts, expected one a prompt.`, {
+      option: 'seeds',
+      found: seeds.length,
+      expected: prompts.length,
+    });
+  }
+  return { ...rest, seeds, batchSize };
+}
+
+/** The same for one prompt. */
+export function checkStream(model: LanguageModel, prompt: Int32Array, given: StreamOptions): DecodeOptions {
+  const { seed, ...options } = checkOptions('streamTokens', streamOptions, given);
+  checkRequest('streamTokens', model, [prompt], options);
+  return { ...options, seeds: [seed] };
+}
+
+function checkRequest(
+  where: string,
+  model: LanguageModel,
+  prompts: readonly Int32Array[],
+  { maxNewTokens, eosTokenId }: { readonly maxNewTokens: number; readonly eosTokenId?: number | undefined },
+): void {
+  const { vocabSize } = checkOption(where, 'model', model, modelOption);
+  checkPrompts(where, model, prompts, { maxNewTokens });
+  if (eosTokenId === undefined || eosTokenId < vocabSize) return;
+  const expected = `an id of the model's vocabulary, from 0 to ${vocabSize - 1}`;
+  throw refusedOption(where, 'eosTokenId', eosTokenId, expected, "Check that the tokenizer is the model's.");
+}

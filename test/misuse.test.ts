@@ -1,0 +1,275 @@
+/**
+ * Callers without types, and slips of the pen: every public function of the main entry is called rightly, then with
+ * each argument and each option replaced by things of other kinds, and with an option that it does not have. Whatever
+ * is refused is refused by an error of ours; nothing else is thrown.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import * as api from '../src/index.js';
+import { isPlainObject } from '../src/inWords.js';
+import { letters } from './distill/fixtures.js';
+
+const config = { model_type: 'gpt2', vocab_size: 300, n_positions: 64, n_embd: 8, n_layer: 1, n_head: 2 };
+const text = ['a b', 'b c', 'c d'].map((output) => JSON.stringify({ instruction: 'say', output })).join('\n');
+
+/** Right arguments of each function. What is not plain (a device, a model) comes from `made`. */
+type Calls = Readonly<Record<string, readonly unknown[]>>;
+let calls: Calls = {};
+let made: { tokenizer: api.Tokenizer; student: api.LanguageModel };
+
+const home = process.cwd();
+afterAll(async () => {
+  const folder = process.cwd();
+  process.chdir(home);
+  await rm(folder, { recursive: true });
+});
+beforeAll(async () => {
+  // Any text is a path to those who save.
+  process.chdir(await mkdtemp(join(tmpdir(), 'distillm-misuse-')));
+  const device = await api.openDevice({ kind: 'wasm', wasm: { threads: 1 } });
+  const tokenizer = api.trainTokenizer(letters, { vocabSize: 260, specialTokens: { eos: '<|endoftext|>' } });
+  const student = await api.createModel(config, { device });
+  const teacher = await api.createModel(config, { device, trainable: false, seed: 1 });
+  made = { tokenizer, student };
+  const store = api.memoryStore(tokenizer.save());
+  await api.saveModel(teacher, store);
+  const data = await api.readInstructions({ text }, { tokenizer, template: 'compact', maxLength: 60 });
+  const prompt = Int32Array.of(1, 2, 3);
+  const { signal } = new AbortController();
+  const generation = { maxNewTokens: 2, eosTokenId: 0, temperature: 1, topK: 3, bannedTokens: [7], signal };
+  const run = { data, tokenizer, steps: 1, optimizer: { lr: 1e-3 }, validation: { every: 1 }, signal };
+  const encoding = { tokenizer, template: 'compact', maxPromptLength: 50 };
+  calls = {
+    openDevice: [{ kind: 'wasm', wasm: { threads: 1 } }],
+    examineDevices: [],
+    startProfile: [device],
+    openCheckpoint: [store],
+    encodePrompt: [{ instruction: 'say', input: 'a' }, encoding],
+    encodeInstruction: [
+      { instruction: 'say', input: '', outputs: ['a'] },
+      { ...encoding, maxLength: 60 },
+    ],
+    readInstructions: [{ text }, { ...encoding, maxLength: 60, validation: 1 }],
+    readText: [{ text: 'a b c' }, { tokenizer, length: 4 }],
+    readTokenizerTexts: [{ text }, { template: 'compact' }],
+    savedTemplate: [store],
+    savedTemplateFiles: ['compact'],
+    ...Object.fromEntries(
+      ['forwardKL', 'jensenShannon', 'reverseKL', 'skewKL', 'skewReverseKL', 'symmetricKL', 'totalVariation'].map(
+        (loss) => [loss, [{ temperature: 1 }]],
+      ),
+    ),
+    adaptiveOffPolicy: [{ capacity: 10, guard: { cap: 1 } }],
+    offPolicy: [{}],
+    distill: [{ ...run, student, teacher, loss: api.skewKL(), sgo: api.offPolicy(), generation: { topK: 1 } }],
+    fineTune: [{ ...run, model: student }],
+    generate: [student, [prompt], { ...generation, seeds: [1], batchSize: 1 }],
+    generateBatches: [student, [prompt], { ...generation, seeds: [1], batchSize: 1 }],
+    streamTokens: [student, prompt, { ...generation, seed: 1 }],
+    httpStore: ['https://localhost/', { fetch }],
+    memoryStore: [{ 'a.txt': 'a' }, { name: 'here' }],
+    readJson: [store, 'config.json'],
+    openFolder: [store],
+    bleu: [['a b c d'], [['a b c d']]],
+    exactMatch: ['a', ['a']],
+    meanRougeL: [['a'], [['a']], { stemming: true }],
+    rougeL: ['a', ['a'], { stemming: true }],
+    createModel: [config, { device, seed: 1, trainable: false, dtype: 'f32', defaults: { vocabSize: 300 } }],
+    exampleConfig: ['gpt2'],
+    loadModel: [store, { device, trainable: true, dtype: 'f32' }],
+    numParameters: [student],
+    saveModel: [student, api.memoryStore(), { dtype: 'f32', files: { 'a.txt': 'a' } }],
+    createRng: [3],
+    loadTokenizer: [store],
+    trainTokenizer: [['a b'], { vocabSize: 258, specialTokens: { eos: 'e!' } }],
+  };
+});
+
+/** Runs a call to its end; a run of training only to the end of its checks. */
+async function called(name: string, given: readonly unknown[]): Promise<void> {
+  const result: unknown = await (Object(api)[name] as (...given: readonly unknown[]) => unknown)(...given);
+  if (name === 'generateBatches' || name === 'streamTokens') for await (const _ of result as AsyncIterable<unknown>);
+  if (name === 'openDevice') await (result as api.Device).dispose();
+  if (name === 'startProfile') await (result as api.Profile).stop();
+  if (name === 'createModel' || name === 'loadModel') (result as api.LanguageModel).dispose();
+}
+
+const refusal = (name: string, given: readonly unknown[]) =>
+  called(name, given).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+
+/** Of every kind that JavaScript has. None is a path that exists. */
+const others: readonly unknown[] = [
+  ...[undefined, null, 42, Number.NaN, -1, 'nowhere/at/all', '', true, 7n, Symbol('s'), () => 1],
+  ...[{}, [], [null], { text: 1 }, new Map(), new Float32Array(2), Promise.resolve(), new Date(0)],
+];
+
+/** Options or fields: no device, model or store, which are objects with methods. */
+const holdsData = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  isPlainObject(value) && Object.values(value).every((inside) => typeof inside !== 'function' || inside === fetch);
+
+/** The arguments with one value replaced, for each value in them. */
+function* replaced(given: readonly unknown[], by: unknown): Generator<[place: string, given: unknown[]]> {
+  for (const [index, value] of given.entries()) {
+    const whole = (instead: unknown) => given.map((each, i) => (i === index ? instead : each));
+    yield [`argument ${index}`, whole(by)];
+    if (!holdsData(value)) continue;
+    for (const [option, inside] of Object.entries(value)) {
+      yield [`argument ${index}.${option}`, whole({ ...value, [option]: by })];
+      if (!holdsData(inside)) continue;
+      for (const inner of Object.keys(inside)) {
+        yield [`argument ${index}.${option}.${inner}`, whole({ ...value, [option]: { ...inside, [inner]: by } })];
+      }
+    }
+  }
+}
+
+const functions = Object.entries(api)
+  .filter(([, value]) => typeof value === 'function' && !(value.prototype instanceof Error))
+  .map(([name]) => name)
+  .sort();
+
+it('is asked of every public function', () => expect(Object.keys(calls).sort()).toEqual(functions));
+
+describe.each(functions)('%s', (name) => {
+  it('takes what it is made for', async () => {
+    if (name !== 'httpStore') await called(name, calls[name]!);
+  });
+
+  it('throws nothing but errors of ours, whatever it gets', async () => {
+    for (const other of others) {
+      for (const [place, given] of replaced(calls[name]!, other)) {
+        const error = await refusal(name, given);
+        if (error === undefined) continue;
+        const words = `${place} as ${typeof other === 'symbol' ? 'a symbol' : String(other)}: ${error}`;
+        expect(error instanceof api.DistillmError, words).toBe(true);
+        expect((error as api.DistillmError).code, words).toMatch(/^ERR_[A-Z]+$/);
+      }
+    }
+  });
+});
+
+describe('an option that there is not', () => {
+  /** Each place of the arguments where options stand, with one more that is a slip away from one of them. */
+  const slips = (given: readonly unknown[]) =>
+    given.flatMap((value, index) => {
+      const [first] = holdsData(value) ? Object.keys(value).slice(-1) : [];
+      if (first === undefined) return [];
+      const slip = `${first}x`;
+      return [{ slip, first, given: given.map((each, i) => (i === index ? { ...Object(each), [slip]: 1 } : each)) }];
+    });
+  /** Objects of the caller's own, which may hold anything: texts, configs, files. */
+  const open = [
+    'memoryStore',
+    'createModel',
+    'readText',
+    'readTokenizerTexts',
+    'readInstructions',
+    'encodeInstruction',
+  ];
+
+  it.each(functions)('is refused by %s, with the one that is meant', async (name) => {
+    const given = calls[name]!;
+    for (const slipped of slips(given)) {
+      if (open.includes(name) && slipped.given.indexOf(given[1]) === 1) continue;
+      const error = await refusal(name, slipped.given);
+      expect(error).toBeInstanceOf(api.OptionError);
+      expect((error as Error).message).toContain(`no option ${slipped.slip}`);
+      expect((error as Error).message).toContain(`Did you mean ${slipped.first}?`);
+    }
+  });
+});
+
+describe('what used to pass, or to fail late', () => {
+  it.each<[string, () => unknown, string]>([
+    [
+      'openDevice with a word',
+      () => api.openDevice('wsam' as never),
+      'openDevice: what is given is wsam, expected an object',
+    ],
+    [
+      'openDevice of a slip',
+      () => api.openDevice({ kind: 'wsam' as never }),
+      'openDevice: kind is wsam, expected one of auto, webgpu, wasm. Did you mean wasm?',
+    ],
+    [
+      'a loss that is not called',
+      () =>
+        api.distill({
+          ...{ student: made.student, teacher: made.student, data: { train: [] }, steps: 1 },
+          loss: api.skewReverseKL as never,
+        }),
+      'training: loss is a function, expected one of forwardKL, jensenShannon, reverseKL, skewKL, skewReverseKL, symmetricKL, totalVariation. Call it: skewReverseKL().',
+    ],
+    [
+      'texts for prompts',
+      () => api.generate(made.student, ['text'] as never, { maxNewTokens: 1 }),
+      'generate: prompts[0] is text, expected an Int32Array of ids, as encodePrompt gives it.',
+    ],
+    [
+      'one prompt for a list',
+      () => api.generate(made.student, Int32Array.of(1) as never, { maxNewTokens: 1 }),
+      'generate: prompts is an Int32Array, expected a list of prompts, each an Int32Array of ids.',
+    ],
+    [
+      'generate without options',
+      () => api.generate(made.student, [Int32Array.of(1)], undefined as never),
+      'generate: what is given is undefined, expected an object of options.',
+    ],
+    [
+      'an EOS that the model has not',
+      () => api.generate(made.student, [Int32Array.of(1)], { maxNewTokens: 1, eosTokenId: 50256 }),
+      "generate: eosTokenId is 50256, expected an id of the model's vocabulary, from 0 to 299. Check that the tokenizer is the model's.",
+    ],
+    [
+      'a temperature that f32 does not hold everywhere',
+      () => api.generate(made.student, [Int32Array.of(1)], { maxNewTokens: 1, temperature: 1e-40 }),
+      'generate: temperature is 1e-40, expected 0 or a number from 1.2e-38 to 3.4e38, as f32 holds it.',
+    ],
+    [
+      'null for a model',
+      () => api.loadModel(null as never, {} as never),
+      'loadModel: source is null, expected a folder',
+    ],
+    [
+      'loadModel without a device',
+      () => api.loadModel('x', {} as never),
+      'loadModel: device is undefined, expected a device, as openDevice gives it after await.',
+    ],
+    [
+      'a text for texts',
+      () => api.trainTokenizer('some text', { vocabSize: 300 }),
+      'trainTokenizer: texts is some text, expected a list of texts.',
+    ],
+    [
+      'encode with a slip',
+      () => made.tokenizer.encode('a', { addSpecialToken: false } as never),
+      'encode: there is no option addSpecialToken, expected one of addSpecialTokens, allowedSpecial. Did you mean addSpecialTokens?',
+    ],
+    [
+      'forward with a slip',
+      () => made.student.forward({} as never, { dropoutseed: 1 } as never),
+      'forward: there is no option dropoutseed, expected one of dropoutSeed, gradientCheckpointing. Did you mean dropoutSeed?',
+    ],
+  ])('%s', async (_, call, message) => {
+    const error = await Promise.resolve()
+      .then(call)
+      .then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+    expect(error).toBeInstanceOf(api.OptionError);
+    expect(error).toMatchObject({ code: 'ERR_OPTION', message: expect.stringContaining(message) });
+  });
+});
+
+it('an error sent as its fields has its code on the other side', () => {
+  const error = new api.LimitError('too much', { found: 3, expected: 2 });
+  expect(structuredClone({ ...error, message: error.message })).toEqual({
+    ...{ name: 'LimitError', code: 'ERR_LIMIT', message: 'too much', found: 3, expected: 2 },
+  });
+});
