@@ -117,6 +117,7 @@ describe('a Node process', () => {
         configFile: false,
         plugins: [embed()],
         resolve: { alias: { '#platform': resolve('src/platform/node/index.ts') } },
+        ssr: { noExternal: true },
         build: {
           ssr: entry,
           outDir: folder,
