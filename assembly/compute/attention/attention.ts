@@ -5,7 +5,7 @@ import { addBias, biasOfRow, dropRow, fillWindow, WINDOW_BYTES } from './shared/
 import { BLOCK, blockBytes, firstKey, lastKey, operandBytes, padded, ROW_TERMS, SCORE_BYTES, WORK_BYTES } from './shared/attentionShape';
 import { constant, highLanes, lowLanes, NO_SCORE } from '../shared/constants';
 import { exp1, exp4, log1 } from '../shared/math';
-import { packAcrossRows, packAlongRows } from '../shared/pack';
+import { packLeftAlongRows, packRightAcrossRows, packRightAlongRows } from '../shared/pack';
 import { scratch } from '../shared/scratch';
 import { fillFloats, maxPair, scaleFloats, sumPair, zero } from '../shared/simd';
 import { multiplyPanels, TILE_BYTES } from '../shared/tile';
@@ -49,14 +49,14 @@ export function attention(
     const queryRow = <usize>row * queries + first;
     const from = firstKey(keyRange, b);
     const to = lastKey(keyRange, b, capacity, causal, past + first + count - 1);
-    packAlongRows(q + queryRow * stride, stride, count, headDim, queryPanels, 4);
+    packLeftAlongRows(q + queryRow * stride, stride, count, headDim, queryPanels);
     fillFloats(tops, BLOCK, f32x4.extract_lane(constant(NO_SCORE), 0));
     fillFloats(totals, BLOCK, 0);
     fillFloats(sums, BLOCK * width, 0);
     // Keys and values that no query of this row sees are not read: they may be NaN.
     for (let j = from; j < to; j += BLOCK) {
       const keys = min(to - j, BLOCK);
-      packAlongRows(k + (keyRow + j) * stride, stride, keys, headDim, keyPanels, 16);
+      packRightAlongRows(k + (keyRow + j) * stride, stride, keys, headDim, keyPanels);
       multiplyPanels(queryPanels, count, keyPanels, (keys + 15) & ~15, headDim, scores, BLOCK << 2, false, tile);
       if (biased) fillWindow(bias + ((<usize>h * offsets) << 2), offsets, origin + j - first, 1, window);
       for (let i: u32 = 0; i < count; i++) {
@@ -67,8 +67,8 @@ export function attention(
         if (shrink != 1) scaleFloats(sums + <usize>i * sumStride, width, shrink);
         if (threshold) dropRow(at, keys, <u32>(queryRow + i) * capacity + j, 1, seed, threshold, keepScale);
       }
-      packAlongRows(scores, BLOCK << 2, count, keys, weights, 4);
-      packAcrossRows(v + (keyRow + j) * stride, stride, headDim, keys, valuePanels, 16);
+      packLeftAlongRows(scores, BLOCK << 2, count, keys, weights);
+      packRightAcrossRows(v + (keyRow + j) * stride, stride, headDim, keys, valuePanels);
       multiplyPanels(weights, count, valuePanels, width, keys, sums, sumStride, true, tile);
     }
     for (let i: u32 = 0; i < count; i++) {

@@ -4,7 +4,7 @@
 import { fillWindow } from './shared/attentionScores';
 import { BLOCK, blockBytes, firstKey, lastKey, operandBytes, SCORE_BYTES, WORK_BYTES } from './shared/attentionShape';
 import { slopeBlock } from './shared/attentionSlopes';
-import { packAlongRows } from '../shared/pack';
+import { packLeftAlongRows } from '../shared/pack';
 import { scratch } from '../shared/scratch';
 import { addFloats, fillFloats } from '../shared/simd';
 import { TILE_BYTES } from '../shared/tile';
@@ -39,8 +39,8 @@ export function attentionBackwardBias(
         const count = min(queries - first, BLOCK);
         const queryRow = <usize>(b * heads + h) * queries + first;
         const to = lastKey(keyRange, b, capacity, causal, past + first + count - 1);
-        packAlongRows(q + queryRow * stride, stride, count, headDim, queryPanels, 4);
-        packAlongRows(dy + queryRow * stride, stride, count, headDim, dyPanels, 4);
+        packLeftAlongRows(q + queryRow * stride, stride, count, headDim, queryPanels);
+        packLeftAlongRows(dy + queryRow * stride, stride, count, headDim, dyPanels);
         for (let j = from; j < to; j += BLOCK) {
           const keys = min(to - j, BLOCK);
           fillWindow(row, offsets, origin + j - first, 1, window);

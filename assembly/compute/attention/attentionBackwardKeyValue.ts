@@ -6,7 +6,7 @@ import { addBias, biasOfRow, dropRow, fillWindow, WINDOW_BYTES } from './shared/
 import { BLOCK, blockBytes, firstKey, lastKey, operandBytes, padded, ROW_TERMS, SCORE_BYTES, WORK_BYTES } from './shared/attentionShape';
 import { highLanes, lowLanes } from '../shared/constants';
 import { exp4 } from '../shared/math';
-import { packAcrossRows, packAlongRows } from '../shared/pack';
+import { packLeftAlongRows, packRightAcrossRows, packRightAlongRows } from '../shared/pack';
 import { scratch } from '../shared/scratch';
 import { fillFloats } from '../shared/simd';
 import { multiplyPanels, TILE_BYTES } from '../shared/tile';
@@ -51,8 +51,8 @@ export function attentionBackwardKeyValue(
     fillFloats(dkSums, BLOCK * width, 0);
     fillFloats(dvSums, BLOCK * width, 0);
     if (keys > 0 && from < j + keys) {
-      packAlongRows(k + keyRow * stride, stride, keys, headDim, keyPanels, 4);
-      packAlongRows(v + keyRow * stride, stride, keys, headDim, valuePanels, 4);
+      packLeftAlongRows(k + keyRow * stride, stride, keys, headDim, keyPanels);
+      packLeftAlongRows(v + keyRow * stride, stride, keys, headDim, valuePanels);
       // The first query that sees key j, in blocks.
       const firstQuery = causal && j > past ? (j - past) & ~(BLOCK - 1) : 0;
       for (let h = (row % kvHeads) * group; h < (row % kvHeads + 1) * group; h++) {
@@ -67,9 +67,9 @@ export function attentionBackwardKeyValue(
             store<f32>(lse + (t << 2), load<f32>(kept));
             store<f32>(delta + (t << 2), load<f32>(kept, 4));
           }
-          packAlongRows(queryAt, stride, count, headDim, queryPanels, 16);
+          packRightAlongRows(queryAt, stride, count, headDim, queryPanels);
           multiplyPanels(keyPanels, keys, queryPanels, cols, headDim, scores, BLOCK << 2, false, tile);
-          packAlongRows(dyAt, stride, count, headDim, queryPanels, 16);
+          packRightAlongRows(dyAt, stride, count, headDim, queryPanels);
           multiplyPanels(valuePanels, keys, queryPanels, cols, headDim, dweights, BLOCK << 2, false, tile);
           if (biased) fillWindow(bias + ((<usize>h * offsets) << 2), offsets, origin + j - i, -1, window);
           for (let t: u32 = 0; t < keys; t++) {
@@ -82,11 +82,11 @@ export function attentionBackwardKeyValue(
             keySlopes(scores + at, dweights + at, count, i, firstSeen, biased ? <f32>1 : scale, lse, delta);
             if (threshold) dropRow(scores + at, count, counter, capacity, seed, threshold, keepScale);
           }
-          packAlongRows(scores, BLOCK << 2, keys, count, packed, 4);
-          packAcrossRows(dyAt, stride, headDim, count, queryPanels, 16);
+          packLeftAlongRows(scores, BLOCK << 2, keys, count, packed);
+          packRightAcrossRows(dyAt, stride, headDim, count, queryPanels);
           multiplyPanels(packed, keys, queryPanels, width, count, dvSums, sumStride, true, tile);
-          packAlongRows(dweights, BLOCK << 2, keys, count, packed, 4);
-          packAcrossRows(queryAt, stride, headDim, count, queryPanels, 16);
+          packLeftAlongRows(dweights, BLOCK << 2, keys, count, packed);
+          packRightAcrossRows(queryAt, stride, headDim, count, queryPanels);
           multiplyPanels(packed, keys, queryPanels, width, count, dkSums, sumStride, true, tile);
         }
       }

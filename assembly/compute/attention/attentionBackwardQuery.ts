@@ -3,7 +3,7 @@
 import { fillWindow } from './shared/attentionScores';
 import { BLOCK, blockBytes, firstKey, lastKey, operandBytes, padded, SCORE_BYTES, WORK_BYTES } from './shared/attentionShape';
 import { slopeBlock } from './shared/attentionSlopes';
-import { packAcrossRows, packAlongRows } from '../shared/pack';
+import { packLeftAlongRows, packRightAcrossRows } from '../shared/pack';
 import { scratch } from '../shared/scratch';
 import { fillFloats } from '../shared/simd';
 import { multiplyPanels, TILE_BYTES } from '../shared/tile';
@@ -42,8 +42,8 @@ export function attentionBackwardQuery(
     const from = firstKey(keyRange, b);
     const bound = lastKey(keyRange, b, capacity, 0, 0);
     const to = lastKey(keyRange, b, capacity, causal, past + first + count - 1);
-    packAlongRows(q + queryRow * stride, stride, count, headDim, queryPanels, 4);
-    packAlongRows(dy + queryRow * stride, stride, count, headDim, dyPanels, 4);
+    packLeftAlongRows(q + queryRow * stride, stride, count, headDim, queryPanels);
+    packLeftAlongRows(dy + queryRow * stride, stride, count, headDim, dyPanels);
     fillFloats(sums, BLOCK * width, 0);
     // Keys and values that no query of this row sees are not read: they may be NaN.
     for (let j = from; j < to; j += BLOCK) {
@@ -55,8 +55,8 @@ export function attentionBackwardQuery(
         first, count, j, keys, headDim, capacity, from, bound, causal, past, biased, scale,
         <u32>queryRow * capacity + j, seed, threshold, keepScale,
       );
-      packAlongRows(slopes, BLOCK << 2, count, keys, packed, 4);
-      packAcrossRows(key, stride, headDim, keys, keyPanels, 16);
+      packLeftAlongRows(slopes, BLOCK << 2, count, keys, packed);
+      packRightAcrossRows(key, stride, headDim, keys, keyPanels);
       multiplyPanels(packed, count, keyPanels, width, keys, sums, sumStride, true, tile);
     }
     for (let i: u32 = 0; i < count; i++) {

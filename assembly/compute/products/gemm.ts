@@ -2,7 +2,7 @@
 // packed) and 512 columns of b (512 KiB packed) at a time stay in the second-level cache. C is the sum over blocks of
 // the depth, in order; each block's sum runs in order too. So an element's bits depend on its row of a, its column of b
 // and the depth alone, however the output is cut into `tileRows` x `tileCols` pieces. Range: pieces, row-major.
-import { packAcrossRows, packAlongRows } from '../shared/pack';
+import { packLeftAcrossRows, packLeftAlongRows, packRightAcrossRows, packRightAlongRows } from '../shared/pack';
 import { packStoredAcrossRows, packStoredAlongRows, wideBytes } from './shared/packStored';
 import { scratch } from '../shared/scratch';
 import { F16, F32, INT8 } from '../shared/stored';
@@ -60,16 +60,16 @@ function gemm(
         const depth = min(k - p, DEPTH);
         const from = b + (bTransposed ? <usize>j * bStride + (<usize>p << bKind) : <usize>p * bStride + (<usize>j << bKind));
         if (bKind == F32) {
-          if (bTransposed) packAlongRows(from, bStride, cols, depth, packedB, 16);
-          else packAcrossRows(from, bStride, cols, depth, packedB, 16);
+          if (bTransposed) packRightAlongRows(from, bStride, cols, depth, packedB);
+          else packRightAcrossRows(from, bStride, cols, depth, packedB);
         } else {
           if (bTransposed) packStoredAlongRows(bKind, from, bStride, cols, depth, packedB, packedB + ((DEPTH * COLS) << 2), bScale);
           else packStoredAcrossRows(bKind, from, bStride, cols, depth, packedB, bScale, bScales + (p << 2));
         }
         for (let i = firstRow; i < lastRow; i += ROWS) {
           const rows = min(lastRow - i, ROWS);
-          if (aTransposed) packAcrossRows(a + <usize>p * aStride + (i << 2), aStride, rows, depth, packedA, 4);
-          else packAlongRows(a + <usize>i * aStride + (p << 2), aStride, rows, depth, packedA, 4);
+          if (aTransposed) packLeftAcrossRows(a + <usize>p * aStride + (i << 2), aStride, rows, depth, packedA);
+          else packLeftAlongRows(a + <usize>i * aStride + (p << 2), aStride, rows, depth, packedA);
           const at = c + <usize>i * cStride + (j << 2);
           multiplyPanels(packedA, rows, packedB, cols, depth, at, cStride, accumulate || p > 0, tile);
         }

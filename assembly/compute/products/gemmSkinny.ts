@@ -1,10 +1,10 @@
 // The product a b for few rows (decoding): b, the weight, is read once, in memory order, unpacked. The order in which
 // an element is summed depends on the depth and its segments alone.
 import { fetchAhead } from './shared/fetchAhead';
-import { packAcrossRows, packAlongRows } from '../shared/pack';
+import { packLeftAlongRows, packRightAcrossRows } from '../shared/pack';
 import { addFloats, copyFloats, fillFloats, loadUpTo, madd, storeUpTo, zero } from '../shared/simd';
 import { scratch } from '../shared/scratch';
-import { addTile, multiplyTile, TILE_BYTES } from '../shared/tile';
+import { multiplyPanel, TILE_BYTES } from '../shared/tile';
 
 /** Rows and columns of b that are multiplied at a time; they stay in the second-level cache for all rows of a. */
 const DEPTH: u32 = 32;
@@ -48,7 +48,7 @@ export function gemmSkinnyNN(
           addProducts(a + (p << 2), depth, from, stride, cols, to, add, sums);
           continue;
         }
-        packAlongRows(a + (p << 2), (<usize>k) << 2, m, depth, panels, 4);
+        packLeftAlongRows(a + (p << 2), (<usize>k) << 2, m, depth, panels);
         fetchRows(from, stride, cols, depth, tile);
         multiplyStrips(panels, m, from, stride, cols, depth, to, add, tile, packed);
       }
@@ -86,14 +86,11 @@ function multiplyStrips(
     let strip = b + (j << 2);
     let distance = stride;
     if (width < 16 || fighting) {
-      packAcrossRows(strip, stride, width, depth, packed, 16);
+      packRightAcrossRows(strip, stride, width, depth, packed);
       strip = packed;
       distance = 64;
     }
-    for (let i: u32 = 0; i < rows; i += 4) {
-      multiplyTile(panels + ((i * depth) << 2), strip, distance, depth, tile);
-      addTile(tile, c + <usize>i * stride + (j << 2), stride, min(rows - i, 4), width, accumulate);
-    }
+    multiplyPanel(panels, rows, strip, distance, width, depth, c + (j << 2), stride, accumulate, tile);
   }
 }
 

@@ -1,84 +1,164 @@
-// Copies a block of a matrix into the panels of tile.ts: `width` rows or columns a panel (4 for the left operand, 16
-// for the right one), depth-major [depth][width], the last panel padded with zeros. `stride` is the distance of the
-// source's rows in bytes.
+// Copies a block of a matrix into the panels of tile.ts, depth-major: those of the left operand hold panelRows rows,
+// those of the right one 16 columns. The last panel is padded with zeros. `stride` is the distance of the source's rows
+// in bytes.
 import { loadUpTo, zero } from './simd';
+import { panelRows } from './tile';
 
-/** Source [count, depth], the depth along its rows: transposes, four rows at a time. */
-export function packAlongRows(source: usize, stride: usize, count: u32, depth: u32, panels: usize, width: u32): void {
-  const step = (<usize>width) << 2;
-  const padded = (count + width - 1) / width * width;
-  for (let i: u32 = 0; i < padded; i += 4) {
-    let to = panels + ((i / width * width * depth) << 2) + ((i % width) << 2);
-    const rows = i < count ? min(count - i, 4) : 0;
-    if (rows == 0) {
-      for (let p: u32 = 0; p < depth; p++) {
-        v128.store(to, zero());
-        to += step;
-      }
-      continue;
+/** The left operand from a source [rows, depth]. */
+export function packLeftAlongRows(source: usize, stride: usize, rows: u32, depth: u32, panels: usize): void {
+  for (let i: u32 = 0; i < rows; ) {
+    const height = panelRows(rows - i);
+    const step = (<usize>height) << 2;
+    transposeFour(source, stride, min(rows - i, 4), depth, panels, step);
+    if (height == 6) transposeTwo(source + 4 * stride, stride, rows - i - 4, depth, panels + 16, step);
+    source += <usize>height * stride;
+    panels += <usize>depth * step;
+    i += height;
+  }
+}
+
+/** The right operand from a source [cols, depth]. */
+export function packRightAlongRows(source: usize, stride: usize, cols: u32, depth: u32, panels: usize): void {
+  for (let i: u32 = 0; i < cols; i += 16) {
+    for (let j: u32 = 0; j < 16; j += 4) {
+      if (i + j < cols) transposeFour(source + <usize>j * stride, stride, min(cols - i - j, 4), depth, panels + (j << 2), 64);
+      else clearFour(depth, panels + (j << 2), 64);
     }
-    // Rows beyond the last read the first one again, and their lanes are cleared.
-    const s0 = source + <usize>i * stride;
-    const s1 = rows > 1 ? s0 + stride : s0;
-    const s2 = rows > 2 ? s1 + stride : s0;
-    const s3 = rows > 3 ? s2 + stride : s0;
-    const keep = i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(rows));
-    for (let p: u32 = 0; p < depth; p += 4) {
-      const left = min(depth - p, 4);
-      const at = (<usize>p) << 2;
-      const r0 = loadUpTo(s0 + at, left, zero());
-      const r1 = loadUpTo(s1 + at, left, zero());
-      const r2 = loadUpTo(s2 + at, left, zero());
-      const r3 = loadUpTo(s3 + at, left, zero());
-      const t0 = v128.shuffle<i32>(r0, r1, 0, 4, 1, 5);
-      const t1 = v128.shuffle<i32>(r2, r3, 0, 4, 1, 5);
-      const t2 = v128.shuffle<i32>(r0, r1, 2, 6, 3, 7);
-      const t3 = v128.shuffle<i32>(r2, r3, 2, 6, 3, 7);
-      v128.store(to, v128.and(v128.shuffle<i32>(t0, t1, 0, 1, 4, 5), keep));
+    source += stride << 4;
+    panels += (<usize>depth) << 6;
+  }
+}
+
+/** The left operand from a source [depth, rows]. */
+export function packLeftAcrossRows(source: usize, stride: usize, rows: u32, depth: u32, panels: usize): void {
+  for (let i: u32 = 0; i < rows; ) {
+    const height = panelRows(rows - i);
+    const step = (<usize>height) << 2;
+    copyUpToFour(source, stride, min(rows - i, 4), depth, panels, step);
+    if (height == 6) copyUpToTwo(source + 16, stride, rows - i - 4, depth, panels + 16, step);
+    source += step;
+    panels += <usize>depth * step;
+    i += height;
+  }
+}
+
+/** The right operand from a source [depth, cols]. */
+export function packRightAcrossRows(source: usize, stride: usize, cols: u32, depth: u32, panels: usize): void {
+  for (let i: u32 = 0; i < cols; i += 16) {
+    const count = min(cols - i, 16);
+    if (count == 16) copySixteen(source, stride, depth, panels);
+    else {
+      for (let j: u32 = 0; j < 16; j += 4) {
+        if (j < count) copyUpToFour(source + (j << 2), stride, min(count - j, 4), depth, panels + (j << 2), 64);
+        else clearFour(depth, panels + (j << 2), 64);
+      }
+    }
+    source += 64;
+    panels += (<usize>depth) << 6;
+  }
+}
+
+/** One to four rows of `source`, transposed: records of four columns, `step` bytes apart, one for each of the depth. */
+function transposeFour(source: usize, stride: usize, rows: u32, depth: u32, to: usize, step: usize): void {
+  // Rows beyond the last read the first one again, and their lanes are cleared.
+  const s1 = rows > 1 ? source + stride : source;
+  const s2 = rows > 2 ? s1 + stride : source;
+  const s3 = rows > 3 ? s2 + stride : source;
+  const keep = i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(rows));
+  for (let p: u32 = 0; p < depth; p += 4) {
+    const left = min(depth - p, 4);
+    const at = (<usize>p) << 2;
+    const r0 = loadUpTo(source + at, left, zero());
+    const r1 = loadUpTo(s1 + at, left, zero());
+    const r2 = loadUpTo(s2 + at, left, zero());
+    const r3 = loadUpTo(s3 + at, left, zero());
+    const t0 = v128.shuffle<i32>(r0, r1, 0, 4, 1, 5);
+    const t1 = v128.shuffle<i32>(r2, r3, 0, 4, 1, 5);
+    const t2 = v128.shuffle<i32>(r0, r1, 2, 6, 3, 7);
+    const t3 = v128.shuffle<i32>(r2, r3, 2, 6, 3, 7);
+    v128.store(to, v128.and(v128.shuffle<i32>(t0, t1, 0, 1, 4, 5), keep));
+    to += step;
+    if (left > 1) {
+      v128.store(to, v128.and(v128.shuffle<i32>(t0, t1, 2, 3, 6, 7), keep));
       to += step;
-      if (left > 1) {
-        v128.store(to, v128.and(v128.shuffle<i32>(t0, t1, 2, 3, 6, 7), keep));
-        to += step;
-      }
-      if (left > 2) {
-        v128.store(to, v128.and(v128.shuffle<i32>(t2, t3, 0, 1, 4, 5), keep));
-        to += step;
-      }
-      if (left > 3) {
-        v128.store(to, v128.and(v128.shuffle<i32>(t2, t3, 2, 3, 6, 7), keep));
-        to += step;
-      }
+    }
+    if (left > 2) {
+      v128.store(to, v128.and(v128.shuffle<i32>(t2, t3, 0, 1, 4, 5), keep));
+      to += step;
+    }
+    if (left > 3) {
+      v128.store(to, v128.and(v128.shuffle<i32>(t2, t3, 2, 3, 6, 7), keep));
+      to += step;
     }
   }
 }
 
-/** Source [depth, count], the depth across its rows: copies `width` neighbours of each row. */
-export function packAcrossRows(source: usize, stride: usize, count: u32, depth: u32, panels: usize, width: u32): void {
-  let to = panels;
-  for (let i: u32 = 0; i < count; i += width) {
-    const cols = min(count - i, width);
-    let from = source + (i << 2);
-    if (cols == 16) {
-      for (let p: u32 = 0; p < depth; p++) {
-        const v0 = v128.load(from);
-        const v1 = v128.load(from, 16);
-        const v2 = v128.load(from, 32);
-        const v3 = v128.load(from, 48);
-        v128.store(to, v0);
-        v128.store(to, v1, 16);
-        v128.store(to, v2, 32);
-        v128.store(to, v3, 48);
-        from += stride;
-        to += 64;
-      }
-      continue;
+/** The same with one or two rows and records of two columns. */
+function transposeTwo(source: usize, stride: usize, rows: u32, depth: u32, to: usize, step: usize): void {
+  const s1 = rows > 1 ? source + stride : source;
+  const keep = i32x4.lt_s(i32x4(0, 1, 0, 1), i32x4.splat(rows));
+  for (let p: u32 = 0; p < depth; p += 4) {
+    const left = min(depth - p, 4);
+    const at = (<usize>p) << 2;
+    const r0 = loadUpTo(source + at, left, zero());
+    const r1 = loadUpTo(s1 + at, left, zero());
+    const t0 = v128.and(v128.shuffle<i32>(r0, r1, 0, 4, 1, 5), keep);
+    const t1 = v128.and(v128.shuffle<i32>(r0, r1, 2, 6, 3, 7), keep);
+    v128.store_lane<i64>(to, t0, 0);
+    to += step;
+    if (left > 1) {
+      v128.store_lane<i64>(to, t0, 1);
+      to += step;
     }
-    for (let p: u32 = 0; p < depth; p++) {
-      for (let j: u32 = 0; j < width; j += 4) {
-        v128.store(to, j < cols ? loadUpTo(from + (j << 2), min(cols - j, 4), zero()) : zero());
-        to += 16;
-      }
-      from += stride;
+    if (left > 2) {
+      v128.store_lane<i64>(to, t1, 0);
+      to += step;
     }
+    if (left > 3) {
+      v128.store_lane<i64>(to, t1, 1);
+      to += step;
+    }
+  }
+}
+
+/** One to four columns of `source` as records of four, `step` bytes apart. */
+function copyUpToFour(source: usize, stride: usize, count: u32, depth: u32, to: usize, step: usize): void {
+  for (let p: u32 = 0; p < depth; p++) {
+    v128.store(to, loadUpTo(source, count, zero()));
+    source += stride;
+    to += step;
+  }
+}
+
+/** One or two columns of `source` as records of two, `step` bytes apart. */
+function copyUpToTwo(source: usize, stride: usize, count: u32, depth: u32, to: usize, step: usize): void {
+  for (let p: u32 = 0; p < depth; p++) {
+    v128.store_lane<i64>(to, loadUpTo(source, count, zero()), 0);
+    source += stride;
+    to += step;
+  }
+}
+
+/** Sixteen columns of `source` as records of sixteen, one after another. */
+function copySixteen(source: usize, stride: usize, depth: u32, to: usize): void {
+  for (let p: u32 = 0; p < depth; p++) {
+    const v0 = v128.load(source);
+    const v1 = v128.load(source, 16);
+    const v2 = v128.load(source, 32);
+    const v3 = v128.load(source, 48);
+    v128.store(to, v0);
+    v128.store(to, v1, 16);
+    v128.store(to, v2, 32);
+    v128.store(to, v3, 48);
+    source += stride;
+    to += 64;
+  }
+}
+
+/** Records of four zeros, `step` bytes apart. */
+function clearFour(depth: u32, to: usize, step: usize): void {
+  for (let p: u32 = 0; p < depth; p++) {
+    v128.store(to, zero());
+    to += step;
   }
 }

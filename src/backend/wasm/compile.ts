@@ -31,6 +31,18 @@ export function forbidPacking(): void {
 export const packingInForce = (): boolean => packing;
 
 /**
+ * What the kernels import: whether the inner loop of a product keeps 16 columns in registers or eight (the same bits).
+ * 16 need registers of 256 bits, or 32 of them as ARM64 has. x86 gives a NaN that it makes itself a sign, ARM64 does
+ * not, and there is no other way to ask in a browser.
+ */
+export function kernelGlobals(): { readonly wideTiles: 0 | 1 } {
+  const made = new Float32Array([Number.POSITIVE_INFINITY]);
+  made[0] = (made[0] as number) - (made[0] as number);
+  const x86 = (new Int32Array(made.buffer)[0] as number) < 0;
+  return { wideTiles: packing || !x86 ? 1 : 0 };
+}
+
+/**
  * The module with an empty custom section that names how it will be compiled: V8 shares compiled code between modules
  * of the same bytes, and must not share it across the two settings.
  */

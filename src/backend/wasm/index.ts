@@ -14,6 +14,7 @@ import {
   compileKernels,
   forbidPacking,
   type KernelBuild,
+  kernelGlobals,
   packingInForce,
   relaxedAllowed,
   sharedMemoryAllowed,
@@ -52,7 +53,7 @@ export const wasmOptions = z.strictObject({
 async function open(build: KernelBuild, threads: number): Promise<Threads> {
   const module = await compileKernels(build);
   const memory = createLinearMemory({ shared: build !== 'single' });
-  return { memory, pool: await openPool(module, memory, threads) };
+  return { memory, pool: await openPool(module, memory, threads, kernelGlobals()) };
 }
 
 /**

@@ -16,6 +16,7 @@ import {
   EPOCH,
   FAILURE,
   FUNCTION,
+  type Globals,
   GRAIN,
   type KernelExports,
   type KernelFunction,
@@ -93,11 +94,17 @@ function start(init: WorkerInit, onDeath: (why: string) => void): Promise<Worker
 }
 
 /**
- * A pool of `threads`, the caller included. It is ready when it resolves: every worker has reported.
+ * A pool of `threads`, the caller included. It is ready when it resolves: every worker has reported. `globals` are
+ * what the module imports beside the memory.
  * @throws DeviceError when a worker does not start
  */
-export async function openPool(module: WebAssembly.Module, memory: LinearMemory, threads: number): Promise<ThreadPool> {
-  const instance = await WebAssembly.instantiate(module, { env: { memory: memory.memory } });
+export async function openPool(
+  module: WebAssembly.Module,
+  memory: LinearMemory,
+  threads: number,
+  globals: Globals,
+): Promise<ThreadPool> {
+  const instance = await WebAssembly.instantiate(module, { env: { memory: memory.memory, ...globals } });
   const exports = instance.exports as unknown as KernelExports;
   let scratch = 0;
   let scratchBytes = 0;
@@ -146,7 +153,7 @@ export async function openPool(module: WebAssembly.Module, memory: LinearMemory,
     if (!ended) failure ??= `a worker thread ended: ${why}`;
   };
   const starts = Array.from({ length: threads - 1 }, (_, index) =>
-    start({ module, memory: memory.memory, control: buffer, names, thread: index + 1 }, onDeath),
+    start({ module, memory: memory.memory, globals, control: buffer, names, thread: index + 1 }, onDeath),
   );
   const settled = await Promise.allSettled(starts);
   const workers = settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));

@@ -36,7 +36,7 @@ function reportFailure({ words, message }: Control, error: unknown): void {
 }
 
 function serve(init: WorkerInit): void {
-  const instance = new WebAssembly.Instance(init.module, { env: { memory: init.memory } });
+  const instance = new WebAssembly.Instance(init.module, { env: { memory: init.memory, ...init.globals } });
   const exports = instance.exports as unknown as KernelExports;
   const kernels = init.names.map((name) => exports[name] as KernelFunction);
   const control = viewControl(init.control);

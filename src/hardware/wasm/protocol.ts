@@ -47,10 +47,14 @@ export function viewControl(buffer: SharedArrayBuffer): Control {
   };
 }
 
+/** Numbers that the module imports beside the memory, by name. */
+export type Globals = Readonly<Record<string, number>>;
+
 /** What a worker is started with. */
 export interface WorkerInit {
   readonly module: WebAssembly.Module;
   readonly memory: WebAssembly.Memory;
+  readonly globals: Globals;
   readonly control: SharedArrayBuffer;
   /** Kernels by number. */
   readonly names: readonly string[];

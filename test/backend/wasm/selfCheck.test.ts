@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { compileKernels, relaxedAllowed } from '../../../src/backend/wasm/compile.js';
+import { compileKernels, kernelGlobals, relaxedAllowed } from '../../../src/backend/wasm/compile.js';
 import { relaxedCheck, selfCheck } from '../../../src/backend/wasm/selfCheck.js';
 import { DeviceError } from '../../../src/errors.js';
 import { createLinearMemory } from '../../../src/hardware/wasm/memory.js';
@@ -7,7 +7,7 @@ import { openPool, type ThreadPool } from '../../../src/hardware/wasm/pool.js';
 
 it('passes on this engine, and says how to switch the packing off when one bit is wrong', async () => {
   const memory = createLinearMemory({ shared: false });
-  const pool = await openPool(await compileKernels('single'), memory, 1);
+  const pool = await openPool(await compileKernels('single'), memory, 1, kernelGlobals());
   expect(selfCheck({ memory, pool }, true)).toBeUndefined();
   // A multiplication that forgets the last bit of layerNorm's first output, y = args[3].
   const parallel: typeof pool.parallel = (name, args, ...rest) => {
@@ -23,7 +23,7 @@ it('passes on this engine, and says how to switch the packing off when one bit i
 it.skipIf(!(await relaxedAllowed()))('holds the relaxed build against the plain one, within rounding', async () => {
   const open = async (build: 'single' | 'relaxed') => {
     const memory = createLinearMemory({ shared: build === 'relaxed' });
-    return { memory, pool: await openPool(await compileKernels(build), memory, 1) };
+    return { memory, pool: await openPool(await compileKernels(build), memory, 1, kernelGlobals()) };
   };
   const [relaxed, plain] = [await open('relaxed'), await open('single')];
   expect(selfCheck(relaxed, false)).toBeInstanceOf(DeviceError); // its bits are its own

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Device, Storage, TypedArray } from '../../../src/backend/backend.js';
 import { operandDType, resolveShape } from '../../../src/backend/check.js';
 import { type Dims, type KernelName, type KernelSpec, kernels } from '../../../src/backend/kernels/index.js';
-import { compileKernels } from '../../../src/backend/wasm/compile.js';
+import { compileKernels, type KernelBuild, kernelGlobals, relaxedAllowed } from '../../../src/backend/wasm/compile.js';
 import { createDevice } from '../../../src/backend/wasm/createDevice.js';
 import { openWasm } from '../../../src/backend/wasm/index.js';
 import { cutPieces } from '../../../src/backend/wasm/products/cut.js';
@@ -33,7 +33,7 @@ function expectSame(found: Record<string, Uint8Array>, wanted: Record<string, Ui
 /** A backend whose pool cuts every range into pieces of `grain`, however small, shared by three threads. */
 async function openCut(grain: number): Promise<Device> {
   const memory = createLinearMemory({ shared: true });
-  const pool = await openPool(await compileKernels('shared'), memory, 3);
+  const pool = await openPool(await compileKernels('shared'), memory, 3, kernelGlobals());
   const parallel: typeof pool.parallel = (name, args, total, _, scratch) =>
     pool.parallel(name, args, total, Math.min(grain, total), scratch);
   return createDevice({ memory, pool: { ...pool, parallel } }, { revectorized: false });
@@ -128,6 +128,29 @@ describe('gives the same bits on one, two and three threads', () => {
   it.each(large)('%s %o', async (...call) => {
     const [one, two, three] = await Promise.all(backends.map((backend) => runLarge(backend, call)));
     for (const other of [two!, three!]) expectSame(bits(other), bits(one!), call[0]);
+  });
+});
+
+describe('gives the same bits with sums of 8 and of 16 columns, whatever the heights of the panels of rows', () => {
+  const open = async (build: KernelBuild, wideTiles: 0 | 1) => {
+    const memory = createLinearMemory({ shared: true });
+    const pool = await openPool(await compileKernels(build), memory, 2, { wideTiles });
+    return createDevice({ memory, pool }, { revectorized: false });
+  };
+  const relaxed = relaxedAllowed();
+  it.for(['shared', 'relaxed'] as const)('%s build', async (build, { skip }) => {
+    if (build === 'relaxed' && !(await relaxed)) skip();
+    const [narrow, wide] = [await open(build, 0), await open(build, 1)];
+    try {
+      for (const kernel of ['gemmNN', 'gemmNT', 'gemmTN'] as const) {
+        for (const m of [3, 5, 8, 33, 34, 35, 36, 37, 38, 39, 40, 43, 203]) {
+          const call: Call = [kernel, { m, n: 77, k: 301 }, { accumulate: m % 2 }];
+          expectSame(bits(await runLarge(narrow, call)), bits(await runLarge(wide, call)), `${kernel}, ${m} rows`);
+        }
+      }
+    } finally {
+      for (const device of [narrow, wide]) await device.dispose();
+    }
   });
 });
 

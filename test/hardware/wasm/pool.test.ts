@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { compileKernels } from '../../../src/backend/wasm/compile.js';
+import { compileKernels, kernelGlobals } from '../../../src/backend/wasm/compile.js';
 import { DeviceError, DisposedError } from '../../../src/errors.js';
 import { createLinearMemory } from '../../../src/hardware/wasm/memory.js';
 import { openPool, type ThreadPool } from '../../../src/hardware/wasm/pool.js';
@@ -36,7 +36,8 @@ const SIZE = 100_003;
 
 async function open(threads: number) {
   const memory = createLinearMemory({ shared: threads > 1 });
-  const pool = await openPool(await compileKernels(threads > 1 ? 'shared' : 'single'), memory, threads);
+  const module = await compileKernels(threads > 1 ? 'shared' : 'single');
+  const pool = await openPool(module, memory, threads, kernelGlobals());
   opened.push(pool);
   const [a, b, y] = [0, 1, 2].map((i) => {
     const pointer = memory.allocate(4 * SIZE, 'operand');

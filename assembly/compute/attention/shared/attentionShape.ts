@@ -1,4 +1,5 @@
 // What the attention kernels share: block sizes, the working memory of a thread and the rules of visibility.
+import { TILE_BYTES } from '../../shared/tile';
 
 /** Queries and keys of a block. */
 export const BLOCK: u32 = 64;
@@ -21,8 +22,8 @@ export function operandBytes(headDim: u32): usize {
 export const SCORE_BYTES: usize = (BLOCK * BLOCK) << 2;
 /** Bytes of one float a query of the block. */
 export const ROW_TERMS: usize = BLOCK << 2;
-/** Bytes at the front of the working memory: a tile (256), the biases of a block and two row terms. */
-export const WORK_BYTES: usize = 256 + 4 * ROW_TERMS;
+/** Bytes at the front of the working memory: a tile, the biases of a block and two row terms. */
+export const WORK_BYTES: usize = TILE_BYTES + 4 * ROW_TERMS;
 
 /**
  * Working memory of a thread for attention forward and backward, in bytes; three score blocks and five operand blocks.

@@ -4,7 +4,7 @@ import { addBias, biasOfRow, dropRow } from './attentionScores';
 import { BLOCK } from './attentionShape';
 import { highLanes, lowLanes } from '../../shared/constants';
 import { exp4 } from '../../shared/math';
-import { packAlongRows } from '../../shared/pack';
+import { packRightAlongRows } from '../../shared/pack';
 import { multiplyPanels } from '../../shared/tile';
 
 /**
@@ -20,9 +20,9 @@ export function slopeBlock(
 ): void {
   const stride = (<usize>headDim) << 2;
   const cols = (keys + 15) & ~15;
-  packAlongRows(value, stride, keys, headDim, keyPanels, 16);
+  packRightAlongRows(value, stride, keys, headDim, keyPanels);
   multiplyPanels(dyPanels, count, keyPanels, cols, headDim, dweights, BLOCK << 2, false, tile);
-  packAlongRows(key, stride, keys, headDim, keyPanels, 16);
+  packRightAlongRows(key, stride, keys, headDim, keyPanels);
   multiplyPanels(queryPanels, count, keyPanels, cols, headDim, slopes, BLOCK << 2, false, tile);
   for (let i: u32 = 0; i < count; i++) {
     const last = causal ? min(bound, past + first + i + 1) : bound;

@@ -1,6 +1,6 @@
 // pack.ts for a right operand that is stored in fewer bits: panels of 16 columns, depth-major, widened to f32 and
 // scaled on the way.
-import { packAlongRows } from '../../shared/pack';
+import { packRightAlongRows } from '../../shared/pack';
 import { zero } from '../../shared/simd';
 import { INT8, widenElements } from '../../shared/stored';
 
@@ -23,7 +23,7 @@ export function packStoredAlongRows(
     for (let r: u32 = 0; r < rows; r++) {
       widenElements(kind, source + <usize>(i + r) * stride, wide + <usize>r * width, depth, scale);
     }
-    packAlongRows(wide, width, rows, depth, panels + <usize>i * width, 16);
+    packRightAlongRows(wide, width, rows, depth, panels + <usize>i * width);
   }
 }
 
