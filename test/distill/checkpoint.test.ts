@@ -7,7 +7,13 @@ import { openWasm } from '../../src/backend/wasm/index.js';
 import { savedTemplate } from '../../src/data/index.js';
 import { skewKL } from '../../src/distill/losses/index.js';
 import { adaptiveOffPolicy } from '../../src/distill/sgo/index.js';
-import { type DistillOptions, distill, fineTune, type TrainingEvent } from '../../src/distill/trainer/index.js';
+import {
+  type DistillOptions,
+  distill,
+  type EndEvent,
+  fineTune,
+  type TrainingEvent,
+} from '../../src/distill/trainer/index.js';
 import { CheckpointError } from '../../src/errors.js';
 import {
   type FileStore,
@@ -92,6 +98,10 @@ describe('checkpoints on WASM', () => {
     const uninterrupted = memoryStore();
     const reference = await runUntil(uninterrupted, () => false);
     expect(facts(events, 8)).toEqual(facts(reference, 8));
+    // The validation before the first step is remembered, by which the end is judged.
+    const judged = ({ initial, improved }: EndEvent) => ({ initial, improved });
+    expect(judged(events.at(-1) as EndEvent)).toEqual(judged(reference.at(-1) as EndEvent));
+    expect((events.at(-1) as EndEvent).initial?.step).toBe(0);
     const final = await loadModel(uninterrupted.folder('last'), { device });
     expect(weights).toEqual(await weightsOf(final));
     final.dispose();

@@ -318,7 +318,13 @@ describe('the loop', () => {
     expect(new Set(validations.map(({ loss }) => loss)).size).toBe(lr === 0 ? 1 : 4);
     expect(validations.map(({ best }) => best)).toEqual(expected);
     const kept = validations.findLast(({ best }) => best)!;
-    expect(events.at(-1)).toMatchObject({ best: { step: kept.step, loss: kept.loss } });
+    const { loss, rougeL } = validations[0]!;
+    expect(events.at(-1)).toMatchObject({
+      best: { step: kept.step, loss: kept.loss },
+      initial: { step: 0, loss, rougeL },
+      // Equal is no improvement.
+      improved: lr > 0,
+    });
     const written = events.filter((event) => event.type === 'checkpoint' && event.kind === 'best');
     expect(written).toHaveLength(expected.filter(Boolean).length);
   });
@@ -348,6 +354,9 @@ describe('the loop', () => {
       [Number.NaN, false],
     ]);
     expect(checkpoint.files.size).toBe(0);
+    // Nothing was measured that anything could be judged by.
+    expect(Object.keys(events.at(-1)!)).not.toEqual(expect.arrayContaining(['initial']));
+    expect(Object.keys(events.at(-1)!)).not.toEqual(expect.arrayContaining(['improved']));
   });
 });
 

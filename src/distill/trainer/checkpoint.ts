@@ -33,6 +33,7 @@ export interface Progress {
   readonly step: number;
   readonly sgo: SgoSnapshot;
   readonly best: BestValidation | undefined;
+  readonly initial: BestValidation | undefined;
 }
 
 /** A stored run: `progress`, and the bytes of the replay buffer. */
@@ -128,12 +129,15 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
   };
 }
 
+const storedValidation = z.object({ step: z.number(), loss: z.number(), rougeL: z.number().optional() });
+
 /** What the state file holds beside its tensors. */
 const storedState = z.object({
   progress: z.object({
     step: ranges.countOrZero,
     sgo: z.record(z.string(), z.number().nullable()),
-    best: z.object({ step: z.number(), loss: z.number(), rougeL: z.number().optional() }).optional(),
+    best: storedValidation.optional(),
+    initial: storedValidation.optional(),
   }),
   settings: z.record(z.string(), z.unknown()),
   identity: z.record(z.string(), z.unknown()),

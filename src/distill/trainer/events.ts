@@ -108,8 +108,12 @@ export interface EndEvent {
   readonly step: number;
   /** 'aborted': the signal ended the run before its last step. */
   readonly reason: 'finished' | 'aborted';
-  /** The best validation; none without validation data. */
+  /** The best validation after the first step; none without validation data. */
   readonly best?: BestValidation;
+  /** The validation before the first step. */
+  readonly initial?: BestValidation;
+  /** Whether `best` is better than `initial`, by what chooses the best. If not, the training did the model no good. */
+  readonly improved?: boolean;
   /** Wall time of the run in ms. */
   readonly ms: number;
 }

@@ -6,7 +6,7 @@ import type { CheckpointEvent, StepEvent, TrainingEvent } from './events.js';
 import type { Plan } from './plan.js';
 import { progressOf, type RunState, startRun } from './runState.js';
 import { takeStep } from './step.js';
-import { validate } from './validation.js';
+import { isBetter, validate } from './validation.js';
 
 /** The loop of every run: validate, step, validate and save now and then, end. */
 export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, void, undefined> {
@@ -53,6 +53,8 @@ export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, v
       step: run.step,
       reason: run.step < totalSteps ? 'aborted' : 'finished',
       ...(run.best && { best: run.best }),
+      ...(run.initial && { initial: run.initial }),
+      ...(run.best && run.initial && { improved: isBetter(run.best, run.initial) }),
       ms: performance.now() - started,
     };
   } finally {

@@ -12,6 +12,8 @@ export interface RunState {
   /** Optimizer steps done. */
   step: number;
   best: BestValidation | undefined;
+  /** The validation before the first step. */
+  initial: BestValidation | undefined;
   readonly optimizer: AdamW;
   readonly sgo: SgoState;
   /** None for a policy that never replays. */
@@ -45,6 +47,7 @@ export async function startRun(plan: Plan, checkpoints: Checkpoints | undefined)
     return {
       step: stored?.progress.step ?? 0,
       best: stored?.progress.best,
+      initial: stored?.progress.initial,
       optimizer,
       sgo: startPolicy(sgo, { totalSteps, ...(stored && { snapshot: stored.progress.sgo }) }),
       replay,
@@ -56,4 +59,9 @@ export async function startRun(plan: Plan, checkpoints: Checkpoints | undefined)
   }
 }
 
-export const progressOf = ({ step, best, sgo }: RunState): Progress => ({ step, best, sgo: sgo.toState() });
+export const progressOf = ({ step, best, initial, sgo }: RunState): Progress => ({
+  step,
+  best,
+  initial,
+  sgo: sgo.toState(),
+});

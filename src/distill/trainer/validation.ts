@@ -24,6 +24,7 @@ export async function validate(plan: Plan, run: RunState): Promise<ValidationEve
     tokenizer && plan.settings.validation.rougeL.samples > 0 ? await answerValidation(plan, tokenizer) : undefined;
   const rougeL = examples && examples.reduce((total, { rougeL }) => total + rougeL, 0) / examples.length;
   const result = { step: run.step, loss, ...(rougeL !== undefined && { rougeL }) };
+  if (run.step === 0 && Number.isFinite(loss)) run.initial = result;
   const best = run.step > 0 && isBetter(result, run.best);
   if (best) run.best = result;
   return {
@@ -38,7 +39,7 @@ export async function validate(plan: Plan, run: RunState): Promise<ValidationEve
 }
 
 /** By ROUGE-L where both measured it; where it is the same or absent, by loss; of equals in both the earlier stays. */
-function isBetter(result: RunState['best'] & object, best: RunState['best']): boolean {
+export function isBetter(result: RunState['best'] & object, best: RunState['best']): boolean {
   if (!Number.isFinite(result.loss)) return false;
   if (!best) return true;
   const scored = result.rougeL !== undefined && best.rougeL !== undefined;
