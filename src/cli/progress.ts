@@ -8,7 +8,7 @@ import type { Terminal } from './terminal.js';
 export interface ProgressLine {
   /** Replaces the live line. In a file or a pipe, adds a line now and then. */
   update(line: string): void;
-  /** Adds a line that stays. */
+  /** Adds a line that stays, below the newest line, which stays too. */
   print(line: string): void;
   /** Shows the newest line and keeps it. */
   done(): void;
@@ -36,7 +36,9 @@ export function progressLine({ stderr }: Terminal): ProgressLine {
       else waiting = line;
     },
     print(line) {
-      live?.clear();
+      // What came before it stays above it: the step that is validated, whose line may not have been shown yet.
+      if (waiting !== undefined) show(waiting);
+      live?.done();
       stderr.write(`${line}\n`);
     },
     done() {

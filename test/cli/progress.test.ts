@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { duration } from '../../src/cli/format.js';
 import { progressLine, stepLine, validationLine } from '../../src/cli/progress.js';
 import type { StepEvent } from '../../src/index.js';
@@ -49,15 +49,41 @@ describe('progressLine', () => {
   it('rewrites one line on a terminal and keeps printed ones', () => {
     const terminal = testTerminal({ isTTY: true });
     const line = progressLine(terminal);
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(1000);
     line.update('first');
+    clock.mockReturnValue(1200);
+    line.update('second');
     line.print('stays');
     line.update('too soon');
     line.done();
+    clock.mockRestore();
     // biome-ignore lint/suspicious/noControlCharactersInRegex: what is checked is an escape sequence
     expect(terminal.err()).toMatch(/\u001b\[/);
-    expect(terminal.err().indexOf('stays')).toBeGreaterThan(terminal.err().indexOf('first'));
+    expect(terminal.err().indexOf('stays')).toBeGreaterThan(terminal.err().indexOf('second'));
     expect(terminal.err()).toContain('too soon');
   });
+
+  it.each([true, false])(
+    'shows a step before what is said of it, also where its line came too soon (TTY: %s)',
+    (isTTY) => {
+      const terminal = testTerminal({ isTTY });
+      const line = progressLine(terminal);
+      line.update('step 1');
+      line.update('step 2');
+      line.print('validation after step 2');
+      line.update('step 3');
+      line.update('step 4');
+      line.done();
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: what is taken out are escape sequences
+      const shown = terminal.err().replace(/\u001b\[[^a-zA-Z]*[a-zA-Z]/g, '');
+      expect(shown.match(/validation after step \d$|step \d$/gm)).toEqual([
+        'step 1',
+        'step 2',
+        'validation after step 2',
+        'step 4',
+      ]);
+    },
+  );
 
   it('writes a plain line now and then elsewhere, the last one included', () => {
     const terminal = testTerminal();
