@@ -12,7 +12,7 @@ interface CommandSpec<Groups extends Readonly<Record<string, OptionTable>>> {
   readonly name: string;
   readonly summary: string;
   readonly description: string;
-  /** Shell lines that work as they stand once the files are there. */
+  /** Shell lines that work as they stand once the files are there; `distillm` becomes what the program was called as. */
   readonly example: string;
   /** Arguments after the options: `[prompts...]`. */
   readonly words?: string;
@@ -34,7 +34,8 @@ export const defineCommand =
   (terminal, done) => {
     const command = new Command(spec.name).summary(spec.summary).description(spec.description);
     for (const [heading, table] of Object.entries(spec.options)) addOptions(command, `${heading}:`, table);
-    command.addHelpText('after', `\nExample:\n${spec.example.replace(/^/gm, '  ')}`);
+    const example = spec.example.replace(/(?<=^|\| )distillm /gm, `${terminal.program} `);
+    command.addHelpText('after', `\nExample:\n${example.replace(/^/gm, '  ')}`);
     const run = async (words: readonly string[]) =>
       done(await spec.run(command.opts() as GroupValues<Groups>, terminal, words));
     if (spec.words) command.argument(spec.words).action((words: string[]) => run(words));

@@ -3,6 +3,7 @@ import { basename, dirname } from 'node:path';
 import { weightFormats } from '../entries/tensor.js';
 import {
   type Checkpoint,
+  CheckpointError,
   createModel,
   type Device,
   type LanguageModel,
@@ -42,7 +43,7 @@ export async function findTokenizer(
   for (const checkpoint of given) if (await hasTokenizer(checkpoint)) return loadTokenizer(checkpoint);
   throw new OptionError(
     `no tokenizer in ${given.map(({ name }) => name).join(', ') || 'any folder'}, expected tokenizer.json or ` +
-      "vocab.json. Name a folder by --tokenizer, or train one: 'distillm tokenizer --help'.",
+      'vocab.json. Name a folder by --tokenizer, or train one by the command tokenizer.',
   );
 }
 
@@ -72,7 +73,13 @@ export async function openStudent(
   const { vocabSize, bosTokenId, eosTokenId } = tokenizer;
   const config = await readJson(openFolder(dirname(path)), basename(path));
   const defaults = { vocabSize, maxPositions: positions, bosTokenId: bosTokenId ?? eosTokenId, eosTokenId };
-  return createModel(config, { device, seed, defaults });
+  return createModel(config, { device, seed, defaults }).catch((error: unknown) => {
+    if (!(error instanceof CheckpointError)) throw error;
+    throw new CheckpointError(error.message.replace(/^createModel: config/, path), {
+      found: error.found,
+      cause: error,
+    });
+  });
 }
 
 /** Tokens of a prompt and of a whole sequence: the paper's 256 and 512, or what the models have room for. */

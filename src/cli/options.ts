@@ -57,23 +57,25 @@ export const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, (let
 
 /**
  * A message of the API in the words of the command line: maxNewTokens becomes --max-new-tokens, optimizer.weightDecay
- * --weight-decay, and `allowSoftware: true` the switch. Names of one word stay, for any message may hold such a word.
- * Text in quotes, in a path or before a colon stays, for it comes from the user.
+ * --weight-decay, and `allowSoftware: true` the switch. Any message may hold a name of one word, such as seed: only what
+ * a sentence is about is taken for an option, "seed is 3" at its beginning. Text in quotes, in a path or before a colon
+ * stays, for it comes from the user.
  * @param flags what the API calls the command's options, and the names of their flags
  */
 export function spellFlags(message: string, flags: ReadonlyMap<string, string>): string {
-  const names = [...flags.keys()].filter((name) => /[A-Z.]/.test(name));
-  if (names.length === 0) return message;
   // The longest first: optimizer.weightDecay before weightDecay.
-  const known = names
-    .sort((a, b) => b.length - a.length)
-    .join('|')
-    .replaceAll('.', '\\.');
-  const quoted = '(?<!\\w)([\'"`]).*?\\1';
-  const option = `(?<![\\w./\\\\-])(${known})(?:: true\\b)?(?![\\w:/\\\\-]|\\.\\w)`;
-  return message.replace(new RegExp(`${quoted}|${option}`, 'g'), (found, _quote, name) =>
-    name ? flagOf(flags.get(name) as string) : found,
-  );
+  const names = [...flags.keys()].sort((a, b) => b.length - a.length);
+  const oneOf = (some: readonly string[]) => `(?:${some.join('|').replaceAll('.', '\\.') || '(?!)'})`;
+  const quoted = '(?<!\\w)(?<quote>[\'"`]).*?\\k<quote>';
+  const made = oneOf(names.filter((name) => /[A-Z.]/.test(name)));
+  const anywhere = `(?<![\\w./\\\\-])(?<made>${made})(?:: true\\b)?(?![\\w:/\\\\-]|\\.\\w)`;
+  const word = oneOf(names.filter((name) => /^[a-z]+$/.test(name)));
+  const subject = `(?<=^|[:;] |\\) and )(?<word>${word})(?= (?:is|was) | \\()`;
+  return message.replace(new RegExp(`${quoted}|${anywhere}|${subject}`, 'g'), (found, ...rest) => {
+    const { made, word } = rest.at(-1) as { made?: string; word?: string };
+    const name = made ?? word;
+    return name === undefined ? found : flagOf(flags.get(name) as string);
+  });
 }
 
 /** Adds a table's options to a command, under a heading of its help. */

@@ -1,6 +1,7 @@
 /** The CLI from its arguments to its exit code. Errors become one line, in the words of the command line. */
 import { Command, CommanderError } from 'commander';
 import { version } from '../../package.json';
+import * as api from '../index.js';
 import { DistillmError, OptionError } from '../index.js';
 import type { CommandFactory } from './command.js';
 import { doctor } from './commands/doctor.js';
@@ -29,11 +30,12 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
     .configureOutput({
       writeOut: (text) => terminal.stdout.write(text),
       writeErr: (text) => terminal.stderr.write(text),
+      outputError: (text, write) => write(text.replace(/^error: /, 'distillm: ')),
     })
     .addHelpText(
       'after',
       `\nExit codes: ${exitCodes.done} done, ${exitCodes.failed} failed, ${exitCodes.usage} wrong usage, ` +
-        `${exitCodes.interrupted} interrupted (and saved).\nEach command has its own help with an example: distillm train --help`,
+        `${exitCodes.interrupted} interrupted (and saved).\nEach command has its own help with an example: ${terminal.program} train --help`,
     );
   for (const make of commands) {
     const command = make(terminal, (result) => {
@@ -60,10 +62,19 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
   }
 }
 
+/**
+ * Functions of the API, by which their refusals begin. Nobody called them here. The names of losses and policies, which
+ * are values of flags, stay.
+ */
+const functions = Object.entries(api)
+  .filter(([, value]) => typeof value === 'function' && !('kind' in value))
+  .map(([name]) => name);
+const callee = new RegExp(`^(?:training|schedule|AdamW|createSampler|openWasm|openWebGPU|${functions.join('|')}): `);
+
 /** One line; the stack of what we did not foresee only when it is asked for. `flags`: as `spellFlags` takes them. */
 function messageOf(error: unknown, flags: ReadonlyMap<string, string>): string {
   if (!(error instanceof Error)) return String(error);
-  if (error instanceof DistillmError) return spellFlags(error.message, flags);
+  if (error instanceof DistillmError) return spellFlags(error.message.replace(callee, ''), flags);
   if (process.env.DISTILLM_DEBUG) return error.stack ?? error.message;
   return `${error.message} (DISTILLM_DEBUG=1 shows where)`;
 }

@@ -1,7 +1,10 @@
+import { basename, relative } from 'node:path';
 import type { Writable } from 'node:stream';
 
 /** Where a command reads and writes: the process's own streams, or a test's. */
 export interface Terminal {
+  /** How this program was called, for lines that can be typed again: 'npx distillm'. */
+  readonly program: string;
   readonly stdin: AsyncIterable<Uint8Array | string>;
   /** Results. */
   readonly stdout: Writable;
@@ -14,7 +17,28 @@ export interface Terminal {
   onInterrupt(listener: () => void): () => void;
 }
 
+/**
+ * How the program was called. npm, which npx is part of, says so in the environment; a link in node_modules/.bin is not
+ * on the path of a shell, but npx finds it.
+ * @param script path of the script, or of the link to it, that Node was given
+ */
+export function calledAs(script: string, { npm_command: npm }: Readonly<Record<string, string | undefined>>): string {
+  if (npm !== undefined || /[\\/]node_modules[\\/]/.test(script)) return 'npx distillm';
+  if (!/\.[cm]?js$/.test(script)) return shellWord(basename(script));
+  const fromHere = relative('.', script);
+  return `node ${shellWord(fromHere.startsWith('..') ? script : fromHere)}`;
+}
+
+/** A word as a shell reads it back: in quotes where it has spaces or anything else that a shell would read otherwise. */
+export function shellWord(word: string, platform: string = process.platform): string {
+  if (platform === 'win32') return /^[\w./\\:@%+=,-]+$/.test(word) ? word : `"${word}"`;
+  if (/^[\w./:@%+=,-]+$/.test(word)) return word;
+  // Double quotes are those that every shell knows; within them these characters have a meaning.
+  return /[$`"\\!]/.test(word) ? `'${word.replaceAll("'", "'\\''")}'` : `"${word}"`;
+}
+
 export const processTerminal: Terminal = {
+  program: calledAs(process.argv[1] ?? 'distillm', process.env),
   stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,

@@ -14,14 +14,19 @@ describe('spellFlags', () => {
     ["the models' positions. Lower maxNewTokens, or", "the models' positions. Lower --max-new-tokens, or"],
     ['x: maxLength is 3, expected 4 (maxLength)', 'x: --max-length is 3, expected 4 (--max-length)'],
     ['noRepeatNgramSize is -1', '--no-repeat-ngram-size is -1'],
-    ['optimizer.weightDecay was 0 and is 0.1; seed was 1', '--weight-decay was 0 and is 0.1; seed was 1'],
+    ['optimizer.weightDecay was 0 and is 0.1; seed was 1', '--weight-decay was 0 and is 0.1; --seed was 1'],
     ['sgo.guard.cap was 1 and is 0.5; loss.alpha was 0.1', '--phi-cap was 1 and is 0.5; --alpha was 0.1'],
     ['adaptiveOffPolicy: guard.cap is 2, expected', 'adaptiveOffPolicy: --phi-cap is 2, expected'],
     ['training: validation.rougeL.samples is -1', 'training: --rouge-samples is -1'],
+    ['seed is -1, expected an integer', '--seed is -1, expected an integer'],
+    ['epochs (2) and steps (1) are both given', '--epochs (2) and --steps (1) are both given'],
+    ['the loss, but data.validation is empty.', 'the loss, but --validation is empty.'],
   ])('says "%s" in flags', (message, expected) => expect(spellFlags(message, flags)).toBe(expected));
 
   it.each([
     'a word of any message, such as seed',
+    'the seed is odd, and no seed (of any kind) was found',
+    'tests/seed is missing; no-seed was found',
     'topK, which is an option of other commands, or maxLengths, which is none',
     'runs/maxLength/config.json is missing',
     'maxLength/config.json, maxLength.json and my-maxLength are missing',

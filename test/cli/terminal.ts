@@ -33,6 +33,7 @@ export function testTerminal({
       { isTTY, columns: 200 },
     );
   const terminal: TestTerminal = {
+    program: 'npx distillm',
     stdin: (async function* () {
       if (stdin !== '') yield stdin;
     })(),

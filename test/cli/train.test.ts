@@ -38,10 +38,36 @@ describe('distillm train', () => {
   it('fine-tunes a model from random weights and says where it is', async () => {
     expect(teacher.code, teacher.err).toBe(0);
     expect(JSON.parse(teacher.out)).toMatchObject({ step: 30, reason: 'finished', student: path('teacher/best') });
-    expect(teacher.err).toContain(`distillm generate --model ${path('teacher/best')} '`);
+    expect(teacher.err).toContain(`  npx distillm generate --model ${path('teacher/best')} "Name three animals."\n`);
+    expect(teacher.err).not.toContain('No validation beat');
+    const { best, initial, improved } = JSON.parse(teacher.out);
+    expect([improved, initial.step, best.loss < initial.loss]).toEqual([true, 0, true]);
+    const lines = [...teacher.err.matchAll(/^(step|validation after step) (\d+)/gm)].map(([, what, step]) => [
+      step,
+      what,
+    ]);
+    expect(lines.slice(-2)).toEqual([
+      ['30', 'step'],
+      ['30', 'validation after step'],
+    ]);
     expect(teacher.err).toContain('20 records, 10 for validation');
     const config = JSON.parse(await readFile(path('teacher/best/config.json'), 'utf8'));
     expect(config).toMatchObject({ vocab_size: 280, n_embd: 8, eos_token_id: 0 });
+  });
+
+  it('says when no validation beat the model that it began with, and quotes a folder with a space', async () => {
+    const { code, err, out } = await train(
+      `--method sft --student ${path('teacher/best')} --lr 30 --steps 3 --validation ${path('held-out.jsonl')} --out`,
+      { more: [path('worse than before')] },
+    );
+    expect(code, err).toBe(0);
+    const { best, initial, improved } = JSON.parse(out);
+    expect([improved, best.loss > initial.loss]).toEqual([false, true]);
+    expect(err).toContain(
+      `No validation beat the model before training (loss ${initial.loss.toFixed(4)}): this is the best of the run ` +
+        `(loss ${best.loss.toFixed(4)}), not an improvement. Try a lower learning rate, or more data.\n`,
+    );
+    expect(err).toContain(`generate --model "${path('worse than before')}/best" "Name three animals."\n`);
   });
 
   it('distils with student outputs and replay, and logs every step', async () => {
@@ -177,9 +203,14 @@ describe('distillm train', () => {
   it.each([
     ['--loss reverseKL --alpha 0.1', 2, 'only to skewKL and skewReverseKL'],
     ['--sgo offPolicy --capacity 9', 2, 'does not apply to the sgo offPolicy, only to adaptiveOffPolicy'],
+    ['--validation 0', 2, /follows the validation loss, but --validation is empty. Hold some samples out/],
     ['--init-threshold 0.5 --phi-cap 0.4', 2, '--phi-cap is 0.4, expected between --init-threshold (0.5) and 1'],
-    ['--validation 0', 2, 'Hold some samples out'],
-    ['--epochs 1 --steps 1', 2, 'are both given'],
+    ['--epochs 1 --steps 1', 2, /^distillm: --epochs \(1\) and --steps \(1\) are both given/m],
+    [
+      '--max-prompt-length 90 --max-length 80',
+      2,
+      /^distillm: --max-length is 80, expected more than --max-prompt-length \(90\)\.$/m,
+    ],
     ['--validation 20', 1, 'all 20 records go to the validation set'],
     [
       '--max-prompt-length 2',

@@ -39,8 +39,8 @@ export const doctor = defineCommand({
       tune: hidden(flag('measures matrix products on the WebGPU adapter; later runs on it take the fastest variants')),
     },
   },
-  async run({ json, tune }, { stdout }) {
-    const examined = await examine();
+  async run({ json, tune }, { program, stdout }) {
+    const examined = await examine(program);
     const { webgpu } = examined;
     const report = {
       ...examined,
@@ -51,7 +51,7 @@ export const doctor = defineCommand({
   },
 });
 
-async function examine(): Promise<Report> {
+async function examine(program: string): Promise<Report> {
   const devices = await examineDevices();
   const features = { simd: await simd(), threadsSupported: await threads(), relaxedSimd: await relaxedSimd() };
   const report = {
@@ -64,7 +64,7 @@ async function examine(): Promise<Report> {
     ...devices,
     wasm: { ...devices.wasm, ...features },
   };
-  return { ...report, advice: [...adviseOn(report), ...(await adviseOnVerifying(devices.webgpu))] };
+  return { ...report, advice: [...adviseOn(report), ...(await adviseOnVerifying(devices.webgpu, program))] };
 }
 
 /** What is measured is kept for every later run on the same adapter. */
@@ -82,14 +82,15 @@ async function tuneAdapter(subgroupMatrices: boolean): Promise<Tuned | { missing
 }
 
 /** A hardware adapter that `distillm verify` has not seen, or on which it found kernels wrong. */
-async function adviseOnVerifying(webgpu: FoundDevice): Promise<string[]> {
+async function adviseOnVerifying(webgpu: FoundDevice, program: string): Promise<string[]> {
   if ('missing' in webgpu || webgpu.software) return [];
   const { keptVerification } = await import('../../entries/testing.js');
   const kept = await keptVerification(webgpu.description);
-  if (!kept) return [`Nothing is known of ${webgpu.description} yet: distillm verify checks its kernels in a minute.`];
+  if (!kept)
+    return [`Nothing is known of ${webgpu.description} yet: ${program} verify checks its kernels in a minute.`];
   if (kept.failed === 0) return [];
   return [
-    `${kept.failed} kernels were wrong on ${webgpu.description} at ${kept.date}: update its driver, then distillm verify.`,
+    `${kept.failed} kernels were wrong on ${webgpu.description} at ${kept.date}: update its driver, then ${program} verify.`,
   ];
 }
 

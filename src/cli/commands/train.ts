@@ -4,6 +4,7 @@ import { losses } from '../../distill/losses/index.js';
 import { distillationOptions, fineTuneOptions } from '../../distill/settings.js';
 import { policies, policyFacts } from '../../distill/sgo/index.js';
 import {
+  type BestValidation,
   type Checkpoint,
   type CheckpointEvent,
   distill,
@@ -32,7 +33,7 @@ import { findTokenizer, hasTokenizer, lengthLimits, openModelFolder, openStudent
 import { given } from '../options.js';
 import { progressLine, trainingProgress } from '../progress.js';
 import { chooseTemplate } from '../template.js';
-import type { Terminal } from '../terminal.js';
+import { shellWord, type Terminal } from '../terminal.js';
 import { checkMethod, type TrainOptions, trainOptions } from './trainOptions.js';
 
 export const train = defineCommand({
@@ -191,10 +192,11 @@ async function follow(
   }
 }
 
-function report({ end, saved }: Ended, { out }: TrainOptions, { stdout, stderr }: Terminal) {
+function report({ end, saved }: Ended, { out }: TrainOptions, { program, stdout, stderr }: Terminal) {
   const student = `${out}/${end.best ? 'best' : 'last'}`;
-  const { step, reason, best, ms } = end;
-  stdout.write(`${JSON.stringify({ step, reason, ...(best && { best }), student, seconds: Math.round(ms / 1000) })}\n`);
+  const { step, reason, best, initial, improved, ms } = end;
+  const judged = { ...(best && { best }), ...(initial && { initial, improved }) };
+  stdout.write(`${JSON.stringify({ step, reason, ...judged, student, seconds: Math.round(ms / 1000) })}\n`);
   if (reason === 'aborted') {
     const where = saved
       ? `Saved in ${saved.path}; the same command with --resume goes on.`
@@ -202,7 +204,15 @@ function report({ end, saved }: Ended, { out }: TrainOptions, { stdout, stderr }
     stderr.write(`Stopped after step ${step}. ${where}\n`);
     return exitCodes.interrupted;
   }
-  stderr.write(`Done in ${duration(ms)}. The trained model is in ${student}. Try it:\n`);
-  stderr.write(`  distillm generate --model ${student} 'Name three animals.'\n`);
+  stderr.write(`Done in ${duration(ms)}. The trained model is in ${student}.\n`);
+  if (best && initial && !improved) {
+    const scores = ({ loss, rougeL }: BestValidation) =>
+      `loss ${loss.toFixed(4)}${rougeL === undefined ? '' : `, ROUGE-L ${rougeL.toFixed(2)}`}`;
+    stderr.write(
+      `No validation beat the model before training (${scores(initial)}): this is the best of the run (${scores(best)}), ` +
+        'not an improvement. Try a lower learning rate, or more data.\n',
+    );
+  }
+  stderr.write(`Try it:\n  ${program} generate --model ${shellWord(student)} "Name three animals."\n`);
   return exitCodes.done;
 }

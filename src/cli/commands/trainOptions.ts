@@ -68,6 +68,10 @@ export const runFlags: ReadonlyMap<string, string> = new Map([
   ...Object.values(policies).flatMap(({ options }) => [...flagsByPath(options, 'sgo.'), ...flagsByPath(options)]),
   ['loss.kind', 'loss'],
   ['sgo.kind', 'sgo'],
+  ['data.train', 'data'],
+  ['data.validation', 'validation'],
+  ['data.text', 'text'],
+  ['validation.rougeL', 'rougeSamples'],
 ]);
 
 export const trainOptions = {
