@@ -13,7 +13,7 @@ import {
   readInstructions,
   readTokenizerTexts,
   skewReverseKL,
-  trainTokenizer,
+  tokenizerTrainer,
 } from 'distillm';
 
 const colors = ['red', 'blue', 'green', 'white', 'black', 'pink'];
@@ -38,8 +38,9 @@ export interface EmbeddedRun {
 /** `temperature`: of the student's own answers. At 0 they hold no chance, so WebGPU's are those of WASM. */
 export async function trainEmbedded(device: Device, { steps = 12, temperature = 1 } = {}): Promise<EmbeddedRun> {
   const source = { name: 'records.jsonl', text: records.map((record) => JSON.stringify(record)).join('\n') };
-  const texts = await readTokenizerTexts(source, { template: 'compact' });
-  const tokenizer = trainTokenizer(texts, { vocabSize: 320, specialTokens: { eos: '<|endoftext|>' } });
+  const trainer = tokenizerTrainer({ vocabSize: 320, specialTokens: { eos: '<|endoftext|>' } });
+  for await (const text of readTokenizerTexts(source, { template: 'compact' })) trainer.add(text);
+  const tokenizer = trainer.train();
   const data = await readInstructions(source, { tokenizer, template: 'compact', validation: 4 });
   const shape = { model_type: 'gpt2', vocab_size: tokenizer.vocabSize, n_positions: 64, n_head: 2 };
   const teacher = await createModel({ ...shape, n_embd: 32, n_layer: 2 }, { device, seed: 1 });

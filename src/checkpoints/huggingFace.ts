@@ -5,7 +5,7 @@
  */
 import { CheckpointError } from '../errors.js';
 import type { FileStore } from '../io/fileStore.js';
-import { readJson } from '../io/json.js';
+import { readJson, readSmall } from '../io/json.js';
 import { openSafetensors, openShards } from '../io/safetensors.js';
 import type { TensorSource } from '../io/tensorSource.js';
 import {
@@ -93,7 +93,7 @@ async function incomplete(store: FileStore, expected: readonly string[]): Promis
 async function readTokenizerFiles(store: FileStore): Promise<ReadonlyMap<string, Uint8Array> | undefined> {
   const files = new Map<string, Uint8Array>();
   const read = async (names: readonly string[]) => {
-    for (const name of names) if (await store.exists(name)) files.set(name, await store.read(name));
+    for (const name of names) if (await store.exists(name)) files.set(name, await readSmall(store, name));
   };
   await read(vocabularies);
   if (files.size === 0) return undefined;

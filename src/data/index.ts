@@ -5,12 +5,13 @@
 export type { LabelledBatch, Sample, TokenBatch } from './batch.js';
 export { type EncodeInstructionOptions, type Example, encodeInstruction } from './encodeInstruction.js';
 export { encodePrompt, type PromptOptions } from './encodePrompt.js';
-export { type Instruction, parseInstructions } from './instructions.js';
+export type { Instruction, InstructionFields, ReadRecordsOptions } from './instructions.js';
 export { type InstructionData, type ReadInstructionsOptions, readInstructions } from './readInstructions.js';
 export { type ReadTextOptions, readText } from './readText.js';
 export { readTokenizerTexts } from './readTokenizerTexts.js';
+export type { SkipInvalid, SkippedRecords } from './records.js';
 export { savedTemplate, savedTemplateFiles } from './savedTemplate.js';
-export type { TextSource } from './source.js';
+export type { TextSource, TextSources } from './source.js';
 export {
   alpacaTemplate,
   compactTemplate,

@@ -1,8 +1,11 @@
-/** The record that instruction files hold, under the field names of Alpaca and of Dolly. */
+/** The record that instruction files hold, under the field names of Alpaca and of Dolly, or under names of the user's own. */
 import { z } from 'zod';
-import { DataError } from '../errors.js';
-import { parse } from '../settings/index.js';
-import { parseJsonLine } from './jsonLine.js';
+import { inWords, short } from '../inWords.js';
+import { isObject } from '../io/json.js';
+import { type Fields, ranges } from '../settings/index.js';
+import { Problem } from './jsonLine.js';
+import { RecordCount, readRecords, type SkipInvalid, skipOption } from './records.js';
+import { sourcesOf, type TextSources } from './source.js';
 
 /** One instruction with its acceptable answers. */
 export interface Instruction {
@@ -14,39 +17,99 @@ export interface Instruction {
   readonly outputs: readonly [string, ...string[]];
 }
 
-const answers = z.union([z.string().transform((text): [string] => [text]), z.tuple([z.string()], z.string())]);
-/** Alpaca's field names and Dolly's. */
-const record = z.object({
-  instruction: z.string().min(1),
-  input: z.string().nullish(),
-  context: z.string().nullish(),
-  output: answers.optional(),
-  response: answers.optional(),
-});
+/** Which fields of a file's objects hold what. */
+export interface InstructionFields {
+  /** Default 'instruction'. */
+  readonly instruction?: string | undefined;
+  /** Default 'input', else 'context'. */
+  readonly input?: string | undefined;
+  /** Default 'output', else 'response'. */
+  readonly output?: string | undefined;
+}
+
+/** How instruction files are read. */
+export interface ReadRecordsOptions {
+  /** Names of the fields, where they are neither Alpaca's nor Dolly's. */
+  readonly fields?: InstructionFields | undefined;
+  /** Default false. */
+  readonly skipInvalid?: SkipInvalid | undefined;
+}
+
+/** For the schemas of functions that read instruction files. */
+export const recordFields = {
+  fields: z
+    .strictObject({
+      instruction: ranges.text.optional(),
+      input: ranges.text.optional(),
+      output: ranges.text.optional(),
+    } satisfies Fields<InstructionFields>)
+    .optional(),
+  skipInvalid: skipOption,
+} satisfies Fields<ReadRecordsOptions>;
 
 /**
  * Reads JSONL: one object a line with `instruction`, optional `input` or `context`, and `output` or `response`, a
- * string or a list of strings. Blank lines are skipped.
- * @throws DataError naming the file, the line (from 1) and the field.
+ * string or a list of strings. Blank lines are left out. A field that is null is absent.
+ * @throws DataError naming the file, the lines (from 1) and the fields; CheckpointError for a missing file
  */
-export function parseInstructions(text: string, name: string): Instruction[] {
-  const instructions: Instruction[] = [];
-  text.split('\n').forEach((line, index) => {
-    if (line.trim() !== '') instructions.push(parseLine(line, `${name}: line ${index + 1}`));
-  });
-  return instructions;
+export async function* readInstructionRecords(
+  sources: TextSources,
+  { fields = {}, skipInvalid = false }: ReadRecordsOptions,
+): AsyncGenerator<Instruction> {
+  const count = new RecordCount(skipInvalid);
+  for (const source of sourcesOf(sources)) {
+    yield* readRecords(source, (value) => instructionOf(value, fields), count);
+  }
+  count.end();
 }
 
-function parseLine(line: string, where: string): Instruction {
-  const value = parseJsonLine(line, where);
-  const { instruction, input, context, output, response } = parse(record, value, ({ path, message }) => {
-    return new DataError(`${where}: ${path ? `field '${path}': ` : ''}${message}.`, { found: value });
-  });
-  const outputs = output ?? response;
-  if (!outputs) {
-    throw new DataError(`${where} has no 'output' (or 'response'): add the answer, a string or a list of strings.`, {
-      found: Object.keys(value as object),
-    });
+function instructionOf(value: unknown, fields: InstructionFields): Instruction | Problem {
+  if (!isObject(value))
+    return new Problem(`: is ${inWords(value)}, expected an object with an instruction and an output`);
+  const named = {
+    instruction: fields.instruction === undefined ? ['instruction'] : [fields.instruction],
+    input: fields.input === undefined ? ['input', 'context'] : [fields.input],
+    output: fields.output === undefined ? ['output', 'response'] : [fields.output],
+  };
+  /** The first of these fields that is there. A spreadsheet writes null for an empty cell. */
+  const find = (names: readonly string[]) => names.find((name) => Object.hasOwn(value, name) && value[name] !== null);
+  const instruction = find(named.instruction);
+  const input = find(named.input);
+  const output = find(named.output);
+  if (instruction === undefined) return missingInstruction(value, named.instruction[0] as string);
+  const asked = value[instruction];
+  if (typeof asked !== 'string' || asked === '') return wrong(instruction, asked, 'some text');
+  const context = input === undefined ? '' : value[input];
+  if (typeof context !== 'string') return wrong(input as string, context, 'text, or null');
+  if (output === undefined) {
+    const [first, ...others] = named.output;
+    const either = others.length > 0 ? ` (or '${others.join("', '")}')` : '';
+    return new Problem(` has no '${first}'${either}: add the answer, a string or a list of strings`);
   }
-  return { instruction, input: input ?? context ?? '', outputs };
+  const outputs = answersOf(output, value[output]);
+  return outputs instanceof Problem ? outputs : { instruction: asked, input: context, outputs };
+}
+
+function answersOf(field: string, answer: unknown): Instruction['outputs'] | Problem {
+  if (typeof answer === 'string') return [answer];
+  if (!Array.isArray(answer)) return wrong(field, answer, 'the answer, a string or a list of strings');
+  if (answer.length === 0) return wrong(field, answer, 'at least one answer');
+  const index = answer.findIndex((each) => typeof each !== 'string');
+  if (index >= 0) return wrong(`${field}[${index}]`, answer[index], 'a string');
+  return answer as [string, ...string[]];
+}
+
+const wrong = (field: string, found: unknown, expected: string) =>
+  new Problem(`: field '${field}' is ${found === '' ? 'empty' : inWords(found)}, expected ${expected}`);
+
+function missingInstruction(value: Readonly<Record<string, unknown>>, name: string): Problem {
+  const chat = ['messages', 'conversations'].find((field) => Array.isArray(value[field]));
+  const advice = chat
+    ? `The record is a chat ('${chat}'): write each question with its answer as a record of its own`
+    : 'Say by fields which of them is the instruction and which the output';
+  const found =
+    Object.keys(value)
+      .map((field) => `'${field}'`)
+      .join(', ') || 'nothing';
+  return new Problem(`: field '${name}' is missing, found ${short(found)}. ${advice}`);
 }

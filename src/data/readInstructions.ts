@@ -5,20 +5,20 @@ import { requireOption } from '../requireOption.js';
 import { checkOption, checkOptions, type Fields, ranges, special } from '../settings/index.js';
 import { type Tokenizer, tokenizerOption } from '../text/index.js';
 import { type Example, encodeExample } from './encodeInstruction.js';
-import { parseInstructions } from './instructions.js';
-import { isSource, readSource, sourceName, sourceOption, type TextSource } from './source.js';
+import { type ReadRecordsOptions, readInstructionRecords, recordFields } from './instructions.js';
+import { areSources, namesOf, sourcesOption, type TextSources } from './source.js';
 import { resolveTemplate, type TemplateChoice, templateOption } from './template.js';
 
 const where = 'readInstructions';
 
 /** How instructions become samples, and which of them are held out. */
-export interface ReadInstructionsOptions {
+export interface ReadInstructionsOptions extends ReadRecordsOptions {
   /** The student's. */
   readonly tokenizer: Tokenizer;
   /** A template or its name. Default 'alpaca', the paper's. */
   readonly template?: TemplateChoice | undefined;
-  /** A file of its own, or this many records from the start of the data (the paper: 1000). Default none. */
-  readonly validation?: number | TextSource;
+  /** Files of their own, or this many records from the start of the data (the paper: 1000). Default none. */
+  readonly validation?: number | TextSources;
   /** Tokens; default 256, or half of a shorter maxLength. */
   readonly maxPromptLength?: number;
   /** Tokens, more than maxPromptLength; default 512, or twice a longer maxPromptLength. */
@@ -28,12 +28,13 @@ export interface ReadInstructionsOptions {
 const readOptions = z.strictObject({
   tokenizer: tokenizerOption,
   template: templateOption.optional(),
-  validation: special<number | TextSource>(
-    'how many records, or a file',
-    (value) => isSource(value) || ranges.countOrZero.safeParse(value).success,
+  validation: special<number | TextSources>(
+    'how many records, a file, or a list of files',
+    (value) => areSources(value) || ranges.countOrZero.safeParse(value).success,
   ).default(0),
   maxPromptLength: ranges.count.optional(),
   maxLength: ranges.integer(2).optional(),
+  ...recordFields,
 } satisfies Fields<ReadInstructionsOptions>);
 
 /** The paper's lengths, each within what the other one allows where that one alone is given. */
@@ -63,29 +64,39 @@ export interface InstructionData {
 }
 
 /**
- * Reads instruction JSONL (see `parseInstructions` for its fields), renders the template, tokenizes and cuts.
+ * Reads instruction JSONL, renders the template, tokenizes and cuts. A line is an object with `instruction`, optional
+ * `input` or `context`, and `output` or `response`, a string or a list of strings; `fields` names others.
+ * @param sources a file or several, whose records follow one another
  * @example
  * const data = await readInstructions('dolly.jsonl', { tokenizer, validation: 1000 });
- * @throws OptionError; DataError for a malformed line (with its number) or an empty set, CheckpointError for a missing
- * file.
+ * @throws OptionError; DataError for malformed lines (how many, and the first ten with their numbers) or an empty set;
+ * CheckpointError for a missing file
  */
-export async function readInstructions(source: TextSource, options: ReadInstructionsOptions): Promise<InstructionData> {
-  checkOption(where, 'source', source, sourceOption);
+export async function readInstructions(
+  sources: TextSources,
+  options: ReadInstructionsOptions,
+): Promise<InstructionData> {
+  checkOption(where, 'sources', sources, sourcesOption);
   const checked = checkOptions(where, readOptions, options);
   const { tokenizer, validation } = checked;
   const template = resolveTemplate(where, checked.template);
   const encoding = { tokenizer, template, ...lengthsOf(checked) };
-  const read = async (from: TextSource): Promise<Example[]> => {
-    const instructions = parseInstructions(await readSource(from), sourceName(from));
-    if (instructions.length === 0) throw new DataError(`${sourceName(from)} holds no instruction: it is empty.`);
-    return instructions.map((instruction) => encodeExample(instruction, encoding));
+  const read = async (from: TextSources): Promise<Example[]> => {
+    const examples: Example[] = [];
+    for await (const instruction of readInstructionRecords(from, checked)) {
+      examples.push(encodeExample(instruction, encoding));
+    }
+    if (examples.length === 0) {
+      throw new DataError(`${namesOf(from)} holds no instruction. Check that it is the right file.`);
+    }
+    return examples;
   };
-  const all = await read(source);
+  const all = await read(sources);
   const held = typeof validation === 'number' ? all.slice(0, validation) : await read(validation);
   const train = typeof validation === 'number' ? all.slice(validation) : all;
   if (train.length === 0) {
     throw new DataError(
-      `${sourceName(source)}: all ${all.length} records go to the validation set (validation: ${validation}). Lower it.`,
+      `${namesOf(sources)}: all ${all.length} records go to the validation set (validation: ${validation}). Lower it.`,
       { found: all.length, expected: validation },
     );
   }

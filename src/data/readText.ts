@@ -1,12 +1,15 @@
 /** Plain text to training samples of one length. */
 import { z } from 'zod';
 import { DataError } from '../errors.js';
+import { inWords } from '../inWords.js';
 import { checkOption, checkOptions, type Fields, ranges } from '../settings/index.js';
 import { type Tokenizer, tokenizerOption } from '../text/index.js';
 import type { Sample } from './batch.js';
 import { plainEncoding } from './encodePrompt.js';
-import { parseJsonLine } from './jsonLine.js';
-import { readSource, sourceName, sourceOption, type TextSource } from './source.js';
+import { Problem } from './jsonLine.js';
+import { RecordCount, readRecords, type SkipInvalid, skipOption } from './records.js';
+import { isJsonLines, namesOf, sourcesOf, sourcesOption, type TextSource, type TextSources } from './source.js';
+import { readPieces } from './textPieces.js';
 
 /** How text becomes samples. */
 export interface ReadTextOptions {
@@ -14,53 +17,104 @@ export interface ReadTextOptions {
   readonly tokenizer: Tokenizer;
   /** Tokens a sample, at least 2; default 512. */
   readonly length?: number;
+  /** What becomes of malformed lines of `.jsonl` files. Default false: they are an error. */
+  readonly skipInvalid?: SkipInvalid | undefined;
 }
 
 const readOptions = z.strictObject({
   tokenizer: tokenizerOption,
   length: ranges.integer(2).default(512),
+  skipInvalid: skipOption,
 } satisfies Fields<ReadTextOptions>);
 
 /**
  * Plain text for the auxiliary language-modelling loss (the paper takes OpenWebText): documents (separated by blank
  * lines; in `.jsonl` files, the `text` of each line) are joined by EOS and cut into samples of `length` tokens. Every
- * token but a sample's first is predicted. The last, shorter piece is kept when it holds at least two tokens.
- * @throws OptionError; DataError when there is no text or a JSONL line is malformed.
+ * token but a sample's first is predicted. The last, shorter piece is kept when it holds at least two tokens. Files are
+ * read in pieces: only the tokens stay in memory, 4 bytes each.
+ * @param sources a file or several
+ * @throws OptionError; DataError when there is no text or JSONL lines are malformed.
  */
-export async function readText(source: TextSource, options: ReadTextOptions): Promise<Sample[]> {
-  checkOption('readText', 'source', source, sourceOption);
-  const { tokenizer, length } = checkOptions('readText', readOptions, options);
-  const name = sourceName(source);
+export async function readText(sources: TextSources, options: ReadTextOptions): Promise<Sample[]> {
+  checkOption('readText', 'sources', sources, sourcesOption);
+  const { tokenizer, length, skipInvalid } = checkOptions('readText', readOptions, options);
   const separator = tokenizer.eosTokenId;
   if (separator === undefined) throw new DataError('The tokenizer has no EOS token, which must separate documents.');
-  const content = await readSource(source);
-  const documents = /\.jsonl(\.gz)?$/.test(name) ? jsonDocuments(content, name) : content.split(/\n\s*\n/);
-  const encoded = tokenizer.encodeBatch(
-    documents.filter((document) => document.trim() !== ''),
-    plainEncoding,
-  );
-  const total = encoded.reduce((sum, ids) => sum + ids.length + 1, 0);
-  if (total < 2) throw new DataError(`${name} holds no text.`);
-  const stream = new Int32Array(total);
-  let at = 0;
-  for (const ids of encoded) {
-    stream.set(ids, at);
-    stream[at + ids.length] = separator;
-    at += ids.length + 1;
+  const count = new RecordCount(skipInvalid);
+  const samples = new SampleCutter(length);
+  for (const source of sourcesOf(sources)) {
+    for await (const { text, begins } of documentsOf(source, count)) {
+      if (begins && samples.tokens > 0) samples.add(Int32Array.of(separator));
+      samples.add(tokenizer.encode(text, plainEncoding));
+    }
   }
-  const samples: Sample[] = [];
-  for (let start = 0; start + 2 <= total; start += length) {
-    samples.push({ ids: stream.subarray(start, start + length), promptLength: 1 });
-  }
-  return samples;
+  count.end();
+  if (samples.tokens > 0) samples.add(Int32Array.of(separator));
+  if (samples.tokens < 2) throw new DataError(`${namesOf(sources)} holds no text.`);
+  return samples.end();
 }
 
-function jsonDocuments(content: string, name: string): string[] {
-  return content.split('\n').flatMap((line, index) => {
-    if (line.trim() === '') return [];
-    const where = `${name}: line ${index + 1}`;
-    const { text } = Object(parseJsonLine(line, where)) as { text?: unknown };
-    if (typeof text === 'string') return [text];
-    throw new DataError(`${where} has no 'text' that is a string.`);
-  });
+/** A document or a part of one. */
+interface Part {
+  readonly text: string;
+  /** Whether a document begins with it. */
+  readonly begins: boolean;
+}
+
+async function* documentsOf(source: TextSource, count: RecordCount): AsyncGenerator<Part> {
+  const documents = isJsonLines(source) ? readRecords(source, documentOf, count) : undefined;
+  if (documents) {
+    for await (const text of documents) if (text.trim() !== '') yield { text, begins: true };
+    return;
+  }
+  let begins = true;
+  for await (const piece of readPieces(source)) {
+    // No piece begins or ends inside white space, which is what separates documents.
+    for (const [index, text] of piece.split(/\n\s*\n/).entries()) {
+      begins ||= index > 0;
+      if (text.trim() === '' && begins) continue;
+      yield { text, begins };
+      begins = false;
+    }
+  }
+}
+
+function documentOf(value: unknown): string | Problem {
+  const { text } = Object(value) as { text?: unknown };
+  if (typeof text === 'string') return text;
+  return new Problem(` has no 'text' that is a string${text === undefined ? '' : `, found ${inWords(text)}`}`);
+}
+
+/** Cuts a stream of tokens into samples of one length. */
+class SampleCutter {
+  readonly #length: number;
+  readonly #samples: Sample[] = [];
+  #open: Int32Array<ArrayBuffer>;
+  #filled = 0;
+  /** Of all that was added. */
+  tokens = 0;
+
+  constructor(length: number) {
+    this.#length = length;
+    this.#open = new Int32Array(length);
+  }
+
+  add(ids: Int32Array): void {
+    this.tokens += ids.length;
+    for (let at = 0; at < ids.length; ) {
+      const part = ids.subarray(at, at + this.#length - this.#filled);
+      this.#open.set(part, this.#filled);
+      this.#filled += part.length;
+      at += part.length;
+      if (this.#filled < this.#length) return;
+      this.#samples.push({ ids: this.#open, promptLength: 1 });
+      this.#open = new Int32Array(this.#length);
+      this.#filled = 0;
+    }
+  }
+
+  end(): Sample[] {
+    if (this.#filled >= 2) this.#samples.push({ ids: this.#open.slice(0, this.#filled), promptLength: 1 });
+    return this.#samples;
+  }
 }

@@ -1,29 +1,41 @@
 import { z } from 'zod';
 import { checkOption, checkOptions } from '../settings/index.js';
-import { parseInstructions } from './instructions.js';
-import { readSource, sourceName, sourceOption, type TextSource } from './source.js';
+import { type ReadRecordsOptions, readInstructionRecords, recordFields } from './instructions.js';
+import { isJsonLines, sourcesOf, sourcesOption, type TextSources } from './source.js';
 import { resolveTemplate, type TemplateChoice, templateOption } from './template.js';
+import { readPieces } from './textPieces.js';
 
 const where = 'readTokenizerTexts';
-const readOptions = z.strictObject({ template: templateOption.optional() });
+const readOptions = z.strictObject({ template: templateOption.optional(), ...recordFields });
 
 /**
- * What a model will see of a file, as the texts that `trainTokenizer` takes: of instruction JSONL (the source's name
- * ends in `.jsonl`) each prompt in its template with its first answer, of any other file its whole text.
+ * What a model will see of files, as the texts that a tokenizer is trained on: of instruction JSONL (the source's name
+ * ends in `.jsonl`) each prompt in its template with its first answer, of any other file its text in pieces of about a
+ * million characters. No more than a piece is in memory.
+ * @param sources a file or several
  * @example
- * const texts = await readTokenizerTexts('dolly.jsonl', { template: 'alpaca' });
- * const tokenizer = trainTokenizer(texts, { vocabSize: 4096, specialTokens: { eos: '<|endoftext|>' } });
- * @throws OptionError for an unknown template; DataError for a malformed line or text that is not UTF-8;
+ * const trainer = tokenizerTrainer({ vocabSize: 4096, specialTokens: { eos: '<|endoftext|>' } });
+ * for await (const text of readTokenizerTexts('dolly.jsonl', { template: 'alpaca' })) trainer.add(text);
+ * const tokenizer = trainer.train();
+ * @throws OptionError for an unknown template; DataError for malformed lines or text that is not UTF-8;
  * CheckpointError for a missing file
  */
-export async function readTokenizerTexts(
-  source: TextSource,
-  options: { readonly template?: TemplateChoice | undefined } = {},
-): Promise<string[]> {
-  checkOption(where, 'source', source, sourceOption);
-  const { render } = resolveTemplate(where, checkOptions(where, readOptions, options).template);
-  const name = sourceName(source);
-  const content = await readSource(source);
-  if (!/\.jsonl(\.gz)?$/.test(name)) return [content];
-  return parseInstructions(content, name).map(({ outputs, ...fields }) => render(fields) + outputs[0]);
+export function readTokenizerTexts(
+  sources: TextSources,
+  options: { readonly template?: TemplateChoice | undefined } & ReadRecordsOptions = {},
+): AsyncGenerator<string, void, undefined> {
+  checkOption(where, 'sources', sources, sourcesOption);
+  const { template, ...records } = checkOptions(where, readOptions, options);
+  const { render } = resolveTemplate(where, template);
+  async function* read(): AsyncGenerator<string, void, undefined> {
+    for (const source of sourcesOf(sources)) {
+      if (!isJsonLines(source)) yield* readPieces(source);
+      else {
+        for await (const { outputs, ...fields } of readInstructionRecords(source, records)) {
+          yield render(fields) + outputs[0];
+        }
+      }
+    }
+  }
+  return read();
 }

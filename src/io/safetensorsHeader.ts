@@ -4,7 +4,9 @@
  */
 import { CheckpointError, formatBytes } from '../errors.js';
 import type { FileStore } from './fileStore.js';
-import { duplicateKey, isObject, kindOf } from './json.js';
+import { duplicateKey, isObject, kindOf, parseJson } from './json.js';
+import { mistaken, tellingBytes } from './likeness.js';
+import { isWellFormed } from './utf8.js';
 
 /** Bits of an element of every dtype that the format knows. */
 const elementBits = {
@@ -61,6 +63,7 @@ export async function readSafetensorsHeader(store: FileStore, path: string): Pro
   const prefix = await store.read(path, 0, 8);
   const length = new DataView(prefix.buffer, prefix.byteOffset).getBigUint64(0, true);
   if (length > fileBytes - 8) {
+    await refuseOtherFile(store, path, prefix);
     throw damaged(`${where}: the header says it has ${length} bytes, the file has ${fileBytes - 8} after it.`);
   }
   const headerBytes = Number(length);
@@ -69,11 +72,16 @@ export async function readSafetensorsHeader(store: FileStore, path: string): Pro
       `${where}: the header has ${formatBytes(headerBytes)}, expected at most ${formatBytes(maxHeaderBytes)}.`,
     );
   }
-  const fields = parseHeader(where, await store.read(path, 8, headerBytes));
+  const text = await store.read(path, 8, headerBytes);
+  if (text[0] !== openBrace) await refuseOtherFile(store, path, prefix);
+  const fields = parseHeader(where, text);
 
   const metadata: Record<string, string> = Object.create(null);
   const tensors: { name: string; dtype: SafetensorsDType; shape: number[]; first: number; end: number }[] = [];
   for (const [name, field] of Object.entries(fields)) {
+    if (!isWellFormed(name)) {
+      throw damaged(`${where}: a tensor is called ${JSON.stringify(name)}, half of a character, expected text.`);
+    }
     if (name === '__metadata__') {
       if (!isObject(field)) throw damaged(`${where}: __metadata__ is ${kindOf(field)}, expected an object of strings.`);
       for (const [key, value] of Object.entries(field)) {
@@ -119,15 +127,24 @@ export async function readSafetensorsHeader(store: FileStore, path: string): Pro
   return { entries: new Map(entries), metadata };
 }
 
+const openBrace = 0x7b;
+
+/** Reads more of the file only where its first 8 bytes may be text. @throws CheckpointError for another kind of file */
+async function refuseOtherFile(store: FileStore, path: string, prefix: Uint8Array): Promise<void> {
+  const mayBeText = prefix.subarray(6).every((byte) => byte >= 0x20) || prefix.every((byte) => byte === 0);
+  const bytes = mayBeText ? await store.read(path, 0, Math.min(await store.size(path), tellingBytes)) : prefix;
+  const other = mistaken(`${store.name}/${path}`, bytes, 'a safetensors file');
+  if (other !== undefined) throw new CheckpointError(other);
+}
+
 function parseHeader(where: string, bytes: Uint8Array): Record<string, unknown> {
   let text: string;
-  let fields: unknown;
   try {
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-    fields = JSON.parse(text);
   } catch (cause) {
-    throw damaged(`${where}: the header is not valid JSON in UTF-8 (${(cause as Error).message}).`, { cause });
+    throw damaged(`${where}: the header is not in UTF-8 (${(cause as Error).message}).`, { cause });
   }
+  const fields = parseJson(text, `${where}: the header`, advice);
   if (!isObject(fields) || text[0] !== '{') {
     throw damaged(`${where}: the header is ${kindOf(fields)}, expected an object that begins at its first byte.`);
   }
@@ -179,5 +196,7 @@ function parseTensor(where: string, name: string, field: unknown) {
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
+const advice = 'Download the file again, or write it again with the safetensors library.';
+
 const damaged = (message: string, details: ConstructorParameters<typeof CheckpointError>[1] = {}) =>
-  new CheckpointError(`${message} Download the file again, or write it again with the safetensors library.`, details);
+  new CheckpointError(`${message} ${advice}`, details);

@@ -28,6 +28,13 @@ export function openPath(path: string): FileStore {
   return httpStore(new URL(path, page));
 }
 
+/** The folder of a relative URL and the name in it. */
+export function splitPath(path: string): { readonly folder: string; readonly name: string } {
+  const end = path.search(/[?#]|$/);
+  const cut = path.lastIndexOf('/', end) + 1;
+  return { folder: path.slice(0, cut) || '.', name: path.slice(cut) };
+}
+
 const cacheName = 'distillm';
 
 /** In the site's cache storage, which workers have as well as pages. Without a secure context nothing is kept. */

@@ -1,4 +1,4 @@
-import { openPath } from '#platform';
+import { openPath, splitPath } from '#platform';
 import { type FileStore, folderOption } from '../io/fileStore.js';
 import { httpStore } from '../io/httpStore.js';
 import { checkOption } from '../settings/index.js';
@@ -12,4 +12,15 @@ export function openFolder(source: string | FileStore): FileStore {
   checkOption('openFolder', 'source', source, folderOption);
   if (typeof source !== 'string') return source;
   return /^https?:\/\//i.test(source) ? httpStore(source) : openPath(source);
+}
+
+/**
+ * A file as the store of its folder and its name there. `path` is an `http:` or `https:` URL, in Node a path as its
+ * system writes them (`C:\\data\\dolly.jsonl`), in a page or worker a URL relative to it.
+ * @throws OptionError when a page cannot resolve the path
+ */
+export function openFile(path: string): { readonly store: FileStore; readonly path: string } {
+  const url = /^(https?:[^?#]*\/)(.*)$/i.exec(path);
+  const { folder, name } = url ? { folder: url[1] as string, name: url[2] as string } : splitPath(path);
+  return { store: openFolder(folder), path: name };
 }

@@ -19,5 +19,5 @@ export type {
   TokenizerSource,
   VocabAndMergesSource,
 } from './tokenizerSpec.js';
-export type { TrainTokenizerOptions } from './trainTokenizer.js';
-export { trainTokenizer } from './trainTokenizer.js';
+export type { TokenizerTrainer, TrainTokenizerOptions } from './trainTokenizer.js';
+export { tokenizerTrainer, trainTokenizer } from './trainTokenizer.js';

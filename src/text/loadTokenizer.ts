@@ -1,5 +1,6 @@
 import { type CheckpointSource, checkpointOption, openCheckpoint } from '../checkpoints/index.js';
 import { CheckpointError } from '../errors.js';
+import { decodeText } from '../io/utf8.js';
 import { checkOption } from '../settings/index.js';
 import type { Tokenizer } from './tokenizer.js';
 import { tokenizerFromFiles } from './tokenizerFiles.js';
@@ -21,9 +22,9 @@ export async function loadTokenizer(source: CheckpointSource): Promise<Tokenizer
         'Take the tokenizer of another folder.',
     );
   }
-  const decoder = new TextDecoder();
   try {
-    return tokenizerFromFiles(new Map([...files].map(([name, bytes]) => [name, decoder.decode(bytes)])));
+    const texts = [...files].map(([name, bytes]) => [name, decodeText(bytes, name, 'text')] as const);
+    return tokenizerFromFiles(new Map(texts));
   } catch (error) {
     if (!(error instanceof CheckpointError)) throw error;
     throw new CheckpointError(`${checkpoint.name}: ${error.message}`, { cause: error });

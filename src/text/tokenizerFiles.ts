@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { CheckpointError } from '../errors.js';
+import { parseJson } from '../io/json.js';
 import { createTokenizer, type Tokenizer } from './tokenizer.js';
 import { AddedTokenSchema, check, type SpecialRole } from './tokenizerSpec.js';
 
@@ -36,13 +37,7 @@ export function tokenizerFromFiles(files: ReadonlyMap<string, string> | Readonly
   const contents = files instanceof Map ? files : new Map(Object.entries(files));
   const read = <T>(name: string, schema: z.ZodType<T>): T | undefined => {
     const content = contents.get(name);
-    if (content === undefined) return undefined;
-    try {
-      return check(schema, JSON.parse(content), name);
-    } catch (cause) {
-      if (cause instanceof CheckpointError) throw cause;
-      throw new CheckpointError(`${name}: not JSON (${(cause as Error).message}).`, { cause });
-    }
+    return content === undefined ? undefined : check(schema, parseJson(content, name), name);
   };
   const config = read('tokenizer_config.json', Config);
   const map = read('special_tokens_map.json', Config);

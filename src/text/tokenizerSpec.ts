@@ -4,6 +4,9 @@
  */
 import { z } from 'zod';
 import { CheckpointError } from '../errors.js';
+import { inWords } from '../inWords.js';
+import { parseJson } from '../io/json.js';
+import { isWellFormed } from '../io/utf8.js';
 import { parse } from '../settings/index.js';
 
 /** An added token with Hugging Face's flags. */
@@ -131,7 +134,25 @@ const TokenizerJson = z.object({
 
 /** @throws CheckpointError naming the file's part that is malformed or not byte-level BPE. */
 export function specFrom(source: TokenizerSource): TokenizerSpec {
-  return 'tokenizerJson' in source ? fromTokenizerJson(source) : fromVocabAndMerges(source);
+  const spec = 'tokenizerJson' in source ? fromTokenizerJson(source) : fromVocabAndMerges(source);
+  requireText('vocab', spec.vocab.tokens);
+  requireText('merges', spec.merges);
+  requireText(
+    'added_tokens',
+    spec.added.map(({ content }) => content),
+  );
+  return spec;
+}
+
+/** Two tokens with half a character each would become one: UTF-8 has U+FFFD for both. @throws CheckpointError */
+function requireText(where: string, texts: readonly string[]): void {
+  const index = texts.findIndex((text) => !isWellFormed(text));
+  if (index < 0) return;
+  throw new CheckpointError(
+    `${where}: entry ${index}, ${JSON.stringify(texts[index])}, holds half of a character (an unpaired surrogate), ` +
+      'expected whole ones. Download the file again.',
+    { found: texts[index] },
+  );
 }
 
 function fromTokenizerJson({
@@ -140,7 +161,7 @@ function fromTokenizerJson({
   roleIds = {},
   config = {},
 }: TokenizerJsonSource): TokenizerSpec {
-  const json = check(TokenizerJson, parseJson(content, 'tokenizer.json'), 'tokenizer.json');
+  const json = check(TokenizerJson, parsed(content, 'tokenizer.json'), 'tokenizer.json');
   const { model } = json;
   if (model.type !== 'BPE') throw unsupported(`model ${model.type}`);
   for (const option of [
@@ -150,7 +171,7 @@ function fromTokenizerJson({
     'byte_fallback',
     'ignore_merges',
   ]) {
-    if (model[option]) throw unsupported(`model option ${option} = ${JSON.stringify(model[option])}`);
+    if (model[option]) throw unsupported(`model option ${option} = ${inWords(model[option])}`);
   }
   if (json.normalizer) throw unsupported(`normalizer ${typeOf(json.normalizer)}`);
   if (typeOf(json.decoder) !== 'ByteLevel') throw unsupported(`decoder ${typeOf(json.decoder)}`);
@@ -175,7 +196,7 @@ function fromTokenizerJson({
 function fromVocabAndMerges(source: VocabAndMergesSource): TokenizerSpec {
   const { specialTokens = {}, addedTokens = [], addPrefixSpace = false, addBosToken = false } = source;
   const { roleIds = {}, config = {} } = source;
-  const vocab = checkVocab(parseJson(source.vocab, 'vocab.json'));
+  const vocab = checkVocab(parsed(source.vocab, 'vocab.json'));
   const { added, roles } = addSpecial(specialTokens, roleIds, checkAdded(addedTokens, vocab), vocab);
   if (addBosToken && !roles.bos) {
     throw new CheckpointError('tokenizer_config.json: add_bos_token is true, but no bos_token is named.');
@@ -243,22 +264,20 @@ const unsupported = (component: string) =>
     { found: component },
   );
 
+/** Sequences in Sequences that are followed. No tokenizer that is supported has any. */
+const deepestSequence = 8;
+
 /** Type of a component of tokenizer.json, with what a Sequence consists of. */
-function typeOf(component: unknown): string {
+function typeOf(component: unknown, depth = 0): string {
   if (!component || typeof component !== 'object') return 'null';
   const { type, ...rest } = component as { type?: unknown };
   const parts = Object.values(rest).find(Array.isArray);
-  return type === 'Sequence' && parts ? `Sequence [${parts.map(typeOf).join(', ')}]` : String(type);
+  if (type !== 'Sequence' || !parts) return inWords(type);
+  return depth === deepestSequence ? '...' : `Sequence [${parts.map((part) => typeOf(part, depth + 1)).join(', ')}]`;
 }
 
-function parseJson(content: unknown, file: string): unknown {
-  if (typeof content !== 'string') return content;
-  try {
-    return JSON.parse(content);
-  } catch (cause) {
-    throw new CheckpointError(`${file}: not JSON (${(cause as Error).message}).`, { cause });
-  }
-}
+const parsed = (content: unknown, file: string): unknown =>
+  typeof content === 'string' ? parseJson(content, file) : content;
 
 /** @throws CheckpointError naming the first wrong field */
 export const check = <Schema extends z.ZodType>(schema: Schema, value: unknown, where: string): z.output<Schema> =>
@@ -291,8 +310,10 @@ function checkMerges(merges: unknown): string[] {
   if (!Array.isArray(merges)) throw new CheckpointError('merges: expected a list.');
   return merges.map((merge: unknown, index) => {
     if (typeof merge === 'string') return merge;
-    if (Array.isArray(merge) && merge.length === 2) return `${merge[0]} ${merge[1]}`;
-    throw new CheckpointError(`merges: entry ${index} is ${JSON.stringify(merge)}, expected "a b" or ["a", "b"].`);
+    if (Array.isArray(merge) && merge.length === 2 && merge.every((part) => typeof part === 'string')) {
+      return `${merge[0]} ${merge[1]}`;
+    }
+    throw new CheckpointError(`merges: entry ${index} is ${inWords(merge)}, expected "a b" or ["a", "b"].`);
   });
 }
 
@@ -355,12 +376,16 @@ function addSpecial(
   return { added, roles };
 }
 
-function templateOf(processor: unknown): TokenizerSpec['template'] {
+function templateOf(processor: unknown, depth = 0): TokenizerSpec['template'] {
   const type = typeOf(processor);
+  if (depth > deepestSequence) throw unsupported(`post_processor ${type}`);
   if (type === 'null' || type === 'ByteLevel') return { before: [], after: [] };
   if (type.startsWith('Sequence')) {
-    const { processors } = processor as { processors: unknown[] };
-    const templates = processors.map(templateOf).filter(({ before, after }) => before.length + after.length > 0);
+    const { processors } = processor as { processors: unknown };
+    if (!Array.isArray(processors)) throw unsupported('post_processor Sequence without processors');
+    const templates = processors
+      .map((part) => templateOf(part, depth + 1))
+      .filter(({ before, after }) => before.length + after.length > 0);
     if (templates.length > 1) throw unsupported(`post_processor ${type}`);
     return templates[0] ?? { before: [], after: [] };
   }

@@ -5,7 +5,7 @@ import { refusedOption } from '../requireOption.js';
 import { checkOption, checkOptions, type Fields, ranges, special } from '../settings/index.js';
 import { createTokenizer, type Tokenizer } from './tokenizer.js';
 import type { SpecialTokens } from './tokenizerSpec.js';
-import { bytesAt, copyWords, instantiateText, TextInput } from './wasm.js';
+import { bytesAt, copyWords, type TextExports, TextInput, TextInstance } from './wasm.js';
 
 /** What vocabulary is trained. */
 export interface TrainTokenizerOptions {
@@ -15,7 +15,6 @@ export interface TrainTokenizerOptions {
   readonly specialTokens?: SpecialTokens;
 }
 
-const where = 'trainTokenizer';
 const token = z.string('a string').optional();
 const trainOptions = z.strictObject({
   vocabSize: ranges.count,
@@ -39,13 +38,44 @@ const textsOption = special<Iterable<string>>(
 const COUNT_STEP = 1 << 16;
 const MERGE_STEP = 64;
 
+/** Takes the texts that a tokenizer is trained on, one after another: they need not be in memory together. */
+export interface TokenizerTrainer {
+  /** Counts the words of a text. @throws LimitError above 2^26 characters; DisposedError after `train` */
+  add(text: string): void;
+  /** The tokenizer of all texts. The trainer's memory is freed: a second call throws DisposedError. */
+  train(): Tokenizer;
+}
+
 /**
  * Trains a byte-level BPE vocabulary with GPT-2's pre-tokenizer: the merges of Hugging Face's BpeTrainer with
  * `initial_alphabet=ByteLevel.alphabet()`. The result depends on the texts and options alone.
- * @throws OptionError
+ * @throws OptionError; LimitError for a text above 2^26 characters
  */
 export function trainTokenizer(texts: Iterable<string>, options: TrainTokenizerOptions): Tokenizer {
+  const where = 'trainTokenizer';
   checkOption(where, 'texts', texts, textsOption);
+  const trainer = startTrainer(where, options);
+  let count = 0;
+  for (const text of texts) {
+    if (typeof text !== 'string') throw refusedOption(where, `texts[${count}]`, text, 'a string');
+    count++;
+    trainer.add(text);
+  }
+  return trainer.train();
+}
+
+/**
+ * The same for texts that come one by one.
+ * @example
+ * const trainer = tokenizerTrainer({ vocabSize: 4096, specialTokens: { eos: '<|endoftext|>' } });
+ * for await (const text of readTokenizerTexts('openwebtext.txt.gz')) trainer.add(text);
+ * const tokenizer = trainer.train();
+ * @throws OptionError
+ */
+export const tokenizerTrainer = (options: TrainTokenizerOptions): TokenizerTrainer =>
+  startTrainer('tokenizerTrainer', options);
+
+function startTrainer(where: string, options: TrainTokenizerOptions): TokenizerTrainer {
   const { vocabSize, specialTokens } = checkOptions(where, trainOptions, options);
   const { bos, eos, unk, pad, additional } = specialTokens;
   const tokens = [...new Set([bos, eos, unk, pad, ...additional])].filter((token) => token !== undefined);
@@ -59,18 +89,32 @@ export function trainTokenizer(texts: Iterable<string>, options: TrainTokenizerO
   }
   checkOption(where, 'vocabSize', vocabSize, ranges.integer(tokens.length + 256, 2 ** 24 - 1));
 
-  const wasm = instantiateText();
+  const instance = new TextInstance('The trainer');
   const input = new TextInput();
-  wasm.openTrainer(tokens.length + 256);
-  let count = 0;
-  for (const text of texts) {
-    if (typeof text !== 'string') throw refusedOption(where, `texts[${count}]`, text, 'a string');
-    count++;
-    const { at, length } = input.write(wasm, text);
-    const end = at + length;
-    for (let p = at; p < end; ) p = wasm.countWords(p, Math.min(p + COUNT_STEP, end), end);
-  }
+  instance.use().openTrainer(tokens.length + 256);
+  return {
+    add(text) {
+      const wasm = instance.use();
+      checkOption(where, 'text', text, z.string('a string'));
+      const { at, length } = input.write(wasm, text);
+      const end = at + length;
+      for (let p = at; p < end; ) p = wasm.countWords(p, Math.min(p + COUNT_STEP, end), end);
+    },
+    train() {
+      const trained = mergeWords(instance.use(), tokens, { vocabSize, specialTokens: options.specialTokens ?? {} });
+      instance.dispose();
+      return trained;
+    },
+  };
+}
 
+/** Merges pairs in the words that were counted. `tokens`: the special tokens. */
+function mergeWords(
+  wasm: TextExports,
+  tokens: string[],
+  { vocabSize, specialTokens = {} }: TrainTokenizerOptions,
+): Tokenizer {
+  const alphabet = byteAlphabet();
   const byteIds = new Uint32Array(256);
   const add = (bytes: readonly number[]) => {
     const at = wasm.allocate(bytes.length);
@@ -107,7 +151,7 @@ export function trainTokenizer(texts: Iterable<string>, options: TrainTokenizerO
   return createTokenizer({
     vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
     merges,
-    specialTokens: options.specialTokens ?? {},
+    specialTokens,
   });
 }
 

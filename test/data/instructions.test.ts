@@ -1,37 +1,102 @@
 import { describe, expect, it } from 'vitest';
-import { parseInstructions } from '../../src/data/index.js';
+import { type ReadRecordsOptions, readInstructionRecords } from '../../src/data/instructions.js';
 import { DataError } from '../../src/errors.js';
 
-describe('parseInstructions', () => {
-  it("takes Alpaca's and Dolly's field names, strings and lists", () => {
+async function parse(text: string, options: ReadRecordsOptions = {}) {
+  const records = [];
+  for await (const record of readInstructionRecords({ text, name: 'd.jsonl' }, options)) records.push(record);
+  return records;
+}
+const failure = (text: string, options: ReadRecordsOptions = {}) =>
+  parse(text, options).then(
+    () => expect.unreachable(),
+    (error: unknown) => error as DataError,
+  );
+const fine = '{"instruction": "fine", "output": "fine"}';
+
+describe('instruction records', () => {
+  it("take Alpaca's and Dolly's field names, strings and lists", async () => {
     const lines = [
       '{"instruction": "Add.", "input": "1 2", "output": "3"}',
       '{"instruction": "Name one.", "context": "", "response": ["red", "blue"], "category": "open_qa"}',
       '{"instruction": "Say hi.", "output": ""}',
     ];
-    expect(parseInstructions(`${lines.join('\r\n')}\n\n`, 'd.jsonl')).toEqual([
+    expect(await parse(`${lines.join('\r\n')}\n\n`)).toEqual([
       { instruction: 'Add.', input: '1 2', outputs: ['3'] },
       { instruction: 'Name one.', input: '', outputs: ['red', 'blue'] },
       { instruction: 'Say hi.', input: '', outputs: [''] },
     ]);
   });
 
-  it.each([
-    ['{"instruction": "x", "output": ', /d\.jsonl: line 2 is not JSON/],
-    ['{"output": "x"}', /line 2: field 'instruction'/],
-    ['{"instruction": "x"}', /line 2 has no 'output'/],
-    ['{"instruction": "x", "output": []}', /line 2: field 'output/],
-    ['{"instruction": "x", "output": 3}', /line 2: field 'output/],
-    ['["instruction"]', /line 2/],
-  ])('names the line of %s', (line, message) => {
-    const text = `{"instruction": "fine", "output": "fine"}\n${line}`;
-    expect(() => parseInstructions(text, 'd.jsonl')).toThrow(message);
-    expect(() => parseInstructions(text, 'd.jsonl')).toThrow(DataError);
+  it('take null for an empty cell, so that the other name counts', async () => {
+    const text = '{"instruction": "a", "input": null, "context": "c", "output": null, "response": "b"}';
+    expect(await parse(text)).toEqual([{ instruction: 'a', input: 'c', outputs: ['b'] }]);
   });
 
-  it('gives the column of an error, and no line but that of the file', () => {
+  it.each([
+    ['{"instruction": "x", "output": ', /^d\.jsonl: line 2 is not JSON/],
+    ['{"output": "x"}', /line 2: field 'instruction' is missing, found 'output'\. Say by fields/],
+    ['{"messages": [], "id": 1}', /line 2: field 'instruction' is missing, .*The record is a chat \('messages'\)/],
+    ['{"instruction": "x"}', /line 2 has no 'output' \(or 'response'\): add the answer/],
+    ['{"instruction": "x", "output": null}', /line 2 has no 'output' \(or 'response'\): add the answer/],
+    ['{"instruction": "x", "output": []}', /line 2: field 'output' is \[\], expected at least one answer/],
+    ['{"instruction": "x", "output": 42}', /line 2: field 'output' is 42, expected the answer, a string or a list/],
+    ['{"instruction": "x", "output": ["a", 3]}', /line 2: field 'output\[1\]' is 3, expected a string/],
+    ['{"instruction": "x", "output": {"text": "a"}}', /line 2: field 'output' is \{"text":"a"\}, expected the answer/],
+    ['{"instruction": "x", "input": 3.5, "output": "a"}', /line 2: field 'input' is 3.5, expected text, or null/],
+    ['{"instruction": 7, "output": "a"}', /line 2: field 'instruction' is 7, expected some text/],
+    ['{"instruction": "", "output": "a"}', /line 2: field 'instruction' is empty, expected some text/],
+    ['["instruction"]', /line 2: is \["instruction"\], expected an object/],
+    ['{"instruction": "a", "output": NaN}', /line 2 is not JSON \(.*N/],
+  ])('name the line of %s', async (line, message) => {
+    const error = await failure(`${fine}\n${line}`);
+    expect(error).toBeInstanceOf(DataError);
+    expect(error.message).toMatch(message);
+    expect(error.message).toMatch(/\. Correct it, or leave it out with skipInvalid\.$/);
+  });
+
+  it('give the column of an error, and no line but that of the file', async () => {
     // Node 20 and later say where.
-    const text = '{"instruction": "fine", "output": "fine"}\n{"instruction": 1 2}';
-    expect(() => parseInstructions(text, 'd.jsonl')).toThrow(/line 2 is not JSON \((?!.*\bline \d).*column 19/);
+    const { message } = await failure(`${fine}\n{"instruction": 1 2}`);
+    expect(message).toMatch(/line 2 is not JSON \((?!.*\bline \d).*column 19/);
+  });
+
+  it('are counted where they cannot be used, and the first ten told; or left out', async () => {
+    const bad = Array.from({ length: 12 }, (_, i) => `{"instruction": "x", "output": ${i}}`);
+    const text = [fine, ...bad.slice(0, 6), fine, ...bad.slice(6), fine].join('\n');
+    const error = await failure(text);
+    expect(error.found).toBe(12);
+    const [head, ...told] = error.message.split('\n');
+    expect(head).toBe(
+      '12 of 15 records cannot be used. Correct them, or leave them out with skipInvalid. The first 10:',
+    );
+    expect(told).toHaveLength(10);
+    expect(told[9]).toMatch(/^ {2}d\.jsonl: line 12: field 'output' is 9, expected/);
+    const skipped: unknown[] = [];
+    expect(await parse(text, { skipInvalid: (records) => skipped.push(records) })).toHaveLength(3);
+    expect(skipped).toEqual([{ count: 12, first: told.map((line) => line.trim()) }]);
+    expect(await parse(text, { skipInvalid: true })).toHaveLength(3);
+  });
+
+  it('that begin with a hundred bad ones are no such file', async () => {
+    const words = 'a line of a novel\n'.repeat(300);
+    for (const skipInvalid of [false, true]) {
+      const error = await failure(words, { skipInvalid });
+      expect(error.message).toMatch(/^none of the first 100 records can be used\. Check that it is the right file/);
+    }
+    expect((await failure('[\n{"instruction": "a"')).message).toMatch(
+      /^d\.jsonl: the file is one JSON array, expected JSON lines.*jq -c '\.\[\]' d\.jsonl > d\.lines\.jsonl$/,
+    );
+  });
+
+  it('have names of their own', async () => {
+    const text = '{"question": "q", "hint": "h", "answer": "a", "output": 7}\n{"question": "r", "answer": "b"}';
+    const fields = { instruction: 'question', input: 'hint', output: 'answer' };
+    expect(await parse(text, { fields })).toEqual([
+      { instruction: 'q', input: 'h', outputs: ['a'] },
+      { instruction: 'r', input: '', outputs: ['b'] },
+    ]);
+    const { message } = await failure(text, { fields: { ...fields, output: 'answers' } });
+    expect(message).toMatch(/^2 of 2 records .*\n {2}d\.jsonl: line 1 has no 'answers': add the answer/);
   });
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readInstructions, readText, readTokenizerTexts } from '../../src/data/index.js';
+import { DataError } from '../../src/errors.js';
 import { smallTokenizer } from './helpers.js';
 
 const tokenizer = smallTokenizer();
@@ -59,7 +60,84 @@ describe('readInstructions', () => {
 
   it('says that a file is not UTF-8', async () => {
     await writeFile(join(folder, 'latin.jsonl'), Buffer.from([0x7b, 0xe9, 0x7d]));
-    await expect(readInstructions(join(folder, 'latin.jsonl'), { tokenizer })).rejects.toThrow(/not UTF-8 text/);
+    await expect(readInstructions(join(folder, 'latin.jsonl'), { tokenizer })).rejects.toThrow(
+      /latin\.jsonl: line 1: byte 2 of the line \(0xE9\) is not UTF-8: convert the file to UTF-8/,
+    );
+    const bytes = [Buffer.from(`${lines[0]}\n`), Buffer.from([0x7b, 0xff, 0x0a]), Buffer.from(`${lines[1]}\n`)];
+    await writeFile(join(folder, 'one.jsonl'), Buffer.concat(bytes));
+    const skipped: unknown[] = [];
+    const one = join(folder, 'one.jsonl');
+    const data = await readInstructions(one, { tokenizer, skipInvalid: (records) => skipped.push(records) });
+    expect(data.train).toHaveLength(2);
+    expect(skipped).toMatchObject([{ count: 1, first: [expect.stringMatching(/line 2: byte 2 of the line/)] }]);
+  });
+
+  it('reads several files one after the other, for validation too', async () => {
+    await writeFile(join(folder, 'a.jsonl'), `${lines[0]}\n${lines[1]}`);
+    const files = [join(folder, 'a.jsonl'), { text: lines[2] as string }];
+    const data = await readInstructions(files, { tokenizer, validation: files });
+    for (const set of [data.train, data.validation]) {
+      expect(set.map(({ instruction }) => instruction)).toEqual(['Say 0.', 'Say 1.', 'Say 2.']);
+    }
+    const empty = ['a.jsonl', 'b.jsonl'].map((name) => ({ text: '\n', name }));
+    await expect(readInstructions(empty, { tokenizer })).rejects.toThrow(/^a\.jsonl, b\.jsonl holds no instruction/);
+  });
+
+  it('says what a file is that is no JSON lines', async () => {
+    const cases: [string | Uint8Array, RegExp][] = [
+      ['<!DOCTYPE html><html>', /x\.jsonl is an HTML page, expected JSON lines\. Download the file itself/],
+      ['version https://git-lfs.github.com/spec/v1\noid', /x\.jsonl is a Git LFS pointer.*git lfs pull/],
+      [Buffer.from(`\ufeff${lines[0]}`, 'utf16le'), /is text in UTF-16, expected JSON lines.*iconv/],
+      [Buffer.from(lines[0] as string, 'utf16le'), /is text in UTF-16, expected JSON lines.*iconv/],
+      ['PK\u0003\u0004', /is a zip archive/],
+      ['PAR1', /is a Parquet or Arrow file.*to_json/],
+      [gzipSync('<html>'), /is an HTML page/],
+      [
+        gzipSync(lines.join('\n')).subarray(0, -20),
+        /the gzip archive is cut or damaged after \d+ bytes.*copy it again/,
+      ],
+    ];
+    for (const [content, message] of cases) {
+      await writeFile(join(folder, 'x.jsonl'), content);
+      const error = await readInstructions(join(folder, 'x.jsonl'), { tokenizer }).catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(DataError);
+      expect((error as Error).message).toMatch(message);
+    }
+    await expect(readInstructions(folder, { tokenizer })).rejects.toThrow(/is a folder, expected a file/);
+    await expect(readInstructions('/dev/zero', { tokenizer })).rejects.toThrow(
+      /is a pipe or a device, expected a file/,
+    );
+  });
+
+  it('unpacks gzip by what is in a file, not by its name', async () => {
+    await writeFile(join(folder, 'packed.jsonl'), gzipSync(`${lines[0]}\n${lines[1]}`));
+    await writeFile(join(folder, 'two.gz'), Buffer.concat([gzipSync(`${lines[0]}\n`), gzipSync(`${lines[1]}`)]));
+    await expect(readInstructions(join(folder, 'two.gz'), { tokenizer })).rejects.toThrow(
+      /two\.gz: the gzip archive is several archives one after the other.*Unpack it first/,
+    );
+    await writeFile(join(folder, 'plain.jsonl.gz'), lines.join('\n'));
+    expect((await readInstructions(join(folder, 'packed.jsonl'), { tokenizer })).train).toHaveLength(2);
+    expect((await readInstructions(join(folder, 'plain.jsonl.gz'), { tokenizer })).train).toHaveLength(5);
+  });
+
+  it('reads lines that cross the pieces of a file, and refuses one that is no record by its length', async () => {
+    // 5 MiB: two pieces of 4 MiB. Lines of 100 KiB, and characters of 3 bytes, lie across.
+    const long = (i: number) => JSON.stringify({ instruction: `${i}`, output: '\u20ac'.repeat(34_000) });
+    await writeFile(join(folder, 'long.jsonl'), Array.from({ length: 52 }, (_, i) => `${long(i)}\n`).join(''));
+    const data = await readInstructions(join(folder, 'long.jsonl'), { tokenizer, maxLength: 300 });
+    expect(data.train.map(({ instruction }) => instruction)).toEqual(Array.from({ length: 52 }, (_, i) => `${i}`));
+    expect(data.train.every(({ references }) => references[0]?.length === 34_000)).toBe(true);
+
+    // 60 MB of one line in 60 KB: never whole in memory, and the lines after it are read.
+    const bomb = gzipSync(Buffer.concat([Buffer.alloc(60e6, 'a'), Buffer.from(`\n${lines[0]}\n{`)]));
+    await writeFile(join(folder, 'bomb.jsonl.gz'), bomb);
+    const before = process.memoryUsage();
+    const refused = await readInstructions(join(folder, 'bomb.jsonl.gz'), { tokenizer }).catch((e: unknown) => e);
+    const after = process.memoryUsage();
+    expect((refused as Error).message).toMatch(
+      /2 of 3 records .*\n.*line 1: the line has 57\.2 MiB, expected at most 16\.0 MiB: one record a line\n.*line 3 is not JSON/,
+    );
+    expect(after.rss - before.rss).toBeLessThan(150 * 2 ** 20);
   });
 });
 
@@ -85,22 +163,59 @@ describe('readText', () => {
       /line 2 is not JSON \((?!.*\bline \d).*Each line must hold one whole object/,
     );
     await expect(readText({ text: ' \n ' }, { tokenizer })).rejects.toThrow(/holds no text/);
+    const mixed = { text: '{"text": "the"}\n{"text": 1}\n{"text": "cat"}', name: 'c.jsonl' };
+    await expect(readText(mixed, { tokenizer })).rejects.toThrow(/line 2 has no 'text' that is a string, found 1\./);
+    const eos = tokenizer.eosTokenId as number;
+    const [kept] = await readText(mixed, { tokenizer, skipInvalid: true });
+    expect([...(kept as { ids: Int32Array }).ids]).toEqual([
+      ...[...tokenizer.encode('the'), eos],
+      ...[...tokenizer.encode('cat'), eos],
+    ]);
+  });
+
+  it('gives the ids of the whole text although it reads pieces, with documents and white space across them', async () => {
+    // 3 million characters: pieces of one million end before a space.
+    const paragraph = 'Der  Hund\tsucht \u4e2d\u6587 the cat\u2019s hat.\r\n\u00e9t\u00e9  \n';
+    const text = Array.from({ length: 60_000 }, (_, i) => paragraph + (i % 1000 === 7 ? '\n \n\n  x' : '')).join('');
+    await writeFile(join(folder, 'long.txt'), text);
+    const samples = await readText(join(folder, 'long.txt'), { tokenizer, length: 1000 });
+    const found = samples.flatMap(({ ids }) => [...ids]);
+    const eos = tokenizer.eosTokenId as number;
+    const expected = text.split(/\n\s*\n/).flatMap((document) => [...tokenizer.encode(document), eos]);
+    expect(found.length).toBe(expected.length);
+    expect(found.every((id, i) => id === expected[i])).toBe(true);
+    const pieces: string[] = [];
+    for await (const piece of readTokenizerTexts(join(folder, 'long.txt'))) pieces.push(piece);
+    expect(pieces.length).toBeGreaterThan(2);
+    expect(pieces.join('')).toBe(text);
+  });
+
+  it('says where text is not UTF-8, in whatever piece', async () => {
+    const text = Buffer.alloc(5 * 2 ** 20, 'word word\n');
+    text[4.5 * 2 ** 20] = 0xe9;
+    await writeFile(join(folder, 'latin.txt'), text);
+    await expect(readText(join(folder, 'latin.txt'), { tokenizer })).rejects.toThrow(
+      /latin\.txt: line 471860, byte 4718593 of the file \(0xE9\) is not UTF-8\. Convert the file to UTF-8/,
+    );
   });
 });
 
 describe('readTokenizerTexts', () => {
   it('renders instructions with their first answers, and leaves other text as it is', async () => {
     const text = lines.slice(0, 2).join('\n');
-    const rendered = (template?: string) => readTokenizerTexts({ text, name: 'd.jsonl' }, { template });
+    const read = async (source: { text: string; name?: string }, template?: string) => {
+      const texts: string[] = [];
+      for await (const each of readTokenizerTexts(source, { template })) texts.push(each);
+      return texts;
+    };
+    const rendered = (template?: string) => read({ text, name: 'd.jsonl' }, template);
     expect(await rendered('compact')).toEqual([
       'Instruction: Say 0.\nResponse:\n0',
       'Instruction: Say 1.\nResponse:\n1',
     ]);
     expect((await rendered())[1]).toMatch(/^Below is an instruction[\s\S]*Say 1\.\n\n### Response:\n1$/);
-    expect(await readTokenizerTexts({ text })).toEqual([text]);
+    expect(await read({ text })).toEqual([text]);
     await expect(rendered('mine')).rejects.toThrow('template is mine');
-    await expect(readTokenizerTexts({ text: '{"instruction": 1}', name: 'd.jsonl' })).rejects.toThrow(
-      'd.jsonl: line 1',
-    );
+    await expect(read({ text: '{"instruction": 1}', name: 'd.jsonl' })).rejects.toThrow('d.jsonl: line 1');
   });
 });

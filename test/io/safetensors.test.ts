@@ -84,6 +84,16 @@ describe('malformed files', () => {
       file('{"a":{"dtype":"F32","dtype":"F32","shape":[],"data_offsets":[0,4]}}', 4),
       /'dtype' is .* twice/,
     ],
+    [
+      'half of a character as a name',
+      file('{"a\\ud83d":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}', 4),
+      /half of a/,
+    ],
+    [
+      'a shape nested without end',
+      file(`{"a":{"dtype":"F32","shape":${'['.repeat(1e5)}${']'.repeat(1e5)},"data_offsets":[0,4]}}`, 4),
+      /the header: arrays and objects are nested 100002 deep/,
+    ],
     ['metadata that is no object', file({ __metadata__: [] }), /__metadata__ is an array/],
     ['metadata that is no string', file({ __metadata__: { step: 3 } }), /__metadata__ 'step' is number/],
   ];

@@ -1,7 +1,7 @@
 import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CheckpointError, OptionError } from '../../src/errors.js';
 import { httpStore } from '../../src/io/httpStore.js';
 import type { FileStore } from '../../src/io/index.js';
@@ -211,6 +211,97 @@ describe('a folder on disk', () => {
     ]) {
       await expect(failing()).rejects.toBeInstanceOf(CheckpointError);
     }
+  });
+});
+
+describe('what the system refuses', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'distillm-refused-'));
+  });
+  afterEach(async () => {
+    vi.doUnmock('node:fs/promises');
+    vi.resetModules();
+    await rm(folder, { recursive: true });
+  });
+  const failure = async (work: Promise<unknown>) =>
+    work.then(
+      () => expect.unreachable(),
+      (error: unknown) => error as CheckpointError,
+    );
+
+  it('is told with the path and what to do, in reading', async () => {
+    await mkdir(join(folder, 'inner'));
+    await writeFile(join(folder, 'file'), 'x');
+    const cases: [() => Promise<unknown>, string][] = [
+      [() => openFolder(folder).read('inner'), 'inner is a folder, expected a file. Name a file in it.'],
+      [() => openFolder(folder).size('inner'), 'inner is a folder, expected a file. Name a file in it.'],
+      [
+        () => openFolder(folder).read('none'),
+        'none: cannot be read: there is no such file or folder (ENOENT). Check the path.',
+      ],
+      [
+        () => openFolder(join(folder, 'file')).read('x'),
+        'x: cannot be read: a part of the path is a file, expected a folder (ENOTDIR). Check the path.',
+      ],
+      [
+        () => openFolder(folder).read('x'.repeat(300)),
+        'cannot be read: a name in the path is too long (ENAMETOOLONG). Take a shorter name.',
+      ],
+      [() => openFolder('/dev').read('zero'), '/dev/zero is a pipe or a device, expected a file.'],
+    ];
+    for (const [work, message] of cases) {
+      const error = await failure(work());
+      expect(error).toBeInstanceOf(CheckpointError);
+      expect(error.message).toContain(message);
+    }
+  });
+
+  it('is told with the path and what to do, in writing', async () => {
+    await writeFile(join(folder, 'file'), 'x');
+    const inFile = await failure(openFolder(join(folder, 'file')).write('x', [bytes('x')]));
+    expect(inFile).toBeInstanceOf(CheckpointError);
+    expect(inFile.message).toMatch(
+      /file\/x: cannot be written: (a part of the path is a file|there is a file of this name)/,
+    );
+    // A file system that takes no folders: Node says ENOENT of a deep one, without a reason.
+    const noFolders = await failure(openFolder('/proc/a/b').write('x', [bytes('x')]));
+    expect(noFolders.message).toMatch(/^\/proc\/a: cannot be made: the folder above takes no new folders/);
+  });
+
+  it.each([
+    ['ENOSPC', 'the disk is full (ENOSPC). Free some space, or write to another disk.'],
+    ['EROFS', 'its file system is read-only (EROFS). Write to another folder.'],
+    ['EMFILE', 'this process has too many files open (EMFILE). Raise the limit: ulimit -n 4096.'],
+    ['EACCES', 'this user has no right to (EACCES). Check the owner and the permissions'],
+    ['EWHATEVER', 'EWHATEVER: refused, write. Check the path.'],
+  ])('%s in the middle of a file or a folder names it, and leaves the old one', async (code, message) => {
+    await openFolder(folder).write('model', [bytes('old')]);
+    vi.resetModules();
+    vi.doMock('node:fs/promises', async (original) => {
+      const real = await original<typeof import('node:fs/promises')>();
+      const open = async (...given: Parameters<typeof real.open>) => {
+        const file = await real.open(...given);
+        file.writeFile = async () => {
+          throw Object.assign(new Error(`${code}: refused, write`), { code, syscall: 'write' });
+        };
+        return file;
+      };
+      return { ...real, open };
+    });
+    const { folderStore } = await import('../../src/platform/node/folderStore.js');
+    const full = folderStore(folder);
+    const written = await full.write('model', [bytes('new')]).catch((error: unknown) => error as Error);
+    expect((written as Error).name).toBe('CheckpointError');
+    expect((written as Error).message).toBe(
+      `${join(folder, 'model')}: cannot be written: ${message}`.replace(
+        / permissions$/,
+        ' permissions, or take another folder.',
+      ),
+    );
+    const replaced = full.replaceFolder('best', (aside) => aside.write('model', [bytes('new')]));
+    await expect(replaced).rejects.toThrow(message);
+    expect(await treeOf(openFolder(folder))).toEqual({ model: 'old' });
   });
 });
 

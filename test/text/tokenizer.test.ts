@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CheckpointError, CompatibilityError, DisposedError, LimitError, OptionError } from '../../src/errors.js';
-import { createRng, createTokenizer, tokenizerFromFiles } from '../../src/text/index.js';
+import { memoryStore } from '../../src/io/memoryStore.js';
+import { createRng, createTokenizer, loadTokenizer, tokenizerFromFiles } from '../../src/text/index.js';
 import cases from '../oracles/tokenizer/cases.json' with { type: 'json' };
 import base from '../oracles/tokenizer/tokenizer.json' with { type: 'json' };
 
@@ -122,7 +123,7 @@ describe('files', () => {
     ['another decoder', file({ decoder: { type: 'WordPiece' } }), /decoder WordPiece/],
     ['another post-processor', file({ post_processor: { type: 'BertProcessing' } }), /post_processor BertProcessing/],
     ['byte fallback', model({ byte_fallback: true }), /byte_fallback/],
-    ['text that is not JSON', '{"model"', /tokenizer.json: not JSON/],
+    ['text that is not JSON', '{"model"', /tokenizer.json: not valid JSON/],
     ['no model', '{}', /tokenizer.json: model/],
     ['an id that is no integer', model({ vocab: { a: 0.5 } }), /id of "a" is 0.5/],
     ['a huge id', model({ vocab: { a: 4e9 } }), /id of "a" is 4000000000/],
@@ -130,10 +131,60 @@ describe('files', () => {
     ['a merge of strangers', model({ merges: [['a', 'qqq']] }), /merges: entry 0, "a qqq"/],
     ['a merge of three', model({ merges: ['a b', 'a b c'] }), /merges: entry/],
     ['a merge that is no pair', model({ merges: [7] }), /merges: entry 0 is 7/],
+    ['a merge of lists', model({ merges: [[['a'], 'b']] }), /merges: entry 0 is \[\["a"\],"b"\]/],
+    [
+      'half of a character in the vocabulary',
+      model({ vocab: { 'a\ud83d': 0 }, merges: [] }),
+      /vocab: entry 0, .*half of/,
+    ],
+    ['half of a character in a merge', model({ merges: ['a \ud83d'] }), /merges: entry 0, .*half of a character/],
+    [
+      'half of a character in an added token',
+      file({ added_tokens: [{ id: 900, content: '\ude00' }] }),
+      /added_tokens: entry 0, .*half of a character/,
+    ],
+    [
+      'sequences nested without end',
+      `{"model":{"vocab":{}},"post_processor":${'{"type":"Sequence","processors":['.repeat(1e5)}${']}'.repeat(1e5)}}`,
+      /nested 200001 deep/,
+    ],
     ['an added token with two ids', file({ added_tokens: [{ id: 9, content: eot }] }), /id 9, but id 0/],
   ])('refuses %s', (_, tokenizerJson, message) => {
     expect(() => createTokenizer({ tokenizerJson })).toThrow(CheckpointError);
     expect(() => createTokenizer({ tokenizerJson })).toThrow(message);
+  });
+
+  it('refuses components nested without end in a parsed file', () => {
+    const nested = (depth: number): object =>
+      Array.from({ length: depth }).reduce<object>((inner) => ({ type: 'Sequence', processors: [inner] }), {});
+    const endless = Array.from({ length: 1e5 }).reduce<unknown[]>((inner) => [inner], []);
+    const cases: [object, RegExp][] = [
+      [{ normalizer: nested(1e5) }, /normalizer Sequence \[Sequence \[.*\.\.\./],
+      [{ pre_tokenizer: nested(1e5) }, /pre_tokenizer Sequence/],
+      [{ post_processor: nested(1e5) }, /post_processor Sequence/],
+      [{ decoder: { type: endless } }, /decoder an array that JSON cannot hold/],
+      [{ model: { ...base.model, dropout: endless } }, /dropout = an array that JSON cannot hold/],
+      [{ model: { ...base.model, merges: [endless] } }, /merges: entry 0 is an array that JSON cannot hold/],
+    ];
+    for (const [change, message] of cases) {
+      const error = (() => {
+        try {
+          return createTokenizer({ tokenizerJson: { ...base, ...change } });
+        } catch (thrown) {
+          return thrown;
+        }
+      })();
+      expect(error).toBeInstanceOf(CheckpointError);
+      expect((error as Error).message).toMatch(message);
+    }
+  });
+
+  it('refuses a folder whose files are not UTF-8', async () => {
+    const { vocab } = base.model;
+    const files = { 'vocab.json': JSON.stringify(vocab), 'merges.txt': Uint8Array.of(0x61, 0x20, 0xe9) };
+    await expect(loadTokenizer(memoryStore(files))).rejects.toThrow(
+      'memory: merges.txt: line 1, byte 3 of the file (0xE9) is not UTF-8',
+    );
   });
 
   it('refuses a folder without a tokenizer', () => {

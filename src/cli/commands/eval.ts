@@ -15,11 +15,12 @@ import {
 import { randomSeed } from '../../random.js';
 import { samplerSettings } from '../../text/sampler.js';
 import { defineCommand } from '../command.js';
+import { recordOptions, skipping } from '../data.js';
 import { deviceOptions, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
 import { duration, whole } from '../format.js';
 import { answerLength, dtypeOption, findTokenizer, lengthLimits, openModelFolder } from '../models.js';
-import { count, counts, given, optional, required, text, withDefault } from '../options.js';
+import { count, counts, given, listed, optional, required, text, withDefault } from '../options.js';
 import { type ProgressLine, progressLine } from '../progress.js';
 import { samplingOf, samplingOptions } from '../sampling.js';
 import { chooseTemplate, templateOption } from '../template.js';
@@ -28,7 +29,8 @@ const evaluationOptions = {
   model: required('<folder>', text, 'Hugging Face folder'),
   dtype: dtypeOption,
   tokenizer: optional('<folder>', text, "folder of the tokenizer (default: the model's)"),
-  data: required('<file>', text, 'instruction JSONL with the reference answers; .gz as well'),
+  data: required('<file...>', listed, 'instruction JSONL with the reference answers; .gz as well'),
+  ...recordOptions,
   template: templateOption,
   limit: optional('<records>', count, 'only so many records, from the start (default: all)'),
   seeds: withDefault('<list>', counts, 'one answer to each prompt for each seed', [10, 20, 30, 40, 50]),
@@ -68,6 +70,8 @@ export const evaluate = defineCommand({
         template,
         maxPromptLength,
         maxLength: Number.MAX_SAFE_INTEGER,
+        fields: options.fields,
+        skipInvalid: skipping(terminal.stderr, options.skipInvalid),
       });
       const examples = data.train.slice(0, limit);
       const longest = Math.max(...examples.map(({ promptLength }) => promptLength));
@@ -88,7 +92,7 @@ export const evaluate = defineCommand({
       }
       const result = {
         model: options.model,
-        data: options.data,
+        data: options.data.length === 1 ? options.data[0] : options.data,
         examples: examples.length,
         promptsCut: data.cut.prompts,
         rougeL: meanOf(scores, 'rougeL'),

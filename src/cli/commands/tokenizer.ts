@@ -1,6 +1,7 @@
 /** `distillm tokenizer`: trains a tokenizer on data files. */
-import { DataError, openFolder, readTokenizerTexts, trainTokenizer } from '../../index.js';
+import { DataError, openFolder, readTokenizerTexts, tokenizerTrainer } from '../../index.js';
 import { defineCommand } from '../command.js';
+import { recordOptions, skipping } from '../data.js';
 import { exitCodes } from '../exitCodes.js';
 import { whole } from '../format.js';
 import { count, listed, required, text, withDefault } from '../options.js';
@@ -19,21 +20,33 @@ export const tokenizer = defineCommand({
       vocabSize: withDefault('<number>', count, 'tokens in all: 256 bytes, one special token, merges', 4096),
       out: required('<folder>', text, 'where the tokenizer files go'),
       template: withDefault('<name>', templates, 'prompt template: alpaca or compact', 'alpaca'),
+      ...recordOptions,
     },
   },
-  async run({ data, vocabSize, out, template }, { stdout, stderr }) {
-    const contents = await Promise.all(data.map((file) => readTokenizerTexts(file, { template })));
-    const texts = contents.flat();
-    if (texts.every((each) => each === '')) {
+  async run({ data, vocabSize, out, template, fields, skipInvalid }, { stdout, stderr }) {
+    const trainer = tokenizerTrainer({ vocabSize, specialTokens: { eos: '<|endoftext|>' } });
+    let characters = 0;
+    for await (const text of readTokenizerTexts(data, {
+      template,
+      fields,
+      skipInvalid: skipping(stderr, skipInvalid),
+    })) {
+      trainer.add(text);
+      characters += text.length;
+    }
+    if (characters === 0) {
       throw new DataError(`${data.join(', ')}: no text to train on, expected instructions or plain text.`);
     }
-    const trained = trainTokenizer(texts, { vocabSize, specialTokens: { eos: '<|endoftext|>' } });
+    const trained = trainer.train();
     try {
       const store = openFolder(out);
       const files = trained.save();
       for (const [name, file] of Object.entries(files)) await store.write(name, [new TextEncoder().encode(file)]);
-      const characters = texts.reduce((total, { length }) => total + length, 0);
-      const tokens = trained.encodeBatch(texts).reduce((total, { length }) => total + length, 0);
+      let tokens = 0;
+      // Read again: the texts may be larger than memory.
+      for await (const text of readTokenizerTexts(data, { template, fields, skipInvalid })) {
+        tokens += trained.encode(text).length;
+      }
       const result = { tokenizer: out, vocabSize: trained.vocabSize, charactersPerToken: characters / tokens };
       stdout.write(`${JSON.stringify(result)}\n`);
       stderr.write(`${whole(trained.vocabSize)} tokens, ${result.charactersPerToken.toFixed(2)} characters each.\n`);

@@ -24,6 +24,7 @@ import {
   type TrainingRun,
 } from '../../index.js';
 import { defineCommand } from '../command.js';
+import { skipping } from '../data.js';
 import { deviceOptions, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
 import { makeKind, optionsFrom } from '../flags.js';
@@ -69,10 +70,15 @@ export const train = defineCommand({
       );
       const limits = lengthLimits(options, teacher ? [student, teacher] : [student]);
       const template = await chooseTemplate(options.template, [studentSource, teacherSource]);
-      const data = await readData(options, { template, tokenizer, ...limits });
+      const data = await readData(options, terminal, { template, tokenizer, ...limits });
       describe(terminal, { teacher, student, data });
       const text =
-        options.text === undefined ? undefined : await readText(options.text, { tokenizer, length: limits.maxLength });
+        options.text === undefined
+          ? undefined
+          : await readText(options.text, {
+              ...{ tokenizer, length: limits.maxLength },
+              skipInvalid: skipping(terminal.stderr, options.skipInvalid),
+            });
       const { out: checkpoint, resume } = options;
       const shared = {
         ...runOptions(options, data),
@@ -91,10 +97,14 @@ export const train = defineCommand({
 
 /** The data; by default its first 1000 records are held out, as in the paper, of small sets a tenth. */
 async function readData(
-  { data: file, validation }: TrainOptions,
+  { data: files, validation, fields, skipInvalid }: TrainOptions,
+  { stderr }: Terminal,
   setting: { template: PromptTemplateName; tokenizer: Tokenizer; maxPromptLength: number; maxLength: number },
 ): Promise<InstructionData> {
-  const data = await readInstructions(file, { ...setting, ...given({ validation }) });
+  const data = await readInstructions(files, {
+    ...{ ...setting, fields, skipInvalid: skipping(stderr, skipInvalid) },
+    ...given({ validation }),
+  });
   if (validation !== undefined) return data;
   const held = Math.min(1000, Math.floor(data.train.length / 10));
   return { ...data, validation: data.train.slice(0, held), train: data.train.slice(held) };

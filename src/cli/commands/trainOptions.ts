@@ -1,25 +1,36 @@
 /** The options of `distillm train`: those of a run come from its schemas, the others name files and models. */
+import { z } from 'zod';
 import { losses } from '../../distill/losses/index.js';
 import { distillationOptions, distillOptions, fineTuneOptions } from '../../distill/settings.js';
 import { policies } from '../../distill/sgo/index.js';
 import { OptionError } from '../../index.js';
+import { recordOptions } from '../data.js';
 import { flagsByPath, flagsOf, kindFlags, optionsFrom } from '../flags.js';
 import { dtypeOption } from '../models.js';
-import { choice, count, flag, flagOf, optional, required, text, type Values, withDefault } from '../options.js';
+import { choice, count, flag, flagOf, listed, optional, required, text, type Values, withDefault } from '../options.js';
 import { templateOption } from '../template.js';
+
+/** A number is never the name of a file: 0.1 may be meant as a share. */
+const heldOut = text.transform((value, context): number | string => {
+  if (/^\d+$/.test(value)) return Number(value);
+  if (Number.isNaN(Number(value.replace(/%$/, '')))) return value;
+  context.addIssue({ code: 'custom', message: `a file, or a whole number of records, found ${value}` });
+  return z.NEVER;
+});
 
 const dataOptions = {
   method: withDefault('<name>', choice(['sft', 'kd', 'distillm']), 'how to train: sft, kd or distillm', 'distillm'),
-  data: required('<file>', text, 'JSONL with instruction, input (or context), output (or response); .gz as well'),
+  data: required('<file...>', listed, 'JSONL with instruction, input (or context), output (or response); .gz as well'),
+  ...recordOptions,
   validation: optional(
     '<file|number>',
-    text.transform((value) => (/^\d+$/.test(value) ? Number(value) : value)),
+    heldOut,
     'held-out records: a file, or how many from the start of the data (default: 1000, or a tenth of less than 10000)',
   ),
   template: templateOption,
   maxPromptLength: optional('<tokens>', count, 'longer prompts are cut inside the input or instruction (default: 256)'),
   maxLength: optional('<tokens>', count, 'longer sequences are cut (default: 512, or what the models take)'),
-  text: optional('<file>', text, 'plain text, for an additional language modelling loss'),
+  text: optional('<file...>', listed, 'plain text, for an additional language modelling loss'),
 };
 
 const modelOptions = {

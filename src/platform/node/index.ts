@@ -11,5 +11,6 @@ export const hardwareConcurrency = (): number => availableParallelism();
 export { keptTexts } from './cache.js';
 export { folderStore as openPath } from './folderStore.js';
 export { hasGPUDevice, mayHaveGPU, openGPU } from './gpu.js';
+export { splitPath } from './paths.js';
 export { revectorizer } from './revectorizer.js';
 export { spawnWorker } from './worker.js';
