@@ -51,9 +51,12 @@ beforeAll(async () => {
       { instruction: 'say', input: '', outputs: ['a'] },
       { ...encoding, maxLength: 60 },
     ],
-    readInstructions: [{ text }, { ...encoding, maxLength: 60, validation: 1 }],
-    readText: [{ text: 'a b c' }, { tokenizer, length: 4 }],
-    readTokenizerTexts: [{ text }, { template: 'compact' }],
+    readInstructions: [
+      [{ text }],
+      { ...encoding, maxLength: 60, validation: 1, fields: { output: 'output' }, skipInvalid: true },
+    ],
+    readText: [{ text: 'a b c' }, { tokenizer, length: 4, skipInvalid: false }],
+    readTokenizerTexts: [{ text }, { template: 'compact', fields: { output: 'output' } }],
     savedTemplate: [store],
     savedTemplateFiles: ['compact'],
     ...Object.fromEntries(
@@ -83,6 +86,7 @@ beforeAll(async () => {
     saveModel: [student, api.memoryStore(), { dtype: 'f32', files: { 'a.txt': 'a' } }],
     createRng: [3],
     loadTokenizer: [store],
+    tokenizerTrainer: [{ vocabSize: 258, specialTokens: { eos: 'e!' } }],
     trainTokenizer: [['a b'], { vocabSize: 258, specialTokens: { eos: 'e!' } }],
   };
 });

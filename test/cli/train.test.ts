@@ -185,6 +185,36 @@ describe('distillm train', () => {
     expect(out).toBe('');
   });
 
+  it('takes several data files, field names of their own, and leaves bad records out where that is asked for', async () => {
+    const questions = (...names: string[]) =>
+      names.map((name) => JSON.stringify({ question: `Say ${name}`, answer: name })).join('\n');
+    await writeFile(path('a.jsonl'), questions('ant', 'bee', 'cat'));
+    await writeFile(path('b.jsonl'), `${questions('dog', 'eel')}\n{"question": "x", "answer": 7}\n{"question"`);
+    const fields = '--fields instruction=question,output=answer';
+    const line =
+      `train ${tiny} --method sft --student ${path('teacher/best')} --steps 1 --validation 1 ${fields} ` +
+      `--data ${path('a.jsonl')} --data ${path('b.jsonl')}`;
+    const refused = await distillm(`${line} --out ${path('fields-refused')}`);
+    expect(refused.code).toBe(1);
+    expect(refused.err).toMatch(/2 of 7 records cannot be used.* leave them out with --skip-invalid\. The first 2:\n/);
+    expect(refused.err).toMatch(/b\.jsonl: line 3: field 'answer' is 7, expected the answer/);
+    const taken = await distillm(`${line} --skip-invalid --out ${path('fields-taken')}`);
+    expect(taken.code, taken.err).toBe(0);
+    expect(taken.err).toContain('2 records cannot be used and are left out:');
+    expect(taken.err).toContain('Data: 4 records, 1 for validation');
+    for (const names of ['question', 'prompt=question', 'output=', 'output=a,output=b', 'output=a=b']) {
+      const wrong = await distillm(`${line} --out ${path('x')} --fields ${names}`);
+      expect([names, wrong.code]).toEqual([names, 2]);
+      expect(wrong.err).toContain('names of fields with commas between them, as in instruction=question');
+    }
+  });
+
+  it.each(['0.1', '10%', '-3', '1e3'])('does not take --validation %s for a file', async (share) => {
+    const { code, err } = await train(`--method sft --student x --out y --validation ${share}`);
+    expect(code).toBe(2);
+    expect(err).toContain(`a file, or a whole number of records, found ${share}`);
+  });
+
   it('says which file is missing, or which line is broken, on one line', async () => {
     const missing = await train(`--method sft --student ${path('nowhere')} --out ${path('unused')}`);
     expect(missing.code).toBe(1);

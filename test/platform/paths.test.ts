@@ -64,7 +64,7 @@ describe('on Windows', () => {
 
   it('files of other drives, of a folder and of a model are found where their paths say', async () => {
     const { readInstructions, loadTokenizer, openFolder } = await import('../../src/index.js');
-    const tokenizer = {} as never;
+    const tokenizer = { encode() {}, idToToken() {} } as never;
     const read = (file: string) => readInstructions(file, { tokenizer }).catch((error: unknown) => String(error));
     expect(await read('C:\\data\\dolly.jsonl')).toContain(
       'C:\\data\\dolly.jsonl: cannot be read: there is no such file',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { OptionError } from '../../src/errors.js';
-import { createRng, type Tokenizer, trainTokenizer } from '../../src/text/index.js';
+import { DisposedError, OptionError } from '../../src/errors.js';
+import { createRng, type Tokenizer, tokenizerTrainer, trainTokenizer } from '../../src/text/index.js';
 import corpus from '../oracles/tokenizer/corpus.json' with { type: 'json' };
 import base from '../oracles/tokenizer/tokenizer.json' with { type: 'json' };
 import hard from '../oracles/tokenizer/training.json' with { type: 'json' };
@@ -34,6 +34,11 @@ describe('trainTokenizer', () => {
     expect(tokenizer.decode(tokenizer.encode(text))).toBe(text);
     expect(tokenizer.encode(text).at(-1)).toBe(0);
     expect(trainTokenizer([], { vocabSize: 300 }).vocabSize).toBe(256);
+    const trainer = tokenizerTrainer({ vocabSize: 300, specialTokens: { eos: '<eos>' } });
+    for (const text of texts()) trainer.add(text);
+    expect(trainer.train().save()).toEqual(tokenizer.save());
+    expect(() => trainer.train()).toThrow(DisposedError);
+    expect(() => trainer.add('more')).toThrow(DisposedError);
   });
 
   it('trains 2,000 tokens on 1 MB within seconds', () => {
