@@ -93,6 +93,18 @@ export interface Device {
   allocate(byteLength: number, label: string): Storage;
   /** Frees a storage once the queued work that uses it is done. Twice is harmless. */
   free(storage: Storage): void;
+  /**
+   * Says that gemmNN is going to read this storage, an f32 matrix, as its b [k, n] again and again, with the same
+   * contents: the device may hold it in the order that its products read fastest. No number changes by it, and nothing
+   * else: reads, writes and every other kernel find the contents as they were. A write, or another kernel, ends the
+   * arrangement.
+   *
+   * On WASM the first such product rearranges the matrix, which takes about the time of a copy. It needs no memory beyond
+   * the rounding up of n to a multiple of 16, and that of this one matrix again while it rearranges; where that is not to
+   * be had, the matrix stays as it is.
+   * @throws OptionError when the storage is no such matrix
+   */
+  arrange(storage: Storage, shape: readonly [k: number, n: number]): void;
   /** Queues a copy of `data` (taken now: the caller may change it afterwards) to `byteOffset`. */
   write(storage: Storage, data: TypedArray, byteOffset?: number): void;
   /** Queues a copy between two different storages. */

@@ -4,7 +4,7 @@
  */
 import type { z } from 'zod';
 import type { Device } from '../backend/backend.js';
-import type { WeightFormat } from '../tensor/index.js';
+import { settleWeight, type WeightFormat } from '../tensor/index.js';
 import { checkConfig } from './config.js';
 import { guarded } from './guard.js';
 import type { LanguageModel } from './model.js';
@@ -98,6 +98,7 @@ function modelBase(device: Device, fields: ConfiguredFamily['fields'], held: Hel
         parameter.grad?.dispose();
         parameter.grad = undefined;
       }
+      if (!trainable) for (const weight of held.weights.values()) settleWeight(weight);
     },
     dispose,
     [Symbol.dispose]: dispose,

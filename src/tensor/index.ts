@@ -55,6 +55,7 @@ export {
   multiply,
   multiplyTransposed,
   readWeight,
+  settleWeight,
   trainedValues,
   type Weight,
   type WeightFormat,

@@ -126,6 +126,8 @@ interface Format<W extends Weight> {
   multiply(x: Tensor, weight: W, y: Tensor, accumulate: 0 | 1): void;
   multiplyTransposed(dy: Tensor, weight: W, dx: Tensor, accumulate: 0 | 1): void;
   lookUp(weight: W, ids: Tensor, shape: readonly number[]): Tensor;
+  /** See `settleWeight`. Left out: nothing is to be done. */
+  settle?(weight: W): void;
 }
 
 const formats: { readonly [F in WeightFormat]: Format<Extract<Weight, { format: F }>> } = {
@@ -141,6 +143,9 @@ const formats: { readonly [F in WeightFormat]: Format<Extract<Weight, { format: 
     lookUp({ values, layout }, ids, shape) {
       if (layout === 'inOut') throw new ShapeError('embedding: the table is [in, out], expected [out, in].');
       return run(ids.device, 'embedding', { table: values, ids }, {}, { y: shape }).y;
+    },
+    settle({ values, layout, shape: [outputs, inputs] }) {
+      if (layout === 'inOut') values.device.arrange(values.storage, [inputs, outputs]);
     },
   },
   f16: {
@@ -251,6 +256,16 @@ export function multiplyTransposed(dy: Tensor, weight: Weight, dx: Tensor, accum
 /** Rows of W: y[t] = W[ids[t]], ids i32 -> `shape`, whose last axis is [inputs]. The host has checked the ids. */
 export function lookUp(weight: Weight, ids: Tensor, shape: readonly number[]): Tensor {
   return formatOf(weight).lookUp(weight, ids, shape);
+}
+
+/**
+ * Says that `multiply` is what reads this weight from now on: the device may hold it as its products read it fastest
+ * (`Device.arrange`). No number changes by it. Whoever trains the weight, reads it or takes gradients through it may do
+ * so at any time, and ends the arrangement. Only an [in, out] matrix in f32 gains: products read the others in memory
+ * order as they are.
+ */
+export function settleWeight(weight: Weight): void {
+  formatOf(weight).settle?.(weight);
 }
 
 /** The f32 tensor that training changes; none for a weight in fewer bits, which is frozen. */

@@ -80,6 +80,7 @@ export function openReference({
       contents(storage);
       memory.delete(storage);
     },
+    arrange: () => {},
     write(storage, data, byteOffset = 0) {
       // Stored weights are written whole, and held as the numbers that they stand for.
       if (data instanceof Uint16Array) memory.set(storage, Float64Array.from(f16ToF32(data)));

@@ -5,9 +5,9 @@ import { packLeftAlongRows, packRightAcrossRows } from '../shared/pack';
 import { addFloats, copyFloats, fillFloats, loadUpTo, madd, storeUpTo, zero } from '../shared/simd';
 import { scratch } from '../shared/scratch';
 import { multiplyPanel, TILE_BYTES } from '../shared/tile';
+import { DEPTH } from './shared/skinny';
 
-/** Rows and columns of b that are multiplied at a time; they stay in the second-level cache for all rows of a. */
-const DEPTH: u32 = 32;
+/** Columns of b that are multiplied at a time, DEPTH rows of them: they stay in the second-level cache for all rows of a. */
 const COLS: u32 = 4096;
 /** Rows of a at most. */
 const ROWS: u32 = 32;

@@ -12,7 +12,7 @@ import { multiply4x16, multiply4x8, multiply6x16, multiply6x8 } from './tileSums
  */
 // @ts-ignore: decorator
 @external("env", "wideTiles")
-declare const WIDE: bool;
+export declare const WIDE: bool;
 
 /** Bytes of a tile of products, 6 rows of 16. */
 export const TILE_BYTES: usize = 384;
@@ -64,7 +64,7 @@ export function multiplyPanel(
   }
 }
 
-/** c [rows, cols] (+)= panels of a times panels of b. */
+/** c [rows, cols] (+)= panels of a times panels of b, which are `apart` bytes from one to the next. */
 export function multiplyPanels(
   a: usize,
   rows: u32,
@@ -75,10 +75,11 @@ export function multiplyPanels(
   stride: usize,
   accumulate: bool,
   tile: usize,
+  apart: usize = (<usize>depth) << 6,
 ): void {
   for (let j: u32 = 0; j < cols; j += 16) {
     multiplyPanel(a, rows, b, 64, min(cols - j, 16), depth, c + (j << 2), stride, accumulate, tile);
-    b += (<usize>depth) << 6;
+    b += apart;
   }
 }
 

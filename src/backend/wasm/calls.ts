@@ -15,6 +15,10 @@ import { type KernelName, type KernelSpec, kernels, type PlannedKernel } from '.
 export interface WasmStorage extends Storage {
   /** Byte offset; -1 once it is freed. */
   pointer: number;
+  /** The shape [k, n] in which products are going to read it again and again, see panels.ts. */
+  arrangement?: { readonly k: number; readonly n: number } | undefined;
+  /** While it is held as panels: puts the contents back row by row, and forgets the arrangement. */
+  restore?: (() => void) | undefined;
 }
 
 /** What the kernel entries need of the device. */
@@ -27,13 +31,14 @@ export interface Threads {
 export type Entries<K extends KernelName> = Pick<KernelTable, K>;
 
 /**
- * Byte offset of a storage in linear memory.
- * @throws DisposedError after `free`
+ * Byte offset of a storage in linear memory, where its contents lie row by row.
+ * @throws DisposedError after `free`; LimitError when there is no room to put the contents of panels back
  */
 export function at(storage: Storage): number {
-  const { pointer, label } = storage as WasmStorage;
-  if (pointer < 0) throw new DisposedError(`${label}: the storage was used after it was freed.`);
-  return pointer;
+  const own = storage as WasmStorage;
+  if (own.pointer < 0) throw new DisposedError(`${own.label}: the storage was used after it was freed.`);
+  own.restore?.();
+  return own.pointer;
 }
 
 type Sizes<Names extends readonly string[]> = { -readonly [I in keyof Names]: number };

@@ -6,6 +6,7 @@ import type { KernelFunction } from '../../hardware/wasm/protocol.js';
 import type { Device, KernelCall, KernelObserver, Storage } from '../backend.js';
 import { bytesPerElement, hostArrays, type KernelName } from '../kernels/index.js';
 import { at, type Threads, type WasmStorage } from './calls.js';
+import { readPanels } from './panels.js';
 import { createTable } from './table.js';
 
 /** Milliseconds after which a read gives the event loop a turn. */
@@ -25,14 +26,27 @@ export function createDevice(
   let disposed = false;
   let turnedAt = performance.now();
   const bytes = (pointer: number, byteLength: number) => new Uint8Array(memory.memory.buffer, pointer, byteLength);
+  const checkRange = (storage: Storage, byteOffset: number, byteLength: number) => {
+    if (byteOffset >= 0 && byteOffset + byteLength <= storage.byteLength) return;
+    throw new OptionError(
+      `${storage.label}: bytes ${byteOffset} to ${byteOffset + byteLength} are not in its ${storage.byteLength} bytes.`,
+      { found: byteOffset + byteLength, expected: storage.byteLength },
+    );
+  };
   const inside = (storage: Storage, byteOffset: number, byteLength: number) => {
-    if (byteOffset < 0 || byteOffset + byteLength > storage.byteLength) {
-      throw new OptionError(
-        `${storage.label}: bytes ${byteOffset} to ${byteOffset + byteLength} are not in its ${storage.byteLength} bytes.`,
-        { found: byteOffset + byteLength, expected: storage.byteLength },
-      );
-    }
+    checkRange(storage, byteOffset, byteLength);
     return bytes(at(storage) + byteOffset, byteLength);
+  };
+  /** A copy of bytes for the host. */
+  const copyOf = (storage: Storage, byteOffset: number, byteLength: number): ArrayBuffer => {
+    if (!(storage as WasmStorage).restore) return inside(storage, byteOffset, byteLength).slice().buffer;
+    checkRange(storage, byteOffset, byteLength);
+    return readPanels(threads, storage as WasmStorage).buffer.slice(byteOffset, byteOffset + byteLength);
+  };
+  const forget = (storage: WasmStorage) => {
+    storage.pointer = -1;
+    storage.arrangement = undefined;
+    storage.restore = undefined;
   };
   const count = pool.threads;
   return {
@@ -60,8 +74,22 @@ export function createDevice(
       const own = storage as WasmStorage;
       if (!live.delete(own)) return;
       memory.free(own.pointer);
-      own.pointer = -1;
+      forget(own);
       liveBytes -= own.byteLength;
+    },
+    arrange(storage, [k, n]) {
+      const own = storage as WasmStorage;
+      const { arrangement } = own;
+      if (arrangement?.k === k && arrangement.n === n) return;
+      at(own);
+      const expected = 4 * k * n;
+      if (own.byteLength !== expected) {
+        throw new OptionError(
+          `${own.label}: its ${own.byteLength} bytes are no f32 matrix [${k}, ${n}], which has ${expected}.`,
+          { found: own.byteLength, expected },
+        );
+      }
+      own.arrangement = { k, n };
     },
     write(storage, data, byteOffset = 0) {
       inside(storage, byteOffset, data.byteLength).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
@@ -73,7 +101,7 @@ export function createDevice(
       bytes(at(storage), storage.byteLength).fill(0);
     },
     async read(storage, dtype, byteOffset = 0, elements = (storage.byteLength - byteOffset) / bytesPerElement(dtype)) {
-      const copy = inside(storage, byteOffset, bytesPerElement(dtype) * elements).slice().buffer;
+      const copy = copyOf(storage, byteOffset, bytesPerElement(dtype) * elements);
       // Nothing here ever waits. Without a turn of the event loop, aborts, signals and messages would arrive after the
       // run.
       if (performance.now() - turnedAt > TURN_MS) {
@@ -101,7 +129,7 @@ export function createDevice(
     }),
     async dispose() {
       disposed = true;
-      for (const storage of live) storage.pointer = -1;
+      for (const storage of live) forget(storage);
       live.clear();
       liveBytes = 0;
       await pool.dispose();

@@ -199,6 +199,8 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUDev
       live.delete(found);
       pool.release(found.buffer);
     },
+    // Tiles are read fastest from rows.
+    arrange() {},
     write: (storage, data, byteOffset = 0) => queue.write(mine(storage).buffer, wholeWords(data), byteOffset),
     copy(from, fromByteOffset, to, toByteOffset, byteLength) {
       queue.copy(mine(from).buffer, fromByteOffset, mine(to).buffer, toByteOffset, byteLength);

@@ -2,6 +2,7 @@
 import type { KernelCall } from '../../backend.js';
 import { type ProductName, productNames } from '../../kernels/products.js';
 import { argumentsOf, at, type Entries, grainOf, scratchBytes, sizes, type Threads } from '../calls.js';
+import { panelsOf } from '../panels.js';
 import { choosePath } from './choose.js';
 import { cutPieces } from './cut.js';
 
@@ -44,6 +45,24 @@ export function productKernels(threads: Threads): Entries<ProductName> {
       memory.free(parts);
     }
   };
+  /** A product with b as panels. Elements have the bits that they have without. */
+  const withPanels = (call: KernelCall<'gemmNN'>, b: number) => {
+    const [m, n, k] = sizes(call, ['m', 'n', 'k']);
+    const args = [at(call.operands.a), b, at(call.operands.c), m, n, k, call.params.accumulate];
+    const path = choosePath('gemmNN', m, n, k);
+    if (path.kind !== 'segments') return packed('gemmPanels', args, [m, n, k]);
+    const panels = Math.ceil(n / 16);
+    // One long piece a thread: a is packed once for each.
+    const grain = Math.max(Math.ceil(panels / pool.threads), grainOf(threads, panels, 16 * m * k));
+    const segment = Math.ceil(k / path.segments / 4) * 4;
+    pool.parallel(
+      'gemmPanelsFew',
+      [...args, segment],
+      panels,
+      grain,
+      scratchBytes(threads, 'gemmPanelsFew', [m, n, k]),
+    );
+  };
   const entry =
     <K extends ProductName>(kernel: K) =>
     (call: KernelCall<K>) => {
@@ -53,6 +72,16 @@ export function productKernels(threads: Threads): Entries<ProductName> {
       else if (path.kind === 'dots') dots(path, argumentsOf(kernel, call), sides);
       else segmented(call as unknown as KernelCall<'gemmNN'>, path.segments);
     };
-  const entries = Object.fromEntries(productNames.map((kernel) => [kernel, entry(kernel)]));
-  return entries as unknown as Entries<ProductName>;
+  const entries = Object.fromEntries(
+    productNames.map((kernel) => [kernel, entry(kernel)]),
+  ) as unknown as Entries<ProductName>;
+  return {
+    ...entries,
+    gemmNN(call) {
+      const [n, k] = sizes(call, ['n', 'k']);
+      const panels = panelsOf(threads, call.operands.b, k, n);
+      if (panels === undefined) entries.gemmNN(call);
+      else withPanels(call, panels);
+    },
+  };
 }

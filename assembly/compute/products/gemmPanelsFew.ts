@@ -1,0 +1,188 @@
+// The product a b for few rows of a (decoding), b held as panels (panels.ts): each is read once, in memory order. An
+// element has the bits that gemmSkinny.ts gives it: a segment of the depth is the sum of its blocks of DEPTH in order,
+// and the segments are added in order; a single segment's blocks are added to c themselves.
+import { packLeftAlongRows } from '../shared/pack';
+import { addFloats, copyFloats, madd, storePairs, zero } from '../shared/simd';
+import { scratch } from '../shared/scratch';
+import { multiplyPanel, TILE_BYTES, WIDE } from '../shared/tile';
+import { DEPTH } from './shared/skinny';
+
+/** Rows of a's panels: one of the last panel's may be padding. */
+// @ts-ignore: decorator
+@inline
+function paddedRows(m: u32): usize {
+  return m + 3;
+}
+
+/** Working memory of a thread, in bytes: a tile, the sums of a segment (of four for one row), and a as panels. */
+export function gemmPanelsFewScratch(m: u32, n: u32, k: u32): usize {
+  return TILE_BYTES + (paddedRows(m) << 6) + ((paddedRows(m) * k) << 2);
+}
+
+/** c [m, n] (+)= a [m, k] b, the depth in segments of `segment`. Range: panels. */
+export function gemmPanelsFew(
+  a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, segment: u32, begin: u32, end: u32,
+): void {
+  if (m == 1) return multiplyRow(a, b, c, n, k, accumulate != 0, segment, begin, end);
+  const tile = scratch();
+  const sums = tile + TILE_BYTES;
+  const left = sums + (paddedRows(m) << 6);
+  const stride = (<usize>n) << 2;
+  const whole = segment >= k;
+  packLeft(a, m, k, segment, left);
+  for (let panel = begin; panel < end; panel++) {
+    const right = b + <usize>panel * ((<usize>k) << 6);
+    const width = min(n - (panel << 4), 16);
+    const to = c + (<usize>panel << 6);
+    for (let start: u32 = 0; start < k; start += segment) {
+      const stop = min(start + segment, k);
+      for (let p = start; p < stop; p += DEPTH) {
+        const rows = left + ((paddedRows(m) * p) << 2);
+        const block = right + (<usize>p << 6);
+        const depth = min(stop - p, DEPTH);
+        if (whole) multiplyPanel(rows, m, block, 64, width, depth, to, stride, accumulate != 0 || p > 0, tile);
+        else multiplyPanel(rows, m, block, 64, 16, depth, sums, 64, p > start, tile);
+      }
+      if (whole) continue;
+      for (let i: u32 = 0; i < m; i++) put(sums + (<usize>i << 6), to + <usize>i * stride, width, accumulate != 0 || start > 0);
+    }
+  }
+}
+
+/** a as panels, a block of DEPTH of each segment after another. */
+function packLeft(a: usize, m: u32, k: u32, segment: u32, left: usize): void {
+  for (let start: u32 = 0; start < k; start += segment) {
+    const stop = min(start + segment, k);
+    for (let p = start; p < stop; p += DEPTH) {
+      packLeftAlongRows(a + (<usize>p << 2), (<usize>k) << 2, m, min(stop - p, DEPTH), left + ((paddedRows(m) * p) << 2));
+    }
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function put(from: usize, to: usize, count: u32, add: bool): void {
+  if (add) addFloats(from, to, count);
+  else copyFloats(from, to, count);
+}
+
+/**
+ * The same for one row of a. One row and one panel would be two sums of eight lanes, each waiting for its last
+ * addition: four segments, or four panels, are summed at a time.
+ */
+function multiplyRow(
+  a: usize, b: usize, c: usize, n: u32, k: u32, accumulate: bool, segment: u32, begin: u32, end: u32,
+): void {
+  const tile = scratch();
+  const sums = tile + TILE_BYTES;
+  const apart = (<usize>k) << 6;
+  if (segment >= k) {
+    for (let panel = begin; panel < end; panel += 4) {
+      const count = min(end - panel, 4);
+      const right = b + <usize>panel * apart;
+      const width = min(n - (panel << 4), count << 4);
+      for (let p: u32 = 0; p < k; p += DEPTH) {
+        multiplyStretches(a + (p << 2), 0, right + (<usize>p << 6), apart, count, min(k - p, DEPTH), tile);
+        put(tile, c + (<usize>panel << 6), width, accumulate || p > 0);
+      }
+    }
+    return;
+  }
+  const step = (<usize>segment) << 2;
+  /** Segments that are summed at a time. */
+  const count: u32 = segment << 2 == k ? 4 : 1;
+  for (let panel = begin; panel < end; panel++) {
+    const right = b + <usize>panel * apart;
+    const width = min(n - (panel << 4), 16);
+    for (let start: u32 = 0; start < k; start += segment * count) {
+      const length = min(segment, k - start);
+      for (let p: u32 = 0; p < length; p += DEPTH) {
+        const from = start + p;
+        multiplyStretches(a + (<usize>from << 2), step, right + (<usize>from << 6), step << 4, count, min(length - p, DEPTH), tile);
+        put(tile, sums, count << 4, p > 0);
+      }
+      for (let s: u32 = 0; s < count; s++) put(sums + (<usize>s << 6), c + (<usize>panel << 6), width, accumulate || start + s > 0);
+    }
+  }
+}
+
+/** tile [count <= 4, 16] = the products of stretches of a row with as many of panels, `aStep` and `bStep` bytes apart. */
+function multiplyStretches(a: usize, aStep: usize, b: usize, bStep: usize, count: u32, depth: u32, tile: usize): void {
+  // Without 256 bits four stretches need more registers than there are, and one alone has four sums.
+  if (WIDE && count == 4) return multiplyFour(a, aStep, b, bStep, depth, tile);
+  for (let s: u32 = 0; s < count; s++) {
+    multiplyOne(a, b, depth, tile + (<usize>s << 6));
+    a += aStep;
+    b += bStep;
+  }
+}
+
+function multiplyFour(a: usize, aStep: usize, b: usize, bStep: usize, depth: u32, tile: usize): void {
+  const a1 = a + aStep;
+  const a2 = a1 + aStep;
+  const a3 = a2 + aStep;
+  const b1 = b + bStep;
+  const b2 = b1 + bStep;
+  const b3 = b2 + bStep;
+  let c00 = zero();
+  let c01 = zero();
+  let c02 = zero();
+  let c03 = zero();
+  let c10 = zero();
+  let c11 = zero();
+  let c12 = zero();
+  let c13 = zero();
+  let c20 = zero();
+  let c21 = zero();
+  let c22 = zero();
+  let c23 = zero();
+  let c30 = zero();
+  let c31 = zero();
+  let c32 = zero();
+  let c33 = zero();
+  for (let p: u32 = 0; p < depth; p++) {
+    const at = (<usize>p) << 2;
+    const to = (<usize>p) << 6;
+    const w0 = v128.load32_splat(a + at);
+    c00 = madd(w0, v128.load(b + to), c00);
+    c01 = madd(w0, v128.load(b + to, 16), c01);
+    c02 = madd(w0, v128.load(b + to, 32), c02);
+    c03 = madd(w0, v128.load(b + to, 48), c03);
+    const w1 = v128.load32_splat(a1 + at);
+    c10 = madd(w1, v128.load(b1 + to), c10);
+    c11 = madd(w1, v128.load(b1 + to, 16), c11);
+    c12 = madd(w1, v128.load(b1 + to, 32), c12);
+    c13 = madd(w1, v128.load(b1 + to, 48), c13);
+    const w2 = v128.load32_splat(a2 + at);
+    c20 = madd(w2, v128.load(b2 + to), c20);
+    c21 = madd(w2, v128.load(b2 + to, 16), c21);
+    c22 = madd(w2, v128.load(b2 + to, 32), c22);
+    c23 = madd(w2, v128.load(b2 + to, 48), c23);
+    const w3 = v128.load32_splat(a3 + at);
+    c30 = madd(w3, v128.load(b3 + to), c30);
+    c31 = madd(w3, v128.load(b3 + to, 16), c31);
+    c32 = madd(w3, v128.load(b3 + to, 32), c32);
+    c33 = madd(w3, v128.load(b3 + to, 48), c33);
+  }
+  storePairs(tile, c00, c01, c02, c03, c10, c11, c12, c13);
+  storePairs(tile + 128, c20, c21, c22, c23, c30, c31, c32, c33);
+}
+
+function multiplyOne(a: usize, b: usize, depth: u32, to: usize): void {
+  let c0 = zero();
+  let c1 = zero();
+  let c2 = zero();
+  let c3 = zero();
+  for (let p: u32 = 0; p < depth; p++) {
+    const w = v128.load32_splat(a + (<usize>p << 2));
+    const at = b + (<usize>p << 6);
+    c0 = madd(w, v128.load(at), c0);
+    c1 = madd(w, v128.load(at, 16), c1);
+    c2 = madd(w, v128.load(at, 32), c2);
+    c3 = madd(w, v128.load(at, 48), c3);
+  }
+  v128.store(to, c0);
+  v128.store(to, c1, 16);
+  v128.store(to, c2, 32);
+  v128.store(to, c3, 48);
+}
