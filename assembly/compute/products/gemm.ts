@@ -1,6 +1,7 @@
 // c [m, n] (+)= a b for the three layouts of kernels/gemm*.wgsl. Blocked: 256 of the depth, 96 rows of a (96 KiB
-// packed) and 512 columns of b (512 KiB packed) at a time stay in the second-level cache. C is the sum over blocks of
-// the depth, in order; each block's sum runs in order too. So an element's bits depend on its row of a, its column of b
+// packed), which stay in the second-level cache, and 1,024 columns of b (1 MiB packed), whose panels pass through the
+// first-level cache once for these rows, in memory order. Fewer columns mean that a is packed more often. C is the sum
+// over blocks of the depth, in order; each block's sum runs in order too. So an element's bits depend on its row of a, its column of b
 // and the depth alone, however the output is cut into `tileRows` x `tileCols` pieces. Range: pieces, row-major.
 import { packLeftAcrossRows, packLeftAlongRows, packRightAcrossRows, packRightAlongRows } from '../shared/pack';
 import { packStoredAcrossRows, packStoredAlongRows, wideBytes } from './shared/packStored';
@@ -10,7 +11,7 @@ import { multiplyPanels, TILE_BYTES } from '../shared/tile';
 
 const DEPTH: u32 = 256;
 const ROWS: u32 = 96;
-const COLS: u32 = 512;
+const COLS: u32 = 1024;
 /** b is held as panels (panels.ts): f32, and packed already. */
 const PANELS: u32 = 3;
 

@@ -17,6 +17,9 @@ export declare const WIDE: bool;
 /** Bytes of a tile of products, 6 rows of 16. */
 export const TILE_BYTES: usize = 384;
 
+/** Rows of a tall panel. */
+export const TALL: u32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 4;
+
 /** Rows of the next panel of a where `left` rows remain: panels of 6 and then of 4, so that one row at most is padding. */
 // @ts-ignore: decorator
 @inline

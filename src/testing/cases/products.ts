@@ -21,8 +21,8 @@ const gemmShapes = [
   [2, 9, 7001],
   [31, 70, 133],
   [33, 19, 67],
-  // More columns than the 512 that WASM packs at a time.
-  [34, 531, 11],
+  // More columns than the 1,024 that WASM packs at a time.
+  [34, 1043, 11],
 ] as const;
 
 function gemmCases(
