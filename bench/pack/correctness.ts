@@ -1,6 +1,7 @@
 /**
  * Part (b): the kernels, the losses, tiny models and three DistiLLM steps on the GPU of this process's environment, by the
- * cases, references and oracles of the tests. A line a check: how much of the allowed error it needed, in %.
+ * cases, references and oracles of the tests. A line a check: how much of the allowed error it needed, in %. `--what` takes
+ * the kernels alone, or the models, with losses and steps, so that each have a time limit of their own.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -42,14 +43,15 @@ const oracles = [new URL('../oracles/', import.meta.url), new URL('../../test/or
 const read = <T>(name: string) => JSON.parse(readFileSync(oracles + name, 'utf8')) as T;
 const tiny = argument('size', 'large') === 'tiny';
 const only = argument('only', '');
+const what = argument('what', 'kernels, models');
 const failures: string[] = [];
 
 const device = await openDevice({
   kind: 'webgpu',
   webgpu: { allowSoftware: flag('allow-software'), subgroupMatrices: flag('subgroup-matrices') },
 });
-await checkKernels();
-if (only === '') {
+if (what.includes('kernels')) await checkKernels();
+if (what.includes('models')) {
   await checkDivergences();
   const models = ['gpt2', 'opt/before', 'opt/after', 'opt/unnormed'];
   for (const folder of tiny ? models.slice(0, 1) : models) await checkModel(folder);

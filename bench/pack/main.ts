@@ -4,9 +4,9 @@
  * It finds a way to the GPU, then runs the parts one after the other, each variant in a process of its own with its own
  * time limit. Every part's file is written anew after each case, so that a run that is cut off still counts.
  */
-import { spawnSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { execFile, spawnSync } from 'node:child_process';
+import { appendFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -15,7 +15,7 @@ import { interruption } from '../runner/interruption.ts';
 import { type Facts, type Outcome, runVariant } from '../runner/runVariant.ts';
 import { type Result, table } from '../runner/table.ts';
 import { writeWhole } from '../runner/writeWhole.ts';
-import { type Part, partsOf } from './parts.ts';
+import { type Part, partsOf, preparation } from './parts.ts';
 import { adviceFor, findVulkan, vulkanAttempts } from './vulkan.ts';
 
 /** Of the archive. */
@@ -31,9 +31,8 @@ const asked = readOptions();
 const started = performance.now();
 const secondsLeft = () => 60 * Number(asked.minutes) - (performance.now() - started) / 1000;
 
-mkdirSync(asked.out, { recursive: true });
-const logFile = join(asked.out, 'log.txt');
-writeFileSync(logFile, '');
+const out = newFolder(asked.out);
+const logFile = join(out, 'log.txt');
 /** Lines for people, on stderr and in log.txt, with the seconds since the start. */
 function log(...lines: string[]): void {
   const at = `[${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s] `;
@@ -43,17 +42,18 @@ function log(...lines: string[]): void {
 }
 
 const { signal, exitCode } = interruption();
-// Rates that were measured are kept here: nothing is left outside.
-const scratch = join(tmpdir(), `distillm-gpu-${process.pid}`);
-mkdirSync(scratch, { recursive: true });
+// Rates that were measured are kept here, and drivers that were found by us: nothing is left outside.
+const scratch = join(out, 'scratch');
+mkdirSync(scratch);
+process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
 const pathOf = (script: string) => `${folder}${script.endsWith('.py') ? script : script.replace('.ts', '.mjs')}`;
 const date = new Date().toISOString().slice(0, 10);
 let failures = 0;
 /** One write after the other: a part's file is written while the next case is measured. */
 let writing = Promise.resolve();
 
-describeMachine();
 try {
+  await describeMachine();
   const gpu = await findGPU();
   if (gpu) {
     const { env, facts } = gpu;
@@ -63,7 +63,7 @@ try {
       if (asked.parts.includes(part.name[0] as string)) await runPart(part, { env, gpu: `${facts.opened}`, noPyTorch });
     }
   } else failures++;
-  log(`Done: ${failures} of the variants failed or were cut off. Results: ${asked.out}`);
+  log(`Done: ${failures} of the variants failed or were cut off. Results: ${out}`);
   process.exitCode = failures > 0 ? 1 : 0;
 } catch (error) {
   if (!signal.aborted) throw error;
@@ -85,27 +85,58 @@ function readOptions() {
   }
 }
 
-/** What a person needs to know when no GPU is found: to the log, before anything is tried. */
-function describeMachine(): void {
-  const show = (command: string, lines = 40) => {
-    const { stdout, stderr, error } = spawnSync('/bin/sh', ['-c', command], { encoding: 'utf8', timeout: 10_000 });
-    const text = `${stdout ?? ''}${stderr ?? ''}${error ? error.message : ''}`.trimEnd();
-    log(`$ ${command}`, ...text.split('\n').slice(0, lines));
-  };
-  show('uname -a; head -2 /etc/os-release; ldd --version 2>&1 | head -1');
-  show('nvidia-smi; cat /proc/driver/nvidia/version');
-  show('ls -l /dev/nvidia* /dev/dri');
-  show("ldconfig -p | grep -E 'vulkan|nvidia|libcuda|libX11|libXext|libEGL|libGLX'", 60);
-  show('ls -l /usr/share/vulkan/* /etc/vulkan/* /usr/local/share/vulkan/* /usr/local/nvidia/share/vulkan/*');
-  show('ls /usr/local/nvidia /usr/local/nvidia/lib64 /usr/local/nvidia/lib');
-  show('env | grep -E "^(NVIDIA|CUDA|VK_|LD_LIBRARY|__)"');
+/**
+ * The folder, with an empty log in it, or the same with a number where an earlier run left its results: those of two
+ * runs must not be mixed.
+ */
+function newFolder(wanted: string): string {
+  for (let number = 1; ; number++) {
+    const path = number === 1 ? wanted : `${wanted}-${number}`;
+    try {
+      mkdirSync(path, { recursive: true });
+      if (readdirSync(path).length > 0) continue;
+      writeFileSync(join(path, 'log.txt'), '');
+      return path;
+    } catch (error) {
+      console.error(`--out ${path}: ${(error as Error).message}. Name a folder that can be written with --out FOLDER.`);
+      process.exit(2);
+    }
+  }
+}
+
+/** What a person needs to know when no GPU is found: to the log, before anything is tried. Side by side, for some may hang. */
+async function describeMachine(): Promise<void> {
+  const commands = [
+    'uname -a; head -2 /etc/os-release; ldd --version 2>&1 | head -1',
+    'nvidia-smi; cat /proc/driver/nvidia/version',
+    'ls -l /dev/nvidia* /dev/dri',
+    "ldconfig -p | grep -E 'vulkan|nvidia|libcuda|libX11|libXext|libEGL|libGLX'",
+    'ls -l /usr/share/vulkan/* /etc/vulkan/* /usr/local/share/vulkan/* /usr/local/nvidia/share/vulkan/*',
+    'ls /usr/local/nvidia /usr/local/nvidia/lib64 /usr/local/nvidia/lib',
+    'env | grep -E "^(NVIDIA|CUDA|VK_|LD_LIBRARY|__)"',
+  ];
+  const said = await Promise.all(
+    commands.map(
+      (command) =>
+        new Promise<string>((resolve) => {
+          const limits = { timeout: 1000 * preparation.machine, killSignal: 'SIGKILL' } as const;
+          execFile('/bin/sh', ['-c', command], limits, (error, stdout, stderr) =>
+            resolve(`${stdout}${stderr}${error?.killed ? `stopped after ${preparation.machine} s` : ''}`.trimEnd()),
+          );
+        }),
+    ),
+  );
+  for (const [i, command] of commands.entries()) log(`$ ${command}`, ...(said[i] as string).split('\n').slice(0, 60));
 }
 
 /** Why PyTorch's variants cannot run, if they cannot: asked once, for it takes seconds to load. */
 function missingPyTorch(): string | undefined {
   const python = process.env.BENCH_PYTHON ?? 'python3';
   const script = 'import torch; print(torch.__version__, torch.cuda.get_device_name())';
-  const { status, stdout, stderr, error } = spawnSync(python, ['-c', script], { encoding: 'utf8', timeout: 30_000 });
+  const { status, stdout, stderr, error } = spawnSync(python, ['-c', script], {
+    encoding: 'utf8',
+    timeout: 1000 * preparation.pytorch,
+  });
   const said = error ? error.message : `${stdout}${stderr}`.trim().split('\n').at(-1);
   log(`PyTorch by ${python}: ${said}`);
   return status === 0 ? undefined : `${python}: ${said}`;
@@ -119,11 +150,14 @@ async function findGPU(): Promise<{ env: Record<string, string>; facts: Facts } 
   const tried: { name: string; outcome: string }[] = [];
   let best: { env: Record<string, string>; facts: Facts } | undefined;
   const { 'allow-software': allowSoftware } = asked;
+  const until = performance.now() + 1000 * preparation.adapter;
   for (const { name, env, icd } of vulkanAttempts(found, place)) {
+    const seconds = (until - performance.now()) / 1000;
+    if (seconds < 1) break;
     if (icd) writeFileSync(icd.path, icd.text);
     const outcome = await runVariant(
       { name, script: 'pack/probe.ts', args: allowSoftware ? ['--allow-software'] : [] },
-      { pathOf, signal, env: { ...env, VK_LOADER_DEBUG: 'error,warn' }, limitMinutes: 25 / 60 },
+      { pathOf, signal, env: { ...env, VK_LOADER_DEBUG: 'error,warn' }, limitMinutes: seconds / 60 },
     );
     const { failure, facts, stderr } = outcome;
     const said = failure ?? `${facts.opened}, subgroup matrices: ${facts.subgroupMatrices}`;
@@ -207,6 +241,6 @@ function machineOf(gpu: unknown): string {
 
 function writePart(name: string, results: readonly Result[]): Promise<void> {
   const text = `${JSON.stringify({ part: name, size: asked.size, results }, null, 1)}\n`;
-  writing = writing.then(() => writeWhole(join(asked.out, `${name}.json`), text));
+  writing = writing.then(() => writeWhole(join(out, `${name}.json`), text));
   return writing;
 }

@@ -1,4 +1,7 @@
-/** The parts of the archive's run, in their order, as suites. Limits are what a part takes on a card of the class of an H100, and some. */
+/**
+ * The parts of the archive's run, in their order, as suites. Limits are what a part takes on a card of the class of an H100,
+ * and some. Together with what comes before them they stay below eight minutes.
+ */
 import type { BenchmarkName } from '../benchmarks.ts';
 import type { Variant } from '../frame/suite.ts';
 
@@ -16,6 +19,9 @@ export interface Part {
   readonly name: string;
   readonly suites: readonly PackedSuite[];
 }
+
+/** Seconds before the parts: to look at the machine, for all ways to the adapter together, and to ask for PyTorch. */
+export const preparation = { machine: 8, adapter: 30, pytorch: 25 } as const;
 
 interface Setting {
   readonly size: string;
@@ -39,6 +45,12 @@ export function partsOf({ size, allowSoftware, matrices }: Setting): readonly Pa
     seconds,
   });
   const onMatrices = matrices ? ['--subgroup-matrices'] : [];
+  const correctness = (what: 'kernels' | 'models', seconds: number, note = '', ...more: string[]) => ({
+    name: `distillm, WebGPU: ${what}${note}`,
+    script: 'pack/correctness.ts',
+    args: [...common, '--what', what, ...more],
+    seconds,
+  });
   const tune = ['--size', size, ...(size === 'tiny' ? ['--tiny'] : []), ...(allowSoftware ? ['--allow-software'] : [])];
   return [
     {
@@ -50,14 +62,10 @@ export function partsOf({ size, allowSoftware, matrices }: Setting): readonly Pa
             'every kernel against its float64 reference at odd shapes, divergences against exact values, tiny models against ' +
             'the logits of transformers, three DistiLLM steps beside WASM: share of the allowed error, % (less is better)',
           variants: [
-            { name: 'distillm, WebGPU', script: 'pack/correctness.ts', args: common, seconds: 60 },
-            {
-              name: 'distillm, WebGPU, subgroup matrices',
-              script: 'pack/correctness.ts',
-              args: [...common, '--only', 'F16', ...onMatrices],
-              seconds: matrices ? 15 : 0,
-            },
-          ].filter(({ seconds }) => seconds > 0),
+            correctness('kernels', 50),
+            correctness('models', 15),
+            ...(matrices ? [correctness('kernels', 10, ', subgroup matrices', '--only', 'F16', ...onMatrices)] : []),
+          ],
         },
       ],
     },
@@ -70,8 +78,8 @@ export function partsOf({ size, allowSoftware, matrices }: Setting): readonly Pa
             'matrix products with weights in f32, f16 and int8, GFLOP/s (more is better): as chosen for the shape, then with ' +
             'each tile. Many calls are timed together',
           variants: [
-            onGPU('gemmVariants', 80, 'distillm, WebGPU', ...onMatrices),
-            pytorch('gemm', 20),
+            onGPU('gemmVariants', 70, 'distillm, WebGPU', ...onMatrices),
+            pytorch('gemm', 15),
             { name: 'tuning', script: 'pack/tune.ts', args: [...tune, ...onMatrices], seconds: 15 },
           ],
         },
@@ -83,32 +91,32 @@ export function partsOf({ size, allowSoftware, matrices }: Setting): readonly Pa
         {
           name: 'gpu-attention',
           about: 'GPT-2 small, f32, GFLOP/s of the pairs that are seen (more is better)',
-          variants: [onGPU('attention', 12), pytorch('attention', 12)],
+          variants: [onGPU('attention', 12), pytorch('attention', 10)],
         },
         {
           name: 'gpu-divergence',
           about: 'skew KL forward and gradient from logits, ms (less is better)',
-          variants: [onGPU('divergence', 20), pytorch('divergence', 10)],
+          variants: [onGPU('divergence', 15), pytorch('divergence', 8)],
         },
         {
           name: 'gpu-linear-divergence',
           about: 'skew KL from hidden states and LM heads, forward and gradients: seconds and MB (less is better)',
           variants: [
-            onGPU('linearDivergence', 25),
-            pytorch('linear-divergence', 10, 'PyTorch unfused, CUDA'),
-            pytorch('linear-divergence', 10, 'PyTorch in chunks of 512 rows, CUDA', '--chunk', '512'),
+            onGPU('linearDivergence', 20),
+            pytorch('linear-divergence', 8, 'PyTorch unfused, CUDA'),
+            pytorch('linear-divergence', 8, 'PyTorch in chunks of 512 rows, CUDA', '--chunk', '512'),
           ],
         },
         {
           name: 'gpu-training-step',
           about: 'teacher and student GPT-2 small, batch 8 x 512, f32, skew KL, AdamW: tokens/s (more is better)',
-          variants: [onGPU('trainingStep', 30), pytorch('training-step', 20)],
+          variants: [onGPU('trainingStep', 28), pytorch('training-step', 18)],
         },
         {
           name: 'gpu-decode',
           about:
             'generation with a KV cache, prompts of 48 tokens, random weights: tokens/s of all rows (more is better)',
-          variants: [onGPU('decode', 40), pytorch('decode', 25)],
+          variants: [onGPU('decode', 35), pytorch('decode', 20)],
         },
       ],
     },
@@ -120,7 +128,7 @@ export function partsOf({ size, allowSoftware, matrices }: Setting): readonly Pa
           about:
             "where a training step's and a new token's time goes: ms by the GPU's own clock (less is better), what JavaScript " +
             'hands over, and the share of the time in which the GPU waits',
-          variants: [onGPU('gpuTime', 30)],
+          variants: [onGPU('gpuTime', 25)],
         },
         {
           name: 'gpu-recording',
@@ -135,7 +143,7 @@ export function partsOf({ size, allowSoftware, matrices }: Setting): readonly Pa
         {
           name: 'gpu-memory',
           about: 'memory over 300 steps and the answers between them, MB: flat is right',
-          variants: [onGPU('trainingMemory', 30)],
+          variants: [onGPU('trainingMemory', 25)],
         },
       ],
     },

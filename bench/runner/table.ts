@@ -13,7 +13,7 @@ export interface Result {
   readonly skipped: readonly string[];
 }
 
-/** A Markdown table with a row for each variant of each case of the first variant. */
+/** A Markdown table with a row for each case and each variant that measured it. */
 export function table({ suite, about, date, machine, facts = {}, variants, skipped }: Result): string {
   const lines = [
     `## ${suite}`,
@@ -27,14 +27,17 @@ export function table({ suite, about, date, machine, facts = {}, variants, skipp
     lines.push(`- ${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`);
   if (Object.keys(facts).length > 0) lines.push('');
   if (variants.length > 0) lines.push('| case | what | median | spread | ratio |', '|---|---|---:|---:|---:|');
-  for (const base of variants[0]?.measurements ?? []) {
-    for (const variant of variants) {
-      const found = variant.measurements.find((measurement) => measurement.case === base.case);
-      if (!found) continue;
-      const ratio = (found.median / base.median).toFixed(2);
+  const cases = new Set(variants.flatMap(({ measurements }) => measurements.map((measurement) => measurement.case)));
+  for (const name of cases) {
+    const rows = variants.flatMap((variant) =>
+      variant.measurements.filter((measurement) => measurement.case === name).map((found) => ({ variant, found })),
+    );
+    const base = rows[0]?.found.median;
+    for (const { variant, found } of rows) {
+      const ratio = base ? (found.median / base).toFixed(2) : '';
       const note = found.note ? ` (${found.note})` : '';
       lines.push(
-        `| ${base.case} | ${variant.name}${note} | ${round(found.median)} ${base.unit} | ${round(found.min)}-${round(found.max)} | ${ratio} |`,
+        `| ${name} | ${variant.name}${note} | ${round(found.median)} ${found.unit} | ${round(found.min)}-${round(found.max)} | ${ratio} |`,
       );
     }
   }

@@ -7,6 +7,7 @@ import { chooseSuites } from '../../bench/runner/chooseSuites.ts';
 import { showProgress } from '../../bench/runner/progress.ts';
 import { keepResult, tablesOf } from '../../bench/runner/resultsFolder.ts';
 import { runSuite } from '../../bench/runner/runSuite.ts';
+import { table } from '../../bench/runner/table.ts';
 import { suites } from '../../bench/suites.ts';
 
 const measured = { case: 'a', unit: 'ms', median: 2, min: 1, max: 3, runs: 3 };
@@ -129,4 +130,26 @@ it('results are kept whole, a file a suite, and shown in the order of the suites
   expect((await readdir(target)).sort()).toEqual(['gemm.json', 'tokenizer.json']);
   expect(JSON.parse(await readFile(join(target, 'gemm.json'), 'utf8'))).toEqual({ ...result, suite: 'gemm' });
   expect((await tablesOf(target)).match(/^## .*/gm)).toEqual(['## gemm', '## tokenizer']);
+});
+
+it('a table has the cases of every variant, and no ratio to nothing', () => {
+  const measured = (name: string, median: number) => ({
+    case: name,
+    unit: '%',
+    median,
+    min: median,
+    max: median,
+    runs: 1,
+  });
+  const variants = [
+    { name: 'kernels', measurements: [measured('add', 50), measured('relu', 0)] },
+    { name: 'models', measurements: [measured('gpt2', 3), measured('add', 25)] },
+  ];
+  const text = table({ suite: 's', about: '', date: '', machine: '', variants, skipped: [] });
+  expect(text.split('\n').filter((line) => line.startsWith('| ') && line.includes('%'))).toEqual([
+    '| add | kernels | 50.0 % | 50.0-50.0 | 1.00 |',
+    '| add | models | 25.0 % | 25.0-25.0 | 0.50 |',
+    '| relu | kernels | 0.00 % | 0.00-0.00 |  |',
+    '| gpt2 | models | 3.00 % | 3.00-3.00 | 1.00 |',
+  ]);
 });
