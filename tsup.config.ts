@@ -21,8 +21,9 @@ const wgsl: Plugin = {
 const textQuery: Plugin = {
   name: 'text-query',
   setup(build) {
+    // Relative, for the path gets into dist/, which must not depend on the folder that it is built in.
     build.onResolve({ filter: /\?text$/ }, ({ path, resolveDir }) => ({
-      path: resolve(resolveDir, path.slice(0, -'?text'.length)),
+      path: relative('.', resolve(resolveDir, path.slice(0, -'?text'.length))),
       namespace: 'text-query',
     }));
     build.onLoad({ filter: /.*/, namespace: 'text-query' }, async ({ path }) => ({
