@@ -90,7 +90,8 @@ export async function openAdapter(options: AdapterOptions = {}): Promise<OpenedD
   const matrixUnit = subgroupMatrices ? needMatrixUnit(description, adapter) : undefined;
   const features = matrixUnit ? [...wantedFeatures, ...matrixFeatures(matrixUnit)] : wantedFeatures;
   const requiredFeatures = features.filter((feature) => adapter.features.has(feature));
-  const device = await adapter.requestDevice({ label: 'distillm', requiredLimits, requiredFeatures });
+  const wanted = { label: 'distillm', requiredLimits, requiredFeatures };
+  const device = await ask('requestDevice', () => adapter.requestDevice(wanted));
   // Dawn keeps its threads, and with them a Node process, for as long as the object that `openGPU` returns is
   // referenced.
   let held: GPU | undefined = gpu;
@@ -126,8 +127,23 @@ export async function findAdapter(
   gpu: GPU,
   { allowSoftware, powerPreference }: Pick<Required<AdapterOptions>, 'allowSoftware' | 'powerPreference'>,
 ): Promise<GPUAdapter | null> {
-  const adapter = await gpu.requestAdapter({ powerPreference });
-  return adapter || !allowSoftware ? adapter : gpu.requestAdapter({ forceFallbackAdapter: true });
+  const request = (options: GPURequestAdapterOptions) => ask('requestAdapter', () => gpu.requestAdapter(options));
+  const adapter = await request({ powerPreference });
+  return adapter || !allowSoftware ? adapter : request({ forceFallbackAdapter: true });
+}
+
+/**
+ * What a request gives. Broken drivers, and pages that forbid WebGPU, make requests throw or reject; where there is no
+ * adapter, one gives null.
+ * @throws DeviceError
+ */
+async function ask<T>(what: string, request: () => Promise<T>): Promise<T> {
+  try {
+    return await request();
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new DeviceError(`webgpu: ${what} failed (${why}). Update the driver, or use the 'wasm' device.`, { cause });
+  }
 }
 
 /**
