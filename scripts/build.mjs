@@ -1,6 +1,6 @@
 // `npm run build`: the WASM kernels, dist/ and its declarations. Nothing is done where dist/ is of these sources already,
-// so that commands may build first; `-- --force` builds all the same. npm runs it as `prepare`: after `npm ci` in a
-// clone, before a package is packed, and when the package is installed from its repository.
+// so that commands may build first. npm runs it as `prepare`: after `npm ci` in a clone, before a package is packed, and
+// when the package is installed from its repository.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -30,7 +30,7 @@ const configs = [
   'tsup.config.ts',
 ];
 const digest = await digestOf(['assembly', 'kernels', 'src', 'scripts'], configs);
-if (!process.argv.includes('--force') && (await upToDate())) {
+if (await upToDate()) {
   console.error('dist/ is up to date.');
 } else {
   await rm(stamp, { force: true });

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, relative, resolve } from 'node:path';
 import type { Plugin } from 'vite';
 import { resolveShader, shadersModule } from './shaders.ts';
-import { digestOf } from './sources.mjs';
+import { builtOf, digestOf } from './sources.mjs';
 
 export function embed(): Plugin {
   return {
@@ -37,7 +37,6 @@ export function embed(): Plugin {
 /** Tests of old code that pass, or fail, say nothing about the new. */
 async function checkFresh(module: string): Promise<void> {
   const name = basename(module, '.wasm');
-  const built = await readFile(`build/${name}.sources`, 'utf8').catch(() => undefined);
-  if (built === (await digestOf(name))) return;
+  if ((await builtOf(name)) === (await digestOf(name))) return;
   throw new Error(`${module} was not built from the sources as they are. Run: node scripts/build-wasm.mjs`);
 }

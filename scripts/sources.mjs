@@ -1,5 +1,6 @@
 // What a WASM module of build/ was made of, so that tests can tell a module that is older than its sources.
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -28,6 +29,12 @@ export async function divergenceFiles() {
 
 /** Comments and the breaking of lines make no other module. */
 const withoutComments = (text) => text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '').replace(/\s+/g, ' ');
+
+/** The digest of which build/NAME.wasm was built, if it is there. */
+export async function builtOf(name) {
+  if (!existsSync(`build/${name}.wasm`)) return undefined;
+  return readFile(`build/${name}.sources`, 'utf8').catch(() => undefined);
+}
 
 /** A digest of the sources of module `name`, as build/NAME.sources keeps that of the last build. */
 export async function digestOf(name) {

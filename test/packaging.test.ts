@@ -1,0 +1,71 @@
+/** The package as `npm pack` makes it from a clone in which nothing is built, and whether it knows where it was built. */
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { extract } from 'tar';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const run = promisify(execFile);
+const root = fileURLToPath(new URL('..', import.meta.url));
+// What git has, and build/ with the WASM modules, whose compiler takes a minute.
+const sources = ['assembly', 'kernels', 'src', 'scripts', 'build', 'LICENSE', 'README.md', 'asconfig.json'];
+const configs = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.types.json', 'tsup.config.ts'];
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'distillm-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** A clone at `place`, where nothing but the WASM modules is built. */
+async function clone(place: string): Promise<string> {
+  const path = join(folder, place);
+  await mkdir(path, { recursive: true });
+  const copied = (from: string) => !/dist\.sources$|\.tar|distillm-gpu|\/build\/docs/.test(from);
+  for (const name of [...sources, ...configs]) {
+    await cp(join(root, name), join(path, name), { recursive: true, filter: copied });
+  }
+  await symlink(join(root, 'node_modules'), join(path, 'node_modules'));
+  return path;
+}
+
+/** Path -> content of all files below. */
+async function filesOf(path: string): Promise<Map<string, string>> {
+  const names = (await readdir(path, { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+  const texts = await Promise.all(names.map((name) => readFile(name, 'utf8')));
+  return new Map(names.map((name, i) => [name.slice(path.length + 1), texts[i] as string]));
+}
+
+describe('a clean clone', () => {
+  it('packs all that the package promises, the same from two folders, without their paths', async () => {
+    const [one, other] = [await clone('one'), await clone('a/deeper/place/of another name')];
+    const { stdout } = await run('npm', ['pack', '--json', '--loglevel=error'], { cwd: one });
+    const [{ filename }] = JSON.parse(stdout.slice(stdout.indexOf('[\n')));
+    await extract({ file: join(one, filename), cwd: folder });
+    const packed = await filesOf(join(folder, 'package'));
+    const manifest = JSON.parse(packed.get('package.json') as string);
+    const promised = [
+      manifest.main,
+      manifest.types,
+      ...Object.values(manifest.bin),
+      ...Object.values(manifest.imports['#platform']),
+      ...Object.values(manifest.exports).flatMap((entry) =>
+        typeof entry === 'string' ? entry : Object.values(entry as object),
+      ),
+    ].map((path) => String(path).replace('./', ''));
+    expect([...packed.keys()]).toEqual(expect.arrayContaining(promised));
+
+    await run(process.execPath, ['node_modules/tsup/dist/cli-default.js', '--silent'], { cwd: other });
+    for (const [name, text] of await filesOf(join(other, 'dist'))) {
+      // toBe would print them.
+      expect(packed.get(`dist/${name}`) === text, `dist/${name} differs`).toBe(true);
+      expect(text.includes(folder) || text.includes(root), `dist/${name} has a path`).toBe(false);
+    }
+  }, 240_000); // twenty seconds of a core
+});
