@@ -34,7 +34,7 @@ async function answer(
       maxNewTokens,
       temperature,
       batchSize: 100,
-      eosTokenId: tokenizer.eosTokenId,
+      eosTokenId: tokenizer.eosTokenIds,
       seeds: examples.map((_, i) => 10 + i),
     },
   );

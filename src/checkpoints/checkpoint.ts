@@ -19,6 +19,11 @@ export interface Checkpoint {
    */
   tokenizerFiles(): Promise<ReadonlyMap<string, Uint8Array> | undefined>;
   /**
+   * Small files beside the model's and the tokenizer's, by name, which a trained model should keep:
+   * generation_config.json, chat_template.jinja, a licence.
+   */
+  companionFiles(): Promise<ReadonlyMap<string, Uint8Array>>;
+  /**
    * Name of the prompt template that the model was trained with; undefined when the checkpoint does not say.
    * @throws CheckpointError when it is malformed
    */

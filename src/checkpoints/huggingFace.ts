@@ -21,6 +21,7 @@ const weights = 'model.safetensors';
 const weightsIndex = 'model.safetensors.index.json';
 const adapterConfig = 'adapter_config.json';
 const adapterWeights = 'adapter_model.safetensors';
+const generationConfig = 'generation_config.json';
 export const templateFile = 'distillm.json';
 /** A folder with one of these has a tokenizer. */
 const vocabularies = ['tokenizer.json', 'vocab.json'];
@@ -29,7 +30,7 @@ const tokenizerExtras = [
   'merges.txt',
   'tokenizer_config.json',
   'special_tokens_map.json',
-  'generation_config.json',
+  generationConfig,
   configFile,
 ];
 
@@ -46,6 +47,7 @@ export const huggingFace: CheckpointKind = {
     config: once(() => readConfig(store)),
     tensors: once(() => openTensors(store)),
     tokenizerFiles: once(() => readTokenizerFiles(store)),
+    companionFiles: once(() => readCompanions(store)),
     promptTemplate: once(() => readTemplate(store)),
     adapter: once(() => readAdapter(store)),
   }),
@@ -98,6 +100,34 @@ async function readTokenizerFiles(store: FileStore): Promise<ReadonlyMap<string,
   await read(vocabularies);
   if (files.size === 0) return undefined;
   await read(tokenizerExtras);
+  return files;
+}
+
+/** Weights of any framework, their indices, and the state of a training run. */
+const isWeights = (name: string) =>
+  /\.(safetensors|bin|pt|pth|ckpt|h5|msgpack|ot|onnx|onnx_data|gguf|npz|tflite|mlmodel|zip|gz|tar)$/i.test(name) ||
+  /\.index\.json$/i.test(name);
+/** What saving writes anew: the config, the template, and the tokenizer, in whatever files it was. */
+const madeAnew = new Set([
+  ...vocabularies,
+  ...tokenizerExtras.filter((name) => name !== generationConfig),
+  ...[templateFile, adapterConfig, 'added_tokens.json', 'tokenizer.model', 'spiece.model', 'vocab.txt'],
+]);
+/** Bytes. Companions are kept in memory with their model. */
+const largestCompanion = 2 ** 22;
+/** What is looked for in a store that cannot list its files. */
+const wellKnown = [generationConfig, 'chat_template.jinja', 'LICENSE'];
+
+async function readCompanions(store: FileStore): Promise<ReadonlyMap<string, Uint8Array>> {
+  const names = await store.list().then(
+    ({ files }) => files,
+    () => wellKnown,
+  );
+  const files = new Map<string, Uint8Array>();
+  for (const name of [...names].sort()) {
+    if (isWeights(name) || madeAnew.has(name) || !(await store.exists(name))) continue;
+    if ((await store.size(name)) <= largestCompanion) files.set(name, await store.read(name));
+  }
   return files;
 }
 

@@ -5,7 +5,7 @@
 import { markPhase } from '../backend/profile.js';
 import type { Decoding, LanguageModel } from '../models/model.js';
 import { headLogits, tidy } from '../tensor/index.js';
-import type { DecodeOptions } from './options.js';
+import { type DecodeOptions, endsOf } from './options.js';
 import { createPicker, type TokenPicker } from './picker.js';
 
 /** A new token of one of the prompts. */
@@ -29,6 +29,7 @@ export async function* decode(
   prompts: readonly Int32Array[],
   { maxNewTokens, eosTokenId, seeds, signal, ...samplerOptions }: DecodeOptions,
 ): AsyncGenerator<NewToken[], void, undefined> {
+  const ends = new Set(endsOf(eosTokenId));
   const picker = createPicker(model, prompts, seeds, samplerOptions);
   let decoding: Decoding | undefined;
   try {
@@ -40,7 +41,7 @@ export async function* decode(
       markPhase(model.device, 'generation');
       const ids = await nextIds(model, decoding, newest, running, picker);
       yield running.map((prompt, i): NewToken => ({ prompt, id: ids[i] as number }));
-      const going = [...ids.keys()].filter((i) => ids[i] !== eosTokenId);
+      const going = [...ids.keys()].filter((i) => !ends.has(ids[i] as number));
       if (going.length === 0 || step === maxNewTokens) return;
       if (going.length < running.length) decoding.keep(going);
       running = going.map((i) => running[i] as number);

@@ -7,7 +7,7 @@ import { checkGenerate, checkStream, type GenerateOptions, type StreamOptions } 
  * Continues each prompt; `batchSize` of them side by side, with a KV cache. The temperature is 1 by default.
  * The answer to a prompt depends on its seed, not on the prompts beside it.
  * @param prompts token ids, of any lengths
- * @returns the new ids of each prompt, in order. One that ended has eosTokenId last, one that was cut by maxNewTokens
+ * @returns the new ids of each prompt, in order. One that ended has (one) eosTokenId last, one that was cut by maxNewTokens
  * has not. No prompts give [].
  * @example
  * const prompt = encodePrompt({ instruction: 'Name three colours.' }, { tokenizer });

@@ -11,8 +11,11 @@ import { type SamplerOptions, samplerOptions } from '../text/sampler.js';
 export interface GenerateOptions extends SamplerOptions {
   /** At most so many tokens a prompt; the model must have room for them, see `LanguageModel.room`. */
   readonly maxNewTokens: number;
-  /** Ends a sequence, and is its last id: an id of the vocabulary. Without it every sequence gets maxNewTokens. */
-  readonly eosTokenId?: number | undefined;
+  /**
+   * Ends a sequence, and is its last id: an id of the vocabulary, or several, as `Tokenizer.eosTokenIds` has them.
+   * Without it every sequence gets maxNewTokens.
+   */
+  readonly eosTokenId?: number | readonly number[] | undefined;
   /**
    * One a prompt, integers from 0 to 2^53 - 1; 0, 1, 2 ... by default. Unused at temperature 0. The same seed draws the
    * same tokens on every device, unless two tokens are so close that the roundings of their logits decide between them.
@@ -33,7 +36,7 @@ export interface StreamOptions extends Omit<GenerateOptions, 'seeds' | 'batchSiz
 const shared = {
   ...samplerOptions.shape,
   maxNewTokens: ranges.count,
-  eosTokenId: ranges.word.optional(),
+  eosTokenId: z.union([ranges.word, z.array(ranges.word).readonly()], 'an id, or a list of ids').optional(),
   signal: signalOption.optional(),
 };
 const generateOptions = z.strictObject({
@@ -68,15 +71,23 @@ export function checkStream(model: LanguageModel, prompt: Int32Array, given: Str
   return { ...options, seeds: [seed] };
 }
 
+/** The ids that end a sequence. */
+export const endsOf = (eosTokenId: GenerateOptions['eosTokenId']): readonly number[] =>
+  eosTokenId === undefined ? [] : [eosTokenId].flat();
+
 function checkRequest(
   where: string,
   model: LanguageModel,
   prompts: readonly Int32Array[],
-  { maxNewTokens, eosTokenId }: { readonly maxNewTokens: number; readonly eosTokenId?: number | undefined },
+  {
+    maxNewTokens,
+    eosTokenId,
+  }: { readonly maxNewTokens: number; readonly eosTokenId?: number | readonly number[] | undefined },
 ): void {
   const { vocabSize } = checkOption(where, 'model', model, modelOption);
   checkPrompts(where, model, prompts, { maxNewTokens });
-  if (eosTokenId === undefined || eosTokenId < vocabSize) return;
+  const outside = endsOf(eosTokenId).find((id) => id >= vocabSize);
+  if (outside === undefined) return;
   const expected = `an id of the model's vocabulary, from 0 to ${vocabSize - 1}`;
-  throw refusedOption(where, 'eosTokenId', eosTokenId, expected, "Check that the tokenizer is the model's.");
+  throw refusedOption(where, 'eosTokenId', outside, expected, "Check that the tokenizer is the model's.");
 }

@@ -5,6 +5,8 @@ import { parse } from '../settings/index.js';
 
 /** Fields that many families have. */
 export const count = z.int().min(1);
+/** Layers: far more than any model has, and few enough to be made at once. */
+export const layerCount = z.int().min(1).max(10_000);
 export const probability = z.number().min(0).lt(1);
 
 /** Checks config.json's fields against a family's schema. @throws CheckpointError naming the first wrong field */

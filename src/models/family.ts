@@ -19,6 +19,10 @@ export interface Family<Config = unknown, Tree extends PartTree = PartTree> {
   readonly example: Readonly<Record<string, unknown>>;
   /** What config.json calls the number of positions. */
   readonly positionsField: string;
+  /** What config.json calls the number of layers. */
+  readonly layersField: string;
+  /** Our name of the token embedding, which is the head where config.json ties the two. */
+  readonly tiedTable: string;
   /**
    * What config.json of a saved model says unless it was read or given: transformers has other defaults for these
    * fields.
@@ -41,7 +45,7 @@ export const defineFamily = <Config, Tree extends PartTree>(family: Family<Confi
 /** The members that every language model has, whatever its family. */
 export type ModelBase = Pick<
   LanguageModel,
-  'family' | 'config' | 'device' | 'parameters' | 'weights' | 'setTrainable' | 'dispose'
+  'family' | 'config' | 'companionFiles' | 'device' | 'parameters' | 'weights' | 'setTrainable' | 'dispose'
 > &
   Disposable;
 
@@ -69,25 +73,34 @@ export async function openModel(
     source,
     format,
     trainable,
+    files = new Map(),
   }: {
     readonly device: Device;
     readonly source: ParameterSource;
     readonly format: WeightFormat;
     readonly trainable: boolean;
+    /** See `LanguageModel.companionFiles`. */
+    readonly files?: ReadonlyMap<string, Uint8Array>;
   },
 ): Promise<LanguageModel> {
   const tree: PartTree = family.tree(config);
   const held = await holdParameters(device, specsOf(tree), source, format);
-  const model = guarded(family.build(config, fill(tree, held), modelBase(device, fields, held)));
+  const model = guarded(family.build(config, fill(tree, held), modelBase(device, fields, files, held)));
   model.setTrainable(trainable);
   return model;
 }
 
-function modelBase(device: Device, fields: ConfiguredFamily['fields'], held: HeldParameters): ModelBase {
+function modelBase(
+  device: Device,
+  fields: ConfiguredFamily['fields'],
+  companionFiles: LanguageModel['companionFiles'],
+  held: HeldParameters,
+): ModelBase {
   const dispose = () => freeParameters(held);
   return {
     family: fields.model_type as string,
     config: fields,
+    companionFiles,
     device,
     ...held,
     setTrainable(trainable) {

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { add, gelu } from '../tensor/index.js';
-import { count, probability } from './config.js';
+import { count, layerCount, probability } from './config.js';
 import { decoderModel } from './decoder.js';
 import { defineFamily } from './family.js';
 import { conv1D, linear, norm, positionTable, repeat, table } from './parts.js';
@@ -15,7 +15,7 @@ const schema = z
     vocab_size: count,
     n_positions: count,
     n_embd: count,
-    n_layer: count,
+    n_layer: layerCount,
     n_head: count,
     /** Width of the MLP; null is 4 n_embd. */
     n_inner: count.nullish(),
@@ -65,6 +65,8 @@ export const family = defineFamily({
   schema,
   example: { model_type: 'gpt2', vocab_size: 4096, n_positions: 512, n_embd: 256, n_layer: 4, n_head: 4 },
   positionsField: 'n_positions',
+  layersField: 'n_layer',
+  tiedTable: 'transformer.wte.weight',
   // transformers takes 50256 for absent token ids, which a small vocabulary does not have.
   savedFields: { architectures: ['GPT2LMHeadModel'], bos_token_id: null, eos_token_id: null },
   tree,

@@ -8,14 +8,16 @@ import {
   openCheckpoint,
 } from '../checkpoints/index.js';
 import { CheckpointError } from '../errors.js';
+import { requireFinite } from '../io/finite.js';
 import { readElements, readFloatPieces, readFloats, type TensorSource } from '../io/tensorSource.js';
 import { checkOption, checkOptions, type Fields, ranges } from '../settings/index.js';
 import type { Values, WeightFormat } from '../tensor/index.js';
-import { configure, openModel } from './family.js';
+import { type ConfiguredFamily, configure, openModel } from './family.js';
 import type { LanguageModel } from './model.js';
 import { checkFormat, formatOption } from './parameters.js';
 import { type ParameterSpecs, specsOf } from './parts.js';
 import { findFamily } from './registry.js';
+import { hasOtherHead, headName, warnOfOtherHead } from './tiedHead.js';
 
 /** Where a model is loaded to, and how it is held. */
 export interface LoadOptions {
@@ -38,14 +40,14 @@ const loadOptions = z.strictObject({
 
 /**
  * Loads the model of a checkpoint, a Hugging Face folder with tensors in F32, F16 or BF16. Tensors are read one at a
- * time and held as f32 on the device, the matrices as `dtype` says. F16 files reach 'f16' without a rounding.
+ * time and held as f32 on the device, the matrices as `dtype` says. F16 files reach 'f16' without a rounding. Where
+ * config.json ties the head to the token embedding and the file has another head, both are kept, with a warning.
  * @param source a folder's path, a URL, a FileStore or an opened checkpoint; see `openCheckpoint`
  * @example
  * const teacher = await loadModel('./gpt2-dolly', { device, dtype: 'f16' });
  * @throws OptionError for unknown and wrong options, and for a trainable model of another dtype than f32;
- * CheckpointError when files are missing,
- * malformed, do not fit config.json, hold an adapter, or hold values that the dtype cannot; LimitError when the device cannot hold the
- * model
+ * CheckpointError when files are missing, malformed, do not fit config.json, hold an adapter, NaN or infinity, or values
+ * that the dtype cannot; LimitError when the device cannot hold the model
  */
 export async function loadModel(source: CheckpointSource, options: LoadOptions): Promise<LanguageModel> {
   checkOption('loadModel', 'source', source, checkpointOption);
@@ -55,13 +57,43 @@ export async function loadModel(source: CheckpointSource, options: LoadOptions):
   refuseAdapter(await checkpoint.adapter());
   const { name: where, fields } = await checkpoint.config();
   const family = await findFamily(fields.model_type, where);
-  const configured = configure(family, fields, where);
-  const { config } = configured;
+  const asRead = configure(family, fields, where);
   const weights = await checkpoint.tensors();
-  const names = matchNames(weights, specsOf(family.tree(config)), (name) => family.parameterName(name, config));
+  requireLayers(asRead, weights, where);
+  const configured = await untieOtherHead(asRead, weights, where);
+  const names = matchNames(weights, configured);
+  const files = await checkpoint.companionFiles();
   const buffer = new Uint8Array(pieceBytes);
   const values = (name: string) => valuesOf(weights, names.get(name) as string, buffer);
-  return openModel(configured, { device, source: { where: weights.name, values }, format: dtype, trainable });
+  return openModel(configured, { device, source: { where: weights.name, values }, format: dtype, trainable, files });
+}
+
+/**
+ * A config is held against the file's header before anything is made of it: a number of layers makes as many parts.
+ * @throws CheckpointError when the file cannot have so many
+ */
+function requireLayers({ family, config }: ConfiguredFamily, { entries, name }: TensorSource, where: string): void {
+  const layers = (config as Readonly<Record<string, number>>)[family.layersField] as number;
+  if (layers <= entries.size) return;
+  throw new CheckpointError(
+    `${where}: ${family.layersField} is ${layers}, but ${name} has ${entries.size} tensors in all. ` +
+      'Check that both files belong to the same model.',
+    { found: layers, expected: entries.size },
+  );
+}
+
+/** The same with a head of its own where the file has one beside a config that ties it to the embedding. */
+async function untieOtherHead(
+  configured: ConfiguredFamily,
+  weights: TensorSource,
+  where: string,
+): Promise<ConfiguredFamily> {
+  const { family, fields, config } = configured;
+  const isTied = family.parameterName(headName, config) === undefined;
+  const table = [...weights.entries.keys()].find((name) => family.parameterName(name, config) === family.tiedTable);
+  if (!isTied || !(await hasOtherHead(weights, table))) return configured;
+  warnOfOtherHead(weights.name, where);
+  return configure(family, { ...fields, tie_word_embeddings: false }, where);
 }
 
 /** Without it a model would be another than was trained. @throws CheckpointError */
@@ -80,16 +112,29 @@ const pieceBytes = 4 * 1024 * 1024;
 
 /** The values of a tensor of a checkpoint: those in F16 stay as they are stored where all are asked for. */
 const valuesOf = (source: TensorSource, name: string, buffer: Uint8Array<ArrayBuffer>): Values => ({
-  all: () => (source.entries.get(name)?.dtype === 'F16' ? readElements(source, name, 'F16') : readFloats(source, name)),
-  pieces: () => readFloatPieces(source, name, buffer),
+  async all() {
+    const isHalf = source.entries.get(name)?.dtype === 'F16';
+    const values = isHalf ? await readElements(source, name, 'F16') : await readFloats(source, name);
+    requireFinite(values, { source, name });
+    return values;
+  },
+  async *pieces() {
+    let first = 0;
+    for await (const piece of readFloatPieces(source, name, buffer)) {
+      requireFinite(piece, { source, name, first });
+      first += piece.length;
+      yield piece;
+    }
+  },
 });
 
 /** Our name -> the checkpoint's. Every parameter must be there in the right shape, and no tensor may be unused. */
-function matchNames(
-  { name: where, entries }: TensorSource,
-  specs: ParameterSpecs,
-  parameterName: (checkpointName: string) => string | undefined,
-): Map<string, string> {
+function matchNames({ name: where, entries }: TensorSource, { family, config }: ConfiguredFamily): Map<string, string> {
+  const specs: ParameterSpecs = specsOf(family.tree(config));
+  const tables = [...entries.keys()].filter((name) => family.parameterName(name, config) === family.tiedTable);
+  const parameterName = (name: string) =>
+    // A tied head may be stored under its own name alone.
+    family.parameterName(name, config) ?? (name === headName && tables.length === 0 ? family.tiedTable : undefined);
   const names = new Map<string, string>();
   const unexpected: string[] = [];
   for (const [checkpointName, { shape }] of entries) {

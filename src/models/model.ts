@@ -50,6 +50,11 @@ export interface LanguageModel {
   readonly device: Device;
   /** The fields of config.json as they were read, for saving. */
   readonly config: Readonly<Record<string, unknown>>;
+  /**
+   * Further files of the folder that the model was loaded from, by name: generation_config.json, chat_template.jinja, a
+   * licence. `saveModel` writes them as they are. None for a model with random weights.
+   */
+  readonly companionFiles: ReadonlyMap<string, Uint8Array>;
   /** Width of the logits. */
   readonly vocabSize: number;
   /** Width of the hidden states. */

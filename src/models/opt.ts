@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { add, relu, type Tensor } from '../tensor/index.js';
-import { count, probability } from './config.js';
+import { count, layerCount, probability } from './config.js';
 import { decoderModel } from './decoder.js';
 import { defineFamily } from './family.js';
 import { linear, type Norm, norm, positionTable, repeat, table } from './parts.js';
@@ -15,7 +15,7 @@ const schema = z
   .object({
     vocab_size: count,
     hidden_size: count,
-    num_hidden_layers: count,
+    num_hidden_layers: layerCount,
     num_attention_heads: count,
     ffn_dim: count,
     max_position_embeddings: count,
@@ -81,6 +81,8 @@ export const family = defineFamily({
     ...{ num_hidden_layers: 4, num_attention_heads: 4, ffn_dim: 1024 },
   },
   positionsField: 'max_position_embeddings',
+  layersField: 'num_hidden_layers',
+  tiedTable: 'model.decoder.embed_tokens.weight',
   // transformers takes 1 and 2 for absent token ids, which a vocabulary of one's own has for other tokens.
   savedFields: { architectures: ['OPTForCausalLM'], bos_token_id: null, eos_token_id: null, pad_token_id: null },
   tree,

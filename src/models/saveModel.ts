@@ -1,7 +1,7 @@
 /** Models to Hugging Face folders. */
 import { z } from 'zod';
 import { OptionError } from '../errors.js';
-import { checkHalves, f32ToF16 } from '../halfFloats.js';
+import { checkHalves, f16ToF32, f32ToF16 } from '../halfFloats.js';
 import { type FileStore, filesOption, folderOption } from '../io/fileStore.js';
 import { type TensorToWrite, writeSafetensors } from '../io/writeSafetensors.js';
 import { openFolder } from '../platform/openFolder.js';
@@ -9,14 +9,14 @@ import { checkOption, checkOptions, type Fields, ranges } from '../settings/inde
 import { fileDTypeOf, readWeight, type Tensor, type Weight } from '../tensor/index.js';
 import { configure } from './family.js';
 import { type LanguageModel, modelOption } from './model.js';
-import { type ParameterSpec, specsOf } from './parts.js';
+import { type ParameterSpec, type ParameterSpecs, specsOf } from './parts.js';
 import { findFamily } from './registry.js';
 
 /** What is written besides the model, and how. */
 export interface SaveOptions {
   /**
-   * 'f32' by default, 'f16' for a model that was loaded so. 'f16' halves the file and rounds to nearest; weights that
-   * are held in f16 are not rounded again, but for those below 2^-14 that did not come from an F16 file.
+   * 'f32' or 'f16', which halves the file and rounds to nearest. By default nothing is rounded: tensors of a model that
+   * is held in f16 are stored in F16 where all their values fit it, else in F32, the others in F32.
    */
   readonly dtype?: 'f32' | 'f16';
   /** More files for the folder, tokenizer files for instance. */
@@ -29,8 +29,8 @@ const saveOptions = z.strictObject({
 } satisfies Fields<SaveOptions>);
 
 /**
- * Saves a model as a Hugging Face folder: config.json, model.safetensors and `files`. Each file is written aside and
- * renamed. Weights are read from the device one tensor at a time.
+ * Saves a model as a Hugging Face folder: config.json, model.safetensors, the model's companion files and `files`. Each
+ * file is written aside and renamed. Weights are read from the device one tensor at a time.
  * @example
  * await saveModel(student, './student', { files: { 'tokenizer.json': tokenizerJson } });
  * @throws OptionError when the target cannot be written to, for another dtype, and for a model of dtype 'int8': its weights are no longer
@@ -44,24 +44,28 @@ export async function saveModel(
   checkOption('saveModel', 'model', model, modelOption);
   checkOption('saveModel', 'target', target, folderOption);
   const { dtype, files } = checkOptions('saveModel', saveOptions, options);
-  const held = heldAs(model);
-  const saved = dtype ?? held;
   const store = openFolder(target);
-  // transformers 5 calls the field `dtype`, earlier versions `torch_dtype`; each reads the latter.
-  const { dtype: _, ...fields } = model.config;
-  const config = { ...fields, torch_dtype: saved === 'f32' ? 'float32' : 'float16' };
-  const texts = { 'config.json': `${JSON.stringify(config, null, 2)}\n`, ...files };
-  for (const [path, file] of Object.entries(texts)) {
-    await store.write(path, [typeof file === 'string' ? new TextEncoder().encode(file) : file]);
-  }
   const family = await findFamily(model.family, 'saveModel');
   const specs = specsOf(family.tree(configure(family, model.config, 'saveModel: config').config));
+  const dtypes = await dtypesOf(model, specs, dtype);
+  const saved = [...dtypes.values()].every((each) => each === 'F16') ? 'float16' : 'float32';
+  // transformers 5 calls the field `dtype`, earlier versions `torch_dtype`; each reads the latter.
+  const { dtype: _, ...fields } = model.config;
+  const config = { ...fields, torch_dtype: saved };
+  const texts = new Map<string, Uint8Array | string>([
+    ...model.companionFiles,
+    ['config.json', `${JSON.stringify(config, null, 2)}\n`],
+    ...Object.entries(files),
+  ]);
+  for (const [path, file] of texts) {
+    await store.write(path, [typeof file === 'string' ? new TextEncoder().encode(file) : file]);
+  }
   const path = 'model.safetensors';
   const where = `${store.name}/${path}`;
   const tensors = [...specs].map(([name, spec]): TensorToWrite => {
     const read = () => readParameter(model, name, spec);
     const { shape } = spec;
-    return saved === 'f32'
+    return dtypes.get(name) === 'F32'
       ? { name, dtype: 'F32', shape, read }
       : { name, dtype: 'F16', shape, read: async () => halvesOf(await read(), name, where) };
   });
@@ -75,12 +79,28 @@ function halvesOf(values: Float32Array, name: string, where: string): Uint16Arra
   return halves;
 }
 
-/** The dtype that loses nothing. @throws OptionError for int8 */
-function heldAs({ weights }: LanguageModel): 'f32' | 'f16' {
-  const dtypes = [...weights.values()].map(fileDTypeOf);
-  if (dtypes.includes(undefined))
+/** The dtype of each tensor in the file: the one that is asked for, else one that loses nothing. @throws OptionError */
+async function dtypesOf(
+  model: LanguageModel,
+  specs: ParameterSpecs,
+  asked: 'f32' | 'f16' | undefined,
+): Promise<Map<string, 'F32' | 'F16'>> {
+  const held = [...model.weights.values()].map(fileDTypeOf);
+  if (held.includes(undefined)) {
     throw new OptionError("saveModel: the model is held in int8. Load it with dtype 'f32' or 'f16'.");
-  return dtypes.includes('f16') ? 'f16' : 'f32';
+  }
+  const dtypes = new Map<string, 'F32' | 'F16'>();
+  for (const [name, spec] of specs) {
+    const isHalf = asked ? asked === 'f16' : held.includes('f16') && fitsHalves(await readParameter(model, name, spec));
+    dtypes.set(name, isHalf ? 'F16' : 'F32');
+  }
+  return dtypes;
+}
+
+/** Whether all values are the same in f16. */
+function fitsHalves(values: Float32Array): boolean {
+  const halves = f16ToF32(f32ToF16(values));
+  return values.every((value, i) => Object.is(value, halves[i]));
 }
 
 /** The values of a parameter as its checkpoint has them. */

@@ -43,6 +43,11 @@ export interface Tokenizer {
   readonly bosTokenId: number | undefined;
   /** Id of the token that ends a text, where there is one. */
   readonly eosTokenId: number | undefined;
+  /**
+   * All ids at which a model stops, eosTokenId first: generation_config.json, else config.json, may name more. For
+   * `generate`. Empty where there is no eosTokenId.
+   */
+  readonly eosTokenIds: readonly number[];
   /** Id of the padding token, where there is one. Nothing here needs it. */
   readonly padTokenId: number | undefined;
   /** Ids of all special tokens. */
@@ -103,6 +108,7 @@ class BpeTokenizer implements Tokenizer {
   readonly vocabSize: number;
   readonly bosTokenId: number | undefined;
   readonly eosTokenId: number | undefined;
+  readonly eosTokenIds: readonly number[];
   readonly padTokenId: number | undefined;
   readonly specialTokenIds: ReadonlySet<number>;
   readonly #instance = new TextInstance('The tokenizer');
@@ -121,6 +127,8 @@ class BpeTokenizer implements Tokenizer {
     this.bosTokenId = spec.roles.bos?.id;
     this.eosTokenId = spec.roles.eos?.id;
     this.padTokenId = spec.roles.pad?.id;
+    const ends = this.eosTokenId === undefined ? [] : [this.eosTokenId, ...spec.endIds];
+    this.eosTokenIds = [...new Set(ends)].filter((id) => id < this.vocabSize && this.idToToken(id) !== undefined);
   }
 
   encode(text: string, options: EncodeOptions = {}) {

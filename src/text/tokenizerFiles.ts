@@ -53,7 +53,10 @@ export function tokenizerFromFiles(files: ReadonlyMap<string, string> | Readonly
     const id = ids.find((candidate) => typeof candidate === 'number');
     if (id !== undefined) roleIds[role] = id;
   }
-  const shared = { specialTokens, roleIds, ...(config && { config }) };
+  // A model stops at the ids of generation_config.json; without that file, at those of config.json.
+  const ends = models.find((model) => model?.eos_token_id !== undefined && model.eos_token_id !== null)?.eos_token_id;
+  const endIds = [ends].flat().filter((id): id is number => typeof id === 'number');
+  const shared = { specialTokens, roleIds, endIds, ...(config && { config }) };
 
   const tokenizerJson = contents.get('tokenizer.json');
   if (tokenizerJson !== undefined) return createTokenizer({ tokenizerJson, ...shared });

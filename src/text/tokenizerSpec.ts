@@ -43,6 +43,8 @@ export interface TokenizerSpec {
   /** Ids put around a text. */
   readonly template: { readonly before: readonly number[]; readonly after: readonly number[] };
   readonly roles: Readonly<Partial<Record<SpecialRole, { readonly id: number; readonly content: string }>>>;
+  /** Further ids at which a model stops, as its files have them. */
+  readonly endIds: readonly number[];
   /** tokenizer_config.json as it came; `save` writes it back. */
   readonly config: Readonly<Record<string, unknown>>;
 }
@@ -66,6 +68,8 @@ interface SourceOptions {
   readonly specialTokens?: SpecialTokens;
   /** Roles that `specialTokens` leaves open, as config.json names them; such tokens do not become special by it. */
   readonly roleIds?: Partial<Readonly<Record<SpecialRole, number>>>;
+  /** Further ids at which a model stops; those that name no token are left out. */
+  readonly endIds?: readonly number[];
   /** tokenizer_config.json, parsed: written back by `save`, otherwise unused. */
   readonly config?: Readonly<Record<string, unknown>>;
 }
@@ -159,6 +163,7 @@ function fromTokenizerJson({
   tokenizerJson: content,
   specialTokens = {},
   roleIds = {},
+  endIds = [],
   config = {},
 }: TokenizerJsonSource): TokenizerSpec {
   const json = check(TokenizerJson, parsed(content, 'tokenizer.json'), 'tokenizer.json');
@@ -189,13 +194,14 @@ function fromTokenizerJson({
     unknown: unknownToken(model.unk_token, model.fuse_unk ?? false, vocab),
     template: templateOf(json.post_processor),
     roles,
+    endIds,
     config,
   };
 }
 
 function fromVocabAndMerges(source: VocabAndMergesSource): TokenizerSpec {
   const { specialTokens = {}, addedTokens = [], addPrefixSpace = false, addBosToken = false } = source;
-  const { roleIds = {}, config = {} } = source;
+  const { roleIds = {}, endIds = [], config = {} } = source;
   const vocab = checkVocab(parsed(source.vocab, 'vocab.json'));
   const { added, roles } = addSpecial(specialTokens, roleIds, checkAdded(addedTokens, vocab), vocab);
   if (addBosToken && !roles.bos) {
@@ -209,6 +215,7 @@ function fromVocabAndMerges(source: VocabAndMergesSource): TokenizerSpec {
     unknown: unknownToken(specialTokens.unk, false, vocab),
     template: { before: addBosToken && roles.bos ? [roles.bos.id] : [], after: [] },
     roles,
+    endIds,
     config,
   };
 }

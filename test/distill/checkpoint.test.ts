@@ -23,7 +23,8 @@ import {
   type TensorToWrite,
   writeSafetensors,
 } from '../../src/io/index.js';
-import { type LanguageModel, loadModel } from '../../src/models/index.js';
+import { type LanguageModel, loadModel, saveModel } from '../../src/models/index.js';
+import { loadTokenizer } from '../../src/text/index.js';
 import { collect, stepsOf, succession, tinyModel, tinyTokenizer, validationsOf, weightsOf } from './fixtures.js';
 
 const tokenizer = tinyTokenizer();
@@ -196,6 +197,48 @@ describe('checkpoints on WASM', () => {
     last.dispose();
     student.dispose();
     await rm(path, { recursive: true });
+  });
+
+  it('a trained model keeps the small files of the folder that it was loaded from, byte for byte', async () => {
+    const files = { 'generation_config.json': '{"eos_token_id":[11, 3]}', 'chat_template.jinja': '{{ messages }}\r\n' };
+    const [start, run] = [memoryStore(), memoryStore()];
+    await saveModel(await tinyModel(device), start, { files: { ...tokenizer.save(), ...files } });
+    const model = await loadModel(start, { device, trainable: true });
+    const settings = { tokenizer, steps: 1, checkpoint: run, validation: { every: 1 } };
+    await collect(fineTune({ model, data, ...settings }));
+    for (const [name, content] of Object.entries(files)) {
+      for (const folder of ['best', 'last']) {
+        expect(new TextDecoder().decode(run.files.get(`${folder}/${name}`))).toBe(content);
+      }
+    }
+    expect((await loadTokenizer(run.folder('best'))).eosTokenIds).toEqual([11, 3]);
+    model.dispose();
+  });
+
+  it('a state that holds a NaN is refused, with its place', async () => {
+    for (const spoilt of ['last/model.safetensors', 'last/trainer-state.safetensors']) {
+      const store = memoryStore();
+      await runUntil(store, (event) => event.type === 'step' && event.step === 5);
+      const file = await openSafetensors(store, spoilt);
+      const name = [...file.entries.keys()].find((each) => each.endsWith('ln_f.bias')) as string;
+      const tensors = [...file.entries].map(([tensor, { dtype, shape }]): TensorToWrite => {
+        const read = async () => {
+          const values = await readElements(file, tensor, dtype as 'F32');
+          return tensor === name ? values.fill(Number.NaN, 3, 4) : values;
+        };
+        return { name: tensor, dtype: dtype as 'F32', shape, read };
+      });
+      await writeSafetensors(store, spoilt, tensors, { metadata: file.metadata });
+      const student = await tinyModel(device, shape);
+      const error = await collect(distill({ ...options({ checkpoint: store }), student, resume: true })).catch(
+        (thrown: unknown) => thrown,
+      );
+      expect(error).toBeInstanceOf(CheckpointError);
+      expect((error as Error).message).toMatch(
+        new RegExp(`${spoilt}: '${name}' holds a value .*element 3 \\(\\[3\\] of`),
+      );
+      student.dispose();
+    }
   });
 
   it('resume starts from the beginning where there is no checkpoint', async () => {

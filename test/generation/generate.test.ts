@@ -38,6 +38,25 @@ forEachBackend((backend) => {
     }
   });
 
+  it('ends a sequence at whichever of several ids comes first', async () => {
+    using model = await load();
+    const whole = lists(await generate(model, oraclePrompts, { maxNewTokens, temperature: 0 }));
+    // One that some answers have in their middle, and the EOS.
+    const other = whole[0]![Math.floor(whole[0]!.length / 2)]!;
+    const ends = [eosTokenId, other];
+    const expected = whole.map((ids) => {
+      const end = ids.findIndex((id) => ends.includes(id));
+      return end < 0 ? ids : ids.slice(0, end + 1);
+    });
+    expect(expected).not.toEqual(whole);
+    expect(lists(await generate(model, oraclePrompts, { maxNewTokens, temperature: 0, eosTokenId: ends }))).toEqual(
+      expected,
+    );
+    expect(lists(await generate(model, oraclePrompts, { maxNewTokens, temperature: 0, eosTokenId: [] }))).toEqual(
+      whole,
+    );
+  });
+
   it('draws for a prompt by its seed, whatever is beside it', async () => {
     using model = await load();
     const options: GenerateOptions = { maxNewTokens: 8, eosTokenId, temperature: 1, topK: 20, topP: 0.95 };
@@ -179,6 +198,8 @@ forEachBackend((backend) => {
         { eosTokenId: 97 },
         /eosTokenId is 97, expected an id of the model's vocabulary, from 0 to 96/,
       ],
+      [[Int32Array.of(1)], { eosTokenId: [0, 97] }, /eosTokenId is 97, expected an id of the model's vocabulary/],
+      [[Int32Array.of(1)], { eosTokenId: [0.5] }, /eosTokenId is \[0.5\], expected an id, or a list of ids/],
       [[Int32Array.of(1)], { eosTokenId: -1 }, /eosTokenId is -1/],
     ];
     for (const [prompts, options, message] of refused) {

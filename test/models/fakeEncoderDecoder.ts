@@ -37,6 +37,8 @@ const family = defineFamily({
   schema: z.object({ vocab_size: z.int().min(1) }),
   example: { model_type: 'fake', vocab_size: 12 },
   positionsField: 'none',
+  layersField: 'none',
+  tiedTable: 'shared.weight',
   savedFields: {},
   parameterName: (name) => name,
   tree: ({ vocab_size }) => ({

@@ -1,11 +1,12 @@
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CheckpointError, LimitError, OptionError } from '../../src/errors.js';
+import { f32ToF16 } from '../../src/halfFloats.js';
 import { type MemoryStore, memoryStore } from '../../src/io/memoryStore.js';
 import { openSafetensors } from '../../src/io/safetensors.js';
 import { readFloats } from '../../src/io/tensorSource.js';
 import { type TensorToWrite, writeSafetensors } from '../../src/io/writeSafetensors.js';
 import { createModel, loadModel, numParameters, saveModel } from '../../src/models/index.js';
-import { sizeOf, tidy } from '../../src/tensor/index.js';
+import { readWeight, sizeOf, tidy } from '../../src/tensor/index.js';
 import { openReference } from '../harness/referenceBackend.js';
 
 const device = openReference({ precision: 'f32' });
@@ -13,28 +14,30 @@ const config = { model_type: 'gpt2', vocab_size: 11, n_positions: 7, n_embd: 6, 
 
 /** A saved model whose config fields and tensors may be changed. */
 async function folder({
+  config: made = config,
   fields = {},
   tensors = (all) => all,
 }: {
+  config?: Record<string, unknown>;
   fields?: Record<string, unknown>;
   tensors?: (all: TensorToWrite[]) => TensorToWrite[];
 } = {}): Promise<MemoryStore> {
   const store = memoryStore();
-  using model = await createModel(config, { device });
+  using model = await createModel(made, { device });
   await saveModel(model, store);
   const weights = await openSafetensors(store, 'model.safetensors');
   const all = [...weights.entries].map(
     ([name, { shape }]): TensorToWrite => ({ name, dtype: 'F32', shape, read: () => readFloats(weights, name) }),
   );
   await writeSafetensors(store, 'model.safetensors', tensors(all));
-  await store.write('config.json', [new TextEncoder().encode(JSON.stringify({ ...config, ...fields }))]);
+  await store.write('config.json', [new TextEncoder().encode(JSON.stringify({ ...made, ...fields }))]);
   return store;
 }
-const extra = (name: string, shape: number[]): TensorToWrite => ({
+const extra = (name: string, shape: readonly number[], values = new Float32Array(sizeOf(shape))): TensorToWrite => ({
   name,
   dtype: 'F32',
   shape,
-  read: async () => new Float32Array(sizeOf(shape)),
+  read: async () => values,
 });
 const failure = async (store: Promise<MemoryStore>) =>
   loadModel(await store, { device }).then(
@@ -52,13 +55,134 @@ describe('loadModel', () => {
         ...all.map((tensor) => ({ ...tensor, name: tensor.name.replace('transformer.', '') })),
         extra('h.0.attn.bias', [1, 1, 7, 7]),
         extra('h.1.attn.masked_bias', []),
-        extra('lm_head.weight', [11, 6]),
+        { ...all[0]!, name: 'lm_head.weight' },
       ],
     });
     using model = await loadModel(store, { device });
     expect([...model.parameters.keys()][0]).toBe('transformer.wte.weight');
     expect(model.head.values).toBe(model.parameters.get('transformer.wte.weight'));
     expect([...model.parameters.values()].some(({ requiresGrad }) => requiresGrad)).toBe(false);
+  });
+
+  describe.each([
+    ['gpt2', 'transformer.wte.weight', config],
+    [
+      'opt',
+      'model.decoder.embed_tokens.weight',
+      {
+        ...{ model_type: 'opt', vocab_size: 11, max_position_embeddings: 7, hidden_size: 6, ffn_dim: 5 },
+        ...{ num_hidden_layers: 1, num_attention_heads: 2 },
+      },
+    ],
+  ])('a tied %s', (_, table, fields) => {
+    const head = Float32Array.from({ length: 66 }, (_, i) => i / 7);
+
+    it('keeps another head that its file holds, and says so; saved it is untied', async () => {
+      const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
+      const other = extra('lm_head.weight', [11, 6], head);
+      const store = await folder({ config: fields, tensors: (all) => [...all, other] });
+      using model = await loadModel(store, { device });
+      const said = warn.mock.calls.flat().join();
+      warn.mockRestore();
+      expect(said).toMatch(
+        /^memory\/model.safetensors holds another lm_head.weight than its token embedding, although memory\/config.json/,
+      );
+      expect(await model.parameters.get('lm_head.weight')!.read()).toEqual(head);
+      expect(await readWeight(model.head, 'outIn')).toEqual(head);
+      expect(await model.parameters.get(table)!.read()).not.toEqual(head);
+      const saved = memoryStore();
+      await saveModel(model, saved);
+      using again = await loadModel(saved, { device });
+      expect(again.config.tie_word_embeddings).toBe(false);
+      expect(await readWeight(again.head, 'outIn')).toEqual(head);
+    });
+
+    it("takes its token embedding from a file that has it under the head's name alone", async () => {
+      const store = await folder({
+        config: fields,
+        tensors: (all) => all.map((tensor) => (tensor.name === table ? { ...tensor, name: 'lm_head.weight' } : tensor)),
+      });
+      const expected = await readFloats(await openSafetensors(store, 'model.safetensors'), 'lm_head.weight');
+      using model = await loadModel(store, { device });
+      expect(await model.parameters.get(table)!.read()).toEqual(expected);
+      expect(model.head.values).toBe(model.parameters.get(table));
+      expect(model.parameters.has('lm_head.weight')).toBe(false);
+    });
+
+    it('of more layers than its file has tensors is refused before any is made', async () => {
+      const layers = 'n_layer' in fields ? 'n_layer' : 'num_hidden_layers';
+      const error = await failure(folder({ config: fields, fields: { [layers]: 5000 } }));
+      expect(error).toBeInstanceOf(CheckpointError);
+      expect(error.message).toMatch(
+        new RegExp(`config.json: ${layers} is 5000, but memory/model.safetensors has \\d+ tensors in all. Check`),
+      );
+      const endless = await failure(folder({ config: fields, fields: { [layers]: 1e9 } }));
+      expect(endless.message).toMatch(new RegExp(`config.json: field '${layers}' is 1000000000.*10000`));
+      await expect(createModel({ ...fields, [layers]: 1e9 }, { device })).rejects.toThrow(CheckpointError);
+    });
+  });
+
+  it.each([
+    ['f32', 'F32', Number.NaN],
+    ['f32', 'F32', Number.NEGATIVE_INFINITY],
+    ['f16', 'F32', Number.NaN],
+    ['int8', 'F32', Number.POSITIVE_INFINITY],
+    ['f32', 'F16', Number.NaN],
+    ['f16', 'F16', Number.POSITIVE_INFINITY],
+  ] as const)('held in %s refuses a %s file that holds %s, with the place', async (dtype, stored, value) => {
+    for (const [name, shape, element, place] of [
+      ['transformer.h.1.mlp.c_fc.weight', [6, 24], 50, '[2, 2] of [6, 24]'],
+      ['transformer.ln_f.bias', [6], 5, '[5] of [6]'],
+    ] as const) {
+      const values = new Float32Array(sizeOf(shape));
+      values[element] = value;
+      const spoilt = (tensor: TensorToWrite): TensorToWrite =>
+        stored === 'F32'
+          ? extra(tensor.name, shape, values)
+          : { name: tensor.name, dtype: 'F16', shape, read: async () => f32ToF16(values) };
+      const store = await folder({ tensors: (all) => all.map((each) => (each.name === name ? spoilt(each) : each)) });
+      const error = await loadModel(store, { device, dtype }).catch((thrown: unknown) => thrown as CheckpointError);
+      expect(error).toBeInstanceOf(CheckpointError);
+      expect(error).toMatchObject({ found: value });
+      expect((error as Error).message).toBe(
+        `memory/model.safetensors: '${name}' holds a value that is not finite: element ${element} (${place}) is ` +
+          `${value}. The file is spoilt: download it again, or take an earlier checkpoint.`,
+      );
+    }
+  });
+
+  it('keeps the small files of its folder, byte for byte, through saving', async () => {
+    const companions = {
+      'generation_config.json': '{"eos_token_id": [0, 1],\n"temperature": 0.7}',
+      'chat_template.jinja': '{% for m in messages %}\r\n',
+      'LICENSE.txt': Uint8Array.of(0xff, 0, 1),
+    };
+    const others = {
+      'tokenizer.json': '{}',
+      'merges.txt': '',
+      'added_tokens.json': '{}',
+      'distillm.json': '{}',
+      'pytorch_model.bin': 'weights',
+      'model.safetensors.index.json': '{}',
+      'notes.txt': new Uint8Array(2 ** 22 + 1),
+    };
+    const store = await folder();
+    for (const [name, content] of Object.entries({ ...companions, ...others })) {
+      await store.write(name, [typeof content === 'string' ? new TextEncoder().encode(content) : content]);
+    }
+    using model = await loadModel(store, { device });
+    expect([...model.companionFiles.keys()]).toEqual(['LICENSE.txt', 'chat_template.jinja', 'generation_config.json']);
+    const saved = memoryStore();
+    await saveModel(model, saved, { files: { 'LICENSE.txt': 'mine' } });
+    for (const name of ['generation_config.json', 'chat_template.jinja'] as const) {
+      expect(new TextDecoder().decode(saved.files.get(name))).toBe(companions[name]);
+    }
+    expect(new TextDecoder().decode(saved.files.get('LICENSE.txt'))).toBe('mine');
+    expect(saved.files.size).toBe(5);
+    // A web server lists nothing: the files that are known to matter are asked for.
+    const unlisted = { ...store, list: () => Promise.reject(new OptionError('a web server does not list its files')) };
+    using served = await loadModel(unlisted, { device });
+    expect([...served.companionFiles.keys()].sort()).toEqual(['chat_template.jinja', 'generation_config.json']);
   });
 
   it('unties the head when config.json says so', async () => {

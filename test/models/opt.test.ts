@@ -44,7 +44,7 @@ describe('opt', () => {
       name: 'lm_head.weight',
       dtype: 'F32',
       shape: [11, 6],
-      read: async () => new Float32Array(66),
+      read: () => readFloats(weights, 'model.decoder.embed_tokens.weight'),
     };
     await writeSafetensors(store, 'model.safetensors', [...tensors, head]);
     using model = await loadModel(store, { device });

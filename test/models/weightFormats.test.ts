@@ -176,6 +176,33 @@ describe('storing weights', () => {
     }
   });
 
+  it.each([true, false])(
+    'a model held in f16 is saved without a loss, of small weights too: head tied %s',
+    async (tied) => {
+      // Biases and norms that f16 has not, and a matrix below 2^-14, where f16 has few bits.
+      const exact: Change = (values, _, name) =>
+        isStored(name)
+          ? values.map((value) => value * (name.includes('h.1.mlp.c_fc') ? 2 ** -16 : 1))
+          : values.map((_, i) => 1 / (i + 3));
+      const [store, saved] = [await folder(exact, { tie_word_embeddings: tied }), memoryStore()];
+      using model = await load(store, 'f16');
+      await saveModel(model, saved);
+      using again = await load(saved, 'f16');
+      const logits = await logitsOf(model);
+      expect(await logitsOf(again)).toEqual(logits);
+      const { entries } = await openSafetensors(saved, 'model.safetensors');
+      const dtypeOf = (name: string) => entries.get(`transformer.${name}`)?.dtype;
+      expect(['wte.weight', 'h.0.mlp.c_fc.weight', 'h.1.mlp.c_fc.weight', 'ln_f.bias'].map(dtypeOf)).toEqual([
+        ...['F16', 'F16', 'F32', 'F32'],
+      ]);
+      expect(JSON.parse(new TextDecoder().decode(saved.files.get('config.json'))).torch_dtype).toBe('float32');
+      // Asked for, all is rounded.
+      await saveModel(model, saved, { dtype: 'f16' });
+      const all = (await openSafetensors(saved, 'model.safetensors')).entries;
+      expect(new Set([...all.values()].map(({ dtype }) => dtype))).toEqual(new Set(['F16']));
+    },
+  );
+
   it('values that the dtype cannot hold are refused, by name', async () => {
     const put = (value: number) =>
       folder((values, _, name) => {

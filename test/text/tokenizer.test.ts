@@ -76,6 +76,7 @@ describe('files', () => {
       'generation_config.json': JSON.stringify({ eos_token_id: [0, 5], bos_token_id: 0, pad_token_id: 7 }),
     });
     expect([tokenizer.bosTokenId, tokenizer.eosTokenId, tokenizer.padTokenId]).toEqual([undefined, 0, 1]);
+    expect(tokenizer.eosTokenIds).toEqual([0, 5]);
     const saved = tokenizer.save();
     expect(JSON.parse(saved['tokenizer_config.json'] as string)).toMatchObject({
       pad_token: '<|pad|>',
@@ -84,6 +85,24 @@ describe('files', () => {
     });
     const again = tokenizerFromFiles(new Map(Object.entries(saved)));
     expect([again.eosTokenId, again.padTokenId, again.vocabSize]).toEqual([0, 1, 600]);
+  });
+
+  it.each([
+    ['the tokenizer alone', { 'tokenizer_config.json': { eos_token: eot } }, [0]],
+    ['generation_config.json beside it', { 'generation_config.json': { eos_token_id: [7, 0, 9] } }, [0, 7, 9]],
+    ['one id that is another', { 'generation_config.json': { eos_token_id: 7 } }, [0, 7]],
+    ['config.json where generation_config.json is silent', { 'config.json': { eos_token_id: [3, 0] } }, [0, 3]],
+    [
+      'generation_config.json before config.json',
+      { 'generation_config.json': { eos_token_id: [7] }, 'config.json': { eos_token_id: [3] } },
+      [0, 7],
+    ],
+    ['ids that name no token', { 'generation_config.json': { eos_token_id: [5000, '4', null, 2 ** 40] } }, [0]],
+    ['no EOS token at all', { 'tokenizer_config.json': { eos_token: null }, 'config.json': { eos_token_id: 3 } }, []],
+  ])('knows every id at which a model stops: %s', (_, files, expected) => {
+    const all = { 'tokenizer_config.json': { eos_token: eot }, 'tokenizer.json': base, ...files };
+    const texts = Object.fromEntries(Object.entries(all).map(([name, json]) => [name, JSON.stringify(json)]));
+    expect(tokenizerFromFiles(texts).eosTokenIds).toEqual(expected);
   });
 
   it('takes a role from an id without making its token special', () => {

@@ -159,7 +159,7 @@ async function answerAll(
   const prompts = order.map((index) => examples[index]!.ids.subarray(0, examples[index]!.promptLength));
   // The draws of a run's validation with this seed.
   const seeds = order.map((index) => randomSeed(seed, 'validation', index));
-  const { eosTokenId } = tokenizer;
+  const { eosTokenIds: eosTokenId } = tokenizer;
   for await (const batch of generateBatches(model, prompts, { ...options, eosTokenId, seeds })) {
     for (const ids of batch) {
       tokens += ids.length;

@@ -80,10 +80,10 @@ async function answer(
       : encodePrompt({ instruction: prompt, input }, { tokenizer, template });
   const maxNewTokens = options.maxNewTokens ?? answerLength(model, ids.length);
   const decoder: StreamingDecoder = tokenizer.stream({ skipSpecialTokens: true });
-  const { eosTokenId } = tokenizer;
+  const { eosTokenIds: eosTokenId } = tokenizer;
   for await (const id of streamTokens(model, ids, {
     ...samplingOf(options),
-    ...given({ eosTokenId }),
+    eosTokenId,
     maxNewTokens,
     seed,
   })) {

@@ -7,6 +7,7 @@ import { openCheckpoint } from '../../checkpoints/index.js';
 import { savedTemplateFiles } from '../../data/savedTemplate.js';
 import { CheckpointError } from '../../errors.js';
 import { short } from '../../inWords.js';
+import { requireFinite } from '../../io/finite.js';
 import {
   type FileStore,
   openSafetensors,
@@ -120,8 +121,8 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
       const moments = momentsOf(optimizer);
       checkShapes(weights, student.parameters);
       checkShapes(file, moments);
-      for (const [name, target] of student.parameters) target.set(await readElements(weights, name, 'F32'));
-      for (const [name, target] of moments) target.set(await readElements(file, name, 'F32'));
+      for (const [name, target] of student.parameters) target.set(await readFinite(weights, name));
+      for (const [name, target] of moments) target.set(await readFinite(file, name));
       for (const [name, updated] of optimizer.moments) updated.steps = state.steps[name] ?? 0;
       const replay = file.entries.has('replay') ? await readElements(file, 'replay', 'U8') : undefined;
       return { progress: state.progress as Progress, replay };
@@ -130,6 +131,13 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
 }
 
 const storedValidation = z.object({ step: z.number(), loss: z.number(), rougeL: z.number().optional() });
+
+/** @throws CheckpointError for a value that is not finite: the run would go on without one */
+async function readFinite(source: TensorSource, name: string): Promise<Float32Array> {
+  const values = await readElements(source, name, 'F32');
+  requireFinite(values, { source, name });
+  return values;
+}
 
 /** What the state file holds beside its tensors. */
 const storedState = z.object({

@@ -37,7 +37,7 @@ export async function generateSamples(plan: Plan, samples: readonly Sample[], st
     ...generation,
     maxNewTokens,
     batchSize,
-    eosTokenId: tokenizer?.eosTokenId,
+    eosTokenId: tokenizer?.eosTokenIds,
     ...(signal && { signal }),
     seeds: samples.map((_, index) => randomSeed(stepSeed, 'generation', index)),
   });

@@ -85,7 +85,7 @@ async function answerValidation(plan: Plan, tokenizer: Tokenizer): Promise<Valid
     maxNewTokens,
     batchSize,
     temperature: wanted.temperature,
-    eosTokenId: tokenizer.eosTokenId,
+    eosTokenId: tokenizer.eosTokenIds,
     seeds: samples.map((_, index) => randomSeed(seed, 'validation', index)),
   });
   return samples.map((sample, index) => {

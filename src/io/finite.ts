@@ -1,0 +1,44 @@
+/** Weights must be numbers: a NaN would reach every output, and training would blame the learning rate for it. */
+import { CheckpointError } from '../errors.js';
+import { f16ToF32 } from '../halfFloats.js';
+import type { TensorSource } from './tensorSource.js';
+
+/**
+ * One pass over the exponents: those of NaN and infinity have all bits set.
+ * @param values f32, or the bits of f16
+ * @param first index of the first of them in its tensor
+ * @throws CheckpointError naming the tensor and the place of the first value that is not finite
+ */
+export function requireFinite(
+  values: Float32Array | Uint16Array,
+  { source, name, first = 0 }: { readonly source: TensorSource; readonly name: string; readonly first?: number },
+): void {
+  const index = values instanceof Uint16Array ? notFinite(values, 0x7c00) : notFinite(bitsOf(values), 0x7f800000);
+  if (index < 0) return;
+  const [found] = values instanceof Uint16Array ? f16ToF32(values.subarray(index, index + 1)) : [values[index]];
+  const place = placeOf(first + index, source.entries.get(name)?.shape ?? []);
+  throw new CheckpointError(
+    `${source.name}: '${name}' holds a value that is not finite: element ${first + index} (${place}) is ${found}. ` +
+      'The file is spoilt: download it again, or take an earlier checkpoint.',
+    { found },
+  );
+}
+
+const bitsOf = (values: Float32Array) => new Uint32Array(values.buffer, values.byteOffset, values.length);
+
+/** Index of the first element whose exponent has all bits set; -1 where there is none. */
+function notFinite(bits: Uint16Array | Uint32Array, exponent: number): number {
+  for (let i = 0; i < bits.length; i++) if (((bits[i] as number) & exponent) === exponent) return i;
+  return -1;
+}
+
+/** "[2, 0] of [3, 4]" */
+function placeOf(element: number, shape: readonly number[]): string {
+  const place: number[] = [];
+  let rest = element;
+  for (const extent of [...shape].reverse()) {
+    place.unshift(rest % extent);
+    rest = Math.floor(rest / extent);
+  }
+  return `[${place.join(', ')}] of [${shape.join(', ')}]`;
+}

@@ -1,0 +1,39 @@
+/**
+ * Models whose LM head is their token embedding, and files that disagree. transformers has written files with the head
+ * alone, and files with another head beside a config that ties it; what a file holds must not be dropped without a word.
+ */
+import { readFloatPieces, type TensorSource } from '../io/tensorSource.js';
+
+/** The head's name in every checkpoint. */
+export const headName = 'lm_head.weight';
+
+/**
+ * Whether a file holds a head that is not its token embedding.
+ * @param table the embedding's name in the file; undefined where it is not there
+ */
+export async function hasOtherHead(weights: TensorSource, table: string | undefined): Promise<boolean> {
+  const head = weights.entries.get(headName);
+  const embedding = table === undefined ? undefined : weights.entries.get(table);
+  if (!head || !embedding) return false;
+  if (head.shape.join() !== embedding.shape.join()) return true;
+  // Only what is stored alike is read at the same pace.
+  if (head.dtype !== embedding.dtype) return true;
+  const buffers = [new Uint8Array(comparedBytes), new Uint8Array(comparedBytes)] as const;
+  const others = readFloatPieces(weights, table as string, buffers[1]);
+  for await (const piece of readFloatPieces(weights, headName, buffers[0])) {
+    const other = (await others.next()).value as Float32Array;
+    for (let i = 0; i < piece.length; i++) if (piece[i] !== other[i]) return true;
+  }
+  return false;
+}
+
+/** Bytes of each that are compared at a time. */
+const comparedBytes = 2 ** 20;
+
+/** Says that both are kept. */
+export function warnOfOtherHead(where: string, config: string): void {
+  console.warn(
+    `${where} holds another ${headName} than its token embedding, although ${config} ties the two. Both are kept; a ` +
+      'saved model says tie_word_embeddings false.',
+  );
+}
