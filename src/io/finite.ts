@@ -13,7 +13,7 @@ export function requireFinite(
   values: Float32Array | Uint16Array,
   { source, name, first = 0 }: { readonly source: TensorSource; readonly name: string; readonly first?: number },
 ): void {
-  const index = values instanceof Uint16Array ? notFinite(values, 0x7c00) : notFinite(bitsOf(values), 0x7f800000);
+  const index = values instanceof Uint16Array ? infiniteHalf(values) : infiniteFloat(bitsOf(values));
   if (index < 0) return;
   const [found] = values instanceof Uint16Array ? f16ToF32(values.subarray(index, index + 1)) : [values[index]];
   const place = placeOf(first + index, source.entries.get(name)?.shape ?? []);
@@ -27,8 +27,13 @@ export function requireFinite(
 const bitsOf = (values: Float32Array) => new Uint32Array(values.buffer, values.byteOffset, values.length);
 
 /** Index of the first element whose exponent has all bits set; -1 where there is none. */
-function notFinite(bits: Uint16Array | Uint32Array, exponent: number): number {
-  for (let i = 0; i < bits.length; i++) if (((bits[i] as number) & exponent) === exponent) return i;
+function infiniteFloat(bits: Uint32Array): number {
+  for (let i = 0; i < bits.length; i++) if (((bits[i] as number) & 0x7f800000) === 0x7f800000) return i;
+  return -1;
+}
+/** The same; a function for both kinds of array would be half as fast. */
+function infiniteHalf(bits: Uint16Array): number {
+  for (let i = 0; i < bits.length; i++) if (((bits[i] as number) & 0x7c00) === 0x7c00) return i;
   return -1;
 }
 
