@@ -51,7 +51,7 @@ export const browserSuites: readonly Suite[] = Object.entries(plans).map(([name,
       ? [variant('distillm')]
       : [
           variant('distillm, 2 threads, 256-bit', '--revectorize'),
-          variant('distillm, 2 threads, plain'),
+          variant('distillm, 2 threads, 128-bit'),
           variant('distillm, WebGPU', '--device', 'webgpu'),
         ];
   // Peers get the browser that is faster for them: tfjs gains half again by it, onnxruntime-web nothing.

@@ -2,9 +2,9 @@ import type { BenchmarkName } from './benchmarks.ts';
 import { browserSuites } from './browserSuites.ts';
 import type { Suite, Variant } from './frame/suite.ts';
 
-const vectors = { '256-bit': ['--experimental-wasm-revectorize'], plain: [] } as const;
+const vectors = { '256-bit': ['--experimental-wasm-revectorize'], '128-bit': [] } as const;
 
-/** A benchmark of ours on WASM, in a process of its own. */
+/** A benchmark of ours on WASM with fused arithmetic, in a process of its own. */
 const distillm = (benchmark: BenchmarkName, threads: number, width: keyof typeof vectors = '256-bit'): Variant => ({
   name: `distillm, ${threadsOf(threads)}, ${width}`,
   script: 'runner/node.ts',
@@ -12,11 +12,11 @@ const distillm = (benchmark: BenchmarkName, threads: number, width: keyof typeof
   args: ['--benchmark', benchmark, '--threads', `${threads}`],
 });
 
-/** The same with fused multiplication and addition. */
-const relaxed = (variant: Variant): Variant => ({
+/** The same with plain arithmetic. */
+const plain = (variant: Variant): Variant => ({
   ...variant,
-  name: `${variant.name}, relaxed`,
-  args: [...(variant.args ?? []), '--relaxed'],
+  name: `${variant.name}, plain arithmetic`,
+  args: [...(variant.args ?? []), '--arithmetic', 'plain'],
 });
 
 /** A benchmark of ours on the machine's GPU, where it has one. */
@@ -71,10 +71,10 @@ export const suites: readonly Suite[] = [
     variants: [
       distillm('gemm', 2),
       distillm('gemm', 1),
-      relaxed(distillm('gemm', 2)),
-      relaxed(distillm('gemm', 1)),
-      distillm('gemm', 2, 'plain'),
-      distillm('gemm', 1, 'plain'),
+      plain(distillm('gemm', 2)),
+      plain(distillm('gemm', 1)),
+      distillm('gemm', 2, '128-bit'),
+      distillm('gemm', 1, '128-bit'),
       onWebGPU('gemm'),
       peer('gemm', 'onnxruntime-web', 2),
       peer('gemm', 'onnxruntime-web', 1),
@@ -93,7 +93,7 @@ export const suites: readonly Suite[] = [
     variants: [
       distillm('gemmStored', 2),
       distillm('gemmStored', 1),
-      distillm('gemmStored', 2, 'plain'),
+      distillm('gemmStored', 2, '128-bit'),
       onWebGPU('gemmStored'),
     ],
   },
@@ -116,7 +116,7 @@ export const suites: readonly Suite[] = [
     variants: [
       distillm('attention', 2),
       distillm('attention', 1),
-      distillm('attention', 2, 'plain'),
+      distillm('attention', 2, '128-bit'),
       onWebGPU('attention'),
       // Forward alone: they have no gradients.
       peer('attention', 'onnxruntime-node', 2),
@@ -130,8 +130,8 @@ export const suites: readonly Suite[] = [
     about: 'skew KL forward and gradient from logits [512, 50257], ms (less is better)',
     variants: [
       distillm('divergence', 2),
-      relaxed(distillm('divergence', 2)),
-      distillm('divergence', 2, 'plain'),
+      plain(distillm('divergence', 2)),
+      distillm('divergence', 2, '128-bit'),
       distillm('divergence', 1),
       onWebGPU('divergence'),
       // A graph of their operators: they have no such loss.
@@ -151,7 +151,7 @@ export const suites: readonly Suite[] = [
       distillm('linearDivergence', 2),
       { ...distillm('linearDivergenceUnfused', 2), name: 'distillm unfused, 2 threads, 256-bit' },
       distillm('linearDivergence', 1),
-      distillm('linearDivergence', 2, 'plain'),
+      distillm('linearDivergence', 2, '128-bit'),
       onWebGPU('linearDivergence'),
       onWebGPU('linearDivergenceUnfused', 'distillm unfused, WebGPU'),
       peer('linearDivergence', 'jax-js', 1),
@@ -169,7 +169,7 @@ export const suites: readonly Suite[] = [
       'student 4 x 256, teacher 8 x 512, vocabulary 4096, batch 8 x 128, skew KL, AdamW: tokens/s (more is better)',
     variants: [
       distillm('trainingStep', 2),
-      distillm('trainingStep', 2, 'plain'),
+      distillm('trainingStep', 2, '128-bit'),
       distillm('trainingStep', 1),
       onWebGPU('trainingStep'),
       peer('trainingStep', 'jax-js', 1),
@@ -212,7 +212,7 @@ export const suites: readonly Suite[] = [
     name: 'tokenizer',
     about: 'GPT-2 vocabulary, 1 MB of English, MB/s (more is better)',
     variants: [
-      { ...distillm('tokenizer', 1, 'plain'), name: 'distillm' },
+      { ...distillm('tokenizer', 1, '128-bit'), name: 'distillm' },
       peer('tokenizer', 'gpt-tokenizer'),
       peer('tokenizer', 'tiktoken'),
       peer('tokenizer', '@huggingface/tokenizers'),

@@ -1,7 +1,7 @@
 // Compiles assembly/ to build/*.wasm and bundles the pool's worker script to build/poolWorker.js: what src/ embeds.
 // Before, it writes the numbers of the divergences for AssemblyScript and WGSL, from the table that TypeScript reads.
-//   node scripts/build-wasm.mjs [compute] [compute-single] [compute-relaxed] [text]     when none is named, those that
-//                                                                    are not of the sources as they are
+//   node scripts/build-wasm.mjs [compute-fused] [compute-plain] [text]     when none is named, those that are not of the
+//                                                                          sources as they are
 import { execFile } from 'node:child_process';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
@@ -16,9 +16,8 @@ const run = promisify(execFile);
 const chapters = ['products', 'attention', 'rows', 'elements', 'optimizer'].map((name) => `assembly/compute/${name}`);
 const compute = ['assembly/compute/index.ts', ...(await Promise.all(chapters.map(filesOf))).flat()];
 const targets = [
-  ['compute', compute],
-  ['compute-single', compute],
-  ['compute-relaxed', compute],
+  ['compute-fused', compute],
+  ['compute-plain', compute],
   ['text', ['assembly/text/index.ts']],
 ];
 const wanted = process.argv.slice(2);
@@ -31,7 +30,7 @@ for (const [name, text] of Object.entries(await divergenceFiles())) await writeF
 // Each takes some seconds of one core: they run side by side.
 await Promise.all(targets.filter(([target]) => wanted.length === 0 || wanted.includes(target)).map(compile));
 if (wanted.length === 0) await writeFile('build/compiler.version', version);
-if (wanted.length === 0 || wanted.includes('compute'))
+if (wanted.length === 0 || wanted.some((target) => target.startsWith('compute')))
   await build({
     entryPoints: ['src/hardware/wasm/poolWorker.ts'],
     bundle: true,

@@ -9,7 +9,10 @@ try {
   const idle = flag('idle-adapter') ? await openIdle() : undefined;
   const device = await openDevice({
     kind: argument('device', 'wasm') as 'wasm' | 'webgpu',
-    wasm: { threads: Number(argument('threads', '2')), relaxedSimd: flag('relaxed') },
+    wasm: {
+      threads: Number(argument('threads', '2')),
+      arithmetic: argument('arithmetic', 'fused') as 'fused' | 'plain',
+    },
     webgpu: {
       allowSoftware: flag('allow-software'),
       subgroupMatrices: flag('subgroup-matrices'),

@@ -43,7 +43,7 @@ export type KernelTable = { readonly [K in KernelName]: (call: KernelCall<K>) =>
 export interface DeviceInfo {
   /** Where the kernels run. */
   readonly kind: 'webgpu' | 'wasm';
-  /** "NVIDIA H100", "WASM SIMD, 2 threads, 256-bit". */
+  /** "NVIDIA H100", "WASM SIMD, 2 threads, 256-bit, fused arithmetic". */
   readonly description: string;
   /** Largest single allocation in bytes. */
   readonly maxStorageBytes: number;
@@ -55,8 +55,13 @@ export interface DeviceInfo {
   readonly threads: number;
   /** WASM: V8 packs pairs of 128-bit vectors (`--experimental-wasm-revectorize`). */
   readonly revectorized: boolean;
-  /** WASM: products and sums are fused where the processor can; results depend on it in their last bits. */
-  readonly relaxedSimd: boolean;
+  /**
+   * How products are added. WASM: with one rounding ('fused') or two ('plain'); devices of the same arithmetic give the
+   * same bits, whatever else differs. WebGPU: 'gpu', as the GPU and its driver do.
+   */
+  readonly arithmetic: 'fused' | 'plain' | 'gpu';
+  /** Why arithmetic is plain, as a sentence. */
+  readonly plainBecause?: string;
   /** WebGPU: the adapter is software (SwiftShader, llvmpipe). */
   readonly software: boolean;
 }

@@ -1,5 +1,5 @@
 /** The device options that commands share. */
-import { type Device, openDevice } from '../index.js';
+import { type Device, OptionError, openDevice } from '../index.js';
 import { choice, count, flag, given, hidden, optional, type Values, withDefault } from './options.js';
 import { profiled, profileOption } from './profile.js';
 import type { Terminal } from './terminal.js';
@@ -12,7 +12,12 @@ export const deviceOptions = {
     'auto',
   ),
   threads: optional('<number>', count, "threads of the 'wasm' device (default: all cores)"),
-  relaxedSimd: flag("'wasm' fuses multiplication and addition: faster, with results that depend on the processor"),
+  arithmetic: optional(
+    '<kind>',
+    choice(['fused', 'plain', 'gpu']),
+    "how products are added: 'wasm' rounds a product and its sum together (fused) or each (plain), 'webgpu' does as its " +
+      'GPU (default: fused where that is possible)',
+  ),
   allowSoftware: flag("lets 'webgpu' take a software adapter, which is slower than 'wasm'"),
   subgroupMatrices: hidden(flag("'webgpu' multiplies f16 weights on the GPU's matrix units, rounding to f16")),
   profile: profileOption,
@@ -23,13 +28,18 @@ export const deviceOptions = {
  * bits.
  */
 export async function withDevice<T>(
-  { device: kind, threads, relaxedSimd, allowSoftware, subgroupMatrices, profile }: Values<typeof deviceOptions>,
+  { device: asked, threads, arithmetic, allowSoftware, subgroupMatrices, profile }: Values<typeof deviceOptions>,
   terminal: Terminal,
   work: (device: Device) => Promise<T>,
 ): Promise<T> {
+  const kindOf = { fused: 'wasm', plain: 'wasm', gpu: 'webgpu' } as const;
+  const kind = asked === 'auto' && arithmetic !== undefined ? kindOf[arithmetic] : asked;
+  if (arithmetic !== undefined && kind !== kindOf[arithmetic]) {
+    throw new OptionError(`--arithmetic ${arithmetic} is that of --device ${kindOf[arithmetic]}, not of ${kind}.`);
+  }
   const device = await openDevice({
     kind,
-    wasm: { revectorize: true, relaxedSimd, ...given({ threads }) },
+    wasm: { revectorize: true, ...given({ threads }), ...(arithmetic && arithmetic !== 'gpu' && { arithmetic }) },
     webgpu: { allowSoftware, subgroupMatrices },
   });
   try {

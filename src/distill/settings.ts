@@ -4,6 +4,7 @@
  * keeps, that guards a resume, and that gives the same run again.
  */
 import { z } from 'zod';
+import type { DeviceInfo } from '../backend/backend.js';
 import { CompatibilityError } from '../errors.js';
 import { adamWOptions, scheduleNames } from '../optim/index.js';
 import { group, leavesOf, option, ranges } from '../settings/index.js';
@@ -73,6 +74,12 @@ const shared = {
     defaultWords: '256, or what the models have room for',
   }),
   seed: option(seed.default(10), 'decides order, generation, replay and dropout'),
+  // The command line has one flag for it and for the device.
+  arithmetic: option(
+    choice(['fused', 'plain', 'gpu']).optional(),
+    'how the device must add products; where it is given, a resumed run may have begun with another',
+    { flag: false },
+  ),
   /** Digests as `RunSettings` have them: other data are refused. */
   dataDigest: group(z.strictObject({ train: digest, validation: digest, text: digest })),
 };
@@ -101,7 +108,10 @@ type Digests = { readonly train: string; readonly validation: string; readonly t
  * A run as data: given as options, with the same models and data, it is the same run. It is plain JSON, so that a file,
  * a message to a worker or a form may hold it.
  */
-export type RunSettings = Omit<RunOptions, 'epochs' | 'steps' | 'maxNewTokens' | 'validation' | 'dataDigest'> & {
+export type RunSettings = Omit<
+  RunOptions,
+  'epochs' | 'steps' | 'maxNewTokens' | 'validation' | 'arithmetic' | 'dataDigest'
+> & {
   /** Optimizer steps of the whole run. */
   readonly steps: number;
   /** New tokens of the longest answer. */
@@ -111,6 +121,8 @@ export type RunSettings = Omit<RunOptions, 'epochs' | 'steps' | 'maxNewTokens' |
     /** Optimizer steps between validations. */
     readonly every: number;
   };
+  /** How the device adds products, as its `info` says: it decides the last bits of every number. */
+  readonly arithmetic: DeviceInfo['arithmetic'];
   /** SHA-256 of each set of samples. */
   readonly dataDigest: Digests;
 };
@@ -121,11 +133,16 @@ export type DistillSettings = RunSettings & Required<Pick<RunSettings, 'loss' | 
 /**
  * Fills in what depends on data and models.
  * @param room new tokens that every answer may have, whatever its prompt
- * @throws CompatibilityError when the options have digests of other data
+ * @throws CompatibilityError when the options have digests of other data, or another arithmetic than the device
  */
 export function resolveSettings(
-  { epochs = 0, steps, maxNewTokens, validation, dataDigest, ...options }: RunOptions,
-  { stepsPerEpoch, room, digests }: { stepsPerEpoch: number; room: number; digests: Digests },
+  { epochs = 0, steps, maxNewTokens, validation, arithmetic, dataDigest, ...options }: RunOptions,
+  {
+    stepsPerEpoch,
+    room,
+    device,
+    digests,
+  }: { stepsPerEpoch: number; room: number; device: DeviceInfo; digests: Digests },
 ): RunSettings {
   for (const set of ['train', 'validation', 'text'] as const) {
     const [found, expected] = [digests[set], dataDigest[set]];
@@ -135,12 +152,20 @@ export function resolveSettings(
       { found, expected },
     );
   }
+  if (arithmetic !== undefined && arithmetic !== device.arithmetic) {
+    throw new CompatibilityError(
+      `training: arithmetic is ${arithmetic}, that of the device is ${device.arithmetic} (${device.description}). ` +
+        'Open the device that the settings were made for, or leave arithmetic out.',
+      { found: arithmetic, expected: device.arithmetic },
+    );
+  }
   const { every, rougeL } = validation;
   return {
     ...options,
     steps: steps ?? stepsPerEpoch * epochs,
     maxNewTokens: maxNewTokens ?? Math.max(1, Math.min(256, room)),
     validation: { every: every === 'epoch' ? stepsPerEpoch : every, rougeL },
+    arithmetic: device.arithmetic,
     dataDigest: digests,
   };
 }

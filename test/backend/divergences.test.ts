@@ -46,7 +46,7 @@ function suite(backend: () => Device): void {
   }
 }
 
-forEachBackend(suite, { relaxed: true });
+forEachBackend(suite);
 describe('reference', () => {
   const backend = openReference({ precision: 'f32' });
   suite(() => backend);

@@ -9,6 +9,7 @@ import { CheckpointError, CompatibilityError } from '../../src/errors.js';
 import { type MemoryStore, memoryStore } from '../../src/io/index.js';
 import type { LanguageModel } from '../../src/models/index.js';
 import { leavesOf } from '../../src/settings/index.js';
+import { arithmetics } from '../harness/arithmetics.js';
 import { collect, stepsOf, succession, tinyModel, tinyTokenizer, weightsOf } from './fixtures.js';
 
 const tokenizer = tinyTokenizer();
@@ -151,7 +152,8 @@ describe('a resume', () => {
   it('is refused with any other setting, by name, with both values', async () => {
     const refused: string[] = [];
     for (const [name, was] of flattened(began)) {
-      if (free.includes(name) || name.startsWith('dataDigest.') || name.endsWith('.kind')) continue;
+      if (free.includes(name) || name.startsWith('dataDigest.') || name.endsWith('.kind') || name === 'arithmetic')
+        continue;
       const { settings, is } = withAnother(name, was);
       const error = await resumed({ ...(settings as RunSettings), dataDigest: {} as never }).catch((caught) => caught);
       expect(error, name).toBeInstanceOf(CheckpointError);
@@ -179,6 +181,42 @@ describe('a resume', () => {
     await expect(resumed({ data: other })).rejects.toThrow(
       new RegExp(`other settings: dataDigest.${set} was [0-9a-f]{64} and is [0-9a-f]{64}\\.`),
     );
+  });
+
+  describe.skipIf(arithmetics.length === 1)('on a device of another arithmetic', () => {
+    const onPlain = async (given: { arithmetic?: RunSettings['arithmetic'] }) => {
+      const plain = await openWasm({ threads: 1, arithmetic: 'plain' });
+      const { arithmetic: _, ...settings } = began;
+      const checkpoint = memoryStore(Object.fromEntries(files));
+      const models = {
+        teacher: await tinyModel(plain, { seed: 2, trainable: false }),
+        student: await tinyModel(plain, { embd_pdrop: 0.1 }),
+      };
+      const all = { tokenizer, data, ...settings, ...models, checkpoint, resume: true, ...given };
+      try {
+        return await collect(distill(all as DistillOptions));
+      } finally {
+        await plain.dispose();
+      }
+    };
+
+    it('is refused, and goes on where that is given', async () => {
+      expect(began.arithmetic).toBe('fused');
+      await expect(onPlain({})).rejects.toThrow(
+        /settings: arithmetic was fused and is plain\. Resume with the same, or give arithmetic 'plain' to go on with it/,
+      );
+      const events = await onPlain({ arithmetic: 'plain' });
+      expect(events[0]).toMatchObject({ type: 'start', step: 3 });
+      expect(events.at(-1)).toMatchObject({ type: 'end', step: 6 });
+    });
+
+    it('is refused with the settings of another arithmetic, like a new run', async () => {
+      const refused = await onPlain({ arithmetic: 'fused' }).catch((error) => error);
+      expect(refused).toBeInstanceOf(CompatibilityError);
+      expect(refused.message).toMatch(
+        /^training: arithmetic is fused, that of the device is plain \(WASM .*\)\. Open the device that the settings were/,
+      );
+    });
   });
 
   it('is refused with other references to score against', async () => {

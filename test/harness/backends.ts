@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Device } from '../../src/backend/backend.js';
-import { relaxedAllowed } from '../../src/backend/wasm/compile.js';
 import { openWasm } from '../../src/backend/wasm/index.js';
 import { openWebGPU } from '../../src/backend/webgpu/index.js';
 
@@ -27,50 +26,47 @@ const once = (open: () => Promise<Device>) => {
 };
 
 /**
- * WebGPU at its default limits, on whatever adapter there is: opened while tests are collected, so that a missing one
- * is a visible skip. Dispatches are folded every three workgroups, so that small shapes need the second axis as 65,536
- * rows would.
+ * WebGPU at its default limits, on whatever adapter there is. Dispatches are folded every three workgroups, so that
+ * small shapes need the second axis as 65,536 rows would.
  */
-async function webgpuTarget(): Promise<Target> {
-  const open = once(() => openWebGPU({ allowSoftware: true, limits: 'default', maxGroupsPerSide: 3 }));
+const webgpuTarget = (): Promise<Target> =>
+  perhaps('WebGPU', () => openWebGPU({ allowSoftware: true, limits: 'default', maxGroupsPerSide: 3 }));
+
+/** Opened while tests are collected, so that a missing one is a visible skip. */
+async function perhaps(name: string, openIt: () => Promise<Device>): Promise<Target> {
+  const open = once(openIt);
   const failure = await open().then(
     () => undefined,
     (error: unknown) => (error instanceof Error ? error.message : String(error)),
   );
   // Where it is required, the suites fail with the reason instead.
-  return failure === undefined || REQUIRED ? { name: 'WebGPU', open } : { name: 'WebGPU', open, missing: failure };
+  return failure === undefined || REQUIRED ? { name, open } : { name, open, missing: failure };
 }
 
-const wasmTarget = (threads: number): Target => ({
-  name: `WASM, ${threads} thread${threads > 1 ? 's' : ''}`,
-  open: once(() => openWasm({ threads })),
-});
-
-const targets: readonly Target[] = [wasmTarget(1), wasmTarget(2), await webgpuTarget()];
-/** The build that fuses products and sums: other roundings, so what tests kernels runs on it as well. */
-const relaxedTarget: Target = {
-  name: 'WASM, relaxed SIMD',
-  open: once(() => openWasm({ threads: 2, relaxedSimd: true })),
-  ...((await relaxedAllowed()) ? {} : { missing: 'this engine has no relaxed SIMD' }),
-};
+/**
+ * Both arithmetics of WASM, of which one is on two threads: the bits are the same for any number of them
+ * (wasm/threads.test.ts).
+ */
+const targets: readonly Target[] = [
+  { name: 'WASM, plain, 1 thread', open: once(() => openWasm({ threads: 1, arithmetic: 'plain' })) },
+  await perhaps('WASM, fused, 2 threads', () => openWasm({ threads: 2, arithmetic: 'fused' })),
+  await webgpuTarget(),
+];
 
 let disposing = false;
 
 /**
- * Runs a suite once a backend: WASM on one and on two threads, WebGPU where there is an adapter. `backend()` is open
- * while tests run, and disposed of at the end of the file. `relaxed`: on the relaxed WASM build, too.
+ * Runs a suite once a backend: WASM with plain and with fused arithmetic, WebGPU where there is an adapter. `backend()`
+ * is open while tests run, and disposed of at the end of the file.
  */
-export function forEachBackend(
-  suite: (backend: () => Device, name: string) => void,
-  { relaxed = false }: { relaxed?: boolean } = {},
-): void {
+export function forEachBackend(suite: (backend: () => Device, name: string) => void): void {
   if (!disposing) {
     disposing = true;
     afterAll(async () => {
       for (const backend of opened) await backend.dispose();
     });
   }
-  for (const { name, open, missing } of relaxed ? [...targets, relaxedTarget] : targets) {
+  for (const { name, open, missing } of targets) {
     if (missing) {
       console.warn(`${name} is skipped: ${missing}`);
       describe.skip(name, () => suite(() => expect.unreachable(), name));

@@ -67,7 +67,7 @@ export function openReference({
       preferredRows: 96,
       threads: 1,
       revectorized: false,
-      relaxedSimd: false,
+      arithmetic: 'plain',
       software: true,
     },
     allocate(byteLength, label) {

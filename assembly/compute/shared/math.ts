@@ -1,6 +1,6 @@
-// exp, log and the logistic function on four floats, from +, -, *, / and integer operations only: the same bits on
-// every machine (but in the relaxed build, see madd), no host Math. test/backend/wasm/math.test.ts checks the stated
-// errors.
+// exp, log and the logistic function on four floats, from +, -, *, /, multiply-add and integer operations only: the same
+// bits on every machine within one arithmetic (see madd), no host Math. test/backend/wasm/math.test.ts checks the stated
+// errors in both.
 
 import {
   constant, EXP_1, EXP_2, EXP_3, EXP_4, EXP_HIGHEST, EXP_LOWEST, HALF, LN2_HIGH, LN2_LOW, LOG2_E, LOG_0, LOG_1, LOG_2, LOG_3,

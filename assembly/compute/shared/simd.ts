@@ -4,8 +4,8 @@
 // range of elements was split.
 
 /**
- * a * b + c. With two roundings, the same bits on every machine; in the relaxed build with one where the processor can,
- * so bits depend on the machine there.
+ * a * b + c. Plain arithmetic rounds twice. Fused arithmetic rounds once: a relaxed multiply-add may round twice too,
+ * so the host looks at what it does before it uses the fused module (src/backend/wasm/selfCheck.ts).
  */
 // @ts-ignore: decorator
 @inline

@@ -1,7 +1,12 @@
-/** Builds of the WebAssembly kernels, which of them an engine can run, and V8's packing of vectors to 256 bits. */
+/**
+ * Builds of the WebAssembly kernels, which of them an engine can run, and V8's packing of vectors to 256 bits.
+ *
+ * There are two builds of the same sources, which differ in how they multiply and add. Fused arithmetic, with one
+ * rounding, is relaxed SIMD's; nearly every engine and processor has it, so it is part of the library. Plain arithmetic,
+ * with two roundings, is loaded where it is needed.
+ */
 import { revectorizer } from '#platform';
-import sharedBytes from '../../../build/compute.wasm';
-import singleBytes from '../../../build/compute-single.wasm';
+import fusedBytes from '../../../build/compute-fused.wasm';
 import { DeviceError } from '../../errors.js';
 
 /** Whether threads can share memory here: browsers need cross-origin isolation (COOP and COEP headers). */
@@ -30,6 +35,29 @@ export function forbidPacking(): void {
 
 export const packingInForce = (): boolean => packing;
 
+/** Whether a * b + c is rounded once ('fused') or after each operation ('plain'). */
+export type WasmArithmetic = 'fused' | 'plain';
+
+/** Which kernels to compile. */
+export interface KernelBuild {
+  readonly arithmetic: WasmArithmetic;
+  /** For a memory that threads share. */
+  readonly shared: boolean;
+}
+
+/** In the import of the memory: the two names, the kind of import that a memory is. Its limits follow. */
+const memoryImport = [...new TextEncoder().encode('\x03env\x06memory'), 2];
+/** First byte of the limits of a memory that has a maximum and is not shared. */
+const UNSHARED = 1;
+
+/** The builds import a shared memory. This is the same module for a memory that one thread has for itself. */
+function unshared(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const result = bytes.slice();
+  const at = result.findIndex((_, i) => memoryImport.every((byte, j) => result[i + j] === byte));
+  result[at + memoryImport.length] = UNSHARED;
+  return result;
+}
+
 /**
  * What the kernels import: whether the inner loop of a product keeps 16 columns in registers or eight (the same bits).
  * 16 need registers of 256 bits, or 32 of them as ARM64 has. x86 gives a NaN that it makes itself a sign, ARM64 does
@@ -55,35 +83,26 @@ function labelled(bytes: Uint8Array, label: string): Uint8Array<ArrayBuffer> {
   return result;
 }
 
-/**
- * Builds of the same kernels: for shared or plain memory; 'relaxed' (shared memory) fuses multiplication and addition.
- */
-export type KernelBuild = 'shared' | 'single' | 'relaxed';
-
-/** Whether this engine can run the relaxed build. */
-export async function relaxedAllowed(): Promise<boolean> {
-  if (!sharedMemoryAllowed()) return false;
-  const { relaxedSimd } = await import('wasm-feature-detect');
-  return relaxedSimd();
+async function bytesOf({ arithmetic, shared }: KernelBuild): Promise<Uint8Array> {
+  const bytes = arithmetic === 'fused' ? fusedBytes : (await import('../../../build/compute-plain.wasm')).default;
+  return shared ? bytes : unshared(bytes);
 }
 
-async function bytesOf(build: KernelBuild): Promise<Uint8Array> {
-  // Loaded on demand: few runs ask for it.
-  if (build === 'relaxed') return (await import('../../../build/compute-relaxed.wasm')).default;
-  return build === 'shared' ? sharedBytes : singleBytes;
-}
+/** Whether this engine has the instructions of fused arithmetic. Whether they round once, the self-check finds out. */
+export const hasRelaxedSimd = (): boolean => WebAssembly.validate(unshared(fusedBytes));
 
 /**
  * Compiles the kernels.
- * @throws DeviceError where WebAssembly SIMD (or threads, for shared memory) is missing
+ * @throws DeviceError where WebAssembly SIMD (or relaxed SIMD, or threads, for what needs them) is missing
  */
 export async function compileKernels(build: KernelBuild): Promise<WebAssembly.Module> {
-  const bytes = labelled(await bytesOf(build), packing ? 'packed' : 'plain');
+  const bytes = labelled(await bytesOf(build), packing ? '256-bit' : '128-bit');
   try {
     return await WebAssembly.compile(bytes);
   } catch (cause) {
+    const simd = build.arithmetic === 'fused' ? 'WebAssembly relaxed SIMD' : 'WebAssembly SIMD';
     throw new DeviceError(
-      `The kernels do not compile here: WebAssembly SIMD${build === 'single' ? ' is' : ' and threads are'} needed.`,
+      `The kernels do not compile here: ${simd}${build.shared ? ' and threads are' : ' is'} needed.`,
       { cause },
     );
   }

@@ -6,6 +6,7 @@ import type { KernelFunction } from '../../hardware/wasm/protocol.js';
 import type { Device, KernelCall, KernelObserver, Storage } from '../backend.js';
 import { bytesPerElement, hostArrays, type KernelName } from '../kernels/index.js';
 import { at, type Threads, type WasmStorage } from './calls.js';
+import type { WasmArithmetic } from './compile.js';
 import { readPanels } from './panels.js';
 import { createTable } from './table.js';
 
@@ -15,9 +16,10 @@ const TURN_MS = 50;
 /** A device on open threads. Calls are done when they return, so nothing is ever queued. */
 export function createDevice(
   threads: Threads,
-  { revectorized, relaxedSimd = false }: { revectorized: boolean; relaxedSimd?: boolean },
+  how: { revectorized: boolean; arithmetic: WasmArithmetic; plainBecause?: string },
 ): Device {
   const { memory, pool } = threads;
+  const { revectorized, arithmetic } = how;
   const table = createTable(threads);
   const live = new Set<WasmStorage>();
   let liveBytes = 0;
@@ -53,13 +55,12 @@ export function createDevice(
     info: {
       kind: 'wasm',
       description:
-        `WASM SIMD, ${count} thread${count === 1 ? '' : 's'}, ${revectorized ? 256 : 128}-bit` +
-        (relaxedSimd ? ', relaxed' : ''),
+        `WASM SIMD, ${count} thread${count === 1 ? '' : 's'}, ` +
+        `${revectorized ? 256 : 128}-bit, ${arithmetic} arithmetic`,
       maxStorageBytes: memory.maxBytes,
       preferredRows: (pool.exports.gemmRows as KernelFunction)(),
       threads: count,
-      revectorized,
-      relaxedSimd,
+      ...how,
       software: false,
     },
     allocate(byteLength, label) {

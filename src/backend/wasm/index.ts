@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { hardwareConcurrency } from '#platform';
+import { DeviceError } from '../../errors.js';
 import { createLinearMemory } from '../../hardware/wasm/memory.js';
 import { openPool } from '../../hardware/wasm/pool.js';
 import { checkOptions, type Fields, ranges } from '../../settings/index.js';
@@ -13,14 +14,14 @@ import {
   allowPacking,
   compileKernels,
   forbidPacking,
-  type KernelBuild,
+  hasRelaxedSimd,
   kernelGlobals,
   packingInForce,
-  relaxedAllowed,
   sharedMemoryAllowed,
+  type WasmArithmetic,
 } from './compile.js';
 import { createDevice } from './createDevice.js';
-import { relaxedCheck, selfCheck } from './selfCheck.js';
+import { selfCheck } from './selfCheck.js';
 
 /** How the device that computes in WebAssembly is opened. */
 export interface WasmOptions {
@@ -35,10 +36,11 @@ export interface WasmOptions {
    */
   readonly revectorize?: boolean;
   /**
-   * Uses the build that fuses multiplication and addition, where the engine has relaxed SIMD and memory can be shared
-   * (`device.info.relaxedSimd` says so). Results then depend on the processor in their last bits. Off by default.
+   * How products are added: with one rounding ('fused', which is faster and nearer the exact sum) or with one after the
+   * product and one after the sum ('plain'). By default fused where the engine has relaxed SIMD and the processor
+   * rounds once, else plain; `device.info` says which, and why. Each has the same bits on every machine.
    */
-  readonly relaxedSimd?: boolean;
+  readonly arithmetic?: 'fused' | 'plain';
 }
 
 const MAX_THREADS = 64;
@@ -47,51 +49,60 @@ const MAX_THREADS = 64;
 export const wasmOptions = z.strictObject({
   threads: ranges.integer(1, MAX_THREADS).optional(),
   revectorize: ranges.switched.default(false),
-  relaxedSimd: ranges.switched.default(false),
+  arithmetic: ranges.choice(['fused', 'plain']).optional(),
 } satisfies Fields<WasmOptions>);
 
-async function open(build: KernelBuild, threads: number): Promise<Threads> {
-  const module = await compileKernels(build);
-  const memory = createLinearMemory({ shared: build !== 'single' });
-  return { memory, pool: await openPool(module, memory, threads, kernelGlobals()) };
-}
-
 /**
- * The kernels in WebAssembly SIMD on a pool of threads. Results are the same bits for any number of threads, with and
- * without `revectorize`, on every machine (but with `relaxedSimd`). Calls are done when they return.
- * @throws OptionError, DeviceError (a worker does not start, the self-check fails), LimitError (no memory)
+ * The kernels in WebAssembly SIMD on a pool of threads. Within one arithmetic, results are the same bits for any number
+ * of threads, with and without `revectorize`, on every machine. Calls are done when they return.
+ * @throws OptionError; DeviceError (fused arithmetic is asked for and is not to be had, a worker does not start, the
+ * self-check fails); LimitError (no memory)
  */
 export async function openWasm(options: WasmOptions = {}): Promise<Device> {
-  const { threads, revectorize, relaxedSimd } = checkOptions('openWasm', wasmOptions, options);
+  const { threads, revectorize, arithmetic } = checkOptions('openWasm', wasmOptions, options);
   const count = sharedMemoryAllowed() ? Math.min(threads ?? hardwareConcurrency(), MAX_THREADS) : 1;
   if (revectorize) allowPacking();
-  if (relaxedSimd && (await relaxedAllowed())) {
-    const relaxed = await openRelaxed(count);
-    if (relaxed) return relaxed;
-  }
-  const build = count > 1 ? 'shared' : 'single';
-  const opened = await open(build, count);
-  const wrong = selfCheck(opened, packingInForce());
-  if (wrong === undefined) return createDevice(opened, { revectorized: packingInForce() });
-  await opened.pool.dispose();
-  if (!packingInForce()) throw wrong;
-  console.warn(`${wrong.message} Going on with 128-bit vectors.`);
-  forbidPacking();
-  const plain = await open(build, count);
-  const still = selfCheck(plain, false);
-  if (still === undefined) return createDevice(plain, { revectorized: false });
-  await plain.pool.dispose();
-  throw still;
+  if (arithmetic === 'plain') return openPlain(count, "It was asked for by arithmetic: 'plain'.");
+  const fused = await openFused(count);
+  if (!(fused instanceof DeviceError)) return fused;
+  if (arithmetic === undefined) return openPlain(count, fused.message);
+  throw new DeviceError(
+    `openWasm: arithmetic: 'fused' is not to be had here. ${fused.message} Leave arithmetic out, or take 'plain'.`,
+    { found: 'plain', expected: 'fused', cause: fused },
+  );
 }
 
-/** The relaxed build, once it agrees with the plain one. */
-async function openRelaxed(threads: number): Promise<Device | undefined> {
+/** @returns a device, or why there is none */
+async function openFused(threads: number): Promise<Device | DeviceError> {
+  if (!hasRelaxedSimd()) return new DeviceError('This WebAssembly engine has no relaxed SIMD.');
+  const opened = await openChecked('fused', threads);
+  if (opened instanceof DeviceError) return opened;
+  return createDevice(opened, { revectorized: packingInForce(), arithmetic: 'fused' });
+}
+
+async function openPlain(threads: number, plainBecause: string): Promise<Device> {
+  const opened = await openChecked('plain', threads);
+  if (opened instanceof DeviceError) throw opened;
+  return createDevice(opened, { revectorized: packingInForce(), arithmetic: 'plain', plainBecause });
+}
+
+/** What each build that was opened was found to be: engine and processor are the same for the whole process. */
+const verdicts = new Map<string, DeviceError | undefined>();
+
+/** Threads whose kernels passed the self-check, at 128 bits where V8's packing fails it; else what is wrong. */
+async function openChecked(arithmetic: WasmArithmetic, threads: number): Promise<Threads | DeviceError> {
+  const shared = threads > 1;
+  const module = await compileKernels({ arithmetic, shared });
+  const memory = createLinearMemory({ shared });
+  const opened = { memory, pool: await openPool(module, memory, threads, kernelGlobals()) };
   const revectorized = packingInForce();
-  const [relaxed, plain] = [await open('relaxed', threads), await open('single', 1)];
-  const wrong = selfCheck(plain, revectorized) ?? relaxedCheck(relaxed, plain, revectorized);
-  await plain.pool.dispose();
-  if (wrong === undefined) return createDevice(relaxed, { revectorized, relaxedSimd: true });
-  await relaxed.pool.dispose();
-  console.warn(`${wrong.message} Going on with the plain build.`);
-  return undefined;
+  const build = [arithmetic, shared, revectorized].join();
+  if (!verdicts.has(build)) verdicts.set(build, selfCheck(opened, { arithmetic, revectorized }));
+  const wrong = verdicts.get(build);
+  if (wrong === undefined) return opened;
+  await opened.pool.dispose();
+  if (!revectorized) return wrong;
+  console.warn(`${wrong.message} Going on with 128-bit vectors.`);
+  forbidPacking();
+  return openChecked(arithmetic, threads);
 }

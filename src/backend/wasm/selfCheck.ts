@@ -1,6 +1,6 @@
 /**
- * A check of the compiled kernels before they are used: known bits for the plain build, closeness to it for the
- * relaxed one.
+ * A check of the compiled kernels before they are used: that fused multiply-add rounds once, and known bits of a few
+ * kernels. Each arithmetic has one set of bits on all machines, so a device either has them or is not used.
  */
 import { DeviceError } from '../../errors.js';
 import { fnv1a } from '../../fnv1a.js';
@@ -8,11 +8,12 @@ import type { KernelTable } from '../backend.js';
 import { elementsOf, operandDType, operandSpecs } from '../check.js';
 import { type Dims, divergenceKinds, type KernelSpec, kernels, type Params } from '../kernels/index.js';
 import type { Threads, WasmStorage } from './calls.js';
+import type { WasmArithmetic } from './compile.js';
 import { createTable } from './table.js';
 
 /**
  * V8 first runs its quick compiler's code; its optimised code (and with it the packing) is there after some
- * milliseconds.
+ * milliseconds. Each check is repeated for so long, so that it sees both.
  */
 const WARM_UP_MS = 40;
 
@@ -26,7 +27,7 @@ interface Probe {
   readonly dims: Dims;
   readonly params: Params;
   /** The hashes of all outputs, exclusive-ored. */
-  readonly expected: number;
+  readonly expected: Readonly<Record<WasmArithmetic, number>>;
 }
 
 /**
@@ -34,25 +35,35 @@ interface Probe {
  * it all.
  */
 const probes: readonly Probe[] = [
-  { kernel: 'gemmNN', dims: { m: 35, n: 53, k: 300 }, params: { accumulate: 0 }, expected: 3_231_051_729 },
-  { kernel: 'layerNorm', dims: { rows: 5, cols: 85 }, params: { eps: 1e-5 }, expected: 1_618_958_206 },
+  {
+    kernel: 'gemmNN',
+    dims: { m: 35, n: 53, k: 300 },
+    params: { accumulate: 0 },
+    expected: { fused: 3_621_510_306, plain: 2_592_002_918 },
+  },
+  {
+    kernel: 'layerNorm',
+    dims: { rows: 5, cols: 85 },
+    params: { eps: 1e-5 },
+    expected: { fused: 2_098_438_821, plain: 2_474_419_738 },
+  },
   {
     kernel: 'divergence',
     dims: { rows: 3, vocab: 2101 },
     params: { weight: 0.25, temperature: 2, gradScale: 0.5, kind: divergenceKinds.skewReverseKL },
-    expected: 2_441_425_355,
+    expected: { fused: 256_417_037, plain: 821_108_791 },
   },
 ];
 
-/** Floats of the scratch area that the probes use. */
+/** Floats of the scratch area that the checks use. */
 const FLOATS = 64 * 1024;
 
-/** Numbers in [-1, 1) with 11 bits, always the same. */
+/** Numbers in [-1, 1) with 24 bits, so that products are rounded; always the same. */
 function fill(values: Float32Array): void {
   let state = 1;
   for (let i = 0; i < values.length; i++) {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    values[i] = (state >>> 21) / 1024 - 1;
+    values[i] = (state >>> 8) / 2 ** 23 - 1;
   }
 }
 
@@ -79,72 +90,76 @@ function runProbe(
   return outputs;
 }
 
-/** Runs every probe on fresh inputs. Under `revectorized` it repeats each until V8's packed code must be in use. */
-function runProbes(
-  device: Threads,
-  revectorized: boolean,
-  check: (probe: Probe, outputs: Float32Array[]) => DeviceError | undefined,
-): DeviceError | undefined {
-  const { memory } = device;
-  const table = createTable(device);
+/**
+ * Runs the check in a scratch area until V8's optimised code must be in use. Returns the first error that it returns.
+ */
+function repeatedly({ memory }: Threads, check: (start: number) => DeviceError | undefined): DeviceError | undefined {
   const start = memory.allocate(4 * FLOATS, 'self-check');
   try {
-    for (const probe of probes) {
-      const until = performance.now() + (revectorized ? WARM_UP_MS : 0);
-      do {
-        fill(new Float32Array(memory.memory.buffer, start, FLOATS));
-        const wrong = check(probe, runProbe(device, table, start, probe));
-        if (wrong) return wrong;
-      } while (performance.now() < until);
-    }
+    const until = performance.now() + WARM_UP_MS;
+    do {
+      const wrong = check(start);
+      if (wrong) return wrong;
+    } while (performance.now() < until);
     return undefined;
   } finally {
     memory.free(start);
   }
 }
 
-/** Compares a few kernels with their known bits. Returns the error to throw when they differ. */
-export function selfCheck(device: Threads, revectorized: boolean): DeviceError | undefined {
+/** (1 + 2^-12)^2 - (1 + 2^-11) is 2^-24; where the product is rounded first, 0. */
+const ONCE_FACTOR = 1 + 2 ** -12;
+const ONCE_ADDEND = -(1 + 2 ** -11);
+const ROUNDED_ONCE = 2 ** -24;
+/** Several full vector steps and both kinds of tail. */
+const ONCE_SIZE = 1023;
+
+/** Whether addInto, y += scale * x, rounds once in every lane. */
+function roundsOnce(device: Threads, table: KernelTable, start: number): boolean {
+  const { buffer } = device.memory.memory;
+  const x = new Float32Array(buffer, start, ONCE_SIZE).fill(ONCE_FACTOR);
+  const y = new Float32Array(buffer, start + x.byteLength, ONCE_SIZE).fill(ONCE_ADDEND);
+  const operand = (label: string, { byteOffset, byteLength }: Float32Array): WasmStorage => ({
+    pointer: byteOffset,
+    byteLength,
+    label,
+  });
+  table.addInto({
+    dims: { size: ONCE_SIZE },
+    operands: { x: operand('x', x), y: operand('y', y) },
+    params: { scale: ONCE_FACTOR },
+  });
+  return y.every((value) => value === ROUNDED_ONCE);
+}
+
+/** Checks what was compiled for this arithmetic. Returns the error to throw when something is wrong. */
+export function selfCheck(
+  device: Threads,
+  { arithmetic, revectorized }: { arithmetic: WasmArithmetic; revectorized: boolean },
+): DeviceError | undefined {
+  const table = createTable(device);
+  if (arithmetic === 'fused') {
+    const twice = repeatedly(device, (start) =>
+      roundsOnce(device, table, start) ? undefined : new DeviceError('Multiply-add rounds twice on this processor.'),
+    );
+    if (twice) return twice;
+  }
   const how = revectorized
     ? "V8's 256-bit packing gives wrong results here: start without --experimental-wasm-revectorize, or open the device with revectorize: false."
     : 'This WebAssembly engine gives wrong results: update it, or use a WebGPU device.';
-  return runProbes(device, revectorized, ({ kernel, expected }, outputs) => {
-    const found = outputs.reduce((bits, output) => bits ^ hash(output), 0) >>> 0;
-    if (found === expected) return undefined;
-    return new DeviceError(`Self-check of ${kernel}: bits ${found}, expected ${expected}. ${how}`, { found, expected });
-  });
-}
-
-/** What fused multiplication may change, as a share of an output's largest value: some rounding steps of f32. */
-const RELAXED_TOLERANCE = 1e-5;
-
-/**
- * The relaxed build has no known bits: compares its kernels with those of `plain`, which has passed `selfCheck`, within
- * a tolerance. Returns the error to throw when they differ.
- */
-export function relaxedCheck(device: Threads, plain: Threads, revectorized: boolean): DeviceError | undefined {
-  const expected = new Map<string, Float32Array[]>();
-  runProbes(plain, false, ({ kernel }, outputs) => {
-    expected.set(
-      kernel,
-      outputs.map((output) => output.slice()),
-    );
-    return undefined;
-  });
-  return runProbes(device, revectorized, ({ kernel }, outputs) => {
-    const worst = Math.max(...outputs.map((output, i) => distance(output, expected.get(kernel)?.[i] as Float32Array)));
-    if (worst <= RELAXED_TOLERANCE) return undefined;
-    return new DeviceError(
-      `Self-check of ${kernel}: the relaxed build is off by ${worst} of the largest value, expected at most ` +
-        `${RELAXED_TOLERANCE}. Open the device without relaxedSimd.`,
-      { found: worst, expected: RELAXED_TOLERANCE },
-    );
-  });
-}
-
-/** Largest difference as a share of the largest value; NaN counts as infinite. */
-function distance(found: Float32Array, expected: Float32Array): number {
-  const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  const apart = found.reduce((most, value, i) => Math.max(most, Math.abs(value - (expected[i] as number))), 0);
-  return Number.isNaN(apart) ? Number.POSITIVE_INFINITY : apart / largest;
+  for (const probe of probes) {
+    const expected = probe.expected[arithmetic];
+    const wrong = repeatedly(device, (start) => {
+      fill(new Float32Array(device.memory.memory.buffer, start, FLOATS));
+      const outputs = runProbe(device, table, start, probe);
+      const found = outputs.reduce((bits, output) => bits ^ hash(output), 0) >>> 0;
+      if (found === expected) return undefined;
+      return new DeviceError(
+        `Self-check of ${probe.kernel}, ${arithmetic} arithmetic: bits ${found}, expected ${expected}. ${how}`,
+        { found, expected },
+      );
+    });
+    if (wrong) return wrong;
+  }
+  return undefined;
 }

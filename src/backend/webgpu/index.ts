@@ -182,7 +182,7 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUDev
       preferredRows: gemmTiles.medium.rows,
       threads: 1,
       revectorized: false,
-      relaxedSimd: false,
+      arithmetic: 'gpu',
       software: opened.software,
     },
     allocate(byteLength, label) {

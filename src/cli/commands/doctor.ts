@@ -1,6 +1,6 @@
 /** `distillm doctor`: opens every device that this machine has, and says what is missing. */
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
-import { relaxedSimd, simd, threads } from 'wasm-feature-detect';
+import { simd, threads } from 'wasm-feature-detect';
 import { tuneDevice } from '../../entries/tensor.js';
 import { type DeviceReport, examineDevices, type FoundDevice, openDevice } from '../../index.js';
 import { defineCommand } from '../command.js';
@@ -15,11 +15,7 @@ interface Report extends DeviceReport {
   readonly processor: string;
   readonly processors: number;
   readonly memory: { readonly totalBytes: number; readonly freeBytes: number };
-  readonly wasm: FoundDevice & {
-    readonly simd: boolean;
-    readonly threadsSupported: boolean;
-    readonly relaxedSimd: boolean;
-  };
+  readonly wasm: FoundDevice & { readonly simd: boolean; readonly threadsSupported: boolean };
   readonly advice: readonly string[];
   /** What --tune measured. */
   readonly tuned?: Tuned | { readonly missing: string };
@@ -53,7 +49,7 @@ export const doctor = defineCommand({
 
 async function examine(program: string): Promise<Report> {
   const devices = await examineDevices();
-  const features = { simd: await simd(), threadsSupported: await threads(), relaxedSimd: await relaxedSimd() };
+  const features = { simd: await simd(), threadsSupported: await threads() };
   const report = {
     node: process.version,
     v8: process.versions.v8,
@@ -128,17 +124,12 @@ function describe(report: Report): string {
     ['Processor', `${processor}, ${processors} logical`],
     ['Memory', `${bytes(memory.totalBytes)}, ${bytes(memory.freeBytes)} free`],
     ['WASM', summary(wasm)],
-    [
-      '',
-      `${has('SIMD', wasm.simd)}, ${has('threads', wasm.threadsSupported)}, ${has('relaxed SIMD', wasm.relaxedSimd)}`,
-    ],
+    ['', `${has('SIMD', wasm.simd)}, ${has('threads', wasm.threadsSupported)}`],
     ...('kind' in wasm
-      ? [
-          [
-            '',
-            `256-bit vectors (revectorizer): ${wasm.revectorized ? 'on, self-check passed' : 'not available'}`,
-          ] as Line,
-        ]
+      ? ([
+          ['', `256-bit vectors (revectorizer): ${wasm.revectorized ? 'on, self-check passed' : 'not available'}`],
+          ['', `arithmetic: ${wasm.plainBecause ? `plain. ${wasm.plainBecause}` : 'fused, self-check passed'}`],
+        ] satisfies Line[])
       : []),
     ['WebGPU', summary(webgpu)],
     ...Object.entries(webgpu.limits ?? {}).map(([name, limit]): Line => ['', `${name} ${limit.toLocaleString('en')}`]),

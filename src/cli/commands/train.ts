@@ -82,7 +82,7 @@ export const train = defineCommand({
       const { out: checkpoint, resume } = options;
       const shared = {
         ...runOptions(options, data),
-        ...{ tokenizer, checkpoint, resume },
+        ...{ tokenizer, checkpoint, resume, ...given({ arithmetic: options.arithmetic }) },
         data: { ...data, ...given({ text }) },
       };
       const start = (signal: AbortSignal) =>

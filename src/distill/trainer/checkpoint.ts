@@ -114,7 +114,9 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
         );
       }
       const state = parseState(where, file.metadata.state);
-      checkSettings(where, { ...state.settings, ...state.identity }, { ...plan.settings, ...plan.identity });
+      const { settings, identity, arithmeticGiven } = plan;
+      const asked = arithmeticGiven && { arithmetic: settings.arithmetic };
+      checkSettings(where, { ...state.settings, ...asked, ...state.identity }, { ...settings, ...identity });
       if (state.progress.step > plan.settings.steps) throw malformed(where, 'progress.step', state.progress.step);
 
       const weights = await (await openCheckpoint(last)).tensors();
@@ -205,8 +207,10 @@ function checkSettings(where: string, began: object, goesOn: object): void {
   if (changed.length === 0) return;
   const words = (value: unknown) => (value === undefined ? 'absent' : JSON.stringify(value).replaceAll('"', ''));
   const list = changed.map(({ name, was, is }) => `${name} was ${words(was)} and is ${words(is)}`).join('; ');
+  const other = changed.find(({ name }) => name === 'arithmetic');
+  const consent = other ? `, or give arithmetic '${other.is}' to go on with it (last bits then differ)` : '';
   throw new CheckpointError(
-    `${where}: the run began with other settings: ${list}. Resume with the same, or start anew in another folder.`,
+    `${where}: the run began with other settings: ${list}. Resume with the same${consent}, or start anew in another folder.`,
     { found: goesOn, expected: began },
   );
 }

@@ -30,6 +30,8 @@ export interface Plan {
   readonly stepsPerEpoch: number;
   readonly checkpoint: string | FileStore | undefined;
   readonly resume: boolean;
+  /** The caller named the arithmetic: a run that began with another may go on with it. */
+  readonly arithmeticGiven: boolean;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -45,7 +47,12 @@ export function makePlan(participants: Participants, options: RunOptions): Plan 
     validation: digestOf(validation),
     text: digestOf(samplesOf(text)),
   };
-  const settings = resolveSettings(options, { stepsPerEpoch, room: roomForAnswer(participants, options), digests });
+  const settings = resolveSettings(options, {
+    stepsPerEpoch,
+    room: roomForAnswer(participants, options),
+    device: student.device.info,
+    digests,
+  });
   const distils = teacher && loss && kdRatio > 0;
   return {
     settings,
@@ -69,6 +76,7 @@ export function makePlan(participants: Participants, options: RunOptions): Plan 
     stepsPerEpoch,
     checkpoint: participants.checkpoint,
     resume: participants.resume ?? false,
+    arithmeticGiven: options.arithmetic !== undefined,
     signal: participants.signal,
   };
 }

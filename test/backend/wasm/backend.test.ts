@@ -7,9 +7,9 @@ import { build } from 'vite';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { embed } from '../../../scripts/embed.js';
 import type { Device } from '../../../src/backend/backend.js';
-import { relaxedAllowed } from '../../../src/backend/wasm/compile.js';
 import { openWasm } from '../../../src/backend/wasm/index.js';
-import { DisposedError, LimitError, OptionError } from '../../../src/errors.js';
+import { DeviceError, DisposedError, LimitError, OptionError } from '../../../src/errors.js';
+import { arithmetics } from '../../harness/arithmetics.js';
 
 const opened: Device[] = [];
 const open = async (options: Parameters<typeof openWasm>[0]) => {
@@ -19,6 +19,7 @@ const open = async (options: Parameters<typeof openWasm>[0]) => {
 };
 afterEach(async () => {
   vi.unstubAllGlobals();
+  vi.restoreAllMocks();
   for (const backend of opened.splice(0)) await backend.dispose();
 });
 
@@ -86,13 +87,36 @@ describe('WASM backend', () => {
     expect(backend.info.description).toMatch(/^WASM SIMD, 1 thread, /);
   });
 
-  it('takes the relaxed build on request, and the plain one where memory cannot be shared', async () => {
-    expect((await open({ threads: 1 })).info.relaxedSimd).toBe(false);
-    const { info } = await open({ threads: 1, relaxedSimd: true });
-    expect(info.relaxedSimd).toBe(await relaxedAllowed());
-    expect(info.description.endsWith(', relaxed')).toBe(info.relaxedSimd);
+  it('refuses an arithmetic that is none', async () => {
+    const refused = await openWasm({ arithmetic: 'relaxed' as never }).catch((error) => error);
+    expect(refused).toBeInstanceOf(OptionError);
+    expect(refused.message).toMatch(/^openWasm: arithmetic is relaxed, expected .*fused.*plain/);
+  });
+
+  it.skipIf(arithmetics.length === 1)('fuses where that is possible, and not where plain is asked for', async () => {
+    for (const threads of [1, 2]) {
+      const { info } = await open({ threads });
+      expect(info).toMatchObject({ arithmetic: 'fused', threads });
+      expect(info.plainBecause).toBeUndefined();
+      expect(info.description).toMatch(/, fused arithmetic$/);
+    }
+    const { info } = await open({ threads: 1, arithmetic: 'plain' });
+    expect(info).toMatchObject({ arithmetic: 'plain', plainBecause: "It was asked for by arithmetic: 'plain'." });
+    expect(info.description).toMatch(/, plain arithmetic$/);
     vi.stubGlobal('crossOriginIsolated', false);
-    expect((await open({ relaxedSimd: true })).info.relaxedSimd).toBe(false);
+    expect((await open({ arithmetic: 'fused' })).info).toMatchObject({ arithmetic: 'fused', threads: 1 });
+  });
+
+  it('is plain where the engine lacks relaxed SIMD, and says so', async () => {
+    vi.spyOn(WebAssembly, 'validate').mockReturnValue(false);
+    const why = 'This WebAssembly engine has no relaxed SIMD.';
+    expect((await open({ threads: 1 })).info).toMatchObject({ arithmetic: 'plain', plainBecause: why });
+    const refused = await openWasm({ arithmetic: 'fused' }).catch((error) => error);
+    expect(refused).toBeInstanceOf(DeviceError);
+    expect(refused.message).toBe(
+      `openWasm: arithmetic: 'fused' is not to be had here. ${why} Leave arithmetic out, or take 'plain'.`,
+    );
+    expect(refused).toMatchObject({ found: 'plain', expected: 'fused' });
   });
 });
 

@@ -1,5 +1,6 @@
 import asc from 'assemblyscript/asc';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { arithmetics } from '../../harness/arithmetics.js';
 
 /** Applies the vector functions of assembly/compute/shared/math.ts to `count` floats at `x` (a multiple of 4). */
 const entry = `
@@ -23,11 +24,21 @@ export function logistic(x: usize, y: usize, count: u32): void {
 
 const COUNT = 1 << 18;
 
-async function compile() {
+async function compile(...features: string[]) {
   const { readFile } = await import('node:fs/promises');
   let binary: Uint8Array | undefined;
   const { error, stderr } = await asc.main(
-    ['mathEntry.ts', '--outFile', 'math.wasm', '--runtime', 'stub', '--enable', 'simd', '--initialMemory', '64', '-O3'],
+    [
+      'mathEntry.ts',
+      '--outFile',
+      'math.wasm',
+      '--runtime',
+      'stub',
+      ...['simd', ...features].flatMap((feature) => ['--enable', feature]),
+      '--initialMemory',
+      '64',
+      '-O3',
+    ],
     {
       readFile: async (name) => (name === 'mathEntry.ts' ? entry : await readFile(name, 'utf8').catch(() => null)),
       writeFile: (_, contents) => {
@@ -50,7 +61,6 @@ async function compile() {
     return [x.slice(), y.slice()];
   };
 }
-const run = await compile();
 
 const ulpAt = (value: number) => 2 ** (Math.floor(Math.log2(Math.max(Math.abs(value), 2 ** -126))) - 23);
 
@@ -61,69 +71,78 @@ function worst([x, y]: [Float32Array, Float32Array], exact: (x: number) => numbe
   }, 0);
 }
 
-it('exp: 1 ULP in its range, exactly 1 at 0, 0 below', () => {
-  expect(
-    worst(
-      run('exp', (t) => -87.3365 + t * 175.63),
-      Math.exp,
-    ),
-  ).toBeLessThanOrEqual(1);
-  expect(
-    worst(
-      run('exp', (t) => (t - 0.5) * 2e-3),
-      Math.exp,
-    ),
-  ).toBeLessThanOrEqual(1);
-  const [, special] = run(
-    'exp',
-    (t) => [0, -0, -87.34, -1000, Number.NEGATIVE_INFINITY, Number.NaN][t * (COUNT - 1)] ?? 0,
-  );
-  expect([...special.subarray(0, 6)]).toEqual([1, 1, 0, 0, 0, Number.NaN]);
-});
+type Run = Awaited<ReturnType<typeof compile>>;
+const runs: Record<string, Run> = {};
+for (const arithmetic of arithmetics) {
+  runs[arithmetic] = await compile(...(arithmetic === 'fused' ? ['relaxed-simd'] : []));
+}
 
-it('log: 1 ULP of at least 0.5, exactly 0 at 1, finite at 0', () => {
-  const scale = (want: number) => Math.max(Math.abs(want), 0.5);
-  expect(
-    worst(
-      run('log', (t) => 2 ** (-126 + 253.9 * t)),
-      Math.log,
-      scale,
-    ),
-  ).toBeLessThanOrEqual(1);
-  expect(
-    worst(
-      run('log', (t) => 0.7 + t),
-      Math.log,
-      scale,
-    ),
-  ).toBeLessThanOrEqual(1);
-  const [, special] = run('log', (t) => [1, 0, 1e-45][t * (COUNT - 1)] ?? 1);
-  expect(special[0]).toBe(0);
-  expect(special[1]).toBeCloseTo(Math.log(2 ** -126), 4);
-  expect(special[2]).toBe(special[1]);
-});
+describe.each(arithmetics)('%s arithmetic', (arithmetic) => {
+  const run = runs[arithmetic]!;
+  it('exp: 1 ULP in its range, exactly 1 at 0, 0 below', () => {
+    expect(
+      worst(
+        run('exp', (t) => -87.3365 + t * 175.63),
+        Math.exp,
+      ),
+    ).toBeLessThanOrEqual(1);
+    expect(
+      worst(
+        run('exp', (t) => (t - 0.5) * 2e-3),
+        Math.exp,
+      ),
+    ).toBeLessThanOrEqual(1);
+    const [, special] = run(
+      'exp',
+      (t) => [0, -0, -87.34, -1000, Number.NEGATIVE_INFINITY, Number.NaN][t * (COUNT - 1)] ?? 0,
+    );
+    expect([...special.subarray(0, 6)]).toEqual([1, 1, 0, 0, 0, Number.NaN]);
+  });
 
-it('log1p: 2 ULP for all x >= 0', () => {
-  expect(
-    worst(
-      run('log1p', (t) => 2 ** (-120 + 240 * t)),
-      Math.log1p,
-    ),
-  ).toBeLessThanOrEqual(2);
-  expect(
-    worst(
-      run('log1p', (t) => 2 * t),
-      Math.log1p,
-    ),
-  ).toBeLessThanOrEqual(2);
-});
+  it('log: 1 ULP of at least 0.5, exactly 0 at 1, finite at 0', () => {
+    const scale = (want: number) => Math.max(Math.abs(want), 0.5);
+    expect(
+      worst(
+        run('log', (t) => 2 ** (-126 + 253.9 * t)),
+        Math.log,
+        scale,
+      ),
+    ).toBeLessThanOrEqual(1);
+    expect(
+      worst(
+        run('log', (t) => 0.7 + t),
+        Math.log,
+        scale,
+      ),
+    ).toBeLessThanOrEqual(1);
+    const [, special] = run('log', (t) => [1, 0, 1e-45][t * (COUNT - 1)] ?? 1);
+    expect(special[0]).toBe(0);
+    expect(special[1]).toBeCloseTo(Math.log(2 ** -126), 4);
+    expect(special[2]).toBe(special[1]);
+  });
 
-it('logistic: 3 ULP for |x| <= 87', () => {
-  const logistic = (x: number) => 1 / (1 + Math.exp(-x));
-  expect(
-    worst(
-      run('logistic', (t) => -87 + 174 * t),
-      logistic,
-    ),
-  ).toBeLessThanOrEqual(3);
+  it('log1p: 2 ULP for all x >= 0', () => {
+    expect(
+      worst(
+        run('log1p', (t) => 2 ** (-120 + 240 * t)),
+        Math.log1p,
+      ),
+    ).toBeLessThanOrEqual(2);
+    expect(
+      worst(
+        run('log1p', (t) => 2 * t),
+        Math.log1p,
+      ),
+    ).toBeLessThanOrEqual(2);
+  });
+
+  it('logistic: 3 ULP for |x| <= 87', () => {
+    const logistic = (x: number) => 1 / (1 + Math.exp(-x));
+    expect(
+      worst(
+        run('logistic', (t) => -87 + 174 * t),
+        logistic,
+      ),
+    ).toBeLessThanOrEqual(3);
+  });
 });

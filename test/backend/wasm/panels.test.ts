@@ -28,7 +28,7 @@ const shapes = [
 describe.each([
   ['one thread', { threads: 1 }],
   ['two threads', { threads: 2 }],
-  ['fused', { threads: 2, relaxedSimd: true }],
+  ['plain', { threads: 2, arithmetic: 'plain' as const }],
 ])('matrices held as panels, %s', (_, options) => {
   let device: Device;
   beforeAll(async () => {

@@ -1,39 +1,85 @@
 import { expect, it } from 'vitest';
-import { compileKernels, kernelGlobals, relaxedAllowed } from '../../../src/backend/wasm/compile.js';
-import { relaxedCheck, selfCheck } from '../../../src/backend/wasm/selfCheck.js';
+import type { Threads } from '../../../src/backend/wasm/calls.js';
+import { compileKernels, kernelGlobals, type WasmArithmetic } from '../../../src/backend/wasm/compile.js';
+import { selfCheck } from '../../../src/backend/wasm/selfCheck.js';
 import { DeviceError } from '../../../src/errors.js';
 import { createLinearMemory } from '../../../src/hardware/wasm/memory.js';
-import { openPool, type ThreadPool } from '../../../src/hardware/wasm/pool.js';
+import { openPool } from '../../../src/hardware/wasm/pool.js';
+import { arithmetics } from '../../harness/arithmetics.js';
 
-it('passes on this engine, and says how to switch the packing off when one bit is wrong', async () => {
-  const memory = createLinearMemory({ shared: false });
-  const pool = await openPool(await compileKernels('single'), memory, 1, kernelGlobals());
-  expect(selfCheck({ memory, pool }, true)).toBeUndefined();
-  // A multiplication that forgets the last bit of layerNorm's first output, y = args[3].
+/** The second thread does nothing: all calls of the check are small. */
+async function open(arithmetic: WasmArithmetic, threads = 1): Promise<Threads> {
+  const shared = threads > 1;
+  const memory = createLinearMemory({ shared });
+  return {
+    memory,
+    pool: await openPool(await compileKernels({ arithmetic, shared }), memory, threads, kernelGlobals()),
+  };
+}
+
+/** Threads that run `change` after each call of a kernel. */
+function spoilt(
+  { memory, pool }: Threads,
+  change: (name: string, words: Uint32Array, args: readonly number[]) => void,
+): Threads {
   const parallel: typeof pool.parallel = (name, args, ...rest) => {
     pool.parallel(name, args, ...rest);
-    if (name === 'layerNorm') new Uint32Array(memory.memory.buffer, args[3], 1)[0]! ^= 1;
+    change(name, new Uint32Array(memory.memory.buffer), args);
   };
-  const packed = selfCheck({ memory, pool: { ...pool, parallel } }, true);
-  expect(packed).toBeInstanceOf(DeviceError);
-  expect(packed?.message).toMatch(/^Self-check of layerNorm: .*start without --experimental-wasm-revectorize/);
-  expect(selfCheck({ memory, pool: { ...pool, parallel } }, false)?.message).toMatch(/use a WebGPU device/);
+  return { memory, pool: { ...pool, parallel } };
+}
+
+const fuses = arithmetics.includes('fused');
+
+it.each(arithmetics)('passes on this engine, %s, and says what is wrong when one bit is', async (arithmetic) => {
+  for (const threads of [1, 2]) {
+    const device = await open(arithmetic, threads);
+    expect(selfCheck(device, { arithmetic, revectorized: true })).toBeUndefined();
+    // The last bit of layerNorm's first output, y = args[3].
+    const wrong = spoilt(device, (name, words, args) => {
+      if (name === 'layerNorm') words[args[3]! / 4]! ^= 1;
+    });
+    const packed = selfCheck(wrong, { arithmetic, revectorized: true });
+    expect(packed).toBeInstanceOf(DeviceError);
+    expect(packed?.message).toMatch(
+      new RegExp(`^Self-check of layerNorm, ${arithmetic} .*start without --experimental-wasm-revectorize`),
+    );
+    expect(selfCheck(wrong, { arithmetic, revectorized: false })?.message).toMatch(/use a WebGPU device/);
+    await device.pool.dispose();
+  }
 });
 
-it.skipIf(!(await relaxedAllowed()))('holds the relaxed build against the plain one, within rounding', async () => {
-  const open = async (build: 'single' | 'relaxed') => {
-    const memory = createLinearMemory({ shared: build === 'relaxed' });
-    return { memory, pool: await openPool(await compileKernels(build), memory, 1, kernelGlobals()) };
+it('takes neither arithmetic for the other', async () => {
+  const plain = await open('plain');
+  expect(selfCheck(plain, { arithmetic: 'fused', revectorized: false })?.message).toBe(
+    'Multiply-add rounds twice on this processor.',
+  );
+  if (!fuses) return;
+  const fused = await open('fused');
+  expect(selfCheck(fused, { arithmetic: 'plain', revectorized: false })?.message).toMatch(/^Self-check of gemmNN/);
+});
+
+it.skipIf(!fuses)('finds a multiply-add that rounds twice in one lane, or once it is optimised', async () => {
+  const device = await open('fused');
+  const twice = (change: (words: Uint32Array, y: number, call: number) => void) => {
+    let calls = 0;
+    const wrong = spoilt(device, (name, words, args) => {
+      if (name === 'addInto') change(words, args[1]! / 4, calls++);
+    });
+    return selfCheck(wrong, { arithmetic: 'fused', revectorized: false })?.message;
   };
-  const [relaxed, plain] = [await open('relaxed'), await open('single')];
-  expect(selfCheck(relaxed, false)).toBeInstanceOf(DeviceError); // its bits are its own
-  expect(relaxedCheck(relaxed, plain, true)).toBeUndefined();
-  // One product of 300 is missing.
-  const parallel: ThreadPool['parallel'] = (name, args, ...rest) => {
-    if (name === 'gemmNN') new Float32Array(relaxed.memory.memory.buffer, args[0], 1)[0] = 0;
-    relaxed.pool.parallel(name, args, ...rest);
-  };
-  const wrong = relaxedCheck({ ...relaxed, pool: { ...relaxed.pool, parallel } }, plain, true);
-  expect(wrong?.message).toMatch(/^Self-check of gemmNN: the relaxed build is off by 0\.\d+ .* without relaxedSimd\.$/);
-  expect(plain.memory.usedBytes - relaxed.memory.usedBytes).toBe(0);
+  const message = 'Multiply-add rounds twice on this processor.';
+  expect(twice(() => {})).toBeUndefined();
+  for (const lane of [0, 7, 1020, 1022]) {
+    expect(
+      twice((words, y) => {
+        words[y + lane] = 0;
+      }),
+    ).toBe(message);
+  }
+  expect(
+    twice((words, y, call) => {
+      if (call > 20) words.fill(0, y, y + 1023);
+    }),
+  ).toBe(message);
 });

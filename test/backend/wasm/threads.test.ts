@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Device, Storage, TypedArray } from '../../../src/backend/backend.js';
 import { operandDType, resolveShape } from '../../../src/backend/check.js';
 import { type Dims, type KernelName, type KernelSpec, kernels } from '../../../src/backend/kernels/index.js';
-import { compileKernels, type KernelBuild, kernelGlobals, relaxedAllowed } from '../../../src/backend/wasm/compile.js';
+import { compileKernels, kernelGlobals, type WasmArithmetic } from '../../../src/backend/wasm/compile.js';
 import { createDevice } from '../../../src/backend/wasm/createDevice.js';
 import { openWasm } from '../../../src/backend/wasm/index.js';
 import { cutPieces } from '../../../src/backend/wasm/products/cut.js';
@@ -14,6 +14,7 @@ import type { AnyCase } from '../../../src/testing/case.js';
 import { cases } from '../../../src/testing/cases/index.js';
 import { caseLabel, prepare, runCase } from '../../../src/testing/compare.js';
 import { createRandom } from '../../../src/testing/random.js';
+import { arithmetics } from '../../harness/arithmetics.js';
 
 const bits = (results: Record<string, TypedArray>) =>
   Object.fromEntries(Object.entries(results).map(([name, { buffer }]) => [name, new Uint8Array(buffer)]));
@@ -31,25 +32,29 @@ function expectSame(found: Record<string, Uint8Array>, wanted: Record<string, Ui
 }
 
 /** A backend whose pool cuts every range into pieces of `grain`, however small, shared by three threads. */
-async function openCut(grain: number): Promise<Device> {
+async function openCut(grain: number, arithmetic: WasmArithmetic): Promise<Device> {
   const memory = createLinearMemory({ shared: true });
-  const pool = await openPool(await compileKernels('shared'), memory, 3, kernelGlobals());
+  const pool = await openPool(await compileKernels({ arithmetic, shared: true }), memory, 3, kernelGlobals());
   const parallel: typeof pool.parallel = (name, args, total, _, scratch) =>
     pool.parallel(name, args, total, Math.min(grain, total), scratch);
-  return createDevice({ memory, pool: { ...pool, parallel } }, { revectorized: false });
+  return createDevice({ memory, pool: { ...pool, parallel } }, { revectorized: false, arithmetic });
 }
 
 /** More pieces of one element each show nothing that these do not. */
 const MAX_PIECES = 10_000;
 
-let backends: Device[];
-let cuts: Device[];
+let opened: Readonly<Record<string, { readonly backends: Device[]; readonly cuts: Device[] }>>;
 beforeAll(async () => {
-  backends = await Promise.all([1, 2, 3].map((threads) => openWasm({ threads })));
-  cuts = await Promise.all([1, 5].map(openCut));
+  const entries = arithmetics.map(async (arithmetic) => {
+    const backends = await Promise.all([1, 2, 3].map((threads) => openWasm({ threads, arithmetic })));
+    return [arithmetic, { backends, cuts: await Promise.all([1, 5].map((grain) => openCut(grain, arithmetic))) }];
+  });
+  opened = Object.fromEntries(await Promise.all(entries));
 });
 afterAll(async () => {
-  for (const backend of [...backends, ...cuts]) await backend.dispose();
+  for (const { backends, cuts } of Object.values(opened)) {
+    for (const backend of [...backends, ...cuts]) await backend.dispose();
+  }
 });
 
 describe('gives the same bits however its range is cut', () => {
@@ -57,9 +62,11 @@ describe('gives the same bits however its range is cut', () => {
     for (const testCase of cases[kernel] as readonly AnyCase[]) {
       if (Math.max(...Object.values(testCase.dims)) > MAX_PIECES) continue;
       const prepared = prepare(kernel, testCase);
-      const want = bits(await runCase(backends[0]!, 'one thread', prepared));
-      for (const cut of cuts) {
-        expectSame(bits(await runCase(cut, 'cut', prepared)), want, caseLabel(testCase));
+      for (const [arithmetic, { backends, cuts }] of Object.entries(opened)) {
+        const want = bits(await runCase(backends[0]!, 'one thread', prepared));
+        for (const cut of cuts) {
+          expectSame(bits(await runCase(cut, 'cut', prepared)), want, `${arithmetic}, ${caseLabel(testCase)}`);
+        }
       }
     }
   });
@@ -126,21 +133,22 @@ async function runCall(
 
 describe('gives the same bits on one, two and three threads', () => {
   it.each(large)('%s %o', async (...call) => {
-    const [one, two, three] = await Promise.all(backends.map((backend) => runLarge(backend, call)));
-    for (const other of [two!, three!]) expectSame(bits(other), bits(one!), call[0]);
+    for (const [arithmetic, { backends }] of Object.entries(opened)) {
+      const [one, two, three] = await Promise.all(backends.map((backend) => runLarge(backend, call)));
+      for (const other of [two!, three!]) expectSame(bits(other), bits(one!), `${arithmetic}, ${call[0]}`);
+    }
   });
 });
 
 describe('gives the same bits with sums of 8 and of 16 columns, whatever the heights of the panels of rows', () => {
-  const open = async (build: KernelBuild, wideTiles: 0 | 1) => {
+  const open = async (arithmetic: WasmArithmetic, wideTiles: 0 | 1) => {
     const memory = createLinearMemory({ shared: true });
-    const pool = await openPool(await compileKernels(build), memory, 2, { wideTiles });
-    return createDevice({ memory, pool }, { revectorized: false });
+    const module = await compileKernels({ arithmetic, shared: true });
+    const pool = await openPool(module, memory, 2, { wideTiles });
+    return createDevice({ memory, pool }, { revectorized: false, arithmetic });
   };
-  const relaxed = relaxedAllowed();
-  it.for(['shared', 'relaxed'] as const)('%s build', async (build, { skip }) => {
-    if (build === 'relaxed' && !(await relaxed)) skip();
-    const [narrow, wide] = [await open(build, 0), await open(build, 1)];
+  it.each(arithmetics)('%s arithmetic', async (arithmetic) => {
+    const [narrow, wide] = [await open(arithmetic, 0), await open(arithmetic, 1)];
     try {
       for (const kernel of ['gemmNN', 'gemmNT', 'gemmTN'] as const) {
         for (const m of [3, 5, 8, 33, 34, 35, 36, 37, 38, 39, 40, 43, 203]) {
@@ -170,55 +178,60 @@ describe('gives a row of a product the same bits whatever rows are beside it', (
     const b = int8 ? Int8Array.from(values, (x) => 127 * x) : kernel === 'gemmNTF16' ? f32ToF16(values) : values;
     const scales = int8 && { scales: Float32Array.from({ length: n }, (_, j) => 0.01 + j) };
     const rows = Float32Array.from({ length: 32 * k }, (_, i) => Math.fround(Math.cos(i)));
-    const product = async (m: number) => {
+    const product = async (backend: Device, m: number) => {
       const dims = { m, n, k };
       const call: Call = [kernel, dims, { accumulate: 0, ...(kernel === 'gemmNTF16' && { scale: 0.25 }) }];
-      const { c } = await runCall(backends[1]!, call, {
+      const { c } = await runCall(backend, call, {
         ...{ a: rows.subarray(0, m * k), b, c: new Float32Array(m * n) },
         ...scales,
       });
       return new Uint32Array(c!.buffer);
     };
-    const all = await product(32);
-    for (const m of [1, 2, 4, 5, 6, 7, 8, 31]) {
-      const some = await product(m);
-      expect(some.findIndex((word, i) => word !== all[i])).toBe(-1);
+    for (const { backends } of Object.values(opened)) {
+      const all = await product(backends[1]!, 32);
+      for (const m of [1, 2, 4, 5, 6, 7, 8, 31]) {
+        const some = await product(backends[1]!, m);
+        expect(some.findIndex((word, i) => word !== all[i])).toBe(-1);
+      }
     }
   });
 });
 
-it('products with bytes are exact where the left operand is integers of 15 bits', async () => {
-  // Three groups of 1024 that share a scale, the last incomplete, each with its largest; extremes in whole groups
-  // first.
-  const [m, n, k] = [5, 7, 2075];
-  const a = Float32Array.from({ length: m * k }, (_, i) => (i < k ? 16383 : ((i * 7919) % 32767) - 16383));
-  const b = Int8Array.from({ length: n * k }, (_, i) => (i < k ? -128 : ((i * 104_729) % 256) - 128));
-  for (let row = 0; row < m; row++) for (const p of [0, 1024, 2074]) a[row * k + p] = 16383;
-  const scales = Float32Array.from({ length: n }, (_, j) => 2 ** -j);
-  const call: Call = ['gemmNTInt8', { m, n, k }, { accumulate: 0 }];
-  const { c } = await runCall(backends[0]!, call, { a, b, scales, c: new Float32Array(m * n) });
-  for (let i = 0; i < m * n; i++) {
-    const [row, column] = [Math.floor(i / n), i % n];
-    let want = 0;
-    for (const [first, last] of [
-      [0, 1024],
-      [1024, 2048],
-      [2048, k],
-    ] as const) {
-      let sum = 0;
-      for (let p = first; p < last; p++) sum += a[row * k + p]! * b[column * k + p]!;
-      want = Math.fround(want + Math.fround(sum));
+it.each(arithmetics)(
+  'products with bytes are exact where the left operand is integers of 15 bits, %s',
+  async (arithmetic) => {
+    // Three groups of 1024 that share a scale, the last incomplete, each with its largest; extremes in whole groups
+    // first.
+    const [m, n, k] = [5, 7, 2075];
+    const a = Float32Array.from({ length: m * k }, (_, i) => (i < k ? 16383 : ((i * 7919) % 32767) - 16383));
+    const b = Int8Array.from({ length: n * k }, (_, i) => (i < k ? -128 : ((i * 104_729) % 256) - 128));
+    for (let row = 0; row < m; row++) for (const p of [0, 1024, 2074]) a[row * k + p] = 16383;
+    const scales = Float32Array.from({ length: n }, (_, j) => 2 ** -j);
+    const call: Call = ['gemmNTInt8', { m, n, k }, { accumulate: 0 }];
+    const { c } = await runCall(opened[arithmetic]!.backends[0]!, call, { a, b, scales, c: new Float32Array(m * n) });
+    for (let i = 0; i < m * n; i++) {
+      const [row, column] = [Math.floor(i / n), i % n];
+      let want = 0;
+      for (const [first, last] of [
+        [0, 1024],
+        [1024, 2048],
+        [2048, k],
+      ] as const) {
+        let sum = 0;
+        for (let p = first; p < last; p++) sum += a[row * k + p]! * b[column * k + p]!;
+        want = Math.fround(want + Math.fround(sum));
+      }
+      expect(c![i]).toBe(want * scales[column]!);
     }
-    expect(c![i]).toBe(want * scales[column]!);
-  }
-});
+  },
+);
 
 it('products with bytes keep what is not a number', async () => {
   const call: Call = ['gemmNTInt8', { m: 3, n: 1, k: 40 }, { accumulate: 0 }];
   const a = new Float32Array(120).fill(1);
   [a[7], a[47]] = [Number.NaN, Number.POSITIVE_INFINITY];
   const operands = { a, b: new Int8Array(40).fill(3), scales: Float32Array.of(0.5), c: new Float32Array(3) };
-  const { c } = await runCall(backends[0]!, call, operands);
+  const { c } = await runCall(opened.plain!.backends[0]!, call, operands);
   expect([Number.isFinite(c![0]), Number.isFinite(c![1]), c![2]]).toEqual([false, false, 60]);
 });
 

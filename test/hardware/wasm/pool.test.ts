@@ -36,7 +36,7 @@ const SIZE = 100_003;
 
 async function open(threads: number) {
   const memory = createLinearMemory({ shared: threads > 1 });
-  const module = await compileKernels(threads > 1 ? 'shared' : 'single');
+  const module = await compileKernels({ arithmetic: 'plain', shared: threads > 1 });
   const pool = await openPool(module, memory, threads, kernelGlobals());
   opened.push(pool);
   const [a, b, y] = [0, 1, 2].map((i) => {
