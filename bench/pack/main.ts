@@ -11,9 +11,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Measurement } from '../frame/measure.ts';
+import { describeProcessor } from '../frame/processor.ts';
 import { interruption } from '../runner/interruption.ts';
 import { type Facts, type Outcome, runVariant } from '../runner/runVariant.ts';
-import { type Result, table } from '../runner/table.ts';
+import { chapter, type Result } from '../runner/table.ts';
 import { writeWhole } from '../runner/writeWhole.ts';
 import { type Part, partsOf, preparation } from './parts.ts';
 import { adviceFor, findVulkan, vulkanAttempts } from './vulkan.ts';
@@ -48,6 +49,7 @@ mkdirSync(scratch);
 process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
 const pathOf = (script: string) => `${folder}${script.endsWith('.py') ? script : script.replace('.ts', '.mjs')}`;
 const date = new Date().toISOString().slice(0, 10);
+const processor = describeProcessor();
 let failures = 0;
 /** One write after the other: a part's file is written while the next case is measured. */
 let writing = Promise.resolve();
@@ -172,7 +174,7 @@ async function findGPU(): Promise<{ env: Record<string, string>; facts: Facts } 
   if (!best) log('No GPU was found.', ...adviceFor(found));
   const result: Result = {
     ...{ suite: 'gpu-adapter', about: 'what the adapter says of itself, and how it was found', date },
-    machine: machineOf(best?.facts.opened),
+    ...{ processor, machine: machineOf(best?.facts.opened) },
     facts: { ...best?.facts, environment: best?.env ?? {}, found, tried },
     ...{ variants: [], skipped: best ? [] : adviceFor(found) },
   };
@@ -194,7 +196,7 @@ async function runPart({ name, suites }: Part, { env, gpu, noPyTorch }: Conditio
     const index = results.length;
     const keep = async () => {
       const kept = Object.keys(facts).length > 0 ? { facts } : {};
-      results[index] = { suite, about, date, machine: machineOf(gpu), ...kept, variants: done, skipped };
+      results[index] = { suite, about, date, processor, machine: machineOf(gpu), ...kept, variants: done, skipped };
       await writePart(name, results);
     };
     for (const variant of variants) {
@@ -231,12 +233,12 @@ async function runPart({ name, suites }: Part, { env, gpu, noPyTorch }: Conditio
       await keep();
     }
     await keep();
-    appendFileSync(logFile, `\n${table(results[index] as Result)}\n\n`);
+    appendFileSync(logFile, `\n${chapter([results[index] as Result])}\n\n`);
   }
 }
 
 function machineOf(gpu: unknown): string {
-  return `${gpu ?? 'no GPU'}; ${cpus().length} x ${cpus()[0]?.model.trim()}, Node ${process.versions.node}`;
+  return `${gpu ?? 'no GPU'}; ${cpus().length} processors, Node ${process.versions.node}`;
 }
 
 function writePart(name: string, results: readonly Result[]): Promise<void> {

@@ -1,17 +1,21 @@
 import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { kindOf } from '../frame/processor.ts';
 import { packedSuites, suites } from '../suites.ts';
-import { type Result, table } from './table.ts';
+import { chapter, type Result } from './table.ts';
 import { writeWhole } from './writeWhole.ts';
 
-/** Keeps a suite's result as FOLDER/NAME.json. */
+/** Keeps a suite's result as FOLDER/KIND/NAME.json, KIND being that of the processor. */
 export async function keepResult(folder: string, result: Result): Promise<void> {
-  await mkdir(folder, { recursive: true });
-  await writeWhole(`${folder}/${result.suite}.json`, `${JSON.stringify(result, null, 1)}\n`);
+  const own = `${folder}/${kindOf(result.processor)}`;
+  await mkdir(own, { recursive: true });
+  await writeWhole(`${own}/${result.suite}.json`, `${JSON.stringify(result, null, 1)}\n`);
 }
 
-/** The tables of all results that are in the folder, in the suites' order. */
-export async function tablesOf(folder: string): Promise<string> {
-  const files = (await readdir(folder)).filter((name) => name.endsWith('.json'));
+/** All results that are in the folder: a chapter for each suite, in the suites' order. */
+export async function chaptersOf(folder: string): Promise<string> {
+  const kept = (await readdir(folder, { recursive: true })).filter((path) => path.endsWith('.json')).sort();
+  const files = [...new Set(kept.map((path) => basename(path)))];
   const order = suites.map(({ name }) => `${name}.json`);
   const packed = packedSuites.map((name) => `${name}.json`);
   // Those of the GPU archive come last, in the order of their parts.
@@ -20,8 +24,9 @@ export async function tablesOf(folder: string): Promise<string> {
     return at < 0 ? order.length + packed.indexOf(file) : at;
   };
   files.sort((a, b) => place(a) - place(b));
-  const results = await Promise.all(
-    files.map(async (file) => JSON.parse(await readFile(`${folder}/${file}`, 'utf8')) as Result),
+  const read = async (path: string) => JSON.parse(await readFile(`${folder}/${path}`, 'utf8')) as Result;
+  const chapters = files.map(async (file) =>
+    chapter(await Promise.all(kept.filter((path) => basename(path) === file).map(read))),
   );
-  return results.map(table).join('\n\n');
+  return (await Promise.all(chapters)).join('\n\n');
 }

@@ -9,7 +9,7 @@ import { interruption } from './interruption.ts';
 import { readme } from './readme.ts';
 import { keepResult } from './resultsFolder.ts';
 import { runSuite } from './runSuite.ts';
-import { table } from './table.ts';
+import { chapter } from './table.ts';
 import { writeWhole } from './writeWhole.ts';
 
 const folder = fileURLToPath(new URL('..', import.meta.url));
@@ -24,7 +24,7 @@ try {
     const result = await runSuite(suite, { pathOf: (script) => folder + script, signal });
     await keepResult(`${folder}results`, result);
     await writeWhole(`${folder}README.md`, await readme(`${folder}results`));
-    console.log(`\n${table(result)}`);
+    console.log(`\n${chapter([result])}`);
   }
 } catch (error) {
   if (!signal.aborted) throw error;

@@ -1,5 +1,6 @@
 import { cpus } from 'node:os';
 import type { Measurement } from '../frame/measure.ts';
+import { describeProcessor } from '../frame/processor.ts';
 import type { Suite } from '../frame/suite.ts';
 import { showProgress } from './progress.ts';
 import { type RunOptions, runVariant } from './runVariant.ts';
@@ -31,12 +32,12 @@ export async function runSuite(suite: Suite, options: RunOptions): Promise<Resul
       progress.end();
     }
   }
-  const [cpu] = cpus();
   return {
     suite: suite.name,
     about: suite.about,
     date: new Date().toISOString().slice(0, 10),
-    machine: `${cpus().length} x ${cpu?.model.trim() || 'unknown processor'}, ${runtime}`,
+    processor: describeProcessor(),
+    machine: `${cpus().length} processors, ${runtime}`,
     variants,
     skipped,
   };

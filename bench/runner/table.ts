@@ -1,10 +1,14 @@
 import type { Measurement } from '../frame/measure.ts';
+import type { Processor } from '../frame/processor.ts';
 
-/** One suite on one machine: bench/results/*.json, and what the page shows. */
+/** One suite on one machine: bench/results/KIND/SUITE.json, and what the page shows. */
 export interface Result {
   readonly suite: string;
   readonly about: string;
   readonly date: string;
+  /** Results of different kinds are never in one table. */
+  readonly processor: Processor;
+  /** How many of them, and what else the variants ran on: "2 processors, Node 24.21.0". */
   readonly machine: string;
   /** What was found out beside times. */
   readonly facts?: Readonly<Record<string, unknown>>;
@@ -13,13 +17,19 @@ export interface Result {
   readonly skipped: readonly string[];
 }
 
-/** A Markdown table with a row for each case and each variant that measured it. */
-export function table({ suite, about, date, machine, facts = {}, variants, skipped }: Result): string {
+/** What a suite is, and a table for each kind of processor that it was measured on. */
+export function chapter(results: readonly Result[]): string {
+  const [{ suite, about }] = results as [Result];
+  const tables = results.map((result) => table(result, result.about === about ? [] : [result.about, '']));
+  return [`## ${suite}`, about, ...tables].join('\n\n');
+}
+
+/** The processor, and a Markdown table with a row for each case and each variant that measured it. */
+function table({ processor, date, machine, facts = {}, variants, skipped }: Result, about: readonly string[]): string {
   const lines = [
-    `## ${suite}`,
+    `### ${processor.name}, ${processor.vectors}`,
     '',
-    about,
-    '',
+    ...about,
     `${date}, ${machine}.${variants.length > 0 ? ' Medians; spread in brackets; last column: ratio to the first row of the case.' : ''}`,
     '',
   ];

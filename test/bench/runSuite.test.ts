@@ -2,12 +2,13 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { describeProcessor, kindOf } from '../../bench/frame/processor.ts';
 import type { Suite } from '../../bench/frame/suite.ts';
 import { chooseSuites } from '../../bench/runner/chooseSuites.ts';
 import { showProgress } from '../../bench/runner/progress.ts';
-import { keepResult, tablesOf } from '../../bench/runner/resultsFolder.ts';
+import { chaptersOf, keepResult } from '../../bench/runner/resultsFolder.ts';
 import { runSuite } from '../../bench/runner/runSuite.ts';
-import { table } from '../../bench/runner/table.ts';
+import { chapter } from '../../bench/runner/table.ts';
 import { suites } from '../../bench/suites.ts';
 
 const measured = { case: 'a', unit: 'ms', median: 2, min: 1, max: 3, runs: 3 };
@@ -41,12 +42,16 @@ afterAll(async () => {
 describe('a suite', () => {
   it('has the results of variants that ran, and why others did not', async () => {
     vi.stubEnv('BENCH_PYTHON', join(folder, 'nopython'));
-    const { variants, skipped, machine } = await runSuite(suite('good.mjs', 'fails.mjs', 'killed.mjs', 'none.py'), {
-      pathOf,
-    });
+    const { variants, skipped, machine, processor } = await runSuite(
+      suite('good.mjs', 'fails.mjs', 'killed.mjs', 'none.py'),
+      {
+        pathOf,
+      },
+    );
     vi.unstubAllEnvs();
     expect(variants).toEqual([{ name: 'good.mjs', measurements: [measured] }]);
     expect(machine).toContain('Test 1');
+    expect(processor).toEqual(describeProcessor());
     expect(skipped).toEqual([
       'fails.mjs: exit 1: TypeError: no such thing',
       'killed.mjs: ended by SIGKILL',
@@ -123,13 +128,45 @@ describe('the command line', () => {
   });
 });
 
-it('results are kept whole, a file a suite, and shown in the order of the suites', async () => {
+it('results are kept whole, a file a suite and kind of processor, and shown in the order of the suites', async () => {
   const target = join(folder, 'results');
-  const result = { about: '', date: '2026-01-01', machine: 'm', variants: [], skipped: [] };
-  for (const name of ['tokenizer', 'gemm', 'gemm']) await keepResult(target, { ...result, suite: name });
-  expect((await readdir(target)).sort()).toEqual(['gemm.json', 'tokenizer.json']);
-  expect(JSON.parse(await readFile(join(target, 'gemm.json'), 'utf8'))).toEqual({ ...result, suite: 'gemm' });
-  expect((await tablesOf(target)).match(/^## .*/gm)).toEqual(['## gemm', '## tokenizer']);
+  const [wide, narrow] = ['AVX-512, 512 bits', 'AVX2, 256 bits'].map((vectors) => ({ name: 'Sample (CPU)', vectors }));
+  const result = { about: '', date: '2026-01-01', machine: 'm', variants: [], skipped: [], processor: wide! };
+  for (const suite of ['tokenizer', 'gemm', 'gemm']) await keepResult(target, { ...result, suite });
+  await keepResult(target, { ...result, suite: 'gemm', processor: narrow! });
+  expect((await readdir(target, { recursive: true })).filter((path) => path.endsWith('.json')).sort()).toEqual([
+    'sample-cpu-avx-512/gemm.json',
+    'sample-cpu-avx-512/tokenizer.json',
+    'sample-cpu-avx2/gemm.json',
+  ]);
+  const kept = JSON.parse(await readFile(join(target, 'sample-cpu-avx-512/gemm.json'), 'utf8'));
+  expect(kept).toEqual({ ...result, suite: 'gemm' });
+  expect((await chaptersOf(target)).match(/^##+ .*/gm)).toEqual([
+    '## gemm',
+    '### Sample (CPU), AVX-512, 512 bits',
+    '### Sample (CPU), AVX2, 256 bits',
+    '## tokenizer',
+    '### Sample (CPU), AVX-512, 512 bits',
+  ]);
+});
+
+describe('a processor', () => {
+  const x86 = (model: string, flags: string) =>
+    `processor\t: 0\ncpu family\t: 6\nmodel\t\t: 106\nmodel name\t: ${model}\nflags\t\t: fpu ${flags}\n`;
+
+  it.each([
+    [x86('Xeon  8375C ', 'sse4_1 avx2 fma avx512f'), 'Xeon  8375C (family 6, model 106)', 'AVX-512, 512 bits'],
+    [x86('Core i5', 'sse4_1 avx2 fma'), 'Core i5 (family 6, model 106)', 'AVX2, 256 bits'],
+    [x86('Core 2', 'sse4_1'), 'Core 2 (family 6, model 106)', 'SSE4.1, 128 bits'],
+    ['model name\t: Neoverse-N1\nFeatures\t: fp asimd\n', 'Neoverse-N1', 'NEON, 128 bits'],
+  ])('is named with what tells its generation, and the width of its vectors', (cpuinfo, name, vectors) => {
+    expect(describeProcessor(cpuinfo)).toEqual({ name, vectors });
+  });
+
+  it('has a name on every system', () => {
+    expect(describeProcessor('').name).not.toBe('');
+    expect(kindOf(describeProcessor(''))).toMatch(/^[a-z0-9]+(-[a-z0-9]+)*$/);
+  });
 });
 
 it('a table has the cases of every variant, and no ratio to nothing', () => {
@@ -145,7 +182,8 @@ it('a table has the cases of every variant, and no ratio to nothing', () => {
     { name: 'kernels', measurements: [measured('add', 50), measured('relu', 0)] },
     { name: 'models', measurements: [measured('gpt2', 3), measured('add', 25)] },
   ];
-  const text = table({ suite: 's', about: '', date: '', machine: '', variants, skipped: [] });
+  const processor = { name: 'p', vectors: 'v' };
+  const text = chapter([{ suite: 's', about: '', date: '', processor, machine: '', variants, skipped: [] }]);
   expect(text.split('\n').filter((line) => line.startsWith('| ') && line.includes('%'))).toEqual([
     '| add | kernels | 50.0 % | 50.0-50.0 | 1.00 |',
     '| add | models | 25.0 % | 25.0-25.0 | 0.50 |',
