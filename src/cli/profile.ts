@@ -1,9 +1,10 @@
 /** --profile: what each kernel took while a command worked, as a table and as a trace file. */
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { z } from 'zod';
-import { type Device, type KernelProfile, OptionError, type Profile, startProfile } from '../index.js';
+import { type Device, type KernelProfile, type Profile, startProfile } from '../index.js';
 import { duration, threeDigits, whole } from './format.js';
 import type { OptionSpec } from './options.js';
+import { traceFile, tryFile, writing } from './outputs.js';
 import type { Terminal } from './terminal.js';
 
 /** `true` for the table alone, a file name for the trace as well. */
@@ -34,7 +35,7 @@ export async function profiled<T>(
     for (const line of lines) terminal.stderr.write(`${line}\n`);
     if (file !== undefined) {
       const trace = profile.trace();
-      writeSync(file, JSON.stringify(trace));
+      writing('--profile', wanted as string, () => writeSync(file, JSON.stringify(trace)));
       const { kernelCalls, kernelCallsKept } = trace.otherData;
       const kept = kernelCallsKept < kernelCalls ? ` (the first ${whole(kernelCallsKept)} kernel calls)` : '';
       terminal.stderr.write(`Trace: ${wanted}${kept}, for chrome://tracing or ui.perfetto.dev\n`);
@@ -46,11 +47,8 @@ export async function profiled<T>(
 }
 
 function openTrace(path: string): number {
-  try {
-    return openSync(path, 'w');
-  } catch (cause) {
-    throw new OptionError(`--profile ${path}: cannot be written (${(cause as Error).message}).`, { cause });
-  }
+  tryFile('--profile', path, traceFile);
+  return writing('--profile', path, () => openSync(path, 'w'));
 }
 
 /** Aligned columns, with a line that says what is in them. `ms`: the wall time of it all. */

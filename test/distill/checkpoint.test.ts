@@ -215,6 +215,27 @@ describe('checkpoints on WASM', () => {
     model.dispose();
   });
 
+  it('a folder best or last that no run wrote is not replaced; the best model of a killed run is', async () => {
+    const run = async (store: FileStore) => {
+      const model = await tinyModel(device);
+      const named = { ...data, template: 'compact' };
+      const settings = { data: named, tokenizer, steps: 1, checkpoint: store, validation: { every: 1 } };
+      await collect(fineTune({ model, ...settings })).finally(() => model.dispose());
+    };
+    for (const kept of ['best/thesis.tex', 'last/inner/thesis.tex']) {
+      const store = memoryStore({ [kept]: 'mine' }, { name: 'runs/a' });
+      const [folder, first] = kept.split('/');
+      await expect(run(store)).rejects.toThrow(`runs/a/${folder} holds ${first}, and no run wrote it`);
+      expect([...store.files.keys()]).toEqual([kept]);
+    }
+    const store = memoryStore();
+    await run(store);
+    await run(store);
+    await store.remove('last');
+    await run(store);
+    expect(await store.exists('last/trainer-state.safetensors')).toBe(true);
+  });
+
   it('a state that holds a NaN is refused, with its place', async () => {
     for (const spoilt of ['last/model.safetensors', 'last/trainer-state.safetensors']) {
       const store = memoryStore();

@@ -21,6 +21,7 @@ import { exitCodes } from '../exitCodes.js';
 import { duration, whole } from '../format.js';
 import { answerLength, dtypeOption, findTokenizer, lengthLimits, openModelFolder } from '../models.js';
 import { count, counts, given, listed, optional, required, text, withDefault } from '../options.js';
+import { answersFile, tryFile, writing } from '../outputs.js';
 import { type ProgressLine, progressLine } from '../progress.js';
 import { samplingOf, samplingOptions } from '../sampling.js';
 import { chooseTemplate, templateOption } from '../template.js';
@@ -54,6 +55,7 @@ export const evaluate = defineCommand({
     Device: deviceOptions,
   },
   async run(options, terminal) {
+    if (options.answers !== undefined) tryFile('--answers', options.answers, answersFile, options.data);
     const checkpoint = await openModelFolder(options.model);
     const line = progressLine(terminal);
     return withDevice(options, terminal, async (device) => {
@@ -85,7 +87,9 @@ export const evaluate = defineCommand({
           const how = { ...sampling, maxNewTokens, batchSize: options.batchSize, seed, line };
           const answers = await answerAll(model, tokenizer, examples, how);
           scores.push(score(seed, answers, examples));
-          if (file !== undefined) writeSync(file, answerLines(seed, answers, examples));
+          if (file !== undefined) {
+            writing('--answers', options.answers ?? '', () => writeSync(file, answerLines(seed, answers, examples)));
+          }
         }
       } finally {
         if (file !== undefined) closeSync(file);

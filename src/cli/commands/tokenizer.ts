@@ -1,10 +1,11 @@
 /** `distillm tokenizer`: trains a tokenizer on data files. */
-import { DataError, openFolder, readTokenizerTexts, tokenizerTrainer } from '../../index.js';
+import { DataError, OptionError, openFolder, readTokenizerTexts, tokenizerTrainer } from '../../index.js';
 import { defineCommand } from '../command.js';
 import { recordOptions, skipping } from '../data.js';
 import { exitCodes } from '../exitCodes.js';
 import { whole } from '../format.js';
 import { count, listed, required, text, withDefault } from '../options.js';
+import { tryFolder } from '../outputs.js';
 import { templates } from '../template.js';
 
 export const tokenizer = defineCommand({
@@ -24,6 +25,7 @@ export const tokenizer = defineCommand({
     },
   },
   async run({ data, vocabSize, out, template, fields, skipInvalid }, { stdout, stderr }) {
+    await checkFolder(out);
     const trainer = tokenizerTrainer({ vocabSize, specialTokens: { eos: '<|endoftext|>' } });
     let characters = 0;
     for await (const text of readTokenizerTexts(data, {
@@ -56,3 +58,25 @@ export const tokenizer = defineCommand({
     }
   },
 });
+
+/** Files of a tokenizer. With another one's in their place a model would read every id wrongly. */
+const tokenizerFiles = [
+  'tokenizer.json',
+  'vocab.json',
+  'merges.txt',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+];
+
+/** Before the data is read. @throws OptionError for a folder that cannot be written, or has a tokenizer */
+async function checkFolder(out: string): Promise<void> {
+  tryFolder('--out', out);
+  const store = openFolder(out);
+  for (const name of tokenizerFiles) {
+    if (!(await store.exists(name))) continue;
+    throw new OptionError(
+      `--out ${out} holds ${name} already: a model that was trained with it would no longer understand its ids. ` +
+        'Take another folder.',
+    );
+  }
+}

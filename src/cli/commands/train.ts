@@ -1,4 +1,6 @@
 /** `distillm train`: fine-tunes or distils a model, shows and logs the run, and saves it at Ctrl-C. */
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { z } from 'zod';
 import { losses } from '../../distill/losses/index.js';
 import { distillationOptions, fineTuneOptions } from '../../distill/settings.js';
@@ -29,9 +31,10 @@ import { deviceOptions, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
 import { makeKind, optionsFrom } from '../flags.js';
 import { duration, whole } from '../format.js';
-import { openLog } from '../log.js';
+import { type Log, openLog } from '../log.js';
 import { findTokenizer, hasTokenizer, lengthLimits, openModelFolder, openStudent } from '../models.js';
 import { given } from '../options.js';
+import { logFile, tryFile, tryFolder } from '../outputs.js';
 import { progressLine, trainingProgress } from '../progress.js';
 import { chooseTemplate } from '../template.js';
 import { shellWord, type Terminal } from '../terminal.js';
@@ -110,11 +113,32 @@ async function readData(
   return { ...data, validation: data.train.slice(0, held), train: data.train.slice(held) };
 }
 
-/** Refuses to write over another run. */
-async function checkOutput({ out, resume }: TrainOptions): Promise<void> {
-  if (resume || !(await openFolder(out).exists('last/trainer-state.safetensors'))) return;
-  throw new OptionError(`--out ${out} holds a run already. Go on with it by --resume, or take another folder.`);
+/** Refuses to write over another run, over what no run wrote, and over the data. Models are not loaded yet. */
+async function checkOutput(options: TrainOptions): Promise<void> {
+  const { out, resume, data, validation, text = [], studentConfig } = options;
+  tryFolder('--out', out);
+  const isRun = await openFolder(out).exists('last/trainer-state.safetensors');
+  if (isRun && !resume) {
+    throw new OptionError(`--out ${out} holds a run already. Go on with it by --resume, or take another folder.`);
+  }
+  for (const name of isRun ? [] : ['best', 'last']) {
+    const { files, folders } = await openFolder(join(out, name))
+      .list()
+      .catch(() => ({ files: [], folders: [] }));
+    const [first] = [...files, ...folders];
+    if (first === undefined) continue;
+    throw new OptionError(
+      `--out ${out} has a folder ${name} already, with ${first} in it: it would be replaced. Take another folder.`,
+    );
+  }
+  const inputs = [...data, ...text, studentConfig, ...(typeof validation === 'string' ? [validation] : [])];
+  const log = logOf(options);
+  // Its folder is made where it is missing.
+  if (existsSync(dirname(log))) tryFile('--log', log, logFile, inputs);
+  else tryFolder('--log', dirname(log));
 }
+
+const logOf = ({ log, out }: TrainOptions): string => log ?? join(out, 'log.jsonl');
 
 function describe(
   { stderr }: Terminal,
@@ -179,12 +203,15 @@ async function follow(
   try {
     const run = start(stop.signal);
     progress = trainingProgress(line, run.settings.sgo ? policyFacts(run.settings.sgo).capacity : 0);
-    const log = openLog(options.log ?? `${options.out}/log.jsonl`, { append: options.resume });
-    log({ type: 'options', ...options });
-    log({ type: 'settings', ...run.settings });
+    let log: Log = () => {};
     let end: EndEvent | undefined;
     let saved: CheckpointEvent | undefined;
     for await (const event of run) {
+      if (event.type === 'start') {
+        log = openLog(logOf(options), { goesOnAfter: options.resume ? event.step : undefined });
+        log({ type: 'options', ...options });
+        log({ type: 'settings', ...run.settings });
+      }
       log(event);
       progress.show(event);
       // On long validation sets it takes minutes.

@@ -3,7 +3,7 @@
  * of the state.
  */
 import { z } from 'zod';
-import { openCheckpoint } from '../../checkpoints/index.js';
+import { openCheckpoint, templateFile } from '../../checkpoints/index.js';
 import { savedTemplateFiles } from '../../data/savedTemplate.js';
 import { CheckpointError } from '../../errors.js';
 import { short } from '../../inWords.js';
@@ -50,6 +50,8 @@ export interface StoredRun {
  * one whole state, never parts of two.
  */
 export interface Checkpoints {
+  /** @throws CheckpointError for a folder best/ or last/ that no run wrote: it would be replaced */
+  requireOwn(): Promise<void>;
   saveBest(step: number): Promise<CheckpointEvent>;
   saveLast(progress: Progress, optimizer: AdamW, replay: ReplayBuffer | undefined): Promise<CheckpointEvent>;
   /**
@@ -81,6 +83,25 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
   };
 
   return {
+    async requireOwn() {
+      if (await last.exists(stateFile)) return;
+      for (const kind of ['best', 'last'] as const) {
+        // A store that cannot list is read only, or has no such folder.
+        const { files, folders } = await root
+          .folder(kind)
+          .list()
+          .catch(() => ({ files: [], folders: [] }));
+        const names = [...files, ...folders];
+        // A run that was killed before its first state leaves the best model alone, with the template beside it.
+        if (names.length === 0 || (names as string[]).includes(templateFile)) continue;
+        throw new CheckpointError(
+          `${root.name}/${kind} holds ${names.slice(0, 5).join(', ')}, and no run wrote it: it would be replaced. ` +
+            'Give the run another folder.',
+          { found: names },
+        );
+      }
+    },
+
     saveBest: (step) => save('best', step),
 
     async saveLast(progress, optimizer, replay) {

@@ -1,0 +1,116 @@
+/**
+ * What commands write is tried before models are loaded, which may take minutes, and overwrites nothing unasked: a file
+ * is replaced only by one of its kind, and never a file that the command reads.
+ */
+import { closeSync, mkdirSync, openSync, readSync, rmdirSync, rmSync, type Stats, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { CheckpointError, OptionError } from '../index.js';
+import { systemReason } from '../systemReason.js';
+
+/** A kind of file that a command writes. */
+interface OutputKind {
+  /** For messages: "a log of distillm". */
+  readonly what: string;
+  /** Whether a file that begins so is one. */
+  readonly begins: RegExp;
+}
+
+export const logFile: OutputKind = { what: 'a log of distillm', begins: /^\{"time":"[^"]+","type":"/ };
+export const answersFile: OutputKind = { what: 'answers of distillm eval', begins: /^\{"seed":\d+,"instruction":"/ };
+export const traceFile: OutputKind = { what: 'a trace', begins: /^\s*\{\s*"traceEvents"/ };
+
+/**
+ * @param flag the option that names the file: '--log'
+ * @param inputs files that the command reads, as they were given; undefined ones are absent
+ * @throws OptionError when the file cannot be written, is one of `inputs`, or holds something of another kind
+ */
+export function tryFile(
+  flag: string,
+  path: string,
+  { what, begins }: OutputKind,
+  inputs: readonly (string | undefined)[] = [],
+): void {
+  const found = statOf(path);
+  if (found?.isDirectory()) throw refusal(flag, path, 'is a folder, expected a file. Name a file in it.');
+  const same = inputs.find((input) => input !== undefined && isSame(found, statOf(input)));
+  if (same !== undefined) {
+    throw refusal(flag, path, `is ${same}, which is read: it would be overwritten. Take another name.`);
+  }
+  if (found?.isFile() && found.size > 0 && !begins.test(beginningOf(flag, path))) {
+    throw refusal(flag, path, `holds something else than ${what}: it would be overwritten. Take another name.`);
+  }
+  trying(flag, path, () => {
+    closeSync(openSync(path, 'a'));
+    if (!found) rmSync(path);
+  });
+}
+
+/** The same for a folder, which need not be there: it is made as a trial, with a file in it, and removed again. */
+export function tryFolder(flag: string, path: string): void {
+  const found = statOf(path);
+  if (found && !found.isDirectory()) throw refusal(flag, path, 'is a file, expected a folder. Take another name.');
+  const made: string[] = [];
+  try {
+    trying(flag, path, () => {
+      const missing: string[] = [];
+      for (let each = path; !statOf(each) && dirname(each) !== each; each = dirname(each)) missing.unshift(each);
+      for (const each of missing) {
+        mkdirSync(each);
+        made.unshift(each);
+      }
+      const trial = join(path, `.distillm-${process.pid}`);
+      closeSync(openSync(trial, 'w'));
+      rmSync(trial);
+    });
+  } finally {
+    for (const each of made) rmdirSync(each);
+  }
+}
+
+/** Runs `write`, in the middle of the work. @throws CheckpointError where the system refuses */
+export function writing<T>(flag: string, path: string, write: () => T): T {
+  try {
+    return write();
+  } catch (cause) {
+    throw new CheckpointError(`${flag} ${path} ${unwritable(cause)}`, { cause });
+  }
+}
+
+/** The same before the work begins. @throws OptionError */
+function trying<T>(flag: string, path: string, write: () => T): T {
+  try {
+    return write();
+  } catch (cause) {
+    throw refusal(flag, path, unwritable(cause), cause);
+  }
+}
+
+const unwritable = (cause: unknown) => `cannot be written: ${systemReason(cause)}`;
+
+const refusal = (flag: string, path: string, what: string, cause?: unknown) =>
+  new OptionError(`${flag} ${path} ${what}`, { found: path, cause });
+
+/** undefined where there is nothing, or nothing that can be looked at: writing says why. */
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** One file under two names or through a link is the same. */
+const isSame = (one: Stats | undefined, other: Stats | undefined): boolean =>
+  one !== undefined && other !== undefined && one.isFile() && one.dev === other.dev && one.ino === other.ino;
+
+function beginningOf(flag: string, path: string): string {
+  return trying(flag, path, () => {
+    const file = openSync(path, 'r');
+    try {
+      const bytes = Buffer.alloc(512);
+      return bytes.toString('utf8', 0, readSync(file, bytes));
+    } finally {
+      closeSync(file);
+    }
+  });
+}

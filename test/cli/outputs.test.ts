@@ -1,0 +1,139 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { link, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openLog } from '../../src/cli/log.js';
+import { distillm, makeWorkspace } from './workspace.js';
+
+let folder: string;
+const path = (...parts: string[]) => join(folder, ...parts);
+const lines = (file: string) => readFileSync(path(file), 'utf8').split('\n').slice(0, -1);
+
+beforeAll(async () => {
+  folder = await makeWorkspace();
+  const made = await distillm(
+    `tokenizer --data ${path('train.jsonl')} --template compact --vocab-size 280 --out ${path('tokenizer')}`,
+  );
+  expect(made).toMatchObject({ code: 0 });
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** A model that is not there: what is refused before models are opened never says so. */
+const noModel = 'no/such/model';
+const train = (line: string) =>
+  distillm(`train --method sft --student ${noModel} --data ${path('train.jsonl')} --device wasm --threads 1 ${line}`);
+const evaluate = (line: string) => distillm(`eval --model ${noModel} --data ${path('train.jsonl')} ${line}`);
+
+describe('outputs are tried before models are opened', () => {
+  it.each([
+    ['a file', 'train.jsonl', /--out .*train\.jsonl is a file, expected a folder/],
+    ['below a file', 'train.jsonl/run', /--out .*cannot be written: a part of the path is a file/],
+  ])('--out in %s', async (_, out, message) => {
+    const { code, err } = await train(`--out ${path(out)}`);
+    expect([code, err]).toEqual([2, expect.stringMatching(message)]);
+  });
+
+  it('--out where no folders are, and a log on a full disk', async () => {
+    const none = await train('--out /proc/run');
+    expect([none.code, none.err]).toEqual([2, expect.stringMatching(/--out \/proc\/run cannot be written: .*ENOENT/)]);
+  });
+
+  it('leave nothing behind where the command fails afterwards', async () => {
+    const { code, err } = await train(`--out ${path('new/deep/run')} --log ${path('new.jsonl')}`);
+    expect([code, err]).toEqual([1, expect.stringContaining('no/such/model: there is no checkpoint')]);
+    expect([existsSync(path('new')), existsSync(path('new.jsonl'))]).toEqual([false, false]);
+  });
+
+  it.each([
+    ['train', '--log', (file: string) => train(`--out ${path('unused')} --log ${file}`)],
+    ['eval', '--answers', (file: string) => evaluate(`--answers ${file}`)],
+  ])('%s %s is no folder, none of the inputs under any name, and nothing of another kind', async (_, flag, run) => {
+    const original = readFileSync(path('train.jsonl'), 'utf8');
+    await symlink(path('train.jsonl'), path(`${flag}-link`));
+    await link(path('train.jsonl'), path(`${flag}-hard`));
+    for (const name of [
+      'train.jsonl',
+      `./../${folder.split('/').at(-1)}/train.jsonl`,
+      `${flag}-link`,
+      `${flag}-hard`,
+    ]) {
+      const same = await run(`${folder}/${name}`);
+      expect([same.code, same.err]).toEqual([
+        2,
+        expect.stringMatching(new RegExp(`${flag} .* is .*train.jsonl, which is read: it would be overwritten`)),
+      ]);
+    }
+    expect((await run(folder)).err).toContain('is a folder, expected a file');
+    await writeFile(path('notes.txt'), 'mine');
+    const other = await run(path('notes.txt'));
+    expect([other.code, other.err]).toEqual([2, expect.stringMatching(/notes\.txt holds something else than .*/)]);
+    // A log makes its folder.
+    expect((await run(path('none/file'))).code).toBe(flag === '--log' ? 1 : 2);
+    expect(existsSync(path('none'))).toBe(false);
+    expect(readFileSync(path('notes.txt'), 'utf8')).toBe('mine');
+    expect(readFileSync(path('train.jsonl'), 'utf8')).toBe(original);
+    // Of its own kind, or empty, it may be replaced: only the model is missing then.
+    for (const content of [
+      '',
+      '{"time":"2026-01-01T00:00:00Z","type":"options"}\n',
+      '{"seed":1,"instruction":"a"}\n',
+    ]) {
+      await writeFile(path('own'), content);
+      const { err } = await run(path('own'));
+      const isOwn = content === '' || content.startsWith('{"time"') === (flag === '--log');
+      expect([content, err.includes('there is no checkpoint')]).toEqual([content, isOwn]);
+    }
+  });
+
+  it.each(['best', 'last'])('a folder %s that no run wrote stays', async (name) => {
+    const out = path(`kept-${name}`);
+    await mkdir(join(out, name), { recursive: true });
+    await writeFile(join(out, name, 'thesis.tex'), 'mine');
+    for (const resume of ['', ' --resume']) {
+      const { code, err } = await train(`--out ${out}${resume}`);
+      expect([code, err]).toEqual([2, expect.stringContaining(`a folder ${name} already, with thesis.tex in it`)]);
+    }
+    expect(readdirSync(join(out, name))).toEqual(['thesis.tex']);
+  });
+
+  it('tokenizer --out does not replace a tokenizer, and reads no data before it says so', async () => {
+    const before = readFileSync(path('tokenizer/tokenizer.json'), 'utf8');
+    const { code, err } = await distillm(`tokenizer --data no/such/data --vocab-size 300 --out ${path('tokenizer')}`);
+    expect([code, err]).toEqual([2, expect.stringContaining('holds tokenizer.json already')]);
+    expect(readFileSync(path('tokenizer/tokenizer.json'), 'utf8')).toBe(before);
+    await mkdir(path('gpt2'));
+    await writeFile(path('gpt2/vocab.json'), '{}');
+    expect((await distillm(`tokenizer --data x --out ${path('gpt2')}`)).err).toContain('holds vocab.json already');
+    expect((await distillm(`tokenizer --data x --out ${path('train.jsonl')}`)).code).toBe(2);
+  });
+});
+
+describe('a log', () => {
+  const step = (number: number) => ({ type: 'step', step: number });
+  const steps = (file: string) => lines(file).map((line) => JSON.parse(line).step);
+
+  it('of a killed run goes on without the steps that are taken again, nor a line that was cut', async () => {
+    const log = openLog(path('deep/er/log.jsonl'));
+    log({ type: 'options' });
+    for (let each = 1; each <= 7; each++) log(step(each));
+    const cut = readFileSync(path('deep/er/log.jsonl'), 'utf8');
+    await writeFile(path('log.jsonl'), cut.slice(0, -9));
+    const resumed = openLog(path('log.jsonl'), { goesOnAfter: 4 });
+    for (let each = 5; each <= 6; each++) resumed(step(each));
+    expect(steps('log.jsonl')).toEqual([undefined, 1, 2, 3, 4, 5, 6]);
+    // A line that was cut is left out even of an earlier step.
+    await writeFile(path('log.jsonl'), '{"step":1}\n{"step":2}\nnoise\n{"st');
+    openLog(path('log.jsonl'), { goesOnAfter: 4 })(step(5));
+    expect(steps('log.jsonl')).toEqual([1, 2, 5]);
+    openLog(path('log.jsonl'));
+    expect(lines('log.jsonl')).toEqual([]);
+    openLog(path('absent.jsonl'), { goesOnAfter: 4 })(step(5));
+    expect(steps('absent.jsonl')).toEqual([5]);
+  });
+
+  it('on a full disk says so, with the path', () => {
+    expect(() => openLog('/dev/full')({ type: 'step' })).toThrow(
+      '--log /dev/full cannot be written: the disk is full (ENOSPC). Free some space, or write to another disk.',
+    );
+  });
+});
