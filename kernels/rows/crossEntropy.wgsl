@@ -23,7 +23,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   for (var j = lane; j < shape.vocab; j += THREADS) { highest = max(highest, logits[first + j]); }
   let top = largest(highest, lane);
   var sum = 0.0;
-  for (var j = lane; j < shape.vocab; j += THREADS) { sum += expExact(logits[first + j] - top); }
+  for (var begin = lane; begin < shape.vocab; begin += ROW_BLOCK * THREADS) {
+    var part = 0.0;
+    for (var j = begin; j < min(begin + ROW_BLOCK * THREADS, shape.vocab); j += THREADS) { part += expExact(logits[first + j] - top); }
+    sum += part;
+  }
   let all = total(sum, lane);
   if (lane == 0u) { loss[row] = logExact(all) - (logits[first + u32(label)] - top); }
   storageBarrier();                           // the label's logit is read before it becomes a gradient

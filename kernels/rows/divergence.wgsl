@@ -4,8 +4,9 @@
 // One workgroup a row, four passes: maxima, log-sum-exps, loss and sums of the gradient, gradient. All in
 // log-probabilities, taken from the maximum so that large logits lose nothing; mixtures by log-sum-exp, so that no
 // underflow becomes a NaN. When the student's likeliest token r has nearly all probability, g_r - sum q g would be
-// rounding noise. So g_r is subtracted from all g, and the gradient at r follows from the others, since the gradient
-// sums to 0.
+// rounding noise. So g_r is subtracted from all g. What needs no g, weight * (q - p), cancels at r when both models have
+// nearly all probability there: then it follows from the other tokens, since it sums to 0. When neither has, it is taken
+// directly, for the sum has the errors of all tokens.
 // Follows divergenceKinds.wgsl, math.wgsl and reduce.wgsl. Same contract as assembly/compute/rows/divergence.ts, which
 // says how the two differ.
 struct Shape { rows: u32, vocab: u32, weight: f32, temperature: f32, gradScale: f32 }
@@ -107,20 +108,33 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let likeliest = u32(-largest(select(LOWEST, -f32(at), highestS == topS), lane));
   var sumT = 0.0;
   var sumS = 0.0;
-  for (var j = lane; j < shape.vocab; j += THREADS) {
-    sumT += expExact((teacher[first + j] - topT) / shape.temperature);
-    sumS += expExact((student[first + j] - topS) / shape.temperature);
+  for (var begin = lane; begin < shape.vocab; begin += ROW_BLOCK * THREADS) {
+    var part = vec2f();
+    for (var j = begin; j < min(begin + ROW_BLOCK * THREADS, shape.vocab); j += THREADS) {
+      part.x += expExact((teacher[first + j] - topT) / shape.temperature);
+      part.y += expExact((student[first + j] - topS) / shape.temperature);
+    }
+    sumT += part.x;
+    sumS += part.y;
   }
   let sums = totals(vec3f(sumT, sumS, 0.0), lane);
   let logT = logExact(sums.x);
   let logS = logExact(sums.y);
   let r = first + likeliest;
-  let gTop = term(logP(r, topT, logT), logQ(r, topS, logS)).z;
+  let logPTop = logP(r, topT, logT);
+  let logQTop = logQ(r, topS, logS);
+  let own = term(logPTop, logQTop);
+  let gTop = own.z;
+  let bothThere = expExact(logPTop) + expExact(logQTop) > 1.0;
   var all = vec3f();                          // loss, the direct part of the gradient, sum q (g - gTop)
-  for (var j = lane; j < shape.vocab; j += THREADS) {
-    let log = logQ(first + j, topS, logS);
-    let t = term(logP(first + j, topT, logT), log);
-    all += vec3f(t.x, select(vec2f(t.y, expExact(log) * (t.z - gTop)), vec2f(), j == likeliest));
+  for (var begin = lane; begin < shape.vocab; begin += ROW_BLOCK * THREADS) {
+    var part = vec3f();
+    for (var j = begin; j < min(begin + ROW_BLOCK * THREADS, shape.vocab); j += THREADS) {
+      let log = logQ(first + j, topS, logS);
+      let t = term(logP(first + j, topT, logT), log);
+      part += vec3f(t.x, select(vec2f(t.y, expExact(log) * (t.z - gTop)), vec2f(), j == likeliest));
+    }
+    all += part;
   }
   all = totals(all, lane);
   if (lane == 0u) { loss[row] = all.x; }
@@ -134,6 +148,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     // all.z where it is small: `max` keeps them from it.
     let g = max(t.z - gTop, LOWEST);
     let other = t.y + root * (root * (g - all.z));
-    student[first + j] = scale * select(other, -all.y - expExact(log) * all.z, j == likeliest);
+    let atTop = select(own.y, -all.y, bothThere) - expExact(log) * all.z;
+    student[first + j] = scale * select(other, atTop, j == likeliest);
   }
 }
