@@ -1,5 +1,6 @@
 /** BLEU, the score of translations. */
 import { checkLists } from './checkTexts.js';
+import { splitWords, stripEnd } from './pythonText.js';
 
 const MAX_ORDER = 4;
 
@@ -89,8 +90,7 @@ function maximumCounts(references: readonly (readonly string[])[], order: number
 
 /** The tokenizer of WMT's mteval-v13a: punctuation apart, except inside numbers. */
 function tokenize13a(text: string): string[] {
-  const plain = text
-    .trimEnd()
+  const plain = stripEnd(text)
     .replaceAll('<skipped>', '')
     .replaceAll('-\n', '')
     .replaceAll('\n', ' ')
@@ -103,5 +103,5 @@ function tokenize13a(text: string): string[] {
     .replace(/([^0-9])([.,])/gu, '$1 $2 ')
     .replace(/([.,])([^0-9])/gu, ' $1 $2')
     .replace(/([0-9])(-)/gu, '$1 $2 ');
-  return apart.split(/\s+/u).filter((word) => word !== '');
+  return splitWords(apart);
 }

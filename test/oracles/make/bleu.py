@@ -43,6 +43,19 @@ CORPORA = {
 }
 
 
+# What Python, JavaScript or neither takes for white space; cased and joining characters.
+SPACES = [chr(c) for c in [
+    *range(0x09, 0x0E), *range(0x1C, 0x21), 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000,
+    0xFEFF, 0x200B, 0x200C, 0x200D, 0x2060, 0x180E, 0x00AD, 0x0000, 0x0008, 0x001B, 0x007F, 0x0086]]
+
+
+def space_corpora():
+    """A character between words, before a stop, around a number and at both ends."""
+    for space in SPACES:
+        text = f"{space}the{space}cat{space}. sat 3{space}.{space}5 -{space}on x-{space}\ny{space}{space}mat{space}"
+        yield f"U+{ord(space):04X}", ([text], [["the cat . sat 3 . 5 - on x- y mat"]])
+
+
 def random_corpus():
     rng = random.Random(3)
     words = "the a dog cat , . ran fast 12 3.5 U.S. and's - over".split()
@@ -52,7 +65,7 @@ def random_corpus():
 
 def main():
     cases = []
-    for name, (predictions, references) in {**CORPORA, "random": random_corpus()}.items():
+    for name, (predictions, references) in {**CORPORA, **dict(space_corpora()), "random": random_corpus()}.items():
         streams = [list(stream) for stream in zip(*references)]
         bleu = sacrebleu.corpus_bleu(predictions, streams)
         cases.append({

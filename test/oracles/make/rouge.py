@@ -37,6 +37,16 @@ al ance ence er ic able ible ant ement ment ent ion tion sion ou ism ate iti ous
 PLAIN = "the a dog dogs cat runs running quickly and sat on mat is cats generally hopes hoped 3 42 day days".split()
 
 
+def drawn_words():
+    """Words of letters that the rules look at, with endings on endings: what no list of English words has."""
+    rng = random.Random(11)
+    words = []
+    for _ in range(1500):
+        stem = "".join(rng.choices("aeiouybdlmnstwxz19", k=rng.randint(0, 5)))
+        words.append(stem + "".join(rng.choices(SUFFIXES, k=rng.randint(1, 3))))
+    return words
+
+
 def text_pairs():
     """Prediction and references: the cases that matter by hand, then random texts of many lengths."""
     pairs = [
@@ -56,6 +66,11 @@ def text_pairs():
         ("UPPER lower MiXeD", ["upper LOWER mixed"]),
         ("b a c a b", ["a b c b a", "c", "b b b"]),
         ("one_two-three", ["one two three", "onetwothree"]),
+        *((f"the{chr(c)}cats{chr(c)}sat{chr(c)}", ["the cat sat", f"the cats{chr(c)}"]) for c in [
+            0x1C, 0x1D, 0x1E, 0x1F, 0x85, 0xA0, 0xFEFF, 0x200B, 0x2028, 0x180E, 0x3000, 0xAD, 0x00, 0x7F]),
+        # Cased characters: Kelvin and Angstrom signs, dotted and dotless i, sharp s, long s, final sigma, full width.
+        ("\u212Aelvins \u212B \u0130ts \u0131t \u1E9E \u017Fets \u03A3\u03C2 \uFF21\uFF22", ["kelvin a i ts it ss sets s ab"]),
+        ("\u0661\u0662 \u00B2 \u2160 \u24B6 1", ["12 2 i a 1"]),
     ]
     rng = random.Random(7)
     for length in [1, 2, 3, 5, 8, 13, 21, 34, 55, 90] * 4 + [1, 2, 3, 4]:
@@ -68,7 +83,7 @@ def main():
     OUT.mkdir(parents=True, exist_ok=True)
     stemmer = PorterStemmer()
     made = [stem + suffix for stem, suffix in itertools.product(STEMS, SUFFIXES)]
-    words = list(dict.fromkeys(ENGLISH + made))
+    words = list(dict.fromkeys(ENGLISH + made + drawn_words()))
     stems = [[word, stemmer.stem(word)] for word in words]
     (OUT / "stems.json").write_text("[\n" + ",\n".join(map(json.dumps, stems)) + "\n]\n")
 
