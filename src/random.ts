@@ -13,12 +13,20 @@
  */
 import { createRng } from './text/rng.js';
 
-/** A well-mixed u32 for each (seed, index): MurmurHash3's finaliser. */
+/** A well-mixed u32 for each (seed, index). The seed is an integer from 0 to 2^53 - 1. */
 export function mixSeed(seed: number, index: number): number {
-  let h = (seed + Math.imul(index, 0x9e3779b1)) | 0;
+  const mixed = finalise((seed | 0) + Math.imul(index, 0x9e3779b1));
+  // Both words of the seed count. Most seeds have no high one.
+  const high = Math.floor(seed / 2 ** 32);
+  return (high === 0 ? mixed : finalise(mixed ^ finalise(high))) >>> 0;
+}
+
+/** MurmurHash3's finaliser of a 32-bit word. */
+function finalise(word: number): number {
+  let h = word | 0;
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
+  return h ^ (h >>> 16);
 }
 
 /** A seed of its own for each name. */
@@ -35,6 +43,7 @@ const purposes = {
   replay: 6,
   validation: 7,
   batchOrder: 8,
+  heldOut: 9,
 } as const;
 export type Purpose = keyof typeof purposes;
 

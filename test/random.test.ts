@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { log, mixSeed, normalGenerator, shuffled } from '../src/random.js';
+import { log, mixSeed, namedSeed, normalGenerator, randomOrder, randomSeed, shuffled } from '../src/random.js';
 
 it('log agrees with Math.log to 1e-15', () => {
   for (let i = 1; i < 20_000; i++) {
@@ -25,6 +25,18 @@ it('seeds and indices give distinct, mixed numbers', () => {
   const mixed = new Set<number>();
   for (let seed = 0; seed < 100; seed++) for (let index = 0; index < 100; index++) mixed.add(mixSeed(seed, index));
   expect(mixed.size).toBe(10_000);
+});
+
+it('seeds that differ in their high word alone are different seeds, for every purpose', () => {
+  const high = [1, 2, 3, 2 ** 20, 2 ** 21 - 1];
+  for (const purpose of ['order', 'textOrder', 'decision', 'generation', 'dropout', 'replay', 'validation'] as const) {
+    for (const low of [0, 1, 10, 2 ** 32 - 1]) {
+      const drawn = [0, ...high].map((word) => randomSeed(word * 2 ** 32 + low, purpose, 5));
+      expect(new Set(drawn).size, `${purpose}, ${low}`).toBe(drawn.length);
+    }
+  }
+  expect(namedSeed(7 + 2 ** 32, 'layer')).not.toBe(namedSeed(7, 'layer'));
+  expect(randomOrder(10 + 2 ** 32, 'order', 0, 50)).not.toEqual(randomOrder(10, 'order', 0, 50));
 });
 
 it('an order holds every index once, and is a function of the seed', () => {
