@@ -42,7 +42,7 @@ describe('the loss', () => {
   it('of the first step is the mean over tokens: the validation loss before it, on the same data', async () => {
     const data = { train: uneven, validation: uneven };
     const { events, steps } = await fineTuned({ data, steps: 1, batchSize: 8 });
-    expect(steps[0]!.loss).toBeCloseTo(validationsOf(events)[0]!.loss, 6);
+    expect(steps[0]!.loss).toBeCloseTo(validationsOf(events)[0]!.loss!, 6);
     // Batches of 3, 3 and 2 give the same: it is no mean of means.
     const { events: split } = await fineTuned({ data, steps: 1, batchSize: 3 });
     expect(validationsOf(split)[0]!.loss).toBeCloseTo(steps[0]!.loss, 6);
@@ -70,6 +70,38 @@ describe('the loss', () => {
     expect(half!.terms.divergence).toBeCloseTo(whole!.loss, 6);
     expect(half!.terms.crossEntropy).toBeCloseTo(none!.loss, 6);
     expect(half!.loss).toBeCloseTo(0.75 * none!.loss + 0.25 * whole!.loss, 6);
+  });
+
+  it("has cross-entropy on answers of the data only, never on the student's own", async () => {
+    const data = { train: uneven, validation: uneven };
+    const shared = { data, tokenizer, loss: forwardKL(), batchSize: 8, maxNewTokens: 4 };
+    const sgo = adaptiveOffPolicy({ initThreshold: 1, capacity: 8 });
+    const { steps, weights } = await distilled({ ...shared, sgo, steps: 4, kdRatio: 0.5 });
+    expect(steps.map(({ source }) => source)).toContain('replay');
+    expect(steps.map(({ terms }) => Object.keys(terms))).toEqual(Array(4).fill(['divergence']));
+    for (const { loss, terms } of steps) expect(loss).toBeCloseTo(0.5 * terms.divergence!, 6);
+    // AdamW does not see a constant factor of the gradient, so the divergence alone gives the same weights.
+    const alone = await distilled({ ...shared, sgo, steps: 4, kdRatio: 1, optimizer: { lr: 1e-2, clipGradNorm: 0 } });
+    const half = await distilled({ ...shared, sgo, steps: 4, kdRatio: 0.5, optimizer: { lr: 1e-2, clipGradNorm: 0 } });
+    expectEqual(half.weights, alone.weights, 1e-5);
+    expect(weights.length).toBe(alone.weights.length);
+  });
+
+  it("has cross-entropy on those samples of a batch that are the data's or the teacher's", async () => {
+    const given = uneven.slice(0, 5).map((sample, i) => ({ ...sample, ...(i % 2 && { origin: 'teacher' as const }) }));
+    const own = uneven.slice(5).map((sample) => ({ ...sample, origin: 'student' as const }));
+    const options = { steps: 1, loss: forwardKL(), kdRatio: 0.25, batchSize: 8 };
+    const [mixed] = (await distilled({ ...options, data: { train: [...given, ...own] } })).steps;
+    const [alone] = (await fineTuned({ data: { train: given }, steps: 1, batchSize: 8 })).steps;
+    const [all] = (await distilled({ ...options, kdRatio: 1, data: { train: uneven } })).steps;
+    expect(mixed!.terms.crossEntropy).toBeCloseTo(alone!.loss, 6);
+    expect(mixed!.terms.divergence).toBeCloseTo(all!.loss, 6);
+    expect(mixed!.loss).toBeCloseTo(0.75 * alone!.loss + 0.25 * all!.loss, 6);
+
+    // The gradient is that of the weighted sum: a step in which each loss has its own micro-batch.
+    const split = { ...options, batchSize: 4, gradAccumulationSteps: 2 };
+    const whole = await distilled({ ...options, data: { train: [...given, ...own] } });
+    expectEqual((await distilled({ ...split, data: { train: [...given, ...own] } })).weights, whole.weights);
   });
 
   it('with 0 < kdRatio < 1 makes the logits of the student once a chunk', async () => {

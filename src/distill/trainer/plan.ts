@@ -7,7 +7,7 @@ import { digestOf } from '../dataDigest.js';
 import { divergenceSpec } from '../losses/index.js';
 import { type RunOptions, type RunSettings, resolveSettings } from '../settings.js';
 import { offPolicy, policyFacts, type SgoPolicy } from '../sgo/index.js';
-import { crossEntropy, divergence, liveTeacher } from '../terms/index.js';
+import { crossEntropy, divergence, isGiven, liveTeacher } from '../terms/index.js';
 import { identityOf, type RunIdentity } from './identity.js';
 import type { Participants, ValidationSample } from './options.js';
 import type { Objective } from './update.js';
@@ -61,9 +61,10 @@ export function makePlan(participants: Participants, options: RunOptions): Plan 
       student,
       terms: [
         ...(distils ? [divergence(liveTeacher(teacher), divergenceSpec(loss), kdRatio)] : []),
-        ...(distils && kdRatio === 1 ? [] : [crossEntropy(distils ? 1 - kdRatio : 1)]),
+        ...(distils ? [] : [crossEntropy(1)]),
+        ...(distils && kdRatio < 1 ? [crossEntropy(1 - kdRatio, { takes: isGiven })] : []),
       ],
-      textTerms: [crossEntropy(lmCoef, 'text')],
+      textTerms: [crossEntropy(lmCoef, { name: 'text' })],
     },
     tokenizer,
     train,

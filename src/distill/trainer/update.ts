@@ -6,7 +6,7 @@ import { markPhase } from '../../backend/profile.js';
 import type { LanguageModel } from '../../models/model.js';
 import type { AdamW } from '../../optim/index.js';
 import { ignoredLabel, linearLosses, run, Tape, Tensor, tidy } from '../../tensor/index.js';
-import type { Term, TermBatch } from '../terms/index.js';
+import { labelsTaken, type Term, type TermBatch } from '../terms/index.js';
 
 /** What the student learns from: the sum of all terms. */
 export interface Objective {
@@ -43,41 +43,37 @@ export async function updateStudent(objective: Objective, optimizer: AdamW, inpu
   const { student } = objective;
   const { device } = student;
   const { gradientCheckpointing } = input;
-  const parts = [
-    { terms: objective.terms, batches: input.batches, tokens: countLabels(input.batches) },
-    { terms: objective.textTerms, batches: input.textBatches, tokens: countLabels(input.textBatches) },
-  ].filter(({ batches }) => batches.length > 0);
   /** Each term's sum has its place among the totals, by this order; the gradient norm comes last. */
-  const addends = parts.flatMap(({ terms, tokens }) => terms.map((term) => ({ term, tokens })));
+  const addends = [
+    ...addendsOf(objective.terms, input.batches),
+    ...addendsOf(objective.textTerms, input.textBatches),
+  ].map((addend, slot) => ({ ...addend, slot }));
   let pass = 0;
 
   const totals = tidy(() => {
     const totals = Tensor.zeros(device, [addends.length + 1], 'f32', 'step.sums');
-    let slot = 0;
-    for (const { terms, batches, tokens } of parts) {
-      for (const batch of batches) {
-        const dropoutSeed = input.dropoutSeed(pass++);
-        tidy(() => {
-          const losses = terms.map((term) => term.rowLoss(batch, term.weight / tokens));
-          const tape = new Tape();
-          markPhase(device, 'forward');
-          const sums = tape.record(() => {
-            const hidden = student.forward(batch, { dropoutSeed, gradientCheckpointing });
-            return linearLosses({ student: { hidden, head: student.head }, labels: batch.labels, losses });
-          });
-          sums.losses.forEach((x, i) => {
-            run(device, 'sum', { x, total: totals }, { slot: slot + i, accumulate: 1 });
-          });
-          markPhase(device, 'backward');
-          tape.backward();
+    for (const batch of [...input.batches, ...input.textBatches]) {
+      const dropoutSeed = input.dropoutSeed(pass++);
+      const own = addends.filter(({ term, batches }) => batches.includes(batch) && isTaken(term, batch));
+      tidy(() => {
+        const losses = own.map(({ term, tokens }) => term.rowLoss(batch, term.weight / tokens));
+        const tape = new Tape();
+        markPhase(device, 'forward');
+        const sums = tape.record(() => {
+          const hidden = student.forward(batch, { dropoutSeed, gradientCheckpointing });
+          return linearLosses({ student: { hidden, head: student.head }, labels: batch.labels, losses });
         });
-        device.submit();
-      }
-      slot += terms.length;
+        sums.losses.forEach((x, i) => {
+          run(device, 'sum', { x, total: totals }, { slot: own[i]!.slot, accumulate: 1 });
+        });
+        markPhase(device, 'backward');
+        tape.backward();
+      });
+      device.submit();
     }
     markPhase(device, 'optimizer');
     const norm = optimizer.step(input.lr);
-    device.copy(norm.storage, 0, totals.storage, 4 * slot, 4);
+    device.copy(norm.storage, 0, totals.storage, 4 * addends.length, 4);
     return totals;
   });
   const sums = await totals.read();
@@ -87,16 +83,21 @@ export async function updateStudent(objective: Objective, optimizer: AdamW, inpu
     loss: means.reduce((total, { weight, mean }) => total + weight * mean, 0),
     terms: Object.fromEntries(means.map(({ name, mean }) => [name, mean])),
     gradNorm: sums[addends.length] as number,
-    lossTokens: countLabels(input.batches, 0),
+    lossTokens: countLabels(input.batches),
   };
 }
 
-/**
- * Tokens that count, at least 1: losses are divided by it, and a batch in which no token counts has loss and gradient
- * 0.
- */
-function countLabels(batches: readonly TermBatch[], least = 1): number {
+/** The terms that are taken on any sample of the batches, with the tokens by which each one's losses are divided. */
+const addendsOf = (terms: readonly Term[], batches: readonly TermBatch[]) =>
+  terms
+    .filter((term) => batches.some((batch) => isTaken(term, batch)))
+    .map((term) => ({ term, batches, tokens: Math.max(1, countLabels(batches, term.takes)) }));
+
+const isTaken = ({ takes }: Term, { samples }: TermBatch): boolean => !takes || samples.some(takes);
+
+/** Tokens that count. A batch in which no token counts has loss and gradient 0. */
+function countLabels(batches: readonly TermBatch[], takes?: Term['takes']): number {
   let count = 0;
-  for (const { labels } of batches) for (const label of labels) if (label !== ignoredLabel) count++;
-  return Math.max(count, least);
+  for (const batch of batches) for (const label of labelsTaken(batch, takes)) if (label !== ignoredLabel) count++;
+  return count;
 }

@@ -75,16 +75,24 @@ export interface LogitsChunk {
   readonly labels: Tensor;
   /** [rows], which rows of the hidden states they are. */
   readonly rows: Tensor;
+  /** The same, where the host reads them. */
+  readonly rowIndices: Int32Array;
 }
 
 /** Turns a chunk of logits into their gradients, in place, and returns the loss of each row, [rows]. */
 export type RowLoss = (chunk: LogitsChunk) => Tensor;
 
-/** Cross-entropy of each row's label. `gradScale` multiplies the gradients, not the losses. */
+/**
+ * Cross-entropy of each row's label. `gradScale` multiplies the gradients, not the losses.
+ * @param own labels in place of the batch's, row by row: -100 in more rows
+ */
 export const crossEntropyRows =
-  (gradScale: number): RowLoss =>
-  ({ logits, labels }) =>
-    run(logits.device, 'crossEntropy', { logits, labels }, { gradScale }).loss;
+  (gradScale: number, own?: Int32Array): RowLoss =>
+  ({ logits, labels, rowIndices }) => {
+    const { device } = logits;
+    const taken = own ? labelTensor(device, own, rowIndices) : labels;
+    return run(device, 'crossEntropy', { logits, labels: taken }, { gradScale }).loss;
+  };
 
 /**
  * Divergence of each row from the teacher's logits of the same row. `gradScale` multiplies the gradients, not the
@@ -174,15 +182,10 @@ export function linearLosses({
     tidy(() => {
       const rowIndices = counted.subarray(start, start + chunkRows);
       const chunk = Tensor.from(device, rowIndices, [rowIndices.length], 'loss.chunk');
-      const chunkLabels = Tensor.from(
-        device,
-        rowIndices.map((row) => labels[row] as number),
-        chunk.shape,
-        'loss.labels',
-      );
+      const chunkLabels = labelTensor(device, labels, rowIndices);
       const chunkHidden = gatherRows(hidden, chunk);
       const logits = headLogits(chunkHidden, head);
-      differentiate(losses, { logits, labels: chunkLabels, rows: chunk }).forEach((rowLosses, i) => {
+      differentiate(losses, { logits, labels: chunkLabels, rows: chunk, rowIndices }).forEach((rowLosses, i) => {
         run(device, 'sum', { x: rowLosses, total: sums[i] as Tensor }, { slot: 0, accumulate: 1 });
       });
       if (dHead) addWeightGradient(chunkHidden, head, logits, dHead.tensor, 1);
@@ -234,6 +237,14 @@ function countedRows(labels: Int32Array, hidden: Tensor, vocab: number): Int32Ar
   }
   return Int32Array.from(labels.keys()).filter((row) => labels[row] !== ignoredLabel);
 }
+
+const labelTensor = (device: Tensor['device'], labels: Int32Array, rowIndices: Int32Array): Tensor =>
+  Tensor.from(
+    device,
+    rowIndices.map((row) => labels[row] as number),
+    [rowIndices.length],
+    'loss.labels',
+  );
 
 /** Not the tracked op: these gradients are computed here, not on the tape. */
 const gatherRows = (x: Tensor, indices: Tensor): Tensor =>
