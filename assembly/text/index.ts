@@ -39,11 +39,11 @@ export function encodedLength(): u32 {
 
 let decoded: Buffer<u8> = changetype<Buffer<u8>>(0);
 
-/** Bytes of `count` ids (u32 at `ids`). Returns -1, or the position of the first id that names no token. */
-export function decode(ids: usize, count: u32): i32 {
+/** Bytes of `count` ids (u32 at `ids`). An id without a token adds none. */
+export function decode(ids: usize, count: u32): void {
   if (!changetype<usize>(decoded)) decoded = Buffer.create<u8>();
   decoded.length = 0;
-  return appendBytes(ids, count, decoded);
+  appendBytes(ids, count, decoded);
 }
 export function decodedAt(): usize {
   return decoded.data;

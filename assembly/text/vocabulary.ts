@@ -119,15 +119,14 @@ export function closeLookup(): void {
   heads = 0;
 }
 
-/** Appends the bytes of `count` ids to `out`. Returns -1, or the position of the first id that names no token. */
-export function appendBytes(ids: usize, count: u32, out: Buffer<u8>): i32 {
+/** Appends the bytes of `count` ids to `out`. An id without a token adds none. */
+export function appendBytes(ids: usize, count: u32, out: Buffer<u8>): void {
   for (let i: u32 = 0; i < count; i++) {
     const id = load<u32>(ids + (<usize>i << 2));
-    if (!hasToken(id)) return <i32>i;
+    if (!hasToken(id)) continue;
     const length = bytesLength(id);
     if (out.length + length > out.capacity) out.reserve(out.length + length);
     memory.copy(out.data + out.length, bytesOf(id), length);
     out.length += length;
   }
-  return -1;
 }

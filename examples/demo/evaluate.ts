@@ -35,6 +35,7 @@ async function answer(
       temperature,
       batchSize: 100,
       eosTokenId: tokenizer.eosTokenIds,
+      vocabSize: tokenizer.vocabSize,
       seeds: examples.map((_, i) => 10 + i),
     },
   );

@@ -1,12 +1,13 @@
 // The next token of each row: logits [rows, vocab], seeds [rows, 2] (low word, high word) -> ids [rows]
 // Drawn with weight exp((logit - largest) / temperature) among the topK largest logits (0: all; those equal to the last of
 // them stay), of these only the largest whose weights add up to at least topP of all (among equal logits the lower ids).
+// Only the first `drawable` tokens of a row are looked at.
 // temperature 0: the largest logit, the lowest id among equals. -1: the row has NaN or +infinity; -2: all are -infinity.
 // One workgroup a row. The draw is a race: token j waits an exponential time of rate `weight`, the first one wins, so no
 // sums over the vocabulary are needed. Times come from word j % 2 of threefry2x32-13(key seed, counter (j / 2, step)).
 // Thresholds are found two bits a pass in the integers that order the logits. Follows math.wgsl and reduce.wgsl.
 // Same contract as assembly/compute/rows/sample.ts, which says how the two differ.
-struct Shape { rows: u32, vocab: u32, temperature: f32, topK: u32, topP: f32, step: u32 }
+struct Shape { rows: u32, vocab: u32, temperature: f32, topK: u32, topP: f32, step: u32, drawable: u32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> logits: array<u32>;   // bits of f32: WGSL does not promise to keep NaN or infinity
 @group(0) @binding(2) var<storage, read> seeds: array<vec2u>;
@@ -39,11 +40,11 @@ const TIES: u32 = 2u;
 // What is at or above each of three thresholds. Sums run in one order whatever the threshold: they never rise with it.
 fn atLeast(kind: u32, thresholds: vec3u, row: Row, lane: u32) -> vec3f {
   var found = vec3f(0.0);
-  for (var j = lane; j < shape.vocab; j += THREADS) {
+  for (var j = lane; j < shape.drawable; j += THREADS) {
     var rank = keyOf(row.first + j);
     var size = 1.0;
     if (kind == WEIGHT) { size = weightOf(rank, row.top); }
-    if (kind == TIES) { rank = select(0u, shape.vocab - j, rank == row.tie); }
+    if (kind == TIES) { rank = select(0u, shape.drawable - j, rank == row.tie); }
     found += select(vec3f(0.0), vec3f(size), vec3u(rank) >= thresholds);
   }
   return totals(found, lane);
@@ -91,7 +92,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let first = r * shape.vocab;
   var highest = 0u;
   var at = 0u;
-  for (var j = lane; j < shape.vocab; j += THREADS) {
+  for (var j = lane; j < shape.drawable; j += THREADS) {
     let key = keyOf(first + j);
     if (key > highest) {
       highest = key;
@@ -100,7 +101,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   }
   let topKey = largestKey(highest, lane);
   // Ids are compared from the end, so that the lowest is the largest.
-  let likeliest = shape.vocab - largestKey(select(0u, shape.vocab - at, highest == topKey), lane);
+  let likeliest = shape.drawable - largestKey(select(0u, shape.drawable - at, highest == topKey), lane);
   if (topKey >= TOO_LARGE || topKey <= NO_LOGIT || shape.temperature == 0.0) {
     if (lane == 0u) { ids[r] = select(select(i32(likeliest), -2, topKey <= NO_LOGIT), -1, topKey >= TOO_LARGE); }
     return;
@@ -108,7 +109,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   var row = Row(first, bitcast<f32>(logits[first + likeliest]), 0u);
   var lowest = NO_LOGIT + 1u;
   var lastTie = 0u;                           // how far from the end the last kept token with the lowest key is
-  if (shape.topK > 0u && shape.topK < shape.vocab) { lowest = max(lowest, threshold(COUNT, f32(shape.topK), 32u, row, lane)); }
+  if (shape.topK > 0u && shape.topK < shape.drawable) { lowest = max(lowest, threshold(COUNT, f32(shape.topK), 32u, row, lane)); }
   if (shape.topP < 1.0) {
     let wanted = shape.topP * atLeast(WEIGHT, vec3u(lowest), row, lane).x;
     lowest = threshold(WEIGHT, wanted, 32u, row, lane);
@@ -117,16 +118,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     let needed = max(1.0, ceil((wanted - above) / weightOf(lowest, row.top)));
     if (needed < counts.x - counts.y) {
       row.tie = lowest;
-      lastTie = threshold(TIES, needed, (33u - countLeadingZeros(shape.vocab)) & 62u, row, lane);
+      lastTie = threshold(TIES, needed, (33u - countLeadingZeros(shape.drawable)) & 62u, row, lane);
     }
   }
   var best = 0.0;
   var winner = 0u;
-  for (var pair = lane; 2u * pair < shape.vocab; pair += THREADS) {
+  for (var pair = lane; 2u * pair < shape.drawable; pair += THREADS) {
     let words = threefry(vec2u(pair, shape.step), seeds[r]);
-    for (var j = 2u * pair; j < min(2u * pair + 2u, shape.vocab); j++) {
+    for (var j = 2u * pair; j < min(2u * pair + 2u, shape.drawable); j++) {
       let key = keyOf(first + j);
-      if (key < lowest || (key == lowest && shape.vocab - j < lastTie)) { continue; }
+      if (key < lowest || (key == lowest && shape.drawable - j < lastTie)) { continue; }
       let score = weightOf(key, row.top) / waiting(select(words.x, words.y, (j & 1u) == 1u));
       if (score > best) {
         best = score;
@@ -136,6 +137,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   }
   // Scores are positive, so their bits have their order; the largest weight of 1 makes one of them more than 0.
   let most = largestKey(bitcast<u32>(best), lane);
-  let drawn = shape.vocab - largestKey(select(0u, shape.vocab - winner, bitcast<u32>(best) == most), lane);
+  let drawn = shape.drawable - largestKey(select(0u, shape.drawable - winner, bitcast<u32>(best) == most), lane);
   if (lane == 0u) { ids[r] = i32(drawn); }
 }

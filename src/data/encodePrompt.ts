@@ -44,7 +44,8 @@ const promptOptions = z.strictObject({
  * @example
  * const template = await savedTemplate('./runs/dolly/best');
  * const prompt = encodePrompt({ instruction: 'Name three colours.' }, { tokenizer, template });
- * const [answer] = await generate(student, [prompt], { maxNewTokens: 50, eosTokenId: tokenizer.eosTokenIds });
+ * const { eosTokenIds: eosTokenId, vocabSize } = tokenizer;
+ * const [answer] = await generate(student, [prompt], { maxNewTokens: 50, eosTokenId, vocabSize });
  * @throws OptionError for other fields (Dolly's `context` is the input here), unknown and wrong options; DataError when the template alone exceeds maxPromptLength
  */
 export function encodePrompt(fields: PromptFields, options: PromptOptions): Int32Array {

@@ -27,10 +27,10 @@ interface NewToken {
 export async function* decode(
   model: LanguageModel,
   prompts: readonly Int32Array[],
-  { maxNewTokens, eosTokenId, seeds, signal, ...samplerOptions }: DecodeOptions,
+  { maxNewTokens, eosTokenId, vocabSize = model.vocabSize, seeds, signal, ...samplerOptions }: DecodeOptions,
 ): AsyncGenerator<NewToken[], void, undefined> {
   const ends = new Set(endsOf(eosTokenId));
-  const picker = createPicker(model, prompts, seeds, samplerOptions);
+  const picker = createPicker(model, { prompts, seeds, drawable: vocabSize }, samplerOptions);
   let decoding: Decoding | undefined;
   try {
     decoding = model.startDecoding(prompts, maxNewTokens);

@@ -17,6 +17,11 @@ export interface GenerateOptions extends SamplerOptions {
    */
   readonly eosTokenId?: number | readonly number[] | undefined;
   /**
+   * Only ids below it are drawn: the tokenizer's `vocabSize`, where the model's vocabulary is padded beyond the
+   * tokenizer's. Default: the model's.
+   */
+  readonly vocabSize?: number | undefined;
+  /**
    * One a prompt, integers from 0 to 2^53 - 1; 0, 1, 2 ... by default. Unused at temperature 0. The same seed draws the
    * same tokens on every device, unless two tokens are so close that the roundings of their logits decide between them.
    */
@@ -37,6 +42,7 @@ const shared = {
   ...samplerOptions.shape,
   maxNewTokens: ranges.count,
   eosTokenId: z.union([ranges.word, z.array(ranges.word).readonly()], 'an id, or a list of ids').optional(),
+  vocabSize: ranges.count.optional(),
   signal: signalOption.optional(),
 };
 const generateOptions = z.strictObject({
@@ -79,15 +85,17 @@ function checkRequest(
   where: string,
   model: LanguageModel,
   prompts: readonly Int32Array[],
-  {
-    maxNewTokens,
-    eosTokenId,
-  }: { readonly maxNewTokens: number; readonly eosTokenId?: number | readonly number[] | undefined },
+  options: Pick<GenerateOptions, 'maxNewTokens' | 'eosTokenId' | 'vocabSize'>,
 ): void {
-  const { vocabSize } = checkOption(where, 'model', model, modelOption);
+  const { maxNewTokens, eosTokenId, vocabSize } = options;
+  const { vocabSize: width } = checkOption(where, 'model', model, modelOption);
   checkPrompts(where, model, prompts, { maxNewTokens });
-  const outside = endsOf(eosTokenId).find((id) => id >= vocabSize);
+  if (vocabSize !== undefined && vocabSize > width) {
+    const expected = `an integer from 1 to ${width}, the model's vocabulary`;
+    throw refusedOption(where, 'vocabSize', vocabSize, expected, "Check that the tokenizer is the model's.");
+  }
+  const outside = endsOf(eosTokenId).find((id) => id >= width);
   if (outside === undefined) return;
-  const expected = `an id of the model's vocabulary, from 0 to ${vocabSize - 1}`;
+  const expected = `an id of the model's vocabulary, from 0 to ${width - 1}`;
   throw refusedOption(where, 'eosTokenId', outside, expected, "Check that the tokenizer is the model's.");
 }

@@ -21,26 +21,26 @@ export interface TokenPicker {
  * the same tokens on every device unless a rounding decides. Options that look at the history or ban tokens need the
  * logits read back and the sampler of the host. Both mean the same but have different generators: with such an option
  * the same seed gives other draws.
- * @param seeds one a prompt
+ * @param sequences the prompts, a seed for each, and how many ids, from 0, may be drawn
  * @throws OptionError when an option is out of range
  */
 export function createPicker(
-  { device }: LanguageModel,
-  prompts: readonly Int32Array[],
-  seeds: readonly number[],
+  { device, vocabSize }: LanguageModel,
+  sequences: { readonly prompts: readonly Int32Array[]; readonly seeds: readonly number[]; readonly drawable: number },
   options: SamplerOptions,
 ): TokenPicker {
+  const { prompts, seeds, drawable } = sequences;
   const settings = samplerSettings(options);
   const { repetitionPenalty, noRepeatNgramSize, bannedTokens } = settings;
   const isPlain = repetitionPenalty === 1 && noRepeatNgramSize === 0 && bannedTokens.length === 0;
-  if (isPlain) return devicePicker(device, seeds, settings);
+  if (isPlain) return devicePicker(device, sequences, settings);
   const sampler = createSampler(settings);
   const states = prompts.map((tokens, prompt) => sampler.start({ seed: seeds[prompt] as number, tokens }));
   return {
     async pick(logits, running) {
       const values = (await logits.read()) as Float32Array;
       return sampler.sample(
-        values,
+        firstColumns(values, vocabSize, drawable),
         running.map((prompt) => states[prompt] as (typeof states)[number]),
       );
     },
@@ -48,9 +48,20 @@ export function createPicker(
   };
 }
 
+/** The first `kept` columns of a matrix. */
+function firstColumns(values: Float32Array, columns: number, kept: number): Float32Array {
+  if (kept === columns) return values;
+  const rows = values.length / columns;
+  const first = new Float32Array(rows * kept);
+  for (let row = 0; row < rows; row++) {
+    first.set(values.subarray(row * columns, row * columns + kept), row * kept);
+  }
+  return first;
+}
+
 function devicePicker(
   device: Tensor['device'],
-  seeds: readonly number[],
+  { seeds, drawable }: { readonly seeds: readonly number[]; readonly drawable: number },
   { temperature, topK, topP }: SamplerSettings,
 ): TokenPicker {
   /** Seeds of the prompts that run, low and high words: [prompts, 2]. */
@@ -67,7 +78,7 @@ function devicePicker(
         words = Tensor.from(device, Uint32Array.from(halves), [running.length, 2], 'generate.seeds');
       }
       // As f32 a tiny topP would be 0, which keeps nothing.
-      const params = { temperature, topK, topP: Math.max(topP, 2 ** -126), step: step++ };
+      const params = { temperature, topK, topP: Math.max(topP, 2 ** -126), step: step++, drawable };
       const { ids } = run(device, 'sample', { logits, seeds: words }, params);
       try {
         return Int32Array.from(await ids.read(), drawnId);

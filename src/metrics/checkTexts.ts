@@ -2,10 +2,10 @@
 import { OptionError } from '../errors.js';
 import { requireOption } from '../requireOption.js';
 
-/** @throws OptionError unless these are texts, with at least so many references */
-export function checkTexts(where: string, prediction: unknown, references: unknown, least = 1): void {
+/** @throws OptionError unless these are texts, with at least one reference */
+export function checkTexts(where: string, prediction: unknown, references: unknown): void {
   requireOption(where, 'prediction', prediction, typeof prediction === 'string', 'a string');
-  checkReferences(where, 'references', references, 'the list of references', least);
+  checkReferences(where, 'references', references, 'the list of references');
 }
 
 /** @throws OptionError unless there is a list of references for each prediction, at least one prediction, one reference each */
@@ -25,10 +25,10 @@ export function checkLists(where: string, predictions: unknown, references: unkn
   });
 }
 
-function checkReferences(where: string, option: string, found: unknown, called: string, least = 1): void {
+function checkReferences(where: string, option: string, found: unknown, called: string): void {
   const ok = Array.isArray(found) && found.every((text) => typeof text === 'string');
   requireOption(where, option, found, ok, 'a list of strings');
-  if ((found as unknown[]).length >= least) return;
+  if ((found as unknown[]).length > 0) return;
   throw new OptionError(`${where}: ${called} is empty, expected at least one reference.`, {
     option,
     found: 0,

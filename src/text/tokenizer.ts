@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { CheckpointError, CompatibilityError, OptionError } from '../errors.js';
+import { inWords } from '../inWords.js';
 import { requireOption } from '../requireOption.js';
 import { checkOptions, type Fields, instance, ranges, special } from '../settings/index.js';
 import type { AddedToken, SpecialRole, TokenizerSpec } from './tokenizerSpec.js';
@@ -56,13 +57,20 @@ export interface Tokenizer {
   encode(text: string, options?: EncodeOptions): Int32Array<ArrayBuffer>;
   /** Ids of each text. @throws OptionError, LimitError */
   encodeBatch(texts: readonly string[], options?: EncodeOptions): Int32Array<ArrayBuffer>[];
-  /** Text of ids; bytes that are not UTF-8 give U+FFFD. @throws CompatibilityError for an id without a token. */
+  /**
+   * Text of ids; bytes that are not UTF-8 give U+FFFD. An id without a token gives no text: models may have more rows
+   * than the tokenizer has tokens.
+   * @throws CompatibilityError for a number that is no id: anything but an integer from 0 to 2^31 - 1
+   */
   decode(ids: ArrayLike<number>, options?: DecodeOptions): string;
   /** A decoder for ids that come one after another. */
   stream(options?: DecodeOptions): StreamingDecoder;
   /** Id of a token as the files spell it ("Ġthe"). */
   tokenToId(token: string): number | undefined;
-  /** A token as the files spell it; undefined for an id without one. */
+  /**
+   * A token as the files spell it; undefined for an id without one.
+   * @throws CompatibilityError for a number that is no id: anything but an integer from 0 to 2^31 - 1
+   */
   idToToken(id: number): string | undefined;
   /** The files of a Hugging Face folder by name: tokenizer.json, tokenizer_config.json, special_tokens_map.json. */
   save(): Record<string, string>;
@@ -183,7 +191,7 @@ class BpeTokenizer implements Tokenizer {
 
   idToToken(id: number): string | undefined {
     const wasm = this.#instance.use();
-    if (!Number.isInteger(id) || id < 0 || !wasm.hasToken(id)) return undefined;
+    if (!wasm.hasToken(checkedId('idToToken', id))) return undefined;
     return new TextDecoder('utf-8', { ignoreBOM: true }).decode(
       bytesAt(wasm, wasm.tokenTextAt(id), wasm.tokenTextLength(id)),
     );
@@ -226,11 +234,13 @@ class BpeTokenizer implements Tokenizer {
   /** UTF-8 of ids, in the instance's memory: valid until the next call. */
   #bytes(ids: ArrayLike<number>, { skipSpecialTokens = false }: DecodeOptions): Uint8Array<ArrayBuffer> {
     const wasm = this.#instance.use();
+    requireOption('decode', 'ids', ids, typeof Object(ids).length === 'number', 'a list of token ids');
+    // Holes of an array count: they would be the id 0.
+    for (let i = 0; i < ids.length; i++) checkedId('decode', ids[i] as number);
     const kept = skipSpecialTokens ? Array.from(ids).filter((id) => !this.specialTokenIds.has(id)) : ids;
     const at = copyWords(wasm, kept);
-    const unknown = wasm.decode(at, kept.length);
+    wasm.decode(at, kept.length);
     wasm.release(at);
-    if (unknown >= 0) throw unknownId(kept[unknown] as number, this.vocabSize);
     return bytesAt(wasm, wasm.decodedAt(), wasm.decodedLength()) as Uint8Array<ArrayBuffer>;
   }
 
@@ -264,11 +274,13 @@ class BpeTokenizer implements Tokenizer {
   }
 }
 
-const unknownId = (id: number, vocabSize: number) =>
-  new CompatibilityError(
-    `decode: id ${id} names no token; the vocabulary has ids 0 to ${vocabSize - 1}. Use the tokenizer that the ids come from.`,
-    { found: id, expected: vocabSize },
-  );
+/** WebAssembly would take 0.5 and 2^32 for the id 0. */
+function checkedId(where: string, id: number): number {
+  if (Number.isInteger(id) && id >= 0 && id < 2 ** 31) return id;
+  throw new CompatibilityError(`${where}: ${inWords(id)} is no token id, expected an integer from 0 to 2^31 - 1.`, {
+    found: id,
+  });
+}
 
 /** Fills an instance; returns the number of ids. */
 function load(instance: TextInstance, { vocab, merges, added, unknown }: TokenizerSpec): number {

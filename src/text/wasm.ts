@@ -27,7 +27,7 @@ export interface TextExports {
   continueEncode(budget: number): number;
   encodedAt(): number;
   encodedLength(): number;
-  decode(ids: number, count: number): number;
+  decode(ids: number, count: number): void;
   decodedAt(): number;
   decodedLength(): number;
   tokenTextAt(id: number): number;

@@ -53,7 +53,7 @@ async function countDraws(backend: Device, drawing: Drawing, logits: Float32Arra
   backend.run('sample', {
     dims: { rows: ROWS, vocab },
     operands,
-    params: { temperature, topK, topP, step: 0 },
+    params: { temperature, topK, topP, step: 0, drawable: vocab },
   });
   const counts = new Float64Array(vocab);
   for (const id of await backend.read(operands.ids, 'i32')) counts[id]!++;
@@ -141,7 +141,7 @@ forEachBackend((backend) => {
       device.run('sample', {
         dims: { rows: seeds, vocab },
         operands: { logits, seeds: words, ids: drawn },
-        params: { temperature: 1, topK: 0, topP: 1, step },
+        params: { temperature: 1, topK: 0, topP: 1, step, drawable: vocab },
       });
     });
     const table = await Promise.all(ids.map((drawn) => device.read(drawn, 'i32')));

@@ -91,6 +91,30 @@ forEachBackend((backend) => {
     read.mockRestore();
   });
 
+  it("never draws an id beyond the tokenizer's, on the device or on the host", async () => {
+    using model = await load();
+    const prompts = Array.from({ length: 8 }, (_, i) => oraclePrompts[i % oraclePrompts.length]!.map((id) => id % 30));
+    const ways = [
+      { temperature: 0 },
+      { temperature: 3 },
+      { temperature: 3, topK: 90 },
+      { temperature: 3, repetitionPenalty: 1.1 },
+    ];
+    for (const way of ways) {
+      const drawn = async (vocabSize?: number) =>
+        (await generate(model, prompts, { maxNewTokens: 12, ...way, vocabSize })).flatMap((ids) => [...ids]);
+      expect(Math.max(...(await drawn()))).toBeGreaterThanOrEqual(31);
+      const padded = await drawn(31);
+      expect(Math.max(...padded)).toBeLessThan(31);
+      expect(new Set(padded).size).toBeGreaterThan(1);
+      expect(await drawn(model.vocabSize)).toEqual(await drawn());
+    }
+    for (const vocabSize of [0, 1.5, model.vocabSize + 1]) {
+      const refused = generate(model, prompts, { maxNewTokens: 1, vocabSize });
+      await expect(refused).rejects.toThrow(`vocabSize is ${vocabSize}, expected an integer`);
+    }
+  });
+
   it('gives the same answers in batches, which come as they are done', async () => {
     using model = await load();
     const options = { maxNewTokens: 5, eosTokenId };

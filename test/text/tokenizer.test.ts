@@ -288,13 +288,33 @@ describe('encode and decode', () => {
     expect(stream.end()).toBe('\ufffd');
   });
 
-  it('names the id that has no token', () => {
+  it('decodes an id without a token to nothing: models may have more rows than the tokenizer has tokens', () => {
     const tokenizer = gpt2Like();
-    for (const id of [600, -100, 2 ** 31 - 1]) {
-      expect(() => tokenizer.decode([5, id])).toThrow(CompatibilityError);
-      expect(() => tokenizer.decode([5, id])).toThrow(`id ${id} names no token; the vocabulary has ids 0 to 599`);
+    for (const id of [600, 50_271, 2 ** 31 - 1]) {
+      expect(tokenizer.decode([5, id, 6])).toBe(tokenizer.decode([5, 6]));
+      expect(tokenizer.decode([id], { skipSpecialTokens: true })).toBe('');
+      expect(tokenizer.idToToken(id)).toBeUndefined();
     }
-    expect(tokenizer.idToToken(600)).toBeUndefined();
+    const stream = tokenizer.stream();
+    const llama = tokenizer.encode('🦙');
+    expect(Array.from(llama, (id) => stream.push([600, id])).join('')).toBe('🦙');
+  });
+
+  it('refuses what is no token id', () => {
+    const tokenizer = gpt2Like();
+    for (const id of [-100, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31, 2 ** 32, '5', undefined]) {
+      const given = id as number;
+      for (const refused of [
+        () => tokenizer.decode([5, given]),
+        () => tokenizer.decode([given], { skipSpecialTokens: true }),
+        () => tokenizer.stream().push([given]),
+        () => tokenizer.idToToken(given),
+      ]) {
+        expect(refused).toThrow(CompatibilityError);
+        expect(refused).toThrow(`${id} is no token id, expected an integer from 0 to 2^31 - 1`);
+      }
+    }
+    expect(() => tokenizer.stream().push(2 ** 32)).toThrow(CompatibilityError);
     expect(tokenizer.idToToken(0)).toBe(eot);
     expect(tokenizer.tokenToId('Ġthe')).toBe((base.model.vocab as Record<string, number>).Ġthe);
     expect(tokenizer.tokenToId('no such token')).toBeUndefined();

@@ -38,15 +38,15 @@ function logitOf(key: u32): f32 {
   return reinterpret<f32>(key >= 0x80000000 ? key & 0x7fffffff : ~key);
 }
 
-/** The next token of each row, or -1 or -2. Range: rows. */
+/** The next token of each row, one of the first `drawable`, or -1 or -2. Range: rows. */
 export function sample(
   logits: usize, seeds: usize, ids: usize, rows: u32, vocab: u32, temperature: f32, topK: u32, topP: f32, step: u32,
-  begin: u32, end: u32,
+  drawable: u32, begin: u32, end: u32,
 ): void {
   for (let r = begin; r < end; r++) {
     const row = logits + ((<usize>r * vocab) << 2);
     const seed = seeds + (r << 3);
-    const id = sampleRow(row, load<u32>(seed), load<u32>(seed, 4), vocab, temperature, topK, topP, step);
+    const id = sampleRow(row, load<u32>(seed), load<u32>(seed, 4), drawable, temperature, topK, topP, step);
     store<i32>(ids + (r << 2), id);
   }
 }

@@ -126,7 +126,8 @@ export const rows = {
     plan: overRows('vocab', 24),
   },
   /**
-   * The next token of each row. Of its logits the topK largest stay (0: all) and those equal to the last of them; of
+   * The next token of each row, one of the first `drawable` of the vocabulary: the others, NaN or not, are not looked
+   * at. Of its logits the topK largest stay (0: all) and those equal to the last of them; of
    * these the largest whose weights exp((logit - largest) / temperature) add up to at least topP of all, among equal
    * logits the lower ids; one is drawn with its weight. temperature 0: the largest logit, the lowest id among equals.
    * ids[r] is -1 where the row has NaN or +infinity, -2 where all its logits are -infinity.
@@ -137,7 +138,7 @@ export const rows = {
    */
   sample: {
     dims: ['rows', 'vocab'],
-    params: { temperature: 'f32', topK: 'u32', topP: 'f32', step: 'u32' },
+    params: { temperature: 'f32', topK: 'u32', topP: 'f32', step: 'u32', drawable: 'u32' },
     in: { logits: ['rows', 'vocab'], seeds: u32('rows', 2) },
     out: { ids: i32('rows') },
     flops: (d) => 64 * of(d, 'rows', 'vocab'),

@@ -38,6 +38,7 @@ export async function generateSamples(plan: Plan, samples: readonly Sample[], st
     maxNewTokens,
     batchSize,
     eosTokenId: tokenizer?.eosTokenIds,
+    vocabSize: tokenizer?.vocabSize,
     ...(signal && { signal }),
     seeds: samples.map((_, index) => randomSeed(stepSeed, 'generation', index)),
   });

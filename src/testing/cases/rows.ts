@@ -150,6 +150,8 @@ const divergenceCases: readonly Case<'divergence'>[] = [
 type SampleShape = Partial<Case<'sample'>['params']> & {
   readonly rows?: number;
   readonly vocab: number;
+  /** Tokens behind the drawable ones: likelier than all of these, or no numbers. */
+  readonly padding?: number;
   readonly note: string;
   readonly logit?: (random: Random, id: number, row: number) => number;
 };
@@ -180,6 +182,14 @@ const sampleShapes: readonly SampleShape[] = [
       logit: (random: Random, id: number) => (id % 4 === 0 ? random.normal() : MINUS),
     },
   ]),
+  ...[1, 6, 67].flatMap((padding) =>
+    [{ temperature: 0 }, { temperature: 1 }, { topK: 5 }, { topP: 0.7 }, { topK: 70_000, topP: 0.2 }].map((how) => ({
+      ...how,
+      vocab: 61 + padding,
+      padding,
+      note: 'padded vocabulary',
+    })),
+  ),
   { rows: 257, vocab: 19, note: 'many rows', topK: 11, topP: 0.9, step: 0xffffffff },
   { vocab: 67, note: 'both zeros are equal', topK: 1, logit: (_, id) => [-1, -0, 0][id % 3]! },
   { vocab: 67, note: 'both zeros are equal, greedy', temperature: 0, logit: (_, id) => [-1, -0, 0][id % 3]! },
@@ -196,16 +206,18 @@ const sampleShapes: readonly SampleShape[] = [
 ];
 
 const sampleCases: readonly Case<'sample'>[] = sampleShapes.map(
-  ({ rows = 5, vocab, note, logit, temperature = 1, topK = 0, topP = 1, step = 0 }) => ({
+  ({ rows = 5, vocab, padding = 0, note, logit, temperature = 1, topK = 0, topP = 1, step = 0 }) => ({
     dims: { rows, vocab },
-    params: { temperature, topK, topP, step },
+    params: { temperature, topK, topP, step, drawable: vocab - padding },
     note,
     prepare: ({ logits, seeds }, random) => {
       seeds.forEach((_, i) => {
         seeds[i] = i % 2 ? i % 5 : random.integer(2 ** 32);
       });
       logits.forEach((z, i) => {
-        logits[i] = Math.fround(logit?.(random, i % vocab, Math.floor(i / vocab)) ?? 3 * z);
+        const [id, row] = [i % vocab, Math.floor(i / vocab)];
+        if (id >= vocab - padding) logits[i] = [1e30, PLUS, Number.NaN][(id + row) % 3]!;
+        else logits[i] = Math.fround(logit?.(random, id, row) ?? 3 * z);
       });
     },
   }),

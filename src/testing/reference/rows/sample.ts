@@ -66,10 +66,14 @@ export function survivors(
 /** Any id will do: roundings decide, and f32 may come to another end. */
 const DOUBT = 2 ** 60;
 
-export const sample: Reference<'sample'> = ({ rows, vocab }, { logits, seeds }, { temperature, topK, topP, step }) => {
+export const sample: Reference<'sample'> = (
+  { rows, vocab },
+  { logits, seeds },
+  { temperature, topK, topP, step, drawable },
+) => {
   const ids = expected(rows);
   for (let r = 0; r < rows; r++) {
-    const row = logits.subarray(r * vocab, (r + 1) * vocab);
+    const row = logits.subarray(r * vocab, r * vocab + drawable);
     const top = row.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
     if (!(top < Number.POSITIVE_INFINITY)) ids.value[r] = -1;
     else if (top === Number.NEGATIVE_INFINITY) ids.value[r] = -2;
