@@ -110,10 +110,19 @@ export {
   type StoreListing,
   type TensorSource,
 } from './io/index.js';
-export { type BleuScore, bleu, exactMatch, meanRougeL, type RougeOptions, rougeL } from './metrics/index.js';
+export {
+  type BleuScore,
+  bleu,
+  exactMatch,
+  hasRougeWords,
+  meanRougeL,
+  type RougeOptions,
+  rougeL,
+} from './metrics/index.js';
 export {
   type ConfigDefaults,
   type CreateOptions,
+  checkTokenizer,
   createModel,
   type Decoding,
   exampleConfig,
@@ -131,6 +140,7 @@ export {
   createRng,
   type DecodeOptions,
   type EncodeOptions,
+  eosDifference,
   loadTokenizer,
   type Rng,
   type RngState,

@@ -30,7 +30,7 @@ for await (const event of run) {
       `step ${event.step}/${event.totalSteps}  loss ${event.loss.toFixed(3)}  ${event.tokensPerSecond.toFixed(0)} tokens/s`,
     );
   }
-  if (event.type === 'validation') console.log(`validation loss ${event.loss.toFixed(4)}`);
+  if (event.type === 'validation') console.log(`validation loss ${event.loss?.toFixed(4)}`);
 }
 const { greedy, sampled } = await evaluate(teacher, test, tokenizer);
 console.log(`held-out ROUGE-L: greedy ${greedy.toFixed(1)}, sampled ${sampled.toFixed(1)}`);

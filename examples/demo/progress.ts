@@ -15,6 +15,6 @@ export const progressLine =
     }
     if (event.type === 'validation') {
       const rougeL = event.rougeL === undefined ? '' : `  ROUGE-L ${event.rougeL.toFixed(1)}`;
-      finishLine(`${prefix} ${name}: step ${event.step}  held-out loss ${event.loss.toFixed(3)}${rougeL}`);
+      finishLine(`${prefix} ${name}: step ${event.step}  held-out loss ${event.loss?.toFixed(3)}${rougeL}`);
     }
   };

@@ -4,6 +4,7 @@ import { weightFormats } from '../entries/tensor.js';
 import {
   type Checkpoint,
   CheckpointError,
+  checkTokenizer,
   createModel,
   type Device,
   type LanguageModel,
@@ -32,6 +33,27 @@ export async function openModelFolder(folder: string): Promise<Checkpoint> {
 }
 
 /**
+ * The tokenizer of a model that answers: the one that `--tokenizer` names, else that of its folder.
+ * @throws OptionError when there is none, CompatibilityError when it is not the model's
+ */
+export async function tokenizerOf(
+  model: LanguageModel,
+  checkpoint: Checkpoint,
+  named: string | undefined,
+): Promise<Tokenizer> {
+  const tokenizer = await findTokenizer(named, [checkpoint]);
+  checkTokenizer(tokenizer, model, await ownTokenizer(checkpoint, named));
+  return tokenizer;
+}
+
+/** The tokenizer of a model's folder, where `--tokenizer` names another one to compare it with. */
+export const ownTokenizer = async (
+  checkpoint: Checkpoint,
+  named: string | undefined,
+): Promise<Tokenizer | undefined> =>
+  named !== undefined && (await hasTokenizer(checkpoint)) ? loadTokenizer(checkpoint) : undefined;
+
+/**
  * The tokenizer of the folder that `--tokenizer` names, else of the first of the models' folders that holds one.
  * @throws OptionError when there is none
  */
@@ -53,14 +75,21 @@ export const hasTokenizer = async (checkpoint: Checkpoint): Promise<boolean> =>
 /**
  * A trainable model: that of a folder, or one with random weights from a config.json, whose vocabulary, special tokens
  * and positions are filled in where it leaves them out.
- * @throws OptionError unless exactly one of `student` and `studentConfig` is given
+ * @throws OptionError unless exactly one of `student` and `studentConfig` is given; CompatibilityError for a folder whose
+ * own tokenizer is of another vocabulary than the one that is named
  */
 export async function openStudent(
   {
     student,
     studentConfig,
+    tokenizer: named,
     seed,
-  }: { student: Checkpoint | undefined; studentConfig: string | undefined; seed: number },
+  }: {
+    student: Checkpoint | undefined;
+    studentConfig: string | undefined;
+    tokenizer: string | undefined;
+    seed: number;
+  },
   { device, tokenizer, positions }: { device: Device; tokenizer: Tokenizer; positions: number },
 ): Promise<LanguageModel> {
   if ((student === undefined) === (studentConfig === undefined)) {
@@ -68,18 +97,24 @@ export async function openStudent(
       'give the model to train: --student for a folder, or --student-config for random weights, not both.',
     );
   }
-  if (student !== undefined) return loadModel(student, { device, trainable: true });
+  if (student !== undefined) {
+    const model = await loadModel(student, { device, trainable: true });
+    checkTokenizer(tokenizer, model, await ownTokenizer(student, named));
+    return model;
+  }
   const path = studentConfig as string;
   const { vocabSize, bosTokenId, eosTokenId } = tokenizer;
   const config = await readJson(openFolder(dirname(path)), basename(path));
   const defaults = { vocabSize, maxPositions: positions, bosTokenId: bosTokenId ?? eosTokenId, eosTokenId };
-  return createModel(config, { device, seed, defaults }).catch((error: unknown) => {
+  const model = await createModel(config, { device, seed, defaults }).catch((error: unknown) => {
     if (!(error instanceof CheckpointError)) throw error;
     throw new CheckpointError(error.message.replace(/^createModel: config/, path), {
       found: error.found,
       cause: error,
     });
   });
+  checkTokenizer(tokenizer, model);
+  return model;
 }
 
 /** Tokens of a prompt and of a whole sequence: the paper's 256 and 512, or what the models have room for. */

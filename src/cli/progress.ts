@@ -1,6 +1,6 @@
 /** What people see of a run: one live line for the last step, and lines that stay for validations and checkpoints. */
 import { createLogUpdate } from 'log-update';
-import type { StepEvent, TrainingEvent, ValidationEvent } from '../index.js';
+import type { BestValidation, StepEvent, TrainingEvent, ValidationEvent } from '../index.js';
 import { duration, whole } from './format.js';
 import type { Terminal } from './terminal.js';
 
@@ -102,11 +102,18 @@ export function stepLine(
   ].join('  ');
 }
 
-export function validationLine({ step, epoch, loss, rougeL, phi, raised, note, best, ms }: ValidationEvent): string {
+/** What a validation measured, each in words. */
+export const measuredBy = ({ loss, rougeL, exactMatch }: Omit<BestValidation, 'step'>): string[] => [
+  ...(loss === undefined ? [] : [`loss ${loss.toFixed(4)}`]),
+  ...(rougeL === undefined ? [] : [`ROUGE-L ${rougeL.toFixed(2)}`]),
+  ...(exactMatch === undefined ? [] : [`exact matches ${exactMatch.toFixed(1)}%`]),
+];
+
+export function validationLine(event: ValidationEvent): string {
+  const { step, epoch, phi, raised, note, best, ms } = event;
   return [
     `validation after step ${step} (epoch ${epoch})`,
-    `loss ${loss.toFixed(4)}`,
-    ...(rougeL === undefined ? [] : [`ROUGE-L ${rougeL.toFixed(2)}`]),
+    ...measuredBy(event),
     ...(raised ? [`phi raised to ${phi.toFixed(2)}`] : []),
     ...(note ? [note] : []),
     ...(best ? ['best so far'] : []),

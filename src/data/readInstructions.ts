@@ -5,6 +5,7 @@ import { requireOption } from '../requireOption.js';
 import { checkOption, checkOptions, type Fields, ranges, special } from '../settings/index.js';
 import { type Tokenizer, tokenizerOption } from '../text/index.js';
 import { type Example, encodeExample } from './encodeInstruction.js';
+import { type HoldOutOrder, holdOut, holdOutOrders } from './holdOut.js';
 import { type ReadRecordsOptions, readInstructionRecords, recordFields } from './instructions.js';
 import { areSources, namesOf, sourcesOption, type TextSources } from './source.js';
 import { resolveTemplate, type TemplateChoice, templateOption } from './template.js';
@@ -17,8 +18,17 @@ export interface ReadInstructionsOptions extends ReadRecordsOptions {
   readonly tokenizer: Tokenizer;
   /** A template or its name. Default 'alpaca', the paper's. */
   readonly template?: TemplateChoice | undefined;
-  /** Files of their own, or this many records from the start of the data (the paper: 1000). Default none. */
-  readonly validation?: number | TextSources;
+  /**
+   * Files of their own, or this many records of the data (the paper: 1000); 'tenth' is a tenth of them, at most 1000.
+   * Default none. A file is told from 'tenth' by `./tenth`.
+   */
+  readonly validation?: number | 'tenth' | TextSources;
+  /**
+   * Which records are held out: 'random' is a draw, the same for every run on the same data whatever its seed; 'first'
+   * takes the first ones, as in the paper, which are biased where the file is sorted. Records of files of their own
+   * come in such an order too: ROUGE-L is measured on the first of them. Default 'random'.
+   */
+  readonly validationOrder?: HoldOutOrder;
   /** Tokens; default 256, or half of a shorter maxLength. */
   readonly maxPromptLength?: number;
   /** Tokens, more than maxPromptLength; default 512, or twice a longer maxPromptLength. */
@@ -28,10 +38,11 @@ export interface ReadInstructionsOptions extends ReadRecordsOptions {
 const readOptions = z.strictObject({
   tokenizer: tokenizerOption,
   template: templateOption.optional(),
-  validation: special<number | TextSources>(
-    'how many records, a file, or a list of files',
+  validation: special<number | 'tenth' | TextSources>(
+    "how many records, 'tenth', a file, or a list of files",
     (value) => areSources(value) || ranges.countOrZero.safeParse(value).success,
   ).default(0),
+  validationOrder: ranges.choice(holdOutOrders).default('random'),
   maxPromptLength: ranges.count.optional(),
   maxLength: ranges.integer(2).optional(),
   ...recordFields,
@@ -78,7 +89,7 @@ export async function readInstructions(
 ): Promise<InstructionData> {
   checkOption(where, 'sources', sources, sourcesOption);
   const checked = checkOptions(where, readOptions, options);
-  const { tokenizer, validation } = checked;
+  const { tokenizer, validation, validationOrder } = checked;
   const template = resolveTemplate(where, checked.template);
   const encoding = { tokenizer, template, ...lengthsOf(checked) };
   const read = async (from: TextSources): Promise<Example[]> => {
@@ -92,19 +103,24 @@ export async function readInstructions(
     return examples;
   };
   const all = await read(sources);
-  const held = typeof validation === 'number' ? all.slice(0, validation) : await read(validation);
-  const train = typeof validation === 'number' ? all.slice(validation) : all;
+  const own = typeof validation === 'number' || validation === 'tenth' ? undefined : await read(validation);
+  const count = own?.length ?? (typeof validation === 'number' ? validation : tenthOf(all.length));
+  const { held, train } = own
+    ? { held: holdOut(own, count, validationOrder).held, train: all }
+    : holdOut(all, count, validationOrder);
   if (train.length === 0) {
     throw new DataError(
       `${namesOf(sources)}: all ${all.length} records go to the validation set (validation: ${validation}). Lower it.`,
       { found: all.length, expected: validation },
     );
   }
-  const count = (test: (example: Example) => boolean) => [...train, ...held].filter(test).length;
+  const number = (test: (example: Example) => boolean) => [...train, ...held].filter(test).length;
   return {
     train,
     validation: held,
     template: template.name,
-    cut: { prompts: count(({ promptCut }) => promptCut), responses: count(({ responseCut }) => responseCut) },
+    cut: { prompts: number(({ promptCut }) => promptCut), responses: number(({ responseCut }) => responseCut) },
   };
 }
+
+const tenthOf = (records: number): number => Math.min(1000, Math.floor(records / 10));

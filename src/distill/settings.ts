@@ -53,12 +53,18 @@ const shared = {
           unit: 'epoch|steps',
         },
       ),
-      /** Generated answers, scored by ROUGE-L. Needs `tokenizer`. */
+      bestBy: option(
+        choice(['loss', 'rougeL', 'exactMatch']).optional(),
+        'what the best is: the lowest loss, or the highest ROUGE-L or most exact matches of the scored answers; ROUGE-L ' +
+          'knows a to z and digits only',
+        { defaultWords: 'rougeL where answers are scored, else loss' },
+      ),
+      /** Generated answers, scored by ROUGE-L and exact matches. Needs `tokenizer`. */
       rougeL: group(
         z.strictObject({
           samples: option(
             countOrZero.default(0),
-            'validation prompts (the first ones) to answer and score each time; ROUGE-L then chooses the best; 0 is off',
+            'validation prompts (the first ones) to answer and score each time; 0 is off',
           ),
           temperature: option(
             zeroOrF32.default(0),
@@ -90,7 +96,11 @@ export const fineTuneOptions = z.strictObject(shared);
 /** What `distill` takes besides that. */
 export const distillationOptions = z.strictObject({
   loss: option(divergenceSchema, 'divergence from the teacher that is minimised', { flag: false }),
-  kdRatio: option(share.default(1), 'share of the divergence; the rest is cross-entropy', { unit: 'share' }),
+  kdRatio: option(
+    share.default(1),
+    "share of the divergence; the rest is cross-entropy, taken on answers of the data only, never on the student's own",
+    { unit: 'share' },
+  ),
   sgo: option(policySchema.default(offPolicy()), 'what to train on, step by step', { flag: false }),
   /** How the student answers when it makes its own training data. */
   generation: group(samplerOptions.pick({ temperature: true, topK: true, topP: true }), 'generation'),
@@ -103,6 +113,9 @@ export const distillOptions = z.strictObject({ ...distillationOptions.shape, ...
 export type RunOptions = z.output<typeof fineTuneOptions> & Partial<z.output<typeof distillOptions>>;
 
 type Digests = { readonly train: string; readonly validation: string; readonly text: string };
+
+/** By which measure a validation is the best. */
+export type BestBy = 'loss' | 'rougeL' | 'exactMatch';
 
 /**
  * A run as data: given as options, with the same models and data, it is the same run. It is plain JSON, so that a file,
@@ -117,9 +130,11 @@ export type RunSettings = Omit<
   /** New tokens of the longest answer. */
   readonly maxNewTokens: number;
   /** How often, in steps, and by what the student is judged. */
-  readonly validation: Omit<RunOptions['validation'], 'every'> & {
+  readonly validation: Omit<RunOptions['validation'], 'every' | 'bestBy'> & {
     /** Optimizer steps between validations. */
     readonly every: number;
+    /** The measure that chooses the best. */
+    readonly bestBy: BestBy;
   };
   /** How the device adds products, as its `info` says: it decides the last bits of every number. */
   readonly arithmetic: DeviceInfo['arithmetic'];
@@ -160,11 +175,12 @@ export function resolveSettings(
     );
   }
   const { every, rougeL } = validation;
+  const bestBy = validation.bestBy ?? (rougeL.samples > 0 ? 'rougeL' : 'loss');
   return {
     ...options,
     steps: steps ?? stepsPerEpoch * epochs,
     maxNewTokens: maxNewTokens ?? Math.max(1, Math.min(256, room)),
-    validation: { every: every === 'epoch' ? stepsPerEpoch : every, rougeL },
+    validation: { every: every === 'epoch' ? stepsPerEpoch : every, bestBy, rougeL },
     arithmetic: device.arithmetic,
     dataDigest: digests,
   };

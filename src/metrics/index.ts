@@ -4,4 +4,4 @@
  */
 export { type BleuScore, bleu } from './bleu.js';
 export { exactMatch } from './exactMatch.js';
-export { meanRougeL, type RougeOptions, rougeL } from './rougeL.js';
+export { hasRougeWords, meanRougeL, type RougeOptions, rougeL } from './rougeL.js';

@@ -43,6 +43,12 @@ export function meanRougeL(
   return (100 * total) / predictions.length;
 }
 
+/**
+ * Whether a text has a word that ROUGE-L knows: one of a to z and digits. Answers to a reference without one score 0,
+ * whatever they are.
+ */
+export const hasRougeWords = (text: string): boolean => /[a-z0-9]/.test(text.toLowerCase());
+
 /** Checked by hand: a page that scores answers need not load the library of the schemas. */
 function stemmingOf(where: string, options: unknown): boolean {
   if (!isPlainObject(options)) throw refusedOption(where, 'what is given', options, 'an object of options');

@@ -2,6 +2,7 @@
  * Text and token ids: tokenizers, their training, sampling with a history, the replay buffer, random numbers. The work
  * is done by assembly/text/, one WebAssembly instance an object; the files here check arguments and copy data.
  */
+export { eosDifference } from './compareTokenizers.js';
 export { loadTokenizer } from './loadTokenizer.js';
 export type { ReplayBuffer, ReplaySample } from './replayBuffer.js';
 export { createReplayBuffer, restoreReplayBuffer } from './replayBuffer.js';

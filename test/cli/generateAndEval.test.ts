@@ -138,6 +138,65 @@ describe('distillm generate', () => {
   });
 });
 
+describe('a model whose vocabulary is padded beyond its tokenizer', () => {
+  const padded = () => at('padded/last');
+
+  it('is trained, evaluated and answers without a word about ids that name no token', async () => {
+    const config = { ...JSON.parse(readFileSync(at('config.json'), 'utf8')), vocab_size: 400, initializer_range: 1 };
+    writeFileSync(at('padded.json'), JSON.stringify(config));
+    const trained = await run([
+      ...['train', '--method', 'sft', '--student-config', at('padded.json'), '--tokenizer', at('tokenizer')],
+      ...['--data', at('train.jsonl'), '--template', 'compact', '--steps', '1', '--lr', '0', '--rouge-samples', '2'],
+      ...['--rouge-temperature', '1', '--max-new-tokens', '40', '--out', at('padded'), ...wasm],
+    ]);
+    expect(trained, trained.err).toMatchObject({ code: 0 });
+    expect(trained.err).toMatch(/validation after step 1 .*exact matches 0\.0%/);
+    const answered = await run(['generate', '--model', padded(), '--max-new-tokens', '60', '--raw', ...wasm, 'Say']);
+    expect(answered, answered.err).toMatchObject({ code: 0 });
+    const line = ['eval', '--model', padded(), '--data', at('train.jsonl'), '--max-new-tokens', '20', '--seeds', '1'];
+    expect(await run([...line, ...wasm])).toMatchObject({ code: 0 });
+  });
+
+  it('is refused where it is of another tokenizer: one far larger, or one whose tokens are others', async () => {
+    const far = { ...JSON.parse(readFileSync(at('config.json'), 'utf8')), vocab_size: 70_000 };
+    writeFileSync(at('far.json'), JSON.stringify(far));
+    const words = ['train', '--method', 'sft', '--student-config', at('far.json'), '--tokenizer', at('tokenizer')];
+    const refused = await run([...words, '--data', at('train.jsonl'), '--steps', '1', '--out', at('far'), ...wasm]);
+    expect([refused.code, refused.err]).toEqual([
+      1,
+      expect.stringMatching(
+        /The tokenizer has 280 tokens, the model's vocabulary is 70000\..*vocab_size in its config/,
+      ),
+    ]);
+    await run(['tokenizer', '--data', at('held-out.jsonl'), '--vocab-size', '275', '--out', at('other')]);
+    for (const command of [
+      ['generate', '--model', model, '--raw', 'Say'],
+      ['eval', '--model', model, '--data', at('train.jsonl')],
+    ]) {
+      const other = await run([...command, '--tokenizer', at('other'), ...wasm]);
+      expect([other.code, other.out]).toEqual([1, '']);
+      expect(other.err).toMatch(
+        /of another vocabulary than the model's own: id \d+ is ".*", the model was trained with ".*"/,
+      );
+      expect(await run([...command, '--tokenizer', at('tokenizer'), '--max-new-tokens', '2', ...wasm])).toMatchObject({
+        code: 0,
+      });
+    }
+  });
+});
+
+it('eval says once that ROUGE-L does not know the script of the references', async () => {
+  const records = ['привет мир', '你好', 'hello'].map(
+    (output) => `${JSON.stringify({ instruction: 'Greet.', output })}\n`,
+  );
+  writeFileSync(at('scripts.jsonl'), records.join(''));
+  const { code, err } = await run([
+    ...['eval', '--model', model, '--data', at('scripts.jsonl'), '--max-new-tokens', '2', '--seeds', '1,2', ...wasm],
+  ]);
+  expect(code).toBe(0);
+  expect(err.match(/Note: 2 of 3 records have no reference with a word of a to z or digits/g)).toHaveLength(1);
+});
+
 it('train goes on with the template of its student', async () => {
   const words = ['train', '--method', 'sft', '--student', model, '--data', at('train.jsonl'), '--steps', '1', ...wasm];
   expect((await run([...words, '--out', at('more')])).err).toContain('2 for validation, template compact');

@@ -1,4 +1,4 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { testTerminal } from './terminal.js';
@@ -110,6 +110,60 @@ describe('distillm train', () => {
     expect(err).toMatch(/step 20 .*ROUGE-L/);
     const [{ method, loss }] = (await eventsOf('defaults/log.jsonl')) as [Record<string, unknown>];
     expect([method, loss]).toEqual(['distillm', undefined]);
+  });
+
+  it('says what the settings and the data leave out, in the words of its flags, and at the end what was never used', async () => {
+    const { code, err } = await train(
+      `--teacher ${path('teacher/best')} --student-config ${path('config.json')} --validation 2 --validation-order first ` +
+        `--epochs 1 --kd-ratio 0.5 --loss-temperature 2 --max-new-tokens 2 --rouge-samples 0 --out ${path('said')}`,
+    );
+    expect(code, err).toBe(0);
+    const notes = err.split('\n').filter((line) => line.startsWith('Note: '));
+    expect(notes).toEqual([
+      expect.stringMatching(/2 of 18 records are left out of each epoch, .* a --batch-size that divides/),
+      expect.stringMatching(/square of --loss-temperature \(2\).* 4 times less .* Raise --kd-ratio/),
+      expect.stringMatching(
+        /None of the 4 steps trained on student outputs: .* set --init-threshold .* lower --loss-eps .* \(--validate-every\)/,
+      ),
+    ]);
+    expect(err.indexOf(notes[2]!)).toBeGreaterThan(err.indexOf('validation after step 4'));
+  });
+
+  it('asks which template and which end token count where teacher and student differ, and names both', async () => {
+    const again = `--student ${path('other')} --teacher ${path('teacher/best')}`;
+    await cp(path('teacher/best'), path('other'), { recursive: true });
+    await writeFile(path('other/distillm.json'), '{"promptTemplate": "alpaca"}');
+    const line = `train --data ${path('train.jsonl')} --device wasm --threads 1 --method kd --steps 1 --validation 0 ${again}`;
+    const templates = await distillm(`${line} --out ${path('unused')}`);
+    expect(templates.code).toBe(2);
+    expect(templates.err).toMatch(/other was trained with the template alpaca, .*best with compact: .* by --template/);
+    expect(await distillm(`${line} --template compact --out ${path('chosen')}`)).toMatchObject({ code: 0 });
+
+    const settings = JSON.parse(await readFile(path('other/tokenizer_config.json'), 'utf8'));
+    await writeFile(path('other/tokenizer_config.json'), JSON.stringify({ ...settings, eos_token: '!' }));
+    const map = JSON.parse(await readFile(path('other/special_tokens_map.json'), 'utf8'));
+    await writeFile(path('other/special_tokens_map.json'), JSON.stringify({ ...map, eos_token: '!' }));
+    const ends = await distillm(`${line} --template compact --out ${path('unused')}`);
+    expect(ends.code).toBe(2);
+    expect(ends.err).toMatch(
+      /ends answers with "!" \(id \d+\), the teacher's with "<\|endoftext\|>" \(id 0\)\. Choose one by --tokenizer/,
+    );
+    const chosen = await distillm(`${line} --template compact --tokenizer ${path('other')} --out ${path('ended')}`);
+    expect(chosen).toMatchObject({
+      code: 0,
+      err: expect.stringMatching(/Note: The student ends its answers with "!" .* the teacher with "<\|endoftext\|>"/),
+    });
+  });
+
+  it('chooses the best by the measure that is asked for', async () => {
+    const { code, out, err } = await train(
+      `--method sft --student ${path('teacher/best')} --steps 2 --validation 3 --rouge-samples 3 --max-new-tokens 4 ` +
+        `--best-by exactMatch --out ${path('exact')}`,
+    );
+    expect(code, err).toBe(0);
+    expect(JSON.parse(out).best).toMatchObject({ exactMatch: expect.any(Number), rougeL: expect.any(Number) });
+    const settings = (await eventsOf('exact/log.jsonl')).find(({ type }) => type === 'settings');
+    expect(settings).toMatchObject({ validation: { bestBy: 'exactMatch' } });
   });
 
   it('says that it validates first, also when the records are held out by default', async () => {

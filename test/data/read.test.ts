@@ -16,11 +16,15 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 describe('readInstructions', () => {
-  it('reads plain and gzipped files and holds the first records back', async () => {
+  it('reads plain and gzipped files and holds records back: drawn ones, or the first', async () => {
     await writeFile(join(folder, 'd.jsonl'), `\ufeff${lines.join('\n')}`);
     await writeFile(join(folder, 'd.jsonl.gz'), gzipSync(lines.join('\n')));
     for (const name of ['d.jsonl', 'd.jsonl.gz']) {
-      const data = await readInstructions(join(folder, name), { tokenizer, validation: 2 });
+      const drawn = await readInstructions(join(folder, name), { tokenizer, validation: 2 });
+      expect(drawn.validation.map(({ instruction }) => instruction)).toEqual(['Say 0.', 'Say 2.']);
+      expect(drawn.train.map(({ references }) => references)).toEqual([['1'], ['3'], ['4']]);
+      const options = { tokenizer, validation: 2, validationOrder: 'first' } as const;
+      const data = await readInstructions(join(folder, name), options);
       expect(data.validation.map(({ instruction }) => instruction)).toEqual(['Say 0.', 'Say 1.']);
       expect(data.train.map(({ references }) => references)).toEqual([['2'], ['3'], ['4']]);
       expect(data.cut).toEqual({ prompts: 0, responses: 0 });

@@ -34,7 +34,7 @@ async function losses(device: Device) {
   student.dispose();
   return {
     sources: stepsOf(events).map(({ source, lossTokens }) => `${source} ${lossTokens}`),
-    losses: [...stepsOf(events), ...validationsOf(events)].map(({ loss }) => loss),
+    losses: [...stepsOf(events), ...validationsOf(events)].map(({ loss }) => loss!),
     norms: stepsOf(events).map(({ gradNorm }) => gradNorm),
   };
 }

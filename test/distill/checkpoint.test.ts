@@ -188,7 +188,7 @@ describe('checkpoints on WASM', () => {
     const last = await loadModel(join(path, 'last'), { device });
     expect(await weightsOf(last)).toEqual(await weightsOf(student));
     const losses = validationsOf(events).slice(1);
-    const best = losses.reduce((a, b) => (b.loss < a.loss ? b : a));
+    const best = losses.reduce((a, b) => (b.loss! < a.loss! ? b : a));
     expect(events.at(-1)).toMatchObject({
       type: 'end',
       reason: 'finished',

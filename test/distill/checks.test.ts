@@ -126,7 +126,7 @@ describe('before a run starts', () => {
       'a tokenizer larger than the model',
       tune({ tokenizer: tinyTokenizer([...letters, 'l']) }),
       CompatibilityError,
-      /tokenizer has 13 tokens, the student's vocabulary is 12/,
+      /tokenizer has 13 tokens, the model's vocabulary is 12/,
     ],
     [
       'tokenizers that differ',
@@ -219,6 +219,28 @@ describe('before a run starts', () => {
   ])('refuses %s', (_, start, type, message) => {
     expect(start).toThrow(type);
     expect(start).toThrow(message);
+  });
+
+  it('refuses a validation without any token of a response where its loss would steer or choose', () => {
+    const validation = succession(2).map(({ ids }) => ({ ids, promptLength: ids.length }));
+    const of = { data: { ...data, validation } };
+    expect(distils({ ...of, sgo: adaptiveOffPolicy() })).toThrow(DataError);
+    expect(distils({ ...of, sgo: adaptiveOffPolicy() })).toThrow(
+      /none of its 10 samples has a token of an answer, .* for sgo 'adaptiveOffPolicy' to follow/,
+    );
+    expect(distils(of)).toThrow(/no validation loss by which to choose the best/);
+    const scored = { rougeL: { samples: 2 } };
+    expect(distils({ ...of, validation: { bestBy: 'loss', ...scored } })).toThrow(/by which to choose the best/);
+    expect(distils({ ...of, validation: scored })).not.toThrow();
+    // One token is enough.
+    const one = [...validation, succession(2)[0]!];
+    expect(distils({ data: { ...data, validation: one }, sgo: adaptiveOffPolicy() })).not.toThrow();
+  });
+
+  it('refuses to choose by answers that are not scored, and student outputs from which nothing is learnt', () => {
+    expect(distils({ validation: { bestBy: 'exactMatch' } })).toThrow(/bestBy 'exactMatch' needs answers/);
+    expect(distils({ kdRatio: 0, sgo: adaptiveOffPolicy() })).toThrow(/kdRatio is 0, and sgo 'adaptiveOffPolicy'/);
+    expect(distils({ kdRatio: 0 })).not.toThrow();
   });
 
   it('refuses vocabularies of other sizes, a frozen student, models that share weights or sit apart', async () => {

@@ -360,6 +360,48 @@ describe('the loop', () => {
   });
 });
 
+describe('the best', () => {
+  const samples = { rougeL: { samples: 10, temperature: 1 } };
+
+  it.each(['loss', 'rougeL', 'exactMatch'] as const)('is chosen by %s where that is wanted', async (bestBy) => {
+    const student = await tinyModel(openReference({ precision: 'f32' }));
+    const data = { train: succession(2), validation: succession(2) };
+    const validation = { every: 4, bestBy, ...samples };
+    const events = await collect(
+      fineTune({ model: student, data, tokenizer, steps: 48, optimizer: { lr: 5e-2 }, maxNewTokens: 5, validation }),
+    );
+    const measured = validationsOf(events).slice(1);
+    const sign = bestBy === 'loss' ? -1 : 1;
+    const value = (event: (typeof measured)[number]) => sign * event[bestBy]!;
+    const highest = Math.max(...measured.map(value));
+    const best = measured.filter((event) => value(event) === highest).reduce((a, b) => (b.loss! < a.loss! ? b : a));
+    expect(events.at(-1)).toMatchObject({ type: 'end', best: { step: best.step, [bestBy]: best[bestBy] } });
+    expect(measured.filter(({ best }) => best).at(-1)!.step).toBe(best.step);
+    expect(new Set(measured.map(value)).size).toBeGreaterThan(1);
+    for (const { examples, exactMatch } of measured) {
+      const right = examples!.filter(({ answer, references }) => answer.trim() === references[0]!.trim()).length;
+      expect(exactMatch).toBeCloseTo((100 * right) / examples!.length, 9);
+    }
+  });
+
+  it('is chosen by the scores of answers alone where no sample has a response: no value is no value', async () => {
+    const prompts = data.validation.map(({ ids }, x) => ({
+      ids: ids.subarray(0, 2),
+      promptLength: 2,
+      references: ['abcdefghij'[(x + 1) % 10]!],
+    }));
+    const student = await tinyModel(openReference({ precision: 'f32' }));
+    const run = { tokenizer, data: { ...data, validation: prompts }, steps: 4, maxNewTokens: 5 };
+    const events = await collect(fineTune({ ...run, model: student, validation: { every: 2, ...samples } }));
+    for (const event of validationsOf(events)) {
+      expect(event).not.toHaveProperty('loss');
+      expect(event.rougeL).toBeGreaterThanOrEqual(0);
+    }
+    expect(events.at(-1)).toMatchObject({ type: 'end', best: { rougeL: expect.any(Number) } });
+    expect((events.at(-1) as { best: object }).best).not.toHaveProperty('loss');
+  });
+});
+
 describe('the samples of a batch', () => {
   it('say who wrote them: fresh and replayed ones the student, the others the data', async () => {
     const device = openReference({ precision: 'f32' });

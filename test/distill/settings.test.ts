@@ -135,7 +135,7 @@ describe('a resume', () => {
           ? [!value]
           : Array.isArray(value)
             ? [value.map((each) => each / 2)]
-            : ['constant', 'official'];
+            : ['constant', 'official', 'loss'];
     for (const is of candidates) {
       const settings = structuredClone(began) as unknown as Record<string, unknown>;
       const path = name.split('.');

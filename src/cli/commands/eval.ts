@@ -4,6 +4,7 @@ import {
   type Example,
   exactMatch,
   generateBatches,
+  hasRougeWords,
   type LanguageModel,
   loadModel,
   meanRougeL,
@@ -19,7 +20,7 @@ import { recordOptions, skipping } from '../data.js';
 import { deviceOptions, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
 import { duration, whole } from '../format.js';
-import { answerLength, dtypeOption, findTokenizer, lengthLimits, openModelFolder } from '../models.js';
+import { answerLength, dtypeOption, lengthLimits, openModelFolder, tokenizerOf } from '../models.js';
 import { count, counts, given, listed, optional, required, text, withDefault } from '../options.js';
 import { answersFile, tryFile, writing } from '../outputs.js';
 import { type ProgressLine, progressLine } from '../progress.js';
@@ -46,7 +47,8 @@ export const evaluate = defineCommand({
   summary: 'scores the answers of a model by ROUGE-L',
   description:
     'Answers every prompt of a data file, and prints ROUGE-L (stems, best reference, 0 to 100) and exact matches as one ' +
-    'line of JSON: the mean over the seeds, and each. The defaults are the ' +
+    'line of JSON: the mean over the seeds, and each. ROUGE-L knows words of a to z and digits only: in other scripts ' +
+    'look at exact matches. The defaults are the ' +
     "paper's: seeds 10 to 50, temperature 1, no six tokens twice. --greedy gives one answer whatever the seed, so one is run.",
   example: 'distillm eval --model runs/dolly/best --data dolly-valid.jsonl --answers answers.jsonl',
   options: {
@@ -61,7 +63,7 @@ export const evaluate = defineCommand({
     return withDevice(options, terminal, async (device) => {
       line.print(`Device: ${device.info.description}`);
       const model = await loadModel(checkpoint, { device, ...given({ dtype: options.dtype }) });
-      const tokenizer = await findTokenizer(options.tokenizer, [checkpoint]);
+      const tokenizer = await tokenizerOf(model, checkpoint, options.tokenizer);
       const { maxPromptLength } = lengthLimits({ ...options, maxLength: undefined }, [model]);
       const { limit } = options;
       const template = await chooseTemplate(options.template, [checkpoint]);
@@ -76,6 +78,13 @@ export const evaluate = defineCommand({
         skipInvalid: skipping(terminal.stderr, options.skipInvalid),
       });
       const examples = data.train.slice(0, limit);
+      const unknown = examples.filter(({ references }) => !references.some(hasRougeWords)).length;
+      if (unknown > 0) {
+        line.print(
+          `Note: ${unknown} of ${examples.length} records have no reference with a word of a to z or digits, all that ROUGE-L ` +
+            'knows: it is 0 for them whatever the answer. Exact matches count in every script.',
+        );
+      }
       const longest = Math.max(...examples.map(({ promptLength }) => promptLength));
       const maxNewTokens = options.maxNewTokens ?? answerLength(model, longest);
       const seeds = sampling.temperature === 0 ? options.seeds.slice(0, 1) : options.seeds;
@@ -163,8 +172,8 @@ async function answerAll(
   const prompts = order.map((index) => examples[index]!.ids.subarray(0, examples[index]!.promptLength));
   // The draws of a run's validation with this seed.
   const seeds = order.map((index) => randomSeed(seed, 'validation', index));
-  const { eosTokenIds: eosTokenId } = tokenizer;
-  for await (const batch of generateBatches(model, prompts, { ...options, eosTokenId, seeds })) {
+  const { eosTokenIds: eosTokenId, vocabSize } = tokenizer;
+  for await (const batch of generateBatches(model, prompts, { ...options, eosTokenId, vocabSize, seeds })) {
     for (const ids of batch) {
       tokens += ids.length;
       answers[order[done++] as number] = tokenizer.decode(ids, { skipSpecialTokens: true });

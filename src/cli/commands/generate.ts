@@ -12,7 +12,7 @@ import {
 import { defineCommand } from '../command.js';
 import { deviceOptions, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
-import { answerLength, dtypeOption, findTokenizer, openModelFolder } from '../models.js';
+import { answerLength, dtypeOption, openModelFolder, tokenizerOf } from '../models.js';
 import { count, countOrZero, flag, given, optional, required, text, type Values, withDefault } from '../options.js';
 import { samplingOf, samplingOptions } from '../sampling.js';
 import { chooseTemplate, templateOption } from '../template.js';
@@ -50,7 +50,7 @@ export const generateText = defineCommand({
     if (prompts.includes('')) throw new OptionError('a prompt is empty. Give one as an argument or on stdin.');
     return withDevice(options, terminal, async (device) => {
       const model = await loadModel(checkpoint, { device, ...given({ dtype: options.dtype }) });
-      const tokenizer = await findTokenizer(options.tokenizer, [checkpoint]);
+      const tokenizer = await tokenizerOf(model, checkpoint, options.tokenizer);
       const template = options.raw ? undefined : await chooseTemplate(options.template, [checkpoint]);
       for (const prompt of prompts) {
         await answer(prompt, { model, tokenizer, template, options }, terminal);
@@ -80,10 +80,11 @@ async function answer(
       : encodePrompt({ instruction: prompt, input }, { tokenizer, template });
   const maxNewTokens = options.maxNewTokens ?? answerLength(model, ids.length);
   const decoder: StreamingDecoder = tokenizer.stream({ skipSpecialTokens: true });
-  const { eosTokenIds: eosTokenId } = tokenizer;
+  const { eosTokenIds: eosTokenId, vocabSize } = tokenizer;
   for await (const id of streamTokens(model, ids, {
     ...samplingOf(options),
     eosTokenId,
+    vocabSize,
     maxNewTokens,
     seed,
   })) {

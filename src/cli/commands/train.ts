@@ -11,6 +11,7 @@ import {
   type CheckpointEvent,
   distill,
   type EndEvent,
+  eosDifference,
   fineTune,
   type InstructionData,
   type LanguageModel,
@@ -19,7 +20,6 @@ import {
   numParameters,
   OptionError,
   openFolder,
-  type PromptTemplateName,
   readInstructions,
   readText,
   type Tokenizer,
@@ -33,12 +33,12 @@ import { makeKind, optionsFrom } from '../flags.js';
 import { duration, whole } from '../format.js';
 import { type Log, openLog } from '../log.js';
 import { findTokenizer, hasTokenizer, lengthLimits, openModelFolder, openStudent } from '../models.js';
-import { given } from '../options.js';
+import { given, spellFlags } from '../options.js';
 import { logFile, tryFile, tryFolder } from '../outputs.js';
-import { progressLine, trainingProgress } from '../progress.js';
+import { measuredBy, progressLine, trainingProgress } from '../progress.js';
 import { chooseTemplate } from '../template.js';
 import { shellWord, type Terminal } from '../terminal.js';
-import { checkMethod, type TrainOptions, trainOptions } from './trainOptions.js';
+import { checkMethod, runFlags, type TrainOptions, trainOptions } from './trainOptions.js';
 
 export const train = defineCommand({
   name: 'train',
@@ -64,6 +64,7 @@ export const train = defineCommand({
     return withDevice(options, terminal, async (device) => {
       terminal.stderr.write(`Device: ${device.info.description}\n`);
       const tokenizer = await findTokenizer(options.tokenizer, [studentSource, teacherSource]);
+      checkEndTokens(options, tokenizer, distilling?.teacherTokenizer);
       const teacher =
         teacherSource && (await loadModel(teacherSource, { device, ...given({ dtype: options.teacherDtype }) }));
       const seed = fineTuneOptions.shape.seed.parse(optionsFrom(fineTuneOptions, options).seed);
@@ -73,7 +74,11 @@ export const train = defineCommand({
       );
       const limits = lengthLimits(options, teacher ? [student, teacher] : [student]);
       const template = await chooseTemplate(options.template, [studentSource, teacherSource]);
-      const data = await readData(options, terminal, { template, tokenizer, ...limits });
+      const data = await readInstructions(options.data, {
+        ...{ template, tokenizer, ...limits, fields: options.fields, validation: options.validation ?? 'tenth' },
+        ...given({ validationOrder: options.validationOrder }),
+        skipInvalid: skipping(terminal.stderr, options.skipInvalid),
+      });
       describe(terminal, { teacher, student, data });
       const text =
         options.text === undefined
@@ -98,19 +103,18 @@ export const train = defineCommand({
   },
 });
 
-/** The data; by default its first 1000 records are held out, as in the paper, of small sets a tenth. */
-async function readData(
-  { data: files, validation, fields, skipInvalid }: TrainOptions,
-  { stderr }: Terminal,
-  setting: { template: PromptTemplateName; tokenizer: Tokenizer; maxPromptLength: number; maxLength: number },
-): Promise<InstructionData> {
-  const data = await readInstructions(files, {
-    ...{ ...setting, fields, skipInvalid: skipping(stderr, skipInvalid) },
-    ...given({ validation }),
-  });
-  if (validation !== undefined) return data;
-  const held = Math.min(1000, Math.floor(data.train.length / 10));
-  return { ...data, validation: data.train.slice(0, held), train: data.train.slice(held) };
+/**
+ * The teacher teaches its own way to end an answer.
+ * @throws OptionError where it is another than the student's, unless --tokenizer says which one counts
+ */
+function checkEndTokens({ tokenizer: named, teacher }: TrainOptions, tokenizer: Tokenizer, teachers?: Tokenizer): void {
+  const difference = named === undefined && teachers && eosDifference(tokenizer, teachers);
+  if (!difference) return;
+  throw new OptionError(
+    `the student's tokenizer ends answers with ${difference[0]}, the teacher's with ${difference[1]}. Choose one by ` +
+      `--tokenizer, the folder whose end token counts: for the teacher's, --tokenizer ${teacher}.`,
+    { found: tokenizer.eosTokenId, expected: teachers.eosTokenId },
+  );
 }
 
 /** Refuses to write over another run, over what no run wrote, and over the data. Models are not loaded yet. */
@@ -214,6 +218,9 @@ async function follow(
       }
       log(event);
       progress.show(event);
+      if (event.type === 'start' || event.type === 'end') {
+        for (const remark of event.remarks) line.print(`Note: ${spellFlags(remark, runFlags)}`);
+      }
       // On long validation sets it takes minutes.
       if (event.type === 'start' && event.step === 0 && validates) {
         line.update('validating before the first step');
@@ -243,8 +250,7 @@ function report({ end, saved }: Ended, { out }: TrainOptions, { program, stdout,
   }
   stderr.write(`Done in ${duration(ms)}. The trained model is in ${student}.\n`);
   if (best && initial && !improved) {
-    const scores = ({ loss, rougeL }: BestValidation) =>
-      `loss ${loss.toFixed(4)}${rougeL === undefined ? '' : `, ROUGE-L ${rougeL.toFixed(2)}`}`;
+    const scores = (validation: BestValidation) => measuredBy(validation).join(', ');
     stderr.write(
       `No validation beat the model before training (${scores(initial)}): this is the best of the run (${scores(best)}), ` +
         'not an improvement. Try a lower learning rate, or more data.\n',

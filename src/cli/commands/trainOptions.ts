@@ -25,7 +25,13 @@ const dataOptions = {
   validation: optional(
     '<file|number>',
     heldOut,
-    'held-out records: a file, or how many from the start of the data (default: 1000, or a tenth of less than 10000)',
+    'held-out records: a file, or how many of the data (default: 1000, or a tenth of less than 10000)',
+  ),
+  validationOrder: optional(
+    '<order>',
+    choice(['random', 'first']),
+    'which records are held out: random, a draw that is the same for every run on the data; first, as in the paper, ' +
+      'which is biased where the file is sorted (default: random)',
   ),
   template: templateOption,
   maxPromptLength: optional('<tokens>', count, 'longer prompts are cut inside the input or instruction (default: 256)'),

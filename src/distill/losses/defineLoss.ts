@@ -5,7 +5,7 @@ import { option, ranges, type Variant, variant } from '../../settings/index.js';
 
 const temperature = option(
   ranges.positiveF32.default(1),
-  'divides the logits of both models before the softmax; the loss is not multiplied by its square',
+  'divides the logits of both models before the softmax; the loss is not multiplied by T^2, so its gradient shrinks with the square',
   { flag: 'lossTemperature' },
 );
 

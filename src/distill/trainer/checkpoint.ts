@@ -153,7 +153,8 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
   };
 }
 
-const storedValidation = z.object({ step: z.number(), loss: z.number(), rougeL: z.number().optional() });
+const measured = z.number().optional();
+const storedValidation = z.object({ step: z.number(), loss: measured, rougeL: measured, exactMatch: measured });
 
 /** @throws CheckpointError for a value that is not finite: the run would go on without one */
 async function readFinite(source: TensorSource, name: string): Promise<Float32Array> {

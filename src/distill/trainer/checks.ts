@@ -2,9 +2,11 @@
  * What a schema cannot say about a run: whether models, data and options fit each other. Everything is checked before
  * the run starts.
  */
-import { CompatibilityError, LimitError, OptionError } from '../../errors.js';
+import { CompatibilityError, DataError, LimitError, OptionError } from '../../errors.js';
+import { checkTokenizer } from '../../models/checkTokenizer.js';
+import { tokenInWords, vocabularyDifference } from '../../text/compareTokenizers.js';
 import type { Tokenizer } from '../../text/index.js';
-import type { RunOptions } from '../settings.js';
+import type { BestBy, RunOptions } from '../settings.js';
 import { offPolicy, policyFacts } from '../sgo/index.js';
 import { checkData } from './checkData.js';
 import type { Participants } from './options.js';
@@ -38,13 +40,7 @@ function checkModels({ student, teacher, tokenizer, teacherTokenizer }: Particip
       'training: no parameter of the student is trainable. Load it with { trainable: true } or call setTrainable(true).',
     );
   }
-  if (tokenizer && tokenizer.vocabSize > student.vocabSize) {
-    throw new CompatibilityError(
-      `training: the tokenizer has ${tokenizer.vocabSize} tokens, the student's vocabulary is ${student.vocabSize}. ` +
-        'Use the tokenizer that the student was made for.',
-      { found: tokenizer.vocabSize, expected: student.vocabSize },
-    );
-  }
+  if (tokenizer) checkTokenizer(tokenizer, student);
   if (!teacher) return;
   if (teacher.device !== student.device) {
     throw new OptionError('distill: teacher and student are on different devices. Load both on the same one.');
@@ -63,25 +59,32 @@ function checkModels({ student, teacher, tokenizer, teacherTokenizer }: Particip
 }
 
 function firstDifference(teacher: Tokenizer, student: Tokenizer): string | undefined {
-  const token = (tokenizer: Tokenizer, id: number) => {
-    const text = tokenizer.idToToken(id);
-    return text === undefined ? 'no token' : JSON.stringify(text);
-  };
-  for (let id = 0; id < Math.max(teacher.vocabSize, student.vocabSize); id++) {
-    const [theirs, ours] = [token(teacher, id), token(student, id)];
-    if (theirs !== ours)
-      return `the first token that differs is id ${id}: ${theirs} for the teacher, ${ours} for the student`;
-  }
-  return undefined;
+  const difference = vocabularyDifference(teacher, student);
+  if (!difference) return undefined;
+  const [theirs, ours] = difference.tokens.map(tokenInWords);
+  return `the first token that differs is id ${difference.id}: ${theirs} for the teacher, ${ours} for the student`;
 }
 
 function checkGeneration(run: Participants, options: RunOptions): void {
   const { data, tokenizer, checkpoint, resume } = run;
-  const { validation, batchSize, gradAccumulationSteps, sgo = offPolicy() } = options;
+  const { validation, batchSize, gradAccumulationSteps, kdRatio, sgo = offPolicy() } = options;
   const { generates, usesValidation, capacity } = policyFacts(sgo);
   const scores = validation.rougeL.samples > 0;
   if (scores && !data.validation?.length) {
     throw new OptionError('training: validation.rougeL needs data.validation, which is empty.');
+  }
+  const { bestBy } = validation;
+  if (!scores && bestBy !== undefined && bestBy !== 'loss') {
+    throw new OptionError(
+      `training: validation.bestBy '${bestBy}' needs answers that are scored. Set validation.rougeL.samples above 0.`,
+    );
+  }
+  if (generates && kdRatio === 0) {
+    throw new OptionError(
+      `distill: kdRatio is 0, and sgo '${sgo.kind}' has the student make training data: cross-entropy is not taken on the ` +
+        "student's own answers, so nothing would be learnt from them. Raise kdRatio, or take sgo offPolicy().",
+      { found: kdRatio },
+    );
   }
   if (resume && !checkpoint) {
     throw new OptionError('training: resume needs checkpoint, the folder that the run wrote to.');
@@ -95,6 +98,7 @@ function checkGeneration(run: Participants, options: RunOptions): void {
       `distill: sgo '${sgo.kind}' follows the validation loss, but data.validation is empty. Hold some samples out.`,
     );
   }
+  checkValidationLoss(run, { scores, follows: usesValidation ? sgo.kind : undefined, bestBy });
   const batch = Math.min(batchSize * gradAccumulationSteps, data.train.length);
   if (capacity > 0 && capacity < batch) {
     throw new OptionError(
@@ -112,4 +116,20 @@ function checkGeneration(run: Participants, options: RunOptions): void {
       { found: wanted, expected: room },
     );
   }
+}
+
+/** No value is no value: a loss over no tokens must not steer phi or choose the best. */
+function checkValidationLoss(
+  { data: { validation = [] } }: Participants,
+  { scores, follows, bestBy }: { scores: boolean; follows: string | undefined; bestBy: BestBy | undefined },
+): void {
+  const answered = validation.some(({ ids, promptLength }) => ids.length > Math.max(1, promptLength));
+  if (validation.length === 0 || answered) return;
+  if (follows === undefined && scores && bestBy !== 'loss') return;
+  const what = follows === undefined ? 'by which to choose the best' : `for sgo '${follows}' to follow`;
+  throw new DataError(
+    `data.validation: none of its ${validation.length} samples has a token of an answer, so there is no validation loss ${what}. ` +
+      'Give samples whose ids go on after promptLength.',
+    { found: 0 },
+  );
 }

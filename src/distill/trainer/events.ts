@@ -15,6 +15,8 @@ export interface StartEvent {
   readonly trainSamples: number;
   /** Numbers (not tensors) that are trained. */
   readonly trainedParameters: number;
+  /** What a run of these settings and data may surprise with, a sentence or two each: records that are left out, say. */
+  readonly remarks: readonly string[];
 }
 
 /** After each optimizer step. Losses are means over the tokens that count, in nats per token. */
@@ -31,7 +33,10 @@ export interface StepEvent {
   readonly source: BatchSource;
   /** The weighted sum of the terms: what the gradient is of. */
   readonly loss: number;
-  /** The mean of each term, without its weight: 'divergence', 'crossEntropy' and, of plain text, 'text'. */
+  /**
+   * The mean of each term, without its weight: 'divergence', 'crossEntropy' and, of plain text, 'text'. On the student's
+   * own answers there is no 'crossEntropy' beside a divergence.
+   */
   readonly terms: Readonly<Record<string, number>>;
   /** Global L2 norm of the gradient, before clipping. */
   readonly gradNorm: number;
@@ -59,10 +64,12 @@ export interface ValidationExample {
   readonly prompt: string;
   /** The student's. */
   readonly answer: string;
-  /** What ROUGE-L compares it with. */
+  /** What it is compared with. */
   readonly references: readonly string[];
   /** 0 to 100. */
   readonly rougeL: number;
+  /** Whether it is one of the references, white space at both ends aside. */
+  readonly exactMatch: boolean;
 }
 
 /** Before the first step, then every `validation.every`, and after the last step. */
@@ -73,15 +80,20 @@ export interface ValidationEvent extends ValidationEffect {
   readonly step: number;
   /** Epoch of the last step; 0 before the first. */
   readonly epoch: number;
-  /** Cross-entropy on the validation responses, nats per token. It steers phi. */
-  readonly loss: number;
-  /** Mean ROUGE-L F of the answers, 0 to 100, where `validation.rougeL` asks for it. */
+  /**
+   * Cross-entropy on the validation responses, nats per token. It steers phi. Absent where no sample has a token of a
+   * response.
+   */
+  readonly loss?: number;
+  /** Mean ROUGE-L F of the answers, 0 to 100, where `validation.rougeL` asks for answers. */
   readonly rougeL?: number;
+  /** Answers that are one of their references, 0 to 100. */
+  readonly exactMatch?: number;
   /** The answers that were scored. */
   readonly examples?: readonly ValidationExample[];
   /**
-   * The best so far after the first step: the highest ROUGE-L where it is measured; of equal ones, or where it is not,
-   * the lowest loss; of equals in both, the earliest.
+   * The best so far after the first step, by `validation.bestBy`: the lowest loss, or the highest score and of equal ones
+   * the lowest loss; of equals the earliest.
    */
   readonly best: boolean;
   /** Wall time of the validation in ms. */
@@ -114,6 +126,8 @@ export interface EndEvent {
   readonly initial?: BestValidation;
   /** Whether `best` is better than `initial`, by what chooses the best. If not, the training did the model no good. */
   readonly improved?: boolean;
+  /** What the run should have done and did not, with what to set: student outputs that were never used, say. */
+  readonly remarks: readonly string[];
   /** Wall time of the run in ms. */
   readonly ms: number;
 }
@@ -122,10 +136,12 @@ export interface EndEvent {
 export interface BestValidation {
   /** Optimizer steps done. */
   readonly step: number;
-  /** Cross-entropy in nats per token. */
-  readonly loss: number;
+  /** Cross-entropy in nats per token, where it was measured. */
+  readonly loss?: number;
   /** 0 to 100, where it was measured. */
   readonly rougeL?: number;
+  /** 0 to 100, where it was measured. */
+  readonly exactMatch?: number;
 }
 
 /** What a run yields. */

@@ -4,6 +4,7 @@ import { batchOrder } from './batches.js';
 import { type Checkpoints, openCheckpoints } from './checkpoint.js';
 import type { CheckpointEvent, StepEvent, TrainingEvent } from './events.js';
 import type { Plan } from './plan.js';
+import { endRemarks } from './remarks.js';
 import { progressOf, type RunState, startRun } from './runState.js';
 import { takeStep } from './step.js';
 import { isBetter, validate } from './validation.js';
@@ -27,6 +28,7 @@ export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, v
       stepsPerEpoch,
       trainSamples: plan.train.length,
       trainedParameters: trained.reduce((total, { size }) => total + size, 0),
+      remarks: plan.remarks,
     };
     let saved = run.step;
     // Weights that give no finite validation loss must not replace good ones.
@@ -41,7 +43,7 @@ export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, v
       if (run.step % settings.validation.every !== 0 && run.step !== totalSteps) continue;
       const validation = plan.validation.length > 0 ? await validate(plan, run) : undefined;
       if (validation) yield validation;
-      sound = validation === undefined || Number.isFinite(validation.loss);
+      sound = validation?.loss === undefined || Number.isFinite(validation.loss);
       if (!checkpoints || !sound) continue;
       if (validation?.best) yield await checkpoints.saveBest(run.step);
       yield await saveLast(checkpoints, run);
@@ -49,13 +51,15 @@ export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, v
     }
 
     if (checkpoints && sound && saved !== run.step) yield await saveLast(checkpoints, run);
+    const reason = run.step < totalSteps ? 'aborted' : 'finished';
     yield {
       type: 'end',
       step: run.step,
-      reason: run.step < totalSteps ? 'aborted' : 'finished',
+      reason,
       ...(run.best && { best: run.best }),
       ...(run.initial && { initial: run.initial }),
-      ...(run.best && run.initial && { improved: isBetter(run.best, run.initial) }),
+      ...(run.best && run.initial && { improved: isBetter(run.best, run.initial, settings.validation.bestBy) }),
+      remarks: reason === 'finished' ? endRemarks(plan, run) : [],
       ms: performance.now() - started,
     };
   } finally {

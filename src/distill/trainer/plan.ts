@@ -10,6 +10,7 @@ import { offPolicy, policyFacts, type SgoPolicy } from '../sgo/index.js';
 import { crossEntropy, divergence, isGiven, liveTeacher } from '../terms/index.js';
 import { identityOf, type RunIdentity } from './identity.js';
 import type { Participants, ValidationSample } from './options.js';
+import { startRemarks } from './remarks.js';
 import type { Objective } from './update.js';
 
 /** A run that is ready to start: its settings, and the objects that it works with. */
@@ -28,6 +29,8 @@ export interface Plan {
   /** Of the learning rate. */
   readonly schedule: Schedule;
   readonly stepsPerEpoch: number;
+  /** What people should know before the first step. */
+  readonly remarks: readonly string[];
   readonly checkpoint: string | FileStore | undefined;
   readonly resume: boolean;
   /** The caller named the arithmetic: a run that began with another may go on with it. */
@@ -75,6 +78,7 @@ export function makePlan(participants: Participants, options: RunOptions): Plan 
     sgo: options.sgo ?? offPolicy(),
     schedule: schedules[options.schedule]({ lr: options.optimizer.lr, warmupSteps, totalSteps: settings.steps }),
     stepsPerEpoch,
+    remarks: startRemarks(participants, settings),
     checkpoint: participants.checkpoint,
     resume: participants.resume ?? false,
     arithmeticGiven: options.arithmetic !== undefined,

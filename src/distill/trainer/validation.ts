@@ -1,19 +1,20 @@
-/** How good the student is: the loss on held-out responses and, where it is wanted, ROUGE-L of its answers. */
+/** How good the student is: the loss on held-out responses and, where they are wanted, scores of its answers. */
 import { markPhase } from '../../backend/profile.js';
 import type { LabelledBatch } from '../../data/batch.js';
 import { generate } from '../../generation/index.js';
-import { rougeL } from '../../metrics/index.js';
+import { exactMatch, rougeL } from '../../metrics/index.js';
 import type { LanguageModel } from '../../models/model.js';
 import { randomSeed } from '../../random.js';
 import { linearCrossEntropy, run as runKernel, Tensor, tidy } from '../../tensor/index.js';
 import type { Tokenizer } from '../../text/index.js';
+import type { BestBy } from '../settings.js';
 import { chunks } from './batches.js';
-import type { ValidationEvent, ValidationExample } from './events.js';
+import type { BestValidation, ValidationEvent, ValidationExample } from './events.js';
 import type { ValidationSample } from './options.js';
 import type { Plan } from './plan.js';
 import type { RunState } from './runState.js';
 
-/** Loss and, where it is wanted, ROUGE-L of the student; tells the policy, and notes the best so far in `run`. */
+/** Loss and, where they are wanted, scores of the student; tells the policy, and notes the best so far in `run`. */
 export async function validate(plan: Plan, run: RunState): Promise<ValidationEvent> {
   const started = performance.now();
   const { student } = plan.objective;
@@ -22,37 +23,49 @@ export async function validate(plan: Plan, run: RunState): Promise<ValidationEve
   const { tokenizer } = plan;
   const examples =
     tokenizer && plan.settings.validation.rougeL.samples > 0 ? await answerValidation(plan, tokenizer) : undefined;
-  const rougeL = examples && examples.reduce((total, { rougeL }) => total + rougeL, 0) / examples.length;
-  const result = { step: run.step, loss, ...(rougeL !== undefined && { rougeL }) };
-  if (run.step === 0 && Number.isFinite(loss)) run.initial = result;
-  const best = run.step > 0 && isBetter(result, run.best);
+  const result = { step: run.step, ...(loss !== undefined && { loss }), ...(examples && scoresOf(examples)) };
+  if (run.step === 0 && !isSpoilt(result)) run.initial = result;
+  const best = run.step > 0 && isBetter(result, run.best, plan.settings.validation.bestBy);
   if (best) run.best = result;
   return {
     type: 'validation',
     ...result,
     epoch: Math.ceil(run.step / plan.stepsPerEpoch),
     ...(examples && { examples }),
-    ...run.sgo.observeValidation(loss),
+    // A policy that follows the loss has one: `checkRun` sees to it.
+    ...(loss === undefined ? { phi: run.sgo.phi, raised: false } : run.sgo.observeValidation(loss)),
     best,
     ms: performance.now() - started,
   };
 }
 
-/** By ROUGE-L where both measured it; where it is the same or absent, by loss; of equals in both the earlier stays. */
-export function isBetter(result: RunState['best'] & object, best: RunState['best']): boolean {
-  if (!Number.isFinite(result.loss)) return false;
+/**
+ * The best so far by a measure: the lowest loss, or the highest score and, of equal scores, the lowest loss. Of equals
+ * the earlier stays. Weights without a finite loss are never the best; no value is no value, not 0.
+ */
+export function isBetter(result: BestValidation, best: BestValidation | undefined, by: BestBy): boolean {
+  const { loss } = result;
+  if (isSpoilt(result) || result[by] === undefined) return false;
   if (!best) return true;
-  const scored = result.rougeL !== undefined && best.rougeL !== undefined;
-  if (scored && result.rougeL !== best.rougeL) return result.rougeL > best.rougeL;
-  return result.loss < best.loss;
+  if (by !== 'loss' && result[by] !== best[by]) return result[by] > (best[by] ?? Number.NEGATIVE_INFINITY);
+  return loss !== undefined && loss < (best.loss ?? Number.POSITIVE_INFINITY);
+}
+
+const isSpoilt = ({ loss }: BestValidation): boolean => loss !== undefined && !Number.isFinite(loss);
+
+/** Means over the answers, 0 to 100. */
+function scoresOf(examples: readonly ValidationExample[]): { rougeL: number; exactMatch: number } {
+  const mean = (of: (example: ValidationExample) => number) =>
+    examples.reduce((total, example) => total + of(example), 0) / examples.length;
+  return { rougeL: mean(({ rougeL }) => rougeL), exactMatch: mean((example) => (example.exactMatch ? 100 : 0)) };
 }
 
 /**
  * Cross-entropy of the batches' labels in nats per token, the mean over all their tokens (the official code averages
- * the means of batches, which weighs tokens of short responses more). Dropout off, no gradients, one read-back. 0 when
- * no label counts.
+ * the means of batches, which weighs tokens of short responses more). Dropout off, no gradients, one read-back.
+ * undefined when no label counts.
  */
-async function validationLoss(model: LanguageModel, batches: Iterable<LabelledBatch>): Promise<number> {
+async function validationLoss(model: LanguageModel, batches: Iterable<LabelledBatch>): Promise<number | undefined> {
   const { device } = model;
   const sum = Tensor.zeros(device, [1], 'f32', 'validation.sum');
   let tokens = 0;
@@ -68,13 +81,13 @@ async function validationLoss(model: LanguageModel, batches: Iterable<LabelledBa
       device.submit();
     }
     const [total = 0] = await sum.read();
-    return tokens === 0 ? 0 : total / tokens;
+    return tokens === 0 ? undefined : total / tokens;
   } finally {
     sum.dispose();
   }
 }
 
-/** The student's answers to the first validation prompts, scored by ROUGE-L. Seeds are the same at each validation. */
+/** The student's answers to the first validation prompts, scored. Seeds are the same at each validation. */
 async function answerValidation(plan: Plan, tokenizer: Tokenizer): Promise<ValidationExample[]> {
   const { validation, objective, settings } = plan;
   const { maxNewTokens, seed, batchSize } = settings;
@@ -86,19 +99,26 @@ async function answerValidation(plan: Plan, tokenizer: Tokenizer): Promise<Valid
     batchSize,
     temperature: wanted.temperature,
     eosTokenId: tokenizer.eosTokenIds,
+    vocabSize: tokenizer.vocabSize,
     seeds: samples.map((_, index) => randomSeed(seed, 'validation', index)),
   });
   return samples.map((sample, index) => {
     const answer = tokenizer.decode(answers[index]!, { skipSpecialTokens: true });
-    const { references: given = [] } = sample;
-    const references = given.length > 0 ? given : [responseOf(sample, tokenizer)];
+    const references = referencesOf(sample, tokenizer);
     return {
       prompt: tokenizer.decode(prompts[index]!),
       answer,
       references,
       rougeL: 100 * rougeL(answer, references),
+      exactMatch: exactMatch(answer, references) === 1,
     };
   });
+}
+
+/** What answers to a sample are compared with. */
+export function referencesOf(sample: ValidationSample, tokenizer: Tokenizer): readonly string[] {
+  const { references = [] } = sample;
+  return references.length > 0 ? references : [responseOf(sample, tokenizer)];
 }
 
 const promptOf = ({ ids, promptLength }: ValidationSample) => ids.subarray(0, promptLength);

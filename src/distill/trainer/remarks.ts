@@ -1,0 +1,94 @@
+/**
+ * What a run says to people besides its numbers: where settings and data do something that is easily missed. Nothing
+ * here is an error. A remark says what is so, and what to set where that is not what was meant.
+ */
+import { hasRougeWords } from '../../metrics/index.js';
+import { eosDifference } from '../../text/compareTokenizers.js';
+import type { RunOptions, RunSettings } from '../settings.js';
+import { policyFacts } from '../sgo/index.js';
+import type { Participants } from './options.js';
+import type { Plan } from './plan.js';
+import type { RunState } from './runState.js';
+import { referencesOf } from './validation.js';
+
+/** What can be said before the first step. */
+export function startRemarks(run: Participants, settings: RunSettings): string[] {
+  return [
+    leftOut(run, settings),
+    smallDivergence(settings),
+    otherEnd(run),
+    padding(run),
+    unknownScript(run, settings),
+  ].filter((remark) => remark !== undefined);
+}
+
+/** What can be said of a run that has finished. */
+export function endRemarks(
+  { sgo, settings }: Plan,
+  { replay, sgo: state }: Pick<RunState, 'replay' | 'sgo'>,
+): string[] {
+  // Whatever the student generates goes into the buffer, and nothing leaves it without something else coming in.
+  if (!policyFacts(sgo).generates || !replay || replay.size > 0) return [];
+  return [
+    `None of the ${settings.steps} steps trained on student outputs: phi was ${state.phi} at the end, and it rises only where ` +
+      'the validation loss rises. For student outputs from the first step on, set sgo.initThreshold (0.2 to 0.4); for ' +
+      'earlier raises, lower sgo.lossEps or validate more often (validation.every).',
+  ];
+}
+
+function leftOut({ data: { train } }: Participants, { batchSize, gradAccumulationSteps }: RunSettings) {
+  const batch = batchSize * gradAccumulationSteps;
+  const rest = train.length % batch;
+  if (train.length < batch || rest === 0) return undefined;
+  return (
+    `${rest} of ${train.length} records are left out of each epoch, others each time: they do not fill a batch of ${batch}. ` +
+    'With a batchSize that divides the number of records none is.'
+  );
+}
+
+/** The divergence's gradient shrinks with the square of the temperature, the cross-entropy's beside it does not. */
+function smallDivergence({ loss, kdRatio = 0 }: RunOptions | RunSettings): string | undefined {
+  if (!loss || loss.temperature === 1 || kdRatio === 0 || kdRatio === 1) return undefined;
+  return (
+    `The divergence is not multiplied by the square of loss.temperature (${loss.temperature}), so its gradient counts ` +
+    `about ${Number((loss.temperature ** 2).toPrecision(3))} times less beside cross-entropy than at 1. Raise kdRatio where that is not meant.`
+  );
+}
+
+function otherEnd({ tokenizer, teacherTokenizer }: Participants): string | undefined {
+  const difference = tokenizer && teacherTokenizer && eosDifference(tokenizer, teacherTokenizer);
+  return (
+    difference &&
+    `The student ends its answers with ${difference[0]}, the teacher with ${difference[1]}: at the end of an answer the ` +
+      'teacher expects another token. Give tokenizer the end token that the teacher was trained with.'
+  );
+}
+
+/** Padding to a multiple of 128 is usual; some families pad by up to two hundredths. */
+const usualPadding = (tokens: number) => Math.max(128, tokens / 50);
+
+function padding({ student, tokenizer }: Participants): string | undefined {
+  if (!tokenizer) return undefined;
+  const spare = student.vocabSize - tokenizer.vocabSize;
+  if (spare <= usualPadding(tokenizer.vocabSize)) return undefined;
+  return (
+    `The student's vocabulary is ${student.vocabSize}, the tokenizer has ${tokenizer.vocabSize} tokens: ${spare} rows of ` +
+    'the embedding belong to no token. Check that the tokenizer is the one that the student was made for.'
+  );
+}
+
+function unknownScript({ data, tokenizer }: Participants, { validation }: RunSettings): string | undefined {
+  const { samples } = validation.rougeL;
+  if (samples === 0 || !tokenizer) return undefined;
+  const scored = (data.validation ?? []).slice(0, samples);
+  const unknown = scored.filter((sample) => {
+    const references = referencesOf(sample, tokenizer);
+    return references.some((text) => text.trim() !== '') && !references.some(hasRougeWords);
+  }).length;
+  if (unknown === 0) return undefined;
+  const chooses = validation.bestBy === 'rougeL' ? ', and it chooses the best' : '';
+  return (
+    `${unknown} of the ${scored.length} validation answers that are scored have no word of a to z or digits, all that ROUGE-L ` +
+    `knows: it is 0 for them whatever the student says${chooses}. For such scripts set validation.bestBy to 'exactMatch' or 'loss'.`
+  );
+}

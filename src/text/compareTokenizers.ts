@@ -1,0 +1,41 @@
+/** Whether two tokenizers are one vocabulary: where they first differ, in words for a message. */
+import type { Tokenizer } from './tokenizer.js';
+
+/** The first id that names another token in each. */
+export interface TokenDifference {
+  readonly id: number;
+  /** As the files spell it; undefined for no token. */
+  readonly tokens: readonly [string | undefined, string | undefined];
+}
+
+/**
+ * The first difference between two vocabularies; undefined where they are the same.
+ * @param shared looks only at ids that have a token in both: one may have added tokens
+ */
+export function vocabularyDifference(
+  one: Tokenizer,
+  other: Tokenizer,
+  { shared = false }: { readonly shared?: boolean } = {},
+): TokenDifference | undefined {
+  for (let id = 0; id < Math.max(one.vocabSize, other.vocabSize); id++) {
+    const tokens = [one.idToToken(id), other.idToToken(id)] as const;
+    if (tokens[0] === tokens[1] || (shared && tokens.includes(undefined))) continue;
+    return { id, tokens };
+  }
+  return undefined;
+}
+
+/**
+ * The tokens with which a student and its teacher end a text, in words, where the student's is none of those at which
+ * the teacher stops.
+ */
+export function eosDifference(student: Tokenizer, teacher: Tokenizer): readonly [string, string] | undefined {
+  const [ours, theirs] = [student.eosTokenId, teacher.eosTokenId];
+  if (ours === undefined || theirs === undefined || teacher.eosTokenIds.includes(ours)) return undefined;
+  return [endInWords(student, ours), endInWords(teacher, theirs)];
+}
+
+const endInWords = (tokenizer: Tokenizer, id: number) => `${tokenInWords(tokenizer.idToToken(id))} (id ${id})`;
+
+export const tokenInWords = (token: string | undefined): string =>
+  token === undefined ? 'no token' : JSON.stringify(token);
