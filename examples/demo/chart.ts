@@ -42,7 +42,7 @@ export function drawCurves(students: readonly TrainedStudent[], title: string): 
     line(
       method,
       2,
-      validations.map(({ step, loss = 0 }) => [step, loss] as const),
+      validations.flatMap(({ step, loss }) => (loss === undefined ? [] : [[step, loss] as const])),
       colors[method],
     ),
   ]);
