@@ -232,7 +232,7 @@ describe('what used to pass, or to fail late', () => {
     [
       'a temperature that f32 does not hold everywhere',
       () => api.generate(made.student, [Int32Array.of(1)], { maxNewTokens: 1, temperature: 1e-40 }),
-      'generate: temperature is 1e-40, expected 0 or a number from 1.2e-38 to 3.4e38, as f32 holds it.',
+      'generate: temperature is 1e-40, expected 0 or a number as f32 holds it (1.2e-38 to 3.4e38).',
     ],
     [
       'null for a model',

@@ -38,8 +38,8 @@ export const positive = number(above0).gt(0, above0);
  */
 const [leastF32, mostF32] = [2 ** -126, (2 - 2 ** -23) * 2 ** 127];
 const isF32 = (value: number) => value >= leastF32 && value <= mostF32;
-const f32Words = 'from 1.2e-38 to 3.4e38, as f32 holds it';
-const aboveF32 = `a number ${f32Words}`;
+const f32Words = 'as f32 holds it (1.2e-38 to 3.4e38)';
+const aboveF32 = `a number above 0 ${f32Words}`;
 export const positiveF32 = number(aboveF32).refine(isF32, aboveF32);
 const zeroOr = `0 or a number ${f32Words}`;
 export const zeroOrF32 = number(zeroOr).refine((value) => value === 0 || isF32(value), zeroOr);
