@@ -6,6 +6,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
+import { codeOf } from './doc-code.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 if (!existsSync('dist/types')) {
@@ -90,16 +91,8 @@ function helpOf(command) {
 function checkCode() {
   const modules = new Map();
   for (const page of pages) {
-    // Other lines become empty, so that the line numbers of errors are those of the page.
-    let inside = false;
-    const lines = page.text.split('\n').map((line) => {
-      if (line.startsWith('```')) {
-        inside = line === '```ts';
-        return '';
-      }
-      return inside ? line : '';
-    });
-    if (lines.some((line) => line !== '')) modules.set(join(process.cwd(), `${page.path}.ts`), lines.join('\n'));
+    const code = codeOf(page.text);
+    if (code.trim() !== '') modules.set(join(process.cwd(), `${page.path}.ts`), code);
   }
   const options = {
     target: ts.ScriptTarget.ES2023,
@@ -108,6 +101,7 @@ function checkCode() {
     moduleResolution: ts.ModuleResolutionKind.Bundler,
     moduleDetection: ts.ModuleDetectionKind.Force,
     strict: true,
+    noUncheckedIndexedAccess: true,
     exactOptionalPropertyTypes: true,
     skipLibCheck: true,
     noEmit: true,

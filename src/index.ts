@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * distillm distils language models on WebGPU or WebAssembly, in Node and browsers.
  *
@@ -19,7 +20,7 @@ export {
   startProfile,
 } from './backend/profile.js';
 export type { WasmOptions } from './backend/wasm/index.js';
-export type { WebGPUOptions } from './backend/webgpu/index.js';
+export type { OwnGPUDevice, WebGPUOptions } from './backend/webgpu/options.js';
 export {
   type Checkpoint,
   type CheckpointAdapter,

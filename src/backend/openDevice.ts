@@ -4,7 +4,8 @@ import { DeviceError } from '../errors.js';
 import { checkOptions, type Fields, ranges } from '../settings/index.js';
 import type { Device } from './backend.js';
 import { openWasm, type WasmOptions, wasmOptions } from './wasm/index.js';
-import { openWebGPU, type WebGPUOptions, webgpuOptions } from './webgpu/index.js';
+import { openWebGPU } from './webgpu/index.js';
+import { type WebGPUOptions, webgpuOptions } from './webgpu/options.js';
 
 /** Which device `openDevice` opens, and how. */
 export interface DeviceOptions {

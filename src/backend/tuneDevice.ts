@@ -1,6 +1,6 @@
 import { DeviceError } from '../errors.js';
 import type { Device } from './backend.js';
-import type { WebGPUDevice } from './webgpu/index.js';
+import type { WebGPUDevice } from './webgpu/device.js';
 import { type MeasureOptions, measureGemm } from './webgpu/products/measure.js';
 import { keepRates } from './webgpu/products/ratesCache.js';
 import { type MeasuredRates, ratesOf } from './webgpu/products/variants.js';

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * The floor below models: tensors, differentiable operations, the optimizer, and the kernels that a device runs. For
  * authors of models, losses and training loops, and for benchmarks.
@@ -26,7 +27,7 @@ export {
   type ParamType,
 } from '../backend/kernels/index.js';
 export { tuneDevice } from '../backend/tuneDevice.js';
-export type { WebGPUDevice } from '../backend/webgpu/index.js';
+export type { WebGPUDevice } from '../backend/webgpu/device.js';
 export { f16ToF32, f32ToF16 } from '../halfFloats.js';
 export { type AdamW, type AdamWOptions, createAdamW, type Moments } from '../optim/index.js';
 export {

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * Whether a device computes what its kernels mean, by the cases and the float64 reference of distillm's own tests.
  * `distillm verify` is the same on the command line.

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Device } from '../../src/backend/backend.js';
-import type { WebGPUDevice } from '../../src/backend/webgpu/index.js';
+import type { WebGPUDevice } from '../../src/backend/webgpu/device.js';
 import { skewReverseKL } from '../../src/distill/losses/index.js';
 import { adaptiveOffPolicy } from '../../src/distill/sgo/index.js';
 import { distill } from '../../src/distill/trainer/index.js';

@@ -1,10 +1,9 @@
 /** What the encoders of kernels get from the device: limits, bindings, temporary memory, dispatch. */
 import type { PooledBuffer } from '../../hardware/webgpu/bufferPool.js';
 import type { Binding } from '../../hardware/webgpu/commandQueue.js';
-import type { MatrixUnit } from '../../hardware/webgpu/matrixUnit.js';
 import type { Storage } from '../backend.js';
 import type { DType } from '../kernels/index.js';
-import type { GemmRates, GemmVariant } from './products/variants.js';
+import type { GemmSettings } from './device.js';
 
 /** A storage of this backend. */
 export interface GPUStorage extends Storage {
@@ -52,17 +51,6 @@ export interface Float {
   readonly f32: number;
 }
 export const float = (value: number): Float => ({ f32: value });
-
-/** How matrix products choose their variant. */
-export interface GemmSettings {
-  /** Key of the adapter's measured rates. */
-  readonly adapter: string;
-  rates: GemmRates;
-  /** The device's subgroup matrices, where it was opened for them: products with f16 weights take them. */
-  readonly matrixUnit: MatrixUnit | undefined;
-  /** Tests and measurements run this variant at every shape of more than 8 rows. */
-  forced: GemmVariant | undefined;
-}
 
 /** What the kernels' encoders work with. */
 export interface Context {

@@ -1,69 +1,20 @@
-/// <reference types="@webgpu/types" preserve="true" />
 /** The device that computes on a GPU: storages are pooled buffers, kernel calls become dispatches. */
-import { z } from 'zod';
 import { DeviceError, DisposedError } from '../../errors.js';
-import { type AdapterOptions, adoptDevice, openAdapter } from '../../hardware/webgpu/adapter.js';
-import { type BufferPool, createBufferPool, type PooledBuffer } from '../../hardware/webgpu/bufferPool.js';
-import { type CommandQueue, createCommandQueue } from '../../hardware/webgpu/commandQueue.js';
+import { adoptDevice, openAdapter } from '../../hardware/webgpu/adapter.js';
+import { createBufferPool, type PooledBuffer } from '../../hardware/webgpu/bufferPool.js';
+import { createCommandQueue } from '../../hardware/webgpu/commandQueue.js';
 import { createPipelines, type Pipeline } from '../../hardware/webgpu/pipelines.js';
-import { checkOptions, type Fields, instance, ranges, special } from '../../settings/index.js';
-import type { Device, KernelCall, KernelObserver, Storage, TypedArray } from '../backend.js';
+import { checkOptions } from '../../settings/index.js';
+import type { KernelCall, KernelObserver, Storage, TypedArray } from '../backend.js';
 import { bytesPerElement, hostArrays, type KernelName, storageBytes } from '../kernels/index.js';
-import type { Context, GemmSettings, GPUStorage, Region, ShaderCall } from './context.js';
+import type { Context, GPUStorage, Region, ShaderCall } from './context.js';
 import { constantLines, foldGroups } from './context.js';
+import type { GemmSettings, WebGPUDevice } from './device.js';
+import { type WebGPUOptions, webgpuOptions } from './options.js';
 import { keptRates } from './products/ratesCache.js';
 import { gemmRates, gemmTiles, ratesOf } from './products/variants.js';
 import { shaders } from './shaders.js';
 import { createTable } from './table.js';
-
-/** How the device that computes on a GPU is opened. */
-export interface WebGPUOptions extends AdapterOptions {
-  /**
-   * A device that the caller made: used as it is, never destroyed. Its uncaptured errors surface here as well. In Node
-   * keep the object that Dawn's `create` gave, too: Dawn aborts the process when it is collected while the device
-   * lives.
-   */
-  readonly device?: GPUDevice;
-  /**
-   * Bytes that one binding may have, at most the device's own limit (its default). Larger operands are cut into
-   * windows; a small value lets tests do so on small shapes.
-   */
-  readonly maxBindingBytes?: number;
-  /**
-   * Workgroups along one side of a dispatch, at most the device's own limit (its default); more rows continue along
-   * the other side. A small value lets tests do so on small shapes.
-   */
-  readonly maxGroupsPerSide?: number;
-  /**
-   * Threads of a workgroup that owns a row (layer norms, losses, sampling, decoding, products of few rows), a power of
-   * two from 8 to 256: 8 on software adapters, 256 on others. Tests on software adapters set it to hardware's value.
-   */
-  readonly rowThreads?: number;
-}
-
-const rowThreadCounts = [8, 16, 32, 64, 128, 256];
-
-/** The schema of `WebGPUOptions`. */
-export const webgpuOptions = z.strictObject({
-  allowSoftware: ranges.switched.optional(),
-  limits: ranges.choice(['default', 'adapter']).optional(),
-  powerPreference: ranges.choice(['high-performance', 'low-power']).optional(),
-  subgroupMatrices: ranges.switched.optional(),
-  device: instance<GPUDevice>('a GPUDevice', 'createBuffer').optional(),
-  maxBindingBytes: ranges.integer(256).optional(),
-  maxGroupsPerSide: ranges.count.optional(),
-  rowThreads: special<number>('a power of two from 8 to 256', (value) =>
-    rowThreadCounts.includes(value as number),
-  ).optional(),
-} satisfies Fields<WebGPUOptions>);
-
-/** The device that computes on a GPU, as benchmarks see it.
-@internal */
-export interface WebGPUDevice extends Device {
-  readonly gemm: GemmSettings;
-  /** Submissions, dispatches and bind groups so far, and the buffers of the pool. */
-  counts(): ReturnType<CommandQueue['counts']> & ReturnType<BufferPool['counts']>;
-}
 
 /** Operations of one dispatch: software adapters reach some 1e9 a second, and drivers stop what runs for seconds. */
 const maxFlops = { hardware: 1e11, software: 2e9 };
@@ -79,7 +30,7 @@ const rowThreads = { hardware: 256, software: 8 };
  */
 export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUDevice> {
   checkOptions('openWebGPU', webgpuOptions, options);
-  const opened = options.device ? adoptDevice(options.device, options) : await openAdapter(options);
+  const opened = options.device ? adoptDevice(options.device as GPUDevice, options) : await openAdapter(options);
   const { device } = opened;
   const pool = createBufferPool(device);
   const pipelines = createPipelines(device);

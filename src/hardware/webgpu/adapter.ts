@@ -4,28 +4,8 @@
  */
 import { openGPU } from '#platform';
 import { DeviceError } from '../../errors.js';
-import { findMatrixUnit, type MatrixUnit, matrixFeatures } from './matrixUnit.js';
-
-/** Which adapter is taken, and with which limits. */
-export interface AdapterOptions {
-  /** Take a software adapter (SwiftShader, llvmpipe, WARP) when there is no hardware. Default false. */
-  readonly allowSoftware?: boolean;
-  /** 'adapter' (default) asks for the adapter's own, larger limits; 'default' for no more than WebGPU guarantees. */
-  readonly limits?: 'default' | 'adapter';
-  /** Where there are several GPUs: 'high-performance' (default) or 'low-power'. */
-  readonly powerPreference?: GPUPowerPreference;
-  /**
-   * Products of more than 8 rows with f16 weights run on the GPU's matrix units, through WebGPU's experimental subgroup
-   * matrices: the other operand is rounded to f16 as well (beyond 65504, to that), sums stay f32. For forward
-   * passes: of gradients through such weights, what is below 6e-8 vanishes. Default false. Chromium needs
-   * `--enable-unsafe-webgpu`.
-   * @internal not documented until GPUs have been measured
-   */
-  readonly subgroupMatrices?: boolean;
-}
-
-/** What kind of hardware an adapter is: shaders take other sizes on each. */
-export type AdapterClass = 'discrete' | 'integrated' | 'software';
+import type { AdapterClass, AdapterOptions, MatrixUnit } from './facts.js';
+import { findMatrixUnit, matrixFeatures } from './matrixUnit.js';
 
 /** A device that we opened, or one that the caller made. */
 export interface OpenedDevice {

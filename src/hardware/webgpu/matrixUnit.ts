@@ -2,16 +2,7 @@
  * Subgroup matrices: what an adapter multiplies at once, f16 operands summed in f32. Experimental in WebGPU: in Dawn
  * behind `allow_unsafe_apis`, in Chromium behind `--enable-unsafe-webgpu`; @webgpu/types does not know of them.
  */
-export interface MatrixUnit {
-  /** [m, k] times [k, n]. */
-  readonly m: number;
-  readonly n: number;
-  readonly k: number;
-  /** Threads of a subgroup. */
-  readonly subgroupSize: number;
-  /** The adapter has subgroups of several sizes, of which the shader asks for this one. */
-  readonly pinned: boolean;
-}
+import type { MatrixUnit } from './facts.js';
 
 const required = ['shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix'];
 /** WGSL's `@subgroup_size`. Of the adapters with several sizes AMD's and Intel's have it, Apple's do not. */

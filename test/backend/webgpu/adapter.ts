@@ -1,5 +1,7 @@
 import { describe, it } from 'vitest';
-import { openWebGPU, type WebGPUDevice, type WebGPUOptions } from '../../../src/backend/webgpu/index.js';
+import type { WebGPUDevice } from '../../../src/backend/webgpu/device.js';
+import { openWebGPU } from '../../../src/backend/webgpu/index.js';
+import type { WebGPUOptions } from '../../../src/backend/webgpu/options.js';
 
 /** The least that every device gives, on whatever adapter there is. */
 export const atDefaultLimits: WebGPUOptions = { allowSoftware: true, limits: 'default' };

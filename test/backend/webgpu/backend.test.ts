@@ -3,7 +3,9 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { openGPU } from '#platform';
 import type { KernelCall, Storage } from '../../../src/backend/backend.js';
-import { openWebGPU, type WebGPUDevice, type WebGPUOptions } from '../../../src/backend/webgpu/index.js';
+import type { WebGPUDevice } from '../../../src/backend/webgpu/device.js';
+import { openWebGPU } from '../../../src/backend/webgpu/index.js';
+import type { WebGPUOptions } from '../../../src/backend/webgpu/options.js';
 import { DeviceError, DisposedError, LimitError, OptionError } from '../../../src/errors.js';
 import { describeWebGPU, withWebGPU } from './adapter.js';
 

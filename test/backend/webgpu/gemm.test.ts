@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { openWebGPU, type WebGPUDevice } from '../../../src/backend/webgpu/index.js';
+import type { WebGPUDevice } from '../../../src/backend/webgpu/device.js';
+import { openWebGPU } from '../../../src/backend/webgpu/index.js';
 import {
   chooseGemm,
   floatTiles,

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { openWebGPU, type WebGPUDevice } from '../../../src/backend/webgpu/index.js';
+import type { WebGPUDevice } from '../../../src/backend/webgpu/device.js';
+import { openWebGPU } from '../../../src/backend/webgpu/index.js';
 import { gemmElements } from '../../../src/backend/webgpu/products/elements.js';
 import { measureGemm } from '../../../src/backend/webgpu/products/measure.js';
 import { floatTiles } from '../../../src/backend/webgpu/products/variants.js';

@@ -17,7 +17,7 @@ import matrices from '../../../../kernels/products/shared/elements/matrices.wgsl
 import scaleColumns from '../../../../kernels/products/shared/elements/scaleColumns.wgsl';
 import scaleDepth from '../../../../kernels/products/shared/elements/scaleDepth.wgsl';
 import scaleWhole from '../../../../kernels/products/shared/elements/scaleWhole.wgsl';
-import type { MatrixUnit } from '../../../hardware/webgpu/matrixUnit.js';
+import type { MatrixUnit } from '../../../hardware/webgpu/facts.js';
 import type { WeightFormat } from '../../kernels/formats.js';
 import { constantLines, type Prelude } from '../context.js';
 

@@ -1,5 +1,5 @@
 /** Matrix products: cut into windows that may be bound, then into tiles, or given to the shaders for few rows. */
-import type { MatrixUnit } from '../../../hardware/webgpu/matrixUnit.js';
+import type { MatrixUnit } from '../../../hardware/webgpu/facts.js';
 import type { KernelCall, KernelTable, Storage } from '../../backend.js';
 import { operandDType } from '../../check.js';
 import type { WeightFormat } from '../../kernels/formats.js';

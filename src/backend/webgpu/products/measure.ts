@@ -1,6 +1,6 @@
 /** Measures each variant of the matrix products on an adapter. */
 
-import type { WebGPUDevice } from '../index.js';
+import type { WebGPUDevice } from '../device.js';
 import { floatTiles, type GemmTile, gemmTiles, type MeasuredRates, stepsOfTile, type TileRate } from './variants.js';
 
 export interface MeasureOptions {

@@ -1,4 +1,4 @@
-import type { AdapterClass } from '../../../hardware/webgpu/adapter.js';
+import type { AdapterClass } from '../../../hardware/webgpu/facts.js';
 
 /**
  * Which tile a product takes and into how many parts its k is split: what is expected to be fastest by a table of

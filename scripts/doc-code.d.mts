@@ -1,0 +1,1 @@
+export function codeOf(text: string): string;

@@ -1,0 +1,34 @@
+/** The device that computes on a GPU, as measurements of it see it. */
+import type { MatrixUnit } from '../../hardware/webgpu/facts.js';
+import type { Device } from '../backend.js';
+import type { GemmRates, GemmVariant } from './products/variants.js';
+
+/** How matrix products choose their variant. */
+export interface GemmSettings {
+  /** Key of the adapter's measured rates. */
+  readonly adapter: string;
+  rates: GemmRates;
+  /** The device's subgroup matrices, where it was opened for them: products with f16 weights take them. */
+  readonly matrixUnit: MatrixUnit | undefined;
+  /** Tests and measurements run this variant at every shape of more than 8 rows. */
+  forced: GemmVariant | undefined;
+}
+
+/** Submissions, dispatches and bind groups so far, and the buffers of the pool. */
+interface Counts {
+  readonly submissions: number;
+  readonly dispatches: number;
+  readonly bindGroups: number;
+  /** Buffers that were made. */
+  readonly created: number;
+  /** Those of them that wait to be used again. */
+  readonly idle: number;
+}
+
+/** The device that computes on a GPU, as benchmarks see it.
+@internal */
+export interface WebGPUDevice extends Device {
+  readonly gemm: GemmSettings;
+  /** Submissions, dispatches and bind groups so far, and the buffers of the pool. */
+  counts(): Counts;
+}
