@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
-import { relative, resolve } from 'node:path';
+import { readFile, rm } from 'node:fs/promises';
+import { dirname, relative, resolve } from 'node:path';
 import type { Plugin } from 'esbuild';
 import { defineConfig } from 'tsup';
 import { resolveShader, shadersModule } from './scripts/shaders.ts';
@@ -33,8 +33,20 @@ const textQuery: Plugin = {
   },
 };
 
+/**
+ * The modules that the public entries export, as entries: code that an export alone needs gets a chunk of its own, and
+ * bundlers take the chunks that a page needs. Their files are never imported, and go again.
+ */
+const parts = 'parts';
+const exported = async (entry: string) =>
+  [...(await readFile(entry, 'utf8')).matchAll(/ from '(\..*)\.js'/g)].map(([, path]) =>
+    relative('src', resolve(dirname(entry), path as string)),
+  );
+const modules = (await Promise.all(['src/index.ts', 'src/entries/tensor.ts'].map(exported))).flat();
+
 export default defineConfig({
   entry: {
+    ...Object.fromEntries(modules.map((name) => [`${parts}/${name}`, `src/${name}.ts`])),
     index: 'src/index.ts',
     tensor: 'src/entries/tensor.ts',
     testing: 'src/entries/testing.ts',
@@ -52,4 +64,5 @@ export default defineConfig({
   clean: true,
   loader: { '.wasm': 'binary' },
   esbuildPlugins: [wgsl, textQuery],
+  onSuccess: () => rm(`dist/${parts}`, { recursive: true }),
 });

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { build } from 'esbuild';
 import { extract } from 'tar';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -43,12 +44,21 @@ async function filesOf(path: string): Promise<Map<string, string>> {
 }
 
 describe('a clean clone', () => {
-  it('packs all that the package promises, the same from two folders, without their paths', async () => {
-    const [one, other] = [await clone('one'), await clone('a/deeper/place/of another name')];
+  let one: string;
+  let packed: Map<string, string>;
+  beforeAll(async () => {
+    one = await clone('one');
     const { stdout } = await run('npm', ['pack', '--json', '--loglevel=error'], { cwd: one });
     const [{ filename }] = JSON.parse(stdout.slice(stdout.indexOf('[\n')));
     await extract({ file: join(one, filename), cwd: folder });
-    const packed = await filesOf(join(folder, 'package'));
+    packed = await filesOf(join(folder, 'package'));
+    // An application that has it, and its dependencies beside it.
+    await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
+    await mkdir(join(folder, 'app/node_modules'), { recursive: true });
+    await symlink(join(folder, 'package'), join(folder, 'app/node_modules/distillm'));
+  }, 240_000); // twenty seconds of a core
+
+  it('packs all that the package promises', () => {
     const manifest = JSON.parse(packed.get('package.json') as string);
     const promised = [
       manifest.main,
@@ -60,12 +70,37 @@ describe('a clean clone', () => {
       ),
     ].map((path) => String(path).replace('./', ''));
     expect([...packed.keys()]).toEqual(expect.arrayContaining(promised));
+  });
 
+  it('gives the same in another folder, without the path of either', async () => {
+    const other = await clone('a/deeper/place/of another name');
     await run(process.execPath, ['node_modules/tsup/dist/cli-default.js', '--silent'], { cwd: other });
     for (const [name, text] of await filesOf(join(other, 'dist'))) {
       // toBe would print them.
       expect(packed.get(`dist/${name}`) === text, `dist/${name} differs`).toBe(true);
       expect(text.includes(folder) || text.includes(root), `dist/${name} has a path`).toBe(false);
     }
-  }, 240_000); // twenty seconds of a core
+  }, 60_000);
+
+  it.each([
+    ['rougeL', 10_000],
+    ['openDevice', 700_000],
+  ])('lets a bundler leave out what a page with %s does not need', async (name, most) => {
+    const { outputFiles, metafile } = await build({
+      stdin: { contents: `export { ${name} } from 'distillm';`, resolveDir: join(folder, 'app') },
+      ...{
+        bundle: true,
+        minify: true,
+        format: 'esm',
+        platform: 'browser',
+        write: false,
+        metafile: true,
+        logLevel: 'error',
+      },
+    });
+    expect((outputFiles[0] as { contents: Uint8Array }).contents.length).toBeLessThan(most);
+    const inputs = Object.entries(Object.values(metafile.outputs)[0]?.inputs ?? {});
+    const used = inputs.filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([path]) => path);
+    expect(used.filter((path) => path.includes('zod/v4/locales') && !path.endsWith('/en.js'))).toEqual([]);
+  });
 });

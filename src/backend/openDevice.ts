@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { mayHaveGPU } from '#platform';
 import { DeviceError } from '../errors.js';
 import { checkOptions, type Fields, ranges } from '../settings/index.js';

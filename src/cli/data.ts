@@ -1,5 +1,5 @@
 /** The options of commands that read data files. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { InstructionFields, SkipInvalid } from '../index.js';
 import { flag, optional } from './options.js';
 import type { Terminal } from './terminal.js';

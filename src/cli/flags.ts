@@ -2,7 +2,7 @@
  * Options of the command line that follow from the API's schemas: flag, placeholder, range, help line and default are
  * read from each option. An absent flag stays absent, so that its default is the API's.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { OptionError } from '../errors.js';
 import { leavesOf, type OptionLeaf, type VariantTable, withoutDefault } from '../settings/index.js';
 import { flagOf, type OptionSpec, type OptionTable, typed } from './options.js';

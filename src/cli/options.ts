@@ -3,7 +3,7 @@
  * are not declared again; see flags.ts.
  */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { z } from 'zod';
+import * as z from 'zod';
 import { parse, ranges, tryParse } from '../settings/index.js';
 
 /** One option of a command. Its key in the table is its name: `batchSize` is `--batch-size`. */

@@ -1,6 +1,6 @@
 /** --profile: what each kernel took while a command worked, as a table and as a trace file. */
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Device, type KernelProfile, type Profile, startProfile } from '../index.js';
 import { duration, threeDigits, whole } from './format.js';
 import type { OptionSpec } from './options.js';

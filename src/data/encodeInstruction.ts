@@ -2,7 +2,7 @@
  * An instruction with its answer as one training sample: prompt, response and EOS in one run of token ids, of which the
  * loss counts what comes after the prompt.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { DataError } from '../errors.js';
 import { checkOptions, type Fields, ranges } from '../settings/index.js';
 import { type Tokenizer, tokenizerOption } from '../text/index.js';

@@ -2,7 +2,7 @@
  * A prompt as token ids. Training samples, evaluation and the command line all come through here, so that a model is
  * prompted with exactly the ids that it was trained on.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { DataError } from '../errors.js';
 import { checkOptions, type Fields, ranges } from '../settings/index.js';
 import { type EncodeOptions, type Tokenizer, tokenizerOption } from '../text/index.js';

@@ -1,5 +1,5 @@
 /** The record that instruction files hold, under the field names of Alpaca and of Dolly, or under names of the user's own. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { inWords, short } from '../inWords.js';
 import { isObject } from '../io/json.js';
 import { type Fields, ranges } from '../settings/index.js';

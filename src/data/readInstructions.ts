@@ -1,5 +1,5 @@
 /** Instruction files to training samples: read, render, encode, cut, and hold some out. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { DataError } from '../errors.js';
 import { requireOption } from '../requireOption.js';
 import { checkOption, checkOptions, type Fields, ranges, special } from '../settings/index.js';

@@ -1,5 +1,5 @@
 /** Plain text to training samples of one length. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { DataError } from '../errors.js';
 import { inWords } from '../inWords.js';
 import { checkOption, checkOptions, type Fields, ranges } from '../settings/index.js';

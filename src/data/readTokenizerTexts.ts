@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { checkOption, checkOptions } from '../settings/index.js';
 import { type ReadRecordsOptions, readInstructionRecords, recordFields } from './instructions.js';
 import { isJsonLines, sourcesOf, sourcesOption, type TextSources } from './source.js';

@@ -3,7 +3,7 @@
  * run may change it. `RunSettings` are these options with every default filled in: one plain JSON value that the log
  * keeps, that guards a resume, and that gives the same run again.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { DeviceInfo } from '../backend/backend.js';
 import { CompatibilityError } from '../errors.js';
 import { adamWOptions, scheduleNames } from '../optim/index.js';

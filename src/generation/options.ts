@@ -1,5 +1,5 @@
 /** What `generate` and its siblings take, and the checks before any work. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { OptionError } from '../errors.js';
 import { checkPrompts } from '../models/guard.js';
 import { type LanguageModel, modelOption } from '../models/model.js';

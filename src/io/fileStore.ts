@@ -3,7 +3,7 @@
  * (`platform/node/folderStore.ts`), memory (`memoryStore.ts`), a web server (`httpStore.ts`). A new kind of place is
  * one file that makes such an object. Paths are relative to the store, with `/`.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { CheckpointError } from '../errors.js';
 import { hasMethods, special } from '../settings/index.js';
 

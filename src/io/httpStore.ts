@@ -1,5 +1,5 @@
 /** Files of a web server as a store. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { CheckpointError, OptionError } from '../errors.js';
 import { checkOption, checkOptions, special } from '../settings/index.js';
 import { type FileStore, missingFile, shortFile } from './fileStore.js';

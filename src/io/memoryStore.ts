@@ -1,5 +1,5 @@
 /** Files in memory as a store. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { CheckpointError } from '../errors.js';
 import { checkOption, checkOptions, ranges } from '../settings/index.js';
 import { type FileStore, filesOption, missingFile, shortFile } from './fileStore.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { CheckpointError } from '../errors.js';
 import { quoted } from '../inWords.js';
 import { parse } from '../settings/index.js';

@@ -1,5 +1,5 @@
 /** Models with random weights. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Device, deviceOption } from '../backend/backend.js';
 import { isPlainObject } from '../inWords.js';
 import { normalGenerator } from '../random.js';
@@ -74,7 +74,7 @@ export async function createModel(
   const { device, seed, trainable, dtype, defaults } = checkOptions('createModel', createOptions, options);
   checkFormat('createModel', dtype, trainable);
   const where = 'createModel: config';
-  const family = await findFamily(given.model_type, where);
+  const family = findFamily(given.model_type, where);
   const fields = { ...defaultFields(family, defaults), ...given };
   const configured = configure(family, fields, where);
   const specs = specsOf(family.tree(configured.config));
@@ -98,7 +98,7 @@ export async function createModel(
  * @throws CheckpointError when there is no such family
  */
 export const exampleConfig = async (modelType: string): Promise<Readonly<Record<string, unknown>>> =>
-  (await findFamily(modelType, 'exampleConfig')).example;
+  findFamily(modelType, 'exampleConfig').example;
 
 /** The defaults that are known, under the names of config.json. */
 function defaultFields(

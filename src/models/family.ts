@@ -2,7 +2,7 @@
  * What a file of a model family exports, and how a model comes of it: the checked config.json gives the tree of parts,
  * the tree gives the parameters, and `build` makes a language model of the filled tree.
  */
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { Device } from '../backend/backend.js';
 import { settleWeight, type WeightFormat } from '../tensor/index.js';
 import { checkConfig } from './config.js';

@@ -2,7 +2,7 @@
  * GPT-2 (Radford et al. 2019), as Hugging Face transformers' GPT2LMHeadModel computes it. Weights of its Conv1D layers
  * are [in, out]; the LM head is the token embedding unless config.json unties them.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { add, gelu } from '../tensor/index.js';
 import { count, layerCount, probability } from './config.js';
 import { decoderModel } from './decoder.js';

@@ -4,7 +4,7 @@
  * memory, and a sequence kept twice would share its cache with itself.
  */
 
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Sample, TokenBatch } from '../data/batch.js';
 import { DataError, DisposedError, LimitError, OptionError, ShapeError } from '../errors.js';
 import { refusedOption, requireOption } from '../requireOption.js';

@@ -1,5 +1,5 @@
 /** Models from checkpoints: names and shapes are matched before any tensor is read. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Device, deviceOption } from '../backend/backend.js';
 import {
   type CheckpointAdapter,
@@ -56,7 +56,7 @@ export async function loadModel(source: CheckpointSource, options: LoadOptions):
   const checkpoint = await openCheckpoint(source);
   refuseAdapter(await checkpoint.adapter());
   const { name: where, fields } = await checkpoint.config();
-  const family = await findFamily(fields.model_type, where);
+  const family = findFamily(fields.model_type, where);
   const asRead = configure(family, fields, where);
   const weights = await checkpoint.tensors();
   requireLayers(asRead, weights, where);

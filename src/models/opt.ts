@@ -3,7 +3,7 @@
  * the norms come before attention and MLP or, in OPT-350m, after; OPT-350m also embeds in fewer dimensions than it
  * computes in. The LM head is the token embedding unless config.json unties them.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { add, relu, type Tensor } from '../tensor/index.js';
 import { count, layerCount, probability } from './config.js';
 import { decoderModel } from './decoder.js';

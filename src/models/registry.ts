@@ -2,20 +2,19 @@ import { CheckpointError } from '../errors.js';
 import { quoted } from '../inWords.js';
 import { didYouMean } from '../requireOption.js';
 import type { AnyFamily } from './family.js';
+import { family as gpt2 } from './gpt2.js';
+import { family as opt } from './opt.js';
 
 /**
- * `model_type` of config.json -> its family, under as many names as it has. A family's code is loaded with its first
- * model.
+ * `model_type` of config.json -> its family, under as many names as it has. They are imported as they stand: with
+ * chunks that are loaded later, Vite makes no worker by its defaults.
  */
-const families: Readonly<Record<string, () => Promise<{ family: AnyFamily }>>> = {
-  gpt2: () => import('./gpt2.js'),
-  opt: () => import('./opt.js'),
-};
+const families: Readonly<Record<string, AnyFamily>> = { gpt2, opt };
 
 /** @throws CheckpointError when there is no such family */
-export async function findFamily(modelType: unknown, where: string): Promise<AnyFamily> {
-  const load = typeof modelType === 'string' && Object.hasOwn(families, modelType) ? families[modelType] : undefined;
-  if (!load) {
+export function findFamily(modelType: unknown, where: string): AnyFamily {
+  const family = typeof modelType === 'string' && Object.hasOwn(families, modelType) ? families[modelType] : undefined;
+  if (!family) {
     const known = Object.keys(families);
     const advice = didYouMean(modelType, known) || 'Take another model.';
     throw new CheckpointError(
@@ -23,5 +22,5 @@ export async function findFamily(modelType: unknown, where: string): Promise<Any
       { found: modelType, expected: known },
     );
   }
-  return (await load()).family;
+  return family;
 }

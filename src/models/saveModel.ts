@@ -1,5 +1,5 @@
 /** Models to Hugging Face folders. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { OptionError } from '../errors.js';
 import { checkHalves, f16ToF32, f32ToF16 } from '../halfFloats.js';
 import { type FileStore, filesOption, folderOption } from '../io/fileStore.js';
@@ -45,7 +45,7 @@ export async function saveModel(
   checkOption('saveModel', 'target', target, folderOption);
   const { dtype, files } = checkOptions('saveModel', saveOptions, options);
   const store = openFolder(target);
-  const family = await findFamily(model.family, 'saveModel');
+  const family = findFamily(model.family, 'saveModel');
   const specs = specsOf(family.tree(configure(family, model.config, 'saveModel: config').config));
   const dtypes = await dtypesOf(model, specs, dtype);
   const saved = [...dtypes.values()].every((each) => each === 'F16') ? 'float16' : 'float32';

@@ -1,5 +1,5 @@
 /** AdamW with gradient clipping, all on the device: a step reads nothing back. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { DisposedError, OptionError } from '../errors.js';
 import { checkOption, checkOptions, option, ranges } from '../settings/index.js';
 import { clearGradients, flat, run, Tensor } from '../tensor/index.js';

@@ -1,5 +1,5 @@
 /** Checks options and arguments by their schemas, and refuses what a schema does not take. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { OptionError } from '../errors.js';
 import { isPlainObject } from '../inWords.js';
 import { didYouMean, refusedOption, unknownOptions } from '../requireOption.js';

@@ -3,7 +3,7 @@
  * the methods by which such an object is used, so that one of another copy of the package, or of the caller's own
  * making, counts. It is passed on as it is.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** @param words what messages call it: 'a device, as openDevice gives it after await' */
 export const instance = <T>(words: string, ...methods: readonly string[]) =>

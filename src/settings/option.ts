@@ -5,7 +5,7 @@
  *
  * Its type, range, default, flag, help line, and whether a resumed run may change it are read from there.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { tryParse } from './parse.js';
 
 export interface OptionFacts {

@@ -1,7 +1,7 @@
 /**
  * The one place where a zod schema meets a value. What is wrong is returned as data, from which callers make an error.
  */
-import type { z } from 'zod';
+import type * as z from 'zod';
 
 /** The first thing that a value has wrong. */
 export interface Issue {

@@ -2,7 +2,7 @@
  * The ranges that options of this package have, each with the words by which messages and `--help` call it. The words
  * are the zod message of every way to miss the range, so that "expected ..." reads the same everywhere.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** An integer in [least, most]. */
 export function integer(least: number, most?: number, words = inWords(least, most)) {

@@ -2,7 +2,7 @@
  * A choice among several kinds, each with options of its own, as plain data: `{ kind: 'skewKL', alpha: 0.1, ... }`.
  * Losses and policies are such choices. A kind is a file that calls `variant`, and a line in its folder's table.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { checkOptions } from './check.js';
 
 /** The data of one kind, with all its options. */

@@ -2,7 +2,7 @@
  * Whether a device computes what its kernels mean: every kernel on all cases of the tests, against the float64
  * reference. A wrong driver shows here, before a run of hours.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Device, deviceOption } from '../backend/backend.js';
 import { type KernelName, kernels } from '../backend/kernels/index.js';
 import { startProfile } from '../backend/profile.js';

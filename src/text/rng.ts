@@ -2,7 +2,7 @@
  * A seeded generator for those who draw many numbers in order, as the demo's task does. Runs do not use it: their
  * draws are functions of (seed, purpose, index).
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { requireOption } from '../requireOption.js';
 import { checkOption, ranges } from '../settings/index.js';
 import { copyWords, instantiateText, type TextExports } from './wasm.js';

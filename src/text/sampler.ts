@@ -1,5 +1,5 @@
 /** The sampler that looks at a sequence's history, on the host. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { DisposedError, ShapeError, TrainingError } from '../errors.js';
 import { checkOption, checkOptions, option, ranges } from '../settings/index.js';
 import { TextInstance } from './wasm.js';

@@ -2,7 +2,7 @@
  * The tokenizer as an object. Its vocabulary, merges and encoder are in the memory of a WebAssembly instance of its
  * own, which `dispose` frees.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { CheckpointError, CompatibilityError, OptionError } from '../errors.js';
 import { inWords } from '../inWords.js';
 import { requireOption } from '../requireOption.js';

@@ -2,7 +2,7 @@
  * Which file of a Hugging Face folder says what of a tokenizer. Where several name a special token,
  * tokenizer_config.json and special_tokens_map.json count before the ids of generation_config.json and config.json.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { CheckpointError } from '../errors.js';
 import { parseJson } from '../io/json.js';
 import { createTokenizer, type Tokenizer } from './tokenizer.js';

@@ -2,7 +2,7 @@
  * What a byte-level BPE tokenizer is, whatever files describe it, and the way from a tokenizer.json to it and back. A
  * component that is not byte-level BPE is refused by name here.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { CheckpointError } from '../errors.js';
 import { inWords } from '../inWords.js';
 import { parseJson } from '../io/json.js';

@@ -2,7 +2,7 @@
  * Opening the device that computes in WebAssembly: which build of the kernels, how many threads, and the self-check
  * before it is used.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { hardwareConcurrency } from '#platform';
 import { DeviceError } from '../../errors.js';
 import { createLinearMemory } from '../../hardware/wasm/memory.js';

@@ -1,5 +1,5 @@
 /** How the device that computes on a GPU is opened. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { AdapterOptions } from '../../hardware/webgpu/facts.js';
 import { type Fields, instance, ranges, special } from '../../settings/index.js';
 

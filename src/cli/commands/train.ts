@@ -1,7 +1,7 @@
 /** `distillm train`: fine-tunes or distils a model, shows and logs the run, and saves it at Ctrl-C. */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { losses } from '../../distill/losses/index.js';
 import { distillationOptions, fineTuneOptions } from '../../distill/settings.js';
 import { policies, policyFacts } from '../../distill/sgo/index.js';

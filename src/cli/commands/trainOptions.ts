@@ -1,5 +1,5 @@
 /** The options of `distillm train`: those of a run come from its schemas, the others name files and models. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { losses } from '../../distill/losses/index.js';
 import { distillationOptions, distillOptions, fineTuneOptions } from '../../distill/settings.js';
 import { policies } from '../../distill/sgo/index.js';

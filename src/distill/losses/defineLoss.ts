@@ -1,5 +1,5 @@
 /** What a loss is: options beside `temperature`, which all have, and the number that the divergence kernel takes. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { DivergenceKind } from '../../backend/kernels/index.js';
 import { option, ranges, type Variant, variant } from '../../settings/index.js';
 

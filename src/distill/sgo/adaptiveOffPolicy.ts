@@ -2,7 +2,7 @@
  * Section 3 of the DistiLLM paper as a state machine: when the student's own outputs are trained on, and when they are
  * made anew.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { CheckpointError } from '../../errors.js';
 import { group, option, ranges } from '../../settings/index.js';
 import { definePolicy, type PolicyRun, type SgoSnapshot, type SgoState, type ValidationEffect } from './policy.js';

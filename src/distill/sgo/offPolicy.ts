@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { definePolicy } from './policy.js';
 
 /** The data set's own responses only: plain KD, and supervised fine-tuning. */

@@ -1,5 +1,5 @@
 /** What a policy is: the decisions that the trainer asks of it, and how a kind of policy is declared. */
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { type Variant, type VariantData, variant } from '../../settings/index.js';
 
 /** What a step trains on: fresh student-generated outputs (SGOs), replayed ones, or the data set's own responses. */

@@ -2,7 +2,7 @@
  * What a run writes, and how it is found again: the student as Hugging Face folders, and one file that holds the rest
  * of the state.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { openCheckpoint, templateFile } from '../../checkpoints/index.js';
 import { savedTemplateFiles } from '../../data/savedTemplate.js';
 import { CheckpointError } from '../../errors.js';

@@ -1,5 +1,5 @@
 /** What `distill` and `fineTune` take: the objects of a run here, its settings by the schemas of `settings.ts`. */
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { Sample } from '../../data/batch.js';
 import type { FileStore } from '../../io/fileStore.js';
 import type { LanguageModel } from '../../models/model.js';
