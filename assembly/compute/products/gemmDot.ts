@@ -4,13 +4,14 @@
 // first caches, and two of them are multiplied with four rows of a at a time. Eight: as straight, with up to eight rows
 // of a at once. All sum an element in the same order.
 import {
-  BLOCK_BYTES, dotFloats, dotFloats2x4, dotHalves, dotHalves4, dotHalves8, HALF_SCALE, layLeft, layRight, paddedFloats,
+  BLOCK_BYTES, dotFloats, dotFloats2x4, dotFloats4, dotHalves, dotHalves4, dotHalves8, HALF_SCALE, layLeft, layRight, paddedFloats,
   sumFour, SUMS_BYTES,
 } from './shared/dotFloats';
 import { fetchAhead, fetchPages } from './shared/fetchAhead';
 import { putFour, putOne, putUpTo } from './shared/putProducts';
 import { scratch } from '../shared/scratch';
 import { F32, F16 } from '../shared/stored';
+import { WIDE } from '../shared/tile';
 
 /** Bytes of a strip of b, as floats. */
 const STRIP: usize = 32768;
@@ -36,13 +37,17 @@ function stripAt(): usize {
   return scratch() + SUMS_BYTES;
 }
 
-/** a's rows behind the strip, laid out as b's format wants them. Returns where. */
+/**
+ * a's rows behind the strip, laid out as b's format wants them, and rows of zeros up to a multiple of four. Returns
+ * where.
+ */
 // @ts-ignore: decorator
 @inline
 function layRows(kind: u32, a: usize, m: u32, k: u32): usize {
   const width = (<usize>paddedFloats(k)) << 2;
   const left = stripAt() + <usize>stripRows(k) * width;
   for (let i: u32 = 0; i < m; i++) layLeft(kind, a + ((<usize>i * k) << 2), k, left + <usize>i * width);
+  memory.fill(left + <usize>m * width, 0, <usize>(((m + 3) & ~3) - m) * width);
   return left;
 }
 
@@ -57,22 +62,24 @@ function straight(
   const left = layRows(kind, a, m, k);
   const count = paddedFloats(k);
   const stride = (<usize>k) << kind;
+  const scales = f32x4.splat(scale);
   for (let j = begin; j < end; j++) {
     const row = b + <usize>j * stride;
     if (k < count) layRight(kind, row, k, wide);
+    const floats = k < count ? wide : row;
     let i: u32 = 0;
-    if (kind == F16 && k == count) {
-      for (; i + 4 <= m; i += 4) {
-        dotHalves4(left + ((<usize>i * count) << 2), (<usize>count) << 2, row, count, sums);
-        putFour(f32x4.mul(sumFour(sums), f32x4.splat(scale)), c + ((<usize>i * n + j) << 2), (<usize>n) << 2, accumulate);
-      }
+    // f16 is unpacked once for four rows of a, or for two or three and padding.
+    for (; kind == F16 && i + 1 < m; i += 4) {
+      const x = left + ((<usize>i * count) << 2);
+      if (k == count) dotHalves4(x, (<usize>count) << 2, row, count, sums);
+      else dotFloats4(x, (<usize>count) << 2, wide, count, sums);
+      putUpTo(f32x4.mul(sumFour(sums), scales), c + ((<usize>i * n + j) << 2), (<usize>n) << 2, m - i, accumulate);
     }
     for (; i < m; i++) {
       const x = left + ((<usize>i * count) << 2);
-      const at = c + ((<usize>i * n + j) << 2);
-      if (k < count) putOne(dotFloats(x, wide, count, sums) * scale, at, accumulate);
-      else if (kind == F16) putOne(dotHalves(x, row, count, sums) * scale, at, accumulate);
-      else putOne(dotFloats(x, row, count, sums), at, accumulate);
+      const half = kind == F16 && k == count;
+      const sum = half ? dotHalves(x, row, count, sums) : dotFloats(x, floats, count, sums);
+      putOne(kind == F16 ? sum * scale : sum, c + ((<usize>i * n + j) << 2), accumulate);
     }
   }
 }
@@ -122,7 +129,6 @@ function strips(
   const across = (<usize>n) << 2;
   const scales = f32x4.splat(scale);
   const stride = (<usize>k) << kind;
-  memory.fill(left + <usize>m * width, 0, <usize>(((m + 3) & ~3) - m) * width);
   for (let from = begin; from < end; from += stripRows(k)) {
     const rows = min(end - from, stripRows(k));
     let first = b + <usize>from * stride;
@@ -137,6 +143,14 @@ function strips(
       if (m - i == 1) {
         for (let r: u32 = 0; r < rows; r++) {
           putOne(dotFloats(x, first + <usize>r * width, count, sums) * scale, to + (r << 2), accumulate);
+        }
+        continue;
+      }
+      // Two rows of b at once would need more registers than 128-bit vectors have.
+      if (!WIDE) {
+        for (let r: u32 = 0; r < rows; r++) {
+          dotFloats4(x, width, first + <usize>r * width, count, sums);
+          putUpTo(f32x4.mul(sumFour(sums), scales), to + (r << 2), across, m - i, accumulate);
         }
         continue;
       }

@@ -156,6 +156,16 @@ describe('gives the same bits with sums of 8 and of 16 columns, whatever the hei
           expectSame(bits(await runLarge(narrow, call)), bits(await runLarge(wide, call)), `${kernel}, ${m} rows`);
         }
       }
+      for (const [m, k] of [
+        [2, 304],
+        [3, 301],
+        [8, 304],
+        [11, 301],
+        [40, 301],
+      ] as const) {
+        const call: Call = ['gemmNTF16', { m, n: 77, k }, { accumulate: 1, scale: 0.25 }];
+        expectSame(bits(await runLarge(narrow, call)), bits(await runLarge(wide, call)), `f16, ${m} rows`);
+      }
     } finally {
       for (const device of [narrow, wide]) await device.dispose();
     }
@@ -189,7 +199,7 @@ describe('gives a row of a product the same bits whatever rows are beside it', (
     };
     for (const { backends } of Object.values(opened)) {
       const all = await product(backends[1]!, 32);
-      for (const m of [1, 2, 4, 5, 6, 7, 8, 31]) {
+      for (const m of [1, 2, 3, 4, 5, 6, 7, 8, 31]) {
         const some = await product(backends[1]!, m);
         expect(some.findIndex((word, i) => word !== all[i])).toBe(-1);
       }

@@ -109,8 +109,9 @@ export function dotHalves(x: usize, b: usize, count: u32, sums: usize): f32 {
   return sumPair(sums);
 }
 
-/** sums [4][8] = eight partial sums each of the products of an f16 row with four left rows, `stride` bytes apart. */
-export function dotHalves4(x: usize, stride: usize, b: usize, count: u32, sums: usize): void {
+// @ts-ignore: decorator
+@inline
+function addStretch4(kind: u32, x: usize, stride: usize, b: usize, count: u32, sums: usize): void {
   const x1 = x + stride;
   const x2 = x1 + stride;
   const x3 = x2 + stride;
@@ -124,10 +125,11 @@ export function dotHalves4(x: usize, stride: usize, b: usize, count: u32, sums: 
   let hi3 = zero();
   for (let p: u32 = 0; p < count; p += BLOCK) {
     const at = (<usize>p) << 2;
-    const u = v128.load(b + (at >> 1));
-    const v = v128.load(b + (at >> 1), 16);
-    let lo = unpackEven(u);
-    let hi = unpackEven(v);
+    const from = b + ((<usize>p) << kind);
+    const u = v128.load(from);
+    const v = v128.load(from, 16);
+    let lo = kind == F16 ? unpackEven(u) : u;
+    let hi = kind == F16 ? unpackEven(v) : v;
     lo0 = madd(v128.load(x + at), lo, lo0);
     hi0 = madd(v128.load(x + at, 16), hi, hi0);
     lo1 = madd(v128.load(x1 + at), lo, lo1);
@@ -136,8 +138,8 @@ export function dotHalves4(x: usize, stride: usize, b: usize, count: u32, sums: 
     hi2 = madd(v128.load(x2 + at, 16), hi, hi2);
     lo3 = madd(v128.load(x3 + at), lo, lo3);
     hi3 = madd(v128.load(x3 + at, 16), hi, hi3);
-    lo = unpackOdd(u);
-    hi = unpackOdd(v);
+    lo = kind == F16 ? unpackOdd(u) : v128.load(from, 32);
+    hi = kind == F16 ? unpackOdd(v) : v128.load(from, 48);
     lo0 = madd(v128.load(x + at, 32), lo, lo0);
     hi0 = madd(v128.load(x + at, 48), hi, hi0);
     lo1 = madd(v128.load(x1 + at, 32), lo, lo1);
@@ -148,6 +150,16 @@ export function dotHalves4(x: usize, stride: usize, b: usize, count: u32, sums: 
     hi3 = madd(v128.load(x3 + at, 48), hi, hi3);
   }
   storePairs(sums, lo0, hi0, lo1, hi1, lo2, hi2, lo3, hi3);
+}
+
+/** sums [4][8] = eight partial sums each of the products of a row of floats with four left rows, `stride` bytes apart. */
+export function dotFloats4(x: usize, stride: usize, b: usize, count: u32, sums: usize): void {
+  addStretch4(F32, x, stride, b, count, sums);
+}
+
+/** The same with an f16 row. */
+export function dotHalves4(x: usize, stride: usize, b: usize, count: u32, sums: usize): void {
+  addStretch4(F16, x, stride, b, count, sums);
 }
 
 /**

@@ -31,8 +31,8 @@ export function choosePath(kernel: ProductName, m: number, n: number, k: number)
   // Sums of integers are twice as fast as those of floats, for any number of rows.
   if (kernel === 'gemmNTInt8') return { kind: 'dots', name: 'gemmDotInt8', scratch: 'gemmDotInt8' };
   if (kernel === 'gemmNT' && few) {
-    // From 4 rows on, a strip of b in the cache that meets four of them at a time is faster than b row by row.
-    return { kind: 'dots', name: m < 4 ? 'gemmDotStraight' : 'gemmDotStrips', scratch: 'gemmDot' };
+    // From 3 rows on, a strip of b in the cache that meets four of them at a time is faster than b row by row.
+    return { kind: 'dots', name: m < 3 ? 'gemmDotStraight' : 'gemmDotStrips', scratch: 'gemmDot' };
   }
   if (kernel === 'gemmNTF16' && few) {
     // f16 is unpacked anew for every four rows of a, so that strips, unpacked once, win later: from 9 rows on. 6 to 8
