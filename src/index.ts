@@ -33,6 +33,7 @@ export {
   type Example,
   encodeInstruction,
   encodePrompt,
+  type HoldOutOrder,
   type Instruction,
   type InstructionData,
   type InstructionFields,
@@ -60,7 +61,7 @@ export {
 } from './data/index.js';
 export * from './distill/losses/factories.js';
 export type { Divergence } from './distill/losses/index.js';
-export type { DistillSettings, RunSettings } from './distill/settings.js';
+export type { BestBy, DistillSettings, RunSettings } from './distill/settings.js';
 export * from './distill/sgo/factories.js';
 export type { BatchSource, SgoPolicy, ValidationEffect } from './distill/sgo/index.js';
 export {

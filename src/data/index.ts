@@ -5,6 +5,7 @@
 export type { LabelledBatch, Sample, TokenBatch } from './batch.js';
 export { type EncodeInstructionOptions, type Example, encodeInstruction } from './encodeInstruction.js';
 export { encodePrompt, type PromptOptions } from './encodePrompt.js';
+export type { HoldOutOrder } from './holdOut.js';
 export type { Instruction, InstructionFields, ReadRecordsOptions } from './instructions.js';
 export { type InstructionData, type ReadInstructionsOptions, readInstructions } from './readInstructions.js';
 export { type ReadTextOptions, readText } from './readText.js';

@@ -25,13 +25,10 @@ export function vocabularyDifference(
   return undefined;
 }
 
-/**
- * The tokens with which a student and its teacher end a text, in words, where the student's is none of those at which
- * the teacher stops.
- */
+/** The tokens with which a student and its teacher end a text, in words, where both have one and these differ. */
 export function eosDifference(student: Tokenizer, teacher: Tokenizer): readonly [string, string] | undefined {
   const [ours, theirs] = [student.eosTokenId, teacher.eosTokenId];
-  if (ours === undefined || theirs === undefined || teacher.eosTokenIds.includes(ours)) return undefined;
+  if (ours === undefined || theirs === undefined || ours === theirs) return undefined;
   return [endInWords(student, ours), endInWords(teacher, theirs)];
 }
 
