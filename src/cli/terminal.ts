@@ -1,4 +1,4 @@
-import { basename, relative } from 'node:path';
+import path from 'node:path';
 import type { Writable } from 'node:stream';
 
 /** Where a command reads and writes: the process's own streams, or a test's. */
@@ -24,8 +24,8 @@ export interface Terminal {
  */
 export function calledAs(script: string, { npm_command: npm }: Readonly<Record<string, string | undefined>>): string {
   if (npm !== undefined || /[\\/]node_modules[\\/]/.test(script)) return 'npx distillm';
-  if (!/\.[cm]?js$/.test(script)) return shellWord(basename(script));
-  const fromHere = relative('.', script);
+  if (!/\.[cm]?js$/.test(script)) return shellWord(path.basename(script));
+  const fromHere = path.relative('.', script);
   return `node ${shellWord(fromHere.startsWith('..') ? script : fromHere)}`;
 }
 
