@@ -55,7 +55,7 @@ beforeAll(async () => {
       [{ text }],
       { ...encoding, maxLength: 60, validation: 1, fields: { output: 'output' }, skipInvalid: true },
     ],
-    readText: [{ text: 'a b c' }, { tokenizer, length: 4, skipInvalid: false }],
+    readText: [{ text: 'a b c' }, { tokenizer, length: 4, limit: 9, seed: 1, skipInvalid: false }],
     readTokenizerTexts: [{ text }, { template: 'compact', fields: { output: 'output' } }],
     savedTemplate: [store],
     savedTemplateFiles: ['compact'],

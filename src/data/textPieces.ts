@@ -57,9 +57,12 @@ async function* decoded(source: TextSource): AsyncGenerator<string> {
     }
   };
   for await (const piece of readBytes(source, 'text in UTF-8')) {
-    const bytes = new Uint8Array(rest.length + piece.length);
-    bytes.set(rest);
-    bytes.set(piece, rest.length);
+    let bytes = piece;
+    if (rest.length > 0) {
+      bytes = new Uint8Array(rest.length + piece.length);
+      bytes.set(rest);
+      bytes.set(piece, rest.length);
+    }
     const end = bytes.length - unfinished(bytes);
     yield decode(bytes.subarray(0, end));
     for (let i = 0; i < end; i++) if (bytes[i] === 0x0a) lines++;

@@ -154,6 +154,26 @@ describe('readText', () => {
     expect(samples.slice(0, -1).every(({ ids, promptLength }) => ids.length === 3 && promptLength === 1)).toBe(true);
   });
 
+  it('keeps a uniform choice of samples where there is a limit, by the seed', async () => {
+    const text = Array.from({ length: 40 }, (_, i) => `${String.fromCharCode(97 + (i % 26))}${i}`).join(' ');
+    const all = await readText({ text }, { tokenizer, length: 5 });
+    const index = (sample: { ids: Int32Array }) => all.findIndex(({ ids }) => ids.join() === sample.ids.join());
+    expect(await readText({ text }, { tokenizer, length: 5, limit: all.length })).toEqual(all);
+    const times = new Array<number>(all.length).fill(0);
+    const rounds = 2000;
+    for (let seed = 0; seed < rounds; seed++) {
+      const kept = (await readText({ text }, { tokenizer, length: 5, limit: 6, seed })).map(index);
+      expect(new Set(kept).size).toBe(6);
+      for (const each of kept) times[each]!++;
+    }
+    // Each is kept 6 / n of the time; five standard deviations of a binomial distribution.
+    const share = 6 / all.length;
+    const deviation = Math.sqrt(rounds * share * (1 - share));
+    for (const count of times) expect(Math.abs(count - rounds * share)).toBeLessThan(5 * deviation);
+    const again = await readText({ text }, { tokenizer, length: 5, limit: 6, seed: 7 });
+    expect(again).toEqual(await readText({ text }, { tokenizer, length: 5, limit: 6, seed: 7 }));
+  });
+
   it('reads the text field of JSONL and names a bad line', async () => {
     const [sample] = await readText({ text: '{"text": "the cat"}', name: 'c.jsonl' }, { tokenizer });
     expect(tokenizer.decode((sample as { ids: Int32Array }).ids.subarray(0, -1))).toBe('the cat');

@@ -84,7 +84,7 @@ export const train = defineCommand({
         options.text === undefined
           ? undefined
           : await readText(options.text, {
-              ...{ tokenizer, length: limits.maxLength },
+              ...{ tokenizer, length: limits.maxLength, limit: textSamples(options, data), seed },
               skipInvalid: skipping(terminal.stderr, options.skipInvalid),
             });
       const { out: checkpoint, resume } = options;
@@ -157,6 +157,13 @@ function describe(
   stderr.write(
     `Data: ${whole(data.train.length)} records, ${whole(data.validation.length)} for validation, template ${data.template}${cut}\n`,
   );
+}
+
+/** Samples of plain text that a run reads. */
+function textSamples(options: TrainOptions, data: InstructionData): number {
+  const { steps, epochs = 1, batchSize, gradAccumulationSteps } = fineTuneOptions.parse(runOptions(options, data));
+  const batch = batchSize * gradAccumulationSteps;
+  return batch * (steps ?? epochs * Math.max(1, Math.floor(data.train.length / batch)));
 }
 
 /** The options that every method has, with the defaults of this command. */
