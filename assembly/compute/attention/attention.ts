@@ -7,7 +7,7 @@ import { constant, highLanes, lowLanes, NO_SCORE } from '../shared/constants';
 import { exp1, exp4, log1 } from '../shared/math';
 import { packLeftAlongRows, packRightAcrossRows, packRightAlongRows } from '../shared/pack';
 import { scratch } from '../shared/scratch';
-import { fillFloats, maxPair, scaleFloats, sumPair, zero } from '../shared/simd';
+import { fillFloats, madd1, maxPair, scaleFloats, sumPair, zero } from '../shared/simd';
 import { multiplyPanels, TILE_BYTES } from '../shared/tile';
 
 /** Queries or keys of a block, which a thread takes at a time. */
@@ -131,7 +131,7 @@ function softmaxBlock(
   v128.store(work, hi, 16);
   const shrink = exp1(before - now);
   store<f32>(top, now);
-  store<f32>(total, load<f32>(total) * shrink + sumPair(work));
+  store<f32>(total, madd1(load<f32>(total), shrink, sumPair(work)));
   return shrink;
 }
 

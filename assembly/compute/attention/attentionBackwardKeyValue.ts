@@ -8,7 +8,7 @@ import { highLanes, lowLanes } from '../shared/constants';
 import { exp4 } from '../shared/math';
 import { packLeftAlongRows, packRightAcrossRows, packRightAlongRows } from '../shared/pack';
 import { scratch } from '../shared/scratch';
-import { fillFloats } from '../shared/simd';
+import { fillFloats, madd } from '../shared/simd';
 import { multiplyPanels, TILE_BYTES } from '../shared/tile';
 
 /** Working memory of a thread, in bytes. */
@@ -29,8 +29,8 @@ export function attentionBackwardKeyValue(
   const bytes = operandBytes(headDim);
   const tile = scratch();
   const window = tile + TILE_BYTES;
-  const lse = window + WINDOW_BYTES;
-  const delta = lse + ROW_TERMS;
+  const shifts = window + WINDOW_BYTES;
+  const delta = shifts + ROW_TERMS;
   const scores = tile + WORK_BYTES;
   const dweights = scores + SCORE_BYTES;
   const packed = dweights + SCORE_BYTES;
@@ -64,7 +64,7 @@ export function attentionBackwardKeyValue(
           const dyAt = dy + queryRow * stride;
           for (let t: u32 = 0; t < BLOCK; t++) {
             const kept = stats + ((queryRow + min(t, count - 1)) << 3);
-            store<f32>(lse + (t << 2), load<f32>(kept));
+            store<f32>(shifts + (t << 2), -load<f32>(kept));
             store<f32>(delta + (t << 2), load<f32>(kept, 4));
           }
           packRightAlongRows(queryAt, stride, count, headDim, queryPanels);
@@ -79,7 +79,7 @@ export function attentionBackwardKeyValue(
             const firstSeen = j + t < from ? queries : causal && j + t > past ? j + t - past : 0;
             if (biased) addBias(scores + at, biasOfRow(window, t), count, scale);
             if (threshold) dropRow(dweights + at, count, counter, capacity, seed, threshold, keepScale);
-            keySlopes(scores + at, dweights + at, count, i, firstSeen, biased ? <f32>1 : scale, lse, delta);
+            keySlopes(scores + at, dweights + at, count, i, firstSeen, biased ? <f32>1 : scale, shifts, delta);
             if (threshold) dropRow(scores + at, count, counter, capacity, seed, threshold, keepScale);
           }
           packLeftAlongRows(scores, BLOCK << 2, keys, count, packed);
@@ -103,9 +103,12 @@ export function attentionBackwardKeyValue(
   }
 }
 
-/** scores = p, dweights = p (dp - delta) for one key and queries i .. i + count, 0 for queries before `firstSeen`. */
+/**
+ * scores = p, dweights = p (dp - delta) for one key and queries i .. i + count, 0 for queries before `firstSeen`.
+ * p = exp(scale * score + shift), each query's shift being the negative of its log-sum-exp.
+ */
 function keySlopes(
-  scores: usize, dweights: usize, count: u32, i: u32, firstSeen: u32, scale: f32, lse: usize, delta: usize,
+  scores: usize, dweights: usize, count: u32, i: u32, firstSeen: u32, scale: f32, shifts: usize, delta: usize,
 ): void {
   const low = i32x4.splat(firstSeen);
   const factor = f32x4.splat(scale);
@@ -114,8 +117,8 @@ function keySlopes(
     const first = i32x4.splat(i + t);
     const seenL = i32x4.ge_s(i32x4.add(first, lowLanes()), low);
     const seenH = i32x4.ge_s(i32x4.add(first, highLanes()), low);
-    const el = exp4(f32x4.sub(f32x4.mul(v128.load(scores + at), factor), v128.load(lse + at)));
-    const eh = exp4(f32x4.sub(f32x4.mul(v128.load(scores + at, 16), factor), v128.load(lse + at, 16)));
+    const el = exp4(madd(v128.load(scores + at), factor, v128.load(shifts + at)));
+    const eh = exp4(madd(v128.load(scores + at, 16), factor, v128.load(shifts + at, 16)));
     const pl = v128.and(el, seenL);
     const ph = v128.and(eh, seenH);
     const dl = f32x4.mul(pl, f32x4.sub(v128.load(dweights + at), v128.load(delta + at)));

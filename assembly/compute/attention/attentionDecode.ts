@@ -5,7 +5,7 @@ import { firstKey, lastKey } from './shared/attentionShape';
 import { log1 } from '../shared/math';
 import { rowDot } from '../shared/rowSums';
 import { scratch } from '../shared/scratch';
-import { addFloats, fillFloats, loadUpTo, madd, scaleFloats, storeUpTo, zero } from '../shared/simd';
+import { fillFloats, loadUpTo, madd, madd1, scaleFloats, storeUpTo, zero } from '../shared/simd';
 import { rowExp, rowMax } from '../shared/softmaxRow';
 
 /** Working memory of a thread, in bytes: partial sums and the scores of all keys, rounded up to 8. */
@@ -38,10 +38,11 @@ export function attentionDecode(
     const keyRow = <usize>(b * kvHeads + h / (heads / kvHeads)) * capacity + from;
     const count = to - from;
     const query = q + <usize>unit * stride;
+    const biases = bias + ((<usize>h * offsets + origin + from - (unit % queries)) << 2);
     for (let j: u32 = 0; j < count; j++) {
-      store<f32>(scores + (j << 2), rowDot(query, k + (keyRow + j) * stride, headDim, work) * scale);
+      const product = rowDot(query, k + (keyRow + j) * stride, headDim, work);
+      store<f32>(scores + (j << 2), biased ? madd1(product, scale, load<f32>(biases + (j << 2))) : product * scale);
     }
-    if (biased) addFloats(bias + ((<usize>h * offsets + origin + from - (unit % queries)) << 2), scores, count);
     const top = rowMax(scores, count, work);
     const total = rowExp(scores, scores, count, top, 1, work);
     if (threshold) dropRow(scores, count, unit * capacity + from, 1, seed, threshold, keepScale);

@@ -13,7 +13,7 @@ import { terms } from './shared/divergenceTerms';
 import { BLOCK_SUMS, DOT, LOSS, ORIGIN, ROW_BYTES, ROW_SUMS, setRow } from './shared/divergenceRow';
 import { log1 } from '../shared/math';
 import { scratch } from '../shared/scratch';
-import { fillFloats, loadUpTo, storeUpTo, sumPair, zero } from '../shared/simd';
+import { fillFloats, loadUpTo, nmadd, storeUpTo, sumPair, zero } from '../shared/simd';
 import { BLOCK, firstIndex, rowExp, rowMax } from '../shared/softmaxRow';
 
 /** Working memory of a thread, in bytes: the row's constants and sums, and two rows of exponentials. */
@@ -82,15 +82,15 @@ function gradient(student: usize, q: usize, count: u32, dot: f32, factor: f32): 
   let i: u32 = 0;
   for (; i + 8 <= count; i += 8) {
     const at = (<usize>i) << 2;
-    const lo = f32x4.sub(v128.load(student + at), f32x4.mul(v128.load(q + at), mean));
-    const hi = f32x4.sub(v128.load(student + at, 16), f32x4.mul(v128.load(q + at, 16), mean));
+    const lo = nmadd(v128.load(q + at), mean, v128.load(student + at));
+    const hi = nmadd(v128.load(q + at, 16), mean, v128.load(student + at, 16));
     v128.store(student + at, f32x4.mul(by, lo));
     v128.store(student + at, f32x4.mul(by, hi), 16);
   }
   for (; i < count; i += 4) {
     const at = (<usize>i) << 2;
     const left = min(count - i, 4);
-    const v = f32x4.sub(loadUpTo(student + at, left, zero()), f32x4.mul(loadUpTo(q + at, left, zero()), mean));
+    const v = nmadd(loadUpTo(q + at, left, zero()), mean, loadUpTo(student + at, left, zero()));
     storeUpTo(student + at, f32x4.mul(by, v), left);
   }
 }

@@ -1,6 +1,6 @@
 // Layer normalisation, forward and dx. Twins: kernels/rows/layerNorm.wgsl, kernels/rows/layerNormBackward.wgsl. Range:
 // rows.
-import { loadUpTo, madd, storeUpTo, sumPair, zero } from '../shared/simd';
+import { loadUpTo, madd, nmadd, storeUpTo, sumPair, zero } from '../shared/simd';
 import { rowSum } from '../shared/rowSums';
 import { scratch } from '../shared/scratch';
 
@@ -95,12 +95,14 @@ function backwardSums(x: usize, weight: usize, dy: usize, center: v128, scale: v
   let c: u32 = 0;
   for (; c + 8 <= cols; c += 8) {
     const at = (<usize>c) << 2;
-    const gl = f32x4.mul(v128.load(dy + at), v128.load(weight + at));
-    const gh = f32x4.mul(v128.load(dy + at, 16), v128.load(weight + at, 16));
-    glo = f32x4.add(glo, gl);
-    ghi = f32x4.add(ghi, gh);
-    xlo = madd(gl, f32x4.mul(f32x4.sub(v128.load(x + at), center), scale), xlo);
-    xhi = madd(gh, f32x4.mul(f32x4.sub(v128.load(x + at, 16), center), scale), xhi);
+    const dl = v128.load(dy + at);
+    const dh = v128.load(dy + at, 16);
+    const wl = v128.load(weight + at);
+    const wh = v128.load(weight + at, 16);
+    glo = madd(dl, wl, glo);
+    ghi = madd(dh, wh, ghi);
+    xlo = madd(f32x4.mul(dl, wl), f32x4.mul(f32x4.sub(v128.load(x + at), center), scale), xlo);
+    xhi = madd(f32x4.mul(dh, wh), f32x4.mul(f32x4.sub(v128.load(x + at, 16), center), scale), xhi);
   }
   v128.store(sums, glo);
   v128.store(sums, ghi, 16);
@@ -109,31 +111,33 @@ function backwardSums(x: usize, weight: usize, dy: usize, center: v128, scale: v
   for (; c < cols; c += 4) {
     const at = (<usize>c) << 2;
     const count = min(cols - c, 4);
-    const g = f32x4.mul(loadUpTo(dy + at, count, zero()), loadUpTo(weight + at, count, zero()));
+    const d = loadUpTo(dy + at, count, zero());
+    const w = loadUpTo(weight + at, count, zero());
     const xhat = f32x4.mul(f32x4.sub(loadUpTo(x + at, count, zero()), center), scale);
-    v128.store(sums, f32x4.add(v128.load(sums), g));
-    v128.store(sums, madd(g, xhat, v128.load(sums, 32)), 32);
+    v128.store(sums, madd(d, w, v128.load(sums)));
+    v128.store(sums, madd(f32x4.mul(d, w), xhat, v128.load(sums, 32)), 32);
   }
 }
 
 function backwardRow(
   x: usize, weight: usize, dy: usize, dx: usize, center: v128, scale: v128, meanG: v128, meanGX: v128, cols: u32,
 ): void {
+  const shift = f32x4.neg(meanG);
   let c: u32 = 0;
   for (; c + 8 <= cols; c += 8) {
     const at = (<usize>c) << 2;
-    const gl = f32x4.mul(v128.load(dy + at), v128.load(weight + at));
-    const gh = f32x4.mul(v128.load(dy + at, 16), v128.load(weight + at, 16));
+    const gl = madd(v128.load(dy + at), v128.load(weight + at), shift);
+    const gh = madd(v128.load(dy + at, 16), v128.load(weight + at, 16), shift);
     const xl = f32x4.mul(f32x4.sub(v128.load(x + at), center), scale);
     const xh = f32x4.mul(f32x4.sub(v128.load(x + at, 16), center), scale);
-    v128.store(dx + at, f32x4.mul(scale, f32x4.sub(f32x4.sub(gl, meanG), f32x4.mul(xl, meanGX))));
-    v128.store(dx + at, f32x4.mul(scale, f32x4.sub(f32x4.sub(gh, meanG), f32x4.mul(xh, meanGX))), 16);
+    v128.store(dx + at, f32x4.mul(scale, nmadd(xl, meanGX, gl)));
+    v128.store(dx + at, f32x4.mul(scale, nmadd(xh, meanGX, gh)), 16);
   }
   for (; c < cols; c += 4) {
     const at = (<usize>c) << 2;
     const count = min(cols - c, 4);
-    const g = f32x4.mul(loadUpTo(dy + at, count, zero()), loadUpTo(weight + at, count, zero()));
+    const g = madd(loadUpTo(dy + at, count, zero()), loadUpTo(weight + at, count, zero()), shift);
     const xhat = f32x4.mul(f32x4.sub(loadUpTo(x + at, count, zero()), center), scale);
-    storeUpTo(dx + at, f32x4.mul(scale, f32x4.sub(f32x4.sub(g, meanG), f32x4.mul(xhat, meanGX))), count);
+    storeUpTo(dx + at, f32x4.mul(scale, nmadd(xhat, meanGX, g)), count);
   }
 }

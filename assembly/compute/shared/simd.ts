@@ -10,8 +10,30 @@
 // @ts-ignore: decorator
 @inline
 export function madd(a: v128, b: v128, c: v128): v128 {
-  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
+  if (isFused()) return f32x4.relaxed_madd(a, b, c);
   return f32x4.add(f32x4.mul(a, b), c);
+}
+
+/** Whether this is the module of fused arithmetic, for formulas that are more accurate in one of the two. */
+// @ts-ignore: decorator
+@inline
+export function isFused(): bool {
+  return ASC_FEATURE_RELAXED_SIMD;
+}
+
+/** c - a * b, as madd. */
+// @ts-ignore: decorator
+@inline
+export function nmadd(a: v128, b: v128, c: v128): v128 {
+  if (isFused()) return f32x4.relaxed_nmadd(a, b, c);
+  return f32x4.sub(c, f32x4.mul(a, b));
+}
+
+/** a * b + c of single floats, as madd: WebAssembly has a fused multiply-add for vectors only. */
+// @ts-ignore: decorator
+@inline
+export function madd1(a: f32, b: f32, c: f32): f32 {
+  return f32x4.extract_lane(madd(f32x4.splat(a), f32x4.splat(b), f32x4.splat(c)), 0);
 }
 
 /** `count` (1 to 4) floats at `pointer`; the other lanes are those of `fill`. Reads nothing behind them. */

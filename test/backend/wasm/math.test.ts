@@ -79,19 +79,19 @@ for (const arithmetic of arithmetics) {
 
 describe.each(arithmetics)('%s arithmetic', (arithmetic) => {
   const run = runs[arithmetic]!;
-  it('exp: 1 ULP in its range, exactly 1 at 0, 0 below', () => {
+  it('exp: 1 ULP in its range, fused 0.92, exactly 1 at 0, 0 below', () => {
     expect(
       worst(
         run('exp', (t) => -87.3365 + t * 175.63),
         Math.exp,
       ),
-    ).toBeLessThanOrEqual(1);
+    ).toBeLessThanOrEqual(arithmetic === 'fused' ? 0.92 : 1);
     expect(
       worst(
         run('exp', (t) => (t - 0.5) * 2e-3),
         Math.exp,
       ),
-    ).toBeLessThanOrEqual(1);
+    ).toBeLessThanOrEqual(arithmetic === 'fused' ? 0.92 : 1);
     const [, special] = run(
       'exp',
       (t) => [0, -0, -87.34, -1000, Number.NEGATIVE_INFINITY, Number.NaN][t * (COUNT - 1)] ?? 0,

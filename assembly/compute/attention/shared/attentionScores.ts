@@ -3,6 +3,7 @@
 import { BLOCK } from './attentionShape';
 import { highLanes, lowLanes } from '../../shared/constants';
 import { kept } from '../../shared/hash';
+import { madd } from '../../shared/simd';
 
 /** Bytes of the biases of one block: pairs of 64 queries and 64 keys have 127 relative positions. */
 export const WINDOW_BYTES: usize = BLOCK << 3;
@@ -32,8 +33,8 @@ export function addBias(scores: usize, bias: usize, count: u32, scale: f32): voi
   const factor = f32x4.splat(scale);
   for (let i: u32 = 0; i < count; i += 8) {
     const at = (<usize>i) << 2;
-    const lo = f32x4.add(f32x4.mul(v128.load(scores + at), factor), v128.load(bias + at));
-    const hi = f32x4.add(f32x4.mul(v128.load(scores + at, 16), factor), v128.load(bias + at, 16));
+    const lo = madd(v128.load(scores + at), factor, v128.load(bias + at));
+    const hi = madd(v128.load(scores + at, 16), factor, v128.load(bias + at, 16));
     v128.store(scores + at, lo);
     v128.store(scores + at, hi, 16);
   }

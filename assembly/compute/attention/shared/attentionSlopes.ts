@@ -5,6 +5,7 @@ import { BLOCK } from './attentionShape';
 import { highLanes, lowLanes } from '../../shared/constants';
 import { exp4 } from '../../shared/math';
 import { packRightAlongRows } from '../../shared/pack';
+import { madd } from '../../shared/simd';
 import { multiplyPanels } from '../../shared/tile';
 
 /**
@@ -40,15 +41,15 @@ function slopeRow(
   const low = i32x4.splat(from);
   const high = i32x4.splat(last);
   const factor = f32x4.splat(scale);
-  const lse = v128.load32_splat(stats);
+  const shift = f32x4.neg(v128.load32_splat(stats));
   const delta = v128.load32_splat(stats, 4);
   for (let i: u32 = 0; i < keys; i += 8) {
     const at = (<usize>i) << 2;
     const first = i32x4.splat(j + i);
     const il = i32x4.add(first, lowLanes());
     const ih = i32x4.add(first, highLanes());
-    const pl = exp4(f32x4.sub(f32x4.mul(v128.load(slopes + at), factor), lse));
-    const ph = exp4(f32x4.sub(f32x4.mul(v128.load(slopes + at, 16), factor), lse));
+    const pl = exp4(madd(v128.load(slopes + at), factor, shift));
+    const ph = exp4(madd(v128.load(slopes + at, 16), factor, shift));
     const dl = f32x4.mul(pl, f32x4.sub(v128.load(dweights + at), delta));
     const dh = f32x4.mul(ph, f32x4.sub(v128.load(dweights + at, 16), delta));
     v128.store(slopes + at, v128.and(dl, v128.and(i32x4.ge_s(il, low), i32x4.lt_s(il, high))));

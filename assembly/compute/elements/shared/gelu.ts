@@ -1,11 +1,12 @@
 // GELU, GPT-2's tanh form, through 0.5 (1 + tanh u) = logistic(2u), u = sqrt(2 / pi) (x + 0.044715 x^3), and its slope.
 import { constant, GELU_CUBIC, GELU_CUBIC_3, GELU_SLOPE, ONE } from '../../shared/constants';
 import { logistic4 } from '../../shared/math';
+import { madd } from '../../shared/simd';
 
 // @ts-ignore: decorator
 @inline
 export function gelu4(x: v128): v128 {
-  const cubic = f32x4.add(f32x4.mul(f32x4.mul(x, x), constant(GELU_CUBIC)), constant(ONE));
+  const cubic = madd(f32x4.mul(x, x), constant(GELU_CUBIC), constant(ONE));
   return f32x4.mul(x, logistic4(f32x4.mul(f32x4.mul(x, constant(GELU_SLOPE)), cubic)));
 }
 
@@ -15,9 +16,9 @@ export function gelu4(x: v128): v128 {
 export function geluSlope4(x: v128): v128 {
   const one = constant(ONE);
   const square = f32x4.mul(x, x);
-  const cubic = f32x4.add(f32x4.mul(square, constant(GELU_CUBIC)), one);
+  const cubic = madd(square, constant(GELU_CUBIC), one);
   const s = logistic4(f32x4.mul(f32x4.mul(x, constant(GELU_SLOPE)), cubic));
-  const inner = f32x4.mul(constant(GELU_SLOPE), f32x4.add(f32x4.mul(square, constant(GELU_CUBIC_3)), one));
+  const inner = f32x4.mul(constant(GELU_SLOPE), madd(square, constant(GELU_CUBIC_3), one));
   // s (1 - s) is 0 long before x * inner overflows.
-  return f32x4.add(s, f32x4.mul(f32x4.mul(x, f32x4.mul(s, f32x4.sub(one, s))), inner));
+  return madd(f32x4.mul(x, f32x4.mul(s, f32x4.sub(one, s))), inner, s);
 }

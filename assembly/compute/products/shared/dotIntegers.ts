@@ -1,7 +1,7 @@
 // Dot products of rows of signed bytes, in blocks of 32, with rows of 16-bit integers that represent floats: each GROUP
 // of them is scaled so that its largest is 16383, and the scales are stored behind the row. Sums of integers are exact,
 // in any order.
-import { loadPadded, loadUpTo, maxLanes, storePairs, sumLanes4, zero } from '../../shared/simd';
+import { loadPadded, loadUpTo, madd, madd1, maxLanes, storePairs, sumLanes4, zero } from '../../shared/simd';
 
 /** Elements that are multiplied at a time. */
 const BLOCK: u32 = 32;
@@ -133,7 +133,7 @@ export function dotBytes(x: usize, b: usize, end: u32, sums: usize): f32 {
     const four = fold(sums, 0);
     const two = i32x4.add(four, v128.shuffle<i32>(four, four, 2, 3, 2, 3));
     const sum = i32x4.extract_lane(two, 0) + i32x4.extract_lane(two, 1);
-    total += <f32>sum * load<f32>(scales + (first / GROUP << 2));
+    total = madd1(<f32>sum, load<f32>(scales + (first / GROUP << 2)), total);
   }
   return total;
 }
@@ -151,7 +151,7 @@ export function dotBytes4(x: usize, stride: usize, b: usize, end: u32, sums: usi
     scales = v128.load_lane<f32>(scale + stride, scales, 1);
     scales = v128.load_lane<f32>(scale + 2 * stride, scales, 2);
     scales = v128.load_lane<f32>(scale + 3 * stride, scales, 3);
-    total = f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(sum), scales), total);
+    total = madd(f32x4.convert_i32x4_s(sum), scales, total);
     scale += 4;
   }
   return total;

@@ -12,7 +12,7 @@ import {
 import { BLOCK_SUMS, DOT, FACTOR, LOSS, ORIGIN, SHIFT, STUDENT_MAX, STUDENT_SCALE, TEACHER_MAX, TEACHER_SCALE, WEIGHT } from './divergenceRow';
 import { constant, HALF, ONE, SLOPE_0, SLOPE_1, SLOPE_2, SLOPE_3, SLOPE_4, SLOPE_SERIES, SMALLEST, ZERO } from '../../shared/constants';
 import { log1p4, log4 } from '../../shared/math';
-import { loadUpTo, madd, storeUpTo, zero } from '../../shared/simd';
+import { loadUpTo, madd, nmadd, storeUpTo, zero } from '../../shared/simd';
 
 // @ts-ignore: decorator
 @inline
@@ -31,7 +31,7 @@ function where(probability: v128, x: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function share(a: v128, x: v128, b: v128, y: v128): v128 {
-  return f32x4.div(x, f32x4.pmax(f32x4.add(f32x4.mul(a, x), f32x4.mul(b, y)), constant(SMALLEST)));
+  return f32x4.div(x, f32x4.pmax(madd(a, x, f32x4.mul(b, y)), constant(SMALLEST)));
 }
 
 // The terms of each form. lr = log(p / q), w = weight, v = 1 - weight.
@@ -83,12 +83,12 @@ function skewSlope(x: v128): v128 {
 function loss(form: u32, p: v128, q: v128, lr: v128, w: v128, v: v128, logW: v128): v128 {
   if (form == FORWARD_KL) return forwardTerm(p, lr);
   if (form == REVERSE_KL) return reverseTerm(q, lr);
-  if (form == SYMMETRIC_KL) return f32x4.add(f32x4.mul(v, forwardTerm(p, lr)), f32x4.mul(w, reverseTerm(q, lr)));
+  if (form == SYMMETRIC_KL) return madd(v, forwardTerm(p, lr), f32x4.mul(w, reverseTerm(q, lr)));
   if (form == TOTAL_VARIATION) return f32x4.mul(constant(HALF), f32x4.abs(f32x4.sub(p, q)));
   if (form == SKEW_KL) return f32x4.mul(p, log4(share(w, p, v, q)));
   const student = f32x4.mul(q, f32x4.neg(f32x4.add(logW, softplus(partRatio(p, q, w, v)))));
   if (form == SKEW_REVERSE_KL) return student;
-  return f32x4.add(f32x4.mul(w, student), f32x4.mul(v, f32x4.mul(p, log4(share(v, p, w, q)))));
+  return madd(w, student, f32x4.mul(v, f32x4.mul(p, log4(share(v, p, w, q)))));
 }
 
 /** q g of a token. The compiler computes terms that the loss shares with it once. */
@@ -97,7 +97,7 @@ function loss(form: u32, p: v128, q: v128, lr: v128, w: v128, v: v128, logW: v12
 function weighted(form: u32, p: v128, q: v128, lr: v128, w: v128, v: v128): v128 {
   if (form == FORWARD_KL) return f32x4.sub(q, p);
   if (form == REVERSE_KL) return reverseTerm(q, lr);
-  if (form == SYMMETRIC_KL) return f32x4.add(f32x4.mul(v, f32x4.sub(q, p)), f32x4.mul(w, reverseTerm(q, lr)));
+  if (form == SYMMETRIC_KL) return madd(v, f32x4.sub(q, p), f32x4.mul(w, reverseTerm(q, lr)));
   if (form == JENSEN_SHANNON) return f32x4.mul(f32x4.mul(w, q), f32x4.neg(softplus(partRatio(p, q, w, v))));
   if (form == TOTAL_VARIATION) {
     const half = f32x4.mul(constant(HALF), q);
@@ -142,15 +142,16 @@ function block(form: u32, row: usize, teacher: usize, student: usize, p: usize, 
     let rl = shift;
     let rh = shift;
     if (readsLogits(form)) {
-      const tl = f32x4.mul(f32x4.sub(v128.load(teacher + at), teacherMax), factor);
-      const th = f32x4.mul(f32x4.sub(v128.load(teacher + at, 16), teacherMax), factor);
-      rl = f32x4.add(f32x4.sub(tl, f32x4.mul(f32x4.sub(v128.load(student + at), studentMax), factor)), shift);
-      rh = f32x4.add(f32x4.sub(th, f32x4.mul(f32x4.sub(v128.load(student + at, 16), studentMax), factor)), shift);
+      const tl = f32x4.sub(v128.load(teacher + at), teacherMax);
+      const th = f32x4.sub(v128.load(teacher + at, 16), teacherMax);
+      // Teacher and student meet before the product, so that equal logits give exactly the shift in either arithmetic.
+      rl = madd(f32x4.sub(tl, f32x4.sub(v128.load(student + at), studentMax)), factor, shift);
+      rh = madd(f32x4.sub(th, f32x4.sub(v128.load(student + at, 16), studentMax)), factor, shift);
     }
     lossLo = f32x4.add(lossLo, loss(form, pl, ql, rl, w, v, logW));
     lossHi = f32x4.add(lossHi, loss(form, ph, qh, rh, w, v, logW));
-    const gl = f32x4.sub(weighted(form, pl, ql, rl, w, v), f32x4.mul(ql, origin));
-    const gh = f32x4.sub(weighted(form, ph, qh, rh, w, v), f32x4.mul(qh, origin));
+    const gl = nmadd(ql, origin, weighted(form, pl, ql, rl, w, v));
+    const gh = nmadd(qh, origin, weighted(form, ph, qh, rh, w, v));
     dotLo = f32x4.add(dotLo, gl);
     dotHi = f32x4.add(dotHi, gh);
     v128.store(student + at, gl);
@@ -166,10 +167,10 @@ function block(form: u32, row: usize, teacher: usize, student: usize, p: usize, 
     // Lanes behind the row have p = q = 0 and add nothing.
     const pt = f32x4.mul(loadUpTo(p + at, left, zero()), teacherScale);
     const qt = f32x4.mul(loadUpTo(q + at, left, zero()), studentScale);
-    const t = f32x4.mul(f32x4.sub(loadUpTo(teacher + at, left, teacherMax), teacherMax), factor);
-    const s = f32x4.mul(f32x4.sub(loadUpTo(student + at, left, studentMax), studentMax), factor);
-    const r = f32x4.add(f32x4.sub(t, s), shift);
-    const g = f32x4.sub(weighted(form, pt, qt, r, w, v), f32x4.mul(qt, origin));
+    const t = f32x4.sub(loadUpTo(teacher + at, left, teacherMax), teacherMax);
+    const s = f32x4.sub(loadUpTo(student + at, left, studentMax), studentMax);
+    const r = madd(f32x4.sub(t, s), factor, shift);
+    const g = nmadd(qt, origin, weighted(form, pt, qt, r, w, v));
     v128.store(row, f32x4.add(v128.load(row, BLOCK_SUMS + LOSS), loss(form, pt, qt, r, w, v, logW)), BLOCK_SUMS + LOSS);
     v128.store(row, f32x4.add(v128.load(row, BLOCK_SUMS + DOT), g), BLOCK_SUMS + DOT);
     storeUpTo(student + at, g, left);
