@@ -1,12 +1,13 @@
 /** The package as `npm pack` makes it from a clone in which nothing is built, and whether it knows where it was built. */
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { extract } from 'tar';
+import { build as buildWithVite } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const run = promisify(execFile);
@@ -103,4 +104,17 @@ describe('a clean clone', () => {
     const used = inputs.filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([path]) => path);
     expect(used.filter((path) => path.includes('zod/v4/locales') && !path.endsWith('/en.js'))).toEqual([]);
   });
+
+  it("is taken into a worker by Vite's defaults", async () => {
+    const app = join(folder, 'app');
+    await writeFile(join(app, 'index.html'), '<!doctype html><script type="module" src="/main.js"></script>');
+    await writeFile(join(app, 'main.js'), "new Worker(new URL('./worker.js', import.meta.url));");
+    await writeFile(
+      join(app, 'worker.js'),
+      "import { distill, loadModel, openDevice } from 'distillm'; self.all = [distill, loadModel, openDevice];",
+    );
+    await buildWithVite({ root: app, configFile: false, logLevel: 'silent' });
+    const made = [...(await filesOf(join(app, 'dist/assets')))];
+    expect(made.filter(([name]) => name.startsWith('worker-'))).toHaveLength(1);
+  }, 60_000);
 });

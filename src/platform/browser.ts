@@ -58,7 +58,8 @@ export function spawnWorker(source: string, { message, died }: WorkerListeners):
     URL.revokeObjectURL(url);
     message(data);
   };
-  worker.onerror = (event) => died(event.message ?? 'its script did not load');
+  worker.onerror = (event) =>
+    died(event.message ?? "its script did not load, which a Content-Security-Policy allows with 'worker-src blob:'");
   return {
     post: (data) => worker.postMessage(data),
     unref: () => {},

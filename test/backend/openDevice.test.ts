@@ -3,12 +3,21 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { openDevice } from '../../src/backend/openDevice.js';
 import { DeviceError } from '../../src/errors.js';
 
-const platform = vi.hoisted(() => ({ gpu: {} as Record<string, unknown> }));
-vi.mock('#platform', async (original) => ({
-  ...(await original<typeof import('#platform')>()),
-  mayHaveGPU: () => true,
-  openGPU: async () => platform.gpu,
-}));
+const platform = vi.hoisted(() => ({ gpu: {} as Record<string, unknown>, workers: 'start' }));
+vi.mock('#platform', async (original) => {
+  const real = await original<typeof import('#platform')>();
+  return {
+    ...real,
+    mayHaveGPU: () => true,
+    openGPU: async () => platform.gpu,
+    spawnWorker(source: string, listeners: Parameters<typeof real.spawnWorker>[1]) {
+      if (platform.workers === 'start') return real.spawnWorker(source, listeners);
+      if (platform.workers === 'throw') throw new Error('forbidden here');
+      setTimeout(() => listeners.died('its script did not load'));
+      return { post() {}, unref() {}, terminate: async () => {}, alive: () => false };
+    },
+  };
+});
 
 const info = { vendor: 'nvidia', architecture: 'ada', device: '', description: '' };
 const adapter = { info, limits: {}, features: new Set(), requestDevice: async () => Promise.reject('no memory') };
@@ -47,5 +56,24 @@ describe.each(failing)('where %s', (_, gpu, said) => {
     const refused = openDevice({ kind: 'webgpu' });
     await expect(refused).rejects.toThrow(DeviceError);
     await expect(refused).rejects.toThrow(said);
+  });
+});
+
+describe.each([
+  ['throw', 'Error: forbidden here'],
+  ['die', 'its script did not load'],
+])('where workers %s', (workers, why) => {
+  afterEach(() => {
+    platform.workers = 'start';
+    vi.restoreAllMocks();
+  });
+
+  it('WebAssembly goes on with one thread, and says why', async () => {
+    platform.workers = workers;
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
+    const device = await openDevice({ kind: 'wasm', wasm: { threads: 3 } });
+    expect(device.info.threads).toBe(1);
+    expect(warn.mock.calls).toEqual([[`Worker thread 1 did not start: ${why}. Going on with one thread.`]]);
+    await device.dispose();
   });
 });

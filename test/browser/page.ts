@@ -38,14 +38,15 @@ const html = `<!doctype html><title>distillm</title><script type="module">
   });
 </script>`;
 
-/** Serves the page and its worker on localhost, cross-origin isolated or not. */
+/** Serves the page and its worker on localhost, cross-origin isolated or not, under a Content-Security-Policy or none. */
 export async function serve(
   worker: string,
-  { isolated }: { isolated: boolean },
+  { isolated, policy }: { isolated: boolean; policy?: string | undefined },
 ): Promise<{ url: string; close: () => void }> {
-  const headers = isolated
-    ? { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' }
-    : {};
+  const headers = {
+    ...(isolated && { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' }),
+    ...(policy && { 'Content-Security-Policy': policy }),
+  };
   const server: Server = createServer(({ url = '/' }, response) => {
     const script = url.startsWith('/worker.js');
     response.writeHead(200, { ...headers, 'Content-Type': script ? 'text/javascript' : 'text/html' });

@@ -37,8 +37,13 @@ describe.skipIf(!chromiumPath)('the same run in Node and in a worker of a page',
   });
   afterAll(() => browser?.close());
 
-  async function inBrowser(device: 'wasm' | 'webgpu', isolated: boolean, temperature = 1): Promise<FromPage> {
-    const server = await serve(worker, { isolated });
+  async function inBrowser(
+    device: 'wasm' | 'webgpu',
+    isolated: boolean,
+    temperature = 1,
+    policy?: string,
+  ): Promise<FromPage> {
+    const server = await serve(worker, { isolated, policy });
     const page = await browser.newPage();
     try {
       await page.goto(`${server.url}?device=${device}&temperature=${temperature}`);
@@ -66,6 +71,13 @@ describe.skipIf(!chromiumPath)('the same run in Node and in a worker of a page',
     expect(info.threads).toBeGreaterThan(1);
     expect(losses).toEqual(expected.losses);
     expect(bits).toEqual(toBits(expected));
+  }, 60_000);
+
+  it("gives the same bits on WASM with one thread where the page's policy forbids workers of blobs", async () => {
+    const policy = "default-src 'self'; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'; worker-src 'self'";
+    const { info, losses } = await inBrowser('wasm', true, 1, policy);
+    expect(info.threads).toBe(1);
+    expect(losses).toEqual(expected.losses);
   }, 60_000);
 
   it('gives the losses of WASM on WebGPU, within 1e-5, where the student answers greedily', async () => {

@@ -13,18 +13,19 @@ describe('distillm verify', () => {
   it('says what each device is, and prints a line a kernel: format, share of the allowed error, and a rate', async () => {
     const { code, out, err } = await run('--kernels', 'relu');
     expect(code).toBe(0);
-    const [device, empty, headings, columns, ...lines] = out.split('\n');
-    expect(device).toMatch(/^WASM: WASM SIMD, \d+ thread/);
+    const [fused, plain, empty, headings, columns, ...lines] = out.split('\n');
+    expect(fused).toMatch(/^WASM fused: WASM SIMD, \d+ thread.*fused arithmetic$/);
+    expect(plain).toMatch(/^WASM plain: WASM SIMD, \d+ thread.*plain arithmetic$/);
     expect([empty, headings?.trim(), columns]).toEqual([
       '',
-      'WASM',
-      'kernel                     held  rate in  error   rate',
+      'WASM fused    WASM plain',
+      'kernel                    held rate in  error   rate  error   rate',
     ]);
     const kernels = lines.slice(0, lines.indexOf(''));
     expect(kernels.map((line) => line.split(/ +/)[0])).toEqual(['relu', 'reluBackward']);
-    for (const line of kernels) expect(line).toMatch(/ f32 +GB\/s +\d+(\.\d)?% +[\d.,]+$/);
+    for (const line of kernels) expect(line).toMatch(/ f32 +GB\/s( +\d+(\.\d)?% +[\d.,]+){2}$/);
     expect(out).toContain("held: the weights' format.");
-    expect(err).toContain('WASM: all 2 kernels are right.\n');
+    expect(err).toContain('WASM plain: all 2 kernels are right.\n');
   });
 
   it('gives the same as lines of JSON', async () => {
@@ -33,7 +34,12 @@ describe('distillm verify', () => {
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
-    expect(verdicts).toMatchObject([{ kernel: 'relu' }, { kernel: 'reluBackward', format: 'f32' }]);
+    expect(verdicts).toMatchObject([
+      { kernel: 'relu' },
+      { kernel: 'reluBackward', format: 'f32' },
+      { kernel: 'relu' },
+      { kernel: 'reluBackward' },
+    ]);
     for (const { seconds, referenceSeconds } of verdicts) expect(seconds > referenceSeconds).toBe(true);
   });
 
@@ -45,14 +51,16 @@ describe('distillm verify', () => {
 });
 
 describeWebGPU('distillm verify on a GPU', () => {
-  it('has both devices side by side, within 80 columns', async () => {
+  it('has all devices side by side, within 80 columns', async () => {
     const { code, out, err } = await run('--kernels', 'columnSum', '--allow-software');
     expect(code, err).toBe(0);
     const lines = out.split('\n');
-    expect(lines.filter((line) => !line.startsWith('Web')).every((line) => line.length <= 80)).toBe(true);
-    expect(lines).toContain(`${' '.repeat(42)}${'WASM'.padStart(12)}  ${'WebGPU'.padStart(12)}`);
+    expect(lines.filter((line) => !line.startsWith('W')).every((line) => line.length <= 80)).toBe(true);
+    expect(lines).toContain(
+      `${' '.repeat(40)}${['WASM fused', 'WASM plain', 'WebGPU'].map((name) => name.padStart(12)).join('  ')}`,
+    );
     const line = lines.find((each) => each.startsWith('columnSum '));
-    expect(line).toMatch(/ f32 +GB\/s +\d+(\.\d)?% +[\d.,]+ +\d+(\.\d)?% +[\d.,]+$/);
+    expect(line).toMatch(/ f32 +GB\/s( +\d+(\.\d)?% +[\d.,]+){3}$/);
     expect(err).toContain('WebGPU: all 1 kernels are right.');
   }, 60_000);
 });

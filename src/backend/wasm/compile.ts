@@ -2,11 +2,12 @@
  * Builds of the WebAssembly kernels, which of them an engine can run, and V8's packing of vectors to 256 bits.
  *
  * There are two builds of the same sources, which differ in how they multiply and add. Fused arithmetic, with one
- * rounding, is relaxed SIMD's; nearly every engine and processor has it, so it is part of the library. Plain arithmetic,
- * with two roundings, is loaded where it is needed.
+ * rounding, is relaxed SIMD's, which nearly every engine and processor has. Plain arithmetic has two roundings. Both are
+ * part of the library: with one that is loaded later, Vite makes no worker by its defaults.
  */
 import { revectorizer } from '#platform';
 import fusedBytes from '../../../build/compute-fused.wasm';
+import plainBytes from '../../../build/compute-plain.wasm';
 import { DeviceError } from '../../errors.js';
 
 /** Whether threads can share memory here: browsers need cross-origin isolation (COOP and COEP headers). */
@@ -83,8 +84,8 @@ function labelled(bytes: Uint8Array, label: string): Uint8Array<ArrayBuffer> {
   return result;
 }
 
-async function bytesOf({ arithmetic, shared }: KernelBuild): Promise<Uint8Array> {
-  const bytes = arithmetic === 'fused' ? fusedBytes : (await import('../../../build/compute-plain.wasm')).default;
+function bytesOf({ arithmetic, shared }: KernelBuild): Uint8Array {
+  const bytes = arithmetic === 'fused' ? fusedBytes : plainBytes;
   return shared ? bytes : unshared(bytes);
 }
 
@@ -96,7 +97,7 @@ export const hasRelaxedSimd = (): boolean => WebAssembly.validate(unshared(fused
  * @throws DeviceError where WebAssembly SIMD (or relaxed SIMD, or threads, for what needs them) is missing
  */
 export async function compileKernels(build: KernelBuild): Promise<WebAssembly.Module> {
-  const bytes = labelled(await bytesOf(build), packing ? '256-bit' : '128-bit');
+  const bytes = labelled(bytesOf(build), packing ? '256-bit' : '128-bit');
   try {
     return await WebAssembly.compile(bytes);
   } catch (cause) {

@@ -6,7 +6,7 @@ import * as z from 'zod';
 import { hardwareConcurrency } from '#platform';
 import { DeviceError } from '../../errors.js';
 import { createLinearMemory } from '../../hardware/wasm/memory.js';
-import { openPool } from '../../hardware/wasm/pool.js';
+import { openPool, WorkerStartError } from '../../hardware/wasm/pool.js';
 import { checkOptions, type Fields, ranges } from '../../settings/index.js';
 import type { Device } from '../backend.js';
 import type { Threads } from './calls.js';
@@ -55,8 +55,9 @@ export const wasmOptions = z.strictObject({
 /**
  * The kernels in WebAssembly SIMD on a pool of threads. Within one arithmetic, results are the same bits for any number
  * of threads, with and without `revectorize`, on every machine. Calls are done when they return.
- * @throws OptionError; DeviceError (fused arithmetic is asked for and is not to be had, a worker does not start, the
- * self-check fails); LimitError (no memory)
+ * Where no worker starts, it warns and takes one thread.
+ * @throws OptionError; DeviceError (fused arithmetic is asked for and is not to be had, the self-check fails);
+ * LimitError (no memory)
  */
 export async function openWasm(options: WasmOptions = {}): Promise<Device> {
   const { threads, revectorize, arithmetic } = checkOptions('openWasm', wasmOptions, options);
@@ -86,6 +87,17 @@ async function openPlain(threads: number, plainBecause: string): Promise<Device>
   return createDevice(opened, { revectorized: packingInForce(), arithmetic: 'plain', plainBecause });
 }
 
+/** @returns why there are no workers, where the system or the policy of a page gives none */
+async function openThreads(module: WebAssembly.Module, threads: number): Promise<Threads | WorkerStartError> {
+  const memory = createLinearMemory({ shared: threads > 1 });
+  try {
+    return { memory, pool: await openPool(module, memory, threads, kernelGlobals()) };
+  } catch (error) {
+    if (error instanceof WorkerStartError) return error;
+    throw error;
+  }
+}
+
 /** What each build that was opened was found to be: engine and processor are the same for the whole process. */
 const verdicts = new Map<string, DeviceError | undefined>();
 
@@ -93,8 +105,11 @@ const verdicts = new Map<string, DeviceError | undefined>();
 async function openChecked(arithmetic: WasmArithmetic, threads: number): Promise<Threads | DeviceError> {
   const shared = threads > 1;
   const module = await compileKernels({ arithmetic, shared });
-  const memory = createLinearMemory({ shared });
-  const opened = { memory, pool: await openPool(module, memory, threads, kernelGlobals()) };
+  const opened = await openThreads(module, threads);
+  if (opened instanceof WorkerStartError) {
+    console.warn(`${opened.message} Going on with one thread.`);
+    return openChecked(arithmetic, 1);
+  }
   const revectorized = packingInForce();
   const build = [arithmetic, shared, revectorized].join();
   if (!verdicts.has(build)) verdicts.set(build, selfCheck(opened, { arithmetic, revectorized }));

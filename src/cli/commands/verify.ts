@@ -75,7 +75,8 @@ export const verify = defineCommand({
 
 /** What is checked, by the headings of the columns. */
 const kinds = (allowSoftware: boolean): readonly (readonly [heading: string, open: () => Promise<Device>])[] => [
-  ['WASM', () => openDevice({ kind: 'wasm', wasm: { revectorize: true } })],
+  ['WASM fused', () => openDevice({ kind: 'wasm', wasm: { revectorize: true, arithmetic: 'fused' } })],
+  ['WASM plain', () => openDevice({ kind: 'wasm', wasm: { revectorize: true, arithmetic: 'plain' } })],
   ['WebGPU', () => openGPU(allowSoftware)],
 ];
 
@@ -102,9 +103,7 @@ function table(devices: readonly Checked[]): string {
   const names = [...new Set(devices.flatMap(({ verdicts }) => [...verdicts.keys()]))];
   const row = (kernel: string, held: string, unit: string, cells: readonly (readonly [string, string])[]) =>
     [
-      kernel.padEnd(widths.kernel),
-      held.padEnd(widths.held),
-      unit.padEnd(widths.unit),
+      `${kernel.padEnd(widths.kernel)} ${held.padEnd(widths.held)} ${unit.padEnd(widths.unit)}`,
       ...cells.map(([error, rate]) => `${error.padStart(widths.error)} ${rate.padStart(widths.rate)}`),
     ]
       .join('  ')
@@ -117,7 +116,7 @@ function table(devices: readonly Checked[]): string {
       name,
       first.format,
       unit,
-      found.map((verdict) => [errorOf(verdict), verdict?.rate ? threeDigits(verdict.rate.value) : '']),
+      found.map((verdict) => [errorOf(verdict), verdict?.rate ? rateOf(verdict.rate.value) : '']),
     );
   });
   const wide = widths.error + 1 + widths.rate;
@@ -125,7 +124,7 @@ function table(devices: readonly Checked[]): string {
   return [
     ...devices.map(({ heading, description }) => `${heading}: ${description}`),
     '',
-    `${' '.repeat(widths.kernel + widths.held + widths.unit + 6)}${above}`,
+    `${' '.repeat(widths.kernel + widths.held + widths.unit + 4)}${above}`,
     row(
       'kernel',
       'held',
@@ -147,3 +146,6 @@ function errorOf(verdict: KernelVerdict | undefined): string {
   const percent = 100 * verdict.used;
   return `${percent >= 9.95 ? Math.round(percent) : percent.toFixed(1)}%`;
 }
+
+/** Within the column's width: a software adapter has a thousandth of a GPU's rates. */
+const rateOf = (value: number): string => (value < 1 ? value.toFixed(3) : threeDigits(value));

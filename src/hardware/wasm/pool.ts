@@ -44,6 +44,9 @@ const LOOK_MS = 100;
 const STALL_FACTOR = 30;
 const STALL_MS = 5000;
 
+/** The system, or the policy of a page, gives no worker thread. */
+export class WorkerStartError extends DeviceError {}
+
 /** The calling thread and its workers, over one memory. Calls are synchronous. */
 export interface ThreadPool {
   readonly threads: number;
@@ -76,27 +79,31 @@ function start(init: WorkerInit, onDeath: (why: string) => void): Promise<Worker
     let ready = false;
     const died = (why: string) => {
       if (ready) onDeath(why);
-      else reject(new DeviceError(`Worker thread ${init.thread} did not start: ${why}. Try fewer threads.`));
+      else reject(new WorkerStartError(`Worker thread ${init.thread} did not start: ${why}.`));
     };
-    const worker = spawnWorker(workerSource, {
-      message(data) {
-        const report = data as { ready?: true; error?: string };
-        if (report.error !== undefined) return died(report.error);
-        ready = true;
-        // From here on the process may end while the worker sleeps.
-        worker.unref();
-        resolve(worker);
-      },
-      died,
-    });
-    worker.post(init);
+    try {
+      const worker = spawnWorker(workerSource, {
+        message(data) {
+          const report = data as { ready?: true; error?: string };
+          if (report.error !== undefined) return died(report.error);
+          ready = true;
+          // From here on the process may end while the worker sleeps.
+          worker.unref();
+          resolve(worker);
+        },
+        died,
+      });
+      worker.post(init);
+    } catch (error) {
+      died(String(error)); // some browsers throw where a page's policy forbids it
+    }
   });
 }
 
 /**
  * A pool of `threads`, the caller included. It is ready when it resolves: every worker has reported. `globals` are
  * what the module imports beside the memory.
- * @throws DeviceError when a worker does not start
+ * @throws WorkerStartError when a worker does not start
  */
 export async function openPool(
   module: WebAssembly.Module,
