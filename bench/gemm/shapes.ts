@@ -23,7 +23,11 @@ export const shrunk = ({ form, ...sides }: GemmShape, size: Size): GemmShape => 
 export const gemmShapes: readonly GemmShape[] = [
   { form: 'NN', m: 512, k: 768, n: 768 },
   { form: 'NN', m: 1024, k: 1024, n: 1024 },
+  { form: 'NT', m: 1024, k: 1024, n: 1024 },
+  { form: 'TN', m: 1024, k: 1024, n: 1024 },
   { form: 'NN', m: 2048, k: 768, n: 3072 },
+  { form: 'NT', m: 2048, k: 768, n: 3072 },
+  { form: 'TN', m: 2048, k: 768, n: 3072 },
   { form: 'NN', m: 8, k: 768, n: 50257 },
   { form: 'NT', m: 8, k: 768, n: 50257 },
   { form: 'NT', m: 256, k: 768, n: 8192 },
