@@ -7,7 +7,7 @@ export const templates = choice(Object.keys(promptTemplates) as [PromptTemplateN
 export const templateOption = optional(
   '<name>',
   templates,
-  `prompt template: ${Object.keys(promptTemplates).join(' or ')} (default: what the model was trained with, else alpaca)`,
+  `prompt template: ${Object.keys(promptTemplates).join(' or ')} (default: what the models were trained with, else alpaca)`,
 );
 
 /**

@@ -44,7 +44,11 @@ const modelOptions = {
   studentConfig: optional('<file>', text, 'instead of --student: random weights by --seed, sized by this config.json'),
   teacher: optional('<folder>', text, 'Hugging Face folder of the teacher (kd and distillm)'),
   teacherDtype: dtypeOption,
-  tokenizer: optional('<folder>', text, "folder of the tokenizer (default: the student's, then the teacher's)"),
+  tokenizer: optional(
+    '<folder>',
+    text,
+    "folder of the tokenizer (default: the student's, then the teacher's; needed where these end answers differently)",
+  ),
 };
 
 const lossNames = Object.keys(losses) as [keyof typeof losses];

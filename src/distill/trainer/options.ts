@@ -59,7 +59,7 @@ export interface DistillOptions extends RunObjects, Readonly<z.input<typeof dist
   readonly student: LanguageModel;
   /** Frozen; same vocabulary and device as the student. */
   readonly teacher: LanguageModel;
-  /** Names the first token that differs when vocabularies do not match. */
+  /** Names the first token that differs when vocabularies do not match; the run says where the end tokens differ. */
   readonly teacherTokenizer?: Tokenizer;
 }
 
