@@ -3,6 +3,7 @@
  * number.
  */
 import { OptionError, ShapeError } from '../errors.js';
+import { didYouMean, refusedOption } from '../requireOption.js';
 import type { ParamsOf } from './backend.js';
 import type { Dims, DType, KernelName, KernelSpec, OperandSpec } from './kernels/index.js';
 import { kernels } from './kernels/index.js';
@@ -55,13 +56,15 @@ export function elementsOf(operand: OperandSpec, dims: Dims, from = 0): number {
 /**
  * The one shape check above both backends: binds the symbolic dims of `kernel` from the operands that the caller
  * has (`in` and `inout`) and returns them.
- * @throws ShapeError naming the operand, what was found and what was expected.
+ * @throws ShapeError naming the operand, what was found and what was expected; OptionError for what is no kernel
  */
 export function bindDims(kernel: KernelName, operands: Readonly<Record<string, OperandShape>>): Dims {
   const dims: Record<string, number> = {};
-  const specs = given.get(kernel) as Operands;
+  const specs = given.get(kernel);
+  if (!specs)
+    throw refusedOption('run', 'kernel', kernel, 'the name of a kernel', didYouMean(kernel, [...given.keys()]));
   for (const [name, operand] of specs) {
-    const actual = operands[name];
+    const actual = Object(operands)[name] as OperandShape | undefined;
     const wanted = extents(operand);
     if (!actual) throw new ShapeError(`${kernel}: operand '${name}' [${wanted.join(', ')}] is missing.`);
     const dtype = operandDType(operand);
@@ -104,7 +107,7 @@ export function bindDims(kernel: KernelName, operands: Readonly<Record<string, O
  */
 export function checkParams<K extends KernelName>(kernel: K, params: ParamsOf<K>): void {
   for (const name of numbers.get(kernel) as readonly string[]) {
-    const value = (params as Readonly<Record<string, unknown>>)[name];
+    const value = Object(params)[name] as unknown;
     if (typeof value === 'number') continue;
     throw new OptionError(`${kernel}: ${name} is ${value}, expected a number.`, { found: value });
   }

@@ -1,6 +1,7 @@
 /** AdamW with gradient clipping, all on the device: a step reads nothing back. */
 import * as z from 'zod';
 import { DisposedError, OptionError } from '../errors.js';
+import { requireOption } from '../requireOption.js';
 import { checkOption, checkOptions, option, ranges } from '../settings/index.js';
 import { clearGradients, flat, run, Tensor } from '../tensor/index.js';
 import { decayGroupings, decays } from './decayGroups.js';
@@ -66,6 +67,7 @@ interface Slot extends Moments {
  * @throws OptionError, LimitError
  */
 export function createAdamW(parameters: ReadonlyMap<string, Tensor>, options: AdamWOptions = {}): AdamW {
+  requireOption('AdamW', 'parameters', parameters, parameters instanceof Map, "a model's parameters");
   const settings = checkOptions('AdamW', adamWOptions, options);
   const { eps, weightDecay, decayGrouping, clipGradNorm } = settings;
   const [beta1, beta2] = settings.betas;

@@ -2,11 +2,25 @@
 import type { Device, Storage, TypedArray } from '../backend/backend.js';
 import { type DType, hostArrays, storageBytes } from '../backend/kernels/index.js';
 import { DisposedError, OptionError, ShapeError } from '../errors.js';
+import { inWords } from '../inWords.js';
+import { refusedOption } from '../requireOption.js';
 import { sizeOf } from '../shape.js';
 import { adopt } from './scope.js';
 
 const dtypes = Object.keys(hostArrays) as DType[];
-const dtypeOf = (data: TypedArray): DType => dtypes.find((name) => data instanceof hostArrays[name]) as DType;
+const arrayNames = Object.values(hostArrays).map(({ name }) => name);
+function dtypeOf(where: string, data: TypedArray): DType {
+  const found = dtypes.find((name) => data instanceof hostArrays[name]);
+  if (found === undefined) throw refusedOption(where, 'data', data, `one of ${arrayNames.join(', ')}`);
+  return found;
+}
+
+/** @throws ShapeError */
+function checkShape(label: string, shape: readonly number[]): void {
+  if (Array.isArray(shape) && shape.every((extent) => Number.isInteger(extent) && extent >= 1)) return;
+  const found = inWords(shape);
+  throw new ShapeError(`${label}: the shape is ${found}, expected a list of integers of at least 1.`, { found: shape });
+}
 
 /** Storage that several tensors may look at; freed with the last of them. */
 interface SharedStorage {
@@ -43,9 +57,10 @@ export class Tensor {
    * @throws LimitError when the device cannot hold it.
    */
   static empty(device: Device, shape: readonly number[], dtype: DType = 'f32', label = 'tensor'): Tensor {
-    if (shape.some((extent) => !Number.isInteger(extent) || extent < 1)) {
-      throw new ShapeError(`${label}: shape [${shape.join(', ')}] must hold integers of at least 1.`, { found: shape });
+    if (typeof Object(device).allocate !== 'function') {
+      throw refusedOption(label, 'device', device, 'a device, as openDevice gives it after await');
     }
+    checkShape(label, shape);
     const storage = device.allocate(storageBytes(dtype, sizeOf(shape)), label);
     return new Tensor(device, shape, dtype, { storage, references: 0 });
   }
@@ -59,13 +74,15 @@ export class Tensor {
 
   /** @throws ShapeError when `data` does not have the shape's number of elements. */
   static from(device: Device, data: TypedArray, shape: readonly number[], label = 'data'): Tensor {
+    const dtype = dtypeOf(label, data);
+    checkShape(label, shape);
     if (data.length !== sizeOf(shape)) {
       throw new ShapeError(`${label}: ${data.length} elements do not fill the shape [${shape.join(', ')}].`, {
         found: data.length,
         expected: sizeOf(shape),
       });
     }
-    const tensor = Tensor.empty(device, shape, dtypeOf(data), label);
+    const tensor = Tensor.empty(device, shape, dtype, label);
     device.write(tensor.storage, data);
     return tensor;
   }
@@ -124,7 +141,7 @@ export class Tensor {
 
   /** New contents, same shape. @throws ShapeError on another length or dtype. */
   set(data: TypedArray): void {
-    const dtype = dtypeOf(data);
+    const dtype = dtypeOf('set', data);
     if (dtype !== this.dtype) {
       throw new ShapeError(`set: ${dtype} elements for a tensor of ${this.dtype}.`, {
         found: dtype,

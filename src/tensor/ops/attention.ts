@@ -1,5 +1,6 @@
 /** Attention as one operation: scores are never in memory as a whole, and the backward pass computes them again. */
 import { LimitError, OptionError, ShapeError } from '../../errors.js';
+import { expectOptions, expectTensors } from '../expect.js';
 import { run } from '../run.js';
 import { type Gradients, track } from '../tape.js';
 import { Tensor } from '../tensor.js';
@@ -74,6 +75,10 @@ export interface AttentionOptions {
   readonly past?: number;
 }
 
+const optionNames: readonly (keyof AttentionOptions)[] = [
+  ...(['numHeads', 'numKvHeads', 'keyRange', 'causal', 'scale', 'bias', 'dropout', 'cache', 'past'] as const),
+];
+
 /** Columns of a tensor that hold heads. */
 interface Columns {
   readonly x: Tensor;
@@ -84,10 +89,14 @@ interface Columns {
  * Multi-head attention, softmax(scale * q k^T + bias) v -> [batch, queries, numHeads headDim], without a matrix of
  * scores in memory. Queries that see no key (padding) give zeros. Gradients go to the projections and to the bias's
  * table, not to a cache.
- * @throws ShapeError, LimitError when the cache is too short, OptionError on a probability outside [0, 1).
+ * @throws ShapeError, LimitError when the cache is too short, OptionError for other options, a probability outside
+ * [0, 1), and what is no tensor.
  */
 export function attention(projections: Projections, options: AttentionOptions): Tensor {
+  expectOptions('attention', options, optionNames);
   const { numHeads, numKvHeads = numHeads, keyRange, cache, past = 0 } = options;
+  expectOptions('attention', projections, ['qkv', 'q', 'k', 'v']);
+  expectTensors('attention', { keyRange, ...tensorsOf(projections) });
   const { q, k, v, batch, queries, newKeys, headDim } = columnsOf(projections, numHeads, numKvHeads);
   const { device } = q.x;
   const capacity = cache?.keys.shape[2] ?? newKeys;
@@ -153,6 +162,13 @@ export function attention(projections: Projections, options: AttentionOptions): 
 }
 
 /** Where the heads of queries, new keys and new values are, and their sizes. */
+/** Those that the kind of projections must have. */
+function tensorsOf(projections: Projections) {
+  if ('qkv' in projections) return { qkv: projections.qkv };
+  const { q } = projections;
+  return 'k' in projections ? { q, k: projections.k, v: projections.v } : { q };
+}
+
 function columnsOf(projections: Projections, numHeads: number, numKvHeads: number) {
   if (numHeads % numKvHeads !== 0) {
     throw new ShapeError(`attention: ${numKvHeads} key heads do not divide ${numHeads} query heads.`, {

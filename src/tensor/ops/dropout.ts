@@ -1,4 +1,5 @@
 import { OptionError } from '../../errors.js';
+import { expectOptions, expectTensors } from '../expect.js';
 import { flat, run } from '../run.js';
 import { track } from '../tape.js';
 import type { Tensor } from '../tensor.js';
@@ -22,6 +23,8 @@ export function dropoutParams(op: string, { probability, seed }: { probability: 
  * @throws OptionError when the probability is not in [0, 1).
  */
 export function dropout(x: Tensor, options: { probability: number; seed: number }): Tensor {
+  expectTensors('dropout', { x });
+  expectOptions('dropout', options, ['probability', 'seed']);
   const params = dropoutParams('dropout', options);
   if (options.probability === 0) return x;
   const { y } = run(x.device, 'dropout', { x: flat(x) }, params, { y: x.shape });

@@ -1,5 +1,9 @@
 /** Rows of a table by token ids, and the gradient that adds to them. */
 import { ShapeError } from '../../errors.js';
+import { inWords } from '../../inWords.js';
+import { requireOption } from '../../requireOption.js';
+import { sizeOf } from '../../shape.js';
+import { expectWeight } from '../expect.js';
 import { rows, run } from '../run.js';
 import { track } from '../tape.js';
 import { Tensor } from '../tensor.js';
@@ -8,9 +12,17 @@ import { lookUp, trainedValues, type Weight } from '../weight.js';
 /**
  * Rows of a table: y[t] = table[ids[t]]. table [rows, cols] in any format, ids on the host (row-major over `shape`) ->
  * [...shape, cols]. A table in f32 gets its gradient, for which the host sorts the ids once.
- * @throws ShapeError when an id is outside the table, with its position.
+ * @throws OptionError; ShapeError when the ids do not fill the shape, or an id is outside the table, with its position.
  */
 export function embedding(table: Weight, ids: Int32Array, shape: readonly number[] = [ids.length]): Tensor {
+  expectWeight('embedding', 'table', table);
+  requireOption('embedding', 'ids', ids, ids instanceof Int32Array, 'an Int32Array');
+  if (!Array.isArray(shape) || sizeOf(shape) !== ids.length) {
+    throw new ShapeError(`embedding: ${ids.length} ids do not fill the shape ${inWords(shape)}.`, {
+      found: shape,
+      expected: ids.length,
+    });
+  }
   const [tableRows, cols] = table.shape;
   const { device } = table.values;
   const outside = ids.findIndex((id) => id < 0 || id >= tableRows);

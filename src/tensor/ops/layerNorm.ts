@@ -1,12 +1,16 @@
+import { expectOptions, expectTensors } from '../expect.js';
 import { rows, run } from '../run.js';
 import { track } from '../tape.js';
 import type { Tensor } from '../tensor.js';
 
 /**
  * Layer normalisation over the last axis. x [..., cols], weight and bias [cols] -> [..., cols].
- * @throws ShapeError
+ * @throws OptionError, ShapeError
  */
-export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, { eps = 1e-5 }: { eps?: number } = {}): Tensor {
+export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, options: { eps?: number } = {}): Tensor {
+  expectTensors('layerNorm', { x, weight, bias });
+  expectOptions('layerNorm', options, ['eps']);
+  const { eps = 1e-5 } = options;
   const { y, mean, rstd } = run(x.device, 'layerNorm', { x: rows(x), weight, bias }, { eps }, { y: x.shape });
 
   return track([x, weight, bias], y, (dy, gradients) => {

@@ -1,5 +1,6 @@
 /** A linear layer: a product with a weight in any format, and a bias. */
 import { ShapeError } from '../../errors.js';
+import { expectOptions, expectTensors, expectWeight } from '../expect.js';
 import { rows, run } from '../run.js';
 import { track } from '../tape.js';
 import { Tensor } from '../tensor.js';
@@ -8,9 +9,14 @@ import { addWeightGradient, multiply, multiplyTransposed, trainedValues, type We
 /**
  * y = x W^T (+ bias). x [..., inputs], weight [outputs, inputs] in any format, bias [outputs] -> y [..., outputs].
  * Gradients go to x and bias, and to a weight in f32.
- * @throws ShapeError
+ * @throws OptionError, ShapeError
  */
-export function linear(x: Tensor, weight: Weight, { bias }: { bias?: Tensor | undefined } = {}): Tensor {
+export function linear(x: Tensor, weight: Weight, options: { bias?: Tensor | undefined } = {}): Tensor {
+  expectTensors('linear', { x });
+  expectWeight('linear', 'weight', weight);
+  expectOptions('linear', options, ['bias']);
+  const { bias } = options;
+  if (bias) expectTensors('linear', { bias });
   const [outputs, inputs] = weight.shape;
   if (x.shape.at(-1) !== inputs) {
     throw new ShapeError(

@@ -5,6 +5,8 @@
 import type { DivergenceKind } from '../../backend/kernels/index.js';
 import { divergenceKinds, simplestKind } from '../../backend/kernels/index.js';
 import { ShapeError } from '../../errors.js';
+import { requireOption } from '../../requireOption.js';
+import { expectOptions, expectTensors, expectWeight } from '../expect.js';
 import { flat, rows, run } from '../run.js';
 import { tidy } from '../scope.js';
 import { activeTape } from '../tape.js';
@@ -50,6 +52,8 @@ export interface LossOptions {
    */
   readonly chunkBytes?: number;
 }
+
+const lossOptions: readonly (keyof LossOptions)[] = ['student', 'labels', 'chunkBytes'];
 
 /** A loss as the device holds it. */
 export interface SummedLoss {
@@ -109,38 +113,45 @@ export function divergenceRows(teacher: Logits, divergence: DivergenceSpec, grad
 
 /**
  * Cross-entropy of the LM head's logits against the labels, see `linearLosses`.
- * @throws ShapeError
+ * @throws OptionError, ShapeError
  */
-export function linearCrossEntropy({
-  gradScale,
-  ...options
-}: LossOptions & { readonly gradScale: number }): SummedLoss {
-  return only(linearLosses({ ...options, losses: [crossEntropyRows(gradScale)] }));
+export function linearCrossEntropy(options: LossOptions & { readonly gradScale: number }): SummedLoss {
+  expectOptions('linearCrossEntropy', options, [...lossOptions, 'gradScale']);
+  const { gradScale, ...others } = options;
+  return only(linearLosses({ ...others, losses: [crossEntropyRows(gradScale)] }));
 }
 
 /**
  * Divergence of the student's logits from the teacher's, token by token, see `linearLosses`. The teacher gets no
  * gradient. Vocabularies must have the same size.
- * @throws ShapeError
+ * @throws OptionError, ShapeError
  */
-export function linearDivergence({
-  teacher,
-  divergence,
-  gradScale,
-  ...options
-}: LossOptions & {
-  readonly teacher: Logits;
-  readonly divergence: DivergenceSpec;
-  readonly gradScale: number;
-}): SummedLoss {
-  const [vocab, teacherVocab] = [options.student.head.shape[0], teacher.head.shape[0]];
+export function linearDivergence(
+  options: LossOptions & {
+    readonly teacher: Logits;
+    readonly divergence: DivergenceSpec;
+    readonly gradScale: number;
+  },
+): SummedLoss {
+  expectOptions('linearDivergence', options, [...lossOptions, 'teacher', 'divergence', 'gradScale']);
+  const { teacher, divergence, gradScale, ...others } = options;
+  expectLogits('linearDivergence', 'student', others.student);
+  expectLogits('linearDivergence', 'teacher', teacher);
+  expectOptions('linearDivergence', divergence, ['kind', 'weight', 'temperature']);
+  const [vocab, teacherVocab] = [others.student.head.shape[0], teacher.head.shape[0]];
   if (vocab !== teacherVocab) {
     throw new ShapeError(`linearDivergence: the teacher's vocabulary is ${teacherVocab}, the student's ${vocab}.`, {
       found: teacherVocab,
       expected: vocab,
     });
   }
-  return only(linearLosses({ ...options, losses: [divergenceRows(teacher, divergence, gradScale)] }));
+  return only(linearLosses({ ...others, losses: [divergenceRows(teacher, divergence, gradScale)] }));
+}
+
+function expectLogits(operation: string, name: string, logits: Logits): void {
+  expectOptions(operation, logits, ['hidden', 'head']);
+  expectTensors(operation, { [`${name}.hidden`]: logits.hidden });
+  expectWeight(operation, `${name}.head`, logits.head);
 }
 
 const only = ({ losses: [loss], tokens }: SummedLosses): SummedLoss => ({ loss: loss as Tensor, tokens });
@@ -155,14 +166,15 @@ const defaultChunkBytes = 37 * 2 ** 20;
  * Losses of the LM head's logits without ever holding the logits of all rows: rows that do not count are dropped before
  * the matmul, the rest is computed in chunks. The logits of a chunk are made once, whatever the number of losses.
  * Inside a recording tape it is a root: gradients of hidden states and head are computed in the same pass.
- * @throws ShapeError
+ * @throws OptionError, ShapeError
  */
-export function linearLosses({
-  student: { hidden, head },
-  labels,
-  losses,
-  chunkBytes = defaultChunkBytes,
-}: LossOptions & { readonly losses: readonly RowLoss[] }): SummedLosses {
+export function linearLosses(options: LossOptions & { readonly losses: readonly RowLoss[] }): SummedLosses {
+  expectOptions('linearLosses', options, [...lossOptions, 'losses']);
+  expectLogits('linearLosses', 'student', options.student);
+  const { labels, losses, chunkBytes = defaultChunkBytes } = options;
+  const { hidden, head } = options.student;
+  requireOption('linearLosses', 'losses', losses, Array.isArray(losses), 'a list of row losses');
+  requireOption('linearLosses', 'labels', labels, labels instanceof Int32Array, 'an Int32Array');
   const { device } = hidden;
   const [vocab] = head.shape;
   const counted = countedRows(labels, hidden, vocab);

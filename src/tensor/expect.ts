@@ -1,0 +1,28 @@
+/**
+ * The arguments of operations, for callers without types. An operation runs thousands of times a second: no schema is
+ * asked, but each argument is looked at once, and so are the names of the options.
+ */
+import { isPlainObject } from '../inWords.js';
+import { refusedOption, unknownOptions } from '../requireOption.js';
+import { Tensor } from './tensor.js';
+import { type Weight, weightFormats } from './weight.js';
+
+/** @throws OptionError unless all of these are tensors */
+export function expectTensors(operation: string, tensors: Readonly<Record<string, unknown>>): void {
+  for (const name in tensors) {
+    if (!(tensors[name] instanceof Tensor)) throw refusedOption(operation, name, tensors[name], 'a tensor');
+  }
+}
+
+/** @throws OptionError unless it is a weight */
+export function expectWeight(operation: string, name: string, found: unknown): void {
+  const { format, values, shape } = Object(found) as Partial<Weight>;
+  if (weightFormats.includes(format as never) && values instanceof Tensor && Array.isArray(shape)) return;
+  throw refusedOption(operation, name, found, 'a weight, as f32Weight makes it of a tensor');
+}
+
+/** @throws OptionError unless these are options of no other names */
+export function expectOptions(operation: string, options: unknown, known: readonly string[]): void {
+  if (!isPlainObject(options)) throw refusedOption(operation, 'what is given', options, 'an object of options');
+  for (const name in options) if (!known.includes(name)) throw unknownOptions(operation, [name], known);
+}
