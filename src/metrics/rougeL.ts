@@ -1,6 +1,6 @@
 /** ROUGE-L, the score that the paper reports. */
 import { isPlainObject } from '../inWords.js';
-import { refusedOption, unknownOptions } from '../requireOption.js';
+import { refusedOption, requireOption, unknownOptions } from '../requireOption.js';
 import { checkLists, checkTexts } from './checkTexts.js';
 import { porterStem } from './porterStemmer.js';
 
@@ -46,8 +46,12 @@ export function meanRougeL(
 /**
  * Whether a text has a word that ROUGE-L knows: one of a to z and digits. Answers to a reference without one score 0,
  * whatever they are.
+ * @throws OptionError for what is no text
  */
-export const hasRougeWords = (text: string): boolean => /[a-z0-9]/.test(text.toLowerCase());
+export function hasRougeWords(text: string): boolean {
+  requireOption('hasRougeWords', 'text', text, typeof text === 'string', 'a string');
+  return /[a-z0-9]/.test(text.toLowerCase());
+}
 
 /** Checked by hand: a page that scores answers need not load the library of the schemas. */
 function stemmingOf(where: string, options: unknown): boolean {

@@ -1,16 +1,21 @@
 /** Whether a tokenizer is a model's: ids of another one are other words to the model, and its answers are garbage. */
 import { CompatibilityError } from '../errors.js';
+import { checkOption, ranges } from '../settings/index.js';
 import { tokenInWords, vocabularyDifference } from '../text/compareTokenizers.js';
-import type { Tokenizer } from '../text/index.js';
+import { type Tokenizer, tokenizerOption } from '../text/index.js';
 import type { LanguageModel } from './model.js';
 
 /**
  * Refuses a tokenizer that cannot be the model's. A vocabulary padded beyond the tokenizer's is usual (OPT has 50,272
  * rows and 50,265 tokens); one of more than twice the tokens is another tokenizer's.
  * @param own the tokenizer that the model's folder holds: no id may name another token there. Tokens may be added
- * @throws CompatibilityError
+ * @throws OptionError for what is no tokenizer or no model; CompatibilityError
  */
-export function checkTokenizer(tokenizer: Tokenizer, { vocabSize }: Pick<LanguageModel, 'vocabSize'>, own?: Tokenizer) {
+export function checkTokenizer(tokenizer: Tokenizer, model: Pick<LanguageModel, 'vocabSize'>, own?: Tokenizer): void {
+  const where = 'checkTokenizer';
+  checkOption(where, 'tokenizer', tokenizer, tokenizerOption);
+  checkOption(where, 'own', own, tokenizerOption.optional());
+  const vocabSize = checkOption(where, 'model.vocabSize', Object(model).vocabSize, ranges.count);
   const tokens = tokenizer.vocabSize;
   const details = { found: tokens, expected: vocabSize };
   if (tokens > vocabSize || vocabSize > 2 * tokens) {

@@ -1,5 +1,6 @@
 /** Whether two tokenizers are one vocabulary: where they first differ, in words for a message. */
-import type { Tokenizer } from './tokenizer.js';
+import { checkOption } from '../settings/index.js';
+import { type Tokenizer, tokenizerOption } from './tokenizer.js';
 
 /** The first id that names another token in each. */
 export interface TokenDifference {
@@ -25,8 +26,13 @@ export function vocabularyDifference(
   return undefined;
 }
 
-/** The tokens with which a student and its teacher end a text, in words, where both have one and these differ. */
+/**
+ * The tokens with which a student and its teacher end a text, in words, where both have one and these differ.
+ * @throws OptionError for what is no tokenizer
+ */
 export function eosDifference(student: Tokenizer, teacher: Tokenizer): readonly [string, string] | undefined {
+  checkOption('eosDifference', 'student', student, tokenizerOption);
+  checkOption('eosDifference', 'teacher', teacher, tokenizerOption);
   const [ours, theirs] = [student.eosTokenId, teacher.eosTokenId];
   if (ours === undefined || theirs === undefined || ours === theirs) return undefined;
   return [endInWords(student, ours), endInWords(teacher, theirs)];
