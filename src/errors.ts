@@ -83,7 +83,10 @@ export class DisposedError extends DistillmError {
   /** Always 'ERR_DISPOSED'. */
   override readonly code = 'ERR_DISPOSED';
 }
-/** A model, checkpoint or tokenizer file is malformed, incomplete or does not fit its config. */
+/**
+ * A model, checkpoint or tokenizer file is malformed, incomplete or does not fit its config; or a file is missing, or
+ * cannot be read or written.
+ */
 export class CheckpointError extends DistillmError {
   override readonly name = 'CheckpointError';
   /** Always 'ERR_CHECKPOINT'. */

@@ -26,7 +26,7 @@ export interface FileStore {
   readInto(path: string, offset: number, target: Uint8Array<ArrayBuffer>): Promise<void>;
   /**
    * Writes a file aside and renames it: readers see the old file or the new one, never a part.
-   * @throws OptionError from a store that is read only
+   * @throws OptionError from a store that is read only; CheckpointError when the system refuses (a full disk)
    */
   write(path: string, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void>;
   /**
@@ -40,7 +40,7 @@ export interface FileStore {
   /**
    * Writes a whole folder aside, as `fill` does to the store that it gets, and puts it in place of the old one: readers
    * see all of the old files or all of the new ones, after a crash as well. When `fill` fails, the old folder stays.
-   * @throws OptionError from a store that is read only
+   * @throws OptionError from a store that is read only; CheckpointError when the system refuses
    */
   replaceFolder(path: string, fill: (aside: FileStore) => Promise<void>): Promise<void>;
 }

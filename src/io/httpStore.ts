@@ -43,6 +43,14 @@ export function httpStore(url: string | URL, options: { fetch?: typeof globalThi
       });
     }
   }
+  /** The bytes of an answer, which a lost connection may end early. */
+  async function bodyOf(path: string, response: Response): Promise<Uint8Array<ArrayBuffer>> {
+    try {
+      return new Uint8Array(await response.arrayBuffer());
+    } catch (cause) {
+      throw new CheckpointError(`${name}/${path}: the answer ended early (${cause}). Try again.`, { cause });
+    }
+  }
   const refused = (path: string, { status, statusText }: Response) =>
     new CheckpointError(`${name}/${path}: the server answered ${status} ${statusText}, expected 200 or 206.`, {
       found: status,
@@ -52,10 +60,10 @@ export function httpStore(url: string | URL, options: { fetch?: typeof globalThi
   async function probe(path: string): Promise<Known | undefined> {
     const response = await request(path, 0, 0);
     if (response.status === 200) {
-      const whole = new Uint8Array(await response.arrayBuffer());
+      const whole = await bodyOf(path, response);
       return { size: whole.byteLength, whole };
     }
-    await response.arrayBuffer();
+    await bodyOf(path, response);
     if (response.status === 404 || response.status === 410) return undefined;
     // 416: the file is empty, so it has no byte 0.
     if (response.status === 416) return { size: 0, whole: new Uint8Array(0) };
@@ -92,7 +100,7 @@ export function httpStore(url: string | URL, options: { fetch?: typeof globalThi
     if (wanted === 0) return new Uint8Array(0);
     const response = await request(path, offset, offset + wanted - 1);
     if (response.status !== 206) throw refused(path, response);
-    const bytes = new Uint8Array(await response.arrayBuffer());
+    const bytes = await bodyOf(path, response);
     if (bytes.byteLength !== wanted) throw shortFile(name, path, offset + wanted, offset + bytes.byteLength);
     return bytes;
   }

@@ -51,6 +51,15 @@ describe('distillm generate', () => {
     const answer = await expectedAnswer('Say red', 6);
     expect(await run([...greedy(), '--raw', 'Say red'])).toMatchObject({ code: 0, out: `${answer}\n`, err: '' });
     expect((await run([...greedy(), '--raw'], testTerminal({ stdin: 'Say red\n' }))).out).toBe(`${answer}\n`);
+    const latin = (async function* () {
+      yield Uint8Array.of(0x61, 0x0a, 0x63);
+      yield Uint8Array.of(0xe9);
+    })();
+    const refused = await run([...greedy(), '--raw'], { ...testTerminal(), stdin: latin });
+    expect([refused.code, refused.err]).toEqual([
+      1,
+      expect.stringContaining('the prompt on stdin is not UTF-8, in line 2 or after it'),
+    ]);
   });
 
   it.each(['f16', 'int8'] as const)('holds the model in %s', async (dtype) => {

@@ -397,6 +397,11 @@ describe('a web server', () => {
     await expect(down.read('a.txt')).rejects.toThrow(/example.org\/m\/a.txt: the request failed .*fetch failed/);
     const broken = httpStore('https://example.org/m', { fetch: async () => new Response('', { status: 503 }) });
     await expect(broken.size('a.txt')).rejects.toThrow(/answered 503/);
+    const lost = new ReadableStream({ pull: (controller) => controller.error(new TypeError('terminated')) });
+    const cut = httpStore('https://example.org/m', { fetch: async () => new Response(lost) });
+    const error = await cut.read('a.txt').catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(CheckpointError);
+    expect((error as Error).message).toMatch(/m\/a\.txt: the answer ended early .*terminated.*Try again/);
   });
 });
 

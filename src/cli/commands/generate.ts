@@ -1,5 +1,6 @@
 /** `distillm generate`: answers prompts token by token. */
 import {
+  DataError,
   encodePrompt,
   type LanguageModel,
   loadModel,
@@ -93,10 +94,19 @@ async function answer(
   stdout.write(decoder.end());
 }
 
+/** @throws DataError for a prompt that is not UTF-8: the model would read other characters */
 async function readAll(stdin: AsyncIterable<Uint8Array | string>): Promise<string> {
-  const decoder = new TextDecoder();
+  const decoder = new TextDecoder('utf-8', { fatal: true });
   let content = '';
-  for await (const chunk of stdin)
-    content += typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true });
-  return content + decoder.decode();
+  try {
+    for await (const chunk of stdin)
+      content += typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true });
+    return content + decoder.decode();
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause;
+    const line = content.split('\n').length;
+    throw new DataError(`the prompt on stdin is not UTF-8, in line ${line} or after it. Convert it to UTF-8.`, {
+      cause,
+    });
+  }
 }
