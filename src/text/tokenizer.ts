@@ -140,8 +140,11 @@ class BpeTokenizer implements Tokenizer {
   }
 
   encode(text: string, options: EncodeOptions = {}) {
+    return this.#encode(text, checkOptions('encode', encodeOptions, options));
+  }
+
+  #encode(text: string, { addSpecialTokens, allowedSpecial }: z.output<typeof encodeOptions>) {
     requireOption('encode', 'text', text, typeof text === 'string', 'a string');
-    const { addSpecialTokens, allowedSpecial } = checkOptions('encode', encodeOptions, options);
     const wasm = this.#instance.use();
     this.#allow(allowedSpecial);
     const input = this.#input.write(wasm, text);
@@ -161,7 +164,8 @@ class BpeTokenizer implements Tokenizer {
 
   encodeBatch(texts: readonly string[], options: EncodeOptions = {}) {
     requireOption('encodeBatch', 'texts', texts, Array.isArray(texts), 'a list of strings');
-    return texts.map((text) => this.encode(text, options));
+    const checked = checkOptions('encodeBatch', encodeOptions, options);
+    return texts.map((text) => this.#encode(text, checked));
   }
 
   decode(ids: ArrayLike<number>, options: DecodeOptions = {}): string {
