@@ -34,6 +34,9 @@ const numbers = new Map(
 /** All operands of a kernel in binding order. */
 export const operandSpecs = (kernel: KernelName): Operands => all.get(kernel) as Operands;
 
+/** Operands that the caller of a kernel has. */
+export const givenSpecs = (kernel: KernelName): Operands => given.get(kernel) as Operands;
+
 /** Operands that a kernel makes. */
 export const outputSpecs = (kernel: KernelName): Operands => outputs.get(kernel) as Operands;
 

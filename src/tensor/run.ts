@@ -1,6 +1,6 @@
 /** The call of one kernel on tensors: shapes are checked against its record, outputs are allocated. */
 import type { GivenName, KernelCall, OperandName, OutName, ParamsOf, Storage } from '../backend/backend.js';
-import { bindDims, checkParams, operandDType, outputSpecs, resolveShape } from '../backend/check.js';
+import { bindDims, checkParams, givenSpecs, operandDType, outputSpecs, resolveShape } from '../backend/check.js';
 import type { DType, KernelName } from '../backend/kernels/index.js';
 import { Tensor } from './tensor.js';
 
@@ -42,7 +42,7 @@ export function run<K extends KernelName>(
   const dims = bindDims(kernel, given);
   checkParams(kernel, params);
   const operands: Record<string, Storage> = {};
-  for (const [name, operand] of Object.entries<View | Tensor>(given)) operands[name] = operand.storage;
+  for (const [name] of givenSpecs(kernel)) operands[name] = given[name as GivenName<K>].storage;
   const outputs: Record<string, Tensor> = {};
   for (const [name, operand] of outputSpecs(kernel)) {
     const shape = (shapes as Record<string, readonly number[] | undefined>)[name] ?? resolveShape(operand, dims);

@@ -5,7 +5,13 @@ import { packLeftAlongRows } from '../shared/pack';
 import { addFloats, copyFloats, madd, storePairs, zero } from '../shared/simd';
 import { scratch } from '../shared/scratch';
 import { multiplyPanel, TILE_BYTES, WIDE } from '../shared/tile';
+import { fetchPages } from './shared/fetchAhead';
 import { DEPTH } from './shared/skinny';
+
+/** Bytes ahead of those that are multiplied where the next page is touched. */
+const AHEAD: usize = 4096;
+/** Rows of a up to which memory is slower than the products: with more, touching pages ahead costs more than it saves. */
+const FEWEST: u32 = 4;
 
 /** Rows of a's panels: one of the last panel's may be padding. */
 // @ts-ignore: decorator
@@ -29,6 +35,7 @@ export function gemmPanelsFew(
   const left = sums + (paddedRows(m) << 6);
   const stride = (<usize>n) << 2;
   const whole = segment >= k;
+  const last = b + <usize>end * ((<usize>k) << 6);
   packLeft(a, m, k, segment, left);
   for (let panel = begin; panel < end; panel++) {
     const right = b + <usize>panel * ((<usize>k) << 6);
@@ -40,11 +47,13 @@ export function gemmPanelsFew(
         const rows = left + ((paddedRows(m) * p) << 2);
         const block = right + (<usize>p << 6);
         const depth = min(stop - p, DEPTH);
+        if (m <= FEWEST) fetchPages(block + AHEAD, min(block + AHEAD + ((<usize>depth) << 6), last), tile);
         if (whole) multiplyPanel(rows, m, block, 64, width, depth, to, stride, accumulate != 0 || p > 0, tile);
         else multiplyPanel(rows, m, block, 64, 16, depth, sums, 64, p > start, tile);
       }
       if (whole) continue;
-      for (let i: u32 = 0; i < m; i++) put(sums + (<usize>i << 6), to + <usize>i * stride, width, accumulate != 0 || start > 0);
+      const add = accumulate != 0 || start > 0;
+      for (let i: u32 = 0; i < m; i++) put(sums + (<usize>i << 6), to + <usize>i * stride, width, add);
     }
   }
 }
@@ -54,7 +63,8 @@ function packLeft(a: usize, m: u32, k: u32, segment: u32, left: usize): void {
   for (let start: u32 = 0; start < k; start += segment) {
     const stop = min(start + segment, k);
     for (let p = start; p < stop; p += DEPTH) {
-      packLeftAlongRows(a + (<usize>p << 2), (<usize>k) << 2, m, min(stop - p, DEPTH), left + ((paddedRows(m) * p) << 2));
+      const to = left + ((paddedRows(m) * p) << 2);
+      packLeftAlongRows(a + (<usize>p << 2), (<usize>k) << 2, m, min(stop - p, DEPTH), to);
     }
   }
 }
@@ -68,7 +78,7 @@ function put(from: usize, to: usize, count: u32, add: bool): void {
 
 /**
  * The same for one row of a. One row and one panel would be two sums of eight lanes, each waiting for its last
- * addition: four segments, or four panels, are summed at a time.
+ * addition: four panels are summed at a time, which are four long stretches of memory, too.
  */
 function multiplyRow(
   a: usize, b: usize, c: usize, n: u32, k: u32, accumulate: bool, segment: u32, begin: u32, end: u32,
@@ -76,54 +86,35 @@ function multiplyRow(
   const tile = scratch();
   const sums = tile + TILE_BYTES;
   const apart = (<usize>k) << 6;
-  if (segment >= k) {
-    for (let panel = begin; panel < end; panel += 4) {
-      const count = min(end - panel, 4);
-      const right = b + <usize>panel * apart;
-      const width = min(n - (panel << 4), count << 4);
-      for (let p: u32 = 0; p < k; p += DEPTH) {
-        multiplyStretches(a + (p << 2), 0, right + (<usize>p << 6), apart, count, min(k - p, DEPTH), tile);
-        put(tile, c + (<usize>panel << 6), width, accumulate || p > 0);
-      }
-    }
-    return;
-  }
-  const step = (<usize>segment) << 2;
-  /** Segments that are summed at a time. */
-  const count: u32 = segment << 2 == k ? 4 : 1;
-  for (let panel = begin; panel < end; panel++) {
+  const whole = segment >= k;
+  for (let panel = begin; panel < end; panel += 4) {
+    const count = min(end - panel, 4);
     const right = b + <usize>panel * apart;
-    const width = min(n - (panel << 4), 16);
-    for (let start: u32 = 0; start < k; start += segment * count) {
-      const length = min(segment, k - start);
-      for (let p: u32 = 0; p < length; p += DEPTH) {
-        const from = start + p;
-        multiplyStretches(a + (<usize>from << 2), step, right + (<usize>from << 6), step << 4, count, min(length - p, DEPTH), tile);
-        put(tile, sums, count << 4, p > 0);
+    const to = c + (<usize>panel << 6);
+    const width = min(n - (panel << 4), count << 4);
+    for (let start: u32 = 0; start < k; start += segment) {
+      const stop = min(start + segment, k);
+      for (let p = start; p < stop; p += DEPTH) {
+        multiplyStretches(a + (<usize>p << 2), right + (<usize>p << 6), apart, count, min(stop - p, DEPTH), tile);
+        if (whole) put(tile, to, width, accumulate || p > 0);
+        else put(tile, sums, count << 4, p > start);
       }
-      for (let s: u32 = 0; s < count; s++) put(sums + (<usize>s << 6), c + (<usize>panel << 6), width, accumulate || start + s > 0);
+      if (!whole) put(sums, to, width, accumulate || start > 0);
     }
   }
 }
 
-/** tile [count <= 4, 16] = the products of stretches of a row with as many of panels, `aStep` and `bStep` bytes apart. */
-function multiplyStretches(a: usize, aStep: usize, b: usize, bStep: usize, count: u32, depth: u32, tile: usize): void {
-  // Without 256 bits four stretches need more registers than there are, and one alone has four sums.
-  if (WIDE && count == 4) return multiplyFour(a, aStep, b, bStep, depth, tile);
-  for (let s: u32 = 0; s < count; s++) {
-    multiplyOne(a, b, depth, tile + (<usize>s << 6));
-    a += aStep;
-    b += bStep;
-  }
+/** tile [count <= 4, 16] = the products of a stretch of a row with `count` panels, `apart` bytes from one to the next. */
+function multiplyStretches(a: usize, b: usize, apart: usize, count: u32, depth: u32, tile: usize): void {
+  // Without 256 bits four panels need more registers than there are, and one alone has four sums.
+  if (WIDE && count == 4) return multiplyFour(a, b, apart, depth, tile);
+  for (let s: u32 = 0; s < count; s++) multiplyOne(a, b + <usize>s * apart, depth, tile + (<usize>s << 6));
 }
 
-function multiplyFour(a: usize, aStep: usize, b: usize, bStep: usize, depth: u32, tile: usize): void {
-  const a1 = a + aStep;
-  const a2 = a1 + aStep;
-  const a3 = a2 + aStep;
-  const b1 = b + bStep;
-  const b2 = b1 + bStep;
-  const b3 = b2 + bStep;
+function multiplyFour(a: usize, b: usize, apart: usize, depth: u32, tile: usize): void {
+  const b1 = b + apart;
+  const b2 = b1 + apart;
+  const b3 = b2 + apart;
   let c00 = zero();
   let c01 = zero();
   let c02 = zero();
@@ -143,26 +134,23 @@ function multiplyFour(a: usize, aStep: usize, b: usize, bStep: usize, depth: u32
   for (let p: u32 = 0; p < depth; p++) {
     const at = (<usize>p) << 2;
     const to = (<usize>p) << 6;
-    const w0 = v128.load32_splat(a + at);
-    c00 = madd(w0, v128.load(b + to), c00);
-    c01 = madd(w0, v128.load(b + to, 16), c01);
-    c02 = madd(w0, v128.load(b + to, 32), c02);
-    c03 = madd(w0, v128.load(b + to, 48), c03);
-    const w1 = v128.load32_splat(a1 + at);
-    c10 = madd(w1, v128.load(b1 + to), c10);
-    c11 = madd(w1, v128.load(b1 + to, 16), c11);
-    c12 = madd(w1, v128.load(b1 + to, 32), c12);
-    c13 = madd(w1, v128.load(b1 + to, 48), c13);
-    const w2 = v128.load32_splat(a2 + at);
-    c20 = madd(w2, v128.load(b2 + to), c20);
-    c21 = madd(w2, v128.load(b2 + to, 16), c21);
-    c22 = madd(w2, v128.load(b2 + to, 32), c22);
-    c23 = madd(w2, v128.load(b2 + to, 48), c23);
-    const w3 = v128.load32_splat(a3 + at);
-    c30 = madd(w3, v128.load(b3 + to), c30);
-    c31 = madd(w3, v128.load(b3 + to, 16), c31);
-    c32 = madd(w3, v128.load(b3 + to, 32), c32);
-    c33 = madd(w3, v128.load(b3 + to, 48), c33);
+    const w = v128.load32_splat(a + at);
+    c00 = madd(w, v128.load(b + to), c00);
+    c01 = madd(w, v128.load(b + to, 16), c01);
+    c02 = madd(w, v128.load(b + to, 32), c02);
+    c03 = madd(w, v128.load(b + to, 48), c03);
+    c10 = madd(w, v128.load(b1 + to), c10);
+    c11 = madd(w, v128.load(b1 + to, 16), c11);
+    c12 = madd(w, v128.load(b1 + to, 32), c12);
+    c13 = madd(w, v128.load(b1 + to, 48), c13);
+    c20 = madd(w, v128.load(b2 + to), c20);
+    c21 = madd(w, v128.load(b2 + to, 16), c21);
+    c22 = madd(w, v128.load(b2 + to, 32), c22);
+    c23 = madd(w, v128.load(b2 + to, 48), c23);
+    c30 = madd(w, v128.load(b3 + to), c30);
+    c31 = madd(w, v128.load(b3 + to, 16), c31);
+    c32 = madd(w, v128.load(b3 + to, 32), c32);
+    c33 = madd(w, v128.load(b3 + to, 48), c33);
   }
   storePairs(tile, c00, c01, c02, c03, c10, c11, c12, c13);
   storePairs(tile + 128, c20, c21, c22, c23, c30, c31, c32, c33);

@@ -44,8 +44,8 @@ export interface LinearMemory {
 
 /** Four bins a power of two: a block in a higher bin than a size's own always fits. */
 function binOf(size: number): number {
-  const exponent = Math.floor(Math.log2(size));
-  return exponent * 4 + Math.floor((size / 2 ** exponent - 1) * 4);
+  const exponent = 31 - Math.clz32(size);
+  return exponent * 4 + ((size >>> (exponent - 2)) & 3);
 }
 const BINS = 33 * 4;
 

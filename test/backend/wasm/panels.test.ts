@@ -1,7 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Device, Storage } from '../../../src/backend/backend.js';
+import { compileKernels } from '../../../src/backend/wasm/compile.js';
+import { createDevice } from '../../../src/backend/wasm/createDevice.js';
 import { openWasm } from '../../../src/backend/wasm/index.js';
 import { DisposedError, OptionError } from '../../../src/errors.js';
+import { createLinearMemory } from '../../../src/hardware/wasm/memory.js';
+import { openPool } from '../../../src/hardware/wasm/pool.js';
 import { createRandom } from '../../../src/testing/random.js';
 
 /** m, n, k around the panels of 16, the blocks of 32, the chunks of 256 and 32 rows; segments even and uneven. */
@@ -25,14 +29,24 @@ const shapes = [
   [100, 560, 257],
 ] as const;
 
+/** Sums of 16 columns, which 256-bit vectors hold. */
+async function openWide(arithmetic: 'fused' | 'plain'): Promise<Device> {
+  const memory = createLinearMemory({ shared: true });
+  const module = await compileKernels({ arithmetic, shared: true });
+  const pool = await openPool(module, memory, 2, { wideTiles: 1 });
+  return createDevice({ memory, pool }, { revectorized: false, arithmetic });
+}
+
 describe.each([
-  ['one thread', { threads: 1 }],
-  ['two threads', { threads: 2 }],
-  ['plain', { threads: 2, arithmetic: 'plain' as const }],
-])('matrices held as panels, %s', (_, options) => {
+  ['one thread', () => openWasm({ threads: 1 })],
+  ['two threads', () => openWasm({ threads: 2 })],
+  ['plain', () => openWasm({ threads: 2, arithmetic: 'plain' })],
+  ['wide sums', () => openWide('fused')],
+  ['wide sums, plain', () => openWide('plain')],
+])('matrices held as panels, %s', (_, open) => {
   let device: Device;
   beforeAll(async () => {
-    device = await openWasm(options);
+    device = await open();
   });
   afterAll(async () => {
     await device.dispose();
