@@ -3,6 +3,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type EmbeddedRun, trainEmbedded } from '../../examples/train-embedded.js';
 import type { DeviceInfo } from '../../src/backend/backend.js';
+import { arithmetics } from '../harness/arithmetics.js';
 import { bundle, chromiumPath, launch, serve } from './page.js';
 
 interface FromPage {
@@ -15,8 +16,8 @@ interface FromPage {
 const toBits = ({ weights }: EmbeddedRun) =>
   Object.fromEntries(Object.entries(weights).map(([name, values]) => [name, [...new Uint32Array(values.buffer)]]));
 
-async function inNode(threads: number, temperature: number): Promise<EmbeddedRun> {
-  const device = await openDevice({ kind: 'wasm', wasm: { threads } });
+async function inNode(threads: number, temperature: number, arithmetic = arithmetics.at(-1)!): Promise<EmbeddedRun> {
+  const device = await openDevice({ kind: 'wasm', wasm: { threads, arithmetic } });
   const run = await trainEmbedded(device, { temperature });
   await device.dispose();
   return run;
@@ -40,13 +41,12 @@ describe.skipIf(!chromiumPath)('the same run in Node and in a worker of a page',
   async function inBrowser(
     device: 'wasm' | 'webgpu',
     isolated: boolean,
-    temperature = 1,
-    policy?: string,
+    { temperature = 1, arithmetic = '', policy }: { temperature?: number; arithmetic?: string; policy?: string } = {},
   ): Promise<FromPage> {
     const server = await serve(worker, { isolated, policy });
     const page = await browser.newPage();
     try {
-      await page.goto(`${server.url}?device=${device}&temperature=${temperature}`);
+      await page.goto(`${server.url}?device=${device}&temperature=${temperature}&arithmetic=${arithmetic}`);
       return await page.evaluate(() => (window as unknown as { result: Promise<FromPage> }).result);
     } finally {
       await page.close();
@@ -60,7 +60,7 @@ describe.skipIf(!chromiumPath)('the same run in Node and in a worker of a page',
 
   it('gives the same bits on WASM with one thread, without cross-origin isolation', async () => {
     const { info, losses, sources, bits } = await inBrowser('wasm', false);
-    expect(info.threads).toBe(1);
+    expect(info).toMatchObject({ threads: 1, arithmetic: arithmetics.at(-1) });
     expect(losses).toEqual(expected.losses);
     expect(sources).toEqual(expected.sources);
     expect(bits).toEqual(toBits(expected));
@@ -75,13 +75,26 @@ describe.skipIf(!chromiumPath)('the same run in Node and in a worker of a page',
 
   it("gives the same bits on WASM with one thread where the page's policy forbids workers of blobs", async () => {
     const policy = "default-src 'self'; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'; worker-src 'self'";
-    const { info, losses } = await inBrowser('wasm', true, 1, policy);
-    expect(info.threads).toBe(1);
+    const { info, losses } = await inBrowser('wasm', true, { policy });
+    expect(info).toMatchObject({ threads: 1, arithmetic: arithmetics.at(-1) });
     expect(losses).toEqual(expected.losses);
   }, 60_000);
 
+  it('gives the same bits in plain arithmetic, which are others', async () => {
+    const [{ info, bits }, plain] = await Promise.all([
+      inBrowser('wasm', true, { arithmetic: 'plain' }),
+      inNode(1, 1, 'plain'),
+    ]);
+    expect(info.arithmetic).toBe('plain');
+    expect(bits).toEqual(toBits(plain));
+    if (arithmetics.length > 1) expect(bits).not.toEqual(toBits(expected));
+  }, 60_000);
+
   it('gives the losses of WASM on WebGPU, within 1e-5, where the student answers greedily', async () => {
-    const [{ info, losses, sources }, greedy] = await Promise.all([inBrowser('webgpu', false, 0), inNode(1, 0)]);
+    const [{ info, losses, sources }, greedy] = await Promise.all([
+      inBrowser('webgpu', false, { temperature: 0 }),
+      inNode(1, 0),
+    ]);
     expect(info.kind).toBe('webgpu');
     expect(sources).toEqual(greedy.sources);
     expect(losses.length).toBe(greedy.losses.length);

@@ -1,6 +1,7 @@
 import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { arithmetics } from '../harness/arithmetics.js';
 import { testTerminal } from './terminal.js';
 import { distillm, type Finished, makeWorkspace } from './workspace.js';
 
@@ -53,6 +54,25 @@ describe('distillm train', () => {
     expect(teacher.err).toContain('20 records, 10 for validation');
     const config = JSON.parse(await readFile(path('teacher/best/config.json'), 'utf8'));
     expect(config).toMatchObject({ vocab_size: 280, n_embd: 8, eos_token_id: 0 });
+  });
+
+  it.skipIf(arithmetics.length === 1)('goes on in another arithmetic only where that is asked for', async () => {
+    const short = `--method sft --student ${path('teacher/best')} --steps 2 --validation 0 --out ${path('arithmetic')}`;
+    expect(await train(`${short} --arithmetic plain`)).toMatchObject({ code: 0 });
+    const refused = await train(`${short} --resume`);
+    expect(refused.err).toContain(
+      "arithmetic was plain and is fused. Resume with the same, or give arithmetic 'fused' to go on with it",
+    );
+    expect(refused.code).not.toBe(0);
+    expect(await train(`${short} --resume --arithmetic fused`)).toMatchObject({ code: 0 });
+    const settings = (await eventsOf('arithmetic/log.jsonl')).filter(({ type }) => type === 'settings');
+    expect(settings.map(({ arithmetic }) => arithmetic)).toEqual(['plain', 'fused']);
+
+    const { code, err } = await train(`${short} --resume --arithmetic gpu`);
+    expect([code, err]).toEqual([
+      2,
+      expect.stringContaining('--arithmetic gpu is that of --device webgpu, not of wasm.'),
+    ]);
   });
 
   it('says when no validation beat the model that it began with, and quotes a folder with a space', async () => {

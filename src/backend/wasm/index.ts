@@ -21,7 +21,7 @@ import {
   type WasmArithmetic,
 } from './compile.js';
 import { createDevice } from './createDevice.js';
-import { selfCheck } from './selfCheck.js';
+import { RoundsTwiceError, selfCheck } from './selfCheck.js';
 
 /** How the device that computes in WebAssembly is opened. */
 export interface WasmOptions {
@@ -116,7 +116,7 @@ async function openChecked(arithmetic: WasmArithmetic, threads: number): Promise
   const wrong = verdicts.get(build);
   if (wrong === undefined) return opened;
   await opened.pool.dispose();
-  if (!revectorized) return wrong;
+  if (!revectorized || wrong instanceof RoundsTwiceError) return wrong;
   console.warn(`${wrong.message} Going on with 128-bit vectors.`);
   forbidPacking();
   return openChecked(arithmetic, threads);

@@ -107,6 +107,9 @@ function repeatedly({ memory }: Threads, check: (start: number) => DeviceError |
   }
 }
 
+/** The processor has no fused multiply-add: nothing is wrong, but arithmetic is plain, however wide vectors are. */
+export class RoundsTwiceError extends DeviceError {}
+
 /** (1 + 2^-12)^2 - (1 + 2^-11) is 2^-24; where the product is rounded first, 0. */
 const ONCE_FACTOR = 1 + 2 ** -12;
 const ONCE_ADDEND = -(1 + 2 ** -11);
@@ -140,7 +143,9 @@ export function selfCheck(
   const table = createTable(device);
   if (arithmetic === 'fused') {
     const twice = repeatedly(device, (start) =>
-      roundsOnce(device, table, start) ? undefined : new DeviceError('Multiply-add rounds twice on this processor.'),
+      roundsOnce(device, table, start)
+        ? undefined
+        : new RoundsTwiceError('Multiply-add rounds twice on this processor.'),
     );
     if (twice) return twice;
   }

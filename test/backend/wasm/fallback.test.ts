@@ -6,7 +6,8 @@ import type { DeviceError } from '../../../src/errors.js';
 const found = vi.hoisted(() => ({
   check: (_: { arithmetic: string; revectorized: boolean }): DeviceError | undefined => undefined,
 }));
-vi.mock('../../../src/backend/wasm/selfCheck.js', () => ({
+vi.mock('../../../src/backend/wasm/selfCheck.js', async (original) => ({
+  ...(await original<typeof import('../../../src/backend/wasm/selfCheck.js')>()),
   selfCheck: (_: unknown, how: { arithmetic: string; revectorized: boolean }) => found.check(how),
 }));
 /** V8's packing, by which nothing here is compiled. */
