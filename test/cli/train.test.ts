@@ -283,6 +283,17 @@ describe('distillm train', () => {
     }
   });
 
+  it('takes several files for validation, the last of several numbers, and not both', async () => {
+    const line = (validation: string, out: string) =>
+      train(`--method sft --student ${path('teacher/best')} --steps 1 ${validation} --out ${path(out)}`);
+    const held = `--validation ${path('held-out.jsonl')}`;
+    const files = await line(`${held} ${held}`, 'held-files');
+    expect(files.err).toContain('Data: 20 records, 20 for validation');
+    expect((await line('--validation 3 --validation 5', 'held-numbers')).err).toContain('15 records, 5 for validation');
+    const both = await line(`--validation 3 ${held}`, 'held-both');
+    expect([both.code, both.err]).toEqual([2, expect.stringMatching(/--validation is 3 and .*, expected files or a/)]);
+  });
+
   it.each(['0.1', '10%', '-3', '1e3'])('does not take --validation %s for a file', async (share) => {
     const { code, err } = await train(`--method sft --student x --out y --validation ${share}`);
     expect(code).toBe(2);

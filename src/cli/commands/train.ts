@@ -38,7 +38,7 @@ import { logFile, tryFile, tryFolder } from '../outputs.js';
 import { measuredBy, progressLine, trainingProgress } from '../progress.js';
 import { chooseTemplate } from '../template.js';
 import { shellWord, type Terminal } from '../terminal.js';
-import { checkMethod, runFlags, type TrainOptions, trainOptions } from './trainOptions.js';
+import { checkMethod, heldOutOf, runFlags, type TrainOptions, trainOptions } from './trainOptions.js';
 
 export const train = defineCommand({
   name: 'train',
@@ -75,7 +75,7 @@ export const train = defineCommand({
       const limits = lengthLimits(options, teacher ? [student, teacher] : [student]);
       const template = await chooseTemplate(options.template, [studentSource, teacherSource]);
       const data = await readInstructions(options.data, {
-        ...{ template, tokenizer, ...limits, fields: options.fields, validation: options.validation ?? 'tenth' },
+        ...{ template, tokenizer, ...limits, fields: options.fields, validation: heldOutOf(options) ?? 'tenth' },
         ...given({ validationOrder: options.validationOrder }),
         skipInvalid: skipping(terminal.stderr, options.skipInvalid),
       });
@@ -119,7 +119,8 @@ function checkEndTokens({ tokenizer: named, teacher }: TrainOptions, tokenizer: 
 
 /** Refuses to write over another run, over what no run wrote, and over the data. Models are not loaded yet. */
 async function checkOutput(options: TrainOptions): Promise<void> {
-  const { out, resume, data, validation, text = [], studentConfig } = options;
+  const { out, resume, data, text = [], studentConfig } = options;
+  const held = heldOutOf(options);
   tryFolder('--out', out);
   const isRun = await openFolder(out).exists('last/trainer-state.safetensors');
   if (isRun && !resume) {
@@ -135,7 +136,7 @@ async function checkOutput(options: TrainOptions): Promise<void> {
       `--out ${out} has a folder ${name} already, with ${first} in it: it would be replaced. Take another folder.`,
     );
   }
-  const inputs = [...data, ...text, studentConfig, ...(typeof validation === 'string' ? [validation] : [])];
+  const inputs = [...data, ...text, studentConfig, ...(Array.isArray(held) ? held : [])];
   const log = logOf(options);
   // Its folder is made where it is missing.
   if (existsSync(dirname(log))) tryFile('--log', log, logFile, inputs);

@@ -11,9 +11,9 @@ import { choice, count, flag, flagOf, listed, optional, required, text, type Val
 import { templateOption } from '../template.js';
 
 /** A number is never the name of a file: 0.1 may be meant as a share. */
-const heldOut = text.transform((value, context): number | string => {
-  if (/^\d+$/.test(value)) return Number(value);
-  if (Number.isNaN(Number(value.replace(/%$/, '')))) return value;
+const heldOut = text.transform((value, context): (number | string)[] => {
+  if (/^\d+$/.test(value)) return [Number(value)];
+  if (Number.isNaN(Number(value.replace(/%$/, '')))) return [value];
   context.addIssue({ code: 'custom', message: `a file, or a whole number of records, found ${value}` });
   return z.NEVER;
 });
@@ -23,9 +23,9 @@ const dataOptions = {
   data: required('<file...>', listed, 'JSONL with instruction, input (or context), output (or response); .gz as well'),
   ...recordOptions,
   validation: optional(
-    '<file|number>',
+    '<file|number...>',
     heldOut,
-    'held-out records: a file, or how many of the data (default: 1000, or a tenth of less than 10000)',
+    'held-out records: files, or how many of the data (default: 1000, or a tenth of less than 10000)',
   ),
   validationOrder: optional(
     '<order>',
@@ -107,6 +107,16 @@ export const trainOptions = {
 export type TrainOptions = Values<
   typeof dataOptions & typeof modelOptions & typeof lossOptions & typeof studentOutputOptions & typeof outputOptions
 >;
+
+/** What is held out: files together, or the last number that was given. @throws OptionError for files and numbers */
+export function heldOutOf({ validation = [] }: TrainOptions): string[] | number | undefined {
+  const files = validation.filter((each) => typeof each === 'string');
+  if (files.length === 0) return validation.findLast((each) => typeof each === 'number');
+  if (files.length === validation.length) return files;
+  throw new OptionError(`--validation is ${validation.join(' and ')}, expected files or a number. Leave one out.`, {
+    found: validation,
+  });
+}
 
 /** @throws OptionError for a teacher that is missing, and for options that the method has no use for. */
 export function checkMethod(options: TrainOptions): void {
