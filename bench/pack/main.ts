@@ -5,7 +5,7 @@
  * time limit. Every part's file is written anew after each case, so that a run that is cut off still counts.
  */
 import { execFile, spawnSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -97,7 +97,8 @@ function newFolder(wanted: string): string {
   for (let number = 1; ; number++) {
     const path = number === 1 ? wanted : `${wanted}-${number}`;
     try {
-      mkdirSync(path, { recursive: true });
+      // Not `recursive`: Node would look for parents of a folder in /proc for ever.
+      if (!existsSync(path)) mkdirSync(path);
       if (readdirSync(path).length > 0) continue;
       writeFileSync(join(path, 'log.txt'), '');
       return path;

@@ -78,6 +78,13 @@ describeWebGPU('the archive', () => {
     for (const { unit, median } of lines) expect(unit === '%' && median >= 0 && median <= 100).toBe(true);
   }, 300_000); // ten seconds of a core, most of it a software GPU that compiles shaders
 
+  it('refuses a folder that cannot be made, and says what to do', async () => {
+    const script = fileURLToPath(new URL('../../bench/pack/main.ts', import.meta.url));
+    const { code, stderr } = await run(script, '--out', '/proc/nowhere');
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^--out \/proc\/nowhere: ENOENT.*Name a folder that can be written with --out FOLDER\.\n$/);
+  });
+
   it('refuses a wrong option, and names the file that has them', async () => {
     const script = fileURLToPath(new URL('../../bench/pack/main.ts', import.meta.url));
     const { code, stderr } = await run(script, '--parts', 'xyz');
