@@ -68,13 +68,25 @@ export interface TextExports {
 
 let compiled: WebAssembly.Module | undefined;
 
-/** A fresh instance with its own memory, which is freed with it. */
+/**
+ * A fresh instance with its own memory, which is freed with it.
+ * @throws LimitError when the system gives no memory, or no addresses, for it
+ */
 export function instantiateText(): TextExports {
   compiled ??= new WebAssembly.Module(bytes);
   const abort = () => {
     throw new WebAssembly.RuntimeError('abort');
   };
-  return new WebAssembly.Instance(compiled, { env: { abort } }).exports as unknown as TextExports;
+  try {
+    return new WebAssembly.Instance(compiled, { env: { abort } }).exports as unknown as TextExports;
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new LimitError(
+      'No WebAssembly memory for a tokenizer, sampler or replay buffer: the system refused it. V8 reserves 10 GB of ' +
+        'addresses for each, whatever it uses. Raise the limit of the address space, which batch systems set (ulimit -v).',
+      { cause },
+    );
+  }
 }
 
 /** Holds an instance until `dispose`; `use` throws afterwards. */

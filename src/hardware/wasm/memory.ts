@@ -57,7 +57,11 @@ function createMemory(shared: boolean, maxBytes: number): { memory: WebAssembly.
       return { memory: new WebAssembly.Memory({ initial, maximum, shared }), maxBytes: maximum * PAGE };
     } catch (cause) {
       if (maximum <= INITIAL_PAGES) {
-        throw new LimitError(`No WebAssembly memory: the host refused ${formatBytes(maximum * PAGE)}.`, { cause });
+        throw new LimitError(
+          `No WebAssembly memory: the host refused ${formatBytes(maximum * PAGE)}. V8 reserves 10 GB of addresses for it, ` +
+            'whatever it uses: raise the limit of the address space, which batch systems set (ulimit -v).',
+          { cause },
+        );
       }
     }
   }
