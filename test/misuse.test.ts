@@ -196,7 +196,7 @@ describe('what used to pass, or to fail late', () => {
     [
       'openDevice with a word',
       () => api.openDevice('wsam' as never),
-      'openDevice: what is given is wsam, expected an object',
+      "openDevice: what is given is wsam, expected an object of options. Did you mean { kind: 'wasm' }?",
     ],
     [
       'openDevice of a slip',

@@ -46,7 +46,20 @@ function refusal(
 ): OptionError {
   const known = namesAt(schema, value, keys);
   if (unknown) return unknownOptions(where, unknown, known, path && `${path}.`);
-  return refusedOption(where, path || 'what is given', found, message, adviceFor(found, known));
+  if (!path) return refusedOption(where, 'what is given', found, message, asField(schema, found));
+  return refusedOption(where, path, found, message, adviceFor(found, known));
+}
+
+/** A word in place of the options: "Did you mean { kind: 'wasm' }?" where it is a choice of one of them, else ''. */
+function asField(schema: z.ZodType, word: unknown): string {
+  if (!(schema instanceof z.ZodObject)) return '';
+  const choices = Object.entries(schema.shape as Record<string, z.ZodType>).flatMap(([name, field]) => {
+    const inner = withoutDefault(field);
+    return inner instanceof z.ZodEnum ? inner.options.map((choice) => [name, String(choice)] as const) : [];
+  });
+  const near =
+    choices.find(([, choice]) => choice === word) ?? choices.find(([, choice]) => didYouMean(word, [choice]));
+  return near ? `Did you mean { ${near[0]}: '${near[1]}' }?` : '';
 }
 
 /** A loss or a policy whose function was given in place of what it makes is told so. */
