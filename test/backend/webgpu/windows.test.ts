@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { divergenceKinds, type KernelName, kernels } from '../../../src/backend/kernels/index.js';
 import { windowsOf } from '../../../src/backend/webgpu/windows.js';
 import { LimitError } from '../../../src/errors.js';
-import type { AnyCase } from '../../../src/testing/case.js';
+import type { AnyCase, Case } from '../../../src/testing/case.js';
 import { cases } from '../../../src/testing/cases/index.js';
 import { caseLabel, checkCase, prepare } from '../../../src/testing/compare.js';
 import { describeWebGPU, withWebGPU } from './adapter.js';
@@ -44,10 +44,10 @@ describe('windowsOf', () => {
 });
 
 /** Roots of something: not negative. */
-const fillDeviations: AnyCase['prepare'] = ({ rstd }) => void rstd?.set(rstd.map(Math.abs));
+const fillDeviations = ({ rstd }: { readonly rstd: Float64Array }) => rstd.set(rstd.map(Math.abs));
 
 /** Shapes whose large operand spans several windows of `maxBindingBytes`. */
-const windowed: { readonly [K in KernelName]?: readonly (readonly [maxBindingBytes: number, AnyCase])[] } = {
+const windowed: { readonly [K in KernelName]?: readonly (readonly [maxBindingBytes: number, Case<K>])[] } = {
   gemmNN: [
     // b cut along k, as for dx = dlogits w; then a and c along m as well
     [8192, { dims: { m: 5, n: 37, k: 211 }, params: { accumulate: 0 } }],
@@ -128,11 +128,13 @@ const windowed: { readonly [K in KernelName]?: readonly (readonly [maxBindingByt
       },
     ],
   ],
-  sample: [[8192, { dims: { rows: 200, vocab: 13 }, params: { temperature: 1, topK: 7, topP: 0.9, step: 1 } }]],
+  sample: [
+    [8192, { dims: { rows: 200, vocab: 13 }, params: { temperature: 1, topK: 7, topP: 0.9, step: 1, drawable: 11 } }],
+  ],
 };
 
 describeWebGPU('operands over the binding limit', () => {
-  for (const [kernel, list] of Object.entries(windowed) as [KernelName, (typeof windowed)[KernelName] & {}][]) {
+  for (const [kernel, list] of Object.entries(windowed) as [KernelName, [number, AnyCase][]][]) {
     for (const [maxBindingBytes, testCase] of list) {
       it(`${kernel} in windows of ${maxBindingBytes} bytes: ${caseLabel(testCase)}`, () =>
         withWebGPU({ maxBindingBytes }, async (backend) => {
