@@ -17,8 +17,9 @@ export const refusedOption = (
   found: unknown,
   expected: string,
   advice = '',
+  words = inWords(found),
 ): OptionError => {
-  const message = `${where}: ${option} is ${inWords(found)}, expected ${expected}.${advice && ` ${advice}`}`;
+  const message = `${where}: ${option} is ${words}, expected ${expected}.${advice && ` ${advice}`}`;
   return new OptionError(message, { option, found, expected });
 };
 
@@ -26,28 +27,45 @@ export const refusedOption = (
  * Names that there are not.
  * @param known those that there are; none where that cannot be said
  * @param place begins each name: 'validation.' of a group
+ * @param inside paths of options in groups, by what a caller may take for them: 'threads' is 'wasm.threads'
  */
 export function unknownOptions(
   where: string,
   names: readonly string[],
   known: readonly string[],
   place = '',
+  inside: ReadonlyMap<string, readonly string[]> = new Map(),
 ): OptionError {
   const list = (each: readonly string[]) => each.map((name) => place + name).join(', ');
   const expected = known.length > 0 ? `, expected one of ${list(known)}` : '';
-  const advice = didYouMean(names[0], known, place);
+  const [written = ''] = names;
+  const advice =
+    whole(inside.get(written), place) ||
+    didYouMean(written, known, place) ||
+    whole(inside.get(nearest(written, [...inside.keys()]) ?? ''), place);
   const message = `${where}: there is no option ${short(list(names))}${expected}.${advice && ` ${advice}`}`;
-  return new OptionError(message, { found: names, ...(known.length > 0 && { expected: known }) });
+  return new OptionError(message, {
+    ...(names.length === 1 && { option: place + written }),
+    found: names,
+    ...(known.length > 0 && { expected: known }),
+  });
 }
+
+const whole = (paths: readonly string[] = [], place: string): string =>
+  paths.length === 0 ? '' : `Did you mean ${paths.map((path) => place + path).join(' or ')}?`;
 
 /** 'Did you mean alpha?' where one of the known names is a slip away from what was written, else ''. */
 export function didYouMean(written: unknown, known: readonly string[], place = ''): string {
-  if (typeof written !== 'string' || written.length > 100) return '';
+  const near = nearest(written, known);
+  return near === undefined ? '' : `Did you mean ${place}${near}?`;
+}
+
+/** The known name that is a slip away from what was written; undefined where none is. */
+export function nearest(written: unknown, known: readonly string[]): string | undefined {
+  if (typeof written !== 'string' || written.length > 100) return undefined;
   const slips = known.map((name) => ({ name, distance: editDistance(written.toLowerCase(), name.toLowerCase()) }));
-  const [nearest] = slips.sort((a, b) => a.distance - b.distance);
-  return nearest && nearest.distance <= Math.max(1, Math.floor(written.length / 3))
-    ? `Did you mean ${place}${nearest.name}?`
-    : '';
+  const [first] = slips.sort((a, b) => a.distance - b.distance);
+  return first && first.distance <= Math.max(1, Math.floor(written.length / 3)) ? first.name : undefined;
 }
 
 /** Letters added, left out, replaced, or exchanged with their neighbour, each no more than once (optimal string alignment). */

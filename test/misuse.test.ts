@@ -196,7 +196,7 @@ describe('what used to pass, or to fail late', () => {
     [
       'openDevice with a word',
       () => api.openDevice('wsam' as never),
-      "openDevice: what is given is wsam, expected an object of options. Did you mean { kind: 'wasm' }?",
+      "openDevice: options is wsam, expected an object of options. Did you mean { kind: 'wasm' }?",
     ],
     [
       'openDevice of a slip',
@@ -213,6 +213,30 @@ describe('what used to pass, or to fail late', () => {
       'training: loss is a function, expected one of forwardKL, jensenShannon, reverseKL, skewKL, skewReverseKL, symmetricKL, totalVariation. Call it: skewReverseKL().',
     ],
     [
+      'the name of a loss',
+      () =>
+        api.distill({
+          ...{ student: made.student, teacher: made.student, data: { train: [] }, steps: 1 },
+          loss: 'skewReverseKL' as never,
+        }),
+      "training: loss is the string 'skewReverseKL', expected one of forwardKL, jensenShannon, reverseKL, skewKL, skewReverseKL, symmetricKL, totalVariation. Call it: skewReverseKL().",
+    ],
+    [
+      'a number as text',
+      () => api.fineTune({ model: made.student, data: { train: [] }, optimizer: { lr: '1e-3' as never }, steps: 1 }),
+      "training: optimizer.lr is the string '1e-3', expected a number of at least 0.",
+    ],
+    [
+      'an option of the WASM device outside of its group',
+      () => api.openDevice({ threads: 2 } as never),
+      'openDevice: there is no option threads, expected one of kind, wasm, webgpu. Did you mean wasm.threads?',
+    ],
+    [
+      'another, with a slip',
+      () => api.openDevice({ arithmetics: 'plain' } as never),
+      'openDevice: there is no option arithmetics, expected one of kind, wasm, webgpu. Did you mean wasm.arithmetic?',
+    ],
+    [
       'texts for prompts',
       () => api.generate(made.student, ['text'] as never, { maxNewTokens: 1 }),
       'generate: prompts[0] is text, expected an Int32Array of ids, as encodePrompt gives it.',
@@ -225,7 +249,7 @@ describe('what used to pass, or to fail late', () => {
     [
       'generate without options',
       () => api.generate(made.student, [Int32Array.of(1)], undefined as never),
-      'generate: what is given is undefined, expected an object of options.',
+      'generate: options is undefined, expected an object of options.',
     ],
     [
       'an EOS that the model has not',

@@ -1,6 +1,9 @@
 /** 12345.6 -> "12,346". */
 export const whole = (value: number): string => Math.round(value).toLocaleString('en');
 
+/** 1, 'step' -> "1 step"; 1234, 'step' -> "1,234 steps". */
+export const counted = (count: number, thing: string): string => `${whole(count)} ${thing}${count === 1 ? '' : 's'}`;
+
 /** 12345.6 -> "12,346", 1.23456 -> "1.23". */
 export const threeDigits = (value: number): string => (value >= 100 ? whole(value) : value.toPrecision(3));
 

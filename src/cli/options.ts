@@ -57,7 +57,7 @@ export const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, (let
 
 /**
  * A message of the API in the words of the command line: maxNewTokens becomes --max-new-tokens, optimizer.weightDecay
- * --weight-decay, and `allowSoftware: true` the switch. Any message may hold a name of one word, such as seed: only what
+ * --weight-decay, `allowSoftware: true` the switch, and "give arithmetic 'fused'" --arithmetic fused. Any message may hold a name of one word, such as seed: only what
  * a sentence is about is taken for an option, "seed is 3" at its beginning. Text in quotes, in a path or before a colon
  * stays, for it comes from the user.
  * @param flags what the API calls the command's options, and the names of their flags
@@ -70,9 +70,11 @@ export function spellFlags(message: string, flags: ReadonlyMap<string, string>):
   const made = oneOf(names.filter((name) => /[A-Z.]/.test(name)));
   const anywhere = `(?<![\\w./\\\\-])(?<made>${made})(?:: true\\b)?(?![\\w:/\\\\-]|\\.\\w)`;
   const word = oneOf(names.filter((name) => /^[a-z]+$/.test(name)));
+  const value = `(?<=\\bgive )(?<set>${oneOf(names)}) '(?<to>\\w+)'`;
   const subject = `(?<=^|[:;] |\\) and )(?<word>${word})(?= (?:is|was) | \\()`;
-  return message.replace(new RegExp(`${quoted}|${anywhere}|${subject}`, 'g'), (found, ...rest) => {
-    const { made, word } = rest.at(-1) as { made?: string; word?: string };
+  return message.replace(new RegExp(`${value}|${quoted}|${anywhere}|${subject}`, 'g'), (found, ...rest) => {
+    const { made, word, set, to } = rest.at(-1) as { made?: string; word?: string; set?: string; to?: string };
+    if (set !== undefined) return `${flagOf(flags.get(set) as string)} ${to}`;
     const name = made ?? word;
     return name === undefined ? found : flagOf(flags.get(name) as string);
   });

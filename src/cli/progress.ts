@@ -1,8 +1,8 @@
 /** What people see of a run: one live line for the last step, and lines that stay for validations and checkpoints. */
 import { createLogUpdate } from 'log-update';
 import type { BestValidation, StepEvent, TrainingEvent, ValidationEvent } from '../index.js';
-import { duration, whole } from './format.js';
-import type { Terminal } from './terminal.js';
+import { counted, duration, whole } from './format.js';
+import { type Terminal, wrapped } from './terminal.js';
 
 /** A line that is rewritten in place on a terminal, and lines that stay. */
 export interface ProgressLine {
@@ -27,7 +27,7 @@ export function progressLine({ stderr }: Terminal): ProgressLine {
   const show = (line: string) => {
     waiting = undefined;
     shownAt = performance.now();
-    if (live) live(line);
+    if (live) live(wrapped(line, stderr));
     else stderr.write(`${line}\n`);
   };
   return {
@@ -39,7 +39,7 @@ export function progressLine({ stderr }: Terminal): ProgressLine {
       // What came before it stays above it: the step that is validated, whose line may not have been shown yet.
       if (waiting !== undefined) show(waiting);
       live?.done();
-      stderr.write(`${line}\n`);
+      stderr.write(`${wrapped(line, stderr)}\n`);
     },
     done() {
       if (waiting !== undefined) show(waiting);
@@ -65,9 +65,13 @@ export function trainingProgress(
         firstStep = event.step;
         totalSteps = event.totalSteps;
         line.print(
-          `Training ${whole(event.trainedParameters)} weights on ${whole(event.trainSamples)} records: ` +
-            `${whole(totalSteps)} steps, ${whole(event.stepsPerEpoch)} an epoch` +
-            `${firstStep > 0 ? `; going on after step ${whole(firstStep)}` : ''}`,
+          `Training ${whole(event.trainedParameters)} weights on ${counted(event.trainSamples, 'record')}: ` +
+            `${counted(totalSteps, 'step')}, ${whole(event.stepsPerEpoch)} an epoch` +
+            (firstStep === totalSteps
+              ? '; all of them are done already'
+              : firstStep > 0
+                ? `; going on after step ${whole(firstStep)}`
+                : ''),
         );
       } else if (event.type === 'step') {
         recent.push(event);

@@ -9,11 +9,11 @@ import { evaluate } from './commands/eval.js';
 import { generateText } from './commands/generate.js';
 import { tokenizer } from './commands/tokenizer.js';
 import { train } from './commands/train.js';
-import { runFlags } from './commands/trainOptions.js';
+import { flagsAlsoCalled, runFlags } from './commands/trainOptions.js';
 import { verify } from './commands/verify.js';
 import { type ExitCode, exitCodes } from './exitCodes.js';
 import { spellFlags } from './options.js';
-import type { Terminal } from './terminal.js';
+import { type Terminal, wrapped } from './terminal.js';
 
 const commands: readonly CommandFactory[] = [train, generateText, evaluate, tokenizer, doctor, verify];
 
@@ -30,7 +30,7 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
     .configureOutput({
       writeOut: (text) => terminal.stdout.write(text),
       writeErr: (text) => terminal.stderr.write(text),
-      outputError: (text, write) => write(text.replace(/^error: /, 'distillm: ')),
+      outputError: (text, write) => write(withKnownName(text.replace(/^error: /, 'distillm: '))),
     })
     .addHelpText(
       'after',
@@ -57,9 +57,16 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
     const flags = new Map(options.map((option) => [option.attributeName(), option.attributeName()]));
     // Only train has the options of a run.
     if (args[0] === 'train') for (const [name, flag] of runFlags) flags.set(name, flag);
-    terminal.stderr.write(`distillm: ${messageOf(error, flags)}\n`);
+    terminal.stderr.write(`${wrapped(`distillm: ${messageOf(error, flags)}`, terminal.stderr)}\n`);
     return error instanceof OptionError ? exitCodes.usage : exitCodes.failed;
   }
+}
+
+/** Advice on a flag that goes by another name elsewhere takes the place of what merely looks alike. */
+function withKnownName(message: string): string {
+  const written = /unknown option '(--[\w-]+)'/.exec(message)?.[1];
+  const flag = written && flagsAlsoCalled.get(written);
+  return flag ? `${message.split('\n')[0]}\n(Did you mean ${flag}?)\n` : message;
 }
 
 /**

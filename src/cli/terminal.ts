@@ -1,20 +1,40 @@
 import path from 'node:path';
 import type { Writable } from 'node:stream';
 
+/** A stream that people may read, at a terminal of so many columns, or through a pipe. */
+type HumanStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+
 /** Where a command reads and writes: the process's own streams, or a test's. */
 export interface Terminal {
   /** How this program was called, for lines that can be typed again: 'npx distillm'. */
   readonly program: string;
   readonly stdin: AsyncIterable<Uint8Array | string>;
   /** Results. */
-  readonly stdout: Writable;
+  readonly stdout: HumanStream;
   /** Lines for people. */
-  readonly stderr: Writable & { readonly isTTY?: boolean };
+  readonly stderr: HumanStream;
   /**
    * Calls `listener` at the first Ctrl-C (or SIGTERM). The second ends the process.
    * @returns a function that stops listening
    */
   onInterrupt(listener: () => void): () => void;
+}
+
+/**
+ * A line for people: on a terminal in as many lines as its width asks for, broken between words; in a file or a pipe
+ * one line.
+ */
+export function wrapped(line: string, { isTTY, columns }: HumanStream): string {
+  if (!isTTY || !columns) return line;
+  const lines: string[] = [];
+  let last = '';
+  for (const part of line.split(/(?<=\S)(?= )/)) {
+    if (last !== '' && last.length + part.length > columns) {
+      lines.push(last);
+      last = part.trimStart();
+    } else last += part;
+  }
+  return [...lines, last].join('\n');
 }
 
 /**

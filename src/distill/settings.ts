@@ -35,7 +35,7 @@ const shared = {
   optimizer: group(
     z.strictObject({
       // A run that diverged can go on with a lower one.
-      lr: option(notNegative.default(5e-4), 'peak learning rate', { mayChange: true }),
+      lr: option(notNegative.default(5e-4), 'peak learning rate', { mayChange: true, alsoCalled: ['learningRate'] }),
       ...adamWOptions.shape,
     }),
   ),

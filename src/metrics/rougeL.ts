@@ -55,7 +55,7 @@ export function hasRougeWords(text: string): boolean {
 
 /** Checked by hand: a page that scores answers need not load the library of the schemas. */
 function stemmingOf(where: string, options: unknown): boolean {
-  if (!isPlainObject(options)) throw refusedOption(where, 'what is given', options, 'an object of options');
+  if (!isPlainObject(options)) throw refusedOption(where, 'options', options, 'an object of options');
   const { stemming = true, ...others } = options;
   const unknown = Object.keys(others);
   if (unknown.length > 0) throw unknownOptions(where, unknown, ['stemming']);

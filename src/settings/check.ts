@@ -1,9 +1,9 @@
 /** Checks options and arguments by their schemas, and refuses what a schema does not take. */
 import * as z from 'zod';
 import type { OptionError } from '../errors.js';
-import { isPlainObject } from '../inWords.js';
-import { didYouMean, refusedOption, unknownOptions } from '../requireOption.js';
-import { withoutDefault } from './option.js';
+import { inWords, isPlainObject, short } from '../inWords.js';
+import { didYouMean, nearest, refusedOption, unknownOptions } from '../requireOption.js';
+import { optionsInside, withoutDefault } from './option.js';
 import { type Issue, parse } from './parse.js';
 
 /**
@@ -33,8 +33,15 @@ export const checkOption = <Schema extends z.ZodType>(
   found: unknown,
   range: Schema,
 ): z.output<Schema> => {
-  const refuse = ({ message }: Issue) =>
-    refusedOption(where, option, found, message, adviceFor(found, namesAt(range, found, [])));
+  const refuse = ({ message, otherKind }: Issue) =>
+    refusedOption(
+      where,
+      option,
+      found,
+      message,
+      adviceFor(found, namesAt(range, found, []), range),
+      wordsFor(found, otherKind),
+    );
   return parse(range, found, refuse, { given: plainOnly(found, range) });
 };
 
@@ -42,13 +49,18 @@ function refusal(
   where: string,
   schema: z.ZodType,
   value: unknown,
-  { path, keys, found, message, unknown }: Issue,
+  { path, keys, found, message, unknown, otherKind }: Issue,
 ): OptionError {
   const known = namesAt(schema, value, keys);
-  if (unknown) return unknownOptions(where, unknown, known, path && `${path}.`);
-  if (!path) return refusedOption(where, 'what is given', found, message, asField(schema, found));
-  return refusedOption(where, path, found, message, adviceFor(found, known));
+  if (unknown) return unknownOptions(where, unknown, known, path && `${path}.`, optionsInside(schemaAt(schema, keys)));
+  if (!path) return refusedOption(where, 'options', found, message, asField(schema, found));
+  const advice = adviceFor(found, known, schemaAt(schema, keys));
+  return refusedOption(where, path, found, message, advice, wordsFor(found, otherKind));
 }
+
+/** '1e-3' for a number reads like one: that it is text is what is wrong. */
+const wordsFor = (found: unknown, otherKind: boolean): string =>
+  otherKind && typeof found === 'string' ? `the string '${short(found)}'` : inWords(found);
 
 /** A word in place of the options: "Did you mean { kind: 'wasm' }?" where it is a choice of one of them, else ''. */
 function asField(schema: z.ZodType, word: unknown): string {
@@ -62,11 +74,24 @@ function asField(schema: z.ZodType, word: unknown): string {
   return near ? `Did you mean { ${near[0]}: '${near[1]}' }?` : '';
 }
 
-/** A loss or a policy whose function was given in place of what it makes is told so. */
-function adviceFor(found: unknown, known: readonly string[]): string {
+/** A loss or a policy whose function or name was given in place of what the function makes is told so. */
+function adviceFor(found: unknown, known: readonly string[], schema: z.ZodType | undefined): string {
   const { kind } = Object(found) as { kind?: unknown };
   if (typeof found === 'function' && typeof kind === 'string') return `Call it: ${kind}().`;
-  return didYouMean(found, known);
+  const inner = schema && withoutDefault(schema);
+  const near = inner instanceof z.ZodDiscriminatedUnion ? nearest(found, kindsOf(inner)) : undefined;
+  return near === undefined ? didYouMean(found, known) : `Call it: ${near}().`;
+}
+
+/** The names of a variant's kinds. */
+const kindsOf = (union: z.ZodDiscriminatedUnion): string[] => namesAt(union, {}, [union.def.discriminator]) as string[];
+
+/** The schema of a field of options, or of a field of a group; undefined where there is none to be known. */
+function schemaAt(schema: z.ZodType, [key, ...rest]: readonly PropertyKey[]): z.ZodType | undefined {
+  if (key === undefined) return schema;
+  const inner = withoutDefault(schema);
+  const field = inner instanceof z.ZodObject ? (inner.shape as Record<PropertyKey, z.ZodType>)[key] : undefined;
+  return field && schemaAt(field, rest);
 }
 
 /** The names that can stand at a place of a value: fields of an object, members of a choice, kinds of a variant. */

@@ -15,6 +15,8 @@ export interface OptionFacts {
   readonly unit?: string;
   /** The default in words, where no fixed value is it. */
   readonly defaultWords?: string;
+  /** What others call it: advice to who writes one of these names leads here. */
+  readonly alsoCalled?: readonly string[];
   /** A resumed run may have another value. By default it may not: most options decide what the steps are. */
   readonly mayChange?: boolean;
 }
@@ -63,6 +65,35 @@ export function leavesOf(options: z.ZodObject, path: readonly string[] = [], pre
     const fallback = 'value' in absent ? absent.value : undefined;
     return [{ ...facts, flag, path: here, schema, description: schema.description ?? '', default: fallback }];
   });
+}
+
+/**
+ * The paths of options in groups, by their own names, by what else these are called, and by those names of options
+ * outside of groups: 'threads' is 'wasm.threads'. A choice among kinds is a group of the options of each kind.
+ */
+export function optionsInside(options: z.ZodType | undefined): ReadonlyMap<string, readonly string[]> {
+  const inside = new Map<string, string[]>();
+  const inner = options && withoutDefault(options);
+  if (!(inner instanceof z.ZodObject)) return inside;
+  const add = (name: string, path: string) => {
+    const paths = inside.get(name) ?? [];
+    if (!paths.includes(path)) inside.set(name, [...paths, path]);
+  };
+  for (const leaf of leavesOf(inner).flatMap(ofKinds)) {
+    const path = leaf.path.join('.');
+    const names = [...(leaf.path.length > 1 ? [leaf.path.at(-1) as string] : []), ...(leaf.alsoCalled ?? [])];
+    for (const name of names) add(name, path);
+  }
+  return inside;
+}
+
+/** The options of all kinds of a choice; any other option alone. */
+function ofKinds(leaf: OptionLeaf): OptionLeaf[] {
+  const inner = withoutDefault(leaf.schema);
+  if (!(inner instanceof z.ZodDiscriminatedUnion)) return [leaf];
+  return (inner.options as readonly z.ZodObject[])
+    .flatMap((kind) => leavesOf(kind, leaf.path))
+    .filter(({ path }) => path.at(-1) !== inner.def.discriminator);
 }
 
 /** The schema of the value that is given: without default, optional and readonly around it. */

@@ -13,6 +13,8 @@ export interface Issue {
   readonly found: unknown;
   /** The schema's message. */
   readonly message: string;
+  /** It is of another kind than any that the schema takes: text for a number, say. */
+  readonly otherKind: boolean;
   /** Names that the schema does not know, where that is what is wrong. */
   readonly unknown?: readonly string[];
 }
@@ -41,6 +43,7 @@ export function tryParse<Schema extends z.ZodType>(
       keys: issue.path,
       found: issue.path.reduce<unknown>((inside, key) => Object(inside)[key], value),
       message: issue.message,
+      otherKind: issue.code === 'invalid_type' || (issue.code === 'invalid_union' && !issue.discriminator),
       ...(issue.code === 'unrecognized_keys' && { unknown: issue.keys }),
     },
   };

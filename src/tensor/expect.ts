@@ -23,6 +23,6 @@ export function expectWeight(operation: string, name: string, found: unknown): v
 
 /** @throws OptionError unless these are options of no other names */
 export function expectOptions(operation: string, options: unknown, known: readonly string[]): void {
-  if (!isPlainObject(options)) throw refusedOption(operation, 'what is given', options, 'an object of options');
+  if (!isPlainObject(options)) throw refusedOption(operation, 'options', options, 'an object of options');
   for (const name in options) if (!known.includes(name)) throw unknownOptions(operation, [name], known);
 }

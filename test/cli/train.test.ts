@@ -61,7 +61,7 @@ describe('distillm train', () => {
     expect(await train(`${short} --arithmetic plain`)).toMatchObject({ code: 0 });
     const refused = await train(`${short} --resume`);
     expect(refused.err).toContain(
-      "arithmetic was plain and is fused. Resume with the same, or give arithmetic 'fused' to go on with it",
+      'arithmetic was plain and is fused. Resume with the same, or give --arithmetic fused to go on with it',
     );
     expect(refused.code).not.toBe(0);
     expect(await train(`${short} --resume --arithmetic fused`)).toMatchObject({ code: 0 });
@@ -226,6 +226,28 @@ describe('distillm train', () => {
     expect((await weights('halves')).equals(await weights('whole'))).toBe(true);
     const steps = (await eventsOf('halves/log.jsonl')).filter(({ type }) => type === 'step');
     expect(steps.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+
+    const finished = await train(`${fresh} --out ${path('halves')} --resume`, { more: whole });
+    expect(finished.code, finished.err).toBe(0);
+    expect(finished.err).toContain('; all of them are done already\n');
+    expect(finished.err).toContain('The run was finished already. The trained model is in');
+    expect(finished.err).not.toMatch(/going on|Done in/);
+  });
+
+  it('--resume where no run is, is refused; --epochs and --learning-rate are spoken of as they were typed', async () => {
+    const short = `--method sft --student ${path('teacher/best')} --validation ${path('held-out.jsonl')} --out ${path('short')}`;
+    const nowhere = await train(`${short} --resume`);
+    expect([nowhere.code, nowhere.err]).toEqual([
+      2,
+      `distillm: --resume goes on with a run, and --out ${path('short')} holds none. Check the path, or leave it out.\n`,
+    ]);
+    expect((await train(`${short} --epochs 1`)).code).toBe(0);
+    const longer = await train(`${short} --epochs 2 --resume`);
+    expect(longer.code).not.toBe(0);
+    expect(longer.err).toMatch(/other settings: --epochs \(in steps\) was \d+ and is \d+\. Resume with the same/);
+    expect(longer.err).not.toContain('--steps');
+    const named = await train(`${short} --learning-rate 1`);
+    expect([named.code, named.err]).toEqual([2, "distillm: unknown option '--learning-rate'\n(Did you mean --lr?)\n"]);
   });
 
   it.each([

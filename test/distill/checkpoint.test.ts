@@ -230,7 +230,6 @@ describe('checkpoints on WASM', () => {
     }
     const store = memoryStore();
     await run(store);
-    await run(store);
     await store.remove('last');
     await run(store);
     expect(await store.exists('last/trainer-state.safetensors')).toBe(true);
@@ -266,6 +265,48 @@ describe('checkpoints on WASM', () => {
     const { events } = await resume(memoryStore(), { steps: 1 });
     expect(events[0]).toMatchObject({ type: 'start', step: 0 });
     expect(events.at(-1)).toMatchObject({ type: 'end', step: 1 });
+  });
+
+  it('a run that is there already is not replaced: the refusal names its step, and writes nothing', async () => {
+    const store = memoryStore({}, { name: 'runs/a' });
+    await runUntil(store, (event) => event.type === 'checkpoint' && event.kind === 'last');
+    const before = [...store.files].map(([name, bytes]) => [name, bytes.slice()]);
+    for (const train of ['distill', 'fineTune']) {
+      const student = await tinyModel(device, shape);
+      const run =
+        train === 'distill'
+          ? distill({ ...options({ checkpoint: store }), student })
+          : fineTune({ model: student, data, steps: 1, checkpoint: store });
+      const error = await collect(run).catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(CheckpointError);
+      expect(error).toMatchObject({
+        message:
+          'checkpoint runs/a holds a run already, at step 4: it would be replaced. Go on with it by resume: true, or ' +
+          'give another folder.',
+        found: 4,
+      });
+      expect([...store.files].map(([name, bytes]) => [name, bytes])).toEqual(before);
+      student.dispose();
+    }
+  });
+
+  it('a resume is told what follows from what changed, by no name that was not given', async () => {
+    const store = memoryStore({}, { name: 'runs/a' });
+    const short = { model: await tinyModel(device), data: { train: data.train, validation: data.validation } };
+    await collect(fineTune({ ...short, batchSize: 3, epochs: 1, checkpoint: store }));
+    const perEpoch = Math.floor(data.train.length / 3);
+    const again = (extra: object) =>
+      collect(fineTune({ ...short, batchSize: 3, epochs: 1, checkpoint: store, resume: true, ...extra }));
+    await expect(again({ epochs: 2 })).rejects.toThrow(
+      `other settings: epochs (in steps) was ${perEpoch} and is ${2 * perEpoch}. Resume with the same, or start anew in ` +
+        'another folder. A resumed run keeps its length, by which the schedule goes: to train longer, start anew from ' +
+        'the model in runs/a/last.',
+    );
+    const larger = await again({ batchSize: 4 }).catch((thrown: Error) => thrown);
+    expect((larger as Error).message).toContain('batchSize was 3 and is 4; ');
+    expect((larger as Error).message).toContain('an epoch, after which it validates, in steps was');
+    expect((larger as Error).message).not.toMatch(/validation\.every|[:;] steps was/);
+    short.model.dispose();
   });
 
   it('a finished run resumes to its end', async () => {

@@ -45,6 +45,30 @@ describe('before a run starts', () => {
       OptionError,
       /schedule is a function, expected/,
     ],
+    [
+      'lr outside of its group',
+      tune({ lr: 1 } as never),
+      OptionError,
+      /no option lr, .* Did you mean optimizer\.lr\?$/,
+    ],
+    [
+      'the learning rate by another name',
+      tune({ learningRate: 1 } as never),
+      OptionError,
+      /no option learningRate, .* Did you mean optimizer\.lr\?$/,
+    ],
+    [
+      'an option of a loss',
+      distils({ alpha: 1 } as never),
+      OptionError,
+      /no option alpha, .* Did you mean loss\.alpha\?$/,
+    ],
+    [
+      'the name of a policy',
+      distils({ sgo: 'adaptiveOffPolicy' as never }),
+      OptionError,
+      /sgo is the string 'adaptiveOffPolicy', expected .* Call it: adaptiveOffPolicy\(\)\.$/,
+    ],
     ['an option that is unknown', tune({ batchsize: 3 } as never), OptionError, /no option batchsize, expected one of/],
     [
       'an unknown policy',
@@ -157,19 +181,9 @@ describe('before a run starts', () => {
       /fineTune: model is .\/gpt2, expected a mod/,
     ],
     ['a path for a tokenizer', tune({ tokenizer: 'x' as never }), OptionError, /tokenizer is x, expected a tokenizer/],
-    [
-      'no options',
-      () => distill(undefined as never),
-      OptionError,
-      /distill: what is given is undefined, expected an obj/,
-    ],
-    [
-      'null for options',
-      () => distill(null as never),
-      OptionError,
-      /distill: what is given is null, expected an object/,
-    ],
-    ['a map of options', () => fineTune(new Map() as never), OptionError, /fineTune: what is given is a Map, expected/],
+    ['no options', () => distill(undefined as never), OptionError, /distill: options is undefined, expected an obj/],
+    ['null for options', () => distill(null as never), OptionError, /distill: options is null, expected an object/],
+    ['a map of options', () => fineTune(new Map() as never), OptionError, /fineTune: options is a Map, expected/],
     [
       'no data',
       tune({ data: undefined as never }),
@@ -189,7 +203,12 @@ describe('before a run starts', () => {
       OptionError,
       /checkpoint is 5, expected a folder's path/,
     ],
-    ['a word for a switch', tune({ resume: 'yes' as never }), OptionError, /resume is yes, expected true or false/],
+    [
+      'a word for a switch',
+      tune({ resume: 'yes' as never }),
+      OptionError,
+      /resume is the string 'yes', expected true or false/,
+    ],
     ['a flag for a signal', tune({ signal: true as never }), OptionError, /signal is true, expected an AbortSignal/],
     ['null for a sample', trains({ train: [null] }), DataError, /data.train\[0\] is null, expected a sample/],
     [

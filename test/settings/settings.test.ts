@@ -48,7 +48,8 @@ describe('ranges', () => {
   ])('%s: every value outside is refused in these words', (words, range, inside, outside) => {
     for (const value of inside) expect(checkOption('test', 'x', value, range)).toBe(value);
     for (const value of outside) {
-      expect(() => checkOption('test', 'x', value, range)).toThrow(`test: x is ${value}, expected ${words}.`);
+      const found = typeof value === 'string' ? `the string '${value}'` : value;
+      expect(() => checkOption('test', 'x', value, range)).toThrow(`test: x is ${found}, expected ${words}.`);
     }
   });
 });
@@ -106,7 +107,7 @@ describe('options', () => {
       Float32Array.of(0, 1),
     ],
     [{ list: Int32Array.of(1) }, 'test: list is an Int32Array, expected an array.', Int32Array.of(1)],
-    [new Map(), 'test: what is given is a Map, expected an object of options.', new Map()],
+    [new Map(), 'test: options is a Map, expected an object of options.', new Map()],
     [
       { shape: 'o'.repeat(1e5) },
       `test: shape is ${'o'.repeat(100)}... (100000 characters), expected one of round, square.`,
@@ -196,7 +197,7 @@ describe('kinds', () => {
 
   it('are data that JSON holds', () => {
     expect(mixed({ share: 1 })).toEqual({ kind: 'mixed', shared: 1, share: 1 });
-    expect(() => mixed(null as never)).toThrow('mixed: what is given is null, expected an object of options.');
+    expect(() => mixed(null as never)).toThrow('mixed: options is null, expected an object of options.');
     expect(() => skewed({ share: 1 })).toThrow('skewed: share is 1, expected a number above 0 and below 1.');
     const schema = variantSchema(table);
     expect(schema.parse(JSON.parse(JSON.stringify(mixed())))).toEqual(mixed());

@@ -30,14 +30,14 @@ import { skipping } from '../data.js';
 import { deviceOptions, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
 import { makeKind, optionsFrom } from '../flags.js';
-import { duration, whole } from '../format.js';
+import { counted, duration, whole } from '../format.js';
 import { type Log, openLog } from '../log.js';
 import { findTokenizer, hasTokenizer, lengthLimits, openModelFolder, openStudent } from '../models.js';
 import { given, spellFlags } from '../options.js';
 import { logFile, tryFile, tryFolder } from '../outputs.js';
 import { measuredBy, progressLine, trainingProgress } from '../progress.js';
 import { chooseTemplate } from '../template.js';
-import { shellWord, type Terminal } from '../terminal.js';
+import { shellWord, type Terminal, wrapped } from '../terminal.js';
 import { checkMethod, heldOutOf, runFlags, type TrainOptions, trainOptions } from './trainOptions.js';
 
 export const train = defineCommand({
@@ -136,6 +136,9 @@ async function checkOutput(options: TrainOptions): Promise<void> {
       `--out ${out} has a folder ${name} already, with ${first} in it: it would be replaced. Take another folder.`,
     );
   }
+  if (resume && !isRun) {
+    throw new OptionError(`--resume goes on with a run, and --out ${out} holds none. Check the path, or leave it out.`);
+  }
   const inputs = [...data, ...text, studentConfig, ...(Array.isArray(held) ? held : [])];
   const log = logOf(options);
   // Its folder is made where it is missing.
@@ -155,9 +158,10 @@ function describe(
   stderr.write(`Student: ${size(student)}\n`);
   const { prompts, responses } = data.cut;
   const cut = prompts + responses > 0 ? `; ${prompts} prompts and ${responses} answers were too long and cut` : '';
-  stderr.write(
-    `Data: ${whole(data.train.length)} records, ${whole(data.validation.length)} for validation, template ${data.template}${cut}\n`,
-  );
+  const line =
+    `Data: ${counted(data.train.length, 'record')}, ${whole(data.validation.length)} for validation, template ` +
+    `${data.template}${cut}`;
+  stderr.write(`${wrapped(line, stderr)}\n`);
 }
 
 /** Samples of plain text that a run reads. */
@@ -195,6 +199,8 @@ async function distillationOf(options: TrainOptions, teacher: Checkpoint) {
 
 interface Ended {
   readonly end: EndEvent;
+  /** The run was finished before: nothing was done. */
+  readonly before: boolean;
   /** The last checkpoint of this call, from which `resume` goes on. */
   readonly saved: CheckpointEvent | undefined;
 }
@@ -217,12 +223,14 @@ async function follow(
     progress = trainingProgress(line, run.settings.sgo ? policyFacts(run.settings.sgo).capacity : 0);
     let log: Log = () => {};
     let end: EndEvent | undefined;
+    let before = false;
     let saved: CheckpointEvent | undefined;
     for await (const event of run) {
       if (event.type === 'start') {
         log = openLog(logOf(options), { goesOnAfter: options.resume ? event.step : undefined });
         log({ type: 'options', ...options });
         log({ type: 'settings', ...run.settings });
+        before = event.step === event.totalSteps;
       }
       log(event);
       progress.show(event);
@@ -237,14 +245,14 @@ async function follow(
       if (event.type === 'checkpoint' && event.kind === 'last') saved = event;
     }
     // The API's promise: 'end' comes last.
-    return { end: end as EndEvent, saved };
+    return { end: end as EndEvent, before, saved };
   } finally {
     progress?.done();
     release();
   }
 }
 
-function report({ end, saved }: Ended, { out }: TrainOptions, { program, stdout, stderr }: Terminal) {
+function report({ end, before, saved }: Ended, { out }: TrainOptions, { program, stdout, stderr }: Terminal) {
   const student = `${out}/${end.best ? 'best' : 'last'}`;
   const { step, reason, best, initial, improved, ms } = end;
   const judged = { ...(best && { best }), ...(initial && { initial, improved }) };
@@ -253,16 +261,17 @@ function report({ end, saved }: Ended, { out }: TrainOptions, { program, stdout,
     const where = saved
       ? `Saved in ${saved.path}; the same command with --resume goes on.`
       : 'There was nothing new to save.';
-    stderr.write(`Stopped after step ${step}. ${where}\n`);
+    stderr.write(`${wrapped(`Stopped after step ${step}. ${where}`, stderr)}\n`);
     return exitCodes.interrupted;
   }
-  stderr.write(`Done in ${duration(ms)}. The trained model is in ${student}.\n`);
+  const done = before ? 'The run was finished already.' : `Done in ${duration(ms)}.`;
+  stderr.write(`${done} The trained model is in ${student}.\n`);
   if (best && initial && !improved) {
     const scores = (validation: BestValidation) => measuredBy(validation).join(', ');
-    stderr.write(
+    const verdict =
       `No validation beat the model before training (${scores(initial)}): this is the best of the run (${scores(best)}), ` +
-        'not an improvement. Try a lower learning rate, or more data.\n',
-    );
+      'not an improvement. Try a lower learning rate, or more data.';
+    stderr.write(`${wrapped(verdict, stderr)}\n`);
   }
   stderr.write(`Try it:\n  ${program} generate --model ${shellWord(student)} "Name three animals."\n`);
   return exitCodes.done;

@@ -4,6 +4,7 @@ import { losses } from '../../distill/losses/index.js';
 import { distillationOptions, distillOptions, fineTuneOptions } from '../../distill/settings.js';
 import { policies } from '../../distill/sgo/index.js';
 import { OptionError } from '../../index.js';
+import { leavesOf } from '../../settings/index.js';
 import { recordOptions } from '../data.js';
 import { flagsByPath, flagsOf, kindFlags, optionsFrom } from '../flags.js';
 import { dtypeOption } from '../models.js';
@@ -78,7 +79,7 @@ const runOptions = flagsOf(fineTuneOptions, { epochs: '20; sft: 3', rougeSamples
 
 const outputOptions = {
   out: required('<folder>', text, 'where to write; a run that is there already is not overwritten'),
-  resume: flag('go on with the run in --out, with the options that it began with'),
+  resume: flag('go on with the run in --out: the same command as a whole, and this; the learning rate may be another'),
   log: optional('<file>', text, 'JSONL of every step and validation (default: OUT/log.jsonl)'),
 };
 
@@ -94,6 +95,13 @@ export const runFlags: ReadonlyMap<string, string> = new Map([
   ['data.text', 'text'],
   ['validation.rougeL', 'rougeSamples'],
 ]);
+
+/** Flags by what others call them: '--learning-rate' is '--lr'. */
+export const flagsAlsoCalled: ReadonlyMap<string, string> = new Map(
+  leavesOf(distillOptions).flatMap(({ alsoCalled = [], flag }) =>
+    typeof flag === 'string' ? alsoCalled.map((name) => [flagOf(name), flagOf(flag)] as const) : [],
+  ),
+);
 
 export const trainOptions = {
   Data: dataOptions,

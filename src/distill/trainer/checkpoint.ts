@@ -50,8 +50,12 @@ export interface StoredRun {
  * one whole state, never parts of two.
  */
 export interface Checkpoints {
-  /** @throws CheckpointError for a folder best/ or last/ that no run wrote: it would be replaced */
-  requireOwn(): Promise<void>;
+  /**
+   * Writes nothing.
+   * @throws CheckpointError for what the run would replace: a run that it does not resume, and a folder best/ or last/
+   * that no run wrote
+   */
+  requireFree(): Promise<void>;
   saveBest(step: number): Promise<CheckpointEvent>;
   saveLast(progress: Progress, optimizer: AdamW, replay: ReplayBuffer | undefined): Promise<CheckpointEvent>;
   /**
@@ -83,8 +87,16 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
   };
 
   return {
-    async requireOwn() {
-      if (await last.exists(stateFile)) return;
+    async requireFree() {
+      if (await last.exists(stateFile)) {
+        if (plan.resume) return;
+        const step = await storedStep(last);
+        throw new CheckpointError(
+          `checkpoint ${root.name} holds a run already${step === undefined ? '' : `, at step ${step}`}: it would be ` +
+            'replaced. Go on with it by resume: true, or give another folder.',
+          { found: step },
+        );
+      }
       for (const kind of ['best', 'last'] as const) {
         // A store that cannot list is read only, or has no such folder.
         const { files, folders } = await root
@@ -135,9 +147,10 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
         );
       }
       const state = parseState(where, file.metadata.state);
-      const { settings, identity, arithmeticGiven } = plan;
+      const { settings, identity, arithmeticGiven, derived } = plan;
       const asked = arithmeticGiven && { arithmetic: settings.arithmetic };
-      checkSettings(where, { ...state.settings, ...asked, ...state.identity }, { ...settings, ...identity });
+      const began = { ...state.settings, ...asked, ...state.identity };
+      checkSettings(last.name, began, { ...settings, ...identity }, derived);
       if (state.progress.step > plan.settings.steps) throw malformed(where, 'progress.step', state.progress.step);
 
       const weights = await (await openCheckpoint(last)).tensors();
@@ -151,6 +164,16 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
       return { progress: state.progress as Progress, replay };
     },
   };
+}
+
+/** The step of the run that a folder holds; undefined where its file is spoilt. */
+async function storedStep(folder: FileStore): Promise<number | undefined> {
+  try {
+    const { metadata } = await openSafetensors(folder, stateFile);
+    return parseState(folder.name, metadata.state).progress.step;
+  } catch {
+    return undefined;
+  }
 }
 
 const measured = z.number().optional();
@@ -223,16 +246,25 @@ function checkShapes({ name: where, entries }: TensorSource, targets: Iterable<r
   }
 }
 
-/** @throws CheckpointError naming each setting, and each fact of the models, that is not what the run began with */
-function checkSettings(where: string, began: object, goesOn: object): void {
+/**
+ * @param derived words for settings that nobody gave
+ * @throws CheckpointError naming each setting, and each fact of the models, that is not what the run began with
+ */
+function checkSettings(folder: string, began: object, goesOn: object, derived: ReadonlyMap<string, string>): void {
   const changed = changedSettings(began, goesOn);
   if (changed.length === 0) return;
   const words = (value: unknown) => (value === undefined ? 'absent' : JSON.stringify(value).replaceAll('"', ''));
-  const list = changed.map(({ name, was, is }) => `${name} was ${words(was)} and is ${words(is)}`).join('; ');
+  const list = changed
+    .map(({ name, was, is }) => `${derived.get(name) ?? name} was ${words(was)} and is ${words(is)}`)
+    .join('; ');
   const other = changed.find(({ name }) => name === 'arithmetic');
   const consent = other ? `, or give arithmetic '${other.is}' to go on with it (last bits then differ)` : '';
+  const longer = changed.some(({ name }) => name === 'steps')
+    ? ` A resumed run keeps its length, by which the schedule goes: to train longer, start anew from the model in ${folder}.`
+    : '';
   throw new CheckpointError(
-    `${where}: the run began with other settings: ${list}. Resume with the same${consent}, or start anew in another folder.`,
+    `${folder}/${stateFile}: the run began with other settings: ${list}. Resume with the same${consent}, or start anew ` +
+      `in another folder.${longer}`,
     { found: goesOn, expected: began },
   );
 }

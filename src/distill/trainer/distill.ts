@@ -18,7 +18,8 @@ import { startTraining, type TrainingRun } from './start.js';
  * const run = distill({ teacher, student, tokenizer, data, loss, sgo: adaptiveOffPolicy(), epochs: 20 });
  * for await (const event of run) if (event.type === 'step') console.log(event.step, event.loss);
  * @throws OptionError, DataError, CompatibilityError (vocabularies that differ), LimitError (sequences that are too
- * long, or memory); while iterating TrainingError (a loss that is not finite) and CheckpointError
+ * long, or memory); while iterating TrainingError (a loss that is not finite) and CheckpointError (`checkpoint` holds a run
+ * and `resume` is not true, or a run that began with other settings; files that cannot be read or written)
  */
 export const distill = (options: DistillOptions): TrainingRun<DistillSettings> =>
   // The settings of options with a loss have it too.

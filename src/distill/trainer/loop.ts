@@ -16,7 +16,7 @@ export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, v
   const { steps: totalSteps } = settings;
   const { student } = plan.objective;
   const checkpoints = plan.checkpoint === undefined ? undefined : openCheckpoints(plan, plan.checkpoint);
-  await checkpoints?.requireOwn();
+  await checkpoints?.requireFree();
   const run = await startRun(plan, checkpoints);
   try {
     const order = batchOrder(plan);

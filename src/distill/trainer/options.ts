@@ -32,12 +32,14 @@ interface RunObjects {
   readonly tokenizer?: Tokenizer;
   /**
    * Folder (path or store) for the Hugging Face folders `best` and `last`. `last` is written at validations and at the
-   * end, `best` when a validation is the best so far (see `ValidationEvent.best`).
+   * end, `best` when a validation is the best so far (see `ValidationEvent.best`). A folder that holds a run already is
+   * refused with a CheckpointError before anything is written, unless `resume` is true.
    */
   readonly checkpoint?: string | FileStore;
   /**
-   * Continues from `last` in `checkpoint`, if it is there, with the models, settings and data that the run began with;
-   * only the learning rate and gradientCheckpointing may be others. Default false.
+   * Continues from `last` in `checkpoint`, with the models, settings and data that the run began with;
+   * only the learning rate and gradientCheckpointing may be others. Where no run is there it begins one: the 'start'
+   * event says at which step. A run that is finished ends at once. Default false.
    */
   readonly resume?: boolean;
   /**

@@ -33,6 +33,8 @@ export interface Plan {
   readonly remarks: readonly string[];
   readonly checkpoint: string | FileStore | undefined;
   readonly resume: boolean;
+  /** What messages call the settings that follow from others or from the data, by their names: nobody gave these. */
+  readonly derived: ReadonlyMap<string, string>;
   /** The caller named the arithmetic: a run that began with another may go on with it. */
   readonly arithmeticGiven: boolean;
   readonly signal: AbortSignal | undefined;
@@ -81,9 +83,20 @@ export function makePlan(participants: Participants, options: RunOptions): Plan 
     remarks: startRemarks(participants, settings),
     checkpoint: participants.checkpoint,
     resume: participants.resume ?? false,
+    derived: derivedBy(options),
     arithmeticGiven: options.arithmetic !== undefined,
     signal: participants.signal,
   };
+}
+
+function derivedBy({ steps, maxNewTokens, validation }: RunOptions): Plan['derived'] {
+  const { every, bestBy } = validation;
+  return new Map([
+    ...(steps === undefined ? ([['steps', 'epochs (in steps)']] as const) : []),
+    ...(every === 'epoch' ? ([['validation.every', 'an epoch, after which it validates, in steps']] as const) : []),
+    ...(maxNewTokens === undefined ? ([['maxNewTokens', 'the longest answer by default']] as const) : []),
+    ...(bestBy === undefined ? ([['validation.bestBy', 'the measure of the best by default']] as const) : []),
+  ]);
 }
 
 /** What training reads of them: examples may have references, which only validation compares with. */

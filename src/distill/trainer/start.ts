@@ -1,7 +1,7 @@
 import { OptionError } from '../../errors.js';
 import { isPlainObject } from '../../inWords.js';
 import { refusedOption, unknownOptions } from '../../requireOption.js';
-import { checkOptions } from '../../settings/index.js';
+import { checkOptions, optionsInside } from '../../settings/index.js';
 import type { distillOptions, fineTuneOptions, RunSettings } from '../settings.js';
 import { checkObjects } from './checkObjects.js';
 import { checkRun } from './checks.js';
@@ -31,9 +31,10 @@ export function startTraining(
   given: object,
 ): TrainingRun {
   // A caller without types may give anything.
-  if (!isPlainObject(given)) throw refusedOption(where, 'what is given', given, 'an object of options');
+  if (!isPlainObject(given)) throw refusedOption(where, 'options', given, 'an object of options');
   if (where === 'fineTune' && 'student' in given) {
     throw new OptionError('fineTune: there is no option student. Give the model that is trained as model.', {
+      option: 'student',
       found: ['student'],
     });
   }
@@ -43,7 +44,7 @@ export function startTraining(
   const settings = Object.fromEntries(entries.filter(([name]) => !names.includes(name)));
   const known = [...names, ...Object.keys(schema.shape)];
   const unknown = Object.keys(settings).filter((name) => !known.includes(name));
-  if (unknown.length > 0) throw unknownOptions(where, unknown, known);
+  if (unknown.length > 0) throw unknownOptions(where, unknown, known, '', optionsInside(schema));
   const options = checkOptions('training', schema, settings);
   const { model, ...others } = objects;
   const participants = (where === 'fineTune' ? { ...others, student: model } : others) as unknown as Participants;
