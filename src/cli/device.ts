@@ -15,8 +15,8 @@ export const deviceOptions = {
   arithmetic: optional(
     '<kind>',
     choice(['fused', 'plain', 'gpu']),
-    "how products are added: 'wasm' rounds a product and its sum together (fused) or each (plain), 'webgpu' does as its " +
-      'GPU (default: fused where that is possible)',
+    "how products are added: fused ('wasm' rounds a product and its sum together), plain ('wasm' rounds each), gpu " +
+      "('webgpu' does as its GPU) (default: fused where that is possible; gpu on 'webgpu')",
   ),
   allowSoftware: flag("lets 'webgpu' take a software adapter, which is slower than 'wasm'"),
   subgroupMatrices: hidden(flag("'webgpu' multiplies f16 weights on the GPU's matrix units, rounding to f16")),

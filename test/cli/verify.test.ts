@@ -61,6 +61,6 @@ describeWebGPU('distillm verify on a GPU', () => {
     );
     const line = lines.find((each) => each.startsWith('columnSum '));
     expect(line).toMatch(/ f32 +GB\/s( +\d+(\.\d)?% +[\d.,]+){3}$/);
-    expect(err).toContain('WebGPU: all 1 kernels are right.');
+    expect(err).toContain('WebGPU: the one kernel is right.');
   }, 60_000);
 });

@@ -7,6 +7,7 @@ import { defineCommand } from '../command.js';
 import { exitCodes } from '../exitCodes.js';
 import { bytes } from '../format.js';
 import { flag, hidden } from '../options.js';
+import { type Terminal, wrapped } from '../terminal.js';
 
 interface Report extends DeviceReport {
   readonly node: string;
@@ -42,7 +43,7 @@ export const doctor = defineCommand({
       ...examined,
       ...(tune && { tuned: 'missing' in webgpu ? webgpu : await tuneAdapter(webgpu.subgroupMatrices !== undefined) }),
     };
-    stdout.write(json ? `${JSON.stringify(report)}\n` : describe(report));
+    stdout.write(json ? `${JSON.stringify(report)}\n` : describe(report, stdout));
     return report.auto === 'none' ? exitCodes.failed : exitCodes.done;
   },
 });
@@ -116,7 +117,7 @@ function adviseOn({ wasm, webgpu, v8 }: Omit<Report, 'advice'>): string[] {
 
 type Line = [name: string, value: string];
 
-function describe(report: Report): string {
+function describe(report: Report, stdout: Terminal['stdout']): string {
   const { node, v8, platform, processor, processors, memory, wasm, webgpu, auto, advice } = report;
   const has = (name: string, there: boolean) => `${name} ${there ? 'yes' : 'no'}`;
   const lines: Line[] = [
@@ -138,7 +139,7 @@ function describe(report: Report): string {
     ['Default', auto === 'none' ? 'no device works here' : `--device auto takes ${auto}`],
   ];
   const table = lines.map(([name, value]) => `${name.padEnd(10)} ${value}\n`).join('');
-  return table + advice.map((line) => `\n${line}\n`).join('');
+  return table + advice.map((line) => `\n${wrapped(line, stdout)}\n`).join('');
 }
 
 function describeTuned(tuned: Report['tuned']): Line[] {

@@ -114,11 +114,11 @@ export const evaluate = defineCommand({
         settings: { ...sampling, maxNewTokens, maxPromptLength, template },
       };
       line.done();
-      terminal.stdout.write(`${JSON.stringify(result)}\n`);
       line.print(
         `ROUGE-L ${result.rougeL.toFixed(2)} (${scores.map((each) => each.rougeL.toFixed(2)).join(', ')}), ` +
           `exact matches ${result.exactMatch.toFixed(1)}%, in ${duration(performance.now() - started)}`,
       );
+      terminal.stdout.write(`${JSON.stringify(result)}\n`);
       return exitCodes.done;
     });
   },

@@ -63,7 +63,7 @@ export const verify = defineCommand({
       const wrong = wrongOf(verdicts);
       stderr.write(
         wrong === 0
-          ? `${heading}: all ${verdicts.size} kernels are right.\n`
+          ? `${heading}: ${verdicts.size === 1 ? 'the one kernel is' : `all ${verdicts.size} kernels are`} right.\n`
           : `${heading}: ${wrong} of ${verdicts.size} kernels are WRONG on ${description}. ${adviceFor(heading)}\n`,
       );
     }
@@ -75,10 +75,19 @@ export const verify = defineCommand({
 
 /** What is checked, by the headings of the columns. */
 const kinds = (allowSoftware: boolean): readonly (readonly [heading: string, open: () => Promise<Device>])[] => [
-  ['WASM fused', () => openDevice({ kind: 'wasm', wasm: { revectorize: true, arithmetic: 'fused' } })],
+  ['WASM fused', openFused],
   ['WASM plain', () => openDevice({ kind: 'wasm', wasm: { revectorize: true, arithmetic: 'plain' } })],
   ['WebGPU', () => openGPU(allowSoftware)],
 ];
+
+/** @throws DeviceError where the engine has plain arithmetic only */
+async function openFused(): Promise<Device> {
+  const device = await openDevice({ kind: 'wasm', wasm: { revectorize: true } });
+  if (device.info.arithmetic === 'fused') return device;
+  const { plainBecause = '' } = device.info;
+  await device.dispose();
+  throw new DeviceError(`plain arithmetic is all there is here. ${plainBecause}`);
+}
 
 async function openGPU(allowSoftware: boolean): Promise<Device> {
   // Asked first: where the machine shows no GPU, opening one would make Dawn write warnings of its own.
