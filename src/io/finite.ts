@@ -13,15 +13,23 @@ export function requireFinite(
   values: Float32Array | Uint16Array,
   { source, name, first = 0 }: { readonly source: TensorSource; readonly name: string; readonly first?: number },
 ): void {
+  const spoilt = notFinite(values, { name, shape: source.entries.get(name)?.shape ?? [], first });
+  if (!spoilt) return;
+  const advice = 'The file is spoilt: download it again, or take an earlier checkpoint.';
+  throw new CheckpointError(`${source.name}: ${spoilt.what}. ${advice}`, { found: spoilt.found });
+}
+
+/** The first value that is not finite, and in words which tensor holds it where; undefined where all are finite. */
+export function notFinite(
+  values: Float32Array | Uint16Array,
+  { name, shape, first = 0 }: { readonly name: string; readonly shape: readonly number[]; readonly first?: number },
+): { readonly what: string; readonly found: number } | undefined {
   const index = values instanceof Uint16Array ? infiniteHalf(values) : infiniteFloat(bitsOf(values));
-  if (index < 0) return;
-  const [found] = values instanceof Uint16Array ? f16ToF32(values.subarray(index, index + 1)) : [values[index]];
-  const place = placeOf(first + index, source.entries.get(name)?.shape ?? []);
-  throw new CheckpointError(
-    `${source.name}: '${name}' holds a value that is not finite: element ${first + index} (${place}) is ${found}. ` +
-      'The file is spoilt: download it again, or take an earlier checkpoint.',
-    { found },
-  );
+  if (index < 0) return undefined;
+  const found = values instanceof Uint16Array ? f16ToF32(values.subarray(index, index + 1))[0] : values[index];
+  const place = placeOf(first + index, shape);
+  const what = `'${name}' holds a value that is not finite: element ${first + index} (${place}) is ${found}`;
+  return { what, found: found as number };
 }
 
 const bitsOf = (values: Float32Array) => new Uint32Array(values.buffer, values.byteOffset, values.length);

@@ -1,8 +1,9 @@
 /** Models to Hugging Face folders. */
 import * as z from 'zod';
-import { OptionError } from '../errors.js';
+import { OptionError, TrainingError } from '../errors.js';
 import { checkHalves, f16ToF32, f32ToF16 } from '../halfFloats.js';
 import { type FileStore, filesOption, folderOption } from '../io/fileStore.js';
+import { notFinite } from '../io/finite.js';
 import { type TensorToWrite, writeSafetensors } from '../io/writeSafetensors.js';
 import { openFolder } from '../platform/openFolder.js';
 import { checkOption, checkOptions, type Fields, ranges } from '../settings/index.js';
@@ -34,7 +35,8 @@ const saveOptions = z.strictObject({
  * @example
  * await saveModel(student, './student', { files: { 'tokenizer.json': tokenizerJson } });
  * @throws OptionError when the target cannot be written to, for another dtype, and for a model of dtype 'int8': its weights are no longer
- * those of the checkpoint that it came from; CheckpointError when dtype is 'f16' and a weight is beyond its range
+ * those of the checkpoint that it came from; CheckpointError when dtype is 'f16' and a weight is beyond its range;
+ * TrainingError for a weight that is NaN or infinite
  */
 export async function saveModel(
   model: LanguageModel,
@@ -63,13 +65,20 @@ export async function saveModel(
   const path = 'model.safetensors';
   const where = `${store.name}/${path}`;
   const tensors = [...specs].map(([name, spec]): TensorToWrite => {
-    const read = () => readParameter(model, name, spec);
+    const read = async () => finite(await readParameter(model, name, spec), name, spec.shape);
     const { shape } = spec;
     return dtypes.get(name) === 'F32'
       ? { name, dtype: 'F32', shape, read }
       : { name, dtype: 'F16', shape, read: async () => halvesOf(await read(), name, where) };
   });
   await writeSafetensors(store, path, tensors);
+}
+
+/** The values. @throws TrainingError where one is no number: such a model could not be loaded again */
+function finite(values: Float32Array, name: string, shape: readonly number[]): Float32Array {
+  const spoilt = notFinite(values, { name, shape });
+  if (!spoilt) return values;
+  throw new TrainingError(`saveModel: ${spoilt.what}. Take the model as it was before.`, { found: spoilt.found });
 }
 
 /** Values rounded to f16. @throws CheckpointError for a value beyond its range */

@@ -7,13 +7,14 @@ import { distillOptions, fineTuneOptions } from '../../src/distill/settings.js';
 import { adaptiveOffPolicy, offPolicy } from '../../src/distill/sgo/index.js';
 import { crossEntropy, type Term } from '../../src/distill/terms/index.js';
 import { batchOrder } from '../../src/distill/trainer/batches.js';
-import { type DistillOptions, distill, fineTune } from '../../src/distill/trainer/index.js';
+import { type DistillOptions, distill, fineTune, type TrainingEvent } from '../../src/distill/trainer/index.js';
 import { trainingLoop } from '../../src/distill/trainer/loop.js';
 import type { Participants } from '../../src/distill/trainer/options.js';
 import { makePlan } from '../../src/distill/trainer/plan.js';
 import { generateSamples } from '../../src/distill/trainer/sampling.js';
 import { TrainingError } from '../../src/errors.js';
 import { memoryStore } from '../../src/io/index.js';
+import { loadModel } from '../../src/models/index.js';
 import { randomUniform } from '../../src/random.js';
 import { checkOptions } from '../../src/settings/index.js';
 import { crossEntropyRows } from '../../src/tensor/index.js';
@@ -339,24 +340,51 @@ describe('the loop', () => {
     wte.set((await wte.read()).fill(Number.NaN, 8 * vocabSize));
     const spoilt = { ids: Int32Array.of(vocabSize, 1, 2), promptLength: 1 };
     const checkpoint = memoryStore();
-    const events = await collect(
-      fineTune({
+    const events: TrainingEvent[] = [];
+    const running = (async () => {
+      for await (const event of fineTune({
         model: student,
         data: { ...data, validation: [spoilt] },
         steps: 2,
         optimizer: { clipGradNorm: 0 },
         checkpoint,
-      }),
-    );
+      }))
+        events.push(event);
+    })();
+    await expect(running).rejects.toThrow(TrainingError);
+    await expect(running).rejects.toThrow(/^step 2 of 2: the validation loss is not finite after it\. There is no/);
     expect(validationsOf(events).map(({ loss, best }) => [loss, best])).toEqual([
       [Number.NaN, false],
       [Number.NaN, false],
       [Number.NaN, false],
     ]);
     expect(checkpoint.files.size).toBe(0);
-    // Nothing was measured that anything could be judged by.
-    expect(Object.keys(events.at(-1)!)).not.toEqual(expect.arrayContaining(['initial']));
-    expect(Object.keys(events.at(-1)!)).not.toEqual(expect.arrayContaining(['improved']));
+    expect(events.at(-1)).toMatchObject({ type: 'validation', step: 2 });
+  });
+
+  it('does not save weights that the last step made infinite; what was saved before stays', async () => {
+    const student = await tinyModel(openReference({ precision: 'f32' }));
+    const checkpoint = memoryStore({}, { name: 'runs/x' });
+    // The first step of a warmup changes nothing, the second is the last.
+    const rate = {
+      schedule: 'constant',
+      warmupSteps: 1,
+      optimizer: { lr: 3e38, weightDecay: 5, clipGradNorm: 0 },
+    } as const;
+    const of = { model: student, data: { train: data.train }, steps: 2, batchSize: 5, ...rate, checkpoint };
+    const running = collect(fineTune({ ...of, validation: { every: 1 } }));
+    await expect(running).rejects.toThrow(TrainingError);
+    await expect(running).rejects.toThrow(
+      /^step 2 of 2: saveModel: '.*' holds a value that is not finite: .*The last good checkpoint is runs\/x\/last \(step 1\)/,
+    );
+    const kept = await loadModel(checkpoint.folder('last'), { device: openReference({ precision: 'f32' }) });
+    expect(kept.vocabSize).toBe(vocabSize);
+    // So few steps that nothing but the end saves.
+    const fresh = await tinyModel(openReference({ precision: 'f32' }));
+    const none = memoryStore();
+    const once = { ...of, model: fresh, checkpoint: none, steps: 1, warmupSteps: 0 };
+    await expect(collect(fineTune(once))).rejects.toThrow(/^step 1 of 1: saveModel: .*There is no checkpoint/);
+    expect(none.files.size).toBe(0);
   });
 });
 

@@ -3,7 +3,7 @@ import type { Device } from '../../src/backend/backend.js';
 import { skewReverseKL } from '../../src/distill/losses/index.js';
 import { offPolicy } from '../../src/distill/sgo/index.js';
 import { distill } from '../../src/distill/trainer/index.js';
-import { CheckpointError, OptionError } from '../../src/errors.js';
+import { CheckpointError, OptionError, TrainingError } from '../../src/errors.js';
 import { f16ToF32 } from '../../src/halfFloats.js';
 import { type MemoryStore, memoryStore } from '../../src/io/memoryStore.js';
 import { openSafetensors } from '../../src/io/safetensors.js';
@@ -223,6 +223,17 @@ describe('storing weights', () => {
     const unsaved = await failure(saveModel(plain, store, { dtype: 'f16' }));
     expect(unsaved).toBeInstanceOf(CheckpointError);
     expect(unsaved.message).toMatch(/element 4 of 'transformer.h.1.mlp.c_fc.weight' is -65520, f16 holds/);
+    for (const value of [Number.NaN, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]) {
+      const bias = plain.parameters.get('transformer.ln_f.bias')!;
+      bias.set((await bias.read()).fill(value, 3, 4));
+      const before = store.files.get('model.safetensors');
+      const spoilt = await failure(saveModel(plain, store));
+      expect(spoilt).toBeInstanceOf(TrainingError);
+      expect(spoilt.message).toContain(
+        `'transformer.ln_f.bias' holds a value that is not finite: element 3 ([3] of [15]) is ${value}`,
+      );
+      expect(store.files.get('model.safetensors')).toBe(before);
+    }
     expect(await store.read('model.safetensors', 0, before.length)).toEqual(before);
   });
 

@@ -45,12 +45,16 @@ export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, v
       if (validation) yield validation;
       sound = validation?.loss === undefined || Number.isFinite(validation.loss);
       if (!checkpoints || !sound) continue;
-      if (validation?.best) yield await checkpoints.saveBest(run.step);
-      yield await saveLast(checkpoints, run);
+      if (validation?.best) yield await sparing(plan, run.step, saved, () => checkpoints.saveBest(run.step));
+      yield await sparing(plan, run.step, saved, () => saveLast(checkpoints, run));
       saved = run.step;
     }
 
-    if (checkpoints && sound && saved !== run.step) yield await saveLast(checkpoints, run);
+    // No step comes that would find it: a run must not end well with a student that is spoilt.
+    if (!sound) throw diverged(plan, run.step, saved, 'the validation loss is not finite after it');
+    if (checkpoints && saved !== run.step) {
+      yield await sparing(plan, run.step, saved, () => saveLast(checkpoints, run));
+    }
     const reason = run.step < totalSteps ? 'aborted' : 'finished';
     yield {
       type: 'end',
@@ -69,6 +73,21 @@ export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, v
 
 const saveLast = (checkpoints: Checkpoints, run: RunState): Promise<CheckpointEvent> =>
   checkpoints.saveLast(progressOf(run), run.optimizer, run.replay);
+
+/** Saves; where weights are not finite, what was saved before stays. @throws TrainingError naming the step */
+async function sparing(
+  plan: Plan,
+  step: number,
+  saved: number,
+  save: () => Promise<CheckpointEvent>,
+): Promise<CheckpointEvent> {
+  try {
+    return await save();
+  } catch (error) {
+    if (!(error instanceof TrainingError)) throw error;
+    throw diverged(plan, step, saved, error.message.replace(/\.$/, ''), error);
+  }
+}
 
 /** A step whose numbers are finite; undefined when the signal came while it was generating. @throws TrainingError */
 async function finiteStep(
