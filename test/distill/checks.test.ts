@@ -256,6 +256,21 @@ describe('before a run starts', () => {
     expect(distils({ data: { ...data, validation: one }, sgo: adaptiveOffPolicy() })).not.toThrow();
   });
 
+  it('refuses training data without any token of a response, unless the student answers its prompts', () => {
+    const train = succession(2).map(({ ids }) => ({ ids: ids.subarray(0, 2), promptLength: 2 }));
+    const nothing = /^data\.train: none of its 10 samples has a token of an answer, so there is nothing to learn/;
+    for (const start of [tune({ data: { train } }), distils({ data: { train } })]) {
+      expect(start).toThrow(DataError);
+      expect(start).toThrow(nothing);
+    }
+    expect(tune({ data: { train: [{ ids: Int32Array.of(1), promptLength: 0 }] } })).toThrow(/none of its 1 samples/);
+    expect(tune({ data: { ...data, text: [{ ids: Int32Array.of(1), promptLength: 0 }] } })).toThrow(
+      /^data\.text: none of its 1 samples/,
+    );
+    expect(tune({ data: { train: [...train, ...succession(1)] } })).not.toThrow();
+    expect(distils({ data: { ...data, train }, sgo: adaptiveOffPolicy({ initThreshold: 1 }) })).not.toThrow();
+  });
+
   it('refuses to choose by answers that are not scored, and student outputs from which nothing is learnt', () => {
     expect(distils({ validation: { bestBy: 'exactMatch' } })).toThrow(/bestBy 'exactMatch' needs answers/);
     expect(distils({ kdRatio: 0, sgo: adaptiveOffPolicy() })).toThrow(/kdRatio is 0, and sgo 'adaptiveOffPolicy'/);

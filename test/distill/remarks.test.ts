@@ -47,6 +47,13 @@ describe('before the first step a run says', () => {
     expect(await of(3)).toEqual([]);
   });
 
+  it('how many training samples have no token of an answer', async () => {
+    const prompts = succession(2).map(({ ids }) => ({ ids: ids.subarray(0, 2), promptLength: 2 }));
+    expect(await atStart({ data: { train: [...succession(2).slice(0, 5), ...prompts.slice(0, 3)] } })).toEqual([
+      expect.stringMatching(/^3 of 8 training samples have no token of an answer: a step learns nothing from them/),
+    ]);
+  });
+
   it('that a temperature makes the divergence small beside cross-entropy', async () => {
     const loss = forwardKL({ temperature: 4 });
     expect(await atStart({ loss, kdRatio: 0.5 })).toEqual([

@@ -13,6 +13,9 @@ interface Demands {
   readonly answered: boolean;
 }
 
+/** Whether a token of the sample counts for the loss. The first token of all is predicted from nothing. */
+export const hasAnswer = ({ ids, promptLength }: Sample): boolean => ids.length > Math.max(1, promptLength);
+
 /**
  * @param answered the sets whose prompts the student answers
  * @throws DataError, CompatibilityError, LimitError naming the first sample that is wrong
@@ -34,6 +37,19 @@ export function checkData(
   checkSamples('train', train, { readers: { ...readers, ...(teacher && { teacher }) }, answered: answered.train });
   checkSamples('validation', validation, { readers, answered: answered.validation });
   checkSamples('text', text, { readers, answered: false });
+  // A student that answers the prompts itself learns from its own answers.
+  if (!answered.train) checkAnswers('train', train);
+  if (text) checkAnswers('text', text);
+}
+
+/** @throws DataError when the whole set would be trained on with a loss over no tokens */
+function checkAnswers(set: string, samples: readonly Sample[]): void {
+  if (samples.some(hasAnswer)) return;
+  throw new DataError(
+    `data.${set}: none of its ${samples.length} samples has a token of an answer, so there is nothing to learn from them. ` +
+      'Give samples whose ids go on after promptLength.',
+    { found: 0 },
+  );
 }
 
 function checkSamples(set: string, samples: readonly Sample[] = [], { readers, answered }: Demands): void {

@@ -8,7 +8,7 @@ import { tokenInWords, vocabularyDifference } from '../../text/compareTokenizers
 import type { Tokenizer } from '../../text/index.js';
 import type { BestBy, RunOptions } from '../settings.js';
 import { offPolicy, policyFacts } from '../sgo/index.js';
-import { checkData } from './checkData.js';
+import { checkData, hasAnswer } from './checkData.js';
 import type { Participants } from './options.js';
 import { roomForAnswer } from './plan.js';
 
@@ -123,8 +123,7 @@ function checkValidationLoss(
   { data: { validation = [] } }: Participants,
   { scores, follows, bestBy }: { scores: boolean; follows: string | undefined; bestBy: BestBy | undefined },
 ): void {
-  const answered = validation.some(({ ids, promptLength }) => ids.length > Math.max(1, promptLength));
-  if (validation.length === 0 || answered) return;
+  if (validation.length === 0 || validation.some(hasAnswer)) return;
   if (follows === undefined && scores && bestBy !== 'loss') return;
   const what = follows === undefined ? 'by which to choose the best' : `for sgo '${follows}' to follow`;
   throw new DataError(

@@ -6,6 +6,7 @@ import { hasRougeWords } from '../../metrics/index.js';
 import { eosDifference } from '../../text/compareTokenizers.js';
 import type { RunOptions, RunSettings } from '../settings.js';
 import { policyFacts } from '../sgo/index.js';
+import { hasAnswer } from './checkData.js';
 import type { Participants } from './options.js';
 import type { Plan } from './plan.js';
 import type { RunState } from './runState.js';
@@ -15,6 +16,7 @@ import { referencesOf } from './validation.js';
 export function startRemarks(run: Participants, settings: RunSettings): string[] {
   return [
     leftOut(run, settings),
+    unanswered(run),
     smallDivergence(settings),
     otherEnd(run),
     padding(run),
@@ -43,6 +45,15 @@ function leftOut({ data: { train } }: Participants, { batchSize, gradAccumulatio
   return (
     `${rest} of ${train.length} records are left out of each epoch, others each time: they do not fill a batch of ${batch}. ` +
     'With a batchSize that divides the number of records none is.'
+  );
+}
+
+function unanswered({ data: { train } }: Participants): string | undefined {
+  const without = train.filter((sample) => !hasAnswer(sample)).length;
+  if (without === 0) return undefined;
+  return (
+    `${without} of ${train.length} training samples have no token of an answer: a step learns nothing from them, unless the ` +
+    'student answers their prompts. Leave them out, or give samples whose ids go on after promptLength.'
   );
 }
 
