@@ -29,8 +29,10 @@ describe.each([1, 2])('settled weights on %i threads', (threads) => {
       { ...config, initializer_range: 0.3, attn_pdrop: 0, embd_pdrop: 0, resid_pdrop: 0 },
       { device, trainable },
     );
-  const answers = (of: LanguageModel, maxNewTokens: number) =>
-    generate(of, prompts, { maxNewTokens, temperature: 1, seeds: [5, 6] });
+  const answers = (of: LanguageModel, maxNewTokens: number, copies = 1) => {
+    const all = Array.from({ length: copies }, () => prompts).flat();
+    return generate(of, all, { maxNewTokens, temperature: 1, seeds: all.map((_, i) => 5 + i) });
+  };
   const hidden = async (of: LanguageModel) => {
     const y = tidy(() => of.forward(of.collate([sample])));
     const bits = new Uint32Array((await y.read()).buffer);
@@ -38,12 +40,12 @@ describe.each([1, 2])('settled weights on %i threads', (threads) => {
     return bits;
   };
   /** Loss and weights over two steps, answering before each where `tokens` says so. */
-  async function trained(tokens?: number): Promise<number[]> {
+  async function trained(tokens?: number, copies = 1): Promise<number[]> {
     const student = await model(true);
     const optimizer = createAdamW(student.parameters);
     const numbers: number[] = [];
     for (let step = 0; step < 2; step++) {
-      if (tokens) await answers(student, tokens);
+      if (tokens) await answers(student, tokens, copies);
       const batch = student.collate([sample]);
       const loss = tidy(() => {
         const tape = new Tape();
@@ -87,6 +89,8 @@ describe.each([1, 2])('settled weights on %i threads', (threads) => {
     expect(arrange).not.toHaveBeenCalled();
     expect(await trained(8)).toEqual(alone);
     expect(arrange, 'few tokens').not.toHaveBeenCalled();
+    expect(await trained(40, 5)).toEqual(alone);
+    expect(arrange, 'many answers').not.toHaveBeenCalled();
     expect(await trained(40)).toEqual(alone);
     expect(arrange.mock.calls.length, 'every [in, out] matrix before each step').toBe(2 * 4 * 2);
     arrange.mockRestore();

@@ -96,6 +96,9 @@ export function createDevice(
       inside(storage, byteOffset, data.byteLength).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     },
     copy(from, fromByteOffset, to, toByteOffset, byteLength) {
+      // Putting panels back may grow the memory, and a view of it from before is empty then.
+      at(from);
+      at(to);
       inside(to, toByteOffset, byteLength).set(inside(from, fromByteOffset, byteLength));
     },
     clear(storage) {

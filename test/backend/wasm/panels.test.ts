@@ -166,6 +166,29 @@ describe.each([
       await expected((storage) => device.copy(a, 0, storage, 16, 40));
       await expected((storage) => device.clear(storage));
     });
+    with_('is multiplied by itself, onto another such one', async () => {
+      const side = 48;
+      const dims = { m: side, n: side, k: side };
+      const matrices = [values(side * side), values(side * side)];
+      const row = put(values(side));
+      const [found, expected] = [true, false].map((arranged) => {
+        const [square, onto] = matrices.map((matrix) => put(matrix)) as [Storage, Storage];
+        const y = device.allocate(4 * side, 'y');
+        for (const storage of arranged ? [square, onto] : []) {
+          device.arrange(storage, [side, side]);
+          device.run('gemmNN', {
+            dims: { ...dims, m: 1 },
+            operands: { a: row, b: storage, c: y },
+            params: { accumulate: 0 },
+          });
+        }
+        device.run('gemmNN', { dims, operands: { a: square, b: square, c: onto }, params: { accumulate: 1 } });
+        for (const storage of [square, y]) device.free(storage);
+        return onto;
+      }) as [Storage, Storage];
+      expect(await floats(found)).toEqual(await floats(expected));
+      for (const storage of [row, found, expected]) device.free(storage);
+    });
     with_('is a whole matrix', async () => {
       expect(() => device.arrange(plain, [k, n - 1])).toThrow(OptionError);
       expect(() => device.arrange(plain, [k + 1, n])).toThrow(/no f32 matrix \[22, 37\], which has 3256/);
@@ -178,4 +201,31 @@ describe.each([
       await expect(device.read(b, 'f32')).rejects.toThrow(DisposedError);
     });
   });
+});
+
+it('copies a matrix that is held as panels where the memory grows to put it back', async () => {
+  const linear = createLinearMemory({ shared: false });
+  let growing = false;
+  // A memory that is not shared gets a new buffer whenever it grows, and views of the old one are empty.
+  const memory = {
+    ...linear,
+    allocate: (byteLength: number, label: string) => {
+      if (growing) linear.memory.grow(1);
+      return linear.allocate(byteLength, label);
+    },
+  };
+  const pool = await openPool(await compileKernels({ arithmetic: 'plain', shared: false }), linear, 1, {
+    wideTiles: 0,
+  });
+  const device = createDevice({ memory, pool }, { revectorized: false, arithmetic: 'plain' });
+  const matrix = Float32Array.from({ length: 32 * 48 }, (_, i) => i);
+  const [b, to] = [0, 0].map(() => device.allocate(matrix.byteLength, 'matrix')) as [Storage, Storage];
+  const [a, c] = [device.allocate(4 * 32, 'a'), device.allocate(4 * 48, 'c')];
+  device.write(b, matrix);
+  device.arrange(b, [32, 48]);
+  device.run('gemmNN', { dims: { m: 1, n: 48, k: 32 }, operands: { a, b, c }, params: { accumulate: 0 } });
+  growing = true;
+  device.copy(b, 0, to, 0, matrix.byteLength);
+  expect(await device.read(to, 'f32')).toEqual(matrix);
+  await device.dispose();
 });

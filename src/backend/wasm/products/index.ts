@@ -79,6 +79,9 @@ export function productKernels(threads: Threads): Entries<ProductName> {
     ...entries,
     gemmNN(call) {
       const [n, k] = sizes(call, ['n', 'k']);
+      // First, for a may be the storage of b, and asking where it is ends its panels.
+      at(call.operands.a);
+      at(call.operands.c);
       const panels = panelsOf(threads, call.operands.b, k, n);
       if (panels === undefined) entries.gemmNN(call);
       else withPanels(call, panels);
