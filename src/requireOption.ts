@@ -69,7 +69,7 @@ export function nearest(written: unknown, known: readonly string[]): string | un
 }
 
 /** Letters added, left out, replaced, or exchanged with their neighbour, each no more than once (optimal string alignment). */
-function editDistance(a: string, b: string): number {
+export function editDistance(a: string, b: string): number {
   let before: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {

@@ -237,6 +237,15 @@ describe('what used to pass, or to fail late', () => {
       'openDevice: there is no option arithmetics, expected one of kind, wasm, webgpu. Did you mean wasm.arithmetic?',
     ],
     [
+      'a size of a config with a slip',
+      () =>
+        api.createModel(
+          { model_type: 'gpt2', vocab_size: 8, n_positions: 8, n_embd: 8, n_embed: 64, n_layer: 1, n_head: 1 },
+          { device: made.student.device },
+        ),
+      'createModel: config has a field n_embed, which gpt2 does not know. Did you mean n_embd?',
+    ],
+    [
       'texts for prompts',
       () => api.generate(made.student, ['text'] as never, { maxNewTokens: 1 }),
       'generate: prompts[0] is text, expected an Int32Array of ids, as encodePrompt gives it.',

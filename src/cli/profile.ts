@@ -5,7 +5,7 @@ import { type Device, type KernelProfile, type Profile, startProfile } from '../
 import { duration, threeDigits, whole } from './format.js';
 import type { OptionSpec } from './options.js';
 import { traceFile, tryFile, writing } from './outputs.js';
-import type { Terminal } from './terminal.js';
+import { type Terminal, wrapped } from './terminal.js';
 
 /** `true` for the table alone, a file name for the trace as well. */
 export const profileOption: OptionSpec<string | true | undefined> = {
@@ -31,7 +31,10 @@ export async function profiled<T>(
     const started = performance.now();
     const result = await work();
     await profile.stop();
-    const lines = profileLines(profile, { description: device.info.description, ms: performance.now() - started });
+    const lines = profileLines(profile, {
+      ...{ description: device.info.description, ms: performance.now() - started },
+      fit: (line) => wrapped(line, terminal.stderr),
+    });
     for (const line of lines) terminal.stderr.write(`${line}\n`);
     if (file !== undefined) {
       const trace = profile.trace();
@@ -51,10 +54,18 @@ function openTrace(path: string): number {
   return writing('--profile', path, () => openSync(path, 'w'));
 }
 
-/** Aligned columns, with a line that says what is in them. `ms`: the wall time of it all. */
+/**
+ * Aligned columns, with a line that says what is in them.
+ * @param ms the wall time of it all
+ * @param fit makes lines of words, not those of the table, as narrow as the terminal
+ */
 export function profileLines(
   profile: Pick<Profile, 'kernels' | 'phases'>,
-  { description, ms }: { readonly description: string; readonly ms: number },
+  {
+    description,
+    ms,
+    fit = (line) => line,
+  }: { readonly description: string; readonly ms: number; readonly fit?: (line: string) => string },
 ): string[] {
   const kernels = profile.kernels();
   const total = kernels.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
@@ -80,15 +91,19 @@ export function profileLines(
       .join('  ');
   const phases = profile.phases().map((each) => `${each.phase} ${share(each.milliseconds)}`);
   return [
-    `Profile of ${description}: ${whole(calls)} kernel calls took ${time(total)} of ${time(ms)}; the rest is JavaScript, files and waiting`,
+    fit(
+      `Profile of ${description}: ${whole(calls)} kernel calls took ${time(total)} of ${time(ms)}; the rest is JavaScript, files and waiting`,
+    ),
     ...(rows.length > 0
       ? [
           align(heading),
           ...rows.map(align),
-          "share: of the kernels' time; a call: the mean; rate: GB/s of kernels that wait for memory, GFLOP/s of the others",
+          fit(
+            "share: of the kernels' time; a call: the mean; rate: GB/s of kernels that wait for memory, GFLOP/s of the others",
+          ),
         ]
       : []),
-    ...(phases.length > 0 ? [`Phases: ${phases.join(', ')}`] : []),
+    ...(phases.length > 0 ? [fit(`Phases: ${phases.join(', ')}`)] : []),
   ];
 }
 

@@ -26,6 +26,13 @@ export interface Terminal {
  */
 export function wrapped(line: string, { isTTY, columns }: HumanStream): string {
   if (!isTTY || !columns) return line;
+  return line
+    .split('\n')
+    .map((each) => fitted(each, columns))
+    .join('\n');
+}
+
+function fitted(line: string, columns: number): string {
   const lines: string[] = [];
   let last = '';
   for (const part of line.split(/(?<=\S)(?= )/)) {

@@ -1,9 +1,10 @@
 /** Models with random weights. */
 import * as z from 'zod';
 import { type Device, deviceOption } from '../backend/backend.js';
+import { OptionError } from '../errors.js';
 import { isPlainObject } from '../inWords.js';
 import { normalGenerator } from '../random.js';
-import { requireOption } from '../requireOption.js';
+import { editDistance, requireOption } from '../requireOption.js';
 import { checkOptions, type Fields, ranges } from '../settings/index.js';
 import { madeValues, sizeOf, type WeightFormat } from '../tensor/index.js';
 import { type AnyFamily, configure, openModel } from './family.js';
@@ -63,7 +64,9 @@ const createOptions = z.strictObject({
  *   { model_type: 'gpt2', vocab_size: 4096, n_positions: 512, n_embd: 256, n_layer: 4, n_head: 4 },
  *   { device, seed: 1 },
  * );
- * @throws OptionError for unknown and wrong options, and for a trainable model of another dtype than f32;
+ * @throws OptionError for unknown and wrong options, for a field that is one letter away from a size of the family
+ * (`n_embed` for `n_embd`; others that the family does not know are left alone, as files have many), and for a trainable
+ * model of another dtype than f32;
  * CheckpointError when a field is missing or wrong; LimitError when the device cannot hold it
  */
 export async function createModel(
@@ -75,6 +78,7 @@ export async function createModel(
   checkFormat('createModel', dtype, trainable);
   const where = 'createModel: config';
   const family = findFamily(given.model_type, where);
+  refuseSlips(family, given);
   const fields = { ...defaultFields(family, defaults), ...given };
   const configured = configure(family, fields, where);
   const specs = specsOf(family.tree(configured.config));
@@ -99,6 +103,20 @@ export async function createModel(
  */
 export const exampleConfig = async (modelType: string): Promise<Readonly<Record<string, unknown>>> =>
   findFamily(modelType, 'exampleConfig').example;
+
+/** @throws OptionError for a misspelt size, which would be left at what the family has without it */
+function refuseSlips({ example }: AnyFamily, given: Readonly<Record<string, unknown>>): void {
+  const sizes = Object.keys(example).filter((name) => typeof example[name] === 'number');
+  const plain = (name: string) => name.toLowerCase().replaceAll('_', '');
+  for (const field of Object.keys(given)) {
+    const size = sizes.find((each) => editDistance(plain(field), plain(each)) <= 1);
+    if (size === undefined || field in example) continue;
+    throw new OptionError(
+      `createModel: config has a field ${field}, which ${String(example.model_type)} does not know. Did you mean ${size}?`,
+      { option: `config.${field}`, found: field, expected: size },
+    );
+  }
+}
 
 /** The defaults that are known, under the names of config.json. */
 function defaultFields(

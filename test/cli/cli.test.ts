@@ -23,6 +23,13 @@ describe('distillm', () => {
     expect([nothing.code, nothing.out, nothing.err]).toEqual([2, '', help.out]);
   });
 
+  it('says of --arithmetic all that it takes', async () => {
+    const help = (await distillm('train --help')).out.replace(/\s+/g, ' ');
+    const [, taken] = /--arithmetic <kind> how products are added: (.*?) \(default/.exec(help) ?? [];
+    for (const name of ['fused (', 'plain (', 'gpu (']) expect(taken).toContain(name);
+    expect(help).toContain('--resume go on with the run in --out: the same command as a whole, and this');
+  });
+
   it('prints its version', async () => {
     expect((await run(['--version'])).out).toBe(`${version}\n`);
   });

@@ -235,6 +235,20 @@ describe('distillm eval', () => {
     expect(err).toContain('ROUGE-L');
   });
 
+  it('writes the result last, below what it says to people', async () => {
+    let resultCame = false;
+    const terminal = testTerminal({
+      wrote: (_, self) => {
+        resultCame ||= self.out() !== '';
+      },
+    });
+    const words = ['eval', '--model', model, '--data', at('train.jsonl'), '--limit', '1', '--greedy', ...wasm];
+    expect((await run([...words, '--max-new-tokens', '2'], terminal)).code).toBe(0);
+    expect(terminal.err()).toMatch(/ROUGE-L [\d.]+ /);
+    expect(JSON.parse(terminal.out())).toMatchObject({ examples: 1 });
+    expect(resultCame).toBe(false);
+  });
+
   it('gives the same answers whatever the batch size', async () => {
     const answersBy = async (size: string) => {
       await run([...line(), '--seeds', '3', '--limit', '7', '--batch-size', size, '--answers', at(`by${size}.jsonl`)]);

@@ -3,7 +3,7 @@ import { runFlags } from '../../src/cli/commands/trainOptions.js';
 import { spellFlags } from '../../src/cli/options.js';
 
 describe('spellFlags', () => {
-  const names = ['allowSoftware', 'maxNewTokens', 'maxLength', 'noRepeatNgramSize', 'seed'];
+  const names = ['allowSoftware', 'arithmetic', 'maxNewTokens', 'maxLength', 'noRepeatNgramSize', 'seed'];
   const flags = new Map([...names.map((name): [string, string] => [name, name]), ...runFlags]);
   it.each([
     ['Cut the prompt, or lower maxNewTokens.', 'Cut the prompt, or lower --max-new-tokens.'],
@@ -18,6 +18,7 @@ describe('spellFlags', () => {
     ['sgo.guard.cap was 1 and is 0.5; loss.alpha was 0.1', '--phi-cap was 1 and is 0.5; --alpha was 0.1'],
     ['adaptiveOffPolicy: guard.cap is 2, expected', 'adaptiveOffPolicy: --phi-cap is 2, expected'],
     ['training: validation.rougeL.samples is -1', 'training: --rouge-samples is -1'],
+    ["Resume, or give arithmetic 'fused' to go on", 'Resume, or give --arithmetic fused to go on'],
     ['seed is -1, expected an integer', '--seed is -1, expected an integer'],
     ['epochs (2) and steps (1) are both given', '--epochs (2) and --steps (1) are both given'],
     ['the loss, but data.validation is empty.', 'the loss, but --validation is empty.'],

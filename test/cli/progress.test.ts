@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { duration } from '../../src/cli/format.js';
-import { progressLine, stepLine, validationLine } from '../../src/cli/progress.js';
+import { progressLine, stepLine, trainingProgress, validationLine } from '../../src/cli/progress.js';
+import { wrapped } from '../../src/cli/terminal.js';
 import type { StepEvent } from '../../src/index.js';
 import { testTerminal } from './terminal.js';
 
@@ -43,6 +44,36 @@ it('validationLine says what happened to phi', () => {
     ...{ phi: 0.2, raised: true },
   });
   for (const part of ['step 40', 'loss 2.25', 'ROUGE-L 31.46', '0.2', 'best']) expect(line).toContain(part);
+});
+
+it('wrapped breaks lines between words on a terminal, at its width, and leaves a pipe alone', () => {
+  const line = stepLine([{ ...step, totalSteps: 34_000, step: 12_000, tokens: 12_345_000 }], {
+    msLeft: 3_725_000,
+    capacity: 1000,
+  });
+  expect(line.length).toBeGreaterThan(80);
+  const terminal = (isTTY: boolean, columns: number) =>
+    Object.assign(testTerminal({ isTTY }).stderr, { isTTY, columns });
+  const lines = wrapped(line, terminal(true, 80)).split('\n');
+  expect(lines).toHaveLength(2);
+  for (const each of lines) expect(each.length).toBeLessThanOrEqual(80);
+  const words = (text: string) => text.split(/\s+/);
+  expect(words(lines.join(' '))).toEqual(words(line));
+  expect(wrapped(line, terminal(true, 200))).toBe(line);
+  expect(wrapped(line, terminal(false, 80))).toBe(line);
+  expect(wrapped('a long word\nb', terminal(true, 4))).toBe('a\nlong\nword\nb');
+});
+
+it('says one step of one record, and that a finished run is done', () => {
+  const begin = (at: number, totalSteps: number) => {
+    const terminal = testTerminal();
+    const start = { type: 'start', step: at, totalSteps, stepsPerEpoch: 1, trainSamples: totalSteps } as const;
+    trainingProgress(progressLine(terminal), 0).show({ ...start, trainedParameters: 2, remarks: [] });
+    return terminal.err();
+  };
+  expect(begin(0, 1)).toBe('Training 2 weights on 1 record: 1 step, 1 an epoch\n');
+  expect(begin(1, 3)).toBe('Training 2 weights on 3 records: 3 steps, 1 an epoch; going on after step 1\n');
+  expect(begin(3, 3)).toBe('Training 2 weights on 3 records: 3 steps, 1 an epoch; all of them are done already\n');
 });
 
 describe('progressLine', () => {

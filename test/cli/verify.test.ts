@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { runCli } from '../../src/cli/runCli.js';
 import { describeWebGPU } from '../backend/webgpu/adapter.js';
 import { testTerminal } from './terminal.js';
@@ -26,6 +26,26 @@ describe('distillm verify', () => {
     for (const line of kernels) expect(line).toMatch(/ f32 +GB\/s( +\d+(\.\d)?% +[\d.,]+){2}$/);
     expect(out).toContain("held: the weights' format.");
     expect(err).toContain('WASM plain: all 2 kernels are right.\n');
+  });
+
+  it('on an engine without relaxed SIMD says so in its own words, and checks the rest', async () => {
+    const validate = WebAssembly.validate.bind(WebAssembly);
+    // The kernels alone: what looks for features validates a few bytes.
+    const old = vi
+      .spyOn(WebAssembly, 'validate')
+      .mockImplementation((bytes) => bytes.byteLength < 1000 && validate(bytes));
+    try {
+      const { code, out, err } = await run('--kernels', 'reluBackward');
+      expect(code, err).toBe(0);
+      expect(err).toContain(
+        'WASM fused is left out: plain arithmetic is all there is here. This WebAssembly engine has no relaxed SIMD.\n',
+      );
+      expect(err).not.toMatch(/openWasm|Leave arithmetic out/);
+      expect(out).toMatch(/^WASM plain: /);
+      expect(err).toContain('WASM plain: the one kernel is right.\n');
+    } finally {
+      old.mockRestore();
+    }
   });
 
   it('gives the same as lines of JSON', async () => {

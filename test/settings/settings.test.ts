@@ -124,6 +124,30 @@ describe('options', () => {
     expect(refused).toThrow(expect.objectContaining({ message, found }));
   });
 
+  it('one name that there is not is the option of its error; of several, none is', () => {
+    expect(() => checkOptions('test', options, { sise: 1 })).toThrow(expect.objectContaining({ option: 'sise' }));
+    expect(() => checkOptions('test', options, { inner: { shar: 1 } })).toThrow(
+      expect.objectContaining({ option: 'inner.shar' }),
+    );
+    expect(() => checkOptions('test', options, { a: 1, b: 1 })).toThrow(
+      expect.not.objectContaining({ option: expect.anything() }),
+    );
+  });
+
+  it('a name of a group that is written outside of it is found there, before what merely looks like it', () => {
+    const nested = z.strictObject({
+      pear: option(ranges.count.optional(), 'near to the name in the group'),
+      one: group(z.strictObject({ peer: option(ranges.count.optional(), 'the name', { alsoCalled: ['equal'] }) })),
+      two: group(z.strictObject({ peer: option(ranges.count.optional(), 'the same name') })),
+    });
+    const refused = (given: object) => () => checkOptions('test', nested, given);
+    expect(refused({ peer: 1 })).toThrow('Did you mean one.peer or two.peer?');
+    expect(refused({ equal: 1 })).toThrow('Did you mean one.peer?');
+    expect(refused({ paer: 1 })).toThrow('Did you mean pear?');
+    expect(refused({ equla: 1 })).toThrow('Did you mean one.peer?');
+    expect(refused({ nothing: 1 })).toThrow(/expected one of pear, one, two\.$/);
+  });
+
   it('say everything else about themselves', () => {
     expect(leavesOf(options).map(({ path, flag, default: value }) => [path.join('.'), flag, value])).toEqual([
       ['size', 'size', 8],
