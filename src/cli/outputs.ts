@@ -2,8 +2,19 @@
  * What commands write is tried before models are loaded, which may take minutes, and overwrites nothing unasked: a file
  * is replaced only by one of its kind, and never a file that the command reads.
  */
-import { closeSync, mkdirSync, openSync, readSync, rmdirSync, rmSync, type Stats, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  realpathSync,
+  rmdirSync,
+  rmSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { CheckpointError, OptionError } from '../index.js';
 import { systemReason } from '../systemReason.js';
 
@@ -45,7 +56,64 @@ export function tryFile(
   });
 }
 
-/** The same for a folder, which need not be there: it is made as a trial, with a file in it, and removed again. */
+/**
+ * @param outputs paths by the options that name them; what is no path is absent
+ * @throws OptionError when two are one place: the later would overwrite the earlier
+ */
+export function tryApart(outputs: Readonly<Record<string, string | boolean | undefined>>): void {
+  const seen = new Map<string, string>();
+  for (const [flag, path] of Object.entries(outputs)) {
+    if (typeof path !== 'string') continue;
+    const place = placeOf(path);
+    const other = seen.get(place);
+    if (other !== undefined) {
+      throw refusal(flag, path, `is what ${other} names, too: one would overwrite the other. Take another name.`);
+    }
+    seen.set(place, flag);
+  }
+}
+
+/**
+ * A log is of another run where it lies in the folder of one, or names one that is still there.
+ * @param out folder of the run that is to write it
+ * @throws OptionError for a log that another run wrote
+ */
+export function tryLog(path: string, out: string): void {
+  if (!statOf(path)?.isFile()) return;
+  const wrote = outOf(beginningOf('--log', path, 2 ** 16));
+  const folder = existsSync(join(dirname(path), runState)) ? dirname(path) : undefined;
+  const other = [folder, wrote].find(
+    (each) => each !== undefined && existsSync(each) && placeOf(each) !== placeOf(out),
+  );
+  // A run that was moved has its log with it.
+  if (other === undefined || placeOf(dirname(path)) === placeOf(out)) return;
+  throw refusal('--log', path, `is the log of the run in ${other}: it would be overwritten. Take another name.`);
+}
+
+/** What a folder has that holds a run. */
+export const runState = 'last/trainer-state.safetensors';
+
+/** The folder of the run that wrote a log; undefined where its first line does not say. */
+function outOf(log: string): string | undefined {
+  try {
+    const { out } = JSON.parse(log.split('\n', 1)[0] as string) as { readonly out?: unknown };
+    return typeof out === 'string' ? out : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Where a path leads, whether there is something or not. */
+function placeOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    const folder = dirname(path);
+    return folder === path || folder === '.' ? resolve(path) : join(placeOf(folder), basename(path));
+  }
+}
+
+/** Tries a folder, which need not be there: it is made as a trial, with a file in it, and removed again. */
 export function tryFolder(flag: string, path: string): void {
   const found = statOf(path);
   if (found && !found.isDirectory()) throw refusal(flag, path, 'is a file, expected a folder. Take another name.');
@@ -103,11 +171,11 @@ function statOf(path: string): Stats | undefined {
 const isSame = (one: Stats | undefined, other: Stats | undefined): boolean =>
   one !== undefined && other !== undefined && one.isFile() && one.dev === other.dev && one.ino === other.ino;
 
-function beginningOf(flag: string, path: string): string {
+function beginningOf(flag: string, path: string, most = 512): string {
   return trying(flag, path, () => {
     const file = openSync(path, 'r');
     try {
-      const bytes = Buffer.alloc(512);
+      const bytes = Buffer.alloc(most);
       return bytes.toString('utf8', 0, readSync(file, bytes));
     } finally {
       closeSync(file);

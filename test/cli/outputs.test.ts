@@ -85,6 +85,60 @@ describe('outputs are tried before models are opened', () => {
     }
   });
 
+  it('of which two are one place are refused, before one overwrites the other', async () => {
+    await mkdir(path('apart'));
+    await symlink(path('apart'), path('apart-link'));
+    const both = (flag: string, other: string) =>
+      new RegExp(`${flag} .*one\\.json is what ${other} names, too: one would overwrite the other`);
+    for (const name of ['apart/one.json', 'apart/../apart/one.json', 'apart-link/one.json']) {
+      const one = path('apart/one.json');
+      const trained = await train(`--out ${path('unused')} --log ${one} --profile ${folder}/${name}`);
+      expect([trained.code, trained.err]).toEqual([2, expect.stringMatching(both('--profile', '--log'))]);
+      const evaluated = await evaluate(`--answers ${one} --profile ${folder}/${name}`);
+      expect([evaluated.code, evaluated.err]).toEqual([2, expect.stringMatching(both('--profile', '--answers'))]);
+    }
+    const same = await train(`--out ${path('apart/one.json')} --log ${path('apart/one.json')}`);
+    expect([same.code, same.err]).toEqual([2, expect.stringMatching(both('--log', '--out'))]);
+    expect(readdirSync(path('apart'))).toEqual([]);
+    const apart = await train(
+      `--out ${path('unused')} --log ${path('apart/a.json')} --profile ${path('apart/b.json')}`,
+    );
+    expect(apart.err).toContain('there is no checkpoint');
+  });
+
+  it('--log is not the log of another run', async () => {
+    const log = (out: string) => `{"time":"2026-01-01T00:00:00Z","type":"options","out":"${out}"}\n`;
+    await mkdir(path('r1/last'), { recursive: true });
+    const refused = async (line: string) => {
+      const { code, err } = await train(line);
+      expect([code, err]).toEqual([
+        2,
+        expect.stringMatching(/--log .* is the log of the run in .*r1: it would be over/),
+      ]);
+    };
+    // By what it says, wherever it is.
+    for (const name of ['r1/log.jsonl', 'r1.jsonl']) {
+      await writeFile(path(name), log(path('r1')));
+      await refused(`--out ${path('r8')} --log ${path(name)}`);
+      expect(readFileSync(path(name), 'utf8')).toBe(log(path('r1')));
+    }
+    // By where it is: the run was moved.
+    await writeFile(path('r1/log.jsonl'), log(path('r0')));
+    await writeFile(path('r1/last/trainer-state.safetensors'), '');
+    await refused(`--out ${path('r8')} --log ${path('r1/log.jsonl')}`);
+    // Its own, also of a run that was moved or copied, and one of a run that is gone.
+    await writeFile(path('r8.jsonl'), log(path('r0')));
+    await mkdir(path('r9'));
+    await writeFile(path('r9/log.jsonl'), log(path('r1')));
+    for (const line of [
+      `--out ${path('r8')} --log ${path('r8.jsonl')}`,
+      `--out ${path('r9')}`,
+      `--out ${path('r1')} --resume`,
+    ]) {
+      expect((await train(line)).err, line).toContain('there is no checkpoint');
+    }
+  });
+
   it.each(['best', 'last'])('a folder %s that no run wrote stays', async (name) => {
     const out = path(`kept-${name}`);
     await mkdir(join(out, name), { recursive: true });

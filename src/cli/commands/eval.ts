@@ -22,7 +22,7 @@ import { exitCodes } from '../exitCodes.js';
 import { duration, whole } from '../format.js';
 import { answerLength, dtypeOption, lengthLimits, openModelFolder, tokenizerOf } from '../models.js';
 import { count, counts, given, listed, optional, required, text, withDefault } from '../options.js';
-import { answersFile, tryFile, writing } from '../outputs.js';
+import { answersFile, tryApart, tryFile, writing } from '../outputs.js';
 import { type ProgressLine, progressLine } from '../progress.js';
 import { samplingOf, samplingOptions } from '../sampling.js';
 import { chooseTemplate, templateOption } from '../template.js';
@@ -57,6 +57,7 @@ export const evaluate = defineCommand({
     Device: deviceOptions,
   },
   async run(options, terminal) {
+    tryApart({ '--answers': options.answers, '--profile': options.profile });
     if (options.answers !== undefined) tryFile('--answers', options.answers, answersFile, options.data);
     const checkpoint = await openModelFolder(options.model);
     const line = progressLine(terminal);

@@ -33,8 +33,8 @@ import { makeKind, optionsFrom } from '../flags.js';
 import { counted, duration, whole } from '../format.js';
 import { type Log, openLog } from '../log.js';
 import { findTokenizer, hasTokenizer, lengthLimits, openModelFolder, openStudent } from '../models.js';
-import { given, spellFlags } from '../options.js';
-import { logFile, tryFile, tryFolder } from '../outputs.js';
+import { given, spellFlags, type Values } from '../options.js';
+import { logFile, runState, tryApart, tryFile, tryFolder, tryLog } from '../outputs.js';
 import { measuredBy, progressLine, trainingProgress } from '../progress.js';
 import { chooseTemplate } from '../template.js';
 import { shellWord, type Terminal, wrapped } from '../terminal.js';
@@ -118,11 +118,11 @@ function checkEndTokens({ tokenizer: named, teacher }: TrainOptions, tokenizer: 
 }
 
 /** Refuses to write over another run, over what no run wrote, and over the data. Models are not loaded yet. */
-async function checkOutput(options: TrainOptions): Promise<void> {
-  const { out, resume, data, text = [], studentConfig } = options;
+async function checkOutput(options: TrainOptions & Pick<Values<typeof deviceOptions>, 'profile'>): Promise<void> {
+  const { out, resume, data, text = [], studentConfig, profile } = options;
   const held = heldOutOf(options);
   tryFolder('--out', out);
-  const isRun = await openFolder(out).exists('last/trainer-state.safetensors');
+  const isRun = await openFolder(out).exists(runState);
   if (isRun && !resume) {
     throw new OptionError(`--out ${out} holds a run already. Go on with it by --resume, or take another folder.`);
   }
@@ -141,9 +141,11 @@ async function checkOutput(options: TrainOptions): Promise<void> {
   }
   const inputs = [...data, ...text, studentConfig, ...(Array.isArray(held) ? held : [])];
   const log = logOf(options);
+  tryApart({ '--out': out, '--log': log, '--profile': profile });
   // Its folder is made where it is missing.
   if (existsSync(dirname(log))) tryFile('--log', log, logFile, inputs);
   else tryFolder('--log', dirname(log));
+  tryLog(log, out);
 }
 
 const logOf = ({ log, out }: TrainOptions): string => log ?? join(out, 'log.jsonl');
