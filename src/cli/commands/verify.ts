@@ -6,6 +6,7 @@ import { exitCodes } from '../exitCodes.js';
 import { duration, threeDigits } from '../format.js';
 import { flag, optional, text } from '../options.js';
 import { progressLine } from '../progress.js';
+import { wrapped } from '../terminal.js';
 
 /** A device that was checked: the heading of its column, what it is, and its kernels by name. */
 interface Checked {
@@ -61,11 +62,11 @@ export const verify = defineCommand({
     if (!json) stdout.write(table(devices));
     for (const { heading, description, verdicts } of devices) {
       const wrong = wrongOf(verdicts);
-      stderr.write(
+      const verdict =
         wrong === 0
-          ? `${heading}: ${verdicts.size === 1 ? 'the one kernel is' : `all ${verdicts.size} kernels are`} right.\n`
-          : `${heading}: ${wrong} of ${verdicts.size} kernels are WRONG on ${description}. ${adviceFor(heading)}\n`,
-      );
+          ? `${heading}: ${verdicts.size === 1 ? 'the one kernel is' : `all ${verdicts.size} kernels are`} right.`
+          : `${heading}: ${wrong} of ${verdicts.size} kernels are WRONG on ${description}. ${adviceFor(heading)}`;
+      stderr.write(`${wrapped(verdict, stderr)}\n`);
     }
     stderr.write(`Took ${duration(performance.now() - started)}.\n`);
     const right = devices.length > 0 && devices.every(({ verdicts }) => wrongOf(verdicts) === 0);
