@@ -100,7 +100,7 @@ export async function* readRecords<T>(
   let first = true;
   for await (const lines of readLines(source, 'JSON lines')) {
     for (const line of lines) {
-      if (first && 'text' in line && /^\s*\[/.test(line.text)) throw oneArray(name);
+      if (first && 'text' in line && /^\s*\[/.test(line.text)) throw oneArray(source);
       first = false;
       const where = `${name}: line ${line.number}`;
       if ('problem' in line) {
@@ -118,8 +118,13 @@ export async function* readRecords<T>(
   }
 }
 
-const oneArray = (name: string) =>
-  new DataError(
-    `${name}: the file is one JSON array, expected JSON lines: one object a line. ` +
-      `Convert it: jq -c '.[]' ${name} > ${name.replace(/\.\w+$/, '')}.lines.jsonl`,
+function oneArray(source: TextSource): DataError {
+  const name = sourceName(source);
+  const isFile = typeof source === 'string' || source.name !== undefined;
+  const advice = isFile
+    ? `Convert it: jq -c '.[]' ${name} > ${name.replace(/\.\w+$/, '')}.lines.jsonl`
+    : "Convert it: records.map((record) => JSON.stringify(record)).join('\\n')";
+  return new DataError(
+    `${name}${isFile ? ': the file' : ''} is one JSON array, expected JSON lines: one object a line. ${advice}`,
   );
+}

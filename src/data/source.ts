@@ -129,10 +129,12 @@ async function* unpacked(
 }
 
 function notWhole(name: string, bytes: number, cause: Error): DataError {
-  const what = /junk/i.test(cause.message)
+  // Node's own error may be empty, with the reason as its cause.
+  const why = [cause, cause.cause].find((each): each is Error => each instanceof Error && each.message !== '');
+  const what = /junk/i.test(why?.message ?? '')
     ? 'several archives one after the other, or other bytes after its end, of which only the first archive is read. ' +
       'Unpack it first (gunzip).'
-    : `cut or damaged after ${bytes} bytes of its content (${cause.message}). Download or copy it again.`;
+    : `cut or damaged after ${bytes} bytes of its content${why ? ` (${why.message})` : ''}. Download or copy it again.`;
   return new DataError(`${name}: the gzip archive is ${what}`, { found: bytes, cause });
 }
 

@@ -13,8 +13,8 @@ import { checkGenerate, checkStream, type GenerateOptions, type StreamOptions } 
  * const prompt = encodePrompt({ instruction: 'Name three colours.' }, { tokenizer });
  * const { eosTokenIds: eosTokenId, vocabSize } = tokenizer;
  * const [answer] = await generate(student, [prompt], { maxNewTokens: 20, eosTokenId, vocabSize });
- * @throws OptionError for an unknown or wrong option, an empty prompt, or an id outside the vocabulary, that of EOS
- * included; LimitError when a prompt and maxNewTokens
+ * @throws OptionError for an unknown or wrong option, an empty prompt, or an id outside the vocabulary, those of EOS
+ * and of bannedTokens included; LimitError when a prompt and maxNewTokens
  * exceed the model's positions or the cache does not fit; TrainingError when the model gives NaN
  */
 export async function generate(

@@ -85,17 +85,19 @@ function checkRequest(
   where: string,
   model: LanguageModel,
   prompts: readonly Int32Array[],
-  options: Pick<GenerateOptions, 'maxNewTokens' | 'eosTokenId' | 'vocabSize'>,
+  options: Pick<GenerateOptions, 'maxNewTokens' | 'eosTokenId' | 'vocabSize' | 'bannedTokens'>,
 ): void {
-  const { maxNewTokens, eosTokenId, vocabSize } = options;
+  const { maxNewTokens, eosTokenId, vocabSize, bannedTokens = [] } = options;
   const { vocabSize: width } = checkOption(where, 'model', model, modelOption);
   checkPrompts(where, model, prompts, { maxNewTokens });
   if (vocabSize !== undefined && vocabSize > width) {
     const expected = `an integer from 1 to ${width}, the model's vocabulary`;
     throw refusedOption(where, 'vocabSize', vocabSize, expected, "Check that the tokenizer is the model's.");
   }
-  const outside = endsOf(eosTokenId).find((id) => id >= width);
-  if (outside === undefined) return;
-  const expected = `an id of the model's vocabulary, from 0 to ${width - 1}`;
-  throw refusedOption(where, 'eosTokenId', outside, expected, "Check that the tokenizer is the model's.");
+  for (const [option, ids] of Object.entries({ eosTokenId: endsOf(eosTokenId), bannedTokens })) {
+    const outside = ids.find((id) => id >= width);
+    if (outside === undefined) continue;
+    const expected = `an id of the model's vocabulary, from 0 to ${width - 1}`;
+    throw refusedOption(where, option, outside, expected, "Check that the tokenizer is the model's.");
+  }
 }

@@ -89,6 +89,12 @@ describe('instruction records', () => {
     );
   });
 
+  it('that are one array without a file are converted without one', async () => {
+    await expect(readInstructionRecords({ text: '[1]' }, {}).next()).rejects.toThrow(
+      /^the given text is one JSON array, expected JSON lines: one object a line\. Convert it: records\.map\(.*join\('\\n'\)$/,
+    );
+  });
+
   it('have names of their own', async () => {
     const text = '{"question": "q", "hint": "h", "answer": "a", "output": 7}\n{"question": "r", "answer": "b"}';
     const fields = { instruction: 'question', input: 'hint', output: 'answer' };

@@ -98,7 +98,7 @@ describe('readInstructions', () => {
       [gzipSync('<html>'), /is an HTML page/],
       [
         gzipSync(lines.join('\n')).subarray(0, -20),
-        /the gzip archive is cut or damaged after \d+ bytes.*copy it again/,
+        /the gzip archive is cut or damaged after \d+ bytes of its content \(unexpected end of file\)\. .*copy it again/,
       ],
     ];
     for (const [content, message] of cases) {

@@ -225,6 +225,11 @@ forEachBackend((backend) => {
         /eosTokenId is 97, expected an id of the model's vocabulary, from 0 to 96/,
       ],
       [[Int32Array.of(1)], { eosTokenId: [0, 97] }, /eosTokenId is 97, expected an id of the model's vocabulary/],
+      [
+        [Int32Array.of(1)],
+        { bannedTokens: [96, 97] },
+        /bannedTokens is 97, expected an id of the model's vocabulary, from 0 to 96/,
+      ],
       [[Int32Array.of(1)], { eosTokenId: [0.5] }, /eosTokenId is \[0.5\], expected an id, or a list of ids/],
       [[Int32Array.of(1)], { eosTokenId: -1 }, /eosTokenId is -1/],
     ];
