@@ -1,8 +1,9 @@
 /** The way from a path, URL or store to a checkpoint. */
 import { CheckpointError } from '../errors.js';
 import type { FileStore } from '../io/fileStore.js';
-import { openFolder } from '../platform/openFolder.js';
+import { openFile, openFolder } from '../platform/openFolder.js';
 import { checkOption, hasMethods, special } from '../settings/index.js';
+import { isSystemError, systemReason } from '../systemReason.js';
 import { type Checkpoint, type CheckpointKind, contentsOf } from './checkpoint.js';
 import { huggingFace } from './huggingFace.js';
 
@@ -35,18 +36,52 @@ export async function openCheckpoint(source: CheckpointSource): Promise<Checkpoi
   if (typeof source !== 'string' && 'tensors' in source) return source;
   const store = openFolder(source);
   for (const kind of kinds) if (await kind.isIn(store)) return kind.open(store);
-  throw await noCheckpoint(store);
+  throw (await noFolder(source)) ?? (await noCheckpoint(store));
+}
+
+const lookedFor = kinds.map(({ looksLike }) => looksLike);
+
+/** What Hugging Face calls a model: 'gpt2', 'openai-community/gpt2'. */
+const hubName = /^\w[\w.-]*(\/[\w.-]+)?$/;
+
+/** Why there is no folder, or none that can be read; undefined where the files are a store's, or that cannot be said. */
+async function noFolder(source: string | FileStore): Promise<CheckpointError | undefined> {
+  if (typeof source !== 'string') return undefined;
+  const cause = await openFolder(source)
+    .list()
+    .then(
+      () => undefined,
+      (error: unknown) => (error as Error).cause,
+    );
+  const namesFile = /[^/\\]+\.(safetensors|json|txt|bin|gguf)$/i.test(source);
+  if (namesFile || (isSystemError(cause) && cause.code === 'ENOTDIR')) {
+    const { store, path } = openFile(source);
+    if (await store.exists(path)) {
+      return new CheckpointError(`${source} is a file, expected the folder of a checkpoint. Give ${store.name}.`, {
+        found: source,
+        expected: store.name,
+      });
+    }
+  }
+  if (!isSystemError(cause)) return undefined;
+  const advice =
+    cause.code === 'ENOENT' && hubName.test(source)
+      ? ' Models are not downloaded: download its files, and give their folder.'
+      : '';
+  return new CheckpointError(`${source}: there is no checkpoint: ${systemReason(cause)}${advice}`, {
+    expected: lookedFor,
+    cause,
+  });
 }
 
 async function noCheckpoint(store: FileStore): Promise<CheckpointError> {
-  const expected = kinds.map(({ looksLike }) => looksLike);
   const found = await contentsOf(store);
   const advice = (await holdsCheckpoint(store, 'best'))
     ? `A run wrote its model to ${store.name}/best: give that.`
     : 'Check the path.';
   return new CheckpointError(
-    `${store.name}: there is no checkpoint, expected ${expected.join(' or ')}, ${found}. ${advice}`,
-    { expected, found },
+    `${store.name}: there is no checkpoint, expected ${lookedFor.join(' or ')}, ${found}. ${advice}`,
+    { expected: lookedFor, found },
   );
 }
 

@@ -1,20 +1,36 @@
 /** The options of commands that read data files. */
 import * as z from 'zod';
 import type { InstructionFields, SkipInvalid } from '../index.js';
+import { short } from '../inWords.js';
 import { flag, optional } from './options.js';
-import type { Terminal } from './terminal.js';
+import { shownOn, type Terminal } from './terminal.js';
 
-const expected = 'names of fields with commas between them, as in instruction=question,input=context,output=answer';
+const known = ['instruction', 'input', 'output'];
+const example = 'instruction=question,input=context,output=answer';
+const expected = `names of fields with commas between them, as in ${example}`;
 const fieldNames = z.string().transform((text, context): InstructionFields => {
   const pairs = text.split(',').map((pair) => pair.split('='));
-  const wrong = pairs.some(
-    ([ours, theirs, ...more]) => !/^(instruction|input|output)$/.test(ours ?? '') || !theirs || more.length > 0,
-  );
-  const fields: InstructionFields = Object.fromEntries(pairs);
-  if (!wrong && Object.keys(fields).length === pairs.length) return fields;
-  context.addIssue({ code: 'custom', message: expected });
-  return z.NEVER;
+  const refuse = (message: string) => {
+    context.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  };
+  if (pairs.some(([, theirs, ...more]) => !theirs || more.length > 0)) return refuse(expected);
+  const names = pairs.map(([ours]) => ours as string);
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    return refuse(`one of ${known.join(', ')} before each =, found ${short(unknown)}. As in ${example}`);
+  }
+  const twice = names.find((name, at) => names.indexOf(name) !== at);
+  if (twice !== undefined) return refuse(`each of ${known.join(', ')} once, found ${twice} twice`);
+  return Object.fromEntries(pairs);
 });
+
+/** A message of the API in which fields are named, as they are typed: --fields instruction=question,output=answer. */
+export const spellFields = (message: string): string =>
+  message.replace(/\bfields: \{ (\w+: '\w+'(?:, \w+: '\w+')*) \}/, (_, pairs: string) => {
+    const names = pairs.replace(/(\w+): '(\w+)'/g, '$1=$2').replaceAll(', ', ',');
+    return `--fields ${names}`;
+  });
 
 export const recordOptions = {
   fields: optional(
@@ -31,5 +47,5 @@ export const skipping = (stderr: Terminal['stderr'], skipInvalid: boolean): Skip
   (({ count, first }) => {
     const rest = count > first.length ? `, the first ${first.length} of them` : '';
     stderr.write(`${count} records cannot be used and are left out${rest}:\n`);
-    for (const record of first) stderr.write(`  ${record}\n`);
+    for (const record of first) stderr.write(`  ${shownOn(stderr, record)}\n`);
   });

@@ -11,9 +11,10 @@ import { tokenizer } from './commands/tokenizer.js';
 import { train } from './commands/train.js';
 import { flagsAlsoCalled, runFlags } from './commands/trainOptions.js';
 import { verify } from './commands/verify.js';
+import { spellFields } from './data.js';
 import { type ExitCode, exitCodes } from './exitCodes.js';
 import { spellFlags } from './options.js';
-import { type Terminal, wrapped } from './terminal.js';
+import { shownOn, type Terminal, wrapped } from './terminal.js';
 
 const commands: readonly CommandFactory[] = [train, generateText, evaluate, tokenizer, doctor, verify];
 
@@ -57,7 +58,9 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
     const flags = new Map(options.map((option) => [option.attributeName(), option.attributeName()]));
     // Only train has the options of a run.
     if (args[0] === 'train') for (const [name, flag] of runFlags) flags.set(name, flag);
-    terminal.stderr.write(`${wrapped(`distillm: ${messageOf(error, flags)}`, terminal.stderr)}\n`);
+    terminal.stderr.write(
+      `${wrapped(`distillm: ${shownOn(terminal.stderr, messageOf(error, flags))}`, terminal.stderr)}\n`,
+    );
     return error instanceof OptionError ? exitCodes.usage : exitCodes.failed;
   }
 }
@@ -81,7 +84,7 @@ const callee = new RegExp(`^(?:training|schedule|AdamW|createSampler|openWasm|op
 /** One line; the stack of what we did not foresee only when it is asked for. `flags`: as `spellFlags` takes them. */
 function messageOf(error: unknown, flags: ReadonlyMap<string, string>): string {
   if (!(error instanceof Error)) return String(error);
-  if (error instanceof DistillmError) return spellFlags(error.message.replace(callee, ''), flags);
+  if (error instanceof DistillmError) return spellFlags(spellFields(error.message.replace(callee, '')), flags);
   if (process.env.DISTILLM_DEBUG) return error.stack ?? error.message;
   return `${error.message} (DISTILLM_DEBUG=1 shows where)`;
 }

@@ -64,6 +64,19 @@ export function shellWord(word: string, platform: string = process.platform): st
   return /[$`"\\!]/.test(word) ? `'${word.replaceAll("'", "'\\''")}'` : `"${word}"`;
 }
 
+/**
+ * Text of a model or a file as it may be written to a stream: on a terminal, control characters other than line ends and
+ * tabs are replaced by their pictures, for they could move the cursor, or change the title or the clipboard.
+ */
+export const shownOn = ({ isTTY }: { readonly isTTY?: boolean }, text: string): string =>
+  isTTY ? text.replace(/(?![\n\t])\p{Cc}/gu, pictureOf) : text;
+
+function pictureOf(control: string): string {
+  const code = control.charCodeAt(0);
+  if (code < 0x20) return String.fromCharCode(0x2400 + code);
+  return code === 0x7f ? '\u2421' : '\ufffd';
+}
+
 export const processTerminal: Terminal = {
   program: calledAs(process.argv[1] ?? 'distillm', process.env),
   stdin: process.stdin,

@@ -3,9 +3,11 @@ import * as z from 'zod';
 import { inWords, short } from '../inWords.js';
 import { isObject } from '../io/json.js';
 import { type Fields, ranges } from '../settings/index.js';
+import { chatField, FieldCensus } from './fieldCensus.js';
+import { type FieldNames, fieldNames, type InstructionFields } from './instructionFields.js';
 import { Problem } from './jsonLine.js';
 import { RecordCount, readRecords, type SkipInvalid, skipOption } from './records.js';
-import { sourcesOf, type TextSources } from './source.js';
+import { namesOf, sourcesOf, type TextSources } from './source.js';
 
 /** One instruction with its acceptable answers. */
 export interface Instruction {
@@ -15,16 +17,6 @@ export interface Instruction {
   readonly input: string;
   /** At least one. Training takes the first; ROUGE-L compares with all. */
   readonly outputs: readonly [string, ...string[]];
-}
-
-/** Which fields of a file's objects hold what. */
-export interface InstructionFields {
-  /** Default 'instruction'. */
-  readonly instruction?: string | undefined;
-  /** Default 'input', else 'context'. */
-  readonly input?: string | undefined;
-  /** Default 'output', else 'response'. */
-  readonly output?: string | undefined;
 }
 
 /** How instruction files are read. */
@@ -50,39 +42,39 @@ export const recordFields = {
 /**
  * Reads JSONL: one object a line with `instruction`, optional `input` or `context`, and `output` or `response`, a
  * string or a list of strings. Blank lines are left out. A field that is null is absent.
- * @throws DataError naming the file, the lines (from 1) and the fields; CheckpointError for a missing file
+ * @throws DataError naming the file, the lines (from 1) and the fields, also for a field that no record has, unless it
+ * is an input that was not named; CheckpointError for a missing file
  */
 export async function* readInstructionRecords(
   sources: TextSources,
   { fields = {}, skipInvalid = false }: ReadRecordsOptions,
 ): AsyncGenerator<Instruction> {
-  const count = new RecordCount(skipInvalid);
-  for (const source of sourcesOf(sources)) {
-    yield* readRecords(source, (value) => instructionOf(value, fields), count);
-  }
+  const names = fieldNames(fields);
+  const census = new FieldCensus(namesOf(sources), fields, names);
+  const count = new RecordCount(skipInvalid, (records) => census.fault(records));
+  const recordOf = (value: unknown) => {
+    if (isObject(value)) census.add(value);
+    return instructionOf(value, names);
+  };
+  for (const source of sourcesOf(sources)) yield* readRecords(source, recordOf, count);
   count.end();
 }
 
-function instructionOf(value: unknown, fields: InstructionFields): Instruction | Problem {
+function instructionOf(value: unknown, names: FieldNames): Instruction | Problem {
   if (!isObject(value))
     return new Problem(`: is ${inWords(value)}, expected an object with an instruction and an output`);
-  const named = {
-    instruction: fields.instruction === undefined ? ['instruction'] : [fields.instruction],
-    input: fields.input === undefined ? ['input', 'context'] : [fields.input],
-    output: fields.output === undefined ? ['output', 'response'] : [fields.output],
-  };
   /** The first of these fields that is there. A spreadsheet writes null for an empty cell. */
-  const find = (names: readonly string[]) => names.find((name) => Object.hasOwn(value, name) && value[name] !== null);
-  const instruction = find(named.instruction);
-  const input = find(named.input);
-  const output = find(named.output);
-  if (instruction === undefined) return missingInstruction(value, named.instruction[0] as string);
+  const find = (some: readonly string[]) => some.find((name) => Object.hasOwn(value, name) && value[name] !== null);
+  const instruction = find(names.instruction);
+  const input = find(names.input);
+  const output = find(names.output);
+  if (instruction === undefined) return missingInstruction(value, names.instruction[0]);
   const asked = value[instruction];
   if (typeof asked !== 'string' || asked === '') return wrong(instruction, asked, 'some text');
   const context = input === undefined ? '' : value[input];
   if (typeof context !== 'string') return wrong(input as string, context, 'text, or null');
   if (output === undefined) {
-    const [first, ...others] = named.output;
+    const [first, ...others] = names.output;
     const either = others.length > 0 ? ` (or '${others.join("', '")}')` : '';
     return new Problem(` has no '${first}'${either}: add the answer, a string or a list of strings`);
   }
@@ -103,13 +95,12 @@ const wrong = (field: string, found: unknown, expected: string) =>
   new Problem(`: field '${field}' is ${found === '' ? 'empty' : inWords(found)}, expected ${expected}`);
 
 function missingInstruction(value: Readonly<Record<string, unknown>>, name: string): Problem {
-  const chat = ['messages', 'conversations'].find((field) => Array.isArray(value[field]));
-  const advice = chat
-    ? `The record is a chat ('${chat}'): write each question with its answer as a record of its own`
-    : 'Say by fields which of them is the instruction and which the output';
+  const chat = chatField(value);
   const found =
     Object.keys(value)
       .map((field) => `'${field}'`)
       .join(', ') || 'nothing';
-  return new Problem(`: field '${name}' is missing, found ${short(found)}. ${advice}`);
+  const advice =
+    chat && `. The record is a chat ('${chat}'): write each question with its answer as a record of its own`;
+  return new Problem(`: field '${name}' is missing, found ${short(found)}${advice ?? ''}`);
 }

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { checkOption, checkOptions } from '../settings/index.js';
 import { type ReadRecordsOptions, readInstructionRecords, recordFields } from './instructions.js';
-import { isJsonLines, sourcesOf, sourcesOption, type TextSources } from './source.js';
+import { isJsonLines, sourcesOf, sourcesOption, type TextSource, type TextSources } from './source.js';
 import { resolveTemplate, type TemplateChoice, templateOption } from './template.js';
 import { readPieces } from './textPieces.js';
 
@@ -28,14 +28,25 @@ export function readTokenizerTexts(
   const { template, ...records } = checkOptions(where, readOptions, options);
   const { render } = resolveTemplate(where, template);
   async function* read(): AsyncGenerator<string, void, undefined> {
-    for (const source of sourcesOf(sources)) {
-      if (!isJsonLines(source)) yield* readPieces(source);
+    for (const group of neighbours(sourcesOf(sources))) {
+      if (!isJsonLines(group[0])) for (const source of group) yield* readPieces(source);
       else {
-        for await (const { outputs, ...fields } of readInstructionRecords(source, records)) {
+        for await (const { outputs, ...fields } of readInstructionRecords(group, records)) {
           yield render(fields) + outputs[0];
         }
       }
     }
   }
   return read();
+}
+
+/** The sources in their order, those of one kind that follow one another together: a reading of records has several. */
+function neighbours(sources: readonly TextSource[]): (readonly [TextSource, ...TextSource[]])[] {
+  const groups: [TextSource, ...TextSource[]][] = [];
+  for (const source of sources) {
+    const last = groups.at(-1);
+    if (last && isJsonLines(last[0]) === isJsonLines(source)) last.push(source);
+    else groups.push([source]);
+  }
+  return groups;
 }

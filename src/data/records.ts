@@ -38,9 +38,12 @@ export class RecordCount {
   #invalid = 0;
   readonly #first: string[] = [];
   readonly #skip: SkipInvalid;
+  readonly #fault: (records: number) => DataError | undefined;
 
-  constructor(skip: SkipInvalid) {
+  /** @param fault what is wrong with all of so many records, if anything: it is told in place of them */
+  constructor(skip: SkipInvalid, fault: (records: number) => DataError | undefined = () => undefined) {
     this.#skip = skip;
+    this.#fault = fault;
   }
 
   /** Whether reading will end with an error: the records are then only counted. */
@@ -57,6 +60,7 @@ export class RecordCount {
     this.#invalid++;
     if (this.#first.length < told) this.#first.push(what);
     if (this.#usable > 0 || this.#invalid < hopeless) return;
+    this.#refuseAll();
     throw new DataError(
       `none of the first ${hopeless} records can be used. Check that it is the right file. The first ${told}:\n` +
         this.#list(),
@@ -64,8 +68,9 @@ export class RecordCount {
     );
   }
 
-  /** @throws DataError unless all records were usable or the others are to be left out */
+  /** @throws DataError unless all records were usable or the others are to be left out, and for a fault of all */
   end(): void {
+    this.#refuseAll();
     if (this.#invalid === 0) return;
     const skipped = { count: this.#invalid, first: this.#first };
     if (typeof this.#skip === 'function') this.#skip(skipped);
@@ -78,6 +83,11 @@ export class RecordCount {
         `with skipInvalid. The first ${this.#first.length}:\n${this.#list()}`,
       { found: this.#invalid },
     );
+  }
+
+  #refuseAll(): void {
+    const fault = this.#fault(this.#usable + this.#invalid);
+    if (fault) throw fault;
   }
 
   #list(): string {

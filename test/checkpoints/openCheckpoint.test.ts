@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openCheckpoint } from '../../src/checkpoints/index.js';
 import { savedTemplate, savedTemplateFiles } from '../../src/data/index.js';
@@ -157,9 +160,39 @@ describe('a folder without a checkpoint', () => {
     const many = Object.fromEntries(Array.from({ length: 23 }, (_, i) => [`f${String(i).padStart(2, '0')}`, '']));
     expect((await failure(openCheckpoint(memoryStore(many)))).message).toMatch(/found f00, .*, f19 and 3 more\. Check/);
     expect((await failure(openCheckpoint(memoryStore()))).message).toMatch(/, found no files\. Check/);
-    expect((await failure(openCheckpoint('./no/such/folder'))).message).toMatch(
-      /^\.\/no\/such\/folder: there is no checkpoint, .*, its files cannot be listed \(.*ENOENT.*\. Check the path/,
+  });
+
+  it.each([
+    ['./no/such/folder', ''],
+    ['a/b/c', ''],
+    ['gpt2', ' Models are not downloaded: download its files, and give their folder.'],
+    ['openai-community/gpt2', ' Models are not downloaded: download its files, and give their folder.'],
+    ['no-such/model.safetensors', ' Models are not downloaded: download its files, and give their folder.'],
+  ])('that is not there is told why in a line, once: %s', async (path, advice) => {
+    const error = await failure(openCheckpoint(path));
+    expect(error).toBeInstanceOf(CheckpointError);
+    expect(error.message).toBe(
+      `${path}: there is no checkpoint: there is no such file or folder (ENOENT). Check the path.${advice}`,
     );
+  });
+
+  it('that is a file of one names its folder', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'distillm-file-'));
+    try {
+      for (const name of ['model.safetensors', 'tokenizer.json', 'weights']) {
+        const file = join(folder, name);
+        await writeFile(file, '');
+        const error = await failure(openCheckpoint(file));
+        expect(error).toBeInstanceOf(CheckpointError);
+        expect(error.message).toBe(`${file} is a file, expected the folder of a checkpoint. Give ${folder}.`);
+      }
+      const below = await failure(openCheckpoint(join(folder, 'weights/inner')));
+      expect(below.message).toMatch(
+        /there is no checkpoint: a part of the path is a file, .* \(ENOTDIR\)\. Check the path\.$/,
+      );
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   it('that a run wrote to points at its best model', async () => {

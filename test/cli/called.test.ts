@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { calledAs, shellWord } from '../../src/cli/terminal.js';
+import { calledAs, shellWord, shownOn } from '../../src/cli/terminal.js';
 
 describe('lines that can be typed again', () => {
   it.each([
@@ -24,4 +24,12 @@ describe('lines that can be typed again', () => {
     ['C:\\runs\\best', 'win32', 'C:\\runs\\best'],
     ['C:\\my runs\\best', 'win32', '"C:\\my runs\\best"'],
   ])('%j on %s is %s', (word, platform, shown) => expect(shellWord(word, platform)).toBe(shown));
+});
+
+describe('text of a model or a file', () => {
+  it('has pictures of control characters on a terminal, but for line ends and tabs', () => {
+    const text = 'a\x1b[31mred\x07\r\n\tb\x00\x7f\x9b2J \u00e9\u{1f600}';
+    expect(shownOn({ isTTY: true }, text)).toBe('a\u241b[31mred\u2407\u240d\n\tb\u2400\u2421\ufffd2J \u00e9\u{1f600}');
+    for (const stream of [{}, { isTTY: false }]) expect(shownOn(stream, text)).toBe(text);
+  });
 });

@@ -130,6 +130,16 @@ describe('distillm generate', () => {
     expect(new Set(answers).size).toBe(answers.length);
   });
 
+  it('writes pictures of control characters to a terminal, and the answer as it is to a file', async () => {
+    const words = ['generate', '--model', model, '--raw', '--temperature', '100', '--max-new-tokens', '80', ...wasm];
+    const toFile = (await run([...words, 'Say'])).out;
+    const onTerminal = (await run([...words, 'Say'], testTerminal({ isTTY: true }))).out;
+    const controls = /(?![\n\t])\p{Cc}/gu;
+    expect(toFile.match(controls)?.length).toBeGreaterThan(2);
+    expect(onTerminal).not.toMatch(controls);
+    expect(onTerminal.replace(/[\u2400-\u241f\u2421]/gu, '')).toBe(toFile.replace(controls, ''));
+  });
+
   it.each([
     [['--input', 'x', '--raw', 'Say'], 2, '--input goes into a template'],
     [['--top-p', '0', '--raw', 'Say'], 2, 'a number above 0 and at most 1'],

@@ -160,6 +160,15 @@ describe('outputs are tried before models are opened', () => {
     expect((await distillm(`tokenizer --data x --out ${path('gpt2')}`)).err).toContain('holds vocab.json already');
     expect((await distillm(`tokenizer --data x --out ${path('train.jsonl')}`)).code).toBe(2);
   });
+
+  it('tokenizer says why it has fewer tokens than were asked for', async () => {
+    const make = (size: number) =>
+      distillm(`tokenizer --data ${path('train.jsonl')} --vocab-size ${size} --out ${path(`tokenizer-${size}`)}`);
+    expect((await make(50_000)).err).toMatch(
+      /^\d{3} tokens, [\d.]+ characters each; the text gives no more merges, for --vocab-size 50,000\.\n$/,
+    );
+    expect((await make(280)).err).toMatch(/^280 tokens, [\d.]+ characters each\.\n$/);
+  });
 });
 
 describe('a log', () => {

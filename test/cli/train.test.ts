@@ -298,7 +298,23 @@ describe('distillm train', () => {
     expect(taken.code, taken.err).toBe(0);
     expect(taken.err).toContain('2 records cannot be used and are left out:');
     expect(taken.err).toContain('Data: 4 records, 1 for validation');
-    for (const names of ['question', 'prompt=question', 'output=', 'output=a,output=b', 'output=a=b']) {
+    const misnamed = await distillm(
+      `${line} --out ${path('x')} --fields instruction=question,input=pasage,output=answer --skip-invalid`,
+    );
+    expect([misnamed.code, misnamed.err]).toEqual([
+      1,
+      expect.stringMatching(
+        /b\.jsonl: no record has 'pasage'; the records have question, answer\. .*--fields instruction=question,input=passage,output=answer\.$/m,
+      ),
+    ]);
+    const prompt = await distillm(`${line} --out ${path('x')} --fields prompt=question,output=answer`);
+    expect([prompt.code, prompt.err]).toEqual([
+      2,
+      expect.stringContaining('one of instruction, input, output before each =, found prompt'),
+    ]);
+    const twice = await distillm(`${line} --out ${path('x')} --fields output=a,output=b`);
+    expect([twice.code, twice.err]).toEqual([2, expect.stringContaining('found output twice')]);
+    for (const names of ['question', 'output=', 'output=a=b']) {
       const wrong = await distillm(`${line} --out ${path('x')} --fields ${names}`);
       expect([names, wrong.code]).toEqual([names, 2]);
       expect(wrong.err).toContain('names of fields with commas between them, as in instruction=question');
@@ -325,16 +341,14 @@ describe('distillm train', () => {
   it('says which file is missing, or which line is broken, on one line', async () => {
     const missing = await train(`--method sft --student ${path('nowhere')} --out ${path('unused')}`);
     expect(missing.code).toBe(1);
-    expect(missing.err).toMatch(
-      /^distillm: .*nowhere: there is no checkpoint, expected a Hugging Face folder \(config\.json,.*ENOENT.*\n$/,
-    );
+    expect(missing.err).toMatch(/^distillm: .*nowhere: there is no checkpoint: .*ENOENT.*\n$/);
     const run = await train(`--method sft --student ${path('teacher')} --out ${path('unused')}`);
     expect(run.err).toContain(`A run wrote its model to ${path('teacher')}/best: give that.`);
     const broken = await distillm(
       `train --data ${path('config.json')} ${tiny} --method sft --student ${path('teacher/best')} --out ${path('unused')}`,
     );
     expect(broken.code).toBe(1);
-    expect(broken.err.trim().split('\n').at(-1)).toMatch(/^distillm: .*config\.json: line 1/);
+    expect(broken.err.trim().split('\n').at(-1)).toMatch(/^distillm: .*config\.json: no record has 'instruction', nor/);
   });
 
   it.each([

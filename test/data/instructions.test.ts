@@ -35,7 +35,7 @@ describe('instruction records', () => {
 
   it.each([
     ['{"instruction": "x", "output": ', /^d\.jsonl: line 2 is not JSON/],
-    ['{"output": "x"}', /line 2: field 'instruction' is missing, found 'output'\. Say by fields/],
+    ['{"output": "x"}', /line 2: field 'instruction' is missing, found 'output'\. Correct/],
     ['{"messages": [], "id": 1}', /line 2: field 'instruction' is missing, .*The record is a chat \('messages'\)/],
     ['{"instruction": "x"}', /line 2 has no 'output' \(or 'response'\): add the answer/],
     ['{"instruction": "x", "output": null}', /line 2 has no 'output' \(or 'response'\): add the answer/],
@@ -102,7 +102,68 @@ describe('instruction records', () => {
       { instruction: 'q', input: 'h', outputs: ['a'] },
       { instruction: 'r', input: '', outputs: ['b'] },
     ]);
-    const { message } = await failure(text, { fields: { ...fields, output: 'answers' } });
-    expect(message).toMatch(/^2 of 2 records .*\n {2}d\.jsonl: line 1 has no 'answers': add the answer/);
+  });
+
+  const question = '{"question": "q", "passage": "p", "answer": "a"}';
+  const own = { instruction: 'question', input: 'passage', output: 'answer' };
+  const have = 'the records have question, passage, answer.';
+  it.each<[string, ReadRecordsOptions['fields'], string]>([
+    ['an input', { ...own, input: 'pasage' }, `no record has 'pasage'; ${have} Did you mean passage?`],
+    ['an output', { ...own, output: 'anwser' }, `no record has 'anwser'; ${have} Did you mean answer?`],
+    [
+      'two of them',
+      { ...own, instruction: 'qestion', output: 'x' },
+      `no record has 'qestion', nor 'x'; ${have} Did you mean question?`,
+    ],
+    [
+      'an output that was not named',
+      { instruction: 'question', input: 'passage' },
+      `no record has 'output' or 'response'; ${have} Check that it is the right file, or say which of them holds what, as in ` +
+        "fields: { instruction: 'question', output: 'answer' }.",
+    ],
+    [
+      'an input that nothing resembles',
+      { ...own, input: 'context' },
+      `no record has 'context'; ${have} Check that it is the right file, or say which of them holds what, as in ` +
+        "fields: { instruction: 'question', input: 'passage', output: 'answer' }.",
+    ],
+    [
+      'all',
+      undefined,
+      `no record has 'instruction', nor 'output' or 'response'; ${have} Check that it is the right file, or say which of them holds what, as in ` +
+        "fields: { instruction: 'question', output: 'answer' }.",
+    ],
+  ])('that lack %s under its name are refused with the names that they have', async (_, fields, expected) => {
+    const words = 'none of it JSON';
+    for (const skipInvalid of [false, true, () => expect.unreachable()]) {
+      for (const text of [
+        question,
+        `${question}\n`.repeat(3),
+        `${question}\n`.repeat(150),
+        `${question}\n${question}\n${words}`,
+      ]) {
+        const error = await failure(text, { fields, skipInvalid });
+        expect(error).toBeInstanceOf(DataError);
+        expect([error.message, error.found]).toEqual([`d.jsonl: ${expected}`, ['question', 'passage', 'answer']]);
+      }
+    }
+  });
+
+  it('that are all chats are told to be', async () => {
+    const { message } = await failure('{"messages": [{"role": "user"}]}\n'.repeat(3));
+    expect(message).toBe(
+      "d.jsonl: no record has 'instruction', nor 'output' or 'response'; the records have messages. " +
+        "They are chats ('messages'): write each question with its answer as a record of its own.",
+    );
+  });
+
+  it('may go without an input, one by one and all, where none is named; a null and one of many are there', async () => {
+    const without = '{"question": "r", "answer": "b"}';
+    expect(await parse(without, { fields: { instruction: 'question', output: 'answer' } })).toHaveLength(1);
+    const null_ = '{"question": "q", "passage": null, "answer": "a"}';
+    for (const text of [`${without}\n${question}`, `${without}\n`.repeat(150) + question, null_]) {
+      expect(await parse(text, { fields: own })).toHaveLength(text.split('\n').length);
+    }
+    expect(await parse('', { fields: own })).toEqual([]);
   });
 });

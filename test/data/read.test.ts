@@ -240,6 +240,8 @@ describe('readTokenizerTexts', () => {
     expect((await rendered())[1]).toMatch(/^Below is an instruction[\s\S]*Say 1\.\n\n### Response:\n1$/);
     expect(await read({ text })).toEqual([text]);
     await expect(rendered('mine')).rejects.toThrow('template is mine');
-    await expect(read({ text: '{"instruction": 1}', name: 'd.jsonl' })).rejects.toThrow('d.jsonl: line 1');
+    await expect(read({ text: '{"instruction": 1, "output": ""}', name: 'd.jsonl' })).rejects.toThrow(
+      'd.jsonl: line 1',
+    );
   });
 });

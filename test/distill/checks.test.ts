@@ -198,6 +198,24 @@ describe('before a run starts', () => {
       /data.train is {.*}, expected an array/,
     ],
     [
+      'data that are still being read',
+      trains(Promise.resolve(data)),
+      OptionError,
+      /fineTune: data is a Promise, expected an object with train, as readInstructions gives it after await\.$/,
+    ],
+    [
+      'samples in place of the data',
+      trains(data.train),
+      OptionError,
+      /fineTune: data is \[.*, expected an object with train, .*\. Give all that .* gave, or a list of samples as { tr/,
+    ],
+    [
+      'samples of data that are still being read',
+      trains({ train: (Promise.resolve(data) as never as typeof data).train }),
+      OptionError,
+      /data.train is undefined, expected an array of samples, as readInstructions gives it after await/,
+    ],
+    [
       'a number for a folder',
       tune({ checkpoint: 5 as never }),
       OptionError,

@@ -245,7 +245,7 @@ describe('loadModel', () => {
 
   it('says what is missing in a folder that has no model', async () => {
     await expect(loadModel('./no/such/folder', { device })).rejects.toThrow(
-      /no\/such\/folder: there is no checkpoint, expected a Hugging Face folder \(config.json, .*ENOENT/,
+      /no\/such\/folder: there is no checkpoint: there is no such file or folder \(ENOENT\)/,
     );
     await expect(loadModel(memoryStore({ 'config.json': JSON.stringify(config) }), { device })).rejects.toThrow(
       /there is no model.safetensors .*found config.json/,

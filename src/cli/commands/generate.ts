@@ -17,7 +17,7 @@ import { answerLength, dtypeOption, openModelFolder, tokenizerOf } from '../mode
 import { count, countOrZero, flag, given, optional, required, text, type Values, withDefault } from '../options.js';
 import { samplingOf, samplingOptions } from '../sampling.js';
 import { chooseTemplate, templateOption } from '../template.js';
-import type { Terminal } from '../terminal.js';
+import { shownOn, type Terminal } from '../terminal.js';
 
 const promptOptions = {
   model: required('<folder>', text, 'Hugging Face folder'),
@@ -89,9 +89,9 @@ async function answer(
     maxNewTokens,
     seed,
   })) {
-    stdout.write(decoder.push(id));
+    stdout.write(shownOn(stdout, decoder.push(id)));
   }
-  stdout.write(decoder.end());
+  stdout.write(shownOn(stdout, decoder.end()));
 }
 
 /** @throws DataError for a prompt that is not UTF-8: the model would read other characters */

@@ -51,7 +51,10 @@ export const tokenizer = defineCommand({
       }
       const result = { tokenizer: out, vocabSize: trained.vocabSize, charactersPerToken: characters / tokens };
       stdout.write(`${JSON.stringify(result)}\n`);
-      stderr.write(`${whole(trained.vocabSize)} tokens, ${result.charactersPerToken.toFixed(2)} characters each.\n`);
+      const fewer =
+        trained.vocabSize < vocabSize ? `; the text gives no more merges, for --vocab-size ${whole(vocabSize)}` : '';
+      const each = result.charactersPerToken.toFixed(2);
+      stderr.write(`${whole(trained.vocabSize)} tokens, ${each} characters each${fewer}.\n`);
       return exitCodes.done;
     } finally {
       trained.dispose();

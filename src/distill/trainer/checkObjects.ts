@@ -7,16 +7,20 @@ import type { Sample } from '../../data/batch.js';
 import { OptionError } from '../../errors.js';
 import { folderOption } from '../../io/fileStore.js';
 import { modelOption } from '../../models/model.js';
-import { checkOption, ranges, signalOption, special } from '../../settings/index.js';
+import { refusedOption } from '../../requireOption.js';
+import { checkOption, hasMethods, ranges, signalOption, special } from '../../settings/index.js';
 import { tokenizerOption } from '../../text/index.js';
 import type { Participants, TrainingData } from './options.js';
 
 const dataOption = special<TrainingData>(
-  'an object with train, as readInstructions gives it',
-  (value) => typeof value === 'object' && value !== null,
+  'an object with train, as readInstructions gives it after await',
+  (value) => typeof value === 'object' && value !== null && !hasMethods(value, 'then'),
 );
 /** What is in the list is looked at once, by checkData.ts. */
-const samplesOption = special<readonly Sample[]>('an array of samples', Array.isArray);
+const samplesOption = special<readonly Sample[]>(
+  'an array of samples, as readInstructions gives it after await',
+  Array.isArray,
+);
 const templateName = ranges.text.optional();
 
 /** @throws OptionError for an object of another kind */
@@ -36,6 +40,15 @@ export function checkObjects(where: 'distill' | 'fineTune', run: Participants): 
   checkOption(where, 'checkpoint', checkpoint, folderOption.optional());
   checkOption(where, 'resume', resume, ranges.switched.optional());
   checkOption(where, 'signal', signal, signalOption.optional());
+  if (Array.isArray(data)) {
+    throw refusedOption(
+      where,
+      'data',
+      data,
+      'an object with train, as readInstructions gives it',
+      'Give all that readInstructions gave, or a list of samples as { train }.',
+    );
+  }
   const { train, validation, text, template } = checkOption(where, 'data', data, dataOption);
   checkOption(where, 'data.train', train, samplesOption);
   checkOption(where, 'data.validation', validation, samplesOption.optional());

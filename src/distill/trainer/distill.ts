@@ -3,8 +3,8 @@ import type { DistillOptions } from './options.js';
 import { startTraining, type TrainingRun } from './start.js';
 
 /**
- * Distils `teacher` into `student`, in place. Options and data are checked at the call; the work starts when the result
- * is iterated. Events are yielded as they happen: 'start', then a 'validation' of the untrained student, 'step'
+ * Distils `teacher` into `student`, in place, while the result is iterated by `for await`: nothing happens until then,
+ * and `await` alone starts nothing. Options and data are checked at the call. Events are yielded as they happen: 'start', then a 'validation' of the untrained student, 'step'
  * after each optimizer step, 'validation' and 'checkpoint' at each epoch or interval, 'end'. One run, iterated once.
  *
  * - `break` (or an error) frees the optimizer's memory and gradients; the student keeps its weights as they are, and

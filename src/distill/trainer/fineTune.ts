@@ -4,7 +4,8 @@ import { startTraining, type TrainingRun } from './start.js';
 
 /**
  * Supervised fine-tuning of `model` on the data's responses, by cross-entropy: how teachers are made and students are
- * prepared. Iterated, stopped and released as `distill`.
+ * prepared. Nothing happens until the result is iterated by `for await`; `await` alone starts nothing. Stopped and
+ * released as `distill`.
  * @example
  * for await (const event of fineTune({ model, data, tokenizer, epochs: 3 })) console.log(event);
  * @throws as `distill`
