@@ -1,7 +1,6 @@
 /** The options of commands that read data files. */
 import * as z from 'zod';
 import type { InstructionFields, SkipInvalid } from '../index.js';
-import { short } from '../inWords.js';
 import { flag, optional } from './options.js';
 import { shownOn, type Terminal } from './terminal.js';
 
@@ -18,7 +17,7 @@ const fieldNames = z.string().transform((text, context): InstructionFields => {
   const names = pairs.map(([ours]) => ours as string);
   const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined) {
-    return refuse(`one of ${known.join(', ')} before each =, found ${short(unknown)}. As in ${example}`);
+    return refuse(`one of ${known.join(', ')} before each =, found ${unknown}. As in ${example}`);
   }
   const twice = names.find((name, at) => names.indexOf(name) !== at);
   if (twice !== undefined) return refuse(`each of ${known.join(', ')} once, found ${twice} twice`);
