@@ -156,7 +156,9 @@ describe.each(Object.entries(families))('%s', (_, make) => {
   });
 
   it('has no room for a prompt whose length is no number, and is trainable or not', () => {
-    expect(() => model.room('3' as never)).toThrow('room: promptLength is 3, expected an integer of at least 0.');
+    expect(() => model.room('3' as never)).toThrow(
+      "room: promptLength is the string '3', expected an integer of at least 0.",
+    );
     expect(() => model.setTrainable(1 as never)).toThrow('setTrainable: trainable is 1, expected true or false.');
   });
 });

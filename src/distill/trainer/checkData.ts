@@ -37,8 +37,8 @@ export function checkData(
   checkSamples('train', train, { readers: { ...readers, ...(teacher && { teacher }) }, answered: answered.train });
   checkSamples('validation', validation, { readers, answered: answered.validation });
   checkSamples('text', text, { readers, answered: false });
-  // A student that answers the prompts itself learns from its own answers.
-  if (!answered.train) checkAnswers('train', train);
+  // A student that answers the prompts itself learns from its own answers, and plain text teaches without any.
+  if (!answered.train && !text) checkAnswers('train', train);
   if (text) checkAnswers('text', text);
 }
 
