@@ -3,7 +3,7 @@
 // of a in one; with 128 bits 6 rows by 8 columns do. Without fused multiply-add a product takes a register, too, so
 // four rows are the most. Unrolled loops are slower, since V8 spills there, and so is whatever reads C in the function
 // that holds the sums.
-import { madd, zero } from './simd';
+import { madd, storePairs, zero } from './simd';
 
 /** tile [6][16], rows of 16, = a [depth][6] times b [depth][16], b's rows `stride` bytes apart. */
 export function multiply6x16(a: usize, b: usize, stride: usize, depth: u32, tile: usize): void {
@@ -69,30 +69,9 @@ export function multiply6x16(a: usize, b: usize, stride: usize, depth: u32, tile
     a += 24;
     b += stride;
   }
-  v128.store(tile, c00);
-  v128.store(tile, c01, 16);
-  v128.store(tile, c02, 32);
-  v128.store(tile, c03, 48);
-  v128.store(tile, c10, 64);
-  v128.store(tile, c11, 80);
-  v128.store(tile, c12, 96);
-  v128.store(tile, c13, 112);
-  v128.store(tile, c20, 128);
-  v128.store(tile, c21, 144);
-  v128.store(tile, c22, 160);
-  v128.store(tile, c23, 176);
-  v128.store(tile, c30, 192);
-  v128.store(tile, c31, 208);
-  v128.store(tile, c32, 224);
-  v128.store(tile, c33, 240);
-  v128.store(tile, c40, 256);
-  v128.store(tile, c41, 272);
-  v128.store(tile, c42, 288);
-  v128.store(tile, c43, 304);
-  v128.store(tile, c50, 320);
-  v128.store(tile, c51, 336);
-  v128.store(tile, c52, 352);
-  v128.store(tile, c53, 368);
+  storePairs(tile, c00, c01, c02, c03, c10, c11, c12, c13);
+  storePairs(tile + 128, c20, c21, c22, c23, c30, c31, c32, c33);
+  storePairs(tile + 256, c40, c41, c42, c43, c50, c51, c52, c53);
 }
 
 /** tile [6][8], rows of 16, = a [depth][6] times b [depth][8], b's rows `stride` bytes apart. */
@@ -193,22 +172,8 @@ export function multiply4x16(a: usize, b: usize, stride: usize, depth: u32, tile
     a += 16;
     b += stride;
   }
-  v128.store(tile, c00);
-  v128.store(tile, c01, 16);
-  v128.store(tile, c02, 32);
-  v128.store(tile, c03, 48);
-  v128.store(tile, c10, 64);
-  v128.store(tile, c11, 80);
-  v128.store(tile, c12, 96);
-  v128.store(tile, c13, 112);
-  v128.store(tile, c20, 128);
-  v128.store(tile, c21, 144);
-  v128.store(tile, c22, 160);
-  v128.store(tile, c23, 176);
-  v128.store(tile, c30, 192);
-  v128.store(tile, c31, 208);
-  v128.store(tile, c32, 224);
-  v128.store(tile, c33, 240);
+  storePairs(tile, c00, c01, c02, c03, c10, c11, c12, c13);
+  storePairs(tile + 128, c20, c21, c22, c23, c30, c31, c32, c33);
 }
 
 /** tile [4][8], rows of 16, = a [depth][4] times b [depth][8], b's rows `stride` bytes apart. */
