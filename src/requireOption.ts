@@ -3,11 +3,16 @@
  * nearest name that there is.
  */
 import { OptionError } from './errors.js';
-import { inWords, short } from './inWords.js';
+import { inWords, isPlainObject, short } from './inWords.js';
 
 /** @throws OptionError unless `ok` */
 export function requireOption(where: string, option: string, found: unknown, ok: boolean, expected: string): void {
   if (!ok) throw refusedOption(where, option, found, expected);
+}
+
+/** @throws OptionError unless these are the fields of a plain object */
+export function requireFields(where: string, options: unknown): asserts options is Readonly<Record<string, unknown>> {
+  if (!isPlainObject(options)) throw refusedOption(where, 'options', options, 'an object of options');
 }
 
 /** @param advice what to do, as a sentence; '' for nothing beyond what was expected */

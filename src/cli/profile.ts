@@ -33,7 +33,7 @@ export async function profiled<T>(
     await profile.stop();
     const lines = profileLines(profile, {
       ...{ description: device.info.description, ms: performance.now() - started },
-      fit: (line) => wrapped(line, terminal.stderr),
+      toWidth: (line) => wrapped(line, terminal.stderr),
     });
     for (const line of lines) terminal.stderr.write(`${line}\n`);
     if (file !== undefined) {
@@ -57,15 +57,15 @@ function openTrace(path: string): number {
 /**
  * Aligned columns, with a line that says what is in them.
  * @param ms the wall time of it all
- * @param fit makes lines of words, not those of the table, as narrow as the terminal
+ * @param toWidth makes lines of words, not those of the table, as narrow as the terminal
  */
 export function profileLines(
   profile: Pick<Profile, 'kernels' | 'phases'>,
   {
     description,
     ms,
-    fit = (line) => line,
-  }: { readonly description: string; readonly ms: number; readonly fit?: (line: string) => string },
+    toWidth = (line) => line,
+  }: { readonly description: string; readonly ms: number; readonly toWidth?: (line: string) => string },
 ): string[] {
   const kernels = profile.kernels();
   const total = kernels.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
@@ -91,19 +91,19 @@ export function profileLines(
       .join('  ');
   const phases = profile.phases().map((each) => `${each.phase} ${share(each.milliseconds)}`);
   return [
-    fit(
+    toWidth(
       `Profile of ${description}: ${whole(calls)} kernel calls took ${time(total)} of ${time(ms)}; the rest is JavaScript, files and waiting`,
     ),
     ...(rows.length > 0
       ? [
           align(heading),
           ...rows.map(align),
-          fit(
+          toWidth(
             "share: of the kernels' time; a call: the mean; rate: GB/s of kernels that wait for memory, GFLOP/s of the others",
           ),
         ]
       : []),
-    ...(phases.length > 0 ? [fit(`Phases: ${phases.join(', ')}`)] : []),
+    ...(phases.length > 0 ? [toWidth(`Phases: ${phases.join(', ')}`)] : []),
   ];
 }
 

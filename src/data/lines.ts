@@ -3,6 +3,7 @@
  * read all the same: one bad byte must not hide what else a file holds.
  */
 import { formatBytes } from '../errors.js';
+import { concatenate } from '../io/concatenate.js';
 import { firstInvalid } from '../io/utf8.js';
 import { readBytes, type TextSource } from './source.js';
 
@@ -58,16 +59,8 @@ export async function* readLines(source: TextSource, expected: string): AsyncGen
 const tooLong = (bytes: number) =>
   `the line has ${formatBytes(bytes)}, expected at most ${formatBytes(longestLine)}: one record a line`;
 
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  if (parts.length === 1) return parts[0] as Uint8Array;
-  const whole = new Uint8Array(parts.reduce((total, part) => total + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}
+const joined = (parts: readonly Uint8Array[]): Uint8Array =>
+  parts.length === 1 ? (parts[0] as Uint8Array) : concatenate(parts);
 
 /** The lines of whole lines' bytes: together where all are UTF-8, one by one where some are not. */
 function decodeLines(block: Uint8Array, first: number): Line[] {

@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { CheckpointError } from '../errors.js';
 import { checkOption, checkOptions, ranges } from '../settings/index.js';
+import { concatenate } from './concatenate.js';
 import { type FileStore, filesOption, missingFile, shortFile } from './fileStore.js';
 
 /** Files in memory: for tests, for files that came from a picker or a download, for models on their way elsewhere. */
@@ -84,14 +85,4 @@ function openMemory(contents: Map<string, Uint8Array>, prefix: string, name: str
       for (const [file, bytes] of aside.files) contents.set(`${prefix}${path}/${file}`, bytes);
     },
   };
-}
-
-function concatenate(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((total, part) => total + part.byteLength, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.byteLength;
-  }
-  return whole;
 }

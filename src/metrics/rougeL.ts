@@ -1,6 +1,5 @@
 /** ROUGE-L, the score that the paper reports. */
-import { isPlainObject } from '../inWords.js';
-import { refusedOption, requireOption, unknownOptions } from '../requireOption.js';
+import { refusedOption, requireFields, requireOption, unknownOptions } from '../requireOption.js';
 import { checkLists, checkTexts } from './checkTexts.js';
 import { porterStem } from './porterStemmer.js';
 
@@ -55,7 +54,7 @@ export function hasRougeWords(text: string): boolean {
 
 /** Checked by hand: a page that scores answers need not load the library of the schemas. */
 function stemmingOf(where: string, options: unknown): boolean {
-  if (!isPlainObject(options)) throw refusedOption(where, 'options', options, 'an object of options');
+  requireFields(where, options);
   const { stemming = true, ...others } = options;
   const unknown = Object.keys(others);
   if (unknown.length > 0) throw unknownOptions(where, unknown, ['stemming']);

@@ -2,8 +2,7 @@
  * The arguments of operations, for callers without types. An operation runs thousands of times a second: no schema is
  * asked, but each argument is looked at once, and so are the names of the options.
  */
-import { isPlainObject } from '../inWords.js';
-import { refusedOption, unknownOptions } from '../requireOption.js';
+import { refusedOption, requireFields, unknownOptions } from '../requireOption.js';
 import { Tensor } from './tensor.js';
 import { type Weight, weightFormats } from './weight.js';
 
@@ -23,6 +22,6 @@ export function expectWeight(operation: string, name: string, found: unknown): v
 
 /** @throws OptionError unless these are options of no other names */
 export function expectOptions(operation: string, options: unknown, known: readonly string[]): void {
-  if (!isPlainObject(options)) throw refusedOption(operation, 'options', options, 'an object of options');
+  requireFields(operation, options);
   for (const name in options) if (!known.includes(name)) throw unknownOptions(operation, [name], known);
 }

@@ -1,5 +1,5 @@
 /** What `distillm verify` found on adapters of this machine, kept in the user's cache, so that `doctor` knows of it. */
-import { keptTexts } from '#platform';
+import { keepRecord, keptRecords } from '../platform/keptRecords.js';
 
 const file = 'verified.json';
 
@@ -13,21 +13,11 @@ export interface KeptVerification {
 
 /** The last result for the device of this description (`device.info.description`), if there is one. */
 export async function keptVerification(description: string): Promise<KeptVerification | undefined> {
-  const { date, failed } = ((await readAll())[description] ?? {}) as Partial<KeptVerification>;
+  const { date, failed } = ((await keptRecords(file))[description] ?? {}) as Partial<KeptVerification>;
   return typeof date === 'string' && typeof failed === 'number' ? { date, failed } : undefined;
 }
 
 /** Keeps a result beside those of other devices. */
 export async function keepVerification(description: string, found: KeptVerification): Promise<void> {
-  await keptTexts.write(file, `${JSON.stringify({ ...(await readAll()), [description]: found }, null, 1)}\n`);
-}
-
-/** A file that was cut or edited is as good as none. */
-async function readAll(): Promise<Readonly<Record<string, unknown>>> {
-  try {
-    const all: unknown = JSON.parse((await keptTexts.read(file)) ?? '{}');
-    return typeof all === 'object' && all !== null ? (all as Record<string, unknown>) : {};
-  } catch {
-    return {};
-  }
+  await keepRecord(file, description, found);
 }

@@ -1,6 +1,5 @@
 import { OptionError } from '../../errors.js';
-import { isPlainObject } from '../../inWords.js';
-import { refusedOption, unknownOptions } from '../../requireOption.js';
+import { requireFields, unknownOptions } from '../../requireOption.js';
 import { checkOptions, optionsInside } from '../../settings/index.js';
 import type { distillOptions, fineTuneOptions, RunSettings } from '../settings.js';
 import { checkObjects } from './checkObjects.js';
@@ -31,7 +30,7 @@ export function startTraining(
   given: object,
 ): TrainingRun {
   // A caller without types may give anything.
-  if (!isPlainObject(given)) throw refusedOption(where, 'options', given, 'an object of options');
+  requireFields(where, given);
   if (where === 'fineTune' && 'student' in given) {
     throw new OptionError('fineTune: there is no option student. Give the model that is trained as model.', {
       option: 'student',

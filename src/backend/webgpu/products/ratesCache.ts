@@ -1,6 +1,6 @@
 /** Measured rates of matrix products, stored by adapter in the user's cache. */
-import { keptTexts } from '#platform';
 import { fnv1a } from '../../../fnv1a.js';
+import { keepRecord, keptRecords } from '../../../platform/keptRecords.js';
 import { shaders } from '../shaders.js';
 import { floatTiles, gemmTiles, type MeasuredRates } from './variants.js';
 
@@ -13,24 +13,13 @@ const shadersHash = fnv1a(new TextEncoder().encode(code)).toString(16);
 
 /** The stored rates of this adapter; undefined when there are none that can be used. */
 export async function keptRates(adapter: string): Promise<MeasuredRates | undefined> {
-  const found = (await readAll())[adapter];
+  const found = (await keptRecords(file))[adapter];
   return isRates(found) && found.shaders === shadersHash ? { tiles: found.tiles, sum: found.sum } : undefined;
 }
 
 /** Stores the rates of this adapter beside those of others. Returns where. */
 export async function keepRates(adapter: string, rates: MeasuredRates): Promise<string> {
-  const all = { ...(await readAll()), [adapter]: { ...rates, shaders: shadersHash } };
-  return keptTexts.write(file, `${JSON.stringify(all, null, 1)}\n`);
-}
-
-/** A damaged file is ignored. */
-async function readAll(): Promise<Readonly<Record<string, unknown>>> {
-  try {
-    const all: unknown = JSON.parse((await keptTexts.read(file)) ?? '{}');
-    return typeof all === 'object' && all !== null ? (all as Record<string, unknown>) : {};
-  } catch {
-    return {};
-  }
+  return keepRecord(file, adapter, { ...rates, shaders: shadersHash });
 }
 
 function isRates(value: unknown): value is MeasuredRates & { readonly shaders?: string } {
