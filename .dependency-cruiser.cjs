@@ -1,5 +1,15 @@
 // The import order of the folders of src: each layer lists the layers it must not know.
-const order = ['hardware', 'backend', 'tensor', 'models|optim', 'generation', 'distill', 'testing', 'worker|cli'];
+const order = [
+  'hardware',
+  'backend',
+  'tensor',
+  'models|optim',
+  'generation',
+  'distill',
+  'report',
+  'testing',
+  'worker|cli',
+];
 // bench: what all topics stand on, the topics, the lists of them in bench itself, then what runs the lists.
 const benchOrder = [
   ['frame', 'frame/'],

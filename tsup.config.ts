@@ -48,6 +48,7 @@ export default defineConfig({
   entry: {
     ...Object.fromEntries(modules.map((name) => [`${parts}/${name}`, `src/${name}.ts`])),
     index: 'src/index.ts',
+    report: 'src/entries/report.ts',
     tensor: 'src/entries/tensor.ts',
     testing: 'src/entries/testing.ts',
     cli: 'src/cli/main.ts',
@@ -61,7 +62,8 @@ export default defineConfig({
   external: ['#platform', /^node:/, 'webgpu', 'commander', 'zod', 'log-update', 'wasm-feature-detect'],
   splitting: true,
   sourcemap: true,
-  clean: true,
+  // tsc writes them, and only where the sources have changed.
+  clean: ['!types/**'],
   loader: { '.wasm': 'binary' },
   esbuildPlugins: [wgsl, textQuery],
   onSuccess: () => rm(`dist/${parts}`, { recursive: true }),

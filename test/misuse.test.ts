@@ -1,18 +1,24 @@
 /**
- * Callers without types, and slips of the pen: every public function of the main entry is called rightly, then with
- * each argument and each option replaced by things of other kinds, and with an option that it does not have. Whatever
- * is refused is refused by an error of ours; nothing else is thrown.
+ * Callers without types, and slips of the pen: every public function of the main entry and of `distillm/report` is
+ * called rightly, then with each argument and each option replaced by things of other kinds, and with an option that it
+ * does not have. Whatever is refused is refused by an error of ours; nothing else is thrown.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import * as report from '../src/entries/report.js';
 import * as api from '../src/index.js';
 import { isPlainObject } from '../src/inWords.js';
 import { letters } from './distill/fixtures.js';
+import { makeRun } from './report/runs.js';
+
+const all = { ...api, ...report };
 
 const config = { model_type: 'gpt2', vocab_size: 300, n_positions: 64, n_embd: 8, n_layer: 1, n_head: 2 };
 const text = ['a b', 'b c', 'c d'].map((output) => JSON.stringify({ instruction: 'say', output })).join('\n');
+
+const log = `${JSON.stringify({ type: 'validation', step: 1, loss: 2 })}\n`;
 
 /** Right arguments of each function. What is not plain (a device, a model) comes from `made`. */
 type Calls = Readonly<Record<string, readonly unknown[]>>;
@@ -87,6 +93,9 @@ beforeAll(async () => {
     createRng: [3],
     checkTokenizer: [tokenizer, teacher, tokenizer],
     eosDifference: [tokenizer, tokenizer],
+    plotRuns: [[makeRun('one')], { charts: ['loss'] }],
+    readRunLog: [log, 'one'],
+    reportRuns: [[makeRun('one')], { title: 'one', lead: ['a'], charts: ['loss'], tables: [], answers: [] }],
     hasRougeWords: ['a'],
     loadTokenizer: [store],
     tokenizerTrainer: [{ vocabSize: 258, specialTokens: { eos: 'e!' } }],
@@ -96,7 +105,7 @@ beforeAll(async () => {
 
 /** Runs a call to its end; a run of training only to the end of its checks. */
 async function called(name: string, given: readonly unknown[]): Promise<void> {
-  const result: unknown = await (Object(api)[name] as (...given: readonly unknown[]) => unknown)(...given);
+  const result: unknown = await (Object(all)[name] as (...given: readonly unknown[]) => unknown)(...given);
   if (name === 'generateBatches' || name === 'streamTokens') for await (const _ of result as AsyncIterable<unknown>);
   if (name === 'openDevice') await (result as api.Device).dispose();
   if (name === 'startProfile') await (result as api.Profile).stop();
@@ -135,7 +144,7 @@ function* replaced(given: readonly unknown[], by: unknown): Generator<[place: st
   }
 }
 
-const functions = Object.entries(api)
+const functions = Object.entries(all)
   .filter(([, value]) => typeof value === 'function' && !(value.prototype instanceof Error))
   .map(([name]) => name)
   .sort();

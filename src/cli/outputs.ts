@@ -29,6 +29,11 @@ interface OutputKind {
 export const logFile: OutputKind = { what: 'a log of distillm', begins: /^\{"time":"[^"]+","type":"/ };
 export const answersFile: OutputKind = { what: 'answers of distillm eval', begins: /^\{"seed":\d+,"instruction":"/ };
 export const traceFile: OutputKind = { what: 'a trace', begins: /^\s*\{\s*"traceEvents"/ };
+export const reportFile: OutputKind = {
+  what: 'a report of distillm plot',
+  begins: /^<!doctype html><!-- a report of distillm -->/,
+};
+export const drawingFile: OutputKind = { what: 'an SVG of distillm plot', begins: /^<svg [^>]*id="distillm-plot"/ };
 
 /**
  * @param flag the option that names the file: '--log'

@@ -1,12 +1,14 @@
 /** The CLI from its arguments to its exit code. Errors become one line, in the words of the command line. */
 import { Command, CommanderError } from 'commander';
 import { version } from '../../package.json';
+import * as report from '../entries/report.js';
 import * as api from '../index.js';
 import { DistillmError, OptionError } from '../index.js';
 import type { CommandFactory } from './command.js';
 import { doctor } from './commands/doctor.js';
 import { evaluate } from './commands/eval.js';
 import { generateText } from './commands/generate.js';
+import { plot } from './commands/plot.js';
 import { tokenizer } from './commands/tokenizer.js';
 import { train } from './commands/train.js';
 import { flagsAlsoCalled, runFlags } from './commands/trainOptions.js';
@@ -16,7 +18,7 @@ import { type ExitCode, exitCodes } from './exitCodes.js';
 import { spellFlags } from './options.js';
 import { shownOn, type Terminal, wrapped } from './terminal.js';
 
-const commands: readonly CommandFactory[] = [train, generateText, evaluate, tokenizer, doctor, verify];
+const commands: readonly CommandFactory[] = [train, generateText, evaluate, plot, tokenizer, doctor, verify];
 
 /**
  * Finds the command, parses its options and runs it.
@@ -76,7 +78,7 @@ function withKnownName(message: string): string {
  * Functions of the API, by which their refusals begin. Nobody called them here. The names of losses and policies, which
  * are values of flags, stay.
  */
-const functions = Object.entries(api)
+const functions = Object.entries({ ...api, ...report })
   .filter(([, value]) => typeof value === 'function' && !('kind' in value))
   .map(([name]) => name);
 const callee = new RegExp(`^(?:training|schedule|AdamW|createSampler|openWasm|openWebGPU|${functions.join('|')}): `);

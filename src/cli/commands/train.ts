@@ -254,7 +254,7 @@ async function follow(
   }
 }
 
-function report({ end, before, saved }: Ended, { out }: TrainOptions, { program, stdout, stderr }: Terminal) {
+function report({ end, before, saved }: Ended, { out, log }: TrainOptions, { program, stdout, stderr }: Terminal) {
   const student = `${out}/${end.best ? 'best' : 'last'}`;
   const { step, reason, best, initial, improved, ms } = end;
   const judged = { ...(best && { best }), ...(initial && { initial, improved }) };
@@ -276,5 +276,6 @@ function report({ end, before, saved }: Ended, { out }: TrainOptions, { program,
     stderr.write(`${wrapped(verdict, stderr)}\n`);
   }
   stderr.write(`Try it:\n  ${program} generate --model ${shellWord(student)} "Name three animals."\n`);
+  stderr.write(`See its curves:\n  ${program} plot ${shellWord(log ?? out)}\n`);
   return exitCodes.done;
 }

@@ -1,0 +1,43 @@
+/** Answers of several models to the same prompts, side by side: a card a prompt. */
+import { element, escaped } from '../markup.js';
+
+/** A prompt, what was expected, and what was answered. */
+export interface AnswerCard {
+  readonly prompt: string;
+  /** What a right answer is. */
+  readonly reference: string;
+  /** In the order in which they are shown. */
+  readonly answers: readonly {
+    /** 'teacher', 'student before' */
+    readonly by: string;
+    readonly text: string;
+    /** ROUGE-L, 0 to 100. */
+    readonly score?: number;
+  }[];
+}
+
+export function drawAnswers(cards: readonly AnswerCard[]): string {
+  return element('div', { class: 'cards' }, ...cards.map(drawCard));
+}
+
+function drawCard({ prompt, reference, answers }: AnswerCard): string {
+  const lines = [
+    drawAnswer('reference', reference, undefined, 'reference'),
+    ...answers.map(({ by, text, score }) => drawAnswer(by, text, score)),
+  ];
+  return element(
+    'article',
+    {},
+    element('p', { class: 'prompt', tabindex: 0 }, escaped(prompt.trim())),
+    element('dl', {}, ...lines),
+  );
+}
+
+function drawAnswer(by: string, answer: string, score: number | undefined, name?: string): string {
+  const said = answer.trim() === '' ? element('em', {}, 'says nothing') : escaped(answer.trim());
+  const points =
+    score === undefined || !Number.isFinite(score)
+      ? ''
+      : element('span', { class: 'score', title: 'ROUGE-L, 0 to 100' }, score.toFixed(0));
+  return element('dt', {}, escaped(by)) + element('dd', { class: name }, said, points);
+}

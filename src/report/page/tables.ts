@@ -1,0 +1,26 @@
+/** Tables of a report. */
+import { element, escaped } from '../markup.js';
+
+/** Text, or a number with a bar behind it that shows it as a share of what is possible. */
+export type Cell = string | { readonly text: string; readonly share: number };
+
+export interface Table {
+  readonly headings: readonly string[];
+  readonly rows: readonly (readonly Cell[])[];
+}
+
+/** It scrolls sideways where the page is narrower. */
+export function drawTable({ headings, rows }: Table): string {
+  const head = element('tr', {}, ...headings.map((heading) => element('th', { scope: 'col' }, escaped(heading))));
+  const body = rows.map((cells) => element('tr', {}, ...cells.map((cell, i) => drawCell(cell, i === 0))));
+  const table = element('table', {}, element('thead', {}, head), element('tbody', {}, ...body));
+  return element('div', { class: 'scroll', tabindex: 0 }, table);
+}
+
+function drawCell(cell: Cell, isFirst: boolean): string {
+  if (isFirst) return element('th', { scope: 'row' }, escaped(typeof cell === 'string' ? cell : cell.text));
+  if (typeof cell === 'string') return element('td', {}, escaped(cell));
+  const percent = Math.round(1000 * Math.min(1, Math.max(0, cell.share))) / 10;
+  const bar = element('span', { class: 'bar', style: `width:${percent}%` }, '');
+  return element('td', { class: 'share' }, bar, element('span', {}, escaped(cell.text)));
+}

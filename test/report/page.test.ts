@@ -1,0 +1,95 @@
+/** A report in a browser: at the widths of a phone, a tablet and a desk, in both colour schemes. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { plotRuns, reportRuns } from '../../src/entries/report.js';
+import { chromiumPath, launch } from '../browser/page.js';
+import { makeRun } from './runs.js';
+
+const runs = [makeRun('DistiLLM', { phi: 0.4, rate: 2 }), makeRun('KD', { rate: 1.5 }), makeRun('SFT')];
+const long = 'Summarize this dialogue in one sentence.\nAnna: Hello! '.repeat(12);
+
+if (!chromiumPath && process.env.DISTILLM_REQUIRE_WEBGPU) throw new Error('DISTILLM_CHROMIUM names no browser');
+describe.skipIf(!chromiumPath)('a report in a browser', () => {
+  let browser: Browser;
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'distillm-report-'));
+    const answers = [{ prompt: long, reference: 'x'.repeat(300), answers: [{ by: 'student', text: long, score: 12 }] }];
+    await writeFile(join(folder, 'report.html'), reportRuns(runs, { answers }));
+    await writeFile(join(folder, 'plot.svg'), plotRuns(runs));
+    browser = await launch(chromiumPath as string);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await rm(folder, { recursive: true });
+  });
+
+  async function open(name: string, width: number, colorScheme: 'light' | 'dark') {
+    const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme });
+    const asked: string[] = [];
+    const faults: string[] = [];
+    page.on('request', (request) => asked.push(request.url()));
+    page.on('console', (message) => faults.push(message.text()));
+    page.on('pageerror', (error) => faults.push(String(error)));
+    const url = pathToFileURL(join(folder, name)).href;
+    await page.goto(url);
+    return { page, faults, foreign: asked.filter((each) => each !== url) };
+  }
+
+  it.each([
+    [390, 'light'],
+    [390, 'dark'],
+    [820, 'light'],
+    [1440, 'dark'],
+  ] as const)('fits %d pixels (%s), with readable charts, and asks for nothing', async (width, scheme) => {
+    const { page, faults, foreign } = await open('report.html', width, scheme);
+    const seen = await page.evaluate(() => {
+      const sizes = [...document.querySelectorAll('figure text')].map((text) => {
+        const svg = (text as SVGTextElement).ownerSVGElement as SVGSVGElement;
+        const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
+        return scale * Number(text.getAttribute('font-size'));
+      });
+      const outside = [...document.querySelectorAll('figure text')].filter((text) => {
+        const svg = (text as SVGTextElement).ownerSVGElement as SVGSVGElement;
+        const [inner, outer] = [text.getBoundingClientRect(), svg.getBoundingClientRect()];
+        return inner.left < outer.left - 1 || inner.right > outer.right + 1 || inner.bottom > outer.bottom + 1;
+      });
+      const curve = document.querySelector('path.stroke-0') as SVGPathElement;
+      return {
+        pageWidth: document.documentElement.scrollWidth,
+        smallest: Math.min(...sizes),
+        largest: Math.max(...sizes),
+        outside: outside.map((text) => text.textContent),
+        columns: new Set([...document.querySelectorAll('figure')].map((each) => each.getBoundingClientRect().left))
+          .size,
+        background: getComputedStyle(document.body).backgroundColor,
+        curve: getComputedStyle(curve).stroke,
+      };
+    });
+    await page.close();
+    expect([faults, foreign]).toEqual([[], []]);
+    expect(seen.pageWidth).toBeLessThanOrEqual(width);
+    expect(seen.smallest).toBeGreaterThan(9.5);
+    expect(seen.largest).toBeLessThan(22);
+    expect(seen.outside).toEqual([]);
+    expect(seen.columns).toBe({ 390: 1, 820: 2, 1440: 3 }[width]);
+    expect(seen.background).toBe(scheme === 'light' ? 'rgb(255, 255, 255)' : 'rgb(20, 24, 29)');
+    expect(seen.curve).toBe(scheme === 'light' ? 'rgb(0, 114, 178)' : 'rgb(86, 180, 233)');
+  });
+
+  it('has drawings that a browser reads as SVG by themselves', async () => {
+    const { page, faults } = await open('plot.svg', 1300, 'dark');
+    const root = await page.evaluate(() => [
+      document.documentElement.localName,
+      document.querySelectorAll('text').length,
+    ]);
+    await page.close();
+    expect(faults).toEqual([]);
+    expect(root[0]).toBe('svg');
+    expect(root[1]).toBeGreaterThan(50);
+  });
+});

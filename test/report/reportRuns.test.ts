@@ -1,0 +1,118 @@
+import { describe, expect, it } from 'vitest';
+import { chartNames, plotRuns, reportRuns } from '../../src/entries/report.js';
+import { DataError, OptionError } from '../../src/index.js';
+import { requireWellFormed, textsOf } from './markup.js';
+import { makeRun } from './runs.js';
+
+const [one, two] = [makeRun('DistiLLM', { phi: 0.4, rate: 2 }), makeRun('SFT')];
+const titles = (svg: string) => textsOf(svg).filter((_, i, all) => all[i - 1] !== undefined || i === 0);
+const headings = (html: string) => [...html.matchAll(/<h2>([^<]*)</g)].map(([, words]) => words);
+const figures = (html: string) => [...html.matchAll(/<svg [^>]*aria-label="([^"]*)"/g)].map(([, title]) => title);
+
+describe('reportRuns', () => {
+  it('shows tables, curves, answers and settings', () => {
+    const html = reportRuns([one, two]);
+    expect(headings(html)).toEqual(['Runs', 'Curves', 'Answers', 'Settings']);
+    expect(figures(html)).toEqual([
+      'Training loss',
+      'Validation loss',
+      'ROUGE-L of validation answers',
+      'Exact validation answers',
+      'What it trained on: DistiLLM',
+      'Gradient norm',
+      'Learning rate',
+    ]);
+    for (const words of ['before the first step', 'DistiLLM, after step 300', 'der der der', 'Die rote Katze']) {
+      expect(html).toContain(words);
+    }
+    // Of several runs those settings in which they differ.
+    expect(html).toContain('loss.kind');
+    expect(html).not.toContain('optimizer.lr');
+    expect(reportRuns([two])).toContain('optimizer.lr');
+  });
+
+  it('shows phi over each other where several runs have one', () => {
+    expect(figures(reportRuns([one]))).not.toContain('phi');
+    const html = reportRuns([one, makeRun('other', { phi: 0.2 })]);
+    expect(figures(html)).toEqual(expect.arrayContaining(['phi', 'What it trained on: DistiLLM']));
+    expect(figures(html)).toContain('What it trained on: other');
+  });
+
+  it('asks for nothing but itself, and runs nothing', () => {
+    const html = reportRuns([one, two]);
+    expect(html).not.toMatch(/<script|<link|<img|<iframe|@import|url\(|src=|href=|https?:/i);
+    expect(html).toContain("default-src 'none'");
+    for (const [svg] of html.matchAll(/<svg .*?<\/svg>/gs)) requireWellFormed(svg);
+  });
+
+  it('shows given tables and answers, and text of any origin as text', () => {
+    const evil = '<img src=x onerror=alert(1)>';
+    const html = reportRuns([{ ...one, name: evil, settings: { [evil]: evil } }, two], {
+      title: evil,
+      lead: [evil],
+      tables: [{ heading: evil, headings: [evil], rows: [[evil, { text: evil, share: 2 }]], note: evil }],
+      answers: [
+        {
+          prompt: evil,
+          reference: evil,
+          answers: [
+            { by: evil, text: evil, score: 50 },
+            { by: 'b', text: ' ' },
+          ],
+        },
+      ],
+      charts: ['gradNorm', 'loss'],
+    });
+    expect(html).not.toContain('<img');
+    expect(html).toContain('&lt;img src=x onerror=alert(1)&gt;');
+    expect(html).toContain('width:100%');
+    expect(html).toContain('says nothing');
+    expect(figures(html)).toEqual(['Gradient norm', 'Training loss']);
+  });
+
+  it('is drawn of a run that has validated only, of one that has stepped only, and of one of neither', () => {
+    expect(figures(reportRuns([{ ...one, steps: [] }]))).toEqual([
+      'Validation loss',
+      'ROUGE-L of validation answers',
+      'Exact validation answers',
+    ]);
+    expect(figures(reportRuns([{ ...two, validations: [] }]))).toEqual([
+      'Training loss',
+      'Gradient norm',
+      'Learning rate',
+    ]);
+    const html = reportRuns([{ name: 'none', steps: [], validations: [] }]);
+    expect(headings(html)).toEqual(['Runs']);
+    expect(html).not.toMatch(/NaN|undefined/);
+  });
+});
+
+describe('plotRuns', () => {
+  it('is one SVG with the charts side by side, which needs no style sheet', () => {
+    const svg = plotRuns([one, two], { charts: ['loss', 'rougeL'] });
+    requireWellFormed(svg);
+    expect(svg).toMatch(/^<svg xmlns="http:\/\/www.w3.org\/2000\/svg" id="distillm-plot" width="848" height="\d+"/);
+    expect(titles(svg)).toEqual(expect.arrayContaining(['Training loss', 'ROUGE-L of validation answers']));
+    expect(svg).not.toContain('<style');
+    for (const [tag] of svg.matchAll(/<(?:path|rect|text)[^>]*>/g)) expect(tag).toMatch(/ (?:fill|stroke)="/);
+    const all = plotRuns([one, two], { charts: chartNames });
+    const places = [...all.matchAll(/<g transform="translate\((\d+) (\d+)\)"/g)].map(([, x, y]) => `${x} ${y}`);
+    expect(new Set(places).size).toBe(8);
+  });
+
+  it('says what nobody has measured', () => {
+    const draw = () => plotRuns([{ ...two, validations: [] }], { charts: ['rougeL', 'phi'] });
+    expect(draw).toThrow(DataError);
+    expect(draw).toThrow('plotRuns: SFT: nothing was measured of rougeL, phi. Choose other charts.');
+  });
+});
+
+it('what is no run, and what is no chart, is refused', () => {
+  expect(() => reportRuns([])).toThrow(OptionError);
+  expect(() => reportRuns(one as never)).toThrow('reportRuns: runs is {"name":"DistiLLM"');
+  expect(() => plotRuns([{ name: 'a', steps: [{ loss: 1 }] }] as never)).toThrow(OptionError);
+  expect(() => plotRuns([one], { charts: ['losses' as never] })).toThrow(
+    'plotRuns: charts[0] is losses, expected one of loss, validationLoss, rougeL, exactMatch, phi, sources, gradNorm, lr.',
+  );
+  expect(() => reportRuns([one], { titel: 'x' } as never)).toThrow('Did you mean title?');
+});
