@@ -14,12 +14,16 @@ function installedNode() {
   return folders.map((folder) => join(folder, executable)).find((path) => existsSync(path));
 }
 
-/** Prints the smoke tests' lines. @returns {{ passed: number, failed: number, skipped: number }} */
-export function testInstalledNode(env = process.env) {
+/**
+ * Prints the smoke tests' lines.
+ * @param tested version of the Node that everything else has run on
+ * @returns {{ passed: number, failed: number, skipped: number }}
+ */
+export function testInstalledNode(env = process.env, tested = process.version) {
   const node = installedNode();
   const version = node && spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout?.trim();
-  if (!version || version === process.version) {
-    console.log(`\nInstalled Node: ${version ?? 'none'}, the tests ran on ${process.version}: nothing more to test.`);
+  if (!version || version === tested) {
+    console.log(`\nInstalled Node: ${version ?? 'none'}, the tests ran on ${tested}: nothing more to test.`);
     return { passed: 0, failed: 0, skipped: 0 };
   }
   console.log(`\nThe built package on the installed Node ${version}:`);

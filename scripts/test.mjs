@@ -1,14 +1,17 @@
 // `npm test`: every test, WebGPU ones on the packaged software GPU, then the built package on the installed Node.
-// Arguments go on to vitest. The last line is 'N passed, N failed, N skipped'.
+// Arguments go on to vitest: `npm test -- test/tensor -t relu`. The tests run on the Node of node_modules, so any Node may
+// start them. The last line is 'N passed, N failed, N skipped'.
 //   DISTILLM_TEST_ADAPTER=system  test the machine's own WebGPU adapter instead of the software one
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { pinnedNode } from './pinned-node.mjs';
 import { softwareGPU } from './software-gpu.mjs';
 import { testInstalledNode } from './test-installed-node.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 const args = process.argv.slice(2);
+const node = pinnedNode();
 const results = `.cache/test-results.${process.pid}.json`;
 mkdirSync('.cache', { recursive: true });
 
@@ -20,7 +23,7 @@ else if (!ownAdapter) delete env.DISTILLM_REQUIRE_WEBGPU;
 
 const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${results}`];
 const command = ['node_modules/vitest/vitest.mjs', 'run', ...reporters, ...args];
-const { status } = spawnSync(process.execPath, command, { stdio: 'inherit', env });
+const { status } = spawnSync(node, command, { stdio: 'inherit', env });
 const counts = count(results);
 rmSync(results, { force: true });
 // A run that failed without a failed test (a crash, an error outside of tests) must not read as a success.
@@ -28,7 +31,7 @@ if (status !== 0 && counts.failed === 0) counts.failed = 1;
 
 // A selection of tests is for quick work: the package may not even be built.
 if (args.length === 0) {
-  const installed = testInstalledNode(env);
+  const installed = testInstalledNode(env, spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout.trim());
   for (const name of Object.keys(counts)) counts[name] += installed[name];
 }
 if ('missing' in gpu && !ownAdapter) {

@@ -26,7 +26,7 @@ afterAll(() => rm(folder, { recursive: true }));
 async function clone(place: string): Promise<string> {
   const path = join(folder, place);
   await mkdir(path, { recursive: true });
-  const copied = (from: string) => !/dist\.sources$|\.tar|distillm-gpu|\/build\/docs/.test(from);
+  const copied = (from: string) => !/\.step$|\.tar|distillm-gpu|\/build\/docs/.test(from);
   for (const name of [...sources, ...configs]) {
     await cp(join(root, name), join(path, name), { recursive: true, filter: copied });
   }
