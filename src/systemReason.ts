@@ -16,6 +16,7 @@ const reasons: Readonly<Record<string, readonly [what: string, advice: string]>>
   ENFILE: ['this machine has too many files open', 'End other programs, or try again later.'],
   ENAMETOOLONG: ['a name in the path is too long', 'Take a shorter name.'],
   ELOOP: ['links lead in a circle', 'Check the links in the path.'],
+  ENOTEMPTY: ['there is a folder of this name already', 'Remove it, or take another name.'],
   EEXIST: ['there is a file of this name, expected a folder or nothing', 'Take another name.'],
   EBUSY: ['another program uses it', 'End that program, or take another name.'],
   ETXTBSY: ['another program uses it', 'End that program, or take another name.'],

@@ -23,6 +23,8 @@ const adapterConfig = 'adapter_config.json';
 const adapterWeights = 'adapter_model.safetensors';
 const generationConfig = 'generation_config.json';
 export const templateFile = 'distillm.json';
+/** What a state of a training run has beside the model: the digests of its files. */
+export const manifestFile = 'distillm-state.json';
 /** A folder with one of these has a tokenizer. */
 const vocabularies = ['tokenizer.json', 'vocab.json'];
 /** What else a tokenizer is made from. The last two hold ids of special tokens. */
@@ -111,7 +113,7 @@ const isWeights = (name: string) =>
 const madeAnew = new Set([
   ...vocabularies,
   ...tokenizerExtras.filter((name) => name !== generationConfig),
-  ...[templateFile, adapterConfig, 'added_tokens.json', 'tokenizer.model', 'spiece.model', 'vocab.txt'],
+  ...[templateFile, manifestFile, adapterConfig, 'added_tokens.json', 'tokenizer.model', 'spiece.model', 'vocab.txt'],
 ]);
 /** Bytes. Companions are kept in memory with their model. */
 const largestCompanion = 2 ** 22;

@@ -6,5 +6,5 @@
  * the stored bits become.
  */
 export type { Checkpoint, CheckpointAdapter, CheckpointConfig } from './checkpoint.js';
-export { templateFile } from './huggingFace.js';
+export { manifestFile, templateFile } from './huggingFace.js';
 export { type CheckpointSource, checkpointOption, openCheckpoint } from './openCheckpoint.js';

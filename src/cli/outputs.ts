@@ -5,8 +5,10 @@
 import {
   closeSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readSync,
   realpathSync,
   rmdirSync,
@@ -86,7 +88,7 @@ export function tryApart(outputs: Readonly<Record<string, string | boolean | und
 export function tryLog(path: string, out: string): void {
   if (!statOf(path)?.isFile()) return;
   const wrote = outOf(beginningOf('--log', path, 2 ** 16));
-  const folder = existsSync(join(dirname(path), runState)) ? dirname(path) : undefined;
+  const folder = holdsRun(dirname(path)) ? dirname(path) : undefined;
   const other = [folder, wrote].find(
     (each) => each !== undefined && existsSync(each) && placeOf(each) !== placeOf(out),
   );
@@ -95,8 +97,19 @@ export function tryLog(path: string, out: string): void {
   throw refusal('--log', path, `is the log of the run in ${other}: it would be overwritten. Take another name.`);
 }
 
-/** What a folder has that holds a run. */
-export const runState = 'last/trainer-state.safetensors';
+/** Whether a folder holds states of a run. @throws OptionError where the system does not let it be read */
+export const holdsRun = (folder: string): boolean => namesIn(folder).some((name) => /^state-\d{6,}$/.test(name));
+
+/** What is in a folder; nothing where there is none. @throws OptionError where the system does not let it be read */
+export function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (cause) {
+    const { code = '' } = cause as NodeJS.ErrnoException;
+    if (['ENOENT', 'ENOTDIR'].includes(code) && !lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink()) return [];
+    throw new OptionError(`${folder} cannot be read: ${systemReason(cause)}`, { found: folder, cause });
+  }
+}
 
 /** The folder of the run that wrote a log; undefined where its first line does not say. */
 function outOf(log: string): string | undefined {

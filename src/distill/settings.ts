@@ -12,7 +12,8 @@ import { samplerOptions } from '../text/sampler.js';
 import { divergenceSchema } from './losses/index.js';
 import { offPolicy, policySchema } from './sgo/index.js';
 
-const { choice, count, countOr, countOrZero, notNegative, positive, seed, share, switched, text, zeroOrF32 } = ranges;
+const { choice, count, countOr, countOrZero, notNegative, positive, seed, share, stepsOrMinutes, switched, text, zeroOrF32 } =
+  ranges;
 
 const digest = option(text.optional(), 'SHA-256 of the samples that the run is of', { flag: false });
 
@@ -75,6 +76,16 @@ const shared = {
       ),
     }),
   ),
+  saveEvery: option(
+    stepsOrMinutes.default('validation'),
+    'when a state is written that a resume can go on from: after so many steps, or minutes (30min), or at each validation; ' +
+      'also at the end and at the best validation',
+    { unit: 'steps|minutes', mayChange: true },
+  ),
+  keep: option(count.default(2), 'states that stay, the newest; the one of the best validation stays besides', {
+    unit: 'states',
+    mayChange: true,
+  }),
   maxNewTokens: option(count.optional(), 'longest answer, generated for training or for ROUGE-L', {
     unit: 'tokens',
     defaultWords: '256, or what the models have room for',

@@ -1,10 +1,10 @@
 /**
  * The contract between everything that loads or saves and the place where the files are: a folder on disk
  * (`platform/node/folderStore.ts`), memory (`memoryStore.ts`), a web server (`httpStore.ts`). A new kind of place is
- * one file that makes such an object. Paths are relative to the store, with `/`.
+ * one file that makes such an object. Paths are relative to the store, with `/`, and stay inside it: `..` is refused.
  */
 import * as z from 'zod';
-import { CheckpointError } from '../errors.js';
+import { CheckpointError, OptionError } from '../errors.js';
 import { hasMethods, special } from '../settings/index.js';
 
 /** Where files live: a folder on disk, a browser's private storage, a web server, memory. */
@@ -13,13 +13,21 @@ export interface FileStore {
   readonly name: string;
   /**
    * What is directly in the store, in no order. Files and folders that are still being written are left out.
-   * @throws CheckpointError when it cannot be read; OptionError from a store that cannot list
+   * @throws CheckpointError when it is not there or cannot be read; OptionError from a store that cannot list
    */
   list(): Promise<StoreListing>;
-  /** Whether there is such a file. */
+  /**
+   * Whether there is such a file.
+   * @throws CheckpointError where that cannot be said: another user's folder, a link that leads nowhere
+   */
   exists(path: string): Promise<boolean>;
   /** Bytes of a file. @throws CheckpointError when it is missing */
   size(path: string): Promise<number>;
+  /**
+   * What changes when the file is replaced or written to: who reads a file in parts compares it, lest the parts be of
+   * two files. '' from a store that cannot tell. @throws CheckpointError when the file is missing
+   */
+  stamp(path: string): Promise<string>;
   /** All of a file, or `length` bytes from `offset`. @throws CheckpointError when it is missing or shorter */
   read(path: string, offset?: number, length?: number): Promise<Uint8Array<ArrayBuffer>>;
   /** Fills `target` with the bytes of a file from `offset`. @throws CheckpointError as `read` */
@@ -38,11 +46,26 @@ export interface FileStore {
   /** A folder of the store as a store. No file is touched: the folder is made when it is first written to. */
   folder(path: string): FileStore;
   /**
-   * Writes a whole folder aside, as `fill` does to the store that it gets, and puts it in place of the old one: readers
-   * see all of the old files or all of the new ones, after a crash as well. When `fill` fails, the old folder stays.
-   * @throws OptionError from a store that is read only; CheckpointError when the system refuses
+   * Makes a whole folder: writes it aside, as `fill` does to the store that it gets, and gives it its name by one
+   * rename. Readers see no such folder or all of its files, after a crash as well.
+   * @throws OptionError from a store that is read only; CheckpointError when there is something of that name, and when
+   * the system refuses
    */
-  replaceFolder(path: string, fill: (aside: FileStore) => Promise<void>): Promise<void>;
+  addFolder(path: string, fill: (aside: FileStore) => Promise<void>): Promise<void>;
+  /**
+   * Gives files of the folder `from` the same names in the folder `to`, one after the other, each in place of the file
+   * that had it. `to` is made as a whole where it is missing; its other files stay. Large files are not written twice:
+   * they get a second name where the system can do that, and small ones, which people edit, are copied.
+   * @throws OptionError from a store that is read only; CheckpointError when a file is missing, or the system refuses
+   */
+  share(from: string, to: string, names: readonly string[]): Promise<void>;
+  /**
+   * Takes the store for one writer, and removes what writers before left unfinished. A writer that was killed has it no
+   * longer.
+   * @returns what gives it back
+   * @throws CheckpointError naming the process and the host that have it; OptionError from a store that is read only
+   */
+  lock(): Promise<() => Promise<void>>;
 }
 
 /** Names of what is directly in a store. */
@@ -68,8 +91,11 @@ export const filesOption = z.record(
   'an object of files by their names, each text or a Uint8Array',
 );
 
-export const missingFile = (store: string, path: string): CheckpointError =>
-  new CheckpointError(`${store}: there is no file '${path}'. Check the name of the folder, and that it is complete.`, {
+/** Nothing has the name, which is another thing than something that cannot be read. */
+export class NothingThere extends CheckpointError {}
+
+export const missingFile = (store: string, path: string): NothingThere =>
+  new NothingThere(`${store}: there is no file '${path}'. Check the name of the folder, and that it is complete.`, {
     expected: path,
   });
 
@@ -78,3 +104,24 @@ export const shortFile = (store: string, path: string, wanted: number, size: num
     `${store}/${path}: byte ${wanted} was asked for, the file has ${size}. Copy or download it again.`,
     { found: size, expected: wanted },
   );
+
+export const nameTaken = (store: string, path: string): CheckpointError =>
+  new CheckpointError(`${store}/${path}: there is something of this name already. Remove it, or take another name.`, {
+    found: path,
+  });
+
+/** A store that has a writer already. @param who the writer, in words */
+export const storeTaken = (store: string, who: string, advice: string): CheckpointError =>
+  new CheckpointError(`${store}: another run writes to it (${who}). ${advice}`, { found: who });
+
+/** '..' as a part of a path, also as a URL may spell it; the beginning of an absolute path, a drive, a URL. */
+const leaves = /(?:^|[\\/])(?:\.|%2e){2}(?:[\\/]|$)|^[\\/]|^[a-z]:|^[a-z][\w+.-]*:\/\//i;
+
+/** The path. @throws OptionError for one that leads out of its store */
+export function insidePath(store: string, path: string): string {
+  if (!leaves.test(path)) return path;
+  throw new OptionError(
+    `${store}: the path '${path}' leads out of the folder, expected one inside it. Open the folder that is meant.`,
+    { option: 'path', found: path },
+  );
+}

@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { CheckpointError, OptionError } from '../errors.js';
 import { checkOption, checkOptions, special } from '../settings/index.js';
-import { type FileStore, missingFile, shortFile } from './fileStore.js';
+import { type FileStore, insidePath, missingFile, shortFile } from './fileStore.js';
 
 /** What the first request told about a file: its size, and its bytes from a server that ignores ranges. */
 interface Known {
@@ -20,8 +20,8 @@ const storeOptions = z.strictObject({
 
 /**
  * Reads files below a URL. Parts of files are fetched by range requests. From a server that does not know ranges a file
- * is fetched whole, once, and kept. A web server neither lists its files nor takes new ones: `list`, `write`, `remove`
- * and `replaceFolder` throw an OptionError.
+ * is fetched whole, once, and kept. A web server neither lists its files nor takes new ones: `list`, `write`, `remove`,
+ * `addFolder`, `share` and `lock` throw an OptionError.
  * @example
  * const model = await loadModel(httpStore('https://example.org/models/gpt2/'), { device });
  * @throws OptionError for what is no URL
@@ -36,7 +36,7 @@ export function httpStore(url: string | URL, options: { fetch?: typeof globalThi
   async function request(path: string, first: number, last: number): Promise<Response> {
     const headers = { Range: `bytes=${first}-${last}` };
     try {
-      return await fetch(new URL(path, base), { headers });
+      return await fetch(new URL(insidePath(name, path), base), { headers });
     } catch (cause) {
       throw new CheckpointError(`${name}/${path}: the request failed (${cause}). Check the address and the network.`, {
         cause,
@@ -104,7 +104,7 @@ export function httpStore(url: string | URL, options: { fetch?: typeof globalThi
     if (bytes.byteLength !== wanted) throw shortFile(name, path, offset + wanted, offset + bytes.byteLength);
     return bytes;
   }
-  const readOnly = async (path: string) => {
+  const readOnly = async (path = '') => {
     throw new OptionError(`${name}/${path}: a web server cannot be written to. Save to a folder or a memoryStore.`);
   };
 
@@ -115,11 +115,14 @@ export function httpStore(url: string | URL, options: { fetch?: typeof globalThi
     },
     exists: async (path) => (await ask(path)) !== undefined,
     size: async (path) => (await find(path)).size,
+    stamp: async () => '',
     read,
     readInto: async (path, offset, target) => target.set(await read(path, offset, target.byteLength)),
     write: readOnly,
     remove: readOnly,
-    folder: (path) => httpStore(new URL(`${path}/`, base), { fetch }),
-    replaceFolder: readOnly,
+    folder: (path) => httpStore(new URL(`${insidePath(name, path)}/`, base), { fetch }),
+    addFolder: readOnly,
+    share: readOnly,
+    lock: () => readOnly(),
   };
 }

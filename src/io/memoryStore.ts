@@ -1,9 +1,17 @@
 /** Files in memory as a store. */
 import * as z from 'zod';
-import { CheckpointError } from '../errors.js';
 import { checkOption, checkOptions, ranges } from '../settings/index.js';
 import { concatenate } from './concatenate.js';
-import { type FileStore, filesOption, missingFile, shortFile } from './fileStore.js';
+import {
+  type FileStore,
+  filesOption,
+  insidePath,
+  missingFile,
+  NothingThere,
+  nameTaken,
+  shortFile,
+  storeTaken,
+} from './fileStore.js';
 
 /** Files in memory: for tests, for files that came from a picker or a download, for models on their way elsewhere. */
 export interface MemoryStore extends FileStore {
@@ -30,14 +38,27 @@ export function memoryStore(
   for (const [path, file] of Object.entries(files)) {
     contents.set(path, typeof file === 'string' ? new TextEncoder().encode(file) : file);
   }
-  return openMemory(contents, '', name);
+  return openMemory({ contents, locked: new Set() }, '', name);
 }
 
+/** What all folders of a store share. */
+interface Memory {
+  readonly contents: Map<string, Uint8Array>;
+  /** The prefixes of folders that have a writer. */
+  readonly locked: Set<string>;
+}
+
+let stamped = 0;
+/** A number for each array that was asked for: a file that is replaced is another array. */
+const stamps = new WeakMap<Uint8Array, number>();
+
 /** The files whose paths begin with `prefix`, as a store; folders exist only as beginnings of paths. */
-function openMemory(contents: Map<string, Uint8Array>, prefix: string, name: string): MemoryStore {
+function openMemory(memory: Memory, prefix: string, name: string): MemoryStore {
+  const { contents, locked } = memory;
+  const whole = (path: string) => prefix + insidePath(name, path);
   const inside = () => [...contents.keys()].filter((path) => path.startsWith(prefix));
   const find = (path: string): Uint8Array => {
-    const file = contents.get(prefix + path);
+    const file = contents.get(whole(path));
     if (!file) throw missingFile(name, path);
     return file;
   };
@@ -47,10 +68,8 @@ function openMemory(contents: Map<string, Uint8Array>, prefix: string, name: str
     if (offset + wanted > file.byteLength) throw shortFile(name, path, offset + wanted, file.byteLength);
     return file.subarray(offset, offset + wanted);
   };
-  const remove = (path: string) => {
-    const whole = prefix + path;
-    for (const file of [...contents.keys()]) if (file === whole || file.startsWith(`${whole}/`)) contents.delete(file);
-  };
+  const below = (path: string) =>
+    [...contents.keys()].filter((file) => file === whole(path) || file.startsWith(`${whole(path)}/`));
   return {
     name,
     get files() {
@@ -61,28 +80,51 @@ function openMemory(contents: Map<string, Uint8Array>, prefix: string, name: str
     async list() {
       const paths = inside().map((path) => path.slice(prefix.length));
       if (prefix && paths.length === 0) {
-        throw new CheckpointError(`${name}: there is no such folder. Check the path.`);
+        throw new NothingThere(`${name}: there is no such folder. Check the path.`);
       }
       const folders = paths.filter((path) => path.includes('/')).map((path) => path.slice(0, path.indexOf('/')));
       return { files: paths.filter((path) => !path.includes('/')), folders: [...new Set(folders)] };
     },
-    exists: async (path) => contents.has(prefix + path),
+    exists: async (path) => contents.has(whole(path)),
     size: async (path) => find(path).byteLength,
+    async stamp(path) {
+      const file = find(path);
+      const stamp = stamps.get(file) ?? ++stamped;
+      stamps.set(file, stamp);
+      return `${stamp}`;
+    },
     read: async (path, offset = 0, length) => part(path, offset, length).slice() as Uint8Array<ArrayBuffer>,
     readInto: async (path, offset, target) => target.set(part(path, offset, target.byteLength)),
     async write(path, chunks) {
+      const target = whole(path);
       const parts: Uint8Array[] = [];
       for await (const chunk of chunks) parts.push(chunk.slice());
-      contents.set(prefix + path, concatenate(parts));
+      contents.set(target, concatenate(parts));
     },
-    remove: async (path) => remove(path),
-    folder: (path) => openMemory(contents, `${prefix}${path}/`, `${name}/${path}`),
-    async replaceFolder(path, fill) {
+    async remove(path) {
+      for (const file of below(path)) contents.delete(file);
+    },
+    folder: (path) => openMemory(memory, `${whole(path)}/`, `${name}/${path}`),
+    async addFolder(path, fill) {
+      const target = whole(path);
       const aside = memoryStore({}, { name: `${name}/${path}` });
       await fill(aside);
-      // No await from here on: nobody can look between the old files and the new ones.
-      remove(path);
-      for (const [file, bytes] of aside.files) contents.set(`${prefix}${path}/${file}`, bytes);
+      if (below(path).length > 0) throw nameTaken(name, path);
+      // No await from here on: nobody can look between the first file and the last.
+      for (const [file, bytes] of aside.files) contents.set(`${target}/${file}`, bytes);
+    },
+    async share(from, to, names) {
+      const files = names.map(
+        (file) => [`${whole(to)}/${insidePath(name, file)}`, find(`${from}/${file}`)] as const,
+      );
+      for (const [file, bytes] of files) contents.set(file, bytes);
+    },
+    async lock() {
+      if (locked.has(prefix)) throw storeTaken(name, 'in this process', 'Wait for it, or give another folder.');
+      locked.add(prefix);
+      return async () => {
+        locked.delete(prefix);
+      };
     },
   };
 }

@@ -13,10 +13,17 @@ export interface SafetensorsFile extends TensorSource {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** One safetensors file. @throws CheckpointError when it is missing or malformed */
+/** One safetensors file. @throws CheckpointError when it is missing or malformed, or replaced while it is read */
 export async function openSafetensors(store: FileStore, path: string): Promise<SafetensorsFile> {
   const where = `${store.name}/${path}`;
-  const { entries, metadata } = await readSafetensorsHeader(store, path);
+  const stamp = await store.stamp(path);
+  /** Bytes that were read while the file was replaced may be those of another, at which this header does not look. */
+  const requireSame = async () => {
+    if ((await store.stamp(path)) === stamp) return;
+    throw new CheckpointError(`${where}: the file was replaced while it was read. Load it again.`);
+  };
+  const ofOneFile = <T>(reading: Promise<T>): Promise<T> => reading.finally(requireSame);
+  const { entries, metadata } = await ofOneFile(readSafetensorsHeader(store, path));
   const find = (name: string) => {
     const entry = entries.get(name);
     if (!entry) throw new CheckpointError(`${where}: there is no tensor '${name}'.`, { expected: name });
@@ -28,7 +35,7 @@ export async function openSafetensors(store: FileStore, path: string): Promise<S
     metadata,
     async read(name) {
       const { begin, byteLength } = find(name);
-      return store.read(path, begin, byteLength);
+      return ofOneFile(store.read(path, begin, byteLength));
     },
     async readInto(name, offset, target) {
       const { begin, byteLength } = find(name);
@@ -39,7 +46,7 @@ export async function openSafetensors(store: FileStore, path: string): Promise<S
           expected: end,
         });
       }
-      await store.readInto(path, begin + offset, target);
+      await ofOneFile(store.readInto(path, begin + offset, target));
     },
   };
 }

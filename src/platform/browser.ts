@@ -4,6 +4,8 @@ import type { FileStore } from '../io/fileStore.js';
 import { httpStore } from '../io/httpStore.js';
 import type { KeptTexts, Revectorizer, WorkerHandle, WorkerListeners } from './workers.js';
 
+export { createSha256 } from '../sha256.js';
+
 /** Logical processors that this page may use. */
 export const hardwareConcurrency = (): number => navigator.hardwareConcurrency;
 

@@ -30,6 +30,13 @@ export function countOr<const Word extends string>(literal: Word) {
   return z.union([z.literal(literal), integer(1, undefined, words)], words);
 }
 
+/** How often something is done that steps and clocks can count. */
+const often = "'validation', an integer of at least 1, or minutes as in '30min'";
+export const stepsOrMinutes = z.union(
+  [z.literal('validation'), integer(1, undefined, often), z.string(often).regex(/^(?!0+(?:\.0*)?min$)\d+(?:\.\d+)?min$/, often)],
+  often,
+);
+
 const above0 = 'a number above 0';
 export const positive = number(above0).gt(0, above0);
 /**

@@ -47,8 +47,12 @@ export function createReplayBuffer({ capacity, seed }: { readonly capacity: numb
   return buffer as ReplayBuffer;
 }
 
-/** The buffer that `serialize` wrote. @throws CheckpointError when the bytes are not such a buffer. */
-export function restoreReplayBuffer(bytes: Uint8Array): ReplayBuffer {
+/**
+ * The buffer that `serialize` wrote.
+ * @param vocabSize above all ids
+ * @throws CheckpointError when the bytes are not such a buffer
+ */
+export function restoreReplayBuffer(bytes: Uint8Array, vocabSize = WIDE): ReplayBuffer {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = 0;
   const take = (length: number) => {
@@ -88,6 +92,13 @@ export function restoreReplayBuffer(bytes: Uint8Array): ReplayBuffer {
     const ids = new Int32Array(length);
     for (let i = 0; i < length; i++) {
       ids[i] = wide ? view.getInt32(start + i * 4, true) : view.getUint16(start + i * 2, true);
+    }
+    const outside = ids.find((id) => id < 0 || id >= vocabSize);
+    if (outside !== undefined) {
+      throw new CheckpointError(
+        `replay buffer: sample ${sample} has the id ${outside}, expected ids from 0 to ${vocabSize - 1}.`,
+        { found: outside, expected: vocabSize },
+      );
     }
     buffer.push({ promptLength, ids });
   }

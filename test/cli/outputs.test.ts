@@ -108,7 +108,7 @@ describe('outputs are tried before models are opened', () => {
 
   it('--log is not the log of another run', async () => {
     const log = (out: string) => `{"time":"2026-01-01T00:00:00Z","type":"options","out":"${out}"}\n`;
-    await mkdir(path('r1/last'), { recursive: true });
+    await mkdir(path('r1'));
     const refused = async (line: string) => {
       const { code, err } = await train(line);
       expect([code, err]).toEqual([
@@ -124,7 +124,7 @@ describe('outputs are tried before models are opened', () => {
     }
     // By where it is: the run was moved.
     await writeFile(path('r1/log.jsonl'), log(path('r0')));
-    await writeFile(path('r1/last/trainer-state.safetensors'), '');
+    await mkdir(path('r1/state-000004'));
     await refused(`--out ${path('r8')} --log ${path('r1/log.jsonl')}`);
     // Its own, also of a run that was moved or copied, and one of a run that is gone.
     await writeFile(path('r8.jsonl'), log(path('r0')));

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,17 +16,12 @@ import {
   type TrainingEvent,
 } from '../../src/distill/trainer/index.js';
 import { CheckpointError } from '../../src/errors.js';
-import {
-  type FileStore,
-  memoryStore,
-  openSafetensors,
-  readElements,
-  type TensorToWrite,
-  writeSafetensors,
-} from '../../src/io/index.js';
+import { type FileStore, memoryStore, openSafetensors } from '../../src/io/index.js';
 import { type LanguageModel, loadModel, saveModel } from '../../src/models/index.js';
+import { openFolder } from '../../src/platform/openFolder.js';
 import { loadTokenizer } from '../../src/text/index.js';
 import { collect, stepsOf, succession, tinyModel, tinyTokenizer, validationsOf, weightsOf } from './fixtures.js';
+import { forge, forgeState } from './forged.js';
 
 const tokenizer = tinyTokenizer();
 const data = { train: succession(2), validation: succession(3), text: succession(4) };
@@ -129,14 +125,12 @@ describe('checkpoints on WASM', () => {
     'a run that died while it wrote %s goes on from the state before, bit for bit',
     async (dies) => {
       const store = memoryStore();
-      let saves = 0;
       const dying: FileStore = {
         ...store,
-        replaceFolder: (path, fill) =>
-          store.replaceFolder(path, async (aside) => {
-            const last = path === 'last' && ++saves === 2;
+        addFolder: (path, fill) =>
+          store.addFolder(path, async (aside) => {
             const write: FileStore['write'] = async (file, chunks) => {
-              if (last && file === dies) throw new Error('the disk is full');
+              if (path === 'state-000008' && file === dies) throw new Error('the disk is full');
               await aside.write(file, chunks);
             };
             await fill({ ...aside, write });
@@ -152,11 +146,13 @@ describe('checkpoints on WASM', () => {
   it('a state holds each weight once, and the replay buffer as bytes', async () => {
     const store = memoryStore();
     await runUntil(store, (event) => event.type === 'step' && event.step === 9);
-    const { entries } = await openSafetensors(store, 'last/trainer-state.safetensors');
-    const weights = await openSafetensors(store, 'last/model.safetensors');
+    const { entries } = await openSafetensors(store, 'state-000008/trainer-state.safetensors');
+    const weights = await openSafetensors(store, 'state-000008/model.safetensors');
     const moments = [...weights.entries.keys()].flatMap((name) => [`m.${name}`, `v.${name}`]);
     expect([...entries.keys()].sort()).toEqual([...moments, 'replay'].sort());
     expect(entries.get('replay')?.dtype).toBe('U8');
+    // What last and best share with states is there once.
+    expect(store.files.get('last/model.safetensors')).toBe(store.files.get('state-000008/model.safetensors'));
   });
 
   it('last and best are Hugging Face folders that load', async () => {
@@ -230,25 +226,19 @@ describe('checkpoints on WASM', () => {
     }
     const store = memoryStore();
     await run(store);
-    await store.remove('last');
+    for (const gone of ['last', 'state-000001']) await store.remove(gone);
     await run(store);
     expect(await store.exists('last/trainer-state.safetensors')).toBe(true);
   });
 
   it('a state that holds a NaN is refused, with its place', async () => {
-    for (const spoilt of ['last/model.safetensors', 'last/trainer-state.safetensors']) {
+    for (const spoilt of ['model.safetensors', 'trainer-state.safetensors']) {
       const store = memoryStore();
       await runUntil(store, (event) => event.type === 'step' && event.step === 5);
-      const file = await openSafetensors(store, spoilt);
-      const name = [...file.entries.keys()].find((each) => each.endsWith('ln_f.bias')) as string;
-      const tensors = [...file.entries].map(([tensor, { dtype, shape }]): TensorToWrite => {
-        const read = async () => {
-          const values = await readElements(file, tensor, dtype as 'F32');
-          return tensor === name ? values.fill(Number.NaN, 3, 4) : values;
-        };
-        return { name: tensor, dtype: dtype as 'F32', shape, read };
-      });
-      await writeSafetensors(store, spoilt, tensors, { metadata: file.metadata });
+      const state = store.folder('state-000004');
+      const { entries } = await openSafetensors(state, spoilt);
+      const name = [...entries.keys()].find((each) => each.endsWith('ln_f.bias')) as string;
+      await forge(state, spoilt, { tensors: { [name]: (values) => values.fill(Number.NaN, 3, 4) } });
       const student = await tinyModel(device, shape);
       const error = await collect(distill({ ...options({ checkpoint: store }), student, resume: true })).catch(
         (thrown: unknown) => thrown,
@@ -261,10 +251,14 @@ describe('checkpoints on WASM', () => {
     }
   });
 
-  it('resume starts from the beginning where there is no checkpoint', async () => {
-    const { events } = await resume(memoryStore(), { steps: 1 });
-    expect(events[0]).toMatchObject({ type: 'start', step: 0 });
-    expect(events.at(-1)).toMatchObject({ type: 'end', step: 1 });
+  it('resume where no run is, is refused, and leaves nothing behind', async () => {
+    const store = memoryStore({}, { name: 'runs/a' });
+    const failure = resume(store, { steps: 1 });
+    await expect(failure).rejects.toThrow(CheckpointError);
+    await expect(failure).rejects.toThrow('checkpoint runs/a holds no state of a run, from which to resume');
+    const path = join(tmpdir(), `distillm-none-${process.pid}`);
+    await expect(resume(openFolder(path))).rejects.toThrow('holds no state of a run');
+    expect(existsSync(path)).toBe(false);
   });
 
   it('a run that is there already is not replaced: the refusal names its step, and writes nothing', async () => {
@@ -326,8 +320,8 @@ describe('checkpoints on WASM', () => {
     const run = distill({ ...options({ checkpoint: store, resume: true }), student: other });
     await expect(collect(run)).rejects.toThrow(CheckpointError);
     other.dispose();
-    const path = 'last/trainer-state.safetensors';
-    const spoilt = memoryStore({ [path]: store.files.get(path)!.subarray(0, 5000) });
+    const path = 'state-000004/trainer-state.safetensors';
+    const spoilt = memoryStore({ ...Object.fromEntries(store.files), [path]: store.files.get(path)!.subarray(0, 5000) });
     await expect(resume(spoilt)).rejects.toThrow(CheckpointError);
   });
 
@@ -390,18 +384,12 @@ describe('checkpoints on WASM', () => {
       [{ progress: { sgo: undefined } }, /has progress.sgo: missing/],
       [{ settings: undefined }, /has settings: missing/],
       [{ steps: { 'transformer.wpe.weight': -1 } }, /has steps.transformer.wpe.weight: -1/],
+      [{ steps: { 'transformer.wpe.weight': 5 } }, /has steps.transformer.wpe.weight: 5/],
     ])('is refused by a state of %j', async (change, message) => {
-      const path = 'last/trainer-state.safetensors';
-      const file = await openSafetensors(store, path);
-      const whole = JSON.parse(file.metadata.state!);
-      const progress = { ...whole.progress, ...(change as { progress?: object }).progress };
-      const state = typeof change === 'string' ? change : JSON.stringify({ ...whole, ...change, progress });
       const spoilt = memoryStore(Object.fromEntries(store.files));
-      const tensors = [...file.entries].map(([name, { dtype, shape }]) => ({
-        ...{ name, shape, dtype: dtype as 'F32' | 'U8' },
-        read: async () => (await readElements(file, name, dtype as 'F32')) as Float32Array,
-      })) as TensorToWrite[];
-      await writeSafetensors(spoilt, path, tensors, { metadata: { ...file.metadata, state } });
+      const state = spoilt.folder('state-000004');
+      if (typeof change === 'string') await forge(state, 'trainer-state.safetensors', { state: () => change });
+      else await forgeState(state, change);
       const failure = resume(spoilt);
       await expect(failure).rejects.toThrow(CheckpointError);
       await expect(failure).rejects.toThrow(message);

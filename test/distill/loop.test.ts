@@ -289,7 +289,7 @@ describe('the loop', () => {
     const error = await running.catch((caught: unknown) => caught);
     expect(error).toBeInstanceOf(TrainingError);
     expect((error as Error).message).toMatch(
-      /^step 3 of 20: the loss is .*runs\/x\/last \(step 1\).*learning rate \(it was 1e\+38\)/,
+      /^step 3 of 20: the loss is .*runs\/x\/state-000001 \(step 1\).*learning rate \(it was 1e\+38\)/,
     );
   });
 
@@ -375,7 +375,7 @@ describe('the loop', () => {
     const running = collect(fineTune({ ...of, validation: { every: 1 } }));
     await expect(running).rejects.toThrow(TrainingError);
     await expect(running).rejects.toThrow(
-      /^step 2 of 2: saveModel: '.*' holds a value that is not finite: .*The last good checkpoint is runs\/x\/last \(step 1\)/,
+      /^step 2 of 2: saveModel: '.*' holds a value that is not finite: .*The last good checkpoint is runs\/x\/state-000001 \(step 1\)/,
     );
     const kept = await loadModel(checkpoint.folder('last'), { device: openReference({ precision: 'f32' }) });
     expect(kept.vocabSize).toBe(vocabSize);

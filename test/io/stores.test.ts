@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -58,27 +58,105 @@ describe.each(['a folder', 'memory'])('%s', (kind) => {
     expect(await treeOf(store)).toEqual({ ab: 'ab', 'best-2': { z: 'best-2/z' } });
   });
 
-  it('replaces a folder as a whole, or not at all', async () => {
-    const replace = (files: Record<string, string>, then = () => {}) =>
-      store.replaceFolder('best', async (aside) => {
+  it('makes a folder as a whole, or not at all, and never in place of another', async () => {
+    const add = (files: Record<string, string>, then = () => {}) =>
+      store.addFolder('state', async (aside) => {
         const before = await treeOf(store);
         for (const [name, content] of Object.entries(files)) await aside.write(name, [bytes(content)]);
         expect(await treeOf(store)).toEqual(before);
         then();
       });
-    await put('best-2');
-    await replace({ a: '1', 'deep/b': '1' });
-    expect(await treeOf(store)).toEqual({ 'best-2': 'best-2', best: { a: '1', deep: { b: '1' } } });
-    await replace({ a: '2', c: '2' });
-    expect(await treeOf(store)).toEqual({ 'best-2': 'best-2', best: { a: '2', c: '2' } });
-    const killed = replace({ a: '3' }, () => {
+    await put('state-2');
+    const killed = add({ a: '0' }, () => {
       throw new Error('killed');
     });
     await expect(killed).rejects.toThrow('killed');
-    expect(await treeOf(store)).toEqual({ 'best-2': 'best-2', best: { a: '2', c: '2' } });
-    await store.folder('best').replaceFolder('deep', (aside) => aside.write('d', [bytes('4')]));
-    expect(await treeOf(store)).toEqual({ 'best-2': 'best-2', best: { a: '2', c: '2', deep: { d: '4' } } });
+    expect(await treeOf(store)).toEqual({ 'state-2': 'state-2' });
+    await add({ a: '1', 'deep/b': '1' });
+    expect(await treeOf(store)).toEqual({ 'state-2': 'state-2', state: { a: '1', deep: { b: '1' } } });
+    await expect(add({ a: '2' })).rejects.toThrow(/state: there is something of this name already/);
+    expect(await treeOf(store)).toEqual({ 'state-2': 'state-2', state: { a: '1', deep: { b: '1' } } });
   });
+
+  it('of three that make one folder at the same time one does, and the folder is its own', async () => {
+    const add = (content: string) =>
+      store.addFolder('state', async (aside) => {
+        for (const name of ['a', 'b', 'c']) await aside.write(name, [bytes(content)]);
+      });
+    const done = await Promise.allSettled(['1', '2', '3'].map(add));
+    const winner = `${done.findIndex(({ status }) => status === 'fulfilled') + 1}`;
+    expect(done.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected', 'rejected']);
+    for (const each of done) if (each.status === 'rejected') expect(each.reason).toBeInstanceOf(CheckpointError);
+    expect(await treeOf(store)).toEqual({ state: { a: winner, b: winner, c: winner } });
+  });
+
+  it('gives files second names, which stay when the first ones go', async () => {
+    const large = 'x'.repeat(2 ** 20);
+    for (const [file, content] of Object.entries({ a: '1', weights: large, rest: '3' })) {
+      await put(`s1/${file}`, content);
+    }
+    await store.share('s1', 'best', ['a', 'weights']);
+    expect(await treeOf(store.folder('best'))).toEqual({ a: '1', weights: large });
+    await put('s2/a', '2');
+    await put('best/mine', 'kept');
+    await store.share('s2', 'best', ['a']);
+    // The same once more, as where a crash came before the run had noted it.
+    await store.share('s1', 'best', ['weights']);
+    await store.remove('s1');
+    expect(await treeOf(store.folder('best'))).toEqual({ a: '2', weights: large, mine: 'kept' });
+    await expect(store.share('s2', 'last', ['a', 'none'])).rejects.toBeInstanceOf(CheckpointError);
+    expect([...(await store.list()).folders].sort()).toEqual(['best', 's2']);
+    await store.write('best/a', [bytes('edited')]);
+    expect(text(await store.read('s2/a'))).toBe('2');
+  });
+
+  it('tells a file that was replaced', async () => {
+    await put('a', '1');
+    const stamp = await store.stamp('a');
+    expect(await store.stamp('a')).toBe(stamp);
+    await put('a', '1');
+    expect(await store.stamp('a')).not.toBe(stamp);
+    await expect(store.stamp('b')).rejects.toBeInstanceOf(CheckpointError);
+  });
+
+  it('has one writer at a time', async () => {
+    const run = store.folder('run');
+    const release = await run.lock();
+    await expect(store.folder('run').lock()).rejects.toThrow(/run: another run writes to it \(.*process/);
+    await (await store.folder('other').lock())();
+    await release();
+    await release();
+    const asked = await Promise.allSettled([run.lock(), run.lock(), run.lock()]);
+    const taken = asked.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+    expect(taken.length).toBeLessThanOrEqual(1);
+    for (const give of taken) await give();
+    await (await run.lock())();
+  });
+
+  it.each(['../x', 'a/../../x', '..', '..\\x', '/etc/x', 'C:\\x', 'http://elsewhere/x', 'a/%2e%2E/x'])(
+    'is not left by the path %s',
+    async (path) => {
+      await put('a/x');
+      const inner = store.folder('a');
+      for (const ask of [
+        () => inner.read(path),
+        () => inner.readInto(path, 0, new Uint8Array(1)),
+        () => inner.size(path),
+        () => inner.stamp(path),
+        () => inner.exists(path),
+        () => inner.write(path, [bytes('1')]),
+        () => inner.remove(path),
+        async () => inner.folder(path),
+        () => inner.addFolder(path, async () => {}),
+        () => inner.share(path, 'b', ['x']),
+        () => store.share('a', path, ['x']),
+        () => store.share('a', 'b', [path]),
+      ]) {
+        await expect(ask()).rejects.toThrow(OptionError);
+      }
+      expect(await treeOf(store)).toEqual({ a: { x: 'a/x' } });
+    },
+  );
 
   it('fills an array with a part of a file', async () => {
     await put('a', 'hello world');
@@ -143,23 +221,58 @@ describe('a folder on disk', () => {
     expect(text(await store.read('a.txt'))).toBe('new');
   });
 
-  it('leaves nothing beside a folder that was replaced, whatever was left of the last time', async () => {
+  it('loses what killed writers left as soon as it has a writer', async () => {
     const store = openFolder(folder);
-    const replace = (content: string) => store.replaceFolder('best', (aside) => aside.write(content, [bytes(content)]));
-    await replace('1');
-    expect(await readdir(folder)).toEqual(['best']);
-    await mkdir(join(folder, 'best.distillm-new'));
-    await writeFile(join(folder, 'best.distillm-new', 'half'), '');
-    expect(await treeOf(store)).toEqual({ best: { 1: '1' } });
-    await replace('2');
-    expect(await readdir(folder)).toEqual(['best']);
-    expect(await treeOf(store)).toEqual({ best: { 2: '2' } });
-    const failing = store.replaceFolder('best', async (aside) => {
-      await aside.write('3', [bytes('3')]);
-      throw new Error('the disk is full');
-    });
-    await expect(failing).rejects.toThrow('the disk is full');
-    expect(await readdir(folder)).toEqual(['best']);
+    await store.write('best/a', [bytes('1')]);
+    await mkdir(join(folder, 'state-000002.123-abc.part'));
+    for (const file of ['state-000002.123-abc.part/half', 'best/a.123-abc.part', 'log.123-abc.part']) {
+      await writeFile(join(folder, file), '');
+    }
+    expect(await treeOf(store)).toEqual({ best: { a: '1' } });
+    await (await store.lock())();
+    expect((await readdir(folder, { recursive: true })).sort()).toEqual(['best', join('best', 'a')]);
+  });
+
+  it('holds large files once, whatever names they have; small ones, which people edit, are copies', async () => {
+    const store = openFolder(folder);
+    await store.write('s/large', [new Uint8Array(2 ** 20)]);
+    await store.write('s/small', [bytes('1')]);
+    await store.share('s', 'best', ['large', 'small']);
+    const names = async (file: string) => (await stat(join(folder, file))).nlink;
+    expect([await names('best/large'), await names('best/small')]).toEqual([2, 1]);
+  });
+
+  it('is never without a file that is replaced, nor does a file hold parts of two', async () => {
+    const store = openFolder(folder);
+    for (const step of [0, 1]) await store.write(`s${step}/model`, [new Uint8Array(2 ** 20).fill(step)]);
+    await store.share('s0', 'best', ['model']);
+    let done = false;
+    const saving = (async () => {
+      for (let save = 1; save <= 40; save++) await store.share(`s${save % 2}`, 'best', ['model']);
+      done = true;
+    })();
+    let reads = 0;
+    while (!done) {
+      expect((await store.list()).folders).toContain('best');
+      expect(await store.exists('best/model')).toBe(true);
+      const read = await store.read('best/model');
+      expect([read[0], read.every((value) => value === read[0])]).toEqual([read[0], true]);
+      reads++;
+    }
+    await saving;
+    expect(reads).toBeGreaterThan(0);
+  });
+
+  it('does not call nothing what is there and cannot be read', async () => {
+    const store = openFolder(folder);
+    await symlink(join(folder, 'gone'), join(folder, 'dead'));
+    await symlink(join(folder, 'circle'), join(folder, 'circle'));
+    for (const ask of ['exists', 'size', 'read', 'stamp'] as const) {
+      await expect(store[ask]('dead')).rejects.toThrow(/dead: cannot be read: it is a link that leads nowhere/);
+      await expect(store[ask]('circle')).rejects.toThrow(/circle: cannot be read: links lead in a circle/);
+    }
+    await expect(store.folder('dead').list()).rejects.toThrow(/dead.*: cannot be read: it is a link that leads nowhere/);
+    expect(await store.exists('none')).toBe(false);
   });
 
   it('lists what links lead to', async () => {
@@ -174,31 +287,6 @@ describe('a folder on disk', () => {
       ['b', 'to-b'],
     ]);
   });
-
-  it.each(['exists', 'size', 'read', 'list'] as const)(
-    'shows the old folder again when a crash came between the two renames: %s',
-    async (method) => {
-      const [best, old, part] = ['best', 'best.distillm-old', 'best.distillm-new'].map((name) =>
-        join(folder, name),
-      ) as [string, string, string];
-      await openFolder(best).write('a', [bytes('old')]);
-      await rename(best, old);
-      await openFolder(part).write('a', [bytes('new')]);
-      expect((await openFolder(folder).list()).folders).toEqual(['best']);
-      const ask = { exists: true, size: 3, read: bytes('old'), list: { files: ['a'], folders: [] } };
-      expect(await openFolder(best)[method]('a')).toEqual(ask[method]);
-      expect((await readdir(folder)).sort()).toEqual(['best', 'best.distillm-new']);
-      // The other moment: the new folder is there, the old one is not yet gone.
-      await cp(best, old, { recursive: true });
-      await openFolder(best).write('a', [bytes('new')]);
-      expect(text(await openFolder(folder).read('best/a'))).toBe('new');
-      expect((await openFolder(folder).list()).folders).toEqual(['best']);
-      // Removed for good: the old one does not come back.
-      await openFolder(folder).remove('best');
-      expect(await openFolder(folder).exists('best/a')).toBe(false);
-      expect(await readdir(folder)).toEqual([]);
-    },
-  );
 
   it('names what is missing or short', async () => {
     const store = openFolder(folder);
@@ -299,8 +387,8 @@ describe('what the system refuses', () => {
         ' permissions, or take another folder.',
       ),
     );
-    const replaced = full.replaceFolder('best', (aside) => aside.write('model', [bytes('new')]));
-    await expect(replaced).rejects.toThrow(message);
+    const added = full.addFolder('best', (aside) => aside.write('model', [bytes('new')]));
+    await expect(added).rejects.toThrow(message);
     expect(await treeOf(openFolder(folder))).toEqual({ model: 'old' });
   });
 });
@@ -378,10 +466,21 @@ describe('a web server', () => {
       () => store.list(),
       () => store.write('a.txt', []),
       () => store.remove('a.txt'),
-      () => store.replaceFolder('deep', async () => {}),
+      () => store.addFolder('deep', async () => {}),
+      () => store.share('deep', 'deeper', []),
+      () => store.lock(),
     ]) {
       await expect(refused()).rejects.toBeInstanceOf(OptionError);
     }
+  });
+
+  it('is not left by a path', async () => {
+    const { store, requests } = server();
+    for (const path of ['../x', '%2e%2e/x', '/x', 'https://elsewhere.org/x']) {
+      await expect(store.read(path)).rejects.toThrow(OptionError);
+      expect(() => store.folder(path)).toThrow(OptionError);
+    }
+    expect(requests).toEqual([]);
   });
 
   it('has folders', async () => {

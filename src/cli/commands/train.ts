@@ -34,7 +34,7 @@ import { counted, duration, whole } from '../format.js';
 import { type Log, openLog } from '../log.js';
 import { findTokenizer, hasTokenizer, lengthLimits, openModelFolder, openStudent } from '../models.js';
 import { given, spellFlags, type Values } from '../options.js';
-import { logFile, runState, tryApart, tryFile, tryFolder, tryLog } from '../outputs.js';
+import { holdsRun, logFile, namesIn, tryApart, tryFile, tryFolder, tryLog } from '../outputs.js';
 import { measuredBy, progressLine, trainingProgress } from '../progress.js';
 import { chooseTemplate } from '../template.js';
 import { shellWord, type Terminal, wrapped } from '../terminal.js';
@@ -44,8 +44,8 @@ export const train = defineCommand({
   name: 'train',
   summary: 'trains a model: supervised, by plain distillation, or by DistiLLM',
   description:
-    'Trains a model on instruction data, and writes Hugging Face folders: OUT/best (by validation) and OUT/last, from ' +
-    'which --resume goes on. Ctrl-C saves and stops. The result is one line of JSON on stdout.\n\n' +
+    'Trains a model on instruction data, and writes Hugging Face folders: OUT/best (by validation) and OUT/last; from the ' +
+    'states beside them --resume goes on. Ctrl-C saves and stops. The result is one line of JSON on stdout.\n\n' +
     'sft: supervised fine-tuning on the answers; makes teachers, prepares students.\n' +
     "kd: learns the teacher's predictions on the answers of the data.\n" +
     'distillm: the same, and on its own answers as needed (Ko et al., 2024).',
@@ -122,15 +122,12 @@ async function checkOutput(options: TrainOptions & Pick<Values<typeof deviceOpti
   const { out, resume, data, text = [], studentConfig, profile } = options;
   const held = heldOutOf(options);
   tryFolder('--out', out);
-  const isRun = await openFolder(out).exists(runState);
+  const isRun = holdsRun(out);
   if (isRun && !resume) {
     throw new OptionError(`--out ${out} holds a run already. Go on with it by --resume, or take another folder.`);
   }
   for (const name of isRun ? [] : ['best', 'last']) {
-    const { files, folders } = await openFolder(join(out, name))
-      .list()
-      .catch(() => ({ files: [], folders: [] }));
-    const [first] = [...files, ...folders];
+    const [first] = namesIn(join(out, name));
     if (first === undefined) continue;
     throw new OptionError(
       `--out ${out} has a folder ${name} already, with ${first} in it: it would be replaced. Take another folder.`,
@@ -139,6 +136,8 @@ async function checkOutput(options: TrainOptions & Pick<Values<typeof deviceOpti
   if (resume && !isRun) {
     throw new OptionError(`--resume goes on with a run, and --out ${out} holds none. Check the path, or leave it out.`);
   }
+  // A run that goes on elsewhere is found out before models are loaded.
+  if (isRun) await (await openFolder(out).lock())();
   const inputs = [...data, ...text, studentConfig, ...(Array.isArray(held) ? held : [])];
   const log = logOf(options);
   tryApart({ '--out': out, '--log': log, '--profile': profile });

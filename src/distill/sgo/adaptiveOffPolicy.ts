@@ -121,13 +121,14 @@ function start(
 
 function readSnapshot(snapshot: SgoSnapshot = { raises: 0, acceptedLoss: null, coolingFor: 0 }) {
   const { raises, acceptedLoss, coolingFor } = snapshot;
-  if (typeof raises !== 'number' || acceptedLoss === undefined || typeof coolingFor !== 'number') {
-    const found = Object.keys(snapshot).join(', ');
+  if (!isCount(raises) || acceptedLoss === undefined || !isCount(coolingFor)) {
     throw new CheckpointError(
-      `adaptiveOffPolicy: the stored state has the fields (${found}), expected raises, acceptedLoss and coolingFor. ` +
-        'Resume with the policy that the run began with.',
-      { found },
+      `adaptiveOffPolicy: the stored state is ${JSON.stringify(snapshot)}, expected raises and coolingFor, whole numbers, and ` +
+        'acceptedLoss. Resume with the policy that the run began with.',
+      { found: snapshot },
     );
   }
   return { raises, acceptedLoss, coolingFor };
 }
+
+const isCount = (value: number | null | undefined): value is number => Number.isInteger(value) && (value as number) >= 0;

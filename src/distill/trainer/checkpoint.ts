@@ -1,12 +1,13 @@
 /**
- * What a run writes, and how it is found again: the student as Hugging Face folders, and one file that holds the rest
- * of the state.
+ * The folder of a run: its states, and the two models that people take from it. A state is whole or it is not there; the
+ * newest whole one is where a run goes on. `best` and `last` are Hugging Face folders that share their files with states.
  */
 import * as z from 'zod';
 import { openCheckpoint, templateFile } from '../../checkpoints/index.js';
 import { savedTemplateFiles } from '../../data/savedTemplate.js';
 import { CheckpointError } from '../../errors.js';
 import { short } from '../../inWords.js';
+import { NothingThere } from '../../io/fileStore.js';
 import { requireFinite } from '../../io/finite.js';
 import {
   type FileStore,
@@ -20,13 +21,16 @@ import { saveModel } from '../../models/saveModel.js';
 import type { AdamW } from '../../optim/index.js';
 import { openFolder } from '../../platform/openFolder.js';
 import { parse, ranges } from '../../settings/index.js';
+import { isSystemError } from '../../systemReason.js';
 import type { Tensor } from '../../tensor/index.js';
-import type { ReplayBuffer } from '../../text/replayBuffer.js';
-import { changedSettings, type RunSettings } from '../settings.js';
-import type { SgoSnapshot } from '../sgo/index.js';
+import { type ReplayBuffer, restoreReplayBuffer } from '../../text/replayBuffer.js';
+import type { RunSettings } from '../settings.js';
+import { type SgoSnapshot, startPolicy } from '../sgo/index.js';
 import type { BestValidation, CheckpointEvent } from './events.js';
 import type { RunIdentity } from './identity.js';
 import type { Plan } from './plan.js';
+import { requireSameRun, requireShapes } from './sameRun.js';
+import { DamagedState, damaged, stateName, stepsOf, verifyState, writeState } from './stateFolder.js';
 
 /** What changes during a run, besides the student's weights and the optimizer's moments. */
 export interface Progress {
@@ -37,147 +41,224 @@ export interface Progress {
   readonly initial: BestValidation | undefined;
 }
 
-/** A stored run: `progress`, and the bytes of the replay buffer. */
+/** A stored run: `progress`, the replay buffer, and what people should know of how it was found. */
 export interface StoredRun {
   readonly progress: Progress;
-  readonly replay: Uint8Array | undefined;
+  readonly replay: ReplayBuffer | undefined;
+  readonly remarks: readonly string[];
 }
 
 /**
- * The checkpoints of a run: `best/` and `last/` are Hugging Face folders of the student (with the tokenizer's files).
- * A run resumes from `last/`: its model.safetensors holds the weights, `trainer-state.safetensors` the moments, the
- * replay buffer, the policy and the position. Each folder is replaced as a whole, so that a kill at any moment leaves
- * one whole state, never parts of two.
+ * The checkpoints of a run. A state, `state-000120`, is a Hugging Face folder of the student (with the tokenizer's
+ * files) and, beside the model, the moments, the replay buffer, the policy and the position. `last/` has the files of the
+ * newest state, `best/` the model of the best validation. `keep` states stay, and that of the best.
  */
 export interface Checkpoints {
   /**
-   * Writes nothing.
+   * Takes the folder for this run alone, until `close`.
    * @throws CheckpointError for what the run would replace: a run that it does not resume, and a folder best/ or last/
-   * that no run wrote
+   * that no run wrote; where there is nothing to resume; and where another run writes
    */
-  requireFree(): Promise<void>;
-  saveBest(step: number): Promise<CheckpointEvent>;
-  saveLast(progress: Progress, optimizer: AdamW, replay: ReplayBuffer | undefined): Promise<CheckpointEvent>;
+  open(): Promise<void>;
+  save(progress: Progress, optimizer: AdamW, replay: ReplayBuffer | undefined): Promise<CheckpointEvent[]>;
   /**
-   * Puts the stored weights into the student and the moments into the optimizer; undefined where nothing is stored.
-   * @throws CheckpointError when the state is malformed, of another model, or of a run with other options.
+   * Puts the weights of the newest whole state into the student and the moments into the optimizer.
+   * @throws CheckpointError where no state is whole, where one cannot be read, or is of a run with other options
    */
-  restore(optimizer: AdamW): Promise<StoredRun | undefined>;
+  restore(optimizer: AdamW): Promise<StoredRun>;
+  /** Gives the folder back. */
+  close(): Promise<void>;
 }
 
 const stateFile = 'trainer-state.safetensors';
-const format = 'distillm trainer state 2';
+const weightsFile = 'model.safetensors';
 
 export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpoints {
   const { student } = plan.objective;
   const root = openFolder(target);
-  const last = root.folder('last');
-  const save = async (
-    kind: 'best' | 'last',
-    step: number,
-    writeState?: (folder: FileStore) => Promise<void>,
-  ): Promise<CheckpointEvent> => {
-    const files = { ...plan.tokenizer?.save(), ...savedTemplateFiles(plan.template) };
-    const fill = async (folder: FileStore) => {
-      await writeState?.(folder);
-      await saveModel(student, folder, { files });
-    };
-    await root.replaceFolder(kind, fill);
-    return { type: 'checkpoint', kind, step, path: `${root.name}/${kind}` };
+  let release = async () => {};
+
+  /** The steps of the states, the newest first; none where no folder is. */
+  const storedSteps = async (): Promise<number[]> => {
+    try {
+      return stepsOf((await root.list()).folders);
+    } catch (error) {
+      if (error instanceof NothingThere) return [];
+      throw error;
+    }
+  };
+
+  const requireFree = async (): Promise<void> => {
+    const [newest] = await storedSteps();
+    if (plan.resume) {
+      if (newest !== undefined) return;
+      throw new CheckpointError(
+        `checkpoint ${root.name} holds no state of a run, from which to resume. Check the path, or start the run without ` +
+          'resume.',
+      );
+    }
+    if (newest !== undefined) {
+      throw new CheckpointError(
+        `checkpoint ${root.name} holds a run already, at step ${newest}: it would be replaced. Go on with it by ` +
+          'resume: true, or give another folder.',
+        { found: newest },
+      );
+    }
+    for (const kind of ['best', 'last'] as const) {
+      const names = await contentOf(root.folder(kind));
+      // A run that was killed before its first state leaves nothing else.
+      if (names.length === 0 || names.includes(templateFile)) continue;
+      throw new CheckpointError(
+        `${root.name}/${kind} holds ${names.slice(0, 5).join(', ')}, and no run wrote it: it would be replaced. ` +
+          'Give the run another folder.',
+        { found: names },
+      );
+    }
+  };
+
+  /** Removes all states but the newest and that of the best. Those of later steps have been given up. */
+  const prune = async ({ step, best }: Progress): Promise<void> => {
+    const steps = await storedSteps();
+    const kept = new Set(steps.filter((each) => each <= step).slice(0, plan.settings.keep));
+    if (best) kept.add(best.step);
+    for (const each of steps) if (!kept.has(each)) await root.remove(stateName(each));
+  };
+
+  /** @throws DamagedState, CheckpointError */
+  const load = async (step: number, optimizer: AdamW): Promise<Omit<StoredRun, 'remarks'>> => {
+    const folder = root.folder(stateName(step));
+    await verifyState(folder, step);
+    const file = await whole(folder, () => openSafetensors(folder, stateFile));
+    const state = parseState(folder, file.metadata.state);
+    if (state.progress.step !== step) throw malformed(folder, 'progress.step', state.progress.step);
+    const { settings, identity, arithmeticGiven, derived } = plan;
+    const asked = arithmeticGiven && { arithmetic: settings.arithmetic };
+    const began = { ...state.settings, ...asked, ...state.identity };
+    requireSameRun(root.name, began, { ...settings, ...identity }, derived);
+    if (step > settings.steps) throw malformed(folder, 'progress.step', step);
+
+    const weights = await whole(folder, async () => (await openCheckpoint(folder)).tensors());
+    const moments = momentsOf(optimizer);
+    requireShapes(weights, student.parameters);
+    requireShapes(file, moments);
+    const progress = state.progress as Progress;
+    const replay = await whole(folder, async () => {
+      startPolicy(plan.sgo, { totalSteps: settings.steps, snapshot: progress.sgo });
+      for (const [name, tensor] of student.parameters) tensor.set(await readFinite(weights, name));
+      for (const [name, tensor] of moments) tensor.set(await readFinite(file, name));
+      for (const [name, updated] of optimizer.moments) {
+        const steps = state.steps[name] ?? 0;
+        if (steps > step) throw malformed(folder, `steps.${name}`, steps);
+        updated.steps = steps;
+      }
+      if (!file.entries.has('replay')) return undefined;
+      return restoreReplayBuffer(await readElements(file, 'replay', 'U8'), student.vocabSize);
+    });
+    return { progress, replay };
   };
 
   return {
-    async requireFree() {
-      if (await last.exists(stateFile)) {
-        if (plan.resume) return;
-        const step = await storedStep(last);
-        throw new CheckpointError(
-          `checkpoint ${root.name} holds a run already${step === undefined ? '' : `, at step ${step}`}: it would be ` +
-            'replaced. Go on with it by resume: true, or give another folder.',
-          { found: step },
-        );
-      }
-      for (const kind of ['best', 'last'] as const) {
-        // A store that cannot list is read only, or has no such folder.
-        const { files, folders } = await root
-          .folder(kind)
-          .list()
-          .catch(() => ({ files: [], folders: [] }));
-        const names = [...files, ...folders];
-        // A run that was killed before its first state leaves the best model alone, with the template beside it.
-        if (names.length === 0 || (names as string[]).includes(templateFile)) continue;
-        throw new CheckpointError(
-          `${root.name}/${kind} holds ${names.slice(0, 5).join(', ')}, and no run wrote it: it would be replaced. ` +
-            'Give the run another folder.',
-          { found: names },
-        );
-      }
+    async open() {
+      await requireFree();
+      release = await root.lock();
+      // Another run may have come and gone meanwhile.
+      await requireFree();
     },
 
-    saveBest: (step) => save('best', step),
-
-    async saveLast(progress, optimizer, replay) {
-      const tensors = [...momentsOf(optimizer)].map(
-        ([name, stored]): TensorToWrite => ({
-          name,
-          dtype: 'F32',
-          shape: stored.shape,
-          read: async () => (await stored.read()) as Float32Array,
-        }),
-      );
-      if (replay) {
-        const bytes = replay.serialize();
-        tensors.push({ name: 'replay', dtype: 'U8', shape: [bytes.length], read: async () => bytes });
+    async save(progress, optimizer, replay) {
+      const { step, best } = progress;
+      const files = { ...plan.tokenizer?.save(), ...savedTemplateFiles(plan.template) };
+      const names = await writeState(root, step, async (folder) => {
+        await saveModel(student, folder, { files });
+        await writeTrainerState(folder, { progress, optimizer, replay, plan });
+      });
+      const events: CheckpointEvent[] = [];
+      const share = async (kind: CheckpointEvent['kind'], shared: readonly string[]) => {
+        // Weights come last: whoever finds new ones finds all that belongs to them.
+        const ordered = [...shared.filter((name) => name !== weightsFile), weightsFile];
+        await root.share(stateName(step), kind, ordered);
+        events.push({ type: 'checkpoint', kind, step, path: `${root.name}/${kind}` });
+      };
+      if (best?.step === step) {
+        await share(
+          'best',
+          names.filter((name) => name !== stateFile),
+        );
       }
-      const steps = Object.fromEntries([...optimizer.moments].map(([name, moments]) => [name, moments.steps]));
-      const state: StoredState = { progress, settings: plan.settings, identity: plan.identity, steps };
-      const metadata = { format, state: JSON.stringify(state) };
-      return save('last', progress.step, (folder) => writeSafetensors(folder, stateFile, tensors, { metadata }));
+      await share('last', names);
+      await prune(progress);
+      return events;
     },
 
     async restore(optimizer) {
-      if (!(await last.exists(stateFile))) return undefined;
-      const where = `${last.name}/${stateFile}`;
-      const file = await openSafetensors(last, stateFile);
-      if (file.metadata.format !== format) {
-        throw new CheckpointError(
-          `${where}: format is ${JSON.stringify(file.metadata.format)}, expected ${JSON.stringify(format)}. ` +
-            'It was written by another version: start the run anew in another folder.',
-          { found: file.metadata.format, expected: format },
-        );
+      const passed: string[] = [];
+      for (const step of await storedSteps()) {
+        try {
+          const stored = await load(step, optimizer);
+          const remark = `The run goes on from ${root.name}/${stateName(step)}: a later state is damaged. ${passed.join('. ')}.`;
+          return { ...stored, remarks: passed.length > 0 ? [remark] : [] };
+        } catch (error) {
+          if (!(error instanceof DamagedState)) throw error;
+          passed.push(error.message);
+        }
       }
-      const state = parseState(where, file.metadata.state);
-      const { settings, identity, arithmeticGiven, derived } = plan;
-      const asked = arithmeticGiven && { arithmetic: settings.arithmetic };
-      const began = { ...state.settings, ...asked, ...state.identity };
-      checkSettings(last.name, began, { ...settings, ...identity }, derived);
-      if (state.progress.step > plan.settings.steps) throw malformed(where, 'progress.step', state.progress.step);
-
-      const weights = await (await openCheckpoint(last)).tensors();
-      const moments = momentsOf(optimizer);
-      checkShapes(weights, student.parameters);
-      checkShapes(file, moments);
-      for (const [name, target] of student.parameters) target.set(await readFinite(weights, name));
-      for (const [name, target] of moments) target.set(await readFinite(file, name));
-      for (const [name, updated] of optimizer.moments) updated.steps = state.steps[name] ?? 0;
-      const replay = file.entries.has('replay') ? await readElements(file, 'replay', 'U8') : undefined;
-      return { progress: state.progress as Progress, replay };
+      throw new CheckpointError(
+        `checkpoint ${root.name}: no state of the run is whole. ${passed.join('. ')}. Start anew in another folder.`,
+        { found: passed },
+      );
     },
+
+    close: () => release(),
   };
 }
 
-/** The step of the run that a folder holds; undefined where its file is spoilt. */
-async function storedStep(folder: FileStore): Promise<number | undefined> {
+/**
+ * What is read from a state whose bytes are those that were written: what they say may still be wrong.
+ * @throws DamagedState; the system's refusals as they are
+ */
+async function whole<T>(folder: FileStore, read: () => Promise<T>): Promise<T> {
   try {
-    const { metadata } = await openSafetensors(folder, stateFile);
-    return parseState(folder.name, metadata.state).progress.step;
-  } catch {
-    return undefined;
+    return await read();
+  } catch (cause) {
+    const isContent = cause instanceof CheckpointError && !isSystemError(cause.cause);
+    if (!isContent || cause instanceof DamagedState) throw cause;
+    throw damaged(folder, `: ${cause.message.replace(/\.$/, '')}`, { cause });
   }
 }
 
-const measured = z.number().optional();
-const storedValidation = z.object({ step: z.number(), loss: measured, rougeL: measured, exactMatch: measured });
+/** Names of what is in a folder; none where there is none. */
+async function contentOf(folder: FileStore): Promise<string[]> {
+  try {
+    const { files, folders } = await folder.list();
+    return [...files, ...folders];
+  } catch (error) {
+    if (error instanceof NothingThere) return [];
+    throw error;
+  }
+}
+
+/** The moments, the replay buffer, and as metadata what is no tensor. */
+async function writeTrainerState(
+  folder: FileStore,
+  run: { progress: Progress; optimizer: AdamW; replay: ReplayBuffer | undefined; plan: Plan },
+): Promise<void> {
+  const { progress, optimizer, replay, plan } = run;
+  const tensors = [...momentsOf(optimizer)].map(
+    ([name, stored]): TensorToWrite => ({
+      name,
+      dtype: 'F32',
+      shape: stored.shape,
+      read: async () => (await stored.read()) as Float32Array,
+    }),
+  );
+  if (replay) {
+    const bytes = replay.serialize();
+    tensors.push({ name: 'replay', dtype: 'U8', shape: [bytes.length], read: async () => bytes });
+  }
+  const steps = Object.fromEntries([...optimizer.moments].map(([name, moments]) => [name, moments.steps]));
+  const state: StoredState = { progress, settings: plan.settings, identity: plan.identity, steps };
+  await writeSafetensors(folder, stateFile, tensors, { metadata: { state: JSON.stringify(state) } });
+}
 
 /** @throws CheckpointError for a value that is not finite: the run would go on without one */
 async function readFinite(source: TensorSource, name: string): Promise<Float32Array> {
@@ -185,6 +266,9 @@ async function readFinite(source: TensorSource, name: string): Promise<Float32Ar
   requireFinite(values, { source, name });
   return values;
 }
+
+const measured = z.number().optional();
+const storedValidation = z.object({ step: ranges.countOrZero, loss: measured, rougeL: measured, exactMatch: measured });
 
 /** What the state file holds beside its tensors. */
 const storedState = z.object({
@@ -205,24 +289,20 @@ type StoredState = Omit<z.output<typeof storedState>, 'progress' | 'settings' | 
   readonly identity: RunIdentity;
 };
 
-function parseState(where: string, text = ''): z.output<typeof storedState> {
+function parseState(folder: FileStore, text = ''): z.output<typeof storedState> {
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    throw new CheckpointError(`${where}: its 'state' is no JSON. The file is spoilt: start anew in another folder.`, {
-      cause,
-    });
+    throw damaged(folder, `/${stateFile}: its 'state' is no JSON`, { cause });
   }
-  return parse(storedState, json, ({ path, found }) => malformed(where, path, found));
+  return parse(storedState, json, ({ path, found }) => malformed(folder, path, found));
 }
 
-const malformed = (where: string, path: string, found: unknown) =>
-  new CheckpointError(
-    `${where}: its 'state' has ${path || 'no object'}: ${short(JSON.stringify(found) ?? 'missing')}. ` +
-      'The file is spoilt: start anew in another folder.',
-    { found },
-  );
+const malformed = (folder: FileStore, path: string, found: unknown): DamagedState => {
+  const words = short(JSON.stringify(found) ?? 'missing');
+  return damaged(folder, `/${stateFile}: its 'state' has ${path || 'no object'}: ${words}`, { found });
+};
 
 /** The optimizer's moments by their names in the state file. */
 const momentsOf = ({ moments }: AdamW): Map<string, Tensor> =>
@@ -232,39 +312,3 @@ const momentsOf = ({ moments }: AdamW): Map<string, Tensor> =>
       [`v.${name}`, v],
     ]),
   );
-
-/** @throws CheckpointError naming the first tensor that the source lacks or has in another shape */
-function checkShapes({ name: where, entries }: TensorSource, targets: Iterable<readonly [string, Tensor]>): void {
-  for (const [name, { shape }] of targets) {
-    const found = entries.get(name)?.shape;
-    if (found?.join() === shape.join()) continue;
-    throw new CheckpointError(
-      `${where}: '${name}' is ${found ? `[${found.join(', ')}]` : 'missing'}, expected [${shape.join(', ')}]. ` +
-        'The run trained another student.',
-      { found, expected: shape },
-    );
-  }
-}
-
-/**
- * @param derived words for settings that nobody gave
- * @throws CheckpointError naming each setting, and each fact of the models, that is not what the run began with
- */
-function checkSettings(folder: string, began: object, goesOn: object, derived: ReadonlyMap<string, string>): void {
-  const changed = changedSettings(began, goesOn);
-  if (changed.length === 0) return;
-  const words = (value: unknown) => (value === undefined ? 'absent' : JSON.stringify(value).replaceAll('"', ''));
-  const list = changed
-    .map(({ name, was, is }) => `${derived.get(name) ?? name} was ${words(was)} and is ${words(is)}`)
-    .join('; ');
-  const other = changed.find(({ name }) => name === 'arithmetic');
-  const consent = other ? `, or give arithmetic '${other.is}' to go on with it (last bits then differ)` : '';
-  const longer = changed.some(({ name }) => name === 'steps')
-    ? ` A resumed run keeps its length, by which the schedule goes: to train longer, start anew from the model in ${folder}.`
-    : '';
-  throw new CheckpointError(
-    `${folder}/${stateFile}: the run began with other settings: ${list}. Resume with the same${consent}, or start anew ` +
-      `in another folder.${longer}`,
-    { found: goesOn, expected: began },
-  );
-}

@@ -100,11 +100,11 @@ export interface ValidationEvent extends ValidationEffect {
   readonly ms: number;
 }
 
-/** A Hugging Face folder of the student was written. */
+/** A Hugging Face folder of the student was written, and the state of the run with it. */
 export interface CheckpointEvent {
   /** Which event it is. */
   readonly type: 'checkpoint';
-  /** 'best': by validation; 'last': where a resume continues. */
+  /** 'best': by validation; 'last': the newest. */
   readonly kind: 'best' | 'last';
   /** Optimizer steps done. */
   readonly step: number;

@@ -1,11 +1,13 @@
 /** The loop of every run, and how it ends: finished, aborted by a signal, or with numbers that are not finite. */
 import { TrainingError } from '../../errors.js';
+import type { RunSettings } from '../settings.js';
 import { batchOrder } from './batches.js';
 import { type Checkpoints, openCheckpoints } from './checkpoint.js';
 import type { CheckpointEvent, StepEvent, TrainingEvent } from './events.js';
 import type { Plan } from './plan.js';
 import { endRemarks } from './remarks.js';
 import { progressOf, type RunState, startRun } from './runState.js';
+import { stateName } from './stateFolder.js';
 import { takeStep } from './step.js';
 import { isBetter, validate } from './validation.js';
 
@@ -16,9 +18,10 @@ export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, v
   const { steps: totalSteps } = settings;
   const { student } = plan.objective;
   const checkpoints = plan.checkpoint === undefined ? undefined : openCheckpoints(plan, plan.checkpoint);
-  await checkpoints?.requireFree();
-  const run = await startRun(plan, checkpoints);
+  let run: RunState | undefined;
   try {
+    await checkpoints?.open();
+    run = await startRun(plan, checkpoints);
     const order = batchOrder(plan);
     const trained = [...student.parameters.values()].filter(({ requiresGrad }) => requiresGrad);
     yield {
@@ -28,9 +31,10 @@ export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, v
       stepsPerEpoch,
       trainSamples: plan.train.length,
       trainedParameters: trained.reduce((total, { size }) => total + size, 0),
-      remarks: plan.remarks,
+      remarks: [...run.remarks, ...plan.remarks],
     };
     let saved = run.step;
+    const isDue = savingTimes(settings.saveEvery);
     // Weights that give no finite validation loss must not replace good ones.
     let sound = true;
     if (run.step === 0 && plan.validation.length > 0 && !signal?.aborted) yield await validate(plan, run);
@@ -40,20 +44,21 @@ export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, v
       if (!event) break;
       run.step = event.step;
       yield event;
-      if (run.step % settings.validation.every !== 0 && run.step !== totalSteps) continue;
-      const validation = plan.validation.length > 0 ? await validate(plan, run) : undefined;
-      if (validation) yield validation;
-      sound = validation?.loss === undefined || Number.isFinite(validation.loss);
-      if (!checkpoints || !sound) continue;
-      if (validation?.best) yield await sparing(plan, run.step, saved, () => checkpoints.saveBest(run.step));
-      yield await sparing(plan, run.step, saved, () => saveLast(checkpoints, run));
+      const isJudged = run.step % settings.validation.every === 0 || run.step === totalSteps;
+      const validation = isJudged && plan.validation.length > 0 ? await validate(plan, run) : undefined;
+      if (validation) {
+        yield validation;
+        sound = validation.loss === undefined || Number.isFinite(validation.loss);
+      }
+      if (!checkpoints || !sound || !(isDue(run.step, isJudged) || validation?.best || run.step === totalSteps)) continue;
+      yield* await save(plan, checkpoints, run, saved);
       saved = run.step;
     }
 
     // No step comes that would find it: a run must not end well with a student that is spoilt.
     if (!sound) throw diverged(plan, run.step, saved, 'the validation loss is not finite after it');
     if (checkpoints && saved !== run.step) {
-      yield await sparing(plan, run.step, saved, () => saveLast(checkpoints, run));
+      yield* await save(plan, checkpoints, run, saved);
     }
     const reason = run.step < totalSteps ? 'aborted' : 'finished';
     yield {
@@ -67,25 +72,34 @@ export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, v
       ms: performance.now() - started,
     };
   } finally {
-    run.dispose();
+    run?.dispose();
+    await checkpoints?.close();
   }
 }
 
-const saveLast = (checkpoints: Checkpoints, run: RunState): Promise<CheckpointEvent> =>
-  checkpoints.saveLast(progressOf(run), run.optimizer, run.replay);
+/**
+ * When a state is written besides the end and the best validations.
+ * @param every steps, minutes ('30min') since the last time, or 'validation'
+ */
+function savingTimes(every: RunSettings['saveEvery']): (step: number, isJudged: boolean) => boolean {
+  if (every === 'validation') return (_, isJudged) => isJudged;
+  if (typeof every === 'number') return (step) => step % every === 0;
+  const ms = 60_000 * Number.parseFloat(every);
+  let last = performance.now();
+  return () => {
+    const isDue = performance.now() - last >= ms;
+    if (isDue) last = performance.now();
+    return isDue;
+  };
+}
 
 /** Saves; where weights are not finite, what was saved before stays. @throws TrainingError naming the step */
-async function sparing(
-  plan: Plan,
-  step: number,
-  saved: number,
-  save: () => Promise<CheckpointEvent>,
-): Promise<CheckpointEvent> {
+async function save(plan: Plan, checkpoints: Checkpoints, run: RunState, saved: number): Promise<CheckpointEvent[]> {
   try {
-    return await save();
+    return await checkpoints.save(progressOf(run), run.optimizer, run.replay);
   } catch (error) {
     if (!(error instanceof TrainingError)) throw error;
-    throw diverged(plan, step, saved, error.message.replace(/\.$/, ''), error);
+    throw diverged(plan, run.step, saved, error.message.replace(/\.$/, ''), error);
   }
 }
 
@@ -114,7 +128,7 @@ function diverged(plan: Plan, step: number, saved: number, what: string, cause?:
   const good =
     folder === undefined || saved === 0
       ? 'There is no checkpoint to go back to'
-      : `The last good checkpoint is ${folder}/last (step ${saved}): resume from it`;
+      : `The last good checkpoint is ${folder}/${stateName(saved)} (step ${saved}): resume from it`;
   return new TrainingError(
     `step ${step} of ${plan.settings.steps}: ${what}. ${good}; the student in memory is spoilt. ` +
       `Try a lower learning rate (it was ${plan.schedule(step - 1)}), a warmup, or a smaller clipGradNorm.`,

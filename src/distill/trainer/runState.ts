@@ -1,7 +1,7 @@
 /** Everything that changes while a run goes on. It is what a checkpoint stores and a resume restores. */
 import { type AdamW, createAdamW } from '../../optim/index.js';
 import { randomSeed } from '../../random.js';
-import { createReplayBuffer, type ReplayBuffer, restoreReplayBuffer } from '../../text/replayBuffer.js';
+import { createReplayBuffer, type ReplayBuffer } from '../../text/replayBuffer.js';
 import { policyFacts, type SgoState, startPolicy } from '../sgo/index.js';
 import type { Checkpoints, Progress } from './checkpoint.js';
 import type { BestValidation } from './events.js';
@@ -18,11 +18,13 @@ export interface RunState {
   readonly sgo: SgoState;
   /** None for a policy that never replays. */
   readonly replay: ReplayBuffer | undefined;
+  /** What people should know of how it was found. */
+  readonly remarks: readonly string[];
   dispose(): void;
 }
 
 /**
- * A fresh state, or the one that the checkpoint holds where the plan says resume.
+ * A fresh state, or where the plan says resume the newest whole one of the checkpoint.
  * @throws CheckpointError, LimitError
  */
 export async function startRun(plan: Plan, checkpoints: Checkpoints | undefined): Promise<RunState> {
@@ -42,8 +44,8 @@ export async function startRun(plan: Plan, checkpoints: Checkpoints | undefined)
   };
   try {
     const stored = plan.resume ? await checkpoints?.restore(optimizer) : undefined;
-    if (stored?.replay) replay = restoreReplayBuffer(stored.replay);
-    else if (capacity > 0) replay = createReplayBuffer({ capacity, seed: randomSeed(seed, 'replay', 0) });
+    replay = stored?.replay;
+    if (!replay && capacity > 0) replay = createReplayBuffer({ capacity, seed: randomSeed(seed, 'replay', 0) });
     return {
       step: stored?.progress.step ?? 0,
       best: stored?.progress.best,
@@ -51,6 +53,7 @@ export async function startRun(plan: Plan, checkpoints: Checkpoints | undefined)
       optimizer,
       sgo: startPolicy(sgo, { totalSteps, ...(stored && { snapshot: stored.progress.sgo }) }),
       replay,
+      remarks: stored?.remarks ?? [],
       dispose,
     };
   } catch (error) {

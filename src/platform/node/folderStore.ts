@@ -2,43 +2,50 @@
  * Folders on disk as file stores. Files and whole folders are written aside and renamed, so that a crash at any moment
  * leaves the old ones or the new ones.
  */
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, link, lstat, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CheckpointError } from '../../errors.js';
-import { type FileStore, shortFile } from '../../io/fileStore.js';
+import { type FileStore, insidePath, NothingThere, nameTaken, shortFile } from '../../io/fileStore.js';
 import { isSystemError, systemReason } from '../../systemReason.js';
+import { isLock, lockFolder } from './folderLock.js';
 
-/** What `replaceFolder` calls the folder that it is about to replace, and the one that it fills. */
-const oldSuffix = '.distillm-old';
-const newSuffix = '.distillm-new';
 /** A name beside `target` for what is being written or removed; no other call or process has the same. */
 const aside = (target: string): string => `${target}.${process.pid}-${Math.random().toString(36).slice(2)}.part`;
-const underWay = /\.\d+-[a-z0-9]+\.part$|\.distillm-new$/;
+const underWay = /\.\d+-[a-z0-9]+\.part$/;
+
+/** Larger files get a second name instead of a copy; smaller ones people edit in place. */
+const smallest = 2 ** 20;
 
 /** The folder at `folder`. It is made when it is first written to. */
 export function folderStore(folder: string): FileStore {
-  const unreadable = (path: string, cause: unknown) =>
-    new CheckpointError(`${join(folder, path)}: cannot be read: ${systemReason(cause)}`, { cause });
-  /** What the system refuses is told with the path; errors of those who give the bytes pass. */
-  const writing = async (path: string, action: () => Promise<void>): Promise<void> => {
-    try {
-      await action();
-    } catch (cause) {
-      if (!isSystemError(cause)) throw cause;
-      throw new CheckpointError(`${join(folder, path)}: cannot be written: ${systemReason(cause)}`, { cause });
-    }
-  };
-  /**
-   * `action` on a path of the store ('' is the store itself), and once more where a crash left the folder that holds
-   * the path under its other name.
-   */
-  const restored = async <T>(path: string, action: (path: string) => Promise<T>): Promise<T> => {
+  const at = (path: string) => join(folder, insidePath(folder, path));
+  /** Why a path of the store cannot be read; where there is nothing, an error that says so. */
+  const unreadable = async (path: string, cause: unknown): Promise<CheckpointError> => {
     const whole = join(folder, path);
+    if (!isSystemError(cause) || cause.code !== 'ENOENT') {
+      return new CheckpointError(`${whole}: cannot be read: ${systemReason(cause)}`, { cause });
+    }
+    if (await isDeadLink(whole)) {
+      return new CheckpointError(`${whole}: cannot be read: it is a link that leads nowhere. Mend or remove it.`);
+    }
+    return new NothingThere(`${whole}: cannot be read: ${systemReason(cause)}`, { cause });
+  };
+  const reading = async <T>(path: string, action: (whole: string) => Promise<T>): Promise<T> => {
+    const whole = at(path);
     try {
       return await action(whole);
-    } catch (error) {
-      if (!(await restoreFolder(path === '' ? folder : dirname(whole)))) throw error;
-      return action(whole);
+    } catch (cause) {
+      throw await unreadable(path, cause);
+    }
+  };
+  /** What the system refuses is told with the path; errors of those who give the bytes pass. */
+  const writing = async (path: string, action: (target: string) => Promise<void>): Promise<void> => {
+    const target = at(path);
+    try {
+      await action(target);
+    } catch (cause) {
+      if (!isSystemError(cause)) throw cause;
+      throw new CheckpointError(`${target}: cannot be written: ${systemReason(cause)}`, { cause });
     }
   };
   /** Bytes of a file from `offset`: `length` of them, or all that follow; in `target`, or in an array of its own. */
@@ -48,22 +55,18 @@ export function folderStore(folder: string): FileStore {
     length?: number,
     target?: Uint8Array<ArrayBuffer>,
   ): Promise<Uint8Array<ArrayBuffer>> => {
-    const file = await restored(path, (whole) => open(whole)).catch((cause: unknown) => {
-      throw unreadable(path, cause);
-    });
+    const file = await reading(path, (whole) => open(whole));
     try {
-      const size = sizeOfFile(await file.stat(), join(folder, path));
+      const size = sizeOfFile(await file.stat(), at(path));
       const wanted = length ?? Math.max(0, size - offset);
       if (offset + wanted > size) throw shortFile(folder, path, offset + wanted, size);
       const bytes = target ?? new Uint8Array(wanted);
       // One call reads at most 2 GiB.
       for (let done = 0; done < wanted; ) {
-        const { bytesRead } = await file
-          .read(bytes, done, Math.min(wanted - done, 2 ** 30), offset + done)
-          .catch((cause: unknown) => {
-            throw unreadable(path, cause);
-          });
-        if (bytesRead === 0) throw unreadable(path, new Error('it was cut while it was read'));
+        const { bytesRead } = await reading(path, () =>
+          file.read(bytes, done, Math.min(wanted - done, 2 ** 30), offset + done),
+        );
+        if (bytesRead === 0) throw await unreadable(path, new Error('it was cut while it was read'));
         done += bytesRead;
       }
       return bytes;
@@ -71,45 +74,65 @@ export function folderStore(folder: string): FileStore {
       await file.close();
     }
   };
+  /** Writes what `make` makes under another name, and gives it its own by one rename. */
+  const written = async (target: string, make: (part: string) => Promise<void>): Promise<void> => {
+    const part = aside(target);
+    try {
+      await make(part);
+      await rename(part, target);
+    } finally {
+      // Also where both are names of one file: the rename then does nothing.
+      await rm(part, { recursive: true, force: true });
+    }
+    await syncFolder(dirname(target));
+  };
+  const addFolder: FileStore['addFolder'] = (path, fill) =>
+    writing(path, async (target) => {
+      await makeFolder(dirname(target));
+      if (await isThere(target)) throw nameTaken(folder, path);
+      await written(target, async (part) => {
+        await mkdir(part);
+        await fill(folderStore(part));
+      });
+    });
   return {
     name: folder,
     async list() {
-      const found = await restored('', () => readdir(folder, { withFileTypes: true })).catch((cause: unknown) => {
-        throw unreadable('', cause);
-      });
+      const found = await reading('', () => readdir(folder, { withFileTypes: true }));
       const files: string[] = [];
-      const folders = new Set<string>();
+      const folders: string[] = [];
       for (const entry of found) {
-        if (underWay.test(entry.name)) continue;
+        if (underWay.test(entry.name) || isLock(entry.name)) continue;
         // Hugging Face's cache holds links. A dead one is neither file nor folder.
         const kind = entry.isSymbolicLink() ? await stat(join(folder, entry.name)).catch(() => undefined) : entry;
         if (kind?.isFile()) files.push(entry.name);
-        // A folder that a crash left under its other name gets its own back when it is read.
-        if (kind?.isDirectory()) folders.add(entry.name.replace(oldSuffix, ''));
+        if (kind?.isDirectory()) folders.push(entry.name);
       }
-      return { files, folders: [...folders] };
+      return { files, folders };
     },
-    exists: (path) =>
-      restored(path, (whole) => stat(whole)).then(
-        (found) => found.isFile(),
-        () => false,
-      ),
-    async size(path) {
-      const found = await restored(path, (whole) => stat(whole)).catch((cause: unknown) => {
-        throw unreadable(path, cause);
-      });
-      return sizeOfFile(found, join(folder, path));
+    async exists(path) {
+      const whole = at(path);
+      try {
+        return (await stat(whole)).isFile();
+      } catch (cause) {
+        if (isMissing(cause) && !(await isDeadLink(whole))) return false;
+        throw await unreadable(path, cause);
+      }
+    },
+    size: async (path) =>
+      sizeOfFile(await reading(path, (whole) => stat(whole)), at(path)),
+    async stamp(path) {
+      const { dev, ino, size, mtimeNs } = await reading(path, (whole) => stat(whole, { bigint: true }));
+      return [dev, ino, size, mtimeNs].join(' ');
     },
     read,
     async readInto(path, offset, target) {
       await read(path, offset, target.byteLength, target);
     },
     write: (path, chunks) =>
-      writing(path, async () => {
-        const target = join(folder, path);
-        const part = aside(target);
+      writing(path, async (target) => {
         await makeFolder(dirname(target));
-        try {
+        await written(target, async (part) => {
           const file = await open(part, 'wx');
           try {
             for await (const chunk of chunks) await file.writeFile(chunk);
@@ -117,20 +140,12 @@ export function folderStore(folder: string): FileStore {
           } finally {
             await file.close();
           }
-          await rename(part, target);
-        } catch (error) {
-          await rm(part, { force: true });
-          throw error;
-        }
-        await syncFolder(dirname(target));
+        });
       }),
     remove: (path) =>
-      writing(path, async () => {
-        const target = join(folder, path);
+      writing(path, async (target) => {
         const part = aside(target);
         try {
-          // First what a crash may have left of it: restoreFolder would bring it back.
-          for (const suffix of [oldSuffix, newSuffix]) await rm(target + suffix, { recursive: true, force: true });
           await rename(target, part);
         } catch (error) {
           if (isMissing(error)) return;
@@ -139,34 +154,51 @@ export function folderStore(folder: string): FileStore {
         await syncFolder(dirname(target));
         await rm(part, { recursive: true, force: true });
       }),
-    folder: (path) => folderStore(join(folder, path)),
-    replaceFolder: (path, fill) =>
-      writing(path, async () => {
-        const target = join(folder, path);
-        const filled = target + newSuffix;
-        await rm(filled, { recursive: true, force: true });
-        try {
-          await fill(folderStore(filled));
-        } catch (error) {
-          await rm(filled, { recursive: true, force: true });
-          throw error;
-        }
-        const old = target + oldSuffix;
-        const exchange = async () => {
-          await restoreFolder(target);
-          await rm(old, { recursive: true, force: true });
-          // A full folder cannot be renamed over: between the two renames the old one has only its other name.
-          await rename(target, old).catch((error: unknown) => {
-            if (!isMissing(error)) throw error;
-          });
-          await rename(filled, target);
-        };
-        // A reader in another process may have taken the moment between the renames for a crash.
-        await exchange().catch(exchange);
-        await syncFolder(dirname(target));
-        await rm(old, { recursive: true, force: true });
-      }),
+    folder: (path) => folderStore(at(path)),
+    addFolder,
+    async share(from, to, names) {
+      const give = (source: string, target: string) => written(target, (part) => secondName(source, part));
+      const files = names.map((name) => [join(at(from), insidePath(folder, name)), name] as const);
+      if (!(await isThere(at(to)))) {
+        return addFolder(to, async ({ name: part }) => {
+          for (const [source, name] of files) await give(source, join(part, name));
+        });
+      }
+      return writing(to, async (target) => {
+        for (const [source, name] of files) await give(source, join(target, name));
+      });
+    },
+    async lock() {
+      await makeFolder(folder);
+      const release = await lockFolder(folder);
+      await sweep(folder, 1);
+      return release;
+    },
   };
+}
+
+/** The same bytes under another name: the same file where it is large and the system can, else a copy. */
+async function secondName(source: string, target: string): Promise<void> {
+  if ((await stat(source)).size >= smallest) {
+    const linked = await link(source, target).then(
+      () => true,
+      // Not every file system has second names.
+      () => false,
+    );
+    if (linked) return;
+  }
+  await copyFile(source, target);
+  const file = await open(target, 'r+');
+  await file.sync().finally(() => file.close());
+}
+
+/** Removes what was left unfinished in a folder and, `depth` levels down, in its folders. */
+async function sweep(folder: string, depth: number): Promise<void> {
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (underWay.test(entry.name)) await rm(path, { recursive: true, force: true });
+    else if (entry.isDirectory() && depth > 0) await sweep(path, depth - 1);
+  }
 }
 
 /** Bytes of a file. @throws CheckpointError for what is none: its size would say nothing about what can be read */
@@ -196,7 +228,7 @@ async function makeFolder(path: string): Promise<void> {
 }
 
 const isMissing = (error: unknown): boolean =>
-  ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
+  ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'].includes((error as NodeJS.ErrnoException).code ?? '');
 
 const isThere = (path: string): Promise<boolean> =>
   stat(path).then(
@@ -204,14 +236,11 @@ const isThere = (path: string): Promise<boolean> =>
     () => false,
   );
 
-/** Gives a folder its name back where a crash came between the renames of `replaceFolder`; says whether it did. */
-async function restoreFolder(folder: string): Promise<boolean> {
-  if ((await isThere(folder)) || !(await isThere(folder + oldSuffix))) return false;
-  return rename(folder + oldSuffix, folder).then(
-    () => true,
+const isDeadLink = async (path: string): Promise<boolean> =>
+  (await lstat(path).then(
+    (found) => found.isSymbolicLink(),
     () => false,
-  );
-}
+  )) && !(await isThere(path));
 
 /** Syncs a folder: a rename in it is on disk only then. Not every system can sync one. */
 async function syncFolder(path: string): Promise<void> {

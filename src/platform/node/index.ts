@@ -1,6 +1,6 @@
 /**
  * What Node offers behind `#platform`: a GPU through Dawn, folders on disk, the user's cache folder, worker threads,
- * V8's flag for 256-bit vectors. `../browser.ts` exports the same names for pages and web workers; package.json
+ * SHA-256, V8's flag for 256-bit vectors. `../browser.ts` exports the same names for pages and web workers; package.json
  * chooses between the two. The core reaches Node only through here.
  */
 import { availableParallelism } from 'node:os';
@@ -13,4 +13,5 @@ export { folderStore as openPath } from './folderStore.js';
 export { hasGPUDevice, mayHaveGPU, openGPU } from './gpu.js';
 export { splitPath } from './paths.js';
 export { revectorizer } from './revectorizer.js';
+export { createSha256 } from './sha256.js';
 export { spawnWorker } from './worker.js';

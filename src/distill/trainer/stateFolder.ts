@@ -1,0 +1,138 @@
+/**
+ * One state of a run as a folder, from which the run can go on: an ordinary Hugging Face folder of the student, beside it
+ * the rest of the state, and a manifest with the digest of every file. The folder is named by its step, written aside and
+ * made visible by one rename; it never changes afterwards. A state whose bytes are not those that were written is told
+ * from one that cannot be read: for the first the state before it may serve, the second is for people to mend.
+ */
+import { createSha256 } from '#platform';
+import * as z from 'zod';
+import { manifestFile } from '../../checkpoints/index.js';
+import { CheckpointError } from '../../errors.js';
+import { short } from '../../inWords.js';
+import type { FileStore } from '../../io/fileStore.js';
+import { parseJson, readSmall } from '../../io/json.js';
+import { decodeText } from '../../io/utf8.js';
+import { parse, ranges } from '../../settings/index.js';
+
+/** Names the states of a run by their steps: 'state-000120'. */
+export const stateName = (step: number): string => `state-${String(step).padStart(6, '0')}`;
+/** Steps of the states among the folders of a run, the newest first. */
+export const stepsOf = (folders: readonly string[]): number[] =>
+  folders
+    .flatMap((name) => {
+      const step = Number(/^state-(\d{6,})$/.exec(name)?.[1] ?? Number.NaN);
+      return stateName(step) === name ? [step] : [];
+    })
+    .sort((a, b) => b - a);
+
+const format = 'distillm state 3';
+/** Names, never paths: a manifest from elsewhere must not reach out of its folder. */
+const fileName = z.string().regex(/^[^/\\]+$/);
+const manifest = z.object({
+  format: z.literal(format),
+  step: ranges.countOrZero,
+  files: z.record(fileName, z.object({ bytes: ranges.countOrZero, sha256: z.string() })),
+});
+type Digests = z.output<typeof manifest>['files'];
+
+/** A state whose content is not what was written. */
+export class DamagedState extends CheckpointError {}
+
+/** What is wrong with a state: @param what begins with the file where it is one alone */
+export const damaged = (state: FileStore, what: string, details: { found?: unknown; cause?: unknown } = {}) =>
+  new DamagedState(`${state.name}${what}`, details);
+
+/**
+ * Writes a state, in place of one of the same step that is damaged or was given up.
+ * @param fill writes its files, but for the manifest
+ * @returns the names of its files, but for the manifest
+ */
+export async function writeState(
+  run: FileStore,
+  step: number,
+  fill: (state: FileStore) => Promise<void>,
+): Promise<string[]> {
+  const files: Digests = {};
+  await run.remove(stateName(step));
+  await run.addFolder(stateName(step), async (aside) => {
+    await fill({
+      ...aside,
+      async write(path, chunks) {
+        const hash = createSha256();
+        let bytes = 0;
+        async function* hashed() {
+          for await (const chunk of chunks) {
+            hash.update(chunk);
+            bytes += chunk.byteLength;
+            yield chunk;
+          }
+        }
+        await aside.write(path, hashed());
+        files[path] = { bytes, sha256: hash.digest() };
+      },
+    });
+    const content: z.output<typeof manifest> = { format, step, files };
+    await aside.write(manifestFile, [new TextEncoder().encode(`${JSON.stringify(content, null, 1)}\n`)]);
+  });
+  return Object.keys(files);
+}
+
+/**
+ * Reads every byte of a state and compares it with the manifest.
+ * @throws DamagedState; CheckpointError for what cannot be read
+ */
+export async function verifyState(state: FileStore, step: number): Promise<void> {
+  const listing = await state.list();
+  const requireThere = async (file: string) => {
+    if (listing.files.includes(file)) return;
+    if (listing.folders.includes(file)) {
+      throw new CheckpointError(`${state.name}/${file} is a folder, expected a file. Put the file back.`);
+    }
+    // A link that leads nowhere is in neither list: asking for it says so.
+    if (!(await state.exists(file))) throw damaged(state, `/${file}: the file is missing`);
+  };
+  await requireThere(manifestFile);
+  const found = await readManifest(state);
+  if (found.step !== step) throw damaged(state, `/${manifestFile}: step is ${found.step}`, { found: found.step });
+  for (const [file, { bytes, sha256 }] of Object.entries(found.files)) {
+    await requireThere(file);
+    const size = await state.size(file);
+    if (size !== bytes) {
+      throw damaged(state, `/${file}: the file has ${size} bytes, ${bytes} were written`, { found: size });
+    }
+    const digest = await digestOf(state, file, bytes);
+    if (digest !== sha256) {
+      throw damaged(state, `/${file}: its bytes are not those that were written (SHA-256 ${digest.slice(0, 12)})`, {
+        found: digest,
+      });
+    }
+  }
+}
+
+async function readManifest(state: FileStore): Promise<z.output<typeof manifest>> {
+  const bytes = await readSmall(state, manifestFile);
+  const where = `${state.name}/${manifestFile}`;
+  let json: unknown;
+  try {
+    json = parseJson(decodeText(bytes, where, 'JSON'), where);
+  } catch (cause) {
+    throw damaged(state, `/${manifestFile}: it is no JSON`, { cause });
+  }
+  return parse(manifest, json, ({ path, found }) =>
+    damaged(state, `/${manifestFile}: ${path || 'it'} is ${short(JSON.stringify(found) ?? 'missing')}`, { found }),
+  );
+}
+
+/** Bytes that are read at a time. */
+const pieceBytes = 4 * 1024 * 1024;
+
+async function digestOf(state: FileStore, file: string, bytes: number): Promise<string> {
+  const hash = createSha256();
+  const buffer = new Uint8Array(Math.min(bytes, pieceBytes));
+  for (let offset = 0; offset < bytes; offset += pieceBytes) {
+    const piece = buffer.subarray(0, Math.min(bytes - offset, pieceBytes));
+    await state.readInto(file, offset, piece);
+    hash.update(piece);
+  }
+  return hash.digest();
+}

@@ -1,0 +1,303 @@
+/** The states of a run: which are written and stay, and from which a run goes on when they are damaged on purpose. */
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rename, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Device } from '../../src/backend/backend.js';
+import { openWasm } from '../../src/backend/wasm/index.js';
+import { skewKL } from '../../src/distill/losses/index.js';
+import { adaptiveOffPolicy } from '../../src/distill/sgo/index.js';
+import { type DistillOptions, distill, fineTune, type StartEvent } from '../../src/distill/trainer/index.js';
+import { CheckpointError } from '../../src/errors.js';
+import { type FileStore, type MemoryStore, memoryStore } from '../../src/io/index.js';
+import { type LanguageModel, loadModel } from '../../src/models/index.js';
+import { openFolder } from '../../src/platform/openFolder.js';
+import { collect, stepsOf, succession, tinyModel, tinyTokenizer, validationsOf, vocabSize, weightsOf } from './fixtures.js';
+import { forge, forgeState } from './forged.js';
+
+const tokenizer = tinyTokenizer();
+const data = { train: succession(2), validation: succession(3) };
+const newest = 'state-000008';
+
+let device: Device;
+let teacher: LanguageModel;
+beforeAll(async () => {
+  device = await openWasm({ threads: 1 });
+  teacher = await tinyModel(device, { seed: 2, trainable: false });
+});
+afterAll(() => device.dispose());
+
+const run = (student: LanguageModel, checkpoint: string | FileStore, extra: Partial<DistillOptions> = {}) =>
+  distill({
+    ...{ data, tokenizer, teacher, student, checkpoint, loss: skewKL(), batchSize: 3, maxNewTokens: 4, steps: 12 },
+    sgo: adaptiveOffPolicy({ initThreshold: 0.6, capacity: 9, lossEps: 0 }),
+    optimizer: { lr: 1e-2 },
+    validation: { every: 4 },
+    ...extra,
+  });
+
+/** A run with states of steps 4 and 8. */
+async function stored(): Promise<MemoryStore> {
+  const store = memoryStore({}, { name: 'runs/a' });
+  const student = await tinyModel(device);
+  for await (const event of run(student, store)) if (event.type === 'step' && event.step === 9) break;
+  student.dispose();
+  return store;
+}
+const copyOf = (store: MemoryStore) => memoryStore(Object.fromEntries(store.files), { name: store.name });
+
+/** How a resume begins. */
+async function resumed(checkpoint: string | FileStore): Promise<StartEvent> {
+  const student = await tinyModel(device, { seed: 9 });
+  try {
+    for await (const event of run(student, checkpoint, { resume: true })) if (event.type === 'start') return event;
+    return expect.unreachable();
+  } finally {
+    student.dispose();
+  }
+}
+
+const states = async (store: FileStore): Promise<string[]> =>
+  (await store.list()).folders.filter((name) => name.startsWith('state-')).sort();
+
+describe('a damaged state', () => {
+  let whole: MemoryStore;
+  beforeAll(async () => {
+    whole = await stored();
+  });
+
+  it('is not there when nothing was damaged', async () => {
+    expect(await states(whole)).toEqual(['state-000004', newest]);
+    expect(await resumed(copyOf(whole))).toMatchObject({ step: 8, remarks: [] });
+  });
+
+  const overwrite = async (state: FileStore, file: string, change: (bytes: Uint8Array) => Uint8Array) =>
+    state.write(file, [change(await state.read(file))]);
+  const kinds: [string, (state: FileStore) => Promise<void>, RegExp][] = [
+    [
+      'cut off at its end',
+      (state) => overwrite(state, 'trainer-state.safetensors', (bytes) => bytes.subarray(0, -100)),
+      /trainer-state\.safetensors: the file has \d+ bytes, \d+ were written/,
+    ],
+    ['empty', (state) => state.write('model.safetensors', []), /model\.safetensors: the file has 0 bytes/],
+    ['without a file', (state) => state.remove('config.json'), /config\.json: the file is missing/],
+    ['without its manifest', (state) => state.remove('distillm-state.json'), /distillm-state\.json: the file is missing/],
+    ['of the step "2"', (state) => forgeState(state, { progress: { step: '2' } }), /has progress\.step: "2"/],
+    ['of the step 2.5', (state) => forgeState(state, { progress: { step: 2.5 } }), /has progress\.step: 2\.5/],
+    ['of the step 65536', (state) => forgeState(state, { progress: { step: 65536 } }), /has progress\.step: 65536/],
+    ['of the step -3', (state) => forgeState(state, { progress: { step: -3 } }), /has progress\.step: -3/],
+    ['without progress', (state) => forgeState(state, { progress: undefined }), /has progress: missing/],
+    ['without settings', (state) => forgeState(state, { settings: undefined }), /has settings: missing/],
+    [
+      'with a policy that was raised half a time',
+      (state) => forgeState(state, { progress: { sgo: { raises: 0.5, acceptedLoss: 1, coolingFor: 0 } } }),
+      /"raises":0\.5/,
+    ],
+    [
+      'with an id outside the vocabulary in the replay buffer',
+      (state) =>
+        forge(state, 'trainer-state.safetensors', {
+          tensors: {
+            replay(bytes) {
+              // The first id of the first sample, after the header, a length and a prompt's length.
+              new DataView(bytes.buffer, bytes.byteOffset).setUint16(44 + 8, vocabSize, true);
+              return bytes;
+            },
+          },
+        }),
+      new RegExp(`replay buffer: sample 0 has the id ${vocabSize}, expected ids from 0 to ${vocabSize - 1}`),
+    ],
+  ];
+  it.each(kinds)('%s is named, and the one before it is used', async (_, damage, message) => {
+    const store = copyOf(whole);
+    await damage(store.folder(newest));
+    const { step, remarks } = await resumed(store);
+    expect(step).toBe(4);
+    expect(remarks[0]).toMatch(/^The run goes on from runs\/a\/state-000004: a later state is damaged\. .*state-000008/);
+    expect(remarks[0]).toMatch(message);
+  });
+
+  it('is found out by one bit, in whatever file, at whatever place', async () => {
+    const { files } = whole.folder(newest);
+    expect(files.size).toBeGreaterThanOrEqual(6);
+    for (const [file, { length }] of files) {
+      for (const at of [0, length >> 1, length - 2]) {
+        const store = copyOf(whole);
+        await overwrite(store.folder(newest), file, (bytes) => bytes.with(at, bytes[at]! ^ 1));
+        expect([file, at, (await resumed(store)).step]).toEqual([file, at, 4]);
+      }
+    }
+  });
+
+  it('is given up when the run has come past it', async () => {
+    const store = copyOf(whole);
+    await store.write(`${newest}/model.safetensors`, []);
+    const student = await tinyModel(device, { seed: 9 });
+    const events = await collect(run(student, store, { resume: true, keep: 9 }));
+    expect(stepsOf(events).map(({ step }) => step)).toEqual([5, 6, 7, 8, 9, 10, 11, 12]);
+    expect(await states(store)).toEqual(['state-000004', newest, 'state-000012']);
+    const uninterrupted = await tinyModel(device);
+    await collect(run(uninterrupted, memoryStore()));
+    expect(await weightsOf(student)).toEqual(await weightsOf(uninterrupted));
+    expect(await resumed(store)).toMatchObject({ step: 12, remarks: [] });
+    student.dispose();
+    uninterrupted.dispose();
+  });
+
+  it('that is the only one ends the resume, with what is wrong', async () => {
+    const store = copyOf(whole);
+    for (const state of await states(store)) await store.remove(`${state}/config.json`);
+    await expect(resumed(store)).rejects.toThrow(CheckpointError);
+    await expect(resumed(store)).rejects.toThrow(
+      /checkpoint runs\/a: no state of the run is whole\. .*state-000008\/config\.json: .*state-000004\/config\.json: .*Start anew/,
+    );
+  });
+
+  it('is another thing than one that the system does not let be read', async () => {
+    const cause = Object.assign(new Error('EACCES: permission denied, open'), { code: 'EACCES' });
+    const refused = async () => {
+      throw new CheckpointError('runs/a/state-000008: cannot be read: this user has no right to (EACCES).', { cause });
+    };
+    for (const method of ['list', 'size', 'read', 'readInto'] as const) {
+      const store = copyOf(whole);
+      const locked: FileStore = {
+        ...store,
+        folder: (path) => (path === newest ? { ...store.folder(path), [method]: refused } : store.folder(path)),
+      };
+      await expect(resumed(locked), method).rejects.toThrow(/no right to \(EACCES\)/);
+    }
+    await expect(resumed({ ...copyOf(whole), list: refused })).rejects.toThrow(/no right to \(EACCES\)/);
+  });
+});
+
+describe('states on disk', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'distillm-states-'));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  it('that are links to nothing, or folders where files were, are errors, and nothing is begun anew', async () => {
+    const student = await tinyModel(device);
+    for await (const event of run(student, folder)) if (event.type === 'step' && event.step === 9) break;
+    student.dispose();
+    const weights = join(folder, newest, 'model.safetensors');
+    await rename(weights, join(folder, 'elsewhere'));
+    await symlink(join(folder, 'gone'), weights);
+    await expect(resumed(folder)).rejects.toThrow(/model\.safetensors: cannot be read: it is a link that leads nowhere/);
+    await rm(weights);
+    await mkdir(weights);
+    await expect(resumed(folder)).rejects.toThrow(/model\.safetensors is a folder, expected a file/);
+    await symlink(join(folder, 'gone'), join(folder, 'run'));
+    const other = await tinyModel(device);
+    await expect(collect(run(other, join(folder, 'run')))).rejects.toThrow(/run.*: cannot be read: it is a link that/);
+    other.dispose();
+  });
+
+  it('share their large files with best and last, and leave nothing else behind', async () => {
+    const student = await tinyModel(device);
+    const events = await collect(run(student, folder));
+    const best = events.findLast((event) => event.type === 'checkpoint' && event.kind === 'best');
+    const names = new Set(['state-000008', 'state-000012', `state-${String(best?.step).padStart(6, '0')}`]);
+    expect((await readdir(folder)).sort()).toEqual(['best', 'last', ...[...names].sort()]);
+    student.dispose();
+  });
+
+  it('are read one at a time beside a run that saves', async () => {
+    const student = await tinyModel(device, { n_embd: 16 });
+    const saved = new Set<string>();
+    let running = true;
+    const training = (async () => {
+      const settings = { batchSize: 3, steps: 25, optimizer: { lr: 3e-2 }, validation: { every: 1 } };
+      for await (const event of fineTune({ model: student, data, checkpoint: folder, ...settings })) {
+        if (event.type === 'checkpoint') saved.add((await weightsOf(student)).join());
+      }
+      running = false;
+    })();
+    const loaded: string[] = [];
+    let failed = 0;
+    while (running) {
+      await new Promise(setImmediate);
+      if (!existsSync(join(folder, 'last'))) continue;
+      try {
+        const model = await loadModel(join(folder, 'last'), { device });
+        loaded.push((await weightsOf(model)).join());
+        model.dispose();
+      } catch (error) {
+        expect(error).toBeInstanceOf(CheckpointError);
+        expect((error as Error).message).toMatch(/was replaced while it was read/);
+        failed++;
+      }
+    }
+    await training;
+    student.dispose();
+    expect(saved.size).toBe(25);
+    expect(loaded.filter((weights) => !saved.has(weights))).toEqual([]);
+    expect(loaded.length + failed).toBeGreaterThan(2);
+  });
+});
+
+describe('states', () => {
+  /** Steps whose states are there after a whole run, and the step of its best validation. */
+  async function kept(extra: Partial<DistillOptions>) {
+    const store = memoryStore();
+    const student = await tinyModel(device);
+    const events = await collect(run(student, store, { steps: 20, validation: { every: 2 }, ...extra }));
+    student.dispose();
+    const steps = (await states(store)).map((name) => Number(name.slice(6)));
+    const best = validationsOf(events).findLast((event) => event.best)!.step;
+    return { steps, best, events, store };
+  }
+  const sorted = (...steps: number[]) => [...new Set(steps)].sort((a, b) => a - b);
+
+  it.each([
+    [{}, [18, 20]],
+    [{ keep: 1 }, [20]],
+    [{ keep: 4 }, [14, 16, 18, 20]],
+  ])('of %j are the newest, and that of the best', async (extra, newest) => {
+    const { steps, best, store } = await kept({ ...extra, optimizer: { lr: 5e-2 } });
+    expect(steps).toEqual(sorted(best, ...newest));
+    const weights = (name: string) => store.files.get(`${name}/model.safetensors`);
+    expect(weights('best')).toBe(weights(`state-${String(best).padStart(6, '0')}`));
+    expect(weights('last')).toBe(weights('state-000020'));
+  });
+
+  const lasts = (events: Awaited<ReturnType<typeof kept>>['events']) =>
+    events.flatMap((event) => (event.type === 'checkpoint' && event.kind === 'last' ? [event.step] : []));
+  const bests = (events: Awaited<ReturnType<typeof kept>>['events']) =>
+    validationsOf(events).flatMap((event) => (event.best ? [event.step] : []));
+
+  it('are written with each validation, or after so many steps or minutes, and with the best and the last', async () => {
+    const validation = { every: 4 };
+    expect(lasts((await kept({ validation })).events)).toEqual([4, 8, 12, 16, 20]);
+    const bySteps = await kept({ validation, saveEvery: 3 });
+    expect(lasts(bySteps.events)).toEqual(sorted(...bests(bySteps.events), 3, 6, 9, 12, 15, 18, 20));
+    const byTime = await kept({ validation, saveEvery: '0.000001min' });
+    expect(lasts(byTime.events)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
+    const rarely = await kept({ validation, saveEvery: '600min' });
+    expect(lasts(rarely.events)).toEqual(sorted(...bests(rarely.events), 20));
+  });
+
+  it('between two validations give the same bits when a run goes on from them', async () => {
+    const store = memoryStore();
+    const student = await tinyModel(device);
+    for await (const event of run(student, store, { saveEvery: 3 })) if (event.type === 'step' && event.step === 7) break;
+    const again = await tinyModel(device, { seed: 9 });
+    // How often a state is written, and how many stay, may change.
+    const events = await collect(run(again, store, { resume: true, saveEvery: 100, keep: 1 }));
+    expect(events[0]).toMatchObject({ type: 'start', step: 6 });
+    const uninterrupted = await tinyModel(device);
+    await collect(run(uninterrupted, memoryStore()));
+    expect(await weightsOf(again)).toEqual(await weightsOf(uninterrupted));
+    for (const model of [student, again, uninterrupted]) model.dispose();
+  });
+
+  it.each([0, 1.5, 'epoch', '0min', '5 min', 'min', '-1min', '5m'])('saveEvery %j is refused', async (saveEvery) => {
+    const student = await tinyModel(device);
+    expect(() => run(student, memoryStore(), { saveEvery: saveEvery as never })).toThrow(
+      "saveEvery is " + (typeof saveEvery === 'string' ? `'${saveEvery}'` : saveEvery) + ", expected 'validation', an integer",
+    );
+    student.dispose();
+  });
+});

@@ -1,0 +1,81 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { CheckpointError } from '../../src/errors.js';
+import { lockFolder } from '../../src/platform/node/folderLock.js';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'distillm-lock-'));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const claimFile = () => join(folder, '.distillm-lock-other');
+const claim = (fields: object) =>
+  writeFile(claimFile(), JSON.stringify({ host: hostname(), started: '', since: '2026-01-01T00:00:00Z', ...fields }));
+const taken = async () => {
+  const release = await lockFolder(folder);
+  expect(await readdir(folder)).toHaveLength(1);
+  await release();
+  expect(await readdir(folder)).toEqual([]);
+};
+
+it('names the process and the host that have it, and leaves nothing behind', async () => {
+  const release = await lockFolder(folder);
+  const refusal = await lockFolder(folder).catch((error: unknown) => error);
+  expect(refusal).toBeInstanceOf(CheckpointError);
+  expect((refusal as Error).message).toContain(`another run writes to it (process ${process.pid} on ${hostname()}, since`);
+  expect(await readdir(folder)).toHaveLength(1);
+  await release();
+  await taken();
+});
+
+it('of a process that is dead is no lock', async () => {
+  const { pid } = spawnSync(process.execPath, ['-e', '']);
+  await claim({ pid });
+  await taken();
+});
+
+it('of a process whose number another has by now is no lock', async () => {
+  await claim({ pid: process.pid, started: 'another boot 42' });
+  await taken();
+});
+
+it.each(['', '{"pid":', 'null', '{"pid":"1"}'])('that a power cut left as %j is no lock', async (content) => {
+  await writeFile(claimFile(), content);
+  await taken();
+});
+
+it('of another host counts for an hour after its last sign of life', async () => {
+  await claim({ pid: 1, host: 'elsewhere' });
+  await expect(lockFolder(folder)).rejects.toThrow(
+    `(process 1 on elsewhere, since 2026-01-01T00:00:00Z). Wait for it, or give another folder. If it is gone, remove ${claimFile()}.`,
+  );
+  const before = new Date(Date.now() - 2 * 3_600_000);
+  await utimes(claimFile(), before, before);
+  await taken();
+});
+
+it('is never had by two, however many ask at once', async () => {
+  let holders = 0;
+  let had = 0;
+  const ask = async () => {
+    for (let round = 0; round < 6; round++) {
+      const release = await lockFolder(folder).catch(() => undefined);
+      if (!release) continue;
+      expect(++holders).toBe(1);
+      had++;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      holders--;
+      await release();
+    }
+  };
+  // Claims of the dead lie about meanwhile, which all of them find and remove.
+  const { pid } = spawnSync(process.execPath, ['-e', '']);
+  await claim({ pid });
+  await Promise.all(Array.from({ length: 6 }, ask));
+  expect(had).toBeGreaterThan(0);
+  expect(await readdir(folder)).toEqual([]);
+});
