@@ -13,6 +13,7 @@ import {
   distill,
   type EndEvent,
   fineTune,
+  type StartEvent,
   type TrainingEvent,
 } from '../../src/distill/trainer/index.js';
 import { CheckpointError } from '../../src/errors.js';
@@ -20,7 +21,7 @@ import { type FileStore, memoryStore, openSafetensors } from '../../src/io/index
 import { type LanguageModel, loadModel, saveModel } from '../../src/models/index.js';
 import { openFolder } from '../../src/platform/openFolder.js';
 import { loadTokenizer } from '../../src/text/index.js';
-import { collect, stepsOf, succession, tinyModel, tinyTokenizer, validationsOf, weightsOf } from './fixtures.js';
+import { collect, letters, stepsOf, succession, tinyModel, tinyTokenizer, validationsOf, weightsOf } from './fixtures.js';
 import { forge, forgeState } from './forged.js';
 
 const tokenizer = tinyTokenizer();
@@ -287,14 +288,15 @@ describe('checkpoints on WASM', () => {
   it('a resume is told what follows from what changed, by no name that was not given', async () => {
     const store = memoryStore({}, { name: 'runs/a' });
     const short = { model: await tinyModel(device), data: { train: data.train, validation: data.validation } };
-    await collect(fineTune({ ...short, batchSize: 3, epochs: 1, checkpoint: store }));
     const perEpoch = Math.floor(data.train.length / 3);
+    const first = fineTune({ ...short, batchSize: 3, epochs: 2, checkpoint: store });
+    for await (const event of first) if (event.type === 'checkpoint' && event.kind === 'last') break;
     const again = (extra: object) =>
-      collect(fineTune({ ...short, batchSize: 3, epochs: 1, checkpoint: store, resume: true, ...extra }));
-    await expect(again({ epochs: 2 })).rejects.toThrow(
-      `other settings: epochs (in steps) was ${perEpoch} and is ${2 * perEpoch}. Resume with the same, or start anew in ` +
-        'another folder. A resumed run keeps its length, by which the schedule goes: to train longer, start anew from ' +
-        'the model in runs/a/last.',
+      collect(fineTune({ ...short, batchSize: 3, epochs: 2, checkpoint: store, resume: true, ...extra }));
+    await expect(again({ epochs: 3 })).rejects.toThrow(
+      `checkpoint runs/a: the run began with other settings: epochs (in steps) was ${2 * perEpoch} and is ${3 * perEpoch}. ` +
+        'Resume with the same, or start anew in another folder. The schedule goes by the length of a run: it can be made ' +
+        `longer when it is finished, and this one is at step ${perEpoch} of ${2 * perEpoch}.`,
     );
     const larger = await again({ batchSize: 4 }).catch((thrown: Error) => thrown);
     expect((larger as Error).message).toContain('batchSize was 3 and is 4; ');
@@ -308,6 +310,26 @@ describe('checkpoints on WASM', () => {
     await runUntil(store, () => false);
     const { events } = await resume(store);
     expect(events.map(({ type }) => type)).toEqual(['start', 'end']);
+  });
+
+  it('a finished run can be made longer, and says where its schedule ends now', async () => {
+    const store = memoryStore({}, { name: 'runs/a' });
+    await runUntil(store, () => false);
+    await expect(resume(store, { steps: 16 })).rejects.toThrow(/steps was 20 and is 16/);
+    await expect(resume(store, { steps: 24, seed: 11 })).rejects.toThrow(/settings: seed was 10 and is 11\. /);
+    const { events } = await resume(store, { steps: 24 });
+    const [start] = events;
+    expect(start).toMatchObject({ type: 'start', step: 20, totalSteps: 24 });
+    const { lr } = stepsOf(events)[0]!;
+    expect((start as StartEvent).remarks[0]).toMatch(
+      /^The run was finished after 20 steps and is made longer: its cosine schedule ended with a learning rate of \S+ and now ends at step 24; step 21 takes \S+\.$/,
+    );
+    expect((start as StartEvent).remarks[0]).toContain(`step 21 takes ${Number(lr.toPrecision(3))}.`);
+    expect(stepsOf(events).map(({ step }) => step)).toEqual([21, 22, 23, 24]);
+    expect(events.at(-1)).toMatchObject({ type: 'end', reason: 'finished', step: 24 });
+    // It is the longer run from now on.
+    await expect(resume(store)).rejects.toThrow(/steps was 24 and is 20/);
+    expect((await resume(store, { steps: 24 })).events.map(({ type }) => type)).toEqual(['start', 'end']);
   });
 
   it('refuses a run with other options, another model, a spoilt file', async () => {
@@ -332,7 +354,8 @@ describe('checkpoints on WASM', () => {
       await runUntil(store, (event) => event.type === 'checkpoint' && event.kind === 'last');
     });
     async function resumeOf(student: LanguageModel, extra: Partial<DistillOptions> = {}) {
-      const run = distill({ ...options({ checkpoint: store, resume: true, ...extra }), student });
+      const checkpoint = memoryStore(Object.fromEntries(store.files));
+      const run = distill({ ...options({ checkpoint, resume: true, ...extra }), student });
       return collect(run).finally(() => student.dispose());
     }
 
@@ -358,6 +381,30 @@ describe('checkpoints on WASM', () => {
       deeper.dispose();
       const template = { ...data, template: 'compact' };
       await expect(resumeOf(await student(), { data: template })).rejects.toThrow(/template was absent and is compact/);
+    });
+
+    it('is refused with a teacher of the same config and other weights', async () => {
+      const other = await tinyModel(device, { seed: 3, trainable: false });
+      await expect(resumeOf(await tinyModel(device, shape), { teacher: other })).rejects.toThrow(
+        /settings: the digest of the teacher's weights was [0-9a-f]{64} and is [0-9a-f]{64}\. Resume with the same/,
+      );
+      other.dispose();
+      // One matrix alone, as a merged adapter changes it.
+      const merged = await tinyModel(device, { seed: 2, trainable: false });
+      const matrix = merged.parameters.get('transformer.h.0.attn.c_attn.weight')!;
+      matrix.set((await matrix.read()).map((value) => value + 1e-3) as Float32Array);
+      await expect(resumeOf(await tinyModel(device, shape), { teacher: merged })).rejects.toThrow(/teacher's weights was/);
+      merged.dispose();
+      const same = await tinyModel(device, { seed: 2, trainable: false });
+      expect((await resumeOf(await tinyModel(device, shape), { teacher: same }))[0]).toMatchObject({ step: 4 });
+      same.dispose();
+    });
+
+    it('is refused with another tokenizer of the same size', async () => {
+      const other = tinyTokenizer([...letters.slice(0, -2), 'y', 'z']);
+      await expect(resumeOf(await tinyModel(device, shape), { tokenizer: other })).rejects.toThrow(
+        /settings: the digest of the tokenizer's files was [0-9a-f]{64} and is [0-9a-f]{64}\./,
+      );
     });
 
     it('puts back frozen weights too', async () => {

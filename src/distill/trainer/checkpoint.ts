@@ -24,12 +24,11 @@ import { parse, ranges } from '../../settings/index.js';
 import { isSystemError } from '../../systemReason.js';
 import type { Tensor } from '../../tensor/index.js';
 import { type ReplayBuffer, restoreReplayBuffer } from '../../text/replayBuffer.js';
-import type { RunSettings } from '../settings.js';
 import { type SgoSnapshot, startPolicy } from '../sgo/index.js';
 import type { BestValidation, CheckpointEvent } from './events.js';
-import type { RunIdentity } from './identity.js';
+import { identityDigests, type RunIdentity } from './identity.js';
 import type { Plan } from './plan.js';
-import { requireSameRun, requireShapes } from './sameRun.js';
+import { type Run, requireSameRun, requireShapes } from './sameRun.js';
 import { DamagedState, damaged, stateName, stepsOf, verifyState, writeState } from './stateFolder.js';
 
 /** What changes during a run, besides the student's weights and the optimizer's moments. */
@@ -77,6 +76,7 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
   const { student } = plan.objective;
   const root = openFolder(target);
   let release = async () => {};
+  let identity: RunIdentity = plan.identity;
 
   /** The steps of the states, the newest first; none where no folder is. */
   const storedSteps = async (): Promise<number[]> => {
@@ -125,16 +125,14 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
   };
 
   /** @throws DamagedState, CheckpointError */
-  const load = async (step: number, optimizer: AdamW): Promise<Omit<StoredRun, 'remarks'>> => {
+  const load = async (step: number, optimizer: AdamW): Promise<StoredRun> => {
     const folder = root.folder(stateName(step));
     await verifyState(folder, step);
     const file = await whole(folder, () => openSafetensors(folder, stateFile));
     const state = parseState(folder, file.metadata.state);
     if (state.progress.step !== step) throw malformed(folder, 'progress.step', state.progress.step);
-    const { settings, identity, arithmeticGiven, derived } = plan;
-    const asked = arithmeticGiven && { arithmetic: settings.arithmetic };
-    const began = { ...state.settings, ...asked, ...state.identity };
-    requireSameRun(root.name, began, { ...settings, ...identity }, derived);
+    const { settings } = plan;
+    const remarks = requireSameRun(root.name, state as Run, { settings, identity }, { step, plan });
     if (step > settings.steps) throw malformed(folder, 'progress.step', step);
 
     const weights = await whole(folder, async () => (await openCheckpoint(folder)).tensors());
@@ -154,13 +152,14 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
       if (!file.entries.has('replay')) return undefined;
       return restoreReplayBuffer(await readElements(file, 'replay', 'U8'), student.vocabSize);
     });
-    return { progress, replay };
+    return { progress, replay, remarks };
   };
 
   return {
     async open() {
       await requireFree();
       release = await root.lock();
+      identity = { ...plan.identity, ...(await identityDigests(plan)) };
       // Another run may have come and gone meanwhile.
       await requireFree();
     },
@@ -170,7 +169,7 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
       const files = { ...plan.tokenizer?.save(), ...savedTemplateFiles(plan.template) };
       const names = await writeState(root, step, async (folder) => {
         await saveModel(student, folder, { files });
-        await writeTrainerState(folder, { progress, optimizer, replay, plan });
+        await writeTrainerState(folder, { progress, optimizer, replay, settings: plan.settings, identity });
       });
       const events: CheckpointEvent[] = [];
       const share = async (kind: CheckpointEvent['kind'], shared: readonly string[]) => {
@@ -196,7 +195,7 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
         try {
           const stored = await load(step, optimizer);
           const remark = `The run goes on from ${root.name}/${stateName(step)}: a later state is damaged. ${passed.join('. ')}.`;
-          return { ...stored, remarks: passed.length > 0 ? [remark] : [] };
+          return passed.length > 0 ? { ...stored, remarks: [remark, ...stored.remarks] } : stored;
         } catch (error) {
           if (!(error instanceof DamagedState)) throw error;
           passed.push(error.message);
@@ -240,9 +239,9 @@ async function contentOf(folder: FileStore): Promise<string[]> {
 /** The moments, the replay buffer, and as metadata what is no tensor. */
 async function writeTrainerState(
   folder: FileStore,
-  run: { progress: Progress; optimizer: AdamW; replay: ReplayBuffer | undefined; plan: Plan },
+  run: Run & { progress: Progress; optimizer: AdamW; replay: ReplayBuffer | undefined },
 ): Promise<void> {
-  const { progress, optimizer, replay, plan } = run;
+  const { progress, optimizer, replay, settings, identity } = run;
   const tensors = [...momentsOf(optimizer)].map(
     ([name, stored]): TensorToWrite => ({
       name,
@@ -256,7 +255,7 @@ async function writeTrainerState(
     tensors.push({ name: 'replay', dtype: 'U8', shape: [bytes.length], read: async () => bytes });
   }
   const steps = Object.fromEntries([...optimizer.moments].map(([name, moments]) => [name, moments.steps]));
-  const state: StoredState = { progress, settings: plan.settings, identity: plan.identity, steps };
+  const state: StoredState = { progress, settings, identity, steps };
   await writeSafetensors(folder, stateFile, tensors, { metadata: { state: JSON.stringify(state) } });
 }
 
@@ -283,11 +282,7 @@ const storedState = z.object({
   /** Updates of each parameter. */
   steps: z.record(z.string(), ranges.countOrZero),
 });
-type StoredState = Omit<z.output<typeof storedState>, 'progress' | 'settings' | 'identity'> & {
-  readonly progress: Progress;
-  readonly settings: RunSettings;
-  readonly identity: RunIdentity;
-};
+type StoredState = Run & { readonly progress: Progress; readonly steps: Readonly<Record<string, number>> };
 
 function parseState(folder: FileStore, text = ''): z.output<typeof storedState> {
   let json: unknown;

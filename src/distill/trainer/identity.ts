@@ -1,11 +1,12 @@
 /**
  * What a run must share with the run that it resumes, besides settings and data: the student and the teacher as their
- * configs say, how the teacher is held, which parameters are trained, and the tokenizer. Weights of the teacher are not
- * compared: reading them would take as long as loading them.
+ * configs say, how the teacher is held and with which weights, which parameters are trained, and the tokenizer.
  */
+import { createSha256 } from '#platform';
 import { fnv1a } from '../../fnv1a.js';
 import type { LanguageModel } from '../../models/model.js';
 import type { Tokenizer } from '../../text/index.js';
+import { weightsDigest } from './weightsDigest.js';
 
 /** Fields of config.json that say where a model comes from and how its file is stored, not what it computes. */
 const provenance = ['architectures', 'torch_dtype', 'dtype', 'transformers_version', '_name_or_path'];
@@ -14,7 +15,7 @@ const configOf = ({ config }: LanguageModel) =>
   Object.fromEntries(Object.entries(config).filter(([field]) => !provenance.includes(field)));
 
 /** Plain JSON, compared field by field: 'student.n_head', 'teacherFormat'. */
-export interface RunIdentity {
+export interface RunIdentity extends IdentityDigests {
   readonly student: Readonly<Record<string, unknown>>;
   /** How many parameters are trained, and a digest of their names. */
   readonly trained: string;
@@ -42,4 +43,29 @@ export function identityOf(run: {
     ...(tokenizer && { tokenizer: { vocabSize: tokenizer.vocabSize, eosTokenId: tokenizer.eosTokenId } }),
     ...(template !== undefined && { template }),
   };
+}
+
+/** What takes a moment to find out, and is asked for only where a run is stored. */
+export interface IdentityDigests {
+  /** See `weightsDigest`. */
+  readonly teacherWeights?: string;
+  /** SHA-256 of the tokenizer's files. */
+  readonly tokenizerFiles?: string;
+}
+
+export async function identityDigests(run: {
+  readonly teacher: LanguageModel | undefined;
+  readonly tokenizer: Tokenizer | undefined;
+}): Promise<IdentityDigests> {
+  const { teacher, tokenizer } = run;
+  return {
+    ...(teacher && { teacherWeights: await weightsDigest(teacher) }),
+    ...(tokenizer && { tokenizerFiles: digestOfFiles(tokenizer.save()) }),
+  };
+}
+
+function digestOfFiles(files: Readonly<Record<string, string>>): string {
+  const hash = createSha256();
+  hash.update(new TextEncoder().encode(JSON.stringify(Object.entries(files).sort(([a], [b]) => (a < b ? -1 : 1)))));
+  return hash.digest();
 }

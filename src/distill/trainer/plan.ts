@@ -1,6 +1,7 @@
 /** Puts settings and objects together to a run that is ready to start: its objective, its schedule, its data. */
 import type { Sample } from '../../data/batch.js';
 import type { FileStore } from '../../io/fileStore.js';
+import type { LanguageModel } from '../../models/model.js';
 import { type Schedule, schedules } from '../../optim/index.js';
 import type { Tokenizer } from '../../text/index.js';
 import { digestOf } from '../dataDigest.js';
@@ -18,6 +19,8 @@ export interface Plan {
   readonly settings: RunSettings;
   readonly identity: RunIdentity;
   readonly objective: Objective;
+  /** None where nothing is learnt from it. */
+  readonly teacher: LanguageModel | undefined;
   readonly tokenizer: Tokenizer | undefined;
   readonly train: readonly Sample[];
   readonly validation: readonly ValidationSample[];
@@ -33,7 +36,7 @@ export interface Plan {
   readonly remarks: readonly string[];
   readonly checkpoint: string | FileStore | undefined;
   readonly resume: boolean;
-  /** What messages call the settings that follow from others or from the data, by their names: nobody gave these. */
+  /** What messages call what nobody gave, by its name: settings that follow from others, digests of data and models. */
   readonly derived: ReadonlyMap<string, string>;
   /** The caller named the arithmetic: a run that began with another may go on with it. */
   readonly arithmeticGiven: boolean;
@@ -62,6 +65,7 @@ export function makePlan(participants: Participants, options: RunOptions): Plan 
   return {
     settings,
     identity: identityOf({ student, teacher: distils ? teacher : undefined, tokenizer, template: data.template }),
+    teacher: distils ? teacher : undefined,
     objective: {
       student,
       terms: [
@@ -92,6 +96,8 @@ export function makePlan(participants: Participants, options: RunOptions): Plan 
 function derivedBy({ steps, maxNewTokens, validation }: RunOptions): Plan['derived'] {
   const { every, bestBy } = validation;
   return new Map([
+    ['teacherWeights', "the digest of the teacher's weights"],
+    ['tokenizerFiles', "the digest of the tokenizer's files"],
     ...(steps === undefined ? ([['steps', 'epochs (in steps)']] as const) : []),
     ...(every === 'epoch' ? ([['validation.every', 'an epoch, after which it validates, in steps']] as const) : []),
     ...(maxNewTokens === undefined ? ([['maxNewTokens', 'the longest answer by default']] as const) : []),

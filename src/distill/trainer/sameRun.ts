@@ -1,38 +1,65 @@
 /**
  * Whether a run that goes on is the run that it was: every setting and every fact of its models must be what the run
- * began with, but for those that leave its steps alone.
+ * began with, but for those that leave its steps alone. A run that is finished may be made longer.
  */
 import { CheckpointError } from '../../errors.js';
 import type { TensorSource } from '../../io/index.js';
+import { schedules } from '../../optim/index.js';
 import type { Tensor } from '../../tensor/index.js';
-import { changedSettings } from '../settings.js';
+import { changedSettings, type RunSettings } from '../settings.js';
+import type { RunIdentity } from './identity.js';
+import type { Plan } from './plan.js';
+
+/** What a run is known by. */
+export interface Run {
+  readonly settings: RunSettings;
+  readonly identity: RunIdentity;
+}
 
 /**
  * @param folder of the run, for messages
- * @param derived words for settings that nobody gave
+ * @param step of the state from which it goes on
+ * @returns what people should know of a run that is made longer
  * @throws CheckpointError naming each setting, and each fact of the models, that is not what the run began with
  */
 export function requireSameRun(
   folder: string,
-  began: object,
-  goesOn: object,
-  derived: ReadonlyMap<string, string>,
-): void {
-  const changed = changedSettings(began, goesOn);
-  if (changed.length === 0) return;
+  began: Run,
+  goesOn: Run,
+  { step, plan }: { readonly step: number; readonly plan: Pick<Plan, 'schedule' | 'derived' | 'arithmeticGiven'> },
+): string[] {
+  const isLonger = step === began.settings.steps && goesOn.settings.steps > step;
+  const asked = plan.arithmeticGiven && { arithmetic: goesOn.settings.arithmetic };
+  const changed = changedSettings(
+    { ...began.settings, ...asked, ...(isLonger && { steps: goesOn.settings.steps }), ...began.identity },
+    { ...goesOn.settings, ...goesOn.identity },
+  );
+  if (changed.length === 0) return isLonger ? [longer(began.settings, goesOn.settings, plan)] : [];
   const words = (value: unknown) => (value === undefined ? 'absent' : JSON.stringify(value).replaceAll('"', ''));
   const list = changed
-    .map(({ name, was, is }) => `${derived.get(name) ?? name} was ${words(was)} and is ${words(is)}`)
+    .map(({ name, was, is }) => `${plan.derived.get(name) ?? name} was ${words(was)} and is ${words(is)}`)
     .join('; ');
   const other = changed.find(({ name }) => name === 'arithmetic');
   const consent = other ? `, or give arithmetic '${other.is}' to go on with it (last bits then differ)` : '';
-  const longer = changed.some(({ name }) => name === 'steps')
-    ? ` A resumed run keeps its length, by which the schedule goes: to train longer, start anew from the model in ${folder}/last.`
+  const length = changed.some(({ name }) => name === 'steps')
+    ? ` The schedule goes by the length of a run: it can be made longer when it is finished, and this one is at step ${step} ` +
+      `of ${began.settings.steps}.`
     : '';
   throw new CheckpointError(
-    `${folder}: the run began with other settings: ${list}. Resume with the same${consent}, or start anew in another ` +
-      `folder.${longer}`,
+    `checkpoint ${folder}: the run began with other settings: ${list}. Resume with the same${consent}, or start anew in another ` +
+      `folder.${length}`,
     { found: goesOn, expected: began },
+  );
+}
+
+/** The learning rate jumps where a schedule that has ended gets another end. */
+function longer(began: RunSettings, goesOn: RunSettings, { schedule }: Pick<Plan, 'schedule'>): string {
+  const { optimizer, warmupSteps, steps } = began;
+  const last = schedules[began.schedule]({ lr: optimizer.lr, warmupSteps, totalSteps: steps })(steps - 1);
+  const rate = (lr: number) => Number(lr.toPrecision(3));
+  return (
+    `The run was finished after ${steps} steps and is made longer: its ${goesOn.schedule} schedule ended with a learning ` +
+    `rate of ${rate(last)} and now ends at step ${goesOn.steps}; step ${steps + 1} takes ${rate(schedule(steps))}.`
   );
 }
 
