@@ -1,62 +1,89 @@
-/** The log of a run: JSON lines, one for each event as it happens, with the time. */
+/**
+ * The log of a run: JSON lines, one for each event as it happens, with the time. A run is worth more than its log: where
+ * the log cannot be written, people are warned, and the run goes on.
+ */
 import {
   appendFileSync,
-  closeSync,
+  existsSync,
   mkdirSync,
-  openSync,
   readFileSync,
   renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
   writeFileSync,
-  writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { writing } from './outputs.js';
+import { counted } from './format.js';
+import { unwritable } from './outputs.js';
 
-/** Adds a record to the log. @throws CheckpointError when it cannot be written */
+/** Adds a record to the log. */
 export type Log = (record: object) => void;
 
 /**
  * Opens a log.
  * @param goesOnAfter step after which a resumed run goes on: the lines of an existing log stay, but for those of later
  * steps, which the run takes again, and for a line that a kill cut. Without it an existing log is replaced.
+ * @param warn gets a line for people where the log cannot be written, and one where it can again
  */
-export function openLog(path: string, { goesOnAfter }: { readonly goesOnAfter?: number | undefined } = {}): Log {
-  const flag = '--log';
-  writing(flag, path, () => {
-    mkdirSync(dirname(path), { recursive: true });
-    if (goesOnAfter === undefined) writeFileSync(path, '');
-    else keepUntil(path, goesOnAfter);
-  });
-  return (record) =>
-    writing(flag, path, () =>
-      appendFileSync(path, `${JSON.stringify({ time: new Date().toISOString(), ...record })}\n`),
-    );
+export function openLog(
+  path: string,
+  { goesOnAfter, warn }: { readonly goesOnAfter?: number | undefined; readonly warn: (line: string) => void },
+): Log {
+  let isOpen = false;
+  let lost = 0;
+  const write = (record: object) => {
+    if (!isOpen) {
+      mkdirSync(dirname(path), { recursive: true });
+      if (goesOnAfter === undefined) writeFileSync(path, '');
+      else keepUntil(path, goesOnAfter);
+      isOpen = true;
+    }
+    appendLine(path, `${JSON.stringify({ time: new Date().toISOString(), ...record })}\n`);
+  };
+  return (record) => {
+    try {
+      write(record);
+    } catch (cause) {
+      if (lost++ === 0) warn(`--log ${path} ${unwritable(cause)} The run goes on without it.`);
+      return;
+    }
+    if (lost > 0) warn(`--log ${path} can be written again, with a gap of ${counted(lost, 'line')}.`);
+    lost = 0;
+  };
+}
+
+/** Adds a whole line or nothing: what a full disk took of it goes again. */
+function appendLine(path: string, line: string): void {
+  const before = statSync(path, { throwIfNoEntry: false });
+  try {
+    appendFileSync(path, line);
+  } catch (error) {
+    if (before?.isFile()) truncateSync(path, before.size);
+    throw error;
+  }
 }
 
 const newline = 0x0a;
 
 /** Leaves out what a killed run wrote after its last checkpoint. The new file is written aside and renamed. */
 function keepUntil(path: string, step: number): void {
-  let log: Buffer;
-  try {
-    log = readFileSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-    throw error;
+  if (!existsSync(path)) return;
+  const log = readFileSync(path);
+  const kept: Buffer[] = [];
+  for (let at = 0; at < log.length; ) {
+    const end = log.indexOf(newline, at) + 1 || log.length;
+    const line = log.subarray(at, end);
+    if (line.at(-1) === newline && isBefore(line.toString(), step)) kept.push(line);
+    at = end;
   }
   const part = `${path}.${process.pid}.part`;
-  const file = openSync(part, 'w');
   try {
-    for (let at = 0; at < log.length; ) {
-      const end = log.indexOf(newline, at) + 1 || log.length;
-      const line = log.subarray(at, end);
-      if (line.at(-1) === newline && isBefore(line.toString(), step)) writeSync(file, line);
-      at = end;
-    }
+    writeFileSync(part, Buffer.concat(kept));
+    renameSync(part, path);
   } finally {
-    closeSync(file);
+    rmSync(part, { force: true });
   }
-  renameSync(part, path);
 }
 
 /** Whether a line is a whole record that belongs to no step after `step`. */

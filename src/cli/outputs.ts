@@ -171,7 +171,8 @@ function trying<T>(flag: string, path: string, write: () => T): T {
   }
 }
 
-const unwritable = (cause: unknown) => `cannot be written: ${systemReason(cause)}`;
+/** Why the system refuses to write, as the rest of a sentence and what to do. */
+export const unwritable = (cause: unknown) => `cannot be written: ${systemReason(cause)}`;
 
 const refusal = (flag: string, path: string, what: string, cause?: unknown) =>
   new OptionError(`${flag} ${path} ${what}`, { found: path, cause });

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { link, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openLog } from '../../src/cli/log.js';
 import { distillm, makeWorkspace } from './workspace.js';
 
@@ -174,29 +174,82 @@ describe('outputs are tried before models are opened', () => {
 describe('a log', () => {
   const step = (number: number) => ({ type: 'step', step: number });
   const steps = (file: string) => lines(file).map((line) => JSON.parse(line).step);
+  const warnings: string[] = [];
+  const warn = (line: string) => warnings.push(line);
+  beforeEach(() => warnings.splice(0));
 
   it('of a killed run goes on without the steps that are taken again, nor a line that was cut', async () => {
-    const log = openLog(path('deep/er/log.jsonl'));
+    const log = openLog(path('deep/er/log.jsonl'), { warn });
     log({ type: 'options' });
     for (let each = 1; each <= 7; each++) log(step(each));
     const cut = readFileSync(path('deep/er/log.jsonl'), 'utf8');
     await writeFile(path('log.jsonl'), cut.slice(0, -9));
-    const resumed = openLog(path('log.jsonl'), { goesOnAfter: 4 });
+    const resumed = openLog(path('log.jsonl'), { goesOnAfter: 4, warn });
     for (let each = 5; each <= 6; each++) resumed(step(each));
     expect(steps('log.jsonl')).toEqual([undefined, 1, 2, 3, 4, 5, 6]);
     // A line that was cut is left out even of an earlier step.
     await writeFile(path('log.jsonl'), '{"step":1}\n{"step":2}\nnoise\n{"st');
-    openLog(path('log.jsonl'), { goesOnAfter: 4 })(step(5));
+    openLog(path('log.jsonl'), { goesOnAfter: 4, warn })(step(5));
     expect(steps('log.jsonl')).toEqual([1, 2, 5]);
-    openLog(path('log.jsonl'));
-    expect(lines('log.jsonl')).toEqual([]);
-    openLog(path('absent.jsonl'), { goesOnAfter: 4 })(step(5));
+    openLog(path('log.jsonl'), { warn })(step(1));
+    expect(steps('log.jsonl')).toEqual([1]);
+    openLog(path('absent.jsonl'), { goesOnAfter: 4, warn })(step(5));
     expect(steps('absent.jsonl')).toEqual([5]);
+    expect(warnings).toEqual([]);
   });
 
-  it('on a full disk says so, with the path', () => {
-    expect(() => openLog('/dev/full')({ type: 'step' })).toThrow(
-      '--log /dev/full cannot be written: the disk is full (ENOSPC). Free some space, or write to another disk.',
-    );
+  it('on a full disk warns once, with the path, and the run goes on', () => {
+    const log = openLog('/dev/full', { warn });
+    for (let each = 1; each <= 3; each++) log(step(each));
+    expect(warnings).toEqual([
+      '--log /dev/full cannot be written: the disk is full (ENOSPC). Free some space, or write to another disk. ' +
+        'The run goes on without it.',
+    ]);
+  });
+
+  it('says how many lines are missing when there is room again, holds whole lines only and no step twice', async () => {
+    vi.resetModules();
+    let room = Number.POSITIVE_INFINITY;
+    vi.doMock('node:fs', async (original) => {
+      const real = await original<typeof import('node:fs')>();
+      const take = (path: string, data: string | Buffer, write: (path: string, data: string | Buffer) => void) => {
+        write(path, data.slice(0, room));
+        if (data.length > room) throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+      };
+      return {
+        ...real,
+        appendFileSync: (path: string, data: string) => take(path, data, real.appendFileSync),
+        writeFileSync: (path: string, data: Buffer) => take(path, data, real.writeFileSync),
+      };
+    });
+    const { openLog: open } = await import('../../src/cli/log.js');
+    const file = path('full.jsonl');
+    try {
+      const log = open(file, { warn });
+      log(step(1));
+      for (const [free, each] of [[9, 2], [0, 3], [Number.POSITIVE_INFINITY, 4], [5, 5], [Number.POSITIVE_INFINITY, 6]] as const) {
+        room = free;
+        log(step(each));
+      }
+      expect(steps('full.jsonl')).toEqual([1, 4, 6]);
+      expect(warnings).toEqual([
+        expect.stringContaining('full.jsonl cannot be written: the disk is full'),
+        `--log ${file} can be written again, with a gap of 2 lines.`,
+        expect.stringContaining('full.jsonl cannot be written: the disk is full'),
+        `--log ${file} can be written again, with a gap of 1 line.`,
+      ]);
+      // Without room to cut it back it stays as it is, until there is some.
+      const resumed = open(file, { goesOnAfter: 4, warn });
+      room = 20;
+      resumed(step(5));
+      expect(steps('full.jsonl')).toEqual([1, 4, 6]);
+      room = Number.POSITIVE_INFINITY;
+      resumed(step(6));
+      expect(steps('full.jsonl')).toEqual([1, 4, 6]);
+      expect(readdirSync(folder).filter((name) => name.endsWith('.part'))).toEqual([]);
+    } finally {
+      vi.doUnmock('node:fs');
+      vi.resetModules();
+    }
   });
 });

@@ -234,6 +234,14 @@ describe('distillm train', () => {
     expect(finished.err).not.toMatch(/going on|Done in/);
   });
 
+  it('goes on when its log cannot be written, and says so once', async () => {
+    const { code, err } = await train(
+      `--method sft --student ${path('teacher/best')} --steps 2 --validation 0 --log /dev/full --out ${path('unlogged')}`,
+    );
+    expect(code, err).toBe(0);
+    expect(err.match(/--log \/dev\/full cannot be written: the disk is full \(ENOSPC\)\..* The run goes on without it\./g)).toHaveLength(1);
+  });
+
   it('--resume where no run is, is refused; --epochs and --learning-rate are spoken of as they were typed', async () => {
     const short = `--method sft --student ${path('teacher/best')} --validation ${path('held-out.jsonl')} --out ${path('short')}`;
     const nowhere = await train(`${short} --resume`);

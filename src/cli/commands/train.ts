@@ -228,7 +228,8 @@ async function follow(
     let saved: CheckpointEvent | undefined;
     for await (const event of run) {
       if (event.type === 'start') {
-        log = openLog(logOf(options), { goesOnAfter: options.resume ? event.step : undefined });
+        const goesOnAfter = options.resume ? event.step : undefined;
+        log = openLog(logOf(options), { goesOnAfter, warn: (warning) => line.print(warning) });
         log({ type: 'options', ...options });
         log({ type: 'settings', ...run.settings });
         before = event.step === event.totalSteps;
