@@ -301,3 +301,49 @@ describe('states', () => {
     student.dispose();
   });
 });
+
+describe('one run at a time', () => {
+  it('has a folder: a second one is refused, and the first goes on', async () => {
+    const store = memoryStore({}, { name: 'runs/a' });
+    const students = [await tinyModel(device), await tinyModel(device, { seed: 9 })] as const;
+    const refused = /runs\/a: another run writes to it/;
+    const first = run(students[0], store);
+    const seen: string[] = [];
+    for await (const event of first) {
+      seen.push(event.type);
+      // Before there is a state, and when there is one.
+      if (event.type === 'step' && event.step === 2) await expect(collect(run(students[1], store))).rejects.toThrow(refused);
+      if (event.type !== 'step' || event.step !== 6) continue;
+      await expect(collect(run(students[1], store, { resume: true }))).rejects.toThrow(refused);
+      await expect(collect(run(students[1], store))).rejects.toThrow(/holds a run already, at step 4/);
+    }
+    expect(seen.at(-1)).toBe('end');
+    expect(await resumed(store)).toMatchObject({ step: 12 });
+    for (const student of students) student.dispose();
+  });
+
+  it('has a folder no longer when it was left or has failed', async () => {
+    const store = memoryStore();
+    const student = await tinyModel(device);
+    for await (const event of run(student, store)) if (event.type === 'checkpoint' && event.kind === 'last') break;
+    await expect(collect(run(student, store, { resume: true, seed: 11 }))).rejects.toThrow(/seed was 10 and is 11/);
+    expect(await resumed(store)).toMatchObject({ step: 4 });
+    student.dispose();
+  });
+
+  it('has a student: a second run of it is refused, and the first has the weights that it has alone', async () => {
+    const student = await tinyModel(device);
+    const alone = await tinyModel(device);
+    const again = () => collect(run(student, memoryStore()));
+    for await (const event of run(student, memoryStore())) {
+      if (event.type !== 'step' || event.step !== 5) continue;
+      const error = await again().catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code: 'ERR_OPTION', option: 'student' });
+      expect((error as Error).message).toMatch(/^training: the student is being trained by another run\. Wait until/);
+    }
+    await collect(run(alone, memoryStore()));
+    expect(await weightsOf(student)).toEqual(await weightsOf(alone));
+    expect((await again()).at(-1)).toMatchObject({ type: 'end', step: 12 });
+    for (const model of [student, alone]) model.dispose();
+  });
+});

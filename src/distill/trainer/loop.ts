@@ -4,6 +4,7 @@ import type { RunSettings } from '../settings.js';
 import { batchOrder } from './batches.js';
 import { type Checkpoints, openCheckpoints } from './checkpoint.js';
 import type { CheckpointEvent, StepEvent, TrainingEvent } from './events.js';
+import { takeStudent } from './oneRun.js';
 import type { Plan } from './plan.js';
 import { endRemarks } from './remarks.js';
 import { progressOf, type RunState, startRun } from './runState.js';
@@ -18,6 +19,7 @@ export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, v
   const { steps: totalSteps } = settings;
   const { student } = plan.objective;
   const checkpoints = plan.checkpoint === undefined ? undefined : openCheckpoints(plan, plan.checkpoint);
+  const giveBack = takeStudent(student);
   let run: RunState | undefined;
   try {
     await checkpoints?.open();
@@ -73,6 +75,7 @@ export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, v
     };
   } finally {
     run?.dispose();
+    giveBack();
     await checkpoints?.close();
   }
 }
