@@ -106,7 +106,8 @@ export function namesIn(folder: string): string[] {
     return readdirSync(folder);
   } catch (cause) {
     const { code = '' } = cause as NodeJS.ErrnoException;
-    if (['ENOENT', 'ENOTDIR'].includes(code) && !lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink()) return [];
+    if (['ENOENT', 'ENOTDIR'].includes(code) && !lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink())
+      return [];
     throw new OptionError(`${folder} cannot be read: ${systemReason(cause)}`, { found: folder, cause });
   }
 }

@@ -73,6 +73,10 @@ export function trainingProgress(
                 ? `; going on after step ${whole(firstStep)}`
                 : ''),
         );
+      } else if (event.type === 'step' && event.skipped) {
+        line.print(
+          `step ${whole(event.step)} skipped: its loss is ${event.loss}, its gradient norm ${event.gradNorm}; the student stays as it was`,
+        );
       } else if (event.type === 'step') {
         recent.push(event);
         if (recent.length > RECENT_STEPS) recent.shift();

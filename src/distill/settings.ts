@@ -12,8 +12,20 @@ import { samplerOptions } from '../text/sampler.js';
 import { divergenceSchema } from './losses/index.js';
 import { offPolicy, policySchema } from './sgo/index.js';
 
-const { choice, count, countOr, countOrZero, notNegative, positive, seed, share, stepsOrMinutes, switched, text, zeroOrF32 } =
-  ranges;
+const {
+  choice,
+  count,
+  countOr,
+  countOrZero,
+  notNegative,
+  positive,
+  seed,
+  share,
+  stepsOrMinutes,
+  switched,
+  text,
+  zeroOrF32,
+} = ranges;
 
 const digest = option(text.optional(), 'SHA-256 of the samples that the run is of', { flag: false });
 

@@ -34,9 +34,9 @@ export function httpStore(url: string | URL, options: { fetch?: typeof globalThi
   const known = new Map<string, Promise<Known | undefined>>();
 
   async function request(path: string, first: number, last: number): Promise<Response> {
-    const headers = { Range: `bytes=${first}-${last}` };
+    const url = new URL(insidePath(name, path), base);
     try {
-      return await fetch(new URL(insidePath(name, path), base), { headers });
+      return await fetch(url, { headers: { Range: `bytes=${first}-${last}` } });
     } catch (cause) {
       throw new CheckpointError(`${name}/${path}: the request failed (${cause}). Check the address and the network.`, {
         cause,

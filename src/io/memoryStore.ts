@@ -114,9 +114,7 @@ function openMemory(memory: Memory, prefix: string, name: string): MemoryStore {
       for (const [file, bytes] of aside.files) contents.set(`${target}/${file}`, bytes);
     },
     async share(from, to, names) {
-      const files = names.map(
-        (file) => [`${whole(to)}/${insidePath(name, file)}`, find(`${from}/${file}`)] as const,
-      );
+      const files = names.map((file) => [`${whole(to)}/${insidePath(name, file)}`, find(`${from}/${file}`)] as const);
       for (const [file, bytes] of files) contents.set(file, bytes);
     },
     async lock() {

@@ -45,6 +45,16 @@ export interface AdamW {
    * @returns [1], the global gradient norm before clipping, on the device. Dispose of it, or call inside `tidy`.
    */
   step(lr: number): Tensor;
+  /**
+   * The first half of a step: what the gradients amount to, so that a caller may look before anything is updated.
+   * @returns two tensors [1] on the device, of which the caller disposes: the global norm before clipping, and the factor
+   * by which clipping scales the gradients
+   */
+  measure(): { readonly norm: Tensor; readonly scale: Tensor };
+  /** The second half: updates the parameters by the gradients times `scale`, and sets the gradients to zero. */
+  update(lr: number, scale: Tensor): void;
+  /** In place of an update: sets the gradients to zero. Parameters, moments and their counts stay. */
+  skip(): void;
   /** The state by checkpoint name: the optimizer's own, not a copy. */
   readonly moments: ReadonlyMap<string, Moments>;
   /** Frees the moments; the parameters are the caller's. */
@@ -102,21 +112,38 @@ export function createAdamW(parameters: ReadonlyMap<string, Tensor>, options: Ad
     throw error;
   }
 
-  function step(lr: number): Tensor {
+  const requireHeld = () => {
     if (disposed) throw new DisposedError('AdamW was used after it was disposed.');
-    checkOption('AdamW', 'lr', lr, notNegative);
+  };
+
+  function measure() {
+    requireHeld();
     device!.clear(squares.storage);
     trained.forEach(([, { grad }], slot) => {
       if (grad) run(device!, 'sumSquares', { x: flat(grad), total: squares }, { slot, accumulate: 0 });
     });
-    const { norm, scale } = run(device!, 'clipScale', { squares }, { maxNorm: clipGradNorm });
-    for (const slot of slots.values()) update(slot, scale, lr);
-    clearGradients(trained.map(([, parameter]) => parameter));
+    return run(device!, 'clipScale', { squares }, { maxNorm: clipGradNorm });
+  }
+
+  const skip = () => clearGradients(trained.map(([, parameter]) => parameter));
+
+  function update(lr: number, scale: Tensor): void {
+    requireHeld();
+    checkOption('AdamW', 'lr', lr, notNegative);
+    for (const slot of slots.values()) updateSlot(slot, scale, lr);
+    skip();
+  }
+
+  function step(lr: number): Tensor {
+    requireHeld();
+    checkOption('AdamW', 'lr', lr, notNegative);
+    const { norm, scale } = measure();
+    update(lr, scale);
     scale.dispose();
     return norm;
   }
 
-  function update(slot: Slot, scale: Tensor, lr: number): void {
+  function updateSlot(slot: Slot, scale: Tensor, lr: number): void {
     const { parameter, m, v } = slot;
     if (!parameter.grad) return;
     slot.steps++;
@@ -136,5 +163,5 @@ export function createAdamW(parameters: ReadonlyMap<string, Tensor>, options: Ad
     );
   }
 
-  return { step, moments: slots, dispose, [Symbol.dispose]: dispose };
+  return { step, measure, update, skip, moments: slots, dispose, [Symbol.dispose]: dispose };
 }

@@ -33,7 +33,11 @@ export function countOr<const Word extends string>(literal: Word) {
 /** How often something is done that steps and clocks can count. */
 const often = "'validation', an integer of at least 1, or minutes as in '30min'";
 export const stepsOrMinutes = z.union(
-  [z.literal('validation'), integer(1, undefined, often), z.string(often).regex(/^(?!0+(?:\.0*)?min$)\d+(?:\.\d+)?min$/, often)],
+  [
+    z.literal('validation'),
+    integer(1, undefined, often),
+    z.string(often).regex(/^(?!0+(?:\.0*)?min$)\d+(?:\.\d+)?min$/, often),
+  ],
   often,
 );
 

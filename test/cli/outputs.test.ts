@@ -227,7 +227,13 @@ describe('a log', () => {
     try {
       const log = open(file, { warn });
       log(step(1));
-      for (const [free, each] of [[9, 2], [0, 3], [Number.POSITIVE_INFINITY, 4], [5, 5], [Number.POSITIVE_INFINITY, 6]] as const) {
+      for (const [free, each] of [
+        [9, 2],
+        [0, 3],
+        [Number.POSITIVE_INFINITY, 4],
+        [5, 5],
+        [Number.POSITIVE_INFINITY, 6],
+      ] as const) {
         room = free;
         log(step(each));
       }

@@ -14,6 +14,7 @@ const step: StepEvent = {
   loss: 1.5,
   terms: { divergence: 1.5 },
   gradNorm: 1,
+  skipped: false,
   lr: 1e-3,
   phi: 0.1,
   bufferSize: 96,

@@ -21,7 +21,16 @@ import { type FileStore, memoryStore, openSafetensors } from '../../src/io/index
 import { type LanguageModel, loadModel, saveModel } from '../../src/models/index.js';
 import { openFolder } from '../../src/platform/openFolder.js';
 import { loadTokenizer } from '../../src/text/index.js';
-import { collect, letters, stepsOf, succession, tinyModel, tinyTokenizer, validationsOf, weightsOf } from './fixtures.js';
+import {
+  collect,
+  letters,
+  stepsOf,
+  succession,
+  tinyModel,
+  tinyTokenizer,
+  validationsOf,
+  weightsOf,
+} from './fixtures.js';
 import { forge, forgeState } from './forged.js';
 
 const tokenizer = tinyTokenizer();
@@ -343,7 +352,10 @@ describe('checkpoints on WASM', () => {
     await expect(collect(run)).rejects.toThrow(CheckpointError);
     other.dispose();
     const path = 'state-000004/trainer-state.safetensors';
-    const spoilt = memoryStore({ ...Object.fromEntries(store.files), [path]: store.files.get(path)!.subarray(0, 5000) });
+    const spoilt = memoryStore({
+      ...Object.fromEntries(store.files),
+      [path]: store.files.get(path)!.subarray(0, 5000),
+    });
     await expect(resume(spoilt)).rejects.toThrow(CheckpointError);
   });
 
@@ -393,7 +405,9 @@ describe('checkpoints on WASM', () => {
       const merged = await tinyModel(device, { seed: 2, trainable: false });
       const matrix = merged.parameters.get('transformer.h.0.attn.c_attn.weight')!;
       matrix.set((await matrix.read()).map((value) => value + 1e-3) as Float32Array);
-      await expect(resumeOf(await tinyModel(device, shape), { teacher: merged })).rejects.toThrow(/teacher's weights was/);
+      await expect(resumeOf(await tinyModel(device, shape), { teacher: merged })).rejects.toThrow(
+        /teacher's weights was/,
+      );
       merged.dispose();
       const same = await tinyModel(device, { seed: 2, trainable: false });
       expect((await resumeOf(await tinyModel(device, shape), { teacher: same }))[0]).toMatchObject({ step: 4 });

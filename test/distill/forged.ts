@@ -1,6 +1,12 @@
 /** States of runs, changed on purpose. */
 import { createHash } from 'node:crypto';
-import { type FileStore, openSafetensors, readElements, type TensorToWrite, writeSafetensors } from '../../src/io/index.js';
+import {
+  type FileStore,
+  openSafetensors,
+  readElements,
+  type TensorToWrite,
+  writeSafetensors,
+} from '../../src/io/index.js';
 
 const manifestFile = 'distillm-state.json';
 const stateFile = 'trainer-state.safetensors';
@@ -23,7 +29,8 @@ interface Changes {
 /** Changes what a file of tensors says, and signs it. */
 export async function forge(state: FileStore, file: string, { tensors = {}, state: changed }: Changes): Promise<void> {
   const source = await openSafetensors(state, file);
-  const written: { name: string; dtype: 'F32' | 'U8'; shape: readonly number[]; values: Float32Array | Uint8Array }[] = [];
+  const written: { name: string; dtype: 'F32' | 'U8'; shape: readonly number[]; values: Float32Array | Uint8Array }[] =
+    [];
   for (const [name, entry] of source.entries) {
     const dtype = entry.dtype as 'F32' | 'U8';
     const found = await readElements(source, name, dtype);

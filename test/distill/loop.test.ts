@@ -289,7 +289,7 @@ describe('the loop', () => {
     const error = await running.catch((caught: unknown) => caught);
     expect(error).toBeInstanceOf(TrainingError);
     expect((error as Error).message).toMatch(
-      /^step 3 of 20: the loss is .*runs\/x\/state-000001 \(step 1\).*learning rate \(it was 1e\+38\)/,
+      /^step 7 of 20: the loss is .*, for 5 steps in a row\. .*runs\/x\/state-000001 \(step 1\).*learning rate \(it was 1e\+38\)/,
     );
   });
 

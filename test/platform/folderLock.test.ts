@@ -26,7 +26,9 @@ it('names the process and the host that have it, and leaves nothing behind', asy
   const release = await lockFolder(folder);
   const refusal = await lockFolder(folder).catch((error: unknown) => error);
   expect(refusal).toBeInstanceOf(CheckpointError);
-  expect((refusal as Error).message).toContain(`another run writes to it (process ${process.pid} on ${hostname()}, since`);
+  expect((refusal as Error).message).toContain(
+    `another run writes to it (process ${process.pid} on ${hostname()}, since`,
+  );
   expect(await readdir(folder)).toHaveLength(1);
   await release();
   await taken();

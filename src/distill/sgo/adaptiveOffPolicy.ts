@@ -131,4 +131,5 @@ function readSnapshot(snapshot: SgoSnapshot = { raises: 0, acceptedLoss: null, c
   return { raises, acceptedLoss, coolingFor };
 }
 
-const isCount = (value: number | null | undefined): value is number => Number.isInteger(value) && (value as number) >= 0;
+const isCount = (value: number | null | undefined): value is number =>
+  Number.isInteger(value) && (value as number) >= 0;

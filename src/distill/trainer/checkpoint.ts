@@ -29,7 +29,8 @@ import type { BestValidation, CheckpointEvent } from './events.js';
 import { identityDigests, type RunIdentity } from './identity.js';
 import type { Plan } from './plan.js';
 import { type Run, requireSameRun, requireShapes } from './sameRun.js';
-import { DamagedState, damaged, stateName, stepsOf, verifyState, writeState } from './stateFolder.js';
+import type { Soundness } from './soundness.js';
+import { stateName, stepsOf, UnusableState, unusable, verifyState, writeState } from './stateFolder.js';
 
 /** What changes during a run, besides the student's weights and the optimizer's moments. */
 export interface Progress {
@@ -38,6 +39,7 @@ export interface Progress {
   readonly sgo: SgoSnapshot;
   readonly best: BestValidation | undefined;
   readonly initial: BestValidation | undefined;
+  readonly soundness: Soundness;
 }
 
 /** A stored run: `progress`, the replay buffer, and what people should know of how it was found. */
@@ -116,30 +118,38 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
     }
   };
 
-  /** Removes all states but the newest and that of the best. Those of later steps have been given up. */
-  const prune = async ({ step, best }: Progress): Promise<void> => {
+  /** Removes all states but the newest, that of the best, and the good ones. Those of later steps have been given up. */
+  const prune = async ({ step, best, soundness }: Progress): Promise<void> => {
     const steps = await storedSteps();
     const kept = new Set(steps.filter((each) => each <= step).slice(0, plan.settings.keep));
-    if (best) kept.add(best.step);
+    for (const each of [best?.step, soundness.good, soundness.shown]) if (each !== undefined) kept.add(each);
     for (const each of steps) if (!kept.has(each)) await root.remove(stateName(each));
   };
 
-  /** @throws DamagedState, CheckpointError */
-  const load = async (step: number, optimizer: AdamW): Promise<StoredRun> => {
+  /** @throws UnusableState, CheckpointError */
+  const load = async (
+    step: number,
+    optimizer: AdamW,
+    isGood: (soundness: Soundness) => boolean,
+  ): Promise<StoredRun> => {
     const folder = root.folder(stateName(step));
     await verifyState(folder, step);
     const file = await whole(folder, () => openSafetensors(folder, stateFile));
     const state = parseState(folder, file.metadata.state);
     if (state.progress.step !== step) throw malformed(folder, 'progress.step', state.progress.step);
     const { settings } = plan;
-    const remarks = requireSameRun(root.name, state as Run, { settings, identity }, { step, plan });
+    const remarks = requireSameRun(root.name, state, { settings, identity }, { step, plan });
     if (step > settings.steps) throw malformed(folder, 'progress.step', step);
 
+    const { strayedAt } = state.progress.soundness;
+    if (!isGood(state.progress.soundness)) {
+      throw unusable(folder, `: the validation loss had left its range at step ${strayedAt}`, { found: strayedAt });
+    }
     const weights = await whole(folder, async () => (await openCheckpoint(folder)).tensors());
     const moments = momentsOf(optimizer);
     requireShapes(weights, student.parameters);
     requireShapes(file, moments);
-    const progress = state.progress as Progress;
+    const { progress } = state;
     const replay = await whole(folder, async () => {
       startPolicy(plan.sgo, { totalSteps: settings.steps, snapshot: progress.sgo });
       for (const [name, tensor] of student.parameters) tensor.set(await readFinite(weights, name));
@@ -190,17 +200,27 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
     },
 
     async restore(optimizer) {
-      const passed: string[] = [];
-      for (const step of await storedSteps()) {
-        try {
-          const stored = await load(step, optimizer);
-          const remark = `The run goes on from ${root.name}/${stateName(step)}: a later state is damaged. ${passed.join('. ')}.`;
-          return passed.length > 0 ? { ...stored, remarks: [remark, ...stored.remarks] } : stored;
-        } catch (error) {
-          if (!(error instanceof DamagedState)) throw error;
-          passed.push(error.message);
+      const steps = await storedSteps();
+      let passed: string[] = [];
+      const search = async (isGood: (soundness: Soundness) => boolean): Promise<StoredRun | undefined> => {
+        passed = [];
+        for (const step of steps) {
+          try {
+            const stored = await load(step, optimizer, isGood);
+            if (passed.length === 0) return stored;
+            const remark = `The run goes on from ${root.name}/${stateName(step)}, not from the newest state. ${passed.join('. ')}.`;
+            return { ...stored, remarks: [remark, ...stored.remarks] };
+          } catch (error) {
+            if (!(error instanceof UnusableState)) throw error;
+            passed.push(error.message);
+          }
         }
-      }
+        return undefined;
+      };
+      // A run that has strayed from the first is what it is.
+      const isBack = ({ strayedAt, good }: Soundness) => strayedAt === undefined || !steps.includes(good ?? Number.NaN);
+      const found = (await search(isBack)) ?? (await search(() => true));
+      if (found) return found;
       throw new CheckpointError(
         `checkpoint ${root.name}: no state of the run is whole. ${passed.join('. ')}. Start anew in another folder.`,
         { found: passed },
@@ -213,15 +233,15 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
 
 /**
  * What is read from a state whose bytes are those that were written: what they say may still be wrong.
- * @throws DamagedState; the system's refusals as they are
+ * @throws UnusableState; the system's refusals as they are
  */
 async function whole<T>(folder: FileStore, read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (cause) {
     const isContent = cause instanceof CheckpointError && !isSystemError(cause.cause);
-    if (!isContent || cause instanceof DamagedState) throw cause;
-    throw damaged(folder, `: ${cause.message.replace(/\.$/, '')}`, { cause });
+    if (!isContent || cause instanceof UnusableState) throw cause;
+    throw unusable(folder, `: ${cause.message.replace(/\.$/, '')}`, { cause });
   }
 }
 
@@ -276,6 +296,13 @@ const storedState = z.object({
     sgo: z.record(z.string(), z.number().nullable()),
     best: storedValidation.optional(),
     initial: storedValidation.optional(),
+    soundness: z.object({
+      skipped: ranges.countOrZero,
+      inARow: ranges.countOrZero,
+      strayedAt: ranges.countOrZero.optional(),
+      good: ranges.count.optional(),
+      shown: ranges.count.optional(),
+    }),
   }),
   settings: z.record(z.string(), z.unknown()),
   identity: z.record(z.string(), z.unknown()),
@@ -284,19 +311,20 @@ const storedState = z.object({
 });
 type StoredState = Run & { readonly progress: Progress; readonly steps: Readonly<Record<string, number>> };
 
-function parseState(folder: FileStore, text = ''): z.output<typeof storedState> {
+/** Settings and identity are compared with the run's own, name by name, before anything else looks at them. */
+function parseState(folder: FileStore, text = ''): StoredState {
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    throw damaged(folder, `/${stateFile}: its 'state' is no JSON`, { cause });
+    throw unusable(folder, `/${stateFile}: its 'state' is no JSON`, { cause });
   }
-  return parse(storedState, json, ({ path, found }) => malformed(folder, path, found));
+  return parse(storedState, json, ({ path, found }) => malformed(folder, path, found)) as unknown as StoredState;
 }
 
-const malformed = (folder: FileStore, path: string, found: unknown): DamagedState => {
+const malformed = (folder: FileStore, path: string, found: unknown): UnusableState => {
   const words = short(JSON.stringify(found) ?? 'missing');
-  return damaged(folder, `/${stateFile}: its 'state' has ${path || 'no object'}: ${words}`, { found });
+  return unusable(folder, `/${stateFile}: its 'state' has ${path || 'no object'}: ${words}`, { found });
 };
 
 /** The optimizer's moments by their names in the state file. */

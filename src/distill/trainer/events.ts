@@ -40,6 +40,8 @@ export interface StepEvent {
   readonly terms: Readonly<Record<string, number>>;
   /** Global L2 norm of the gradient, before clipping. */
   readonly gradNorm: number;
+  /** `loss` or `gradNorm` is not finite, and the step has left the student as it was. */
+  readonly skipped: boolean;
   /** Learning rate of this step. */
   readonly lr: number;
   /** Probability of training on student outputs. */
@@ -126,6 +128,8 @@ export interface EndEvent {
   readonly initial?: BestValidation;
   /** Whether `best` is better than `initial`, by what chooses the best. If not, the training did the model no good. */
   readonly improved?: boolean;
+  /** Steps that were skipped, of all of the run: see `StepEvent.skipped`. */
+  readonly skippedSteps: number;
   /** What the run should have done and did not, with what to set: student outputs that were never used, say. */
   readonly remarks: readonly string[];
   /** Wall time of the run in ms. */

@@ -46,7 +46,7 @@ export function identityOf(run: {
 }
 
 /** What takes a moment to find out, and is asked for only where a run is stored. */
-export interface IdentityDigests {
+interface IdentityDigests {
   /** See `weightsDigest`. */
   readonly teacherWeights?: string;
   /** SHA-256 of the tokenizer's files. */

@@ -3,11 +3,12 @@ import { TrainingError } from '../../errors.js';
 import type { RunSettings } from '../settings.js';
 import { batchOrder } from './batches.js';
 import { type Checkpoints, openCheckpoints } from './checkpoint.js';
-import type { CheckpointEvent, StepEvent, TrainingEvent } from './events.js';
+import type { CheckpointEvent, StepEvent, TrainingEvent, ValidationEvent } from './events.js';
 import { takeStudent } from './oneRun.js';
 import type { Plan } from './plan.js';
 import { endRemarks } from './remarks.js';
 import { progressOf, type RunState, startRun } from './runState.js';
+import { afterSaving, afterStep, afterValidation, mostSkipped } from './soundness.js';
 import { stateName } from './stateFolder.js';
 import { takeStep } from './step.js';
 import { isBetter, validate } from './validation.js';
@@ -39,29 +40,38 @@ export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, v
     const isDue = savingTimes(settings.saveEvery);
     // Weights that give no finite validation loss must not replace good ones.
     let sound = true;
-    if (run.step === 0 && plan.validation.length > 0 && !signal?.aborted) yield await validate(plan, run);
+    if (run.step === 0 && plan.validation.length > 0 && !signal?.aborted) yield await judge(plan, run);
 
     while (run.step < totalSteps && !signal?.aborted) {
-      const event = await finiteStep(plan, run, order, saved);
+      const event = await attemptStep(plan, run, order);
       if (!event) break;
       run.step = event.step;
+      run.soundness = afterStep(run.soundness, event);
       yield event;
+      if (run.soundness.inARow === mostSkipped) {
+        const what = `the loss is ${event.loss}, the gradient norm ${event.gradNorm}, for ${mostSkipped} steps in a row`;
+        throw diverged(plan, run, run.step, what);
+      }
       const isJudged = run.step % settings.validation.every === 0 || run.step === totalSteps;
-      const validation = isJudged && plan.validation.length > 0 ? await validate(plan, run) : undefined;
+      const validation = isJudged && plan.validation.length > 0 ? await judge(plan, run) : undefined;
       if (validation) {
         yield validation;
         sound = validation.loss === undefined || Number.isFinite(validation.loss);
       }
-      if (!checkpoints || !sound || !(isDue(run.step, isJudged) || validation?.best || run.step === totalSteps)) continue;
-      yield* await save(plan, checkpoints, run, saved);
+      const isWanted = isDue(run.step, isJudged) || validation?.best || run.step === totalSteps;
+      if (!checkpoints || !isWanted || !sound || run.soundness.inARow > 0) continue;
+      yield* await save(plan, checkpoints, run, validation !== undefined);
       saved = run.step;
     }
 
     // No step comes that would find it: a run must not end well with a student that is spoilt.
-    if (!sound) throw diverged(plan, run.step, saved, 'the validation loss is not finite after it');
-    if (checkpoints && saved !== run.step) {
-      yield* await save(plan, checkpoints, run, saved);
+    if (!sound) throw diverged(plan, run, run.step, 'the validation loss is not finite after it');
+    const { inARow } = run.soundness;
+    if (inARow > 0 && run.step === totalSteps) {
+      const which = inARow === 1 ? 'the last step was skipped' : `the last ${inARow} steps were skipped`;
+      throw diverged(plan, run, run.step, `${which}, as the loss or the gradients were not finite`);
     }
+    if (checkpoints && saved !== run.step && inARow === 0) yield* await save(plan, checkpoints, run, false);
     const reason = run.step < totalSteps ? 'aborted' : 'finished';
     yield {
       type: 'end',
@@ -70,6 +80,7 @@ export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, v
       ...(run.best && { best: run.best }),
       ...(run.initial && { initial: run.initial }),
       ...(run.best && run.initial && { improved: isBetter(run.best, run.initial, settings.validation.bestBy) }),
+      skippedSteps: run.soundness.skipped,
       remarks: reason === 'finished' ? endRemarks(plan, run) : [],
       ms: performance.now() - started,
     };
@@ -97,44 +108,70 @@ function savingTimes(every: RunSettings['saveEvery']): (step: number, isJudged: 
 }
 
 /** Saves; where weights are not finite, what was saved before stays. @throws TrainingError naming the step */
-async function save(plan: Plan, checkpoints: Checkpoints, run: RunState, saved: number): Promise<CheckpointEvent[]> {
-  try {
-    return await checkpoints.save(progressOf(run), run.optimizer, run.replay);
-  } catch (error) {
-    if (!(error instanceof TrainingError)) throw error;
-    throw diverged(plan, run.step, saved, error.message.replace(/\.$/, ''), error);
-  }
+async function save(
+  plan: Plan,
+  checkpoints: Checkpoints,
+  run: RunState,
+  isValidated: boolean,
+): Promise<CheckpointEvent[]> {
+  const soundness = afterSaving(run.soundness, run.step, isValidated);
+  const events = await explained(plan, run, run.step, () =>
+    checkpoints.save({ ...progressOf(run), soundness }, run.optimizer, run.replay),
+  );
+  run.soundness = soundness;
+  return events;
 }
 
-/** A step whose numbers are finite; undefined when the signal came while it was generating. @throws TrainingError */
-async function finiteStep(
+async function judge(plan: Plan, run: RunState): Promise<ValidationEvent> {
+  const event = await explained(plan, run, run.step, () => validate(plan, run));
+  const { vocabSize } = plan.objective.student;
+  run.soundness = afterValidation(run.soundness, event, { initial: run.initial, vocabSize });
+  return event;
+}
+
+/** A step; undefined when the signal came while it was generating. @throws TrainingError naming the step */
+async function attemptStep(
   plan: Plan,
   run: RunState,
   order: ReturnType<typeof batchOrder>,
-  saved: number,
 ): Promise<StepEvent | undefined> {
   const step = run.step + 1;
-  let event: StepEvent;
-  try {
-    event = await takeStep(plan, run, order, step);
-  } catch (error) {
-    if (plan.signal?.aborted && error === plan.signal.reason) return undefined;
-    if (!(error instanceof TrainingError)) throw error;
-    throw diverged(plan, step, saved, error.message, error);
-  }
-  if (Number.isFinite(event.loss) && Number.isFinite(event.gradNorm)) return event;
-  throw diverged(plan, step, saved, `the loss is ${event.loss}, the gradient norm ${event.gradNorm}`);
+  const { signal } = plan;
+  return explained(plan, run, step, () =>
+    takeStep(plan, run, order, step).catch((error: unknown) => {
+      if (signal?.aborted && error === signal.reason) return undefined;
+      throw error;
+    }),
+  );
 }
 
-function diverged(plan: Plan, step: number, saved: number, what: string, cause?: unknown): TrainingError {
-  const folder = typeof plan.checkpoint === 'string' ? plan.checkpoint : plan.checkpoint?.name;
-  const good =
-    folder === undefined || saved === 0
-      ? 'There is no checkpoint to go back to'
-      : `The last good checkpoint is ${folder}/${stateName(saved)} (step ${saved}): resume from it`;
+/** Where training cannot go on, the error says at which step, and what to do. @throws TrainingError */
+async function explained<T>(plan: Plan, run: RunState, step: number, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof TrainingError)) throw error;
+    throw diverged(plan, run, step, error.message.replace(/\.$/, ''), error);
+  }
+}
+
+function diverged(plan: Plan, run: RunState, step: number, what: string, cause?: unknown): TrainingError {
   return new TrainingError(
-    `step ${step} of ${plan.settings.steps}: ${what}. ${good}; the student in memory is spoilt. ` +
-      `Try a lower learning rate (it was ${plan.schedule(step - 1)}), a warmup, or a smaller clipGradNorm.`,
+    `step ${step} of ${plan.settings.steps}: ${what}. ${wayBack(plan, run)}; the student in memory is spoilt. ` +
+      `Try a lower learning rate (it was ${plan.schedule(Math.max(0, step - 1))}), a warmup, or a smaller clipGradNorm.`,
     { found: step, cause },
   );
+}
+
+/** Which state to go back to: one from before the loss left its range. */
+function wayBack({ checkpoint }: Plan, { soundness: { strayedAt, good, shown } }: RunState): string {
+  const folder = typeof checkpoint === 'string' ? checkpoint : checkpoint?.name;
+  if (folder === undefined || good === undefined) return 'There is no checkpoint to go back to';
+  const strayed =
+    strayedAt === undefined ? '' : `, from before the validation loss left its range at step ${strayedAt}`;
+  const unproven =
+    shown === undefined || shown === good
+      ? ''
+      : ` (the last that was validated is ${stateName(shown)}: remove those after it to go back so far)`;
+  return `The last good checkpoint is ${folder}/${stateName(good)} (step ${good})${strayed}: resume from it${unproven}`;
 }

@@ -25,17 +25,35 @@ export function startRemarks(run: Participants, settings: RunSettings): string[]
 }
 
 /** What can be said of a run that has finished. */
-export function endRemarks(
-  { sgo, settings }: Plan,
-  { replay, sgo: state }: Pick<RunState, 'replay' | 'sgo'>,
-): string[] {
+export function endRemarks(plan: Plan, run: Pick<RunState, 'replay' | 'sgo' | 'soundness'>): string[] {
+  return [skipped(plan, run), strayed(run), unused(plan, run)].filter((remark) => remark !== undefined);
+}
+
+function skipped({ settings }: Plan, { soundness }: Pick<RunState, 'soundness'>): string | undefined {
+  if (soundness.skipped === 0) return undefined;
+  return (
+    `${soundness.skipped} of the ${settings.steps} steps were skipped, as the loss or a gradient was not finite. Lower optimizer.lr ` +
+    'or optimizer.clipGradNorm, or set warmupSteps.'
+  );
+}
+
+function strayed({ soundness: { strayedAt, good } }: Pick<RunState, 'soundness'>): string | undefined {
+  if (strayedAt === undefined) return undefined;
+  const back = good === undefined ? '' : ` The newest state from before that is of step ${good}.`;
+  return (
+    `The validation loss has been far above that of a blind guess since step ${strayedAt}: the student is broken.${back} Lower ` +
+    'optimizer.lr, or set warmupSteps.'
+  );
+}
+
+function unused({ sgo, settings }: Plan, { replay, sgo: state }: Pick<RunState, 'replay' | 'sgo'>): string | undefined {
   // Whatever the student generates goes into the buffer, and nothing leaves it without something else coming in.
-  if (!policyFacts(sgo).generates || !replay || replay.size > 0) return [];
-  return [
+  if (!policyFacts(sgo).generates || !replay || replay.size > 0) return undefined;
+  return (
     `None of the ${settings.steps} steps trained on student outputs: phi was ${state.phi} at the end, and it rises only where ` +
-      'the validation loss rises. For student outputs from the first step on, set sgo.initThreshold (0.2 to 0.4); for ' +
-      'earlier raises, lower sgo.lossEps or validate more often (validation.every).',
-  ];
+    'the validation loss rises. For student outputs from the first step on, set sgo.initThreshold (0.2 to 0.4); for ' +
+    'earlier raises, lower sgo.lossEps or validate more often (validation.every).'
+  );
 }
 
 function leftOut({ data: { train } }: Participants, { batchSize, gradAccumulationSteps }: RunSettings) {

@@ -6,6 +6,7 @@ import { policyFacts, type SgoState, startPolicy } from '../sgo/index.js';
 import type { Checkpoints, Progress } from './checkpoint.js';
 import type { BestValidation } from './events.js';
 import type { Plan } from './plan.js';
+import type { Soundness } from './soundness.js';
 
 /** Everything that changes during a run, besides the student's weights. */
 export interface RunState {
@@ -14,6 +15,7 @@ export interface RunState {
   best: BestValidation | undefined;
   /** The validation before the first step. */
   initial: BestValidation | undefined;
+  soundness: Soundness;
   readonly optimizer: AdamW;
   readonly sgo: SgoState;
   /** None for a policy that never replays. */
@@ -24,7 +26,7 @@ export interface RunState {
 }
 
 /**
- * A fresh state, or where the plan says resume the newest whole one of the checkpoint.
+ * A fresh state, or where the plan says resume the one from which the checkpoint goes on.
  * @throws CheckpointError, LimitError
  */
 export async function startRun(plan: Plan, checkpoints: Checkpoints | undefined): Promise<RunState> {
@@ -50,6 +52,7 @@ export async function startRun(plan: Plan, checkpoints: Checkpoints | undefined)
       step: stored?.progress.step ?? 0,
       best: stored?.progress.best,
       initial: stored?.progress.initial,
+      soundness: stored?.progress.soundness ?? { skipped: 0, inARow: 0 },
       optimizer,
       sgo: startPolicy(sgo, { totalSteps, ...(stored && { snapshot: stored.progress.sgo }) }),
       replay,
@@ -62,9 +65,10 @@ export async function startRun(plan: Plan, checkpoints: Checkpoints | undefined)
   }
 }
 
-export const progressOf = ({ step, best, initial, sgo }: RunState): Progress => ({
+export const progressOf = ({ step, best, initial, soundness, sgo }: RunState): Progress => ({
   step,
   best,
   initial,
+  soundness,
   sgo: sgo.toState(),
 });

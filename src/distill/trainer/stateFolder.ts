@@ -4,8 +4,9 @@
  * made visible by one rename; it never changes afterwards. A state whose bytes are not those that were written is told
  * from one that cannot be read: for the first the state before it may serve, the second is for people to mend.
  */
-import { createSha256 } from '#platform';
+
 import * as z from 'zod';
+import { createSha256 } from '#platform';
 import { manifestFile } from '../../checkpoints/index.js';
 import { CheckpointError } from '../../errors.js';
 import { short } from '../../inWords.js';
@@ -35,12 +36,12 @@ const manifest = z.object({
 });
 type Digests = z.output<typeof manifest>['files'];
 
-/** A state whose content is not what was written. */
-export class DamagedState extends CheckpointError {}
+/** A state that can be read and from which no run can go on: its content is not what was written, or is no good. */
+export class UnusableState extends CheckpointError {}
 
 /** What is wrong with a state: @param what begins with the file where it is one alone */
-export const damaged = (state: FileStore, what: string, details: { found?: unknown; cause?: unknown } = {}) =>
-  new DamagedState(`${state.name}${what}`, details);
+export const unusable = (state: FileStore, what: string, details: { found?: unknown; cause?: unknown } = {}) =>
+  new UnusableState(`${state.name}${what}`, details);
 
 /**
  * Writes a state, in place of one of the same step that is damaged or was given up.
@@ -79,7 +80,7 @@ export async function writeState(
 
 /**
  * Reads every byte of a state and compares it with the manifest.
- * @throws DamagedState; CheckpointError for what cannot be read
+ * @throws UnusableState; CheckpointError for what cannot be read
  */
 export async function verifyState(state: FileStore, step: number): Promise<void> {
   const listing = await state.list();
@@ -89,20 +90,20 @@ export async function verifyState(state: FileStore, step: number): Promise<void>
       throw new CheckpointError(`${state.name}/${file} is a folder, expected a file. Put the file back.`);
     }
     // A link that leads nowhere is in neither list: asking for it says so.
-    if (!(await state.exists(file))) throw damaged(state, `/${file}: the file is missing`);
+    if (!(await state.exists(file))) throw unusable(state, `/${file}: the file is missing`);
   };
   await requireThere(manifestFile);
   const found = await readManifest(state);
-  if (found.step !== step) throw damaged(state, `/${manifestFile}: step is ${found.step}`, { found: found.step });
+  if (found.step !== step) throw unusable(state, `/${manifestFile}: step is ${found.step}`, { found: found.step });
   for (const [file, { bytes, sha256 }] of Object.entries(found.files)) {
     await requireThere(file);
     const size = await state.size(file);
     if (size !== bytes) {
-      throw damaged(state, `/${file}: the file has ${size} bytes, ${bytes} were written`, { found: size });
+      throw unusable(state, `/${file}: the file has ${size} bytes, ${bytes} were written`, { found: size });
     }
     const digest = await digestOf(state, file, bytes);
     if (digest !== sha256) {
-      throw damaged(state, `/${file}: its bytes are not those that were written (SHA-256 ${digest.slice(0, 12)})`, {
+      throw unusable(state, `/${file}: its bytes are not those that were written (SHA-256 ${digest.slice(0, 12)})`, {
         found: digest,
       });
     }
@@ -116,10 +117,10 @@ async function readManifest(state: FileStore): Promise<z.output<typeof manifest>
   try {
     json = parseJson(decodeText(bytes, where, 'JSON'), where);
   } catch (cause) {
-    throw damaged(state, `/${manifestFile}: it is no JSON`, { cause });
+    throw unusable(state, `/${manifestFile}: it is no JSON`, { cause });
   }
   return parse(manifest, json, ({ path, found }) =>
-    damaged(state, `/${manifestFile}: ${path || 'it'} is ${short(JSON.stringify(found) ?? 'missing')}`, { found }),
+    unusable(state, `/${manifestFile}: ${path || 'it'} is ${short(JSON.stringify(found) ?? 'missing')}`, { found }),
   );
 }
 

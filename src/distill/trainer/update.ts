@@ -33,11 +33,13 @@ interface UpdateResult {
   readonly terms: Readonly<Record<string, number>>;
   readonly gradNorm: number;
   readonly lossTokens: number;
+  /** The loss or a gradient was not finite, and nothing was updated. */
+  readonly skipped: boolean;
 }
 
 /**
- * Forward, backward and update. One read-back: the sum of each term, and the gradient norm. Everything but the
- * gradients is freed.
+ * Forward, backward and, where all numbers are finite, update. One read-back, before the update: the sum of each term, and
+ * the gradient norm. Everything but the gradients is freed.
  */
 export async function updateStudent(objective: Objective, optimizer: AdamW, input: UpdateInput): Promise<UpdateResult> {
   const { student } = objective;
@@ -71,20 +73,24 @@ export async function updateStudent(objective: Objective, optimizer: AdamW, inpu
       });
       device.submit();
     }
-    markPhase(device, 'optimizer');
-    const norm = optimizer.step(input.lr);
-    device.copy(norm.storage, 0, totals.storage, 4 * addends.length, 4);
     return totals;
   });
-  const sums = await totals.read();
-  totals.dispose();
-  const means = addends.map(({ term, tokens }, i) => ({ ...term, mean: (sums[i] as number) / tokens }));
-  return {
-    loss: means.reduce((total, { weight, mean }) => total + weight * mean, 0),
-    terms: Object.fromEntries(means.map(({ name, mean }) => [name, mean])),
-    gradNorm: sums[addends.length] as number,
-    lossTokens: countLabels(input.batches),
-  };
+  markPhase(device, 'optimizer');
+  const { norm, scale } = optimizer.measure();
+  try {
+    device.copy(norm.storage, 0, totals.storage, 4 * addends.length, 4);
+    const sums = await totals.read();
+    const means = addends.map(({ term, tokens }, i) => ({ ...term, mean: (sums[i] as number) / tokens }));
+    const loss = means.reduce((total, { weight, mean }) => total + weight * mean, 0);
+    const gradNorm = sums[addends.length] as number;
+    const skipped = !(Number.isFinite(loss) && Number.isFinite(gradNorm));
+    if (skipped) optimizer.skip();
+    else optimizer.update(input.lr, scale);
+    const terms = Object.fromEntries(means.map(({ name, mean }) => [name, mean]));
+    return { loss, terms, gradNorm, lossTokens: countLabels(input.batches), skipped };
+  } finally {
+    for (const tensor of [totals, norm, scale]) tensor.dispose();
+  }
 }
 
 /** The terms that are taken on any sample of the batches, with the tokens by which each one's losses are divided. */

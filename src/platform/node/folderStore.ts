@@ -13,8 +13,8 @@ import { isLock, lockFolder } from './folderLock.js';
 const aside = (target: string): string => `${target}.${process.pid}-${Math.random().toString(36).slice(2)}.part`;
 const underWay = /\.\d+-[a-z0-9]+\.part$/;
 
-/** Larger files get a second name instead of a copy; smaller ones people edit in place. */
-const smallest = 2 ** 20;
+/** Tensors get a second name instead of a copy; texts people edit in place. */
+const isTensors = /\.safetensors$/;
 
 /** The folder at `folder`. It is made when it is first written to. */
 export function folderStore(folder: string): FileStore {
@@ -119,8 +119,7 @@ export function folderStore(folder: string): FileStore {
         throw await unreadable(path, cause);
       }
     },
-    size: async (path) =>
-      sizeOfFile(await reading(path, (whole) => stat(whole)), at(path)),
+    size: async (path) => sizeOfFile(await reading(path, (whole) => stat(whole)), at(path)),
     async stamp(path) {
       const { dev, ino, size, mtimeNs } = await reading(path, (whole) => stat(whole, { bigint: true }));
       return [dev, ino, size, mtimeNs].join(' ');
@@ -169,17 +168,23 @@ export function folderStore(folder: string): FileStore {
       });
     },
     async lock() {
-      await makeFolder(folder);
-      const release = await lockFolder(folder);
-      await sweep(folder, 1);
-      return release;
+      let release = async () => {};
+      await writing('', async () => {
+        await makeFolder(folder);
+        release = await lockFolder(folder);
+        await sweep(folder, 1).catch(async (error: unknown) => {
+          await release();
+          throw error;
+        });
+      });
+      return () => release();
     },
   };
 }
 
-/** The same bytes under another name: the same file where it is large and the system can, else a copy. */
+/** The same bytes under another name: the same file where it holds tensors and the system can, else a copy. */
 async function secondName(source: string, target: string): Promise<void> {
-  if ((await stat(source)).size >= smallest) {
+  if (isTensors.test(source)) {
     const linked = await link(source, target).then(
       () => true,
       // Not every file system has second names.
