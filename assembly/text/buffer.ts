@@ -1,3 +1,5 @@
+import { alloc, free, LARGEST } from './memory';
+
 /** A growing array of numbers outside any garbage collector: T is a number type, lengths count elements. */
 // @ts-ignore: decorator
 @unmanaged
@@ -7,7 +9,7 @@ export class Buffer<T> {
   capacity: u32;
 
   static create<T>(): Buffer<T> {
-    const buffer = changetype<Buffer<T>>(heap.alloc(offsetof<Buffer<T>>()));
+    const buffer = changetype<Buffer<T>>(alloc(offsetof<Buffer<T>>()));
     buffer.data = 0;
     buffer.length = 0;
     buffer.capacity = 0;
@@ -27,22 +29,23 @@ export class Buffer<T> {
     this.set(this.length++, value);
   }
 
-  /** Room for `wanted` elements in all. Doubles, so that pushing n elements copies O(n). */
+  /** Room for `wanted` elements in all. Doubles, while blocks go, so that pushing n elements copies O(n). */
   reserve(wanted: u32): void {
     if (wanted <= this.capacity) return;
-    const capacity = max<u32>(max<u32>(wanted, 16), this.capacity << 1);
-    const data = heap.alloc((<usize>capacity) * sizeof<T>());
+    const doubled = min<u64>(max<u64>(<u64>this.capacity << 1, 16), LARGEST / sizeof<T>());
+    const capacity = max<u64>(wanted, doubled);
+    const data = alloc(capacity * sizeof<T>());
     if (this.data) {
       memory.copy(data, this.data, (<usize>this.length) * sizeof<T>());
-      heap.free(this.data);
+      free(this.data);
     }
     this.data = data;
-    this.capacity = capacity;
+    this.capacity = <u32>capacity;
   }
 
   dispose(): void {
-    if (this.data) heap.free(this.data);
-    heap.free(changetype<usize>(this));
+    if (this.data) free(this.data);
+    free(changetype<usize>(this));
   }
 }
 

@@ -3,6 +3,8 @@
  * Latin-1 stand for themselves; the other 68 are U+0100, U+0101, ... in order.
  */
 
+import { alloc } from './memory';
+
 /** Byte of each character below U+0144, or -1. */
 let bytes: usize = 0;
 
@@ -13,7 +15,7 @@ let bytes: usize = 0;
 
 export function openByteLevel(): void {
   if (bytes) return;
-  bytes = heap.alloc(0x144 * sizeof<i16>());
+  bytes = alloc(0x144 * sizeof<i16>());
   memory.fill(bytes, 0xff, 0x144 * sizeof<i16>());
   let next: u32 = 0x100;
   for (let byte: u32 = 0; byte < 256; byte++) {

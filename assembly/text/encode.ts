@@ -5,6 +5,7 @@
 import { Buffer } from './buffer';
 import { endsWithWord, openClasses, spacesAfter, spacesBefore, startsWithWord, wordEnd } from './pretokenize';
 import { equalBytes } from './hash';
+import { alloc } from './memory';
 import { defineAdded } from './vocabulary';
 import { longWord, out, SHORT, shortWord } from './words';
 
@@ -28,7 +29,7 @@ class Added {
 /** Pointers to Added, longest text first, so that the first match at a place is the longest. */
 let added: Buffer<usize> = changetype<Buffer<usize>>(0);
 /** u8 [256]: how many added tokens start with each byte. */
-const starts: usize = memory.data(256);
+let starts: usize = 0;
 /** The one byte that added tokens start with (most often '<'), or -1 when they start with several. */
 let onlyStart: i32 = -1;
 
@@ -42,13 +43,14 @@ export function openEncoder(): void {
   openClasses();
   added = Buffer.create<usize>();
   segments = Buffer.create<u32>();
+  starts = alloc(256);
   memory.fill(starts, 0, 256);
 }
 
 /** An added token. Keeps `text`. */
 export function addToken(id: u32, text: usize, length: u32, flags: u32): void {
   defineAdded(id, text, length);
-  const token = changetype<Added>(heap.alloc(offsetof<Added>()));
+  const token = changetype<Added>(alloc(offsetof<Added>()));
   token.text = text;
   token.length = length;
   token.id = id;

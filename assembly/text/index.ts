@@ -2,10 +2,11 @@
  * Tokenizer, BPE trainer, sampler, replay buffer and random numbers: ordinary AssemblyScript on one thread.
  *
  * One instance of this module is one object: a tokenizer, or a trainer, or a sampler, or a replay buffer. Its state is
- * the module's globals and its memory, nothing is garbage collected, and dropping the instance frees all of it.
+ * the module's globals and blocks of the memory that all instances share (memory.ts); nothing is garbage collected.
  * Addresses and lengths are in bytes unless said otherwise. src/text/ is the only caller and checks arguments.
  */
 import { Buffer } from './buffer';
+import { alloc, free } from './memory';
 import { mergeCount, mergeList } from './merges';
 import { appendBytes, textLength, textOf } from './vocabulary';
 import { replayRng } from './replay';
@@ -13,15 +14,17 @@ import { seedRng } from './rng';
 import { merged } from './train';
 import { out } from './words';
 
+// memory
 /** Memory for the caller to fill. 16 bytes more than asked for are readable and zero. */
 export function allocate(size: u32): usize {
-  const at = heap.alloc(<usize>size + 16);
+  const at = alloc(<u64>size + 16);
   memory.fill(at + size, 0, 16);
   return at;
 }
 export function release(at: usize): void {
-  heap.free(at);
+  free(at);
 }
+export { freeAll, heapAllocate, heapFree, intact } from './memory';
 
 // tokenizer
 export { openVocabulary, defineModel, hasToken } from './vocabulary';

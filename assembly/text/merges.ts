@@ -4,6 +4,7 @@
  */
 import { powerOfTwo } from './buffer';
 import { hash64 } from './hash';
+import { alloc, free } from './memory';
 import { byteIds, closeLookup, lookup } from './vocabulary';
 
 /** No merge: compares as the worst rank. */
@@ -45,11 +46,11 @@ export function defineMerges(text: usize, length: u32, count: u32, unknownId: i3
   unknown = unknownId;
   fuseUnknown = fuse;
   mergeCount = count;
-  mergeList = heap.alloc((<usize>count << 3) + 8);
+  mergeList = alloc((<u64>count << 3) + 8);
   pairsMask = powerOfTwo((count << 1) + 1) - 1;
-  pairs = heap.alloc(<usize>(pairsMask + 1) << 4);
+  pairs = alloc(<u64>(pairsMask + 1) << 4);
   memory.fill(pairs, 0xff, <usize>(pairsMask + 1) << 4);
-  const joined = heap.alloc(length + 8);
+  const joined = alloc(length + 8);
   let p = text;
   const end = text + length;
   for (let rank: u32 = 0; rank < count; rank++) {
@@ -77,7 +78,7 @@ export function defineMerges(text: usize, length: u32, count: u32, unknownId: i3
     store<u64>(at, ((<u64>rank) << 32) | <u64>merged, 8); // a pair that is listed twice has its last rank
     p = stop + 1;
   }
-  heap.free(joined);
+  free(joined);
   closeLookup();
   return -1;
 }
@@ -156,18 +157,18 @@ let queueLength: u32 = 0;
 function reserveLong(length: u32): void {
   if (length <= longCapacity) return;
   if (longCapacity) {
-    heap.free(longSymbols);
-    heap.free(longNext);
-    heap.free(longPrevious);
-    heap.free(longMerges);
-    heap.free(queue);
+    free(longSymbols);
+    free(longNext);
+    free(longPrevious);
+    free(longMerges);
+    free(queue);
   }
   longCapacity = powerOfTwo(length);
-  longSymbols = heap.alloc(<usize>longCapacity << 2);
-  longNext = heap.alloc(<usize>longCapacity << 2);
-  longPrevious = heap.alloc(<usize>longCapacity << 2);
-  longMerges = heap.alloc(<usize>longCapacity << 3);
-  queue = heap.alloc(<usize>longCapacity * 24);
+  longSymbols = alloc(<u64>longCapacity << 2);
+  longNext = alloc(<u64>longCapacity << 2);
+  longPrevious = alloc(<u64>longCapacity << 2);
+  longMerges = alloc(<u64>longCapacity << 3);
+  queue = alloc(<u64>longCapacity * 24);
 }
 
 function enqueue(entry: u64): void {

@@ -2,6 +2,7 @@
  * GPT-2's pre-tokenizer by hand over valid UTF-8:
  *   's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
  */
+import { alloc } from './memory';
 import {
   LETTERS, LETTERS_RANGES, NUMBERS, NUMBERS_RANGES, SPACES, SPACES_RANGES, WORDS, WORDS_RANGES,
 } from './unicode';
@@ -25,7 +26,7 @@ function fill(ranges: usize, count: i32, value: u32): void {
 /** Expands the class tables. Call once before anything else here. */
 export function openClasses(): void {
   if (classes) return;
-  classes = heap.alloc(0x110000);
+  classes = alloc(0x110000);
   memory.fill(classes, <u8>OTHER, 0x110000);
   fill(LETTERS, LETTERS_RANGES, LETTER);
   fill(NUMBERS, NUMBERS_RANGES, NUMBER);

@@ -4,6 +4,7 @@
  *
  *   slot: | block (4) | length (4) | prompt length (4) | bytes a token (4) |
  */
+import { alloc, free } from './memory';
 import { below, RNG_BYTES } from './rng';
 
 const SLOT: u32 = 16;
@@ -15,12 +16,13 @@ let start: u32 = 0;
 let size: u32 = 0;
 
 /** State of the generator that draws. */
-export const replayRng: usize = memory.data(RNG_BYTES, 16);
+export let replayRng: usize = 0;
 
 export function openReplay(slotCount: u32): void {
   capacity = slotCount;
-  slots = heap.alloc(<usize>slotCount * SLOT);
-  order = heap.alloc(<usize>slotCount << 2);
+  slots = alloc(<u64>slotCount * SLOT);
+  order = alloc(<u64>slotCount << 2);
+  replayRng = alloc(RNG_BYTES);
   for (let i: u32 = 0; i < slotCount; i++) store<u32>(order + (<usize>i << 2), i);
 }
 
@@ -36,14 +38,14 @@ export function replaySize(): u32 {
 /** Adds a sample of `length` ids (u32 at `ids`); a full buffer drops its oldest. */
 export function pushSample(ids: usize, length: u32, promptLength: u32): void {
   if (size == capacity) {
-    heap.free(load<u32>(slot(0)));
+    free(load<u32>(slot(0)));
     start = (start + 1) % capacity;
     size -= 1;
   }
   let all: u32 = 0;
   for (let i: u32 = 0; i < length; i++) all |= load<u32>(ids + (<usize>i << 2));
   const width: u32 = all < 65536 ? 2 : 4;
-  const block = heap.alloc(<usize>length * width);
+  const block = alloc(<u64>length * width);
   for (let i: u32 = 0; i < length; i++) {
     const id = load<u32>(ids + (<usize>i << 2));
     if (width == 2) store<u16>(block + (<usize>i << 1), <u16>id);

@@ -4,6 +4,7 @@
  * arithmetic in a fixed order, so a row, a history and a generator's state give the same token on every machine.
  */
 import { Buffer } from './buffer';
+import { alloc, free } from './memory';
 import { RNG_BYTES, seedRng, uniform } from './rng';
 
 let temperature: f32 = 1;
@@ -42,17 +43,17 @@ export function banToken(id: u32): void {
 export function openRow(size: u32): usize {
   if (size == vocab) return row;
   if (vocab) {
-    heap.free(row);
-    heap.free(weights);
-    heap.free(sums);
-    heap.free(marks);
+    free(row);
+    free(weights);
+    free(sums);
+    free(marks);
   }
   vocab = size;
   cells = (size + BLOCK - 1) & ~(BLOCK - 1);
-  row = heap.alloc(<usize>cells << 2);
-  weights = heap.alloc(<usize>cells << 2);
-  sums = heap.alloc(<usize>(cells / BLOCK) << 3);
-  marks = heap.alloc(<usize>size << 2);
+  row = alloc(<u64>cells << 2);
+  weights = alloc(<u64>cells << 2);
+  sums = alloc(<u64>(cells / BLOCK) << 3);
+  marks = alloc(<u64>size << 2);
   memory.fill(marks, 0, <usize>size << 2);
   mark = 0;
   for (let i = size; i < cells; i++) store<f32>(row + (<usize>i << 2), -f32.POSITIVE_INFINITY);
@@ -72,7 +73,7 @@ class Sequence {
 
 /** Address of a new sequence; its first 32 bytes are the generator's state. `seed` is an integer. */
 export function openSequence(seed: f64): usize {
-  const sequence = changetype<Sequence>(heap.alloc(offsetof<Sequence>()));
+  const sequence = changetype<Sequence>(alloc(offsetof<Sequence>()));
   seedRng(changetype<usize>(sequence), <u64>seed);
   sequence.tokens = Buffer.create<u32>();
   return changetype<usize>(sequence);
@@ -88,7 +89,7 @@ export function extendSequence(at: usize, count: u32): usize {
 
 export function closeSequence(at: usize): void {
   changetype<Sequence>(at).tokens.dispose();
-  heap.free(at);
+  free(at);
 }
 
 /** A logit is NaN or +infinity; no logit is finite. */

@@ -5,6 +5,7 @@
 import { Buffer, powerOfTwo } from './buffer';
 import { openByteLevel, tokenBytes } from './byteLevel';
 import { equalBytes, hashBytes } from './hash';
+import { alloc, free } from './memory';
 
 export let idCount: u32 = 0;
 let texts: usize = 0; // u32 [idCount]: where the text starts
@@ -15,8 +16,8 @@ let spelt: usize = 0; // u8 [idCount]: 1 for a token of the model that is spelt 
 let heads: usize = 0; // u32 [headsMask + 1]: text hash -> id + 1; only while merges are read
 let headsMask: u32 = 0;
 
-/** Id of each byte's own token, -1 where the vocabulary lacks it. */
-export const byteIds: usize = memory.data(256 * 4);
+/** i32 [256]: id of each byte's own token, -1 where the vocabulary lacks it. */
+export let byteIds: usize = 0;
 
 // @ts-ignore: decorator
 @inline export function hasToken(id: u32): bool {
@@ -47,13 +48,14 @@ export const byteIds: usize = memory.data(256 * 4);
 export function openVocabulary(count: u32): void {
   openByteLevel();
   idCount = count;
-  texts = heap.alloc(<usize>count << 2);
-  textLengths = heap.alloc(<usize>count << 2);
-  blobs = heap.alloc(<usize>count << 2);
-  blobLengths = heap.alloc(<usize>count << 2);
-  spelt = heap.alloc(count);
+  texts = alloc(<u64>count << 2);
+  textLengths = alloc(<u64>count << 2);
+  blobs = alloc(<u64>count << 2);
+  blobLengths = alloc(<u64>count << 2);
+  spelt = alloc(count);
   memory.fill(textLengths, 0xff, <usize>count << 2);
   memory.fill(spelt, 0, count);
+  byteIds = alloc(256 * 4);
   memory.fill(byteIds, 0xff, 256 * 4);
 }
 
@@ -69,7 +71,7 @@ function define(id: u32, text: usize, length: u32, to: usize): i32 {
 
 /** A token outside the model's vocabulary: never the result of merges. Keeps `text`. */
 export function defineAdded(id: u32, text: usize, length: u32): void {
-  if (!hasToken(id)) define(id, text, length, heap.alloc(length + 8));
+  if (!hasToken(id)) define(id, text, length, alloc(length + 8));
 }
 
 /**
@@ -78,9 +80,9 @@ export function defineAdded(id: u32, text: usize, length: u32): void {
  */
 export function defineModel(text: usize, length: u32, ids: usize, count: u32): i32 {
   headsMask = powerOfTwo(count + (count >> 1) + 1) - 1;
-  heads = heap.alloc(<usize>(headsMask + 1) << 2);
+  heads = alloc(<u64>(headsMask + 1) << 2);
   memory.fill(heads, 0, <usize>(headsMask + 1) << 2);
-  let to = heap.alloc(length + 8);
+  let to = alloc(length + 8);
   let p = text;
   const end = text + length;
   for (let i: u32 = 0; i < count; i++) {
@@ -115,7 +117,7 @@ export function lookup(text: usize, length: u32): i32 {
 }
 
 export function closeLookup(): void {
-  if (heads) heap.free(heads);
+  if (heads) free(heads);
   heads = 0;
 }
 

@@ -11,6 +11,7 @@
  */
 import { Buffer, powerOfTwo } from './buffer';
 import { equalBytes, hash64, hashBytes } from './hash';
+import { alloc } from './memory';
 import { mergeWord, symbols } from './merges';
 import { bytesLength, bytesOf, idCount, isSpelt } from './vocabulary';
 
@@ -39,8 +40,11 @@ let whole: usize = 0;
 /** Receives the ids. */
 export let out: Buffer<u32> = changetype<Buffer<u32>>(0);
 
-/** Row n keeps the first n bytes of a vector and clears the rest. */
-const keep: usize = memory.data(13 * 16, 16);
+/** u8 [13, 16]: row n keeps the first n bytes of a vector and clears the rest. */
+const keep: usize = memory.data<i64>([
+  0, 0, 0xff, 0, 0xffff, 0, 0xffffff, 0, 0xffffffff, 0, 0xffffffffff, 0, 0xffffffffffff, 0, 0xffffffffffffff, 0, -1, 0,
+  -1, 0xff, -1, 0xffff, -1, 0xffffff, -1, 0xffffffff,
+], 16);
 
 /** Ids in [first, last): which of them are words? In parts, so that the engine can optimise between calls. */
 export function checkWords(first: u32, last: u32): void {
@@ -58,11 +62,7 @@ export function checkWords(first: u32, last: u32): void {
 export function openWords(): void {
   out = Buffer.create<u32>();
   runs = Buffer.create<u32>();
-  whole = heap.alloc(idCount);
-  for (let n = 0; n <= 12; n++) {
-    memory.fill(keep + (n << 4), 0, 16);
-    memory.fill(keep + (n << 4), 0xff, n);
-  }
+  whole = alloc(idCount);
 }
 
 /** Sizes the tables once `whole` is known, and fills them. */
@@ -75,10 +75,10 @@ export function fillWords(): void {
     else longs += 1;
   }
   shortMask = powerOfTwo(shorts + (shorts >> 1) + SHORT_ADDED + (SHORT_ADDED >> 1)) - 1;
-  shortTable = heap.alloc(<usize>(shortMask + 1) << 4);
+  shortTable = alloc(<u64>(shortMask + 1) << 4);
   longMask = powerOfTwo((longs + LONG_ADDED) << 1) - 1;
-  longTable = heap.alloc(<usize>(longMask + 1) << 4);
-  longBytes = heap.alloc(LONG_ADDED * LONG + 8);
+  longTable = alloc(<u64>(longMask + 1) << 4);
+  longBytes = alloc(LONG_ADDED * LONG + 8);
   restart();
 }
 

@@ -1,6 +1,7 @@
 /**
  * Text and token ids: tokenizers, their training, sampling with a history, the replay buffer, random numbers. The work
- * is done by assembly/text/, one WebAssembly instance an object; the files here check arguments and copy data.
+ * is done by assembly/text/, one WebAssembly instance an object, all over one memory; the files here check arguments and
+ * copy data.
  */
 export { eosDifference } from './compareTokenizers.js';
 export { loadTokenizer } from './loadTokenizer.js';

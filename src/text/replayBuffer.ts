@@ -5,7 +5,8 @@
 import { CheckpointError, OptionError } from '../errors.js';
 import { requireOption } from '../requireOption.js';
 import { checkOption, ranges } from '../settings/index.js';
-import { copyWords, TextInstance } from './wasm.js';
+import { TextInstance } from './instance.js';
+import { allocate, copyWords, wordsAt } from './wasm.js';
 
 /** A prompt and its response as one sequence. */
 export interface ReplaySample {
@@ -79,36 +80,41 @@ export function restoreReplayBuffer(bytes: Uint8Array, vocabSize = WIDE): Replay
   }
   const state = Uint32Array.from({ length: 8 }, word);
   const buffer = new WasmReplayBuffer(capacity);
-  buffer.setRng(state);
-  for (let sample = 0; sample < size; sample++) {
-    const packed = word();
-    const promptLength = word();
-    const wide = packed >= WIDE;
-    const length = wide ? packed - WIDE : packed;
-    const start = take(length * (wide ? 4 : 2));
-    if (promptLength > length) {
-      throw new CheckpointError(`replay buffer: sample ${sample} has a prompt of ${promptLength} of ${length} ids.`);
+  try {
+    buffer.setRng(state);
+    for (let sample = 0; sample < size; sample++) {
+      const packed = word();
+      const promptLength = word();
+      const wide = packed >= WIDE;
+      const length = wide ? packed - WIDE : packed;
+      const start = take(length * (wide ? 4 : 2));
+      if (promptLength > length) {
+        throw new CheckpointError(`replay buffer: sample ${sample} has a prompt of ${promptLength} of ${length} ids.`);
+      }
+      const ids = new Int32Array(length);
+      for (let i = 0; i < length; i++) {
+        ids[i] = wide ? view.getInt32(start + i * 4, true) : view.getUint16(start + i * 2, true);
+      }
+      const outside = ids.find((id) => id < 0 || id >= vocabSize);
+      if (outside !== undefined) {
+        throw new CheckpointError(
+          `replay buffer: sample ${sample} has the id ${outside}, expected ids from 0 to ${vocabSize - 1}.`,
+          { found: outside, expected: vocabSize },
+        );
+      }
+      buffer.push({ promptLength, ids });
     }
-    const ids = new Int32Array(length);
-    for (let i = 0; i < length; i++) {
-      ids[i] = wide ? view.getInt32(start + i * 4, true) : view.getUint16(start + i * 2, true);
+    if (at !== bytes.length) {
+      throw new CheckpointError(`replay buffer: has ${bytes.length} bytes, expected ${at}.`, {
+        found: bytes.length,
+        expected: at,
+      });
     }
-    const outside = ids.find((id) => id < 0 || id >= vocabSize);
-    if (outside !== undefined) {
-      throw new CheckpointError(
-        `replay buffer: sample ${sample} has the id ${outside}, expected ids from 0 to ${vocabSize - 1}.`,
-        { found: outside, expected: vocabSize },
-      );
-    }
-    buffer.push({ promptLength, ids });
+    return buffer;
+  } catch (error) {
+    buffer.dispose();
+    throw error;
   }
-  if (at !== bytes.length) {
-    throw new CheckpointError(`replay buffer: has ${bytes.length} bytes, expected ${at}.`, {
-      found: bytes.length,
-      expected: at,
-    });
-  }
-  return buffer;
 }
 
 class WasmReplayBuffer implements ReplayBuffer {
@@ -160,9 +166,9 @@ class WasmReplayBuffer implements ReplayBuffer {
         expected: this.size,
       });
     }
-    const at = wasm.allocate(count * 4);
+    const at = allocate(wasm, count * 4);
     wasm.drawIndices(count, at);
-    const indices = new Uint32Array(wasm.memory.buffer, at, count).slice();
+    const indices = wordsAt(wasm, at, count).slice();
     wasm.release(at);
     return Array.from(indices, (index) => this.#read(index));
   }
@@ -201,15 +207,15 @@ class WasmReplayBuffer implements ReplayBuffer {
 
   #rng(): Uint32Array {
     const wasm = this.#instance.use();
-    return new Uint32Array(wasm.memory.buffer, wasm.replayRngAt(), 8);
+    return new Uint32Array(wasm.memory.buffer, wasm.replayRngAt() >>> 0, 8);
   }
 
   #read(index: number): ReplaySample {
     const wasm = this.#instance.use();
     const length = wasm.sampleLength(index);
-    const at = wasm.allocate(length * 4);
+    const at = allocate(wasm, length * 4);
     wasm.readSample(index, at);
-    const ids = new Int32Array(wasm.memory.buffer, at, length).slice();
+    const ids = wordsAt(wasm, at, length).slice();
     wasm.release(at);
     return { promptLength: wasm.samplePromptLength(index), ids };
   }

@@ -5,7 +5,8 @@
 import * as z from 'zod';
 import { requireOption } from '../requireOption.js';
 import { checkOption, ranges } from '../settings/index.js';
-import { copyWords, instantiateText, type TextExports } from './wasm.js';
+import { TextInstance } from './instance.js';
+import { allocate, copyWords, type TextExports, wordsAt } from './wasm.js';
 
 /** State of a generator: 8 unsigned 32-bit integers, fit for JSON. */
 export type RngState = readonly number[];
@@ -29,48 +30,57 @@ const drawn = ranges.integer(1, u32);
 const words = `${STATE_WORDS} integers from 0 to ${u32}`;
 const rngState = z.array(ranges.integer(0, u32, words)).length(STATE_WORDS, words);
 
-let host: { wasm: TextExports; at: number } | undefined;
+/** All generators share one object, in which a state has a place for a draw. */
+let host: { readonly instance: TextInstance; readonly at: number } | undefined;
 
 /**
  * A generator from a seed (an integer from 0 to 2^53 - 1) or from a state that another one gave.
  * @throws OptionError
  */
 export function createRng(from: number | RngState): Rng {
-  host ??= openHost();
-  const { wasm, at } = host;
-  // All generators share one instance. Each keeps its state here and copies it in for a draw: none needs disposing.
+  // Each keeps its state here and copies it in for a draw: none needs disposing.
   const state = new Uint32Array(STATE_WORDS);
-  const lend = <T>(draw: () => T): T => {
-    new Uint32Array(wasm.memory.buffer, at, STATE_WORDS).set(state);
-    const drawn = draw();
-    state.set(new Uint32Array(wasm.memory.buffer, at, STATE_WORDS));
+  const lend = <T>(draw: (wasm: TextExports, at: number) => T): T => {
+    const { instance, at } = openHost();
+    const wasm = instance.use();
+    stateAt(wasm, at).set(state);
+    const drawn = draw(wasm, at);
+    state.set(stateAt(wasm, at));
     return drawn;
   };
   if (typeof from === 'number') {
     checkOption(where, 'seed', from, ranges.seed);
-    lend(() => wasm.seedGenerator(at, from));
+    lend((wasm, at) => wasm.seedGenerator(at, from));
   } else {
     checkOption(where, 'state', from, rngState);
     state.set(from);
   }
   return {
-    uniform: () => lend(() => wasm.uniform(at)),
+    uniform: () => lend((wasm, at) => wasm.uniform(at)),
     int(n) {
       checkOption('int', 'n', n, drawn);
-      return lend(() => wasm.below(at, n)) >>> 0;
+      return lend((wasm, at) => wasm.below(at, n)) >>> 0;
     },
     shuffle(values) {
       requireOption('shuffle', 'values', values, values instanceof Int32Array, 'an Int32Array');
-      const words = copyWords(wasm, values);
-      lend(() => wasm.shuffle(at, words, values.length));
-      values.set(new Int32Array(wasm.memory.buffer, words, values.length));
-      wasm.release(words);
+      lend((wasm, at) => {
+        const words = copyWords(wasm, values);
+        wasm.shuffle(at, words, values.length);
+        values.set(wordsAt(wasm, words, values.length));
+        wasm.release(words);
+      });
     },
     state: () => Array.from(state),
   };
 }
 
+const stateAt = (wasm: TextExports, at: number) => new Uint32Array(wasm.memory.buffer, at, STATE_WORDS);
+
+/** Opened anew where an array that was too long for the memory ended it. */
 function openHost() {
-  const wasm = instantiateText();
-  return { wasm, at: wasm.allocate(STATE_WORDS * 4) };
+  if (!host || host.instance.disposed) {
+    const instance = new TextInstance('The generator');
+    host = { instance, at: allocate(instance.use(), STATE_WORDS * 4) };
+  }
+  return host;
 }

@@ -2,7 +2,8 @@
 import * as z from 'zod';
 import { DisposedError, ShapeError, TrainingError } from '../errors.js';
 import { checkOption, checkOptions, option, ranges } from '../settings/index.js';
-import { TextInstance } from './wasm.js';
+import { TextInstance } from './instance.js';
+import { requireRoom, wordsAt } from './wasm.js';
 
 const { positiveF32, someShare, word, zeroOrF32 } = ranges;
 
@@ -90,15 +91,16 @@ export function createSampler(options: SamplerOptions = {}): Sampler {
     start({ seed, tokens = [] }) {
       const wasm = instance.use();
       checkOption('start', 'seed', seed, ranges.seed);
+      requireRoom(tokens.length * 4);
       const sequence = { at: wasm.openSequence(seed), length: tokens.length };
-      const at = wasm.extendSequence(sequence.at, tokens.length);
-      new Int32Array(wasm.memory.buffer, at, tokens.length).set(tokens);
+      wordsAt(wasm, wasm.extendSequence(sequence.at, tokens.length), tokens.length).set(tokens);
       const state: SamplerState = {
         get length() {
           return sequence.length;
         },
         dispose() {
-          if (sequences.delete(state)) wasm.closeSequence(sequence.at);
+          // With the sampler its sequences were freed.
+          if (sequences.delete(state) && !instance.disposed) instance.use().closeSequence(sequence.at);
         },
       };
       sequences.set(state, sequence);
@@ -113,9 +115,10 @@ export function createSampler(options: SamplerOptions = {}): Sampler {
           { found: logits.length, expected: states.length },
         );
       }
+      requireRoom(vocab * 4);
       return Int32Array.from(states, (state, index) => {
         const sequence = sequenceOf(state);
-        const row = wasm.openRow(vocab);
+        const row = wasm.openRow(vocab) >>> 0;
         new Float32Array(wasm.memory.buffer, row, vocab).set(logits.subarray(index * vocab, (index + 1) * vocab));
         const id = drawnId(wasm.sampleRow(sequence.at), index);
         sequence.length++;

@@ -1,15 +1,15 @@
 /**
- * The tokenizer as an object. Its vocabulary, merges and encoder are in the memory of a WebAssembly instance of its
- * own, which `dispose` frees.
+ * The tokenizer as an object. Its vocabulary, merges and encoder are in WebAssembly memory, which `dispose` frees.
  */
 import * as z from 'zod';
 import { CheckpointError, CompatibilityError, OptionError } from '../errors.js';
 import { inWords } from '../inWords.js';
 import { requireOption } from '../requireOption.js';
 import { checkOptions, type Fields, instance, ranges, special } from '../settings/index.js';
+import { TextInstance } from './instance.js';
 import type { AddedToken, SpecialRole, TokenizerSpec } from './tokenizerSpec.js';
 import { specFrom, type TokenizerSource, tokenizerJson } from './tokenizerSpec.js';
-import { bytesAt, copyWords, TextInput, TextInstance, writeTexts } from './wasm.js';
+import { allocate, bytesAt, copyWords, TextInput, wordsAt, writeTexts } from './wasm.js';
 
 /** How a text is encoded. */
 export interface EncodeOptions {
@@ -129,7 +129,12 @@ class BpeTokenizer implements Tokenizer {
 
   constructor({ vocab, merges, ...spec }: TokenizerSpec) {
     this.#spec = spec;
-    this.vocabSize = load(this.#instance, { vocab, merges, ...spec });
+    try {
+      this.vocabSize = load(this.#instance, { vocab, merges, ...spec });
+    } catch (error) {
+      this.#instance.dispose();
+      throw error;
+    }
     this.#modelIds = vocab.ids;
     this.specialTokenIds = new Set(spec.added.filter(({ special }) => special).map(({ id }) => id));
     this.bosTokenId = spec.roles.bos?.id;
@@ -153,7 +158,7 @@ class BpeTokenizer implements Tokenizer {
     while (!wasm.continueEncode(ENCODE_STEP));
     const { before, after } = this.#spec.template;
     const length = wasm.encodedLength();
-    const encoded = new Int32Array(wasm.memory.buffer, wasm.encodedAt(), length);
+    const encoded = wordsAt(wasm, wasm.encodedAt(), length);
     if (!addSpecialTokens || before.length + after.length === 0) return encoded.slice();
     const ids = new Int32Array(before.length + length + after.length);
     ids.set(before);
@@ -204,7 +209,7 @@ class BpeTokenizer implements Tokenizer {
   save(): Record<string, string> {
     const wasm = this.#instance.use();
     const vocab = Object.fromEntries(Array.from(this.#modelIds, (id) => [this.idToToken(id) as string, id]));
-    const pairs = new Uint32Array(wasm.memory.buffer, wasm.mergesAt(), wasm.mergesLength() * 2).slice();
+    const pairs = wordsAt(wasm, wasm.mergesAt(), wasm.mergesLength() * 2).slice();
     const merges = Array.from({ length: pairs.length / 2 }, (_, rank): [string, string] => [
       this.idToToken(pairs[rank * 2] as number) as string,
       this.idToToken(pairs[rank * 2 + 1] as number) as string,
@@ -271,8 +276,9 @@ class BpeTokenizer implements Tokenizer {
     const wasm = this.#instance.use();
     const wanted = wasm.prefixedLength();
     if (wanted > this.#prefixed.capacity) {
+      const at = allocate(wasm, wanted);
       if (this.#prefixed.at !== 0) wasm.release(this.#prefixed.at);
-      this.#prefixed = { at: wasm.allocate(wanted), capacity: wanted };
+      this.#prefixed = { at, capacity: wanted };
     }
     wasm.prefixSegments(this.#prefixed.at);
   }

@@ -3,9 +3,10 @@ import * as z from 'zod';
 import { OptionError } from '../errors.js';
 import { refusedOption } from '../requireOption.js';
 import { checkOption, checkOptions, type Fields, ranges, special } from '../settings/index.js';
+import { TextInstance } from './instance.js';
 import { createTokenizer, type Tokenizer } from './tokenizer.js';
 import type { SpecialTokens } from './tokenizerSpec.js';
-import { bytesAt, copyWords, type TextExports, TextInput, TextInstance } from './wasm.js';
+import { allocate, bytesAt, copyWords, type TextExports, TextInput, wordsAt } from './wasm.js';
 
 /** What vocabulary is trained. */
 export interface TrainTokenizerOptions {
@@ -44,6 +45,10 @@ export interface TokenizerTrainer {
   add(text: string): void;
   /** The tokenizer of all texts. The trainer's memory is freed: a second call throws DisposedError. */
   train(): Tokenizer;
+  /** Frees the memory of a trainer that is not to train. Twice is harmless. */
+  dispose(): void;
+  /** The same as `dispose`, for `using`. */
+  [Symbol.dispose](): void;
 }
 
 /**
@@ -55,13 +60,17 @@ export function trainTokenizer(texts: Iterable<string>, options: TrainTokenizerO
   const where = 'trainTokenizer';
   checkOption(where, 'texts', texts, textsOption);
   const trainer = startTrainer(where, options);
-  let count = 0;
-  for (const text of texts) {
-    if (typeof text !== 'string') throw refusedOption(where, `texts[${count}]`, text, 'a string');
-    count++;
-    trainer.add(text);
+  try {
+    let count = 0;
+    for (const text of texts) {
+      if (typeof text !== 'string') throw refusedOption(where, `texts[${count}]`, text, 'a string');
+      count++;
+      trainer.add(text);
+    }
+    return trainer.train();
+  } finally {
+    trainer.dispose();
   }
-  return trainer.train();
 }
 
 /**
@@ -98,13 +107,17 @@ function startTrainer(where: string, options: TrainTokenizerOptions): TokenizerT
       checkOption(where, 'text', text, z.string('a string'));
       const { at, length } = input.write(wasm, text);
       const end = at + length;
-      for (let p = at; p < end; ) p = wasm.countWords(p, Math.min(p + COUNT_STEP, end), end);
+      for (let p = at; p < end; ) p = wasm.countWords(p, Math.min(p + COUNT_STEP, end), end) >>> 0;
     },
     train() {
-      const trained = mergeWords(instance.use(), tokens, { vocabSize, specialTokens: options.specialTokens ?? {} });
-      instance.dispose();
-      return trained;
+      try {
+        return mergeWords(instance.use(), tokens, { vocabSize, specialTokens: options.specialTokens ?? {} });
+      } finally {
+        instance.dispose();
+      }
     },
+    dispose: () => instance.dispose(),
+    [Symbol.dispose]: () => instance.dispose(),
   };
 }
 
@@ -117,7 +130,7 @@ function mergeWords(
   const alphabet = byteAlphabet();
   const byteIds = new Uint32Array(256);
   const add = (bytes: readonly number[]) => {
-    const at = wasm.allocate(bytes.length);
+    const at = allocate(wasm, bytes.length);
     bytesAt(wasm, at, bytes.length).set(bytes);
     wasm.addTrainedToken(at, bytes.length);
     wasm.release(at);
@@ -140,7 +153,7 @@ function mergeWords(
   wasm.startMerges(idsAt, vocabSize);
   while (!wasm.trainSome(MERGE_STEP, vocabSize));
 
-  const trained = new Uint32Array(wasm.memory.buffer, wasm.trainedAt(), wasm.trainedLength() * 3);
+  const trained = wordsAt(wasm, wasm.trainedAt(), wasm.trainedLength() * 3);
   const merges: [string, string][] = [];
   for (let i = 0; i < trained.length; i += 3) {
     const left = tokens[trained[i] as number] as string;

@@ -1,15 +1,19 @@
 /**
- * The border to the module of assembly/text/: its exports, one instance an object, and how texts and ids are copied
- * into its memory.
+ * The border to the module of assembly/text/: its exports, and how texts and ids are copied into its memory. The memory
+ * may grow with any call that allocates, of this object or of another, and its old buffer is empty then: no view
+ * outlives a call.
  */
-import bytes from '../../build/text.wasm';
-import { DisposedError, LimitError } from '../errors.js';
+import { formatBytes, LimitError } from '../errors.js';
 
 /** What assembly/text/index.ts exports. Addresses and lengths are bytes unless said otherwise there. */
 export interface TextExports {
   readonly memory: WebAssembly.Memory;
   allocate(size: number): number;
   release(at: number): void;
+  freeAll(): void;
+  intact(): number;
+  heapAllocate(size: number): number;
+  heapFree(at: number): void;
 
   openVocabulary(count: number): void;
   defineModel(text: number, length: number, ids: number, count: number): number;
@@ -66,61 +70,42 @@ export interface TextExports {
   drawIndices(count: number, to: number): void;
 }
 
-let compiled: WebAssembly.Module | undefined;
+/** Bytes of the largest block that the allocator can give; see assembly/text/memory.ts. */
+export const LARGEST_BLOCK = 31 * 2 ** 25 - 64;
 
-/**
- * A fresh instance with its own memory, which is freed with it.
- * @throws LimitError when the system gives no memory, or no addresses, for it
- */
-export function instantiateText(): TextExports {
-  compiled ??= new WebAssembly.Module(bytes);
-  const abort = () => {
-    throw new WebAssembly.RuntimeError('abort');
-  };
-  try {
-    return new WebAssembly.Instance(compiled, { env: { abort } }).exports as unknown as TextExports;
-  } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause;
-    throw new LimitError(
-      'No WebAssembly memory for a tokenizer, sampler or replay buffer: the system refused it. V8 reserves 10 GB of ' +
-        'addresses for each, whatever it uses. Raise the limit of the address space, which batch systems set (ulimit -v).',
-      { cause },
-    );
-  }
+/** Memory for as many bytes. The caller releases the address. @throws LimitError where there is no such block */
+export function allocate(wasm: TextExports, bytes: number): number {
+  requireRoom(bytes + 16);
+  return wasm.allocate(bytes) >>> 0;
 }
 
-/** Holds an instance until `dispose`; `use` throws afterwards. */
-export class TextInstance {
-  #exports: TextExports | undefined = instantiateText();
-  readonly #what: string;
-
-  constructor(what: string) {
-    this.#what = what;
-  }
-
-  /** @throws DisposedError */
-  use(): TextExports {
-    if (!this.#exports) throw new DisposedError(`${this.#what} was disposed. Make a new one.`);
-    return this.#exports;
-  }
-
-  dispose(): void {
-    this.#exports = undefined;
-  }
+/** @throws LimitError for more than a block: sizes reach WebAssembly as 32 bits, and larger ones would lose some */
+export function requireRoom(bytes: number): void {
+  if (bytes <= LARGEST_BLOCK) return;
+  throw new LimitError(
+    `${formatBytes(bytes)} of ids, logits or text are given at a time, at most ${formatBytes(LARGEST_BLOCK)} are ` +
+      'possible. Split them.',
+    { found: bytes, expected: LARGEST_BLOCK },
+  );
 }
 
+/** WebAssembly gives addresses from 2 GiB on as negative numbers. */
 export const bytesAt = (wasm: TextExports, at: number, length: number) =>
-  new Uint8Array(wasm.memory.buffer, at, length);
+  new Uint8Array(wasm.memory.buffer, at >>> 0, length);
+
+/** 32-bit words. */
+export const wordsAt = (wasm: TextExports, at: number, length: number) =>
+  new Int32Array(wasm.memory.buffer, at >>> 0, length);
 
 /** Copies numbers in as 32-bit words. The caller releases the address. */
 export function copyWords(wasm: TextExports, words: ArrayLike<number>): number {
-  const at = wasm.allocate(words.length * 4);
-  new Int32Array(wasm.memory.buffer, at, words.length).set(words);
+  const at = allocate(wasm, words.length * 4);
+  wordsAt(wasm, at, words.length).set(words);
   return at;
 }
 
 const encoder = new TextEncoder();
-/** In characters: three bytes each as text and four bytes each as ids still fit the blocks of the allocator (1 GiB). */
+/** In characters: three bytes each as text and four bytes each as ids still fit the allocator's blocks. */
 const MAX_TEXT = 2 ** 26;
 
 /** UTF-8 texts written into an instance's memory, in one buffer that grows to the longest and is used again. */
@@ -150,7 +135,7 @@ export class TextInput {
 
   #reserve(wasm: TextExports, capacity: number, keep: number): void {
     if (capacity <= this.#capacity) return;
-    const at = wasm.allocate(capacity);
+    const at = allocate(wasm, capacity);
     if (keep > 0) bytesAt(wasm, at, keep).set(bytesAt(wasm, this.#at, keep));
     if (this.#at !== 0) wasm.release(this.#at);
     this.#at = at;
@@ -161,7 +146,7 @@ export class TextInput {
 /** Writes texts, each ended by a 0 byte. The caller releases the address. */
 export function writeTexts(wasm: TextExports, texts: readonly string[]): { at: number; length: number } {
   const joined = texts.length === 0 ? '' : `${texts.join('\0')}\0`;
-  const at = wasm.allocate(joined.length * 3);
+  const at = allocate(wasm, joined.length * 3);
   const { written } = encoder.encodeInto(joined, bytesAt(wasm, at, joined.length * 3));
   return { at, length: written };
 }

@@ -9,7 +9,7 @@ import { forEachBackend } from '../harness/backends.js';
 import { succession, tinyModel, tinyTokenizer } from './fixtures.js';
 
 const { Instance } = WebAssembly;
-/** Memories of the tokenizer, the samplers and the replay buffer, each of its own instance. */
+/** That of the tokenizer, the samplers and the replay buffer, once for each of their instances. */
 const memories: WeakRef<WebAssembly.Memory>[] = [];
 beforeAll(() => {
   WebAssembly.Instance = class extends Instance {
@@ -28,7 +28,7 @@ interface Held {
   readonly liveStorages: number;
   readonly liveBytes: number;
   readonly heldBytes: number;
-  /** The largest of `memories`. */
+  /** Of `memories`. */
   readonly textBytes: number;
   /** WebGPU: buffers made so far, idle ones included. */
   readonly buffers: number;

@@ -2,6 +2,7 @@
  * The allocator of the WebAssembly memory that kernels and threads share: blocks of whole cache lines in segregated
  * free lists.
  */
+import { noAddresses } from '../../addressSpace.js';
 import { formatBytes, LimitError } from '../../errors.js';
 
 /** WebAssembly's page. */
@@ -56,13 +57,7 @@ function createMemory(shared: boolean, maxBytes: number): { memory: WebAssembly.
     try {
       return { memory: new WebAssembly.Memory({ initial, maximum, shared }), maxBytes: maximum * PAGE };
     } catch (cause) {
-      if (maximum <= INITIAL_PAGES) {
-        throw new LimitError(
-          `No WebAssembly memory: the host refused ${formatBytes(maximum * PAGE)}. V8 reserves 10 GB of addresses for it, ` +
-            'whatever it uses: raise the limit of the address space, which batch systems set (ulimit -v).',
-          { cause },
-        );
-      }
+      if (maximum <= INITIAL_PAGES) throw noAddresses('a WASM device', cause);
     }
   }
 }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { LimitError } from '../../../src/errors.js';
 import { createLinearMemory } from '../../../src/hardware/wasm/memory.js';
 import { createRandom } from '../../../src/testing/random.js';
@@ -75,4 +75,14 @@ describe.each([true, false])('linear memory, shared %s', (shared) => {
     memory.free(pointer);
     expect(() => memory.free(pointer)).toThrow(RangeError);
   });
+});
+
+it('a system that gives no addresses for the memory is a LimitError that says what to raise', () => {
+  const refuse = vi.spyOn(WebAssembly, 'Memory').mockImplementation(() => {
+    throw new RangeError('WebAssembly.Memory(): could not allocate memory');
+  });
+  const attempt = () => createLinearMemory({ shared: true });
+  expect(attempt).toThrow(LimitError);
+  expect(attempt).toThrow(/for a WASM device: .* 10 GB .*ulimit -v.*--disable-wasm-trap-handler/);
+  refuse.mockRestore();
 });
