@@ -61,6 +61,7 @@ beforeAll(async () => {
       [{ text }],
       { ...encoding, maxLength: 60, validation: 1, fields: { output: 'output' }, skipInvalid: true },
     ],
+    readPrompts: [[{ text }], { fields: { instruction: 'instruction' }, skipInvalid: true }],
     readText: [{ text: 'a b c' }, { tokenizer, length: 4, limit: 9, seed: 1, skipInvalid: false }],
     readTokenizerTexts: [{ text }, { template: 'compact', fields: { output: 'output' } }],
     savedTemplate: [store],

@@ -9,6 +9,7 @@ export type { HoldOutOrder } from './holdOut.js';
 export type { InstructionFields } from './instructionFields.js';
 export type { Instruction, ReadRecordsOptions } from './instructions.js';
 export { type InstructionData, type ReadInstructionsOptions, readInstructions } from './readInstructions.js';
+export { readPrompts } from './readPrompts.js';
 export { type ReadTextOptions, readText } from './readText.js';
 export { readTokenizerTexts } from './readTokenizerTexts.js';
 export type { SkipInvalid, SkippedRecords } from './records.js';

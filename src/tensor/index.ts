@@ -29,6 +29,7 @@ export {
   linearCrossEntropy,
   linearDivergence,
   linearLosses,
+  logitsAtOnce,
   type RowLoss,
   type SummedLoss,
   type SummedLosses,

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { Device } from '../../src/backend/backend.js';
 import { skewReverseKL } from '../../src/distill/losses/index.js';
 import { adaptiveOffPolicy } from '../../src/distill/sgo/index.js';
-import { distill } from '../../src/distill/trainer/index.js';
+import { distill, fineTune } from '../../src/distill/trainer/index.js';
 import { forEachBackend } from '../harness/backends.js';
 import { openReference } from '../harness/referenceBackend.js';
 import { collect, stepsOf, succession, tinyModel, tinyTokenizer, validationsOf } from './fixtures.js';
@@ -54,4 +54,18 @@ forEachBackend((backend) => {
     expect(worst(found.losses, expected.losses)).toBeLessThan(1e-4);
     expect(worst(found.norms, expected.norms)).toBeLessThan(1e-3);
   }, 120_000); // a software GPU compiles every shader here
+
+  it('sums up the memory of a run, and says the limit where the device has one', async () => {
+    const device = backend();
+    const student = await tinyModel(device);
+    const { liveBytes, liveStorages } = device.memory();
+    const { memory, time } = await fineTune({ model: student, data: { train: succession(3) }, steps: 2 }).estimate();
+    expect(device.memory()).toMatchObject({ liveBytes, liveStorages });
+    const { teacher, student: held, gradients, moments, activations, logits, caches, total, limit, fits } = memory;
+    expect([teacher, caches, fits, time!.measuredSteps]).toEqual([0, 0, true, 1]);
+    expect(total).toBe(held + gradients + moments + activations + logits);
+    expect(Math.min(activations, logits)).toBeGreaterThan(0);
+    expect(limit).toBe(device.info.kind === 'wasm' ? device.info.maxStorageBytes : undefined);
+    student.dispose();
+  });
 });

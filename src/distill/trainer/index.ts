@@ -3,6 +3,7 @@
  * steps and saves; `step.ts` takes one step: `sampling.ts` chooses its samples, `update.ts` learns from them.
  */
 export { distill } from './distill.js';
+export type { MemoryEstimate, RunEstimate, TimeEstimate } from './estimate.js';
 export type {
   BestValidation,
   CheckpointEvent,

@@ -75,6 +75,7 @@ export function makePlan(participants: Participants, options: RunOptions): Plan 
       ],
       textTerms: [crossEntropy(lmCoef, { name: 'text' })],
     },
+    teacher: distils ? teacher : undefined,
     tokenizer,
     train,
     validation,

@@ -4,6 +4,7 @@ import { checkOptions, optionsInside } from '../../settings/index.js';
 import type { distillOptions, fineTuneOptions, RunSettings } from '../settings.js';
 import { checkObjects } from './checkObjects.js';
 import { checkRun } from './checks.js';
+import { estimateRun, type RunEstimate } from './estimate.js';
 import type { TrainingEvent } from './events.js';
 import { trainingLoop } from './loop.js';
 import type { Participants } from './options.js';
@@ -14,6 +15,15 @@ export interface TrainingRun<Settings extends RunSettings = RunSettings>
   extends AsyncGenerator<TrainingEvent, void, undefined> {
   /** Every option with its default filled in, as plain JSON: the options of the same run. */
   readonly settings: Settings;
+  /**
+   * What the run would take, in steps, tokens, memory and time, measured in a few seconds before it is iterated. Nothing
+   * is written, and the student stays as it is; with `resume` it gets the weights that are stored.
+   * @example
+   * const { memory, time } = await distill({ teacher, student, data, tokenizer, epochs: 20, loss: skewKL() }).estimate();
+   * @throws OptionError once the run is iterated; LimitError where not even weights, gradients and moments fit the device,
+   * and others as the run itself
+   */
+  estimate(): Promise<RunEstimate>;
 }
 
 /** What the functions take besides settings. Every other name must be a setting. */
@@ -50,5 +60,16 @@ export function startTraining(
   checkObjects(where, participants);
   checkRun(participants, options);
   const plan = makePlan(participants, options);
-  return Object.assign(trainingLoop(plan), { settings: plan.settings });
+  let begun = false;
+  async function* events(): AsyncGenerator<TrainingEvent, void, undefined> {
+    begun = true;
+    yield* trainingLoop(plan);
+  }
+  const estimate = async () => {
+    if (!begun) return estimateRun(plan);
+    throw new OptionError(
+      `${where}: the run has begun, and estimate would disturb it. Call it before the run is iterated.`,
+    );
+  };
+  return Object.assign(events(), { settings: plan.settings, estimate });
 }

@@ -65,7 +65,10 @@ function scoresOf(examples: readonly ValidationExample[]): { rougeL: number; exa
  * the means of batches, which weighs tokens of short responses more). Dropout off, no gradients, one read-back.
  * undefined when no label counts.
  */
-async function validationLoss(model: LanguageModel, batches: Iterable<LabelledBatch>): Promise<number | undefined> {
+export async function validationLoss(
+  model: LanguageModel,
+  batches: Iterable<LabelledBatch>,
+): Promise<number | undefined> {
   const { device } = model;
   const sum = Tensor.zeros(device, [1], 'f32', 'validation.sum');
   let tokens = 0;

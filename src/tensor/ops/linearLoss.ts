@@ -162,6 +162,17 @@ const only = ({ losses: [loss], tokens }: SummedLosses): SummedLoss => ({ loss: 
  */
 const defaultChunkBytes = 37 * 2 ** 20;
 
+/** Rows of logits that are in memory together. */
+export function logitsAtOnce(
+  { info: { preferredRows } }: Tensor['device'],
+  vocab: number,
+  chunkBytes = defaultChunkBytes,
+): number {
+  const fitting = Math.max(1, Math.floor(chunkBytes / (4 * vocab)));
+  // Chunks of whole blocks take a fiftieth less time.
+  return fitting < preferredRows ? fitting : fitting - (fitting % preferredRows);
+}
+
 /**
  * Losses of the LM head's logits without ever holding the logits of all rows: rows that do not count are dropped before
  * the matmul, the rest is computed in chunks. The logits of a chunk are made once, whatever the number of losses.
@@ -186,10 +197,7 @@ export function linearLosses(options: LossOptions & { readonly losses: readonly 
   const dHead = headValues && tape?.wants(headValues) ? tape.into(headValues) : undefined;
   if (dHead?.accumulate === 0) device.clear(dHead.tensor.storage);
 
-  const fitting = Math.max(1, Math.floor(chunkBytes / (4 * vocab)));
-  // Chunks of whole blocks take a fiftieth less time.
-  const { preferredRows } = device.info;
-  const chunkRows = fitting < preferredRows ? fitting : fitting - (fitting % preferredRows);
+  const chunkRows = logitsAtOnce(device, vocab, chunkBytes);
   for (let start = 0; start < counted.length; start += chunkRows) {
     tidy(() => {
       const rowIndices = counted.subarray(start, start + chunkRows);

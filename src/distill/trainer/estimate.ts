@@ -1,0 +1,342 @@
+/**
+ * What a run would take: steps, tokens, memory and time.
+ *
+ * Memory is summed. Weights, gradients, moments and a chunk of logits follow from the models; what a forward pass keeps
+ * for its backward pass, and the caches of an answer, are measured with one sequence and counted for as many as are
+ * computed side by side. Time is that of a few steps of the run itself, of a batch of answers that is broken off, and of
+ * a batch of validation, each counted as often as the run has them. All of it is done at learning rate 0, so that the
+ * student stays as it is.
+ */
+import type { Sample } from '../../data/batch.js';
+import { formatBytes, LimitError, TrainingError } from '../../errors.js';
+import { generate } from '../../generation/index.js';
+import type { LanguageModel } from '../../models/model.js';
+import { randomUniform } from '../../random.js';
+import { logitsAtOnce, Tensor } from '../../tensor/index.js';
+import { type BatchSource, offPolicy, policyFacts, startPolicy } from '../sgo/index.js';
+import { batchOrder, chunks } from './batches.js';
+import { openCheckpoints } from './checkpoint.js';
+import type { StepEvent } from './events.js';
+import type { Plan } from './plan.js';
+import { type RunState, startRun } from './runState.js';
+import { takeStep } from './step.js';
+import { updateStudent } from './update.js';
+import { validationLoss } from './validation.js';
+
+/** Memory of a run on its device, in bytes. */
+export interface MemoryEstimate {
+  /** The teacher's weights, as they are held; 0 without one. */
+  readonly teacher: number;
+  /** The student's weights. */
+  readonly student: number;
+  /** A gradient for each trained weight. */
+  readonly gradients: number;
+  /** AdamW's two moments of each trained weight. */
+  readonly moments: number;
+  /** What the forward pass of the longest batch keeps for its backward pass, and what that needs besides. */
+  readonly activations: number;
+  /** The chunk of logits that is in memory at once: the student's, the teacher's and a copy for each further loss. */
+  readonly logits: number;
+  /** Keys and values of the answers that the student gives side by side, for training or for scores; 0 without any. */
+  readonly caches: number;
+  /** The most at one time: activations and logits are of training, caches of answers. */
+  readonly total: number;
+  /** What the device can hold, where that is known: the memory of WebAssembly. */
+  readonly limit?: number;
+  /** Whether the total is within the limit. */
+  readonly fits: boolean;
+}
+
+/** Time of what is left of a run, in ms. */
+export interface TimeEstimate {
+  /** All of it. */
+  readonly total: number;
+  /** Updates of the student, forward and backward passes. */
+  readonly updates: number;
+  /** Answers of the student that are trained on. */
+  readonly answers: number;
+  /** Validations: losses, and the answers that are scored. */
+  readonly validations: number;
+  /** Optimizer steps that were measured. */
+  readonly measuredSteps: number;
+  /** Time of one of these, the mean. */
+  readonly stepMs: number;
+  /** Time of one batch of answers of full length; 0 where the student gives none. */
+  readonly answersMs: number;
+}
+
+/** What a run would take from where it begins, or goes on, to its end. */
+export interface RunEstimate {
+  /** Optimizer steps that are left. */
+  readonly steps: number;
+  /** Optimizer steps of the whole run. */
+  readonly totalSteps: number;
+  /** Optimizer steps of one pass over the data. */
+  readonly stepsPerEpoch: number;
+  /**
+   * Of the steps that are left, how many would begin with answers of the student while phi stays as it is now: an
+   * adaptive policy raises it where the validation loss rises.
+   */
+  readonly generatingSteps: number;
+  /** Tokens of all sequences that are trained on, prompts included, padding and plain text not. */
+  readonly tokens: number;
+  /** Validations that are left, the one before the first step included. */
+  readonly validations: number;
+  /** How much memory the run needs. */
+  readonly memory: MemoryEstimate;
+  /** How long it takes; absent where the memory does not suffice, and nothing was measured. */
+  readonly time?: TimeEstimate;
+  /** What a run of these settings and data may surprise with, as in its 'start' event. */
+  readonly remarks: readonly string[];
+}
+
+/**
+ * Measures for a few seconds. The student is left as it is, but with `resume` it gets the weights that are stored.
+ * @throws LimitError where not even weights, gradients and moments fit the device; CheckpointError as the run itself;
+ * TrainingError for a loss that is not finite
+ */
+export async function estimateRun(plan: Plan): Promise<RunEstimate> {
+  const checkpoints = plan.checkpoint === undefined ? undefined : openCheckpoints(plan, plan.checkpoint);
+  await checkpoints?.requireFree();
+  const held = heldBytes(plan);
+  requireRoom(held);
+  const run = await startRun(plan, checkpoints);
+  try {
+    const memory = await estimateMemory(plan, run, held);
+    const counts = countSteps(plan, run);
+    const time = memory.fits ? await estimateTime(plan, run, counts) : undefined;
+    const { steps: totalSteps } = plan.settings;
+    return {
+      ...{ steps: totalSteps - run.step, totalSteps, stepsPerEpoch: plan.stepsPerEpoch },
+      generatingSteps: counts.generate,
+      tokens: Math.round(counts.tokens),
+      validations: counts.validations,
+      memory,
+      ...(time && { time }),
+      remarks: plan.remarks,
+    };
+  } finally {
+    run.dispose();
+  }
+}
+
+/** What is known before anything is computed. */
+type HeldBytes = Pick<MemoryEstimate, 'teacher' | 'student' | 'gradients' | 'moments' | 'limit'>;
+
+function heldBytes({ objective: { student }, teacher }: Plan): HeldBytes {
+  const trained = [...student.parameters.values()].filter(({ requiresGrad }) => requiresGrad);
+  const gradients = trained.reduce((total, { size }) => total + 4 * size, 0);
+  const { kind, maxStorageBytes } = student.device.info;
+  return {
+    ...{ teacher: teacher ? weightsOf(teacher) : 0, student: weightsOf(student), gradients, moments: 2 * gradients },
+    // A GPU does not tell how much memory it has.
+    ...(kind === 'wasm' && { limit: maxStorageBytes }),
+  };
+}
+
+/** Bytes of a model's weights, scales of int8 included. */
+function weightsOf({ parameters, weights }: LanguageModel): number {
+  const parts = [...weights.values()].flatMap((weight) =>
+    Object.values(weight).filter((part) => part instanceof Tensor),
+  );
+  return [...new Set([...parameters.values(), ...parts])].reduce((total, { storage }) => total + storage.byteLength, 0);
+}
+
+function requireRoom({ teacher, student, gradients, moments, limit = Number.POSITIVE_INFINITY }: HeldBytes): void {
+  const needed = teacher + student + gradients + moments;
+  if (needed <= limit) return;
+  const parts = Object.entries({ teacher, student, gradients, moments }).map(
+    ([name, bytes]) => `${name} ${formatBytes(bytes)}`,
+  );
+  throw new LimitError(
+    `training: weights, gradients and AdamW's moments take ${formatBytes(needed)} (${parts.join(', ')}), the device has ` +
+      `${formatBytes(limit)}. Take a smaller model, or hold the teacher in f16 or int8.`,
+    { found: needed, expected: limit },
+  );
+}
+
+async function estimateMemory(plan: Plan, run: RunState, held: HeldBytes): Promise<MemoryEstimate> {
+  const { objective, settings, tokenizer, train, text } = plan;
+  const { student } = objective;
+  const { device } = student;
+  const { generates } = policyFacts(plan.sgo);
+  const sample = longestOf([...train, ...text, ...(generates ? [answered(train, settings.maxNewTokens)] : [])]);
+  const batch = { ...student.collate([sample]), samples: [sample] };
+  const before = device.memory().liveBytes;
+  await updateStudent(objective, run.optimizer, {
+    ...{ batches: [batch], textBatches: [], lr: 0, gradientCheckpointing: settings.gradientCheckpointing },
+    dropoutSeed: () => 0,
+  });
+  const taken = Math.max(0, device.memory().peakBytes - before - held.gradients);
+  const answers = sample.ids.length - Math.max(1, sample.promptLength);
+  const rows = Math.min(settings.batchSize, train.length);
+  const logits = logitsBytes(plan, answers * rows);
+  const activations = Math.max(0, taken - logitsBytes(plan, answers)) * rows;
+
+  const asked = generates ? train : tokenizer ? plan.validation.slice(0, settings.validation.rougeL.samples) : [];
+  const caches = asked.length === 0 ? 0 : cacheBytes(plan, asked) * Math.min(settings.batchSize, asked.length);
+  const { teacher, gradients, moments, limit } = held;
+  const total = teacher + held.student + gradients + moments + Math.max(activations + logits, caches);
+  return {
+    ...{ teacher, student: held.student, gradients, moments, activations, logits, caches, total },
+    ...(limit !== undefined && { limit }),
+    fits: limit === undefined || total <= limit,
+  };
+}
+
+const longestOf = (samples: readonly Sample[]): Sample =>
+  samples.reduce((longest, sample) => (sample.ids.length > longest.ids.length ? sample : longest));
+
+/** The longest prompt with an answer of full length. */
+function answered(train: readonly Sample[], maxNewTokens: number): Sample {
+  const prompt = longestPrompt(train);
+  const ids = new Int32Array(prompt.length + maxNewTokens);
+  ids.set(prompt);
+  return { ids, promptLength: prompt.length };
+}
+
+function longestPrompt(samples: readonly Sample[]): Int32Array {
+  const { ids, promptLength } = samples.reduce((most, each) => (each.promptLength > most.promptLength ? each : most));
+  return ids.subarray(0, promptLength);
+}
+
+/** Bytes of the logits that are in memory at once when so many rows count. */
+function logitsBytes({ objective: { student, terms }, teacher }: Plan, counted: number): number {
+  const [vocab] = student.head.shape;
+  const copies = terms.length + (teacher ? 1 : 0);
+  return 4 * vocab * copies * Math.min(counted, logitsAtOnce(student.device, vocab));
+}
+
+/** Bytes of the keys and values of one answer of full length to the longest of the prompts. */
+function cacheBytes({ objective: { student }, settings }: Plan, samples: readonly Sample[]): number {
+  const before = student.device.memory().liveBytes;
+  const decoding = student.startDecoding([longestPrompt(samples)], settings.maxNewTokens);
+  try {
+    return student.device.memory().liveBytes - before;
+  } finally {
+    decoding.dispose();
+  }
+}
+
+/** How often the run does what takes time. */
+interface Counts extends Readonly<Record<BatchSource, number>> {
+  readonly tokens: number;
+  readonly validations: number;
+}
+
+/** Follows the policy to the end of the run, as if no validation changed it. */
+function countSteps(plan: Plan, { step: done, sgo, replay }: RunState): Counts {
+  const { settings, train } = plan;
+  const { steps, seed, batchSize, gradAccumulationSteps, maxNewTokens, validation } = settings;
+  const batch = Math.min(batchSize * gradAccumulationSteps, train.length);
+  const { capacity } = policyFacts(plan.sgo);
+  const counts = { generate: 0, replay: 0, data: 0 };
+  let filled = replay?.size ?? 0;
+  for (let step = done + 1; step <= steps; step++) {
+    const source = sgo.decide({ step, random: randomUniform(seed, 'decision', step), bufferFull: filled >= capacity });
+    counts[source]++;
+    if (source === 'generate') filled = Math.min(capacity, filled + batch);
+  }
+  const mean = (of: (sample: Sample) => number) => train.reduce((total, each) => total + of(each), 0) / train.length;
+  const ofData = mean(({ ids }) => ids.length);
+  const ofAnswers = mean(({ promptLength }) => promptLength) + maxNewTokens;
+  const every = Math.floor(steps / validation.every) - Math.floor(done / validation.every);
+  const atEnd = steps % validation.every === 0 || done === steps ? 0 : 1;
+  return {
+    ...counts,
+    tokens: batch * (counts.data * ofData + (counts.generate + counts.replay) * ofAnswers),
+    validations: plan.validation.length === 0 ? 0 : every + atEnd + (done === 0 ? 1 : 0),
+  };
+}
+
+/** Measuring ends after so many steps, or with the step in which this much time has passed. */
+const MOST_STEPS = 5;
+const MOST_MS = 5000;
+/** New tokens of the answers that are measured. */
+const SHORT_ANSWER = 9;
+
+async function estimateTime(plan: Plan, run: RunState, counts: Counts): Promise<TimeEstimate> {
+  const { settings, validation, tokenizer } = plan;
+  const measured = await measureSteps(plan, run);
+  const msPerToken = measured.ms / measured.tokens;
+  const { samples } = settings.validation.rougeL;
+  const scored = tokenizer ? validation.slice(0, samples) : [];
+  const { generates } = policyFacts(plan.sgo);
+  const asked = generates ? plan.train : scored;
+  const answersMs = asked.length === 0 ? 0 : await measureAnswers(plan, asked.slice(0, settings.batchSize));
+  const batches = (number: number) => Math.ceil(number / settings.batchSize);
+  const stepBatches = batches(Math.min(settings.batchSize * settings.gradAccumulationSteps, plan.train.length));
+  const lossMs = counts.validations === 0 ? 0 : await measureValidation(plan);
+  const parts = {
+    updates: counts.tokens * msPerToken,
+    answers: counts.generate * stepBatches * answersMs,
+    validations: counts.validations * (lossMs + batches(scored.length) * answersMs),
+  };
+  return {
+    total: parts.updates + parts.answers + parts.validations,
+    ...parts,
+    measuredSteps: measured.steps,
+    stepMs: measured.steps === 0 ? 0 : measured.ms / measured.steps,
+    answersMs,
+  };
+}
+
+/** A few steps on the data, as the run has them. The first one, in which kernels are compiled, counts if it is the only one. */
+async function measureSteps(plan: Plan, run: RunState): Promise<{ steps: number; tokens: number; ms: number }> {
+  const { steps } = plan.settings;
+  const still: Plan = { ...plan, schedule: () => 0 };
+  const onData: RunState = { ...run, sgo: startPolicy(offPolicy(), { totalSteps: steps }) };
+  const order = batchOrder(plan);
+  const events: StepEvent[] = [];
+  const started = performance.now();
+  for (let step = run.step + 1; step <= steps && events.length < MOST_STEPS; step++) {
+    const event = await takeStep(still, onData, order, step);
+    if (!Number.isFinite(event.loss)) {
+      throw new TrainingError(
+        `step ${step} of ${steps}: the loss is ${event.loss} before the student has learnt anything. Check the models' weights.`,
+        { found: event.loss },
+      );
+    }
+    events.push(event);
+    if (performance.now() - started > MOST_MS) break;
+  }
+  const counted = events.length > 1 ? events.slice(1) : events;
+  const sum = (of: 'tokens' | 'stepMs') => counted.reduce((total, event) => total + event[of], 0);
+  return { steps: counted.length, tokens: Math.max(1, sum('tokens')), ms: sum('stepMs') };
+}
+
+/** Time of a batch of answers of full length: that of the first token, and of each further one as the next few take it. */
+async function measureAnswers(plan: Plan, samples: readonly Sample[]): Promise<number> {
+  const { objective, tokenizer, settings } = plan;
+  const prompts = samples.map(({ ids, promptLength }) => ids.subarray(0, promptLength));
+  const most = settings.maxNewTokens;
+  const timed = async (maxNewTokens: number) => {
+    const started = performance.now();
+    // Without an end token each answer has its full length.
+    await generate(objective.student, prompts, {
+      ...(settings.generation ?? {}),
+      ...{ maxNewTokens, vocabSize: tokenizer?.vocabSize, batchSize: settings.batchSize },
+    });
+    return performance.now() - started;
+  };
+  const few = Math.min(SHORT_ANSWER, most);
+  await timed(1);
+  const first = await timed(1);
+  const each = few === 1 ? 0 : Math.max(0, (await timed(few)) - first) / (few - 1);
+  return first + (most - 1) * each;
+}
+
+/** Time of a validation loss, from that of a batch of middling length. */
+async function measureValidation(plan: Plan): Promise<number> {
+  const { objective, validationByLength, settings } = plan;
+  const batches = chunks(validationByLength, settings.batchSize);
+  const batch = batches[batches.length >> 1] as readonly Sample[];
+  const tokens = (samples: readonly Sample[]) => samples.reduce((total, { ids }) => total + ids.length, 0);
+  const timed = async () => {
+    const started = performance.now();
+    await validationLoss(objective.student, [objective.student.collate(batch)]);
+    return performance.now() - started;
+  };
+  await timed();
+  return ((await timed()) * tokens(validationByLength)) / tokens(batch);
+}
