@@ -1,0 +1,128 @@
+/**
+ * `--tensorboard`: the curves of a run as event files. A run writes one file each time that it is started or goes on. What
+ * a killed run wrote after its last checkpoint is taken out of the older ones, so that no step is there twice; a
+ * TensorBoard that has shown it already is told by the new file that it counts no longer.
+ */
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { OptionError, type TrainingEvent } from '../../index.js';
+import { tryFolder, unwritable, writing } from '../outputs.js';
+import { recordsUntil, restartRecord, type Scalar, scalarsRecord, versionRecord } from './eventFile.js';
+
+const flag = '--tensorboard';
+/** TensorBoard takes files whose names contain "tfevents", in the order of their names. */
+const ours = /^events\.out\.tfevents\.\d+\.distillm\.\d+$/;
+
+const filesIn = (folder: string): string[] =>
+  existsSync(folder)
+    ? readdirSync(folder)
+        .filter((name) => ours.test(name))
+        .sort()
+    : [];
+
+/**
+ * Before models are loaded.
+ * @throws OptionError for a folder that cannot be written, and for one with the curves of another run
+ */
+export function tryBoard(folder: string, { resume }: { readonly resume: boolean }): void {
+  tryFolder(flag, folder);
+  const [first] = filesIn(folder);
+  if (first === undefined || resume) return;
+  throw new OptionError(
+    `${flag} ${folder} has the curves of another run, ${first}: TensorBoard would show both as one. Take another folder.`,
+    { found: folder },
+  );
+}
+
+/** Adds what an event has to the curves. */
+export type Board = (event: TrainingEvent) => void;
+
+/**
+ * A run is worth more than its curves: where a step cannot be written, people are warned, and the run goes on.
+ * @param goesOnAfter step after which a resumed run goes on: see `openLog`
+ * @param warn gets a line for people
+ * @param now ms since 1970
+ * @throws CheckpointError where the file cannot be begun
+ */
+export function openBoard(
+  folder: string,
+  {
+    goesOnAfter,
+    warn,
+    now = Date.now,
+  }: { readonly goesOnAfter?: number | undefined; readonly warn: (line: string) => void; readonly now?: () => number },
+): Board {
+  const before = filesIn(folder);
+  const seconds = () => now() / 1000;
+  // Its name comes after those before it, also within a second, and where the clock was put back.
+  const latest = Math.max(Math.floor(seconds()), ...before.map((name) => Number(name.split('.')[3])));
+  const file = join(folder, `events.out.tfevents.${latest}.distillm.${String(before.length).padStart(3, '0')}`);
+  const start = { wallTime: seconds(), step: goesOnAfter === undefined ? 0 : goesOnAfter + 1 };
+  writing(flag, folder, () => {
+    mkdirSync(folder, { recursive: true });
+    if (goesOnAfter !== undefined) for (const name of before) cutAfter(join(folder, name), goesOnAfter);
+    writeFileSync(
+      file,
+      Buffer.concat([versionRecord({ ...start, step: 0 }), ...(before.length > 0 ? [restartRecord(start)] : [])]),
+    );
+  });
+  let warned = false;
+  return (event) => {
+    const scalars = scalarsOf(event);
+    if (scalars.length === 0) return;
+    try {
+      appendWhole(file, scalarsRecord({ wallTime: seconds(), step: event.step }, scalars));
+    } catch (cause) {
+      if (!warned) warn(`${flag} ${file} ${unwritable(cause)} The run goes on without its curves.`);
+      warned = true;
+    }
+  };
+}
+
+/** A record or nothing of it: a reader stops at one that was cut. */
+function appendWhole(file: string, record: Uint8Array): void {
+  const { size } = statSync(file);
+  try {
+    appendFileSync(file, record);
+  } catch (error) {
+    truncateSync(file, size);
+    throw error;
+  }
+}
+
+/** The new file is written aside and renamed. */
+function cutAfter(path: string, step: number): void {
+  const part = `${path}.${process.pid}.part`;
+  writeFileSync(part, Buffer.concat(recordsUntil(readFileSync(path), step)));
+  renameSync(part, path);
+}
+
+/** The curves of an event; none of most. */
+function scalarsOf(event: TrainingEvent): Scalar[] {
+  if (event.type === 'validation') {
+    const { loss, rougeL, exactMatch, phi } = event;
+    return curves('validation', { loss, rougeL, exactMatch, phi });
+  }
+  if (event.type !== 'step') return [];
+  const { loss, terms, gradNorm, lr, phi, bufferSize, tokensPerSecond, source } = event;
+  // A curve of 1 and 0 for each source: smoothed, it is the share.
+  const sources = Object.fromEntries(['data', 'generate', 'replay'].map((each) => [each, each === source ? 1 : 0]));
+  return [
+    ...curves('train', { loss, gradNorm, lr, phi, bufferSize, tokensPerSecond }),
+    ...curves('terms', terms),
+    ...curves('source', sources),
+  ];
+}
+
+const curves = (group: string, values: Readonly<Record<string, number | undefined>>): Scalar[] =>
+  Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [{ tag: `${group}/${name}`, value }]));
