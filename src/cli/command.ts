@@ -3,9 +3,10 @@
  * commands/ that calls `defineCommand`, and its line in runCli.ts.
  */
 import { Command } from 'commander';
+import { OptionError } from '../index.js';
 import type { ExitCode } from './exitCodes.js';
-import { addOptions, type OptionTable, type Values } from './options.js';
-import type { Terminal } from './terminal.js';
+import { addOptions, flagOf, type OptionTable, type Values } from './options.js';
+import { shellWord, type Terminal } from './terminal.js';
 
 /** A command: what its help says, its options, and what it does. */
 interface CommandSpec<Groups extends Readonly<Record<string, OptionTable>>> {
@@ -18,6 +19,11 @@ interface CommandSpec<Groups extends Readonly<Record<string, OptionTable>>> {
   readonly words?: string;
   /** Options by their heading in the help. */
   readonly options: Groups;
+  /** Values of options that were not typed, for commands that take them from a file too. */
+  fromFile?(
+    typed: Partial<GroupValues<Groups>>,
+    table: OptionTable,
+  ): Promise<Readonly<Record<string, unknown>>> | Readonly<Record<string, unknown>>;
   run(options: GroupValues<Groups>, terminal: Terminal, words: readonly string[]): Promise<ExitCode>;
 }
 
@@ -36,9 +42,49 @@ export const defineCommand =
     for (const [heading, table] of Object.entries(spec.options)) addOptions(command, `${heading}:`, table);
     const example = spec.example.replace(/(?<=^|\| )distillm /gm, `${terminal.program} `);
     command.addHelpText('after', `\nExample:\n${example.replace(/^/gm, '  ')}`);
-    const run = async (words: readonly string[]) =>
-      done(await spec.run(command.opts() as GroupValues<Groups>, terminal, words));
-    if (spec.words) command.argument(spec.words).action((words: string[]) => run(words));
-    else command.action(() => run([]));
-    return command;
+    if (spec.words) command.argument(spec.words);
+    const table: OptionTable = Object.assign({}, ...Object.values(spec.options));
+    return command.action(async () => {
+      if (!spec.words) refuseWords(command.args, spec.name);
+      const fromFile = await spec.fromFile?.(typedOptions(command), table);
+      for (const [name, value] of Object.entries(fromFile ?? {})) {
+        command.setOptionValueWithSource(name, value, fileSource);
+      }
+      requireOptions(command, table, terminal);
+      done(await spec.run(command.opts() as GroupValues<Groups>, terminal, command.args));
+    });
   };
+
+/** What commander calls the source of a value that a file has. */
+const fileSource = 'config';
+
+/** Names of the options whose values a file has. */
+export const optionsFromFile = (command: Command): string[] =>
+  Object.keys(command.opts()).filter((name) => command.getOptionValueSource(name) === fileSource);
+
+/** Options that were typed: no defaults. */
+const typedOptions = <Options>(command: Command): Options =>
+  Object.fromEntries(
+    Object.entries(command.opts()).filter(([name]) => command.getOptionValueSource(name) === 'cli'),
+  ) as Options;
+
+/** @throws OptionError for words that belong to no option */
+function refuseWords([word]: readonly string[], name: string): void {
+  if (word === undefined) return;
+  throw new OptionError(
+    `${name} takes options only, and ${shellWord(word)} belongs to none. Leave it out, or put the name of its option before it.`,
+    { found: word },
+  );
+}
+
+/** @throws OptionError naming all that are missing */
+function requireOptions(command: Command, table: OptionTable, { program }: Terminal): void {
+  const missing = Object.entries(table).filter(
+    ([name, { required }]) => required && command.getOptionValue(name) === undefined,
+  );
+  if (missing.length === 0) return;
+  const flags = missing.map(([name, { argument }]) => `${flagOf(name)} ${argument}`);
+  throw new OptionError(
+    `${command.name()} needs ${flags.join(' and ')}. What ${flags.length > 1 ? 'they are' : 'it is'}: ${program} ${command.name()} --help`,
+  );
+}

@@ -35,7 +35,9 @@ export async function withDevice<T>(
   const kindOf = { fused: 'wasm', plain: 'wasm', gpu: 'webgpu' } as const;
   const kind = asked === 'auto' && arithmetic !== undefined ? kindOf[arithmetic] : asked;
   if (arithmetic !== undefined && kind !== kindOf[arithmetic]) {
-    throw new OptionError(`--arithmetic ${arithmetic} is that of --device ${kindOf[arithmetic]}, not of ${kind}.`);
+    throw new OptionError(
+      `--arithmetic ${arithmetic} is that of --device ${kindOf[arithmetic]}, not of ${kind}. Leave one of them out.`,
+    );
   }
   const device = await openDevice({
     kind,

@@ -91,6 +91,7 @@ function specOf({ schema, description, unit, defaultWords, default: fallback }: 
   return {
     description: `${description}${names}${shown === undefined ? '' : ` (default: ${shown})`}`,
     ...(!isSwitch && { argument: `<${unit ?? placeholder(value)}>`, schema: typed(schema) }),
+    ...(value instanceof z.ZodEnum && { words: value.options.map(String) }),
   };
 }
 

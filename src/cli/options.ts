@@ -2,8 +2,10 @@
  * Options of commands: how they are declared, parsed by commander, and named in messages. Options that the API has too
  * are not declared again; see flags.ts.
  */
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import * as z from 'zod';
+import { OptionError } from '../errors.js';
+import { didYouMean } from '../requireOption.js';
 import { parse, ranges, tryParse } from '../settings/index.js';
 
 /** One option of a command. Its key in the table is its name: `batchSize` is `--batch-size`. */
@@ -13,6 +15,8 @@ export interface OptionSpec<T> {
   readonly argument?: string;
   /** Checks a value as it was typed and converts it. Its message says what was expected. */
   readonly schema?: z.ZodType<T>;
+  /** The words that it takes, where its values are words. */
+  readonly words?: readonly string[];
   readonly fallback?: T;
   readonly required?: boolean;
   /** --help leaves it out. */
@@ -82,28 +86,39 @@ export function spellFlags(message: string, flags: ReadonlyMap<string, string>):
 
 /** Adds a table's options to a command, under a heading of its help. */
 export function addOptions(command: Command, heading: string, table: OptionTable): void {
-  for (const [name, { argument, description, schema, fallback, required, hidden }] of Object.entries(table)) {
+  for (const [name, spec] of Object.entries(table)) {
+    const { argument, description, schema, fallback, hidden } = spec;
     const long = flagOf(name);
     const option = new Option(argument ? `${long} ${argument}` : long, description).helpGroup(heading);
     // Commander takes any --no-x for the negation of --x; here it can only be a name, as in --no-repeat-ngram-size.
     option.negate = false;
+    const read = (text: string) => readValue(spec, text, long);
     if (schema && option.variadic) {
-      option.argParser((value, before: readonly unknown[] = []) => [
-        ...before,
-        ...(parser(schema)(value) as unknown[]),
-      ]);
-    } else if (schema) option.argParser(parser(schema));
+      option.argParser((text, before: readonly unknown[] = []) => [...before, ...(read(text) as unknown[])]);
+    } else if (schema) option.argParser(read);
     if (fallback !== undefined && argument) option.default(fallback, String(fallback));
-    option.makeOptionMandatory(required ?? false);
     option.hideHelp(hidden ?? false);
     command.addOption(option);
   }
 }
 
-const parser =
-  <T>(schema: z.ZodType<T>) =>
-  (text: string): T =>
-    parse(schema, text, ({ message }) => new InvalidArgumentError(`Expected ${message}.`));
+/**
+ * The value of an option from the text that was given.
+ * @param where names the option: '--batch-size'
+ * @throws OptionError
+ */
+export function readValue({ schema, words }: OptionSpec<unknown>, text: string, where: string): unknown {
+  if (!schema) return text;
+  const known = words ?? (schema instanceof z.ZodEnum ? schema.options.map(String) : []);
+  return parse(schema, text, ({ message }) => {
+    const advice = didYouMean(text, known);
+    const found = text.trim() === '' ? 'empty' : text;
+    return new OptionError(`${where} is ${found}, expected ${message}.${advice && ` ${advice}`}`, {
+      found: text,
+      expected: message,
+    });
+  });
+}
 
 /**
  * Takes a value of one of the schemas as it is typed: the text itself, a number, or numbers with commas between. The

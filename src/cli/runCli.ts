@@ -4,7 +4,8 @@ import { version } from '../../package.json';
 import * as report from '../entries/report.js';
 import * as api from '../index.js';
 import { DistillmError, OptionError } from '../index.js';
-import type { CommandFactory } from './command.js';
+import { type CommandFactory, optionsFromFile } from './command.js';
+import { chat } from './commands/chat.js';
 import { doctor } from './commands/doctor.js';
 import { evaluate } from './commands/eval.js';
 import { generateText } from './commands/generate.js';
@@ -15,10 +16,11 @@ import { flagsAlsoCalled, runFlags } from './commands/trainOptions.js';
 import { verify } from './commands/verify.js';
 import { spellFields } from './data.js';
 import { type ExitCode, exitCodes } from './exitCodes.js';
-import { spellFlags } from './options.js';
+import { flagOf, spellFlags } from './options.js';
 import { shownOn, type Terminal, wrapped } from './terminal.js';
+import { usageMessage } from './usage.js';
 
-const commands: readonly CommandFactory[] = [train, generateText, evaluate, plot, tokenizer, doctor, verify];
+const commands: readonly CommandFactory[] = [train, generateText, chat, evaluate, plot, tokenizer, doctor, verify];
 
 /**
  * Finds the command, parses its options and runs it.
@@ -30,10 +32,13 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
     .description('Distils large language models into small ones, on the CPU or a GPU.')
     .version(version, '-v, --version', 'print the version')
     .exitOverride()
+    // What is wrong is said below, once for all errors.
+    .allowExcessArguments()
+    .showSuggestionAfterError(false)
     .configureOutput({
       writeOut: (text) => terminal.stdout.write(text),
       writeErr: (text) => terminal.stderr.write(text),
-      outputError: (text, write) => write(withKnownName(text.replace(/^error: /, 'distillm: '))),
+      outputError: () => {},
     })
     .addHelpText(
       'after',
@@ -46,6 +51,8 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
     });
     program.addCommand(command.copyInheritedSettings(program));
   }
+  const command = program.commands.find((each) => each.name() === args[0]);
+  const say = (message: string) => terminal.stderr.write(`${wrapped(`distillm: ${message}`, terminal.stderr)}\n`);
   try {
     if (args.length === 0) {
       program.outputHelp({ error: true });
@@ -54,24 +61,29 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
     await program.parseAsync(args, { from: 'user' });
     return code;
   } catch (error) {
-    // Commander has said what is wrong, or printed the help that was asked for.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
-    const options = program.commands.find((command) => command.name() === args[0])?.options ?? [];
-    const flags = new Map(options.map((option) => [option.attributeName(), option.attributeName()]));
+    if (error instanceof CommanderError) {
+      // The help or the version that was asked for.
+      if (error.exitCode === 0) return exitCodes.done;
+      const called = { command, program: terminal.program, main: program };
+      say(shownOn(terminal.stderr, usageMessage(error, called, flagsAlsoCalled)));
+      return exitCodes.usage;
+    }
+    const flags = new Map((command?.options ?? []).map((option) => [option.attributeName(), option.attributeName()]));
     // Only train has the options of a run.
     if (args[0] === 'train') for (const [name, flag] of runFlags) flags.set(name, flag);
-    terminal.stderr.write(
-      `${wrapped(`distillm: ${shownOn(terminal.stderr, messageOf(error, flags))}`, terminal.stderr)}\n`,
-    );
+    say(shownOn(terminal.stderr, command ? withFile(messageOf(error, flags), command) : messageOf(error, flags)));
     return error instanceof OptionError ? exitCodes.usage : exitCodes.failed;
   }
 }
 
-/** Advice on a flag that goes by another name elsewhere takes the place of what merely looks alike. */
-function withKnownName(message: string): string {
-  const written = /unknown option '(--[\w-]+)'/.exec(message)?.[1];
-  const flag = written && flagsAlsoCalled.get(written);
-  return flag ? `${message.split('\n')[0]}\n(Did you mean ${flag}?)\n` : message;
+/** Says of options whose values a file has that they are from there: "--alpha (in run.json) is 2". Once of each. */
+function withFile(message: string, command: Command): string {
+  const { config } = command.opts<{ config?: string }>();
+  return optionsFromFile(command).reduce(
+    (told, name) =>
+      told.replace(new RegExp(`(?<![\\w-])${flagOf(name)}(?![\\w-])`), (flag) => `${flag} (in ${config})`),
+    message,
+  );
 }
 
 /**

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { Writable } from 'node:stream';
+import { DataError } from '../errors.js';
 
 /** A stream that people may read, at a terminal of so many columns, or through a pipe. */
 type HumanStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
@@ -8,7 +9,12 @@ type HumanStream = Writable & { readonly isTTY?: boolean; readonly columns?: num
 export interface Terminal {
   /** How this program was called, for lines that can be typed again: 'npx distillm'. */
   readonly program: string;
-  readonly stdin: AsyncIterable<Uint8Array | string>;
+  readonly stdin: AsyncIterable<Uint8Array | string> & { readonly isTTY?: boolean };
+  /**
+   * Lines as they are typed, each after `prompt`, with the keys of a line editor; or those of a file or a pipe, without.
+   * @throws DataError for what is not UTF-8
+   */
+  lines(prompt: string): AsyncIterable<string>;
   /** Results. */
   readonly stdout: HumanStream;
   /** Lines for people. */
@@ -44,16 +50,70 @@ function fitted(line: string, columns: number): string {
   return [...lines, last].join('\n');
 }
 
+/** What finds a program of node_modules, by how the package manager that runs it calls itself. */
+const runners: readonly (readonly [agent: RegExp, command: string])[] = [
+  [/^pnpm\//, 'pnpm exec distillm'],
+  [/^yarn\//, 'yarn distillm'],
+  [/^bun\//, 'bunx distillm'],
+];
+
 /**
  * How the program was called. npm, which npx is part of, says so in the environment; a link in node_modules/.bin is not
  * on the path of a shell, but npx finds it.
  * @param script path of the script, or of the link to it, that Node was given
  */
-export function calledAs(script: string, { npm_command: npm }: Readonly<Record<string, string | undefined>>): string {
-  if (npm !== undefined || /[\\/]node_modules[\\/]/.test(script)) return 'npx distillm';
-  if (!/\.[cm]?js$/.test(script)) return shellWord(path.basename(script));
+export function calledAs(
+  script: string,
+  { npm_command: npm, npm_config_user_agent: by = '' }: Readonly<Record<string, string | undefined>>,
+): string {
+  if (npm === 'exec' || /[\\/]node_modules[\\/]/.test(script))
+    return runners.find(([agent]) => agent.test(by))?.[1] ?? 'npx distillm';
+  if (!/\.[cm]?[jt]s$/.test(script)) return shellWord(path.basename(script));
   const fromHere = path.relative('.', script);
   return `node ${shellWord(fromHere.startsWith('..') ? script : fromHere)}`;
+}
+
+/** The lines of a file or a pipe. @throws DataError for what is not UTF-8: a model would read other characters */
+export async function* pipedLines(stdin: AsyncIterable<Uint8Array | string>): AsyncGenerator<string> {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  let number = 1;
+  let begun = '';
+  const take = (piece: string): string[] => {
+    const lines = (begun + piece).split('\n');
+    begun = lines.pop() as string;
+    return lines;
+  };
+  const decode = (bytes?: Uint8Array): string => {
+    try {
+      return bytes ? decoder.decode(bytes, { stream: true }) : decoder.decode();
+    } catch (cause) {
+      throw new DataError(`stdin is not UTF-8, in line ${number} or after it. Convert it to UTF-8.`, { cause });
+    }
+  };
+  for await (const piece of stdin) {
+    for (const line of take(typeof piece === 'string' ? piece : decode(piece))) {
+      number++;
+      yield line.replace(/\r$/, '');
+    }
+  }
+  take(decode());
+  if (begun !== '') yield begun;
+}
+
+/** The lines of a person at a terminal. Ctrl-C is the signal that it is elsewhere. */
+async function* typedLines(prompt: string): AsyncGenerator<string> {
+  const { createInterface } = await import('node:readline');
+  const editor = createInterface({ input: process.stdin, output: process.stdout, prompt });
+  editor.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
+  try {
+    editor.prompt();
+    for await (const line of editor) {
+      yield line;
+      editor.prompt();
+    }
+  } finally {
+    editor.close();
+  }
 }
 
 /** A word as a shell reads it back: in quotes where it has spaces or anything else that a shell would read otherwise. */
@@ -80,6 +140,7 @@ function pictureOf(control: string): string {
 export const processTerminal: Terminal = {
   program: calledAs(process.argv[1] ?? 'distillm', process.env),
   stdin: process.stdin,
+  lines: (prompt) => (process.stdin.isTTY ? typedLines(prompt) : pipedLines(process.stdin)),
   stdout: process.stdout,
   stderr: process.stderr,
   onInterrupt(listener) {

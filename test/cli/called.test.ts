@@ -9,6 +9,13 @@ describe('lines that can be typed again', () => {
     ['C:\\me\\project\\node_modules\\distillm\\dist\\cli.js', {}, 'npx distillm'],
     ['/usr/local/bin/distillm', {}, 'distillm'],
     [`${process.cwd()}/dist/cli.js`, {}, 'node dist/cli.js'],
+    [`${process.cwd()}/dist/cli.js`, { npm_command: 'test' }, 'node dist/cli.js'],
+    [`${process.cwd()}/dist/cli.js`, { npm_command: 'exec' }, 'npx distillm'],
+    [`${process.cwd()}/src/cli/main.ts`, {}, 'node src/cli/main.ts'],
+    ['/me/node_modules/.bin/distillm', { npm_config_user_agent: 'pnpm/9.1.0 npm/? node/v24' }, 'pnpm exec distillm'],
+    ['/me/node_modules/.bin/distillm', { npm_config_user_agent: 'yarn/4.0.0 npm/? node/v24' }, 'yarn distillm'],
+    ['/me/node_modules/.bin/distillm', { npm_config_user_agent: 'bun/1.2.0 npm/? node/v24' }, 'bunx distillm'],
+    ['/me/node_modules/.bin/distillm', { npm_config_user_agent: 'npm/11.0.0 node/v24' }, 'npx distillm'],
     ['/opt/my tools/cli.js', {}, 'node "/opt/my tools/cli.js"'],
   ])('%s in %j is called as %s', (script, environment, program) => {
     expect(calledAs(script, environment)).toBe(program);

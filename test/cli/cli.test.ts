@@ -11,7 +11,7 @@ import { distillm, makeWorkspace } from './workspace.js';
 
 const run = (words: readonly string[]) => distillm('', { more: words });
 
-const commands = ['train', 'generate', 'eval', 'plot', 'tokenizer', 'doctor', 'verify'];
+const commands = ['train', 'generate', 'chat', 'eval', 'plot', 'tokenizer', 'doctor', 'verify'];
 afterEach(() => vi.restoreAllMocks());
 
 describe('distillm', () => {
@@ -43,24 +43,89 @@ describe('distillm', () => {
   });
 
   it.each([
-    [['nonsense'], "unknown command 'nonsense'"],
-    [['train', '--data', 'x'], "required option '--out <folder>' not specified"],
-    [['doctor', '--colour'], "unknown option '--colour'"],
-    [['doctor', 'extra'], 'too many arguments'],
-    [['train', '--data', 'x', '--out', 'y', '--batch-size', '1.5'], 'Expected an integer of at least 1.'],
-    [['train', '--data', 'x', '--out', 'y', '--lr', ''], 'Expected a number of at least 0.'],
-    [['train', '--data', 'x', '--out', 'y', '--kd-ratio', '2'], 'Expected a number from 0 to 1.'],
+    [
+      ['nonsense'],
+      'there is no command nonsense, expected one of train, generate, chat, eval, plot, tokenizer, doctor, verify.',
+    ],
+    [['trian'], /^distillm: there is no command trian, .* Did you mean train\?$/],
+    [['--colour'], 'distillm has no option --colour. What it has: npx distillm --help'],
+    [['train'], 'train needs --data <file...> and --out <folder>. What they are: npx distillm train --help'],
+    [['train', '--data', 'x'], 'train needs --out <folder>. What it is: npx distillm train --help'],
+    [['plot'], 'plot needs <runs>. What it takes: npx distillm plot --help'],
+    [['train', '--out'], '--out <folder> has no value. What it takes: npx distillm train --help'],
+    [['doctor', '--colour'], 'doctor has no option --colour. What it has: npx distillm doctor --help'],
+    [['doctor', '--jsn'], 'doctor has no option --jsn. Did you mean --json?'],
+    [['train', '--bacth-size=8'], 'train has no option --bacth-size=8. Did you mean --batch-size?'],
+    [
+      ['doctor', 'two words'],
+      'doctor takes options only, and "two words" belongs to none. Leave it out, or put the name of its option before it.',
+    ],
+    [
+      ['train', '--data', 'x', '--out', 'y', '--batch-size', '1.5'],
+      '--batch-size is 1.5, expected an integer of at least 1.',
+    ],
+    [['train', '--data', 'x', '--out', 'y', '--lr', ''], '--lr is empty, expected a number of at least 0.'],
+    [['train', '--data', 'x', '--out', 'y', '--kd-ratio', '2'], '--kd-ratio is 2, expected a number from 0 to 1.'],
     [
       ['train', '--data', 'x', '--out', 'y', '--validate-every', 'never'],
-      "Expected 'epoch' or an integer of at least 1.",
+      "--validate-every is never, expected 'epoch' or an integer of at least 1.",
     ],
-    [['train', '--data', 'x', '--out', 'y', '--loss', 'kl'], 'Expected one of forwardKL, jensenShannon, reverseKL'],
-    [['eval', '--model', 'x', '--data', 'y', '--seeds', '1;2'], 'as in 10,20,30'],
-  ])('refuses %j', async (line, message) => {
+    [
+      ['train', '--data', 'x', '--out', 'y', '--loss', 'reversKL'],
+      /^distillm: --loss is reversKL, expected one of forwardKL, jensenShannon, reverseKL, .*\. Did you mean reverseKL\?$/,
+    ],
+    [
+      ['train', '--arithmetic', 'Plain'],
+      '--arithmetic is Plain, expected one of fused, plain, gpu. Did you mean plain?',
+    ],
+    [
+      ['train', '--schedule', 'cosin'],
+      '--schedule is cosin, expected one of constant, linear, cosine, noam. Did you mean cosine?',
+    ],
+    [['eval', '--device', 'wsam'], '--device is wsam, expected one of auto, webgpu, wasm. Did you mean wasm?'],
+    [
+      ['generate', '--template', 'Compact'],
+      '--template is Compact, expected one of alpaca, compact. Did you mean compact?',
+    ],
+    [
+      ['eval', '--model', 'x', '--data', 'y', '--seeds', '1;2'],
+      /^distillm: --seeds is 1;2, expected .* as in 10,20,30\.$/,
+    ],
+    [
+      ['generate', '--model', 'x', '- sum up'],
+      'generate has no option "- sum up". What it has: npx distillm generate --help. A word that begins with a dash goes ' +
+        'after --, as in: npx distillm generate ... -- "- sum up"',
+    ],
+    [['generate', '--model', 'x', '--gredy'], 'generate has no option --gredy. Did you mean --greedy?'],
+  ] as const)('refuses %j in a sentence', async (line, message) => {
     const { code, out, err } = await run(line);
     expect([code, out]).toEqual([2, '']);
-    expect(err).toContain(message);
-    expect(err.trim().split('\n')).toHaveLength(1);
+    if (typeof message === 'string') expect(err).toBe(`distillm: ${message}\n`);
+    else expect(err.trimEnd()).toMatch(message);
+  });
+
+  it('looks for data before it loads models, and says which are missing', async () => {
+    const folder = await makeWorkspace();
+    const there = join(folder, 'train.jsonl');
+    for (const [line, expected] of [
+      ['train --method sft --student nowhere --data x --out y', '--data x cannot be read'],
+      [`train --method sft --student nowhere --data ${there} x --out y`, '--data x cannot be read'],
+      [`train --method sft --student nowhere --data ${there} --validation x --out y`, '--validation x cannot be read'],
+      [`train --method sft --student nowhere --data ${there} --text x --out y`, '--text x cannot be read'],
+      [`train --method sft --student-config x --data ${there} --out y`, '--student-config x cannot be read'],
+      ['eval --model nowhere --data x', '--data x cannot be read'],
+      ['generate --model nowhere --prompts x', '--prompts x cannot be read'],
+      [`tokenizer --data x --out ${join(folder, 'tokenizer')}`, '--data x cannot be read'],
+    ] as const) {
+      const { code, err } = await distillm(line);
+      expect([code, err]).toEqual([
+        1,
+        `distillm: ${expected}: there is no such file or folder (ENOENT). Check the path.\n`,
+      ]);
+    }
+    const isFolder = await distillm(`eval --model nowhere --data ${folder}`);
+    expect(isFolder.err).toBe(`distillm: --data ${folder} is a folder, expected a file. Name a file in it.\n`);
+    await rm(folder, { recursive: true });
   });
 
   const built = 'dist/cli.js';
@@ -68,7 +133,10 @@ describe('distillm', () => {
     const { stdout } = await promisify(execFile)(process.execPath, [built, 'doctor', '--json'], { timeout: 20_000 });
     expect(JSON.parse(stdout).node).toBe(process.version);
     const failed = await promisify(execFile)(process.execPath, [built, 'train']).catch((error) => error);
-    expect([failed.code, failed.stderr]).toEqual([2, expect.stringContaining('required option')]);
+    expect([failed.code, failed.stderr]).toEqual([
+      2,
+      'distillm: train needs --data <file...> and --out <folder>. What they are: node dist/cli.js train --help\n',
+    ]);
     expect(readFileSync(built, 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
   });
 });

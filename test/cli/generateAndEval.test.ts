@@ -33,7 +33,11 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
+const pictureOf = (control: string) =>
+  control === '\u007f' ? '\u2421' : control < ' ' ? String.fromCharCode(0x2400 + control.charCodeAt(0)) : '\ufffd';
+
 /** What the API says, greedily. */
+
 async function expectedAnswer(prompt: string, maxNewTokens: number, dtype: WeightFormat = 'f32'): Promise<string> {
   const device = await openDevice({ kind: 'wasm', wasm: { threads: 1 } });
   const tokenizer = await loadTokenizer(model);
@@ -106,6 +110,95 @@ describe('distillm generate', () => {
       code: 2,
       err: expect.stringContaining(`no tokenizer in ${folder}, expected tokenizer.json or vocab.json`),
     });
+  });
+
+  it('answers the prompts of a file or of stdin, one a line or as JSON lines', async () => {
+    const prompts = ['Say red cat', '- Say dog', 'Say'];
+    const expected = (await Promise.all(prompts.map((prompt) => expectedAnswer(prompt, 6)))).map((each) => `${each}\n`);
+    writeFileSync(at('prompts.txt'), `${prompts.join('\n')}\n\n`);
+    writeFileSync(at('prompts.jsonl'), prompts.map((prompt) => JSON.stringify({ prompt, id: 7 })).join('\n'));
+    for (const name of ['prompts.txt', 'prompts.jsonl']) {
+      const { code, out, err } = await run([...greedy(), '--raw', '--prompts', at(name)]);
+      expect([code, out, err]).toEqual([0, expected.join(''), '']);
+    }
+    const stdin = () => testTerminal({ stdin: readFileSync(at('prompts.txt'), 'utf8') });
+    expect((await run([...greedy(), '--raw', '--prompts', '-'], stdin())).out).toBe(expected.join(''));
+    // As it is drawn on a terminal, and side by side in batches of other sizes, it is the same.
+    const shown = await run([...greedy(), '--raw', '--prompts', at('prompts.txt')], testTerminal({ isTTY: true }));
+    expect(shown.out.replaceAll('\u240d', '\r')).toBe(expected.join('').replace(/(?![\n\t\r])\p{Cc}/gu, pictureOf));
+    const single = await run([...greedy(), '--raw', '--batch-size', '2', '--prompts', at('prompts.txt')]);
+    expect(single.out).toBe(expected.join(''));
+  });
+
+  it('takes a prompt that begins with a dash after --, and says so before', async () => {
+    const { out } = await run([...greedy(), '--raw', '--', '- Say dog']);
+    expect(out).toBe(`${await expectedAnswer('- Say dog', 6)}\n`);
+    for (const prompt of ['- Say dog', '-5 + 3 = ?', '--say dog']) {
+      const { code, err } = await run([...greedy(), '--raw', prompt]);
+      expect([code, err]).toEqual([
+        2,
+        expect.stringContaining(`after --, as in: npx distillm generate ... -- "${prompt}"\n`),
+      ]);
+    }
+  });
+
+  it('prints a line of JSON an answer: what was asked and drawn, why it ended, and the seed that draws it again', async () => {
+    writeFileSync(at('asked.jsonl'), '{"instruction": "Say ant 1 times."}\n{"instruction": "Say", "input": "x"}\n');
+    const words = ['generate', '--model', model, '--max-new-tokens', '9', ...wasm];
+    const { code, out, err } = await run([
+      ...[...words, '--prompts', at('asked.jsonl'), '--samples', '2', '--seed', '5', '--json', '--batch-size', '3'],
+    ]);
+    expect(code, err).toBe(0);
+    const records = out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(records.map(({ prompt, input, seed }) => [prompt, input, seed])).toEqual([
+      ['Say ant 1 times.', undefined, 5],
+      ['Say ant 1 times.', undefined, 6],
+      ['Say', 'x', 5],
+      ['Say', 'x', 6],
+    ]);
+    for (const { prompt, input, answer, tokens, finishReason, seed } of records) {
+      expect(['stop', 'length']).toContain(finishReason);
+      if (finishReason === 'length') expect(tokens).toBe(9);
+      else expect(tokens).toBeLessThanOrEqual(9);
+      const context = input === undefined ? [] : ['--input', input];
+      const again = await run([...words, ...context, '--seed', String(seed), prompt]);
+      expect(again.out).toBe(`${answer}\n`);
+    }
+    expect(new Set(records.map(({ answer }) => answer)).size).toBeGreaterThan(1);
+    const greedyJson = await run([...words, '--json', '--greedy', '--raw', 'Say']);
+    const { answer, finishReason } = JSON.parse(greedyJson.out);
+    expect(answer).toBe(await expectedAnswer('Say', 9));
+    expect(finishReason).toMatch(/^(stop|length)$/);
+  });
+
+  it('says what is wrong with prompts', async () => {
+    const refused = async (words: readonly string[], code: number, message: string | RegExp) =>
+      expect(await run(['generate', '--model', model, ...wasm, ...words])).toMatchObject({
+        code,
+        err: expect.stringMatching(message),
+      });
+    writeFileSync(at('bad-prompts.jsonl'), '{"prompt": "a"}\n{"question": "b"}\n{"prompt": 3}\n');
+    await refused(['--prompts', at('bad-prompts.jsonl')], 1, /2 of 3 records cannot be used.*--skip-invalid/);
+    await refused(
+      ['--prompts', at('bad-prompts.jsonl'), 'Say'],
+      2,
+      /--prompts .* and prompts among the words are both given/,
+    );
+    writeFileSync(at('empty-prompts.txt'), '\n\n');
+    await refused(['--prompts', at('empty-prompts.txt')], 1, /empty-prompts\.txt has no prompt, expected one a line/);
+    writeFileSync(at('with-input.jsonl'), '{"prompt": "a", "input": "b"}');
+    await refused(['--raw', '--prompts', at('with-input.jsonl')], 2, /--raw leaves the template out/);
+    await refused(
+      ['--samples', '3', '--greedy', 'Say'],
+      2,
+      /--samples 3 draws answers, and --greedy gives the same one/,
+    );
+    await refused(['--samples', '3', '--temperature', '0', 'Say'], 2, /and --temperature 0 gives the same one/);
+    const skipped = await run([...greedy(), '--prompts', at('bad-prompts.jsonl'), '--skip-invalid']);
+    expect([skipped.code, skipped.out.trimEnd().split('\n').length]).toEqual([0, 1]);
   });
 
   it('draws by its seed', async () => {

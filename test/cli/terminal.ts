@@ -1,5 +1,5 @@
 import { Writable } from 'node:stream';
-import type { Terminal } from '../../src/cli/terminal.js';
+import { pipedLines, type Terminal } from '../../src/cli/terminal.js';
 
 /** A terminal in memory: what was written so far, and a Ctrl-C key. */
 export interface TestTerminal extends Terminal {
@@ -12,11 +12,14 @@ export function testTerminal({
   stdin = '',
   isTTY = false,
   wrote = () => {},
+  wroteOut = () => {},
 }: {
   stdin?: string;
   isTTY?: boolean;
   /** Called after each write to stderr, with all that was written. */
   wrote?: (err: string, terminal: TestTerminal) => void;
+  /** The same of stdout. */
+  wroteOut?: (out: string, terminal: TestTerminal) => void;
 } = {}): TestTerminal {
   const texts = { out: '', err: '' };
   const listeners = new Set<() => void>();
@@ -27,6 +30,7 @@ export function testTerminal({
         write(chunk, _encoding, done) {
           texts[name] += chunk;
           if (name === 'err') wrote(texts.err, terminal);
+          else wroteOut(texts.out, terminal);
           done();
         },
       }),
@@ -37,6 +41,7 @@ export function testTerminal({
     stdin: (async function* () {
       if (stdin !== '') yield stdin;
     })(),
+    lines: () => pipedLines(terminal.stdin),
     stdout: stream('out'),
     stderr: stream('err'),
     onInterrupt(listener) {

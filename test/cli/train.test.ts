@@ -1,4 +1,5 @@
-import { cp, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { arithmetics } from '../harness/arithmetics.js';
@@ -262,7 +263,7 @@ describe('distillm train', () => {
     expect(shorter.err).toMatch(/other settings: --epochs \(in steps\) was 10 and is 5\. Resume with the same/);
     expect(shorter.err).not.toContain('--steps');
     const named = await train(`${short} --learning-rate 1`);
-    expect([named.code, named.err]).toEqual([2, "distillm: unknown option '--learning-rate'\n(Did you mean --lr?)\n"]);
+    expect([named.code, named.err]).toEqual([2, 'distillm: train has no option --learning-rate. Did you mean --lr?\n']);
   });
 
   it.each([
@@ -294,6 +295,96 @@ describe('distillm train', () => {
     expect(err).toContain(expected);
     expect(err).not.toContain('    at ');
     expect(out).toBe('');
+  });
+
+  describe('--dry-run', () => {
+    const dry = (line: string) =>
+      train(
+        `--teacher ${path('teacher/best')} --student-config ${path('config.json')} --validation 4 --epochs 3 ` +
+          `--init-threshold 0.5 --max-new-tokens 6 --rouge-samples 2 --out ${path('dry')} --dry-run ${line}`,
+      );
+
+    it('says what a run would take, and writes nothing', async () => {
+      const { code, err, out } = await dry(`--log ${path('dry.jsonl')} --tensorboard ${path('dry-board')}`);
+      expect(code, err).toBe(0);
+      expect(err).toMatch(/^Run: 12 steps, 4 an epoch, of 4 sequences each; about [\d,]+ tokens; 4 validations$/m);
+      expect(err).toMatch(/^ {2}\d+ steps? would begin with answers of the student, as long as phi stays as it is$/m);
+      for (const part of [
+        "teacher's weights",
+        "student's weights",
+        'gradients',
+        "AdamW's moments",
+        'activations',
+        'logits',
+        'caches',
+      ]) {
+        expect(err).toMatch(new RegExp(`^  ${part} +[\\d.]+ [KM]iB( |$)`, 'm'));
+      }
+      expect(err).toMatch(/^ {2}in all, at most +[\d.]+ [KM]iB {2}of 4\.0 GiB that WASM SIMD, 1 thread, .* can hold$/m);
+      expect(err).toMatch(
+        /^Time: about \d+s \(\d+s for updates, \d+s for answers to train on, \d+s for validations\)$/m,
+      );
+      expect(err).toMatch(
+        /^ {2}from 4 steps of this run at learning rate 0, \d+ ms each; a batch of answers of full length, /m,
+      );
+      expect(err).toMatch(/Nothing was written\. The same command without --dry-run runs it\.\n$/);
+      const { dryRun, steps, totalSteps, memory, time, settings } = JSON.parse(out);
+      expect([dryRun, steps, totalSteps, settings.steps, memory.fits]).toEqual([true, 12, 12, 12, true]);
+      expect(time.total).toBeGreaterThan(0);
+      for (const name of ['dry', 'dry.jsonl', 'dry-board']) expect(existsSync(path(name)), name).toBe(false);
+    });
+
+    it('refuses what the run would refuse', async () => {
+      for (const [line, expected] of [
+        ['--init-threshold 2', '--init-threshold is 2, expected a number from 0 to 1.'],
+        ['--capacity 2', "the replay buffer's capacity is 2, expected at least the 4 samples of a batch."],
+        [`--out ${path('teacher')}`, 'holds a run already'],
+        [`--profile ${path('trace.json')}`, 'writes nothing, and --profile'],
+        ['--max-new-tokens 96', 'answers of 96 new tokens do not fit'],
+      ] as const) {
+        const { code, err, out } = await dry(line);
+        expect([code > 0, out]).toEqual([true, '']);
+        expect(err).toContain(expected);
+      }
+    });
+
+    it('says what is left of a run that goes on', async () => {
+      const line = `--method sft --student ${path('teacher/best')} --validation 4 --steps 3 --out ${path('dry-resumed')}`;
+      expect(await train(line)).toMatchObject({ code: 0 });
+      const { code, err } = await train(`${line} --resume --dry-run`);
+      expect(code, err).toBe(0);
+      expect(err).toContain('Run: 0 steps after 3 that are done, 4 an epoch');
+    });
+  });
+
+  it('writes the curves of a run for TensorBoard, and goes on with them', async () => {
+    const line = `--method sft --student ${path('teacher/best')} --validation 4 --rouge-samples 1 --max-new-tokens 2 --validate-every 2`;
+    const board = path('board');
+    const terminal = testTerminal({
+      wrote: (err, self) => {
+        if (err.includes('validation after step 2')) self.interrupt();
+      },
+    });
+    const run = `${line} --steps 4 --tensorboard ${board} --out ${path('curves')}`;
+    expect((await train(run, { terminal })).code).toBe(130);
+    const [first] = await readdir(board);
+    expect(first).toMatch(/^events\.out\.tfevents\.\d{10}\.distillm\.000$/);
+    const content = (await readFile(join(board, first!))).toString('latin1');
+    for (const tag of [
+      'train/loss',
+      'train/gradNorm',
+      'train/lr',
+      'validation/loss',
+      'validation/rougeL',
+      'terms/crossEntropy',
+      'source/data',
+    ]) {
+      expect(content).toContain(tag);
+    }
+    const other = await train(`${line} --steps 1 --tensorboard ${board} --out ${path('curves-of-another')}`);
+    expect([other.code, other.err]).toEqual([2, expect.stringContaining('has the curves of another run')]);
+    expect(await train(`${run} --resume`)).toMatchObject({ code: 0 });
+    expect(await readdir(board)).toHaveLength(2);
   });
 
   it('takes several data files, field names of their own, and leaves bad records out where that is asked for', async () => {
@@ -350,7 +441,7 @@ describe('distillm train', () => {
   it.each(['0.1', '10%', '-3', '1e3'])('does not take --validation %s for a file', async (share) => {
     const { code, err } = await train(`--method sft --student x --out y --validation ${share}`);
     expect(code).toBe(2);
-    expect(err).toContain(`a file, or a whole number of records, found ${share}`);
+    expect(err).toContain(`--validation is ${share}, expected a file, or a whole number of records.`);
   });
 
   it('says which file is missing, or which line is broken, on one line', async () => {

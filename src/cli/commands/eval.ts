@@ -20,6 +20,7 @@ import { recordOptions, skipping } from '../data.js';
 import { deviceOptions, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
 import { duration, whole } from '../format.js';
+import { tryInputs } from '../inputs.js';
 import { answerLength, dtypeOption, lengthLimits, openModelFolder, tokenizerOf } from '../models.js';
 import { count, counts, given, listed, optional, required, text, withDefault } from '../options.js';
 import { answersFile, tryApart, tryFile, writing } from '../outputs.js';
@@ -59,6 +60,7 @@ export const evaluate = defineCommand({
   async run(options, terminal) {
     tryApart({ '--answers': options.answers, '--profile': options.profile });
     if (options.answers !== undefined) tryFile('--answers', options.answers, answersFile, options.data);
+    tryInputs('--data', options.data);
     const checkpoint = await openModelFolder(options.model);
     const line = progressLine(terminal);
     return withDevice(options, terminal, async (device) => {

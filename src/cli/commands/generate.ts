@@ -1,20 +1,24 @@
-/** `distillm generate`: answers prompts token by token. */
+/** `distillm generate`: answers prompts, token by token on a terminal, side by side into a file. */
 import {
   DataError,
   encodePrompt,
+  generateBatches,
   type LanguageModel,
   loadModel,
   OptionError,
   type PromptTemplateName,
-  type StreamingDecoder,
+  readPrompts,
   streamTokens,
   type Tokenizer,
 } from '../../index.js';
 import { defineCommand } from '../command.js';
+import { recordOptions, skipping } from '../data.js';
 import { deviceOptions, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
+import { tryInputs } from '../inputs.js';
 import { answerLength, dtypeOption, openModelFolder, tokenizerOf } from '../models.js';
 import { count, countOrZero, flag, given, optional, required, text, type Values, withDefault } from '../options.js';
+import { progressLine } from '../progress.js';
 import { samplingOf, samplingOptions } from '../sampling.js';
 import { chooseTemplate, templateOption } from '../template.js';
 import { shownOn, type Terminal } from '../terminal.js';
@@ -24,74 +28,174 @@ const promptOptions = {
   dtype: dtypeOption,
   tokenizer: optional('<folder>', text, "folder of the tokenizer (default: the model's)"),
   template: templateOption,
-  input: optional('<text>', text, 'further context for the template'),
+  prompts: optional(
+    '<file>',
+    text,
+    'prompts from a file, one a line, or JSON lines with instruction (or prompt) and input (or context); - is stdin',
+  ),
+  ...recordOptions,
+  input: optional('<text>', text, 'further context for the template, of prompts that have none of their own'),
   raw: flag('no template: continues the prompt as it stands'),
-  maxNewTokens: optional('<tokens>', count, 'longest answer (default: 256, or what the model has room for)'),
+};
+
+const answerOptions = {
+  maxNewTokens: optional(
+    '<tokens>',
+    count,
+    'longest answer (default: 256, or what the model has room for after the longest prompt)',
+  ),
+  samples: withDefault('<number>', count, 'answers to each prompt, drawn by --seed and the numbers after it', 1),
   seed: withDefault('<number>', countOrZero, 'decides what is drawn', 0),
+  json: flag('a line of JSON for each answer: prompt, answer, tokens, finishReason (stop or length), seed'),
+  batchSize: withDefault('<number>', count, 'answers that are made side by side, where they are not streamed', 8),
 };
 
 export const generateText = defineCommand({
   name: 'generate',
   summary: 'answers prompts, token by token',
   description:
-    'Answers each prompt and writes the text to stdout as it is drawn. Without a prompt, all of stdin is one. The ' +
-    'prompt is put into the template that the model was trained with, unless --raw.',
+    'Answers each prompt and writes the text to stdout, on a terminal as it is drawn. Without a prompt, all of stdin is ' +
+    'one. The prompt is put into the template that the model was trained with, unless --raw. A prompt that begins with a ' +
+    'dash goes after --.',
   example: [
     "distillm generate --model runs/dolly/best 'Name three uses of a paper clip.'",
+    "distillm generate --model runs/dolly/best --greedy -- '- 3 + 5 = ?'",
+    'distillm generate --model runs/dolly/best --prompts questions.txt --samples 3 --json',
     'echo Once upon a time | distillm generate --model ./gpt2 --raw --greedy --max-new-tokens 50',
   ].join('\n'),
   words: '[prompts...]',
-  options: { Prompt: promptOptions, Sampling: samplingOptions(), Device: deviceOptions },
+  options: { Prompt: promptOptions, Answer: answerOptions, Sampling: samplingOptions(), Device: deviceOptions },
   async run(options, terminal, words) {
-    if (options.raw && options.input !== undefined) {
-      throw new OptionError('--input goes into a template, which --raw leaves out. Give one of them.');
-    }
+    checkOptions(options, words);
     const checkpoint = await openModelFolder(options.model);
-    const prompts = words.length > 0 ? words : [(await readAll(terminal.stdin)).trimEnd()];
-    if (prompts.includes('')) throw new OptionError('a prompt is empty. Give one as an argument or on stdin.');
+    const prompts = await promptsOf(options, terminal, words);
     return withDevice(options, terminal, async (device) => {
       const model = await loadModel(checkpoint, { device, ...given({ dtype: options.dtype }) });
       const tokenizer = await tokenizerOf(model, checkpoint, options.tokenizer);
       const template = options.raw ? undefined : await chooseTemplate(options.template, [checkpoint]);
-      for (const prompt of prompts) {
-        await answer(prompt, { model, tokenizer, template, options }, terminal);
-        terminal.stdout.write('\n');
-      }
+      await answerAll(requestsOf(prompts, { tokenizer, template, options }), { model, tokenizer, options }, terminal);
       return exitCodes.done;
     });
   },
 });
 
-async function answer(
-  prompt: string,
-  setting: {
-    model: LanguageModel;
-    tokenizer: Tokenizer;
-    /** None: the prompt is continued as it stands. */
-    template: PromptTemplateName | undefined;
-    options: Values<typeof promptOptions & ReturnType<typeof samplingOptions>>;
-  },
-  { stdout }: Terminal,
-): Promise<void> {
-  const { model, tokenizer, template, options } = setting;
-  const { input = '', seed } = options;
-  const ids =
-    template === undefined
-      ? tokenizer.encode(prompt)
-      : encodePrompt({ instruction: prompt, input }, { tokenizer, template });
-  const maxNewTokens = options.maxNewTokens ?? answerLength(model, ids.length);
-  const decoder: StreamingDecoder = tokenizer.stream({ skipSpecialTokens: true });
-  const { eosTokenIds: eosTokenId, vocabSize } = tokenizer;
-  for await (const id of streamTokens(model, ids, {
-    ...samplingOf(options),
-    eosTokenId,
-    vocabSize,
-    maxNewTokens,
-    seed,
-  })) {
-    stdout.write(shownOn(stdout, decoder.push(id)));
+type GenerateOptions = Values<typeof promptOptions & typeof answerOptions & ReturnType<typeof samplingOptions>>;
+
+/** @throws OptionError for options that contradict each other or the words */
+function checkOptions(options: GenerateOptions, words: readonly string[]): void {
+  const { raw, input, prompts, samples } = options;
+  if (raw && input !== undefined) {
+    throw new OptionError('--input goes into a template, which --raw leaves out. Give one of them.');
   }
-  stdout.write(shownOn(stdout, decoder.end()));
+  if (prompts !== undefined && words.length > 0) {
+    throw new OptionError(`--prompts ${prompts} and prompts among the words are both given. Give one of them.`);
+  }
+  if (samples > 1 && samplingOf(options).temperature === 0) {
+    const greedy = options.greedy ? '--greedy' : '--temperature 0';
+    throw new OptionError(
+      `--samples ${samples} draws answers, and ${greedy} gives the same one each time. Leave one of them out.`,
+    );
+  }
+  if (prompts !== undefined && prompts !== '-') tryInputs('--prompts', [prompts]);
+}
+
+interface Prompt {
+  readonly instruction: string;
+  readonly input: string;
+}
+
+/** The prompts in the order in which they are given. @throws OptionError for an empty one, and a context beside --raw */
+async function promptsOf(
+  options: GenerateOptions,
+  { stdin, stderr }: Terminal,
+  words: readonly string[],
+): Promise<readonly Prompt[]> {
+  const { prompts: file, input = '', fields, raw } = options;
+  if (file !== undefined) {
+    const source = file === '-' ? { text: await readAll(stdin), name: 'stdin' } : file;
+    const read = await readPrompts(source, { fields, skipInvalid: skipping(stderr, options.skipInvalid) });
+    if (raw && read.some((prompt) => prompt.input !== '')) {
+      throw new OptionError(
+        `--raw leaves the template out, into which the inputs of --prompts ${file} go. Leave one out.`,
+      );
+    }
+    return read.map((prompt) => ({ instruction: prompt.instruction, input: prompt.input || input }));
+  }
+  if (words.length === 0 && stdin.isTTY)
+    stderr.write('Type the prompt, and end it with Ctrl-D on a line of its own.\n');
+  const prompts = words.length > 0 ? words : [(await readAll(stdin)).trimEnd()];
+  if (prompts.includes('')) throw new OptionError('a prompt is empty. Give one as an argument or on stdin.');
+  return prompts.map((instruction) => ({ instruction, input }));
+}
+
+/** One answer that is wanted. */
+interface Request {
+  readonly prompt: Prompt;
+  readonly ids: Int32Array;
+  readonly seed: number;
+}
+
+function requestsOf(
+  prompts: readonly Prompt[],
+  {
+    tokenizer,
+    template,
+    options,
+  }: { tokenizer: Tokenizer; template: PromptTemplateName | undefined; options: GenerateOptions },
+): Request[] {
+  return prompts.flatMap((prompt) => {
+    // Without a template the prompt is continued as it stands.
+    const ids =
+      template === undefined ? tokenizer.encode(prompt.instruction) : encodePrompt(prompt, { tokenizer, template });
+    return Array.from({ length: options.samples }, (_, sample) => ({ prompt, ids, seed: options.seed + sample }));
+  });
+}
+
+/** Answers in the order of the requests: as they are drawn for people, else side by side. */
+async function answerAll(
+  requests: readonly Request[],
+  { model, tokenizer, options }: { model: LanguageModel; tokenizer: Tokenizer; options: GenerateOptions },
+  terminal: Terminal,
+): Promise<void> {
+  const { stdout } = terminal;
+  const longest = requests.reduce((most, { ids }) => Math.max(most, ids.length), 0);
+  const { eosTokenIds: eosTokenId, vocabSize } = tokenizer;
+  const maxNewTokens = options.maxNewTokens ?? answerLength(model, longest);
+  const how = { ...samplingOf(options), eosTokenId, vocabSize, maxNewTokens };
+  // In a file, answers that are made side by side come sooner.
+  if (!options.json && (stdout.isTTY || requests.length === 1)) {
+    for (const { ids, seed } of requests) {
+      const decoder = tokenizer.stream({ skipSpecialTokens: true });
+      for await (const id of streamTokens(model, ids, { ...how, seed }))
+        stdout.write(shownOn(stdout, decoder.push(id)));
+      stdout.write(`${shownOn(stdout, decoder.end())}\n`);
+    }
+    return;
+  }
+  const seeds = requests.map(({ seed }) => seed);
+  const prompts = requests.map(({ ids }) => ids);
+  // On a terminal the answers are progress enough.
+  const line = requests.length > options.batchSize && !stdout.isTTY ? progressLine(terminal) : undefined;
+  let next = 0;
+  for await (const batch of generateBatches(model, prompts, { ...how, seeds, batchSize: options.batchSize })) {
+    for (const ids of batch) {
+      const { prompt, seed } = requests[next++] as Request;
+      const answer = tokenizer.decode(ids, { skipSpecialTokens: true });
+      const text = options.json ? JSON.stringify(recordOf(prompt, { answer, ids, seed, ends: eosTokenId })) : answer;
+      stdout.write(`${shownOn(stdout, text)}\n`);
+    }
+    line?.update(`${next}/${requests.length} answers`);
+  }
+  line?.done();
+}
+
+/** What `--json` prints of an answer. `tokens` counts the end token. */
+function recordOf(
+  { instruction, input }: Prompt,
+  { answer, ids, seed, ends }: { answer: string; ids: Int32Array; seed: number; ends: readonly number[] },
+) {
+  const finishReason = ends.includes(ids.at(-1) as number) ? 'stop' : 'length';
+  return { prompt: instruction, ...(input !== '' && { input }), answer, tokens: ids.length, finishReason, seed };
 }
 
 /** @throws DataError for a prompt that is not UTF-8: the model would read other characters */

@@ -4,6 +4,7 @@ import { defineCommand } from '../command.js';
 import { recordOptions, skipping } from '../data.js';
 import { exitCodes } from '../exitCodes.js';
 import { whole } from '../format.js';
+import { tryInputs } from '../inputs.js';
 import { count, listed, required, text, withDefault } from '../options.js';
 import { tryFolder } from '../outputs.js';
 import { templates } from '../template.js';
@@ -26,6 +27,7 @@ export const tokenizer = defineCommand({
   },
   async run({ data, vocabSize, out, template, fields, skipInvalid }, { stdout, stderr }) {
     await checkFolder(out);
+    tryInputs('--data', data);
     const trainer = tokenizerTrainer({ vocabSize, specialTokens: { eos: '<|endoftext|>' } });
     let characters = 0;
     for await (const text of readTokenizerTexts(data, {

@@ -9,6 +9,7 @@ import {
   type BestValidation,
   type Checkpoint,
   type CheckpointEvent,
+  type Device,
   distill,
   type EndEvent,
   eosDifference,
@@ -26,19 +27,23 @@ import {
   type TrainingRun,
 } from '../../index.js';
 import { defineCommand } from '../command.js';
+import { readConfig } from '../config.js';
 import { skipping } from '../data.js';
 import { deviceOptions, withDevice } from '../device.js';
-import { exitCodes } from '../exitCodes.js';
+import { printEstimate } from '../estimate.js';
+import { type ExitCode, exitCodes } from '../exitCodes.js';
 import { makeKind, optionsFrom } from '../flags.js';
 import { counted, duration, whole } from '../format.js';
+import { tryInputs } from '../inputs.js';
 import { type Log, openLog } from '../log.js';
 import { findTokenizer, hasTokenizer, lengthLimits, openModelFolder, openStudent } from '../models.js';
-import { given, spellFlags, type Values } from '../options.js';
+import { given, type OptionTable, spellFlags, type Values } from '../options.js';
 import { holdsRun, logFile, namesIn, tryApart, tryFile, tryFolder, tryLog } from '../outputs.js';
 import { measuredBy, progressLine, trainingProgress } from '../progress.js';
 import { chooseTemplate } from '../template.js';
+import { type Board, openBoard, tryBoard } from '../tensorboard/board.js';
 import { shellWord, type Terminal, wrapped } from '../terminal.js';
-import { checkMethod, heldOutOf, runFlags, type TrainOptions, trainOptions } from './trainOptions.js';
+import { checkMethod, configNames, heldOutOf, runFlags, type TrainOptions, trainOptions } from './trainOptions.js';
 
 export const train = defineCommand({
   name: 'train',
@@ -54,9 +59,11 @@ export const train = defineCommand({
     '  --epochs 20 --batch-size 8 --loss skewReverseKL --alpha 0.1 --out runs/dolly',
   ].join('\n'),
   options: { ...trainOptions, Device: deviceOptions },
+  fromFile: ({ config, ...typed }, table) => (config === undefined ? {} : fromConfig(config, table, typed)),
   async run(options, terminal) {
     checkMethod(options);
     await checkOutput(options);
+    checkInputs(options);
     const studentSource = options.student === undefined ? undefined : await openModelFolder(options.student);
     const teacherSource = options.teacher === undefined ? undefined : await openModelFolder(options.teacher);
     // Made first: loading may take minutes.
@@ -87,21 +94,30 @@ export const train = defineCommand({
               ...{ tokenizer, length: limits.maxLength, limit: textSamples(options, data), seed },
               skipInvalid: skipping(terminal.stderr, options.skipInvalid),
             });
-      const { out: checkpoint, resume } = options;
+      const { out: checkpoint, resume, dataDigest }: TrainOptions = options;
       const shared = {
         ...runOptions(options, data),
-        ...{ tokenizer, checkpoint, resume, ...given({ arithmetic: options.arithmetic }) },
+        ...{ tokenizer, checkpoint, resume },
+        ...given({ arithmetic: options.arithmetic, dataDigest }),
         data: { ...data, ...given({ text }) },
       };
       const start = (signal: AbortSignal) =>
         teacher && distilling
           ? distill({ ...distilling, ...shared, teacher, student, signal })
           : fineTune({ ...shared, model: student, signal });
+      if (options.dryRun) return estimated(start(new AbortController().signal), terminal, device);
       const ended = await follow(start, { options, validates: data.validation.length > 0 }, terminal);
       return report(ended, options, terminal);
     });
   },
 });
+
+async function fromConfig(config: string, table: OptionTable, typed: Partial<TrainOptions>) {
+  const { lmCoef, ...values } = await readConfig(config, table, { names: configNames, typed });
+  // Settings have the default of every option, also of what the run does not do.
+  const isDefault = lmCoef === fineTuneOptions.shape.lmCoef.parse(undefined);
+  return { ...values, ...given({ lmCoef: isDefault ? undefined : lmCoef }) };
+}
 
 /**
  * The teacher teaches its own way to end an answer.
@@ -119,7 +135,7 @@ function checkEndTokens({ tokenizer: named, teacher }: TrainOptions, tokenizer: 
 
 /** Refuses to write over another run, over what no run wrote, and over the data. Models are not loaded yet. */
 async function checkOutput(options: TrainOptions & Pick<Values<typeof deviceOptions>, 'profile'>): Promise<void> {
-  const { out, resume, data, text = [], studentConfig, profile } = options;
+  const { out, resume, data, text = [], studentConfig, profile, tensorboard, dryRun } = options;
   const held = heldOutOf(options);
   tryFolder('--out', out);
   const isRun = holdsRun(out);
@@ -141,10 +157,23 @@ async function checkOutput(options: TrainOptions & Pick<Values<typeof deviceOpti
   const inputs = [...data, ...text, studentConfig, ...(Array.isArray(held) ? held : [])];
   const log = logOf(options);
   tryApart({ '--out': out, '--log': log, '--profile': profile });
+  if (dryRun && typeof profile === 'string') {
+    throw new OptionError(`--dry-run writes nothing, and --profile ${profile} is a file. Leave its name out.`);
+  }
+  if (tensorboard !== undefined) tryBoard(tensorboard, { resume });
   // Its folder is made where it is missing.
   if (existsSync(dirname(log))) tryFile('--log', log, logFile, inputs);
   else tryFolder('--log', dirname(log));
   tryLog(log, out);
+}
+
+/** Refuses data that are not there. Models are not loaded yet. */
+function checkInputs(options: TrainOptions): void {
+  const held = heldOutOf(options);
+  tryInputs('--data', options.data);
+  if (Array.isArray(held)) tryInputs('--validation', held);
+  tryInputs('--text', options.text);
+  if (options.studentConfig !== undefined) tryInputs('--student-config', [options.studentConfig]);
 }
 
 const logOf = ({ log, out }: TrainOptions): string => log ?? join(out, 'log.jsonl');
@@ -198,6 +227,18 @@ async function distillationOf(options: TrainOptions, teacher: Checkpoint) {
   };
 }
 
+/** `--dry-run`: what the run would take. */
+async function estimated(run: TrainingRun, terminal: Terminal, { info }: Device): Promise<ExitCode> {
+  const { stderr } = terminal;
+  stderr.write('Measuring for a few seconds ...\n');
+  const estimate = await run.estimate();
+  for (const remark of estimate.remarks) stderr.write(`${wrapped(noteOf(remark), stderr)}\n`);
+  printEstimate(estimate, { settings: run.settings, device: info.description }, terminal);
+  return estimate.memory.fits ? exitCodes.done : exitCodes.failed;
+}
+
+const noteOf = (remark: string): string => `Note: ${spellFlags(remark, runFlags)}`;
+
 interface Ended {
   readonly end: EndEvent;
   /** The run was finished before: nothing was done. */
@@ -223,21 +264,27 @@ async function follow(
     const run = start(stop.signal);
     progress = trainingProgress(line, run.settings.sgo ? policyFacts(run.settings.sgo).capacity : 0);
     let log: Log = () => {};
+    let board: Board = () => {};
     let end: EndEvent | undefined;
     let before = false;
     let saved: CheckpointEvent | undefined;
     for await (const event of run) {
       if (event.type === 'start') {
         const goesOnAfter = options.resume ? event.step : undefined;
-        log = openLog(logOf(options), { goesOnAfter, warn: (warning) => line.print(warning) });
-        log({ type: 'options', ...options });
+        log = openLog(logOf(options), { goesOnAfter, warn: line.print });
+        if (options.tensorboard !== undefined)
+          board = openBoard(options.tensorboard, { goesOnAfter, warn: line.print });
+        // What a file had is among the options.
+        const { config: _, ...ofRun } = options;
+        log({ type: 'options', ...ofRun });
         log({ type: 'settings', ...run.settings });
         before = event.step === event.totalSteps;
       }
       log(event);
+      board(event);
       progress.show(event);
       if (event.type === 'start' || event.type === 'end') {
-        for (const remark of event.remarks) line.print(`Note: ${spellFlags(remark, runFlags)}`);
+        for (const remark of event.remarks) line.print(noteOf(remark));
       }
       // On long validation sets it takes minutes.
       if (event.type === 'start' && event.step === 0 && validates) {
@@ -275,7 +322,8 @@ function report({ end, before, saved }: Ended, { out, log }: TrainOptions, { pro
       'not an improvement. Try a lower learning rate, or more data.';
     stderr.write(`${wrapped(verdict, stderr)}\n`);
   }
-  stderr.write(`Try it:\n  ${program} generate --model ${shellWord(student)} "Name three animals."\n`);
+  const model = `--model ${shellWord(student)}`;
+  stderr.write(`Try it:\n  ${program} generate ${model} "Name three animals."\n  ${program} chat ${model}\n`);
   stderr.write(`See its curves:\n  ${program} plot ${shellWord(log ?? out)}\n`);
   return exitCodes.done;
 }

@@ -5,6 +5,7 @@ import { distillationOptions, distillOptions, fineTuneOptions } from '../../dist
 import { policies } from '../../distill/sgo/index.js';
 import { OptionError } from '../../index.js';
 import { leavesOf } from '../../settings/index.js';
+import { type ConfigNames, configOption } from '../config.js';
 import { recordOptions } from '../data.js';
 import { flagsByPath, flagsOf, kindFlags, optionsFrom } from '../flags.js';
 import { dtypeOption } from '../models.js';
@@ -15,7 +16,7 @@ import { templateOption } from '../template.js';
 const heldOut = text.transform((value, context): (number | string)[] => {
   if (/^\d+$/.test(value)) return [Number(value)];
   if (Number.isNaN(Number(value.replace(/%$/, '')))) return [value];
-  context.addIssue({ code: 'custom', message: `a file, or a whole number of records, found ${value}` });
+  context.addIssue({ code: 'custom', message: 'a file, or a whole number of records' });
   return z.NEVER;
 });
 
@@ -81,6 +82,13 @@ const outputOptions = {
   out: required('<folder>', text, 'where to write; a run that is there already is not overwritten'),
   resume: flag('go on with the run in --out: the same command as a whole, and this; the learning rate may be another'),
   log: optional('<file>', text, 'JSONL of every step and validation (default: OUT/log.jsonl)'),
+  tensorboard: optional(
+    '<folder>',
+    text,
+    'event files for TensorBoard: losses, scores, phi, sources, learning rate, norms',
+  ),
+  config: configOption,
+  dryRun: flag('checks everything and says what the run would take, in memory and time; writes nothing'),
 };
 
 /** The flags of a run's options by what messages of the API call these: 'sgo.guard.cap' is that of --phi-cap. */
@@ -103,6 +111,21 @@ export const flagsAlsoCalled: ReadonlyMap<string, string> = new Map(
   ),
 );
 
+/** What `--config` knows beside the names of flags. */
+export const configNames: ConfigNames = {
+  flags: runFlags,
+  alsoCalled: flagsAlsoCalled,
+  replacedBy: new Map([
+    ['steps', ['epochs']],
+    ['epochs', ['steps']],
+    ['student', ['studentConfig']],
+    ['studentConfig', ['student']],
+    ['loss', Object.keys(kindFlags(losses))],
+    ['sgo', Object.keys(kindFlags(policies))],
+  ]),
+  passedOn: ['dataDigest'],
+};
+
 export const trainOptions = {
   Data: dataOptions,
   Models: modelOptions,
@@ -114,7 +137,10 @@ export const trainOptions = {
 
 export type TrainOptions = Values<
   typeof dataOptions & typeof modelOptions & typeof lossOptions & typeof studentOutputOptions & typeof outputOptions
->;
+> & {
+  /** From a file of settings, see `RunSettings`. */
+  readonly dataDigest?: { readonly train?: string; readonly validation?: string; readonly text?: string };
+};
 
 /** What is held out: files together, or the last number that was given. @throws OptionError for files and numbers */
 export function heldOutOf({ validation = [] }: TrainOptions): string[] | number | undefined {
@@ -145,6 +171,6 @@ export function checkMethod(options: TrainOptions): void {
   }
   const { lmCoef } = optionsFrom(fineTuneOptions, options);
   if (lmCoef !== undefined && options.text === undefined) {
-    throw new OptionError('--lm-coef weighs the loss on --text, which is not given.');
+    throw new OptionError('--lm-coef weighs the loss on --text, which is not given. Give it, or leave --lm-coef out.');
   }
 }

@@ -75,7 +75,6 @@ export function makePlan(participants: Participants, options: RunOptions): Plan 
       ],
       textTerms: [crossEntropy(lmCoef, { name: 'text' })],
     },
-    teacher: distils ? teacher : undefined,
     tokenizer,
     train,
     validation,

@@ -1,0 +1,120 @@
+/** `distillm chat`: a conversation with a model, line by line. */
+import {
+  encodePrompt,
+  type LanguageModel,
+  loadModel,
+  type PromptTemplateName,
+  streamTokens,
+  type Tokenizer,
+} from '../../index.js';
+import { defineCommand } from '../command.js';
+import { Conversation } from '../conversation.js';
+import { deviceOptions, withDevice } from '../device.js';
+import { exitCodes } from '../exitCodes.js';
+import { counted } from '../format.js';
+import { answerLength, dtypeOption, openModelFolder, tokenizerOf } from '../models.js';
+import { count, countOrZero, given, optional, required, text, type Values, withDefault } from '../options.js';
+import { samplingOf, samplingOptions } from '../sampling.js';
+import { chooseTemplate, templateOption } from '../template.js';
+import { shownOn, type Terminal, wrapped } from '../terminal.js';
+
+const chatOptions = {
+  model: required('<folder>', text, 'Hugging Face folder'),
+  dtype: dtypeOption,
+  tokenizer: optional('<folder>', text, "folder of the tokenizer (default: the model's)"),
+  template: templateOption,
+  turns: optional(
+    '<number>',
+    countOrZero,
+    'earlier turns that the model sees, each as in training; 0 for none (default: as many as it has room for)',
+  ),
+  maxNewTokens: optional('<tokens>', count, 'longest answer (default: 256, or what the model has room for)'),
+  seed: withDefault('<number>', countOrZero, 'decides what is drawn; each answer takes the next number', 0),
+};
+
+export const chat = defineCommand({
+  name: 'chat',
+  summary: 'talks with a model, line by line',
+  description:
+    'Answers each line that is typed, or that comes through a pipe, as it is drawn. Lines are put into the template that ' +
+    'the model was trained with; the turns before stand before them. Ctrl-C stops an answer, a second one ends. /reset ' +
+    'forgets the turns, /quit or Ctrl-D ends.',
+  example: 'distillm chat --model runs/dolly/best --temperature 0.7',
+  options: { Chat: chatOptions, Sampling: samplingOptions(), Device: deviceOptions },
+  async run(options, terminal) {
+    const checkpoint = await openModelFolder(options.model);
+    return withDevice(options, terminal, async (device) => {
+      const { stderr } = terminal;
+      const model = await loadModel(checkpoint, { device, ...given({ dtype: options.dtype }) });
+      const tokenizer = await tokenizerOf(model, checkpoint, options.tokenizer);
+      const template = await chooseTemplate(options.template, [checkpoint]);
+      const say = (line: string) => stderr.write(`${wrapped(line, stderr)}\n`);
+      say(`${options.model}, template ${template}. /reset forgets what was said, /quit ends, Ctrl-C stops an answer.`);
+      await converse({ model, tokenizer, template, options, say }, terminal);
+      return exitCodes.done;
+    });
+  },
+});
+
+interface Setting {
+  readonly model: LanguageModel;
+  readonly tokenizer: Tokenizer;
+  readonly template: PromptTemplateName;
+  readonly options: Values<typeof chatOptions & ReturnType<typeof samplingOptions>>;
+  /** A line for people that is no answer. */
+  readonly say: (line: string) => void;
+}
+
+async function converse(setting: Setting, terminal: Terminal): Promise<void> {
+  const { options, say } = setting;
+  const conversation = new Conversation(options.turns);
+  for await (const line of terminal.lines('> ')) {
+    const command = /^\/\w*$/.exec(line.trimEnd())?.[0];
+    if (command === '/quit') return;
+    if (command === '/reset') {
+      say(`Forgotten: ${counted(conversation.length, 'turn')}.`);
+      conversation.reset();
+    } else if (command !== undefined) {
+      say(`There is no command ${command}, only /reset and /quit. Put a space before a line that begins with a slash.`);
+    } else if (line.trim() !== '') await answer(line.trim(), conversation, setting, terminal);
+  }
+}
+
+/** Draws one answer, until it ends or Ctrl-C stops it. */
+async function answer(
+  instruction: string,
+  conversation: Conversation,
+  { model, tokenizer, template, options, say }: Setting,
+  { stdout, onInterrupt }: Terminal,
+): Promise<void> {
+  const asked = encodePrompt({ instruction }, { tokenizer, template });
+  const maxNewTokens = options.maxNewTokens ?? answerLength(model, asked.length);
+  if (model.room(asked.length) < maxNewTokens) {
+    // A shorter line may do: the conversation goes on.
+    say(
+      `This line takes ${asked.length} of the model's ${model.maxPositions} positions, which leaves no room for an answer of ` +
+        `${counted(maxNewTokens, 'token')}. Ask in fewer words${options.maxNewTokens === undefined ? '' : ', or lower --max-new-tokens'}.`,
+    );
+    return;
+  }
+  const prompt = conversation.promptWith(asked, (length) => model.room(length) >= maxNewTokens);
+  const { eosTokenIds: eosTokenId, vocabSize } = tokenizer;
+  const stop = new AbortController();
+  const release = onInterrupt(() => stop.abort());
+  const decoder = tokenizer.stream({ skipSpecialTokens: true });
+  const said: number[] = [];
+  const how = { ...samplingOf(options), eosTokenId, vocabSize, maxNewTokens, signal: stop.signal };
+  try {
+    for await (const id of streamTokens(model, prompt, { ...how, seed: options.seed + conversation.answers })) {
+      said.push(id);
+      stdout.write(shownOn(stdout, decoder.push(id)));
+    }
+  } catch (error) {
+    if (!stop.signal.aborted || error !== stop.signal.reason) throw error;
+  } finally {
+    release();
+  }
+  stdout.write(`${shownOn(stdout, decoder.end())}\n`);
+  if (stop.signal.aborted) say('(stopped)');
+  conversation.add(asked, Int32Array.from(said));
+}

@@ -1,0 +1,146 @@
+/**
+ * `--config`: options of a run from a file, in the forms in which a run's log keeps them. The first line of a log has the
+ * options by the names of their flags (`batchSize`), its line of settings has them as the API does (`optimizer: { lr }`).
+ * A file of one's own may mix both. Messages have its names in quotes, as they stand there, not as flags. What is typed comes before what the file has.
+ */
+import { open } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+import { flattened } from '../distill/settings.js';
+import { OptionError, openFolder, readJson } from '../index.js';
+import { nearest } from '../requireOption.js';
+import { tryInputs } from './inputs.js';
+import { flagOf, type OptionSpec, type OptionTable, optional, readValue, text } from './options.js';
+
+export const configOption = optional(
+  '<file>',
+  text,
+  'options from a JSON file, or those of a run from its log.jsonl; what is typed comes before what it has',
+);
+
+/** What a command knows of its options' other names. */
+export interface ConfigNames {
+  /** Options by what the API calls them: 'optimizer.lr' is that of --lr. */
+  readonly flags: ReadonlyMap<string, string>;
+  /** Flags by what others call them. */
+  readonly alsoCalled: ReadonlyMap<string, string>;
+  /** Options of the file that do not count where another one is typed: epochs for steps. */
+  readonly replacedBy: ReadonlyMap<string, readonly string[]>;
+  /** Settings of the API that no option has: the API checks them. */
+  readonly passedOn: readonly string[];
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * Values of options that were not typed.
+ * @param typed options that were, by their names
+ * @throws OptionError for a name that is no option, with the nearest, and for a wrong value; CheckpointError for a file
+ * that cannot be read
+ */
+export async function readConfig(
+  path: string,
+  table: OptionTable,
+  { names, typed }: { readonly names: ConfigNames; readonly typed: Fields },
+): Promise<Fields> {
+  tryInputs('--config', [path]);
+  const fields = recordOf(await fieldsOf(path));
+  const values: Record<string, unknown> = {};
+  const replaced = new Set(Object.keys(typed).flatMap((name) => names.replacedBy.get(name) ?? []));
+  for (const [name, value] of optionsIn(fields, names)) {
+    if (names.passedOn.includes(name)) {
+      values[name] = value;
+      continue;
+    }
+    const option = Object.hasOwn(table, name) ? name : names.flags.get(name);
+    if (option === undefined || option === 'config') throw unknownName(path, name, table, names);
+    const read = readField(table[option] as OptionSpec<unknown>, value, `${path}: '${name}'`);
+    // A switch that is off says nothing.
+    if (read !== false && !(option in typed) && !replaced.has(option)) values[option] = read;
+  }
+  return values;
+}
+
+/** The first line of a log where the file is one, else all of it. */
+async function fieldsOf(path: string): Promise<Fields> {
+  try {
+    const line = JSON.parse(await firstLine(path)) as Fields | null;
+    if (line?.type === 'options') return line;
+  } catch {
+    // No log.
+  }
+  return readJson(openFolder(dirname(path)), basename(path));
+}
+
+/** The fields without those by which a log tells its lines apart. */
+function recordOf({ time, type, ...fields }: Fields): Fields {
+  if (type === 'options' || type === 'settings') return fields;
+  return { ...(time !== undefined && { time }), ...(type !== undefined && { type }), ...fields };
+}
+
+/** Far longer than a line of options is. */
+const longestLine = 2 ** 20;
+
+async function firstLine(path: string): Promise<string> {
+  const file = await open(path);
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(longestLine), 0, longestLine, 0);
+    return buffer.toString('utf8', 0, bytesRead).split('\n', 1)[0] as string;
+  } finally {
+    await file.close();
+  }
+}
+
+/** The options by their names. Groups of the API are taken apart: { optimizer: { lr } } is 'optimizer.lr'. */
+function optionsIn(fields: Fields, { flags }: ConfigNames): [name: string, value: unknown][] {
+  const groups = new Set([...flags.keys()].flatMap((path) => (path.includes('.') ? [path.split('.', 1)[0]] : [])));
+  return Object.entries(fields).flatMap(([name, value]) =>
+    groups.has(name) && isGroup(value) ? [...flattened({ [name]: value })] : [[name, value] as [string, unknown]],
+  );
+}
+
+const isGroup = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function unknownName(path: string, name: string, table: OptionTable, { flags, alsoCalled }: ConfigNames): OptionError {
+  const known = [...Object.keys(table), ...flags.keys()].filter((each) => each !== 'config');
+  const called = [...alsoCalled].find(([flag]) => flag === flagOf(name))?.[1];
+  const meant = called && Object.keys(table).find((option) => flagOf(option) === called);
+  const near = meant ?? nearest(name, known);
+  const advice = near === undefined ? '' : ` Did you mean '${near}'?`;
+  return new OptionError(`${path}: there is no option '${name}'.${advice}`, {
+    option: name,
+    found: name,
+  });
+}
+
+/** A value of JSON as its option takes it. @throws OptionError */
+function readField(spec: OptionSpec<unknown>, value: unknown, where: string): unknown {
+  const { argument = '' } = spec;
+  // A switch, or an option whose value may be left out.
+  if (!argument.startsWith('<') && typeof value === 'boolean') return value;
+  if (argument === '') throw new OptionError(`${where} is ${shown(value)}, expected true or false.`, { found: value });
+  if (argument.includes('...')) {
+    return [value].flat().flatMap((each) => readValue(spec, textOf(each, where), where) as unknown[]);
+  }
+  const read = readValue(spec, textOf(value, where), where);
+  // '8' for 8, and 8 for a name, are slips.
+  const isSlip = typeof value !== typeof read && ['string', 'number'].includes(typeof value);
+  if (isSlip && ['string', 'number'].includes(typeof read)) {
+    const kind = typeof read === 'number' ? 'a number' : 'text';
+    throw new OptionError(`${where} is the ${typeof value} ${shown(value)}, expected ${kind}.`, { found: value });
+  }
+  return read;
+}
+
+/** How a value is typed: lists of numbers with commas, names of fields with =. @throws OptionError */
+function textOf(value: unknown, where: string): string {
+  if (typeof value === 'string' || typeof value === 'number') return String(value);
+  if (Array.isArray(value)) return value.map((each) => textOf(each, where)).join(',');
+  if (isGroup(value)) {
+    return Object.entries(value as Fields)
+      .map(([name, each]) => `${name}=${textOf(each, where)}`)
+      .join(',');
+  }
+  throw new OptionError(`${where} is ${shown(value)}, expected text or a number.`, { found: value });
+}
+
+const shown = (value: unknown): string => (typeof value === 'string' ? `'${value}'` : JSON.stringify(value));

@@ -1,0 +1,87 @@
+/** `train --dry-run`: what a run would take, as a table for people. */
+import { freemem } from 'node:os';
+import type { RunEstimate, RunSettings } from '../index.js';
+import { bytes, counted, duration, whole } from './format.js';
+import { type Terminal, wrapped } from './terminal.js';
+
+/** Lines about steps, memory and time. */
+export function estimateLines(
+  { steps, totalSteps, stepsPerEpoch, generatingSteps, tokens, validations, memory, time }: RunEstimate,
+  {
+    settings,
+    device,
+    free = freemem(),
+  }: { readonly settings: RunSettings; readonly device: string; readonly free?: number },
+): string[] {
+  const { batchSize, gradAccumulationSteps, maxNewTokens } = settings;
+  const done = totalSteps - steps;
+  const rows: [name: string, bytes: number, what: string][] = [
+    ["teacher's weights", memory.teacher, ''],
+    ["student's weights", memory.student, ''],
+    ['gradients', memory.gradients, 'f32'],
+    ["AdamW's moments", memory.moments, 'two of each weight that is trained, f32'],
+    ['activations', memory.activations, `of the longest ${counted(batchSize, 'sequence')}, from what one took`],
+    ['logits', memory.logits, 'the chunk that is in memory at once'],
+    ['caches', memory.caches, `of answers of ${whole(maxNewTokens)} tokens, while nothing is trained`],
+  ];
+  const sums: [name: string, bytes: number, what: string][] = [
+    [
+      'in all, at most',
+      memory.total,
+      memory.limit === undefined ? '' : `of ${bytes(memory.limit)} that ${device} can hold`,
+    ],
+  ];
+  const row = ([name, size, what]: (typeof rows)[number]) =>
+    `  ${name.padEnd(18)}${bytes(size).padStart(10)}  ${what}`.trimEnd();
+  return [
+    `Run: ${counted(steps, 'step')}${done > 0 ? ` after ${whole(done)} that are done` : ''}, ${whole(stepsPerEpoch)} an epoch, of ` +
+      `${counted(batchSize * gradAccumulationSteps, 'sequence')} each; about ${whole(tokens)} tokens; ${counted(validations, 'validation')}`,
+    ...(generatingSteps > 0
+      ? [`  ${counted(generatingSteps, 'step')} would begin with answers of the student, as long as phi stays as it is`]
+      : []),
+    'Memory:',
+    ...[...rows.filter(([, size]) => size > 0), ...sums].map(row),
+    ...fitting(memory, free),
+    ...timeLines(time, validations),
+  ];
+}
+
+function fitting({ fits, total, limit }: RunEstimate['memory'], free: number): string[] {
+  if (!fits) {
+    return [
+      `It does not fit: ${bytes(total - (limit as number))} too much. Lower --batch-size (and raise --grad-accumulation-steps), ` +
+        'set --gradient-checkpointing, hold the teacher by --teacher-dtype f16 or int8, or lower --max-length.',
+    ];
+  }
+  return limit !== undefined && total > free
+    ? [`This machine has ${bytes(free)} free: it may swap, or end the run. Lower --batch-size, or end other programs.`]
+    : [];
+}
+
+function timeLines(time: RunEstimate['time'], validations: number): string[] {
+  if (!time) return [];
+  if (time.measuredSteps === 0) return ['Time: none, for all steps are done already.'];
+  const parts = [
+    `${duration(time.updates)} for updates`,
+    ...(time.answers > 0 ? [`${duration(time.answers)} for answers to train on`] : []),
+    ...(validations > 0 ? [`${duration(time.validations)} for validations`] : []),
+  ];
+  const answers =
+    time.answersMs > 0 ? `; a batch of answers of full length, ${duration(time.answersMs)}, from its first tokens` : '';
+  return [
+    `Time: about ${duration(time.total)} (${parts.join(', ')})`,
+    `  from ${counted(time.measuredSteps, 'step')} of this run at learning rate 0, ${whole(time.stepMs)} ms each${answers}. ` +
+      'Answers that end early take less; other programs on this machine, more.',
+  ];
+}
+
+/** Prints the lines to stderr, and all of it as one line of JSON to stdout. */
+export function printEstimate(
+  estimate: RunEstimate,
+  { settings, device }: { readonly settings: RunSettings; readonly device: string },
+  { stdout, stderr }: Terminal,
+): void {
+  for (const line of estimateLines(estimate, { settings, device })) stderr.write(`${wrapped(line, stderr)}\n`);
+  stdout.write(`${JSON.stringify({ dryRun: true, ...estimate, settings })}\n`);
+  stderr.write('Nothing was written. The same command without --dry-run runs it.\n');
+}

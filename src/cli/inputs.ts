@@ -1,0 +1,23 @@
+/** Files that commands read are looked for before models are loaded, which may take minutes. */
+import { accessSync, constants, statSync } from 'node:fs';
+import { CheckpointError } from '../index.js';
+import { systemReason } from '../systemReason.js';
+
+/**
+ * @param flag the option that names the files: '--data'
+ * @param paths what is no path, an address on the web, is asked when it is read
+ * @throws CheckpointError naming the first that cannot be read
+ */
+export function tryInputs(flag: string, paths: readonly string[] = []): void {
+  for (const path of paths) if (!/^https?:\/\//i.test(path)) tryInput(flag, path);
+}
+
+function tryInput(flag: string, path: string): void {
+  try {
+    accessSync(path, constants.R_OK);
+  } catch (cause) {
+    throw new CheckpointError(`${flag} ${path} cannot be read: ${systemReason(cause)}`, { found: path, cause });
+  }
+  if (!statSync(path).isDirectory()) return;
+  throw new CheckpointError(`${flag} ${path} is a folder, expected a file. Name a file in it.`, { found: path });
+}

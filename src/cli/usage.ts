@@ -1,0 +1,53 @@
+/** What commander finds wrong with a command line, in the words of our own refusals. */
+import type { Command, CommanderError } from 'commander';
+import { didYouMean, nearest } from '../requireOption.js';
+import { shellWord } from './terminal.js';
+
+/**
+ * One sentence or two: what is wrong, and what to type.
+ * @param command the one that was called; undefined where there is no such command
+ * @param program how it was called: 'npx distillm'
+ * @param alsoCalled flags by what they are called elsewhere
+ */
+export function usageMessage(
+  { code, message }: CommanderError,
+  {
+    command,
+    program,
+    main,
+  }: { readonly command: Command | undefined; readonly program: string; readonly main: Command },
+  alsoCalled: ReadonlyMap<string, string>,
+): string {
+  // Commander quotes the word that is wrong, and this is all that its messages are read for.
+  const [, word = ''] = /'(.*)'/s.exec(message) ?? [];
+  const help = `${program} ${command ? `${command.name()} ` : ''}--help`;
+  if (code === 'commander.unknownCommand') {
+    const names = main.commands.map((each) => each.name());
+    const advice = didYouMean(word, names);
+    return `there is no command ${shellWord(word)}, expected one of ${names.join(', ')}.${advice && ` ${advice}`}`;
+  }
+  if (code === 'commander.optionMissingArgument') return `${word} has no value. What it takes: ${help}`;
+  if (code === 'commander.missingArgument') return `${command?.name()} needs <${word}>. What it takes: ${help}`;
+  if (code !== 'commander.unknownOption') return message.replace(/^error: /, '');
+  return unknownOption(word, { command: command ?? main, help, alsoCalled });
+}
+
+function unknownOption(
+  word: string,
+  {
+    command,
+    help,
+    alsoCalled,
+  }: { readonly command: Command; readonly help: string; readonly alsoCalled: ReadonlyMap<string, string> },
+): string {
+  const flags = command.options.flatMap(({ long, hidden }) => (long && !hidden ? [long] : []));
+  const [flag = ''] = word.split('=');
+  // No flag has a space in it.
+  const near = alsoCalled.get(flag) ?? (/\s/.test(flag) ? undefined : nearest(flag, [...flags, '--help']));
+  const what = `${command.name()} has no option ${shellWord(word)}.`;
+  if (near !== undefined) return `${what} Did you mean ${near}?`;
+  const { registeredArguments: words } = command;
+  if (words.length === 0) return `${what} What it has: ${help}`;
+  const begun = help.replace(/ --help$/, '');
+  return `${what} What it has: ${help}. A word that begins with a dash goes after --, as in: ${begun} ... -- ${shellWord(word)}`;
+}

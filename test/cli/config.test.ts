@@ -1,0 +1,179 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { distillm, makeWorkspace } from './workspace.js';
+
+let folder: string;
+const path = (...parts: string[]) => join(folder, ...parts);
+const tiny = '--device wasm --threads 1';
+const eventsOf = async (log: string): Promise<Record<string, unknown>[]> =>
+  (await readFile(path(log), 'utf8'))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+const settingsOf = async (log: string) => (await eventsOf(log)).find(({ type }) => type === 'settings')!;
+const weights = (run: string) => readFile(path(run, 'last/model.safetensors'));
+/** A file of options for `train`. */
+const config = async (options: object, name = 'run.json') => {
+  await writeFile(path(name), JSON.stringify(options, null, 2));
+  return `train --config ${path(name)}`;
+};
+
+beforeAll(async () => {
+  folder = await makeWorkspace();
+  const made = await distillm(
+    `tokenizer --data ${path('train.jsonl')} --template compact --vocab-size 280 --out ${path('tokenizer')}`,
+  );
+  expect(made).toMatchObject({ code: 0 });
+  const student = `--student-config ${path('config.json')} --tokenizer ${path('tokenizer')}`;
+  const teacher = await distillm(
+    `train --method sft --data ${path('train.jsonl')} ${student} --template compact --steps 1 --out ${path('teacher')} ${tiny}`,
+  );
+  expect(teacher.code, teacher.err).toBe(0);
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const sft = () => ({
+  ...{ method: 'sft', data: path('train.jsonl'), studentConfig: path('config.json'), tokenizer: path('tokenizer') },
+  ...{ template: 'compact', validation: 3, batchSize: 4, betas: [0.8, 0.99], device: 'wasm', threads: 1 },
+});
+
+it('takes the options of a run from a file, by the names of flags and by those of the API', async () => {
+  const flat = await config({ ...sft(), out: path('flat'), steps: 3, lr: 5e-3, validateEvery: 2 });
+  expect(await distillm(flat)).toMatchObject({ code: 0 });
+  const grouped = await config({
+    ...{ ...sft(), validation: undefined, betas: undefined },
+    ...{ out: path('grouped'), steps: 3, optimizer: { lr: 5e-3, betas: [0.8, 0.99] } },
+  });
+  const { code, err } = await distillm(`${grouped} --validation 3 --validate-every 2`);
+  expect(code, err).toBe(0);
+  expect(await settingsOf('grouped/log.jsonl')).toEqual({
+    ...(await settingsOf('flat/log.jsonl')),
+    time: expect.any(String),
+  });
+  expect((await weights('grouped')).equals(await weights('flat'))).toBe(true);
+});
+
+it('puts what is typed before what the file has, and takes the place of what contradicts it', async () => {
+  const line = await config({ ...sft(), out: path('unused'), epochs: 20, lr: 1, batchSize: 5 });
+  const { code, err } = await distillm(`${line} --out ${path('typed')} --steps 2 --lr 0.001`);
+  expect(code, err).toBe(0);
+  expect(await settingsOf('typed/log.jsonl')).toMatchObject({ steps: 2, batchSize: 5, optimizer: { lr: 0.001 } });
+  const [options] = await eventsOf('typed/log.jsonl');
+  expect(options).toMatchObject({ type: 'options', method: 'sft', batchSize: 5, steps: 2 });
+  expect(options).not.toHaveProperty('config');
+  expect(options).not.toHaveProperty('epochs');
+});
+
+it('gives the same run again from the log that it kept, or from its first line', async () => {
+  const line = await config({
+    ...{ ...sft(), method: 'distillm', studentConfig: undefined, tokenizer: undefined },
+    ...{ teacher: path('teacher/last'), student: path('teacher/last'), steps: 3, loss: 'skewKL', alpha: 0.2 },
+    ...{ initThreshold: 0.7, capacity: 8, maxNewTokens: 4, rougeSamples: 2, fields: { output: 'output' } },
+  });
+  const first = await distillm(`${line} --out ${path('first')}`);
+  expect(first.code, first.err).toBe(0);
+  const [options] = (await readFile(path('first/log.jsonl'), 'utf8')).split('\n');
+  await writeFile(path('options.json'), options!);
+  for (const [file, out] of [
+    ['first/log.jsonl', 'from-log'],
+    ['options.json', 'from-line'],
+  ] as const) {
+    const again = await distillm(`train --config ${path(file)} --out ${path(out)}`);
+    expect(again.code, again.err).toBe(0);
+    expect((await weights(out)).equals(await weights('first'))).toBe(true);
+  }
+  // The line of settings says nothing of files and models, and keeps to its data.
+  await writeFile(path('settings.json'), JSON.stringify(await settingsOf('first/log.jsonl')));
+  const models = `--teacher ${path('teacher/last')} --student ${path('teacher/last')} ${tiny}`;
+  const settings = `train --config ${path('settings.json')} ${models} --data ${path('train.jsonl')}`;
+  const same = await distillm(`${settings} --validation 3 --out ${path('from-settings')}`);
+  expect(same.code, same.err).toBe(0);
+  expect((await weights('from-settings')).equals(await weights('first'))).toBe(true);
+  const other = await distillm(`${settings} --validation 4 --out ${path('other-data')}`);
+  expect([other.code, other.err]).toEqual([
+    1,
+    expect.stringMatching(
+      /--data has the digest \w+, dataDigest\.train is \w+\. Give the data that the settings were made for/,
+    ),
+  ]);
+  const refused = await distillm(`train --config ${path('first/log.jsonl')}`);
+  expect([refused.code, refused.err]).toEqual([2, expect.stringContaining(`--out (in ${path('first/log.jsonl')}) `)]);
+});
+
+it('typed losses and policies leave out the options of others in the file', async () => {
+  const line = await config({
+    ...{ ...sft(), method: 'distillm', studentConfig: undefined, tokenizer: undefined, out: path('unused') },
+    ...{ teacher: path('teacher/last'), student: path('teacher/last'), steps: 1, maxNewTokens: 2, rougeSamples: 0 },
+    ...{
+      loss: { kind: 'skewKL', alpha: 0.2, temperature: 2 },
+      sgo: { kind: 'adaptiveOffPolicy', guard: { cap: 0.5 } },
+    },
+  });
+  const typed = await distillm(`${line} --loss reverseKL --sgo offPolicy --out ${path('losses')}`);
+  expect(typed.code, typed.err).toBe(0);
+  expect(await settingsOf('losses/log.jsonl')).toMatchObject({
+    loss: { kind: 'reverseKL', temperature: 1 },
+    sgo: { kind: 'offPolicy' },
+  });
+  const kept = await distillm(`${line} --out ${path('kept')}`);
+  expect(kept.code, kept.err).toBe(0);
+  expect(await settingsOf('kept/log.jsonl')).toMatchObject({
+    loss: { kind: 'skewKL', alpha: 0.2, temperature: 2 },
+    sgo: { kind: 'adaptiveOffPolicy', guard: { cap: 0.5 } },
+  });
+});
+
+it.each<[object, string]>([
+  [{ batchsize: 8 }, "there is no option 'batchsize'. Did you mean 'batchSize'?"],
+  [{ 'batch-size': 8 }, "there is no option 'batch-size'. Did you mean 'batchSize'?"],
+  [{ learningRate: 1 }, "there is no option 'learningRate'. Did you mean 'lr'?"],
+  [{ optimizer: { lrr: 1 } }, "there is no option 'optimizer.lrr'. Did you mean 'optimizer.lr'?"],
+  [{ config: 'x' }, "there is no option 'config'."],
+  [{ time: 'x' }, "there is no option 'time'."],
+  [{ batchSize: 1.5 }, "'batchSize' is 1.5, expected an integer of at least 1."],
+  [{ batchSize: '8' }, "'batchSize' is the string '8', expected a number."],
+  [{ out: 8 }, "'out' is the number 8, expected text."],
+  [{ batchSize: null }, "'batchSize' is null, expected text or a number."],
+  [{ resume: 'yes' }, "'resume' is 'yes', expected true or false."],
+  [{ method: 'stf' }, "'method' is stf, expected one of sft, kd, distillm. Did you mean sft?"],
+  [{ schedule: 'cosin' }, "'schedule' is cosin, expected one of constant, linear, cosine, noam. Did you mean cosine?"],
+  [{ optimizer: { betas: [0.9] } }, "'optimizer.betas' is 0.9, expected two numbers of at least 0 and below 1."],
+])('names what is wrong in %j', async (options, message) => {
+  const { code, err, out } = await distillm(await config(options));
+  expect([code, out]).toEqual([2, '']);
+  expect(err).toContain(`distillm: ${path('run.json')}: ${message}`);
+  expect(err.trimEnd().split('\n')).toHaveLength(1);
+});
+
+it('says which values of a contradiction come from the file', async () => {
+  const file = path('run.json');
+  const thresholds = await config({ ...sft(), method: 'distillm', teacher: 'x', student: 'y', phiCap: 0.4, out: 'z' });
+  const contradicted = await distillm(
+    `${thresholds} --init-threshold 0.5 --student ${path('teacher/last')} --teacher ${path('teacher/last')}`,
+  );
+  expect([contradicted.code, contradicted.err]).toEqual([
+    2,
+    `distillm: adaptiveOffPolicy: --phi-cap (in ${file}) is 0.4, expected between --init-threshold (0.5) and 1.\n`,
+  ]);
+  const misplaced = await distillm(`${await config({ ...sft(), alpha: 0.1, out: 'z' })}`);
+  expect([misplaced.code, misplaced.err]).toEqual([
+    2,
+    `distillm: --alpha (in ${file}) does nothing with --method (in ${file}) sft. Leave it out, or choose another method.\n`,
+  ]);
+  const missing = await distillm(await config({ method: 'sft', data: 'x' }));
+  expect(missing.err).toBe('distillm: train needs --out <folder>. What it is: npx distillm train --help\n');
+});
+
+it('says of a file that is none', async () => {
+  const missing = await distillm(`train --config ${path('none.json')}`);
+  expect([missing.code, missing.err]).toEqual([
+    1,
+    expect.stringContaining('none.json cannot be read: there is no such'),
+  ]);
+  await writeFile(path('run.json'), '[1]');
+  const list = await distillm(`train --config ${path('run.json')}`);
+  expect([list.code, list.err]).toEqual([1, expect.stringContaining('expected a JSON object, found an array')]);
+  await writeFile(path('run.json'), '{"lr": 1,}');
+  expect((await distillm(`train --config ${path('run.json')}`)).err).toContain('run.json: not valid JSON');
+});
