@@ -73,7 +73,7 @@ describe('distillm plot', () => {
   });
 
   it.each<[string, () => string[], number, string | RegExp]>([
-    ['nothing', () => [], 2, "missing required argument 'runs'"],
+    ['nothing', () => [], 2, 'plot needs <runs>. What it takes: npx distillm plot --help'],
     ['a folder that is not there', () => [path('none')], 1, /none: there is no such file or folder\. Check the path\./],
     [
       'a folder without a log',
@@ -83,7 +83,7 @@ describe('distillm plot', () => {
     ],
     ['a folder in a run', () => [path('kd/best')], 1, /best holds no log\.jsonl.* Did you mean .*kd\?/],
     ['a run twice', () => [path('kd'), path('kd/log.jsonl')], 2, /is named twice\. Name each run once\./],
-    ['an unknown chart', () => [path('kd'), '--charts', 'loss,los'], 2, /Expected some of loss, .*, found los\./],
+    ['an unknown chart', () => [path('kd'), '--charts', 'loss,los'], 2, /--charts is loss,los, expected some of loss, .*, found los\./],
     ['an unknown kind of file', () => [path('kd'), '--out', 'a.png'], 2, /--out a\.png .* ends in \.html or \.svg/],
     [
       'charts of nothing',
