@@ -83,7 +83,12 @@ describe('distillm plot', () => {
     ],
     ['a folder in a run', () => [path('kd/best')], 1, /best holds no log\.jsonl.* Did you mean .*kd\?/],
     ['a run twice', () => [path('kd'), path('kd/log.jsonl')], 2, /is named twice\. Name each run once\./],
-    ['an unknown chart', () => [path('kd'), '--charts', 'loss,los'], 2, /--charts is loss,los, expected some of loss, .*, found los\./],
+    [
+      'an unknown chart',
+      () => [path('kd'), '--charts', 'loss,los'],
+      2,
+      /--charts is loss,los, expected some of loss, .*, found los\./,
+    ],
     ['an unknown kind of file', () => [path('kd'), '--out', 'a.png'], 2, /--out a\.png .* ends in \.html or \.svg/],
     [
       'charts of nothing',

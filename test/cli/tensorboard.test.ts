@@ -116,7 +116,7 @@ const readAll = () => files().flatMap(read);
 const step = (at: number): StepEvent => ({
   ...{ type: 'step', step: at, totalSteps: 9, epoch: 1, source: at % 2 === 0 ? 'replay' : 'data', loss: 1 / at },
   ...{ terms: { divergence: 0.5 }, gradNorm: 2, lr: 1e-3, phi: 0.25, bufferSize: 3, tokens: 9, lossTokens: 5 },
-  ...{ stepMs: 10, generationMs: 0, tokensPerSecond: 900 },
+  ...{ skipped: false, stepMs: 10, generationMs: 0, tokensPerSecond: 900 },
 });
 const validation = (at: number): ValidationEvent => ({
   ...{ type: 'validation', step: at, epoch: 1, loss: 2, rougeL: 31.5, phi: 0.25, raised: false, best: true, ms: 1 },

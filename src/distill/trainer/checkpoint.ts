@@ -55,6 +55,8 @@ export interface StoredRun {
  * newest state, `best/` the model of the best validation. `keep` states stay, and that of the best.
  */
 export interface Checkpoints {
+  /** What `open` looks at, without taking the folder: nothing is written. @throws CheckpointError as `open` */
+  examine(): Promise<void>;
   /**
    * Takes the folder for this run alone, until `close`.
    * @throws CheckpointError for what the run would replace: a run that it does not resume, and a folder best/ or last/
@@ -165,13 +167,19 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
     return { progress, replay, remarks };
   };
 
+  const examine = async (): Promise<void> => {
+    await requireFree();
+    identity = { ...plan.identity, ...(await identityDigests(plan)) };
+  };
+
   return {
+    examine,
+
     async open() {
       await requireFree();
       release = await root.lock();
-      identity = { ...plan.identity, ...(await identityDigests(plan)) };
       // Another run may have come and gone meanwhile.
-      await requireFree();
+      await examine();
     },
 
     async save(progress, optimizer, replay) {

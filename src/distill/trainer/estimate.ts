@@ -17,6 +17,7 @@ import { type BatchSource, offPolicy, policyFacts, startPolicy } from '../sgo/in
 import { batchOrder, chunks } from './batches.js';
 import { openCheckpoints } from './checkpoint.js';
 import type { StepEvent } from './events.js';
+import { takeStudent } from './oneRun.js';
 import type { Plan } from './plan.js';
 import { type RunState, startRun } from './runState.js';
 import { takeStep } from './step.js';
@@ -97,11 +98,13 @@ export interface RunEstimate {
  */
 export async function estimateRun(plan: Plan): Promise<RunEstimate> {
   const checkpoints = plan.checkpoint === undefined ? undefined : openCheckpoints(plan, plan.checkpoint);
-  await checkpoints?.requireFree();
-  const held = heldBytes(plan);
-  requireRoom(held);
-  const run = await startRun(plan, checkpoints);
+  const giveBack = takeStudent(plan.objective.student);
+  let run: RunState | undefined;
   try {
+    await checkpoints?.examine();
+    const held = heldBytes(plan);
+    requireRoom(held);
+    run = await startRun(plan, checkpoints);
     const memory = await estimateMemory(plan, run, held);
     const counts = countSteps(plan, run);
     const time = memory.fits ? await estimateTime(plan, run, counts) : undefined;
@@ -113,10 +116,11 @@ export async function estimateRun(plan: Plan): Promise<RunEstimate> {
       validations: counts.validations,
       memory,
       ...(time && { time }),
-      remarks: plan.remarks,
+      remarks: [...run.remarks, ...plan.remarks],
     };
   } finally {
-    run.dispose();
+    run?.dispose();
+    giveBack();
   }
 }
 
