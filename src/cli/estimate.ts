@@ -7,11 +7,7 @@ import { type Terminal, wrapped } from './terminal.js';
 /** Lines about steps, memory and time. */
 export function estimateLines(
   { steps, totalSteps, stepsPerEpoch, generatingSteps, tokens, validations, memory, time }: RunEstimate,
-  {
-    settings,
-    device,
-    free = freemem(),
-  }: { readonly settings: RunSettings; readonly device: string; readonly free?: number },
+  { settings, free = freemem() }: { readonly settings: RunSettings; readonly free?: number },
 ): string[] {
   const { batchSize, gradAccumulationSteps, maxNewTokens } = settings;
   const done = totalSteps - steps;
@@ -28,7 +24,7 @@ export function estimateLines(
     [
       'in all, at most',
       memory.total,
-      memory.limit === undefined ? '' : `of ${bytes(memory.limit)} that ${device} can hold`,
+      memory.limit === undefined ? '' : `of the ${bytes(memory.limit)} that WebAssembly can address`,
     ],
   ];
   const row = ([name, size, what]: (typeof rows)[number]) =>
@@ -58,30 +54,29 @@ function fitting({ fits, total, limit }: RunEstimate['memory'], free: number): s
     : [];
 }
 
+/** Shorter than a second, in ms. */
+const span = (ms: number): string => (ms < 1000 ? `${whole(ms)} ms` : duration(ms));
+
 function timeLines(time: RunEstimate['time'], validations: number): string[] {
   if (!time) return [];
   if (time.measuredSteps === 0) return ['Time: none, for all steps are done already.'];
   const parts = [
-    `${duration(time.updates)} for updates`,
-    ...(time.answers > 0 ? [`${duration(time.answers)} for answers to train on`] : []),
-    ...(validations > 0 ? [`${duration(time.validations)} for validations`] : []),
+    `${span(time.updates)} for updates`,
+    ...(time.answers > 0 ? [`${span(time.answers)} for answers to train on`] : []),
+    ...(validations > 0 ? [`${span(time.validations)} for validations`] : []),
   ];
   const answers =
-    time.answersMs > 0 ? `; a batch of answers of full length, ${duration(time.answersMs)}, from its first tokens` : '';
+    time.answersMs > 0 ? `; a batch of answers of full length, ${span(time.answersMs)}, from its first tokens` : '';
   return [
-    `Time: about ${duration(time.total)} (${parts.join(', ')})`,
+    `Time: about ${span(time.total)} (${parts.join(', ')})`,
     `  from ${counted(time.measuredSteps, 'step')} of this run at learning rate 0, ${whole(time.stepMs)} ms each${answers}. ` +
-      'Answers that end early take less; other programs on this machine, more.',
+      `${time.answersMs > 0 ? 'Answers that end early take less. ' : ''}Saving comes on top.`,
   ];
 }
 
 /** Prints the lines to stderr, and all of it as one line of JSON to stdout. */
-export function printEstimate(
-  estimate: RunEstimate,
-  { settings, device }: { readonly settings: RunSettings; readonly device: string },
-  { stdout, stderr }: Terminal,
-): void {
-  for (const line of estimateLines(estimate, { settings, device })) stderr.write(`${wrapped(line, stderr)}\n`);
-  stdout.write(`${JSON.stringify({ dryRun: true, ...estimate, settings })}\n`);
+export function printEstimate(estimate: RunEstimate, settings: RunSettings, { stdout, stderr }: Terminal): void {
+  for (const line of estimateLines(estimate, { settings })) stderr.write(`${wrapped(line, stderr)}\n`);
   stderr.write('Nothing was written. The same command without --dry-run runs it.\n');
+  stdout.write(`${JSON.stringify({ dryRun: true, ...estimate, settings })}\n`);
 }

@@ -62,7 +62,7 @@ forEachBackend((backend) => {
     const { memory, time } = await fineTune({ model: student, data: { train: succession(3) }, steps: 2 }).estimate();
     expect(device.memory()).toMatchObject({ liveBytes, liveStorages });
     const { teacher, student: held, gradients, moments, activations, logits, caches, total, limit, fits } = memory;
-    expect([teacher, caches, fits, time!.measuredSteps]).toEqual([0, 0, true, 1]);
+    expect([teacher, caches, fits, time!.measuredSteps > 0]).toEqual([0, 0, true, true]);
     expect(total).toBe(held + gradients + moments + activations + logits);
     expect(Math.min(activations, logits)).toBeGreaterThan(0);
     expect(limit).toBe(device.info.kind === 'wasm' ? device.info.maxStorageBytes : undefined);

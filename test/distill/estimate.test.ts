@@ -53,7 +53,7 @@ describe('estimate', () => {
     expect(memory.limit).toBe(device.info.kind === 'wasm' ? device.info.maxStorageBytes : undefined);
     expect(time!.total).toBeCloseTo(time!.updates + time!.answers + time!.validations, 9);
     expect(Math.min(time!.updates, time!.answers, time!.validations, time!.stepMs, time!.answersMs)).toBeGreaterThan(0);
-    expect(time!.measuredSteps).toBe(4);
+    expect(time!.measuredSteps).toBeGreaterThan(0);
 
     const events = await collect(run);
     expect(validationsOf(events)).toHaveLength(estimate.validations);

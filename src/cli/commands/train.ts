@@ -9,7 +9,6 @@ import {
   type BestValidation,
   type Checkpoint,
   type CheckpointEvent,
-  type Device,
   distill,
   type EndEvent,
   eosDifference,
@@ -105,7 +104,7 @@ export const train = defineCommand({
         teacher && distilling
           ? distill({ ...distilling, ...shared, teacher, student, signal })
           : fineTune({ ...shared, model: student, signal });
-      if (options.dryRun) return estimated(start(new AbortController().signal), terminal, device);
+      if (options.dryRun) return estimated(start(new AbortController().signal), terminal);
       const ended = await follow(start, { options, validates: data.validation.length > 0 }, terminal);
       return report(ended, options, terminal);
     });
@@ -228,12 +227,12 @@ async function distillationOf(options: TrainOptions, teacher: Checkpoint) {
 }
 
 /** `--dry-run`: what the run would take. */
-async function estimated(run: TrainingRun, terminal: Terminal, { info }: Device): Promise<ExitCode> {
+async function estimated(run: TrainingRun, terminal: Terminal): Promise<ExitCode> {
   const { stderr } = terminal;
   stderr.write('Measuring for a few seconds ...\n');
   const estimate = await run.estimate();
   for (const remark of estimate.remarks) stderr.write(`${wrapped(noteOf(remark), stderr)}\n`);
-  printEstimate(estimate, { settings: run.settings, device: info.description }, terminal);
+  printEstimate(estimate, run.settings, terminal);
   return estimate.memory.fits ? exitCodes.done : exitCodes.failed;
 }
 

@@ -253,9 +253,15 @@ function countSteps(plan: Plan, { step: done, sgo, replay }: RunState): Counts {
   };
 }
 
-/** Measuring ends after so many steps, or with the step in which this much time has passed. */
-const MOST_STEPS = 5;
-const MOST_MS = 5000;
+/**
+ * Steps are measured until there are so many, or this much time has passed: an engine compiles what it runs often once more,
+ * and better, so that first steps are slow.
+ */
+const MOST_STEPS = 30;
+const MOST_MS = 3000;
+/** A short measurement is repeated until this much time has passed, or so often. */
+const REPEAT_MS = 1000;
+const REPEATS = 5;
 /** New tokens of the answers that are measured. */
 const SHORT_ANSWER = 9;
 
@@ -285,7 +291,7 @@ async function estimateTime(plan: Plan, run: RunState, counts: Counts): Promise<
   };
 }
 
-/** A few steps on the data, as the run has them. The first one, in which kernels are compiled, counts if it is the only one. */
+/** A few steps on the data, as the run has them. The later half of them counts, which kernels that were compiled anew are in. */
 async function measureSteps(plan: Plan, run: RunState): Promise<{ steps: number; tokens: number; ms: number }> {
   const { steps } = plan.settings;
   const still: Plan = { ...plan, schedule: () => 0 };
@@ -293,7 +299,8 @@ async function measureSteps(plan: Plan, run: RunState): Promise<{ steps: number;
   const order = batchOrder(plan);
   const events: StepEvent[] = [];
   const started = performance.now();
-  for (let step = run.step + 1; step <= steps && events.length < MOST_STEPS; step++) {
+  // A run that is shorter goes on with the data of further epochs.
+  for (let step = run.step + 1; run.step < steps && events.length < MOST_STEPS; step++) {
     const event = await takeStep(still, onData, order, step);
     if (!Number.isFinite(event.loss)) {
       throw new TrainingError(
@@ -304,9 +311,17 @@ async function measureSteps(plan: Plan, run: RunState): Promise<{ steps: number;
     events.push(event);
     if (performance.now() - started > MOST_MS) break;
   }
-  const counted = events.length > 1 ? events.slice(1) : events;
+  const counted = events.slice(events.length >> 1);
   const sum = (of: 'tokens' | 'stepMs') => counted.reduce((total, event) => total + event[of], 0);
   return { steps: counted.length, tokens: Math.max(1, sum('tokens')), ms: sum('stepMs') };
+}
+
+/** The least of a few times. */
+async function shortest(timed: () => Promise<number>): Promise<number> {
+  const started = performance.now();
+  let least = await timed();
+  for (let i = 1; i < REPEATS && performance.now() - started < REPEAT_MS; i++) least = Math.min(least, await timed());
+  return least;
 }
 
 /** Time of a batch of answers of full length: that of the first token, and of each further one as the next few take it. */
@@ -324,9 +339,8 @@ async function measureAnswers(plan: Plan, samples: readonly Sample[]): Promise<n
     return performance.now() - started;
   };
   const few = Math.min(SHORT_ANSWER, most);
-  await timed(1);
-  const first = await timed(1);
-  const each = few === 1 ? 0 : Math.max(0, (await timed(few)) - first) / (few - 1);
+  const first = await shortest(() => timed(1));
+  const each = few === 1 ? 0 : Math.max(0, (await shortest(() => timed(few))) - first) / (few - 1);
   return first + (most - 1) * each;
 }
 
@@ -341,6 +355,5 @@ async function measureValidation(plan: Plan): Promise<number> {
     await validationLoss(objective.student, [objective.student.collate(batch)]);
     return performance.now() - started;
   };
-  await timed();
-  return ((await timed()) * tokens(validationByLength)) / tokens(batch);
+  return ((await shortest(timed)) * tokens(validationByLength)) / tokens(batch);
 }
