@@ -31,7 +31,7 @@ export async function* attention({ device, size }: Setting) {
     const keyRange = Tensor.from(device, ranges, [batch, 2]);
     const inputs = { q, k, v, bias, keyRange };
     const params = {
-      ...{ scale: 1 / Math.sqrt(headDim), causal, past: seq - queries, biased, origin: biased ? seq - 1 : 0 },
+      ...{ scale: 1 / Math.sqrt(headDim), causal, past: seq - queries, span: 0, biased, origin: biased ? seq - 1 : 0 },
       ...{ seed: 0, threshold: 0, keepScale: 1 },
     };
     const call = async () => {

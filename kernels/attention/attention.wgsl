@@ -35,7 +35,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   var acc: array<mat4x4f, HEAD_BLOCKS>;          // [dim block]: a column of four dims for each query
   var top = vec4f(LOWEST);
   var sum = vec4f();                             // over this thread's keys only, until the end
-  for (var k0 = seen.x; k0 < end; k0 += BLOCK) {
+  for (var k0 = firstSeen(seen.x, shape.past + q0); k0 < end; k0 += BLOCK) {
     let s = blockScores(head, q0, k0, seen, lane);
     let key = k0 + 4u * x;
     let seen0 = sees(key, first, seen);

@@ -26,7 +26,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
       let q0 = block * BLOCK;
       let k0 = (block + shift + 1u - queryBlocks) * BLOCK;
       // The same for the whole workgroup, so barriers stay legal.
-      if (k0 + BLOCK <= seen.x || k0 >= lastKeyOf(q0, seen)) { continue; }
+      if (k0 + BLOCK <= firstSeen(seen.x, shape.past + q0) || k0 >= lastKeyOf(q0, seen)) { continue; }
       storeWeights(slopeBlock(b * shape.heads + h, q0, k0, seen, lane).slopes, lane);
       workgroupBarrier();
       // Pairs of the block with key - query = lane - 31; lane 63 has none.

@@ -37,12 +37,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   // Earlier queries see none of these keys; no query sees keys out of range.
   let causalBegin = select(0u, max(k0, shape.past) - shape.past, shape.causal != 0u);
   let begin = select(causalBegin, shape.queries, k0 >= seen.y || k0 + BLOCK <= seen.x);
+  // Later queries than these see none of the keys within their span.
+  let spanned = max(k0 + BLOCK - 1u + shape.span, shape.past) - shape.past;
+  let end = select(shape.queries, min(shape.queries, spanned), shape.span != 0u);
 
   var accK: array<mat4x4f, HEAD_BLOCKS>;         // [dim block]: a column of four dims for each key
   var accV: array<mat4x4f, HEAD_BLOCKS>;
   for (var h = 0u; h < sharing; h++) {
     let head = b * shape.heads + (kvHead % shape.kvHeads) * sharing + h;
-    for (var q0 = begin; q0 < shape.queries; q0 += BLOCK) {
+    for (var q0 = begin; q0 < end; q0 += BLOCK) {
       let block = slopeBlock(head, q0, k0, seen, lane);
       let t = transpose(block.slopes);           // now a column of four keys for each query
       let p = transpose(dropped(block.p, head * shape.queries + q0 + 4u * y, k0 + 4u * x));

@@ -24,7 +24,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let end = lastKeyOf(q0, seen);
 
   var acc: array<mat4x4f, HEAD_BLOCKS>;          // [dim block]: a column of four dims for each query
-  for (var k0 = seen.x; k0 < end; k0 += BLOCK) {
+  for (var k0 = firstSeen(seen.x, shape.past + q0); k0 < end; k0 += BLOCK) {
     storeWeights(slopeBlock(head, q0, k0, seen, lane).slopes, lane);
     for (var u = 0u; u < HEAD_BLOCKS; u++) {
       workgroupBarrier();

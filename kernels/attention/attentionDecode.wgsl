@@ -28,7 +28,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 
   var top = LOWEST;
   var sum = 0.0;                              // over the keys that this thread scored, until the end
-  for (var k0 = seen.x; k0 < end; k0 += KEYS) {
+  for (var k0 = firstSeen(seen.x, shape.past + row % shape.queries); k0 < end; k0 += KEYS) {
     let count = min(KEYS, end - k0);
     var highest = top;
     for (var j = lane; j < count; j += THREADS) {

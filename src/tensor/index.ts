@@ -35,6 +35,8 @@ export {
   type SummedLosses,
 } from './ops/linearLoss.js';
 export { relu } from './ops/relu.js';
+export { rmsNorm } from './ops/rmsNorm.js';
+export { swiGLU } from './ops/swiGLU.js';
 export { flat, type Given, type Outputs, rows, run, type View } from './run.js';
 export { keep, tidy } from './scope.js';
 export { activeTape, type Backward, clearGradients, type GradientBuffer, type Gradients, Tape } from './tape.js';

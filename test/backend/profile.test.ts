@@ -141,10 +141,15 @@ forEachBackend((backend, name) => {
       { causal: 1, past: 5, queries: 1 },
       { causal: 1, past: 14, queries: 4 },
       { causal: 0, past: 5, queries: 2 },
+      { causal: 1, past: 0, queries: 16, span: 5 },
+      { causal: 1, past: 9, queries: 3, span: 4 },
     ];
-    for (const { causal, past, queries } of cases) {
+    for (const { causal, past, queries, span = 0 } of cases) {
       const reach = (i: number) => (causal ? Math.min(capacity, past + i + 1) : capacity);
-      const pairs = Array.from({ length: queries }, (_, i) => reach(i)).reduce((sum, keys) => sum + keys, 0);
+      const pairs = Array.from({ length: queries }, (_, i) => Math.min(reach(i), span || capacity)).reduce(
+        (sum, keys) => sum + keys,
+        0,
+      );
       const sizes = { q: queries * heads * headDim, k: capacity * headDim, v: capacity * headDim, bias: 1 };
       const outputs = { y: sizes.q, stats: 2 * queries * heads };
       const storages = Object.entries({ ...sizes, ...outputs }).map(([name, size]) => [name, store(device, size)]);
@@ -153,12 +158,13 @@ forEachBackend((backend, name) => {
       device.run('attention', {
         dims: { batch: 1, heads, queries, headDim, kvHeads: 1, capacity, biasHeads: 1, offsets: 1 },
         operands,
-        params: { scale: 1, causal, past, biased: 0, origin: 0, seed: 0, threshold: 0, keepScale: 1 },
+        params: { scale: 1, causal, past, span, biased: 0, origin: 0, seed: 0, threshold: 0, keepScale: 1 },
       });
       await profile.stop();
       const [{ gflopPerSecond, gbPerSecond, milliseconds } = expect.unreachable()] = profile.kernels();
       expect(gflopPerSecond * milliseconds * 1e6).toBeCloseTo(4 * heads * headDim * pairs, 6);
-      const floats = 2 * sizes.q + outputs.stats + 2 * reach(queries - 1) * headDim;
+      const before = span === 0 ? 0 : Math.max(0, past + 1 - span);
+      const floats = 2 * sizes.q + outputs.stats + 2 * (reach(queries - 1) - before) * headDim;
       expect(gbPerSecond * milliseconds * 1e6).toBeCloseTo(4 * floats + 8, 6);
       for (const [, storage] of storages) device.free(storage as Storage);
     }

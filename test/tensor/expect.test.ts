@@ -14,7 +14,9 @@ import {
   linearCrossEntropy,
   linearDivergence,
   relu,
+  rmsNorm,
   run,
+  swiGLU,
   Tensor,
 } from '../../src/tensor/index.js';
 import { openReference } from '../harness/referenceBackend.js';
@@ -34,10 +36,15 @@ const calls: Readonly<Record<string, [(...given: never[]) => unknown, readonly u
   gelu: [gelu, [x]],
   relu: [relu, [x]],
   layerNorm: [layerNorm, [x, tensor(4), tensor(4), { eps: 1e-5 }]],
+  rmsNorm: [rmsNorm, [x, tensor(4), { eps: 1e-5 }]],
+  swiGLU: [swiGLU, [x, x]],
   dropout: [dropout, [x, { probability: 0.5, seed: 1 }]],
   embedding: [embedding, [w, labels, [2]]],
   linear: [linear, [x, w, { bias: tensor(3) }]],
-  attention: [attention, [{ qkv: tensor(1, 2, 12) }, { numHeads: 2, keyRange, causal: true }]],
+  attention: [
+    attention,
+    [{ qkv: tensor(1, 2, 12) }, { numHeads: 2, keyRange, causal: true, window: 2, rotary: tensor(1, 2, 2) }],
+  ],
   linearCrossEntropy: [linearCrossEntropy, [{ student, labels, gradScale: 1 }]],
   linearDivergence: [linearDivergence, [{ student, teacher: student, labels, divergence, gradScale: 1 }]],
   run: [run, [device, 'relu', { x: { storage: x.storage, shape: [8], dtype: 'f32' } }, {}]],
@@ -73,7 +80,7 @@ it.each<[() => unknown, new (...args: never[]) => Error, string]>([
   [
     () => attention({ qkv: tensor(1, 2, 12) }, { numHeads: 2, keyRange, causl: true } as never),
     OptionError,
-    'attention: there is no option causl, expected one of numHeads, numKvHeads, keyRange, causal, scale, bias, dropout, cache, past. Did you mean causal?',
+    'attention: there is no option causl, expected one of numHeads, numKvHeads, keyRange, causal, window, scale, bias, rotary, dropout, cache, past. Did you mean causal?',
   ],
   [
     () => linear(x, x as never),

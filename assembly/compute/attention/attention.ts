@@ -2,7 +2,7 @@
 // and sum of each query (flash attention; Dao et al. 2022). Twin: kernels/attention/attention.wgsl. Range: blocks of
 // queries, batch * heads * ceil(queries / 64).
 import { addBias, biasOfRow, dropRow, fillWindow, WINDOW_BYTES } from './shared/attentionScores';
-import { BLOCK, blockBytes, firstKey, lastKey, operandBytes, padded, ROW_TERMS, SCORE_BYTES, WORK_BYTES } from './shared/attentionShape';
+import { BLOCK, blockBytes, firstKey, firstSeen, lastKey, operandBytes, padded, ROW_TERMS, SCORE_BYTES, WORK_BYTES } from './shared/attentionShape';
 import { constant, highLanes, lowLanes, NO_SCORE } from '../shared/constants';
 import { exp1, exp4, log1 } from '../shared/math';
 import { packLeftAlongRows, packRightAcrossRows, packRightAlongRows } from '../shared/pack';
@@ -23,7 +23,7 @@ export function attentionScratch(batch: u32, heads: u32, queries: u32, headDim: 
 export function attention(
   q: usize, k: usize, v: usize, bias: usize, keyRange: usize, y: usize, stats: usize,
   batch: u32, heads: u32, queries: u32, headDim: u32, kvHeads: u32, capacity: u32, biasHeads: u32, offsets: u32,
-  scale: f32, causal: u32, past: u32, biased: u32, origin: u32, seed: u32, threshold: u32, keepScale: f32, begin: u32, end: u32,
+  scale: f32, causal: u32, past: u32, span: u32, biased: u32, origin: u32, seed: u32, threshold: u32, keepScale: f32, begin: u32, end: u32,
 ): void {
   const blocks = (queries + BLOCK - 1) / BLOCK;
   const stride = (<usize>headDim) << 2;
@@ -47,7 +47,8 @@ export function attention(
     const count = min(queries - first, BLOCK);
     const keyRow = <usize>(b * kvHeads + h / (heads / kvHeads)) * capacity;
     const queryRow = <usize>row * queries + first;
-    const from = firstKey(keyRange, b);
+    const start = firstKey(keyRange, b);
+    const from = firstSeen(start, span, past + first);
     const to = lastKey(keyRange, b, capacity, causal, past + first + count - 1);
     packLeftAlongRows(q + queryRow * stride, stride, count, headDim, queryPanels);
     fillFloats(tops, BLOCK, f32x4.extract_lane(constant(NO_SCORE), 0));
@@ -63,7 +64,10 @@ export function attention(
         const last = lastKey(keyRange, b, capacity, causal, past + first + i);
         const at = scores + ((i * BLOCK) << 2);
         if (biased) addBias(at, biasOfRow(window, i), keys, scale);
-        const shrink = softmaxBlock(at, keys, j, from, last, biased ? <f32>1 : scale, tops + (i << 2), totals + (i << 2), tile);
+        const shrink = softmaxBlock(
+          at, keys, j, firstSeen(start, span, past + first + i), last, biased ? <f32>1 : scale, tops + (i << 2), totals + (i << 2),
+          tile,
+        );
         if (shrink != 1) scaleFloats(sums + <usize>i * sumStride, width, shrink);
         if (threshold) dropRow(at, keys, <u32>(queryRow + i) * capacity + j, 1, seed, threshold, keepScale);
       }

@@ -2,7 +2,7 @@
 // and 64 queries by 64 keys at a time: a head's sums are made in one order. Twin:
 // kernels/attention/attentionBackwardBias.wgsl. Range: heads.
 import { fillWindow } from './shared/attentionScores';
-import { BLOCK, blockBytes, firstKey, lastKey, operandBytes, SCORE_BYTES, WORK_BYTES } from './shared/attentionShape';
+import { BLOCK, blockBytes, firstKey, firstSeen, lastKey, operandBytes, SCORE_BYTES, WORK_BYTES } from './shared/attentionShape';
 import { slopeBlock } from './shared/attentionSlopes';
 import { packLeftAlongRows } from '../shared/pack';
 import { scratch } from '../shared/scratch';
@@ -17,7 +17,7 @@ export function attentionBackwardBiasScratch(batch: u32, heads: u32, queries: u3
 export function attentionBackwardBias(
   q: usize, k: usize, v: usize, bias: usize, keyRange: usize, dy: usize, stats: usize, dbias: usize,
   batch: u32, heads: u32, queries: u32, headDim: u32, kvHeads: u32, capacity: u32, biasHeads: u32, offsets: u32,
-  scale: f32, causal: u32, past: u32, biased: u32, origin: u32, seed: u32, threshold: u32, keepScale: f32, begin: u32, end: u32,
+  scale: f32, causal: u32, past: u32, span: u32, biased: u32, origin: u32, seed: u32, threshold: u32, keepScale: f32, begin: u32, end: u32,
 ): void {
   const stride = (<usize>headDim) << 2;
   const tile = scratch();
@@ -33,11 +33,12 @@ export function attentionBackwardBias(
     fillFloats(target, offsets, 0);
     for (let b: u32 = 0; b < batch; b++) {
       const keyRow = <usize>(b * kvHeads + h / (heads / kvHeads)) * capacity;
-      const from = firstKey(keyRange, b);
+      const start = firstKey(keyRange, b);
       const bound = lastKey(keyRange, b, capacity, 0, 0);
       for (let first: u32 = 0; first < queries; first += BLOCK) {
         const count = min(queries - first, BLOCK);
         const queryRow = <usize>(b * heads + h) * queries + first;
+        const from = firstSeen(start, span, past + first);
         const to = lastKey(keyRange, b, capacity, causal, past + first + count - 1);
         packLeftAlongRows(q + queryRow * stride, stride, count, headDim, queryPanels);
         packLeftAlongRows(dy + queryRow * stride, stride, count, headDim, dyPanels);
@@ -46,7 +47,7 @@ export function attentionBackwardBias(
           fillWindow(row, offsets, origin + j - first, 1, window);
           slopeBlock(
             queryPanels, dyPanels, k + (keyRow + j) * stride, v + (keyRow + j) * stride, stats + (queryRow << 3), keyPanels, slopes,
-            dweights, tile, window, first, count, j, keys, headDim, capacity, from, bound, causal, past, 1, scale,
+            dweights, tile, window, first, count, j, keys, headDim, capacity, start, bound, causal, past, span, 1, scale,
             <u32>queryRow * capacity + j, seed, threshold, keepScale,
           );
           for (let i: u32 = 0; i < count; i++) {

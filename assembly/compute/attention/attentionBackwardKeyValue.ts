@@ -19,7 +19,7 @@ export function attentionBackwardKeyValueScratch(batch: u32, heads: u32, queries
 export function attentionBackwardKeyValue(
   q: usize, k: usize, v: usize, bias: usize, keyRange: usize, dy: usize, stats: usize, dkv: usize,
   batch: u32, heads: u32, queries: u32, headDim: u32, kvHeads: u32, capacity: u32, biasHeads: u32, offsets: u32,
-  scale: f32, causal: u32, past: u32, biased: u32, origin: u32, seed: u32, threshold: u32, keepScale: f32, begin: u32, end: u32,
+  scale: f32, causal: u32, past: u32, span: u32, biased: u32, origin: u32, seed: u32, threshold: u32, keepScale: f32, begin: u32, end: u32,
 ): void {
   const blocks = (capacity + BLOCK - 1) / BLOCK;
   const group = heads / kvHeads;
@@ -55,8 +55,10 @@ export function attentionBackwardKeyValue(
       packLeftAlongRows(v + keyRow * stride, stride, keys, headDim, valuePanels);
       // The first query that sees key j, in blocks.
       const firstQuery = causal && j > past ? (j - past) & ~(BLOCK - 1) : 0;
+      // No query from this one on sees the last key.
+      const endQuery = lastQuery(j + keys - 1, span, past, queries);
       for (let h = (row % kvHeads) * group; h < (row % kvHeads + 1) * group; h++) {
-        for (let i = firstQuery; i < queries; i += BLOCK) {
+        for (let i = firstQuery; i < endQuery; i += BLOCK) {
           const count = min(queries - i, BLOCK);
           const cols = (count + 15) & ~15;
           const queryRow = <usize>(b * heads + h) * queries + i;
@@ -79,7 +81,8 @@ export function attentionBackwardKeyValue(
             const firstSeen = j + t < from ? queries : causal && j + t > past ? j + t - past : 0;
             if (biased) addBias(scores + at, biasOfRow(window, t), count, scale);
             if (threshold) dropRow(dweights + at, count, counter, capacity, seed, threshold, keepScale);
-            keySlopes(scores + at, dweights + at, count, i, firstSeen, biased ? <f32>1 : scale, shifts, delta);
+            const endSeen = lastQuery(j + t, span, past, queries);
+            keySlopes(scores + at, dweights + at, count, i, firstSeen, endSeen, biased ? <f32>1 : scale, shifts, delta);
             if (threshold) dropRow(scores + at, count, counter, capacity, seed, threshold, keepScale);
           }
           packLeftAlongRows(scores, BLOCK << 2, keys, count, packed);
@@ -103,20 +106,30 @@ export function attentionBackwardKeyValue(
   }
 }
 
+/** The query from which on none sees key j; see firstSeen of attentionShape.ts. */
+// @ts-ignore: decorator
+@inline
+function lastQuery(j: u32, span: u32, past: u32, queries: u32): u32 {
+  return span ? min(queries, max(j + span, past) - past) : queries;
+}
+
 /**
- * scores = p, dweights = p (dp - delta) for one key and queries i .. i + count, 0 for queries before `firstSeen`.
+ * scores = p, dweights = p (dp - delta) for one key and queries i .. i + count, 0 for those not in [firstSeen, endSeen).
  * p = exp(scale * score + shift), each query's shift being the negative of its log-sum-exp.
  */
 function keySlopes(
-  scores: usize, dweights: usize, count: u32, i: u32, firstSeen: u32, scale: f32, shifts: usize, delta: usize,
+  scores: usize, dweights: usize, count: u32, i: u32, firstSeen: u32, endSeen: u32, scale: f32, shifts: usize, delta: usize,
 ): void {
   const low = i32x4.splat(firstSeen);
+  const high = i32x4.splat(endSeen);
   const factor = f32x4.splat(scale);
   for (let t: u32 = 0; t < count; t += 8) {
     const at = (<usize>t) << 2;
     const first = i32x4.splat(i + t);
-    const seenL = i32x4.ge_s(i32x4.add(first, lowLanes()), low);
-    const seenH = i32x4.ge_s(i32x4.add(first, highLanes()), low);
+    const il = i32x4.add(first, lowLanes());
+    const ih = i32x4.add(first, highLanes());
+    const seenL = v128.and(i32x4.ge_s(il, low), i32x4.lt_s(il, high));
+    const seenH = v128.and(i32x4.ge_s(ih, low), i32x4.lt_s(ih, high));
     const el = exp4(madd(v128.load(scores + at), factor, v128.load(shifts + at)));
     const eh = exp4(madd(v128.load(scores + at, 16), factor, v128.load(shifts + at, 16)));
     const pl = v128.and(el, seenL);

@@ -1,7 +1,7 @@
 // dq of attention: scale * sum over j of ds_ij k_j (attentionSlopes.ts), 64 queries by 64 keys at a time.
 // Twin: kernels/attention/attentionBackwardQuery.wgsl. Range: blocks of queries, as attention.ts.
 import { fillWindow } from './shared/attentionScores';
-import { BLOCK, blockBytes, firstKey, lastKey, operandBytes, padded, SCORE_BYTES, WORK_BYTES } from './shared/attentionShape';
+import { BLOCK, blockBytes, firstKey, firstSeen, lastKey, operandBytes, padded, SCORE_BYTES, WORK_BYTES } from './shared/attentionShape';
 import { slopeBlock } from './shared/attentionSlopes';
 import { packLeftAlongRows, packRightAcrossRows } from '../shared/pack';
 import { scratch } from '../shared/scratch';
@@ -16,7 +16,7 @@ export function attentionBackwardQueryScratch(batch: u32, heads: u32, queries: u
 export function attentionBackwardQuery(
   q: usize, k: usize, v: usize, bias: usize, keyRange: usize, dy: usize, stats: usize, dq: usize,
   batch: u32, heads: u32, queries: u32, headDim: u32, kvHeads: u32, capacity: u32, biasHeads: u32, offsets: u32,
-  scale: f32, causal: u32, past: u32, biased: u32, origin: u32, seed: u32, threshold: u32, keepScale: f32, begin: u32, end: u32,
+  scale: f32, causal: u32, past: u32, span: u32, biased: u32, origin: u32, seed: u32, threshold: u32, keepScale: f32, begin: u32, end: u32,
 ): void {
   const blocks = (queries + BLOCK - 1) / BLOCK;
   const stride = (<usize>headDim) << 2;
@@ -39,7 +39,8 @@ export function attentionBackwardQuery(
     const count = min(queries - first, BLOCK);
     const keyRow = <usize>(b * kvHeads + h / (heads / kvHeads)) * capacity;
     const queryRow = <usize>row * queries + first;
-    const from = firstKey(keyRange, b);
+    const start = firstKey(keyRange, b);
+    const from = firstSeen(start, span, past + first);
     const bound = lastKey(keyRange, b, capacity, 0, 0);
     const to = lastKey(keyRange, b, capacity, causal, past + first + count - 1);
     packLeftAlongRows(q + queryRow * stride, stride, count, headDim, queryPanels);
@@ -52,7 +53,7 @@ export function attentionBackwardQuery(
       if (biased) fillWindow(bias + ((<usize>h * offsets) << 2), offsets, origin + j - first, 1, window);
       slopeBlock(
         queryPanels, dyPanels, key, v + (keyRow + j) * stride, stats + (queryRow << 3), keyPanels, slopes, dweights, tile, window,
-        first, count, j, keys, headDim, capacity, from, bound, causal, past, biased, scale,
+        first, count, j, keys, headDim, capacity, start, bound, causal, past, span, biased, scale,
         <u32>queryRow * capacity + j, seed, threshold, keepScale,
       );
       packLeftAlongRows(slopes, BLOCK << 2, count, keys, packed);

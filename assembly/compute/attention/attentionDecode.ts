@@ -1,7 +1,7 @@
 // Attention for few queries (decoding): each query reads its keys and values once, unpacked. Same contract as
 // attention.ts. Range: queries, batch * heads * queries.
 import { dropRow } from './shared/attentionScores';
-import { firstKey, lastKey } from './shared/attentionShape';
+import { firstKey, firstSeen, lastKey } from './shared/attentionShape';
 import { log1 } from '../shared/math';
 import { rowDot } from '../shared/rowSums';
 import { scratch } from '../shared/scratch';
@@ -18,7 +18,7 @@ export function attentionDecodeScratch(
 export function attentionDecode(
   q: usize, k: usize, v: usize, bias: usize, keyRange: usize, y: usize, stats: usize,
   batch: u32, heads: u32, queries: u32, headDim: u32, kvHeads: u32, capacity: u32, biasHeads: u32, offsets: u32,
-  scale: f32, causal: u32, past: u32, biased: u32, origin: u32, seed: u32, threshold: u32, keepScale: f32, begin: u32, end: u32,
+  scale: f32, causal: u32, past: u32, span: u32, biased: u32, origin: u32, seed: u32, threshold: u32, keepScale: f32, begin: u32, end: u32,
 ): void {
   const stride = (<usize>headDim) << 2;
   const work = scratch();
@@ -27,7 +27,7 @@ export function attentionDecode(
     const row = unit / queries;
     const b = row / heads;
     const h = row % heads;
-    const from = firstKey(keyRange, b);
+    const from = firstSeen(firstKey(keyRange, b), span, past + (unit % queries));
     const to = lastKey(keyRange, b, capacity, causal, past + (unit % queries));
     const target = y + <usize>unit * stride;
     const kept = stats + ((<usize>unit) << 3);

@@ -4,7 +4,8 @@
 // `firstBatch` is the row of keyRange that the window of the batch starts at. Follows hash.wgsl.
 struct Shape {
   batch: u32, heads: u32, queries: u32, headDim: u32, kvHeads: u32, capacity: u32, biasHeads: u32, offsets: u32,
-  scale: f32, causal: u32, past: u32, biased: u32, origin: u32, seed: u32, threshold: u32, keepScale: f32, firstBatch: u32,
+  scale: f32, causal: u32, past: u32, span: u32, biased: u32, origin: u32, seed: u32, threshold: u32, keepScale: f32,
+  firstBatch: u32,
 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> q: array<f32>;
@@ -13,11 +14,16 @@ struct Shape {
 @group(0) @binding(4) var<storage, read> bias: array<f32>;
 @group(0) @binding(5) var<storage, read> keyRange: array<i32>;
 
+// A query at `position` sees no key before this one: `begin` is that of its row of the batch.
+fn firstSeen(begin: u32, position: u32) -> u32 {
+  return select(begin, max(begin, position + 1u - shape.span), shape.span != 0u && position >= shape.span);
+}
+
 // Keys [x, y) of a row of the batch: no query of it sees others.
 fn keysOf(b: u32) -> vec2u {
   let row = shape.firstBatch + b;
   let last = select(shape.capacity, min(shape.capacity, shape.past + shape.queries), shape.causal != 0u);
-  return vec2u(u32(max(keyRange[2u * row], 0)), min(u32(max(keyRange[2u * row + 1u], 0)), last));
+  return vec2u(firstSeen(u32(max(keyRange[2u * row], 0)), shape.past), min(u32(max(keyRange[2u * row + 1u], 0)), last));
 }
 
 // The key head that a query head reads, both over batch and heads.

@@ -117,8 +117,10 @@ fn dropped(columns: mat4x4f, row: u32, key: u32) -> mat4x4f {
 // Which of the queries first .. first + 3 are there and see this key.
 fn sees(key: u32, first: u32, seen: vec2u) -> vec4<bool> {
   let queries = vec4u(first, first + 1u, first + 2u, first + 3u);
+  let positions = vec4u(shape.past) + queries;
   return (vec4u(key) >= vec4u(seen.x)) & (vec4u(key) < vec4u(seen.y)) & (queries < vec4u(shape.queries)) &
-    ((vec4u(key) <= vec4u(shape.past) + queries) | vec4<bool>(shape.causal == 0u));
+    ((vec4u(key) <= positions) | vec4<bool>(shape.causal == 0u)) &
+    ((vec4u(key + shape.span) > positions) | vec4<bool>(shape.span == 0u));
 }
 
 // No query of the block that starts at q0 sees a key from this one on.

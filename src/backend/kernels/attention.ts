@@ -9,6 +9,7 @@ const attentionParams = {
   scale: 'f32',
   causal: 'u32',
   past: 'u32',
+  span: 'u32',
   biased: 'u32',
   origin: 'u32',
   seed: 'u32',
@@ -30,17 +31,21 @@ const attentionGradients = {
  * Pairs of a query and a key that it sees, headDim elements each. Padding counts as keys, since only the device knows
  * keyRange.
  */
-function pairs(dims: Dims, { causal = 0, past = 0 }: Params = {}): number {
-  const { queries = 0, capacity = 0 } = dims;
+function pairs(dims: Dims, { causal = 0, past = 0, span = 0 }: Params = {}): number {
+  const { queries = 0 } = dims;
+  const most = seenAtMost(dims, span);
   // Of causal queries the first see one key more each, until they see them all.
-  const growing = causal ? Math.min(queries, Math.max(0, capacity - past)) : 0;
-  const seen = growing * past + (growing * (growing + 1)) / 2 + (queries - growing) * capacity;
+  const growing = causal ? Math.min(queries, Math.max(0, most - past)) : 0;
+  const seen = growing * past + (growing * (growing + 1)) / 2 + (queries - growing) * most;
   return seen * of(dims, 'batch', 'heads', 'headDim');
 }
+/** Keys that a query sees at most. */
+const seenAtMost = ({ capacity = 0 }: Dims, span: number) => (span === 0 ? capacity : Math.min(capacity, span));
 /** Of the forward pass: positions of the cache that no query sees yet are not read. */
-function attentionBytes(dims: Dims, { causal, past = 0, biased }: Params): number {
+function attentionBytes(dims: Dims, { causal, past = 0, span = 0, biased }: Params): number {
   const { queries = 0, capacity = 0 } = dims;
-  const keys = causal ? Math.min(capacity, past + queries) : capacity;
+  const end = causal ? Math.min(capacity, past + queries) : capacity;
+  const keys = end - (span === 0 ? 0 : Math.max(0, past + 1 - span));
   const floats =
     2 * of(dims, 'batch', 'heads', 'queries', 'headDim') +
     2 * of(dims, 'batch', 'heads', 'queries') +
@@ -86,10 +91,46 @@ export const attention = {
     },
   },
   /**
+   * splitHeads with rotary positions (Su et al. 2021, arXiv:2104.09864): of each head's dims e and e + headDim / 2 make a
+   * pair that is turned by the angle of its token, whose cosine is angles[b, s, e] and whose sine is
+   * angles[b, s, e + headDim / 2]. With (a, b) the pair in x, y holds (a cos - b sin, b cos + a sin). headDim is even.
+   */
+  splitHeadsRotary: {
+    dims: ['batch', 'seq', 'width', 'heads', 'capacity', 'headDim'],
+    params: { column: 'u32', start: 'u32' },
+    in: { x: ['batch', 'seq', 'width'], angles: ['batch', 'seq', 'headDim'] },
+    inout: { y: ['batch', 'heads', 'capacity', 'headDim'] },
+    flops: (d) => 3 * of(d, 'batch', 'seq', 'heads', 'headDim'),
+    bytes: (d) => 8 * of(d, 'batch', 'seq', 'heads', 'headDim') + 4 * of(d, 'batch', 'seq', 'headDim'),
+    ulp: () => 3,
+    plan: {
+      wasm: rangeOver(['batch', 'seq'], (d) => 3 * of(d, 'heads', 'headDim')),
+      webgpu: threadEach('batch', 'seq', 'heads', 'headDim'),
+    },
+  },
+  /**
+   * mergeHeads that turns each pair back, which is the gradient of splitHeadsRotary: with (a, b) the pair in x, y holds
+   * (a cos + b sin, b cos - a sin).
+   */
+  mergeHeadsRotary: {
+    dims: ['batch', 'seq', 'width', 'parts', 'heads', 'headDim'],
+    params: { column: 'u32', part: 'u32' },
+    in: { x: ['batch', 'parts', 'heads', 'seq', 'headDim'], angles: ['batch', 'seq', 'headDim'] },
+    inout: { y: ['batch', 'seq', 'width'] },
+    flops: (d) => 3 * of(d, 'batch', 'seq', 'heads', 'headDim'),
+    bytes: (d) => 8 * of(d, 'batch', 'seq', 'heads', 'headDim') + 4 * of(d, 'batch', 'seq', 'headDim'),
+    ulp: () => 3,
+    plan: {
+      wasm: rangeOver(['batch', 'seq'], (d) => 3 * of(d, 'heads', 'headDim')),
+      webgpu: threadEach('batch', 'seq', 'heads', 'headDim'),
+    },
+  },
+  /**
    * y = D(softmax(scale * q k^T + bias)) v, head by head, no score matrix in memory. Query i (position past + i) of row
-   * b sees key j when keyRange[b, 0] <= j < keyRange[b, 1] and (not causal or j <= past + i). Query head h reads key
-   * head floor(h / (heads / kvHeads)). A query that sees no key gives zeros. stats[..., 0] keeps the log-sum-exp of the
-   * scores (0 for such a query), stats[..., 1] is set to 0 and filled by attentionDelta.
+   * b sees key j when keyRange[b, 0] <= j < keyRange[b, 1], (not causal or j <= past + i) and (span is 0 or
+   * j > past + i - span: a sliding window). Query head h reads key head floor(h / (heads / kvHeads)). A query that sees no
+   * key gives zeros. stats[..., 0] keeps the log-sum-exp of the scores (0 for such a query), stats[..., 1] is set to 0 and
+   * filled by attentionDelta.
    *
    * When `biased` is 1 the score of query i and key j of head h has bias[h, origin + j - i] added to it: a table by
    * relative position, which covers every pair that is seen (biasHeads = heads). When `biased` is 0 the bias is not

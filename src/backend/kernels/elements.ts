@@ -39,6 +39,24 @@ export const elements = {
     ulp: () => 0,
     plan: overElements(1),
   },
+  /** y = silu(gate) up, silu(x) = x / (1 + e^-x): what stands between the products of a gated MLP. */
+  swiGLU: {
+    dims: ['size'],
+    in: { gate: ['size'], up: ['size'] },
+    out: { y: ['size'] },
+    flops: (d) => 12 * of(d, 'size'),
+    ulp: () => 8,
+    plan: overElements(8),
+  },
+  /** dgate = dy up silu'(gate), silu'(x) = s (1 + x (1 - s)), s = 1 / (1 + e^-x); dup = dy silu(gate). */
+  swiGLUBackward: {
+    dims: ['size'],
+    in: { gate: ['size'], up: ['size'], dy: ['size'] },
+    out: { dgate: ['size'], dup: ['size'] },
+    flops: (d) => 18 * of(d, 'size'),
+    ulp: () => 12,
+    plan: overElements(10),
+  },
   /** y = a + b */
   add: {
     dims: ['size'],

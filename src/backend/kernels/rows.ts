@@ -89,6 +89,34 @@ export const rows = {
     ulp: (d) => roundings(of(d, 'rows')) + 8,
     plan: overColumns(4),
   },
+  /** y = x * rstd * weight over the last axis; rstd = 1 / sqrt(mean(x^2) + eps). */
+  rmsNorm: {
+    dims: ['rows', 'cols'],
+    params: { eps: 'f32' },
+    in: { x: ['rows', 'cols'], weight: ['cols'] },
+    out: { y: ['rows', 'cols'], rstd: ['rows'] },
+    flops: (d) => 4 * of(d, 'rows', 'cols'),
+    ulp: (d) => roundings(of(d, 'cols')) + 8,
+    plan: overRows('cols', 3),
+  },
+  /** dx of rmsNorm: rstd * (g - xhat * mean(g * xhat)), g = dy * weight, xhat = x * rstd. */
+  rmsNormBackward: {
+    dims: ['rows', 'cols'],
+    in: { x: ['rows', 'cols'], weight: ['cols'], rstd: ['rows'], dy: ['rows', 'cols'] },
+    out: { dx: ['rows', 'cols'] },
+    flops: (d) => 8 * of(d, 'rows', 'cols'),
+    ulp: (d) => roundings(of(d, 'cols')) + 8,
+    plan: overRows('cols', 5),
+  },
+  /** dweight[c] += sum over r of dy * xhat, xhat = x * rstd. */
+  rmsNormBackwardWeights: {
+    dims: ['rows', 'cols'],
+    in: { x: ['rows', 'cols'], rstd: ['rows'], dy: ['rows', 'cols'] },
+    inout: { dweight: ['cols'] },
+    flops: (d) => 3 * of(d, 'rows', 'cols'),
+    ulp: (d) => roundings(of(d, 'rows')) + 4,
+    plan: overColumns(3),
+  },
   /**
    * Cross-entropy of each row and its gradient, in log space: loss[r] = lse(logits[r]) - logits[r, labels[r]] in
    * nats, and logits becomes gradScale * (softmax - onehot). Rows whose label is -100 give loss 0 and gradient 0.

@@ -60,7 +60,7 @@ function encodeAttention<K extends AttentionKernel>(context: Context, kernel: K,
         ...variant,
         uniform: [
           ...[count, heads, queries, headDim, kvHeads, capacity, biasHeads, offsets],
-          ...[float(params.scale), params.causal, params.past, params.biased, params.origin],
+          ...[float(params.scale), params.causal, params.past, params.span, params.biased, params.origin],
           ...[params.seed, params.threshold, float(params.keepScale), start],
         ],
         reads: regions.slice(0, -written),

@@ -1,7 +1,7 @@
 /** Attention as one operation: scores are never in memory as a whole, and the backward pass computes them again. */
 import { LimitError, OptionError, ShapeError } from '../../errors.js';
 import { expectOptions, expectTensors } from '../expect.js';
-import { run } from '../run.js';
+import { run, type View } from '../run.js';
 import { type Gradients, track } from '../tape.js';
 import { Tensor } from '../tensor.js';
 import { dropoutParams } from './dropout.js';
@@ -58,10 +58,17 @@ export interface AttentionOptions {
   readonly keyRange: Tensor;
   /** Queries see no later keys. */
   readonly causal: boolean;
+  /** A sliding window: queries see so many keys at most, their own the last. Default all. */
+  readonly window?: number | undefined;
   /** Multiplies q k^T; 1 / sqrt(headDim) by default. T5 has 1. */
   readonly scale?: number;
   /** Default none. */
   readonly bias?: PositionBias;
+  /**
+   * Rotary positions of queries and keys, [batch, queries, headDim]: of each token the cosines of the angles by which its
+   * pairs of dims, e and e + headDim / 2, are turned, then the sines. Keys are the queries' own tokens. Default none.
+   */
+  readonly rotary?: Tensor;
   /** Dropout of probabilities: the same seed drops the same ones on every backend, and in the backward pass. */
   readonly dropout?: {
     /** In [0, 1). */
@@ -76,7 +83,19 @@ export interface AttentionOptions {
 }
 
 const optionNames: readonly (keyof AttentionOptions)[] = [
-  ...(['numHeads', 'numKvHeads', 'keyRange', 'causal', 'scale', 'bias', 'dropout', 'cache', 'past'] as const),
+  ...([
+    'numHeads',
+    'numKvHeads',
+    'keyRange',
+    'causal',
+    'window',
+    'scale',
+    'bias',
+    'rotary',
+    'dropout',
+    'cache',
+    'past',
+  ] as const),
 ];
 
 /** Columns of a tensor that hold heads. */
@@ -87,17 +106,18 @@ interface Columns {
 
 /**
  * Multi-head attention, softmax(scale * q k^T + bias) v -> [batch, queries, numHeads headDim], without a matrix of
- * scores in memory. Queries that see no key (padding) give zeros. Gradients go to the projections and to the bias's
- * table, not to a cache.
+ * scores in memory. Queries that see no key (padding) give zeros. Keys reach a cache with their rotary
+ * positions applied. Gradients go to the projections and to the bias's table, not to a cache.
  * @throws ShapeError, LimitError when the cache is too short, OptionError for other options, a probability outside
  * [0, 1), and what is no tensor.
  */
 export function attention(projections: Projections, options: AttentionOptions): Tensor {
   expectOptions('attention', options, optionNames);
-  const { numHeads, numKvHeads = numHeads, keyRange, cache, past = 0 } = options;
+  const { numHeads, numKvHeads = numHeads, keyRange, rotary, cache, past = 0 } = options;
   expectOptions('attention', projections, ['qkv', 'q', 'k', 'v']);
-  expectTensors('attention', { keyRange, ...tensorsOf(projections) });
+  expectTensors('attention', { keyRange, ...(rotary && { rotary }), ...tensorsOf(projections) });
   const { q, k, v, batch, queries, newKeys, headDim } = columnsOf(projections, numHeads, numKvHeads);
+  if (rotary) checkRotary(rotary, [batch, queries, headDim], newKeys);
   const { device } = q.x;
   const capacity = cache?.keys.shape[2] ?? newKeys;
   if (capacity === 0) throw new ShapeError('attention: there are no keys: give k and v, or a cache that holds them.');
@@ -113,11 +133,16 @@ export function attention(projections: Projections, options: AttentionOptions): 
     run(device, 'splitHeads', { x, y }, { column, start });
     return y;
   };
-  const queryHeads = split(q, perHead(numHeads, queries));
+  const place = ({ x, column }: Columns, y: Tensor, start = 0) => {
+    if (!rotary) return split({ x, column }, y, start);
+    run(device, 'splitHeadsRotary', { x, angles: rotary, y }, { column, start });
+    return y;
+  };
+  const queryHeads = place(q, perHead(numHeads, queries));
   const keys = cache?.keys ?? perHead(numKvHeads, capacity);
   const values = cache?.values ?? perHead(numKvHeads, capacity);
   if (k && v) {
-    split(k, keys, cache ? past : 0);
+    place(k, keys, cache ? past : 0);
     split(v, values, cache ? past : 0);
   }
   const { bias, origin } = biasOf(options, queries, capacity);
@@ -125,6 +150,7 @@ export function attention(projections: Projections, options: AttentionOptions): 
     scale: options.scale ?? 1 / Math.sqrt(headDim),
     causal: options.causal ? 1 : 0,
     past,
+    span: spanOf(options),
     origin,
     biased: options.bias ? 1 : 0,
     ...keepParams(options.dropout),
@@ -145,7 +171,7 @@ export function attention(projections: Projections, options: AttentionOptions): 
     if (sources.some((source) => source !== table && gradients.wants(source))) {
       const { dq } = run(device, 'attentionBackwardQuery', given, params);
       const { dkv } = run(device, 'attentionBackwardKeyValue', given, params);
-      addGradients(gradients, projections, dq, dkv, numHeads * headDim);
+      addGradients(gradients, projections, { dq, dkv, rotary });
       for (const tensor of [dq, dkv]) tensor.dispose();
     }
     if (table && gradients.wants(table)) {
@@ -206,6 +232,26 @@ function columnsOf(projections: Projections, numHeads: number, numKvHeads: numbe
   return { q: { x: q, column: 0 }, k: { x: k, column: 0 }, v: { x: v, column: 0 }, batch, queries, newKeys, headDim };
 }
 
+/** @throws OptionError */
+function spanOf({ window }: AttentionOptions): number {
+  if (window === undefined) return 0;
+  if (Number.isInteger(window) && window >= 1) return Math.min(window, 2 ** 30);
+  throw new OptionError(`attention: window is ${window}, expected an integer of at least 1, or none.`, {
+    found: window,
+  });
+}
+
+/** @throws ShapeError unless these are the angles of every token, and every token is a key */
+function checkRotary({ shape }: Tensor, expected: readonly [number, number, number], newKeys: number): void {
+  const [, queries, headDim] = expected;
+  if (shape.join() === expected.join() && newKeys === queries && headDim % 2 === 0) return;
+  throw new ShapeError(
+    `attention: rotary is [${shape.join(', ')}], expected [${expected.join(', ')}]: an even headDim, and as many new keys ` +
+      `as queries (found ${newKeys}).`,
+    { found: shape, expected },
+  );
+}
+
 /** The bias by head, [numHeads, positions], and its entry for a query and a key of the same index. */
 function biasOf({ bias, numHeads, causal, past = 0 }: AttentionOptions, queries: number, capacity: number) {
   if (!bias) return { bias: undefined, origin: 0 };
@@ -241,16 +287,18 @@ const grouped = ({ storage, shape: [batch = 0, heads = 0, ...rest], dtype }: Ten
 });
 const unread = ({ storage, dtype }: Tensor) => ({ storage, shape: [1, 1], dtype });
 
-/** Adds dq [batch, heads, ...] and dkv [batch, 2, kvHeads, ...] to the projections' gradients, in their layout. */
+/**
+ * Adds dq [batch, heads, ...] and dkv [batch, 2, kvHeads, ...] to the projections' gradients, in their layout; those of
+ * queries and keys turned back where rotary positions turned them.
+ */
 function addGradients(
   gradients: Gradients,
   projections: Projections,
-  dq: Tensor,
-  dkv: Tensor,
-  keyColumn: number,
+  { dq, dkv, rotary }: { readonly dq: Tensor; readonly dkv: Tensor; readonly rotary: Tensor | undefined },
 ): void {
   const { device } = dq;
   const [batch = 0, , kvHeads = 0, ...rest] = dkv.shape;
+  const [, heads = 0, , headDim = 0] = dq.shape;
   const dqHeads = grouped(dq, 1);
   const give = (x: Tensor, fill: (target: Tensor) => void) => {
     if (!gradients.wants(x)) return;
@@ -259,18 +307,27 @@ function addGradients(
     gradients.add(x, target);
     target.dispose();
   };
+  const merge = (x: View | Tensor, y: Tensor, place: { column: number; part: number }) =>
+    run(device, 'mergeHeads', { x, y }, place);
+  const mergeTurned = (x: View | Tensor, y: Tensor, place: { column: number; part: number }) =>
+    rotary ? run(device, 'mergeHeadsRotary', { x, angles: rotary, y }, place) : merge(x, y, place);
   if ('qkv' in projections) {
-    // Keys and values are neighbours in qkv, as the two components of dkv are.
-    const dkvHeads = { storage: dkv.storage, shape: [batch, 1, 2 * kvHeads, ...rest], dtype: dkv.dtype };
+    const keyColumn = heads * headDim;
     give(projections.qkv, (y) => {
-      run(device, 'mergeHeads', { x: dqHeads, y }, { column: 0, part: 0 });
-      run(device, 'mergeHeads', { x: dkvHeads, y }, { column: keyColumn, part: 0 });
+      mergeTurned(dqHeads, y, { column: 0, part: 0 });
+      if (rotary) {
+        mergeTurned(dkv, y, { column: keyColumn, part: 0 });
+        merge(dkv, y, { column: keyColumn + kvHeads * headDim, part: 1 });
+        return;
+      }
+      // Keys and values are neighbours in qkv, as the two components of dkv are.
+      const dkvHeads = { storage: dkv.storage, shape: [batch, 1, 2 * kvHeads, ...rest], dtype: dkv.dtype };
+      merge(dkvHeads, y, { column: keyColumn, part: 0 });
     });
     return;
   }
-  give(projections.q, (y) => run(device, 'mergeHeads', { x: dqHeads, y }, { column: 0, part: 0 }));
+  give(projections.q, (y) => mergeTurned(dqHeads, y, { column: 0, part: 0 }));
   if (!('k' in projections)) return;
-  [projections.k, projections.v].forEach((x, part) => {
-    give(x, (y) => run(device, 'mergeHeads', { x: dkv, y }, { column: 0, part }));
-  });
+  give(projections.k, (y) => mergeTurned(dkv, y, { column: 0, part: 0 }));
+  give(projections.v, (y) => merge(dkv, y, { column: 0, part: 1 }));
 }

@@ -15,6 +15,8 @@ interface AttentionShape {
   readonly headDim: number;
   readonly past?: number;
   readonly causal?: 0 | 1;
+  /** Keys that a query sees at most. */
+  readonly span?: number;
   /** keyRange of each batch row, used in turn; all keys when left out. */
   readonly ranges?: readonly (readonly [number, number])[];
   /** Multiplies q, so that the softmax is nearly one-hot. */
@@ -145,19 +147,41 @@ const attentionShapes: readonly AttentionShape[] = [
   { queries: 2, capacity: 17, headDim: 4, heads: 2, batch: 2, past: 11, drops: 0.3, note: 'few queries, dropout' },
   { queries: 67, capacity: 67, headDim: 12, heads: 2, batch: 2, drops: 0.1, note: 'dropout' },
   { queries: 16, capacity: 16, headDim: 8, heads: 2, batch: 3, biased: 1, drops: 0.2, note: 'windows of the batch' },
+  { queries: 1, capacity: 1, headDim: 2, span: 1, note: 'a window of one key' },
+  { queries: 7, capacity: 7, headDim: 6, heads: 2, span: 1, note: 'windows of one key' },
+  {
+    queries: 67,
+    capacity: 67,
+    headDim: 12,
+    heads: 4,
+    kvHeads: 2,
+    batch: 2,
+    span: 5,
+    note: 'windows, padding',
+    ranges: [
+      [3, 67],
+      [0, 50],
+    ],
+  },
+  { queries: 150, capacity: 150, headDim: 8, span: 70, note: 'windows over several tiles' },
+  { queries: 9, capacity: 9, headDim: 4, heads: 2, span: 40, note: 'a window wider than all' },
+  { queries: 1, capacity: 77, headDim: 16, past: 67, heads: 2, span: 13, note: 'decoding, window', ranges: [[3, 68]] },
+  { queries: 3, capacity: 77, headDim: 16, past: 64, span: 2, batch: 2, drops: 0.2, note: 'few queries, windows' },
+  { queries: 40, capacity: 140, headDim: 8, past: 99, heads: 2, span: 17, note: 'prefill onto a cache, windows' },
+  { queries: 70, capacity: 70, headDim: 8, heads: 2, span: 33, biased: 1, drops: 0.3, note: 'windows, bias, dropout' },
   { queries: 70, capacity: 35, headDim: 8, heads: 2, kvHeads: 1, causal: 0, biased: 1, drops: 0.5, note: 'all of it' },
 ];
 
 /** dims and params of a shape, and its key ranges; keys and biases that no query sees are undefined memory. */
 function attentionCall({ ranges, sharpness = 1, biased = 0, drops = 0, ...shape }: AttentionShape) {
-  const { batch = 1, heads = 1, kvHeads = heads, causal = 1, past = 0, queries, capacity, headDim } = shape;
+  const { batch = 1, heads = 1, kvHeads = heads, causal = 1, past = 0, span = 0, queries, capacity, headDim } = shape;
   // The table reaches as far as a query sees, two more entries before, none after.
   const origin = biased ? queries + 1 : 0;
   const offsets = biased ? origin + (causal ? past + 1 : capacity) : 1;
   const dims = { batch, heads, queries, headDim, kvHeads, capacity, biasHeads: biased ? heads : 1, offsets };
   const threshold = Math.floor(drops * 2 ** 32);
   const dropout = { seed: 17 * queries, threshold, keepScale: 1 / (1 - drops) };
-  const params = { scale: 1 / Math.sqrt(headDim), causal, past, origin, ...dropout, biased };
+  const params = { scale: 1 / Math.sqrt(headDim), causal, past, span, origin, ...dropout, biased };
   const fill = ({ q, k, v, bias, keyRange }: Given<'attention'>) => {
     q.forEach((x, i) => {
       q[i] = Math.fround(sharpness * x);
@@ -218,6 +242,25 @@ export const attention: Cases<keyof typeof records> = {
       { batch: 2, seq: 5, width: 45, parts: 1, heads: 3, headDim: 5, column: 15, part: 0 },
       { batch: 2, seq: 3, width: 96, parts: 2, heads: 2, headDim: 16, column: 64, part: 1 },
       { batch: 3, seq: 1, width: 77, parts: 3, heads: 7, headDim: 11, column: 0, part: 1 },
+      { batch: 2, seq: 17, width: 192, parts: 1, heads: 1, headDim: 64, column: 128, part: 0 },
+    ] as const
+  ).map(({ column, part, ...dims }) => ({ dims, params: { column, part } })),
+  splitHeadsRotary: [
+    { dims: { batch: 1, seq: 1, width: 2, heads: 1, capacity: 1, headDim: 2 }, params: { column: 0, start: 0 } },
+    { dims: { batch: 2, seq: 5, width: 54, heads: 3, capacity: 5, headDim: 6 }, params: { column: 18, start: 0 } },
+    { dims: { batch: 2, seq: 3, width: 114, heads: 2, capacity: 7, headDim: 38 }, params: { column: 38, start: 4 } },
+    { dims: { batch: 3, seq: 1, width: 77, heads: 7, capacity: 19, headDim: 10 }, params: { column: 5, start: 18 } },
+    {
+      dims: { batch: 2, seq: 17, width: 192, heads: 1, capacity: 67, headDim: 64 },
+      params: { column: 128, start: 31 },
+    },
+  ],
+  mergeHeadsRotary: (
+    [
+      { batch: 1, seq: 1, width: 2, parts: 1, heads: 1, headDim: 2, column: 0, part: 0 },
+      { batch: 2, seq: 5, width: 54, parts: 1, heads: 3, headDim: 6, column: 18, part: 0 },
+      { batch: 2, seq: 3, width: 114, parts: 2, heads: 2, headDim: 38, column: 38, part: 1 },
+      { batch: 3, seq: 1, width: 77, parts: 3, heads: 7, headDim: 10, column: 5, part: 1 },
       { batch: 2, seq: 17, width: 192, parts: 1, heads: 1, headDim: 64, column: 128, part: 0 },
     ] as const
   ).map(({ column, part, ...dims }) => ({ dims, params: { column, part } })),

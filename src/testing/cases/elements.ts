@@ -15,6 +15,8 @@ export const elements: Cases<keyof typeof records> = {
   geluBackward: sizes.map((size) => ({ ...sized(size), prepare: ({ x }) => fillHardActivations(x) })),
   relu: sizes.map((size) => ({ ...sized(size), prepare: ({ x }) => fillHardActivations(x) })),
   reluBackward: sizes.map((size) => ({ ...sized(size), prepare: ({ x }) => fillHardActivations(x) })),
+  swiGLU: sizes.map((size) => ({ ...sized(size), prepare: ({ gate }) => fillHardActivations(gate) })),
+  swiGLUBackward: sizes.map((size) => ({ ...sized(size), prepare: ({ gate }) => fillHardActivations(gate) })),
   add: sizes.map(sized),
   addInto: sizes.map((size) => ({ ...sized(size), params: { scale: -0.7 } })),
   dropout: [

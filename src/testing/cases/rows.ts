@@ -62,6 +62,13 @@ function fillMoments({ x, mean, rstd }: Pick<Given<'layerNormBackward'>, 'x' | '
   rstd.set(forward.rstd.value);
 }
 
+/** rstd that belongs to x, as the forward pass leaves it. */
+function fillRoots({ x, rstd }: Pick<Given<'rmsNormBackward'>, 'x' | 'rstd'>): void {
+  const rows = rstd.length;
+  const cols = x.length / rows;
+  rstd.set(reference.rmsNorm({ rows, cols }, { x, weight: new Float64Array(cols).fill(1) }, { eps: 1e-5 }).rstd.value);
+}
+
 /** Every third row masked; masked rows hold what memory happened to hold. */
 function maskRows(labels: Float64Array, logits: readonly Float64Array[]): void {
   const vocab = logits[0]!.length / labels.length;
@@ -260,6 +267,19 @@ export const rows: Cases<keyof typeof records> = {
     ...shaped(shape),
     prepare: fillMoments,
   })),
+  rmsNorm: [
+    ...rowShapes.map((shape) => ({ ...shaped(shape), params: { eps: 1e-5 } })),
+    { dims: { rows: 2, cols: 9 }, params: { eps: 1e-5 }, note: 'rows of zeros', prepare: ({ x }) => void x.fill(0) },
+    {
+      dims: { rows: 3, cols: 67 },
+      params: { eps: 1e-6 },
+      note: 'far below eps',
+      prepare: ({ x }) => scaleBy(x, 2 ** -40),
+    },
+    { dims: { rows: 3, cols: 67 }, params: { eps: 1e-6 }, note: 'large', prepare: ({ x }) => scaleBy(x, 2 ** 20) },
+  ],
+  rmsNormBackward: rowShapes.map((shape) => ({ ...shaped(shape), prepare: fillRoots })),
+  rmsNormBackwardWeights: [...matrices, [1031, 5] as const].map((shape) => ({ ...shaped(shape), prepare: fillRoots })),
   crossEntropy: [
     crossEntropyCase(1, 1, 1, 'one word'),
     crossEntropyCase(5, 17, 1, 'small'),

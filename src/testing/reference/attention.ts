@@ -15,14 +15,15 @@ const keyRow = (dims: AttentionDims, b: number, h: number, j: number) =>
 /** The keys that query i of batch row b sees, ascending. */
 export function visibleKeys(
   { capacity }: { capacity: number },
-  { causal, past }: { causal: number; past: number },
+  { causal, past, span }: { causal: number; past: number; span: number },
   keyRange: Float64Array,
   b: number,
   i: number,
 ): number[] {
   const end = Math.min(keyRange[2 * b + 1]!, causal ? past + i + 1 : capacity, capacity);
   const keys: number[] = [];
-  for (let j = keyRange[2 * b]!; j < end; j++) keys.push(j);
+  const begin = span === 0 ? 0 : past + i - span + 1;
+  for (let j = Math.max(keyRange[2 * b]!, begin); j < end; j++) keys.push(j);
   return keys;
 }
 
@@ -226,6 +227,65 @@ export const mergeHeads: Reference<'mergeHeads'> = (
           const at = (b * seq + s) * width + column + h * headDim + e;
           y.value[at] = entry;
           y.scale[at] = Math.abs(entry);
+        }
+      }
+    }
+  }
+  return { y };
+};
+
+/**
+ * Element e of a head whose pairs, e and e + headDim / 2, are turned by the angle of token t: forth, or back.
+ * @param head where the head begins in x
+ */
+function turned(
+  x: Float64Array,
+  angles: Float64Array,
+  { head, t, e, headDim, back }: { head: number; t: number; e: number; headDim: number; back: boolean },
+): Sum {
+  const half = headDim / 2;
+  const cos = angles[t * headDim + (e % half)]!;
+  const sin = angles[t * headDim + half + (e % half)]!;
+  const sum = new Sum();
+  sum.add(x[head + e]! * cos);
+  sum.add(x[head + ((e + half) % headDim)]! * (e < half === back ? sin : -sin));
+  return sum;
+}
+
+export const splitHeadsRotary: Reference<'splitHeadsRotary'> = (
+  { batch, seq, width, heads, capacity, headDim },
+  { x, angles, y: before },
+  { column, start },
+) => {
+  const y = untouched(before);
+  for (let b = 0; b < batch; b++) {
+    for (let h = 0; h < heads; h++) {
+      for (let s = 0; s < seq; s++) {
+        for (let e = 0; e < headDim; e++) {
+          const t = b * seq + s;
+          const head = t * width + column + h * headDim;
+          const at = ((b * heads + h) * capacity + start + s) * headDim + e;
+          turned(x, angles, { head, t, e, headDim, back: false }).put(y, at);
+        }
+      }
+    }
+  }
+  return { y };
+};
+
+export const mergeHeadsRotary: Reference<'mergeHeadsRotary'> = (
+  { batch, seq, width, parts, heads, headDim },
+  { x, angles, y: before },
+  { column, part },
+) => {
+  const y = untouched(before);
+  for (let b = 0; b < batch; b++) {
+    for (let s = 0; s < seq; s++) {
+      for (let h = 0; h < heads; h++) {
+        for (let e = 0; e < headDim; e++) {
+          const t = b * seq + s;
+          const head = (((b * parts + part) * heads + h) * seq + s) * headDim;
+          turned(x, angles, { head, t, e, headDim, back: true }).put(y, t * width + column + h * headDim + e);
         }
       }
     }

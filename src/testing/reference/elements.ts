@@ -1,4 +1,4 @@
-import { expected, type Reference } from './types.js';
+import { expected, exponentialSize, type Reference } from './types.js';
 
 const C = Math.sqrt(2 / Math.PI);
 const CUBIC = 0.044715;
@@ -45,6 +45,31 @@ export const reluBackward: Reference<'reluBackward'> = ({ size }, { x, dy }) => 
     dx.value[i] = v > 0 ? dy[i]! : 0;
   });
   return { dx };
+};
+
+/** 1 / (1 + e^-x) */
+const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+
+export const swiGLU: Reference<'swiGLU'> = ({ size }, { gate, up }) => {
+  const y = expected(size);
+  gate.forEach((x, i) => {
+    y.value[i] = x * sigmoid(x) * up[i]!;
+    y.scale[i] = Math.abs(x * up[i]!) * exponentialSize(sigmoid(x));
+  });
+  return { y };
+};
+
+export const swiGLUBackward: Reference<'swiGLUBackward'> = ({ size }, { gate, up, dy }) => {
+  const dgate = expected(size);
+  const dup = expected(size);
+  gate.forEach((x, i) => {
+    const [s, rest, sizeOfS] = [sigmoid(x), sigmoid(-x), exponentialSize(sigmoid(x))];
+    dgate.value[i] = dy[i]! * up[i]! * s * (1 + x * rest);
+    dgate.scale[i] = Math.abs(dy[i]! * up[i]!) * sizeOfS * (1 + Math.abs(x) * rest);
+    dup.value[i] = dy[i]! * x * s;
+    dup.scale[i] = Math.abs(dy[i]! * x) * sizeOfS;
+  });
+  return { dgate, dup };
 };
 
 export const add: Reference<'add'> = ({ size }, { a, b }) => {

@@ -145,7 +145,17 @@ describeWebGPU('errors', () => {
       const operands = Object.fromEntries(
         ['q', 'k', 'v', 'bias', 'keyRange', 'y', 'stats'].map((name) => [name, backend.allocate(4 * 257, name)]),
       );
-      const params = { scale: 1, causal: 0, past: 0, origin: 0, seed: 0, threshold: 0, keepScale: 1, biased: 0 };
+      const params = {
+        scale: 1,
+        causal: 0,
+        past: 0,
+        span: 0,
+        origin: 0,
+        seed: 0,
+        threshold: 0,
+        keepScale: 1,
+        biased: 0,
+      };
       expect(() => backend.run('attention', { dims, operands: operands as never, params })).toThrow(/headDim is 257/);
     }));
 

@@ -8,7 +8,10 @@ import { describeWebGPU, withWebGPU } from './adapter.js';
 // Software adapters compile a variant for seconds on a busy machine.
 vi.setConfig({ testTimeout: 120_000 });
 
-const kernels = ['layerNorm', 'layerNormBackward', 'crossEntropy', 'divergence', 'sample', 'attention'] as const;
+const kernels = [
+  ...(['layerNorm', 'layerNormBackward', 'rmsNorm', 'rmsNormBackward', 'crossEntropy', 'divergence'] as const),
+  ...(['sample', 'attention'] as const),
+] as const;
 /** Attention has such a workgroup for few queries; of the divergences, which sum alike, one is enough. */
 const wanted = (kernel: KernelName, { dims, params }: AnyCase) =>
   (kernel !== 'attention' || dims.queries! <= 8) &&

@@ -99,6 +99,29 @@ const windowed: { readonly [K in KernelName]?: readonly (readonly [maxBindingByt
   layerNorm: [[8192, { dims: { rows: 200, cols: 13 }, params: { eps: 1e-5 } }]],
   layerNormBackward: [[8192, { dims: { rows: 200, cols: 13 }, params: {}, prepare: fillDeviations }]],
   layerNormBackwardWeights: [[8192, { dims: { rows: 200, cols: 13 }, params: {}, prepare: fillDeviations }]],
+  rmsNorm: [[8192, { dims: { rows: 200, cols: 13 }, params: { eps: 1e-5 } }]],
+  rmsNormBackward: [[8192, { dims: { rows: 200, cols: 13 }, params: {}, prepare: fillDeviations }]],
+  rmsNormBackwardWeights: [[8192, { dims: { rows: 200, cols: 13 }, params: {}, prepare: fillDeviations }]],
+  swiGLU: [[1024, { dims: { size: 1003 }, params: {} }]],
+  swiGLUBackward: [[1024, { dims: { size: 1003 }, params: {} }]],
+  splitHeadsRotary: [
+    [
+      8192,
+      {
+        dims: { batch: 5, seq: 16, width: 48, heads: 3, capacity: 16, headDim: 8 },
+        params: { column: 24, start: 0 },
+      },
+    ],
+  ],
+  mergeHeadsRotary: [
+    [
+      8192,
+      {
+        dims: { batch: 5, seq: 16, width: 48, parts: 2, heads: 3, headDim: 8 },
+        params: { column: 24, part: 1 },
+      },
+    ],
+  ],
   splitHeads: [
     [
       8192,

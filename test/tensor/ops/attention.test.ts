@@ -17,6 +17,7 @@ interface Shape {
   readonly headDim: number;
   readonly numHeads: number;
   readonly numKvHeads?: number;
+  readonly window?: number;
 }
 const shapes: readonly Shape[] = [
   { name: 'one position', ranges: [[0, 1]], seq: 1, headDim: 1, numHeads: 1 },
@@ -53,6 +54,7 @@ const shapes: readonly Shape[] = [
   },
   { name: 'grouped key heads', ranges: [[0, 3]], seq: 3, headDim: 2, numHeads: 4, numKvHeads: 2 },
   { name: 'longer than a tile', ranges: [[0, 19]], seq: 19, headDim: 2, numHeads: 1 },
+  { name: 'a window', ranges: [[1, 7]], seq: 7, headDim: 2, numHeads: 2, numKvHeads: 1, window: 3 },
 ];
 
 interface Apart {
@@ -164,11 +166,11 @@ const apart: readonly Apart[] = [
 
 gradientTests([
   ...shapes.map(
-    ({ name, ranges, seq, headDim, numHeads, numKvHeads = numHeads }): GradientCase => ({
+    ({ name, ranges, seq, headDim, numHeads, numKvHeads = numHeads, window }): GradientCase => ({
       name: `self-attention, ${name}`,
       inputs: { qkv: [ranges.length, seq, (numHeads + 2 * numKvHeads) * headDim] },
       forward: ({ qkv }, device) =>
-        attention({ qkv: qkv! }, { numHeads, numKvHeads, causal: true, keyRange: rangeTensor(device, ranges) }),
+        attention({ qkv: qkv! }, { numHeads, numKvHeads, causal: true, window, keyRange: rangeTensor(device, ranges) }),
     }),
   ),
   ...apart.map(
@@ -192,9 +194,51 @@ gradientTests([
   ),
 ]);
 
+/** Angles of each token at its index, slower for later pairs. */
+function anglesOf(device: Device, batch: number, positions: readonly number[], headDim: number): Tensor {
+  const pairs = Array.from({ length: headDim / 2 }, (_, pair) => 3 ** -pair);
+  const rows = positions.map((position) => [
+    ...pairs.map((turn) => Math.cos(position * turn)),
+    ...pairs.map((turn) => Math.sin(position * turn)),
+  ]);
+  const all = Array.from({ length: batch }, () => rows).flat(2);
+  return Tensor.from(device, Float32Array.from(all), [batch, positions.length, headDim], 'rotary');
+}
+const indices = (length: number) => Array.from({ length }, (_, i) => i);
+
+gradientTests([
+  {
+    name: 'self-attention, rotary positions',
+    inputs: { qkv: [2, 5, 24] },
+    forward: ({ qkv }, device) =>
+      attention(
+        { qkv: qkv! },
+        {
+          ...{ numHeads: 2, numKvHeads: 1, causal: true, rotary: anglesOf(device, 2, indices(5), 6) },
+          keyRange: rangeTensor(device, [
+            [0, 5],
+            [2, 5],
+          ]),
+        },
+      ),
+  },
+  {
+    name: 'attention of projections apart, rotary positions',
+    inputs: { q: [1, 7, 16], k: [1, 7, 8], v: [1, 7, 8] },
+    forward: ({ q, k, v }, device) =>
+      attention(
+        { q: q!, k: k!, v: v! },
+        {
+          ...{ numHeads: 4, numKvHeads: 2, causal: true, rotary: anglesOf(device, 1, indices(7), 4) },
+          keyRange: rangeTensor(device, [[0, 7]]),
+        },
+      ),
+  },
+]);
+
 /** Left-padded rows through the cache, a prefix at once and then token by token, against all at once. */
-async function decode(device: Device, biased: boolean) {
-  const [batch, seq, numHeads, headDim, capacity, prefix] = [2, 9, 2, 5, 11, 4];
+async function decode(device: Device, how: 'plain' | 'biased' | 'rotary' | 'windowed') {
+  const [batch, seq, numHeads, headDim, capacity, prefix] = [2, 9, 2, how === 'rotary' ? 6 : 5, 11, 4];
   const width = 3 * numHeads * headDim;
   const random = createRandom(5);
   const noise = (length: number) => Float32Array.from({ length }, () => random.normal());
@@ -215,12 +259,20 @@ async function decode(device: Device, biased: boolean) {
     const cacheOf = () => Tensor.empty(device, [batch, numHeads, capacity, headDim], 'f32', 'cache');
     const cache = { keys: cacheOf(), values: cacheOf() };
     const table = Tensor.from(device, noise(2 * capacity * numHeads), [2 * capacity, numHeads]);
-    const options = { numHeads, causal: true, ...(biased ? { bias: { table, center: capacity } } : {}) };
+    const options = {
+      numHeads,
+      causal: true,
+      ...(how === 'biased' ? { bias: { table, center: capacity } } : {}),
+      ...(how === 'windowed' && { window: 3 }),
+    };
+    const turned = (from: number, to: number) =>
+      how === 'rotary' ? { rotary: anglesOf(device, batch, indices(seq).slice(from, to), headDim) } : {};
     const at = (from: number, to: number) =>
-      attention({ qkv: slice(from, to) }, { ...options, keyRange: ranges(to), cache, past: from });
+      attention({ qkv: slice(from, to) }, { ...options, ...turned(from, to), keyRange: ranges(to), cache, past: from });
     const steps = [at(0, prefix)];
     for (let position = prefix; position < seq; position++) steps.push(at(position, position + 1));
-    return [attention({ qkv: slice(0, seq) }, { ...options, keyRange: ranges(seq) }), ...steps];
+    const all = { ...options, ...turned(0, seq), keyRange: ranges(seq) };
+    return [attention({ qkv: slice(0, seq) }, all), ...steps];
   });
   const [whole, ...steps] = await Promise.all(outputs.map(async (output) => Array.from(await output.read())));
   for (const output of outputs) output.dispose();
@@ -232,13 +284,16 @@ async function decode(device: Device, biased: boolean) {
 }
 
 forEachBackend((backend) => {
-  it.each([false, true])('decodes through the cache what it gives for the whole sequence, bias %s', async (biased) => {
-    const { whole, steps } = await decode(backend(), biased);
-    for (const b of [0, 1]) {
-      const worst = Math.max(...whole[b]!.map((value, i) => Math.abs(value - steps[b]![i]!)));
-      expect(worst).toBeLessThan(1e-5);
-    }
-  });
+  it.each(['plain', 'biased', 'rotary', 'windowed'] as const)(
+    'decodes through the cache what it gives for the whole sequence: %s',
+    async (how) => {
+      const { whole, steps } = await decode(backend(), how);
+      for (const b of [0, 1]) {
+        const worst = Math.max(...whole[b]!.map((value, i) => Math.abs(value - steps[b]![i]!)));
+        expect(worst).toBeLessThan(1e-5);
+      }
+    },
+  );
 
   it('reads keys and values that a cache holds already', async () => {
     const device = backend();
@@ -323,6 +378,42 @@ describe('attention', () => {
     const tape = new Tape();
     const y = tape.record(() => attention({ qkv }, options));
     expect(() => tape.backward(y, zeros(1, 2, 4))).toThrow(OptionError);
+  });
+
+  it('turns by differences of positions alone, and refuses angles of other tokens', async () => {
+    const qkv = Tensor.from(
+      device,
+      Float32Array.from({ length: 60 }, (_, i) => Math.sin(i)),
+      [1, 5, 12],
+    );
+    const options = { numHeads: 1, causal: true, keyRange: rangeTensor(device, [[0, 5]]) };
+    const at = async (from: number) => {
+      const positions = indices(5).map((i) => i + from);
+      return Array.from(await attention({ qkv }, { ...options, rotary: anglesOf(device, 1, positions, 4) }).read());
+    };
+    const [first, later] = [await at(0), await at(1000)];
+    for (const [i, value] of first.entries()) expect(later[i]).toBeCloseTo(value, 4);
+    expect(first).not.toEqual(Array.from(await attention({ qkv }, options).read()));
+    const rotary = (positions: number, headDim: number) => anglesOf(device, 1, indices(positions), headDim);
+    expect(() => attention({ qkv }, { ...options, rotary: rotary(4, 4) })).toThrow(ShapeError);
+    expect(() => attention({ qkv }, { ...options, rotary: rotary(4, 4) })).toThrow(
+      'rotary is [1, 4, 4], expected [1, 5, 4]',
+    );
+    const cross = { q: zeros(1, 2, 4), k: zeros(1, 3, 4), v: zeros(1, 3, 4) };
+    expect(() => attention(cross, { ...options, rotary: rotary(2, 4) })).toThrow(
+      /as many new keys as queries \(found 3\)/,
+    );
+    expect(() => attention({ qkv: zeros(1, 2, 9) }, { ...options, rotary: zeros(1, 2, 3) })).toThrow(/an even headDim/);
+  });
+
+  it('refuses a window of no key', () => {
+    const options = { numHeads: 2, causal: true, keyRange };
+    for (const window of [0, 1.5, Number.NaN]) {
+      expect(() => attention({ qkv: zeros(1, 2, 12) }, { ...options, window })).toThrow(OptionError);
+    }
+    expect(() => attention({ qkv: zeros(1, 2, 12) }, { ...options, window: 0 })).toThrow(
+      'window is 0, expected an integer',
+    );
   });
 
   it('refuses a bias that does not reach every pair, and a probability of one', () => {

@@ -41,6 +41,16 @@ export function firstKey(keyRange: usize, b: u32): u32 {
   return <u32>max(load<i32>(keyRange + (b << 3)), 0);
 }
 
+/**
+ * A query at `position` sees no key before this one: `from` is that of its batch row, `span` how many keys it sees at most,
+ * its own the last; 0 is all.
+ */
+// @ts-ignore: decorator
+@inline
+export function firstSeen(from: u32, span: u32, position: u32): u32 {
+  return span && position >= span ? max(from, position + 1 - span) : from;
+}
+
 /** A query of batch row b at `position` sees no key from this one on. */
 // @ts-ignore: decorator
 @inline

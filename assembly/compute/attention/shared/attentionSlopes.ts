@@ -1,7 +1,7 @@
 // Gradients of scores, ds_ij = p_ij (D_ij dy_i . v_j - delta_i), p_ij = exp(score_ij - lse_i), of 64 queries and 64
 // keys: dq and dbias are sums of them. D is dropout.
 import { addBias, biasOfRow, dropRow } from './attentionScores';
-import { BLOCK } from './attentionShape';
+import { BLOCK, firstSeen } from './attentionShape';
 import { highLanes, lowLanes } from '../../shared/constants';
 import { exp4 } from '../../shared/math';
 import { packRightAlongRows } from '../../shared/pack';
@@ -10,14 +10,14 @@ import { multiplyPanels } from '../../shared/tile';
 
 /**
  * slopes [count][BLOCK] of queries first .. first + count and keys j .. j + keys; 0 where a query does not see the key,
- * which is before `from`, from `bound` on, or, when causal, after the query. `key` and `value` point to row j, `stats`
+ * which is before `from`, from `bound` on, when causal after the query, or beyond its span. `key` and `value` point to row j, `stats`
  * to the row of query `first`, `counter` is the index of its pair with key j in the whole of probabilities. `window`
  * holds the block's biases when `biased`.
  */
 export function slopeBlock(
   queryPanels: usize, dyPanels: usize, key: usize, value: usize, stats: usize, keyPanels: usize, slopes: usize, dweights: usize,
   tile: usize, window: usize, first: u32, count: u32, j: u32, keys: u32, headDim: u32, capacity: u32, from: u32, bound: u32,
-  causal: u32, past: u32, biased: u32, scale: f32, counter: u32, seed: u32, threshold: u32, keepScale: f32,
+  causal: u32, past: u32, span: u32, biased: u32, scale: f32, counter: u32, seed: u32, threshold: u32, keepScale: f32,
 ): void {
   const stride = (<usize>headDim) << 2;
   const cols = (keys + 15) & ~15;
@@ -30,7 +30,8 @@ export function slopeBlock(
     const at = (i * BLOCK) << 2;
     if (biased) addBias(slopes + at, biasOfRow(window, i), keys, scale);
     if (threshold) dropRow(dweights + at, keys, counter + i * capacity, 1, seed, threshold, keepScale);
-    slopeRow(slopes + at, dweights + at, keys, j, from, last, biased ? <f32>1 : scale, stats + (i << 3));
+    const low = firstSeen(from, span, past + first + i);
+    slopeRow(slopes + at, dweights + at, keys, j, low, last, biased ? <f32>1 : scale, stats + (i << 3));
   }
 }
 

@@ -65,3 +65,52 @@ export const layerNormBackwardWeights: Reference<'layerNormBackwardWeights'> = (
   }
   return { dweight, dbias };
 };
+
+export const rmsNorm: Reference<'rmsNorm'> = ({ rows, cols }, { x, weight }, { eps }) => {
+  const y = expected(rows * cols);
+  const rstd = expected(rows);
+  for (let r = 0; r < rows; r++) {
+    const row = x.subarray(r * cols, (r + 1) * cols);
+    const inverse = 1 / Math.sqrt(row.reduce((sum, v) => sum + v * v, 0) / cols + eps);
+    rstd.value[r] = inverse;
+    rstd.scale[r] = inverse;
+    row.forEach((v, c) => {
+      y.value[r * cols + c] = v * inverse * weight[c]!;
+      y.scale[r * cols + c] = Math.abs(y.value[r * cols + c]!);
+    });
+  }
+  return { y, rstd };
+};
+
+export const rmsNormBackward: Reference<'rmsNormBackward'> = ({ rows, cols }, { x, weight, rstd, dy }) => {
+  const dx = expected(rows * cols);
+  for (let r = 0; r < rows; r++) {
+    const g = (c: number) => dy[r * cols + c]! * weight[c]!;
+    const xhat = (c: number) => x[r * cols + c]! * rstd[r]!;
+    let [mean, size] = [0, 0];
+    for (let c = 0; c < cols; c++) {
+      mean += (g(c) * xhat(c)) / cols;
+      size += Math.abs(g(c) * xhat(c)) / cols;
+    }
+    for (let c = 0; c < cols; c++) {
+      dx.value[r * cols + c] = rstd[r]! * (g(c) - xhat(c) * mean);
+      dx.scale[r * cols + c] = rstd[r]! * (Math.abs(g(c)) + Math.abs(xhat(c)) * size);
+    }
+  }
+  return { dx };
+};
+
+export const rmsNormBackwardWeights: Reference<'rmsNormBackwardWeights'> = (
+  { rows, cols },
+  { x, rstd, dy, dweight: before },
+) => {
+  const dweight = untouched(before);
+  for (let r = 0; r < rows; r++) {
+    for (let c = 0; c < cols; c++) {
+      const term = dy[r * cols + c]! * x[r * cols + c]! * rstd[r]!;
+      dweight.value[c]! += term;
+      dweight.scale[c]! += Math.abs(term);
+    }
+  }
+  return { dweight };
+};

@@ -1,0 +1,99 @@
+// Root-mean-square normalisation, forward and dx. Twins: kernels/rows/rmsNorm.wgsl, kernels/rows/rmsNormBackward.wgsl.
+// Range: rows.
+import { loadUpTo, madd, nmadd, storeUpTo, sumPair, zero } from '../shared/simd';
+import { rowDot } from '../shared/rowSums';
+import { scratch } from '../shared/scratch';
+
+/** Working memory of a thread, in bytes. */
+export function rmsNormScratch(): usize {
+  return 64;
+}
+export function rmsNormBackwardScratch(): usize {
+  return 64;
+}
+
+/** y = x * rstd * weight, rstd = 1 / sqrt(mean(x^2) + eps), which is kept for the backward pass. */
+export function rmsNorm(
+  x: usize, weight: usize, y: usize, rstd: usize, rows: u32, cols: u32, eps: f32, begin: u32, end: u32,
+): void {
+  for (let r = begin; r < end; r++) {
+    const offset = (<usize>r * cols) << 2;
+    const scale = <f32>1 / sqrt<f32>(rowDot(x + offset, x + offset, cols, scratch()) / <f32>cols + eps);
+    store<f32>(rstd + (r << 2), scale);
+    scaleRow(x + offset, weight, y + offset, scale, cols);
+  }
+}
+
+function scaleRow(x: usize, weight: usize, y: usize, scale: f32, cols: u32): void {
+  const factor = f32x4.splat(scale);
+  let c: u32 = 0;
+  for (; c + 8 <= cols; c += 8) {
+    const at = (<usize>c) << 2;
+    const lo = f32x4.mul(f32x4.mul(v128.load(x + at), factor), v128.load(weight + at));
+    const hi = f32x4.mul(f32x4.mul(v128.load(x + at, 16), factor), v128.load(weight + at, 16));
+    v128.store(y + at, lo);
+    v128.store(y + at, hi, 16);
+  }
+  for (; c < cols; c += 4) {
+    const at = (<usize>c) << 2;
+    const count = min(cols - c, 4);
+    const xhat = f32x4.mul(loadUpTo(x + at, count, zero()), factor);
+    storeUpTo(y + at, f32x4.mul(xhat, loadUpTo(weight + at, count, zero())), count);
+  }
+}
+
+/** dx = rstd * (g - xhat * mean(g * xhat)), g = dy * weight, xhat = x * rstd. */
+export function rmsNormBackward(
+  x: usize, weight: usize, rstd: usize, dy: usize, dx: usize, rows: u32, cols: u32, begin: u32, end: u32,
+): void {
+  for (let r = begin; r < end; r++) {
+    const offset = (<usize>r * cols) << 2;
+    const scale = load<f32>(rstd + (r << 2));
+    const mean = gradientSum(x + offset, weight, dy + offset, f32x4.splat(scale), cols) / <f32>cols;
+    backwardRow(x + offset, weight, dy + offset, dx + offset, f32x4.splat(scale), f32x4.splat(mean), cols);
+  }
+}
+
+/** Sum of g * xhat. */
+function gradientSum(x: usize, weight: usize, dy: usize, scale: v128, cols: u32): f32 {
+  const sums = scratch();
+  let lo = zero();
+  let hi = zero();
+  let c: u32 = 0;
+  for (; c + 8 <= cols; c += 8) {
+    const at = (<usize>c) << 2;
+    const gl = f32x4.mul(v128.load(dy + at), v128.load(weight + at));
+    const gh = f32x4.mul(v128.load(dy + at, 16), v128.load(weight + at, 16));
+    lo = madd(gl, f32x4.mul(v128.load(x + at), scale), lo);
+    hi = madd(gh, f32x4.mul(v128.load(x + at, 16), scale), hi);
+  }
+  v128.store(sums, lo);
+  v128.store(sums, hi, 16);
+  for (; c < cols; c += 4) {
+    const at = (<usize>c) << 2;
+    const count = min(cols - c, 4);
+    const g = f32x4.mul(loadUpTo(dy + at, count, zero()), loadUpTo(weight + at, count, zero()));
+    v128.store(sums, madd(g, f32x4.mul(loadUpTo(x + at, count, zero()), scale), v128.load(sums)));
+  }
+  return sumPair(sums);
+}
+
+function backwardRow(x: usize, weight: usize, dy: usize, dx: usize, scale: v128, mean: v128, cols: u32): void {
+  let c: u32 = 0;
+  for (; c + 8 <= cols; c += 8) {
+    const at = (<usize>c) << 2;
+    const gl = f32x4.mul(v128.load(dy + at), v128.load(weight + at));
+    const gh = f32x4.mul(v128.load(dy + at, 16), v128.load(weight + at, 16));
+    const xl = f32x4.mul(v128.load(x + at), scale);
+    const xh = f32x4.mul(v128.load(x + at, 16), scale);
+    v128.store(dx + at, f32x4.mul(scale, nmadd(xl, mean, gl)));
+    v128.store(dx + at, f32x4.mul(scale, nmadd(xh, mean, gh)), 16);
+  }
+  for (; c < cols; c += 4) {
+    const at = (<usize>c) << 2;
+    const count = min(cols - c, 4);
+    const g = f32x4.mul(loadUpTo(dy + at, count, zero()), loadUpTo(weight + at, count, zero()));
+    const xhat = f32x4.mul(loadUpTo(x + at, count, zero()), scale);
+    storeUpTo(dx + at, f32x4.mul(scale, nmadd(xhat, mean, g)), count);
+  }
+}
