@@ -3,7 +3,7 @@
 // `--software` adds the software adapter, for a try without a GPU. `--folder` makes build/distillm-gpu alone and leaves
 // it there. Needs dist/, xz and, to save a tenth, strip.
 import { execFileSync } from 'node:child_process';
-import { chmod, copyFile, cp, mkdir, readFile, rm, stat } from 'node:fs/promises';
+import { chmod, copyFile, cp, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,6 +16,11 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const archive = join(root, 'build/distillm-gpu.tar.xz');
 const topics = ['gemm', 'attention', 'divergence', 'linear-divergence', 'training-step', 'decode'];
 const oracleFiles = (name) => [`${name}/oracle.json`, `${name}/model`];
+/** Folders of test/oracles with a model and its logits. */
+const modelOracles = async (folder) =>
+  (await readdir(folder, { recursive: true }))
+    .filter((path) => path.endsWith('/model/config.json'))
+    .map((path) => path.slice(0, -'/model/config.json'.length));
 const packageFolder = (name) => dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
 
 /** What runs on the other machine, but Node and Dawn: the scripts, bundled, and the files that they read. */
@@ -44,7 +49,7 @@ export async function packScripts(folder) {
     await mkdir(dirname(join(folder, file)), { recursive: true });
     await copyFile(join(root, 'bench', file), join(folder, file));
   }
-  const oracles = ['divergences.json', ...['gpt2', 'opt/before', 'opt/after', 'opt/unnormed'].flatMap(oracleFiles)];
+  const oracles = ['divergences.json', ...(await modelOracles(join(root, 'test/oracles'))).flatMap(oracleFiles)];
   for (const file of oracles)
     await cp(join(root, 'test/oracles', file), join(folder, 'oracles', file), { recursive: true });
   for (const name of ['run.sh', 'README.txt']) await copyFile(join(root, 'bench/pack', name), join(folder, name));

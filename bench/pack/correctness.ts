@@ -3,7 +3,7 @@
  * cases, references and oracles of the tests. A line a check: how much of the allowed error it needed, in %. `--what` takes
  * the kernels alone, or the models, with losses and steps, so that each have a time limit of their own.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import {
   adaptiveOffPolicy,
@@ -53,8 +53,7 @@ const device = await openDevice({
 if (what.includes('kernels')) await checkKernels();
 if (what.includes('models')) {
   await checkDivergences();
-  const models = ['gpt2', 'opt/before', 'opt/after', 'opt/unnormed'];
-  for (const folder of tiny ? models.slice(0, 1) : models) await checkModel(folder);
+  for (const folder of tiny ? ['gpt2'] : modelOracles()) await checkModel(folder);
   await checkSteps();
 }
 await device.dispose();
@@ -98,6 +97,13 @@ async function checkDivergences(): Promise<void> {
     }
   }
   for (const [kind, { used, runs }] of worst) report(`${kind}, exact values`, used, runs);
+}
+
+/** Folders of the oracles with a model and its logits. */
+function modelOracles(): string[] {
+  const suffix = '/model/config.json';
+  const paths = readdirSync(oracles, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith(suffix));
+  return paths.map((path) => path.slice(0, -suffix.length)).sort();
 }
 
 /** The logits of transformers: 1e-4. */

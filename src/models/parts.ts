@@ -8,7 +8,15 @@
  */
 
 import type { WeightLayout } from '../tensor/index.js';
-import { embedding, f32Weight, layerNorm, linear as project, type Tensor, type Weight } from '../tensor/index.js';
+import {
+  embedding,
+  f32Weight,
+  layerNorm,
+  rmsNorm as normaliseRms,
+  linear as project,
+  type Tensor,
+  type Weight,
+} from '../tensor/index.js';
 
 /** How a parameter starts in a new model. */
 export type Initial = { readonly normal: number } | 'zeros' | 'ones';
@@ -82,6 +90,13 @@ export const norm = (size: number, { eps }: { eps: number }): Declared<Norm> =>
       return { apply: (x) => layerNorm(x, weight, bias, { eps }) };
     },
   );
+
+/** Root-mean-square normalisation of each `size` neighbouring features (all of them, or a head's), with weight (1 at first). */
+export const rmsNorm = (size: number, { eps }: { eps: number }): Declared<Norm> =>
+  new Declared({ weight: { shape: [size], initial: 'ones' } }, ({ tensor }) => {
+    const weight = tensor('weight');
+    return { apply: (x) => normaliseRms(x, weight, { eps }) };
+  });
 
 /** Rows that ids look up, and often the LM head too: held in the model's format. */
 export const table = (rows: number, width: number, { std }: { std: number }): Declared<Table> =>

@@ -141,7 +141,8 @@ export function decoderTests(folder: string, backend: () => Device): void {
         expect(device.memory().liveBytes - before).toBe(full);
         await newestIs([1, 2], 2);
         decoding.keep([1]);
-        expect(device.memory().liveBytes - before).toBeLessThan(full / 2);
+        // A third of it; where buffers are rounded up to powers of two, that may be half.
+        expect(device.memory().liveBytes - before).toBeLessThanOrEqual(full / 2);
         await newestIs([2], 3);
         await newestIs([2], 4);
         decoding.dispose();
@@ -150,15 +151,19 @@ export function decoderTests(folder: string, backend: () => Device): void {
       COMPILING_MS,
     );
 
-    it("gives transformers' greedy ids for prompts of different lengths, EOS included", async () => {
+    it("gives transformers' greedy ids for prompts of different lengths, EOS, no_repeat_ngram and penalty included", async () => {
       using model = await load();
-      const { prompts, maxNewTokens, eos: eosTokenId, greedy } = oracle.generation;
-      const answers = await generate(
-        model,
-        prompts.map((ids) => Int32Array.from(ids)),
-        { maxNewTokens, eosTokenId, temperature: 0 },
-      );
-      expect(answers.map((answer) => [...answer])).toEqual(greedy);
+      const { prompts, maxNewTokens, eos: eosTokenId, greedy, noRepeatNgram, repetitionPenalty } = oracle.generation;
+      const answers = async (how: { noRepeatNgramSize?: number; repetitionPenalty?: number; batchSize?: number }) => {
+        const options = { maxNewTokens, eosTokenId, temperature: 0, ...how };
+        const given = prompts.map((ids) => Int32Array.from(ids));
+        return (await generate(model, given, options)).map((answer) => [...answer]);
+      };
+      expect(await answers({})).toEqual(greedy);
+      expect(await answers({ noRepeatNgramSize: noRepeatNgram.size })).toEqual(noRepeatNgram.ids);
+      if (!repetitionPenalty) return;
+      const { penalty, ids } = repetitionPenalty;
+      expect(await answers({ repetitionPenalty: penalty, batchSize: 1 })).toEqual(ids);
     });
 
     it('saves what it loads again bit by bit', async () => {

@@ -10,7 +10,7 @@ interface OracleBatch {
   readonly labels: readonly number[];
 }
 
-/** What test/oracles/make/gpt2.py and opt.py write. */
+/** What the scripts of test/oracles/make write of a decoder. */
 interface Oracle {
   readonly batches: readonly [OracleBatch, OracleBatch];
   /** Of the first batch. */
@@ -29,6 +29,8 @@ interface Oracle {
     readonly eos: number;
     readonly greedy: readonly (readonly number[])[];
     readonly noRepeatNgram: { readonly size: number; readonly ids: readonly (readonly number[])[] };
+    /** Prompt by prompt. The oldest oracles lack it. */
+    readonly repetitionPenalty?: { readonly penalty: number; readonly ids: readonly (readonly number[])[] };
   };
 }
 

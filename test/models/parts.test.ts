@@ -78,7 +78,7 @@ describe('a tree of parts', () => {
   });
 });
 
-it.each(['gpt2', 'opt'])(
+it.each(['gpt2', 'llama', 'mistral', 'opt', 'qwen2', 'qwen3'])(
   'the example config of %s makes a model, and lacks nothing by being saved',
   async (modelType) => {
     const config = await exampleConfig(modelType);

@@ -22,13 +22,22 @@ const config = {
   ...{ model_type: 'gpt2', vocab_size: 37, n_positions: 19, n_embd: 15, n_layer: 2, n_head: 3, n_inner: 29 },
   initializer_range: 0.3,
 };
+/** Linear parts of [out, in], grouped heads, no biases. */
+const llama = {
+  ...{ model_type: 'llama', vocab_size: 37, max_position_embeddings: 19, hidden_size: 15, num_hidden_layers: 2 },
+  ...{ intermediate_size: 29, num_attention_heads: 3, num_key_value_heads: 1, head_dim: 6, initializer_range: 0.3 },
+};
 
 type Change = (values: Float32Array, shape: readonly number[], name: string) => Float32Array;
 
 /** A saved model, its values changed by `change`. */
-async function folder(change: Change = (values) => values, fields = {}): Promise<MemoryStore> {
+async function folder(
+  change: Change = (values) => values,
+  fields = {},
+  base: Readonly<Record<string, unknown>> = config,
+): Promise<MemoryStore> {
   const store = memoryStore();
-  using model = await createModel({ ...config, ...fields }, { device: host, seed: 3 });
+  using model = await createModel({ ...base, ...fields }, { device: host, seed: 3 });
   await saveModel(model, store);
   const weights = await openSafetensors(store, 'model.safetensors');
   const tensors = [...weights.entries].map(
@@ -40,12 +49,12 @@ async function folder(change: Change = (values) => values, fields = {}): Promise
     }),
   );
   const changed = memoryStore();
-  await changed.write('config.json', [new TextEncoder().encode(JSON.stringify({ ...config, ...fields }))]);
+  await changed.write('config.json', [new TextEncoder().encode(JSON.stringify({ ...base, ...fields }))]);
   await writeSafetensors(changed, 'model.safetensors', tensors);
   return changed;
 }
 
-const isStored = (name: string) => /wte|lm_head|c_(attn|proj|fc)\.weight$/.test(name);
+const isStored = (name: string) => /wte|embed_tokens|lm_head|(_proj|c_attn|c_fc)\.weight$/.test(name);
 /** The matrices as each dtype holds them, in f32. */
 const rounded: Readonly<Record<'f16' | 'int8', Change>> = {
   f16: (values, _, name) => {
@@ -96,12 +105,16 @@ const failure = async (work: Promise<unknown>) =>
 
 forEachBackend((backend) => {
   describe.each(['f16', 'int8'] as const)('a model held in %s', (dtype) => {
-    it.each([true, false])(
-      'computes what its rounded weights compute in f32, head tied: %s',
-      async (tied) => {
+    it.each([
+      { family: config, tied: true },
+      { family: config, tied: false },
+      { family: llama, tied: true },
+    ])(
+      'computes what its rounded weights compute in f32: $family.model_type, head tied: $tied',
+      async ({ family, tied }) => {
         const fields = { tie_word_embeddings: tied };
-        using model = await loadModel(await folder(undefined, fields), { device: backend(), dtype });
-        using plain = await loadModel(await folder(rounded[dtype], fields), { device: backend() });
+        using model = await loadModel(await folder(undefined, fields, family), { device: backend(), dtype });
+        using plain = await loadModel(await folder(rounded[dtype], fields, family), { device: backend() });
         expect(numParameters(model)).toBe(numParameters(plain));
         const [found, expected] = [await logitsOf(model), await logitsOf(plain)];
         found.forEach((logits, call) => {

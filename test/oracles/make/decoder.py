@@ -1,7 +1,9 @@
-"""What every decoder-only model is asked: batches, logits, gradients, greedily generated ids. Used by gpt2.py, opt.py.
+"""What every decoder-only model is asked: batches, logits, gradients, greedily generated ids. Used by the script of each family.
 
 Eager attention, float32, dropout off.
 """
+
+import json
 
 import torch
 from safetensors.torch import save_file
@@ -96,3 +98,44 @@ def generation(model, generator, vocab):
         "greedy": generated(model, prompts, 20, eos),
         "noRepeatNgram": {"size": 2, "ids": generated(model, prompts, 20, eos, no_repeat_ngram_size=2)},
     }
+
+
+def spread_weights(model):
+    """Values under which each parameter matters, of a model whose norms have no bias."""
+    torch.manual_seed(11)
+    model = model.float().eval()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "norm" in name:
+                parameter.add_(0.2 * torch.randn_like(parameter))
+            elif name.endswith("bias"):
+                parameter.copy_(0.1 * torch.randn_like(parameter))
+            else:
+                parameter.copy_(0.35 * torch.randn_like(parameter))
+    return model
+
+
+def penalised(model, prompts, new_tokens, eos, penalty):
+    """One by one: in a batch transformers would penalise the padding."""
+    rows = [generated(model, [p], new_tokens, eos, repetition_penalty=penalty)[0] for p in prompts]
+    return {"penalty": penalty, "ids": rows}
+
+
+def save_oracle(script, model, folder, vocab):
+    """model/, oracle.json and gradients.safetensors of one variant. The model's weights are still those at first."""
+    model.save_pretrained(folder / "model")
+    (folder / "model" / "generation_config.json").unlink(missing_ok=True)
+    generator = torch.Generator().manual_seed(3)
+    batches = make_batches(generator, vocab)
+    logits = first_logits(model, batches[0])
+    # Before generation: it leaves dynamic rotary positions as its longest sequence had them.
+    save_gradients(model, batches[0], folder / "gradients.safetensors")
+    answers = generation(model, generator, vocab)
+    given = answers["prompts"], answers["maxNewTokens"], answers["eos"]
+    oracle = {
+        "made": made(script),
+        "batches": [batch_json(b) for b in batches],
+        "logits": logits,
+        "generation": {**answers, "repetitionPenalty": penalised(model, *given, 1.4)},
+    }
+    (folder / "oracle.json").write_text(json.dumps(oracle) + "\n")

@@ -1,0 +1,25 @@
+/**
+ * Qwen3 (Yang et al. 2025, arXiv:2505.09388), as Hugging Face transformers' Qwen3ForCausalLM computes it: LLaMA whose
+ * queries and keys are normalised, head by head, before they turn.
+ */
+import * as z from 'zod';
+import { count } from './config.js';
+import { gatedDecoderFamily, gatedSchema } from './gatedDecoder.js';
+import { slidingFields, windowOf } from './slidingLayers.js';
+
+/** The Qwen3 family. */
+export const family = gatedDecoderFamily({
+  modelType: 'qwen3',
+  architecture: 'Qwen3ForCausalLM',
+  schema: gatedSchema({
+    ...slidingFields,
+    head_dim: count.default(128),
+    /** Biases of the four projections of attention. */
+    attention_bias: z.boolean().default(false),
+  }),
+  choices: (config) => ({
+    bias: { qkv: config.attention_bias, out: config.attention_bias, mlp: false },
+    headNorms: true,
+    windowOf: windowOf(config),
+  }),
+});

@@ -1,0 +1,23 @@
+/** Which layers of a Qwen model have a sliding window: those that config.json names, or all from one on. */
+import * as z from 'zod';
+import { count } from './config.js';
+
+/** The fields of config.json; defaults as in transformers' Qwen2Config. */
+export const slidingFields = {
+  use_sliding_window: z.boolean().default(false),
+  /** Keys that a query of such a layer sees at most. */
+  sliding_window: count.nullable().default(4096),
+  /** Layers without a window, before those that have one. */
+  max_window_layers: z.int().min(0).default(28),
+  /** The same layer by layer, which counts first. */
+  layer_types: z.array(z.enum(['full_attention', 'sliding_attention'])).nullish(),
+};
+type SlidingConfig = z.output<z.ZodObject<typeof slidingFields>>;
+
+/** How many keys a query of a layer sees at most; undefined for all. */
+export const windowOf =
+  ({ use_sliding_window, sliding_window, max_window_layers, layer_types }: SlidingConfig) =>
+  (layer: number): number | undefined => {
+    const slides = layer_types ? layer_types[layer] === 'sliding_attention' : layer >= max_window_layers;
+    return use_sliding_window && slides ? (sliding_window ?? undefined) : undefined;
+  };
