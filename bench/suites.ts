@@ -177,6 +177,18 @@ export const suites: readonly Suite[] = [
     ],
   },
   {
+    name: 'training-step-llama',
+    about:
+      'LLaMA models of 10 million weights, teacher and student: 6 layers of 384 with 2 key heads for 6, vocabulary 4096, ' +
+      'batch 8 x 128, skew KL, AdamW: tokens/s (more is better)',
+    variants: [
+      distillm('trainingStepLlama', 2),
+      distillm('trainingStepLlama', 1),
+      onWebGPU('trainingStepLlama'),
+      { name: 'PyTorch, 2 threads', script: 'training-step/pytorch.py', args: ['--threads', '2', '--family', 'llama'] },
+    ],
+  },
+  {
     name: 'training-step-recording',
     about:
       'what a training step hands to a WebGPU device and how long JavaScript needs for it: all layers (teacher 8, student 4), ' +

@@ -1,6 +1,6 @@
 import { createModel, type Device, type LanguageModel, type Sample } from 'distillm';
 import { tokenAt } from '../frame/measure.ts';
-import { headsOf, type TrainingShape } from './shapes.ts';
+import { type Depth, headsOf, type TrainingShape } from './shapes.ts';
 
 /** A step drops the first ones: pipelines are compiled in them. */
 export const warmup = 4;
@@ -13,14 +13,24 @@ interface Course {
   readonly dispose: () => void;
 }
 
-/** GPT-2 models of random weights, and a batch for them. */
-export async function createCourse(device: Device, shape: TrainingShape): Promise<Course> {
-  const { batchSize, length, vocab, shrink } = shape;
-  const config = ({ layers, width }: TrainingShape['teacher']) => ({
+/** The config.json of one of the models. */
+const configs = {
+  gpt2: ({ positions, vocab, shrink }: TrainingShape, { layers, width }: Depth) => ({
     ...{ model_type: 'gpt2', resid_pdrop: 0, embd_pdrop: 0, attn_pdrop: 0 },
-    ...{ n_positions: shape.positions, vocab_size: vocab },
+    ...{ n_positions: positions, vocab_size: vocab },
     ...{ n_layer: layers, n_embd: width / shrink, n_head: headsOf({ width }) },
-  });
+  }),
+  llama: ({ positions, vocab, shrink }: TrainingShape, { layers, width }: Depth) => ({
+    ...{ model_type: 'llama', max_position_embeddings: positions, vocab_size: vocab, tie_word_embeddings: true },
+    ...{ num_hidden_layers: layers, hidden_size: width / shrink, intermediate_size: (7 * width) / (3 * shrink) },
+    ...{ num_attention_heads: headsOf({ width }), num_key_value_heads: headsOf({ width }) / 3 },
+  }),
+};
+
+/** Models of random weights, and a batch for them. */
+export async function createCourse(device: Device, shape: TrainingShape): Promise<Course> {
+  const { batchSize, length, vocab } = shape;
+  const config = (depth: Depth) => configs[shape.family](shape, depth);
   const teacher = await createModel(config(shape.teacher), { device, trainable: false });
   const student = await createModel(config(shape.student), { device, seed: 1 });
   const data = Array.from({ length: batchSize }, (_, row) => ({

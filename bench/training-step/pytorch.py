@@ -1,21 +1,39 @@
-"""The step of ours.ts in PyTorch: same shapes, transformers' GPT-2, skew KL in log space, AdamW; eager."""
+"""The step of ours.ts in PyTorch: same shapes, transformers' GPT-2 or (--family llama) LLaMA, skew KL in log space, AdamW;
+eager."""
 import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "frame"))
 import torch
-from pytorch_frame import device, report, size, timed
-from transformers import GPT2Config, GPT2LMHeadModel
+from pytorch_frame import argument, device, report, size, timed
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
-batch, seq, vocab, positions, alpha = {"large": (8, 512, 50257, 1024, 0.1), "tiny": (2, 128, 512, 256, 0.1)}.get(
-    size, (8, 128, 4096, 256, 0.1))
-small = dict(n_embd=768, n_layer=12, n_head=12)
-student_shape, teacher_shape = {
-    "large": (small, small), "tiny": (dict(n_embd=32, n_layer=4, n_head=4), dict(n_embd=64, n_layer=8, n_head=8)),
-}.get(size, (dict(n_embd=256, n_layer=4, n_head=4), dict(n_embd=512, n_layer=8, n_head=8)))
-common = dict(vocab_size=vocab, n_positions=positions, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0)
-student = GPT2LMHeadModel(GPT2Config(**student_shape, **common)).to(device)
-teacher = GPT2LMHeadModel(GPT2Config(**teacher_shape, **common)).to(device).eval()
+family = argument("--family", "gpt2")
+batch, seq, vocab, positions, alpha = {
+    ("gpt2", "large"): (8, 512, 50257, 1024, 0.1), ("llama", "large"): (8, 256, 4096, 256, 0.1),
+}.get((family, size), (2, 128, 512, 256, 0.1) if size == "tiny" else (8, 128, 4096, 256, 0.1))
+
+
+def gpt2(n_embd, n_layer, n_head):
+    common = dict(vocab_size=vocab, n_positions=positions, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0)
+    return GPT2LMHeadModel(GPT2Config(n_embd=n_embd, n_layer=n_layer, n_head=n_head, **common)).to(device)
+
+
+def llama(width):
+    return LlamaForCausalLM(LlamaConfig(
+        vocab_size=vocab, max_position_embeddings=positions, hidden_size=width, intermediate_size=7 * width // 3,
+        num_hidden_layers=6, num_attention_heads=6, num_key_value_heads=2, tie_word_embeddings=True,
+    )).to(device)
+
+
+if family == "llama":
+    student, teacher = llama(48 if size == "tiny" else 384), llama(48 if size == "tiny" else 384)
+else:
+    small = (768, 12, 12)
+    student_shape, teacher_shape = {"large": (small, small), "tiny": ((32, 4, 4), (64, 8, 8))}.get(
+        size, ((256, 4, 4), (512, 8, 8)))
+    student, teacher = gpt2(*student_shape), gpt2(*teacher_shape)
+teacher.eval()
 optimizer = torch.optim.AdamW(student.parameters(), lr=5e-4, weight_decay=1e-2)
 ids = torch.randint(0, vocab, (batch, seq))
 log_alpha, log_rest = torch.log(torch.tensor(alpha)), torch.log(torch.tensor(1 - alpha))

@@ -1,10 +1,11 @@
 import type { Size } from '../frame/benchmark.ts';
 
-interface Depth {
+export interface Depth {
   readonly layers: number;
   readonly width: number;
 }
 export interface TrainingShape {
+  readonly family: 'gpt2' | 'llama';
   readonly teacher: Depth;
   readonly student: Depth;
   readonly batchSize: number;
@@ -16,16 +17,38 @@ export interface TrainingShape {
   readonly shrink: number;
 }
 
-const models = { teacher: { layers: 8, width: 512 }, student: { layers: 4, width: 256 }, positions: 256 } as const;
+const models = {
+  family: 'gpt2',
+  teacher: { layers: 8, width: 512 },
+  student: { layers: 4, width: 256 },
+  positions: 256,
+} as const;
 const gpt2Small = { layers: 12, width: 768 } as const;
 export const trainingShapes: Readonly<Record<Size, TrainingShape>> = {
   large: {
+    family: 'gpt2',
     ...{ teacher: gpt2Small, student: gpt2Small, positions: 1024 },
     ...{ batchSize: 8, length: 512, steps: 16, vocab: 50257, shrink: 1 },
   },
   full: { ...models, batchSize: 8, length: 128, steps: 24, vocab: 4096, shrink: 1 },
   small: { ...models, batchSize: 8, length: 128, steps: 12, vocab: 4096, shrink: 1 },
   tiny: { ...models, batchSize: 2, length: 128, steps: 8, vocab: 512, shrink: 8 },
+};
+/**
+ * LLaMA models of 10 million weights, teacher and student: 64 dims a head, a third as many key heads, an MLP of 7/3 the
+ * width, a tied head.
+ */
+const llama = {
+  family: 'llama',
+  teacher: { layers: 6, width: 384 },
+  student: { layers: 6, width: 384 },
+  positions: 256,
+} as const;
+export const llamaShapes: Readonly<Record<Size, TrainingShape>> = {
+  large: { ...llama, batchSize: 8, length: 256, steps: 16, vocab: 4096, shrink: 1 },
+  full: { ...llama, batchSize: 8, length: 128, steps: 16, vocab: 4096, shrink: 1 },
+  small: { ...llama, batchSize: 8, length: 128, steps: 8, vocab: 4096, shrink: 1 },
+  tiny: { ...llama, batchSize: 2, length: 128, steps: 8, vocab: 512, shrink: 8 },
 };
 /** All layers, and so little arithmetic that an adapter in software hardly takes time from JavaScript. */
 export const recordingShape: TrainingShape = {
