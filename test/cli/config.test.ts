@@ -1,6 +1,7 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { testTerminal } from './terminal.js';
 import { distillm, makeWorkspace } from './workspace.js';
 
 let folder: string;
@@ -176,4 +177,27 @@ it('says of a file that is none', async () => {
   expect([list.code, list.err]).toEqual([1, expect.stringContaining('expected a JSON object, found an array')]);
   await writeFile(path('run.json'), '{"lr": 1,}');
   expect((await distillm(`train --config ${path('run.json')}`)).err).toContain('run.json: not valid JSON');
+});
+
+it('goes on with a run by its folder alone: its log has the options', async () => {
+  const line = await config({ ...sft(), out: path('whole'), steps: 5, validateEvery: 1, tensorboard: path('board') });
+  expect(await distillm(line)).toMatchObject({ code: 0 });
+  const terminal = testTerminal({
+    wrote: (err, self) => {
+      if (err.includes('validation after step 2')) self.interrupt();
+    },
+  });
+  const halves = `${line} --out ${path('halves')} --tensorboard ${path('halves-board')}`;
+  const stopped = await distillm(halves, { terminal });
+  const [, goOn] = /\nTo go on:\n {2}npx distillm (.*)\n$/.exec(stopped.err) ?? [];
+  expect([stopped.code, goOn]).toEqual([130, `train --resume --out ${path('halves')}`]);
+  const resumed = await distillm(goOn!);
+  expect(resumed.code, resumed.err).toBe(0);
+  expect((await weights('halves')).equals(await weights('whole'))).toBe(true);
+  const steps = (await eventsOf('halves/log.jsonl')).filter(({ type }) => type === 'step');
+  expect(steps.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5]);
+  const other = await distillm(`train --resume --out ${path('halves')} --batch-size 5`);
+  expect([other.code, other.err]).toEqual([1, expect.stringContaining('--batch-size was 4 and is 5')]);
+  const none = await distillm(`train --resume --out ${path('nothing-there')}`);
+  expect([none.code, none.err]).toEqual([2, expect.stringContaining('train needs --data <file...>.')]);
 });

@@ -58,7 +58,10 @@ export const train = defineCommand({
     '  --epochs 20 --batch-size 8 --loss skewReverseKL --alpha 0.1 --out runs/dolly',
   ].join('\n'),
   options: { ...trainOptions, Device: deviceOptions },
-  fromFile: ({ config, ...typed }, table) => (config === undefined ? {} : fromConfig(config, table, typed)),
+  fromFile: (typed, table) => {
+    const config = typed.config ?? ownLog(typed);
+    return config === undefined ? {} : fromConfig(config, table, typed);
+  },
   async run(options, terminal) {
     checkMethod(options);
     await checkOutput(options);
@@ -111,11 +114,18 @@ export const train = defineCommand({
   },
 });
 
+/** `--resume --out RUN` alone: the log of the run has the other options. */
+function ownLog({ resume, data, out, log }: Partial<TrainOptions>): string | undefined {
+  if (!resume || data !== undefined || out === undefined) return undefined;
+  const own = log ?? join(out, logName);
+  return existsSync(own) ? own : undefined;
+}
+
 async function fromConfig(config: string, table: OptionTable, typed: Partial<TrainOptions>) {
   const { lmCoef, ...values } = await readConfig(config, table, { names: configNames, typed });
   // Settings have the default of every option, also of what the run does not do.
   const isDefault = lmCoef === fineTuneOptions.shape.lmCoef.parse(undefined);
-  return { ...values, ...given({ lmCoef: isDefault ? undefined : lmCoef }) };
+  return { ...values, config, ...given({ lmCoef: isDefault ? undefined : lmCoef }) };
 }
 
 /**
@@ -175,7 +185,8 @@ function checkInputs(options: TrainOptions): void {
   if (options.studentConfig !== undefined) tryInputs('--student-config', [options.studentConfig]);
 }
 
-const logOf = ({ log, out }: TrainOptions): string => log ?? join(out, 'log.jsonl');
+const logOf = ({ log, out }: TrainOptions): string => log ?? join(out, logName);
+const logName = 'log.jsonl';
 
 function describe(
   { stderr }: Terminal,
@@ -306,10 +317,10 @@ function report({ end, before, saved }: Ended, { out, log }: TrainOptions, { pro
   const judged = { ...(best && { best }), ...(initial && { initial, improved }) };
   stdout.write(`${JSON.stringify({ step, reason, ...judged, student, seconds: Math.round(ms / 1000) })}\n`);
   if (reason === 'aborted') {
-    const where = saved
-      ? `Saved in ${saved.path}; the same command with --resume goes on.`
-      : 'There was nothing new to save.';
+    const where = saved ? `Saved in ${saved.path}.` : 'There was nothing new to save.';
     stderr.write(`${wrapped(`Stopped after step ${step}. ${where}`, stderr)}\n`);
+    const own = log === undefined ? '' : ` --log ${shellWord(log)}`;
+    if (step > 0) stderr.write(`To go on:\n  ${program} train --resume --out ${shellWord(out)}${own}\n`);
     return exitCodes.interrupted;
   }
   const done = before ? 'The run was finished already.' : `Done in ${duration(ms)}.`;

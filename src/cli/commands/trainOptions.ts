@@ -80,7 +80,10 @@ const runOptions = flagsOf(fineTuneOptions, { epochs: '20; sft: 3', rougeSamples
 
 const outputOptions = {
   out: required('<folder>', text, 'where to write; a run that is there already is not overwritten'),
-  resume: flag('go on with the run in --out: the same command as a whole, and this; the learning rate may be another'),
+  resume: flag(
+    'go on with the run in --out: the same command as a whole, and this; the learning rate may be another. Without --data ' +
+      'the options are those of its log',
+  ),
   log: optional('<file>', text, 'JSONL of every step and validation (default: OUT/log.jsonl)'),
   tensorboard: optional(
     '<folder>',
