@@ -62,7 +62,7 @@ const curves = {
   },
   phi: {
     title: 'phi',
-    unit: 'probability of training on student outputs',
+    unit: 'probability of student outputs',
     points: (run) => (samples(run) ? ofSteps(({ phi }) => phi)(run) : []),
     scale: (values) => linearScale(values, { from: 0, to: 1, count: 5 }),
   },
@@ -74,7 +74,7 @@ const curves = {
   },
   lr: {
     title: 'Learning rate',
-    unit: 'of each step',
+    unit: 'after warmup and schedule',
     points: ofSteps(({ lr }) => lr),
     scale: (values) => linearScale(values, { from: 0 }),
   },

@@ -87,7 +87,7 @@ describe('distillm plot', () => {
       'an unknown chart',
       () => [path('kd'), '--charts', 'loss,los'],
       2,
-      /--charts is loss,los, expected some of loss, .*, found los\./,
+      /--charts is loss,los, expected some of loss, .*, with commas between them\./,
     ],
     ['an unknown kind of file', () => [path('kd'), '--out', 'a.png'], 2, /--out a\.png .* ends in \.html or \.svg/],
     [

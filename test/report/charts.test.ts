@@ -68,7 +68,7 @@ describe('lineChart', () => {
     const heights = [...range!.matchAll(/[ML][\d.]+ ([\d.]+)/g)].map(([, y]) => Number(y));
     const usual = heights.toSorted((a, b) => a - b)[10]!;
     expect(Math.min(...heights)).toBeLessThan(usual);
-    expect(textsOf(content)[1]).toMatch(/mean of 715 steps and their range/);
+    expect(textsOf(content)[1]).toMatch(/mean and range of 715 steps/);
   });
 
   it('shows text of any origin as text', () => {

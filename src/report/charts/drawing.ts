@@ -60,8 +60,12 @@ export function drawFrame(frame: Frame, draw: (area: Area) => readonly string[])
   const bottom = top + plotHeight;
   const height = bottom + 38 + (note ? 16 : 0);
   const content = [
-    text(margin.left, 17, title, { 'font-size': 14.5, 'font-weight': 600, ...fillOf('ink') }),
-    text(margin.left, 34, unit, { 'font-size': small, ...fillOf('muted') }),
+    text(margin.left, 17, shortened(title, width - 18, 14.5), {
+      'font-size': 14.5,
+      'font-weight': 600,
+      ...fillOf('ink'),
+    }),
+    text(margin.left, 34, shortened(unit, width - 18, small), { 'font-size': small, ...fillOf('muted') }),
     ...rows.flatMap((row, i) => row.map(({ entry, at }) => drawEntry(entry, at, 52 + i * 17))),
     ...(empty
       ? [

@@ -36,7 +36,7 @@ export function lineChart({ title, unit, lines, steps, scale, marks = false }: L
   const measured = lines.flatMap(({ points }) => points.map((point) => point.y));
   const missing = measured.filter((value) => !Number.isFinite(value)).length;
   const longest = Math.max(...lines.map(({ points }) => points.length), 0);
-  const together = longest > most ? `, mean of ${Math.ceil(longest / most)} steps and their range` : '';
+  const together = longest > most ? `, mean and range of ${Math.ceil(longest / most)} steps` : '';
   const frame = {
     title,
     unit: `${unit}${together}${y.kind === 'log' ? ', log scale' : ''}`,
@@ -52,8 +52,6 @@ export function lineChart({ title, unit, lines, steps, scale, marks = false }: L
       y: area.top + (1 - y.place(value)) * area.height,
     });
     const at = (bin: Bin) => place(bin.x, bin.mean);
-    // The first run is the one that the others are compared with: on top.
-    const back = curves.toReversed();
     const readings = curves.flatMap(({ name, bins }) =>
       bins.filter(isMeasured).map((bin) => ({
         at: at(bin).x,
@@ -62,14 +60,14 @@ export function lineChart({ title, unit, lines, steps, scale, marks = false }: L
       })),
     );
     return [
-      ...back.map((curve) => drawRange(curve, place)),
-      ...back.map(({ bins, series }) =>
+      ...curves.map((curve) => drawRange(curve, place)),
+      ...curves.map(({ bins, series }) =>
         drawCurve(
           runsOf(bins).map((part) => part.map(at)),
           series,
         ),
       ),
-      ...back.flatMap(({ bins, series }) => {
+      ...curves.flatMap(({ bins, series }) => {
         const lone = runsOf(bins).flatMap((part) => (part.length === 1 ? part : []));
         return (marks ? bins.filter(isMeasured) : lone).map((bin) => drawMark(at(bin), series));
       }),

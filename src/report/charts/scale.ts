@@ -39,7 +39,8 @@ export function linearScale(values: readonly number[], { from, to, count = 4, wh
   let [low, high] = [from ?? least, to ?? largest];
   if (high - low <= 1e-9 * Math.max(Math.abs(low), Math.abs(high))) {
     const room = Math.abs(low) / 10 || 1;
-    if (from === undefined) low -= room;
+    // What is constantly 0 is hardly ever negative: a score, a share, a norm.
+    if (from === undefined && low !== 0) low -= room;
     // An axis of no length, such as that of a run before its first step, is one long.
     if (to === undefined || from !== undefined) high += room;
   }

@@ -18,7 +18,10 @@ const series: readonly Pair[] = [
   ['#8a6100', '#f0c14a'],
   ['#5a5a5a', '#b9c0c8'],
 ];
-/** So that series differ in print without colours, too. Four and six: twelve series look different. */
+/**
+ * So that series differ in print without colours, too, and where one lies over another: the first, drawn below, is solid.
+ * Four and six: twelve series look different.
+ */
 const dashes: readonly (string | undefined)[] = [undefined, '7 3', '2.5 2.5', '9 3 2.5 3'];
 
 const named = {
