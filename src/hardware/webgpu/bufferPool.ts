@@ -1,4 +1,7 @@
-/** Buffers by size class, used again: a training step allocates the same sizes as the step before. */
+/**
+ * Buffers by size class, used again: a training step allocates the same sizes as the step before. Making a buffer costs a
+ * GPU's driver 0.3 ms, so what a step needs at its height stays between steps.
+ */
 import { formatBothBytes, LimitError } from '../../errors.js';
 import { usage } from './usage.js';
 
@@ -17,7 +20,8 @@ export interface BufferPool {
   acquire(byteLength: number, label: string): PooledBuffer;
   release(buffer: PooledBuffer): void;
   /**
-   * Destroys idle buffers, longest unused first, when they hold more than is live and more than `idleBytesAllowed`;
+   * Destroys idle buffers, longest unused first, when all buffers hold more than was lately live at once and some, and
+   * more than `idleBytesAllowed` beside what is live;
    * says whether it did. Call it when no command that is not yet submitted mentions an idle buffer.
    */
   trim(): boolean;
@@ -38,6 +42,11 @@ export function sizeClass(byteLength: number, largest: number): number {
   return Math.min(Math.ceil(least / step) * step, largest);
 }
 
+/** What may be held for each byte of the late peak: buffers of classes that are not live together make the difference. */
+const heldForPeak = 1.25;
+/** The late peak sinks by this share a call of trim(), which comes with each submission: a step has tens of them. */
+const peakFades = 1 / 1024;
+
 /**
  * Storage buffers by size class, used again once released. Work runs in the order in which it was queued, so a
  * released buffer may be handed out at once: its next use is queued after its last one. Of the buffers that fit, the
@@ -53,9 +62,9 @@ export function createBufferPool(device: GPUDevice, idleBytesAllowed = 256 * 2 *
   const all = new Set<PooledBuffer>();
   let created = 0;
   let heldBytes = 0;
-  let idleBytes = 0;
   let liveBytes = 0;
   let peakBytes = 0;
+  let latePeakBytes = 0;
   let liveStorages = 0;
   return {
     acquire(byteLength, label) {
@@ -71,7 +80,6 @@ export function createBufferPool(device: GPUDevice, idleBytesAllowed = 256 * 2 *
       let buffer = idle.get(capacity)?.pop();
       if (buffer) {
         idleInOrder.delete(buffer);
-        idleBytes -= capacity;
       } else {
         const bits = usage.storage | usage.copySource | usage.copyDestination;
         buffer = {
@@ -87,27 +95,27 @@ export function createBufferPool(device: GPUDevice, idleBytesAllowed = 256 * 2 *
       liveStorages++;
       liveBytes += capacity;
       peakBytes = Math.max(peakBytes, liveBytes);
+      latePeakBytes = Math.max(latePeakBytes, liveBytes);
       return buffer;
     },
     release(buffer) {
       liveStorages--;
       liveBytes -= buffer.capacity;
-      idleBytes += buffer.capacity;
       idleInOrder.add(buffer);
       const list = idle.get(buffer.capacity);
       if (list) insert(list, buffer);
       else idle.set(buffer.capacity, [buffer]);
     },
     trim() {
-      const allowed = Math.max(idleBytesAllowed, liveBytes);
-      if (idleBytes <= allowed) return false;
+      latePeakBytes = Math.max(liveBytes, latePeakBytes * (1 - peakFades));
+      if (heldBytes <= Math.max(liveBytes + idleBytesAllowed, heldForPeak * latePeakBytes)) return false;
+      const kept = Math.max(liveBytes + idleBytesAllowed / 2, latePeakBytes);
       for (const buffer of idleInOrder) {
-        if (idleBytes <= allowed / 2) break;
+        if (heldBytes <= kept) break;
         const list = idle.get(buffer.capacity) as PooledBuffer[];
         list.splice(list.indexOf(buffer), 1);
         idleInOrder.delete(buffer);
         all.delete(buffer);
-        idleBytes -= buffer.capacity;
         heldBytes -= buffer.capacity;
         buffer.gpu.destroy();
       }
@@ -120,7 +128,6 @@ export function createBufferPool(device: GPUDevice, idleBytesAllowed = 256 * 2 *
       all.clear();
       idle.clear();
       idleInOrder.clear();
-      idleBytes = 0;
       heldBytes = 0;
       liveBytes = 0;
       liveStorages = 0;
