@@ -1,12 +1,13 @@
 // A divergence between p = softmax(teacher / temperature) and q = softmax(student / temperature), and its gradient:
 //   teacher [rows, vocab], labels [rows], student [rows, vocab] (read, then the gradient) -> loss [rows], nats
 //   loss[r] = D(p, q), complete (0 at equality);  student = gradScale / temperature * q (g - sum q g);  label -100: 0, 0
-// One workgroup a row, four passes: maxima, log-sum-exps, loss and sums of the gradient, gradient. All in
-// log-probabilities, taken from the maximum so that large logits lose nothing; mixtures by log-sum-exp, so that no
-// underflow becomes a NaN. When the student's likeliest token r has nearly all probability, g_r - sum q g would be
-// rounding noise. So g_r is subtracted from all g. What needs no g, weight * (q - p), cancels at r when both models have
-// nearly all probability there: then it follows from the other tokens, since it sums to 0. When neither has, it is taken
-// directly, for the sum has the errors of all tokens.
+// One workgroup a row, three passes: log-sum-exps, with the maximum so far; loss and sums of the gradient; gradient.
+// A thread has four tokens in flight, THREADS apart, so that neighbours read neighbours and memory has time to answer.
+// All in log-probabilities, taken from the maximum so that large logits lose nothing; the mixture's logarithm by
+// log-sum-exp, so that no underflow becomes a NaN. When the student's likeliest token r has nearly all probability,
+// g_r - sum q g would be rounding noise. So g_r is subtracted from all g. What needs no g, weight * (q - p), cancels at
+// r when both models have nearly all probability there: then it follows from the other tokens, since it sums to 0. When
+// neither has, it is taken directly, for the sum has the errors of all tokens.
 // Follows divergenceKinds.wgsl, math.wgsl and reduce.wgsl. Same contract as assembly/compute/rows/divergence.ts, which
 // says how the two differ.
 struct Shape { rows: u32, vocab: u32, weight: f32, temperature: f32, gradScale: f32 }
@@ -21,64 +22,77 @@ override KIND: u32 = 0u;                      // one of divergenceKinds.wgsl
 // log of a weight that may be 0: so low that its share of a mixture is 0, yet finite in every sum
 fn logWeight(w: f32) -> f32 { return select(-1.0e30, logExact(max(w, 1.0e-37)), w > 0.0); }
 
-// log(e^x + e^y)
-fn logAddExp(x: f32, y: f32) -> f32 { return max(x, y) + log1pUnit(expExact(-abs(x - y))); }
-
 // One term of KL(a, b) as a (log a - log b) - a + b. The last two sum to 0 over the vocabulary; with them each term is
 // at least 0, and an error in the normalisation of a or b matters only in second order.
-fn klTerm(a: f32, logA: f32, b: f32, logB: f32) -> f32 {
+fn klTerm(a: vec4f, logA: vec4f, b: vec4f, logB: vec4f) -> vec4f {
   let d = logA - logB;
   // e^-d - 1 + d for small d, where a (d - 1) + b would cancel
   let small = d * d * (0.5 - d * (0.16666667 - d * (0.041666668 - d * (0.0083333338 - d * (0.0013888889 - d * 1.9841270e-4)))));
-  return select(a * (d - 1.0) + b, a * small, abs(d) < 0.25);
+  return select(a * (d - 1.0) + b, a * small, abs(d) < vec4f(0.25));
 }
 
-// log(1 + e^z), relatively accurate where it is small
-fn softplus(z: f32) -> f32 { return max(z, 0.0) + log1pUnit(expExact(-abs(z))); }
-
-// e^z / (1 + e^z) - log(1 + e^z); for small e^z the two nearly cancel
-fn skewSlope(z: f32) -> f32 {
-  let x = expExact(min(z, 0.0));
+// A mixture of two parts, weights included, from their logarithms.
+struct Mixture {
+  log: vec4f,
+  softplus: vec4f,                            // log(1 + e^z), z the logarithm of first / second
+  slope: vec4f,                               // e^z / (1 + e^z) - log(1 + e^z)
+}
+fn mixtureOf(logFirst: vec4f, logSecond: vec4f) -> Mixture {
+  let z = logFirst - logSecond;
+  let x = exp4(-abs(z));
+  let more = log1pUnit4(x);
+  let softplus = max(z, vec4f()) + more;
+  let sigmoid = select(vec4f(1.0), x, z < vec4f()) / (1.0 + x);
+  // For small e^z the two nearly cancel.
   let series = x * x * (-0.5 + x * (0.66666667 - x * (0.75 - 0.8 * x)));
-  return select(sigmoid(z) - softplus(z), series, x < 0.02);
+  let nearlyCancel = (z < vec4f()) & (x < vec4f(0.02));
+  return Mixture(max(logFirst, logSecond) + more, softplus, select(sigmoid - softplus, series, nearlyCancel));
 }
 
-// For one token: the term of the loss; the part of the gradient that needs no sum over tokens (weight * (q - p)); and g
-// of the rest, up to a constant: log(q / m) is -softplus(z) - log w, w q / m is 1 - sigmoid(z), z the log of the two
-// parts' ratio in m.
-fn term(logP: f32, logQ: f32) -> vec3f {
+// For four tokens: the term of the loss; the part of the gradient that needs no sum over tokens (weight * (q - p)); and g
+// of the rest, up to a constant.
+struct Terms { loss: vec4f, direct: vec4f, g: vec4f }
+fn terms(logP: vec4f, logQ: vec4f, q: vec4f) -> Terms {
   let w = shape.weight;
-  let p = expExact(logP);
-  let q = expExact(logQ);
+  let p = exp4(logP);
   switch (KIND) {
-    case FORWARD_KL: { return vec3f(klTerm(p, logP, q, logQ), q - p, 0.0); }
-    case REVERSE_KL: { return vec3f(klTerm(q, logQ, p, logP), 0.0, logQ - logP); }
+    case FORWARD_KL: { return Terms(klTerm(p, logP, q, logQ), q - p, vec4f()); }
+    case REVERSE_KL: { return Terms(klTerm(q, logQ, p, logP), vec4f(), logQ - logP); }
     case SYMMETRIC_KL: {                      // (1 - w) KL(p, q) + w KL(q, p)
-      return vec3f((1.0 - w) * klTerm(p, logP, q, logQ) + w * klTerm(q, logQ, p, logP), (1.0 - w) * (q - p), w * (logQ - logP));
+      let loss = (1.0 - w) * klTerm(p, logP, q, logQ) + w * klTerm(q, logQ, p, logP);
+      return Terms(loss, (1.0 - w) * (q - p), w * (logQ - logP));
     }
-    case JENSEN_SHANNON: {                    // w KL(q, m) + (1 - w) KL(p, m), m = (1 - w) p + w q
-      let partP = logWeight(1.0 - w) + logP;
-      let partQ = logWeight(w) + logQ;
-      let logM = logAddExp(partP, partQ);
-      let m = expExact(logM);
-      return vec3f(w * klTerm(q, logQ, m, logM) + (1.0 - w) * klTerm(p, logP, m, logM), 0.0, -w * softplus(partP - partQ));
+    case JENSEN_SHANNON: {                    // w KL(q, m) + (1 - w) KL(p, m), m = (1 - w) p + w q; log(q / m) is g / w
+      let m = (1.0 - w) * p + w * q;
+      let mixture = mixtureOf(logWeight(1.0 - w) + logP, logWeight(w) + logQ);
+      let loss = w * klTerm(q, logQ, m, mixture.log) + (1.0 - w) * klTerm(p, logP, m, mixture.log);
+      return Terms(loss, vec4f(), -w * mixture.softplus);
     }
-    case TOTAL_VARIATION: { return vec3f(0.5 * abs(p - q), 0.0, 0.5 * sign(logQ - logP)); }
+    case TOTAL_VARIATION: { return Terms(0.5 * abs(p - q), vec4f(), 0.5 * sign(logQ - logP)); }
     case SKEW_KL: {                           // KL(p, m), m = w p + (1 - w) q
-      let logM = logAddExp(logWeight(w) + logP, logWeight(1.0 - w) + logQ);
-      return vec3f(klTerm(p, logP, expExact(logM), logM), 0.0, (w - 1.0) * expExact(logP - logM));
+      let m = w * p + (1.0 - w) * q;
+      let mixture = mixtureOf(logWeight(w) + logP, logWeight(1.0 - w) + logQ);
+      return Terms(klTerm(p, logP, m, mixture.log), vec4f(), (w - 1.0) * (p / max(m, vec4f(1.0e-37))));
     }
-    case SKEW_REVERSE_KL, default: {          // KL(q, m), m = (1 - w) p + w q
-      let partP = logWeight(1.0 - w) + logP;
-      let partQ = logWeight(w) + logQ;
-      let logM = logAddExp(partP, partQ);
-      return vec3f(klTerm(q, logQ, expExact(logM), logM), 0.0, skewSlope(partP - partQ));
+    case SKEW_REVERSE_KL, default: {          // KL(q, m), m = (1 - w) p + w q: g = log(q / m) - w q / m
+      let m = (1.0 - w) * p + w * q;
+      let mixture = mixtureOf(logWeight(1.0 - w) + logP, logWeight(w) + logQ);
+      return Terms(klTerm(q, logQ, m, mixture.log), vec4f(), mixture.slope);
     }
   }
 }
 
-fn logP(i: u32, top: f32, logSum: f32) -> f32 { return (teacher[i] - top) / shape.temperature - logSum; }
-fn logQ(i: u32, top: f32, logSum: f32) -> f32 { return (student[i] - top) / shape.temperature - logSum; }
+// The tokens of one thread in one step, from `begin` on. Past the end they are the last token, which is not `inside`.
+struct Tokens { at: vec4u, element: vec4u, inside: vec4<bool> }
+fn tokensFrom(begin: u32, first: u32) -> Tokens {
+  let at = begin + vec4u(0u, THREADS, 2u * THREADS, 3u * THREADS);
+  return Tokens(at, first + min(at, vec4u(shape.vocab - 1u)), at < vec4u(shape.vocab));
+}
+const ACROSS: u32 = 4u;
+fn teacherAt(i: vec4u) -> vec4f { return vec4f(teacher[i.x], teacher[i.y], teacher[i.z], teacher[i.w]); }
+fn studentAt(i: vec4u) -> vec4f { return vec4f(student[i.x], student[i.y], student[i.z], student[i.w]); }
+fn largestOf(x: vec4f) -> f32 { return max(max(x.x, x.y), max(x.z, x.w)); }
+fn sumOf(x: vec4f) -> f32 { return (x.x + x.y) + (x.z + x.w); }
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
@@ -91,64 +105,89 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     if (lane == 0u) { loss[row] = 0.0; }
     return;
   }
-  var highestT = LOWEST;
-  var highestS = LOWEST;
+  let inverse = 1.0 / shape.temperature;
+  var topT = LOWEST;                          // of this thread so far, as are the sums that are taken from them
+  var topS = LOWEST;
   var at = 0u;
-  for (var j = lane; j < shape.vocab; j += THREADS) {
-    highestT = max(highestT, teacher[first + j]);
-    let s = student[first + j];
-    if (s > highestS) {
-      highestS = s;
-      at = j;
-    }
-  }
-  let topT = largest(highestT, lane);
-  let topS = largest(highestS, lane);
-  // The first token with the student's maximum: f32 holds indices up to 2^24.
-  let likeliest = u32(-largest(select(LOWEST, -f32(at), highestS == topS), lane));
   var sumT = 0.0;
   var sumS = 0.0;
-  for (var begin = lane; begin < shape.vocab; begin += ROW_BLOCK * THREADS) {
-    var part = vec2f();
-    for (var j = begin; j < min(begin + ROW_BLOCK * THREADS, shape.vocab); j += THREADS) {
-      part.x += expExact((teacher[first + j] - topT) / shape.temperature);
-      part.y += expExact((student[first + j] - topS) / shape.temperature);
+  for (var block = lane; block < shape.vocab; block += ROW_BLOCK * THREADS) {
+    var partT = vec4f();
+    var partS = vec4f();
+    for (var begin = block; begin < min(block + ROW_BLOCK * THREADS, shape.vocab); begin += ACROSS * THREADS) {
+      let tokens = tokensFrom(begin, first);
+      let t = select(vec4f(LOWEST), teacherAt(tokens.element), tokens.inside);
+      let s = select(vec4f(LOWEST), studentAt(tokens.element), tokens.inside);
+      if (largestOf(t) > topT) {
+        let fewer = expExact((topT - largestOf(t)) * inverse);
+        topT = largestOf(t);
+        sumT *= fewer;
+        partT *= fewer;
+      }
+      if (largestOf(s) > topS) {
+        let fewer = expExact((topS - largestOf(s)) * inverse);
+        topS = largestOf(s);
+        sumS *= fewer;
+        partS *= fewer;
+        let j = tokens.at;
+        at = select(select(select(j.w, j.z, s.z == topS), j.y, s.y == topS), j.x, s.x == topS);
+      }
+      partT += exp4((t - topT) * inverse);
+      partS += exp4((s - topS) * inverse);
     }
-    sumT += part.x;
-    sumS += part.y;
+    sumT += sumOf(partT);
+    sumS += sumOf(partS);
   }
-  let sums = totals(vec3f(sumT, sumS, 0.0), lane);
+  let mostT = largest(topT, lane);
+  let mostS = largest(topS, lane);
+  // The first token with the student's maximum: f32 holds indices up to 2^24.
+  let likeliest = u32(-largest(select(LOWEST, -f32(at), topS == mostS), lane));
+  let sums = totals(vec3f(sumT * expExact((topT - mostT) * inverse), sumS * expExact((topS - mostS) * inverse), 0.0), lane);
   let logT = logExact(sums.x);
   let logS = logExact(sums.y);
-  let r = first + likeliest;
-  let logPTop = logP(r, topT, logT);
-  let logQTop = logQ(r, topS, logS);
-  let own = term(logPTop, logQTop);
-  let gTop = own.z;
+  let logPTop = (teacher[first + likeliest] - mostT) * inverse - logT;
+  let logQTop = (student[first + likeliest] - mostS) * inverse - logS;
+  let own = terms(vec4f(logPTop), vec4f(logQTop), exp4(vec4f(logQTop)));
+  let gTop = own.g.x;
   let bothThere = expExact(logPTop) + expExact(logQTop) > 1.0;
   var all = vec3f();                          // loss, the direct part of the gradient, sum q (g - gTop)
-  for (var begin = lane; begin < shape.vocab; begin += ROW_BLOCK * THREADS) {
-    var part = vec3f();
-    for (var j = begin; j < min(begin + ROW_BLOCK * THREADS, shape.vocab); j += THREADS) {
-      let log = logQ(first + j, topS, logS);
-      let t = term(logP(first + j, topT, logT), log);
-      part += vec3f(t.x, select(vec2f(t.y, expExact(log) * (t.z - gTop)), vec2f(), j == likeliest));
+  for (var block = lane; block < shape.vocab; block += ROW_BLOCK * THREADS) {
+    var losses = vec4f();
+    var direct = vec4f();
+    var rest = vec4f();
+    for (var begin = block; begin < min(block + ROW_BLOCK * THREADS, shape.vocab); begin += ACROSS * THREADS) {
+      let tokens = tokensFrom(begin, first);
+      let logP = (teacherAt(tokens.element) - mostT) * inverse - logT;
+      let logQ = (studentAt(tokens.element) - mostS) * inverse - logS;
+      let q = exp4(logQ);
+      let t = terms(logP, logQ, q);
+      let other = tokens.inside & (tokens.at != vec4u(likeliest));
+      losses += select(vec4f(), t.loss, tokens.inside);
+      direct += select(vec4f(), t.direct, other);
+      rest += select(vec4f(), q * (t.g - gTop), other);
     }
-    all += part;
+    all += vec3f(sumOf(losses), sumOf(direct), sumOf(rest));
   }
   all = totals(all, lane);
   if (lane == 0u) { loss[row] = all.x; }
-  let scale = shape.gradScale / shape.temperature;
+  let scale = shape.gradScale * inverse;
   storageBarrier();                           // everyone has read the likeliest word before it becomes a gradient
-  for (var j = lane; j < shape.vocab; j += THREADS) {
-    let log = logQ(first + j, topS, logS);
-    let t = term(logP(first + j, topT, logT), log);
-    let root = expExact(0.5 * log);           // q itself may underflow where q (g - sum) does not
+  for (var begin = lane; begin < shape.vocab; begin += ACROSS * THREADS) {
+    let tokens = tokensFrom(begin, first);
+    let logP = (teacherAt(tokens.element) - mostT) * inverse - logT;
+    let logQ = (studentAt(tokens.element) - mostS) * inverse - logS;
+    let q = exp4(logQ);
+    let t = terms(logP, logQ, q);
     // WGSL lets compilers take gTop + all.z first (Mesa does, it moves that out of the loop), which would round away
     // all.z where it is small: `max` keeps them from it.
-    let g = max(t.z - gTop, LOWEST);
-    let other = t.y + root * (root * (g - all.z));
-    let atTop = select(own.y, -all.y, bothThere) - expExact(log) * all.z;
-    student[first + j] = scale * select(other, atTop, j == likeliest);
+    let g = max(t.g - gTop, vec4f(LOWEST));
+    let other = t.direct + q * (g - all.z);
+    let atTop = select(own.direct, vec4f(-all.y), bothThere) - q * all.z;
+    let gradient = scale * select(other, atTop, tokens.at == vec4u(likeliest));
+    let i = tokens.element;
+    if (tokens.inside.x) { student[i.x] = gradient.x; }
+    if (tokens.inside.y) { student[i.y] = gradient.y; }
+    if (tokens.inside.z) { student[i.z] = gradient.z; }
+    if (tokens.inside.w) { student[i.w] = gradient.w; }
   }
 }

@@ -128,4 +128,3 @@ fn lastKeyOf(q0: u32, seen: vec2u) -> u32 {
   return select(seen.y, min(seen.y, shape.past + min(q0 + BLOCK, shape.queries)), shape.causal != 0u);
 }
 
-fn exp4(x: vec4f) -> vec4f { return vec4f(expExact(x.x), expExact(x.y), expExact(x.z), expExact(x.w)); }

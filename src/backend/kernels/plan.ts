@@ -30,8 +30,19 @@ export interface WebGPUPlan {
   readonly groups: (dims: Dims) => number;
   /** The uniform holds the window's start after the params. */
   readonly first?: boolean;
+  /**
+   * Into how many parts the rows of a window are cut, whose sums are added up by columnSum: all that such a kernel writes
+   * is one sum a column. The uniform then ends with the rows of a part, and whether to add to what is there.
+   */
+  readonly parts?: (dims: Dims) => number;
   /** `override` constants besides those of the record. */
-  readonly constants?: (dims: Dims, limits: { readonly rowThreads: number }) => Params;
+  readonly constants?: (dims: Dims, limits: RowLimits) => Params;
+}
+
+/** Most threads of a workgroup that owns a row, and of one that owns a row of a vocabulary. */
+export interface RowLimits {
+  readonly rowThreads: number;
+  readonly longRowThreads: number;
 }
 
 /** Threads of a workgroup whose threads own an element each. */
@@ -59,23 +70,37 @@ export const overElements = (cost: number, { first = false } = {}): Plan => ({
   webgpu: { ...threadEach('size'), first },
 });
 
+/** Elements of a row of a vocabulary: there are few such rows at a time, so that each needs more threads. */
+const longRow = 16_384;
 /** Threads of a workgroup that owns a row: a power of two, fewer for short rows, whose threads would only wait. */
-const threadsFor = (cols: number, most: number) => Math.min(most, Math.max(32, 2 ** Math.ceil(Math.log2(cols / 4))));
+const threadsFor = (cols: number, { rowThreads, longRowThreads }: RowLimits) =>
+  cols < longRow ? Math.min(rowThreads, Math.max(32, 2 ** Math.ceil(Math.log2(cols / 4)))) : longRowThreads;
 /** Kernels that own whole rows of `rows` by `cols`. `cost` is operations an element. */
 export const overRows = (cols: string, cost: number): Plan => ({
   wasm: rangeOver(['rows'], (dims) => cost * of(dims, cols)),
   webgpu: {
     along: 'rows',
     groups: (dims) => of(dims, 'rows'),
-    constants: (dims, { rowThreads }) => ({ THREADS: threadsFor(of(dims, cols), rowThreads) }),
+    constants: (dims, limits) => ({ THREADS: threadsFor(of(dims, cols), limits) }),
   },
 });
 
-/** Sums down the columns of `rows` by `cols`. `cost` is operations an element. */
-export const overColumns = (cost: number): Plan => ({
-  wasm: { ...rangeOver(['cols'], (dims) => cost * of(dims, 'rows')), step: lineElements },
-  webgpu: { along: 'rows', groups: (dims) => Math.ceil(of(dims, 'cols') / columns) },
-});
+/** A GPU wants at least so many workgroups, and a workgroup at least so many rows. */
+const busyGroups = 512;
+const leastRows = 64;
+/**
+ * Sums down the columns of `rows` by `cols`. `cost` is operations an element. On WebGPU a workgroup owns 32 columns, and
+ * where that makes few workgroups, a part of the rows.
+ */
+export const overColumns = (cost: number): Plan => {
+  const groups = (dims: Dims) => Math.ceil(of(dims, 'cols') / columns);
+  const parts = (dims: Dims) =>
+    Math.max(1, Math.floor(Math.min(busyGroups / groups(dims), of(dims, 'rows') / leastRows)));
+  return {
+    wasm: { ...rangeOver(['cols'], (dims) => cost * of(dims, 'rows')), step: lineElements },
+    webgpu: { along: 'rows', groups, parts },
+  };
+};
 
 /**
  * Rows of a table, gathered or scattered: one thread an element of `count` by `cols` on WebGPU, whose window is part of

@@ -3,6 +3,7 @@ import type { PooledBuffer } from '../../hardware/webgpu/bufferPool.js';
 import type { Binding } from '../../hardware/webgpu/commandQueue.js';
 import type { Storage } from '../backend.js';
 import type { DType } from '../kernels/index.js';
+import type { RowLimits } from '../kernels/plan.js';
 import type { GemmSettings } from './device.js';
 
 /** A storage of this backend. */
@@ -54,11 +55,9 @@ export const float = (value: number): Float => ({ f32: value });
 
 /** What the kernels' encoders work with. */
 export interface Context {
-  readonly limits: {
+  readonly limits: RowLimits & {
     readonly maxBindingBytes: number;
     readonly maxFlops: number;
-    /** Most threads of a workgroup that owns a row, or products of few rows. */
-    readonly rowThreads: number;
     readonly gemm: GemmSettings;
   };
   dispatch(call: ShaderCall): void;

@@ -22,6 +22,8 @@ const maxFlops = { hardware: 1e11, software: 2e9 };
  * Software adapters switch threads at every barrier: with 8, layer norms take half or a third of the time that 32 took.
  */
 const rowThreads = { hardware: 256, software: 8 };
+/** On an H200 the divergence of 186 rows of 50,257 logits takes 0.15 ms with 512 threads, 0.20 with 256, 0.17 with 1,024. */
+const longRowThreads = 512;
 
 /**
  * Opens the WebGPU backend: in Node through Dawn (the npm package `webgpu`), in browsers through `navigator.gpu`.
@@ -44,6 +46,7 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUDev
     matrixUnit: opened.matrixUnit,
     forced: undefined,
   };
+  const threads = options.rowThreads ?? (opened.software ? rowThreads.software : rowThreads.hardware);
   const used = new Map<string, Pipeline>();
   const live = new Set<GPUStorage>();
   let observer: KernelObserver | undefined;
@@ -94,7 +97,11 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUDev
     limits: {
       maxBindingBytes,
       maxFlops: opened.software ? maxFlops.software : maxFlops.hardware,
-      rowThreads: options.rowThreads ?? (opened.software ? rowThreads.software : rowThreads.hardware),
+      rowThreads: threads,
+      longRowThreads: Math.max(
+        threads,
+        opened.software ? 0 : Math.min(device.limits.maxComputeInvocationsPerWorkgroup, longRowThreads),
+      ),
       gemm,
     },
     dispatch(call) {

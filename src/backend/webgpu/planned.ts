@@ -5,8 +5,8 @@ import type { KernelCall, Storage } from '../backend.js';
 import { elementsOf, operandDType, operandSpecs } from '../check.js';
 import { type Dims, type KernelName, type KernelSpec, kernels, type PlannedKernel } from '../kernels/index.js';
 import type { Plan } from '../kernels/plan.js';
-import type { Context, Region } from './context.js';
-import { float } from './context.js';
+import type { Context, Region, ShaderCall } from './context.js';
+import { ceilDiv, float } from './context.js';
 import { elementsPerStep, type Window, windowsOf } from './windows.js';
 
 /** The entry of a kernel that runs by its plan. */
@@ -26,15 +26,49 @@ function encode<K extends PlannedKernel>(context: Context, kernel: K, call: Kern
   for (const window of windowsOf(kernel, call.dims, plan.along, context.limits)) {
     const uncut = window.count === call.dims[plan.along];
     const dims = uncut ? call.dims : { ...call.dims, [plan.along]: window.count };
-    context.dispatch({
+    const uniform = uniformOf(kernel, dims, params, window, plan.first ?? false);
+    const work = {
       shader: kernel,
       constants: { ...chosen, ...plan.constants?.(dims, context.limits) },
-      uniform: uniformOf(kernel, dims, params, window, plan.first ?? false),
       ...bindOperands(context, kernel, call, dims, plan.along, window),
-      groups: plan.groups(dims),
       flops: kernels[kernel].flops(dims),
-    });
+    };
+    if (!plan.parts) context.dispatch({ ...work, uniform, groups: plan.groups(dims) });
+    else {
+      const add = window.start > 0 ? 1 : (params.accumulate ?? 1);
+      encodeColumns(context, { ...work, uniform }, dims, { groups: plan.groups(dims), parts: plan.parts(dims), add });
+    }
   }
+}
+
+/** Sums down columns, in parts of the rows where that makes more workgroups. */
+function encodeColumns(
+  context: Context,
+  work: Omit<ShaderCall, 'groups'>,
+  dims: Dims,
+  { groups, parts: most, add }: { readonly groups: number; readonly parts: number; readonly add: number },
+): void {
+  const { rows, cols } = dims as { readonly rows: number; readonly cols: number };
+  const each = ceilDiv(rows, most);
+  const parts = ceilDiv(rows, each);
+  if (parts === 1) {
+    context.dispatch({ ...work, uniform: [...work.uniform, each, add], groups });
+    return;
+  }
+  // One array of parts for each sum, whose regions are all at hand once the last one is.
+  const inParts = (left: number, partials: readonly Region[]): void => {
+    if (left > 0) {
+      context.temporary(parts * cols, 'parts of a sum', (partial) => inParts(left - 1, [...partials, partial]));
+      return;
+    }
+    context.dispatch({ ...work, uniform: [...work.uniform, each, 0], writes: partials, groups: groups * parts });
+    for (const [index, partial] of partials.entries()) {
+      const uniform = [parts, cols, add, parts, add];
+      const writes = work.writes.slice(index, index + 1);
+      context.dispatch({ shader: 'columnSum', uniform, reads: [partial], writes, groups, flops: parts * cols });
+    }
+  };
+  inParts(work.writes.length, []);
 }
 
 /** The dims, then the params, then, for kernels that know of their window, its start. */
