@@ -38,6 +38,8 @@ const shapes: readonly GemmShape[] = [
   { form: 'NN', m: 1, k: 768, n: 3072 },
   { form: 'NN', m: 8, k: 3072, n: 768 },
 ];
+/** Shapes that are measured with each tile, in f32, and in f16 where there are matrices; the others as chosen. */
+const withTiles = 5;
 /** Up to so many rows there is one variant. */
 const skinnyRows = 8;
 const bytesPerElement = { f32: 4, f16: 2, int8: 1 } as const;
@@ -48,7 +50,7 @@ export async function* gemmVariants({ device: opened, size }: Setting) {
   const device = opened as WebGPUDevice;
   const divisor = divisorOf(device, size);
   const limits = limitsOf(device.info.description);
-  for (const { form, ...full } of size === 'tiny' ? shapes.slice(2, 4) : shapes) {
+  for (const [index, { form, ...full }] of (size === 'tiny' ? shapes.slice(2, 4) : shapes).entries()) {
     const m = full.m > skinnyRows ? Math.ceil(full.m / divisor) : full.m;
     const [k, n] = [Math.ceil(full.k / divisor), Math.ceil(full.n / divisor)];
     const shape: GemmShape = { form, m, k, n };
@@ -64,7 +66,7 @@ export async function* gemmVariants({ device: opened, size }: Setting) {
         if (form === 'TN') run(device, 'gemmTN', { a, b: b.values, c }, { accumulate: 0 });
         else (form === 'NT' ? multiply : multiplyTransposed)(a, b, c);
       };
-      for (const tile of [undefined, ...(m > skinnyRows ? tilesOf(device, format) : [])]) {
+      for (const tile of [undefined, ...(m > skinnyRows && index < withTiles ? tilesOf(device, format) : [])]) {
         device.gemm.forced = tile && { tile, parts: 1 };
         start();
         checkProduct(shape, left, right, (await c.read()) as Float32Array);
@@ -88,7 +90,9 @@ export async function* gemmVariants({ device: opened, size }: Setting) {
   }
 }
 
-const tilesOf = ({ gemm }: WebGPUDevice, format: 'f32' | 'f16' | 'int8') => [
-  ...(['large', 'ahead', 'medium', 'small'] as const),
-  ...(format === 'f16' && gemm.matrixUnit ? (['matrices'] as const) : []),
-];
+function tilesOf({ gemm }: WebGPUDevice, format: 'f32' | 'f16' | 'int8') {
+  if (format === 'int8') return [];
+  const matrices = format === 'f16' && gemm.matrixUnit;
+  return [...(format === 'f32' || matrices ? floatTiles : []), ...(matrices ? (['matrices'] as const) : [])];
+}
+const floatTiles = ['large', 'medium', 'small'] as const;

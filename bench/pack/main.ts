@@ -52,6 +52,7 @@ process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
 const pathOf = (script: string) => `${folder}${script.endsWith('.py') ? script : script.replace('.ts', '.mjs')}`;
 const date = new Date().toISOString().slice(0, 10);
 const processor = describeProcessor();
+const machine = `${cpus().length} processors, Node ${process.versions.node}`;
 let failures = 0;
 /** One write after the other: a part's file is written while the next case is measured. */
 let writing = Promise.resolve();
@@ -177,7 +178,7 @@ async function findGPU(): Promise<{ env: Record<string, string>; facts: Facts } 
   if (!best) log('No GPU was found.', ...adviceFor(found));
   const result: Result = {
     ...{ suite: 'gpu-adapter', about: 'what the adapter says of itself, and how it was found', date },
-    ...{ processor, machine: machineOf(best?.facts.opened) },
+    ...{ processor, ...adapterOf(best?.facts.opened), machine },
     facts: { ...best?.facts, environment: best?.env ?? {}, found, tried },
     ...{ variants: [], skipped: best ? [] : adviceFor(found) },
   };
@@ -199,7 +200,8 @@ async function runPart({ name, suites }: Part, { env, gpu, noPyTorch }: Conditio
     const index = results.length;
     const keep = async () => {
       const kept = Object.keys(facts).length > 0 ? { facts } : {};
-      results[index] = { suite, about, date, processor, machine: machineOf(gpu), ...kept, variants: done, skipped };
+      const measured = { variants: done, skipped };
+      results[index] = { suite, about, date, processor, ...adapterOf(gpu), machine, ...kept, ...measured };
       await writePart(name, results);
     };
     for (const variant of variants) {
@@ -240,9 +242,7 @@ async function runPart({ name, suites }: Part, { env, gpu, noPyTorch }: Conditio
   }
 }
 
-function machineOf(gpu: unknown): string {
-  return `${gpu ?? 'no GPU'}; ${cpus().length} processors, Node ${process.versions.node}`;
-}
+const adapterOf = (opened: unknown) => (opened ? { adapter: `${opened}` } : {});
 
 function writePart(name: string, results: readonly Result[]): Promise<void> {
   const text = `${JSON.stringify({ part: name, size: asked.size, results }, null, 1)}\n`;

@@ -11,7 +11,7 @@ type MatrixInfo = GPUAdapterInfo & {
 };
 
 const allowSoftware = flag('allow-software');
-const gpu = create(['enable-dawn-features=allow_unsafe_apis']);
+const gpu = create(['enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia']);
 const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance', forceFallbackAdapter: false });
 if (!adapter) throw new Error('no adapter');
 const info = adapter.info as MatrixInfo;

@@ -5,12 +5,18 @@ import { packedSuites, suites } from '../suites.ts';
 import { chapter, type Result } from './table.ts';
 import { writeWhole } from './writeWhole.ts';
 
-/** Keeps a suite's result as FOLDER/KIND/NAME.json, KIND being that of the processor. */
+/** Keeps a suite's result as FOLDER/KIND/NAME.json, KIND being that of the processor, or the GPU's name. */
 export async function keepResult(folder: string, result: Result): Promise<void> {
-  const own = `${folder}/${kindOf(result.processor)}`;
+  const own = `${folder}/${result.adapter ? nameOf(result.adapter) : kindOf(result.processor)}`;
   await mkdir(own, { recursive: true });
   await writeWhole(`${own}/${result.suite}.json`, `${JSON.stringify(result, null, 1)}\n`);
 }
+
+/** The card's name without its driver's, which Dawn puts behind a comma, as the name of a folder. */
+const nameOf = (adapter: string) => {
+  const card = adapter.split(',')[0] as string;
+  return card.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
+};
 
 /** All results that are in the folder: a chapter for each suite, in the suites' order. */
 export async function chaptersOf(folder: string): Promise<string> {

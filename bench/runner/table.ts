@@ -8,6 +8,8 @@ export interface Result {
   readonly date: string;
   /** Results of different kinds are never in one table. */
   readonly processor: Processor;
+  /** The GPU, where one did the work: then results of different ones are never in one table. */
+  readonly adapter?: string;
   /** How many of them, and what else the variants ran on: "2 processors, Node 24.21.0". */
   readonly machine: string;
   /** What was found out beside times. */
@@ -25,9 +27,10 @@ export function chapter(results: readonly Result[]): string {
 }
 
 /** The processor, and a Markdown table with a row for each case and each variant that measured it. */
-function table({ processor, date, machine, facts = {}, variants, skipped }: Result, about: readonly string[]): string {
+function table(result: Result, about: readonly string[]): string {
+  const { processor, adapter, date, machine, facts = {}, variants, skipped } = result;
   const lines = [
-    `### ${processor.name}, ${processor.vectors}`,
+    `### ${adapter ? `${adapter}; ` : ''}${processor.name}, ${processor.vectors}`,
     '',
     ...about,
     `${date}, ${machine}.${variants.length > 0 ? ' Medians; spread in brackets; last column: ratio to the first row of the case.' : ''}`,

@@ -1,6 +1,6 @@
 // c [m, n] (+)= a [m, k] b [k, n]. Forward of a linear layer whose weight is stored [in, out]; dx = dy w of one that is
 // stored [out, in].
-// Follows gemmTile.wgsl. A block holds four steps of k, each with four rows of A or four columns of B.
+// Follows gemmPlace.wgsl. A block holds four steps of k, each with four rows of A or four columns of B.
 // Twin: assembly/compute/products/gemm.ts
 const A_ALONG_K = true;
 const B_ALONG_K = false;

@@ -1,5 +1,5 @@
 // c [m, n] (+)= a [m, k] b[n, k]^T. Logits from a tied embedding; dx = dy w^T.
-// Follows gemmTile.wgsl. A block holds four steps of k, each with four rows of A or four columns of B.
+// Follows gemmPlace.wgsl. A block holds four steps of k, each with four rows of A or four columns of B.
 // Twin: assembly/compute/products/gemm.ts
 const A_ALONG_K = true;
 const B_ALONG_K = true;

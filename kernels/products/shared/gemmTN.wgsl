@@ -1,5 +1,5 @@
 // c [m, n] (+)= a[k, m]^T b [k, n]. Weight gradients: dw = x^T dy.
-// Follows gemmTile.wgsl. A block holds four steps of k, each with four rows of A or four columns of B.
+// Follows gemmPlace.wgsl. A block holds four steps of k, each with four rows of A or four columns of B.
 // Twin: assembly/compute/products/gemm.ts
 const A_ALONG_K = false;
 const B_ALONG_K = false;

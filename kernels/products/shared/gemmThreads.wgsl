@@ -1,8 +1,5 @@
 // What gemmThread8.wgsl and gemmThread4.wgsl share: tiles of f32, and which SIDE x SIDE elements of c each thread has.
-// A part of gemmTile.wgsl.
-alias Four = vec4f;
-fn four(value: vec4f) -> Four { return value; }
-
+// Follows gemmTile.wgsl.
 override DOWN: u32 = 8u;                      // threads along m, a multiple of 4
 override ACROSS: u32 = 8u;                    // threads along n, a multiple of 8
 override THREADS: u32 = DOWN * ACROSS;

@@ -1,39 +1,22 @@
-// What the tiled products share: c [m, n] (+)= A B. Follows gemmShape.wgsl. A shader is put together from
+// What the tiled products that multiply in f32 share: c [m, n] (+)= A B. A shader is put together from
 //   1. a file of elements/ for each operand, and gemmShape.wgsl: how four neighbours of a, b and c are stored, the bindings,
-//   2. gemmTile.wgsl, this file: which tile a workgroup owns, filling the tiles, storing,
-//   3. gemmNN, gemmNT or gemmTN.wgsl: locateA, fetchA, locateB, fetchB, which know how A and B are laid out,
-//   4. main and the sides of a tile: gemmThread8.wgsl or gemmThread4.wgsl, 8 x 8 or 4 x 4 elements of c a thread; or
-//      gemmMatrices.wgsl, subgroup matrices. Four, four(): four neighbours in a tile, made of a vec4f.
+//   2. gemmNN, gemmNT or gemmTN.wgsl: locateA, fetchA, locateB, fetchB, which know how A and B are laid out, and
+//      gemmPlace.wgsl: which tile a workgroup owns, storing,
+//   3. gemmTile.wgsl, this file: filling the tiles,
+//   4. main and the sides of a tile: gemmThread8.wgsl or gemmThread4.wgsl, 8 x 8 or 4 x 4 elements of c a thread.
+//      gemmMatrices.wgsl, subgroup matrices, has tiles of its own.
 //
 // Bounds cost nothing in the inner loop. Rows of A and columns of B past the edges hold arbitrary values (an index past
 // the end of a binding reads something inside it): they only reach elements of c that are not stored. Steps of k past
 // the end are zeros on both sides.
-//
-// Split-K: where c has few tiles and k is long, parts of k, whole steps of DEPTH, go to workgroups of their own, part p
-// to the p-th [m, n] of c, which is then a temporary that gemmSum.wgsl adds up in fixed order.
 
 override GROUPS_M: u32 = TILE_M / 4u;
 override GROUPS_N: u32 = TILE_N / 4u;
 const DEPTH: u32 = 16u;                       // steps along k between two barriers
-const BAND: u32 = 8u;                         // rows of tiles that are walked together, so that their columns of B stay cached
 // [e * GROUPS + g] holds the elements 4 g .. 4 g + 3 of step e: threads fetch fours, eight neighbours of vec4f all 32
 // banks.
-var<workgroup> aTile: array<Four, DEPTH * GROUPS_M>;
-var<workgroup> bTile: array<Four, DEPTH * GROUPS_N>;
-
-struct Place { row: u32, col: u32, part: u32 }
-
-// The tile and the part of k of a workgroup: down a band of tiles first, then across. Past the end, part * shape.part
-// >= k.
-fn placeOf(index: u32) -> Place {
-  let down = (shape.m + TILE_M - 1u) / TILE_M;
-  let across = (shape.n + TILE_N - 1u) / TILE_N;
-  let tile = index % (down * across);
-  let band = tile / (BAND * across);
-  let inBand = tile % (BAND * across);
-  let rows = min(BAND, down - band * BAND);
-  return Place((band * BAND + inBand % rows) * TILE_M, (inBand / rows) * TILE_N, index / (down * across));
-}
+var<workgroup> aTile: array<vec4f, DEPTH * GROUPS_M>;
+var<workgroup> bTile: array<vec4f, DEPTH * GROUPS_N>;
 
 // Slot -> group of four rows or columns (x) and block of four steps (y). Where k is contiguous in memory, eight
 // neighbours take eight groups and the next eight the next block: whole 64-byte pieces are read, and written without
@@ -71,26 +54,20 @@ fn layBlock(i: u32, block: mat4x4f) {
   if (i < BLOCKS_A) {
     let slot = slotOf(i, GROUPS_M, A_ALONG_K);
     let at = 4u * slot.y * GROUPS_M + slot.x;
-    aTile[at] = four(block[0]);
-    aTile[at + GROUPS_M] = four(block[1]);
-    aTile[at + 2u * GROUPS_M] = four(block[2]);
-    aTile[at + 3u * GROUPS_M] = four(block[3]);
+    aTile[at] = block[0];
+    aTile[at + GROUPS_M] = block[1];
+    aTile[at + 2u * GROUPS_M] = block[2];
+    aTile[at + 3u * GROUPS_M] = block[3];
   } else {
     let slot = slotOf(i - BLOCKS_A, GROUPS_N, B_ALONG_K);
     let at = 4u * slot.y * GROUPS_N + slot.x;
-    bTile[at] = four(block[0]);
-    bTile[at + GROUPS_N] = four(block[1]);
-    bTile[at + 2u * GROUPS_N] = four(block[2]);
-    bTile[at + 3u * GROUPS_N] = four(block[3]);
+    bTile[at] = block[0];
+    bTile[at + GROUPS_N] = block[1];
+    bTile[at + 2u * GROUPS_N] = block[2];
+    bTile[at + 3u * GROUPS_N] = block[3];
   }
 }
 
 fn fillTiles(place: Place, k0: u32, end: u32, lane: u32) {
   for (var i = lane; i < BLOCKS; i += THREADS) { layBlock(i, fetchBlock(place, k0, end, i)); }
-}
-
-// Columns col .. col + 3 of a row of c.
-fn store(part: u32, row: u32, col: u32, value: vec4f) {
-  if (row >= shape.m || col >= shape.n) { return; }
-  put(shape.cBase + (part * shape.m + row) * shape.cStride + col, shape.n - col, shape.accumulate != 0u, value * columnScale4(col));
 }

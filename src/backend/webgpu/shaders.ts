@@ -12,14 +12,29 @@ import gemmTN from '../../../kernels/products/shared/gemmTN.wgsl';
 import files from '../../../kernels?shaders';
 
 const layouts = { gemmNN, gemmNT, gemmTN };
-/** For adapters whose subgroups are of several sizes: the entry point asks for the size that it is written for. */
-const gemmMatricesPinned = gemmMatrices.replace('@compute', '@subgroup_size(SUBGROUP_SIZE) @compute');
-const loops = { 4: gemmThread4, 8: gemmThread8, Matrices: gemmMatrices, MatricesPinned: gemmMatricesPinned };
+const loops = { 4: gemmThread4, 8: gemmThread8 };
+/** How the tile of b lies: as b does, and weights in f16 are no operand of gemmTN. */
+const rightLayouts = { gemmNN: 'row_major', gemmNT: 'col_major' } as const;
 
-const products = Object.fromEntries(
+const onThreads = Object.fromEntries(
   Object.entries(layouts).flatMap(([layout, code]) =>
     Object.entries(loops).map(([loop, main]) => [`${layout}${loop}`, code + main]),
   ),
 ) as Record<`${keyof typeof layouts}${keyof typeof loops}`, string>;
+const onMatrices = Object.fromEntries(
+  Object.entries(rightLayouts).flatMap(([layout, right]) => {
+    const code = layouts[layout as keyof typeof rightLayouts] + gemmMatrices.replaceAll('RIGHT_LAYOUT', right);
+    // For adapters whose subgroups are of several sizes: the entry point asks for the size that it is written for.
+    const pinned = code.replace('@compute', '@subgroup_size(SUBGROUP_SIZE) @compute');
+    return [
+      [`${layout}Matrices`, code],
+      [`${layout}MatricesPinned`, pinned],
+    ];
+  }),
+) as Record<`${keyof typeof rightLayouts}Matrices${'' | 'Pinned'}`, string>;
 
-export const shaders: typeof products & Readonly<Record<string, string>> = { ...files, ...products };
+export const shaders: typeof onThreads & typeof onMatrices & Readonly<Record<string, string>> = {
+  ...files,
+  ...onThreads,
+  ...onMatrices,
+};

@@ -38,6 +38,9 @@ const wantedLimits = [
   'maxComputeWorkgroupSizeZ',
 ] as const;
 
+/** What every device has of the limits that subgroup matrices ask about. */
+const defaultLimits = { maxComputeWorkgroupStorageSize: 16_384, maxComputeInvocationsPerWorkgroup: 256 };
+
 /** Used where the adapter has them. Timestamps: the profiler. */
 const wantedFeatures: readonly GPUFeatureName[] = ['timestamp-query'];
 
@@ -67,7 +70,11 @@ export async function openAdapter(options: AdapterOptions = {}): Promise<OpenedD
   }
   const requiredLimits: Record<string, number> = {};
   if (limits === 'adapter') for (const name of wantedLimits) requiredLimits[name] = adapter.limits[name];
-  const matrixUnit = subgroupMatrices ? needMatrixUnit(description, adapter) : undefined;
+  const { features: offered, info } = adapter;
+  const allowed = limits === 'adapter' ? adapter.limits : defaultLimits;
+  const matrixUnit = subgroupMatrices
+    ? needMatrixUnit(description, { features: offered, info, limits: allowed })
+    : undefined;
   const features = matrixUnit ? [...wantedFeatures, ...matrixFeatures(matrixUnit)] : wantedFeatures;
   const requiredFeatures = features.filter((feature) => adapter.features.has(feature));
   const wanted = { label: 'distillm', requiredLimits, requiredFeatures };
@@ -140,7 +147,9 @@ export function adoptDevice(device: GPUDevice, { subgroupMatrices = false }: Ada
     software,
     adapterClass: info ? classOf(info, software) : 'integrated',
     identity: info ? identify(info) : '',
-    matrixUnit: subgroupMatrices ? needMatrixUnit(description, { features: device.features, info }) : undefined,
+    matrixUnit: subgroupMatrices
+      ? needMatrixUnit(description, { features: device.features, info, limits: device.limits })
+      : undefined,
     submitted() {},
     async close() {},
   };
@@ -183,10 +192,12 @@ const identify = ({ vendor, architecture, device, description }: GPUAdapterInfo)
 
 /**
  * WebGPU does not tell: decided by the vendor, and for vendors of both kinds by the names of their integrated graphics.
+ * Dawn in Node names the cards of servers, browsers do not.
  */
 function classOf(info: GPUAdapterInfo, software: boolean): AdapterClass {
   if (software) return 'software';
   const words = wordsOf(info);
+  if (/\b(g?b[12]00|g?h[12]00|h800|a100|a800|mi\d{3}x?)\b/.test(words)) return 'server';
   if (/nvidia|geforce|quadro/.test(words)) return /tegra|orin/.test(words) ? 'integrated' : 'discrete';
   if (/\bamd\b|radeon/.test(words))
     return /radeon (tm )?(graphics|\d+m\b)|vega \d+ graphics/.test(words) ? 'integrated' : 'discrete';

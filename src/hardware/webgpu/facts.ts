@@ -22,7 +22,7 @@ export interface AdapterOptions {
 }
 
 /** What kind of hardware an adapter is: shaders take other sizes on each. */
-export type AdapterClass = 'discrete' | 'integrated' | 'software';
+export type AdapterClass = 'server' | 'discrete' | 'integrated' | 'software';
 
 /** What an adapter multiplies at once: see matrixUnit.ts. */
 export interface MatrixUnit {

@@ -17,8 +17,25 @@ export const matrixFeatures = ({ pinned }: Pick<MatrixUnit, 'pinned'>): GPUFeatu
  * for 32 threads.
  */
 const sizes = [32, 64, 16, 8, 4] as const;
-/** Subgroups of a workgroup in gemmMatrices.wgsl. */
-const subgroups = 4;
+/** Subgroups of a workgroup in kernels/products/shared/gemmMatrices.wgsl. */
+const subgroups = 8;
+/** Its tile of c, in matrices of the unit. */
+const matricesDown = 8;
+const matricesAcross = 8;
+/** Bytes of its workgroup memory: two tiles of f16, two steps deep, rows padded by 8 elements; a matrix of f32 a subgroup. */
+const memoryOf = ({ M: m, N: n, K: k }: MatrixConfig) =>
+  2 * matricesDown * m * (2 * k + 8) +
+  2 * Math.max(matricesAcross * n * (2 * k + 8), 2 * k * (matricesAcross * n + 8)) +
+  4 * subgroups * m * n;
+
+/** Rows and columns of the tile of c that a workgroup owns. */
+export const matrixTile = ({
+  m,
+  n,
+}: Pick<MatrixUnit, 'm' | 'n'>): { readonly rows: number; readonly cols: number } => ({
+  rows: matricesDown * m,
+  cols: matricesAcross * n,
+});
 
 interface MatrixConfig {
   readonly M: number;
@@ -36,9 +53,11 @@ type MatrixInfo = GPUAdapterInfo & { readonly subgroupMatrixConfigs?: Iterable<M
 export function findMatrixUnit({
   features,
   info,
+  limits,
 }: {
   readonly features: ReadonlySet<string>;
   readonly info: MatrixInfo | undefined;
+  readonly limits: Pick<GPUSupportedLimits, 'maxComputeWorkgroupStorageSize' | 'maxComputeInvocationsPerWorkgroup'>;
 }): MatrixUnit | { readonly missing: string } {
   const lacking = required.filter((name) => !features.has(name));
   if (lacking.length > 0) return { missing: `lacks ${lacking.join(' and ')}` };
@@ -50,13 +69,18 @@ export function findMatrixUnit({
   const subgroupSize = sizes.find((size) => size >= least && size <= most && (subgroups * size) % most === 0);
   if (!subgroupSize) return { missing: `has subgroups of ${least} to ${most} threads instead of 4 to 64` };
   const configs = [...subgroupMatrixConfigs];
-  for (const { M: m, N: n, K: k, componentType, resultComponentType } of configs) {
-    // Whole multiples fill the 64 x 32 elements of a subgroup and the 16 of a step; tiles are indexed by fours.
-    const fits = 64 % m === 0 && m % 4 === 0 && 32 % n === 0 && n % 4 === 0 && 16 % k === 0;
-    if (fits && componentType === 'f16' && resultComponentType === 'f32') {
-      return { m, n, k, subgroupSize, pinned };
-    }
-  }
+  const { maxComputeWorkgroupStorageSize: memory, maxComputeInvocationsPerWorkgroup: threads } = limits;
+  if (subgroups * subgroupSize > threads)
+    return { missing: `allows workgroups of ${threads} threads instead of ${subgroups * subgroupSize}` };
+  const usable = configs.filter(
+    ({ M, N, K, componentType, resultComponentType }) =>
+      // Tiles are indexed by fours.
+      M % 4 === 0 && N % 4 === 0 && K % 4 === 0 && componentType === 'f16' && resultComponentType === 'f32',
+  );
+  const fitting = usable.find((config) => memoryOf(config) <= memory);
+  if (fitting) return { m: fitting.M, n: fitting.N, k: fitting.K, subgroupSize, pinned };
+  if (usable.length > 0)
+    return { missing: `allows ${memory} bytes of workgroup memory instead of ${Math.min(...usable.map(memoryOf))}` };
   const described = configs.map((c) => `${c.M}x${c.N}x${c.K} ${c.componentType} to ${c.resultComponentType}`);
-  return { missing: `multiplies ${described.join(', ') || 'no matrices'} instead of f16 to f32 in parts of 64x32x16` };
+  return { missing: `multiplies ${described.join(', ') || 'no matrices'} instead of f16 to f32` };
 }

@@ -12,7 +12,9 @@ export async function openGPU({ hardwareOnly = false, experimental = false } = {
     // With quantization on, the profiler's times would be multiples of a tenth of a millisecond, as in pages.
     const gpu = create([
       'disable-dawn-features=timestamp_quantization',
-      ...(experimental ? ['enable-dawn-features=allow_unsafe_apis'] : []),
+      // Dawn leaves f16 out on NVIDIA's Vulkan drivers for failures in its conformance tests; on an H200 the products that
+      // need it passed ours.
+      ...(experimental ? ['enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia'] : []),
     ]);
     if (hardwareOnly && hasGPUDevice('/')) await findAdaptersButLlvmpipe(gpu);
     return gpu;

@@ -15,7 +15,8 @@ import { atDefaultLimits, describeWebGPU, withWebGPU } from './adapter.js';
 // Software adapters compile a variant for seconds.
 vi.setConfig({ testTimeout: 120_000 });
 
-const withMatrices = { ...atDefaultLimits, subgroupMatrices: true } as const;
+// At the adapter's limits: tiles of matrices need more workgroup memory than every device has.
+const withMatrices = { ...atDefaultLimits, limits: 'adapter', subgroupMatrices: true } as const;
 const missing = await openWebGPU(withMatrices).then(
   async (device) => void (await device.dispose()),
   (error: Error) => error.message,
@@ -35,17 +36,17 @@ const caseOf = ([m, n, k]: Sides, { accumulate = 0, scale = 1 } = {}): AnyCase =
   },
 });
 
-/** Around tiles of 128 x 64, their halves and quarters, and steps of 16: multiples of four and odd ones. */
+/** Around tiles of 128 x 128, their halves and quarters, and steps of 32: multiples of four and odd ones. */
 const shapes: readonly Sides[] = [
   [9, 1, 1],
   [12, 4, 4],
   [13, 7, 5],
   [63, 31, 15],
   [65, 33, 17],
-  [128, 64, 16],
-  [124, 68, 20],
-  [132, 60, 132],
-  [129, 65, 67],
+  [128, 128, 32],
+  [124, 132, 36],
+  [132, 124, 132],
+  [129, 127, 67],
   [257, 131, 37],
 ];
 
@@ -123,7 +124,7 @@ describe.skipIf(missing)(`products on subgroup matrices${missing ? ` (skipped: $
   it('a device of the caller', async () => {
     const { create, globals } = await import('webgpu');
     Object.assign(globalThis, globals);
-    const gpu = create(['enable-dawn-features=allow_unsafe_apis']);
+    const gpu = create(['enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia']);
     const adapter = await gpu.requestAdapter();
     const device = await adapter!.requestDevice({ requiredFeatures: matrixFeatures({ pinned: false }) });
     // Dawn's devices do not list their matrices, as browsers' do.
@@ -163,7 +164,7 @@ describeWebGPU('subgroup matrices as hardware has them', () => {
     it.each([4, 8, 16, 32, 64])(
       `shaders are valid WGSL for subgroups of %d${pinned ? ', asked for' : ''}`,
       async (size) => {
-        for (const form of ['gemmNN', 'gemmNT', 'gemmTN'] as const) {
+        for (const form of ['gemmNN', 'gemmNT'] as const) {
           for (const [m, n, k] of forms) {
             const layouts = { a: 'vec4', b: 'f16x4', c: 'f32', scaled: 'whole' } as const;
             const { code } = gemmElements({ ...layouts, matrixUnit: { m, n, k, subgroupSize: size, pinned } });
@@ -179,7 +180,8 @@ describeWebGPU('subgroup matrices as hardware has them', () => {
 
   /** The null device, with an adapter that says to have subgroups of these sizes. */
   const withSubgroups = (subgroupMinSize: number, subgroupMaxSize: number) => {
-    const subgroupMatrixConfigs = [{ M: 16, N: 16, K: 16, componentType: 'f16', resultComponentType: 'f32' }];
+    // The null adapter has the least limits, which hold these matrices.
+    const subgroupMatrixConfigs = [{ M: 8, N: 8, K: 8, componentType: 'f16', resultComponentType: 'f32' }];
     const info = { vendor: '', architecture: '', device: '', description: 'faked', isFallbackAdapter: false };
     const adapterInfo = { ...info, subgroupMinSize, subgroupMaxSize, subgroupMatrixConfigs };
     return new Proxy(device, {
@@ -193,7 +195,7 @@ describeWebGPU('subgroup matrices as hardware has them', () => {
 
   it.each([
     [32, 32, 32, false],
-    [64, 64, 64, false],
+    [16, 16, 16, false],
     [8, 32, 32, true],
     [16, 32, 32, true],
     [32, 64, 32, true],
@@ -220,7 +222,7 @@ describe('sizes of subgroups', () => {
   it('matter to no shader but that of the matrices', () => {
     const code = (name: string) => (shaders[name] as string).replaceAll(/\/\/.*/g, '');
     const dependent = Object.keys(shaders).filter((name) => /subgroup/i.test(code(name)));
-    const forms = ['gemmNN', 'gemmNT', 'gemmTN'].flatMap((form) => [`${form}Matrices`, `${form}MatricesPinned`]);
+    const forms = ['gemmNN', 'gemmNT'].flatMap((form) => [`${form}Matrices`, `${form}MatricesPinned`]);
     expect(dependent.sort()).toEqual(forms.sort());
   });
 });
@@ -235,25 +237,26 @@ describeWebGPU('subgroup matrices where there are none', () => {
 describe('findMatrixUnit', () => {
   const features = new Set<string>(matrixFeatures({ pinned: false }));
   const config = { M: 16, N: 16, K: 16, componentType: 'f16', resultComponentType: 'f32' };
+  const roomy = { maxComputeWorkgroupStorageSize: 32_768, maxComputeInvocationsPerWorkgroup: 1024 };
   const find = (
     subgroupMatrixConfigs: (typeof config)[],
     sizes = { subgroupMinSize: 32, subgroupMaxSize: 32 },
     has: ReadonlySet<string> = features,
-  ) => findMatrixUnit({ features: has, info: { ...sizes, subgroupMatrixConfigs } as unknown as GPUAdapterInfo });
+    limits = roomy,
+  ) =>
+    findMatrixUnit({ features: has, info: { ...sizes, subgroupMatrixConfigs } as unknown as GPUAdapterInfo, limits });
 
   it('takes the first form of halves that are summed in f32', () => {
     const others = [
       { ...config, resultComponentType: 'f16' },
       { ...config, componentType: 'i8', resultComponentType: 'i32', K: 32 },
-      { ...config, K: 32 },
     ];
     expect(find([...others, { ...config, N: 8 }, config])).toEqual({
       ...{ m: 16, n: 8, k: 16, subgroupSize: 32, pinned: false },
     });
-    const missing =
-      'multiplies 16x16x16 f16 to f16, 16x16x32 i8 to i32, 16x16x32 f16 to f32 instead of f16 to f32 in parts of 64x32x16';
+    const missing = 'multiplies 16x16x16 f16 to f16, 16x16x32 i8 to i32 instead of f16 to f32';
     expect(find(others)).toEqual({ missing });
-    expect(find([])).toEqual({ missing: 'multiplies no matrices instead of f16 to f32 in parts of 64x32x16' });
+    expect(find([])).toEqual({ missing: 'multiplies no matrices instead of f16 to f32' });
   });
 
   it.each([4, 8, 16, 32, 64])('takes subgroups of %d threads, where all are of that size', (size) => {
@@ -289,8 +292,20 @@ describe('findMatrixUnit', () => {
     });
   });
 
+  it('takes a smaller form where the memory of a workgroup holds no larger one', () => {
+    const small = { ...config, M: 8, N: 8, K: 8 };
+    const least = { maxComputeWorkgroupStorageSize: 16_384, maxComputeInvocationsPerWorkgroup: 256 };
+    expect(find([config, small], undefined, undefined, least)).toMatchObject({ m: 8, n: 8, k: 8 });
+    expect(find([config], undefined, undefined, least)).toEqual({
+      missing: 'allows 16384 bytes of workgroup memory instead of 28672',
+    });
+    expect(find([config], { subgroupMinSize: 64, subgroupMaxSize: 64 }, undefined, least)).toEqual({
+      missing: 'allows workgroups of 256 threads instead of 512',
+    });
+  });
+
   it('says which features are missing', () => {
-    expect(findMatrixUnit({ features: new Set(['subgroups']), info: undefined })).toEqual({
+    expect(findMatrixUnit({ features: new Set(['subgroups']), info: undefined, limits: roomy })).toEqual({
       missing: 'lacks shader-f16 and chromium-experimental-subgroup-matrix',
     });
   });

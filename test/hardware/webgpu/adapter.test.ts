@@ -32,7 +32,10 @@ describe('adapters', () => {
   });
 
   it.each([
-    ['nvidia', 'hopper', 'nvidia-h100-pcie', 'NVIDIA: 550.54.14 550.54.14', 'discrete'],
+    ['nvidia', 'hopper', 'nvidia-h100-pcie', 'NVIDIA: 550.54.14 550.54.14', 'server'],
+    ['nvidia', '', 'nvidia-h200', 'NVIDIA: 580.159.04 580.159.4.0', 'server'],
+    ['amd', 'cdna-3', 'amd-instinct-mi300x-radv-gfx942-', 'radv: Mesa 25.1.9', 'server'],
+    ['nvidia', 'ada', 'nvidia-geforce-rtx-4070', 'NVIDIA: 550.54.14 550.54.14', 'discrete'],
     ['amd', 'rdna-3', 'amd-radeon-rx-7900-xtx-radv-navi31-', 'radv: Mesa 25.1.9', 'discrete'],
     ['amd', 'rdna-2', 'amd-radeon-graphics-radv-rembrandt-', 'radv: Mesa 25.1.9', 'integrated'],
     ['amd', 'rdna-3', 'amd-radeon-780m-graphics-radv-phoenix-', 'radv: Mesa 25.1.9', 'integrated'],

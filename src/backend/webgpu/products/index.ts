@@ -1,5 +1,6 @@
 /** Matrix products: cut into windows that may be bound, then into tiles, or given to the shaders for few rows. */
 import type { MatrixUnit } from '../../../hardware/webgpu/facts.js';
+import { matrixTile } from '../../../hardware/webgpu/matrixUnit.js';
 import type { KernelCall, KernelTable, Storage } from '../../backend.js';
 import { operandDType } from '../../check.js';
 import type { WeightFormat } from '../../kernels/formats.js';
@@ -193,8 +194,9 @@ function encodeProduct(context: Context, product: Product): void {
 /** `steps`: of k, in one part. */
 function encodeTiles(context: Context, product: Product, { tile }: GemmVariant, steps: number): void {
   const { form, m, n, k } = product;
-  const { loop, rows, cols, constants } = gemmTiles[tile];
+  const { loop, constants } = gemmTiles[tile];
   const matrixUnit = tile === 'matrices' ? context.limits.gemm.matrixUnit : undefined;
+  const { rows, cols } = matrixUnit ? matrixTile(matrixUnit) : gemmTiles[tile];
   context.dispatch({
     shader: `${form}${loop}${matrixUnit?.pinned ? 'Pinned' : ''}`,
     ...argumentsOf(product, matrixUnit),

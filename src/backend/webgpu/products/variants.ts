@@ -5,7 +5,7 @@ import type { AdapterClass } from '../../../hardware/webgpu/facts.js';
  * two measured numbers a tile, one table a class of adapter.
  */
 
-/** The part of a shader that multiplies tiles (kernels/products/shared/gemmTile.wgsl). */
+/** The part of a shader that multiplies tiles (kernels/products/shared/gemmThread8.wgsl and its like). */
 export type GemmLoop = '8' | '4' | 'Matrices';
 interface TileSpec {
   readonly loop: GemmLoop;
@@ -16,27 +16,26 @@ interface TileSpec {
 }
 
 /** `side` x `side` elements of c a thread, `down` x `across` threads. */
-const threadTile = (side: 4 | 8, down: number, across: number, constants: Record<string, number> = {}): TileSpec => ({
+const threadTile = (side: 4 | 8, down: number, across: number): TileSpec => ({
   loop: `${side}`,
   rows: side * down,
   cols: side * across,
-  constants: { DOWN: down, ACROSS: across, ...constants },
+  constants: { DOWN: down, ACROSS: across },
 });
 
 /**
- * Tiles of c. `ahead` is the large one that fetches the next step's operands while it multiplies this one's; `matrices`
- * rounds operands to f16, and is for f16 weights on devices with subgroup matrices alone.
+ * Tiles of c. `matrices` rounds operands to f16, and is for f16 weights on devices with subgroup matrices alone.
  */
 export const gemmTiles = {
-  large: threadTile(8, 16, 16, { AHEAD: 0 }),
-  ahead: threadTile(8, 16, 16, { AHEAD: 1 }),
-  medium: threadTile(8, 8, 8, { AHEAD: 0 }),
+  large: threadTile(8, 16, 16),
+  medium: threadTile(8, 8, 8),
   small: threadTile(4, 8, 8),
-  matrices: { loop: 'Matrices', rows: 128, cols: 64, constants: {} },
+  // Of matrices of 16 x 16; others have tiles of other sizes.
+  matrices: { loop: 'Matrices', rows: 128, cols: 128, constants: {} },
 } as const satisfies Record<string, TileSpec>;
 export type GemmTile = keyof typeof gemmTiles;
 /** Those that multiply in f32. */
-export const floatTiles = ['large', 'ahead', 'medium', 'small'] as const satisfies readonly GemmTile[];
+export const floatTiles = ['large', 'medium', 'small'] as const satisfies readonly GemmTile[];
 /** Steps along k between two barriers: parts of k are multiples of it. */
 const depth = 16;
 
@@ -64,26 +63,32 @@ export const ratesOf = (table: GemmRates, measured: MeasuredRates | undefined): 
 });
 
 /**
- * Until an adapter is tuned. Software numbers are SwiftShader's on two cores. The others are estimates for a GPU in the
- * middle of its class, about one workgroup of the large tile a processor core (80 and 10 of them), for none was
- * measured.
+ * Until an adapter is tuned. `server` is what an H200 of 132 multiprocessors was measured at, `software` SwiftShader on
+ * two cores. `discrete` is the H200's table for a GPU of 46 multiprocessors; `integrated` an estimate for 10 cores.
  */
 export const gemmRates: Readonly<Record<AdapterClass, GemmRates>> = {
+  server: {
+    tiles: {
+      large: { gflops: 31_000, groups: 175 },
+      medium: { gflops: 28_000, groups: 430 },
+      small: { gflops: 20_500, groups: 560 },
+      matrices: { gflops: 100_000, groups: 264 },
+    },
+    sum: { gigabytes: 1100, microseconds: 9 },
+  },
   discrete: {
     tiles: {
-      large: { gflops: 20_000, groups: 90 },
-      ahead: { gflops: 20_000, groups: 90 },
-      medium: { gflops: 15_000, groups: 150 },
-      small: { gflops: 8000, groups: 140 },
-      matrices: { gflops: 60_000, groups: 160 },
+      large: { gflops: 10_800, groups: 61 },
+      medium: { gflops: 9750, groups: 150 },
+      small: { gflops: 7100, groups: 195 },
+      matrices: { gflops: 35_000, groups: 92 },
     },
-    sum: { gigabytes: 600, microseconds: 4 },
+    sum: { gigabytes: 380, microseconds: 9 },
   },
   integrated: {
     tiles: {
       // With the large tile's registers too few threads run at once to hide memory latency.
       large: { gflops: 1200, groups: 10 },
-      ahead: { gflops: 1200, groups: 10 },
       medium: { gflops: 1500, groups: 24 },
       small: { gflops: 900, groups: 24 },
       matrices: { gflops: 3000, groups: 20 },
@@ -95,7 +100,6 @@ export const gemmRates: Readonly<Record<AdapterClass, GemmRates>> = {
       // SwiftShader switches threads at every barrier, so the large tiles are slow; and it compiles each pipeline for a
       // second or more, so that only large products are worth the medium one: hence its 16.
       large: { gflops: 1, groups: 2 },
-      ahead: { gflops: 1, groups: 2 },
       medium: { gflops: 2, groups: 16 },
       small: { gflops: 1.2, groups: 2 },
       matrices: { gflops: 1, groups: 2 },
