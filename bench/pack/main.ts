@@ -242,7 +242,9 @@ async function runPart({ name, suites }: Part, { env, gpu, noPyTorch }: Conditio
   }
 }
 
-const adapterOf = (opened: unknown) => (opened ? { adapter: `${opened}` } : {});
+function adapterOf(opened: unknown): { adapter?: string } {
+  return opened ? { adapter: `${opened}` } : {};
+}
 
 function writePart(name: string, results: readonly Result[]): Promise<void> {
   const text = `${JSON.stringify({ part: name, size: asked.size, results }, null, 1)}\n`;
