@@ -10,11 +10,11 @@ export interface RougeOptions {
 }
 
 /**
- * ROUGE-L F-measure, 0 to 1: twice the longest common subsequence of words over the sum of both lengths (Lin, 2004);
- * the maximum over the references. Equal to Google's rouge_score (`rougeL`, `use_stemmer`), which knows a to z and
- * digits only: text in other scripts scores 0.
+ * ROUGE-L F-measure, 0 to 100 as the papers' tables have it: twice the longest common subsequence of words over the sum
+ * of both lengths (Lin, 2004); the maximum over the references. 100 times Google's rouge_score (`rougeL`, `use_stemmer`),
+ * which knows a to z and digits only: text in other scripts scores 0.
  * @example
- * rougeL('The cats sat.', ['a cat was sitting', 'the cat sat']); // 1
+ * rougeL('The cats sat.', ['a cat was sitting', 'the cat sat']); // 100
  * @throws OptionError without a reference, and for unknown and wrong options
  */
 export function rougeL(prediction: string, references: readonly string[], options: RougeOptions = {}): number {
@@ -39,7 +39,7 @@ export function meanRougeL(
     (sum, text, i) => sum + rougeL(text, references[i] as readonly string[], options),
     0,
   );
-  return (100 * total) / predictions.length;
+  return total / predictions.length;
 }
 
 /**
@@ -67,9 +67,10 @@ function rougeWords(text: string, stemming: boolean): string[] {
   return stemming ? words.map((word) => (word.length > 3 ? porterStem(word) : word)) : words;
 }
 
+/** 0 to 100. */
 function fMeasure(prediction: readonly string[], reference: readonly string[]): number {
   const common = commonLength(prediction, reference);
-  return common === 0 ? 0 : (2 * common) / (prediction.length + reference.length);
+  return common === 0 ? 0 : (200 * common) / (prediction.length + reference.length);
 }
 
 /** Length of the longest common subsequence: one row of the table is kept, words are compared as numbers. */

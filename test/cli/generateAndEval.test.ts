@@ -329,7 +329,7 @@ describe('distillm eval', () => {
       .split('\n')
       .map((text) => JSON.parse(text));
     expect(answers).toHaveLength(14);
-    const scores = answers.map(({ answer, references }) => 100 * rougeL(answer, references));
+    const scores = answers.map(({ answer, references }) => rougeL(answer, references));
     expect(answers.map((record) => record.rougeL)).toEqual(scores);
     expect(result.rougeL).toBeCloseTo(scores.reduce((total, score) => total + score, 0) / 14, 9);
     expect(result.seeds.map(({ seed }: { seed: number }) => seed)).toEqual([1, 2]);

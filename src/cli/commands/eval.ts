@@ -139,14 +139,14 @@ const meanOf = (scores: readonly SeedScore[], metric: 'rougeL' | 'exactMatch') =
 
 function score(seed: number, answers: readonly string[], examples: readonly Example[]): SeedScore {
   const references = examples.map((example) => example.references);
-  const matches = answers.reduce((total, answer, i) => total + exactMatch(answer, references[i] as string[]), 0);
+  const matches = answers.filter((answer, i) => exactMatch(answer, references[i] as string[])).length;
   return { seed, rougeL: meanRougeL(answers, references), exactMatch: (100 * matches) / answers.length };
 }
 
 function answerLines(seed: number, answers: readonly string[], examples: readonly Example[]): string {
   const lines = answers.map((answer, i) => {
     const { instruction, input, references } = examples[i] as Example;
-    return JSON.stringify({ seed, instruction, input, answer, references, rougeL: 100 * rougeL(answer, references) });
+    return JSON.stringify({ seed, instruction, input, answer, references, rougeL: rougeL(answer, references) });
   });
   return `${lines.join('\n')}\n`;
 }

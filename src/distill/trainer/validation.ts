@@ -112,8 +112,8 @@ async function answerValidation(plan: Plan, tokenizer: Tokenizer): Promise<Valid
       prompt: tokenizer.decode(prompts[index]!),
       answer,
       references,
-      rougeL: 100 * rougeL(answer, references),
-      exactMatch: exactMatch(answer, references) === 1,
+      rougeL: rougeL(answer, references),
+      exactMatch: exactMatch(answer, references),
     };
   });
 }
