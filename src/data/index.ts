@@ -13,8 +13,8 @@ export { readPrompts } from './readPrompts.js';
 export { type ReadTextOptions, readText } from './readText.js';
 export { readTokenizerTexts } from './readTokenizerTexts.js';
 export type { SkipInvalid, SkippedRecords } from './records.js';
-export { savedTemplate, savedTemplateFiles } from './savedTemplate.js';
-export type { TextSource, TextSources } from './source.js';
+export { savedTemplate } from './savedTemplate.js';
+export type { GivenRecords, GivenText, TextSource, TextSources } from './source.js';
 export {
   alpacaTemplate,
   compactTemplate,

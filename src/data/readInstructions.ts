@@ -19,13 +19,13 @@ export interface ReadInstructionsOptions extends ReadRecordsOptions {
   /** A template or its name. Default 'alpaca', the paper's. */
   readonly template?: TemplateChoice | undefined;
   /**
-   * Files of their own, or this many records of the data (the paper: 1000); 'tenth' is a tenth of them, at most 1000.
+   * Sources of their own, or this many records of the data (the paper: 1000); 'tenth' is a tenth of them, at most 1000.
    * Default none. A file is told from 'tenth' by `./tenth`.
    */
   readonly validation?: number | 'tenth' | TextSources;
   /**
    * Which records are held out: 'random' is a draw, the same for every run on the same data whatever its seed; 'first'
-   * takes the first ones, as in the paper, which are biased where the file is sorted. Records of files of their own
+   * takes the first ones, as in the paper, which are biased where the file is sorted. Records of sources of their own
    * come in such an order too: ROUGE-L is measured on the first of them. Default 'random'.
    */
   readonly validationOrder?: HoldOutOrder;
@@ -75,11 +75,15 @@ export interface InstructionData {
 }
 
 /**
- * Reads instruction JSONL, renders the template, tokenizes and cuts. A line is an object with `instruction`, optional
- * `input` or `context`, and `output` or `response`, a string or a list of strings; `fields` names others.
- * @param sources a file or several, whose records follow one another
+ * Reads instructions, renders the template, tokenizes and cuts. A record is an object with `instruction`, optional
+ * `input` or `context`, and `output` or `response`, a string or a list of strings; `fields` names others. Files hold one
+ * a line, as JSON.
+ * @param sources a file's path or URL, a File or Blob, records as a list of objects, text, or several of these, whose
+ * records follow one another
  * @example
  * const data = await readInstructions('dolly.jsonl', { tokenizer, validation: 1000 });
+ * @example
+ * const data = await readInstructions([{ instruction: 'Add 2 and 3.', output: '5' }], { tokenizer });
  * @throws OptionError; DataError for malformed lines (how many, and the first ten with their numbers) or an empty set;
  * CheckpointError for a missing file
  */

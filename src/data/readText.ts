@@ -41,7 +41,7 @@ const readOptions = z.strictObject({
  * lines; in `.jsonl` files, the `text` of each line) are joined by EOS and cut into samples of `length` tokens. Every
  * token but a sample's first is predicted. The last, shorter piece is kept when it holds at least two tokens. Files are
  * read in pieces: only the tokens of the samples stay in memory, 4 bytes each.
- * @param sources a file or several
+ * @param sources a file's path or URL, a File or Blob, text, records with a field `text`, or several of these
  * @throws OptionError; DataError when there is no text or JSONL lines are malformed.
  */
 export async function readText(sources: TextSources, options: ReadTextOptions): Promise<Sample[]> {

@@ -9,10 +9,10 @@ const where = 'readTokenizerTexts';
 const readOptions = z.strictObject({ template: templateOption.optional(), ...recordFields });
 
 /**
- * What a model will see of files, as the texts that a tokenizer is trained on: of instruction JSONL (the source's name
- * ends in `.jsonl`) each prompt in its template with its first answer, of any other file its text in pieces of about a
- * million characters. No more than a piece is in memory.
- * @param sources a file or several
+ * What a model will see of its data, as the texts that a tokenizer is trained on: of records and of instruction JSONL (the
+ * source's name ends in `.jsonl`) each prompt in its template with its first answer, of any other source its text in
+ * pieces of about a million characters. No more than a piece is in memory.
+ * @param sources a file's path or URL, a File or Blob, text, records as a list of objects, or several of these
  * @example
  * const trainer = tokenizerTrainer({ vocabSize: 4096, specialTokens: { eos: '<|endoftext|>' } });
  * for await (const text of readTokenizerTexts('dolly.jsonl', { template: 'alpaca' })) trainer.add(text);

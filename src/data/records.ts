@@ -6,7 +6,7 @@ import { DataError } from '../errors.js';
 import { special } from '../settings/index.js';
 import { Problem, parseJsonLine } from './jsonLine.js';
 import { readLines } from './lines.js';
-import { sourceName, type TextSource } from './source.js';
+import { isBlob, isRecords, sourceName, type TextSource } from './source.js';
 
 /** Records that were left out. */
 export interface SkippedRecords {
@@ -107,12 +107,13 @@ export async function* readRecords<T>(
   count: RecordCount,
 ): AsyncGenerator<T> {
   const name = sourceName(source);
+  const place = isRecords(source) ? 'record' : 'line';
   let first = true;
   for await (const lines of readLines(source, 'JSON lines')) {
     for (const line of lines) {
       if (first && 'text' in line && /^\s*\[/.test(line.text)) throw oneArray(source);
       first = false;
-      const where = `${name}: line ${line.number}`;
+      const where = `${name}: ${place} ${line.number}`;
       if ('problem' in line) {
         count.invalid(`${where}: ${line.problem}`);
         continue;
@@ -130,10 +131,10 @@ export async function* readRecords<T>(
 
 function oneArray(source: TextSource): DataError {
   const name = sourceName(source);
-  const isFile = typeof source === 'string' || source.name !== undefined;
+  const isFile = typeof source === 'string' || (!isBlob(source) && 'name' in source && source.name !== undefined);
   const advice = isFile
     ? `Convert it: jq -c '.[]' ${name} > ${name.replace(/\.\w+$/, '')}.lines.jsonl`
-    : "Convert it: records.map((record) => JSON.stringify(record)).join('\\n')";
+    : 'Give the array itself, as JSON.parse makes it.';
   return new DataError(
     `${name}${isFile ? ': the file' : ''} is one JSON array, expected JSON lines: one object a line. ${advice}`,
   );

@@ -1,79 +1,131 @@
 /**
- * Where text comes from: a path, a URL, or the text itself; and how it is read, piece by piece, so that a corpus may be
- * larger than memory and larger than the longest string of the engine (512 MiB in V8).
+ * Where text comes from: a path, a URL, a File or Blob, or the text or the records themselves; and how it is read, piece
+ * by piece, so that a corpus may be larger than memory and larger than the longest string of the engine (512 MiB in V8).
  */
 import { DataError } from '../errors.js';
-import type { FileStore } from '../io/fileStore.js';
+import { isPlainObject } from '../inWords.js';
 import { mistaken, tellingBytes } from '../io/likeness.js';
 import { openFile } from '../platform/openFolder.js';
-import { special } from '../settings/index.js';
+import { hasMethods, special } from '../settings/index.js';
 
-/** A file by path or URL (gzip is unpacked), or text itself with a name. */
-export type TextSource =
-  | string
-  | {
-      /** Its content. */
-      readonly text: string;
-      /** Default 'the given text'. One that ends in `.jsonl` is read as such where other text is possible too. */
-      readonly name?: string;
-    };
+/** Text itself. */
+export interface GivenText {
+  /** Its content. */
+  readonly text: string;
+  /** Default 'the given text'. One that ends in `.jsonl` is read as such where other text is possible too. */
+  readonly name?: string;
+}
+
+/** Records as objects: what the lines of a JSON lines file hold. */
+export type GivenRecords = readonly object[];
+
+/**
+ * A file by path or URL; a File or Blob, as a page's file picker and `fetch` give them (one without a name that ends in
+ * `.jsonl`, nor a type that says JSON lines, is plain text where that is possible too); text itself; or records. Gzip is
+ * unpacked.
+ */
+export type TextSource = string | Blob | GivenText | GivenRecords;
 
 /** One source, or several that are read one after the other. */
 export type TextSources = TextSource | readonly TextSource[];
 
-const isSource = (value: unknown): boolean => {
-  if (typeof value === 'string') return value !== '';
-  const { text, name = '' } = Object(value) as { text?: unknown; name?: unknown };
-  return typeof text === 'string' && typeof name === 'string';
+/** One of another realm, or of a package, is as good. */
+export const isBlob = (source: unknown): source is Blob => hasMethods(source, 'slice', 'arrayBuffer', 'stream');
+
+export const isRecords = (source: unknown): source is GivenRecords =>
+  Array.isArray(source) &&
+  source.length > 0 &&
+  source.every((record) => typeof record === 'object' && record !== null && !Array.isArray(record) && !isBlob(record));
+
+/** A record may have a field `text` too, beside others. */
+const isGivenText = (value: unknown): value is GivenText => {
+  if (!isPlainObject(value)) return false;
+  const { text, name = '', ...others } = value;
+  return typeof text === 'string' && typeof name === 'string' && Object.keys(others).length === 0;
 };
 
-export const areSources = (value: unknown): boolean =>
-  Array.isArray(value) ? value.length > 0 && value.every(isSource) : isSource(value);
+const isSource = (value: unknown): boolean =>
+  typeof value === 'string' ? value !== '' : isBlob(value) || isGivenText(value) || isRecords(value);
+
+/** A list of texts is one of sources, though each could be a record. */
+const isList = (value: unknown): value is readonly TextSource[] =>
+  Array.isArray(value) && value.length > 0 && value.every(isSource);
+
+export const areSources = (value: unknown): boolean => isSource(value) || isList(value);
 
 /** Takes one source or several, for options and arguments. */
 export const sourcesOption = special<TextSources>(
-  "a file's path or URL, the text itself as { text }, or a list of these",
+  "a file's path or URL, a File or Blob, the text itself as { text }, records as a list of objects, or a list of these",
   areSources,
 );
 
 export const sourcesOf = (sources: TextSources): readonly TextSource[] =>
-  Array.isArray(sources) ? (sources as readonly TextSource[]) : [sources as TextSource];
+  isList(sources) ? sources : [sources as TextSource];
 
-export const sourceName = (source: TextSource): string =>
-  typeof source === 'string' ? source : (source.name ?? 'the given text');
+export function sourceName(source: TextSource): string {
+  if (typeof source === 'string') return source;
+  if (isRecords(source)) return 'the given records';
+  if (isBlob(source)) return (source as Partial<File>).name || 'the given Blob';
+  return (source as GivenText).name ?? 'the given text';
+}
 
 /** For messages: "a.jsonl, b.jsonl". */
 export const namesOf = (sources: TextSources): string => sourcesOf(sources).map(sourceName).join(', ');
 
-/** Whether a source holds JSON lines, by its name. */
+/** Whether a source holds records: by what it is, by its name, or by the type of a Blob. */
 export const isJsonLines = (source: TextSource): boolean =>
-  /\.jsonl(\.gz)?$/i.test(sourceName(source).replace(/^(https?:[^?#]*)[?#].*/i, '$1'));
+  isRecords(source) ||
+  /\.jsonl(\.gz)?$/i.test(sourceName(source).replace(/^(https?:[^?#]*)[?#].*/i, '$1')) ||
+  (isBlob(source) && /^application\/(x-)?(jsonl|jsonlines|ndjson)\b/i.test(source.type));
 
 /** Bytes of a file that are read at a time. */
 const pieceBytes = 2 ** 22;
 
 /**
- * The bytes of a source in pieces, unpacked where they are gzip, whatever the name.
+ * The bytes of a source in pieces, unpacked where they are gzip, whatever the name. Records come as JSON lines.
  * @param expected what the file should be, for messages: "JSON lines"
  * @throws CheckpointError for a missing file; DataError for a file of another kind, and for gzip that is cut or damaged
  */
 export async function* readBytes(source: TextSource, expected: string): AsyncGenerator<Uint8Array> {
-  if (typeof source !== 'string') {
+  if (isRecords(source)) {
+    yield* encodedRecords(source);
+    return;
+  }
+  if (typeof source !== 'string' && !isBlob(source)) {
     yield* encoded(source.text);
     return;
   }
-  const { store, path } = openFile(source);
-  const beginning = await store.read(path, 0, Math.min(await store.size(path), tellingBytes));
-  if (beginning[0] === 0x1f && beginning[1] === 0x8b) {
-    yield* refusingOthers(source, expected, unpacked(source, piecesOf(store, path)));
-  } else {
-    yield* refusingOthers(source, expected, piecesOf(store, path));
-  }
+  const name = sourceName(source);
+  const file = await openParts(source);
+  const beginning = await file.read(0, Math.min(file.size, tellingBytes));
+  const isPacked = beginning[0] === 0x1f && beginning[1] === 0x8b;
+  yield* refusingOthers(name, expected, isPacked ? unpacked(name, piecesOf(file)) : piecesOf(file));
 }
 
-async function* piecesOf(store: FileStore, path: string): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  const size = await store.size(path);
-  for (let at = 0; at < size; at += pieceBytes) yield await store.read(path, at, Math.min(pieceBytes, size - at));
+/** A file that is read in parts. */
+interface Parts {
+  readonly size: number;
+  read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
+}
+
+async function openParts(source: string | Blob): Promise<Parts> {
+  if (typeof source === 'string') {
+    const { store, path } = openFile(source);
+    return { size: await store.size(path), read: (offset, length) => store.read(path, offset, length) };
+  }
+  const read = async (offset: number, length: number) => {
+    try {
+      return new Uint8Array(await source.slice(offset, offset + length).arrayBuffer());
+    } catch (cause) {
+      // A file of a page's picker may have been changed or removed since.
+      throw new DataError(`${sourceName(source)} cannot be read (${cause}). Choose the file again.`, { cause });
+    }
+  };
+  return { size: source.size, read };
+}
+
+async function* piecesOf({ size, read }: Parts): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  for (let at = 0; at < size; at += pieceBytes) yield await read(at, Math.min(pieceBytes, size - at));
 }
 
 /** The pieces, once the first of them looks like text. @throws DataError */
@@ -148,6 +200,24 @@ function* encoded(text: string): Generator<Uint8Array> {
     yield encoder.encode(text.slice(at, end));
     at = end;
   }
+}
+
+function* encodedRecords(records: GivenRecords): Generator<Uint8Array> {
+  let lines = '';
+  for (const [index, record] of records.entries()) {
+    try {
+      lines += `${JSON.stringify(record)}\n`;
+    } catch (cause) {
+      const why = (cause as Error).message.split('\n')[0];
+      throw new DataError(`${sourceName(records)}: record ${index + 1} is nothing that JSON can hold (${why}).`, {
+        cause,
+      });
+    }
+    if (lines.length < pieceLength) continue;
+    yield* encoded(lines);
+    lines = '';
+  }
+  yield* encoded(lines);
 }
 
 /** `end`, or one more where it would split a pair of surrogates. */

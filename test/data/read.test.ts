@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readInstructions, readText, readTokenizerTexts } from '../../src/data/index.js';
+import { readInstructions, readText, readTokenizerTexts, type TextSource } from '../../src/data/index.js';
 import { DataError } from '../../src/errors.js';
 import { smallTokenizer } from './helpers.js';
 
@@ -87,6 +87,75 @@ describe('readInstructions', () => {
     await expect(readInstructions(empty, { tokenizer })).rejects.toThrow(/^a\.jsonl, b\.jsonl holds no instruction/);
   });
 
+  it('takes records, Blobs and Files as it takes paths, for validation too', async () => {
+    const records = lines.map((line) => JSON.parse(line) as object);
+    const expected = await readInstructions({ text: lines.join('\n') }, { tokenizer, validation: 2 });
+    const blob = new Blob([lines.join('\n')]);
+    const packed = new File([gzipSync(lines.join('\n'))], 'd.jsonl.gz');
+    await writeFile(join(folder, 'records.jsonl'), lines.slice(3).join('\n'));
+    const several = [records.slice(0, 1), { text: lines[1] as string }, new Blob([lines[2] as string])];
+    for (const sources of [records, blob, packed, [records], [...several, join(folder, 'records.jsonl')]]) {
+      expect(await readInstructions(sources, { tokenizer, validation: 2 })).toEqual(expected);
+    }
+    const { validation } = await readInstructions(records, { tokenizer, validation: records.slice(0, 3) });
+    expect(validation).toHaveLength(3);
+    expect((await readInstructions(blob, { tokenizer, validation: packed })).validation).toHaveLength(5);
+  });
+
+  it('tells which record and which file is wrong, whatever it came as', async () => {
+    const records = [...lines.map((line) => JSON.parse(line)), { instruction: 'Add.', output: 3 }];
+    await expect(readInstructions(records, { tokenizer })).rejects.toThrow(
+      /^the given records: record 6: field 'output' is 3, expected the answer, a string or a list of strings/,
+    );
+    const cycle: Record<string, unknown> = { instruction: 'a', output: 'b' };
+    cycle.input = cycle;
+    for (const record of [cycle, { instruction: 'a', output: 1n }]) {
+      const reading = readInstructions([record], { tokenizer });
+      await expect(reading).rejects.toThrow(/^the given records: record 1 is nothing that JSON can hold/);
+      await expect(reading).rejects.toBeInstanceOf(DataError);
+    }
+    const page = new File(['<!DOCTYPE html><html>'], 'dolly.jsonl');
+    await expect(readInstructions(page, { tokenizer })).rejects.toThrow(/^dolly\.jsonl is an HTML page/);
+    await expect(readInstructions(new Blob(['{']), { tokenizer })).rejects.toThrow(
+      /^the given Blob: line 1 is not JSON/,
+    );
+    await expect(readInstructions(new Blob(['[{}]']), { tokenizer })).rejects.toThrow(/Give the array itself/);
+    const gone = new Blob(['a']);
+    gone.slice = () => {
+      throw new DOMException('The requested file could not be read', 'NotReadableError');
+    };
+    const error = await readInstructions(gone, { tokenizer }).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(DataError);
+    expect((error as Error).message).toMatch(
+      /the given Blob cannot be read .*could not be read.*Choose the file again/,
+    );
+  });
+
+  it('reads records under names of their own, absent fields as absent, and a field `text` as one of them', async () => {
+    const records = [
+      { text: 'What is it?', answer: 'A cat.', context: undefined },
+      { text: 'And that?', answer: ['A dog.', 'A hound.'], context: 'It barks.' },
+    ];
+    const fields = { instruction: 'text', output: 'answer' };
+    const { train } = await readInstructions(records, { tokenizer, fields });
+    expect(train).toMatchObject([
+      { instruction: 'What is it?', input: '', outputs: ['A cat.'] },
+      { instruction: 'And that?', input: 'It barks.', outputs: ['A dog.', 'A hound.'] },
+    ]);
+    const skipped: unknown[] = [];
+    const skipInvalid = (left: unknown) => skipped.push(left);
+    const some = [{ text: 'a', answer: 1 }, ...records];
+    expect((await readInstructions(some, { tokenizer, fields, skipInvalid })).train).toHaveLength(2);
+    expect(skipped).toMatchObject([{ count: 1, first: [expect.stringMatching(/^the given records: record 1/)] }]);
+  });
+
+  it('refuses lists that are neither sources nor records', async () => {
+    for (const sources of [[], [1], [null], [[]], ['a.jsonl', { instruction: 'a' }], { text: 'a', nam: 'b' }, [[1]]]) {
+      const reading = readInstructions(sources as never, { tokenizer });
+      await expect(reading).rejects.toThrow(/sources is .* a File or Blob, .* records as a list of objects/);
+    }
+  });
+
   it('says what a file is that is no JSON lines', async () => {
     const cases: [string | Uint8Array, RegExp][] = [
       ['<!DOCTYPE html><html>', /x\.jsonl is an HTML page, expected JSON lines\. Download the file itself/],
@@ -152,6 +221,21 @@ describe('readText', () => {
     const eos = tokenizer.eosTokenId as number;
     expect(stream).toEqual([...tokenizer.encode('the cat'), eos, ...tokenizer.encode('the mat sat on\n'), eos]);
     expect(samples.slice(0, -1).every(({ ids, promptLength }) => ids.length === 3 && promptLength === 1)).toBe(true);
+  });
+
+  it('takes Blobs as their names and types say, and records with a field `text`', async () => {
+    const documents = ['the cat', 'the mat sat on'];
+    const records = documents.map((text) => ({ text }));
+    const jsonl = records.map((record) => JSON.stringify(record)).join('\n');
+    const expected = await readText({ text: jsonl, name: 'd.jsonl' }, { tokenizer, length: 3 });
+    const given = [
+      new File([jsonl], 'd.jsonl'),
+      new Blob([jsonl], { type: 'application/x-ndjson' }),
+      new Blob([documents.join('\n\n')]),
+      records.map((record, year) => ({ ...record, year })),
+      records,
+    ];
+    for (const source of given) expect(await readText(source, { tokenizer, length: 3 })).toEqual(expected);
   });
 
   it('keeps a uniform choice of samples where there is a limit, by the seed', async () => {
@@ -227,7 +311,7 @@ describe('readText', () => {
 describe('readTokenizerTexts', () => {
   it('renders instructions with their first answers, and leaves other text as it is', async () => {
     const text = lines.slice(0, 2).join('\n');
-    const read = async (source: { text: string; name?: string }, template?: string) => {
+    const read = async (source: TextSource, template?: string) => {
       const texts: string[] = [];
       for await (const each of readTokenizerTexts(source, { template })) texts.push(each);
       return texts;
@@ -239,6 +323,11 @@ describe('readTokenizerTexts', () => {
     ]);
     expect((await rendered())[1]).toMatch(/^Below is an instruction[\s\S]*Say 1\.\n\n### Response:\n1$/);
     expect(await read({ text })).toEqual([text]);
+    expect(await read(new Blob([text]))).toEqual([text]);
+    const records = lines.slice(0, 2).map((line) => JSON.parse(line) as object);
+    for (const source of [new File([text], 'd.jsonl'), records]) {
+      expect(await read(source, 'compact')).toEqual(await rendered('compact'));
+    }
     await expect(rendered('mine')).rejects.toThrow('template is mine');
     await expect(read({ text: '{"instruction": 1, "output": ""}', name: 'd.jsonl' })).rejects.toThrow(
       'd.jsonl: line 1',
