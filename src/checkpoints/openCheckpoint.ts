@@ -1,8 +1,8 @@
 /** The way from a path, URL or store to a checkpoint. */
 import { CheckpointError } from '../errors.js';
 import type { FileStore } from '../io/fileStore.js';
-import { openFile, openFolder } from '../platform/openFolder.js';
-import { checkOption, hasMethods, special } from '../settings/index.js';
+import { type OpenOptions, openFile, openFolder, openOptions } from '../platform/openFolder.js';
+import { checkOption, checkOptions, hasMethods, special } from '../settings/index.js';
 import { isSystemError, systemReason } from '../systemReason.js';
 import { type Checkpoint, type CheckpointKind, contentsOf } from './checkpoint.js';
 import { huggingFace } from './huggingFace.js';
@@ -24,17 +24,19 @@ const kinds: readonly CheckpointKind[] = [huggingFace];
 /**
  * Opens a checkpoint: finds out of which kind it is, and reads nothing yet. `loadModel`, `loadTokenizer` and
  * `savedTemplate` do this by themselves; opened once and given to all three, its files are looked for and read once.
- * @param source a folder's path, a URL or a FileStore; an opened checkpoint is given back
+ * @param source a folder's path, a URL or a FileStore; an opened checkpoint is given back, of whose files only what opened
+ * them can tell
  * @example
  * const checkpoint = await openCheckpoint('./runs/dolly/best');
  * const model = await loadModel(checkpoint, { device });
  * const tokenizer = await loadTokenizer(checkpoint);
- * @throws OptionError for another source; CheckpointError when there is none, with what was looked for and what is there
+ * @throws OptionError for another source or option; CheckpointError when there is none, with what was looked for and what is there
  */
-export async function openCheckpoint(source: CheckpointSource): Promise<Checkpoint> {
+export async function openCheckpoint(source: CheckpointSource, options: OpenOptions = {}): Promise<Checkpoint> {
   checkOption('openCheckpoint', 'source', source, checkpointOption);
+  const checked = checkOptions('openCheckpoint', openOptions, options);
   if (typeof source !== 'string' && 'tensors' in source) return source;
-  const store = openFolder(source);
+  const store = openFolder(source, checked);
   for (const kind of kinds) if (await kind.isIn(store)) return kind.open(store);
   throw (await noFolder(source)) ?? (await noCheckpoint(store));
 }

@@ -1,7 +1,8 @@
 /** Files of a web server as a store. */
 import * as z from 'zod';
 import { CheckpointError, OptionError } from '../errors.js';
-import { checkOption, checkOptions, special } from '../settings/index.js';
+import { checkOption, checkOptions, type Fields, special } from '../settings/index.js';
+import { concatenate } from './concatenate.js';
 import { type FileStore, insidePath, missingFile, shortFile } from './fileStore.js';
 
 /** What the first request told about a file: its size, and its bytes from a server that ignores ranges. */
@@ -10,13 +11,38 @@ interface Known {
   readonly whole?: Uint8Array<ArrayBuffer>;
 }
 
+/** How far the download of a file is. */
+export interface DownloadProgress {
+  /** The file's path below the address of its store: "model.safetensors". */
+  readonly file: string;
+  /** Bytes that have come so far, at most `total`: what is read twice counts once. */
+  readonly loaded: number;
+  /** Bytes of the file; undefined where the server does not say. Of a large file only parts may be asked for. */
+  readonly total: number | undefined;
+}
+
+/** Is told of each part of a file that comes. */
+export type OnProgress = (progress: DownloadProgress) => void;
+
+/** Takes such a function, for options. */
+export const progressOption = special<OnProgress>('a function', (value) => typeof value === 'function');
+
+/** How files of a web server are fetched. */
+export interface HttpStoreOptions {
+  /** In place of the global `fetch`: to add headers, say. */
+  readonly fetch?: typeof globalThis.fetch | undefined;
+  /** Told of each part of a file that comes. Default: nobody is. */
+  readonly onProgress?: OnProgress | undefined;
+}
+
 const urlOption = special<string | URL>(
   'a whole URL',
   (value) => (typeof value === 'string' || value instanceof URL) && URL.canParse(value),
 );
 const storeOptions = z.strictObject({
   fetch: special<typeof globalThis.fetch>('a function', (value) => typeof value === 'function').optional(),
-});
+  onProgress: progressOption.optional(),
+} satisfies Fields<HttpStoreOptions>);
 
 /**
  * Reads files below a URL. Parts of files are fetched by range requests. From a server that does not know ranges a file
@@ -24,14 +50,19 @@ const storeOptions = z.strictObject({
  * `addFolder`, `share` and `lock` throw an OptionError.
  * @example
  * const model = await loadModel(httpStore('https://example.org/models/gpt2/'), { device });
+ * @example
+ * const onProgress = ({ file, loaded, total }) => console.log(file, loaded, 'of', total ?? '?');
+ * const store = httpStore('https://huggingface.co/openai-community/gpt2/resolve/main/', { onProgress });
  * @throws OptionError for what is no URL
  */
-export function httpStore(url: string | URL, options: { fetch?: typeof globalThis.fetch } = {}): FileStore {
+export function httpStore(url: string | URL, options: HttpStoreOptions = {}): FileStore {
   const base = new URL(checkOption('httpStore', 'url', url, urlOption));
-  const { fetch = globalThis.fetch } = checkOptions('httpStore', storeOptions, options);
+  const { fetch = globalThis.fetch, onProgress } = checkOptions('httpStore', storeOptions, options);
   if (!base.pathname.endsWith('/')) base.pathname += '/';
   const name = base.href.slice(0, -1);
   const known = new Map<string, Promise<Known | undefined>>();
+  /** Bytes of each file that have come. */
+  const received = new Map<string, number>();
 
   async function request(path: string, first: number, last: number): Promise<Response> {
     const url = new URL(insidePath(name, path), base);
@@ -43,12 +74,34 @@ export function httpStore(url: string | URL, options: { fetch?: typeof globalThi
       });
     }
   }
+  const cutOff = (path: string, cause: unknown) =>
+    new CheckpointError(`${name}/${path}: the answer ended early (${cause}). Try again.`, { cause });
   /** The bytes of an answer, which a lost connection may end early. */
   async function bodyOf(path: string, response: Response): Promise<Uint8Array<ArrayBuffer>> {
     try {
       return new Uint8Array(await response.arrayBuffer());
     } catch (cause) {
-      throw new CheckpointError(`${name}/${path}: the answer ended early (${cause}). Try again.`, { cause });
+      throw cutOff(path, cause);
+    }
+  }
+  /** The same, with progress told of the file, of which so many bytes are known. */
+  async function download(path: string, response: Response, total?: number): Promise<Uint8Array<ArrayBuffer>> {
+    if (!onProgress || !response.body) return bodyOf(path, response);
+    const reader = response.body.getReader();
+    const parts: Uint8Array[] = [];
+    try {
+      for (;;) {
+        const { done, value } = await reader.read().catch((cause) => {
+          throw cutOff(path, cause);
+        });
+        if (done) return concatenate(parts);
+        parts.push(value);
+        const loaded = Math.min((received.get(path) ?? 0) + value.byteLength, total ?? Number.POSITIVE_INFINITY);
+        received.set(path, loaded);
+        onProgress({ file: path, loaded, total });
+      }
+    } finally {
+      await reader.cancel().catch(() => {});
     }
   }
   const refused = (path: string, { status, statusText }: Response) =>
@@ -60,7 +113,7 @@ export function httpStore(url: string | URL, options: { fetch?: typeof globalThi
   async function probe(path: string): Promise<Known | undefined> {
     const response = await request(path, 0, 0);
     if (response.status === 200) {
-      const whole = await bodyOf(path, response);
+      const whole = await download(path, response, lengthOf(response));
       return { size: whole.byteLength, whole };
     }
     await bodyOf(path, response);
@@ -100,7 +153,7 @@ export function httpStore(url: string | URL, options: { fetch?: typeof globalThi
     if (wanted === 0) return new Uint8Array(0);
     const response = await request(path, offset, offset + wanted - 1);
     if (response.status !== 206) throw refused(path, response);
-    const bytes = await bodyOf(path, response);
+    const bytes = await download(path, response, size);
     if (bytes.byteLength !== wanted) throw shortFile(name, path, offset + wanted, offset + bytes.byteLength);
     return bytes;
   }
@@ -120,9 +173,19 @@ export function httpStore(url: string | URL, options: { fetch?: typeof globalThi
     readInto: async (path, offset, target) => target.set(await read(path, offset, target.byteLength)),
     write: readOnly,
     remove: readOnly,
-    folder: (path) => httpStore(new URL(`${insidePath(name, path)}/`, base), { fetch }),
+    folder: (path) =>
+      httpStore(new URL(`${insidePath(name, path)}/`, base), {
+        fetch,
+        onProgress: onProgress && ((progress) => onProgress({ ...progress, file: `${path}/${progress.file}` })),
+      }),
     addFolder: readOnly,
     share: readOnly,
     lock: () => readOnly(),
   };
+}
+
+/** Bytes of the body, where they are those of the file: a packed body has others. */
+function lengthOf({ headers }: Response): number | undefined {
+  const length = Number(headers.get('Content-Length') ?? Number.NaN);
+  return headers.has('Content-Encoding') || !Number.isSafeInteger(length) ? undefined : length;
 }

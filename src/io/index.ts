@@ -3,7 +3,7 @@
  * written to them byte by byte. `checkpoints` and `models` know what the files mean as a model.
  */
 export type { FileStore, StoreListing } from './fileStore.js';
-export { httpStore } from './httpStore.js';
+export { type DownloadProgress, type HttpStoreOptions, httpStore, type OnProgress } from './httpStore.js';
 export { readJson } from './json.js';
 export { type MemoryStore, memoryStore } from './memoryStore.js';
 export { openSafetensors, type SafetensorsFile } from './safetensors.js';

@@ -1,7 +1,7 @@
 /** What pages and web workers offer behind `#platform`: the same names as `node/index.ts`. */
 import { OptionError } from '../errors.js';
 import type { FileStore } from '../io/fileStore.js';
-import { httpStore } from '../io/httpStore.js';
+import { type HttpStoreOptions, httpStore } from '../io/httpStore.js';
 import type { KeptTexts, Revectorizer, WorkerHandle, WorkerListeners } from './workers.js';
 
 export { createSha256 } from '../sha256.js';
@@ -20,14 +20,14 @@ export async function openGPU(
 export const mayHaveGPU = (): boolean => true;
 
 /** The files at a path, which here is a URL relative to the page. @throws OptionError when it cannot be resolved */
-export function openPath(path: string): FileStore {
+export function openPath(path: string, options: HttpStoreOptions = {}): FileStore {
   const page = globalThis.location?.href;
   if (!page || !URL.canParse(path, page)) {
     throw new OptionError(
       `'${path}' cannot be resolved against this page's address (${page}). Pass a whole URL or a FileStore.`,
     );
   }
-  return httpStore(new URL(path, page));
+  return httpStore(new URL(path, page), options);
 }
 
 /** The folder of a relative URL and the name in it. */

@@ -1,17 +1,28 @@
+import * as z from 'zod';
 import { openPath, splitPath } from '#platform';
 import { type FileStore, folderOption } from '../io/fileStore.js';
-import { httpStore } from '../io/httpStore.js';
-import { checkOption } from '../settings/index.js';
+import { httpStore, type OnProgress, progressOption } from '../io/httpStore.js';
+import { checkOption, checkOptions, type Fields } from '../settings/index.js';
+
+/** How files are opened. */
+export interface OpenOptions {
+  /** Told of each part of a file that comes from a web server: files on a disk and those of a FileStore are not told of. */
+  readonly onProgress?: OnProgress | undefined;
+}
+
+/** Takes them, for the options of whoever opens files. */
+export const openOptions = z.strictObject({ onProgress: progressOption.optional() } satisfies Fields<OpenOptions>);
 
 /**
  * The files behind `source`: a store as it is; an `http:` or `https:` URL; in Node a folder's path; in a page or
  * worker a URL relative to it. Opening does not touch the files.
- * @throws OptionError for another source, and when a page cannot resolve the path
+ * @throws OptionError for another source or option, and when a page cannot resolve the path
  */
-export function openFolder(source: string | FileStore): FileStore {
+export function openFolder(source: string | FileStore, options: OpenOptions = {}): FileStore {
   checkOption('openFolder', 'source', source, folderOption);
+  const checked = checkOptions('openFolder', openOptions, options);
   if (typeof source !== 'string') return source;
-  return /^https?:\/\//i.test(source) ? httpStore(source) : openPath(source);
+  return /^https?:\/\//i.test(source) ? httpStore(source, checked) : openPath(source, checked);
 }
 
 /**

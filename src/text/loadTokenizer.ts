@@ -1,7 +1,8 @@
 import { type CheckpointSource, checkpointOption, openCheckpoint } from '../checkpoints/index.js';
 import { CheckpointError } from '../errors.js';
 import { decodeText } from '../io/utf8.js';
-import { checkOption } from '../settings/index.js';
+import { type OpenOptions, openOptions } from '../platform/openFolder.js';
+import { checkOption, checkOptions } from '../settings/index.js';
 import type { Tokenizer } from './tokenizer.js';
 import { tokenizerFromFiles } from './tokenizerFiles.js';
 
@@ -10,11 +11,11 @@ import { tokenizerFromFiles } from './tokenizerFiles.js';
  * @param source a folder's path, a URL, a FileStore or an opened checkpoint; see `openCheckpoint`
  * @example
  * const tokenizer = await loadTokenizer('./gpt2');
- * @throws OptionError for another source; CheckpointError when there is no tokenizer, or a file is malformed
+ * @throws OptionError for another source or option; CheckpointError when there is no tokenizer, or a file is malformed
  */
-export async function loadTokenizer(source: CheckpointSource): Promise<Tokenizer> {
+export async function loadTokenizer(source: CheckpointSource, options: OpenOptions = {}): Promise<Tokenizer> {
   checkOption('loadTokenizer', 'source', source, checkpointOption);
-  const checkpoint = await openCheckpoint(source);
+  const checkpoint = await openCheckpoint(source, checkOptions('loadTokenizer', openOptions, options));
   const files = await checkpoint.tokenizerFiles();
   if (!files) {
     throw new CheckpointError(

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CheckpointError, OptionError } from '../../src/errors.js';
-import { httpStore } from '../../src/io/httpStore.js';
+import { type DownloadProgress, httpStore, type OnProgress } from '../../src/io/httpStore.js';
 import type { FileStore } from '../../src/io/index.js';
 import { readJson } from '../../src/io/json.js';
 import { memoryStore } from '../../src/io/memoryStore.js';
@@ -414,7 +414,7 @@ describe('files in memory', () => {
 
 describe('a web server', () => {
   const files: Record<string, string> = { 'a.txt': 'hello world', 'empty.txt': '', 'deep/b.txt': 'deeper' };
-  function server({ ranges = true } = {}) {
+  function server({ ranges = true, onProgress }: { ranges?: boolean; onProgress?: OnProgress } = {}) {
     const requests: string[] = [];
     const fetch = async (url: URL | RequestInfo, init?: RequestInit): Promise<Response> => {
       const { pathname } = new URL(String(url));
@@ -431,7 +431,7 @@ describe('a web server', () => {
         headers: { 'Content-Range': `bytes ${first}-${Math.min(last, file.length - 1)}/${file.length}` },
       });
     };
-    return { requests, store: httpStore('https://example.org/models/tiny', { fetch }) };
+    return { requests, store: httpStore('https://example.org/models/tiny', { fetch, onProgress }) };
   }
 
   it('is asked for ranges', async () => {
@@ -460,6 +460,57 @@ describe('a web server', () => {
     expect(text(await store.read('a.txt', 6, 3))).toBe('wor');
     expect(text(await store.read('a.txt'))).toBe('hello world');
     expect(requests).toHaveLength(1);
+  });
+
+  it('tells how far each file is, whether it comes in parts or whole', async () => {
+    const told: DownloadProgress[] = [];
+    const onProgress = (progress: DownloadProgress) => told.push(progress);
+    const inParts = server({ onProgress }).store;
+    await inParts.size('a.txt');
+    expect(told).toEqual([]);
+    await inParts.read('a.txt', 0, 4);
+    await inParts.read('a.txt', 4);
+    // Read again: the download is no further.
+    await inParts.read('a.txt', 2, 3);
+    await inParts.folder('deep').read('b.txt');
+    expect(told).toEqual([
+      { file: 'a.txt', loaded: 4, total: 11 },
+      { file: 'a.txt', loaded: 11, total: 11 },
+      { file: 'a.txt', loaded: 11, total: 11 },
+      { file: 'deep/b.txt', loaded: 6, total: 6 },
+    ]);
+    told.length = 0;
+    const whole = server({ ranges: false, onProgress }).store;
+    expect(text(await whole.read('a.txt', 6, 3))).toBe('wor');
+    expect(told).toEqual([{ file: 'a.txt', loaded: 11, total: undefined }]);
+  });
+
+  it('tells of each piece of a long answer as it comes, and stops where it is told to', async () => {
+    const pieces = ['hel', 'lo ', 'world'];
+    const answering = (headers: Record<string, string>) => async () => {
+      const left = pieces.map(bytes);
+      const pull = (controller: ReadableStreamDefaultController) => {
+        const piece = left.shift();
+        if (piece) controller.enqueue(piece);
+        else controller.close();
+      };
+      return new Response(new ReadableStream({ pull }), { headers });
+    };
+    const read = async (headers: Record<string, string>, onProgress: (progress: DownloadProgress) => void) =>
+      text(await httpStore('https://example.org/m', { fetch: answering(headers), onProgress }).read('a.txt'));
+    const told: unknown[] = [];
+    const tell = ({ file, loaded, total }: DownloadProgress) => told.push([file, loaded, total]);
+    expect(await read({ 'Content-Length': '11' }, tell)).toBe('hello world');
+    expect(told).toEqual([3, 6, 11].map((loaded) => ['a.txt', loaded, 11]));
+    told.length = 0;
+    // Packed on its way: the length is of other bytes.
+    expect(await read({ 'Content-Length': '9', 'Content-Encoding': 'identity' }, tell)).toBe('hello world');
+    expect(told).toEqual([3, 6, 11].map((loaded) => ['a.txt', loaded, undefined]));
+    const stop = new Error('enough');
+    const stopping = read({}, () => {
+      throw stop;
+    });
+    await expect(stopping).rejects.toBe(stop);
   });
 
   it('is neither written to nor listed', async () => {

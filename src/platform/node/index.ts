@@ -4,12 +4,16 @@
  * chooses between the two. The core reaches Node only through here.
  */
 import { availableParallelism } from 'node:os';
+import type { FileStore } from '../../io/fileStore.js';
+import { folderStore } from './folderStore.js';
 
 /** Logical processors that this process may use. */
 export const hardwareConcurrency = (): number => availableParallelism();
 
+/** The files in a folder. The options are for files that come from a web server. */
+export const openPath = (path: string, _options?: object): FileStore => folderStore(path);
+
 export { keptTexts } from './cache.js';
-export { folderStore as openPath } from './folderStore.js';
 export { hasGPUDevice, mayHaveGPU, openGPU } from './gpu.js';
 export { splitPath } from './paths.js';
 export { revectorizer } from './revectorizer.js';
