@@ -33,6 +33,8 @@ export {
   type Example,
   encodeInstruction,
   encodePrompt,
+  type GivenRecords,
+  type GivenText,
   type HoldOutOrder,
   type Instruction,
   type InstructionData,
@@ -54,7 +56,6 @@ export {
   type SkipInvalid,
   type SkippedRecords,
   savedTemplate,
-  savedTemplateFiles,
   type TemplateChoice,
   type TextSource,
   type TextSources,
@@ -99,17 +100,27 @@ export {
   TrainingError,
 } from './errors.js';
 export {
+  type FinishReason,
   type GenerateOptions,
+  type GenerateTextOptions,
   generate,
   generateBatches,
+  generateText,
   type StreamOptions,
+  streamText,
   streamTokens,
+  type TextAnswer,
+  type TextPiece,
+  type TextPrompt,
 } from './generation/index.js';
 export {
+  type DownloadProgress,
   type FileStore,
+  type HttpStoreOptions,
   httpStore,
   type MemoryStore,
   memoryStore,
+  type OnProgress,
   readJson,
   type StoredDType,
   type StoredTensor,
@@ -140,7 +151,7 @@ export {
   type SaveOptions,
   saveModel,
 } from './models/index.js';
-export { openFolder } from './platform/openFolder.js';
+export { type OpenOptions, openFolder } from './platform/openFolder.js';
 export type { WeightFormat } from './tensor/index.js';
 export {
   createRng,

@@ -19,6 +19,8 @@ const config = { model_type: 'gpt2', vocab_size: 300, n_positions: 64, n_embd: 8
 const text = ['a b', 'b c', 'c d'].map((output) => JSON.stringify({ instruction: 'say', output })).join('\n');
 
 const log = `${JSON.stringify({ type: 'validation', step: 1, loss: 2 })}\n`;
+/** A function of the caller's, which an option takes. */
+const ignore = () => {};
 
 /** Right arguments of each function. What is not plain (a device, a model) comes from `made`. */
 type Calls = Readonly<Record<string, readonly unknown[]>>;
@@ -45,13 +47,15 @@ beforeAll(async () => {
   const prompt = Int32Array.of(1, 2, 3);
   const { signal } = new AbortController();
   const generation = { maxNewTokens: 2, eosTokenId: 0, temperature: 1, topK: 3, bannedTokens: [7], signal };
+  const { eosTokenId: _, ...drawing } = generation;
+  const texts = { ...drawing, tokenizer, template: 'compact', stop: ['b'], seeds: [1], batchSize: 1 };
   const run = { data, tokenizer, steps: 1, optimizer: { lr: 1e-3 }, validation: { every: 1 }, signal };
   const encoding = { tokenizer, template: 'compact', maxPromptLength: 50 };
   calls = {
     openDevice: [{ kind: 'wasm', wasm: { threads: 1 } }],
     examineDevices: [],
     startProfile: [device],
-    openCheckpoint: [store],
+    openCheckpoint: [store, { onProgress: ignore }],
     encodePrompt: [{ instruction: 'say', input: 'a' }, encoding],
     encodeInstruction: [
       { instruction: 'say', input: '', outputs: ['a'] },
@@ -65,7 +69,6 @@ beforeAll(async () => {
     readText: [{ text: 'a b c' }, { tokenizer, length: 4, limit: 9, seed: 1, skipInvalid: false }],
     readTokenizerTexts: [{ text }, { template: 'compact', fields: { output: 'output' } }],
     savedTemplate: [store],
-    savedTemplateFiles: ['compact'],
     ...Object.fromEntries(
       ['forwardKL', 'jensenShannon', 'reverseKL', 'skewKL', 'skewReverseKL', 'symmetricKL', 'totalVariation'].map(
         (loss) => [loss, [{ temperature: 1 }]],
@@ -78,17 +81,19 @@ beforeAll(async () => {
     generate: [student, [prompt], { ...generation, seeds: [1], batchSize: 1 }],
     generateBatches: [student, [prompt], { ...generation, seeds: [1], batchSize: 1 }],
     streamTokens: [student, prompt, { ...generation, seed: 1 }],
-    httpStore: ['https://localhost/', { fetch }],
+    generateText: [student, ['a b'], texts],
+    streamText: [student, [{ instruction: 'say', input: 'a' }], texts],
+    httpStore: ['https://localhost/', { fetch, onProgress: ignore }],
     memoryStore: [{ 'a.txt': 'a' }, { name: 'here' }],
     readJson: [store, 'config.json'],
-    openFolder: [store],
+    openFolder: [store, { onProgress: ignore }],
     bleu: [['a b c d'], [['a b c d']]],
     exactMatch: ['a', ['a']],
     meanRougeL: [['a'], [['a']], { stemming: true }],
     rougeL: ['a', ['a'], { stemming: true }],
     createModel: [config, { device, seed: 1, trainable: false, dtype: 'f32', defaults: { vocabSize: 300 } }],
     exampleConfig: ['gpt2'],
-    loadModel: [store, { device, trainable: true, dtype: 'f32' }],
+    loadModel: [store, { device, trainable: true, dtype: 'f32', onProgress: ignore }],
     numParameters: [student],
     saveModel: [student, api.memoryStore(), { dtype: 'f32', files: { 'a.txt': 'a' } }],
     createRng: [3],
@@ -98,7 +103,7 @@ beforeAll(async () => {
     readRunLog: [log, 'one'],
     reportRuns: [[makeRun('one')], { title: 'one', lead: ['a'], charts: ['loss'], tables: [], answers: [] }],
     hasRougeWords: ['a'],
-    loadTokenizer: [store],
+    loadTokenizer: [store, { onProgress: ignore }],
     tokenizerTrainer: [{ vocabSize: 258, specialTokens: { eos: 'e!' } }],
     trainTokenizer: [['a b'], { vocabSize: 258, specialTokens: { eos: 'e!' } }],
   };
@@ -107,7 +112,8 @@ beforeAll(async () => {
 /** Runs a call to its end; a run of training only to the end of its checks. */
 async function called(name: string, given: readonly unknown[]): Promise<void> {
   const result: unknown = await (Object(all)[name] as (...given: readonly unknown[]) => unknown)(...given);
-  if (name === 'generateBatches' || name === 'streamTokens') for await (const _ of result as AsyncIterable<unknown>);
+  if (['generateBatches', 'streamTokens', 'streamText'].includes(name))
+    for await (const _ of result as AsyncIterable<unknown>);
   if (name === 'openDevice') await (result as api.Device).dispose();
   if (name === 'startProfile') await (result as api.Profile).stop();
   if (name === 'createModel' || name === 'loadModel') (result as api.LanguageModel).dispose();
@@ -127,7 +133,8 @@ const others: readonly unknown[] = [
 
 /** Options or fields: no device, model or store, which are objects with methods. */
 const holdsData = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  isPlainObject(value) && Object.values(value).every((inside) => typeof inside !== 'function' || inside === fetch);
+  isPlainObject(value) &&
+  Object.values(value).every((inside) => typeof inside !== 'function' || inside === fetch || inside === ignore);
 
 /** The arguments with one value replaced, for each value in them. */
 function* replaced(given: readonly unknown[], by: unknown): Generator<[place: string, given: unknown[]]> {

@@ -3,7 +3,7 @@
  * `npm run demo:teacher`. The same seed gives the same bits on every machine (WASM).
  */
 import { fileURLToPath } from 'node:url';
-import { createModel, fineTune, openDevice, savedTemplateFiles, saveModel } from 'distillm';
+import { createModel, fineTune, openDevice, saveModel } from 'distillm';
 import { evaluate } from './evaluate.ts';
 import { encodeRecords, makeTokenizer, splitHeldOut, teacherConfig, template } from './setup.ts';
 import { generateTask } from './task/generateTask.ts';
@@ -17,7 +17,7 @@ const teacher = await createModel(teacherConfig, { device, seed: 1 });
 const run = fineTune({
   model: teacher,
   tokenizer,
-  data: { train, validation },
+  data: { train, validation, template: template.name },
   epochs: Number(process.argv[2] ?? 4),
   batchSize: 32,
   optimizer: { lr: 2e-3 },
@@ -35,6 +35,6 @@ for await (const event of run) {
 const { greedy, sampled } = await evaluate(teacher, test, tokenizer);
 console.log(`held-out ROUGE-L: greedy ${greedy.toFixed(1)}, sampled ${sampled.toFixed(1)}`);
 await saveModel(teacher, fileURLToPath(new URL('./teacher', import.meta.url)), {
-  files: { ...tokenizer.save(), ...savedTemplateFiles(template.name) },
+  files: tokenizer.save(),
 });
 await device.dispose();

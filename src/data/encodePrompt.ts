@@ -27,7 +27,8 @@ export interface PromptOptions {
   readonly maxPromptLength?: number | undefined;
 }
 
-const promptFields = z.strictObject({
+/** Takes the fields of a prompt. */
+export const promptFields = z.strictObject({
   instruction: ranges.text,
   input: z.string('some text, or nothing').optional(),
 } satisfies Fields<PromptFields>);

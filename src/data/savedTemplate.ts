@@ -2,14 +2,11 @@ import { type CheckpointSource, checkpointOption, openCheckpoint, templateFile }
 import { checkOption, ranges } from '../settings/index.js';
 
 /**
- * The file by which a model's folder says with which template it was trained, for `saveModel`; checkpoints have it.
- * No file where there is no name.
- * @example
- * await saveModel(student, './student', { files: { ...tokenizer.save(), ...savedTemplateFiles('compact') } });
+ * The file by which a model's folder says with which template it was trained. No file where there is no name.
  * @throws OptionError for what is no name
  */
 export function savedTemplateFiles(template: string | undefined): Record<string, string> {
-  const name = checkOption('savedTemplateFiles', 'template', template, ranges.text.optional());
+  const name = checkOption('saveModel', 'model.promptTemplate', template, ranges.text.optional());
   return name === undefined ? {} : { [templateFile]: `${JSON.stringify({ promptTemplate: name }, null, 2)}\n` };
 }
 

@@ -22,12 +22,14 @@ interface NewToken {
  * are read back once a step. A sequence's numbers do not depend on its neighbours; only a kernel that takes another
  * path for fewer rows may round differently.
  * @param prompts at least one. They and the options have been checked: see options.ts
+ * @param stopped prompts that need no more tokens; the caller adds to it between two steps
  * @throws what the signal was aborted with
  */
 export async function* decode(
   model: LanguageModel,
   prompts: readonly Int32Array[],
   { maxNewTokens, eosTokenId, vocabSize = model.vocabSize, seeds, signal, ...samplerOptions }: DecodeOptions,
+  stopped: ReadonlySet<number> = new Set(),
 ): AsyncGenerator<NewToken[], void, undefined> {
   const ends = new Set(endsOf(eosTokenId));
   const picker = createPicker(model, { prompts, seeds, drawable: vocabSize }, samplerOptions);
@@ -41,7 +43,7 @@ export async function* decode(
       markPhase(model.device, 'generation');
       const ids = await nextIds(model, decoding, newest, running, picker);
       yield running.map((prompt, i): NewToken => ({ prompt, id: ids[i] as number }));
-      const going = [...ids.keys()].filter((i) => !ends.has(ids[i] as number));
+      const going = [...ids.keys()].filter((i) => !ends.has(ids[i] as number) && !stopped.has(running[i] as number));
       if (going.length === 0 || step === maxNewTokens) return;
       if (going.length < running.length) decoding.keep(going);
       running = going.map((i) => running[i] as number);

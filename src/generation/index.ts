@@ -1,2 +1,11 @@
+export type { FinishReason } from './answerText.js';
 export { generate, generateBatches, streamTokens } from './generate.js';
+export {
+  type GenerateTextOptions,
+  generateText,
+  streamText,
+  type TextAnswer,
+  type TextPiece,
+  type TextPrompt,
+} from './generateText.js';
 export type { GenerateOptions, StreamOptions } from './options.js';

@@ -45,7 +45,7 @@ const shared = {
   vocabSize: ranges.count.optional(),
   signal: signalOption.optional(),
 };
-const generateOptions = z.strictObject({
+export const generateOptions = z.strictObject({
   ...shared,
   seeds: z.array(ranges.seed, 'a list of integers').readonly().optional(),
   batchSize: ranges.count.optional(),
@@ -59,15 +59,24 @@ export type DecodeOptions = Omit<ReturnType<typeof checkGenerate>, 'batchSize'>;
 export function checkGenerate(model: LanguageModel, prompts: readonly Int32Array[], given: GenerateOptions) {
   const options = checkOptions('generate', generateOptions, given);
   checkRequest('generate', model, prompts, options);
-  const { seeds = [...prompts.keys()], batchSize = Math.max(1, prompts.length), ...rest } = options;
-  if (seeds.length !== prompts.length) {
-    throw new OptionError(`generate: ${seeds.length} seeds for ${prompts.length} prompts, expected one a prompt.`, {
-      option: 'seeds',
-      found: seeds.length,
-      expected: prompts.length,
-    });
-  }
-  return { ...rest, seeds, batchSize };
+  return { ...options, ...inBatches('generate', prompts, options) };
+}
+
+/** A seed for each prompt, and how many prompts are answered side by side. @throws OptionError for too few seeds or too many */
+export function inBatches(
+  where: string,
+  prompts: readonly Int32Array[],
+  {
+    seeds = [...prompts.keys()],
+    batchSize = Math.max(1, prompts.length),
+  }: { readonly seeds?: readonly number[] | undefined; readonly batchSize?: number | undefined },
+) {
+  if (seeds.length === prompts.length) return { seeds, batchSize };
+  throw new OptionError(`${where}: ${seeds.length} seeds for ${prompts.length} prompts, expected one a prompt.`, {
+    option: 'seeds',
+    found: seeds.length,
+    expected: prompts.length,
+  });
 }
 
 /** The same for one prompt. */
@@ -81,7 +90,8 @@ export function checkStream(model: LanguageModel, prompt: Int32Array, given: Str
 export const endsOf = (eosTokenId: GenerateOptions['eosTokenId']): readonly number[] =>
   eosTokenId === undefined ? [] : [eosTokenId].flat();
 
-function checkRequest(
+/** @throws OptionError, LimitError naming the prompt that cannot be continued */
+export function checkRequest(
   where: string,
   model: LanguageModel,
   prompts: readonly Int32Array[],

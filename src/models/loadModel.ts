@@ -9,6 +9,7 @@ import {
 } from '../checkpoints/index.js';
 import { CheckpointError } from '../errors.js';
 import { requireFinite } from '../io/finite.js';
+import { type OnProgress, progressOption } from '../io/httpStore.js';
 import { readElements, readFloatPieces, readFloats, type TensorSource } from '../io/tensorSource.js';
 import { checkOption, checkOptions, type Fields, ranges } from '../settings/index.js';
 import type { Values, WeightFormat } from '../tensor/index.js';
@@ -30,12 +31,15 @@ export interface LoadOptions {
    * trained. See `WeightFormat`.
    */
   readonly dtype?: WeightFormat;
+  /** Told of each part of a file that comes from a web server; see `openCheckpoint`. */
+  readonly onProgress?: OnProgress | undefined;
 }
 
 const loadOptions = z.strictObject({
   device: deviceOption,
   trainable: ranges.switched.default(false),
   dtype: formatOption.default('f32'),
+  onProgress: progressOption.optional(),
 } satisfies Fields<LoadOptions>);
 
 /**
@@ -51,9 +55,9 @@ const loadOptions = z.strictObject({
  */
 export async function loadModel(source: CheckpointSource, options: LoadOptions): Promise<LanguageModel> {
   checkOption('loadModel', 'source', source, checkpointOption);
-  const { device, trainable, dtype } = checkOptions('loadModel', loadOptions, options);
+  const { device, trainable, dtype, onProgress } = checkOptions('loadModel', loadOptions, options);
   checkFormat('loadModel', dtype, trainable);
-  const checkpoint = await openCheckpoint(source);
+  const checkpoint = await openCheckpoint(source, { onProgress });
   refuseAdapter(await checkpoint.adapter());
   const { name: where, fields } = await checkpoint.config();
   const family = findFamily(fields.model_type, where);
@@ -63,9 +67,13 @@ export async function loadModel(source: CheckpointSource, options: LoadOptions):
   const configured = await untieOtherHead(asRead, weights, where);
   const names = matchNames(weights, configured);
   const files = await checkpoint.companionFiles();
+  const promptTemplate = await checkpoint.promptTemplate();
   const buffer = new Uint8Array(pieceBytes);
   const values = (name: string) => valuesOf(weights, names.get(name) as string, buffer);
-  return openModel(configured, { device, source: { where: weights.name, values }, format: dtype, trainable, files });
+  const stored = { where: weights.name, values };
+  const model = await openModel(configured, { device, source: stored, format: dtype, trainable, files });
+  model.promptTemplate = promptTemplate;
+  return model;
 }
 
 /**

@@ -55,6 +55,11 @@ export interface LanguageModel {
    * licence. `saveModel` writes them as they are. None for a model with random weights.
    */
   readonly companionFiles: ReadonlyMap<string, Uint8Array>;
+  /**
+   * Name of the prompt template that the model was trained with: `loadModel` takes it from the checkpoint, a training from
+   * its data, and `saveModel` keeps it. `generateText` puts prompts into it. May be set; undefined where nothing says it.
+   */
+  promptTemplate?: string | undefined;
   /** Width of the logits. */
   readonly vocabSize: number;
   /** Width of the hidden states. */

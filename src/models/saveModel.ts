@@ -1,5 +1,6 @@
 /** Models to Hugging Face folders. */
 import * as z from 'zod';
+import { savedTemplateFiles } from '../data/savedTemplate.js';
 import { OptionError, TrainingError } from '../errors.js';
 import { checkHalves, f16ToF32, f32ToF16 } from '../halfFloats.js';
 import { type FileStore, filesOption, folderOption } from '../io/fileStore.js';
@@ -30,8 +31,9 @@ const saveOptions = z.strictObject({
 } satisfies Fields<SaveOptions>);
 
 /**
- * Saves a model as a Hugging Face folder: config.json, model.safetensors, the model's companion files and `files`. Each
- * file is written aside and renamed. Weights are read from the device one tensor at a time.
+ * Saves a model as a Hugging Face folder: config.json, model.safetensors, the model's companion files, the name of its
+ * prompt template, and `files`. Each file is written aside and renamed. Weights are read from the device one tensor at a
+ * time.
  * @example
  * await saveModel(student, './student', { files: { 'tokenizer.json': tokenizerJson } });
  * @throws OptionError when the target cannot be written to, for another dtype, and for a model of dtype 'int8': its weights are no longer
@@ -57,6 +59,7 @@ export async function saveModel(
   const texts = new Map<string, Uint8Array | string>([
     ...model.companionFiles,
     ['config.json', `${JSON.stringify(config, null, 2)}\n`],
+    ...Object.entries(savedTemplateFiles(model.promptTemplate)),
     ...Object.entries(files),
   ]);
   for (const [path, file] of texts) {

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openCheckpoint } from '../../src/checkpoints/index.js';
-import { savedTemplate, savedTemplateFiles } from '../../src/data/index.js';
+import { savedTemplate } from '../../src/data/index.js';
+import { savedTemplateFiles } from '../../src/data/savedTemplate.js';
 import { CheckpointError } from '../../src/errors.js';
 import { type FileStore, memoryStore } from '../../src/io/index.js';
 import { writeSafetensors } from '../../src/io/writeSafetensors.js';
@@ -120,13 +121,15 @@ describe('a Hugging Face folder', () => {
     const saved = memoryStore();
     const device = openReference({ precision: 'f32' });
     using made = await createModel(config, { device });
-    await saveModel(made, saved, { files: { ...tinyTokenizer().save(), ...savedTemplateFiles('compact') } });
+    made.promptTemplate = 'compact';
+    await saveModel(made, saved, { files: tinyTokenizer().save() });
     const { store, asked } = watched(saved);
     const checkpoint = await openCheckpoint(store);
     expect(await openCheckpoint(checkpoint)).toBe(checkpoint);
     for (let i = 0; i < 2; i++) {
       using model = await loadModel(checkpoint, { device });
       expect(model.vocabSize).toBe(11);
+      expect(model.promptTemplate).toBe('compact');
       expect(await savedTemplate(checkpoint)).toBe('compact');
       expect((await loadTokenizer(checkpoint)).vocabSize).toBe(tinyTokenizer().vocabSize);
     }

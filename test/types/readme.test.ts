@@ -1,5 +1,5 @@
 /**
- * The README's code in a user's project: under the strictest options, with the built declarations checked too
+ * The README's code, and more of text in and text out, in a user's project: under the strictest options, with the built declarations checked too
  * (`skipLibCheck: false`), by every way that TypeScript finds a package. Once as a Node project has it, with @types/node
  * and without the DOM's types, once as a page has it, with the DOM's and without @types/node.
  */
@@ -14,10 +14,40 @@ const files = new Map([
     join(process.cwd(), 'readme-code.ts'),
     `${codeOf(readFileSync('README.md', 'utf8'))}\nimport 'distillm/tensor';\nimport 'distillm/testing';\n`,
   ],
+  [
+    join(process.cwd(), 'text-code.ts'),
+    `
+import {
+  type DownloadProgress, type FinishReason, generateText, loadModel, loadTokenizer, openDevice, readInstructions,
+  readText, streamText, type TextAnswer, type TextPrompt,
+} from 'distillm';
+const onProgress = ({ file, loaded, total }: DownloadProgress) => console.log(file, loaded / (total ?? Infinity));
+const url = 'https://example.org/gpt2/';
+const tokenizer = await loadTokenizer(url, { onProgress });
+const model = await loadModel(url, { device: await openDevice(), onProgress });
+interface Row { readonly instruction: string; readonly output: string; readonly year?: number }
+const rows: readonly Row[] = [{ instruction: 'Add 2 and 3.', output: '5' }];
+const file = new File(['{}'], 'dolly.jsonl');
+await readInstructions(rows, { tokenizer, validation: file });
+await readInstructions([file, rows, 'more.jsonl', { text: '{}' }], { tokenizer, validation: rows });
+await readText(new Blob(['the cat']), { tokenizer });
+const prompts: TextPrompt[] = ['a', { instruction: 'b', input: 'c' }, tokenizer.encode('d')];
+const answers: TextAnswer[] = await generateText(model, prompts, { tokenizer, template: model.promptTemplate, topK: 5 });
+const reasons: FinishReason[] = answers.map(({ finishReason }) => finishReason);
+const { signal } = new AbortController();
+for await (const { prompt, text, ids, finishReason } of streamText(model, ['a'], { tokenizer, stop: ['#'], signal })) {
+  console.log(prompt.toFixed(), text.trim(), ids.length, finishReason === reasons[0]);
+}
+`,
+  ],
   // Had the package no types, this would be right.
   [
     join(process.cwd(), 'wrong-code.ts'),
-    "import { openDevice } from 'distillm';\nawait openDevice({ kind: 'wsam' });\n",
+    `import { generateText, type LanguageModel, openDevice, type Tokenizer } from 'distillm';
+await openDevice({ kind: 'wsam' });
+declare const given: { model: LanguageModel; tokenizer: Tokenizer };
+await generateText(given.model, 'a', { tokenizer: given.tokenizer });
+`,
   ],
 ]);
 
@@ -64,6 +94,7 @@ it.skipIf(!existsSync('dist/types')).each([
     const hidden = project === 'page' ? /node_modules\/@types\/node(\/|$)/ : /(?!)/;
     expect(faultsOf({ ...projects[project], ...resolution } as ts.CompilerOptions, hidden)).toEqual([
       expect.stringMatching(/^wrong-code\.ts: Type '"wsam"' is not assignable to type '.*"webgpu"/),
+      expect.stringMatching(/^wrong-code\.ts: Argument of type 'string' is not assignable to .*TextPrompt\[\]/),
     ]);
   },
   120_000,

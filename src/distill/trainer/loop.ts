@@ -25,6 +25,8 @@ export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, v
   try {
     await checkpoints?.open();
     run = await startRun(plan, checkpoints);
+    // What it learns to answer is what it is to be asked.
+    if (plan.template !== undefined) student.promptTemplate = plan.template;
     const order = batchOrder(plan);
     const trained = [...student.parameters.values()].filter(({ requiresGrad }) => requiresGrad);
     yield {

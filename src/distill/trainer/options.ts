@@ -20,7 +20,10 @@ export interface TrainingData {
   readonly validation?: readonly ValidationSample[];
   /** Plain text: each step adds lmCoef times the cross-entropy of as many of these samples as the batch has. */
   readonly text?: readonly Sample[];
-  /** Name of the prompt template, as `readInstructions` gives it: checkpoints keep it, see `savedTemplate`. */
+  /**
+   * Name of the prompt template, as `readInstructions` gives it: checkpoints and the model keep it, see
+   * `LanguageModel.promptTemplate`.
+   */
   readonly template?: string;
 }
 
