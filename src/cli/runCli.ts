@@ -8,7 +8,7 @@ import { type CommandFactory, optionsFromFile } from './command.js';
 import { chat } from './commands/chat.js';
 import { doctor } from './commands/doctor.js';
 import { evaluate } from './commands/eval.js';
-import { generateText } from './commands/generate.js';
+import { generateAnswers } from './commands/generate.js';
 import { plot } from './commands/plot.js';
 import { tokenizer } from './commands/tokenizer.js';
 import { train } from './commands/train.js';
@@ -20,7 +20,7 @@ import { flagOf, spellFlags } from './options.js';
 import { shownOn, type Terminal, wrapped } from './terminal.js';
 import { usageMessage } from './usage.js';
 
-const commands: readonly CommandFactory[] = [train, generateText, chat, evaluate, plot, tokenizer, doctor, verify];
+const commands: readonly CommandFactory[] = [train, generateAnswers, chat, evaluate, plot, tokenizer, doctor, verify];
 
 /**
  * Finds the command, parses its options and runs it.

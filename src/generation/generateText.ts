@@ -149,13 +149,14 @@ async function* answersOf(
 function checkTexts(where: string, model: LanguageModel, prompts: readonly TextPrompt[], given: GenerateTextOptions) {
   checkOption(where, 'model', model, modelOption);
   const checked = checkOptions(where, textOptions, given);
-  const { template = model.promptTemplate, maxNewTokens: asked, seeds: _, batchSize: __, ...options } = checked;
+  const { template, maxNewTokens: asked, seeds: _, batchSize: __, ...options } = checked;
   const { tokenizer } = options;
   checkTokenizer(tokenizer, model);
-  const encoding = { tokenizer, template: resolveTemplate(where, template) };
-  const ids = promptsOf(where, prompts).map((prompt) =>
-    prompt instanceof Int32Array ? prompt : encodePrompt(prompt, encoding),
-  );
+  const asWritten = promptsOf(where, prompts);
+  // The model's own may be one that is not known here: only texts need it.
+  const own = asWritten.every((prompt) => prompt instanceof Int32Array) ? undefined : model.promptTemplate;
+  const encoding = { tokenizer, template: resolveTemplate(where, template ?? own) };
+  const ids = asWritten.map((prompt) => (prompt instanceof Int32Array ? prompt : encodePrompt(prompt, encoding)));
   const room = model.room(ids.reduce((longest, { length }) => Math.max(longest, length), 0));
   const maxNewTokens = asked ?? Math.max(1, Math.min(usualLength, room));
   const { eosTokenIds: eosTokenId, vocabSize } = tokenizer;

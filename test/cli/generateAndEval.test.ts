@@ -160,7 +160,7 @@ describe('distillm generate', () => {
       ['Say', 'x', 6],
     ]);
     for (const { prompt, input, answer, tokens, finishReason, seed } of records) {
-      expect(['stop', 'length']).toContain(finishReason);
+      expect(['eos', 'length']).toContain(finishReason);
       if (finishReason === 'length') expect(tokens).toBe(9);
       else expect(tokens).toBeLessThanOrEqual(9);
       const context = input === undefined ? [] : ['--input', input];
@@ -171,7 +171,7 @@ describe('distillm generate', () => {
     const greedyJson = await run([...words, '--json', '--greedy', '--raw', 'Say']);
     const { answer, finishReason } = JSON.parse(greedyJson.out);
     expect(answer).toBe(await expectedAnswer('Say', 9));
-    expect(finishReason).toMatch(/^(stop|length)$/);
+    expect(finishReason).toMatch(/^(eos|length)$/);
   });
 
   it('says what is wrong with prompts', async () => {

@@ -185,6 +185,8 @@ describe('the template', () => {
     expect(await lengthOf(saved)).toBe(alpaca);
     saved.promptTemplate = 'mine';
     await expect(lengthOf(saved)).rejects.toThrow(/template is mine, expected alpaca or compact.*\{ name, render \}/);
+    const ids = encodePrompt({ instruction: 'cab' }, { tokenizer: lettered });
+    expect(await generateText(saved, [ids], { tokenizer: lettered, maxNewTokens: 1 })).toHaveLength(1);
     // What is named for one saving counts more.
     await saveModel(fresh, store, { files: { 'distillm.json': '{"promptTemplate": "other"}' } });
     using other = await loadModel(store, { device });

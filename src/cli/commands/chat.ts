@@ -4,7 +4,7 @@ import {
   type LanguageModel,
   loadModel,
   type PromptTemplateName,
-  streamTokens,
+  streamText,
   type Tokenizer,
 } from '../../index.js';
 import { defineCommand } from '../command.js';
@@ -98,23 +98,22 @@ async function answer(
     return;
   }
   const prompt = conversation.promptWith(asked, (length) => model.room(length) >= maxNewTokens);
-  const { eosTokenIds: eosTokenId, vocabSize } = tokenizer;
   const stop = new AbortController();
   const release = onInterrupt(() => stop.abort());
-  const decoder = tokenizer.stream({ skipSpecialTokens: true });
   const said: number[] = [];
-  const how = { ...samplingOf(options), eosTokenId, vocabSize, maxNewTokens, signal: stop.signal };
+  const seeds = [options.seed + conversation.answers];
+  const how = { ...samplingOf(options), tokenizer, maxNewTokens, seeds, signal: stop.signal };
   try {
-    for await (const id of streamTokens(model, prompt, { ...how, seed: options.seed + conversation.answers })) {
-      said.push(id);
-      stdout.write(shownOn(stdout, decoder.push(id)));
+    for await (const { text, ids } of streamText(model, [prompt], how)) {
+      said.push(...ids);
+      stdout.write(shownOn(stdout, text));
     }
   } catch (error) {
     if (!stop.signal.aborted || error !== stop.signal.reason) throw error;
   } finally {
     release();
   }
-  stdout.write(`${shownOn(stdout, decoder.end())}\n`);
+  stdout.write('\n');
   if (stop.signal.aborted) say('(stopped)');
   conversation.add(asked, Int32Array.from(said));
 }

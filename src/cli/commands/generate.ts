@@ -2,13 +2,14 @@
 import {
   DataError,
   encodePrompt,
-  generateBatches,
+  generateText,
   type LanguageModel,
   loadModel,
   OptionError,
   type PromptTemplateName,
   readPrompts,
-  streamTokens,
+  streamText,
+  type TextAnswer,
   type Tokenizer,
 } from '../../index.js';
 import { defineCommand } from '../command.js';
@@ -46,11 +47,11 @@ const answerOptions = {
   ),
   samples: withDefault('<number>', count, 'answers to each prompt, drawn by --seed and the numbers after it', 1),
   seed: withDefault('<number>', countOrZero, 'decides what is drawn', 0),
-  json: flag('a line of JSON for each answer: prompt, answer, tokens, finishReason (stop or length), seed'),
+  json: flag('a line of JSON for each answer: prompt, answer, tokens, finishReason (eos or length), seed'),
   batchSize: withDefault('<number>', count, 'answers that are made side by side, where they are not streamed', 8),
 };
 
-export const generateText = defineCommand({
+export const generateAnswers = defineCommand({
   name: 'generate',
   summary: 'answers prompts, token by token',
   description:
@@ -159,43 +160,35 @@ async function answerAll(
 ): Promise<void> {
   const { stdout } = terminal;
   const longest = requests.reduce((most, { ids }) => Math.max(most, ids.length), 0);
-  const { eosTokenIds: eosTokenId, vocabSize } = tokenizer;
   const maxNewTokens = options.maxNewTokens ?? answerLength(model, longest);
-  const how = { ...samplingOf(options), eosTokenId, vocabSize, maxNewTokens };
+  const how = { ...samplingOf(options), tokenizer, maxNewTokens };
   // In a file, answers that are made side by side come sooner.
   if (!options.json && (stdout.isTTY || requests.length === 1)) {
     for (const { ids, seed } of requests) {
-      const decoder = tokenizer.stream({ skipSpecialTokens: true });
-      for await (const id of streamTokens(model, ids, { ...how, seed }))
-        stdout.write(shownOn(stdout, decoder.push(id)));
-      stdout.write(`${shownOn(stdout, decoder.end())}\n`);
+      for await (const { text } of streamText(model, [ids], { ...how, seeds: [seed] }))
+        stdout.write(shownOn(stdout, text));
+      stdout.write('\n');
     }
     return;
   }
-  const seeds = requests.map(({ seed }) => seed);
-  const prompts = requests.map(({ ids }) => ids);
   // On a terminal the answers are progress enough.
   const line = requests.length > options.batchSize && !stdout.isTTY ? progressLine(terminal) : undefined;
-  let next = 0;
-  for await (const batch of generateBatches(model, prompts, { ...how, seeds, batchSize: options.batchSize })) {
-    for (const ids of batch) {
-      const { prompt, seed } = requests[next++] as Request;
-      const answer = tokenizer.decode(ids, { skipSpecialTokens: true });
-      const text = options.json ? JSON.stringify(recordOf(prompt, { answer, ids, seed, ends: eosTokenId })) : answer;
+  for (let start = 0; start < requests.length; start += options.batchSize) {
+    const batch = requests.slice(start, start + options.batchSize);
+    const prompts = batch.map(({ ids }) => ids);
+    const answers = await generateText(model, prompts, { ...how, seeds: batch.map(({ seed }) => seed) });
+    for (const [index, answer] of answers.entries()) {
+      const text = options.json ? JSON.stringify(recordOf(batch[index] as Request, answer)) : answer.text;
       stdout.write(`${shownOn(stdout, text)}\n`);
     }
-    line?.update(`${next}/${requests.length} answers`);
+    line?.update(`${start + batch.length}/${requests.length} answers`);
   }
   line?.done();
 }
 
 /** What `--json` prints of an answer. `tokens` counts the end token. */
-function recordOf(
-  { instruction, input }: Prompt,
-  { answer, ids, seed, ends }: { answer: string; ids: Int32Array; seed: number; ends: readonly number[] },
-) {
-  const finishReason = ends.includes(ids.at(-1) as number) ? 'stop' : 'length';
-  return { prompt: instruction, ...(input !== '' && { input }), answer, tokens: ids.length, finishReason, seed };
+function recordOf({ prompt: { instruction, input }, seed }: Request, { text, ids, finishReason }: TextAnswer) {
+  return { prompt: instruction, ...(input !== '' && { input }), answer: text, tokens: ids.length, finishReason, seed };
 }
 
 /** @throws DataError for a prompt that is not UTF-8: the model would read other characters */
