@@ -27,7 +27,9 @@ describe('distillm', () => {
     const help = (await distillm('train --help')).out.replace(/\s+/g, ' ');
     const [, taken] = /--arithmetic <kind> how products are added: (.*?) \(default/.exec(help) ?? [];
     for (const name of ['fused (', 'plain (', 'gpu (']) expect(taken).toContain(name);
-    expect(help).toContain('--resume go on with the run in --out: the same command as a whole, and this');
+    expect(help).toContain(
+      '--resume go on with the run in --out, by the options that it began with: nothing else need be',
+    );
   });
 
   it('prints its version', async () => {

@@ -60,6 +60,10 @@ describe('distillm train', () => {
   it.skipIf(arithmetics.length === 1)('goes on in another arithmetic only where that is asked for', async () => {
     const short = `--method sft --student ${path('teacher/best')} --steps 2 --validation 0 --out ${path('arithmetic')}`;
     expect(await train(`${short} --arithmetic plain`)).toMatchObject({ code: 0 });
+    const same = await train(`${short} --resume`);
+    expect([same.code, same.err]).toEqual([0, expect.stringContaining('plain arithmetic')]);
+    // As of a run that code has started, which keeps no options of the command line.
+    await rm(path('arithmetic/options.jsonl'));
     const refused = await train(`${short} --resume`);
     expect(refused.err).toContain(
       'arithmetic was plain and is fused. Resume with the same, or give --arithmetic fused to go on with it',
@@ -67,7 +71,7 @@ describe('distillm train', () => {
     expect(refused.code).not.toBe(0);
     expect(await train(`${short} --resume --arithmetic fused`)).toMatchObject({ code: 0 });
     const settings = (await eventsOf('arithmetic/log.jsonl')).filter(({ type }) => type === 'settings');
-    expect(settings.map(({ arithmetic }) => arithmetic)).toEqual(['plain', 'fused']);
+    expect(settings.map(({ arithmetic }) => arithmetic)).toEqual(['plain', 'plain', 'fused']);
 
     const { code, err } = await train(`${short} --resume --arithmetic gpu`);
     expect([code, err]).toEqual([
@@ -233,6 +237,67 @@ describe('distillm train', () => {
     expect(finished.err).toContain('; all of them are done already\n');
     expect(finished.err).toContain('The run was finished already. The trained model is in');
     expect(finished.err).not.toMatch(/going on|Done in/);
+  });
+
+  it('goes on by --resume and --out alone; what is given once more and differs is refused by name, and nothing else is', async () => {
+    const made = await train(
+      `--method sft --student-config ${path('config.json')} --tokenizer ${path('tokenizer')} --seed 7 --steps 1 --validation 0 --out ${path('other-teacher')}`,
+    );
+    expect(made.code, made.err).toBe(0);
+    const began = (out: string) =>
+      `--method kd --teacher ${path('teacher/best')} --student-config ${path('config.json')} --validation ${path('held-out.jsonl')} ` +
+      `--rouge-samples 0 --validate-every 2 --steps 6 --max-length 90 --out ${path(out)}`;
+    expect((await train(began('alone-whole'))).code).toBe(0);
+    const terminal = testTerminal({
+      wrote: (err, self) => {
+        if (err.includes('validation after step 4')) self.interrupt();
+      },
+    });
+    const stopped = await train(began('alone'), { terminal });
+    expect([stopped.code, stopped.err]).toEqual([
+      130,
+      expect.stringContaining(`train --resume --out ${path('alone')}\n`),
+    ]);
+
+    const again = (line: string) => distillm(`train --resume --out ${path('alone')} ${line}`);
+    const changes: [string, RegExp][] = [
+      ['--max-length 70', /--max-length was 90 and is 70\. Leave it out/],
+      ['--max-prompt-length 44', /--max-prompt-length was 45 and is 44/],
+      [
+        '--template alpaca --validation-order first',
+        /--template was compact and is alpaca; --validation-order was random and is first\. Leave them/,
+      ],
+      ['--teacher-dtype f16', /--teacher-dtype was f32 and is f16/],
+      ['--method sft', /--method was kd and is sft/],
+      [`--teacher ${path('other-teacher/last')}`, /the digest of the teacher's weights was \w+ and is \w+\./],
+      [`--data ${path('held-out.jsonl')}`, /dataDigest\.train was \w+ and is \w+\./],
+      ['--schedule constant', /--schedule was cosine and is constant/],
+      ['--warmup-steps 2', /--warmup-steps was 0 and is 2/],
+      ['--weight-decay 0.5', /--weight-decay was 0\.01 and is 0\.5/],
+      ['--seed 11', /--seed was 10 and is 11/],
+      ['--batch-size 5', /--batch-size was 4 and is 5/],
+      ['--kd-ratio 0.5', /--kd-ratio was 1 and is 0\.5/],
+      ['--loss-temperature 2', /--loss-temperature was 1 and is 2/],
+      ['--steps 8', /steps was 6 and is 8.* made longer when it is finished, and this one is at step 4 of 6/],
+    ];
+    for (const [line, message] of changes) {
+      const { code, err } = await again(line);
+      expect([line, code === 0, err]).toEqual([line, false, expect.stringMatching(message)]);
+    }
+    const resumed = await again('--lr 5e-3 --max-length 90 --template compact');
+    expect(resumed.code, resumed.err).toBe(0);
+    const weights = (run: string) => readFile(path(run, 'last/model.safetensors'));
+    expect((await weights('alone')).equals(await weights('alone-whole'))).toBe(true);
+    const longer = await again('--epochs 2');
+    expect(longer.err).toMatch(
+      /The run was finished after 6 steps and is made longer: .* now ends at step 10; step 7 takes/,
+    );
+    expect(await again('')).toMatchObject({
+      code: 0,
+      err: expect.stringContaining('10 steps, 5 an epoch; all of them are done already'),
+    });
+    const steps = (await eventsOf('alone/log.jsonl')).filter(({ type }) => type === 'step').map(({ step }) => step);
+    expect(steps).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   });
 
   it('goes on when its log cannot be written, and says so once', async () => {

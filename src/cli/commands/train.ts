@@ -34,6 +34,7 @@ import { type ExitCode, exitCodes } from '../exitCodes.js';
 import { makeKind, optionsFrom } from '../flags.js';
 import { counted, duration, whole } from '../format.js';
 import { tryInputs } from '../inputs.js';
+import { type DecidedOptions, keepOptions, optionsOfRun } from '../keptOptions.js';
 import { type Log, openLog } from '../log.js';
 import { findTokenizer, hasTokenizer, lengthLimits, openModelFolder, openStudent } from '../models.js';
 import { given, type OptionTable, spellFlags, type Values } from '../options.js';
@@ -58,9 +59,14 @@ export const train = defineCommand({
     '  --epochs 20 --batch-size 8 --loss skewReverseKL --alpha 0.1 --out runs/dolly',
   ].join('\n'),
   options: { ...trainOptions, Device: deviceOptions },
-  fromFile: (typed, table) => {
-    const config = typed.config ?? ownLog(typed);
-    return config === undefined ? {} : fromConfig(config, table, typed);
+  async fromFile({ config, ...typed }, table) {
+    const { resume, out } = typed;
+    const ofFile = config === undefined ? {} : await fromConfig(config, table, typed);
+    if (!resume || out === undefined) return ofFile;
+    const wanted = { ...ofFile, ...typed };
+    if (wanted.data === undefined && !holdsRun(out)) throw noRun(out);
+    const ofRun = await optionsOfRun(out, table, { names: configNames, typed: wanted });
+    return { ...ofFile, ...ofRun, ...(config !== undefined && { config }) };
   },
   async run(options, terminal) {
     checkMethod(options);
@@ -108,24 +114,22 @@ export const train = defineCommand({
           ? distill({ ...distilling, ...shared, teacher, student, signal })
           : fineTune({ ...shared, model: student, signal });
       if (options.dryRun) return estimated(start(new AbortController().signal), terminal);
-      const ended = await follow(start, { options, validates: data.validation.length > 0 }, terminal);
+      const { method, validationOrder = 'random', teacherDtype = 'f32' } = options;
+      const decided = { method, template, ...limits, validationOrder, teacherDtype };
+      const ended = await follow(start, { options, decided, validates: data.validation.length > 0 }, terminal);
       return report(ended, options, terminal);
     });
   },
 });
 
-/** `--resume --out RUN` alone: the log of the run has the other options. */
-function ownLog({ resume, data, out, log }: Partial<TrainOptions>): string | undefined {
-  if (!resume || data !== undefined || out === undefined) return undefined;
-  const own = log ?? join(out, logName);
-  return existsSync(own) ? own : undefined;
-}
+const noRun = (out: string) =>
+  new OptionError(`--resume goes on with a run, and --out ${out} holds none. Check the path, or leave it out.`);
 
 async function fromConfig(config: string, table: OptionTable, typed: Partial<TrainOptions>) {
   const { lmCoef, ...values } = await readConfig(config, table, { names: configNames, typed });
   // Settings have the default of every option, also of what the run does not do.
   const isDefault = lmCoef === fineTuneOptions.shape.lmCoef.parse(undefined);
-  return { ...values, config, ...given({ lmCoef: isDefault ? undefined : lmCoef }) };
+  return { ...values, ...given({ lmCoef: isDefault ? undefined : lmCoef }) };
 }
 
 /**
@@ -158,9 +162,7 @@ async function checkOutput(options: TrainOptions & Pick<Values<typeof deviceOpti
       `--out ${out} has a folder ${name} already, with ${first} in it: it would be replaced. Take another folder.`,
     );
   }
-  if (resume && !isRun) {
-    throw new OptionError(`--resume goes on with a run, and --out ${out} holds none. Check the path, or leave it out.`);
-  }
+  if (resume && !isRun) throw noRun(out);
   // A run that goes on elsewhere is found out before models are loaded.
   if (isRun) await (await openFolder(out).lock())();
   const inputs = [...data, ...text, studentConfig, ...(Array.isArray(held) ? held : [])];
@@ -185,8 +187,7 @@ function checkInputs(options: TrainOptions): void {
   if (options.studentConfig !== undefined) tryInputs('--student-config', [options.studentConfig]);
 }
 
-const logOf = ({ log, out }: TrainOptions): string => log ?? join(out, logName);
-const logName = 'log.jsonl';
+const logOf = ({ log, out }: TrainOptions): string => log ?? join(out, 'log.jsonl');
 
 function describe(
   { stderr }: Terminal,
@@ -260,7 +261,7 @@ interface Ended {
 /** Runs to the end or to Ctrl-C: shows and logs what happens. */
 async function follow(
   start: (signal: AbortSignal) => TrainingRun,
-  { options, validates }: { options: TrainOptions; validates: boolean },
+  { options, decided, validates }: { options: TrainOptions; decided: DecidedOptions; validates: boolean },
   terminal: Terminal,
 ): Promise<Ended> {
   const stop = new AbortController();
@@ -280,6 +281,7 @@ async function follow(
     let saved: CheckpointEvent | undefined;
     for await (const event of run) {
       if (event.type === 'start') {
+        await keepOptions(options.out, options, decided);
         const goesOnAfter = options.resume ? event.step : undefined;
         log = openLog(logOf(options), { goesOnAfter, warn: line.print });
         if (options.tensorboard !== undefined)
@@ -319,8 +321,7 @@ function report({ end, before, saved }: Ended, { out, log }: TrainOptions, { pro
   if (reason === 'aborted') {
     const where = saved ? `Saved in ${saved.path}.` : 'There was nothing new to save.';
     stderr.write(`${wrapped(`Stopped after step ${step}. ${where}`, stderr)}\n`);
-    const own = log === undefined ? '' : ` --log ${shellWord(log)}`;
-    if (step > 0) stderr.write(`To go on:\n  ${program} train --resume --out ${shellWord(out)}${own}\n`);
+    if (step > 0) stderr.write(`To go on:\n  ${program} train --resume --out ${shellWord(out)}\n`);
     return exitCodes.interrupted;
   }
   const done = before ? 'The run was finished already.' : `Done in ${duration(ms)}.`;

@@ -81,8 +81,8 @@ const runOptions = flagsOf(fineTuneOptions, { epochs: '20; sft: 3', rougeSamples
 const outputOptions = {
   out: required('<folder>', text, 'where to write; a run that is there already is not overwritten'),
   resume: flag(
-    'go on with the run in --out: the same command as a whole, and this; the learning rate may be another. Without --data ' +
-      'the options are those of its log',
+    'go on with the run in --out, by the options that it began with: nothing else need be given. The learning rate may be ' +
+      'another, and a run that is finished may get more --steps or --epochs',
   ),
   log: optional('<file>', text, 'JSONL of every step and validation (default: OUT/log.jsonl)'),
   tensorboard: optional(
@@ -96,9 +96,10 @@ const outputOptions = {
 
 /** The flags of a run's options by what messages of the API call these: 'sgo.guard.cap' is that of --phi-cap. */
 export const runFlags: ReadonlyMap<string, string> = new Map([
-  ...flagsByPath(distillOptions),
+  // A policy's own messages have its options without the group; a name that the run has too is the run's.
+  ...Object.values(policies).flatMap(({ options }) => [...flagsByPath(options), ...flagsByPath(options, 'sgo.')]),
   ...Object.values(losses).flatMap(({ options }) => flagsByPath(options, 'loss.')),
-  ...Object.values(policies).flatMap(({ options }) => [...flagsByPath(options, 'sgo.'), ...flagsByPath(options)]),
+  ...flagsByPath(distillOptions),
   ['loss.kind', 'loss'],
   ['sgo.kind', 'sgo'],
   ['data.train', 'data'],

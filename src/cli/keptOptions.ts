@@ -1,0 +1,89 @@
+/**
+ * What a run was started with, kept in its folder: `--resume --out RUN` is then the same command. Most options are
+ * settings of the run, which its states compare by themselves. Those that only decide what is read are compared here.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { OptionError, openFolder } from '../index.js';
+import { type ConfigNames, readConfig } from './config.js';
+import { flagOf, type OptionTable } from './options.js';
+
+const optionsFile = 'options.jsonl';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** What options came to, defaults filled in, by their names. None may be another when the run goes on. */
+export type DecidedOptions = Readonly<Record<string, string | number>>;
+
+/** What says nothing about the run, or only about this call. */
+const ofOneCall = new Set(['out', 'resume', 'config', 'dryRun', 'profile']);
+/** A resume may come from another folder. */
+const paths = new Set([
+  'data',
+  'validation',
+  'text',
+  'student',
+  'studentConfig',
+  'teacher',
+  'tokenizer',
+  'log',
+  'tensorboard',
+]);
+
+/** Writes the options into the folder of the run. @throws CheckpointError where the system refuses */
+export async function keepOptions(out: string, options: object, decided: DecidedOptions): Promise<void> {
+  const kept = Object.entries(options)
+    .filter(([name, value]) => value !== undefined && !ofOneCall.has(name))
+    .map(([name, value]) => [name, paths.has(name) ? fromAnywhere(value) : value]);
+  const lines = [
+    { type: 'options', ...Object.fromEntries(kept) },
+    { type: 'decided', ...decided },
+  ];
+  const text = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
+  await openFolder(out).write(optionsFile, [new TextEncoder().encode(text)]);
+}
+
+function fromAnywhere(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(fromAnywhere);
+  return typeof value === 'string' && !/^https?:\/\//i.test(value) ? resolve(value) : value;
+}
+
+/**
+ * Values of the options that were not typed, of the run in `out`; none where it was started otherwise.
+ * @param typed options that were typed, by their names
+ * @throws OptionError naming each option that was typed and is not what the run began with
+ */
+export async function optionsOfRun(
+  out: string,
+  table: OptionTable,
+  { names, typed }: { readonly names: ConfigNames; readonly typed: Fields },
+): Promise<Fields> {
+  const path = join(out, optionsFile);
+  if (!existsSync(path)) return {};
+  const decided = decidedIn(path);
+  const changed = Object.keys(decided).filter((name) => typed[name] !== undefined && typed[name] !== decided[name]);
+  if (changed.length > 0) {
+    const list = changed.map((name) => `${flagOf(name)} was ${decided[name]} and is ${typed[name]}`).join('; ');
+    throw new OptionError(
+      `the run in ${out} began with other options: ${list}. Leave ${changed.length > 1 ? 'them' : 'it'} out, or start anew in ` +
+        'another folder.',
+      { found: changed.map((name) => typed[name]), expected: changed.map((name) => decided[name]) },
+    );
+  }
+  // What was typed once more counts as it counted then: a length that was not given is that of the models.
+  const again = Object.keys(decided).filter((name) => Object.hasOwn(typed, name));
+  const others = Object.fromEntries(Object.entries(typed).filter(([name]) => !again.includes(name)));
+  const kept = await readConfig(path, table, { names, typed: others });
+  const asThen = Object.fromEntries(again.map((name) => [name, kept[name]]));
+  return { ...asThen, ...kept, template: decided.template, config: path };
+}
+
+/** The second line of the file; a file without one decides nothing. */
+function decidedIn(path: string): Fields {
+  try {
+    const { type, ...decided } = JSON.parse(readFileSync(path, 'utf8').split('\n')[1] as string) as Fields;
+    return type === 'decided' ? decided : {};
+  } catch {
+    return {};
+  }
+}
