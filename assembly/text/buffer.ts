@@ -29,6 +29,13 @@ export class Buffer<T> {
     this.set(this.length++, value);
   }
 
+  /** Appends `count` elements that lie at `from`. */
+  append(from: usize, count: u32): void {
+    this.reserve(this.length + count);
+    memory.copy(this.data + (<usize>this.length) * sizeof<T>(), from, (<usize>count) * sizeof<T>());
+    this.length += count;
+  }
+
   /** Room for `wanted` elements in all. Doubles, while blocks go, so that pushing n elements copies O(n). */
   reserve(wanted: u32): void {
     if (wanted <= this.capacity) return;

@@ -1,13 +1,16 @@
 /*
  * Text -> ids. Added tokens first cut the text into segments, as in Hugging Face tokenizers: those with normalized =
- * false cut the whole text, then the others cut the pieces between. The remaining pieces are cut into words.
+ * false cut the whole text, what lies between is normalized, and there the others cut. The rest goes through the
+ * pre-tokenizers to the model.
  */
 import { Buffer } from './buffer';
-import { endsWithWord, openClasses, spacesAfter, spacesBefore, startsWithWord, wordEnd } from './pretokenize';
-import { equalBytes } from './hash';
+import { endsWithWord, openClasses, spacesAfter, spacesBefore, startsWithWord } from './characters';
 import { alloc } from './memory';
+import { hasNormalizers, normalize } from './normalizers/index';
+import { continueText, openPreTokenizers, openText } from './preTokenizers/index';
+import { Trie } from './trie';
 import { defineAdded } from './vocabulary';
-import { longWord, out, SHORT, shortWord } from './words';
+import { out } from './words';
 
 /** Flags of an added token. */
 const SINGLE_WORD: u32 = 1;
@@ -20,51 +23,75 @@ const AS_TEXT: u32 = 16;
 // @ts-ignore: decorator
 @unmanaged
 class Added {
-  text: usize;
-  length: u32;
   id: u32;
   flags: u32;
 }
 
-/** Pointers to Added, longest text first, so that the first match at a place is the longest. */
+/** Pointers to Added. */
 let added: Buffer<usize> = changetype<Buffer<usize>>(0);
-/** u8 [256]: how many added tokens start with each byte. */
-let starts: usize = 0;
-/** The one byte that added tokens start with (most often '<'), or -1 when they start with several. */
-let onlyStart: i32 = -1;
 
-/** Parts of the text: begin, end and the id of the added token that it is, or -1 for text. */
+/** Which texts a cut looks for: the roots of the trie. */
+const AS_WRITTEN: u32 = 0;
+const AS_NORMALIZED: u32 = 1;
+/** Texts of added tokens -> their place in `added` + 1. */
+let trie: Trie = changetype<Trie>(0);
+/** u8 [2, 256]: for each root, whether a text starts with a byte. */
+let starts: usize = 0;
+/** i32 [2]: the one byte that all texts start with (most often '<'), -1 for several, -2 for no text. */
+let onlyStart: usize = 0;
+
+/** Parts of the text: begin, end and the id of the added token that it is, or TEXT, or FIRST_TEXT at the start. */
 let segments: Buffer<u32> = changetype<Buffer<u32>>(0);
 const SEGMENT_FIELDS: u32 = 3;
+const TEXT: i32 = -1;
+const FIRST_TEXT: i32 = -2;
 let segment: u32 = 0;
-let cursor: usize = 0;
+let isOpen: bool = false;
 
+/** The segments before they are normalized, and the texts afterwards. */
+let written: Buffer<u32> = changetype<Buffer<u32>>(0);
+let normalized: Buffer<u8> = changetype<Buffer<u8>>(0);
+
+/** Before normalizers, pre-tokenizers and added tokens are defined. */
 export function openEncoder(): void {
   openClasses();
+  openPreTokenizers();
   added = Buffer.create<usize>();
   segments = Buffer.create<u32>();
-  starts = alloc(256);
-  memory.fill(starts, 0, 256);
+  written = Buffer.create<u32>();
+  normalized = Buffer.create<u8>();
+  trie = Trie.create(2);
+  starts = alloc(512);
+  memory.fill(starts, 0, 512);
+  onlyStart = alloc(8);
+  store<i32>(onlyStart, -2);
+  store<i32>(onlyStart, -2, 4);
 }
 
-/** An added token. Keeps `text`. */
+/** An added token. Keeps `text`. Where texts are normalized, so is the token's: it is found and decoded by that. */
 export function addToken(id: u32, text: usize, length: u32, flags: u32): void {
+  let root = AS_WRITTEN;
+  if (flags & NORMALIZED) {
+    root = AS_NORMALIZED;
+    if (hasNormalizers()) {
+      normalized.length = 0;
+      normalize(text, length, normalized, true, true);
+      length = normalized.length;
+      text = alloc(<u64>length + 8);
+      memory.copy(text, normalized.data, length);
+    }
+  }
   defineAdded(id, text, length);
+  if (!length) return;
   const token = changetype<Added>(alloc(offsetof<Added>()));
-  token.text = text;
-  token.length = length;
   token.id = id;
   token.flags = flags;
   added.push(changetype<usize>(token));
-  let place = added.length - 1;
-  while (place > 0 && changetype<Added>(added.at(place - 1)).length < length) {
-    added.set(place, added.at(place - 1));
-    place -= 1;
-  }
-  added.set(place, changetype<usize>(token));
-  const first = load<u8>(text);
-  store<u8>(starts + first, 1);
-  onlyStart = added.length == 1 || onlyStart == <i32>first ? <i32>first : -1;
+  trie.insert(root, text, length, added.length);
+  const first: i32 = load<u8>(text);
+  store<u8>(starts + (root << 8) + first, 1);
+  const only = onlyStart + (root << 2);
+  store<i32>(only, load<i32>(only) == -2 || load<i32>(only) == first ? first : -1);
 }
 
 /** Whether the added token `id` is cut out of texts (the default) or encoded like any other text. */
@@ -82,56 +109,53 @@ function pushSegment(begin: usize, end: usize, id: i32): void {
 }
 
 /** First place in [p, end) where an added token may start. */
-function candidate(p: usize, end: usize): usize {
-  if (onlyStart >= 0) {
-    const wanted = i8x16.splat(<i8>onlyStart);
+function candidate(p: usize, end: usize, root: u32): usize {
+  const only = load<i32>(onlyStart + (root << 2));
+  if (only == -2) return end;
+  if (only >= 0) {
+    const wanted = i8x16.splat(<i8>only);
     for (; p + 16 <= end; p += 16) {
       const hits = i8x16.bitmask(i8x16.eq(v128.load(p), wanted));
       if (hits) return p + ctz(hits);
     }
   }
-  while (p < end && !load<u8>(starts + load<u8>(p))) p += 1;
+  const table = starts + (root << 8);
+  while (p < end && !load<u8>(table + load<u8>(p))) p += 1;
   return p;
 }
 
-/**
- * Cuts [begin, end) at the added tokens whose `normalized` flag is `normalized`; the pieces between are cut at the
- * others.
- */
-function cut(begin: usize, end: usize, normalized: u32): void {
+/** Cuts [begin, end) at the added tokens under `root`. `text`: what the pieces between are. */
+function cut(begin: usize, end: usize, root: u32, text: i32): void {
   let rest = begin;
-  let p = candidate(begin, end);
+  let p = candidate(begin, end, root);
   while (p < end) {
-    let found = changetype<Added>(0);
-    for (let i: u32 = 0; i < added.length; i++) {
-      const token = changetype<Added>(added.at(i));
-      if ((token.flags & NORMALIZED) != normalized || p + token.length > end) continue;
-      if (equalBytes(p, token.text, token.length)) {
-        found = token;
-        break;
-      }
+    let found: u32 = 0;
+    let to = p;
+    let node = root;
+    for (let q = p; q < end; ) {
+      node = trie.child(node, load<u8>(q));
+      if (!node) break;
+      q += 1;
+      if (!trie.values.at(node)) continue;
+      found = trie.values.at(node);
+      to = q;
     }
-    if (!changetype<usize>(found)) {
-      p = candidate(p + 1, end);
+    if (!found) {
+      p = candidate(p + 1, end, root);
       continue;
     }
+    const token = changetype<Added>(added.at(found - 1));
     let from = p;
-    let to = p + found.length;
-    p = candidate(to, end);
-    if (found.flags & AS_TEXT) continue;
-    if (found.flags & SINGLE_WORD && (endsWithWord(begin, from) || startsWithWord(to, end))) continue;
-    if (found.flags & LSTRIP) from = max(spacesBefore(begin, from), rest);
-    if (found.flags & RSTRIP) to = spacesAfter(to, end);
-    if (rest < from) leave(rest, from, normalized);
-    pushSegment(from, to, <i32>found.id);
+    p = candidate(to, end, root);
+    if (token.flags & AS_TEXT) continue;
+    if (token.flags & SINGLE_WORD && (endsWithWord(begin, from) || startsWithWord(to, end))) continue;
+    if (token.flags & LSTRIP) from = max(spacesBefore(begin, from), rest);
+    if (token.flags & RSTRIP) to = spacesAfter(to, end);
+    if (rest < from) pushSegment(rest, from, rest == begin ? text : TEXT);
+    pushSegment(from, to, <i32>token.id);
     rest = to;
   }
-  if (rest < end) leave(rest, end, normalized);
-}
-
-function leave(begin: usize, end: usize, normalized: u32): void {
-  if (normalized) pushSegment(begin, end, -1);
-  else cut(begin, end, NORMALIZED);
+  if (rest < end) pushSegment(rest, end, rest == begin ? text : TEXT);
 }
 
 /**
@@ -140,33 +164,44 @@ function leave(begin: usize, end: usize, normalized: u32): void {
 export function beginEncode(text: usize, length: u32): void {
   segments.length = 0;
   segment = 0;
-  cursor = 0;
+  isOpen = false;
   out.length = 0;
   out.reserve((length >> 2) + 64);
-  if (length) cut(text, text + length, 0);
+  if (!length) return;
+  cut(text, text + length, AS_WRITTEN, FIRST_TEXT);
+  const normalizes = hasNormalizers();
+  if (!normalizes && load<i32>(onlyStart, 4) == -2) return;
+  const parts = written;
+  written = segments;
+  segments = parts;
+  segments.length = 0;
+  if (normalizes) normalizeAll();
+  for (let i: u32 = 0; i < written.length; i += SEGMENT_FIELDS) {
+    const id = <i32>written.at(i + 2);
+    if (id >= 0) pushSegment(written.at(i), written.at(i + 1), id);
+    else cut(written.at(i), written.at(i + 1), AS_NORMALIZED, id);
+  }
 }
 
-/** Bytes that `prefixSegments` needs. */
-export function prefixedLength(): u32 {
-  let length: u32 = 16;
-  for (let i: u32 = 0; i < segments.length; i += SEGMENT_FIELDS) length += 1 + segments.at(i + 1) - segments.at(i);
-  return length;
-}
-
-/** add_prefix_space: copies the text segments to `to`, each starting with a space. */
-export function prefixSegments(to: usize): void {
-  for (let i: u32 = 0; i < segments.length; i += SEGMENT_FIELDS) {
-    if (<i32>segments.at(i + 2) >= 0) continue;
-    const begin: usize = segments.at(i);
-    const length = segments.at(i + 1) - <u32>begin;
-    segments.set(i, <u32>to);
-    if (load<u8>(begin) != 0x20) {
-      store<u8>(to, 0x20);
-      to += 1;
-    }
-    memory.copy(to, begin, length);
-    to += length;
-    segments.set(i + 1, <u32>to);
+/** Puts the texts among the written segments in normal form into one buffer, and points the segments there. */
+function normalizeAll(): void {
+  normalized.length = 0;
+  const length = written.length;
+  for (let i: u32 = 0; i < length; i += SEGMENT_FIELDS) {
+    const id = <i32>written.at(i + 2);
+    if (id >= 0) continue;
+    const begin: usize = written.at(i);
+    const from = normalized.length;
+    const isLast = i + SEGMENT_FIELDS == length;
+    normalize(begin, written.at(i + 1) - <u32>begin, normalized, id == FIRST_TEXT, isLast);
+    written.set(i, from);
+    written.set(i + 1, normalized.length);
+  }
+  normalized.reserve(normalized.length + 16);
+  for (let i: u32 = 0; i < length; i += SEGMENT_FIELDS) {
+    if (<i32>written.at(i + 2) >= 0) continue;
+    written.set(i, <u32>normalized.data + written.at(i));
+    written.set(i + 1, <u32>normalized.data + written.at(i + 1));
   }
 }
 
@@ -176,42 +211,15 @@ export function prefixSegments(to: usize): void {
 export function continueEncode(budget: u32): bool {
   while (segment < segments.length) {
     const id = <i32>segments.at(segment + 2);
-    const begin: usize = segments.at(segment);
-    const end: usize = segments.at(segment + 1);
-    if (id >= 0) {
-      out.push(<u32>id);
-    } else {
-      if (cursor < begin || cursor > end) cursor = begin;
-      const stop = <usize>min<u64>(<u64>end, <u64>cursor + budget);
-      budget -= <u32>(stop - cursor);
-      cursor = encodeWords(cursor, end, stop);
-      if (cursor < end) return false;
+    if (id >= 0) out.push(<u32>id);
+    else if (segments.at(segment) < segments.at(segment + 1)) {
+      if (!isOpen) openText(segments.at(segment), segments.at(segment + 1), id == FIRST_TEXT);
+      isOpen = true;
+      budget = continueText(budget);
+      if (!budget) return false;
     }
     segment += SEGMENT_FIELDS;
-    cursor = 0;
+    isOpen = false;
   }
   return true;
-}
-
-/** Encodes the words that start in [p, stop) of a text that ends at `end`; returns the end of the last. */
-function encodeWords(p: usize, end: usize, stop: usize): usize {
-  const a = i8x16.splat(0x61);
-  const alphabet = i8x16.splat(26);
-  const small = i8x16.splat(0x20);
-  while (p < stop) {
-    // A run of ASCII letters, with or without a space before it, that ends inside one vector.
-    const bytes = v128.load(p);
-    let letters = i8x16.bitmask(i8x16.lt_u(i8x16.sub(v128.or(bytes, small), a), alphabet));
-    if (load<u8>(p) == 0x20) letters |= (letters >> 1) & 1;
-    let length = <u32>ctz(~letters);
-    const nonAscii = i8x16.bitmask(bytes);
-    if (length == 0 || length == 16 || (nonAscii >> length) & 1 || p + length > end) {
-      length = <u32>(wordEnd(p, end) - p);
-    }
-    if (out.length + length > out.capacity) out.reserve(out.length + length);
-    if (length <= SHORT) shortWord(p, bytes, length);
-    else longWord(p, length);
-    p += length;
-  }
-  return p;
 }

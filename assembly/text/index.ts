@@ -5,10 +5,11 @@
  * the module's globals and blocks of the memory that all instances share (memory.ts); nothing is garbage collected.
  * Addresses and lengths are in bytes unless said otherwise. src/text/ is the only caller and checks arguments.
  */
-import { Buffer } from './buffer';
+import { decoded, heldBack } from './decoders/index';
 import { alloc, free } from './memory';
 import { mergeCount, mergeList } from './merges';
-import { appendBytes, textLength, textOf } from './vocabulary';
+import { CATEGORIES, CATEGORIES_RANGES, SPACES, SPACES_RANGES } from './unicode';
+import { textLength, textOf } from './vocabulary';
 import { replayRng } from './replay';
 import { seedRng } from './rng';
 import { merged } from './train';
@@ -28,9 +29,17 @@ export { freeAll, heapAllocate, heapFree, intact } from './memory';
 
 // tokenizer
 export { openVocabulary, defineModel, hasToken } from './vocabulary';
-export { defineMerges } from './merges';
+export { defineMerges, setUnknown } from './merges';
+export { openUnigram, growUnigram } from './unigram';
 export { openWords, checkWords, fillWords } from './words';
-export { openEncoder, addToken, setAsText, beginEncode, prefixedLength, prefixSegments, continueEncode } from './encode';
+export { defineAutomaton } from './automaton';
+export {
+  addPrepend, addReplace, addStrip, addPrecompiled, addUnicodeForm, addSentencePiece,
+} from './normalizers/index';
+export {
+  addGpt2Words, addSplit, addDigits, addSpaced, addSplitBefore,
+} from './preTokenizers/index';
+export { openEncoder, addToken, setAsText, beginEncode, continueEncode } from './encode';
 
 /** The ids of the last encoding: u32 [encodedLength()]. */
 export function encodedAt(): usize {
@@ -40,19 +49,32 @@ export function encodedLength(): u32 {
   return out.length;
 }
 
-let decoded: Buffer<u8> = changetype<Buffer<u8>>(0);
-
-/** Bytes of `count` ids (u32 at `ids`). An id without a token adds none. */
-export function decode(ids: usize, count: u32): void {
-  if (!changetype<usize>(decoded)) decoded = Buffer.create<u8>();
-  decoded.length = 0;
-  appendBytes(ids, count, decoded);
-}
+export {
+  openDecoder, addReplaceDecoder, addByteFallbackDecoder, addFuseDecoder, addStripDecoder, addMetaspaceDecoder, decode,
+} from './decoders/index';
 export function decodedAt(): usize {
   return decoded.data;
 }
 export function decodedLength(): u32 {
   return decoded.length;
+}
+export function decodedHeldBack(): u32 {
+  return heldBack;
+}
+
+/** u32 [categoriesLength()]: first code point << 5 | general category, of each range. */
+export function categoriesAt(): usize {
+  return CATEGORIES;
+}
+export function categoriesLength(): u32 {
+  return CATEGORIES_RANGES;
+}
+/** u32 [spacesLength(), 2]: first and last code point of each range of white space. */
+export function spacesAt(): usize {
+  return SPACES;
+}
+export function spacesLength(): u32 {
+  return SPACES_RANGES;
 }
 
 /** The text of a token in the files. */

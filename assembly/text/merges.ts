@@ -1,11 +1,18 @@
 /*
  * BPE merges: a hash table from pairs of ids to the rank and the result of their merge, and the loop that applies them
  * to a word. Short words scan for the best pair; long ones keep a heap, so that a word of n symbols takes O(n log n).
+ *
+ * A word starts as one symbol a byte (byte-level) or a character. Over characters the word may be the whole text. Such a
+ * text is cut first, between any two characters that stand next to each other in no token that merges make: no merge can
+ * reach over such a place, so each part has the ids that it has in the whole, and the word tables know most parts.
  */
 import { powerOfTwo } from './buffer';
+import { characterLength, codePoint } from './characters';
 import { hash64 } from './hash';
 import { alloc, free } from './memory';
-import { byteIds, closeLookup, lookup } from './vocabulary';
+import { encodeWord } from './model';
+import { byteIds, closeLookup, isByteLevel, isByteToken, lookup } from './vocabulary';
+import { out } from './words';
 
 /** No merge: compares as the worst rank. */
 const NONE: u64 = u64.MAX_VALUE;
@@ -17,9 +24,19 @@ let pairsMask: u32 = 0;
 export let mergeList: usize = 0;
 export let mergeCount: u32 = 0;
 
-/** Id for bytes that the vocabulary lacks, -1 to leave them out. */
+/** Id for bytes or characters that the vocabulary lacks, -1 to leave them out. */
 let unknown: i32 = -1;
 let fuseUnknown: bool = false;
+/** Characters that the vocabulary lacks become the tokens of their bytes. */
+let fallsBack: bool = false;
+
+/** Whether texts are cut where no merge reaches over. */
+export let isCut: bool = false;
+/** Bits, by a hash of two characters: set for two that meet in a token. Others may have the same bit: that only cuts less. */
+let joins: usize = 0;
+let joinsMask: u32 = 0;
+/** Where the ids of the piece under way begin. */
+let pieceStart: u32 = 0;
 
 // @ts-ignore: decorator
 @inline function slotOf(pair: u64): usize {
@@ -38,13 +55,25 @@ let fuseUnknown: bool = false;
   return load<u64>(slotOf(((<u64>left) << 32) | right), 8);
 }
 
-/**
- * `count` merges as texts "left right", each ended by a 0 byte, best first.
- * Returns -1, or the index of the first that is malformed or names a token outside the vocabulary.
- */
-export function defineMerges(text: usize, length: u32, count: u32, unknownId: i32, fuse: bool): i32 {
+/** What becomes of bytes or characters that the vocabulary lacks. `unknownId` -1: they are left out. */
+export function setUnknown(unknownId: i32, fuse: bool, byteFallback: bool): void {
   unknown = unknownId;
   fuseUnknown = fuse;
+  fallsBack = byteFallback;
+}
+
+/**
+ * `count` merges as texts, best first: left, `separator` (a space or 0), right, 0. `cuts`: texts may be cut before they
+ * are merged. Returns -1, or the index of the first that is malformed or names a token outside the vocabulary.
+ */
+export function defineMerges(text: usize, length: u32, count: u32, separator: u32, cuts: bool): i32 {
+  // What is left out joins its neighbours.
+  isCut = cuts && !isByteLevel && (fallsBack || unknown >= 0);
+  if (isCut) {
+    joinsMask = max<u32>(powerOfTwo(count << 3), 1 << 10) - 1;
+    joins = alloc(<u64>(joinsMask + 1) >> 3);
+    memory.fill(joins, 0, <usize>(joinsMask + 1) >> 3);
+  }
   mergeCount = count;
   mergeList = alloc((<u64>count << 3) + 8);
   pairsMask = powerOfTwo((count << 1) + 1) - 1;
@@ -56,10 +85,12 @@ export function defineMerges(text: usize, length: u32, count: u32, unknownId: i3
   for (let rank: u32 = 0; rank < count; rank++) {
     let stop = p;
     let space: usize = 0;
-    for (; stop < end && load<u8>(stop); stop++) {
-      if (load<u8>(stop) != 0x20) continue;
-      if (space) return <i32>rank;
-      space = stop;
+    for (; stop < end; stop++) {
+      const byte: u32 = load<u8>(stop);
+      if (byte == separator && (byte || !space)) {
+        if (space) return <i32>rank;
+        space = stop;
+      } else if (!byte) break;
     }
     if (!space || stop >= end) return <i32>rank;
     const leftLength = <u32>(space - p);
@@ -76,11 +107,61 @@ export function defineMerges(text: usize, length: u32, count: u32, unknownId: i3
     const at = slotOf(pair);
     store<u64>(at, pair);
     store<u64>(at, ((<u64>rank) << 32) | <u64>merged, 8); // a pair that is listed twice has its last rank
+    if (isCut) noteJoin(p, leftLength, space + 1, left, right);
     p = stop + 1;
   }
   free(joined);
-  closeLookup();
+  if (isByteLevel) closeLookup();
   return -1;
+}
+
+// @ts-ignore: decorator
+@inline function joinOf(left: u32, right: u32): u32 {
+  let h = left * 0x9e3779b1 + right * 0x85ebca6b;
+  h ^= h >> 15;
+  return (h * 0x2c1b3c6d) >> 7 & joinsMask;
+}
+
+/** Notes which characters meet in a merge. With a merge of bytes, which are no characters, nothing can be cut. */
+function noteJoin(leftText: usize, leftLength: u32, rightText: usize, left: u32, right: u32): void {
+  if (fallsBack && (isByteToken(left) || isByteToken(right))) isCut = false;
+  let last = leftText + leftLength - 1;
+  while ((load<u8>(last) & 0xc0) == 0x80) last -= 1;
+  const join = joinOf(codePoint(last) >> 3, codePoint(rightText) >> 3);
+  store<u8>(joins + (join >> 3), <u8>(<u32>load<u8>(joins + (join >> 3)) | (<u32>1 << (join & 7))));
+}
+
+/** Starts on a piece: the unknown token stands once for what it lacks in a row, within a piece. */
+export function openCut(): void {
+  pieceStart = out.length;
+}
+
+/** Cuts and encodes what begins in [p, stop) of a piece that ends at `end`; returns where the last part ends. */
+export function cutJoined(p: usize, end: usize, stop: usize): usize {
+  while (p < stop) {
+    let c = codePoint(p);
+    let q = p + (c & 7);
+    while (q < end) {
+      const next = codePoint(q);
+      const join = joinOf(c >> 3, next >> 3);
+      if (!((<u32>load<u8>(joins + (join >> 3)) >> (join & 7)) & 1)) break;
+      c = next;
+      q += next & 7;
+    }
+    const first = out.length;
+    encodeWord(p, <u32>(q - p));
+    if (fuseUnknown && unknown >= 0 && first > pieceStart && out.length > first) fuseAt(first);
+    p = q;
+  }
+  return p;
+}
+
+/** Two unknown tokens that meet where the text was cut are one. */
+function fuseAt(first: u32): void {
+  if (out.at(first) != <u32>unknown || out.at(first - 1) != <u32>unknown) return;
+  const at = out.data + (<usize>first << 2);
+  memory.copy(at, at + 4, (<usize>(out.length - first - 1)) << 2);
+  out.length -= 1;
 }
 
 /** Words up to this many symbols look for the best pair by scanning; longer ones keep a heap. */
@@ -91,8 +172,36 @@ const scanSymbols: usize = memory.data(SCAN * 4, 16);
 /** Symbols of the last `mergeWord`. */
 export let symbols: usize = scanSymbols;
 
-/** One symbol a byte. Returns their number: bytes outside the vocabulary are left out or become the unknown token. */
+/** One symbol a character. Returns their number. */
+function spellCharacters(from: usize, length: u32, to: usize): u32 {
+  const end = from + length;
+  let count: u32 = 0;
+  let lastUnknown = false;
+  while (from < end) {
+    const width = characterLength(load<u8>(from));
+    let id = lookup(from, width);
+    const missing = id < 0;
+    if (missing && fallsBack) {
+      for (let i: u32 = 0; i < width; i++, count++) {
+        store<u32>(to + (<usize>count << 2), load<u32>(byteIds + (<usize>load<u8>(from + i) << 2)));
+      }
+    } else if (!missing || (unknown >= 0 && !(fuseUnknown && lastUnknown))) {
+      if (missing) id = unknown;
+      store<i32>(to + (<usize>count << 2), id);
+      count += 1;
+    }
+    lastUnknown = missing;
+    from += width;
+  }
+  return count;
+}
+
+/**
+ * The symbols of a word, before merging. Returns their number: what the vocabulary lacks is left out or becomes the
+ * unknown token.
+ */
 function spell(from: usize, length: u32, to: usize): u32 {
+  if (!isByteLevel) return spellCharacters(from, length, to);
   let count: u32 = 0;
   let lastUnknown = false;
   for (let i: u32 = 0; i < length; i++) {
@@ -151,7 +260,7 @@ let longSymbols: usize = 0; // u32 [n]
 let longNext: usize = 0; // u32 [n]: next living symbol, n at the end
 let longPrevious: usize = 0; // u32 [n]: previous living symbol, u32.MAX at the start
 let longMerges: usize = 0; // u64 [n]: merge of a symbol with the next, NONE without
-let queue: usize = 0; // u64 [3 n]: binary heap of rank << 32 | position
+let queue: usize = 0; // u64 [3 n]: heap of rank << 32 | position, four children to a node: few levels, few cache misses
 let queueLength: u32 = 0;
 
 function reserveLong(length: u32): void {
@@ -174,7 +283,7 @@ function reserveLong(length: u32): void {
 function enqueue(entry: u64): void {
   let hole = queueLength++;
   while (hole > 0) {
-    const parent = (hole - 1) >> 1;
+    const parent = (hole - 1) >> 2;
     const above = load<u64>(queue + (<usize>parent << 3));
     if (above <= entry) break;
     store<u64>(queue + (<usize>hole << 3), above);
@@ -189,14 +298,15 @@ function dequeue(): u64 {
   const entry = load<u64>(queue + (<usize>queueLength << 3));
   let hole: u32 = 0;
   while (true) {
-    let child = (hole << 1) + 1;
+    let child = (hole << 2) + 1;
     if (child >= queueLength) break;
     let below = load<u64>(queue + (<usize>child << 3));
-    if (child + 1 < queueLength) {
-      const right = load<u64>(queue + (<usize>(child + 1) << 3));
-      if (right < below) {
-        below = right;
-        child += 1;
+    const last = min(child + 3, queueLength - 1);
+    for (let i = child + 1; i <= last; i++) {
+      const other = load<u64>(queue + (<usize>i << 3));
+      if (other < below) {
+        below = other;
+        child = i;
       }
     }
     if (entry <= below) break;

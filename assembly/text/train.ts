@@ -5,8 +5,9 @@
  * Ids: the caller's special tokens, then the 256 bytes in the order of their characters, then merges.
  */
 import { Buffer, powerOfTwo } from './buffer';
+import { openClasses } from './characters';
 import { equalBytes, hash64, hashBytes } from './hash';
-import { openClasses, wordEnd } from './pretokenize';
+import { wordEnd } from './preTokenizers/gpt2';
 
 // Words: distinct pre-tokens. After `startMerges`, `wordAt` is the index of the first symbol.
 let wordTable: Buffer<u32> = changetype<Buffer<u32>>(0); // hash slots: word + 1

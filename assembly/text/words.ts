@@ -1,10 +1,10 @@
 /*
- * Words (pre-tokens) whose tokens are known. It starts as the vocabulary itself: nearly every word of a text is one
- * token; a word that had to be merged is added. Two open-addressing tables:
+ * Words (pre-tokens) whose tokens are known. For byte-level BPE it starts as the vocabulary itself: nearly every word of
+ * a text is one token; a word that had to be merged is added. Two open-addressing tables:
  *
  *   short (at most 12 bytes), one 16-byte slot, compared in one instruction:
  *     | bytes, padded with zeros (12) | length << 28 | value |    length 0: free
- *   long (at most 64 bytes):
+ *   long (at most 64 bytes, or as long as the vocabulary's longest word):
  *     | hash | length | address of the bytes | value |            length 0: free
  *
  * value, 28 bits: a token id, or MANY | index in `runs`, which holds a count and then as many ids.
@@ -12,8 +12,8 @@
 import { Buffer, powerOfTwo } from './buffer';
 import { equalBytes, hash64, hashBytes } from './hash';
 import { alloc } from './memory';
-import { mergeWord, symbols } from './merges';
-import { bytesLength, bytesOf, idCount, isSpelt } from './vocabulary';
+import { ids, tokenize } from './model';
+import { bytesLength, bytesOf, idCount, isByteLevel, isSpelt } from './vocabulary';
 
 export const SHORT: u32 = 12;
 const LONG: u32 = 64;
@@ -22,7 +22,7 @@ const MANY: u32 = 1 << 27;
 
 /** Words that may be added before all added ones are dropped: bounds the memory, whatever the texts. */
 const SHORT_ADDED: u32 = 1 << 15;
-const LONG_ADDED: u32 = 1 << 13;
+let longRoom: u32 = 1 << 13;
 const RUN_IDS: u32 = 1 << 19;
 
 let shortTable: usize = 0;
@@ -36,6 +36,10 @@ let longBytesUsed: u32 = 0;
 let runs: Buffer<u32> = changetype<Buffer<u32>>(0);
 /** u8 [idCount]: 1 where merging the token's own bytes gives that token. */
 let whole: usize = 0;
+/** A word that is a token is that token, whatever the merges make of it. */
+let ignoresMerges: bool = false;
+/** Bytes of the longest word in the long table. */
+let longest: u32 = LONG;
 
 /** Receives the ids. */
 export let out: Buffer<u32> = changetype<Buffer<u32>>(0);
@@ -50,19 +54,26 @@ const keep: usize = memory.data<i64>([
 export function checkWords(first: u32, last: u32): void {
   for (let id = first; id < last; id++) {
     const length = bytesLength(id);
-    let same = false;
-    if (isSpelt(id) && length > 0 && length <= LONG) {
-      const count = mergeWord(bytesOf(id), length);
-      same = count == 1 && load<u32>(symbols) == id;
+    let same: bool = false;
+    if (ignoresMerges) {
+      same = isSpelt(id) && length > 0;
+      if (same) longest = max(longest, length);
+    } else if (isSpelt(id) && length > 0 && length <= LONG) {
+      const count = tokenize(bytesOf(id), length);
+      same = count == 1 && load<u32>(ids) == id;
     }
     store<u8>(whole + id, same ? 1 : 0);
   }
 }
 
-export function openWords(): void {
+export function openWords(ignoreMerges: bool): void {
+  ignoresMerges = ignoreMerges;
+  // Over characters, the mark for a space takes three bytes of a word, and more words are long.
+  if (!isByteLevel) longRoom = SHORT_ADDED;
   out = Buffer.create<u32>();
   runs = Buffer.create<u32>();
   whole = alloc(idCount);
+  memory.fill(whole, 0, idCount);
 }
 
 /** Sizes the tables once `whole` is known, and fills them. */
@@ -76,9 +87,9 @@ export function fillWords(): void {
   }
   shortMask = powerOfTwo(shorts + (shorts >> 1) + SHORT_ADDED + (SHORT_ADDED >> 1)) - 1;
   shortTable = alloc(<u64>(shortMask + 1) << 4);
-  longMask = powerOfTwo((longs + LONG_ADDED) << 1) - 1;
+  longMask = powerOfTwo((longs + longRoom) << 1) - 1;
   longTable = alloc(<u64>(longMask + 1) << 4);
-  longBytes = alloc(LONG_ADDED * LONG + 8);
+  longBytes = alloc(longRoom * LONG + 8);
   restart();
 }
 
@@ -146,17 +157,16 @@ function emitRun(value: u32): void {
 }
 
 function newShort(from: usize, length: u32, key: v128, at: usize): void {
-  const count = mergeWord(from, length);
-  const ids = symbols;
+  const count = tokenize(from, length);
   for (let i: u32 = 0; i < count; i++) emit(load<u32>(ids + (<usize>i << 2)));
-  const value = remember(ids, count);
+  const value = remember(count);
   v128.store(at, i32x4.add(key, i32x4(0, 0, 0, value)));
   shortAdded += 1;
   if (shortAdded == SHORT_ADDED || runs.length > RUN_IDS) restart();
 }
 
 /** The value for a run of ids. */
-function remember(ids: usize, count: u32): u32 {
+function remember(count: u32): u32 {
   if (count == 1) return load<u32>(ids);
   const at = runs.length;
   runs.push(count);
@@ -177,7 +187,7 @@ function addLong(bytes: usize, length: u32, value: u32): void {
 
 /** A word of any length above 12 bytes. */
 export function longWord(from: usize, length: u32): void {
-  if (length <= LONG) {
+  if (length <= longest) {
     const hash = hashBytes(from, length);
     for (let slot = hash & longMask; ; slot = (slot + 1) & longMask) {
       const at = longTable + (<usize>slot << 4);
@@ -191,14 +201,13 @@ export function longWord(from: usize, length: u32): void {
       }
     }
   }
-  const count = mergeWord(from, length);
-  const ids = symbols;
+  const count = tokenize(from, length);
   for (let i: u32 = 0; i < count; i++) emit(load<u32>(ids + (<usize>i << 2)));
   if (length > LONG) return;
   const bytes = longBytes + longBytesUsed;
   memory.copy(bytes, from, length);
   longBytesUsed += length;
-  addLong(bytes, length, remember(ids, count));
+  addLong(bytes, length, remember(count));
   longAdded += 1;
-  if (longAdded == LONG_ADDED || runs.length > RUN_IDS) restart();
+  if (longAdded == longRoom || runs.length > RUN_IDS) restart();
 }

@@ -27,6 +27,8 @@ export const templateFile = 'distillm.json';
 export const manifestFile = 'distillm-state.json';
 /** A folder with one of these has a tokenizer. */
 const vocabularies = ['tokenizer.json', 'vocab.json'];
+/** SentencePiece's, which count where there is none of those. */
+const sentencePieceModels = ['tokenizer.model', 'spiece.model', 'sentencepiece.bpe.model'];
 /** What else a tokenizer is made from. The last two hold ids of special tokens. */
 const tokenizerExtras = [
   'merges.txt',
@@ -36,7 +38,7 @@ const tokenizerExtras = [
   configFile,
 ];
 
-const marks = [configFile, weights, weightsIndex, adapterConfig, ...vocabularies];
+const marks = [configFile, weights, weightsIndex, adapterConfig, ...vocabularies, ...sentencePieceModels];
 
 export const huggingFace: CheckpointKind = {
   looksLike: `a Hugging Face folder (${marks.join(', ')})`,
@@ -100,6 +102,7 @@ async function readTokenizerFiles(store: FileStore): Promise<ReadonlyMap<string,
     for (const name of names) if (await store.exists(name)) files.set(name, await readSmall(store, name));
   };
   await read(vocabularies);
+  if (files.size === 0) await read(sentencePieceModels);
   if (files.size === 0) return undefined;
   await read(tokenizerExtras);
   return files;
@@ -112,8 +115,9 @@ const isWeights = (name: string) =>
 /** What saving writes anew: the config, the template, and the tokenizer, in whatever files it was. */
 const madeAnew = new Set([
   ...vocabularies,
+  ...sentencePieceModels,
   ...tokenizerExtras.filter((name) => name !== generationConfig),
-  ...[templateFile, manifestFile, adapterConfig, 'added_tokens.json', 'tokenizer.model', 'spiece.model', 'vocab.txt'],
+  ...[templateFile, manifestFile, adapterConfig, 'added_tokens.json', 'vocab.txt'],
 ]);
 /** Bytes. Companions are kept in memory with their model. */
 const largestCompanion = 2 ** 22;

@@ -3,6 +3,7 @@
  * is done by assembly/text/, one WebAssembly instance an object, all over one memory; the files here check arguments and
  * copy data.
  */
+export type { AddedToken, SpecialTokens } from './addedTokens.js';
 export { eosDifference } from './compareTokenizers.js';
 export { loadTokenizer } from './loadTokenizer.js';
 export type { ReplayBuffer, ReplaySample } from './replayBuffer.js';
@@ -14,12 +15,6 @@ export { createSampler } from './sampler.js';
 export type { DecodeOptions, EncodeOptions, StreamingDecoder, Tokenizer } from './tokenizer.js';
 export { createTokenizer, tokenizerOption } from './tokenizer.js';
 export { tokenizerFromFiles } from './tokenizerFiles.js';
-export type {
-  AddedToken,
-  SpecialTokens,
-  TokenizerJsonSource,
-  TokenizerSource,
-  VocabAndMergesSource,
-} from './tokenizerSpec.js';
+export type { TokenizerJsonSource, TokenizerSource, VocabAndMergesSource } from './tokenizerSpec.js';
 export type { TokenizerTrainer, TrainTokenizerOptions } from './trainTokenizer.js';
 export { tokenizerTrainer, trainTokenizer } from './trainTokenizer.js';

@@ -6,7 +6,7 @@
 import bytes from '../../build/text.wasm';
 import { noAddresses } from '../addressSpace.js';
 import { DisposedError, formatBytes, LimitError } from '../errors.js';
-import { LARGEST_BLOCK, type TextExports } from './wasm.js';
+import { LARGEST_BLOCK, type TextExports, writeUnicodeForm } from './wasm.js';
 
 /** A block with what assembly/text/memory.ts puts around it. */
 const LARGEST_REQUEST = LARGEST_BLOCK + 64;
@@ -49,7 +49,10 @@ function instantiate(
   const abort = () => {
     throw new WebAssembly.RuntimeError('abort');
   };
-  return new WebAssembly.Instance(module, { env: { memory, abort }, heap }).exports as unknown as TextExports;
+  const unicodeForm = (form: number, at: number, length: number) => writeUnicodeForm(exports, form, at, length);
+  const env = { memory, abort, unicodeForm };
+  const exports = new WebAssembly.Instance(module, { env, heap }).exports as unknown as TextExports;
+  return exports;
 }
 
 /**

@@ -1,6 +1,5 @@
 import { type CheckpointSource, checkpointOption, openCheckpoint } from '../checkpoints/index.js';
 import { CheckpointError } from '../errors.js';
-import { decodeText } from '../io/utf8.js';
 import { type OpenOptions, openOptions } from '../platform/openFolder.js';
 import { checkOption, checkOptions } from '../settings/index.js';
 import type { Tokenizer } from './tokenizer.js';
@@ -19,13 +18,12 @@ export async function loadTokenizer(source: CheckpointSource, options: OpenOptio
   const files = await checkpoint.tokenizerFiles();
   if (!files) {
     throw new CheckpointError(
-      `${checkpoint.name}: there is no tokenizer, expected tokenizer.json, or vocab.json and merges.txt. ` +
+      `${checkpoint.name}: there is no tokenizer, expected tokenizer.json, or vocab.json and merges.txt, or tokenizer.model. ` +
         'Take the tokenizer of another folder.',
     );
   }
   try {
-    const texts = [...files].map(([name, bytes]) => [name, decodeText(bytes, name, 'text')] as const);
-    return tokenizerFromFiles(new Map(texts));
+    return tokenizerFromFiles(files);
   } catch (error) {
     if (!(error instanceof CheckpointError)) throw error;
     throw new CheckpointError(`${checkpoint.name}: ${error.message}`, { cause: error });

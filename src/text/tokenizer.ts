@@ -6,10 +6,11 @@ import { CheckpointError, CompatibilityError, OptionError } from '../errors.js';
 import { inWords } from '../inWords.js';
 import { requireOption } from '../requireOption.js';
 import { checkOptions, type Fields, instance, ranges, special } from '../settings/index.js';
+import type { AddedToken, SpecialRole } from './addedTokens.js';
+import { Installer } from './installer.js';
 import { TextInstance } from './instance.js';
-import type { AddedToken, SpecialRole, TokenizerSpec } from './tokenizerSpec.js';
-import { specFrom, type TokenizerSource, tokenizerJson } from './tokenizerSpec.js';
-import { allocate, bytesAt, copyWords, TextInput, wordsAt, writeTexts } from './wasm.js';
+import { specFrom, type TokenizerSource, type TokenizerSpec, tokenizerJson } from './tokenizerSpec.js';
+import { bytesAt, copyWords, type TextExports, TextInput, wordsAt, writeTexts } from './wasm.js';
 
 /** How a text is encoded. */
 export interface EncodeOptions {
@@ -28,9 +29,9 @@ export interface DecodeOptions {
   readonly skipSpecialTokens?: boolean;
 }
 
-/** Decodes ids as they come; text is held back until its UTF-8 is complete. */
+/** Decodes ids as they come; text is held back until it cannot change any more. */
 export interface StreamingDecoder {
-  /** Text that these ids complete; '' when they end inside a character. @throws CompatibilityError */
+  /** Text that these ids complete; '' when they end inside a character, or in tokens of bytes. @throws CompatibilityError */
   push(ids: number | ArrayLike<number>): string;
   /** What was held back (U+FFFD for an incomplete character); the decoder can then be used again. */
   end(): string;
@@ -104,15 +105,15 @@ const ENCODE_STEP = 1 << 14;
 const CHECK_STEP = 1 << 10;
 
 /**
- * A byte-level BPE tokenizer (GPT-2, OPT) from the parsed or raw content of its files: `tokenizer.json`, or
- * `vocab.json` and `merges.txt`. Gives the ids of Hugging Face tokenizers.
- * @throws CheckpointError when a file is malformed or asks for a component that is not byte-level BPE.
+ * A tokenizer from the parsed or raw content of its files: `tokenizer.json`, or `vocab.json` and `merges.txt` of
+ * byte-level BPE. Gives the ids of Hugging Face tokenizers.
+ * @throws CheckpointError when a file is malformed or asks for a component that is not known
  */
 export function createTokenizer(source: TokenizerSource): Tokenizer {
-  return new BpeTokenizer(specFrom(source));
+  return new PipelineTokenizer(specFrom(source));
 }
 
-class BpeTokenizer implements Tokenizer {
+class PipelineTokenizer implements Tokenizer {
   readonly vocabSize: number;
   readonly bosTokenId: number | undefined;
   readonly eosTokenId: number | undefined;
@@ -121,22 +122,19 @@ class BpeTokenizer implements Tokenizer {
   readonly specialTokenIds: ReadonlySet<number>;
   readonly #instance = new TextInstance('The tokenizer');
   readonly #input = new TextInput();
-  readonly #spec: Omit<TokenizerSpec, 'vocab' | 'merges'>;
-  readonly #modelIds: Int32Array;
+  readonly #spec: TokenizerSpec;
   #ids: Map<string, number> | undefined;
-  #prefixed = { at: 0, capacity: 0 };
   #asText: readonly AddedToken[] = [];
 
-  constructor({ vocab, merges, ...spec }: TokenizerSpec) {
+  constructor(spec: TokenizerSpec) {
     this.#spec = spec;
+    this.specialTokenIds = new Set(spec.added.filter(({ special }) => special).map(({ id }) => id));
     try {
-      this.vocabSize = load(this.#instance, { vocab, merges, ...spec });
+      this.vocabSize = load(this.#instance, spec, this.specialTokenIds);
     } catch (error) {
       this.#instance.dispose();
       throw error;
     }
-    this.#modelIds = vocab.ids;
-    this.specialTokenIds = new Set(spec.added.filter(({ special }) => special).map(({ id }) => id));
     this.bosTokenId = spec.roles.bos?.id;
     this.eosTokenId = spec.roles.eos?.id;
     this.padTokenId = spec.roles.pad?.id;
@@ -154,7 +152,6 @@ class BpeTokenizer implements Tokenizer {
     this.#allow(allowedSpecial);
     const input = this.#input.write(wasm, text);
     wasm.beginEncode(input.at, input.length);
-    if (this.#spec.addPrefixSpace) this.#prefixSpaces();
     while (!wasm.continueEncode(ENCODE_STEP));
     const { before, after } = this.#spec.template;
     const length = wasm.encodedLength();
@@ -174,16 +171,25 @@ class BpeTokenizer implements Tokenizer {
   }
 
   decode(ids: ArrayLike<number>, options: DecodeOptions = {}): string {
-    checkOptions('decode', decodeOptions, options);
-    return new TextDecoder('utf-8', { ignoreBOM: true }).decode(this.#bytes(ids, options));
+    const checked = checkOptions('decode', decodeOptions, options);
+    return new TextDecoder('utf-8', { ignoreBOM: true }).decode(this.#decode(this.#kept(ids, checked), 0, true).bytes);
   }
 
   stream(options: DecodeOptions = {}): StreamingDecoder {
-    checkOptions('stream', decodeOptions, options);
+    const checked = checkOptions('stream', decodeOptions, options);
     const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+    let waiting: number[] = [];
+    let seen = 0;
+    const decode = (ids: ArrayLike<number>, isLast: boolean) => {
+      const all = [...waiting, ...Array.from<number>(this.#kept(ids, checked))];
+      const result = this.#decode(all, seen, isLast);
+      seen = isLast ? 0 : result.seen;
+      waiting = all.slice(all.length - result.heldBack);
+      return result.bytes;
+    };
     return {
-      push: (ids) => decoder.decode(this.#bytes(typeof ids === 'number' ? [ids] : ids, options), { stream: true }),
-      end: () => decoder.decode(),
+      push: (ids) => decoder.decode(decode(typeof ids === 'number' ? [ids] : ids, false), { stream: true }),
+      end: () => decoder.decode(decode([], true)),
     };
   }
 
@@ -194,6 +200,7 @@ class BpeTokenizer implements Tokenizer {
         const text = this.idToToken(id);
         if (text !== undefined) this.#ids.set(text, id);
       }
+      for (const { content, id } of this.#spec.added) this.#ids.set(content, id);
     }
     return this.#ids.get(token);
   }
@@ -208,12 +215,10 @@ class BpeTokenizer implements Tokenizer {
 
   save(): Record<string, string> {
     const wasm = this.#instance.use();
-    const vocab = Object.fromEntries(Array.from(this.#modelIds, (id) => [this.idToToken(id) as string, id]));
-    const pairs = wordsAt(wasm, wasm.mergesAt(), wasm.mergesLength() * 2).slice();
-    const merges = Array.from({ length: pairs.length / 2 }, (_, rank): [string, string] => [
-      this.idToToken(pairs[rank * 2] as number) as string,
-      this.idToToken(pairs[rank * 2 + 1] as number) as string,
-    ]);
+    const model = this.#spec.model.json({
+      mergePairs: wordsAt(wasm, wasm.mergesAt(), wasm.mergesLength() * 2).slice(),
+      tokenOf: (id) => this.idToToken(id) as string,
+    });
     const roles = Object.fromEntries(
       (Object.keys(this.#spec.roles) as SpecialRole[]).map((role) => [
         `${role}_token`,
@@ -222,7 +227,7 @@ class BpeTokenizer implements Tokenizer {
     );
     const config = { tokenizer_class: 'PreTrainedTokenizerFast', clean_up_tokenization_spaces: false };
     const files = {
-      'tokenizer.json': tokenizerJson({ ...this.#spec, vocab, merges }),
+      'tokenizer.json': tokenizerJson(this.#spec, model),
       'tokenizer_config.json': { ...config, ...this.#spec.config, ...roles },
       'special_tokens_map.json': roles,
     };
@@ -240,17 +245,21 @@ class BpeTokenizer implements Tokenizer {
     this.dispose();
   }
 
-  /** UTF-8 of ids, in the instance's memory: valid until the next call. */
-  #bytes(ids: ArrayLike<number>, { skipSpecialTokens = false }: DecodeOptions): Uint8Array<ArrayBuffer> {
-    const wasm = this.#instance.use();
+  #kept(ids: ArrayLike<number>, { skipSpecialTokens }: z.output<typeof decodeOptions>): ArrayLike<number> {
     requireOption('decode', 'ids', ids, typeof Object(ids).length === 'number', 'a list of token ids');
     // Holes of an array count: they would be the id 0.
     for (let i = 0; i < ids.length; i++) checkedId('decode', ids[i] as number);
-    const kept = skipSpecialTokens ? Array.from(ids).filter((id) => !this.specialTokenIds.has(id)) : ids;
-    const at = copyWords(wasm, kept);
-    wasm.decode(at, kept.length);
+    return skipSpecialTokens ? Array.from(ids).filter((id) => !this.specialTokenIds.has(id)) : ids;
+  }
+
+  /** UTF-8 of ids, in the instance's memory: valid until the next call. `seen`: what the call before returned. */
+  #decode(ids: ArrayLike<number>, seen: number, isLast: boolean) {
+    const wasm = this.#instance.use();
+    const at = copyWords(wasm, ids);
+    const seenNow = wasm.decode(at, ids.length, seen, isLast);
     wasm.release(at);
-    return bytesAt(wasm, wasm.decodedAt(), wasm.decodedLength()) as Uint8Array<ArrayBuffer>;
+    const bytes = bytesAt(wasm, wasm.decodedAt(), wasm.decodedLength()) as Uint8Array<ArrayBuffer>;
+    return { bytes, seen: seenNow, heldBack: wasm.decodedHeldBack() };
   }
 
   #allow(allowed: 'all' | 'none' | readonly string[]): void {
@@ -271,17 +280,6 @@ class BpeTokenizer implements Tokenizer {
     for (const token of asText) wasm.setAsText(token.id, true);
     this.#asText = asText;
   }
-
-  #prefixSpaces(): void {
-    const wasm = this.#instance.use();
-    const wanted = wasm.prefixedLength();
-    if (wanted > this.#prefixed.capacity) {
-      const at = allocate(wasm, wanted);
-      if (this.#prefixed.at !== 0) wasm.release(this.#prefixed.at);
-      this.#prefixed = { at, capacity: wanted };
-    }
-    wasm.prefixSegments(this.#prefixed.at);
-  }
 }
 
 /** WebAssembly would take 0.5 and 2^32 for the id 0. */
@@ -293,51 +291,41 @@ function checkedId(where: string, id: number): number {
 }
 
 /** Fills an instance; returns the number of ids. */
-function load(instance: TextInstance, { vocab, merges, added, unknown }: TokenizerSpec): number {
+function load(instance: TextInstance, spec: TokenizerSpec, specialIds: ReadonlySet<number>): number {
   const wasm = instance.use();
-  const { tokens, ids } = vocab;
-  let count = vocab.end;
-  for (const { id } of added) if (id >= count) count = id + 1;
+  const { model, added } = spec;
+  const count = added.reduce((end, { id }) => Math.max(end, id + 1), model.vocab.end);
+  wasm.openVocabulary(count, spec.byteLevel);
+  wasm.openEncoder();
+  wasm.openDecoder();
+  defineVocabulary(wasm, spec);
+  const into = new Installer(wasm);
+  model.install(into, specialIds);
+  for (const install of [...spec.normalizers, ...spec.preTokenizers, ...spec.decoders]) install(into);
+  for (const token of added) {
+    const { at, length } = into.text(token.content);
+    const flags =
+      (token.single_word ? 1 : 0) | (token.lstrip ? 2 : 0) | (token.rstrip ? 4 : 0) | (token.normalized ? 8 : 0);
+    wasm.addToken(token.id, at, length, flags);
+  }
+  wasm.openWords(model.ignoresMerges);
+  for (let first = 0; model.knowsWords && first < count; first += CHECK_STEP) {
+    wasm.checkWords(first, Math.min(first + CHECK_STEP, count));
+  }
+  wasm.fillWords();
+  return count;
+}
 
-  wasm.openVocabulary(count);
+function defineVocabulary(wasm: TextExports, { model, byteLevel }: TokenizerSpec): void {
+  const { tokens, ids } = model.vocab;
   const text = writeTexts(wasm, tokens);
   const idsAt = copyWords(wasm, ids);
   const taken = wasm.defineModel(text.at, text.length, idsAt, tokens.length);
   wasm.release(idsAt);
-  if (taken >= 0) {
-    throw new CheckpointError(
-      taken < tokens.length
-        ? `vocab: id ${ids[taken]} belongs to two tokens, ${JSON.stringify(tokens[taken])} is the second.`
-        : 'vocab: a token contains U+0000, which the byte alphabet does not have.',
-    );
-  }
-
-  const mergesText = writeTexts(wasm, merges);
-  const wrong = wasm.defineMerges(
-    mergesText.at,
-    mergesText.length,
-    merges.length,
-    unknown?.id ?? -1,
-    unknown?.fuse ?? false,
+  if (taken < 0) return;
+  throw new CheckpointError(
+    taken < tokens.length
+      ? `vocab: id ${ids[taken]} belongs to two tokens, ${JSON.stringify(tokens[taken])} is the second.`
+      : `vocab: a token contains U+0000, which ${byteLevel ? 'the byte alphabet does not have' : 'is not supported'}.`,
   );
-  wasm.release(mergesText.at);
-  if (wrong >= 0) {
-    throw new CheckpointError(
-      `merges: entry ${wrong}, ${JSON.stringify(merges[wrong])}, is not two tokens of the vocabulary whose join is in it too.`,
-      { found: merges[wrong] },
-    );
-  }
-
-  wasm.openEncoder();
-  for (const token of added) {
-    const content = writeTexts(wasm, [token.content]);
-    const flags =
-      (token.single_word ? 1 : 0) | (token.lstrip ? 2 : 0) | (token.rstrip ? 4 : 0) | (token.normalized ? 8 : 0);
-    wasm.addToken(token.id, content.at, content.length - 1, flags);
-  }
-
-  wasm.openWords();
-  for (let first = 0; first < count; first += CHECK_STEP) wasm.checkWords(first, Math.min(first + CHECK_STEP, count));
-  wasm.fillWords();
-  return count;
 }

@@ -5,8 +5,11 @@
 import * as z from 'zod';
 import { CheckpointError } from '../errors.js';
 import { parseJson } from '../io/json.js';
+import { decodeText } from '../io/utf8.js';
+import { AddedTokenSchema, type SpecialRole } from './addedTokens.js';
+import { check } from './components/component.js';
+import { pieceCount } from './formats/sentencePiece.js';
 import { createTokenizer, type Tokenizer } from './tokenizer.js';
-import { AddedTokenSchema, check, type SpecialRole } from './tokenizerSpec.js';
 
 const TokenText = z
   .union([z.string(), z.object({ content: z.string() }).transform(({ content }) => content)])
@@ -17,26 +20,40 @@ const Config = z.looseObject({
   unk_token: TokenText,
   pad_token: TokenText,
   add_bos_token: z.boolean().nullish(),
+  add_eos_token: z.boolean().nullish(),
+  extra_ids: z.int().min(0).max(10_000).nullish(),
+  tokenizer_class: z.string().nullish(),
   add_prefix_space: z.boolean().nullish(),
   added_tokens_decoder: z.record(z.string(), AddedTokenSchema.omit({ id: true })).nullish(),
 });
 const ModelConfig = z.looseObject({
+  model_type: z.unknown().optional(),
   unk_token_id: z.unknown().optional(),
   bos_token_id: z.unknown().optional(),
   eos_token_id: z.unknown().optional(),
   pad_token_id: z.unknown().optional(),
 });
 
+/** SentencePiece's files, by the names that folders give them. */
+const sentencePieceFiles = ['tokenizer.model', 'spiece.model', 'sentencepiece.bpe.model'];
+
 /**
- * The tokenizer of a Hugging Face folder from its files by name: tokenizer.json, else vocab.json and merges.txt.
+ * The tokenizer of a Hugging Face folder from its files by name: tokenizer.json, else vocab.json and merges.txt, else
+ * tokenizer.model or spiece.model (SentencePiece).
  * Optional: tokenizer_config.json, special_tokens_map.json for the special tokens, and generation_config.json,
  * config.json for the ids of those that the first two do not name.
  * @throws CheckpointError when no tokenizer is among the files, or one is malformed.
  */
-export function tokenizerFromFiles(files: ReadonlyMap<string, string> | Readonly<Record<string, string>>): Tokenizer {
+export function tokenizerFromFiles(
+  files: ReadonlyMap<string, string | Uint8Array> | Readonly<Record<string, string | Uint8Array>>,
+): Tokenizer {
   const contents = files instanceof Map ? files : new Map(Object.entries(files));
-  const read = <T>(name: string, schema: z.ZodType<T>): T | undefined => {
+  const textOf = (name: string): string | undefined => {
     const content = contents.get(name);
+    return content instanceof Uint8Array ? decodeText(content, name, 'text') : content;
+  };
+  const read = <T>(name: string, schema: z.ZodType<T>): T | undefined => {
+    const content = textOf(name);
     return content === undefined ? undefined : check(schema, parseJson(content, name), name);
   };
   const config = read('tokenizer_config.json', Config);
@@ -58,13 +75,17 @@ export function tokenizerFromFiles(files: ReadonlyMap<string, string> | Readonly
   const endIds = [ends].flat().filter((id): id is number => typeof id === 'number');
   const shared = { specialTokens, roleIds, endIds, ...(config && { config }) };
 
-  const tokenizerJson = contents.get('tokenizer.json');
+  const tokenizerJson = textOf('tokenizer.json');
   if (tokenizerJson !== undefined) return createTokenizer({ tokenizerJson, ...shared });
-  const vocab = contents.get('vocab.json');
-  const merges = contents.get('merges.txt');
+  const [vocab, merges] = [textOf('vocab.json'), textOf('merges.txt')];
+  const sentencePiece = sentencePieceFiles.map((name) => contents.get(name)).find((file) => file !== undefined);
+  if ((vocab === undefined || merges === undefined) && sentencePiece instanceof Uint8Array) {
+    return createTokenizer({ sentencePiece, ...aroundOf(config, models[1]?.model_type, sentencePiece), ...shared });
+  }
   if (vocab === undefined || merges === undefined) {
     throw new CheckpointError(
-      `tokenizer: found ${[...contents.keys()].join(', ') || 'no files'}, expected tokenizer.json, or vocab.json and merges.txt.`,
+      `tokenizer: found ${[...contents.keys()].join(', ') || 'no files'}, expected tokenizer.json, or vocab.json and ` +
+        `merges.txt, or ${sentencePieceFiles.join(' or ')}.`,
     );
   }
   return createTokenizer({
@@ -78,4 +99,20 @@ export function tokenizerFromFiles(files: ReadonlyMap<string, string> | Readonly
     addPrefixSpace: config?.add_prefix_space ?? false,
     ...shared,
   });
+}
+
+/** What the classes of Hugging Face put around texts when their files do not say. T5's has tokens for what is left out. */
+function aroundOf(config: z.output<typeof Config> | undefined, modelType: unknown, sentencePiece: Uint8Array) {
+  const isT5 = config?.tokenizer_class?.includes('T5') || modelType === 't5' || modelType === 'mt5';
+  const startsWithBos = /Llama|Gemma/.test(config?.tokenizer_class ?? '');
+  const extraIds = config?.extra_ids ?? (isT5 && modelType !== 'mt5' ? 100 : 0);
+  const end = extraIds > 0 ? pieceCount(sentencePiece) : 0;
+  return {
+    addBosToken: config?.add_bos_token ?? startsWithBos,
+    addEosToken: config?.add_eos_token ?? isT5 ?? false,
+    addedTokens: Array.from({ length: extraIds }, (_, i) => ({
+      id: end + i,
+      content: `<extra_id_${extraIds - 1 - i}>`,
+    })),
+  };
 }

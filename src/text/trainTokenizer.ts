@@ -3,9 +3,10 @@ import * as z from 'zod';
 import { OptionError } from '../errors.js';
 import { refusedOption } from '../requireOption.js';
 import { checkOption, checkOptions, type Fields, ranges, special } from '../settings/index.js';
+import type { SpecialTokens } from './addedTokens.js';
+import { byteAlphabet } from './formats/byteAlphabet.js';
 import { TextInstance } from './instance.js';
 import { createTokenizer, type Tokenizer } from './tokenizer.js';
-import type { SpecialTokens } from './tokenizerSpec.js';
 import { allocate, bytesAt, copyWords, type TextExports, TextInput, wordsAt } from './wasm.js';
 
 /** What vocabulary is trained. */
@@ -165,14 +166,5 @@ function mergeWords(
     vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
     merges,
     specialTokens,
-  });
-}
-
-/** Character of each byte in GPT-2's files: visible ones stand for themselves, the others are U+0100 and on. */
-function byteAlphabet(): string[] {
-  let next = 0x100;
-  return Array.from({ length: 256 }, (_, byte) => {
-    const visible = (byte >= 33 && byte <= 126) || (byte >= 161 && byte !== 173);
-    return String.fromCharCode(visible ? byte : next++);
   });
 }

@@ -4,6 +4,7 @@
  * outlives a call.
  */
 import { formatBytes, LimitError } from '../errors.js';
+import { toUnicodeForm } from './unicodeForms.js';
 
 /** What assembly/text/index.ts exports. Addresses and lengths are bytes unless said otherwise there. */
 export interface TextExports {
@@ -15,25 +16,49 @@ export interface TextExports {
   heapAllocate(size: number): number;
   heapFree(at: number): void;
 
-  openVocabulary(count: number): void;
+  openVocabulary(count: number, byteLevel: boolean): void;
   defineModel(text: number, length: number, ids: number, count: number): number;
-  defineMerges(text: number, length: number, count: number, unknownId: number, fuse: boolean): number;
+  setUnknown(unknownId: number, fuse: boolean, byteFallback: boolean): void;
+  defineMerges(text: number, length: number, count: number, separator: number, cuts: boolean): number;
+  openUnigram(scores: number, unknownId: number, price: number, byteFallback: boolean, singlePrecision: boolean): void;
+  growUnigram(first: number, last: number): void;
+  defineAutomaton(ranges: number, count: number, table: number, columns: number): number;
+  addPrepend(text: number, length: number): void;
+  addReplace(automaton: number, text: number, length: number): void;
+  addStrip(left: boolean, right: boolean): void;
+  addPrecompiled(charsmap: number, length: number): number;
+  addUnicodeForm(form: number): void;
+  addSentencePiece(charsmap: number, length: number, flags: number): number;
+  addGpt2Words(): void;
+  addSplit(automaton: number, behavior: number, invert: boolean): void;
+  addDigits(individual: boolean): void;
+  addSpaced(text: number, length: number, scheme: number): void;
+  addSplitBefore(text: number, length: number): void;
+  openDecoder(): void;
+  addReplaceDecoder(automaton: number, text: number, length: number): void;
+  addByteFallbackDecoder(): void;
+  addFuseDecoder(): void;
+  addStripDecoder(text: number, length: number, start: number, stop: number): void;
+  addMetaspaceDecoder(text: number, length: number, strips: boolean): void;
+  categoriesAt(): number;
+  categoriesLength(): number;
+  spacesAt(): number;
+  spacesLength(): number;
   openEncoder(): void;
   addToken(id: number, text: number, length: number, flags: number): void;
   setAsText(id: number, asText: boolean): void;
-  openWords(): void;
+  openWords(ignoreMerges: boolean): void;
   checkWords(first: number, last: number): void;
   fillWords(): void;
   hasToken(id: number): number;
   beginEncode(text: number, length: number): void;
-  prefixedLength(): number;
-  prefixSegments(to: number): void;
   continueEncode(budget: number): number;
   encodedAt(): number;
   encodedLength(): number;
-  decode(ids: number, count: number): void;
+  decode(ids: number, count: number, seen: number, isLast: boolean): number;
   decodedAt(): number;
   decodedLength(): number;
+  decodedHeldBack(): number;
   tokenTextAt(id: number): number;
   tokenTextLength(id: number): number;
   mergesAt(): number;
@@ -105,6 +130,17 @@ export function copyWords(wasm: TextExports, words: ArrayLike<number>): number {
 }
 
 const encoder = new TextEncoder();
+
+/** Puts `length` bytes of text at `at` into a normal form. Returns a block with the result's length, then the result. */
+export function writeUnicodeForm(wasm: TextExports, form: number, at: number, length: number): number {
+  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytesAt(wasm, at, length));
+  const result = encoder.encode(toUnicodeForm(text, form));
+  const to = allocate(wasm, 4 + result.length);
+  wordsAt(wasm, to, 1)[0] = result.length;
+  bytesAt(wasm, to + 4, result.length).set(result);
+  return to;
+}
+
 /** In characters: three bytes each as text and four bytes each as ids still fit the allocator's blocks. */
 const MAX_TEXT = 2 ** 26;
 

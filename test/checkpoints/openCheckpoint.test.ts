@@ -158,7 +158,8 @@ describe('a folder without a checkpoint', () => {
     expect(error).toBeInstanceOf(CheckpointError);
     expect(error.message).toBe(
       'memory: there is no checkpoint, expected a Hugging Face folder (config.json, model.safetensors, ' +
-        'model.safetensors.index.json, adapter_config.json, tokenizer.json, vocab.json), found deep/, notes.txt. Check the path.',
+        'model.safetensors.index.json, adapter_config.json, tokenizer.json, vocab.json, tokenizer.model, ' +
+        'spiece.model, sentencepiece.bpe.model), found deep/, notes.txt. Check the path.',
     );
     const many = Object.fromEntries(Array.from({ length: 23 }, (_, i) => [`f${String(i).padStart(2, '0')}`, '']));
     expect((await failure(openCheckpoint(memoryStore(many)))).message).toMatch(/found f00, .*, f19 and 3 more\. Check/);

@@ -131,17 +131,88 @@ describe('files', () => {
   });
 
   it.each([
-    ['a normalizer', file({ normalizer: { type: 'NFC' } }), /normalizer NFC/],
-    ['another model', model({ type: 'Unigram' }), /model Unigram/],
-    ['another pre-tokenizer', file({ pre_tokenizer: { type: 'Metaspace' } }), /pre_tokenizer Metaspace/],
     [
-      'a sequence of pre-tokenizers',
-      file({ pre_tokenizer: { type: 'Sequence', pretokenizers: [{ type: 'Digits' }, { type: 'ByteLevel' }] } }),
-      /pre_tokenizer Sequence \[Digits, ByteLevel\]/,
+      'a normalizer that is not known',
+      file({ normalizer: { type: 'BertNormalizer' } }),
+      /normalizer BertNormalizer is not supported, expected one of NFC, .*Precompiled, Sequence of these \(normalizers\)/,
     ],
-    ['another decoder', file({ decoder: { type: 'WordPiece' } }), /decoder WordPiece/],
-    ['another post-processor', file({ post_processor: { type: 'BertProcessing' } }), /post_processor BertProcessing/],
-    ['byte fallback', model({ byte_fallback: true }), /byte_fallback/],
+    [
+      'one in a sequence',
+      file({ normalizer: { type: 'Sequence', normalizers: [{ type: 'NFC' }, { type: 'Nmt' }] } }),
+      /normalizer Nmt is not supported/,
+    ],
+    ['another model', model({ type: 'WordPiece' }), /model WordPiece is not supported, expected one of BPE, Unigram/],
+    ['a model of the name of a method', model({ type: 'toString' }), /model toString is not supported/],
+    [
+      'another pre-tokenizer',
+      file({ pre_tokenizer: { type: 'BertPreTokenizer' } }),
+      /pre_tokenizer BertPreTokenizer is not supported, expected one of ByteLevel, Split, Digits, Metaspace/,
+    ],
+    [
+      'bytes before another step',
+      file({ pre_tokenizer: { type: 'Sequence', pretokenizers: [{ type: 'ByteLevel' }, { type: 'Digits' }] } }),
+      /pre_tokenizer Sequence \[ByteLevel, Digits\] is not supported, expected ByteLevel at its end/,
+    ],
+    [
+      'bytes before, but not after',
+      file({ decoder: { type: 'Fuse' } }),
+      /decoder Fuse with pre_tokenizer ByteLevel is not supported, expected ByteLevel in both, or in neither/,
+    ],
+    ['no decoder', file({ decoder: null }), /decoder null with pre_tokenizer ByteLevel/],
+    [
+      'another decoder',
+      file({ decoder: { type: 'WordPiece' } }),
+      /decoder WordPiece is not supported, expected one of/,
+    ],
+    [
+      'another post-processor',
+      file({ post_processor: { type: 'Padding' } }),
+      /post_processor Padding is not supported, expected one of TemplateProcessing/,
+    ],
+    ['byte fallback of bytes', model({ byte_fallback: true }), /byte_fallback with ByteLevel/],
+    [
+      'byte fallback without tokens of bytes',
+      file({ pre_tokenizer: null, decoder: { type: 'Fuse' }, model: { ...base.model, byte_fallback: true } }),
+      /byte_fallback needs a token for each byte, but there is no <0x00>/,
+    ],
+    [
+      'a field that is no flag',
+      file({ pre_tokenizer: { type: 'Digits', individual_digits: 'yes' } }),
+      /pre_tokenizer Digits: individual_digits/,
+    ],
+    [
+      'a charsmap that is none',
+      file({ normalizer: { type: 'Precompiled', precompiled_charsmap: 'AAAA' } }),
+      /normalizer Precompiled: precompiled_charsmap is malformed/,
+    ],
+    ...(
+      [
+        ['\\bword', '"\\\\b" at character 0'],
+        ['(?<=a)b', '"\\(\\?<="'],
+        ['(a)\\1', '"\\\\1"'],
+        ['\\p{Greek}', 'the property "Greek"'],
+        ['a(?!bc)', 'a look-ahead at more than one character'],
+        ['(', 'a "\\(" without "\\)"'],
+        ['a)', 'a "\\)" without "\\("'],
+        ['[a', 'a "\\[" without "\\]"'],
+        ['a{5000}', 'the count \\{5000\\}'],
+        ['[b-a]', 'a range without ends'],
+        ['a++ab', 'a possessive repetition that takes what follows it'],
+        ['(a{500}){500}', 'more than 20000 steps'],
+      ] as const
+    ).map(([regex, what]): [string, string, RegExp] => [
+      `the regular expression ${regex}`,
+      file({
+        pre_tokenizer: {
+          type: 'Sequence',
+          pretokenizers: [
+            { type: 'Split', pattern: { Regex: regex }, behavior: 'Isolated' },
+            { type: 'ByteLevel', use_regex: false },
+          ],
+        },
+      }),
+      new RegExp(`pre_tokenizer Split: the regular expression .* has ${what}`),
+    ]),
     ['text that is not JSON', '{"model"', /tokenizer.json: not valid JSON/],
     ['no model', '{}', /tokenizer.json: model/],
     ['an id that is no integer', model({ vocab: { a: 0.5 } }), /id of "a" is 0.5/],

@@ -1,0 +1,172 @@
+/**
+ * Tokenizers of every kind against their own libraries: Hugging Face tokenizers, sentencepiece, tiktoken. The expected
+ * digests are made by test/oracles/make/pipelines.py.
+ */
+import { readFile } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { fieldsOf, floatOf } from '../../src/text/formats/protobuf.js';
+import { createTokenizer, type Tokenizer } from '../../src/text/index.js';
+import oracle from '../oracles/pipelines/cases.json' with { type: 'json' };
+import characters from '../oracles/pipelines/characters.json' with { type: 'json' };
+import locales from '../oracles/pipelines/locales.json' with { type: 'json' };
+import cases from '../oracles/tokenizer/cases.json' with { type: 'json' };
+import bytes from '../oracles/tokenizer/tokenizer.json' with { type: 'json' };
+
+type Json = Record<string, unknown> & { model: Record<string, unknown> };
+interface Case {
+  base: 'bytes' | 'characters' | 'unigram';
+  changes: Record<string, unknown> & { model?: object; dropMerges?: number; byteTokens?: boolean };
+  digests: number[];
+}
+
+const texts = [...new Set([...cases.plain.texts, ...cases['added tokens'].texts, ...locales, ...oracle.extra])];
+const modelFile = (name: string) => readFile(new URL(`../oracles/pipelines/${name}.model`, import.meta.url));
+const byteTokens = Array.from({ length: 256 }, (_, byte) => [
+  `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`,
+  0,
+]);
+
+function digest(ids: ArrayLike<number>, text: string): number {
+  let value = 0x811c9dc5;
+  for (const number of [...Array.from(ids), 0xffffffff, ...new TextEncoder().encode(text)]) {
+    value = Math.imul(value ^ number, 0x01000193);
+  }
+  return value >>> 0;
+}
+
+/** tokenizer.json of the pieces in unigram.model, as pipelines.py makes it. */
+async function unigramJson(): Promise<Json> {
+  const file = [...fieldsOf(await modelFile('unigram'), 'unigram.model')];
+  const pieces = file
+    .filter(({ number }) => number === 1)
+    .map(({ bytes: piece }) => {
+      const fields = [...fieldsOf(piece, 'piece')];
+      const [text, score, type] = [1, 2, 3].map((number) => fields.find((field) => field.number === number));
+      return {
+        text: new TextDecoder('utf-8', { ignoreBOM: true }).decode(text?.bytes),
+        score: score ? floatOf(score) : 0,
+        type: type?.value ?? 1,
+      };
+    });
+  const rules = [...fieldsOf(file.find(({ number }) => number === 3)?.bytes ?? new Uint8Array(), 'rules')];
+  const charsmap = Buffer.from(rules.find(({ number }) => number === 2)?.bytes ?? []).toString('base64');
+  const metaspace = { type: 'Metaspace', replacement: '\u2581', prepend_scheme: 'always', split: true };
+  return {
+    added_tokens: pieces.flatMap(({ text, type }, id) =>
+      type === 2 || type === 3 ? [{ id, content: text, special: true }] : [],
+    ),
+    normalizer: { type: 'Precompiled', precompiled_charsmap: charsmap },
+    pre_tokenizer: metaspace,
+    post_processor: null,
+    decoder: metaspace,
+    model: { type: 'Unigram', unk_id: 2, vocab: pieces.map(({ text, score }) => [text, score]), byte_fallback: false },
+  };
+}
+
+async function jsonOf({ base, changes }: Case): Promise<object> {
+  const { model, dropMerges, byteTokens: addsBytes, ...stages } = changes;
+  const bases = { bytes: bytes as unknown as Json, characters: characters as unknown as Json };
+  const content = base === 'unigram' ? await unigramJson() : bases[base];
+  const { vocab, merges } = content.model as { vocab: unknown[]; merges?: unknown[] };
+  return {
+    ...content,
+    ...stages,
+    model: {
+      ...content.model,
+      ...(addsBytes && { vocab: [...vocab, ...byteTokens] }),
+      ...model,
+      ...(dropMerges && { merges: merges?.filter((_, i) => i % dropMerges > 0) }),
+    },
+  };
+}
+
+/** The texts whose ids, or the text of them, are not as expected. */
+function different(
+  tokenizer: Tokenizer,
+  expected: readonly number[],
+  decode = (ids: Int32Array) => tokenizer.decode(ids),
+) {
+  expect(expected).toHaveLength(texts.length);
+  return texts
+    .map((text, i) => ({ text, ids: tokenizer.encode(text), wanted: expected[i] }))
+    .map((each) => ({ ...each, decoded: decode(each.ids) }))
+    .filter(({ ids, decoded, wanted }) => digest(ids, decoded) !== wanted)
+    .map(({ text, ids, decoded }) => ({ text, ids: [...ids], decoded }));
+}
+
+describe('against Hugging Face tokenizers', () => {
+  it.each(Object.entries(oracle.cases as unknown as Record<string, Case>))('%s', async (_, each) => {
+    const tokenizer = createTokenizer({ tokenizerJson: await jsonOf(each) });
+    expect(different(tokenizer, each.digests)).toEqual([]);
+    const saved = createTokenizer({ tokenizerJson: tokenizer.save()['tokenizer.json'] as string });
+    expect(different(saved, each.digests)).toEqual([]);
+    // Id by id the same text comes out.
+    const streamed = (ids: Int32Array) => {
+      const stream = tokenizer.stream();
+      return Array.from(ids, (id) => stream.push(id)).join('') + stream.end();
+    };
+    expect(different(tokenizer, each.digests, streamed)).toEqual([]);
+    tokenizer.dispose();
+    saved.dispose();
+  });
+});
+
+describe('against sentencepiece', () => {
+  it.each(Object.entries(oracle.sentencePiece))('%s.model', async (name, expected) => {
+    const tokenizer = createTokenizer({ sentencePiece: await modelFile(name) });
+    const unknown = tokenizer.tokenToId('<unk>') as number;
+    const wrong = texts
+      .map((text, i) => ({ text, ids: tokenizer.encode(text, { allowedSpecial: 'none' }), wanted: expected[i] }))
+      .map((each) => ({ ...each, decoded: each.ids.includes(unknown) ? '' : tokenizer.decode(each.ids) }))
+      .filter(({ ids, decoded, wanted }) => digest(ids, decoded) !== wanted);
+    expect(wrong.map(({ text, ids, decoded }) => ({ text, ids: [...ids], decoded }))).toEqual([]);
+  });
+});
+
+describe('against tiktoken', () => {
+  it('ranks, a pattern and special tokens', () => {
+    const { pattern, special, digests } = oracle.tiktoken;
+    const visible = (byte: number) => (byte >= 33 && byte <= 126) || (byte >= 161 && byte !== 173);
+    let next = 0x100;
+    const byteOf = new Map(
+      Array.from({ length: 256 }, (_, byte) => [String.fromCharCode(visible(byte) ? byte : next++), byte]),
+    );
+    const lines = Object.entries(bytes.model.vocab)
+      .filter(([token]) => !Object.hasOwn(special, token))
+      .map(
+        ([token, id]) =>
+          `${Buffer.from([...token].map((each) => byteOf.get(each) as number)).toString('base64')} ${id}`,
+      );
+    const tokenizer = createTokenizer({
+      tiktoken: `${lines.join('\n')}\n`,
+      pattern,
+      addedTokens: Object.entries(special).map(([content, id]) => ({ content, id })),
+    });
+    expect(different(tokenizer, digests)).toEqual([]);
+    const saved = createTokenizer({ tokenizerJson: tokenizer.save()['tokenizer.json'] as string });
+    expect(different(saved, digests)).toEqual([]);
+  });
+});
+
+describe('time', () => {
+  const kinds = ['llama 3', 'smollm 2', 'nfc', 'llama 2', 'gemma', 't5', 'unigram over a whole text'];
+  const known = oracle.cases as unknown as Record<string, Case>;
+
+  it.each(kinds)('%s: four times the text takes at most 2.3^2 times as long', async (name) => {
+    const tokenizer = createTokenizer({ tokenizerJson: await jsonOf(known[name] as Case) });
+    const seconds = (text: string) => {
+      const times = Array.from({ length: 3 }, () => {
+        const start = process.cpuUsage();
+        tokenizer.encode(text);
+        return process.cpuUsage(start).user;
+      });
+      return Math.min(...times);
+    };
+    for (const run of ['a', ' ', '\n', '1', '\u0301', '\u4e2d', '\u2581', '<']) {
+      const [short, long] = [seconds(run.repeat(2 ** 15)), seconds(run.repeat(2 ** 17))];
+      // Below 5 ms the clock and the other work of the machine decide.
+      expect({ run, short, long }).toSatisfy(() => long < Math.max(short, 5000) * 2.3 ** 2);
+    }
+    tokenizer.dispose();
+  });
+});
