@@ -30,3 +30,21 @@ describeWebGPU('workgroups that own a row, with as many threads as on hardware',
     );
   }
 });
+
+describeWebGPU('sums down columns, in parts of the rows', () => {
+  const shape = { rows: 1031, cols: 5 };
+  it.each(['columnSum', 'layerNormBackwardWeights', 'rmsNormBackwardWeights'] as const)(
+    '%s owes nothing to what its temporary memory held',
+    (kernel) =>
+      withWebGPU({}, async (backend) => {
+        // As much as 16 parts take, and more buffers than operands do.
+        const held = Array.from({ length: 12 }, () => backend.allocate(4 * 16 * shape.cols, 'held before'));
+        for (const storage of held) backend.write(storage, new Float32Array(16 * shape.cols).fill(Number.NaN));
+        for (const storage of held) backend.free(storage);
+        const tall = (cases[kernel] as readonly AnyCase[]).filter(({ dims }) => dims.rows === shape.rows);
+        expect(tall.length).toBeGreaterThan(0);
+        for (const testCase of tall) await checkCase(backend, 'WebGPU', prepare(kernel, testCase));
+        expect(backend.memory().liveStorages).toBe(0);
+      }),
+  );
+});
