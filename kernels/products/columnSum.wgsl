@@ -1,39 +1,22 @@
 // sum[c] (+)= sum over r of x[r, c]:  x [rows, cols], sum [cols]
-// A workgroup owns 32 columns of a part of the rows; each of its 8 slices of threads sums every eighth row. Where there are
-// several parts, sum is [parts, cols]: this kernel adds them up in a second call. Twin: assembly/compute/products/columnSum.ts
+// Follows columns.wgsl. Twin: assembly/compute/products/columnSum.ts
 struct Shape {
   rows: u32, cols: u32, accumulate: u32,
-  each: u32,                                  // rows of a part
-  add: u32,                                   // to what is in sum, which is `accumulate` where there is one part
+  each: u32,
+  add: u32,                                   // `accumulate`, where there is one part
 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> sum: array<f32>;
 
-const COLUMNS: u32 = 32u;
-const SLICES: u32 = 8u;
-var<workgroup> sums: array<f32, 256>;
-
-@compute @workgroup_size(256)
+@compute @workgroup_size(COLUMN_THREADS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) lane: u32) {
-  let index = group.x + group.y * groups.x;
-  let wide = (shape.cols + COLUMNS - 1u) / COLUMNS;
-  let col = index % wide * COLUMNS + lane % COLUMNS;
-  let part = index / wide;
-  let end = min((part + 1u) * shape.each, shape.rows);
-  let slice = lane / COLUMNS;
-  var partial = 0.0;
-  if (col < shape.cols) {
-    for (var r = part * shape.each + slice; r < end; r += SLICES) { partial += x[r * shape.cols + col]; }
-  }
-  sums[lane] = partial;
-  for (var width = SLICES / 2u; width > 0u; width /= 2u) {
-    workgroupBarrier();                       // the upper slices must be written before the lower ones read them
-    if (slice < width) { sums[lane] += sums[lane + width * COLUMNS]; }
-  }
-  if (slice == 0u && col < shape.cols && part * shape.each < shape.rows) {
-    let at = part * shape.cols + col;
-    if (shape.add != 0u) { sum[at] += sums[lane]; } else { sum[at] = sums[lane]; }
+  let column = columnOf(group.x + group.y * groups.x, lane);
+  var part = 0.0;
+  for (var r = column.begin; r < column.end; r += SLICES) { part += x[r * shape.cols + column.col]; }
+  let all = sumSlices(vec2f(part, 0.0), lane).x;
+  if (column.stores) {
+    if (shape.add != 0u) { sum[column.at] += all; } else { sum[column.at] = all; }
   }
 }
