@@ -1,5 +1,5 @@
 /** How models of the demo are scored. */
-import { type Example, generate, type LanguageModel, meanRougeL, type Tokenizer } from 'distillm';
+import { type Example, generateBatches, type LanguageModel, meanRougeL, type Tokenizer } from 'distillm';
 import { maxNewTokens } from './setup.ts';
 
 export interface Score {
@@ -7,17 +7,22 @@ export interface Score {
   readonly greedy: number;
   /** The same with answers sampled at temperature 1, as the paper evaluates. */
   readonly sampled: number;
+  /** The greedy ones. */
   readonly answers: readonly string[];
 }
 
-/** ROUGE-L of a model's answers to held-out prompts. */
+/**
+ * ROUGE-L of a model's answers to held-out prompts.
+ * @param progress gets the share that is done, 0 to 1
+ */
 export async function evaluate(
   model: LanguageModel,
   examples: readonly Example[],
   tokenizer: Tokenizer,
+  progress: (share: number) => void = () => {},
 ): Promise<Score> {
-  const greedy = await answer(model, examples, tokenizer, 0);
-  const sampled = await answer(model, examples, tokenizer, 1);
+  const greedy = await answer(model, examples, tokenizer, 0, (share) => progress(share / 2));
+  const sampled = await answer(model, examples, tokenizer, 1, (share) => progress(0.5 + share / 2));
   return { greedy: score(greedy, examples), sampled: score(sampled, examples), answers: greedy };
 }
 
@@ -26,8 +31,9 @@ async function answer(
   examples: readonly Example[],
   tokenizer: Tokenizer,
   temperature: number,
+  progress: (share: number) => void,
 ): Promise<string[]> {
-  const answers = await generate(
+  const batches = generateBatches(
     model,
     examples.map(({ ids, promptLength }) => ids.subarray(0, promptLength)),
     {
@@ -39,10 +45,16 @@ async function answer(
       seeds: examples.map((_, i) => 10 + i),
     },
   );
-  return answers.map((ids) => tokenizer.decode(ids, { skipSpecialTokens: true }));
+  const answers: string[] = [];
+  for await (const batch of batches) {
+    answers.push(...batch.map((ids) => tokenizer.decode(ids, { skipSpecialTokens: true })));
+    progress(answers.length / examples.length);
+  }
+  return answers;
 }
 
-const score = (answers: readonly string[], examples: readonly Example[]): number =>
+/** 0 to 100. */
+export const score = (answers: readonly string[], examples: readonly Example[]): number =>
   meanRougeL(
     answers,
     examples.map(({ references }) => references),

@@ -14,13 +14,17 @@ import {
   saveModel,
   skewKL,
   type Tokenizer,
-  type TrainingEvent,
   type ValidationEvent,
 } from 'distillm';
-import { maxNewTokens, studentConfig } from './setup.ts';
+import { maxNewTokens, studentConfig, template } from './setup.ts';
 
-export const methods = ['SFT', 'KD', 'DistiLLM'] as const;
-export type Method = (typeof methods)[number];
+/** What each method learns from, for people who read along. */
+export const methods = {
+  SFT: 'imitates the answers of the data, spoilt ones too',
+  KD: "imitates the teacher's predictions on those answers",
+  DistiLLM: 'imitates the teacher, also on what the student itself says',
+} as const;
+export type Method = keyof typeof methods;
 
 /** What every student gets alike. */
 export interface Course {
@@ -30,7 +34,7 @@ export interface Course {
   readonly train: readonly Example[];
   readonly validation: readonly Example[];
   readonly seed: number;
-  readonly startEpochs: number;
+  /** Passes over the pairs: of the short SFT, and of each method after it. */
   readonly epochs: number;
 }
 
@@ -42,14 +46,18 @@ export interface TrainedStudent {
   readonly seconds: number;
 }
 
-const shared = { batchSize: 20, optimizer: { lr: 2e-3 }, schedule: 'cosine' } as const;
+/** Called after each step. */
+type Watch = (event: StepEvent) => void;
+
+const shared = { batchSize: 10, groupByLength: true, optimizer: { lr: 2e-3 }, schedule: 'cosine' } as const;
+/** Validations of a run besides the one before its first step. */
+const validations = 6;
 
 /** A student after a short SFT from random weights: where all methods begin, as the official runs do. */
-export async function startingPoint(course: Course, progress: (event: TrainingEvent) => void) {
-  const { device, train, tokenizer, seed, startEpochs } = course;
+export async function startingPoint({ device, train, tokenizer, seed, epochs }: Course, watch: Watch) {
   const student = await createModel(studentConfig, { device, seed });
-  const run = fineTune({ ...shared, model: student, tokenizer, data: { train }, epochs: startEpochs, seed });
-  for await (const event of run) progress(event);
+  const run = fineTune({ ...shared, model: student, tokenizer, data: { train }, epochs, seed });
+  for await (const event of run) if (event.type === 'step') watch(event);
   const weights = memoryStore();
   await saveModel(student, weights);
   return { student, weights };
@@ -60,18 +68,21 @@ export async function trainStudent(
   method: Method,
   course: Course,
   weights: ReturnType<typeof memoryStore>,
-  progress: (event: TrainingEvent) => void,
+  watch: Watch,
 ): Promise<TrainedStudent> {
   const { device, teacher, tokenizer, train, validation, seed, epochs } = course;
   const student = await loadModel(weights, { device, trainable: true });
   const options = {
     ...shared,
     tokenizer,
-    data: { train, validation },
+    data: { train, validation, template: template.name },
     epochs,
     seed,
     maxNewTokens,
-    validation: { every: Math.ceil((epochs * train.length) / shared.batchSize / 6), rougeL: { samples: 60 } },
+    validation: {
+      every: Math.ceil((epochs * train.length) / shared.batchSize / validations),
+      rougeL: { samples: 40 },
+    },
   };
   const runs = {
     SFT: () => fineTune({ ...options, model: student }),
@@ -87,12 +98,15 @@ export async function trainStudent(
       }),
   };
   const steps: StepEvent[] = [];
-  const validations: ValidationEvent[] = [];
+  const validated: ValidationEvent[] = [];
   const started = performance.now();
   for await (const event of runs[method]()) {
-    if (event.type === 'step') steps.push(event);
-    if (event.type === 'validation') validations.push(event);
-    progress(event);
+    if (event.type === 'step') {
+      steps.push(event);
+      watch(event);
+    }
+    if (event.type === 'validation') validated.push(event);
   }
-  return { method, model: student, steps, validations, seconds: (performance.now() - started) / 1000 };
+  const seconds = (performance.now() - started) / 1000;
+  return { method, model: student, steps, validations: validated, seconds };
 }

@@ -19,7 +19,8 @@ table{border-collapse:collapse;font-size:15px;font-variant-numeric:tabular-nums}
 th,td{padding:6px 14px 6px 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--c-rule)}
 thead th{color:var(--c-muted);font-weight:500;font-size:14px;vertical-align:bottom}
 tbody th{font-weight:600}
-td{overflow-wrap:anywhere;min-width:7em;max-width:34em}
+td{overflow-wrap:anywhere;min-width:4em;max-width:34em}
+.short{white-space:nowrap}
 .share{position:relative;min-width:8.5em}
 .share>span:last-child{position:relative;padding-left:8px}
 .bar{position:absolute;left:0;top:5px;bottom:5px;background:var(--c-0);opacity:.2;border-radius:3px}

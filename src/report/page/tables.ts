@@ -19,7 +19,7 @@ export function drawTable({ headings, rows }: Table): string {
 
 function drawCell(cell: Cell, isFirst: boolean): string {
   if (isFirst) return element('th', { scope: 'row' }, escaped(typeof cell === 'string' ? cell : cell.text));
-  if (typeof cell === 'string') return element('td', {}, escaped(cell));
+  if (typeof cell === 'string') return element('td', { class: cell.length <= 24 ? 'short' : undefined }, escaped(cell));
   const percent = Math.round(1000 * Math.min(1, Math.max(0, cell.share))) / 10;
   const bar = element('span', { class: 'bar', style: `width:${percent}%` }, '');
   return element('td', { class: 'share' }, bar, element('span', {}, escaped(cell.text)));
