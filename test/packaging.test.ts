@@ -1,6 +1,6 @@
 /** The package as `npm pack` makes it from a clone in which nothing is built, and whether it knows where it was built. */
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { appendFile, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -72,6 +72,15 @@ describe('a clean clone', () => {
     ].map((path) => String(path).replace('./', ''));
     expect([...packed.keys()]).toEqual(expect.arrayContaining(promised));
   });
+
+  it('is built again only where its sources have changed, and says what it builds', async () => {
+    const built = async () => (await run(process.execPath, ['scripts/build.mjs'], { cwd: one })).stderr;
+    expect(await built()).toBe('The build is up to date.\n');
+    await appendFile(join(one, 'scripts/shaders.ts'), '// changed\n');
+    expect(await built()).toMatch(/^Building dist\/ \.\.\.\nBuilt dist\/ in [\d.]+ s\.\n$/);
+    // Whatever tsup cleans, the declarations stay.
+    expect(await readFile(join(one, 'dist/types/index.d.ts'), 'utf8')).toBe(packed.get('dist/types/index.d.ts'));
+  }, 60_000);
 
   it('gives the same in another folder, without the path of either', async () => {
     const other = await clone('a/deeper/place/of another name');
