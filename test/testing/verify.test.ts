@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Device } from '../../src/backend/backend.js';
 import { openWasm } from '../../src/backend/wasm/index.js';
 import { type KernelVerdict, keepVerification, keptVerification, verifyDevice } from '../../src/entries/testing.js';
+import { f16ToF32, f32ToF16 } from '../../src/halfFloats.js';
 
 let device: Device;
 let folder: string;
@@ -40,6 +41,27 @@ describe('verifyDevice', () => {
       expect(rate?.value).toBeGreaterThan(0);
     }
     expect(device.memory().liveStorages).toBe(0);
+  });
+
+  it('gives products on subgroup matrices, which round the left operand to f16, one that f16 holds', async () => {
+    const exact: Record<string, boolean> = {};
+    const watched = (kernel: string, gemm: object) => ({
+      ...device,
+      ...{ gemm },
+      write(...[storage, data, offset]: Parameters<Device['write']>) {
+        if (storage.label === 'test.a')
+          exact[kernel] = (data as Float32Array).every(
+            (value) => value < -1e30 || f16ToF32(f32ToF16(Float32Array.of(value)))[0] === value,
+          );
+        device.write(storage, data, offset);
+      },
+    });
+    for (const kernel of ['gemmNNF16', 'gemmNNInt8']) {
+      const [verdict] = await verdictsOf(watched(kernel, { matrixUnit: {} }), { kernels: kernel, most: 2 });
+      expect(verdict?.failure).toBeUndefined();
+    }
+    await verdictsOf(watched('on threads', {}), { kernels: 'gemmNNF16', most: 2 });
+    expect(exact).toEqual({ gemmNNF16: true, gemmNNInt8: false, 'on threads': false });
   });
 
   it.each([
