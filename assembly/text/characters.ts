@@ -41,10 +41,10 @@ function classOf(category: u32): u32 {
   return OTHER;
 }
 
-/** Adds `bits` to the classes of [first, last]. */
-function mark(first: u32, last: u32, bits: u32): void {
+/** Says of [first, last] whether they extend what stands before them, whatever their category. */
+function setExtends(first: u32, last: u32, bits: u32): void {
   for (let code = first; code <= last; code++) {
-    store<u8>(classes + code, <u8>((load<u8>(classes + code) & ~CONTROL) | bits));
+    store<u8>(classes + code, <u8>((load<u8>(classes + code) & ~(CONTROL | EXTENDS)) | bits));
   }
 }
 
@@ -64,14 +64,24 @@ export function openClasses(): void {
       store<u8>(classes + code, <u8>((load<u8>(classes + code) & CONTROL) | SPACE));
     }
   }
-  // What is no mark and extends all the same: two Thai and Lao vowels, joiners, tags, skin tones, voiced sound marks.
-  mark(0xe33, 0xe33, EXTENDS);
-  mark(0xeb3, 0xeb3, EXTENDS);
-  mark(0x200c, 0x200d, EXTENDS);
-  mark(0xff9e, 0xff9f, EXTENDS);
-  mark(0x1f3fb, 0x1f3ff, EXTENDS);
-  mark(0xe0020, 0xe007f, EXTENDS);
+  for (let i: usize = 0; i < EXCEPTIONS; i++) {
+    const first = load<u32>(exceptions + (i << 3));
+    setExtends(first & 0xffffff, load<u32>(exceptions + (i << 3), 4), first >> 24 ? 0 : EXTENDS);
+  }
 }
+
+/**
+ * Ranges whose category does not say whether they extend (Unicode Standard Annex 29). Two Thai and Lao vowels, marks newer
+ * than the table, joiners, voiced sound marks, skin tones and tags do; with 1 << 24, marks of Myanmar, Tai Tham and others that
+ * do not.
+ */
+const exceptions: usize = memory.data<u32>([
+  0xe33, 0xe33, 0xeb3, 0xeb3, 0x1acf, 0x1add, 0x1ae0, 0x1aeb, 0x200c, 0x200d, 0xff9e, 0xff9f, 0x1f3fb, 0x1f3ff,
+  0xe0020, 0xe007f, 0x100102b, 0x102c, 0x1001038, 0x1038, 0x1001062, 0x1064, 0x1001067, 0x106d, 0x1001083, 0x1083,
+  0x1001087, 0x108c, 0x100108f, 0x108f, 0x100109a, 0x109c, 0x1001a61, 0x1a61, 0x1001a63, 0x1a64, 0x100aa7b, 0xaa7b,
+  0x100aa7d, 0xaa7d, 0x1011720, 0x11721,
+]);
+const EXCEPTIONS: usize = 21;
 
 /** The code point at `p`, shifted left by 3, with its length in bytes in the low bits. */
 export function codePoint(p: usize): u32 {

@@ -1,7 +1,6 @@
 /*
  * Unigram: the pieces whose scores have the greatest sum (Viterbi over the trie of the vocabulary). A character that is
- * no token by itself may be unknown, at a price. Hugging Face adds scores in 64 bits. SentencePiece keeps sums in 32 bits
- * but compares a new sum before it is rounded, so among equals the later may win there.
+ * no token by itself may be unknown, at a price. Hugging Face adds scores in 64 bits, SentencePiece in 32.
  */
 import { Buffer } from './buffer';
 import { characterLength } from './characters';
@@ -60,8 +59,9 @@ export function growUnigram(first: u32, last: u32): void {
 
 // @ts-ignore: decorator
 @inline function offer(stop: u32, sum: f64, start: u32, id: u32): void {
+  if (single) sum = <f64>(<f32>sum);
   if (bestStart.at(stop) >= 0 && !(sum > bestScore.at(stop))) return;
-  bestScore.set(stop, single ? <f64>(<f32>sum) : sum);
+  bestScore.set(stop, sum);
   bestStart.set(stop, start);
   bestId.set(stop, id);
 }

@@ -120,6 +120,11 @@ describe('against sentencepiece', () => {
       .map((each) => ({ ...each, decoded: each.ids.includes(unknown) ? '' : tokenizer.decode(each.ids) }))
       .filter(({ ids, decoded, wanted }) => digest(ids, decoded) !== wanted);
     expect(wrong.map(({ text, ids, decoded }) => ({ text, ids: [...ids], decoded }))).toEqual([]);
+    for (const text of texts) {
+      const ids = tokenizer.encode(text);
+      const stream = tokenizer.stream();
+      expect(Array.from(ids, (id) => stream.push(id)).join('') + stream.end()).toBe(tokenizer.decode(ids));
+    }
   });
 });
 

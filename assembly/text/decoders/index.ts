@@ -28,6 +28,11 @@ class Decoder {
   stop: u32;
 }
 
+// What was seen before: tokens; text, of what was fused; and how much was stripped from the start of that.
+const SEEN: u32 = 1;
+const BEGUN: u32 = 2;
+const STRIPPED_SHIFT: u32 = 2;
+
 let steps: Buffer<usize> = changetype<Buffer<usize>>(0);
 let even: TokenList = changetype<TokenList>(0);
 let odd: TokenList = changetype<TokenList>(0);
@@ -117,8 +122,8 @@ export function decode(ids: usize, count: u32, seen: u32, isLast: bool): u32 {
     else if (step.kind == BYTE_FALLBACK) joinBytes(from, to);
     else if (step.kind == METASPACE) spaceOut(step.text, step.length, step.start != 0 && !seen, from, to);
     else if (step.kind == STRIP) {
-      // Once all is one token, its start was in the first call.
-      stripEnds(step.text, step.length, isFused && seen ? 0 : step.start, step.stop, from, to);
+      if (isFused) seen = stripStart(step, seen, from, to);
+      else stripEnds(step.text, step.length, step.start, step.stop, from, to);
     } else {
       isFused = true;
       to.bytes.append(from.bytes.data, from.bytes.length);
@@ -129,5 +134,13 @@ export function decode(ids: usize, count: u32, seen: u32, isLast: bool): u32 {
     from = made;
   }
   decoded.append(from.bytes.data, from.bytes.length);
-  return 1;
+  return seen | SEEN;
+}
+
+/** Strips what was fused to one token, whose start may lie in earlier calls. Returns what is seen of it. */
+function stripStart(step: Decoder, seen: u32, from: TokenList, to: TokenList): u32 {
+  const stripped = seen >> STRIPPED_SHIFT;
+  stripEnds(step.text, step.length, seen & BEGUN ? 0 : step.start - min(stripped, step.start), step.stop, from, to);
+  if (to.bytes.length) return seen | BEGUN;
+  return seen + ((from.bytes.length / step.length) << STRIPPED_SHIFT);
 }

@@ -146,7 +146,7 @@ function unigramOf(pieces: readonly Piece[], byteFallback: boolean): Model {
   const scoreOf = ({ type, score, text }: Piece) => {
     if (type === NORMAL) return score;
     // A piece of the user's own wins over all others.
-    return type === USER_DEFINED ? new TextEncoder().encode(text).length * highest - 0.1 : Number.NaN;
+    return type === USER_DEFINED ? Math.fround(new TextEncoder().encode(text).length * highest - 0.1) : Number.NaN;
   };
   const unknownId = unknownIn(pieces);
   return unigramModel(vocabularyOfPieces(pieces), Float64Array.from(pieces, scoreOf), {
