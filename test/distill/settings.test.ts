@@ -180,7 +180,7 @@ describe('a resume', () => {
     const changed = { ...first!, ids: first!.ids.with(0, 5) };
     const other = { ...data, [set]: [changed, ...rest] };
     await expect(resumed({ data: other })).rejects.toThrow(
-      new RegExp(`other settings: dataDigest.${set} was [0-9a-f]{64} and is [0-9a-f]{64}\\.`),
+      new RegExp(`other settings: the digest of data.${set} was [0-9a-f]{64} and is [0-9a-f]{64}\\.`),
     );
   });
 
@@ -222,6 +222,6 @@ describe('a resume', () => {
 
   it('is refused with other references to score against', async () => {
     const validation = data.validation!.map((sample) => ({ ...sample, references: ['b'] }));
-    await expect(resumed({ data: { ...data, validation } })).rejects.toThrow(/dataDigest.validation was/);
+    await expect(resumed({ data: { ...data, validation } })).rejects.toThrow(/the digest of data.validation was/);
   });
 });

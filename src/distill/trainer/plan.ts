@@ -96,6 +96,9 @@ export function makePlan(participants: Participants, options: RunOptions): Plan 
 function derivedBy({ steps, maxNewTokens, validation }: RunOptions): Plan['derived'] {
   const { every, bestBy } = validation;
   return new Map([
+    ...(['train', 'validation', 'text'] as const).map(
+      (set) => [`dataDigest.${set}`, `the digest of data.${set}`] as const,
+    ),
     ['teacherWeights', "the digest of the teacher's weights"],
     ['tokenizerFiles', "the digest of the tokenizer's files"],
     ...(steps === undefined ? ([['steps', 'epochs (in steps)']] as const) : []),
