@@ -4,7 +4,7 @@
  * outlives a call.
  */
 import { formatBytes, LimitError } from '../errors.js';
-import { toUnicodeForm } from './unicodeForms.js';
+import { toUnicodeForm, unicodeForms } from './unicodeForms.js';
 
 /** What assembly/text/index.ts exports. Addresses and lengths are bytes unless said otherwise there. */
 export interface TextExports {
@@ -131,10 +131,20 @@ export function copyWords(wasm: TextExports, words: ArrayLike<number>): number {
 
 const encoder = new TextEncoder();
 
+/** @throws LimitError for one that is longer than the engine's longest string: NFKC makes 18 characters of some */
+function normalForm(text: string, form: number): string {
+  try {
+    return toUnicodeForm(text, form);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new LimitError(`The ${unicodeForms[form]} of the text is longer than a string can be. Split it.`, { cause });
+  }
+}
+
 /** Puts `length` bytes of text at `at` into a normal form. Returns a block with the result's length, then the result. */
 export function writeUnicodeForm(wasm: TextExports, form: number, at: number, length: number): number {
   const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytesAt(wasm, at, length));
-  const result = encoder.encode(toUnicodeForm(text, form));
+  const result = encoder.encode(normalForm(text, form));
   const to = allocate(wasm, 4 + result.length);
   wordsAt(wasm, to, 1)[0] = result.length;
   bytesAt(wasm, to + 4, result.length).set(result);

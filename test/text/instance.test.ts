@@ -77,6 +77,11 @@ const uses: readonly Use[] = [
     (tokenizer) => tokenizer.save()['tokenizer.json'],
   ),
   use(
+    () => createTokenizer({ tokenizerJson: { ...base, normalizer: { type: 'NFKC' } } }),
+    (tokenizer, seed) => [...tokenizer.encode(`${wordsOf(seed)} \ufb01ance\u0301`)],
+    (tokenizer, seed) => [...tokenizer.encode('\ufdfa'.repeat(seed * 200))],
+  ),
+  use(
     () => createSampler({ topK: 20, topP: 0.9, repetitionPenalty: 1.3, noRepeatNgramSize: 2, bannedTokens: [3] }),
     ...[500, 77, 500].map((vocab) => (sampler: ReturnType<typeof createSampler>, seed: number) => {
       const states = [0, 1].map((row) => sampler.start({ seed: seed + row, tokens: [1, 2, 3] }));
@@ -149,7 +154,7 @@ function together(): unknown[][] {
 describe('one memory', () => {
   it('is all that tokenizers, samplers, replay buffers, trainers and generators have', () => {
     const objects = [1, 2, 3, 4, 5, 6].flatMap((seed) => uses.map(({ make }) => make(seed)));
-    expect(objects).toHaveLength(30);
+    expect(objects).toHaveLength(36);
     expect(memories).toHaveLength(1);
     for (const object of objects) object.dispose();
     trainTokenizer(['a b'], { vocabSize: 260 }).dispose();
@@ -166,7 +171,7 @@ describe('one memory', () => {
   it('does not grow over thousands of objects that are disposed of', () => {
     const round = (seed: number) => {
       for (const { make } of uses) make(seed).dispose();
-      for (const { steps, make } of uses.slice(1, 3)) {
+      for (const { steps, make } of uses.slice(1, 4)) {
         const object = make(seed);
         steps[0]!(object as never, seed);
         object.dispose();
@@ -239,6 +244,21 @@ describe('a limit', () => {
     expect(together()).toEqual(said);
     other.dispose();
   }, 60_000);
+
+  it('of the engine, inside a call, is a LimitError that leaves all objects as they are', () => {
+    const said = alone();
+    const tokenizer = createTokenizer({ tokenizerJson: { ...base, normalizer: { type: 'NFKC' } } });
+    const ids = [...tokenizer.encode('a \ufb01ance\u0301')];
+    const tooLong = vi.spyOn(String.prototype, 'normalize').mockImplementation(() => {
+      throw new RangeError('Invalid string length');
+    });
+    expect(() => tokenizer.encode('a \ufb01ance\u0301')).toThrow(LimitError);
+    expect(() => tokenizer.encode('a \ufb01ance\u0301')).toThrow(/The NFKC of the text is longer than a string/);
+    tooLong.mockRestore();
+    expect([...tokenizer.encode('a \ufb01ance\u0301')]).toEqual(ids);
+    expect(together()).toEqual(said);
+    tokenizer.dispose();
+  });
 
   it('is told before WebAssembly is asked where the size is known', () => {
     const sampler = createSampler();
@@ -320,7 +340,7 @@ describe('large blocks', () => {
 });
 
 describe('the rules of assembly/text/', () => {
-  const sources = readdirSync('assembly/text')
+  const sources = (readdirSync('assembly/text', { recursive: true }) as string[])
     .filter((name) => name.endsWith('.ts') && name !== 'memory.ts')
     .map((name) => {
       const code = readFileSync(`assembly/text/${name}`, 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '');
