@@ -1,6 +1,6 @@
 /**
- * The log of a run: JSON lines, one for each event as it happens, with the time. A run is worth more than its log: where
- * the log cannot be written, people are warned, and the run goes on.
+ * The log of a run: JSON lines, one for each event as it happens, with the time. A run is worth more than its log:
+ * where the log cannot be written, people are warned, and the run goes on.
  */
 import {
   appendFileSync,

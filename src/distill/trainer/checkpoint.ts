@@ -1,6 +1,7 @@
 /**
- * The folder of a run: its states, and the two models that people take from it. A state is whole or it is not there; the
- * newest whole one is where a run goes on. `best` and `last` are Hugging Face folders that share their files with states.
+ * The folder of a run: its states, and the two models that people take from it. A state is whole or it is not there;
+ * the newest whole one is where a run goes on. `best` and `last` are Hugging Face folders that share their files with
+ * states.
  */
 import * as z from 'zod';
 import { openCheckpoint, templateFile } from '../../checkpoints/index.js';
@@ -51,8 +52,8 @@ export interface StoredRun {
 
 /**
  * The checkpoints of a run. A state, `state-000120`, is a Hugging Face folder of the student (with the tokenizer's
- * files) and, beside the model, the moments, the replay buffer, the policy and the position. `last/` has the files of the
- * newest state, `best/` the model of the best validation. `keep` states stay, and that of the best.
+ * files) and, beside the model, the moments, the replay buffer, the policy and the position. `last/` has the files of
+ * the newest state, `best/` the model of the best validation. `keep` states stay, and that of the best.
  */
 export interface Checkpoints {
   /** What `open` looks at, without taking the folder: nothing is written. @throws CheckpointError as `open` */
@@ -97,8 +98,8 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
     if (plan.resume) {
       if (newest !== undefined) return;
       throw new CheckpointError(
-        `checkpoint ${root.name} holds no state of a run, from which to resume. Check the path, or start the run without ` +
-          'resume.',
+        `checkpoint ${root.name} holds no state of a run, from which to resume. Check the path, or start the run ` +
+          'without resume.',
       );
     }
     if (newest !== undefined) {
@@ -120,7 +121,7 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
     }
   };
 
-  /** Removes all states but the newest, that of the best, and the good ones. Those of later steps have been given up. */
+  /** Removes all states but the newest, the best and the good ones. Those of later steps have been given up. */
   const prune = async ({ step, best, soundness }: Progress): Promise<void> => {
     const steps = await storedSteps();
     const kept = new Set(steps.filter((each) => each <= step).slice(0, plan.settings.keep));

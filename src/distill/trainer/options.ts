@@ -34,18 +34,18 @@ interface RunObjects {
   /** For EOS, for ROUGE-L, and for the checkpoints' tokenizer files. */
   readonly tokenizer?: Tokenizer;
   /**
-   * Folder (path or store) of the run. It gets states (`state-000120`), from which a resume goes on, and the Hugging Face
-   * folders `best`, the model of the best validation so far (see `ValidationEvent.best`), and `last`, the newest. States
-   * are written at validations or as `saveEvery` says, at the best validation and at the end; `keep` of them stay. A folder
-   * that holds a run already is refused with a CheckpointError before anything is written, unless `resume` is true; so is
-   * one to which another run writes.
+   * Folder (path or store) of the run. It gets states (`state-000120`), from which a resume goes on, and the Hugging
+   * Face folders `best`, the model of the best validation so far (see `ValidationEvent.best`), and `last`, the newest.
+   * States are written at validations or as `saveEvery` says, at the best validation and at the end; `keep` of them
+   * stay. A folder that holds a run already is refused with a CheckpointError before anything is written, unless
+   * `resume` is true; so is one to which another run writes.
    */
   readonly checkpoint?: string | FileStore;
   /**
-   * Goes on from the newest whole state in `checkpoint`, with the models, settings and data that the run began with; only
-   * the learning rate, gradientCheckpointing, saveEvery and keep may be others. A state that is damaged is told by a remark
-   * of the 'start' event, and the one before it taken. Where no run is there, it is an error. A run that is finished ends
-   * at once. Default false.
+   * Goes on from the newest whole state in `checkpoint`, with the models, settings and data that the run began with;
+   * only the learning rate, gradientCheckpointing, saveEvery and keep may be others. A state that is damaged is told by
+   * a remark of the 'start' event, and the one before it taken. Where no run is there, it is an error. A run that is
+   * finished ends at once, or goes on where it is given more steps or epochs. Default false.
    */
   readonly resume?: boolean;
   /**

@@ -1,6 +1,7 @@
 /**
- * Whether a run is sound: its numbers are finite, and its validation loss is within a range that training can leave only
- * by breaking. A state is good when it was stored in that range, and has shown it when its own weights were validated.
+ * Whether a run is sound: its numbers are finite, and its validation loss is within a range that training can leave
+ * only by breaking. A state is good when it was stored in that range, and has shown it when its own weights were
+ * validated.
  */
 import type { BestValidation } from './events.js';
 
@@ -20,7 +21,7 @@ export interface Soundness {
 /** After so many skipped steps in a row a run ends: it would skip all that follow. */
 export const mostSkipped = 5;
 
-/** A guess that knows nothing has a loss of ln(vocabulary). Five times that, or five times the loss at first, is no model. */
+/** A blind guess has a loss of ln(vocabulary). Five times that, or five times the loss at first, is no model. */
 const factor = 5;
 
 const isInRange = (loss: number, initial: BestValidation | undefined, vocabSize: number): boolean =>

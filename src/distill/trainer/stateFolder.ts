@@ -1,8 +1,9 @@
 /**
- * One state of a run as a folder, from which the run can go on: an ordinary Hugging Face folder of the student, beside it
- * the rest of the state, and a manifest with the digest of every file. The folder is named by its step, written aside and
- * made visible by one rename; it never changes afterwards. A state whose bytes are not those that were written is told
- * from one that cannot be read: for the first the state before it may serve, the second is for people to mend.
+ * One state of a run as a folder, from which the run can go on: an ordinary Hugging Face folder of the student, beside
+ * it the rest of the state, and a manifest with the digest of every file. The folder is named by its step, written
+ * aside and made visible by one rename; it never changes afterwards. A state whose bytes are not those that were
+ * written is told from one that cannot be read: for the first the state before it may serve, the second is for people
+ * to mend.
  */
 
 import * as z from 'zod';

@@ -38,8 +38,8 @@ interface UpdateResult {
 }
 
 /**
- * Forward, backward and, where all numbers are finite, update. One read-back, before the update: the sum of each term, and
- * the gradient norm. Everything but the gradients is freed.
+ * Forward, backward and, where all numbers are finite, update. One read-back, before the update: the sum of each term,
+ * and the gradient norm. Everything but the gradients is freed.
  */
 export async function updateStudent(objective: Objective, optimizer: AdamW, input: UpdateInput): Promise<UpdateResult> {
   const { student } = objective;

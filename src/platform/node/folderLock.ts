@@ -1,8 +1,8 @@
 /**
- * A folder for one writer, without a lock that outlives it. Who wants the folder writes a claim, a file with a name that
- * no other claim ever has, and then looks for claims of others that live. Of two who ask at the same time at least the
- * later one sees the other, so that never both have the folder; who sees another steps back and asks again a few times.
- * As no name is used twice, the claim of a dead process can be removed by anyone at any time.
+ * A folder for one writer, without a lock that outlives it. Who wants the folder writes a claim, a file with a name
+ * that no other claim ever has, and then looks for claims of others that live. Of two who ask at the same time at least
+ * the later one sees the other, so that never both have the folder; who sees another steps back and asks again a few
+ * times. As no name is used twice, the claim of a dead process can be removed by anyone at any time.
  */
 import { readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';

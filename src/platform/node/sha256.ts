@@ -1,4 +1,4 @@
-/** SHA-256 by Node's own library, which is many times faster than JavaScript: digests of whole states are made by it. */
+/** SHA-256 by Node's own library, for digests of whole states, which JavaScript would take long to make. */
 import { createHash } from 'node:crypto';
 import type { Sha256 } from '../../sha256.js';
 
