@@ -47,10 +47,14 @@ export interface AdamW {
   step(lr: number): Tensor;
   /**
    * The first half of a step: what the gradients amount to, so that a caller may look before anything is updated.
-   * @returns two tensors [1] on the device, of which the caller disposes: the global norm before clipping, and the factor
-   * by which clipping scales the gradients
+   * @returns two tensors on the device, of which the caller disposes
    */
-  measure(): { readonly norm: Tensor; readonly scale: Tensor };
+  measure(): {
+    /** The global norm before clipping, a tensor [1]. */
+    readonly norm: Tensor;
+    /** What clipping multiplies the gradients by, a tensor [1]. */
+    readonly scale: Tensor;
+  };
   /** The second half: updates the parameters by the gradients times `scale`, and sets the gradients to zero. */
   update(lr: number, scale: Tensor): void;
   /** In place of an update: sets the gradients to zero. Parameters, moments and their counts stay. */

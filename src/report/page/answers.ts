@@ -3,6 +3,7 @@ import { element, escaped } from '../markup.js';
 
 /** A prompt, what was expected, and what was answered. */
 export interface AnswerCard {
+  /** As the models saw it. */
   readonly prompt: string;
   /** What a right answer is. */
   readonly reference: string;
@@ -10,6 +11,7 @@ export interface AnswerCard {
   readonly answers: readonly {
     /** 'teacher', 'student before' */
     readonly by: string;
+    /** The whole answer. */
     readonly text: string;
     /** ROUGE-L, 0 to 100. */
     readonly score?: number;

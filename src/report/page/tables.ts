@@ -2,10 +2,20 @@
 import { element, escaped } from '../markup.js';
 
 /** Text, or a number with a bar behind it that shows it as a share of what is possible. */
-export type Cell = string | { readonly text: string; readonly share: number };
+export type Cell =
+  | string
+  | {
+      /** What stands in front of the bar. */
+      readonly text: string;
+      /** Length of the bar, 0 to 1. */
+      readonly share: number;
+    };
 
+/** What a table shows. */
 export interface Table {
+  /** Of the columns. */
   readonly headings: readonly string[];
+  /** As many cells each as there are columns. The first names the row. */
   readonly rows: readonly (readonly Cell[])[];
 }
 
