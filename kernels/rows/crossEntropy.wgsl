@@ -1,5 +1,6 @@
 // Cross-entropy and its gradient: loss[r] = lse(logits[r]) - logits[r, label];  logits = gradScale * (softmax - onehot)
 //   labels [rows], logits [rows, vocab] (read, then the gradient) -> loss [rows], nats; label -100: loss 0, gradient 0
+// A row with NaN or +infinity has NaN as its loss and gradient; -infinity is no probability.
 // One workgroup a row. Follows math.wgsl and reduce.wgsl. Twin: assembly/compute/rows/crossEntropy.ts
 struct Shape { rows: u32, vocab: u32, gradScale: f32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
@@ -20,7 +21,17 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     return;
   }
   var highest = LOWEST;
-  for (var j = lane; j < shape.vocab; j += THREADS) { highest = max(highest, logits[first + j]); }
+  var spoilt = 0u;
+  for (var j = lane; j < shape.vocab; j += THREADS) {
+    let logit = logits[first + j];
+    highest = max(highest, logit);
+    spoilt |= select(0u, 1u, spoils(logit));
+  }
+  if (largestKey(spoilt, lane) > 0u) {
+    for (var j = lane; j < shape.vocab; j += THREADS) { logits[first + j] = notANumber(j); }
+    if (lane == 0u) { loss[row] = notANumber(row); }
+    return;
+  }
   let top = largest(highest, lane);
   var sum = 0.0;
   for (var begin = lane; begin < shape.vocab; begin += ROW_BLOCK * THREADS) {

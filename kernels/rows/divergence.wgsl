@@ -8,6 +8,7 @@
 // g_r - sum q g would be rounding noise. So g_r is subtracted from all g. What needs no g, weight * (q - p), cancels at
 // r when both models have nearly all probability there: then it follows from the other tokens, since it sums to 0. When
 // neither has, it is taken directly, for the sum has the errors of all tokens.
+// A row with NaN or +infinity has NaN as its loss and gradient; -infinity is no probability.
 // Follows divergenceKinds.wgsl, math.wgsl and reduce.wgsl. Same contract as assembly/compute/rows/divergence.ts, which
 // says how the two differ.
 struct Shape { rows: u32, vocab: u32, weight: f32, temperature: f32, gradScale: f32 }
@@ -91,6 +92,10 @@ fn tokensFrom(begin: u32, first: u32) -> Tokens {
 const ACROSS: u32 = 4u;
 fn teacherAt(i: vec4u) -> vec4f { return vec4f(teacher[i.x], teacher[i.y], teacher[i.z], teacher[i.w]); }
 fn studentAt(i: vec4u) -> vec4f { return vec4f(student[i.x], student[i.y], student[i.z], student[i.w]); }
+// Of a row, given the largest logit, the inverse of the temperature, and log sum exp.
+fn logOf(logits: vec4f, most: f32, inverse: f32, logSum: f32) -> vec4f {
+  return (max(logits, vec4f(LEAST_LOGIT)) - most) * inverse - logSum;
+}
 fn largestOf(x: vec4f) -> f32 { return max(max(x.x, x.y), max(x.z, x.w)); }
 fn sumOf(x: vec4f) -> f32 { return (x.x + x.y) + (x.z + x.w); }
 
@@ -109,6 +114,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   var topT = LOWEST;                          // of this thread so far, as are the sums that are taken from them
   var topS = LOWEST;
   var at = 0u;
+  var spoilt = vec4<bool>();
   var sumT = 0.0;
   var sumS = 0.0;
   for (var block = lane; block < shape.vocab; block += ROW_BLOCK * THREADS) {
@@ -116,8 +122,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     var partS = vec4f();
     for (var begin = block; begin < min(block + ROW_BLOCK * THREADS, shape.vocab); begin += ACROSS * THREADS) {
       let tokens = tokensFrom(begin, first);
-      let t = select(vec4f(LOWEST), teacherAt(tokens.element), tokens.inside);
-      let s = select(vec4f(LOWEST), studentAt(tokens.element), tokens.inside);
+      let foundT = teacherAt(tokens.element);
+      let foundS = studentAt(tokens.element);
+      spoilt |= spoils4(foundT) | spoils4(foundS);
+      let t = select(vec4f(LOWEST), max(foundT, vec4f(LEAST_LOGIT)), tokens.inside);
+      let s = select(vec4f(LOWEST), max(foundS, vec4f(LEAST_LOGIT)), tokens.inside);
       if (largestOf(t) > topT) {
         let fewer = expExact((topT - largestOf(t)) * inverse);
         topT = largestOf(t);
@@ -138,6 +147,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     sumT += sumOf(partT);
     sumS += sumOf(partS);
   }
+  if (largestKey(select(0u, 1u, any(spoilt)), lane) > 0u) {
+    for (var j = lane; j < shape.vocab; j += THREADS) { student[first + j] = notANumber(j); }
+    if (lane == 0u) { loss[row] = notANumber(row); }
+    return;
+  }
   let mostT = largest(topT, lane);
   let mostS = largest(topS, lane);
   // The first token with the student's maximum: f32 holds indices up to 2^24.
@@ -145,8 +159,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let sums = totals(vec3f(sumT * expExact((topT - mostT) * inverse), sumS * expExact((topS - mostS) * inverse), 0.0), lane);
   let logT = logExact(sums.x);
   let logS = logExact(sums.y);
-  let logPTop = (teacher[first + likeliest] - mostT) * inverse - logT;
-  let logQTop = (student[first + likeliest] - mostS) * inverse - logS;
+  let logPTop = logOf(vec4f(teacher[first + likeliest]), mostT, inverse, logT).x;
+  let logQTop = logOf(vec4f(student[first + likeliest]), mostS, inverse, logS).x;
   let own = terms(vec4f(logPTop), vec4f(logQTop), exp4(vec4f(logQTop)));
   let gTop = own.g.x;
   let bothThere = expExact(logPTop) + expExact(logQTop) > 1.0;
@@ -157,8 +171,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     var rest = vec4f();
     for (var begin = block; begin < min(block + ROW_BLOCK * THREADS, shape.vocab); begin += ACROSS * THREADS) {
       let tokens = tokensFrom(begin, first);
-      let logP = (teacherAt(tokens.element) - mostT) * inverse - logT;
-      let logQ = (studentAt(tokens.element) - mostS) * inverse - logS;
+      let logP = logOf(teacherAt(tokens.element), mostT, inverse, logT);
+      let logQ = logOf(studentAt(tokens.element), mostS, inverse, logS);
       let q = exp4(logQ);
       let t = terms(logP, logQ, q);
       let other = tokens.inside & (tokens.at != vec4u(likeliest));
@@ -174,8 +188,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   storageBarrier();                           // everyone has read the likeliest word before it becomes a gradient
   for (var begin = lane; begin < shape.vocab; begin += ACROSS * THREADS) {
     let tokens = tokensFrom(begin, first);
-    let logP = (teacherAt(tokens.element) - mostT) * inverse - logT;
-    let logQ = (studentAt(tokens.element) - mostS) * inverse - logS;
+    let logP = logOf(teacherAt(tokens.element), mostT, inverse, logT);
+    let logQ = logOf(studentAt(tokens.element), mostS, inverse, logS);
     let q = exp4(logQ);
     let t = terms(logP, logQ, q);
     // WGSL lets compilers take gTop + all.z first (Mesa does, it moves that out of the loop), which would round away

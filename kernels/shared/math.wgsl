@@ -41,6 +41,21 @@ fn sigmoid(x: f32) -> f32 {
   return select(1.0, z, x < 0.0) / (1.0 + z);
 }
 
+// Logits below have no share that f32 holds, and differences of them stay finite: -infinity is a logit like them.
+const LEAST_LOGIT: f32 = -1.0e30;
+
+// NaN and +infinity, of which no softmax can be made: by their bits, since WGSL lets compilers assume that there are none.
+fn spoils(x: f32) -> bool {
+  let bits = bitcast<u32>(x);
+  return (bits & 0x7fffffffu) > 0x7f800000u || bits == 0x7f800000u;
+}
+fn spoils4(x: vec4f) -> vec4<bool> {
+  let bits = bitcast<vec4u>(x);
+  return ((bits & vec4u(0x7fffffffu)) > vec4u(0x7f800000u)) | (bits == vec4u(0x7f800000u));
+}
+// NaN, of a number that compilers do not know.
+fn notANumber(any: u32) -> f32 { return bitcast<f32>(0x7fc00000u | (any & 1u)); }
+
 // expExact of four. What is left of x after the power of two is at most 0.35, where exp2 is as good as the polynomial:
 // within 4 units in the last place by WGSL's rules; and GPUs have it as one instruction.
 fn exp4(x: vec4f) -> vec4f {

@@ -8,7 +8,7 @@ import { toUnicodeForm, unicodeForms } from './unicodeForms.js';
 
 /** What assembly/text/index.ts exports. Addresses and lengths are bytes unless said otherwise there. */
 export interface TextExports {
-  readonly memory: WebAssembly.Memory;
+  readonly memory: { readonly buffer: ArrayBuffer };
   allocate(size: number): number;
   release(at: number): void;
   freeAll(): void;

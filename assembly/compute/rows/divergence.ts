@@ -51,6 +51,12 @@ export function divergence(
     const studentMax = rowMax(s, vocab, row);
     const teacherSum = rowExp(t, p, vocab, teacherMax, factor, row);
     const studentSum = rowExp(s, q, vocab, studentMax, factor, row);
+    // Of NaN or +infinity no softmax can be made. The logarithm of such a sum would be a number again.
+    if (!(teacherSum + studentSum < f32.MAX_VALUE)) {
+      store<f32>(loss + (r << 2), f32.NaN);
+      fillFloats(s, vocab, f32.NaN);
+      continue;
+    }
     setRow(row, teacherMax, studentMax, 1 / teacherSum, 1 / studentSum, factor, log1(studentSum) - log1(teacherSum), weight);
     // First the likeliest token alone, for its g. Then p = q = 0 are stored for it, so that the pass over the row adds
     // nothing.
