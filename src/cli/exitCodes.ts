@@ -5,7 +5,9 @@ export const exitCodes = {
   failed: 1,
   /** Options that are missing, unknown, out of range or that contradict each other. */
   usage: 2,
-  /** Ctrl-C, after the run was saved. */
+  /** The terminal was closed or the connection to it lost (SIGHUP), after the run was saved. */
+  hungUp: 129,
+  /** Ctrl-C or SIGTERM, after the run was saved. */
   interrupted: 130,
 } as const;
 

@@ -43,7 +43,8 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
     .addHelpText(
       'after',
       `\nExit codes: ${exitCodes.done} done, ${exitCodes.failed} failed, ${exitCodes.usage} wrong usage, ` +
-        `${exitCodes.interrupted} interrupted (and saved).\nEach command has its own help with an example: ${terminal.program} train --help`,
+        `${exitCodes.hungUp} terminal closed (and saved), ${exitCodes.interrupted} interrupted (and saved).\n` +
+        `Each command has its own help with an example: ${terminal.program} train --help`,
     );
   for (const make of commands) {
     const command = make(terminal, (result) => {

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { Writable } from 'node:stream';
 import { DataError } from '../errors.js';
+import { type Interrupt, onInterrupt } from './interrupts.js';
 
 /** A stream that people may read, at a terminal of so many columns, or through a pipe. */
 type HumanStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
@@ -20,10 +21,12 @@ export interface Terminal {
   /** Lines for people. */
   readonly stderr: HumanStream;
   /**
-   * Calls `listener` at the first Ctrl-C (or SIGTERM). The second ends the process.
+   * Calls `listener` at the first of these signals. A second Ctrl-C ends the process.
    * @returns a function that stops listening
    */
-  onInterrupt(listener: () => void): () => void;
+  onInterrupt(listener: (signal: Interrupt) => void, signals: readonly Interrupt[]): () => void;
+  /** From now on the process goes on where nobody reads its results: for commands that have more to do than to print. */
+  outliveReaders(): void;
 }
 
 /**
@@ -137,22 +140,12 @@ function pictureOf(control: string): string {
   return code === 0x7f ? '\u2421' : '\ufffd';
 }
 
-export const processTerminal: Terminal = {
+/** The process's own. Who reads it is watched in main.ts, once. */
+export const processTerminal: Omit<Terminal, 'outliveReaders'> = {
   program: calledAs(process.argv[1] ?? 'distillm', process.env),
   stdin: process.stdin,
   lines: (prompt) => (process.stdin.isTTY ? typedLines(prompt) : pipedLines(process.stdin)),
   stdout: process.stdout,
   stderr: process.stderr,
-  onInterrupt(listener) {
-    const signals = ['SIGINT', 'SIGTERM'] as const;
-    const release = () => {
-      for (const signal of signals) process.off(signal, interrupted);
-    };
-    const interrupted = () => {
-      release();
-      listener();
-    };
-    for (const signal of signals) process.on(signal, interrupted);
-    return release;
-  },
+  onInterrupt,
 };

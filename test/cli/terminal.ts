@@ -1,4 +1,5 @@
 import { Writable } from 'node:stream';
+import type { Interrupt } from '../../src/cli/interrupts.js';
 import { pipedLines, type Terminal } from '../../src/cli/terminal.js';
 
 /** A terminal in memory: what was written so far, and a Ctrl-C key. */
@@ -22,7 +23,7 @@ export function testTerminal({
   wroteOut?: (out: string, terminal: TestTerminal) => void;
 } = {}): TestTerminal {
   const texts = { out: '', err: '' };
-  const listeners = new Set<() => void>();
+  const listeners = new Set<(signal: Interrupt) => void>();
   const stream = (name: 'out' | 'err') =>
     Object.assign(
       new Writable({
@@ -48,12 +49,13 @@ export function testTerminal({
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    outliveReaders() {},
     out: () => texts.out,
     err: () => texts.err,
     interrupt() {
       const [...pressed] = listeners;
       listeners.clear();
-      for (const listener of pressed) listener();
+      for (const listener of pressed) listener('SIGINT');
     },
   };
   return terminal;

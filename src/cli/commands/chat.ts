@@ -99,7 +99,7 @@ async function answer(
   }
   const prompt = conversation.promptWith(asked, (length) => model.room(length) >= maxNewTokens);
   const stop = new AbortController();
-  const release = onInterrupt(() => stop.abort());
+  const release = onInterrupt(() => stop.abort(), ['SIGINT']);
   const said: number[] = [];
   const seeds = [options.seed + conversation.answers];
   const how = { ...samplingOf(options), tokenizer, maxNewTokens, seeds, signal: stop.signal };

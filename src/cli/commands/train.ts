@@ -34,6 +34,7 @@ import { type ExitCode, exitCodes } from '../exitCodes.js';
 import { makeKind, optionsFrom } from '../flags.js';
 import { counted, duration, whole } from '../format.js';
 import { tryInputs } from '../inputs.js';
+import type { Interrupt } from '../interrupts.js';
 import { type DecidedOptions, keepOptions, optionsOfRun } from '../keptOptions.js';
 import { type Log, openLog } from '../log.js';
 import { findTokenizer, hasTokenizer, lengthLimits, openModelFolder, openStudent } from '../models.js';
@@ -50,7 +51,8 @@ export const train = defineCommand({
   summary: 'trains a model: supervised, by plain distillation, or by DistiLLM',
   description:
     'Trains a model on instruction data, and writes Hugging Face folders: OUT/best (by validation) and OUT/last; from the ' +
-    'states beside them --resume goes on. Ctrl-C saves and stops. The result is one line of JSON on stdout.\n\n' +
+    'states beside them --resume goes on. Ctrl-C saves and stops, as does a terminal that is closed. The result is one line ' +
+    'of JSON on stdout.\n\n' +
     'sft: supervised fine-tuning on the answers; makes teachers, prepares students.\n' +
     "kd: learns the teacher's predictions on the answers of the data.\n" +
     'distillm: the same, and on its own answers as needed (Ko et al., 2024).',
@@ -69,6 +71,8 @@ export const train = defineCommand({
     return { ...ofFile, ...ofRun, ...(config !== undefined && { config }) };
   },
   async run(options, terminal) {
+    // Its results are files: a log's reader that dies is no reason to lose a run.
+    terminal.outliveReaders();
     checkMethod(options);
     await checkOutput(options);
     checkInputs(options);
@@ -256,6 +260,8 @@ interface Ended {
   readonly before: boolean;
   /** The last checkpoint of this call, from which `resume` goes on. */
   readonly saved: CheckpointEvent | undefined;
+  /** The signal that ended it. */
+  readonly interrupt: Interrupt | undefined;
 }
 
 /** Runs to the end or to Ctrl-C: shows and logs what happens. */
@@ -266,10 +272,15 @@ async function follow(
 ): Promise<Ended> {
   const stop = new AbortController();
   const line = progressLine(terminal);
-  const release = terminal.onInterrupt(() => {
-    line.print('Stopping after this step, then saving. Ctrl-C again ends at once, without saving.');
-    stop.abort();
-  });
+  let interrupt: Interrupt | undefined;
+  const release = terminal.onInterrupt(
+    (signal) => {
+      interrupt = signal;
+      line.print('Stopping after this step, then saving. Ctrl-C again ends at once, without saving.');
+      stop.abort();
+    },
+    ['SIGINT', 'SIGTERM', 'SIGHUP'],
+  );
   let progress: ReturnType<typeof trainingProgress> | undefined;
   try {
     const run = start(stop.signal);
@@ -306,14 +317,18 @@ async function follow(
       if (event.type === 'checkpoint' && event.kind === 'last') saved = event;
     }
     // The API's promise: 'end' comes last.
-    return { end: end as EndEvent, before, saved };
+    return { end: end as EndEvent, before, saved, interrupt };
   } finally {
     progress?.done();
     release();
   }
 }
 
-function report({ end, before, saved }: Ended, { out, log }: TrainOptions, { program, stdout, stderr }: Terminal) {
+function report(
+  { end, before, saved, interrupt }: Ended,
+  { out, log }: TrainOptions,
+  { program, stdout, stderr }: Terminal,
+): ExitCode {
   const student = `${out}/${end.best ? 'best' : 'last'}`;
   const { step, reason, best, initial, improved, ms } = end;
   const judged = { ...(best && { best }), ...(initial && { initial, improved }) };
@@ -322,7 +337,7 @@ function report({ end, before, saved }: Ended, { out, log }: TrainOptions, { pro
     const where = saved ? `Saved in ${saved.path}.` : 'There was nothing new to save.';
     stderr.write(`${wrapped(`Stopped after step ${step}. ${where}`, stderr)}\n`);
     if (step > 0) stderr.write(`To go on:\n  ${program} train --resume --out ${shellWord(out)}\n`);
-    return exitCodes.interrupted;
+    return interrupt === 'SIGHUP' ? exitCodes.hungUp : exitCodes.interrupted;
   }
   const done = before ? 'The run was finished already.' : `Done in ${duration(ms)}.`;
   stderr.write(`${done} The trained model is in ${student}.\n`);
