@@ -8,7 +8,13 @@ import type { Device } from '../../src/backend/backend.js';
 import { openWasm } from '../../src/backend/wasm/index.js';
 import { skewKL } from '../../src/distill/losses/index.js';
 import { adaptiveOffPolicy } from '../../src/distill/sgo/index.js';
-import { type DistillOptions, distill, fineTune, type StartEvent } from '../../src/distill/trainer/index.js';
+import {
+  type DistillOptions,
+  distill,
+  type EndEvent,
+  fineTune,
+  type StartEvent,
+} from '../../src/distill/trainer/index.js';
 import { CheckpointError } from '../../src/errors.js';
 import { type FileStore, type MemoryStore, memoryStore } from '../../src/io/index.js';
 import { type LanguageModel, loadModel } from '../../src/models/index.js';
@@ -316,6 +322,113 @@ describe('states', () => {
       `saveEvery is ${saveEvery}, expected 'validation', an integer`,
     );
     student.dispose();
+  });
+});
+
+describe('best and last', () => {
+  const same = { train: succession(2), validation: succession(2) };
+  /** A run of which the second validation is better than the first. */
+  const tune = (model: LanguageModel, checkpoint: FileStore, resume = false) =>
+    fineTune({
+      model,
+      data: same,
+      checkpoint,
+      resume,
+      batchSize: 5,
+      steps: 8,
+      optimizer: { lr: 1e-2 },
+      validation: { every: 4 },
+    });
+  const best = 'state-000008';
+  const weights = (store: MemoryStore, name: string) => store.files.get(`${name}/model.safetensors`);
+
+  /** A finished run that was killed before it shared the state of step 8 as `killed`. */
+  async function left(killed: 'best' | 'last') {
+    const store = memoryStore({}, { name: 'runs/a' });
+    const dying: FileStore = {
+      ...store,
+      async share(from, to, names) {
+        if (to === killed && from === best) throw new Error('killed');
+        await store.share(from, to, names);
+      },
+    };
+    const student = await tinyModel(device);
+    await expect(collect(tune(student, dying))).rejects.toThrow('killed');
+    student.dispose();
+    return store;
+  }
+  async function finished(store: FileStore) {
+    const student = await tinyModel(device, { seed: 9 });
+    const events = await collect(tune(student, store, true));
+    student.dispose();
+    return { events, start: events[0] as StartEvent, end: events.at(-1) as EndEvent };
+  }
+
+  it('that a run did not come to share are shared when it goes on, also when it was finished', async () => {
+    for (const killed of ['best', 'last'] as const) {
+      const store = await left(killed);
+      expect(weights(store, killed)).not.toBe(weights(store, best));
+      const { events, start, end } = await finished(store);
+      expect(events.map(({ type }) => type)).toEqual(['start', 'end']);
+      expect(end.best?.step).toBe(8);
+      expect(start.remarks[0]).toMatch(/^runs\/a\/last was not state-000008, from which the run goes on: it is now\.$/);
+      if (killed === 'best') {
+        expect(start.remarks[1]).toBe(
+          'runs/a/best was not the model of the best validation, of state-000008: it is now.',
+        );
+      }
+      for (const name of ['best', 'last']) expect(weights(store, name)).toBe(weights(store, best));
+      expect(store.files.get('last/trainer-state.safetensors')).toBe(
+        store.files.get(`${best}/trainer-state.safetensors`),
+      );
+      expect((await finished(store)).start.remarks).toEqual([]);
+    }
+  });
+
+  it('that are missing are shared again, and texts that people edited stay', async () => {
+    const whole = memoryStore({}, { name: 'runs/a' });
+    const student = await tinyModel(device);
+    await collect(tune(student, whole));
+    student.dispose();
+    await whole.write('best/config.json', [new TextEncoder().encode('{"edited": true}')]);
+    // A copy of the same bytes is no other model.
+    await whole.write('best/model.safetensors', [await whole.read(`${best}/model.safetensors`)]);
+    await whole.remove('last');
+    const { start } = await finished(whole);
+    expect(start.remarks).toEqual(['runs/a/last was not state-000008, from which the run goes on: it is now.']);
+    expect(new TextDecoder().decode(whole.files.get('best/config.json'))).toBe('{"edited": true}');
+    await whole.remove('best');
+    await finished(whole);
+    expect(weights(whole, 'best')).toBe(weights(whole, best));
+  });
+
+  it('say so where the state of the best is gone or damaged, and the best that is nowhere is none', async () => {
+    const store = memoryStore({}, { name: 'runs/a' });
+    const student = await tinyModel(device);
+    await collect(tune(student, store));
+    student.dispose();
+    // As if the validation of step 4 had been the best.
+    await forgeState(store.folder(best), { progress: { best: { step: 4, loss: 1e-3 } } });
+    await store.share(best, 'last', ['trainer-state.safetensors']);
+    const damaged = copyOf(store);
+    await damaged.write('state-000004/model.safetensors', []);
+    const before = weights(damaged, 'best');
+    const kept = await finished(damaged);
+    expect(kept.start.remarks).toEqual([
+      expect.stringMatching(
+        /^The state of the best validation, runs\/a\/state-000004, is damaged: .*has 0 bytes.* runs\/a\/best stays as it is/,
+      ),
+    ]);
+    expect(kept.end.best?.step).toBe(4);
+    expect(weights(damaged, 'best')).toBe(before);
+
+    const gone = copyOf(store);
+    for (const name of ['state-000004', 'best']) await gone.remove(name);
+    const { start, end } = await finished(gone);
+    expect(start.remarks).toEqual([
+      'The state of the best validation, runs/a/state-000004, is gone. The best is chosen anew from the next validation on.',
+    ]);
+    expect(end.best).toBeUndefined();
   });
 });
 

@@ -30,8 +30,18 @@ import type { BestValidation, CheckpointEvent } from './events.js';
 import { identityDigests, type RunIdentity } from './identity.js';
 import type { Plan } from './plan.js';
 import { type Run, requireSameRun, requireShapes } from './sameRun.js';
+import { shareAgain, shareState } from './sharedFolders.js';
 import type { Soundness } from './soundness.js';
-import { stateName, stepsOf, UnusableState, unusable, verifyState, writeState } from './stateFolder.js';
+import {
+  stateFile,
+  stateName,
+  stepsOf,
+  UnusableState,
+  unusable,
+  verifyState,
+  weightsFile,
+  writeState,
+} from './stateFolder.js';
 
 /** What changes during a run, besides the student's weights and the optimizer's moments. */
 export interface Progress {
@@ -70,12 +80,16 @@ export interface Checkpoints {
    * @throws CheckpointError where no state is whole, where one cannot be read, or is of a run with other options
    */
   restore(optimizer: AdamW): Promise<StoredRun>;
+  /**
+   * Compares best/ and last/ with the states of a run that was restored, and shares those again where a run that ended
+   * early had not come to it.
+   * @returns the best validation whose model there is, and what people should know
+   * @throws CheckpointError where the system refuses
+   */
+  mend(progress: Pick<Progress, 'step' | 'best'>): Promise<{ best: Progress['best']; remarks: readonly string[] }>;
   /** Gives the folder back. */
   close(): Promise<void>;
 }
-
-const stateFile = 'trainer-state.safetensors';
-const weightsFile = 'model.safetensors';
 
 export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpoints {
   const { student } = plan.objective;
@@ -191,19 +205,10 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
         await writeTrainerState(folder, { progress, optimizer, replay, settings: plan.settings, identity });
       });
       const events: CheckpointEvent[] = [];
-      const share = async (kind: CheckpointEvent['kind'], shared: readonly string[]) => {
-        // Weights come last: whoever finds new ones finds all that belongs to them.
-        const ordered = [...shared.filter((name) => name !== weightsFile), weightsFile];
-        await root.share(stateName(step), kind, ordered);
+      for (const kind of best?.step === step ? (['best', 'last'] as const) : (['last'] as const)) {
+        await shareState(root, kind, step, names);
         events.push({ type: 'checkpoint', kind, step, path: `${root.name}/${kind}` });
-      };
-      if (best?.step === step) {
-        await share(
-          'best',
-          names.filter((name) => name !== stateFile),
-        );
       }
-      await share('last', names);
       await prune(progress);
       return events;
     },
@@ -234,6 +239,33 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
         `checkpoint ${root.name}: no state of the run is whole. ${passed.join('. ')}. Start anew in another folder.`,
         { found: passed },
       );
+    },
+
+    async mend({ step, best }) {
+      const remarks: string[] = [];
+      if (await shareAgain(root, 'last', step)) {
+        remarks.push(`${root.name}/last was not ${stateName(step)}, from which the run goes on: it is now.`);
+      }
+      if (!best) return { best, remarks };
+      const state = stateName(best.step);
+      try {
+        if (await shareAgain(root, 'best', best.step)) {
+          remarks.push(`${root.name}/best was not the model of the best validation, of ${state}: it is now.`);
+        }
+        return { best, remarks };
+      } catch (error) {
+        if (!(error instanceof NothingThere || error instanceof UnusableState)) throw error;
+        const why = error instanceof UnusableState ? `is damaged: ${error.message}` : 'is gone';
+        const lost = `The state of the best validation, ${root.name}/${state}, ${why}.`;
+        if (await root.folder('best').exists(weightsFile)) {
+          const what = `${root.name}/best stays as it is, and may hold an earlier model than that of step ${best.step}.`;
+          return { best, remarks: [...remarks, `${lost} ${what}`] };
+        }
+        return {
+          best: undefined,
+          remarks: [...remarks, `${lost} The best is chosen anew from the next validation on.`],
+        };
+      }
     },
 
     close: () => release(),

@@ -25,6 +25,8 @@ export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, v
   try {
     await checkpoints?.open();
     run = await startRun(plan, checkpoints);
+    const mended = plan.resume ? await checkpoints?.mend(run) : undefined;
+    if (mended) run.best = mended.best;
     // What it learns to answer is what it is to be asked.
     if (plan.template !== undefined) student.promptTemplate = plan.template;
     const order = batchOrder(plan);
@@ -36,7 +38,7 @@ export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, v
       stepsPerEpoch,
       trainSamples: plan.train.length,
       trainedParameters: trained.reduce((total, { size }) => total + size, 0),
-      remarks: [...run.remarks, ...plan.remarks],
+      remarks: [...run.remarks, ...(mended?.remarks ?? []), ...plan.remarks],
     };
     let saved = run.step;
     const isDue = savingTimes(settings.saveEvery);

@@ -27,6 +27,11 @@ export const stepsOf = (folders: readonly string[]): number[] =>
     })
     .sort((a, b) => b - a);
 
+/** What a state has beside the model: the moments, the replay buffer, the position. */
+export const stateFile = 'trainer-state.safetensors';
+/** The model of a state. */
+export const weightsFile = 'model.safetensors';
+
 const format = 'distillm state 3';
 /** Names, never paths: a manifest from elsewhere must not reach out of its folder. */
 const fileName = z.string().regex(/^[^/\\]+$/);
@@ -35,7 +40,8 @@ const manifest = z.object({
   step: ranges.countOrZero,
   files: z.record(fileName, z.object({ bytes: ranges.countOrZero, sha256: z.string() })),
 });
-type Digests = z.output<typeof manifest>['files'];
+/** Size and digest of each file of a state, by its name; the manifest itself is not among them. */
+export type StateFiles = z.output<typeof manifest>['files'];
 
 /** A state that can be read and from which no run can go on: its content is not what was written, or is no good. */
 export class UnusableState extends CheckpointError {}
@@ -54,7 +60,7 @@ export async function writeState(
   step: number,
   fill: (state: FileStore) => Promise<void>,
 ): Promise<string[]> {
-  const files: Digests = {};
+  const files: StateFiles = {};
   await run.remove(stateName(step));
   await run.addFolder(stateName(step), async (aside) => {
     await fill({
@@ -94,9 +100,7 @@ export async function verifyState(state: FileStore, step: number): Promise<void>
     if (!(await state.exists(file))) throw unusable(state, `/${file}: the file is missing`);
   };
   await requireThere(manifestFile);
-  const found = await readManifest(state);
-  if (found.step !== step) throw unusable(state, `/${manifestFile}: step is ${found.step}`, { found: found.step });
-  for (const [file, { bytes, sha256 }] of Object.entries(found.files)) {
+  for (const [file, { bytes, sha256 }] of Object.entries(await filesOf(state, step))) {
     await requireThere(file);
     const size = await state.size(file);
     if (size !== bytes) {
@@ -109,6 +113,23 @@ export async function verifyState(state: FileStore, step: number): Promise<void>
       });
     }
   }
+}
+
+/** Whether a file has the bytes that were written for it. @throws CheckpointError where it cannot be read */
+export const writtenAs = async (
+  folder: FileStore,
+  file: string,
+  { bytes, sha256 }: StateFiles[string],
+): Promise<boolean> => (await folder.size(file)) === bytes && (await digestOf(folder, file, bytes)) === sha256;
+
+/**
+ * What was written as the state, by its manifest.
+ * @throws NothingThere where there is no manifest; UnusableState for what is none, or is of another step
+ */
+export async function filesOf(state: FileStore, step: number): Promise<StateFiles> {
+  const found = await readManifest(state);
+  if (found.step !== step) throw unusable(state, `/${manifestFile}: step is ${found.step}`, { found: found.step });
+  return found.files;
 }
 
 async function readManifest(state: FileStore): Promise<z.output<typeof manifest>> {
