@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, readlink, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { CheckpointError } from '../../src/errors.js';
 import { lockFolder } from '../../src/platform/node/folderLock.js';
 
@@ -13,8 +13,11 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 const claimFile = () => join(folder, '.distillm-lock-other');
-const claim = (fields: object) =>
-  writeFile(claimFile(), JSON.stringify({ host: hostname(), started: '', since: '2026-01-01T00:00:00Z', ...fields }));
+const since = '2026-01-01T00:00:00Z';
+const claim = async (fields: object) => {
+  const namespace = await readlink('/proc/self/ns/pid').catch(() => '');
+  await writeFile(claimFile(), JSON.stringify({ host: hostname(), namespace, started: '', since, ...fields }));
+};
 const taken = async () => {
   const release = await lockFolder(folder);
   expect(await readdir(folder)).toHaveLength(1);
@@ -58,6 +61,41 @@ it('of another host counts for an hour after its last sign of life', async () =>
   const before = new Date(Date.now() - 2 * 3_600_000);
   await utimes(claimFile(), before, before);
   await taken();
+});
+
+it('of another container with the same host name counts as one of another host', async () => {
+  // Its process is none of ours, whatever runs under its number here.
+  const { pid } = spawnSync(process.execPath, ['-e', '']);
+  await claim({ pid, namespace: 'pid:[1]' });
+  await expect(lockFolder(folder)).rejects.toThrow(
+    `(process ${pid} on ${hostname()}, in another container, since ${since}). Wait for it, or give another folder. ` +
+      `If it is gone, remove ${claimFile()}.`,
+  );
+  const before = new Date(Date.now() - 2 * 3_600_000);
+  await utimes(claimFile(), before, before);
+  await taken();
+});
+
+it("is renewed at the file system's time, whatever the clock of the host says", async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'], now: new Date('2020-01-01') });
+  try {
+    const release = await lockFolder(folder);
+    const [name] = await readdir(folder);
+    const file = join(folder, name!);
+    const content = await readFile(file, 'utf8');
+    const old = new Date('2019-01-01');
+    await utimes(file, old, old);
+    await vi.advanceTimersByTimeAsync(60_000);
+    const renewed = async () => (await stat(file)).mtimeMs;
+    while ((await renewed()) === old.getTime()) await new Promise(setImmediate);
+    await writeFile(join(folder, 'probe'), '');
+    expect(Math.abs((await stat(join(folder, 'probe'))).mtimeMs - (await renewed()))).toBeLessThan(60_000);
+    expect(await readFile(file, 'utf8')).toBe(content);
+    await release();
+    expect(await readdir(folder)).toEqual(['probe']);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 it('is never had by two, however many ask at once', async () => {

@@ -4,7 +4,7 @@
  * the later one sees the other, so that never both have the folder; who sees another steps back and asks again a few
  * times. As no name is used twice, the claim of a dead process can be removed by anyone at any time.
  */
-import { readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { open, readdir, readFile, readlink, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,6 +13,8 @@ import { storeTaken } from '../../io/fileStore.js';
 interface Claim {
   readonly pid: number;
   readonly host: string;
+  /** Whose numbers count: containers of one host have processes of their own. '' where the system has no such thing. */
+  readonly namespace: string;
   /** Tells a process from a later one with the same number, where the system can; '' elsewhere. */
   readonly started: string;
   /** For people. */
@@ -24,7 +26,7 @@ const isClaim = /^\.distillm-lock-[a-z0-9]+$/;
 export const isLock = (name: string): boolean => isClaim.test(name);
 
 const attempts = 5;
-/** How often a claim is renewed, and after how long without that a process of another host counts as dead. */
+/** How often a claim is renewed, and after how long without that a process that cannot be looked up from here counts as dead. */
 const [renewMs, deadMs] = [60_000, 60 * 60_000];
 
 /**
@@ -36,30 +38,42 @@ export async function lockFolder(folder: string): Promise<() => Promise<void>> {
   for (let attempt = 1; ; attempt++) {
     const path = await writeClaim(folder);
     const other = await livingClaim(folder, path);
-    if (!other) return holding(path);
+    if (!other) return holding(path, await readFile(path));
     await rm(path, { force: true });
     if (attempt === attempts) {
       const { pid, host, since, file } = other;
-      const advice =
-        host === hostname()
-          ? 'Wait for it or end it, or give another folder.'
-          : `Wait for it, or give another folder. If it is gone, remove ${file}.`;
-      throw storeTaken(folder, `process ${pid} on ${host}, since ${since}`, advice);
+      const isHere = await isLookedUpHere(other);
+      const advice = isHere
+        ? 'Wait for it or end it, or give another folder.'
+        : `Wait for it, or give another folder. If it is gone, remove ${file}.`;
+      const where = !isHere && host === hostname() ? `${host}, in another container` : host;
+      throw storeTaken(folder, `process ${pid} on ${where}, since ${since}`, advice);
     }
     await sleep(10 + 40 * Math.random());
   }
 }
 
-function holding(path: string): () => Promise<void> {
+function holding(path: string, claim: Uint8Array): () => Promise<void> {
   const renew = setInterval(() => {
-    const now = new Date();
-    utimes(path, now, now).catch(() => {});
+    writeAgain(path, claim).catch(() => {});
   }, renewMs);
   renew.unref();
   return async () => {
     clearInterval(renew);
     await rm(path, { force: true });
   };
+}
+
+/**
+ * Writes the bytes that a file has over themselves: its time is then the file system's own, whatever this host's clock
+ * says. Readers meanwhile see the whole of it. A file that was removed is not made again.
+ */
+async function writeAgain(path: string, bytes: Uint8Array): Promise<void> {
+  const file = await open(path, 'r+');
+  await file
+    .write(bytes, 0, bytes.length, 0)
+    .then(() => file.sync())
+    .finally(() => file.close());
 }
 
 /** The claim has its name when it is whole. */
@@ -70,6 +84,7 @@ async function writeClaim(folder: string): Promise<string> {
   const claim: Claim = {
     pid: process.pid,
     host: hostname(),
+    namespace: await ownNamespace(),
     started: await startOf(process.pid),
     since: new Date().toISOString(),
   };
@@ -107,12 +122,20 @@ async function readClaim(file: string): Promise<Claim | 'gone' | undefined> {
   }
 }
 
-async function lives({ pid, host, started }: Claim, file: string, own: string): Promise<boolean> {
-  if (host === hostname()) return isRunning(pid) && (await startOf(pid)) === started;
+async function lives(claim: Claim, file: string, own: string): Promise<boolean> {
+  const { pid, started } = claim;
+  if (await isLookedUpHere(claim)) return isRunning(pid) && (await startOf(pid)) === started;
   // Both times are the file system's own: the clocks of two hosts may differ.
   const times = await Promise.all([stat(file), stat(own)]).catch(() => undefined);
   return times !== undefined && times[1].mtimeMs - times[0].mtimeMs < deadMs;
 }
+
+/** Whether the number of the claim's process means that process here. */
+const isLookedUpHere = async ({ host, namespace }: Claim): Promise<boolean> =>
+  host === hostname() && namespace === (await ownNamespace());
+
+/** 'pid:[4026531836]' */
+const ownNamespace = (): Promise<string> => readlink('/proc/self/ns/pid').catch(() => '');
 
 function isRunning(pid: number): boolean {
   try {
