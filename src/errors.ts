@@ -84,15 +84,15 @@ export class DisposedError extends DistillmError {
   override readonly code = 'ERR_DISPOSED';
 }
 /**
- * A model, checkpoint or tokenizer file is malformed, incomplete or does not fit its config; or a file is missing, or
- * cannot be read or written.
+ * A model, checkpoint or tokenizer file is malformed, incomplete or does not fit its config; or a file, other than of
+ * data, is missing, or cannot be read or written.
  */
 export class CheckpointError extends DistillmError {
   override readonly name = 'CheckpointError';
   /** Always 'ERR_CHECKPOINT'. */
   override readonly code = 'ERR_CHECKPOINT';
 }
-/** A data file is malformed or empty. */
+/** A data file is missing, malformed or empty. */
 export class DataError extends DistillmError {
   override readonly name = 'DataError';
   /** Always 'ERR_DATA'. */
@@ -128,3 +128,9 @@ export function formatBothBytes(found: number, expected: number): readonly [foun
   const [one, other] = [formatBytes(found), formatBytes(expected)];
   return one === other ? [`${found} bytes`, `${expected} bytes`] : [one, other];
 }
+
+/** 12345.6 -> "12,346". */
+export const whole = (value: number): string => Math.round(value).toLocaleString('en');
+
+/** 1, 'step' -> "1 step"; 1234, 'step' -> "1,234 steps". */
+export const counted = (count: number, thing: string): string => `${whole(count)} ${thing}${count === 1 ? '' : 's'}`;

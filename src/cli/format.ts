@@ -1,8 +1,6 @@
-/** 12345.6 -> "12,346". */
-export const whole = (value: number): string => Math.round(value).toLocaleString('en');
+import { whole } from '../errors.js';
 
-/** 1, 'step' -> "1 step"; 1234, 'step' -> "1,234 steps". */
-export const counted = (count: number, thing: string): string => `${whole(count)} ${thing}${count === 1 ? '' : 's'}`;
+export { counted, whole } from '../errors.js';
 
 /** 12345.6 -> "12,346", 1.23456 -> "1.23". */
 export const threeDigits = (value: number): string => (value >= 100 ? whole(value) : value.toPrecision(3));
@@ -10,8 +8,9 @@ export const threeDigits = (value: number): string => (value >= 100 ? whole(valu
 /** 1536 -> "1.5 KiB". */
 export { formatBytes as bytes } from '../errors.js';
 
-/** Milliseconds in the two largest units: "1h 05m", "3m 20s", "8s". */
+/** Milliseconds in the two largest units: "1h 05m", "3m 20s", "8s"; below half a second in these: "40ms". */
 export function duration(ms: number): string {
+  if (ms > 0 && ms < 500) return `${Math.ceil(ms)}ms`;
   const seconds = Math.round(ms / 1000);
   const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
   const two = (value: number) => String(value).padStart(2, '0');

@@ -43,7 +43,7 @@ export const recordFields = {
  * Reads JSONL: one object a line with `instruction`, optional `input` or `context`, and `output` or `response`, a
  * string or a list of strings. Blank lines are left out. A field that is null is absent.
  * @throws DataError naming the file, the lines (from 1) and the fields, also for a field that no record has, unless it
- * is an input that was not named; CheckpointError for a missing file
+ * is an input that was not named, and for a missing file
  */
 export async function* readInstructionRecords(
   sources: TextSources,

@@ -19,7 +19,7 @@ const newline = 0x0a;
 
 /**
  * The lines of a source that hold more than white space, a piece of the file at a time. A byte order mark is left out.
- * @throws CheckpointError, DataError as `readBytes`
+ * @throws DataError as `readBytes`
  */
 export async function* readLines(source: TextSource, expected: string): AsyncGenerator<Line[]> {
   /** What has been read of a line whose end has not. */

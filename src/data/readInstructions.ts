@@ -1,13 +1,13 @@
 /** Instruction files to training samples: read, render, encode, cut, and hold some out. */
 import * as z from 'zod';
-import { DataError } from '../errors.js';
+import { DataError, whole } from '../errors.js';
 import { requireOption } from '../requireOption.js';
-import { checkOption, checkOptions, type Fields, ranges, special } from '../settings/index.js';
+import { checkOptions, type Fields, ranges, special } from '../settings/index.js';
 import { type Tokenizer, tokenizerOption } from '../text/index.js';
 import { type Example, encodeExample } from './encodeInstruction.js';
 import { type HoldOutOrder, holdOut, holdOutOrders } from './holdOut.js';
 import { type ReadRecordsOptions, readInstructionRecords, recordFields } from './instructions.js';
-import { areSources, namesOf, sourcesOption, type TextSources } from './source.js';
+import { areSources, checkSources, namesOf, type TextSources } from './source.js';
 import { resolveTemplate, type TemplateChoice, templateOption } from './template.js';
 
 const where = 'readInstructions';
@@ -84,14 +84,14 @@ export interface InstructionData {
  * const data = await readInstructions('dolly.jsonl', { tokenizer, validation: 1000 });
  * @example
  * const data = await readInstructions([{ instruction: 'Add 2 and 3.', output: '5' }], { tokenizer });
- * @throws OptionError; DataError for malformed lines (how many, and the first ten with their numbers) or an empty set;
- * CheckpointError for a missing file
+ * @throws OptionError; DataError for malformed lines (how many, and the first ten with their numbers), an empty set
+ * or a missing file
  */
 export async function readInstructions(
   sources: TextSources,
   options: ReadInstructionsOptions,
 ): Promise<InstructionData> {
-  checkOption(where, 'sources', sources, sourcesOption);
+  checkSources(where, sources);
   const checked = checkOptions(where, readOptions, options);
   const { tokenizer, validation, validationOrder } = checked;
   const template = resolveTemplate(where, checked.template);
@@ -114,7 +114,7 @@ export async function readInstructions(
     : holdOut(all, count, validationOrder);
   if (train.length === 0) {
     throw new DataError(
-      `${namesOf(sources)}: all ${all.length} records go to the validation set (validation: ${validation}). Lower it.`,
+      `${namesOf(sources)}: ${all.length === 1 ? 'the only record goes' : `all ${whole(all.length)} records go`} to the validation set (validation: ${validation}). Lower it.`,
       { found: all.length, expected: validation },
     );
   }

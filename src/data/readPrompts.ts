@@ -3,13 +3,13 @@ import * as z from 'zod';
 import { DataError } from '../errors.js';
 import { inWords } from '../inWords.js';
 import { isObject } from '../io/json.js';
-import { checkOption, checkOptions, type Fields } from '../settings/index.js';
+import { checkOptions, type Fields } from '../settings/index.js';
 import { fieldNames } from './instructionFields.js';
 import { type ReadRecordsOptions, recordFields } from './instructions.js';
 import { Problem, parseJsonLine } from './jsonLine.js';
 import { readLines } from './lines.js';
 import { RecordCount } from './records.js';
-import { namesOf, sourceName, sourcesOf, sourcesOption, type TextSources } from './source.js';
+import { checkSources, namesOf, sourceName, sourcesOf, type TextSources } from './source.js';
 import type { PromptFields } from './template.js';
 
 const where = 'readPrompts';
@@ -23,14 +23,14 @@ const readOptions = z.strictObject(recordFields satisfies Fields<ReadRecordsOpti
  * @example
  * const prompts = await readPrompts('questions.txt');
  * const ids = prompts.map((prompt) => encodePrompt(prompt, { tokenizer, template }));
- * @throws OptionError; DataError for malformed lines (how many, and the first ten with their numbers) and where there is no
- * prompt; CheckpointError for a missing file
+ * @throws OptionError; DataError for malformed lines (how many, and the first ten with their numbers) where there is no prompt,
+ * and for a missing file
  */
 export async function readPrompts(
   sources: TextSources,
   options: ReadRecordsOptions = {},
 ): Promise<Required<PromptFields>[]> {
-  checkOption(where, 'sources', sources, sourcesOption);
+  checkSources(where, sources);
   const { fields = {}, skipInvalid } = checkOptions(where, readOptions, options);
   const names = fieldNames(fields);
   const promptNames = {

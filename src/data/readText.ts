@@ -2,13 +2,13 @@
 import * as z from 'zod';
 import { DataError } from '../errors.js';
 import { inWords } from '../inWords.js';
-import { checkOption, checkOptions, type Fields, ranges } from '../settings/index.js';
+import { checkOptions, type Fields, ranges } from '../settings/index.js';
 import { createRng, type Rng, type Tokenizer, tokenizerOption } from '../text/index.js';
 import type { Sample } from './batch.js';
 import { plainEncoding } from './encodePrompt.js';
 import { Problem } from './jsonLine.js';
 import { RecordCount, readRecords, type SkipInvalid, skipOption } from './records.js';
-import { isJsonLines, namesOf, sourcesOf, sourcesOption, type TextSource, type TextSources } from './source.js';
+import { checkSources, isJsonLines, namesOf, sourcesOf, type TextSource, type TextSources } from './source.js';
 import { readPieces } from './textPieces.js';
 
 /** How text becomes samples. */
@@ -45,7 +45,7 @@ const readOptions = z.strictObject({
  * @throws OptionError; DataError when there is no text or JSONL lines are malformed.
  */
 export async function readText(sources: TextSources, options: ReadTextOptions): Promise<Sample[]> {
-  checkOption('readText', 'sources', sources, sourcesOption);
+  checkSources('readText', sources);
   const { tokenizer, length, limit, seed, skipInvalid } = checkOptions('readText', readOptions, options);
   const separator = tokenizer.eosTokenId;
   if (separator === undefined) throw new DataError('The tokenizer has no EOS token, which must separate documents.');

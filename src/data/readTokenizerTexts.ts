@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import { checkOption, checkOptions } from '../settings/index.js';
+import { checkOptions } from '../settings/index.js';
 import { type ReadRecordsOptions, readInstructionRecords, recordFields } from './instructions.js';
-import { isJsonLines, sourcesOf, sourcesOption, type TextSource, type TextSources } from './source.js';
+import { checkSources, isJsonLines, sourcesOf, type TextSource, type TextSources } from './source.js';
 import { resolveTemplate, type TemplateChoice, templateOption } from './template.js';
 import { readPieces } from './textPieces.js';
 
@@ -17,14 +17,14 @@ const readOptions = z.strictObject({ template: templateOption.optional(), ...rec
  * const trainer = tokenizerTrainer({ vocabSize: 4096, specialTokens: { eos: '<|endoftext|>' } });
  * for await (const text of readTokenizerTexts('dolly.jsonl', { template: 'alpaca' })) trainer.add(text);
  * const tokenizer = trainer.train();
- * @throws OptionError for an unknown template; DataError for malformed lines or text that is not UTF-8;
- * CheckpointError for a missing file
+ * @throws OptionError for an unknown template; DataError for malformed lines, text that is not UTF-8
+ * and a missing file
  */
 export function readTokenizerTexts(
   sources: TextSources,
   options: { readonly template?: TemplateChoice | undefined } & ReadRecordsOptions = {},
 ): AsyncGenerator<string, void, undefined> {
-  checkOption(where, 'sources', sources, sourcesOption);
+  checkSources(where, sources);
   const { template, ...records } = checkOptions(where, readOptions, options);
   const { render } = resolveTemplate(where, template);
   async function* read(): AsyncGenerator<string, void, undefined> {

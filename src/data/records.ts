@@ -99,7 +99,7 @@ export class RecordCount {
  * The records of a file of JSON lines. After the first that cannot be used, unless these are left out, the others are
  * only counted.
  * @param recordOf makes a record of a line's value, or says why it cannot
- * @throws DataError for a file that is no JSON lines; CheckpointError for a missing one
+ * @throws DataError for a file that is missing or no JSON lines
  */
 export async function* readRecords<T>(
   source: TextSource,

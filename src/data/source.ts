@@ -2,11 +2,12 @@
  * Where text comes from: a path, a URL, a File or Blob, or the text or the records themselves; and how it is read, piece
  * by piece, so that a corpus may be larger than memory and larger than the longest string of the engine (512 MiB in V8).
  */
-import { DataError } from '../errors.js';
+import { CheckpointError, DataError, OptionError } from '../errors.js';
 import { isPlainObject } from '../inWords.js';
 import { mistaken, tellingBytes } from '../io/likeness.js';
 import { openFile } from '../platform/openFolder.js';
-import { hasMethods, special } from '../settings/index.js';
+import { refusedOption } from '../requireOption.js';
+import { checkOption, hasMethods, special } from '../settings/index.js';
 
 /** Text itself. */
 export interface GivenText {
@@ -53,11 +54,30 @@ const isList = (value: unknown): value is readonly TextSource[] =>
 
 export const areSources = (value: unknown): boolean => isSource(value) || isList(value);
 
-/** Takes one source or several, for options and arguments. */
-export const sourcesOption = special<TextSources>(
+const sourcesOption = special<TextSources>(
   "a file's path or URL, a File or Blob, the text itself as { text }, records as a list of objects, or a list of these",
   areSources,
 );
+
+/** @throws OptionError for what is no source; of a list that is none, what it lacks or which of its records is none */
+export function checkSources(where: string, sources: unknown): void {
+  if (Array.isArray(sources)) {
+    if (sources.length === 0) {
+      throw new OptionError(`${where}: there are no records: the list is empty. Give at least one.`, {
+        option: 'sources',
+        found: sources,
+      });
+    }
+    const at = Array.from(sources).findIndex((each) => !isSource(each) && !isRecords([each]));
+    if (at >= 0 && Array.from(sources).every((each, index) => index === at || !isText(each))) {
+      throw refusedOption(where, `record ${at + 1}`, sources[at], 'an object with the fields of a record');
+    }
+  }
+  checkOption(where, 'sources', sources, sourcesOption);
+}
+
+/** What is a source by itself, and no record. */
+const isText = (value: unknown): boolean => typeof value === 'string' || isBlob(value) || Array.isArray(value);
 
 export const sourcesOf = (sources: TextSources): readonly TextSource[] =>
   isList(sources) ? sources : [sources as TextSource];
@@ -84,7 +104,7 @@ const pieceBytes = 2 ** 22;
 /**
  * The bytes of a source in pieces, unpacked where they are gzip, whatever the name. Records come as JSON lines.
  * @param expected what the file should be, for messages: "JSON lines"
- * @throws CheckpointError for a missing file; DataError for a file of another kind, and for gzip that is cut or damaged
+ * @throws DataError for a file that is missing or of another kind, and for gzip that is cut or damaged
  */
 export async function* readBytes(source: TextSource, expected: string): AsyncGenerator<Uint8Array> {
   if (isRecords(source)) {
@@ -111,7 +131,10 @@ interface Parts {
 async function openParts(source: string | Blob): Promise<Parts> {
   if (typeof source === 'string') {
     const { store, path } = openFile(source);
-    return { size: await store.size(path), read: (offset, length) => store.read(path, offset, length) };
+    return {
+      size: await store.size(path).catch(unreadable),
+      read: (offset, length) => store.read(path, offset, length).catch(unreadable),
+    };
   }
   const read = async (offset: number, length: number) => {
     try {
@@ -122,6 +145,17 @@ async function openParts(source: string | Blob): Promise<Parts> {
     }
   };
   return { size: source.size, read };
+}
+
+/** What a store says of a checkpoint's file, of a data file. */
+function unreadable(error: unknown): never {
+  if (!(error instanceof CheckpointError)) throw error;
+  const { message, found, expected } = error;
+  throw new DataError(message, {
+    ...(found !== undefined && { found }),
+    ...(expected !== undefined && { expected }),
+    cause: error,
+  });
 }
 
 async function* piecesOf({ size, read }: Parts): AsyncGenerator<Uint8Array<ArrayBuffer>> {

@@ -13,7 +13,7 @@ const longest = 2 ** 20;
 /**
  * The text of a source in pieces, without a byte order mark. A million characters without a space or an end of a line
  * are split where they are.
- * @throws CheckpointError for a missing file; DataError for one of another kind, and for text that is not UTF-8, with
+ * @throws DataError for a file that is missing or of another kind, and for text that is not UTF-8, with
  * the line
  */
 export async function* readPieces(source: TextSource): AsyncGenerator<string> {

@@ -1,13 +1,13 @@
-import * as z from 'zod';
+import type * as z from 'zod';
 import { CheckpointError } from '../errors.js';
 import { quoted } from '../inWords.js';
-import { parse } from '../settings/index.js';
+import { parse, ranges } from '../settings/index.js';
 
 /** Fields that many families have. */
-export const count = z.int().min(1);
+export const { count } = ranges;
 /** Layers: far more than any model has, and few enough to be made at once. */
-export const layerCount = z.int().min(1).max(10_000);
-export const probability = z.number().min(0).lt(1);
+export const layerCount = ranges.integer(1, 10_000);
+export const probability = ranges.shareBelow1;
 
 /** Checks config.json's fields against a family's schema. @throws CheckpointError naming the first wrong field */
 export function checkConfig<Schema extends z.ZodType>(
@@ -17,7 +17,8 @@ export function checkConfig<Schema extends z.ZodType>(
 ): z.output<Schema> {
   return parse(schema, fields, ({ path, found, message }) => {
     const correction = 'Correct it, or take another model.';
-    const text = `${where}: field '${path}' is ${quoted(found)}. ${message}. ${correction}`;
-    return new CheckpointError(text, { found });
+    const is = found === undefined ? 'missing' : quoted(found);
+    const text = `${where}: field '${path}' is ${is}, expected ${message}. ${correction}`;
+    return new CheckpointError(text, { found, expected: message });
   });
 }

@@ -3,6 +3,7 @@
  * MLP, grouped query heads, a gated MLP. A family says which fields its config has besides, and what they choose.
  */
 import * as z from 'zod';
+import { ranges } from '../settings/index.js';
 import { add, swiGLU, Tensor } from '../tensor/index.js';
 import { count, layerCount, probability } from './config.js';
 import { decoderModel } from './decoder.js';
@@ -25,10 +26,10 @@ const commonFields = {
   hidden_act: z.literal('silu').default('silu'),
   max_position_embeddings: count,
   ...rotaryFields,
-  rms_norm_eps: z.number().positive().default(1e-6),
+  rms_norm_eps: ranges.positive.default(1e-6),
   /** Dropout on the attention probabilities, while training. */
   attention_dropout: probability.default(0),
-  initializer_range: z.number().min(0).default(0.02),
+  initializer_range: ranges.notNegative.default(0.02),
   tie_word_embeddings: z.boolean().default(false),
 };
 type CommonConfig = z.output<z.ZodObject<typeof commonFields>>;
@@ -42,7 +43,7 @@ export const gatedSchema = <Own extends z.ZodRawShape>(own: Own) =>
       const { hidden_size, num_attention_heads, num_key_value_heads, head_dim, num_hidden_layers, layer_types } =
         config as unknown as CommonConfig & { readonly layer_types?: unknown };
       const refuse = (field: string, expected: string) =>
-        context.addIssue({ code: 'custom', path: [field], message: `Invalid input: expected ${expected}` });
+        context.addIssue({ code: 'custom', path: [field], message: expected });
       if (num_attention_heads % (num_key_value_heads ?? 1) !== 0) {
         refuse('num_key_value_heads', 'a divisor of num_attention_heads');
       }

@@ -3,6 +3,7 @@
  * are [in, out]; the LM head is the token embedding unless config.json unties them.
  */
 import * as z from 'zod';
+import { ranges } from '../settings/index.js';
 import { add, gelu } from '../tensor/index.js';
 import { count, layerCount, probability } from './config.js';
 import { decoderModel } from './decoder.js';
@@ -25,8 +26,8 @@ const schema = z
     resid_pdrop: probability.default(0.1),
     /** Dropout on the attention probabilities, while training. */
     attn_pdrop: probability.default(0.1),
-    layer_norm_epsilon: z.number().positive().default(1e-5),
-    initializer_range: z.number().min(0).default(0.02),
+    layer_norm_epsilon: ranges.positive.default(1e-5),
+    initializer_range: ranges.notNegative.default(0.02),
     scale_attn_weights: z.literal(true).default(true),
     scale_attn_by_inverse_layer_idx: z.literal(false).default(false),
     add_cross_attention: z.literal(false).default(false),
@@ -34,7 +35,7 @@ const schema = z
   })
   .refine(({ n_embd, n_head }) => n_embd % n_head === 0, {
     path: ['n_head'],
-    message: 'Invalid input: expected a divisor of n_embd',
+    message: 'a divisor of n_embd',
   });
 type Config = z.output<typeof schema>;
 

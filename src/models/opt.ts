@@ -4,6 +4,7 @@
  * computes in. The LM head is the token embedding unless config.json unties them.
  */
 import * as z from 'zod';
+import { ranges } from '../settings/index.js';
 import { add, relu, type Tensor } from '../tensor/index.js';
 import { count, layerCount, probability } from './config.js';
 import { decoderModel } from './decoder.js';
@@ -30,14 +31,14 @@ const schema = z
     /** Dropout on the attention probabilities, while training. */
     attention_dropout: probability.default(0),
     layerdrop: z.literal(0).default(0),
-    init_std: z.number().min(0).default(0.02),
+    init_std: ranges.notNegative.default(0.02),
     enable_bias: z.literal(true).default(true),
     layer_norm_elementwise_affine: z.literal(true).default(true),
     tie_word_embeddings: z.boolean().default(true),
   })
   .refine(({ hidden_size, num_attention_heads }) => hidden_size % num_attention_heads === 0, {
     path: ['num_attention_heads'],
-    message: 'Invalid input: expected a divisor of hidden_size',
+    message: 'a divisor of hidden_size',
   })
   .transform((config) => ({ ...config, word_embed_proj_dim: config.word_embed_proj_dim ?? config.hidden_size }));
 type Config = z.output<typeof schema>;

@@ -5,6 +5,7 @@
  */
 import * as z from 'zod';
 import { isPlainObject } from '../inWords.js';
+import { expectedInWords, ranges } from '../settings/index.js';
 
 /** What the angles depend on besides the parameters of their kind. */
 interface RotaryShape {
@@ -36,8 +37,8 @@ interface RotaryType<Parameters> {
 }
 const rotaryType = <Parameters>(type: RotaryType<Parameters>): RotaryType<Parameters> => type;
 
-const positive = z.number().positive();
-const originalPositions = z.int().min(1).nullish();
+const positive = ranges.positive;
+const originalPositions = ranges.count.nullish();
 
 /** theta^(-2 pair / headDim) of each pair, changed by `stretch`. */
 function radiansOf(
@@ -116,7 +117,7 @@ const types = {
       })
       .refine(({ low_freq_factor, high_freq_factor }) => low_freq_factor < high_freq_factor, {
         path: ['high_freq_factor'],
-        message: 'Invalid input: expected more than low_freq_factor',
+        message: 'more than low_freq_factor',
       }),
     turns(parameters, shape) {
       const { factor, low_freq_factor: low, high_freq_factor: high } = parameters;
@@ -152,15 +153,16 @@ const scalingField = z
   .superRefine((value, context) => {
     const refuse = (message: string, path: PropertyKey[] = []) => context.addIssue({ code: 'custom', path, message });
     if (value === undefined || value === null) return;
-    if (!isPlainObject(value)) return refuse('Invalid input: expected an object');
+    if (!isPlainObject(value)) return refuse('an object');
     const nested = Object.keys(value).find((key) => isPlainObject(value[key]));
-    if (nested !== undefined) return refuse('Invalid input: expected one set of parameters for all layers', [nested]);
+    if (nested !== undefined) return refuse('one set of parameters for all layers', [nested]);
     const [field, name] = nameOf(value);
     if (!typeNames.includes(name as TypeName)) {
-      return refuse(`Invalid input: expected one of ${typeNames.join(', ')}`, [field]);
+      return refuse(`one of ${typeNames.join(', ')}`, [field]);
     }
     for (const schema of [shared, typeOf(name as TypeName).schema]) {
-      for (const { path, message } of schema.safeParse(value).error?.issues ?? []) refuse(message, path);
+      for (const { path, message } of schema.safeParse(value, { error: expectedInWords }).error?.issues ?? [])
+        refuse(message, path);
     }
   })
   .optional();

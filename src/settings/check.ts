@@ -5,6 +5,7 @@ import { inWords, isPlainObject, short } from '../inWords.js';
 import { didYouMean, nearest, refusedOption, unknownOptions } from '../requireOption.js';
 import { optionsInside, withoutDefault } from './option.js';
 import { type Issue, parse } from './parse.js';
+import { expectedInWords } from './words.js';
 
 /**
  * The options with their defaults.
@@ -138,8 +139,4 @@ function plainOnly(value: unknown, schema: z.ZodType | undefined, depth = 0): un
 
 /** What was expected where a schema has no words of its own. */
 const kindOfValue: z.core.$ZodErrorMap = (issue) =>
-  issue.code !== 'invalid_type'
-    ? undefined
-    : issue.expected === 'object'
-      ? 'an object of options'
-      : `${/^[aeiou]/.test(issue.expected) ? 'an' : 'a'} ${issue.expected}`;
+  issue.code === 'invalid_type' && issue.expected === 'object' ? 'an object of options' : expectedInWords(issue);

@@ -8,3 +8,4 @@ export { group, leavesOf, type OptionFacts, type OptionLeaf, option, optionsInsi
 export { type Issue, parse, tryParse } from './parse.js';
 export * as ranges from './ranges.js';
 export { type DataOf, type Variant, type VariantData, type VariantTable, variant, variantSchema } from './variant.js';
+export { expectedInWords } from './words.js';

@@ -2,6 +2,7 @@
  * The one place where a zod schema meets a value. What is wrong is returned as data, from which callers make an error.
  */
 import type * as z from 'zod';
+import { expectedInWords } from './words.js';
 
 /** The first thing that a value has wrong. */
 export interface Issue {
@@ -11,7 +12,7 @@ export interface Issue {
   readonly keys: readonly PropertyKey[];
   /** What is there. */
   readonly found: unknown;
-  /** The schema's message. */
+  /** What was expected: the schema's message. */
   readonly message: string;
   /** It is of another kind than any that the schema takes: text for a number, say. */
   readonly otherKind: boolean;
@@ -32,9 +33,9 @@ interface ParseOptions {
 export function tryParse<Schema extends z.ZodType>(
   schema: Schema,
   value: unknown,
-  { given = value, error }: ParseOptions = {},
+  { given = value, error = expectedInWords }: ParseOptions = {},
 ): { readonly value: z.output<Schema> } | { readonly issue: Issue } {
-  const result = schema.safeParse(given, error && { error });
+  const result = schema.safeParse(given, { error });
   if (result.success) return { value: result.data };
   const issue = result.error.issues[0] as z.core.$ZodIssue;
   return {

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readInstructions, readText, readTokenizerTexts, type TextSource } from '../../src/data/index.js';
-import { DataError } from '../../src/errors.js';
+import { readInstructions, readPrompts, readText, readTokenizerTexts, type TextSource } from '../../src/data/index.js';
+import { DataError, OptionError } from '../../src/errors.js';
 import { smallTokenizer } from './helpers.js';
 
 const tokenizer = smallTokenizer();
@@ -44,9 +44,39 @@ describe('readInstructions', () => {
       { maxPromptLength: 600, maxLength: 512 },
       /readInstructions: maxLength is 512, expected more than maxPromptLength \(600\)/,
     ],
-    ['missing/d.jsonl', {}, /d\.jsonl/],
+    ['missing/d.jsonl', {}, /missing\/d\.jsonl: cannot be read: there is no such file/],
+    [{ text: lines[0] as string }, { validation: 1 }, /the only record goes to the validation set/],
   ])('refuses %j', async (source, options, message) => {
     await expect(readInstructions(source, { tokenizer, ...options })).rejects.toThrow(message);
+  });
+
+  it('a file of data that is missing, or a folder, is an error of data, whichever function reads it', async () => {
+    const read = async (path: string) => [
+      await readInstructions(path, { tokenizer }).catch((error: unknown) => error),
+      await readText(path, { tokenizer, length: 8 }).catch((error: unknown) => error),
+      await readPrompts(path).catch((error: unknown) => error),
+      await readTokenizerTexts(path)
+        .next()
+        .catch((error: unknown) => error),
+    ];
+    for (const error of [...(await read(join(folder, 'nope.jsonl'))), ...(await read(folder))]) {
+      expect(error).toBeInstanceOf(DataError);
+      expect(error).toMatchObject({ code: 'ERR_DATA', message: expect.stringMatching(/no such file|is a folder/) });
+    }
+  });
+
+  it.each<[unknown[], RegExp]>([
+    [[], /^readInstructions: there are no records/],
+    [[null], /^readInstructions: record 1 is null, expected an object/],
+    [[{ instruction: 'a', output: 'b' }, 7], /^readInstructions: record 2 is 7, expected an object/],
+    [[[]], /^readInstructions: record 1 is \[\], expected an object/],
+    [[[1]], /^readInstructions: record 1 is \[1\], expected an object/],
+    [new Array(2), /^readInstructions: record 1 is undefined, expected an object/],
+    [['d.jsonl', null], /^readInstructions: sources is \["d.jsonl",null\], expected a file's path/],
+  ])('says which record of a list is none: case %#', async (records, message) => {
+    const error = await readInstructions(records as object[], { tokenizer }).catch((each: unknown) => each);
+    expect(error).toBeInstanceOf(OptionError);
+    expect((error as Error).message).toMatch(message);
   });
 
   it('takes a default length from the one that is given: the template fits into half of it', async () => {
@@ -150,7 +180,7 @@ describe('readInstructions', () => {
   });
 
   it('refuses lists that are neither sources nor records', async () => {
-    for (const sources of [[], [1], [null], [[]], ['a.jsonl', { instruction: 'a' }], { text: 'a', nam: 'b' }, [[1]]]) {
+    for (const sources of [7, ['a.jsonl', { instruction: 'a' }], { text: 'a', nam: 'b' }, ['a.jsonl', 7]]) {
       const reading = readInstructions(sources as never, { tokenizer });
       await expect(reading).rejects.toThrow(/sources is .* a File or Blob, .* records as a list of objects/);
     }

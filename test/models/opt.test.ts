@@ -66,11 +66,11 @@ describe('opt', () => {
   });
 
   it.each([
-    [{ ffn_dim: undefined }, /field 'ffn_dim' is undefined/],
-    [{ num_attention_heads: 4 }, /field 'num_attention_heads' is 4. .*divisor of hidden_size/],
-    [{ activation_function: 'gelu' }, /field 'activation_function' is "gelu". .*relu/],
-    [{ enable_bias: false }, /field 'enable_bias' is false/],
-    [{ layerdrop: 0.1 }, /field 'layerdrop' is 0.1/],
+    [{ ffn_dim: undefined }, /field 'ffn_dim' is missing, expected an integer of at least 1/],
+    [{ num_attention_heads: 4 }, /field 'num_attention_heads' is 4, expected .*divisor of hidden_size/],
+    [{ activation_function: 'gelu' }, /field 'activation_function' is "gelu", expected "relu"/],
+    [{ enable_bias: false }, /field 'enable_bias' is false, expected true\./],
+    [{ layerdrop: 0.1 }, /field 'layerdrop' is 0.1, expected 0\./],
   ])('refuses config %j', async (fields, message) => {
     const error = await createModel({ ...config, ...fields }, { device }).catch((e: unknown) => e);
     expect(error).toBeInstanceOf(CheckpointError);

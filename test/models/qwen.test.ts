@@ -34,7 +34,10 @@ describe('windows of Qwen', () => {
 
   it.each([
     [{ layer_types: ['full_attention'] }, /field 'layer_types' is .*expected one for each of num_hidden_layers/],
-    [{ layer_types: ['full_attention', 'chunked'] }, /field 'layer_types\[1\]' is "chunked". .*sliding_attention/],
+    [
+      { layer_types: ['full_attention', 'chunked'] },
+      /field 'layer_types\[1\]' is "chunked", expected one of .*sliding_attention/,
+    ],
   ])('refuses %j', async (fields, message) => {
     for (const model_type of ['qwen2', 'qwen3']) {
       await expect(createModel({ ...config, model_type, ...fields }, { device })).rejects.toThrow(message);

@@ -213,6 +213,21 @@ describe('files', () => {
       }),
       new RegExp(`pre_tokenizer Split: the regular expression .* has ${what}`),
     ]),
+    [
+      'a component without a field',
+      file({ normalizer: { type: 'Replace', pattern: { String: 'a' } } }),
+      /normalizer Replace: content is missing, expected a string\./,
+    ],
+    [
+      'a pattern of another kind',
+      file({ normalizer: { type: 'Replace', pattern: 7, content: '' } }),
+      /normalizer Replace: pattern is 7, expected an object\./,
+    ],
+    [
+      'a word that is none of the known ones',
+      file({ pre_tokenizer: { type: 'Split', pattern: { String: ' ' }, behavior: 'Odd' } }),
+      /pre_tokenizer Split: behavior is "Odd", expected one of "Removed", /,
+    ],
     ['text that is not JSON', '{"model"', /tokenizer.json: not valid JSON/],
     ['no model', '{}', /tokenizer.json: model/],
     ['an id that is no integer', model({ vocab: { a: 0.5 } }), /id of "a" is 0.5/],

@@ -4,7 +4,7 @@
  */
 import * as z from 'zod';
 import { CheckpointError } from '../../errors.js';
-import { inWords } from '../../inWords.js';
+import { inWords, quoted } from '../../inWords.js';
 import { parse } from '../../settings/index.js';
 import type { Installer } from '../installer.js';
 
@@ -77,7 +77,13 @@ function typeOf(json: unknown, depth = 0): string {
 /** @throws CheckpointError naming the first wrong field */
 export const check = <Schema extends z.ZodType>(schema: Schema, value: unknown, where: string): z.output<Schema> =>
   parse(schema, value, ({ path, found, message }) => {
-    return new CheckpointError(`${where}: ${path || 'content'}: ${message}.`, { found });
+    return new CheckpointError(
+      `${where}: ${path || 'content'} is ${found === undefined ? 'missing' : quoted(found)}, expected ${message}.`,
+      {
+        found,
+        expected: message,
+      },
+    );
   });
 
 /** A pattern as tokenizer.json has it: a text, or a regular expression. */
@@ -85,4 +91,4 @@ export const patternField = z.union([z.object({ String: z.string() }), z.object(
 export type PatternField = z.output<typeof patternField>;
 
 /** One character, as a string. */
-export const characterField = z.string().refine((text) => [...text].length === 1, 'expected one character');
+export const characterField = z.string().refine((text) => [...text].length === 1, 'one character');
