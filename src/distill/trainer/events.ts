@@ -95,7 +95,7 @@ export interface ValidationEvent extends ValidationEffect {
   readonly examples?: readonly ValidationExample[];
   /**
    * The best so far after the first step, by `validation.bestBy`: the lowest loss, or the highest score and of equal ones
-   * the lowest loss; of equals the earliest.
+   * the lowest loss; of equals the earliest. Never after a step that was skipped: such weights are not stored.
    */
   readonly best: boolean;
   /** Wall time of the validation in ms. */

@@ -54,7 +54,7 @@ export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, v
       yield event;
       if (run.soundness.inARow === mostSkipped) {
         const what = `the loss is ${event.loss}, the gradient norm ${event.gradNorm}, for ${mostSkipped} steps in a row`;
-        throw diverged(plan, run, run.step, what);
+        throw diverged(plan, run, run.step, what, { student: asBefore });
       }
       const isJudged = run.step % settings.validation.every === 0 || run.step === totalSteps;
       const validation = isJudged && plan.validation.length > 0 ? await judge(plan, run) : undefined;
@@ -73,7 +73,8 @@ export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, v
     const { inARow } = run.soundness;
     if (inARow > 0 && run.step === totalSteps) {
       const which = inARow === 1 ? 'the last step was skipped' : `the last ${inARow} steps were skipped`;
-      throw diverged(plan, run, run.step, `${which}, as the loss or the gradients were not finite`);
+      const what = `${which}, as the loss or the gradients were not finite`;
+      throw diverged(plan, run, run.step, what, { student: asBefore });
     }
     if (checkpoints && saved !== run.step && inARow === 0) yield* await save(plan, checkpoints, run, false);
     const reason = run.step < totalSteps ? 'aborted' : 'finished';
@@ -155,13 +156,23 @@ async function explained<T>(plan: Plan, run: RunState, step: number, work: () =>
     return await work();
   } catch (error) {
     if (!(error instanceof TrainingError)) throw error;
-    throw diverged(plan, run, step, error.message.replace(/\.$/, ''), error);
+    throw diverged(plan, run, step, error.message.replace(/\.$/, ''), { cause: error });
   }
 }
 
-function diverged(plan: Plan, run: RunState, step: number, what: string, cause?: unknown): TrainingError {
+/** What skipped steps leave. */
+const asBefore = 'as it was before them';
+
+/** @param student how it is in memory */
+function diverged(
+  plan: Plan,
+  run: RunState,
+  step: number,
+  what: string,
+  { student = 'spoilt', cause }: { readonly student?: string; readonly cause?: unknown } = {},
+): TrainingError {
   return new TrainingError(
-    `step ${step} of ${plan.settings.steps}: ${what}. ${wayBack(plan, run)}; the student in memory is spoilt. ` +
+    `step ${step} of ${plan.settings.steps}: ${what}. ${wayBack(plan, run)}; the student in memory is ${student}. ` +
       `Try a lower learning rate (it was ${plan.schedule(Math.max(0, step - 1))}), a warmup, or a smaller clipGradNorm.`,
     { found: step, cause },
   );

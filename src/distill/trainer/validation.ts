@@ -25,7 +25,9 @@ export async function validate(plan: Plan, run: RunState): Promise<ValidationEve
     tokenizer && plan.settings.validation.rougeL.samples > 0 ? await answerValidation(plan, tokenizer) : undefined;
   const result = { step: run.step, ...(loss !== undefined && { loss }), ...(examples && scoresOf(examples)) };
   if (run.step === 0 && !isSpoilt(result)) run.initial = result;
-  const best = run.step > 0 && isBetter(result, run.best, plan.settings.validation.bestBy);
+  // In the middle of skipped steps nothing is stored: a best of which there is no state could not be taken.
+  const isStored = run.step > 0 && run.soundness.inARow === 0;
+  const best = isStored && isBetter(result, run.best, plan.settings.validation.bestBy);
   if (best) run.best = result;
   return {
     type: 'validation',
