@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { OptionError, openFolder } from '../index.js';
+import { CheckpointError, OptionError, openFolder } from '../index.js';
 import { type ConfigNames, readConfig } from './config.js';
 import { flagOf, type OptionTable } from './options.js';
 
@@ -51,7 +51,8 @@ function fromAnywhere(value: unknown): unknown {
 /**
  * Values of the options that were not typed, of the run in `out`; none where it was started otherwise.
  * @param typed options that were typed, by their names
- * @throws OptionError naming each option that was typed and is not what the run began with
+ * @throws OptionError naming each option that was typed and is not what the run began with; CheckpointError for a
+ * file that holds no options
  */
 export async function optionsOfRun(
   out: string,
@@ -73,10 +74,22 @@ export async function optionsOfRun(
   // What was typed once more counts as it counted then: a length that was not given is that of the models.
   const again = Object.keys(decided).filter((name) => Object.hasOwn(typed, name));
   const others = Object.fromEntries(Object.entries(typed).filter(([name]) => !again.includes(name)));
-  const kept = await readConfig(path, table, { names, typed: others });
+  const kept = await readConfig(path, table, { names, typed: others }).catch((cause: unknown) => {
+    throw isNoJson(cause) ? noOptions(path, cause) : cause;
+  });
   const asThen = Object.fromEntries(again.map((name) => [name, kept[name]]));
   return { ...asThen, ...kept, template: decided.template, config: path };
 }
+
+const isNoJson = (error: unknown): boolean => error instanceof CheckpointError && error.cause instanceof SyntaxError;
+
+/** Nobody but a run writes this file, and there is no other copy of it. */
+const noOptions = (path: string, cause: unknown): CheckpointError =>
+  new CheckpointError(
+    `${path} does not hold the options of the run any more: it is empty or no JSON. Remove it, and name the ` +
+      'options again, as the run was started, beside --resume.',
+    { cause },
+  );
 
 /** The second line of the file; a file without one decides nothing. */
 function decidedIn(path: string): Fields {

@@ -37,6 +37,11 @@ export const reportFile: OutputKind = {
 };
 export const drawingFile: OutputKind = { what: 'an SVG of distillm plot', begins: /^<svg [^>]*id="distillm-plot"/ };
 
+interface Trial {
+  /** Whether something is written as a trial: not for what writes nothing at all, a dry run. Default true. */
+  readonly isWritten?: boolean;
+}
+
 /**
  * @param flag the option that names the file: '--log'
  * @param inputs files that the command reads, as they were given; undefined ones are absent
@@ -47,6 +52,7 @@ export function tryFile(
   path: string,
   { what, begins }: OutputKind,
   inputs: readonly (string | undefined)[] = [],
+  { isWritten = true }: Trial = {},
 ): void {
   const found = statOf(path);
   if (found?.isDirectory()) throw refusal(flag, path, 'is a folder, expected a file. Name a file in it.');
@@ -57,6 +63,7 @@ export function tryFile(
   if (found?.isFile() && found.size > 0 && !begins.test(beginningOf(flag, path))) {
     throw refusal(flag, path, `holds something else than ${what}: it would be overwritten. Take another name.`);
   }
+  if (!isWritten) return;
   trying(flag, path, () => {
     closeSync(openSync(path, 'a'));
     if (!found) rmSync(path);
@@ -133,9 +140,10 @@ function placeOf(path: string): string {
 }
 
 /** Tries a folder, which need not be there: it is made as a trial, with a file in it, and removed again. */
-export function tryFolder(flag: string, path: string): void {
+export function tryFolder(flag: string, path: string, { isWritten = true }: Trial = {}): void {
   const found = statOf(path);
   if (found && !found.isDirectory()) throw refusal(flag, path, 'is a file, expected a folder. Take another name.');
+  if (!isWritten) return;
   const made: string[] = [];
   try {
     trying(flag, path, () => {

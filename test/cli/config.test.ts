@@ -179,6 +179,23 @@ it('says of a file that is none', async () => {
   expect((await distillm(`train --config ${path('run.json')}`)).err).toContain('run.json: not valid JSON');
 });
 
+it('says what to do where the options that a run kept are gone', async () => {
+  const options = { ...sft(), steps: 1, out: path('emptied') };
+  expect(await distillm(await config(options))).toMatchObject({ code: 0 });
+  for (const text of ['', '{"type":"opti']) {
+    await writeFile(path('emptied/options.jsonl'), text);
+    const { code, err } = await distillm(`train --resume --out ${path('emptied')}`);
+    expect(code).toBe(1);
+    expect(err.replace(/\s+/g, ' ')).toContain(
+      'options.jsonl does not hold the options of the run any more: it is empty or no JSON. Remove it, and name the ' +
+        'options again, as the run was started, beside --resume.',
+    );
+  }
+  await rm(path('emptied/options.jsonl'));
+  const again = await distillm(`${await config(options)} --resume`);
+  expect(again.code, again.err).toBe(0);
+});
+
 it('goes on with a run by its folder alone', async () => {
   const line = await config({ ...sft(), out: path('whole'), steps: 5, validateEvery: 1, tensorboard: path('board') });
   expect(await distillm(line)).toMatchObject({ code: 0 });

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { arithmetics } from '../harness/arithmetics.js';
@@ -418,9 +418,13 @@ describe('distillm train', () => {
     it('says what is left of a run that goes on', async () => {
       const line = `--method sft --student ${path('teacher/best')} --validation 4 --steps 3 --out ${path('dry-resumed')}`;
       expect(await train(line)).toMatchObject({ code: 0 });
+      // Where nothing can be written, a trial of it would fail: there is none, and no lock.
+      const touched = () => stat(path('dry-resumed')).then(({ mtimeMs }) => mtimeMs);
+      const before = await touched();
       const { code, err } = await train(`${line} --resume --dry-run`);
       expect(code, err).toBe(0);
       expect(err).toContain('Run: 0 steps after 3 that are done, 4 an epoch');
+      expect(await touched()).toBe(before);
     });
   });
 

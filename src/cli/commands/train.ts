@@ -154,7 +154,9 @@ function checkEndTokens({ tokenizer: named, teacher }: TrainOptions, tokenizer: 
 async function checkOutput(options: TrainOptions & Pick<Values<typeof deviceOptions>, 'profile'>): Promise<void> {
   const { out, resume, data, text = [], studentConfig, profile, tensorboard, dryRun } = options;
   const held = heldOutOf(options);
-  tryFolder('--out', out);
+  // A dry run writes nothing, not even as a trial: what it reads may be on a disk that takes nothing.
+  const trial = { isWritten: !dryRun };
+  tryFolder('--out', out, trial);
   const isRun = holdsRun(out);
   if (isRun && !resume) {
     throw new OptionError(`--out ${out} holds a run already. Go on with it by --resume, or take another folder.`);
@@ -168,17 +170,17 @@ async function checkOutput(options: TrainOptions & Pick<Values<typeof deviceOpti
   }
   if (resume && !isRun) throw noRun(out);
   // A run that goes on elsewhere is found out before models are loaded.
-  if (isRun) await (await openFolder(out).lock())();
+  if (isRun && !dryRun) await (await openFolder(out).lock())();
   const inputs = [...data, ...text, studentConfig, ...(Array.isArray(held) ? held : [])];
   const log = logOf(options);
   tryApart({ '--out': out, '--log': log, '--profile': profile });
   if (dryRun && typeof profile === 'string') {
     throw new OptionError(`--dry-run writes nothing, and --profile ${profile} is a file. Leave its name out.`);
   }
-  if (tensorboard !== undefined) tryBoard(tensorboard, { resume });
+  if (tensorboard !== undefined) tryBoard(tensorboard, { resume, ...trial });
   // Its folder is made where it is missing.
-  if (existsSync(dirname(log))) tryFile('--log', log, logFile, inputs);
-  else tryFolder('--log', dirname(log));
+  if (existsSync(dirname(log))) tryFile('--log', log, logFile, inputs, trial);
+  else tryFolder('--log', dirname(log), trial);
   tryLog(log, out);
 }
 

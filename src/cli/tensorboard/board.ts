@@ -32,10 +32,14 @@ const filesIn = (folder: string): string[] =>
 
 /**
  * Before models are loaded.
+ * @param isWritten false for a dry run, which writes nothing; default true
  * @throws OptionError for a folder that cannot be written, and for one with the curves of another run
  */
-export function tryBoard(folder: string, { resume }: { readonly resume: boolean }): void {
-  tryFolder(flag, folder);
+export function tryBoard(
+  folder: string,
+  { resume, isWritten = true }: { readonly resume: boolean; readonly isWritten?: boolean },
+): void {
+  tryFolder(flag, folder, { isWritten });
   const [first] = filesIn(folder);
   if (first === undefined || resume) return;
   throw new OptionError(
