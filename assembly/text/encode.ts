@@ -127,6 +127,8 @@ function candidate(p: usize, end: usize, root: u32): usize {
 /** Cuts [begin, end) at the added tokens under `root`. `text`: what the pieces between are. */
 function cut(begin: usize, end: usize, root: u32, text: i32): void {
   let rest = begin;
+  // Where the run of spaces ends that was looked through last: many tokens may stand in one run.
+  let spacesEnd = begin;
   let p = candidate(begin, end, root);
   while (p < end) {
     let found: u32 = 0;
@@ -149,8 +151,11 @@ function cut(begin: usize, end: usize, root: u32, text: i32): void {
     p = candidate(to, end, root);
     if (token.flags & AS_TEXT) continue;
     if (token.flags & SINGLE_WORD && (endsWithWord(begin, from) || startsWithWord(to, end))) continue;
-    if (token.flags & LSTRIP) from = max(spacesBefore(begin, from), rest);
-    if (token.flags & RSTRIP) to = spacesAfter(to, end);
+    if (token.flags & LSTRIP) from = from > rest ? spacesBefore(rest, from) : rest;
+    if (token.flags & RSTRIP) {
+      if (to >= spacesEnd) spacesEnd = spacesAfter(to, end);
+      to = spacesEnd;
+    }
     if (rest < from) pushSegment(rest, from, rest == begin ? text : TEXT);
     pushSegment(from, to, <i32>token.id);
     rest = to;

@@ -91,10 +91,14 @@ export function tokenizerFromFiles(
   return createTokenizer({
     vocab,
     merges,
-    addedTokens: Object.entries(config?.added_tokens_decoder ?? {}).map(([id, token]) => ({
-      id: Number(id),
-      ...token,
-    })),
+    addedTokens: Object.entries(config?.added_tokens_decoder ?? {}).map(([id, token]) =>
+      // Number('') is 0.
+      check(
+        AddedTokenSchema,
+        { ...token, id: /^\d+$/.test(id) ? Number(id) : id },
+        'tokenizer_config.json: added_tokens_decoder',
+      ),
+    ),
     addBosToken: config?.add_bos_token ?? false,
     addPrefixSpace: config?.add_prefix_space ?? false,
     ...shared,

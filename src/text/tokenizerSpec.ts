@@ -25,7 +25,7 @@ import { readTemplate } from './components/postProcessors.js';
 import { preTokenizers } from './components/preTokenizers.js';
 import { readSentencePiece } from './formats/sentencePiece.js';
 import { ofRust, readTiktoken } from './formats/tiktoken.js';
-import { requireText, vocabularyOf } from './vocabulary.js';
+import { requireText, type Vocabulary, vocabularyOf } from './vocabulary.js';
 
 /** A tokenizer, whatever files it came from. */
 export interface TokenizerSpec {
@@ -267,6 +267,8 @@ function assemble(
   }
   const model = modelOf(byteLevel);
   const { added, roles } = addSpecial(specialTokens, roleIds, checkAdded(listed, model.vocab), model.vocab);
+  const template = readTemplate(stages.post_processor);
+  checkTemplate(template, model.vocab, added);
   return {
     model,
     byteLevel,
@@ -274,12 +276,25 @@ function assemble(
     preTokenizers: cut.map(({ read }) => read),
     decoders: decode.map(({ read }) => read),
     added,
-    template: readTemplate(stages.post_processor),
+    template,
     roles,
     endIds,
     config,
     stages,
   };
+}
+
+/** @throws CheckpointError for an id that no token has: a model has no row for it */
+function checkTemplate({ before, after }: Template, vocab: Vocabulary, added: readonly AddedToken[]): void {
+  const strange = [...before, ...after].find(
+    (id) => !vocab.ids.includes(id) && added.every((token) => token.id !== id),
+  );
+  if (strange === undefined) return;
+  throw new CheckpointError(
+    `tokenizer.json: post_processor: it puts id ${strange} around texts, which no token has, expected one of the ` +
+      `${vocab.tokens.length} ids of the vocabulary or one of added_tokens. Correct it, or take another tokenizer.`,
+    { found: strange },
+  );
 }
 
 /** tokenizer.json of a spec, as Hugging Face tokenizers reads it. `model`: what the model's `json` gave. */

@@ -154,6 +154,34 @@ describe('against tiktoken', () => {
 });
 
 describe('time', () => {
+  it.each([
+    { lstrip: true, rstrip: true },
+    { lstrip: true, rstrip: false },
+    { lstrip: false, rstrip: true },
+  ])('a token " " with %o, in a run of spaces: four times the run takes at most 2.3^2 times as long', (sides) => {
+    const tokenizer = createTokenizer({
+      tokenizerJson: {
+        ...bytes,
+        added_tokens: [
+          { id: 700, content: ' ', special: true, ...sides },
+          { id: 701, content: '\t', special: true },
+        ],
+      },
+    });
+    for (const run of [' ', ' \t']) {
+      const seconds = (times: number) => {
+        const start = process.cpuUsage();
+        tokenizer.encode(`a${run.repeat(times)}b`);
+        return process.cpuUsage(start).user;
+      };
+      const [short, long] = [1, 4].map((times) =>
+        Math.min(...Array.from({ length: 3 }, () => seconds(times * 2 ** 15))),
+      ) as [number, number];
+      expect({ run, short, long }).toSatisfy(() => long < Math.max(short, 5000) * 2.3 ** 2);
+    }
+    tokenizer.dispose();
+  });
+
   const kinds = ['llama 3', 'smollm 2', 'nfc', 'llama 2', 'gemma', 't5', 'unigram over a whole text'];
   const known = oracle.cases as unknown as Record<string, Case>;
 

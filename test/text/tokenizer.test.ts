@@ -253,10 +253,67 @@ describe('files', () => {
       `{"model":{"vocab":{}},"post_processor":${'{"type":"Sequence","processors":['.repeat(1e5)}${']}'.repeat(1e5)}}`,
       /nested 200001 deep/,
     ],
+    ...(
+      [
+        [
+          'TemplateProcessing',
+          {
+            single: [{ SpecialToken: { id: 'x' } }, { Sequence: { id: 'A' } }],
+            special_tokens: { x: { ids: [99999] } },
+          },
+        ],
+        ['BertProcessing', { cls: ['a', 0], sep: ['b', 99999] }],
+        ['RobertaProcessing', { cls: ['a', 99999], sep: ['b', 0] }],
+      ] as const
+    ).map(([type, fields]): [string, string, RegExp] => [
+      `${type} with an id that no token has`,
+      file({ post_processor: { type, ...fields } }),
+      /post_processor: it puts id 99999 around texts, which no token has, expected one of the \d+ ids/,
+    ]),
+    ...['__proto__', 'constructor', 'toString'].map((id): [string, string, RegExp] => [
+      `a template's token ${id} that is not listed`,
+      file({
+        post_processor: {
+          type: 'TemplateProcessing',
+          single: [{ SpecialToken: { id } }, { Sequence: { id: 'A' } }],
+          special_tokens: {},
+        },
+      }),
+      new RegExp(`special token "${id}" is not listed`),
+    ]),
+    [
+      "a template's token without ids",
+      file({
+        post_processor: {
+          type: 'TemplateProcessing',
+          single: [{ SpecialToken: { id: 'x' } }, { Sequence: { id: 'A' } }],
+          special_tokens: { x: { ids: ['1'] } },
+        },
+      }),
+      /post_processor TemplateProcessing: "x": ids\[0\]: /,
+    ],
     ['an added token with two ids', file({ added_tokens: [{ id: 9, content: eot }] }), /id 9, but id 0/],
   ])('refuses %s', (_, tokenizerJson, message) => {
     expect(() => createTokenizer({ tokenizerJson })).toThrow(CheckpointError);
     expect(() => createTokenizer({ tokenizerJson })).toThrow(message);
+  });
+
+  it('reads a special token that is called __proto__, also from what it saved', () => {
+    const { vocab, merges } = base.model as unknown as { vocab: object; merges: [string, string][] };
+    const made = createTokenizer({ vocab, merges, specialTokens: { bos: '__proto__' }, addBosToken: true });
+    const saved = createTokenizer({ tokenizerJson: made.save()['tokenizer.json'] as string });
+    expect([...made.encode('the')][0]).toBe(made.tokenToId('__proto__'));
+    expect(saved.encode('the')).toEqual(made.encode('the'));
+  });
+
+  it.each(['', 'one', '-1', '0x10', '1.5'])('refuses %j as the id of an added token', (id) => {
+    const files = {
+      'vocab.json': JSON.stringify(base.model.vocab),
+      'merges.txt': '',
+      'tokenizer_config.json': JSON.stringify({ added_tokens_decoder: { [id]: { content: '<x>' } } }),
+    };
+    expect(() => tokenizerFromFiles(files)).toThrow(CheckpointError);
+    expect(() => tokenizerFromFiles(files)).toThrow(/tokenizer_config.json: added_tokens_decoder: id: /);
   });
 
   it('refuses components nested without end in a parsed file', () => {

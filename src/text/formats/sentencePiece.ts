@@ -25,6 +25,8 @@ const BPE = 2;
 
 const SPACE = '\u2581';
 const MANY = 2 ** 16;
+/** The largest finite f32. */
+const mostF32 = (2 - 2 ** -23) * 2 ** 127;
 
 interface Piece {
   readonly text: string;
@@ -111,6 +113,12 @@ function pieceOf(message: Uint8Array, where: string): Piece {
     if (field.number === 2) score = floatOf(field);
     if (field.number === 3) type = field.value;
   }
+  if (!Number.isFinite(score)) {
+    throw new CheckpointError(
+      `${where}: piece ${inWords(text)} has the score ${score}, expected a finite number. Download the file again.`,
+      { found: score },
+    );
+  }
   return { text, score, type };
 }
 
@@ -141,12 +149,14 @@ function unigramOf(pieces: readonly Piece[], byteFallback: boolean): Model {
   const scores = pieces.filter(({ type }) => type === NORMAL).map(({ score }) => score);
   const [lowest, highest] = scores.reduce(
     ([low, high], score) => [Math.min(low, score), Math.max(high, score)],
-    [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
+    scores.length > 0 ? [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY] : [0, 0],
   );
   const scoreOf = ({ type, score, text }: Piece) => {
     if (type === NORMAL) return score;
+    if (type !== USER_DEFINED) return Number.NaN;
     // A piece of the user's own wins over all others.
-    return type === USER_DEFINED ? Math.fround(new TextEncoder().encode(text).length * highest - 0.1) : Number.NaN;
+    const own = Math.fround(new TextEncoder().encode(text).length * highest - 0.1);
+    return Math.min(Math.max(own, -mostF32), mostF32);
   };
   const unknownId = unknownIn(pieces);
   return unigramModel(vocabularyOfPieces(pieces), Float64Array.from(pieces, scoreOf), {
@@ -165,16 +175,14 @@ function normalizerOf(
   const flag = (field: number) => fields.findLast(({ number }) => number === field)?.value !== 0;
   const charsmap = fields.findLast(({ number }) => number === 2)?.bytes ?? new Uint8Array();
   const [prefix, removes, escapes] = [flag(3), flag(4), flag(5)];
-  const space = escapes ? SPACE : ' ';
+  const begins = prefix && !suffix;
   const steps = [
     charsmap.length > 0 && { type: 'Precompiled', precompiled_charsmap: toBase64(charsmap) },
-    removes && { type: 'Strip', strip_left: true, strip_right: true },
-    removes && { type: 'Replace', pattern: { Regex: ' {2,}' }, content: ' ' },
-    prefix && !suffix && { type: 'Prepend', prepend: space },
+    ...(removes ? removingSpaces(begins, escapes) : [begins && { type: 'Prepend', prepend: escapes ? SPACE : ' ' }]),
     escapes && { type: 'Replace', pattern: { String: ' ' }, content: SPACE },
   ].filter((step) => step !== false);
   // Where extra spaces are removed, no text begins with one.
-  const strip = { start: removes ? MANY : prefix && !suffix ? 1 : 0, stop: prefix && suffix ? 1 : 0 };
+  const strip = { start: removes ? MANY : begins ? 1 : 0, stop: prefix && suffix ? 1 : 0 };
   return {
     normalizer: (into) => {
       const { at, length } = into.bytes(charsmap);
@@ -196,6 +204,19 @@ function normalizerOf(
     },
   };
 }
+
+/**
+ * What removes runs of U+0020 and those at the ends, and puts one before the text where `begins`. Strip would take other
+ * white space too, which SentencePiece keeps. Once no run is longer than one, two more at the start make the only
+ * run of several there is, so that the start is found without an anchor.
+ */
+const removingSpaces = (begins: boolean, escapes: boolean): object[] => [
+  { type: 'Replace', pattern: { Regex: ' {2,}' }, content: ' ' },
+  // SentencePiece looks at the end once spaces are escaped: a U+2581 of the text goes with them.
+  { type: 'Replace', pattern: { Regex: escapes ? `[ ${SPACE}]+\\z` : ' +\\z' }, content: '' },
+  { type: 'Prepend', prepend: '  ' },
+  { type: 'Replace', pattern: { Regex: ' {2,}' }, content: begins ? ' ' : '' },
+];
 
 function toBase64(bytes: Uint8Array): string {
   let text = '';

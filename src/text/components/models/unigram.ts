@@ -25,6 +25,13 @@ export function readUnigram(json: unknown): Model {
     if (typeof token !== 'string' || typeof score !== 'number') {
       throw new CheckpointError(`vocab: entry ${id} is ${inWords(entry)}, expected [token, score].`, { found: entry });
     }
+    // JSON.parse takes 1e999 for infinity.
+    if (!Number.isFinite(score)) {
+      throw new CheckpointError(
+        `vocab: entry ${id}, ${inWords(token)}, has the score ${score}, expected a finite number.`,
+        { found: score },
+      );
+    }
     scores[id] = score;
     return token;
   });

@@ -1,6 +1,7 @@
 /** TemplateProcessing: tokens around a text, as a template lists them. */
 import * as z from 'zod';
 import { CheckpointError } from '../../../errors.js';
+import { isPlainObject } from '../../../inWords.js';
 import { check, component, unsupportedIn } from '../component.js';
 import type { Template } from './template.js';
 
@@ -10,8 +11,10 @@ const piece = z.union([
 ]);
 const fields = z.object({
   single: z.array(piece),
-  special_tokens: z.record(z.string(), z.object({ ids: z.array(z.int().min(0)) })),
+  // Not a record: zod leaves out what is called __proto__.
+  special_tokens: z.custom<Readonly<Record<string, unknown>>>(isPlainObject, 'expected an object'),
 });
+const listedToken = z.object({ ids: z.array(z.int().min(0)) });
 
 export const templateProcessing = component('TemplateProcessing', z.looseObject({}), (json, where): Template => {
   const { single, special_tokens: tokens } = check(fields, json, where);
@@ -23,7 +26,7 @@ export const templateProcessing = component('TemplateProcessing', z.looseObject(
         throw unsupportedIn('post_processor TemplateProcessing with the text twice', 'one with the text once');
       }
       const { id } = each.SpecialToken;
-      if (tokens[id]) return tokens[id].ids;
+      if (Object.hasOwn(tokens, id)) return check(listedToken, tokens[id], `${where}: ${JSON.stringify(id)}`).ids;
       throw new CheckpointError(`${where}: special token ${JSON.stringify(id)} is not listed.`);
     });
   return { before: idsIn(single.slice(0, split)), after: idsIn(single.slice(split + 1)) };
