@@ -55,17 +55,20 @@ export const ownTokenizer = async (
 
 /**
  * The tokenizer of the folder that `--tokenizer` names, else of the first of the models' folders that holds one.
+ * @param makesModel the model is a new one, which takes any tokenizer
  * @throws OptionError when there is none
  */
 export async function findTokenizer(
   named: string | undefined,
   models: readonly (Checkpoint | undefined)[],
+  { makesModel = false }: { readonly makesModel?: boolean } = {},
 ): Promise<Tokenizer> {
   const given = named === undefined ? models.filter((model) => model !== undefined) : [await openCheckpoint(named)];
   for (const checkpoint of given) if (await hasTokenizer(checkpoint)) return loadTokenizer(checkpoint);
   throw new OptionError(
-    `no tokenizer in ${given.map(({ name }) => name).join(', ') || 'any folder'}, expected tokenizer.json or ` +
-      'vocab.json. Name a folder by --tokenizer, or train one by the command tokenizer.',
+    `no tokenizer in ${given.map(({ name }) => name).join(', ') || 'any folder'}, expected tokenizer.json, vocab.json and ` +
+      'merges.txt, tokenizer.model or spiece.model. Name a folder that holds one by --tokenizer' +
+      (makesModel ? ', or train one by the command tokenizer.' : '.'),
   );
 }
 
@@ -90,7 +93,12 @@ export async function openStudent(
     tokenizer: string | undefined;
     seed: number;
   },
-  { device, tokenizer, positions }: { device: Device; tokenizer: Tokenizer; positions: number },
+  {
+    device,
+    tokenizer,
+    positions,
+    note,
+  }: { device: Device; tokenizer: Tokenizer; positions: number; note: (text: string) => void },
 ): Promise<LanguageModel> {
   if ((student === undefined) === (studentConfig === undefined)) {
     throw new OptionError(
@@ -114,6 +122,10 @@ export async function openStudent(
     });
   });
   checkTokenizer(tokenizer, model);
+  // Whatever the family calls them.
+  if (!('n_positions' in config || 'max_position_embeddings' in config)) {
+    note(`the new model has ${model.maxPositions} positions, from --max-length: it will never read longer texts.`);
+  }
   return model;
 }
 

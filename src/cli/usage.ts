@@ -41,7 +41,9 @@ function unknownOption(
   }: { readonly command: Command; readonly help: string; readonly alsoCalled: ReadonlyMap<string, string> },
 ): string {
   const flags = command.options.flatMap(({ long, hidden }) => (long && !hidden ? [long] : []));
-  const [flag = ''] = word.split('=');
+  const [written = ''] = word.split('=');
+  // As the API spells it: --batchSize, --learningRate.
+  const flag = written.replace(/(?<=[a-z])[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   // No flag has a space in it.
   const near = alsoCalled.get(flag) ?? (/\s/.test(flag) ? undefined : nearest(flag, [...flags, '--help']));
   const what = `${command.name()} has no option ${shellWord(word)}.`;

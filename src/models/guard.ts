@@ -83,9 +83,15 @@ export function checkPrompts(
       );
     }
     const room = model.room(prompt.length);
+    if (room < 1) {
+      throw new LimitError(
+        `${where}: prompt ${index} has ${prompt.length} tokens, and the model ${maxPositions} positions for it and its answer. Cut it.`,
+        { found: prompt.length, expected: maxPositions },
+      );
+    }
     if (newTokens > room) {
       throw new LimitError(
-        `${where}: prompt ${index} has ${prompt.length} tokens and leaves ${Math.max(0, room)} for the answer, with ` +
+        `${where}: prompt ${index} has ${prompt.length} tokens and leaves ${room} for the answer, with ` +
           `${name} ${newTokens}; the model has ${maxPositions} positions. Cut the prompt, or lower ${name}.`,
         { found: newTokens, expected: room },
       );

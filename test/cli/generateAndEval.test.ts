@@ -79,7 +79,9 @@ describe('distillm generate', () => {
     const alpaca = await run([...greedy(), '--template', 'alpaca', 'Say']);
     expect(alpaca).toMatchObject({
       code: 1,
-      err: expect.stringMatching(/96 positions\..* or lower --max-new-tokens\.$/m),
+      err: expect.stringMatching(
+        /prompt 1 has \d+ tokens, with its template, and the model has 96 positions for it and its answer\. Cut the prompt\.$/m,
+      ),
     });
     const prompts = ['Say red cat', 'Say dog'];
     const answers = await Promise.all(
@@ -95,7 +97,9 @@ describe('distillm generate', () => {
     saved('{}');
     expect(await run([...words, 'Say'])).toMatchObject({
       code: 1,
-      err: expect.stringMatching(/96 positions\..* or lower --max-new-tokens\.$/m),
+      err: expect.stringMatching(
+        /prompt 1 has \d+ tokens, with its template, and the model has 96 positions for it and its answer\. Cut the prompt\.$/m,
+      ),
     });
     saved('{"promptTemplate": "mine"}');
     const refused = await run([...words, 'Say']);
@@ -108,7 +112,9 @@ describe('distillm generate', () => {
   it('refuses a folder for the tokenizer that holds none', async () => {
     expect(await run(['generate', '--model', model, '--tokenizer', folder, '--raw', ...wasm, 'Say'])).toMatchObject({
       code: 2,
-      err: expect.stringContaining(`no tokenizer in ${folder}, expected tokenizer.json or vocab.json`),
+      err: expect.stringContaining(
+        `no tokenizer in ${folder}, expected tokenizer.json, vocab.json and merges.txt, tokenizer.model or spiece.model. Name a folder that holds one by --tokenizer.\n`,
+      ),
     });
   });
 

@@ -329,6 +329,14 @@ describe('distillm train', () => {
     expect(shorter.err).not.toContain('--steps');
     const named = await train(`${short} --learning-rate 1`);
     expect([named.code, named.err]).toEqual([2, 'distillm: train has no option --learning-rate. Did you mean --lr?\n']);
+    expect((await train(`${short} --learningRate 1`)).err).toMatch(/--learningRate\. Did you mean --lr\?/);
+    const other = await train(`${short} --batch-size 3 --resume`);
+    expect(other.err).toMatch(/other settings: --batch-size was \d+ and is 3\. Resume/);
+    const homeless = await distillm('train --resume');
+    expect([homeless.code, homeless.err]).toEqual([
+      2,
+      'distillm: train --resume needs --out <folder>, the folder of the run that goes on.\n',
+    ]);
   });
 
   it.each([
@@ -567,6 +575,6 @@ describe('distillm train', () => {
         `--epochs 1 --out ${path('unused')}`,
     );
     expect(code).toBe(1);
-    expect(err).toMatch(/512 tokens, the student's 280/);
+    expect(err).toMatch(/teacher\) has 512 tokens, the student's 280 \(/);
   });
 });

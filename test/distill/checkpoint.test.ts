@@ -308,9 +308,8 @@ describe('checkpoints on WASM', () => {
         `longer when it is finished, and this one is at step ${perEpoch} of ${2 * perEpoch}.`,
     );
     const larger = await again({ batchSize: 4 }).catch((thrown: Error) => thrown);
-    expect((larger as Error).message).toContain('batchSize was 3 and is 4; ');
-    expect((larger as Error).message).toContain('an epoch, after which it validates, in steps was');
-    expect((larger as Error).message).not.toMatch(/validation\.every|[:;] steps was/);
+    expect((larger as Error).message).toContain('settings: batchSize was 3 and is 4. Resume with');
+    expect((larger as Error).message).not.toMatch(/validat|steps/);
     short.model.dispose();
   });
 

@@ -4,6 +4,7 @@ import {
   encodePrompt,
   generateText,
   type LanguageModel,
+  LimitError,
   loadModel,
   OptionError,
   type PromptTemplateName,
@@ -161,6 +162,7 @@ async function answerAll(
   const { stdout } = terminal;
   const longest = requests.reduce((most, { ids }) => Math.max(most, ids.length), 0);
   const maxNewTokens = options.maxNewTokens ?? answerLength(model, longest);
+  checkRoom(requests, { model, maxNewTokens, samples: options.samples });
   const how = { ...samplingOf(options), tokenizer, maxNewTokens };
   // In a file, answers that are made side by side come sooner.
   if (!options.json && (stdout.isTTY || requests.length === 1)) {
@@ -184,6 +186,30 @@ async function answerAll(
     line?.update(`${start + batch.length}/${requests.length} answers`);
   }
   line?.done();
+}
+
+/** @throws LimitError naming the first prompt, from 1, that is too long: answers of those before it would be lost work */
+function checkRoom(
+  requests: readonly Request[],
+  { model, maxNewTokens, samples }: { model: LanguageModel; maxNewTokens: number; samples: number },
+): void {
+  for (const [index, { ids }] of requests.entries()) {
+    const room = model.room(ids.length);
+    if (maxNewTokens <= room) continue;
+    const prompt = `prompt ${Math.floor(index / samples) + 1} has ${ids.length} tokens`;
+    const whole = `the model has ${model.maxPositions} positions`;
+    if (room < 1) {
+      throw new LimitError(`${prompt}, with its template, and ${whole} for it and its answer. Cut the prompt.`, {
+        found: ids.length,
+        expected: model.maxPositions,
+      });
+    }
+    throw new LimitError(
+      `${prompt} and leaves ${room} for the answer, --max-new-tokens is ${maxNewTokens}; ${whole}. Cut the prompt, or lower ` +
+        '--max-new-tokens.',
+      { found: maxNewTokens, expected: room },
+    );
+  }
 }
 
 /** What `--json` prints of an answer. `tokens` counts the end token. */

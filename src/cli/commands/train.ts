@@ -9,6 +9,7 @@ import {
   type BestValidation,
   type Checkpoint,
   type CheckpointEvent,
+  CompatibilityError,
   distill,
   type EndEvent,
   eosDifference,
@@ -63,7 +64,11 @@ export const train = defineCommand({
   options: { ...trainOptions, Device: deviceOptions },
   async fromFile({ config, ...typed }, table) {
     const { resume, out } = typed;
-    const ofFile = config === undefined ? {} : await fromConfig(config, table, typed);
+    const ofFile: Readonly<Record<string, unknown>> =
+      config === undefined ? {} : await fromConfig(config, table, typed);
+    if (resume && out === undefined && ofFile.out === undefined) {
+      throw new OptionError('train --resume needs --out <folder>, the folder of the run that goes on.');
+    }
     if (!resume || out === undefined) return ofFile;
     const wanted = { ...ofFile, ...typed };
     if (wanted.data === undefined && !holdsRun(out)) throw noRun(out);
@@ -82,14 +87,20 @@ export const train = defineCommand({
     const distilling = teacherSource && (await distillationOf(options, teacherSource));
     return withDevice(options, terminal, async (device) => {
       terminal.stderr.write(`Device: ${device.info.description}\n`);
-      const tokenizer = await findTokenizer(options.tokenizer, [studentSource, teacherSource]);
+      const tokenizer = await findTokenizer(options.tokenizer, [studentSource, teacherSource], {
+        makesModel: options.studentConfig !== undefined,
+      });
+      await checkVocabularies(studentSource, teacherSource);
       checkEndTokens(options, tokenizer, distilling?.teacherTokenizer);
       const teacher =
         teacherSource && (await loadModel(teacherSource, { device, ...given({ dtype: options.teacherDtype }) }));
       const seed = fineTuneOptions.shape.seed.parse(optionsFrom(fineTuneOptions, options).seed);
       const student = await openStudent(
         { ...options, student: studentSource, seed },
-        { device, tokenizer, positions: options.maxLength ?? 512 },
+        {
+          ...{ device, tokenizer, positions: options.maxLength ?? 512 },
+          note: (text) => void terminal.stderr.write(`${wrapped(`Note: ${text}`, terminal.stderr)}\n`),
+        },
       );
       const limits = lengthLimits(options, teacher ? [student, teacher] : [student]);
       const template = await chooseTemplate(options.template, [studentSource, teacherSource]);
@@ -134,6 +145,22 @@ async function fromConfig(config: string, table: OptionTable, typed: Partial<Tra
   // Settings have the default of every option, also of what the run does not do.
   const isDefault = lmCoef === fineTuneOptions.shape.lmCoef.parse(undefined);
   return { ...values, ...given({ lmCoef: isDefault ? undefined : lmCoef }) };
+}
+
+/**
+ * Told before how answers end: a tokenizer that ends them as the teacher does would not help.
+ * @throws CompatibilityError for a teacher and a student of different sizes of vocabulary
+ */
+async function checkVocabularies(student: Checkpoint | undefined, teacher: Checkpoint | undefined): Promise<void> {
+  if (!student || !teacher) return;
+  const sizeOf = async (model: Checkpoint) => (await model.config()).fields.vocab_size;
+  const [ours, theirs] = [await sizeOf(student), await sizeOf(teacher)];
+  if (ours === theirs) return;
+  throw new CompatibilityError(
+    `the teacher's vocabulary (${teacher.name}) has ${theirs} tokens, the student's ${ours} (${student.name}). Both must use the ` +
+      'same tokenizer: take a student of the same family, or make one by --student-config.',
+    { found: theirs, expected: ours },
+  );
 }
 
 /**
@@ -204,11 +231,23 @@ function describe(
   if (teacher) stderr.write(`Teacher: ${size(teacher)}\n`);
   stderr.write(`Student: ${size(student)}\n`);
   const { prompts, responses } = data.cut;
-  const cut = prompts + responses > 0 ? `; ${prompts} prompts and ${responses} answers were too long and cut` : '';
+  const cut =
+    prompts + responses > 0
+      ? `; ${counted(prompts, 'prompt')} and ${counted(responses, 'answer')} were too long and cut`
+      : '';
   const line =
     `Data: ${counted(data.train.length, 'record')}, ${whole(data.validation.length)} for validation, template ` +
     `${data.template}${cut}`;
   stderr.write(`${wrapped(line, stderr)}\n`);
+  const records = data.train.length + data.validation.length;
+  for (const [many, what, flag] of [
+    [prompts, 'prompts', '--max-prompt-length'],
+    [responses, 'answers', '--max-length'],
+  ] as const) {
+    if (2 * many <= records) continue;
+    const note = `Note: most ${what} are cut, ${whole(many)} of ${whole(records)}. Raise ${flag} where the models have room.`;
+    stderr.write(`${wrapped(note, stderr)}\n`);
+  }
 }
 
 /** Samples of plain text that a run reads. */

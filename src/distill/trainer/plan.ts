@@ -38,6 +38,8 @@ export interface Plan {
   readonly resume: boolean;
   /** What messages call what nobody gave, by its name: settings that follow from others, digests of data and models. */
   readonly derived: ReadonlyMap<string, string>;
+  /** Those of them that follow from other settings. */
+  readonly follows: ReadonlyMap<string, string>;
   /** The caller named the arithmetic: a run that began with another may go on with it. */
   readonly arithmeticGiven: boolean;
   readonly signal: AbortSignal | undefined;
@@ -87,20 +89,24 @@ export function makePlan(participants: Participants, options: RunOptions): Plan 
     remarks: startRemarks(participants, settings),
     checkpoint: participants.checkpoint,
     resume: participants.resume ?? false,
-    derived: derivedBy(options),
+    derived: new Map([...digestNames, ...following(options)]),
+    follows: following(options),
     arithmeticGiven: options.arithmetic !== undefined,
     signal: participants.signal,
   };
 }
 
-function derivedBy({ steps, maxNewTokens, validation }: RunOptions): Plan['derived'] {
+const digestNames: Plan['derived'] = new Map([
+  ...(['train', 'validation', 'text'] as const).map(
+    (set) => [`dataDigest.${set}`, `the digest of data.${set}`] as const,
+  ),
+  ['teacherWeights', "the digest of the teacher's weights"],
+  ['tokenizerFiles', "the digest of the tokenizer's files"],
+]);
+
+function following({ steps, maxNewTokens, validation }: RunOptions): Plan['follows'] {
   const { every, bestBy } = validation;
   return new Map([
-    ...(['train', 'validation', 'text'] as const).map(
-      (set) => [`dataDigest.${set}`, `the digest of data.${set}`] as const,
-    ),
-    ['teacherWeights', "the digest of the teacher's weights"],
-    ['tokenizerFiles', "the digest of the tokenizer's files"],
     ...(steps === undefined ? ([['steps', 'epochs (in steps)']] as const) : []),
     ...(every === 'epoch' ? ([['validation.every', 'an epoch, after which it validates, in steps']] as const) : []),
     ...(maxNewTokens === undefined ? ([['maxNewTokens', 'the longest answer by default']] as const) : []),

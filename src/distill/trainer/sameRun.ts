@@ -26,7 +26,10 @@ export function requireSameRun(
   folder: string,
   began: Run,
   goesOn: Run,
-  { step, plan }: { readonly step: number; readonly plan: Pick<Plan, 'schedule' | 'derived' | 'arithmeticGiven'> },
+  {
+    step,
+    plan,
+  }: { readonly step: number; readonly plan: Pick<Plan, 'schedule' | 'derived' | 'follows' | 'arithmeticGiven'> },
 ): string[] {
   const isLonger = step === began.settings.steps && goesOn.settings.steps > step;
   const asked = plan.arithmeticGiven && { arithmetic: goesOn.settings.arithmetic };
@@ -36,12 +39,15 @@ export function requireSameRun(
   );
   if (changed.length === 0) return isLonger ? [longer(began.settings, goesOn.settings, plan)] : [];
   const words = (value: unknown) => (value === undefined ? 'absent' : JSON.stringify(value).replaceAll('"', ''));
-  const list = changed
+  // What follows from a setting that is told says nothing more.
+  const causes = changed.filter(({ name }) => !plan.follows.has(name));
+  const told = causes.length > 0 ? causes : changed;
+  const list = told
     .map(({ name, was, is }) => `${plan.derived.get(name) ?? name} was ${words(was)} and is ${words(is)}`)
     .join('; ');
   const other = changed.find(({ name }) => name === 'arithmetic');
   const consent = other ? `, or give arithmetic '${other.is}' to go on with it (last bits then differ)` : '';
-  const length = changed.some(({ name }) => name === 'steps')
+  const length = told.some(({ name }) => name === 'steps')
     ? ` The schedule goes by the length of a run: it can be made longer when it is finished, and this one is at step ${step} ` +
       `of ${began.settings.steps}.`
     : '';
