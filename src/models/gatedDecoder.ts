@@ -9,7 +9,7 @@ import { count, layerCount, probability } from './config.js';
 import { decoderModel } from './decoder.js';
 import { type AnyFamily, defineFamily } from './family.js';
 import { linear, repeat, rmsNorm, table } from './parts.js';
-import { rotaryFields, rotaryOf } from './rotary.js';
+import { degenerateTheta, rotaryFields, rotaryOf } from './rotary.js';
 
 /** The fields of config.json that matter in all of these families; defaults as in transformers' LlamaConfig. */
 const commonFields = {
@@ -52,6 +52,8 @@ export const gatedSchema = <Own extends z.ZodRawShape>(own: Own) =>
       } else if ((head_dim ?? hidden_size / num_attention_heads) % 2 !== 0) {
         refuse(head_dim ? 'head_dim' : 'num_attention_heads', 'heads of an even width, whose dims turn in pairs');
       }
+      const theta = degenerateTheta(config);
+      if (theta) context.addIssue({ code: 'custom', path: theta, message: 'a number above 1 with yarn' });
       if (Array.isArray(layer_types) && layer_types.length !== num_hidden_layers) {
         refuse('layer_types', 'one for each of num_hidden_layers');
       }

@@ -37,7 +37,15 @@ interface RotaryType<Parameters> {
 }
 const rotaryType = <Parameters>(type: RotaryType<Parameters>): RotaryType<Parameters> => type;
 
-const positive = ranges.positive;
+/** Far wider than any model has them, and narrow enough that all angles are finite in f32. */
+const between = (least: number, most: number) => {
+  const words = `a number from ${least} to ${most}`;
+  return z.number(words).min(least, words).max(most, words);
+};
+const factorField = between(1e-4, 1e6);
+const positive = between(1e-6, 1e6);
+const thetaField = between(1, 1e30).nullish();
+const mscaleField = between(0, 1000).nullish();
 const originalPositions = ranges.count.nullish();
 
 /** theta^(-2 pair / headDim) of each pair, changed by `stretch`. */
@@ -54,13 +62,13 @@ const types = {
   default: rotaryType({ schema: z.object({}), turns: (_, shape) => ({ radians: radiansOf(shape) }) }),
   /** Positions are divided by a factor. */
   linear: rotaryType({
-    schema: z.object({ factor: positive }),
+    schema: z.object({ factor: factorField }),
     turns: ({ factor }, shape) => ({ radians: radiansOf(shape, (radians) => radians / factor) }),
     reach: ({ factor }, maxPositions) => Math.floor(factor * maxPositions),
   }),
   /** Sequences beyond max_position_embeddings raise the base with their length ("NTK-aware"). */
   dynamic: rotaryType({
-    schema: z.object({ factor: positive }),
+    schema: z.object({ factor: factorField }),
     turns({ factor }, shape, length) {
       const { headDim, maxPositions } = shape;
       const stretched = (factor * Math.max(length, maxPositions)) / maxPositions - (factor - 1);
@@ -74,13 +82,13 @@ const types = {
   /** YaRN (Peng et al. 2023, arXiv:2309.00071): slow pairs turn slower by a factor, fast ones as before, with a ramp between. */
   yarn: rotaryType({
     schema: z.object({
-      factor: positive,
+      factor: factorField,
       original_max_position_embeddings: originalPositions,
       attention_factor: positive.nullish(),
       beta_fast: positive.nullish(),
       beta_slow: positive.nullish(),
-      mscale: z.number().nullish(),
-      mscale_all_dim: z.number().nullish(),
+      mscale: mscaleField,
+      mscale_all_dim: mscaleField,
       truncate: z.boolean().nullish(),
     }),
     turns(parameters, shape) {
@@ -110,7 +118,7 @@ const types = {
   llama3: rotaryType({
     schema: z
       .object({
-        factor: positive,
+        factor: factorField,
         low_freq_factor: positive,
         high_freq_factor: positive,
         original_max_position_embeddings: originalPositions,
@@ -145,7 +153,7 @@ function nameOf(scaling: Scaling): [field: string, name: unknown] {
 }
 
 /** Parameters that any kind may have. */
-const shared = z.object({ rope_theta: positive.nullish(), partial_rotary_factor: z.literal(1).nullish() });
+const shared = z.object({ rope_theta: thetaField, partial_rotary_factor: z.literal(1).nullish() });
 
 /** An object that names a kind of scaling and holds its parameters; null for none. */
 const scalingField = z
@@ -173,7 +181,7 @@ const scalingField = z
  * `rope_parameters`, as in transformers.
  */
 export const rotaryFields = {
-  rope_theta: positive.nullish(),
+  rope_theta: thetaField,
   rope_scaling: scalingField,
   rope_parameters: scalingField,
   /** Share of a head's dims that turn. */
@@ -194,14 +202,27 @@ export interface Rotary {
   angles(positions: Int32Array, length: number): Float32Array;
 }
 
+/** The object that counts, and the base of the frequencies. */
+function scalingOf(config: RotaryConfig): { scaling: Scaling; theta: number } {
+  const isGiven = (scaling: unknown): scaling is Scaling => isPlainObject(scaling) && Object.keys(scaling).length > 0;
+  const scaling = [config.rope_scaling, config.rope_parameters].find(isGiven) ?? {};
+  return { scaling, theta: (scaling.rope_theta ?? config.rope_theta ?? 10_000) as number };
+}
+
+/** YaRN divides by the logarithm of the base, which may stand beside its parameters: the path of a base that is 1. */
+export function degenerateTheta(config: RotaryConfig): string[] | undefined {
+  const { scaling, theta } = scalingOf(config);
+  if (nameOf(scaling)[1] !== 'yarn' || theta > 1) return undefined;
+  if ((scaling.rope_theta ?? undefined) === undefined) return ['rope_theta'];
+  return [scaling === config.rope_scaling ? 'rope_scaling' : 'rope_parameters', 'rope_theta'];
+}
+
 /** @param config checked by `rotaryFields` */
 export function rotaryOf(
   config: RotaryConfig,
   { headDim, maxPositions }: { readonly headDim: number; readonly maxPositions: number },
 ): Rotary {
-  const isGiven = (scaling: unknown): scaling is Scaling => isPlainObject(scaling) && Object.keys(scaling).length > 0;
-  const scaling = [config.rope_scaling, config.rope_parameters].find(isGiven) ?? {};
-  const theta = (scaling.rope_theta ?? config.rope_theta ?? 10_000) as number;
+  const { scaling, theta } = scalingOf(config);
   const type = typeOf(nameOf(scaling)[1] as TypeName);
   const parameters = type.schema.parse(scaling);
   const tableOf = (length: number) =>

@@ -118,7 +118,32 @@ describe('llama', () => {
     ],
     [{ rope_scaling: { type: 'su' } }, /'rope_scaling.type' is "su". .*expected one of default, linear/],
     [{ rope_scaling: { type: 'toString' } }, /'rope_scaling.type' is "toString"/],
-    [{ rope_scaling: { type: 'linear' } }, /'rope_scaling.factor' is missing, expected a number above 0/],
+    [{ rope_theta: 1, rope_scaling: { type: 'yarn', factor: 4 } }, /'rope_theta' is 1, .*above 1 with yarn/],
+    [{ rope_parameters: { rope_type: 'yarn', factor: 4, rope_theta: 1 } }, /'rope_parameters.rope_theta' is 1, /],
+    [
+      { rope_scaling: { type: 'linear', factor: 1e-320 } },
+      /'rope_scaling.factor' is [^ ]*e-320, expected a number from/,
+    ],
+    [{ rope_scaling: { type: 'linear', factor: 1e308 } }, /'rope_scaling.factor' is 1e\+308, expected a number from/],
+    [{ rope_scaling: { type: 'dynamic', factor: 1e300 } }, /'rope_scaling.factor' is 1e\+300/],
+    [
+      { rope_scaling: { type: 'yarn', factor: 4, mscale: -1e300, mscale_all_dim: 1 } },
+      /'rope_scaling.mscale' is -1e\+300/,
+    ],
+    [
+      { rope_scaling: { type: 'yarn', factor: 4, mscale: 1, mscale_all_dim: -1 } },
+      /'rope_scaling.mscale_all_dim' is -1/,
+    ],
+    [
+      { rope_scaling: { type: 'yarn', factor: 4, attention_factor: 1e300 } },
+      /'rope_scaling.attention_factor' is 1e\+300/,
+    ],
+    [{ rope_scaling: { type: 'yarn', factor: 4, beta_fast: 1e-320 } }, /'rope_scaling.beta_fast' is /],
+    [{ rope_theta: 1e-320 }, /'rope_theta' is /],
+    [
+      { rope_scaling: { type: 'linear' } },
+      /'rope_scaling.factor' is missing, expected a number from 0.0001 to 1000000/,
+    ],
     [{ rope_parameters: { rope_type: 'dynamic', factor: 0 } }, /'rope_parameters.factor' is 0/],
     [{ rope_parameters: { rope_type: 'yarn', factor: 2, beta_fast: 'x' } }, /'rope_parameters.beta_fast' is "x"/],
     [{ rope_parameters: { rope_theta: '1' } }, /'rope_parameters.rope_theta' is "1"/],

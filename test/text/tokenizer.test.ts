@@ -290,7 +290,7 @@ describe('files', () => {
           special_tokens: { x: { ids: ['1'] } },
         },
       }),
-      /post_processor TemplateProcessing: "x": ids\[0\]: /,
+      /post_processor TemplateProcessing: "x": ids\[0\]/,
     ],
     ['an added token with two ids', file({ added_tokens: [{ id: 9, content: eot }] }), /id 9, but id 0/],
   ])('refuses %s', (_, tokenizerJson, message) => {
@@ -313,7 +313,7 @@ describe('files', () => {
       'tokenizer_config.json': JSON.stringify({ added_tokens_decoder: { [id]: { content: '<x>' } } }),
     };
     expect(() => tokenizerFromFiles(files)).toThrow(CheckpointError);
-    expect(() => tokenizerFromFiles(files)).toThrow(/tokenizer_config.json: added_tokens_decoder: id: /);
+    expect(() => tokenizerFromFiles(files)).toThrow(/tokenizer_config.json: added_tokens_decoder: .*id/);
   });
 
   it('refuses components nested without end in a parsed file', () => {
