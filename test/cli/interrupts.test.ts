@@ -1,7 +1,7 @@
 /** Signals, and readers of the output that end first: real processes, from dist/, and the parts by themselves. */
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Writable } from 'node:stream';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -119,6 +119,46 @@ describe.skipIf(!canRun)('a training in a process of its own', () => {
     const steps = stepsOf('hangup');
     expect(steps).toEqual(steps.map((_, i) => i + 1));
   }, 60_000);
+});
+
+describe.skipIf(!canRun)('Ctrl-C in seconds of work in which nothing waits', () => {
+  it.each([
+    ['a validation', '--validation 3600 --batch-size 4 --steps 10'],
+    ['the micro-batches of a step', '--validation 0 --batch-size 4 --grad-accumulation-steps 300 --steps 10'],
+  ])(
+    'is heard during %s, and the second one as well',
+    async (name, options) => {
+      const records = Array.from({ length: 4000 }, (_, i) => ({
+        instruction: `Say ant ${i} times.`,
+        output: 'ant '.repeat(9),
+      }));
+      await writeFile(path('many.jsonl'), records.map((record) => `${JSON.stringify(record)}\n`).join(''));
+      const shape = { model_type: 'gpt2', n_positions: 96, n_embd: 128, n_layer: 2, n_head: 2 };
+      await writeFile(path('larger.json'), JSON.stringify(shape));
+      const child = start(
+        `train --method sft --student-config ${path('larger.json')} --tokenizer ${path('tokenizer')} --data ${path('many.jsonl')} ` +
+          `--template compact ${options} --device wasm --threads 1 --out ${path(name.replaceAll(' ', '-'))}`,
+      );
+      let err = '';
+      child.stderr.on('data', (data) => {
+        err += data;
+      });
+      await until(() => err.includes('Training'));
+      await new Promise((done) => setTimeout(done, 300));
+      const pressed = performance.now();
+      child.kill('SIGINT');
+      await until(() => err.includes('Stopping'));
+      const ms = performance.now() - pressed;
+      // The work takes some seconds.
+      expect(ms).toBeLessThan(1000);
+      expect(err).not.toContain('validation after');
+      await new Promise((done) => setTimeout(done, 1000));
+      child.kill('SIGINT');
+      expect(await ended(child)).toBe('SIGINT');
+      expect(stepsOf(name.replaceAll(' ', '-'))).toEqual([]);
+    },
+    60_000,
+  );
 });
 
 it.skipIf(!canRun)('a command whose result nobody reads ends quietly', async () => {

@@ -2,6 +2,7 @@
  * The device that computes in WebAssembly: storages are blocks of linear memory, and calls are done when they return.
  */
 import { DisposedError, OptionError } from '../../errors.js';
+import { giveTurn } from '../../eventLoop.js';
 import type { KernelFunction } from '../../hardware/wasm/protocol.js';
 import type { Device, KernelCall, KernelObserver, Storage } from '../backend.js';
 import { bytesPerElement, hostArrays, type KernelName } from '../kernels/index.js';
@@ -9,9 +10,6 @@ import { at, type Threads, type WasmStorage } from './calls.js';
 import type { WasmArithmetic } from './compile.js';
 import { readPanels } from './panels.js';
 import { createTable } from './table.js';
-
-/** Milliseconds after which a read gives the event loop a turn. */
-const TURN_MS = 50;
 
 /** A device on open threads. Calls are done when they return, so nothing is ever queued. */
 export function createDevice(
@@ -26,7 +24,6 @@ export function createDevice(
   let peakBytes = 0;
   let observer: KernelObserver | undefined;
   let disposed = false;
-  let turnedAt = performance.now();
   const bytes = (pointer: number, byteLength: number) => new Uint8Array(memory.memory.buffer, pointer, byteLength);
   const checkRange = (storage: Storage, byteOffset: number, byteLength: number) => {
     if (byteOffset >= 0 && byteOffset + byteLength <= storage.byteLength) return;
@@ -106,12 +103,7 @@ export function createDevice(
     },
     async read(storage, dtype, byteOffset = 0, elements = (storage.byteLength - byteOffset) / bytesPerElement(dtype)) {
       const copy = copyOf(storage, byteOffset, bytesPerElement(dtype) * elements);
-      // Nothing here ever waits. Without a turn of the event loop, aborts, signals and messages would arrive after the
-      // run.
-      if (performance.now() - turnedAt > TURN_MS) {
-        await new Promise((resolve) => setTimeout(resolve));
-        turnedAt = performance.now();
-      }
+      await giveTurn();
       return new hostArrays[dtype](copy);
     },
     run<K extends KernelName>(kernel: K, call: KernelCall<K>) {

@@ -3,6 +3,7 @@
  * then the optimizer. It knows no policy, no data set and no schedule.
  */
 import { markPhase } from '../../backend/profile.js';
+import { giveTurn } from '../../eventLoop.js';
 import type { LanguageModel } from '../../models/model.js';
 import type { AdamW } from '../../optim/index.js';
 import { ignoredLabel, linearLosses, run, Tape, Tensor, tidy } from '../../tensor/index.js';
@@ -15,6 +16,13 @@ export interface Objective {
   readonly terms: readonly Term[];
   /** On plain text. */
   readonly textTerms: readonly Term[];
+}
+
+/** A term, with the tokens by which its losses are divided, and its place among the totals. */
+interface Addend {
+  readonly term: Term;
+  readonly tokens: number;
+  readonly slot: number;
 }
 
 /** One optimizer step. All micro-batches together are the batch: the mean is over their tokens. */
@@ -52,32 +60,19 @@ export async function updateStudent(objective: Objective, optimizer: AdamW, inpu
   ].map((addend, slot) => ({ ...addend, slot }));
   let pass = 0;
 
-  const totals = tidy(() => {
-    const totals = Tensor.zeros(device, [addends.length + 1], 'f32', 'step.sums');
-    for (const batch of [...input.batches, ...input.textBatches]) {
-      const dropoutSeed = input.dropoutSeed(pass++);
-      const own = addends.filter(({ term, batches }) => batches.includes(batch) && isTaken(term, batch));
-      tidy(() => {
-        const losses = own.map(({ term, tokens }) => term.rowLoss(batch, term.weight / tokens));
-        const tape = new Tape();
-        markPhase(device, 'forward');
-        const sums = tape.record(() => {
-          const hidden = student.forward(batch, { dropoutSeed, gradientCheckpointing });
-          return linearLosses({ student: { hidden, head: student.head }, labels: batch.labels, losses });
-        });
-        sums.losses.forEach((x, i) => {
-          run(device, 'sum', { x, total: totals }, { slot: own[i]!.slot, accumulate: 1 });
-        });
-        markPhase(device, 'backward');
-        tape.backward();
-      });
-      device.submit();
-    }
-    return totals;
-  });
-  markPhase(device, 'optimizer');
-  const { norm, scale } = optimizer.measure();
+  const totals = Tensor.zeros(device, [addends.length + 1], 'f32', 'step.sums');
+  const own: Tensor[] = [totals];
   try {
+    for (const batch of [...input.batches, ...input.textBatches]) {
+      const taken = addends.filter(({ term, batches }) => batches.includes(batch) && isTaken(term, batch));
+      const dropoutSeed = input.dropoutSeed(pass++);
+      accumulate(student, batch, taken, { totals, dropoutSeed, gradientCheckpointing });
+      device.submit();
+      await giveTurn();
+    }
+    markPhase(device, 'optimizer');
+    const { norm, scale } = optimizer.measure();
+    own.push(norm, scale);
     device.copy(norm.storage, 0, totals.storage, 4 * addends.length, 4);
     const sums = await totals.read();
     const means = addends.map(({ term, tokens }, i) => ({ ...term, mean: (sums[i] as number) / tokens }));
@@ -89,8 +84,32 @@ export async function updateStudent(objective: Objective, optimizer: AdamW, inpu
     const terms = Object.fromEntries(means.map(({ name, mean }) => [name, mean]));
     return { loss, terms, gradNorm, lossTokens: countLabels(input.batches), skipped };
   } finally {
-    for (const tensor of [totals, norm, scale]) tensor.dispose();
+    for (const tensor of own) tensor.dispose();
   }
+}
+
+/** Forward and backward pass of one micro-batch: adds to the gradients, and to each term's place among the totals. */
+function accumulate(
+  student: LanguageModel,
+  batch: TermBatch,
+  terms: readonly Addend[],
+  { totals, ...how }: { readonly totals: Tensor } & Parameters<LanguageModel['forward']>[1],
+): void {
+  const { device } = student;
+  tidy(() => {
+    const losses = terms.map(({ term, tokens }) => term.rowLoss(batch, term.weight / tokens));
+    const tape = new Tape();
+    markPhase(device, 'forward');
+    const sums = tape.record(() => {
+      const hidden = student.forward(batch, how);
+      return linearLosses({ student: { hidden, head: student.head }, labels: batch.labels, losses });
+    });
+    sums.losses.forEach((x, i) => {
+      run(device, 'sum', { x, total: totals }, { slot: terms[i]!.slot, accumulate: 1 });
+    });
+    markPhase(device, 'backward');
+    tape.backward();
+  });
 }
 
 /** The terms that are taken on any sample of the batches, with the tokens by which each one's losses are divided. */

@@ -1,6 +1,7 @@
 /** How good the student is: the loss on held-out responses and, where they are wanted, scores of its answers. */
 import { markPhase } from '../../backend/profile.js';
 import type { LabelledBatch } from '../../data/batch.js';
+import { giveTurn } from '../../eventLoop.js';
 import { generate } from '../../generation/index.js';
 import { exactMatch, rougeL } from '../../metrics/index.js';
 import type { LanguageModel } from '../../models/model.js';
@@ -84,6 +85,7 @@ export async function validationLoss(
         tokens += summed.tokens;
       });
       device.submit();
+      await giveTurn();
     }
     const [total = 0] = await sum.read();
     return tokens === 0 ? undefined : total / tokens;
