@@ -569,6 +569,23 @@ describe('distillm train', () => {
     expect(err).toMatch(/^distillm: --weight does not apply to the loss skewReverseKL, only to .*\n$/);
   });
 
+  it('a new model whose config leaves out its positions says where they are from, and what is mostly cut is a Note', async () => {
+    const { n_positions: _, ...config } = JSON.parse(await readFile(path('config.json'), 'utf8'));
+    await writeFile(path('open.json'), JSON.stringify(config));
+    const begin = (file: string) =>
+      train(
+        `--method sft --student-config ${path(file)} --tokenizer ${path('tokenizer')} --max-length 24 --max-prompt-length 8 ` +
+          `--steps 1 --dry-run --out ${path('unused')}`,
+      );
+    const { code, err } = await begin('open.json');
+    expect(code, err).toBe(0);
+    expect(err).toContain(
+      'Note: the new model has 24 positions, from --max-length: it will never read longer texts.\n',
+    );
+    expect(err).toMatch(/^Note: most prompts are cut, \d+ of \d+\. Raise --max-prompt-length where/m);
+    expect((await begin('config.json')).err).not.toContain('the new model has');
+  });
+
   it('refuses a teacher of another vocabulary and names both sizes', async () => {
     const { code, err } = await distillm(
       `train --data ${path('train.jsonl')} ${tiny} --method kd --teacher examples/demo/teacher --student ${path('teacher/best')} ` +
