@@ -34,25 +34,15 @@ export class Conversation {
       length += turn.length;
       kept.unshift(turn);
     }
-    return joined([...kept, prompt]);
+    return Int32Array.from([...kept, prompt].flatMap((turn) => [...turn]));
   }
 
   add(prompt: Int32Array, answer: Int32Array): void {
-    this.#turns.push(joined([prompt, answer]));
+    this.#turns.push(Int32Array.from([...prompt, ...answer]));
     this.#answers++;
   }
 
   reset(): void {
     this.#turns = [];
   }
-}
-
-function joined(parts: readonly Int32Array[]): Int32Array {
-  const whole = new Int32Array(parts.reduce((length, part) => length + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

@@ -7,7 +7,7 @@ import { type Dims, type KernelName, type KernelSpec, kernels, type PlannedKerne
 import type { Plan } from '../kernels/plan.js';
 import type { Context, Region, ShaderCall } from './context.js';
 import { ceilDiv, float } from './context.js';
-import { elementsPerStep, type Window, windowsOf } from './windows.js';
+import { alignedBytes, elementsPerStep, type Window, windowsOf } from './windows.js';
 
 /** The entry of a kernel that runs by its plan. */
 export const planned =
@@ -55,20 +55,17 @@ function encodeColumns(
     context.dispatch({ ...work, uniform: [...work.uniform, each, add], groups });
     return;
   }
-  // One array of parts for each sum, whose regions are all at hand once the last one is.
-  const inParts = (left: number, partials: readonly Region[]): void => {
-    if (left > 0) {
-      context.temporary(parts * cols, 'parts of a sum', (partial) => inParts(left - 1, [...partials, partial]));
-      return;
-    }
+  // The parts of each sum, one behind the other, where a binding may start.
+  const stride = ceilDiv(4 * parts * cols, alignedBytes) * alignedBytes;
+  context.temporary((work.writes.length * stride) / 4, 'parts of a sum', (whole) => {
+    const partials = work.writes.map((_, index) => ({ ...whole, offset: whole.offset + index * stride, size: stride }));
     context.dispatch({ ...work, uniform: [...work.uniform, each, 0], writes: partials, groups: groups * parts });
     for (const [index, partial] of partials.entries()) {
       const uniform = [parts, cols, add, parts, add];
       const writes = work.writes.slice(index, index + 1);
       context.dispatch({ shader: 'columnSum', uniform, reads: [partial], writes, groups, flops: parts * cols });
     }
-  };
-  inParts(work.writes.length, []);
+  });
 }
 
 /** The dims, then the params, then, for kernels that know of their window, its start. */
