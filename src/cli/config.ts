@@ -3,11 +3,11 @@
  * options by the names of their flags (`batchSize`), its line of settings has them as the API does (`optimizer: { lr }`).
  * A file of one's own may mix both. Messages have its names in quotes, as they stand there, not as flags. What is typed comes before what the file has.
  */
-import { open } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { flattened } from '../distill/settings.js';
 import { OptionError, openFolder, readJson } from '../index.js';
 import { nearest } from '../requireOption.js';
+import { firstLine } from './firstLine.js';
 import { tryInputs } from './inputs.js';
 import { flagOf, type OptionSpec, type OptionTable, optional, readValue, text } from './options.js';
 
@@ -63,7 +63,7 @@ export async function readConfig(
 /** The first line of a log where the file is one, else all of it. */
 async function fieldsOf(path: string): Promise<Fields> {
   try {
-    const line = JSON.parse(await firstLine(path)) as Fields | null;
+    const line = JSON.parse(firstLine(path) ?? '') as Fields | null;
     if (line?.type === 'options') return line;
   } catch {
     // No log.
@@ -75,19 +75,6 @@ async function fieldsOf(path: string): Promise<Fields> {
 function recordOf({ time, type, ...fields }: Fields): Fields {
   if (type === 'options' || type === 'settings') return fields;
   return { ...(time !== undefined && { time }), ...(type !== undefined && { type }), ...fields };
-}
-
-/** Far longer than a line of options is. */
-const longestLine = 2 ** 20;
-
-async function firstLine(path: string): Promise<string> {
-  const file = await open(path);
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(longestLine), 0, longestLine, 0);
-    return buffer.toString('utf8', 0, bytesRead).split('\n', 1)[0] as string;
-  } finally {
-    await file.close();
-  }
 }
 
 /** The options by their names. Groups of the API are taken apart: { optimizer: { lr } } is 'optimizer.lr'. */

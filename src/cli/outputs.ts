@@ -19,6 +19,7 @@ import {
 import { basename, dirname, join, resolve } from 'node:path';
 import { CheckpointError, OptionError } from '../index.js';
 import { systemReason } from '../systemReason.js';
+import { firstLine } from './firstLine.js';
 
 /** A kind of file that a command writes. */
 interface OutputKind {
@@ -94,7 +95,7 @@ export function tryApart(outputs: Readonly<Record<string, string | boolean | und
  */
 export function tryLog(path: string, out: string): void {
   if (!statOf(path)?.isFile()) return;
-  const wrote = outOf(beginningOf('--log', path, 2 ** 16));
+  const wrote = outOf(trying('--log', path, () => firstLine(path)));
   const folder = holdsRun(dirname(path)) ? dirname(path) : undefined;
   const other = [folder, wrote].find(
     (each) => each !== undefined && existsSync(each) && placeOf(each) !== placeOf(out),
@@ -120,9 +121,9 @@ export function namesIn(folder: string): string[] {
 }
 
 /** The folder of the run that wrote a log; undefined where its first line does not say. */
-function outOf(log: string): string | undefined {
+function outOf(line = ''): string | undefined {
   try {
-    const { out } = JSON.parse(log.split('\n', 1)[0] as string) as { readonly out?: unknown };
+    const { out } = JSON.parse(line) as { readonly out?: unknown };
     return typeof out === 'string' ? out : undefined;
   } catch {
     return undefined;
@@ -199,11 +200,14 @@ function statOf(path: string): Stats | undefined {
 const isSame = (one: Stats | undefined, other: Stats | undefined): boolean =>
   one !== undefined && other !== undefined && one.isFile() && one.dev === other.dev && one.ino === other.ino;
 
-function beginningOf(flag: string, path: string, most = 512): string {
+/** Bytes by which the kinds of files are told apart. */
+const beginning = 512;
+
+function beginningOf(flag: string, path: string): string {
   return trying(flag, path, () => {
     const file = openSync(path, 'r');
     try {
-      const bytes = Buffer.alloc(most);
+      const bytes = Buffer.alloc(beginning);
       return bytes.toString('utf8', 0, readSync(file, bytes));
     } finally {
       closeSync(file);

@@ -102,6 +102,25 @@ it('gives the same run again from the log that it kept, or from its first line',
   expect([refused.code, refused.err]).toEqual([2, expect.stringContaining(`--out (in ${path('first/log.jsonl')}) `)]);
 });
 
+it('takes options from a line that is longer than a MiB, as a run on very many files keeps them', async () => {
+  const options = JSON.stringify({ type: 'options', ...sft(), steps: 1, out: path('long-line') });
+  const line = `${options.slice(0, -1)}${' '.repeat(3 * 2 ** 19)}}`;
+  await writeFile(path('long.jsonl'), `${line}\n{"type":"decided"}\n`);
+  const { code, err } = await distillm(`train --config ${path('long.jsonl')}`);
+  expect(code, err).toBe(0);
+  // Whose log it is, is in such a line as well.
+  const log = `{"time":"2026-11-27T00:00:00.000Z",${line.slice(1)}\n{"type":"start"}\n`;
+  await writeFile(path('other-log.jsonl'), log);
+  const other = await distillm(
+    `train --config ${path('long.jsonl')} --out ${path('another')} --log ${path('other-log.jsonl')}`,
+  );
+  expect([other.code, other.err]).toEqual([
+    2,
+    expect.stringContaining(`is the log of the run in ${path('long-line')}`),
+  ]);
+  expect(await readFile(path('other-log.jsonl'), 'utf8')).toBe(log);
+});
+
 it('typed losses and policies leave out the options of others in the file', async () => {
   const line = await config({
     ...{ ...sft(), method: 'distillm', studentConfig: undefined, tokenizer: undefined, out: path('unused') },
