@@ -230,8 +230,24 @@ describe('event files', () => {
     ]);
   });
 
+  it('begin with the first number: a run that has none leaves none', () => {
+    for (const goesOnAfter of [undefined, 9]) {
+      const board = openBoard(folder, { warn, goesOnAfter });
+      board({ type: 'checkpoint', kind: 'last', step: 9, path: 'x' });
+      expect(files()).toEqual([]);
+    }
+    const warnings: string[] = [];
+    const board = openBoard(join(folder, 'file/board'), { warn: (line) => warnings.push(line) });
+    writeFileSync(join(folder, 'file'), '');
+    board(step(1));
+    board(step(2));
+    expect(warnings).toEqual([
+      expect.stringMatching(/^--tensorboard .*board cannot be written: .* without its curves/),
+    ]);
+  });
+
   it('of another run are not added to', () => {
-    openBoard(folder, { warn });
+    openBoard(folder, { warn })(step(1));
     expect(() => tryBoard(folder, { resume: false })).toThrow(
       /--tensorboard .* has the curves of another run, events\.out\.tfevents\..*: TensorBoard would show both as one/,
     );

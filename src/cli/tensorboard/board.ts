@@ -1,6 +1,6 @@
 /**
- * `--tensorboard`: the curves of a run as event files. A run writes one file each time that it is started or goes on. What
- * a killed run wrote after its last checkpoint is taken out of the older ones, so that no step is there twice; a
+ * `--tensorboard`: the curves of a run as event files. A run writes one file each time that it is started or goes on, at
+ * its first number: a finished run that is resumed has none. What a killed run wrote after its last checkpoint is taken out of the older ones, so that no step is there twice; a
  * TensorBoard that has shown it already is told by the new file that it counts no longer.
  */
 import {
@@ -16,7 +16,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { OptionError, type TrainingEvent } from '../../index.js';
-import { tryFolder, unwritable, writing } from '../outputs.js';
+import { tryFolder, unwritable } from '../outputs.js';
 import { recordsUntil, restartRecord, type Scalar, scalarsRecord, versionRecord } from './eventFile.js';
 
 const flag = '--tensorboard';
@@ -56,7 +56,6 @@ export type Board = (event: TrainingEvent) => void;
  * @param goesOnAfter step after which a resumed run goes on: see `openLog`
  * @param warn gets a line for people
  * @param now ms since 1970
- * @throws CheckpointError where the file cannot be begun
  */
 export function openBoard(
   folder: string,
@@ -66,28 +65,31 @@ export function openBoard(
     now = Date.now,
   }: { readonly goesOnAfter?: number | undefined; readonly warn: (line: string) => void; readonly now?: () => number },
 ): Board {
-  const before = filesIn(folder);
   const seconds = () => now() / 1000;
-  // Its name comes after those before it, also within a second, and where the clock was put back.
-  const latest = Math.max(Math.floor(seconds()), ...before.map((name) => Number(name.split('.')[3])));
-  const file = join(folder, `events.out.tfevents.${latest}.distillm.${String(before.length).padStart(3, '0')}`);
-  const start = { wallTime: seconds(), step: goesOnAfter === undefined ? 0 : goesOnAfter + 1 };
-  writing(flag, folder, () => {
+  let file: string | undefined;
+  const begin = (): string => {
+    const before = filesIn(folder);
+    // Its name comes after those before it, also within a second, and where the clock was put back.
+    const latest = Math.max(Math.floor(seconds()), ...before.map((name) => Number(name.split('.')[3])));
+    const begun = join(folder, `events.out.tfevents.${latest}.distillm.${String(before.length).padStart(3, '0')}`);
+    const start = { wallTime: seconds(), step: goesOnAfter === undefined ? 0 : goesOnAfter + 1 };
     mkdirSync(folder, { recursive: true });
     if (goesOnAfter !== undefined) for (const name of before) cutAfter(join(folder, name), goesOnAfter);
     writeFileSync(
-      file,
+      begun,
       Buffer.concat([versionRecord({ ...start, step: 0 }), ...(before.length > 0 ? [restartRecord(start)] : [])]),
     );
-  });
+    return begun;
+  };
   let warned = false;
   return (event) => {
     const scalars = scalarsOf(event);
     if (scalars.length === 0) return;
     try {
+      file ??= begin();
       appendWhole(file, scalarsRecord({ wallTime: seconds(), step: event.step }, scalars));
     } catch (cause) {
-      if (!warned) warn(`${flag} ${file} ${unwritable(cause)} The run goes on without its curves.`);
+      if (!warned) warn(`${flag} ${file ?? folder} ${unwritable(cause)} The run goes on without its curves.`);
       warned = true;
     }
   };
