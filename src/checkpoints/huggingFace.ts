@@ -30,13 +30,7 @@ const vocabularies = ['tokenizer.json', 'vocab.json'];
 /** SentencePiece's, which count where there is none of those. */
 const sentencePieceModels = ['tokenizer.model', 'spiece.model', 'sentencepiece.bpe.model'];
 /** What else a tokenizer is made from. The last two hold ids of special tokens. */
-const tokenizerExtras = [
-  'merges.txt',
-  'tokenizer_config.json',
-  'special_tokens_map.json',
-  generationConfig,
-  configFile,
-];
+const tokenizerExtras = ['tokenizer_config.json', 'special_tokens_map.json', generationConfig, configFile];
 
 const marks = [configFile, weights, weightsIndex, adapterConfig, ...vocabularies, ...sentencePieceModels];
 
@@ -101,7 +95,9 @@ async function readTokenizerFiles(store: FileStore): Promise<ReadonlyMap<string,
   const read = async (names: readonly string[]) => {
     for (const name of names) if (await store.exists(name)) files.set(name, await readSmall(store, name));
   };
-  await read(vocabularies);
+  // What is not needed is not asked for: a web server's 404 is an error line in the console of a page.
+  for (const name of vocabularies) if (files.size === 0) await read([name]);
+  if (files.has('vocab.json')) await read(['merges.txt']);
   if (files.size === 0) await read(sentencePieceModels);
   if (files.size === 0) return undefined;
   await read(tokenizerExtras);
@@ -116,6 +112,7 @@ const isWeights = (name: string) =>
 const madeAnew = new Set([
   ...vocabularies,
   ...sentencePieceModels,
+  'merges.txt',
   ...tokenizerExtras.filter((name) => name !== generationConfig),
   ...[templateFile, manifestFile, adapterConfig, 'added_tokens.json', 'vocab.txt'],
 ]);

@@ -78,13 +78,31 @@ async function noFolder(source: string | FileStore): Promise<CheckpointError | u
 
 async function noCheckpoint(store: FileStore): Promise<CheckpointError> {
   const found = await contentsOf(store);
-  const advice = (await holdsCheckpoint(store, 'best'))
-    ? `A run wrote its model to ${store.name}/best: give that.`
-    : 'Check the path.';
+  const advice = await adviceBelow(store);
   return new CheckpointError(
     `${store.name}: there is no checkpoint, expected ${lookedFor.join(' or ')}, ${found}. ${advice}`,
     { expected: lookedFor, found },
   );
+}
+
+/** Folders that are looked into, and that a message names. */
+const [mostFolders, mostNamed] = [200, 5];
+
+/** Names the checkpoints that lie a level down. */
+async function adviceBelow(store: FileStore): Promise<string> {
+  if (await holdsCheckpoint(store, 'best')) return `A run wrote its model to ${store.name}/best: give that.`;
+  const folders = await store.list().then(
+    (names) => names.folders,
+    () => [],
+  );
+  const held: string[] = [];
+  for (const name of folders.slice(0, mostFolders)) {
+    if (held.length < mostNamed && (await holdsCheckpoint(store, name))) held.push(`${store.name}/${name}`);
+  }
+  if (held.length === 0) return 'Check the path.';
+  return held.length === 1
+    ? `Did you mean ${held[0]}?`
+    : `There is one in each of ${held.join(', ')}: give one of them.`;
 }
 
 async function holdsCheckpoint(store: FileStore, folder: string): Promise<boolean> {

@@ -14,6 +14,7 @@ if (!chromiumPath && process.env.DISTILLM_REQUIRE_WEBGPU) throw new Error('DISTI
 describe.skipIf(!chromiumPath)("the README's page", () => {
   let folder: string;
   let server: Server;
+  const missing = new Set<string>();
   beforeAll(async () => {
     const readme = await readFile('README.md', 'utf8');
     // In the package, so that its own name leads to what is built.
@@ -30,6 +31,7 @@ describe.skipIf(!chromiumPath)("the README's page", () => {
     server = createServer(async ({ url = '/' }, response) => {
       const model = /^\/model\/([\w.]+)$/.exec(url)?.[1];
       const body = model ? await readFile(join('examples/demo/teacher', model)).catch(() => undefined) : files.get(url);
+      if (body === undefined) missing.add(url);
       response.writeHead(body === undefined ? 404 : 200, {
         'Content-Type':
           url === '/' ? 'text/html' : url === '/worker.js' ? 'text/javascript' : 'application/octet-stream',
@@ -60,6 +62,9 @@ describe.skipIf(!chromiumPath)("the README's page", () => {
         return shown.endsWith('.') && shown;
       });
       expect([faults, await answer.jsonValue()]).toEqual([[], 'Die rote Katze sucht den Freund.']);
+      // What a folder need not have, and what the page goes by where it is there. Nothing else is asked for in vain.
+      const optional = ['LICENSE', 'adapter_config.json', 'chat_template.jinja', 'generation_config.json'];
+      expect([...missing].sort()).toEqual(optional.map((name) => `/model/${name}`));
     } finally {
       await browser.close();
     }

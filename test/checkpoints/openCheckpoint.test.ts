@@ -87,7 +87,8 @@ describe('a Hugging Face folder', () => {
     );
     await store.write('tokenizer.json', [Uint8Array.of(123, 125)]);
     const files = await (await openCheckpoint(store)).tokenizerFiles();
-    expect([...(files ?? []).keys()].sort()).toEqual(['config.json', 'merges.txt', 'tokenizer.json']);
+    // Beside a tokenizer.json nobody reads merges: they are not asked for.
+    expect([...(files ?? []).keys()].sort()).toEqual(['config.json', 'tokenizer.json']);
     expect(files?.get('tokenizer.json')).toEqual(Uint8Array.of(123, 125));
   });
 
@@ -159,7 +160,7 @@ describe('a folder without a checkpoint', () => {
     expect(error.message).toBe(
       'memory: there is no checkpoint, expected a Hugging Face folder (config.json, model.safetensors, ' +
         'model.safetensors.index.json, adapter_config.json, tokenizer.json, vocab.json, tokenizer.model, ' +
-        'spiece.model, sentencepiece.bpe.model), found deep/, notes.txt. Check the path.',
+        'spiece.model, sentencepiece.bpe.model), found deep/, notes.txt. Did you mean memory/deep?',
     );
     const many = Object.fromEntries(Array.from({ length: 23 }, (_, i) => [`f${String(i).padStart(2, '0')}`, '']));
     expect((await failure(openCheckpoint(memoryStore(many)))).message).toMatch(/found f00, .*, f19 and 3 more\. Check/);
@@ -197,6 +198,18 @@ describe('a folder without a checkpoint', () => {
     } finally {
       await rm(folder, { recursive: true });
     }
+  });
+
+  it('that lies a level above checkpoints names them', async () => {
+    const open = async (files: Record<string, string>) =>
+      (await failure(openCheckpoint(memoryStore(files, { name: 'models' })))).message;
+    expect(await open({ 'gpt2/config.json': '{}', 'notes/a.txt': '' })).toMatch(/ Did you mean models\/gpt2\?$/);
+    expect(await open({ 'gpt2/config.json': '{}', 'opt/tokenizer.json': '{}', 'a.txt': '' })).toMatch(
+      / There is one in each of models\/gpt2, models\/opt: give one of them\.$/,
+    );
+    expect(await open({ 'deep/er/config.json': '{}' })).toMatch(/ Check the path\.$/);
+    const many = Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`m${i}/config.json`, '{}']));
+    expect((await open(many)).match(/models\/m\d/g)).toHaveLength(5);
   });
 
   it('that a run wrote to points at its best model', async () => {
