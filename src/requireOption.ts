@@ -32,19 +32,24 @@ export const refusedOption = (
  * Names that there are not.
  * @param known those that there are; none where that cannot be said
  * @param place begins each name: 'validation.' of a group
- * @param inside paths of options in groups, by what a caller may take for them: 'threads' is 'wasm.threads'
+ * @param more.inside paths of options in groups, by what a caller may take for them: 'threads' is 'wasm.threads'
+ * @param more.instead what to do in place of the first of the names, as a sentence
  */
 export function unknownOptions(
   where: string,
   names: readonly string[],
   known: readonly string[],
   place = '',
-  inside: ReadonlyMap<string, readonly string[]> = new Map(),
+  {
+    inside = new Map(),
+    instead,
+  }: { readonly inside?: ReadonlyMap<string, readonly string[]>; readonly instead?: string | undefined } = {},
 ): OptionError {
   const list = (each: readonly string[]) => each.map((name) => place + name).join(', ');
   const expected = known.length > 0 ? `, expected one of ${list(known)}` : '';
   const [written = ''] = names;
   const advice =
+    instead ||
     whole(inside.get(written), place) ||
     didYouMean(written, known, place) ||
     whole(inside.get(nearest(written, [...inside.keys()]) ?? ''), place);

@@ -97,7 +97,7 @@ beforeAll(async () => {
     numParameters: [student],
     saveModel: [student, api.memoryStore(), { dtype: 'f32', files: { 'a.txt': 'a' } }],
     createRng: [3],
-    checkTokenizer: [tokenizer, teacher, tokenizer],
+    checkTokenizer: [tokenizer, teacher, { own: tokenizer, called: 'the teacher' }],
     eosDifference: [tokenizer, tokenizer],
     plotRuns: [[makeRun('one')], { charts: ['loss'] }],
     readRunLog: [log, 'one'],
@@ -301,6 +301,41 @@ describe('what used to pass, or to fail late', () => {
       'a text for texts',
       () => api.trainTokenizer('some text', { vocabSize: 300 }),
       'trainTokenizer: texts is some text, expected a list of texts.',
+    ],
+    [
+      'generateText with samples',
+      () => api.generateText(made.student, ['a'], { tokenizer: made.tokenizer, samples: 2 } as never),
+      'Give the prompt so often: each answer is drawn by a seed of its own (seeds).',
+    ],
+    [
+      'streamText with raw',
+      () => api.streamText(made.student, ['a'], { tokenizer: made.tokenizer, raw: true } as never).next(),
+      'Give the prompt as token ids, tokenizer.encode(text): they are continued as they are, without a template.',
+    ],
+    [
+      'generateText with greedy, as the command line has it',
+      () => api.generateText(made.student, ['a'], { tokenizer: made.tokenizer, greedy: true } as never),
+      'Set temperature: 0.',
+    ],
+    [
+      'streamTokens with samples',
+      () => api.streamTokens(made.student, Int32Array.of(1), { maxNewTokens: 1, samples: 2 } as never).next(),
+      'Call it so often, each time with another seed.',
+    ],
+    [
+      'generate with one seed',
+      () => api.generate(made.student, [Int32Array.of(1)], { maxNewTokens: 1, seed: 2 } as never),
+      'Give seeds, one a prompt.',
+    ],
+    [
+      'training with the name of a flag',
+      () => api.fineTune({ model: made.student, data: { train: [] }, steps: 1, rougeSamples: 3 } as never),
+      'Did you mean validation.rougeL.samples?',
+    ],
+    [
+      'training with out, as the command line has it',
+      () => api.fineTune({ model: made.student, data: { train: [] }, steps: 1, out: 'x' } as never),
+      'Did you mean checkpoint?',
     ],
     [
       'encode with a slip',

@@ -7,7 +7,7 @@ import * as z from 'zod';
 import type { DeviceInfo } from '../backend/backend.js';
 import { CompatibilityError } from '../errors.js';
 import { adamWOptions, scheduleNames } from '../optim/index.js';
-import { group, leavesOf, option, ranges } from '../settings/index.js';
+import { advising, group, leavesOf, option, ranges } from '../settings/index.js';
 import { samplerOptions } from '../text/sampler.js';
 import { divergenceSchema } from './losses/index.js';
 import { offPolicy, policySchema } from './sgo/index.js';
@@ -113,8 +113,18 @@ const shared = {
   dataDigest: group(z.strictObject({ train: digest, validation: digest, text: digest })),
 };
 
+/** What code does where the command line has an option. */
+const inCode = {
+  out: 'Did you mean checkpoint?',
+  dryRun: 'Call estimate() of the run, before it is iterated.',
+  method:
+    'fineTune is the method sft, distill with sgo: offPolicy() is kd, with sgo: adaptiveOffPolicy() it is distillm.',
+  log: 'Write the events of the run, as they are iterated.',
+  teacherDtype: 'Give loadModel of the teacher the dtype.',
+};
+
 /** What `fineTune` takes besides models and data. */
-export const fineTuneOptions = z.strictObject(shared);
+export const fineTuneOptions = advising(z.strictObject(shared), inCode);
 
 /** What `distill` takes besides that. */
 export const distillationOptions = z.strictObject({
@@ -130,7 +140,7 @@ export const distillationOptions = z.strictObject({
 });
 
 /** What `distill` takes besides models and data. */
-export const distillOptions = z.strictObject({ ...distillationOptions.shape, ...shared });
+export const distillOptions = advising(z.strictObject({ ...distillationOptions.shape, ...shared }), inCode);
 
 /** The options of either function with their defaults; those of distillation are absent from fine-tuning. */
 export type RunOptions = z.output<typeof fineTuneOptions> & Partial<z.output<typeof distillOptions>>;

@@ -9,11 +9,11 @@ import { isPlainObject } from '../inWords.js';
 import { checkTokenizer } from '../models/index.js';
 import { type LanguageModel, modelOption } from '../models/model.js';
 import { refusedOption, requireOption } from '../requireOption.js';
-import { checkOption, checkOptions, type Fields, ranges } from '../settings/index.js';
+import { advising, checkOption, checkOptions, type Fields, ranges } from '../settings/index.js';
 import { type Tokenizer, tokenizerOption } from '../text/index.js';
 import { AnswerText, type FinishReason } from './answerText.js';
 import { decode } from './decode.js';
-import { checkRequest, type GenerateOptions, generateOptions, inBatches } from './options.js';
+import { checkRequest, type GenerateOptions, generateOptions, inBatches, inCode } from './options.js';
 
 /**
  * What is answered. A text is an instruction, an object has further context for it; both go into the template. Token ids
@@ -60,13 +60,21 @@ export interface TextPiece {
   readonly finishReason: FinishReason | undefined;
 }
 
-const textOptions = z.strictObject({
-  ...generateOptions.omit({ maxNewTokens: true, eosTokenId: true, vocabSize: true }).shape,
-  tokenizer: tokenizerOption,
-  template: templateOption.optional(),
-  maxNewTokens: ranges.count.optional(),
-  stop: z.array(ranges.text, 'a list of texts').readonly().default([]),
-} satisfies Fields<GenerateTextOptions>);
+const textOptions = advising(
+  z.strictObject({
+    ...generateOptions.omit({ maxNewTokens: true, eosTokenId: true, vocabSize: true }).shape,
+    tokenizer: tokenizerOption,
+    template: templateOption.optional(),
+    maxNewTokens: ranges.count.optional(),
+    stop: z.array(ranges.text, 'a list of texts').readonly().default([]),
+  } satisfies Fields<GenerateTextOptions>),
+  {
+    ...inCode,
+    input: 'Give it with its prompt, as { instruction, input }.',
+    raw: 'Give the prompt as token ids, tokenizer.encode(text): they are continued as they are, without a template.',
+    eosTokenId: "The tokenizer's are taken. Texts that end an answer are stop.",
+  },
+);
 
 const anyPrompt = 'a text, an object { instruction, input }, or an Int32Array of ids';
 /** Tokens of an answer where nothing else is said: the paper's number. */

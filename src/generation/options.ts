@@ -4,7 +4,7 @@ import { OptionError } from '../errors.js';
 import { checkPrompts } from '../models/guard.js';
 import { type LanguageModel, modelOption } from '../models/model.js';
 import { refusedOption } from '../requireOption.js';
-import { checkOption, checkOptions, type Fields, ranges, signalOption } from '../settings/index.js';
+import { advising, checkOption, checkOptions, type Fields, ranges, signalOption } from '../settings/index.js';
 import { type SamplerOptions, samplerOptions } from '../text/sampler.js';
 
 /** How answers are drawn, and how long they may be. */
@@ -45,12 +45,24 @@ const shared = {
   vocabSize: ranges.count.optional(),
   signal: signalOption.optional(),
 };
-export const generateOptions = z.strictObject({
-  ...shared,
-  seeds: z.array(ranges.seed, 'a list of integers').readonly().optional(),
-  batchSize: ranges.count.optional(),
-} satisfies Fields<GenerateOptions>);
-const streamOptions = z.strictObject({ ...shared, seed: ranges.seed.default(0) } satisfies Fields<StreamOptions>);
+/** What code does where the command line has an option. */
+export const inCode = {
+  greedy: 'Set temperature: 0.',
+  samples: 'Give the prompt so often: each answer is drawn by a seed of its own (seeds).',
+};
+const raw = 'Prompts are token ids: those of tokenizer.encode(text) have no template, those of encodePrompt have one.';
+export const generateOptions = advising(
+  z.strictObject({
+    ...shared,
+    seeds: z.array(ranges.seed, 'a list of integers').readonly().optional(),
+    batchSize: ranges.count.optional(),
+  } satisfies Fields<GenerateOptions>),
+  { ...inCode, raw, seed: 'Give seeds, one a prompt.' },
+);
+const streamOptions = advising(
+  z.strictObject({ ...shared, seed: ranges.seed.default(0) } satisfies Fields<StreamOptions>),
+  { ...inCode, raw, samples: 'Call it so often, each time with another seed.' },
+);
 
 /** What has been checked. */
 export type DecodeOptions = Omit<ReturnType<typeof checkGenerate>, 'batchSize'>;

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import type { OptionError } from '../errors.js';
 import { inWords, isPlainObject, short } from '../inWords.js';
 import { didYouMean, nearest, refusedOption, unknownOptions } from '../requireOption.js';
-import { optionsInside, withoutDefault } from './option.js';
+import { adviceInstead, optionsInside, withoutDefault } from './option.js';
 import { type Issue, parse } from './parse.js';
 import { expectedInWords } from './words.js';
 
@@ -53,7 +53,11 @@ function refusal(
   { path, keys, found, message, unknown, otherKind }: Issue,
 ): OptionError {
   const known = namesAt(schema, value, keys);
-  if (unknown) return unknownOptions(where, unknown, known, path && `${path}.`, optionsInside(schemaAt(schema, keys)));
+  if (unknown) {
+    const group = schemaAt(schema, keys);
+    const more = { inside: optionsInside(group), instead: adviceInstead(group, unknown[0]) };
+    return unknownOptions(where, unknown, known, path && `${path}.`, more);
+  }
   if (!path) return refusedOption(where, 'options', found, message, asField(schema, found));
   const advice = adviceFor(found, known, schemaAt(schema, keys));
   return refusedOption(where, path, found, message, advice, wordsFor(found, otherKind));

@@ -4,7 +4,17 @@
  */
 export { checkOption, checkOptions } from './check.js';
 export { type Fields, hasMethods, instance, signalOption, special } from './instance.js';
-export { group, leavesOf, type OptionFacts, type OptionLeaf, option, optionsInside, withoutDefault } from './option.js';
+export {
+  adviceInstead,
+  advising,
+  group,
+  leavesOf,
+  type OptionFacts,
+  type OptionLeaf,
+  option,
+  optionsInside,
+  withoutDefault,
+} from './option.js';
 export { type Issue, parse, tryParse } from './parse.js';
 export * as ranges from './ranges.js';
 export { type DataOf, type Variant, type VariantData, type VariantTable, variant, variantSchema } from './variant.js';

@@ -68,8 +68,8 @@ export function leavesOf(options: z.ZodObject, path: readonly string[] = [], pre
 }
 
 /**
- * The paths of options in groups, by their own names, by what else these are called, and by those names of options
- * outside of groups: 'threads' is 'wasm.threads'. A choice among kinds is a group of the options of each kind.
+ * The paths of options in groups, by their own names, by what else these and the command line call them, and by those
+ * names of options outside of groups: 'threads' is 'wasm.threads'. A choice among kinds is a group of the options of each kind.
  */
 export function optionsInside(options: z.ZodType | undefined): ReadonlyMap<string, readonly string[]> {
   const inside = new Map<string, string[]>();
@@ -81,10 +81,30 @@ export function optionsInside(options: z.ZodType | undefined): ReadonlyMap<strin
   };
   for (const leaf of leavesOf(inner).flatMap(ofKinds)) {
     const path = leaf.path.join('.');
-    const names = [...(leaf.path.length > 1 ? [leaf.path.at(-1) as string] : []), ...(leaf.alsoCalled ?? [])];
+    const { flag, alsoCalled = [] } = leaf;
+    const names = [...(leaf.path.length > 1 ? [leaf.path.at(-1) as string] : []), ...alsoCalled];
     for (const name of names) add(name, path);
+    // As the command line calls it.
+    if (typeof flag === 'string' && flag !== path) add(flag, path);
   }
   return inside;
+}
+
+const advices = new WeakMap<z.ZodType, Readonly<Record<string, string>>>();
+
+/** What to do in place of options that there are not, a sentence by the name of each: those of the command line, say. */
+export function advising<Options extends z.ZodObject>(
+  options: Options,
+  advice: Readonly<Record<string, string>>,
+): Options {
+  advices.set(options, advice);
+  return options;
+}
+
+/** The advice that a schema has for such a name; undefined where it has none. */
+export function adviceInstead(options: z.ZodType | undefined, name: string | undefined): string | undefined {
+  const advice = (options && advices.get(withoutDefault(options))) ?? {};
+  return name !== undefined && Object.hasOwn(advice, name) ? advice[name] : undefined;
 }
 
 /** The options of all kinds of a choice; any other option alone. */

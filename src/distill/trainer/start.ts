@@ -1,6 +1,6 @@
 import { OptionError } from '../../errors.js';
 import { requireFields, unknownOptions } from '../../requireOption.js';
-import { checkOptions, optionsInside } from '../../settings/index.js';
+import { adviceInstead, checkOptions, optionsInside } from '../../settings/index.js';
 import type { distillOptions, fineTuneOptions, RunSettings } from '../settings.js';
 import { checkObjects } from './checkObjects.js';
 import { checkRun } from './checks.js';
@@ -53,7 +53,10 @@ export function startTraining(
   const settings = Object.fromEntries(entries.filter(([name]) => !names.includes(name)));
   const known = [...names, ...Object.keys(schema.shape)];
   const unknown = Object.keys(settings).filter((name) => !known.includes(name));
-  if (unknown.length > 0) throw unknownOptions(where, unknown, known, '', optionsInside(schema));
+  if (unknown.length > 0) {
+    const more = { inside: optionsInside(schema), instead: adviceInstead(schema, unknown[0]) };
+    throw unknownOptions(where, unknown, known, '', more);
+  }
   const options = checkOptions('training', schema, settings);
   const { model, ...others } = objects;
   const participants = (where === 'fineTune' ? { ...others, student: model } : others) as unknown as Participants;
