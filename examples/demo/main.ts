@@ -96,6 +96,10 @@ for (const seed of seeds) {
     progress.next();
     const { model, ...result } = await trainStudent(method, course, weights, watch);
     await note(method, seed, model, result.seconds);
+    if (seed === 1) {
+      await mkdir(join(options.out, method), { recursive: true });
+      await writeFile(join(options.out, method, 'log.jsonl'), result.log);
+    }
     if (method === 'DistiLLM') {
       for (const { source } of result.steps) sources[source]++;
       if (seed === 1) {
@@ -124,7 +128,8 @@ ${table(scoreTable({ entries }))}
 ${sourcesLine(sources)}
 All in ${clock(performance.now() - started)} minutes by the clock, ${clock((user + system) / 1000)} minutes of processor time.
 
-Curves and answers: open ${report} in a browser.
+Curves and answers: open ${report} in a browser. The curves as an SVG:
+  npx distillm plot ${options.out} --out curves.svg
 The student answers, too:
   npx distillm generate --model ${join(options.out, 'student')} --greedy \\
     --input "The red cat looks for the friend." "Translate into German."`);

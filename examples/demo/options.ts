@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 const help = `npm run demo -- [options]
 
   --seeds <number>    whole repetitions, on other pairs each (default: 1; the README's table has 3)
-  --out <folder>      where the report and the distilled student go (default: runs/demo)
+  --out <folder>      where the report, the runs' logs and the distilled student go (default: runs/demo)
 
 For a still smaller run, whose numbers mean little:
   --pairs <number>    pairs that the students see (default: 1000)
@@ -39,14 +39,13 @@ export function readOptions(args: readonly string[] = process.argv.slice(2)): De
       process.exit(0);
     }
     const { out } = values;
-    const [seeds, pairs, epochs] = [count('seeds'), count('pairs', 20), count('epochs')];
+    const [seeds, pairs, epochs] = [count('seeds', 1, 1000), count('pairs', 20, 1e6), count('epochs', 1, 1e6)];
     return { seeds, pairs, epochs, heldOut: count('held-out', 1, 400), out };
 
-    function count(name: 'seeds' | 'pairs' | 'epochs' | 'held-out', least = 1, most = Number.MAX_SAFE_INTEGER): number {
+    function count(name: 'seeds' | 'pairs' | 'epochs' | 'held-out', least: number, most: number): number {
       const value = Number(values[name]);
       if (Number.isSafeInteger(value) && value >= least && value <= most) return value;
-      const range = most < Number.MAX_SAFE_INTEGER ? `from ${least} to ${most}` : `of at least ${least}`;
-      throw new RangeError(`--${name} is '${values[name]}', expected a whole number ${range}.`);
+      throw new RangeError(`--${name} is '${values[name]}', expected a whole number from ${least} to ${most}.`);
     }
   } catch (error) {
     process.stderr.write(`demo: ${(error as Error).message}\n\n${help}`);

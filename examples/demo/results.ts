@@ -102,12 +102,14 @@ function answerCards(entries: readonly Entry[], test: readonly Example[]): Answe
     teacher: 'teacher',
     'start (short SFT)': 'student before',
     SFT: 'student after more SFT',
+    KD: 'student after KD',
     DistiLLM: 'student after DistiLLM',
   };
   const wordings = test.map(({ instruction }) => instruction);
   const first = test.flatMap((example, i) => (wordings.indexOf(example.instruction) === i ? [{ example, i }] : []));
   return first.slice(0, shown).map(({ example, i }) => ({
-    prompt: `${example.instruction}\n${example.input}`,
+    prompt: example.instruction,
+    input: example.input,
     reference: example.references[0] as string,
     answers: Object.entries(by).flatMap(([row, name]) => {
       const text = entries.find((entry) => entry.row === row)?.score.answers[i];

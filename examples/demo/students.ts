@@ -44,6 +44,8 @@ export interface TrainedStudent {
   readonly steps: readonly StepEvent[];
   readonly validations: readonly ValidationEvent[];
   readonly seconds: number;
+  /** Its settings and events as JSON lines, which `distillm plot` reads. */
+  readonly log: string;
 }
 
 /** Called after each step. */
@@ -100,7 +102,10 @@ export async function trainStudent(
   const steps: StepEvent[] = [];
   const validated: ValidationEvent[] = [];
   const started = performance.now();
-  for await (const event of runs[method]()) {
+  const run = runs[method]();
+  const log = [logLine({ type: 'settings', ...run.settings })];
+  for await (const event of run) {
+    log.push(logLine(event));
     if (event.type === 'step') {
       steps.push(event);
       watch(event);
@@ -108,5 +113,7 @@ export async function trainStudent(
     if (event.type === 'validation') validated.push(event);
   }
   const seconds = (performance.now() - started) / 1000;
-  return { method, model: student, steps, validations: validated, seconds };
+  return { method, model: student, steps, validations: validated, seconds, log: log.join('') };
 }
+
+const logLine = (record: object): string => `${JSON.stringify({ time: new Date().toISOString(), ...record })}\n`;

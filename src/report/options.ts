@@ -22,6 +22,7 @@ const table = z.strictObject({
 const answer = z.strictObject({ by: text, text: anyText, score: z.number().optional() });
 const card = z.strictObject({
   prompt: anyText,
+  input: anyText.optional(),
   reference: anyText,
   answers: z.array(answer, 'a list of answers'),
 });

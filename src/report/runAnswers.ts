@@ -1,6 +1,13 @@
 /** The answers that runs gave at their validations, as cards: what each said before and after training. */
+import { promptFieldsOf } from '../data/promptFieldsOf.js';
 import type { AnswerCard } from './page/answers.js';
 import { examplesOf, type RunLog } from './runLog.js';
+
+/** A template's words would hide what was asked. A template of the user's own stays around it. */
+function askedIn(prompt: string): Pick<AnswerCard, 'prompt' | 'input'> {
+  const { instruction = prompt, input } = promptFieldsOf(prompt) ?? {};
+  return { prompt: instruction, ...(input !== undefined && { input }) };
+}
 
 /** A page holds no more at a glance. */
 const most = 12;
@@ -11,7 +18,7 @@ export function answersOf(runs: readonly RunLog[]): AnswerCard[] {
   const prompts = answered.find(({ after }) => after)?.after?.examples ?? [];
   const before = answered.find((run) => run.before)?.before ?? [];
   return prompts.slice(0, most).map(({ prompt, references }) => ({
-    prompt,
+    ...askedIn(prompt),
     reference: references[0] ?? '',
     answers: [
       ...before

@@ -26,11 +26,14 @@ function log(steps: number, { source = 'data', loss = 2 } = {}): string {
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'distillm-plot-'));
-  for (const name of ['kd', 'sft', 'other/kd', 'model', 'kd/best']) await mkdir(path(name), { recursive: true });
+  for (const name of ['kd', 'sft', 'other/kd', 'model', 'kd/best', 'runs/a', 'runs/b', 'runs/notes'])
+    await mkdir(path(name), { recursive: true });
   await writeFile(path('kd/log.jsonl'), log(30));
   await writeFile(path('sft/log.jsonl'), log(20, { loss: 3 }));
   await writeFile(path('other/kd/log.jsonl'), log(10));
   await writeFile(path('own.jsonl'), log(5));
+  await writeFile(path('runs/a/log.jsonl'), log(5));
+  await writeFile(path('runs/b/log.jsonl'), log(10));
 });
 afterAll(() => rm(folder, { recursive: true }));
 
@@ -55,6 +58,20 @@ describe('distillm plot', () => {
     for (const name of ['kd', 'sft', 'own']) expect(html).toContain(`>${name}</text>`);
     await plot(path('kd'), path('other/kd'), '--out', out);
     expect(readFileSync(out, 'utf8')).toContain(`<th scope="row">${path('other/kd')}</th>`);
+  });
+
+  it('draws all runs of a folder of runs, and writes the report into it', async () => {
+    const { code, out, err } = await plot(path('runs'));
+    expect([code, out]).toEqual([0, `${path('runs/plot.html')}\n`]);
+    expect(err).toContain('Drew 2 runs with 15 steps.');
+    const html = readFileSync(path('runs/plot.html'), 'utf8');
+    for (const name of ['a', 'b']) expect(html).toContain(`<th scope="row">${name}</th>`);
+    // What is no run is passed over.
+    expect(html).not.toContain('>notes<');
+    const both = await plot(path('runs'), path('kd'), '--out', path('three.html'));
+    expect(both.err).toContain('Drew 3 runs');
+    const twice = await plot(path('runs'), path('runs/a'));
+    expect([twice.code, twice.err]).toEqual([2, expect.stringMatching(/is named twice/)]);
   });
 
   it('draws chosen charts as SVG', async () => {

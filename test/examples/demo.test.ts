@@ -29,10 +29,23 @@ describe.skipIf(!existsSync('dist/report.js'))('the demo', () => {
     expect(finished.out).toMatch(/minutes of processor time/);
 
     const html = readFileSync(join(out, 'report.html'), 'utf8');
-    for (const words of ['Scores', 'Curves', 'What it trained on: DistiLLM', 'student before', 'teacher', 'reference'])
+    for (const words of ['Scores', 'Curves', 'What it trained on: DistiLLM', 'reference'])
       expect(html).toContain(words);
+    for (const who of [
+      'teacher',
+      'student before',
+      'student after more SFT',
+      'student after KD',
+      'student after DistiLLM',
+    ])
+      expect(html.split(`<dt>${who}</dt>`)).toHaveLength(9);
     expect(html.match(/<article>/g)).toHaveLength(8);
     expect(html).not.toMatch(/<script|https?:/);
+
+    const plotted = await distillm('plot', { more: [out] });
+    expect([plotted.code, plotted.out]).toEqual([0, `${join(out, 'plot.html')}\n`]);
+    for (const name of ['SFT', 'KD', 'DistiLLM'])
+      expect(readFileSync(join(out, 'plot.html'), 'utf8')).toContain(`<th scope="row">${name}</th>`);
 
     const answered = await distillm('generate', {
       more: ['--model', join(out, 'student'), '--greedy', '--device', 'wasm', '--max-new-tokens', '3', 'Say a.'],
@@ -47,7 +60,9 @@ describe.skipIf(!existsSync('dist/report.js'))('the demo', () => {
   }, 60_000);
 
   it.each([
-    [['--seeds', '0'], "demo: --seeds is '0', expected a whole number of at least 1.\n"],
+    [['--seeds', '0'], "demo: --seeds is '0', expected a whole number from 1 to 1000.\n"],
+    [['--seeds', '1e9'], "demo: --seeds is '1e9', expected a whole number from 1 to 1000.\n"],
+    [['--pairs', '1e9'], "demo: --pairs is '1e9', expected a whole number from 20 to 1000000.\n"],
     [['--held-out', '401'], "demo: --held-out is '401', expected a whole number from 1 to 400.\n"],
     [['--colour'], "demo: Unknown option '--colour'"],
   ])('refuses %j, with its help', async (words, message) => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { chartNames, plotRuns, reportRuns } from '../../src/entries/report.js';
-import { DataError, OptionError } from '../../src/index.js';
+import { DataError, OptionError, promptTemplates } from '../../src/index.js';
 import { requireWellFormed, textsOf } from './markup.js';
 import { makeRun } from './runs.js';
 
@@ -29,6 +29,21 @@ describe('reportRuns', () => {
     expect(html).toContain('loss.kind');
     expect(html).not.toContain('optimizer.lr');
     expect(reportRuns([two])).toContain('optimizer.lr');
+  });
+
+  it('shows what was asked, without the template around it', () => {
+    const prompt = promptTemplates.alpaca.render({ instruction: 'Translate into German.', input: 'The red cat.' });
+    const [first, ...others] = one.validations.map((validation) => ({
+      ...validation,
+      examples: validation.examples!.map((example) => ({ ...example, prompt })),
+    }));
+    const html = reportRuns([{ ...one, validations: [first!, ...others] }]);
+    expect(html).toContain('<p class="asked">Translate into German.</p><p>The red cat.</p>');
+    expect(html).not.toContain('Below is an instruction');
+    // Of another template nothing is known: the prompt is as it is.
+    expect(reportRuns([one])).toContain(
+      '<p class="asked">Translate into German.\nThe red cat looks for the friend.</p>',
+    );
   });
 
   it('shows phi over each other where several runs have one', () => {

@@ -1,5 +1,5 @@
 /** `distillm plot`: draws what runs logged, several over each other, as an HTML report or an SVG file. */
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import * as z from 'zod';
 import { type ChartName, chartNames, plotRuns, type RunLog, readRunLog, reportRuns } from '../../entries/report.js';
@@ -33,11 +33,12 @@ export const plot = defineCommand({
   description:
     'Draws what runs logged: losses, ROUGE-L, phi, what each step trained on, gradient norms. The file is an HTML report ' +
     'that needs no network, with tables and answers, or an SVG of the charts alone. A run is the folder that train wrote ' +
-    '(its --out), or a log of its own (its --log); one that is still going on can be drawn, too. The path of the file goes ' +
-    'to stdout.',
+    '(its --out), or a log of its own (its --log); one that is still going on can be drawn, too. A folder of runs stands ' +
+    'for all that are in it. The path of the file goes to stdout.',
   example: [
     'distillm plot runs/dolly',
     'distillm plot runs/sft runs/kd runs/distillm --out compared.html',
+    'distillm plot runs --title "All that was tried"',
     'distillm plot runs/kd runs/distillm --charts loss,rougeL --out figure.svg',
   ].join('\n'),
   words: '<runs...>',
@@ -46,18 +47,21 @@ export const plot = defineCommand({
       out: optional(
         '<file>',
         text,
-        'a name that ends in .html or .svg (default: plot.html beside the log of the first run)',
+        'a name that ends in .html or .svg (default: plot.html in the folder, or beside the log of the first run)',
       ),
       charts: optional('<names>', charts, `only these: ${chartNames.join(', ')} (default: all that were measured)`),
       title: optional('<text>', text, "the report's heading (default: the names of the runs)"),
     },
   },
   async run({ out, charts, title }, { stdout, stderr }, words) {
-    const logs = words.map(logOf);
+    const found = words.flatMap(logsIn);
+    const logs = found.map(({ log }) => log);
     const places = logs.map((log) => resolve(log));
     const twice = places.find((place, at) => places.indexOf(place) !== at);
     if (twice !== undefined) throw new OptionError(`${twice} is named twice. Name each run once.`, { found: twice });
-    const file = out ?? join(dirname(logs[0] as string), 'plot.html');
+    const [word] = words as [string];
+    const beside = words.length === 1 && statSync(word).isDirectory() ? word : dirname(logs[0] as string);
+    const file = out ?? join(beside, 'plot.html');
     const kind = kinds.get(extname(file).toLowerCase());
     if (!kind) {
       throw new OptionError(`--out ${file} is no name of a report, expected one that ends in .html or .svg.`, {
@@ -65,7 +69,7 @@ export const plot = defineCommand({
       });
     }
     tryFile('--out', file, kind, logs);
-    const names = namesOf(words, logs);
+    const names = namesOf(found);
     const runs = logs.map((log, i) => readLog(log, names[i] as string));
     for (const { name, cut } of runs) {
       if (cut) stderr.write(`${wrapped(`Note: ${name}: the last line of the log is cut, and left out.`, stderr)}\n`);
@@ -83,26 +87,45 @@ export const plot = defineCommand({
   },
 });
 
-/** The log of a run's folder, or the file itself. @throws CheckpointError where there is none */
-function logOf(path: string): string {
+/** A log, and the path of its run as it was given. */
+interface FoundLog {
+  readonly path: string;
+  readonly log: string;
+}
+
+const logFileName = 'log.jsonl';
+
+/**
+ * A file itself, the log of a run's folder, or those of all runs in a folder of runs, by their names.
+ * @throws CheckpointError where there is none
+ */
+function logsIn(path: string): FoundLog[] {
   const found = statSync(path, { throwIfNoEntry: false });
   if (!found) throw new CheckpointError(`${path}: there is no such file or folder. Check the path.`, { found: path });
-  if (!found.isDirectory()) return path;
-  const log = join(path, 'log.jsonl');
-  if (existsSync(log)) return log;
+  if (!found.isDirectory()) return [{ path, log: path }];
+  const log = join(path, logFileName);
+  if (existsSync(log)) return [{ path, log }];
+  const runs = readdirSync(path)
+    .sort()
+    .map((name) => join(path, name))
+    .filter((run) => existsSync(join(run, logFileName)));
+  if (runs.length > 0) return runs.map((run) => ({ path: run, log: join(run, logFileName) }));
   const above = dirname(resolve(path));
-  const advice = existsSync(join(above, 'log.jsonl'))
+  const advice = existsSync(join(above, logFileName))
     ? `Did you mean ${dirname(path)}?`
     : "Name the folder that 'distillm train' wrote (--out), or the file that it logged to (--log).";
-  throw new CheckpointError(`${path} holds no log.jsonl, the log of a run. ${advice}`, { found: path, expected: log });
+  throw new CheckpointError(`${path} holds no ${logFileName}, the log of a run. ${advice}`, {
+    found: path,
+    expected: log,
+  });
 }
 
 /** The shortest names by which the runs can be told apart: those of their folders, else their paths as they were given. */
-function namesOf(words: readonly string[], logs: readonly string[]): string[] {
-  const names = logs.map((log) =>
-    basename(log) === 'log.jsonl' ? basename(dirname(resolve(log))) : basename(log, '.jsonl'),
+function namesOf(found: readonly FoundLog[]): string[] {
+  const names = found.map(({ log }) =>
+    basename(log) === logFileName ? basename(dirname(resolve(log))) : basename(log, '.jsonl'),
   );
-  return new Set(names).size === names.length ? names : [...words];
+  return new Set(names).size === names.length ? names : found.map(({ path }) => path);
 }
 
 /** Messages name the file, charts the run. */

@@ -3,8 +3,10 @@ import { element, escaped } from '../markup.js';
 
 /** A prompt, what was expected, and what was answered. */
 export interface AnswerCard {
-  /** As the models saw it. */
+  /** What was asked, without what a template has around it. */
   readonly prompt: string;
+  /** Further context that was asked about. Default: none. */
+  readonly input?: string;
   /** What a right answer is. */
   readonly reference: string;
   /** In the order in which they are shown. */
@@ -22,15 +24,17 @@ export function drawAnswers(cards: readonly AnswerCard[]): string {
   return element('div', { class: 'cards' }, ...cards.map(drawCard));
 }
 
-function drawCard({ prompt, reference, answers }: AnswerCard): string {
+function drawCard({ prompt, input = '', reference, answers }: AnswerCard): string {
   const lines = [
     drawAnswer('reference', reference, undefined, 'reference'),
     ...answers.map(({ by, text, score }) => drawAnswer(by, text, score)),
   ];
+  const asked = [prompt, input].map((text) => text.trim()).filter((text) => text !== '');
+  const paragraphs = asked.map((text, i) => element('p', i === 0 ? { class: 'asked' } : {}, escaped(text)));
   return element(
     'article',
     {},
-    element('p', { class: 'prompt', tabindex: 0 }, escaped(prompt.trim())),
+    element('div', { class: 'prompt', tabindex: 0 }, ...paragraphs),
     element('dl', {}, ...lines),
   );
 }

@@ -26,7 +26,10 @@ td{overflow-wrap:anywhere;min-width:4em;max-width:34em}
 .bar{position:absolute;left:0;top:5px;bottom:5px;background:var(--c-0);opacity:.2;border-radius:3px}
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,348px),1fr));gap:16px;align-items:start}
 article{border:1px solid var(--c-rule);border-radius:10px;overflow:hidden}
-.prompt{margin:0;padding:12px 16px;background:var(--c-panel);white-space:pre-line;overflow:auto;max-height:14em;overflow-wrap:anywhere;font-size:15px}
+.prompt{padding:12px 16px;background:var(--c-panel);overflow:auto;max-height:14em;font-size:15px}
+.prompt p{margin:0;white-space:pre-line;overflow-wrap:anywhere}
+.prompt .asked{font-weight:600}
+.prompt p+p{margin-top:6px}
 dl{margin:0;padding:8px 16px 14px}
 dt{margin-top:8px;color:var(--c-muted);font-size:13px}
 dd{margin:0;white-space:pre-line;overflow-wrap:anywhere}
