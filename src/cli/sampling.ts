@@ -9,6 +9,12 @@ export const samplingOptions = (defaults: Readonly<Record<string, string>> = {})
   ...flagsOf(samplerOptions, defaults),
 });
 
+/** The seed so many places after another: 0 follows the largest, 2^53 - 1. */
+export const seedAfter = (seed: number, places: number): number => {
+  const room = Number.MAX_SAFE_INTEGER - seed;
+  return places <= room ? seed + places : places - room - 1;
+};
+
 export const samplingOf = (values: { readonly greedy: boolean }): SamplerOptions => ({
   ...optionsFrom(samplerOptions, values),
   ...(values.greedy && { temperature: 0 }),

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   generate,
@@ -36,8 +37,11 @@ afterAll(() => rm(folder, { recursive: true }));
 const pictureOf = (control: string) =>
   control === '\u007f' ? '\u2421' : control < ' ' ? String.fromCharCode(0x2400 + control.charCodeAt(0)) : '\ufffd';
 
-/** What the API says, greedily. */
+/** Several answers as people read them: each below a line that says which it is. */
+const numbered = (prompts: readonly string[], answers: readonly string[]): string =>
+  answers.map((answer, i) => `[${i + 1}/${answers.length}] ${prompts[i]}\n${answer}\n`).join('\n');
 
+/** What the API says, greedily. */
 async function expectedAnswer(prompt: string, maxNewTokens: number, dtype: WeightFormat = 'f32'): Promise<string> {
   const device = await openDevice({ kind: 'wasm', wasm: { threads: 1 } });
   const tokenizer = await loadTokenizer(model);
@@ -88,7 +92,7 @@ describe('distillm generate', () => {
       prompts.map((instruction) => expectedAnswer(promptTemplates.compact.render({ instruction, input: 'x' }), 6)),
     );
     const { out } = await run([...greedy(), '--input', 'x', ...prompts]);
-    expect(out).toBe(answers.map((answer) => `${answer}\n`).join(''));
+    expect(out).toBe(numbered(prompts, answers));
   });
 
   it("takes the paper's template where the folder does not say, and refuses one that it does not know", async () => {
@@ -120,20 +124,20 @@ describe('distillm generate', () => {
 
   it('answers the prompts of a file or of stdin, one a line or as JSON lines', async () => {
     const prompts = ['Say red cat', '- Say dog', 'Say'];
-    const expected = (await Promise.all(prompts.map((prompt) => expectedAnswer(prompt, 6)))).map((each) => `${each}\n`);
+    const expected = numbered(prompts, await Promise.all(prompts.map((prompt) => expectedAnswer(prompt, 6))));
     writeFileSync(at('prompts.txt'), `${prompts.join('\n')}\n\n`);
     writeFileSync(at('prompts.jsonl'), prompts.map((prompt) => JSON.stringify({ prompt, id: 7 })).join('\n'));
     for (const name of ['prompts.txt', 'prompts.jsonl']) {
       const { code, out, err } = await run([...greedy(), '--raw', '--prompts', at(name)]);
-      expect([code, out, err]).toEqual([0, expected.join(''), '']);
+      expect([code, out, err]).toEqual([0, expected, '']);
     }
     const stdin = () => testTerminal({ stdin: readFileSync(at('prompts.txt'), 'utf8') });
-    expect((await run([...greedy(), '--raw', '--prompts', '-'], stdin())).out).toBe(expected.join(''));
+    expect((await run([...greedy(), '--raw', '--prompts', '-'], stdin())).out).toBe(expected);
     // As it is drawn on a terminal, and side by side in batches of other sizes, it is the same.
     const shown = await run([...greedy(), '--raw', '--prompts', at('prompts.txt')], testTerminal({ isTTY: true }));
-    expect(shown.out.replaceAll('\u240d', '\r')).toBe(expected.join('').replace(/(?![\n\t\r])\p{Cc}/gu, pictureOf));
+    expect(shown.out.replaceAll('\u240d', '\r')).toBe(expected.replace(/(?![\n\t\r])\p{Cc}/gu, pictureOf));
     const single = await run([...greedy(), '--raw', '--batch-size', '2', '--prompts', at('prompts.txt')]);
-    expect(single.out).toBe(expected.join(''));
+    expect(single.out).toBe(expected);
   });
 
   it('takes a prompt that begins with a dash after --, and says so before', async () => {
@@ -180,6 +184,65 @@ describe('distillm generate', () => {
     expect(finishReason).toMatch(/^(eos|length)$/);
   });
 
+  it('says of several answers which is which, with the beginning of a long prompt', async () => {
+    const long = `Say ${'a '.repeat(24)}${'\u{1f600}'.repeat(10)}`;
+    const words = ['generate', '--model', model, '--max-new-tokens', '2', '--raw', '--samples', '2', ...wasm];
+    for (const isTTY of [false, true]) {
+      const { code, out, err } = await run([...words, 'Say ant\nand bee', long], testTerminal({ isTTY }));
+      expect(code, err).toBe(0);
+      const headings = out.match(/^\[\d\/4, seed \d\] .*$/gm);
+      expect(headings).toEqual([
+        '[1/4, seed 0] Say ant ...',
+        '[2/4, seed 1] Say ant ...',
+        `[3/4, seed 0] Say ${'a '.repeat(24)}${'\u{1f600}'.repeat(8)} ...`,
+        `[4/4, seed 1] Say ${'a '.repeat(24)}${'\u{1f600}'.repeat(8)} ...`,
+      ]);
+    }
+  });
+
+  it('answers as often as it is asked to, one batch at a time, whatever the reader does', async () => {
+    // A thousand million answers: what was asked for is never held at once.
+    const stop = new Error('enough');
+    let answers = 0;
+    const terminal = testTerminal();
+    const slow = new Writable({
+      highWaterMark: 1,
+      write(_chunk, _encoding, done) {
+        answers++;
+        setTimeout(() => done(answers < 20 ? undefined : stop), 1);
+      },
+    });
+    const words = ['generate', '--model', model, '--max-new-tokens', '1', '--json', '--raw', '--samples', '1e9'];
+    const { code, err } = await run([...words, ...wasm, 'Say'], Object.assign(terminal, { stdout: slow }));
+    expect([code, answers]).toEqual([1, 20]);
+    expect(err).toContain('enough');
+  });
+
+  it('goes on with seed 0 after the largest', async () => {
+    const words = ['generate', '--model', model, '--max-new-tokens', '3', '--raw', '--json', ...wasm];
+    const { code, out, err } = await run([
+      ...words,
+      '--seed',
+      String(Number.MAX_SAFE_INTEGER),
+      '--samples',
+      '3',
+      'Say',
+    ]);
+    expect(code, err).toBe(0);
+    const records = out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(records.map(({ seed }) => seed)).toEqual([Number.MAX_SAFE_INTEGER, 0, 1]);
+    const zero = JSON.parse((await run([...words, '--seed', '0', 'Say'])).out);
+    expect(records[1].answer).toBe(zero.answer);
+    const tooMany = await run([...words, '--batch-size', '1e9', 'Say']);
+    expect([tooMany.code, tooMany.err]).toEqual([
+      2,
+      expect.stringContaining('--batch-size is 1e9, expected an integer from 1 to 65536.'),
+    ]);
+  });
+
   it('says what is wrong with prompts', async () => {
     const refused = async (words: readonly string[], code: number, message: string | RegExp) =>
       expect(await run(['generate', '--model', model, ...wasm, ...words])).toMatchObject({
@@ -205,6 +268,7 @@ describe('distillm generate', () => {
     await refused(['--samples', '3', '--temperature', '0', 'Say'], 2, /and --temperature 0 gives the same one/);
     const skipped = await run([...greedy(), '--prompts', at('bad-prompts.jsonl'), '--skip-invalid']);
     expect([skipped.code, skipped.out.trimEnd().split('\n').length]).toEqual([0, 1]);
+    expect(skipped.err).toMatch(/^2 records cannot be used and are left out:$/m);
   });
 
   it('draws by its seed', async () => {
@@ -283,7 +347,7 @@ describe('a model whose vocabulary is padded beyond its tokenizer', () => {
     expect([refused.code, refused.err]).toEqual([
       1,
       expect.stringMatching(
-        /The tokenizer has 280 tokens, the model's vocabulary is 70000\..*vocab_size in its config/,
+        /The tokenizer has 280 tokens, the vocabulary of the new model of .*far\.json has 70,000\..*vocab_size in its config/,
       ),
     ]);
     await run(['tokenizer', '--data', at('held-out.jsonl'), '--vocab-size', '275', '--out', at('other')]);
@@ -294,7 +358,7 @@ describe('a model whose vocabulary is padded beyond its tokenizer', () => {
       const other = await run([...command, '--tokenizer', at('other'), ...wasm]);
       expect([other.code, other.out]).toEqual([1, '']);
       expect(other.err).toMatch(
-        /of another vocabulary than the model's own: id \d+ is ".*", the model was trained with ".*"/,
+        /of another vocabulary than that of the model in .*run\/last: id \d+ is ".*", and the model in .*last was trained with ".*"/,
       );
       expect(await run([...command, '--tokenizer', at('tokenizer'), '--max-new-tokens', '2', ...wasm])).toMatchObject({
         code: 0,

@@ -11,10 +11,10 @@ import { defineCommand } from '../command.js';
 import { Conversation } from '../conversation.js';
 import { deviceOptions, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
-import { counted } from '../format.js';
+import { counted, whole } from '../format.js';
 import { answerLength, dtypeOption, openModelFolder, tokenizerOf } from '../models.js';
 import { count, countOrZero, given, optional, required, text, type Values, withDefault } from '../options.js';
-import { samplingOf, samplingOptions } from '../sampling.js';
+import { samplingOf, samplingOptions, seedAfter } from '../sampling.js';
 import { chooseTemplate, templateOption } from '../template.js';
 import { shownOn, type Terminal, wrapped } from '../terminal.js';
 
@@ -92,7 +92,7 @@ async function answer(
   if (model.room(asked.length) < maxNewTokens) {
     // A shorter line may do: the conversation goes on.
     say(
-      `This line takes ${asked.length} of the model's ${model.maxPositions} positions, which leaves no room for an answer of ` +
+      `This line takes ${whole(asked.length)} of the model's ${whole(model.maxPositions)} positions, which leaves no room for an answer of ` +
         `${counted(maxNewTokens, 'token')}. Ask in fewer words${options.maxNewTokens === undefined ? '' : ', or lower --max-new-tokens'}.`,
     );
     return;
@@ -101,7 +101,7 @@ async function answer(
   const stop = new AbortController();
   const release = onInterrupt(() => stop.abort(), ['SIGINT']);
   const said: number[] = [];
-  const seeds = [options.seed + conversation.answers];
+  const seeds = [seedAfter(options.seed, conversation.answers)];
   const how = { ...samplingOf(options), tokenizer, maxNewTokens, seeds, signal: stop.signal };
   try {
     for await (const { text, ids } of streamText(model, [prompt], how)) {

@@ -1,4 +1,5 @@
 /** `distillm generate`: answers prompts, token by token on a terminal, side by side into a file. */
+import { once } from 'node:events';
 import {
   DataError,
   encodePrompt,
@@ -13,15 +14,28 @@ import {
   type TextAnswer,
   type Tokenizer,
 } from '../../index.js';
+import { ranges } from '../../settings/index.js';
 import { defineCommand } from '../command.js';
 import { recordOptions, skipping } from '../data.js';
 import { deviceOptions, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
+import { counted, whole } from '../format.js';
 import { tryInputs } from '../inputs.js';
 import { answerLength, dtypeOption, openModelFolder, tokenizerOf } from '../models.js';
-import { count, countOrZero, flag, given, optional, required, text, type Values, withDefault } from '../options.js';
+import {
+  count,
+  countOrZero,
+  flag,
+  given,
+  optional,
+  required,
+  text,
+  typed,
+  type Values,
+  withDefault,
+} from '../options.js';
 import { progressLine } from '../progress.js';
-import { samplingOf, samplingOptions } from '../sampling.js';
+import { samplingOf, samplingOptions, seedAfter } from '../sampling.js';
 import { chooseTemplate, templateOption } from '../template.js';
 import { shownOn, type Terminal } from '../terminal.js';
 
@@ -46,10 +60,20 @@ const answerOptions = {
     count,
     'longest answer (default: 256, or what the model has room for after the longest prompt)',
   ),
-  samples: withDefault('<number>', count, 'answers to each prompt, drawn by --seed and the numbers after it', 1),
+  samples: withDefault(
+    '<number>',
+    count,
+    'answers to each prompt, drawn by --seed and the numbers after it (0 after 2^53 - 1)',
+    1,
+  ),
   seed: withDefault('<number>', countOrZero, 'decides what is drawn', 0),
   json: flag('a line of JSON for each answer: prompt, answer, tokens, finishReason (eos or length), seed'),
-  batchSize: withDefault('<number>', count, 'answers that are made side by side, where they are not streamed', 8),
+  batchSize: withDefault(
+    '<number>',
+    typed(ranges.integer(1, 2 ** 16)),
+    'answers that are made side by side, where they are not streamed',
+    8,
+  ),
 };
 
 export const generateAnswers = defineCommand({
@@ -58,7 +82,7 @@ export const generateAnswers = defineCommand({
   description:
     'Answers each prompt and writes the text to stdout, on a terminal as it is drawn. Without a prompt, all of stdin is ' +
     'one. The prompt is put into the template that the model was trained with, unless --raw. A prompt that begins with a ' +
-    'dash goes after --.',
+    'dash goes after --. Of several answers each stands below a line with its number and its prompt; programs read --json.',
   example: [
     "distillm generate --model runs/dolly/best 'Name three uses of a paper clip.'",
     "distillm generate --model runs/dolly/best --greedy -- '- 3 + 5 = ?'",
@@ -75,7 +99,7 @@ export const generateAnswers = defineCommand({
       const model = await loadModel(checkpoint, { device, ...given({ dtype: options.dtype }) });
       const tokenizer = await tokenizerOf(model, checkpoint, options.tokenizer);
       const template = options.raw ? undefined : await chooseTemplate(options.template, [checkpoint]);
-      await answerAll(requestsOf(prompts, { tokenizer, template, options }), { model, tokenizer, options }, terminal);
+      await answerAll(encodePrompts(prompts, tokenizer, template), { model, tokenizer, options }, terminal);
       return exitCodes.done;
     });
   },
@@ -130,83 +154,130 @@ async function promptsOf(
   return prompts.map((instruction) => ({ instruction, input }));
 }
 
-/** One answer that is wanted. */
-interface Request {
+/** A prompt as the model reads it. */
+interface EncodedPrompt {
   readonly prompt: Prompt;
   readonly ids: Int32Array;
+}
+
+/** Without a template each prompt is continued as it stands. */
+const encodePrompts = (
+  prompts: readonly Prompt[],
+  tokenizer: Tokenizer,
+  template: PromptTemplateName | undefined,
+): EncodedPrompt[] =>
+  prompts.map((prompt) => ({
+    prompt,
+    ids: template === undefined ? tokenizer.encode(prompt.instruction) : encodePrompt(prompt, { tokenizer, template }),
+  }));
+
+/** One answer that is wanted. */
+interface Request extends EncodedPrompt {
+  /** From 1. */
+  readonly number: number;
   readonly seed: number;
 }
 
-function requestsOf(
-  prompts: readonly Prompt[],
-  {
-    tokenizer,
-    template,
-    options,
-  }: { tokenizer: Tokenizer; template: PromptTemplateName | undefined; options: GenerateOptions },
-): Request[] {
-  return prompts.flatMap((prompt) => {
-    // Without a template the prompt is continued as it stands.
-    const ids =
-      template === undefined ? tokenizer.encode(prompt.instruction) : encodePrompt(prompt, { tokenizer, template });
-    return Array.from({ length: options.samples }, (_, sample) => ({ prompt, ids, seed: options.seed + sample }));
-  });
+/** In the order in which they are answered, one at a time: there may be more than memory holds. */
+function* requestsOf(prompts: readonly EncodedPrompt[], { samples, seed }: GenerateOptions): Generator<Request> {
+  let number = 1;
+  for (const prompt of prompts) {
+    for (let sample = 0; sample < samples; sample++)
+      yield { ...prompt, number: number++, seed: seedAfter(seed, sample) };
+  }
+}
+
+function* batchesOf<T>(items: Iterable<T>, size: number): Generator<T[]> {
+  let batch: T[] = [];
+  for (const item of items) {
+    batch.push(item);
+    if (batch.length < size) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
 }
 
 /** Answers in the order of the requests: as they are drawn for people, else side by side. */
 async function answerAll(
-  requests: readonly Request[],
+  prompts: readonly EncodedPrompt[],
   { model, tokenizer, options }: { model: LanguageModel; tokenizer: Tokenizer; options: GenerateOptions },
   terminal: Terminal,
 ): Promise<void> {
   const { stdout } = terminal;
-  const longest = requests.reduce((most, { ids }) => Math.max(most, ids.length), 0);
+  const longest = prompts.reduce((most, { ids }) => Math.max(most, ids.length), 0);
   const maxNewTokens = options.maxNewTokens ?? answerLength(model, longest);
-  checkRoom(requests, { model, maxNewTokens, samples: options.samples });
+  checkRoom(prompts, model, maxNewTokens);
   const how = { ...samplingOf(options), tokenizer, maxNewTokens };
+  const total = prompts.length * options.samples;
+  const put = (text: string) => written(stdout, shownOn(stdout, text));
+  const requests = requestsOf(prompts, options);
   // In a file, answers that are made side by side come sooner.
-  if (!options.json && (stdout.isTTY || requests.length === 1)) {
-    for (const { ids, seed } of requests) {
-      for await (const { text } of streamText(model, [ids], { ...how, seeds: [seed] }))
-        stdout.write(shownOn(stdout, text));
-      stdout.write('\n');
+  if (!options.json && (stdout.isTTY || total === 1)) {
+    for (const request of requests) {
+      await put(headingOf(request, total, options));
+      for await (const { text } of streamText(model, [request.ids], { ...how, seeds: [request.seed] })) await put(text);
+      await put('\n');
     }
     return;
   }
   // On a terminal the answers are progress enough.
-  const line = requests.length > options.batchSize && !stdout.isTTY ? progressLine(terminal) : undefined;
-  for (let start = 0; start < requests.length; start += options.batchSize) {
-    const batch = requests.slice(start, start + options.batchSize);
-    const prompts = batch.map(({ ids }) => ids);
-    const answers = await generateText(model, prompts, { ...how, seeds: batch.map(({ seed }) => seed) });
-    for (const [index, answer] of answers.entries()) {
-      const text = options.json ? JSON.stringify(recordOf(batch[index] as Request, answer)) : answer.text;
-      stdout.write(`${shownOn(stdout, text)}\n`);
+  const line = total > options.batchSize && !stdout.isTTY ? progressLine(terminal) : undefined;
+  for (const batch of batchesOf(requests, options.batchSize)) {
+    const seeds = batch.map(({ seed }) => seed);
+    const answers = await generateText(
+      model,
+      batch.map(({ ids }) => ids),
+      { ...how, seeds },
+    );
+    for (const [index, request] of batch.entries()) {
+      const answer = answers[index] as TextAnswer;
+      await put(
+        options.json
+          ? `${JSON.stringify(recordOf(request, answer))}\n`
+          : `${headingOf(request, total, options)}${answer.text}\n`,
+      );
     }
-    line?.update(`${start + batch.length}/${requests.length} answers`);
+    line?.update(`${whole(batch.at(-1)?.number ?? 0)}/${whole(total)} answers`);
   }
   line?.done();
 }
 
+/** Letters of a prompt that a heading has at most. */
+const headingLetters = 60;
+
+/** Of several answers: which one follows. They may have blank lines and look like prompts themselves. */
+function headingOf({ prompt, number, seed }: Request, total: number, { samples }: GenerateOptions): string {
+  if (total === 1) return '';
+  const [first = '', ...more] = prompt.instruction.trim().split('\n');
+  const letters = Array.from(first);
+  const isCut = letters.length > headingLetters || more.length > 0;
+  const asked = letters.slice(0, headingLetters).join('') + (isCut ? ' ...' : '');
+  const drawnBy = samples > 1 ? `, seed ${seed}` : '';
+  return `${number > 1 ? '\n' : ''}[${whole(number)}/${whole(total)}${drawnBy}] ${asked}\n`;
+}
+
+/** Waits where a reader is slower than the answers come: they would pile up in memory. */
+async function written(stdout: Terminal['stdout'], text: string): Promise<void> {
+  if (!stdout.write(text)) await once(stdout, 'drain');
+}
+
 /** @throws LimitError naming the first prompt, from 1, that is too long: answers of those before it would be lost work */
-function checkRoom(
-  requests: readonly Request[],
-  { model, maxNewTokens, samples }: { model: LanguageModel; maxNewTokens: number; samples: number },
-): void {
-  for (const [index, { ids }] of requests.entries()) {
+function checkRoom(prompts: readonly EncodedPrompt[], model: LanguageModel, maxNewTokens: number): void {
+  for (const [index, { ids }] of prompts.entries()) {
     const room = model.room(ids.length);
     if (maxNewTokens <= room) continue;
-    const prompt = `prompt ${Math.floor(index / samples) + 1} has ${ids.length} tokens`;
-    const whole = `the model has ${model.maxPositions} positions`;
+    const prompt = `prompt ${index + 1} has ${counted(ids.length, 'token')}`;
+    const positions = `the model has ${whole(model.maxPositions)} positions`;
     if (room < 1) {
-      throw new LimitError(`${prompt}, with its template, and ${whole} for it and its answer. Cut the prompt.`, {
+      throw new LimitError(`${prompt}, with its template, and ${positions} for it and its answer. Cut the prompt.`, {
         found: ids.length,
         expected: model.maxPositions,
       });
     }
     throw new LimitError(
-      `${prompt} and leaves ${room} for the answer, --max-new-tokens is ${maxNewTokens}; ${whole}. Cut the prompt, or lower ` +
-        '--max-new-tokens.',
+      `${prompt} and leaves ${whole(room)} for the answer, --max-new-tokens is ${maxNewTokens}; ${positions}. Cut the prompt, ` +
+        'or lower --max-new-tokens.',
       { found: maxNewTokens, expected: room },
     );
   }
