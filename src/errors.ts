@@ -132,5 +132,8 @@ export function formatBothBytes(found: number, expected: number): readonly [foun
 /** 12345.6 -> "12,346". */
 export const whole = (value: number): string => Math.round(value).toLocaleString('en');
 
+/** To three digits: 0.30000000000000004 -> "0.3", 0.000123456 -> "0.000123"; NaN and infinity by their names. */
+export const rounded = (value: number): string => String(Number(value.toPrecision(3)));
+
 /** 1, 'step' -> "1 step"; 1234, 'step' -> "1,234 steps". */
 export const counted = (count: number, thing: string): string => `${whole(count)} ${thing}${count === 1 ? '' : 's'}`;

@@ -137,6 +137,7 @@ export {
   rougeL,
 } from './metrics/index.js';
 export {
+  type CheckTokenizerOptions,
   type ConfigDefaults,
   type CreateOptions,
   checkTokenizer,

@@ -1,6 +1,7 @@
 /** The options of commands that read data files. */
 import * as z from 'zod';
 import type { InstructionFields, SkipInvalid } from '../index.js';
+import { counted } from './format.js';
 import { flag, optional } from './options.js';
 import { shownOn, type Terminal } from './terminal.js';
 
@@ -45,6 +46,6 @@ export const skipping = (stderr: Terminal['stderr'], skipInvalid: boolean): Skip
   skipInvalid &&
   (({ count, first }) => {
     const rest = count > first.length ? `, the first ${first.length} of them` : '';
-    stderr.write(`${count} records cannot be used and are left out${rest}:\n`);
+    stderr.write(`${counted(count, 'record')} cannot be used and are left out${rest}:\n`);
     for (const record of first) stderr.write(`  ${shownOn(stderr, record)}\n`);
   });

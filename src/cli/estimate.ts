@@ -10,10 +10,11 @@ export function estimateLines(
   { settings, free = freemem() }: { readonly settings: RunSettings; readonly free?: number },
 ): string[] {
   const { batchSize, gradAccumulationSteps, maxNewTokens } = settings;
+  const learner = settings.loss ? 'student' : 'model';
   const done = totalSteps - steps;
   const rows: [name: string, bytes: number, what: string][] = [
     ["teacher's weights", memory.teacher, ''],
-    ["student's weights", memory.student, ''],
+    [`${learner}'s weights`, memory.student, ''],
     ['gradients', memory.gradients, 'f32'],
     ["AdamW's moments", memory.moments, 'two of each weight that is trained, f32'],
     ['activations', memory.activations, `of the longest ${counted(batchSize, 'sequence')}, from what one took`],
@@ -33,7 +34,9 @@ export function estimateLines(
     `Run: ${counted(steps, 'step')}${done > 0 ? ` after ${whole(done)} that are done` : ''}, ${whole(stepsPerEpoch)} an epoch, of ` +
       `${counted(batchSize * gradAccumulationSteps, 'sequence')} each; about ${whole(tokens)} tokens; ${counted(validations, 'validation')}`,
     ...(generatingSteps > 0
-      ? [`  ${counted(generatingSteps, 'step')} would begin with answers of the student, as long as phi stays as it is`]
+      ? [
+          `  ${counted(generatingSteps, 'step')} would begin with answers of the ${learner}, as long as phi stays as it is`,
+        ]
       : []),
     'Memory:',
     ...[...rows.filter(([, size]) => size > 0), ...sums].map(row),

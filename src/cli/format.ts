@@ -1,6 +1,6 @@
 import { whole } from '../errors.js';
 
-export { counted, whole } from '../errors.js';
+export { counted, rounded, whole } from '../errors.js';
 
 /** 12345.6 -> "12,346", 1.23456 -> "1.23". */
 export const threeDigits = (value: number): string => (value >= 100 ? whole(value) : value.toPrecision(3));
@@ -8,12 +8,16 @@ export const threeDigits = (value: number): string => (value >= 100 ? whole(valu
 /** 1536 -> "1.5 KiB". */
 export { formatBytes as bytes } from '../errors.js';
 
-/** Milliseconds in the two largest units: "1h 05m", "3m 20s", "8s"; below half a second in these: "40ms". */
+/**
+ * Milliseconds in the two largest units: "3d 04h", "1h 05m", "3m 20s", "8s"; below half a second in these: "40ms". In days
+ * from 48 hours on.
+ */
 export function duration(ms: number): string {
   if (ms > 0 && ms < 500) return `${Math.ceil(ms)}ms`;
   const seconds = Math.round(ms / 1000);
   const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
   const two = (value: number) => String(value).padStart(2, '0');
+  if (h >= 48) return `${whole(Math.floor(h / 24))}d ${two(h % 24)}h`;
   if (h > 0) return `${h}h ${two(m)}m`;
   return m > 0 ? `${m}m ${two(s)}s` : `${s}s`;
 }

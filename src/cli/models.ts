@@ -42,7 +42,8 @@ export async function tokenizerOf(
   named: string | undefined,
 ): Promise<Tokenizer> {
   const tokenizer = await findTokenizer(named, [checkpoint]);
-  checkTokenizer(tokenizer, model, await ownTokenizer(checkpoint, named));
+  const own = await ownTokenizer(checkpoint, named);
+  checkTokenizer(tokenizer, model, { own, called: `the model in ${checkpoint.name}` });
   return tokenizer;
 }
 
@@ -107,7 +108,10 @@ export async function openStudent(
   }
   if (student !== undefined) {
     const model = await loadModel(student, { device, trainable: true });
-    checkTokenizer(tokenizer, model, await ownTokenizer(student, named));
+    checkTokenizer(tokenizer, model, {
+      own: await ownTokenizer(student, named),
+      called: `the model in ${student.name}`,
+    });
     return model;
   }
   const path = studentConfig as string;
@@ -121,7 +125,7 @@ export async function openStudent(
       cause: error,
     });
   });
-  checkTokenizer(tokenizer, model);
+  checkTokenizer(tokenizer, model, { called: `the new model of ${path}` });
   // Whatever the family calls them.
   if (!('n_positions' in config || 'max_position_embeddings' in config)) {
     note(`the new model has ${model.maxPositions} positions, from --max-length: it will never read longer texts.`);

@@ -1,7 +1,7 @@
 /** What people see of a run: one live line for the last step, and lines that stay for validations and checkpoints. */
 import { createLogUpdate } from 'log-update';
 import type { BestValidation, StepEvent, TrainingEvent, ValidationEvent } from '../index.js';
-import { counted, duration, whole } from './format.js';
+import { counted, duration, rounded, whole } from './format.js';
 import { type Terminal, wrapped } from './terminal.js';
 
 /** A line that is rewritten in place on a terminal, and lines that stay. */
@@ -75,7 +75,8 @@ export function trainingProgress(
         );
       } else if (event.type === 'step' && event.skipped) {
         line.print(
-          `step ${whole(event.step)} skipped: its loss is ${event.loss}, its gradient norm ${event.gradNorm}; the student stays as it was`,
+          `step ${whole(event.step)} skipped: its loss is ${rounded(event.loss)}, its gradient norm ${rounded(event.gradNorm)}; no weight ` +
+            'has changed',
         );
       } else if (event.type === 'step') {
         recent.push(event);
@@ -102,10 +103,12 @@ export function stepLine(
   const sum = (of: (event: StepEvent) => number) => recent.reduce((total, event) => total + of(event), 0);
   const tokensPerSecond = (1000 * sum(({ tokens }) => tokens)) / sum(({ stepMs }) => stepMs);
   return [
-    `step ${last.step}/${last.totalSteps} (epoch ${last.epoch})`,
+    `step ${whole(last.step)}/${whole(last.totalSteps)} (epoch ${whole(last.epoch)})`,
     `loss ${(sum(({ loss }) => loss) / recent.length).toFixed(4)}`,
     `${whole(tokensPerSecond)} tokens/s`,
-    ...(capacity > 0 ? [`phi ${last.phi.toFixed(2)} (${last.source})`, `buffer ${last.bufferSize}/${capacity}`] : []),
+    ...(capacity > 0
+      ? [`phi ${last.phi.toFixed(2)} (${last.source})`, `buffer ${whole(last.bufferSize)}/${whole(capacity)}`]
+      : []),
     `${duration(msLeft)} left`,
   ].join('  ');
 }
@@ -120,7 +123,7 @@ export const measuredBy = ({ loss, rougeL, exactMatch }: Omit<BestValidation, 's
 export function validationLine(event: ValidationEvent): string {
   const { step, epoch, phi, raised, note, best, ms } = event;
   return [
-    `validation after step ${step} (epoch ${epoch})`,
+    `validation after step ${whole(step)} (epoch ${whole(epoch)})`,
     ...measuredBy(event),
     ...(raised ? [`phi raised to ${phi.toFixed(2)}`] : []),
     ...(note ? [note] : []),

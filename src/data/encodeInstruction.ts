@@ -70,7 +70,7 @@ export function encodeExample(
   const { tokenizer, template, maxLength, maxPromptLength } = options;
   const { eosTokenId } = tokenizer;
   if (eosTokenId === undefined) {
-    throw new DataError('The tokenizer has no EOS token: the student could not learn to stop. Add one to its files.');
+    throw new DataError('The tokenizer has no EOS token: a model could not learn to stop. Add one to its files.');
   }
   const { prompt, ids: promptIds, cut } = fitPrompt(instruction, { tokenizer, template, maxPromptLength });
   const [response] = instruction.outputs;

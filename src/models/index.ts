@@ -1,4 +1,4 @@
-export { checkTokenizer } from './checkTokenizer.js';
+export { type CheckTokenizerOptions, checkTokenizer } from './checkTokenizer.js';
 export { type ConfigDefaults, type CreateOptions, createModel, exampleConfig } from './createModel.js';
 export { type LoadOptions, loadModel } from './loadModel.js';
 export type { Decoding, ForwardOptions, LanguageModel } from './model.js';

@@ -29,7 +29,7 @@ describe('stepLine', () => {
   it('shows the step, mean loss and speed of the last steps, phi, buffer and time left', () => {
     const before = { ...step, step: 11, loss: 2.5, stepMs: 3000 };
     const line = stepLine([before, step], { msLeft: 3_725_000, capacity: 1000 });
-    for (const part of ['12/3400', 'loss 2.0', '1,000 tokens/s', 'phi 0.10', 'buffer 96/1000', '1h 02m left']) {
+    for (const part of ['12/3,400', 'loss 2.0', '1,000 tokens/s', 'phi 0.10', 'buffer 96/1,000', '1h 02m left']) {
       expect(line).toContain(part);
     }
   });
@@ -128,4 +128,5 @@ describe('progressLine', () => {
 
 it('durations show the two largest units', () => {
   expect([0, 8400, 200_000, 3_900_000, 90_000_000].map(duration)).toEqual(['0s', '8s', '3m 20s', '1h 05m', '25h 00m']);
+  expect([172_799_000, 277_200_000, 1e18].map(duration)).toEqual(['47h 59m', '3d 05h', '11,574,074,074d 01h']);
 });

@@ -83,7 +83,7 @@ describe('before a run starts', () => {
       /sgo.capacity is 0/,
     ],
     ['no loss', distils({ loss: undefined as never }), OptionError, /loss is undefined, expected one of forwardKL/],
-    ['a model under its old name', tune({ model: undefined as never }), OptionError, /no model to train/],
+    ['a model under its old name', tune({ model: undefined as never }), OptionError, /fineTune: no model is given/],
     ['a negative lr', tune({ optimizer: { lr: -1 } }), OptionError, /lr is -1/],
     ['a fractional seed', tune({ seed: 0.5 }), OptionError, /seed is 0.5/],
     ['kdRatio above 1', distils({ kdRatio: 1.5 }), OptionError, /kdRatio is 1.5, expected a number from 0 to 1/],
@@ -132,13 +132,13 @@ describe('before a run starts', () => {
       'a sequence longer than the model',
       tune({ data: { train: [...data.train, { ids: new Int32Array(17), promptLength: 1 }] } }),
       LimitError,
-      /data.train\[10\]: 17 tokens, the student takes 16/,
+      /data.train\[10\]: 17 tokens, the model takes 16/,
     ],
     [
       'an id outside the vocabulary',
       tune({ data: { train: data.train, validation: [{ ids: Int32Array.of(0, vocabSize), promptLength: 1 }] } }),
       CompatibilityError,
-      /data.validation\[0\]: token id 12 at position 1 is outside the student's vocabulary of 12/,
+      /data.validation\[0\]: token id 12 at position 1 is outside the model's vocabulary of 12/,
     ],
     [
       'a prompt longer than its sequence',
@@ -150,7 +150,7 @@ describe('before a run starts', () => {
       'a tokenizer larger than the model',
       tune({ tokenizer: tinyTokenizer([...letters, 'l']) }),
       CompatibilityError,
-      /tokenizer has 13 tokens, the model's vocabulary is 12/,
+      /tokenizer has 13 tokens, the vocabulary of the model has 12/,
     ],
     [
       'tokenizers that differ',
@@ -299,7 +299,7 @@ describe('before a run starts', () => {
     const larger = await tinyModel(device, { vocab_size: vocabSize + 1, trainable: false });
     expect(distils({ teacher: larger })).toThrow(/teacher's vocabulary has 13 tokens, the student's 12/);
     expect(distils({ teacher: larger })).toThrow(CompatibilityError);
-    expect(tune({ model: teacher })).toThrow(/no parameter of the student is trainable/);
+    expect(tune({ model: teacher })).toThrow(/no parameter of the model is trainable/);
     expect(distils({ teacher: student })).toThrow(/share weights/);
     const elsewhere = await tinyModel(openReference(), { trainable: false });
     expect(distils({ teacher: elsewhere })).toThrow(/different devices/);

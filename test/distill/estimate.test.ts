@@ -96,6 +96,30 @@ describe('estimate', () => {
     await device.dispose();
   });
 
+  it('counts the steps of a run of any length in a moment, by shares', async () => {
+    const device = await oneThread();
+    const teacher = await tinyModel(device, { seed: 2, trainable: false });
+    const estimateOf = async (steps: number) => {
+      const run = distill({
+        ...{ teacher, student: await tinyModel(device), tokenizer: tinyTokenizer(), steps, maxNewTokens: 2 },
+        data: { train: succession(2), validation: succession(2) },
+        loss: skewKL(),
+        sgo: adaptiveOffPolicy({ initThreshold: 0.6, capacity: 20 }),
+      });
+      return run.estimate();
+    };
+    const most = Number.MAX_SAFE_INTEGER;
+    const started = performance.now();
+    const { steps, generatingSteps, validations } = await estimateOf(most);
+    expect(performance.now() - started).toBeLessThan(30_000);
+    expect([steps, validations]).toEqual([most, most + 1]);
+    // phi (1 - t/T), over the run half of phi.
+    expect(generatingSteps / most).toBeCloseTo(0.3, 2);
+    const { generatingSteps: fewer } = await estimateOf(300_000);
+    expect(fewer / 300_000).toBeCloseTo(0.3, 2);
+    await device.dispose();
+  }, 60_000);
+
   it('writes nothing, goes on from what is stored, and is refused once the run has begun', async () => {
     const device = await oneThread();
     const folder = mkdtempSync(join(tmpdir(), 'distillm-estimate-'));

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import type { Sample } from '../../src/data/batch.js';
 import { forwardKL } from '../../src/distill/losses/index.js';
 import { adaptiveOffPolicy } from '../../src/distill/sgo/index.js';
 import {
   type DistillOptions,
   distill,
   type EndEvent,
+  type FineTuneOptions,
   fineTune,
   type StartEvent,
   type TrainingEvent,
@@ -54,6 +56,20 @@ describe('before the first step a run says', () => {
     ]);
   });
 
+  it('that validation samples have no token of an answer, all of them or some', async () => {
+    const prompts = succession(3).map(({ ids }) => ({ ids: ids.subarray(0, 2), promptLength: 2, references: ['c'] }));
+    const scored = { validation: { rougeL: { samples: 2 } } };
+    expect(await atStart({ ...scored, data: { ...data, validation: prompts } })).toEqual([
+      expect.stringMatching(/^None of the 10 validation samples has a token of an answer: there is no validation loss/),
+    ]);
+    const some = [...succession(3).slice(0, 7), ...prompts.slice(0, 3)];
+    expect(await atStart({ data: { ...data, validation: some } })).toEqual([
+      expect.stringMatching(
+        /^3 of 10 validation samples have no token of an answer: the validation loss is that of the/,
+      ),
+    ]);
+  });
+
   it('that a temperature makes the divergence small beside cross-entropy', async () => {
     const loss = forwardKL({ temperature: 4 });
     expect(await atStart({ loss, kdRatio: 0.5 })).toEqual([
@@ -76,12 +92,14 @@ describe('before the first step a run says', () => {
     const names = [...letters, ...Array.from({ length: 188 }, (_, i) => `t${i}`)];
     const many = tinyTokenizer(names);
     expect(await atStart({ tokenizer: many }, { vocab_size: 390 })).toEqual([
-      expect.stringMatching(/vocabulary is 390, the tokenizer has 200 tokens: 190 rows/),
+      expect.stringMatching(/vocabulary of the student has 390 rows, the tokenizer 200 tokens: 190 rows/),
     ]);
     // As OPT is padded.
     expect(await atStart({ tokenizer: many }, { vocab_size: 256 })).toEqual([]);
     await expect(atStart({ tokenizer: many }, { vocab_size: 401 })).rejects.toThrow(CompatibilityError);
-    await expect(atStart({}, { vocab_size: 3000 })).rejects.toThrow("12 tokens, the model's vocabulary is 3000");
+    await expect(atStart({}, { vocab_size: 3000 })).rejects.toThrow(
+      '12 tokens, the vocabulary of the student has 3,000',
+    );
   });
 
   it('that ROUGE-L does not know the script of the answers, once', async () => {
@@ -110,6 +128,72 @@ describe('at the end a run says', () => {
     expect(await atEnd({ sgo: adaptiveOffPolicy({ initThreshold: 1 }) })).toEqual([]);
     expect(await atEnd({})).toEqual([]);
     expect(await atEnd({ sgo: adaptiveOffPolicy(), signal: AbortSignal.abort() })).toEqual([]);
+  });
+});
+
+it('numbers are rounded', async () => {
+  const [remark] = await atEnd({ sgo: adaptiveOffPolicy({ initThreshold: 1.23456e-12 }) });
+  expect(remark).toMatch(/: phi was 1\.23e-12 at the end/);
+  expect(await atStart({ loss: forwardKL({ temperature: 1.23456 }), kdRatio: 0.5 })).toEqual([
+    expect.stringContaining(' 1.52 times less'),
+  ]);
+});
+
+describe('fine-tuning knows no student', () => {
+  const names = [...letters, ...Array.from({ length: 188 }, (_, i) => `t${i}`)];
+  const tune = async (options: Partial<FineTuneOptions> = {}, shape = {}) =>
+    fineTune({ data, steps: 1, batchSize: 4, ...options, model: await tinyModel(openReference(), shape) });
+  const remarksOf = async (...given: Parameters<typeof tune>) =>
+    ((await collect(await tune(...given)))[0] as StartEvent).remarks.join('\n');
+  const message = (given: Partial<FineTuneOptions>, shape = {}) =>
+    tune(given, shape).then(
+      () => '',
+      (error: Error) => error.message,
+    );
+
+  it('in its remarks', async () => {
+    const validation = succession(3).map((sample) => ({ ...sample, references: ['привет'] }));
+    const told = await remarksOf(
+      { tokenizer: tinyTokenizer(names), validation: { rougeL: { samples: 2 } }, data: { ...data, validation } },
+      { vocab_size: 390 },
+    );
+    expect(told).toMatch(/vocabulary of the model has 390 rows/);
+    expect(told).toMatch(/whatever the model says/);
+    expect(told).not.toContain('student');
+    const prompts = succession(2).map(({ ids }) => ({ ids: ids.subarray(0, 2), promptLength: 2 }));
+    const unanswered = await remarksOf({ data: { train: [...succession(2).slice(0, 5), ...prompts.slice(0, 3)] } });
+    expect(unanswered).toMatch(/a step learns nothing from them\. Leave them out/);
+  });
+
+  it('in its refusals', async () => {
+    const [sample] = succession(2) as [Sample];
+    for (const [given, expected] of [
+      [{ tokenizer: tinyTokenizer([...letters, 'x']) }, /the vocabulary of the model has 12/],
+      [{ data: { train: [{ ids: Int32Array.of(1, 99), promptLength: 1 }] } }, /outside the model's vocabulary of 12/],
+      [{ data: { train: [{ ...sample, ids: new Int32Array(40) }] } }, /40 tokens, the model takes 16/],
+      [
+        {
+          tokenizer,
+          validation: { rougeL: { samples: 1 } },
+          data: { ...data, validation: [{ ...sample, promptLength: 0 }] },
+        },
+        /the model cannot answer one/,
+      ],
+    ] as const) {
+      const told = await message(given as Partial<FineTuneOptions>);
+      expect(told).toMatch(expected);
+      expect(told).not.toContain('student');
+    }
+    const model = await tinyModel(openReference());
+    model.setTrainable(false);
+    expect(() => fineTune({ model, data, steps: 1 })).toThrow('no parameter of the model is trainable');
+    model.setTrainable(true);
+    const first = fineTune({ model, data, steps: 2 });
+    await first.next();
+    await expect(fineTune({ model, data, steps: 2 }).next()).rejects.toThrow(
+      'the model is being trained by another run',
+    );
+    await first.return();
   });
 });
 

@@ -108,7 +108,7 @@ describe('a step whose numbers are not finite', () => {
     });
     expect(error).toBeInstanceOf(TrainingError);
     expect((error as Error).message).toMatch(
-      /^step 10 of 12: the loss is [\d.]+, the gradient norm NaN, for 5 steps in a row\. The last good checkpoint is runs\/a\/state-000004 \(step 4\): resume from it; the student in memory is as it was before them\. Try a lower learning rate/,
+      /^step 10 of 12: the loss is [\d.]+, the gradient norm NaN, for 5 steps in a row\. The last good checkpoint is runs\/a\/state-000004 \(step 4\): resume from it; the model in memory is as it was before them\. Try a lower learning rate/,
     );
     expect(
       stepsOf(events)
@@ -126,7 +126,7 @@ describe('a step whose numbers are not finite', () => {
       if (stepAt(event, 7)) poison(student, Number.NaN);
     });
     expect((error as Error).message).toMatch(
-      /^step 8 of 8: the last step was skipped, as the loss or the gradients were not finite\. .*; the student in memory is as it was before them\./,
+      /^step 8 of 8: the last step was skipped, as the loss or the gradients were not finite\. .*; the model in memory is as it was before them\./,
     );
     student.dispose();
   });

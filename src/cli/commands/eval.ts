@@ -19,7 +19,7 @@ import { defineCommand } from '../command.js';
 import { recordOptions, skipping } from '../data.js';
 import { deviceOptions, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
-import { duration, whole } from '../format.js';
+import { counted, duration, whole } from '../format.js';
 import { tryInputs } from '../inputs.js';
 import { answerLength, dtypeOption, lengthLimits, openModelFolder, tokenizerOf } from '../models.js';
 import { count, counts, given, listed, optional, required, text, withDefault } from '../options.js';
@@ -84,7 +84,7 @@ export const evaluate = defineCommand({
       const unknown = examples.filter(({ references }) => !references.some(hasRougeWords)).length;
       if (unknown > 0) {
         line.print(
-          `Note: ${unknown} of ${examples.length} records have no reference with a word of a to z or digits, all that ROUGE-L ` +
+          `Note: ${whole(unknown)} of ${counted(examples.length, 'record')} have no reference with a word of a to z or digits, all that ROUGE-L ` +
             'knows: it is 0 for them whatever the answer. Exact matches count in every script.',
         );
       }
@@ -182,7 +182,7 @@ async function answerAll(
       answers[order[done++] as number] = tokenizer.decode(ids, { skipSpecialTokens: true });
     }
     const rate = (1000 * tokens) / (performance.now() - started);
-    line.update(`seed ${seed}: ${done}/${order.length} answers, ${whole(rate)} new tokens/s`);
+    line.update(`seed ${seed}: ${whole(done)}/${whole(order.length)} answers, ${whole(rate)} new tokens/s`);
   }
   return answers;
 }

@@ -229,7 +229,7 @@ function describe(
   const { teacher, student, data } = models;
   const size = (model: LanguageModel) => `${whole(numParameters(model))} parameters`;
   if (teacher) stderr.write(`Teacher: ${size(teacher)}\n`);
-  stderr.write(`Student: ${size(student)}\n`);
+  stderr.write(`${teacher ? 'Student' : 'Model'}: ${size(student)}\n`);
   const { prompts, responses } = data.cut;
   const cut =
     prompts + responses > 0
@@ -376,7 +376,7 @@ function report(
   stdout.write(`${JSON.stringify({ step, reason, ...judged, student, seconds: Math.round(ms / 1000) })}\n`);
   if (reason === 'aborted') {
     const where = saved ? `Saved in ${saved.path}.` : 'There was nothing new to save.';
-    stderr.write(`${wrapped(`Stopped after step ${step}. ${where}`, stderr)}\n`);
+    stderr.write(`${wrapped(`Stopped after step ${whole(step)}. ${where}`, stderr)}\n`);
     if (step > 0) stderr.write(`To go on:\n  ${program} train --resume --out ${shellWord(out)}\n`);
     return interrupt === 'SIGHUP' ? exitCodes.hungUp : exitCodes.interrupted;
   }

@@ -1,14 +1,14 @@
 /** Whether models can be trained on the samples of a run. Each sample is looked at once, before the run starts. */
 import type { Sample } from '../../data/batch.js';
-import { CompatibilityError, DataError, LimitError } from '../../errors.js';
+import { CompatibilityError, counted, DataError, LimitError, whole } from '../../errors.js';
 import { checkSample, idOutside } from '../../models/checkSample.js';
 import type { LanguageModel } from '../../models/model.js';
-import type { Participants } from './options.js';
+import { learnerOf, type Participants } from './options.js';
 
 /** What a set of samples must have beyond its type. */
 interface Demands {
   /** Models that read the samples. */
-  readonly readers: Readonly<Record<string, LanguageModel>>;
+  readonly readers: ReadonlyMap<string, LanguageModel>;
   /** The student answers their prompts, so that each needs one. */
   readonly answered: boolean;
 }
@@ -21,9 +21,10 @@ export const hasAnswer = ({ ids, promptLength }: Sample): boolean => ids.length 
  * @throws DataError, CompatibilityError, LimitError naming the first sample that is wrong
  */
 export function checkData(
-  { student, teacher, data }: Participants,
+  run: Participants,
   answered: { readonly train: boolean; readonly validation: boolean },
 ): void {
+  const { student, teacher, data } = run;
   const { train, validation, text } = data;
   if (train.length === 0) {
     throw new DataError(
@@ -33,8 +34,9 @@ export function checkData(
   if (text?.length === 0) {
     throw new DataError('training: data.text is empty, expected at least one sample. Leave it out for no LM loss.');
   }
-  const readers = { student };
-  checkSamples('train', train, { readers: { ...readers, ...(teacher && { teacher }) }, answered: answered.train });
+  const readers = new Map<string, LanguageModel>([[learnerOf(run), student]]);
+  const all = new Map(teacher ? [...readers, ['teacher', teacher]] : readers);
+  checkSamples('train', train, { readers: all, answered: answered.train });
   checkSamples('validation', validation, { readers, answered: answered.validation });
   checkSamples('text', text, { readers, answered: false });
   // A student that answers the prompts itself learns from its own answers, and plain text teaches without any.
@@ -53,8 +55,9 @@ function checkAnswers(set: string, samples: readonly Sample[]): void {
 }
 
 function checkSamples(set: string, samples: readonly Sample[] = [], { readers, answered }: Demands): void {
-  const models = Object.entries(readers);
-  const vocabSize = Math.min(...models.map(([, model]) => model.vocabSize));
+  const [learner] = readers.keys();
+  // A teacher has the same vocabulary.
+  const vocabSize = Math.min(...[...readers.values()].map((model) => model.vocabSize));
   // An index at a time: forEach leaves out the holes of an array.
   for (let index = 0; index < samples.length; index++) {
     const where = `data.${set}[${index}]`;
@@ -62,21 +65,21 @@ function checkSamples(set: string, samples: readonly Sample[] = [], { readers, a
     const outside = idOutside(ids, vocabSize);
     if (outside !== undefined) {
       throw new CompatibilityError(
-        `${where}: token id ${ids[outside]} at position ${outside} is outside the student's vocabulary of ${vocabSize}. ` +
-          "Tokenize the data with the student's tokenizer.",
+        `${where}: token id ${ids[outside]} at position ${outside} is outside the ${learner}'s vocabulary of ` +
+          `${whole(vocabSize)} tokens. Tokenize the data with the ${learner}'s tokenizer.`,
         { found: ids[outside], expected: vocabSize },
       );
     }
-    for (const [who, model] of models) {
+    for (const [who, model] of readers) {
       const most = promptLength + model.room(promptLength);
       if (ids.length <= most) continue;
       throw new LimitError(
-        `${where}: ${ids.length} tokens, the ${who} takes ${most}. Read the data with a maxLength of at most ${most}.`,
+        `${where}: ${counted(ids.length, 'token')}, the ${who} takes ${whole(most)}. Read the data with a maxLength of at most ${most}.`,
         { found: ids.length, expected: most },
       );
     }
     if (answered && promptLength < 1) {
-      throw new DataError(`${where}: has no prompt, and the student cannot answer one.`, { found: 0, expected: 1 });
+      throw new DataError(`${where}: has no prompt, and the ${learner} cannot answer one.`, { found: 0, expected: 1 });
     }
   }
 }

@@ -32,8 +32,14 @@ export function checkObjects(where: 'distill' | 'fineTune', run: Participants): 
       { option: 'teacher', found: teacher },
     );
   }
-  if (!student) throw new OptionError("training: no model to train, expected fineTune's model or distill's student.");
-  checkOption(where, where === 'fineTune' ? 'model' : 'student', student, modelOption);
+  const learner = where === 'fineTune' ? 'model' : 'student';
+  if (!student) {
+    throw new OptionError(`${where}: no ${learner} is given. Give the model that is to be trained.`, {
+      option: learner,
+      found: student,
+    });
+  }
+  checkOption(where, learner, student, modelOption);
   checkOption(where, 'teacher', teacher, modelOption.optional());
   checkOption(where, 'tokenizer', tokenizer, tokenizerOption.optional());
   checkOption(where, 'teacherTokenizer', teacherTokenizer, tokenizerOption.optional());

@@ -9,7 +9,7 @@ import type { Tokenizer } from '../../text/index.js';
 import type { BestBy, RunOptions } from '../settings.js';
 import { offPolicy, policyFacts } from '../sgo/index.js';
 import { checkData, hasAnswer } from './checkData.js';
-import type { Participants } from './options.js';
+import { learnerOf, type Participants } from './options.js';
 import { roomForAnswer } from './plan.js';
 
 /**
@@ -34,13 +34,15 @@ function checkLength({ epochs, steps }: RunOptions): void {
   throw new OptionError(`training: ${found}, expected one of them: the length of the run.`);
 }
 
-function checkModels({ student, teacher, tokenizer, teacherTokenizer }: Participants): void {
+function checkModels(run: Participants): void {
+  const { student, teacher, tokenizer, teacherTokenizer } = run;
   if (![...student.parameters.values()].some(({ requiresGrad }) => requiresGrad)) {
     throw new OptionError(
-      'training: no parameter of the student is trainable. Load it with { trainable: true } or call setTrainable(true).',
+      `training: no parameter of the ${learnerOf(run)} is trainable. Load it with { trainable: true } or call ` +
+        'setTrainable(true).',
     );
   }
-  if (tokenizer) checkTokenizer(tokenizer, student);
+  if (tokenizer) checkTokenizer(tokenizer, student, { called: `the ${learnerOf(run)}` });
   if (!teacher) return;
   if (teacher.device !== student.device) {
     throw new OptionError('distill: teacher and student are on different devices. Load both on the same one.');

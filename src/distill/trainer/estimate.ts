@@ -98,7 +98,7 @@ export interface RunEstimate {
  */
 export async function estimateRun(plan: Plan): Promise<RunEstimate> {
   const checkpoints = plan.checkpoint === undefined ? undefined : openCheckpoints(plan, plan.checkpoint);
-  const giveBack = takeStudent(plan.objective.student);
+  const giveBack = takeStudent(plan.objective.student, plan.learner);
   let run: RunState | undefined;
   try {
     await checkpoints?.examine();
@@ -228,6 +228,9 @@ interface Counts extends Readonly<Record<BatchSource, number>> {
   readonly validations: number;
 }
 
+/** So many decisions of the policy are followed, evenly over the run: the shares of the sources are then known to 0.3%. */
+const MOST_DECISIONS = 100_000;
+
 /** Follows the policy to the end of the run, as if no validation changed it. */
 function countSteps(plan: Plan, { step: done, sgo, replay }: RunState): Counts {
   const { settings, train } = plan;
@@ -236,10 +239,12 @@ function countSteps(plan: Plan, { step: done, sgo, replay }: RunState): Counts {
   const { capacity } = policyFacts(plan.sgo);
   const counts = { generate: 0, replay: 0, data: 0 };
   let filled = replay?.size ?? 0;
-  for (let step = done + 1; step <= steps; step++) {
+  // Each decision stands for so many steps: for itself, unless the run is very long.
+  const stride = Math.max(1, Math.ceil((steps - done) / MOST_DECISIONS));
+  for (let step = done + 1; step <= steps; step += stride) {
     const source = sgo.decide({ step, random: randomUniform(seed, 'decision', step), bufferFull: filled >= capacity });
-    counts[source]++;
-    if (source === 'generate') filled = Math.min(capacity, filled + batch);
+    counts[source] += Math.min(stride, steps - step + 1);
+    if (source === 'generate') filled = Math.min(capacity, filled + batch * stride);
   }
   const mean = (of: (sample: Sample) => number) => train.reduce((total, each) => total + of(each), 0) / train.length;
   const ofData = mean(({ ids }) => ids.length);
@@ -304,7 +309,7 @@ async function measureSteps(plan: Plan, run: RunState): Promise<{ steps: number;
     const event = await takeStep(still, onData, order, step);
     if (!Number.isFinite(event.loss)) {
       throw new TrainingError(
-        `step ${step} of ${steps}: the loss is ${event.loss} before the student has learnt anything. Check the models' weights.`,
+        `step ${step} of ${steps}: the loss is ${event.loss} before the ${plan.learner} has learnt anything. Check the models' weights.`,
         { found: event.loss },
       );
     }

@@ -1,5 +1,5 @@
 /** The loop of every run, and how it ends: finished, aborted by a signal, or with numbers that are not finite. */
-import { TrainingError } from '../../errors.js';
+import { rounded, TrainingError } from '../../errors.js';
 import type { RunSettings } from '../settings.js';
 import { batchOrder } from './batches.js';
 import { type Checkpoints, openCheckpoints } from './checkpoint.js';
@@ -20,7 +20,7 @@ export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, v
   const { steps: totalSteps } = settings;
   const { student } = plan.objective;
   const checkpoints = plan.checkpoint === undefined ? undefined : openCheckpoints(plan, plan.checkpoint);
-  const giveBack = takeStudent(student);
+  const giveBack = takeStudent(student, plan.learner);
   let run: RunState | undefined;
   try {
     await checkpoints?.open();
@@ -53,7 +53,7 @@ export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, v
       run.soundness = afterStep(run.soundness, event);
       yield event;
       if (run.soundness.inARow === mostSkipped) {
-        const what = `the loss is ${event.loss}, the gradient norm ${event.gradNorm}, for ${mostSkipped} steps in a row`;
+        const what = `the loss is ${rounded(event.loss)}, the gradient norm ${rounded(event.gradNorm)}, for ${mostSkipped} steps in a row`;
         throw diverged(plan, run, run.step, what, { student: asBefore });
       }
       const isJudged = run.step % settings.validation.every === 0 || run.step === totalSteps;
@@ -172,8 +172,9 @@ function diverged(
   { student = 'spoilt', cause }: { readonly student?: string; readonly cause?: unknown } = {},
 ): TrainingError {
   return new TrainingError(
-    `step ${step} of ${plan.settings.steps}: ${what}. ${wayBack(plan, run)}; the student in memory is ${student}. ` +
-      `Try a lower learning rate (it was ${plan.schedule(Math.max(0, step - 1))}), a warmup, or a smaller clipGradNorm.`,
+    `step ${step} of ${plan.settings.steps}: ${what}. ${wayBack(plan, run)}; the ${plan.learner} in memory is ${student}. ` +
+      `Try a lower learning rate (it was ${rounded(plan.schedule(Math.max(0, step - 1)))}), a warmup, or a smaller ` +
+      'clipGradNorm.',
     { found: step, cause },
   );
 }

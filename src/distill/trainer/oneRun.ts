@@ -2,20 +2,22 @@
 import { OptionError } from '../../errors.js';
 import type { LanguageModel } from '../../models/model.js';
 import type { Tensor } from '../../tensor/index.js';
+import type { Learner } from './options.js';
 
 const inTraining = new WeakSet<Tensor>();
 
 /**
  * Takes the trained parameters of a student for a run.
+ * @param learner names it in messages
  * @returns what gives them back
  * @throws OptionError where another run has them
  */
-export function takeStudent({ parameters }: LanguageModel): () => void {
+export function takeStudent({ parameters }: LanguageModel, learner: Learner): () => void {
   const trained = [...parameters.values()].filter(({ requiresGrad }) => requiresGrad);
   if (trained.some((parameter) => inTraining.has(parameter))) {
     throw new OptionError(
-      'training: the student is being trained by another run. Wait until that has ended, or load the model once more.',
-      { option: 'student' },
+      `training: the ${learner} is being trained by another run. Wait until that has ended, or load it once more.`,
+      { option: learner },
     );
   }
   for (const parameter of trained) inTraining.add(parameter);

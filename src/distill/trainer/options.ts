@@ -71,6 +71,11 @@ export interface DistillOptions extends RunObjects, Readonly<z.input<typeof dist
   readonly teacherTokenizer?: Tokenizer;
 }
 
+/** What messages call the model that is trained: fine-tuning knows no student. */
+export type Learner = 'student' | 'model';
+
+export const learnerOf = ({ teacher }: Pick<Participants, 'teacher'>): Learner => (teacher ? 'student' : 'model');
+
 /** The objects of either kind of run. */
 export interface Participants extends RunObjects {
   readonly student: LanguageModel;

@@ -10,7 +10,7 @@ import { type RunOptions, type RunSettings, resolveSettings } from '../settings.
 import { offPolicy, policyFacts, type SgoPolicy } from '../sgo/index.js';
 import { crossEntropy, divergence, isGiven, liveTeacher } from '../terms/index.js';
 import { identityOf, type RunIdentity } from './identity.js';
-import type { Participants, ValidationSample } from './options.js';
+import { type Learner, learnerOf, type Participants, type ValidationSample } from './options.js';
 import { startRemarks } from './remarks.js';
 import type { Objective } from './update.js';
 
@@ -19,6 +19,7 @@ export interface Plan {
   readonly settings: RunSettings;
   readonly identity: RunIdentity;
   readonly objective: Objective;
+  readonly learner: Learner;
   /** None where nothing is learnt from it. */
   readonly teacher: LanguageModel | undefined;
   readonly tokenizer: Tokenizer | undefined;
@@ -68,6 +69,7 @@ export function makePlan(participants: Participants, options: RunOptions): Plan 
     settings,
     identity: identityOf({ student, teacher: distils ? teacher : undefined, tokenizer, template: data.template }),
     teacher: distils ? teacher : undefined,
+    learner: learnerOf(participants),
     objective: {
       student,
       terms: [

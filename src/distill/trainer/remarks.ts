@@ -2,12 +2,13 @@
  * What a run says to people besides its numbers: where settings and data do something that is easily missed. Nothing
  * here is an error. A remark says what is so, and what to set where that is not what was meant.
  */
+import { counted, rounded, whole } from '../../errors.js';
 import { hasRougeWords } from '../../metrics/index.js';
 import { eosDifference } from '../../text/compareTokenizers.js';
 import type { RunOptions, RunSettings } from '../settings.js';
-import { policyFacts } from '../sgo/index.js';
+import { offPolicy, policyFacts } from '../sgo/index.js';
 import { hasAnswer } from './checkData.js';
-import type { Participants } from './options.js';
+import { learnerOf, type Participants } from './options.js';
 import type { Plan } from './plan.js';
 import type { RunState } from './runState.js';
 import { referencesOf } from './validation.js';
@@ -16,7 +17,8 @@ import { referencesOf } from './validation.js';
 export function startRemarks(run: Participants, settings: RunSettings): string[] {
   return [
     leftOut(run, settings),
-    unanswered(run),
+    unanswered(run, policyFacts(settings.sgo ?? offPolicy()).generates),
+    unansweredValidation(run),
     smallDivergence(settings),
     otherEnd(run),
     padding(run),
@@ -26,23 +28,26 @@ export function startRemarks(run: Participants, settings: RunSettings): string[]
 
 /** What can be said of a run that has finished. */
 export function endRemarks(plan: Plan, run: Pick<RunState, 'replay' | 'sgo' | 'soundness'>): string[] {
-  return [skipped(plan, run), strayed(run), unused(plan, run)].filter((remark) => remark !== undefined);
+  return [skipped(plan, run), strayed(plan, run), unused(plan, run)].filter((remark) => remark !== undefined);
 }
 
 function skipped({ settings }: Plan, { soundness }: Pick<RunState, 'soundness'>): string | undefined {
   if (soundness.skipped === 0) return undefined;
   return (
-    `${soundness.skipped} of the ${settings.steps} steps were skipped, as the loss or a gradient was not finite. Lower optimizer.lr ` +
-    'or optimizer.clipGradNorm, or set warmupSteps.'
+    `${whole(soundness.skipped)} of the ${counted(settings.steps, 'step')} were skipped, as the loss or a gradient was not ` +
+    'finite. Lower optimizer.lr or optimizer.clipGradNorm, or set warmupSteps.'
   );
 }
 
-function strayed({ soundness: { strayedAt, good } }: Pick<RunState, 'soundness'>): string | undefined {
+function strayed(
+  { learner }: Plan,
+  { soundness: { strayedAt, good } }: Pick<RunState, 'soundness'>,
+): string | undefined {
   if (strayedAt === undefined) return undefined;
-  const back = good === undefined ? '' : ` The newest state from before that is of step ${good}.`;
+  const back = good === undefined ? '' : ` The newest state from before that is of step ${whole(good)}.`;
   return (
-    `The validation loss has been far above that of a blind guess since step ${strayedAt}: the student is broken.${back} Lower ` +
-    'optimizer.lr, or set warmupSteps.'
+    `The validation loss has been far above that of a blind guess since step ${whole(strayedAt)}: the ${learner} is ` +
+    `broken.${back} Lower optimizer.lr, or set warmupSteps.`
   );
 }
 
@@ -50,9 +55,9 @@ function unused({ sgo, settings }: Plan, { replay, sgo: state }: Pick<RunState, 
   // Whatever the student generates goes into the buffer, and nothing leaves it without something else coming in.
   if (!policyFacts(sgo).generates || !replay || replay.size > 0) return undefined;
   return (
-    `None of the ${settings.steps} steps trained on student outputs: phi was ${state.phi} at the end, and it rises only where ` +
-    'the validation loss rises. For student outputs from the first step on, set sgo.initThreshold (0.2 to 0.4); for ' +
-    'earlier raises, lower sgo.lossEps or validate more often (validation.every).'
+    `None of the ${counted(settings.steps, 'step')} trained on student outputs: phi was ${rounded(state.phi)} at the end, and ` +
+    'it rises only where the validation loss rises. For student outputs from the first step on, set sgo.initThreshold ' +
+    '(0.2 to 0.4); for earlier raises, lower sgo.lossEps or validate more often (validation.every).'
   );
 }
 
@@ -61,17 +66,37 @@ function leftOut({ data: { train } }: Participants, { batchSize, gradAccumulatio
   const rest = train.length % batch;
   if (train.length < batch || rest === 0) return undefined;
   return (
-    `${rest} of ${train.length} records are left out of each epoch, others each time: they do not fill a batch of ${batch}. ` +
-    'With a batchSize that divides the number of records none is.'
+    `${whole(rest)} of ${counted(train.length, 'record')} are left out of each epoch, others each time: they do not fill a ` +
+    `batch of ${whole(batch)}. With a batchSize that divides the number of records none is.`
   );
 }
 
-function unanswered({ data: { train } }: Participants): string | undefined {
+const goOn = 'give samples whose ids go on after promptLength.';
+
+function unanswered(run: Participants, generates: boolean): string | undefined {
+  const { train } = run.data;
   const without = train.filter((sample) => !hasAnswer(sample)).length;
   if (without === 0) return undefined;
+  const unless = generates ? `, unless the ${learnerOf(run)} answers their prompts` : '';
   return (
-    `${without} of ${train.length} training samples have no token of an answer: a step learns nothing from them, unless the ` +
-    'student answers their prompts. Leave them out, or give samples whose ids go on after promptLength.'
+    `${whole(without)} of ${counted(train.length, 'training sample')} have no token of an answer: a step learns nothing ` +
+    `from them${unless}. Leave them out, or ${goOn}`
+  );
+}
+
+/** A loss over no tokens is no loss; `checkRun` refuses runs that need one. */
+function unansweredValidation({ data: { validation = [] } }: Participants): string | undefined {
+  const without = validation.filter((sample) => !hasAnswer(sample)).length;
+  if (without === 0) return undefined;
+  if (without < validation.length) {
+    return (
+      `${whole(without)} of ${counted(validation.length, 'validation sample')} have no token of an answer: the validation ` +
+      `loss is that of the others. Leave them out, or ${goOn}`
+    );
+  }
+  return (
+    `None of the ${counted(validation.length, 'validation sample')} has a token of an answer: there is no validation loss, ` +
+    `only scores of answers. For a loss ${goOn}`
   );
 }
 
@@ -80,7 +105,8 @@ function smallDivergence({ loss, kdRatio = 0 }: RunOptions | RunSettings): strin
   if (!loss || loss.temperature === 1 || kdRatio === 0 || kdRatio === 1) return undefined;
   return (
     `The divergence is not multiplied by the square of loss.temperature (${loss.temperature}), so its gradient counts ` +
-    `about ${Number((loss.temperature ** 2).toPrecision(3))} times less beside cross-entropy than at 1. Raise kdRatio where that is not meant.`
+    `about ${rounded(loss.temperature ** 2)} times less beside cross-entropy than at 1. Raise kdRatio where that is not ` +
+    'meant.'
   );
 }
 
@@ -96,17 +122,20 @@ function otherEnd({ tokenizer, teacherTokenizer }: Participants): string | undef
 /** Padding to a multiple of 128 is usual; some families pad by up to two hundredths. */
 const usualPadding = (tokens: number) => Math.max(128, tokens / 50);
 
-function padding({ student, tokenizer }: Participants): string | undefined {
+function padding(run: Participants): string | undefined {
+  const { student, tokenizer } = run;
   if (!tokenizer) return undefined;
   const spare = student.vocabSize - tokenizer.vocabSize;
   if (spare <= usualPadding(tokenizer.vocabSize)) return undefined;
   return (
-    `The student's vocabulary is ${student.vocabSize}, the tokenizer has ${tokenizer.vocabSize} tokens: ${spare} rows of ` +
-    'the embedding belong to no token. Check that the tokenizer is the one that the student was made for.'
+    `The vocabulary of the ${learnerOf(run)} has ${whole(student.vocabSize)} rows, the tokenizer ` +
+    `${whole(tokenizer.vocabSize)} tokens: ${whole(spare)} rows of the embedding belong to no token. Check that the ` +
+    `tokenizer is the one that the ${learnerOf(run)} was made for.`
   );
 }
 
-function unknownScript({ data, tokenizer }: Participants, { validation }: RunSettings): string | undefined {
+function unknownScript(run: Participants, { validation }: RunSettings): string | undefined {
+  const { data, tokenizer } = run;
   const { samples } = validation.rougeL;
   if (samples === 0 || !tokenizer) return undefined;
   const scored = (data.validation ?? []).slice(0, samples);
@@ -117,7 +146,8 @@ function unknownScript({ data, tokenizer }: Participants, { validation }: RunSet
   if (unknown === 0) return undefined;
   const chooses = validation.bestBy === 'rougeL' ? ', and it chooses the best' : '';
   return (
-    `${unknown} of the ${scored.length} validation answers that are scored have no word of a to z or digits, all that ROUGE-L ` +
-    `knows: it is 0 for them whatever the student says${chooses}. For such scripts set validation.bestBy to 'exactMatch' or 'loss'.`
+    `${whole(unknown)} of the ${counted(scored.length, 'validation answer')} that are scored have no word of a to z or ` +
+    `digits, all that ROUGE-L knows: it is 0 for them whatever the ${learnerOf(run)} says${chooses}. For such scripts set ` +
+    "validation.bestBy to 'exactMatch' or 'loss'."
   );
 }

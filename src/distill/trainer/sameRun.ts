@@ -2,7 +2,7 @@
  * Whether a run that goes on is the run that it was: every setting and every fact of its models must be what the run
  * began with, but for those that leave its steps alone. A run that is finished may be made longer.
  */
-import { CheckpointError } from '../../errors.js';
+import { CheckpointError, rounded, whole } from '../../errors.js';
 import type { TensorSource } from '../../io/index.js';
 import { schedules } from '../../optim/index.js';
 import type { Tensor } from '../../tensor/index.js';
@@ -62,10 +62,10 @@ export function requireSameRun(
 function longer(began: RunSettings, goesOn: RunSettings, { schedule }: Pick<Plan, 'schedule'>): string {
   const { optimizer, warmupSteps, steps } = began;
   const last = schedules[began.schedule]({ lr: optimizer.lr, warmupSteps, totalSteps: steps })(steps - 1);
-  const rate = (lr: number) => Number(lr.toPrecision(3));
   return (
-    `The run was finished after ${steps} steps and is made longer: its ${goesOn.schedule} schedule ended with a learning ` +
-    `rate of ${rate(last)} and now ends at step ${goesOn.steps}; step ${steps + 1} takes ${rate(schedule(steps))}.`
+    `The run was finished after ${whole(steps)} steps and is made longer: its ${goesOn.schedule} schedule ended with a learning ` +
+    `rate of ${rounded(last)} and now ends at step ${whole(goesOn.steps)}; step ${whole(steps + 1)} takes ` +
+    `${rounded(schedule(steps))}.`
   );
 }
 
@@ -76,7 +76,7 @@ export function requireShapes({ name: where, entries }: TensorSource, targets: I
     if (found?.join() === shape.join()) continue;
     throw new CheckpointError(
       `${where}: '${name}' is ${found ? `[${found.join(', ')}]` : 'missing'}, expected [${shape.join(', ')}]. ` +
-        'The run trained another student.',
+        'The run trained another model.',
       { found, expected: shape },
     );
   }
