@@ -68,6 +68,14 @@ export class DeviceError extends DistillmError {
   /** Always 'ERR_DEVICE'. */
   override readonly code = 'ERR_DEVICE';
 }
+/** Options with which work would fit that does not fit as it was asked for. */
+export interface FittingChange {
+  /** Their values by their names: { batchSize: 4, gradAccumulationSteps: 2 }. */
+  readonly options: Readonly<Record<string, string | number | boolean>>;
+  /** Bytes that the work would take with them. */
+  readonly total: number;
+}
+
 /**
  * A buffer, binding or memory limit would be exceeded. `found` and `expected` are bytes unless the message says
  * otherwise.
@@ -76,6 +84,29 @@ export class LimitError extends DistillmError {
   override readonly name = 'LimitError';
   /** Always 'ERR_LIMIT'. */
   override readonly code = 'ERR_LIMIT';
+  /** Where a plan of memory does not fit: the parts of its sum, in bytes. */
+  readonly parts?: Readonly<Record<string, number>>;
+  /** Where it is known: what would fit, the mildest change first. */
+  readonly fitting?: readonly FittingChange[];
+
+  constructor(
+    message: string,
+    {
+      parts,
+      fitting,
+      ...details
+    }: {
+      parts?: LimitError['parts'];
+      fitting?: LimitError['fitting'];
+      found?: unknown;
+      expected?: unknown;
+      cause?: unknown;
+    } = {},
+  ) {
+    super(message, details);
+    if (parts) this.parts = parts;
+    if (fitting) this.fitting = fitting;
+  }
 }
 /** A disposed tensor, model or device was used. */
 export class DisposedError extends DistillmError {

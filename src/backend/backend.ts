@@ -74,6 +74,11 @@ export interface MemoryUse {
   readonly peakBytes: number;
   /** Bytes that the device holds: WASM's linear memory, or all buffers of the pool, idle ones included. */
   readonly heldBytes: number;
+  /**
+   * The most that had to be there at once for all storages, the working memory beside them and what lies idle between
+   * them: the highest address used of WASM's linear memory, or the most that all buffers of the pool have held.
+   */
+  readonly reachedBytes: number;
   /** Storages that are not freed. */
   readonly liveStorages: number;
 }
@@ -91,6 +96,17 @@ export type KernelObserver = (kernel: KernelName, call: KernelCall) => (begin: n
 export interface Device {
   /** What this device is. */
   readonly info: DeviceInfo;
+  /** It holds no contents, see `meta`. */
+  readonly isMeta: boolean;
+  /**
+   * A new device of the same kind and limits without memory: storages are sizes, kernels compute nothing, reads give
+   * zeros. Its `memory()` counts what this device would hold for the same calls, so that a model can be tried for size:
+   * `loadModel` reads no weights for it, and `distill({ ... }).memory()` takes such models. (PyTorch calls its like the
+   * same.) It need not be disposed of.
+   * @throws LimitError, from its calls, where a buffer or a binding would be larger than a GPU's adapter allows. Memory
+   * itself never ends
+   */
+  meta(): Device;
   /**
    * Memory with undefined contents. `byteLength` is a multiple of 4.
    * @throws LimitError when `byteLength` exceeds the device's limit or no memory is left, with the numbers.

@@ -1,6 +1,6 @@
 /** `train --dry-run`: what a run would take, as a table for people. */
 import { freemem } from 'node:os';
-import type { RunEstimate, RunSettings } from '../index.js';
+import type { Device, MemoryEstimate, RunEstimate, RunSettings } from '../index.js';
 import { bytes, counted, duration, whole } from './format.js';
 import { type Terminal, wrapped } from './terminal.js';
 
@@ -17,17 +17,14 @@ export function estimateLines(
     [`${learner}'s weights`, memory.student, ''],
     ['gradients', memory.gradients, 'f32'],
     ["AdamW's moments", memory.moments, 'two of each weight that is trained, f32'],
-    ['activations', memory.activations, `of the longest ${counted(batchSize, 'sequence')}, from what one took`],
+    ['activations', memory.activations, `of the longest ${counted(batchSize, 'sequence')}`],
     ['logits', memory.logits, 'the chunk that is in memory at once'],
     ['caches', memory.caches, `of answers of ${whole(maxNewTokens)} tokens, while nothing is trained`],
+    ['answering', memory.answering, 'what answers take besides'],
+    ['working memory', memory.rest, 'of kernels and threads, and gaps'],
+    ['other', memory.other, 'what else the device holds'],
   ];
-  const sums: [name: string, bytes: number, what: string][] = [
-    [
-      'in all, at most',
-      memory.total,
-      memory.limit === undefined ? '' : `of the ${bytes(memory.limit)} that WebAssembly can address`,
-    ],
-  ];
+  const sums: [name: string, bytes: number, what: string][] = [['in all, at most', memory.total, limitWords(memory)]];
   const row = ([name, size, what]: (typeof rows)[number]) =>
     `  ${name.padEnd(18)}${bytes(size).padStart(10)}  ${what}`.trimEnd();
   return [
@@ -40,22 +37,38 @@ export function estimateLines(
       : []),
     'Memory:',
     ...[...rows.filter(([, size]) => size > 0), ...sums].map(row),
-    ...fitting(memory, free),
+    ...(memory.limit === undefined ? [] : shortage(memory, free)),
     ...timeLines(time, validations),
   ];
 }
 
-function fitting({ fits, total, limit }: RunEstimate['memory'], free: number): string[] {
-  if (!fits) {
-    return [
-      `It does not fit: ${bytes(total - (limit as number))} too much. Lower --batch-size (and raise --grad-accumulation-steps), ` +
-        'set --gradient-checkpointing, hold the teacher by --teacher-dtype f16 or int8, or lower --max-length.',
-    ];
-  }
-  return limit !== undefined && total > free
+const limitWords = ({ limit }: MemoryEstimate): string =>
+  limit === undefined ? '' : `of the ${bytes(limit)} that WebAssembly can address`;
+
+/** Software computes in the machine's own memory. */
+const isOfMachine = ({ info: { kind, software } }: Pick<Device, 'info'>): boolean => kind === 'wasm' || software;
+
+/** What a run will take, before it starts. */
+export function memoryLines(memory: MemoryEstimate, device: Pick<Device, 'info'>, free = freemem()): string[] {
+  const { teacher, student, gradients, moments, activations, logits, caches, answering, replay, total } = memory;
+  const parts = [
+    ...(teacher > 0 ? [`teacher ${bytes(teacher)}`] : []),
+    `student ${bytes(student)}`,
+    `gradients and moments ${bytes(gradients + moments)}`,
+    `activations and logits ${bytes(activations + logits)}`,
+    ...(caches > 0 ? [`answers ${bytes(caches + answering)}`] : []),
+  ];
+  const buffer = replay > 0 ? `; beside that a replay buffer of ${bytes(replay)}` : '';
+  return [
+    `Memory: at most ${[bytes(total), limitWords(memory)].join(' ').trimEnd()} (${parts.join(', ')})${buffer}`,
+    ...(isOfMachine(device) ? shortage(memory, free) : []),
+  ];
+}
+
+const shortage = ({ total }: MemoryEstimate, free: number): string[] =>
+  total > free
     ? [`This machine has ${bytes(free)} free: it may swap, or end the run. Lower --batch-size, or end other programs.`]
     : [];
-}
 
 /** Shorter than a second, in ms. */
 const span = (ms: number): string => (ms < 1000 ? `${whole(ms)} ms` : duration(ms));

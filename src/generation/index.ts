@@ -8,4 +8,5 @@ export {
   type TextPiece,
   type TextPrompt,
 } from './generateText.js';
+export { type GenerationMemory, type PlanGenerationOptions, planGeneration } from './memory.js';
 export type { GenerateOptions, StreamOptions } from './options.js';

@@ -110,7 +110,13 @@ export function checkRequest(
   options: Pick<GenerateOptions, 'maxNewTokens' | 'eosTokenId' | 'vocabSize' | 'bannedTokens'>,
 ): void {
   const { maxNewTokens, eosTokenId, vocabSize, bannedTokens = [] } = options;
-  const { vocabSize: width } = checkOption(where, 'model', model, modelOption);
+  const { vocabSize: width, device } = checkOption(where, 'model', model, modelOption);
+  if (device.isMeta) {
+    throw new OptionError(
+      `${where}: the model is on a meta device, which holds no weights. Load it on the device itself; planGeneration plans it.`,
+      { option: 'model' },
+    );
+  }
   checkPrompts(where, model, prompts, { maxNewTokens });
   if (vocabSize !== undefined && vocabSize > width) {
     const expected = `an integer from 1 to ${width}, the model's vocabulary`;

@@ -45,7 +45,7 @@ export const defineFamily = <Config, Tree extends PartTree>(family: Family<Confi
 /** The members that every language model has, whatever its family. */
 export type ModelBase = Pick<
   LanguageModel,
-  'family' | 'config' | 'companionFiles' | 'device' | 'parameters' | 'weights' | 'setTrainable' | 'dispose'
+  'family' | 'config' | 'companionFiles' | 'device' | 'parameters' | 'weights' | 'setTrainable' | 'onMeta' | 'dispose'
 > &
   Disposable;
 
@@ -67,7 +67,7 @@ export const configure = (
 
 /** @throws CheckpointError, LimitError: see `holdParameters` */
 export async function openModel(
-  { family, fields, config }: ConfiguredFamily,
+  configured: ConfiguredFamily,
   {
     device,
     source,
@@ -83,9 +83,21 @@ export async function openModel(
     readonly files?: ReadonlyMap<string, Uint8Array>;
   },
 ): Promise<LanguageModel> {
+  const { family, fields, config } = configured;
   const tree: PartTree = family.tree(config);
-  const held = await holdParameters(device, specsOf(tree), source, format);
-  const model = guarded(family.build(config, fill(tree, held), modelBase(device, fields, files, held)));
+  const held = await holdParameters(device, specsOf(tree), { source, format, trainable });
+  const onMeta = async (meta: Device, dtype = format) => {
+    const parameters = [...held.parameters];
+    const trained = parameters.some(([, { requiresGrad }]) => requiresGrad);
+    const model = await openModel(configured, { device: meta, source, format: dtype, trainable: trained });
+    for (const [name, { requiresGrad }] of parameters) {
+      const same = model.parameters.get(name);
+      if (same) same.requiresGrad = requiresGrad;
+    }
+    return model;
+  };
+  const base: ModelBase = { ...modelBase(device, fields, files, held), onMeta };
+  const model = guarded(family.build(config, fill(tree, held), base));
   model.setTrainable(trainable);
   return model;
 }
@@ -95,7 +107,7 @@ function modelBase(
   fields: ConfiguredFamily['fields'],
   companionFiles: LanguageModel['companionFiles'],
   held: HeldParameters,
-): ModelBase {
+): Omit<ModelBase, 'onMeta'> {
   const dispose = () => freeParameters(held);
   return {
     family: fields.model_type as string,

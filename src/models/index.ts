@@ -1,6 +1,7 @@
 export { type CheckTokenizerOptions, checkTokenizer } from './checkTokenizer.js';
 export { type ConfigDefaults, type CreateOptions, createModel, exampleConfig } from './createModel.js';
 export { type LoadOptions, loadModel } from './loadModel.js';
+export { type MemoryPlan, requireMemory } from './memory.js';
 export type { Decoding, ForwardOptions, LanguageModel } from './model.js';
 export { numParameters } from './numParameters.js';
 export { type SaveOptions, saveModel } from './saveModel.js';

@@ -4,7 +4,7 @@
 import type { Device } from '../backend/backend.js';
 import type { LabelledBatch, Sample, TokenBatch } from '../data/batch.js';
 import { hasMethods, special } from '../settings/index.js';
-import type { Tensor, Weight } from '../tensor/index.js';
+import type { Tensor, Weight, WeightFormat } from '../tensor/index.js';
 
 /** What a forward pass of training does besides. */
 export interface ForwardOptions {
@@ -98,6 +98,13 @@ export interface LanguageModel {
    * `newTokens`, or the caches do not fit the device
    */
   startDecoding(prompts: readonly Int32Array[], newTokens: number): Decoding;
+  /**
+   * The same model without its values on a meta device (`Device.meta`), where it takes the room that it takes on its own.
+   * Parameters that are trained are trained there too.
+   * @param dtype in which its matrices would be held; as they are by default
+   * @internal
+   */
+  onMeta(meta: Device, dtype?: WeightFormat): Promise<LanguageModel>;
   /** Marks all parameters as trained (or not): only then do they get gradients. */
   setTrainable(trainable: boolean): void;
   /** Frees all weights. Twice is harmless. */

@@ -1,7 +1,7 @@
 /** The weights of a model on their way to the device: checked for size first, freed together when anything fails. */
 import type { Device } from '../backend/backend.js';
 import { storageBytes } from '../backend/kernels/index.js';
-import { formatBothBytes, formatBytes, LimitError, OptionError } from '../errors.js';
+import { type FittingChange, formatBothBytes, formatBytes, LimitError, OptionError } from '../errors.js';
 import { ranges } from '../settings/index.js';
 import {
   disposeWeight,
@@ -16,6 +16,7 @@ import {
   weightBytes,
   weightFormats,
 } from '../tensor/index.js';
+import { fittingWords } from './memory.js';
 import type { HeldParameters, ParameterSpec, ParameterSpecs } from './parts.js';
 
 /** How the matrices of a model are held. */
@@ -38,19 +39,24 @@ export interface ParameterSource {
   values(name: string): Values;
 }
 
+/** Where parameters come from, and how they are held. */
+interface Holding {
+  readonly source: ParameterSource;
+  /** Of the matrices; everything else is f32. */
+  readonly format: WeightFormat;
+  readonly trainable: boolean;
+}
+
 /**
- * Puts each parameter on the device, in order; frees what it made when anything fails.
- * @param format of the matrices; everything else is f32
- * @throws LimitError before any work when the largest does not fit the device, and when memory runs out;
+ * Puts each parameter on the device, in order; frees what it made when anything fails. On a meta device no value is asked
+ * for.
+ * @throws LimitError before any work when they do not fit the device, and when memory runs out;
  * CheckpointError when the format cannot hold a value
  */
-export async function holdParameters(
-  device: Device,
-  specs: ParameterSpecs,
-  { where, values }: ParameterSource,
-  format: WeightFormat,
-): Promise<HeldParameters> {
-  const total = checkFit(device, specs, where, format);
+export async function holdParameters(device: Device, specs: ParameterSpecs, holding: Holding): Promise<HeldParameters> {
+  const { source, format } = holding;
+  const { where, values } = source;
+  const total = checkFit(device, specs, holding);
   const parameters = new Map<string, Tensor>();
   const weights = new Map<string, Weight>();
   try {
@@ -81,14 +87,21 @@ export function freeParameters({ parameters, weights }: HeldParameters): void {
   for (const weight of weights.values()) disposeWeight(weight);
 }
 
-/** Bytes of all parameters. @throws LimitError when one of them is beyond the device's limit for a storage */
-function checkFit(device: Device, specs: ParameterSpecs, where: string, format: WeightFormat): number {
-  const bytesOf = ({ shape, matrix }: ParameterSpec) =>
-    matrix ? weightBytes(format, shape) : storageBytes('f32', sizeOf(shape));
-  const total = [...specs.values()].reduce((bytes, spec) => bytes + bytesOf(spec), 0);
-  const { maxStorageBytes: limit, description } = device.info;
+const bytesOf = ({ shape, matrix }: ParameterSpec, format: WeightFormat) =>
+  matrix ? weightBytes(format, shape) : storageBytes('f32', sizeOf(shape));
+const totalBytes = (specs: ParameterSpecs, format: WeightFormat) =>
+  [...specs.values()].reduce((bytes, spec) => bytes + bytesOf(spec, format), 0);
+
+/**
+ * Bytes of all parameters.
+ * @throws LimitError when one of them is beyond the device's limit for a storage, or all together are beyond what
+ * WebAssembly has left. A meta device has no end
+ */
+function checkFit(device: Device, specs: ParameterSpecs, { source: { where }, format, trainable }: Holding): number {
+  const total = totalBytes(specs, format);
+  const { kind, maxStorageBytes: limit, description } = device.info;
   for (const [name, spec] of specs) {
-    const bytes = bytesOf(spec);
+    const bytes = bytesOf(spec, format);
     if (bytes <= limit) continue;
     const [needed, allowed] = formatBothBytes(bytes, limit);
     throw new LimitError(
@@ -97,5 +110,15 @@ function checkFit(device: Device, specs: ParameterSpecs, where: string, format: 
       { found: bytes, expected: limit },
     );
   }
-  return total;
+  const left = kind === 'wasm' && !device.isMeta ? limit - device.memory().liveBytes : Number.POSITIVE_INFINITY;
+  if (total <= left) return total;
+  const [needed, free] = formatBothBytes(total, left);
+  const fitting = (trainable ? [] : weightFormats)
+    .map((dtype): FittingChange => ({ options: { dtype }, total: totalBytes(specs, dtype) }))
+    .filter((change) => change.total <= left);
+  throw new LimitError(
+    `${where}: the model needs ${needed} in ${format}, this device (${description}) has ${free} left. ` +
+      (fitting.length > 0 ? fittingWords(fitting) : 'Take a smaller model, or a device with more memory.'),
+    { found: total, expected: left, fitting },
+  );
 }

@@ -48,6 +48,14 @@ export async function saveModel(
   checkOption('saveModel', 'model', model, modelOption);
   checkOption('saveModel', 'target', target, folderOption);
   const { dtype, files } = checkOptions('saveModel', saveOptions, options);
+  if (model.device.isMeta) {
+    throw new OptionError(
+      'saveModel: the model is on a meta device, which holds no weights. Load it on the device itself.',
+      {
+        option: 'model',
+      },
+    );
+  }
   const store = openFolder(target);
   const family = findFamily(model.family, 'saveModel');
   const specs = specsOf(family.tree(configure(family, model.config, 'saveModel: config').config));

@@ -102,16 +102,20 @@ function matrixShape({ shape, dtype }: Tensor, format: WeightFormat): [number, n
   });
 }
 
-/** A matrix as a checkpoint has it, on its way to the device. */
-export interface MatrixValues<V = Floats> {
-  /** Row-major: f32, or the bits of f16. */
-  readonly values: V;
+/** What a checkpoint says of a matrix. */
+interface MatrixPlace {
   /** [out, in] or [in, out], as `layout` says. */
   readonly shape: readonly number[];
   /** Layout of the values. */
   readonly layout: WeightLayout;
   /** The parameter's, for messages. */
   readonly name: string;
+}
+
+/** A matrix as a checkpoint has it, on its way to the device. */
+export interface MatrixValues<V = Floats> extends MatrixPlace {
+  /** Row-major: f32, or the bits of f16. */
+  readonly values: V;
   /** The file that it comes from, for messages. */
   readonly where: string;
 }
@@ -119,6 +123,8 @@ export interface MatrixValues<V = Floats> {
 /** What a format brings. y, dy [..., outputs]; x, dx [..., inputs]. */
 interface Format<W extends Weight> {
   hold(device: Device, matrix: MatrixValues): W;
+  /** The same with undefined contents. */
+  reserve(device: Device, matrix: MatrixPlace): W;
   /** The values [outputs, inputs]; of f32 weights in their layout. */
   read(weight: W): Promise<Float32Array>;
   /** The dtype of a file that stores the weight exactly; undefined where the checkpoint's values are lost already. */
@@ -134,6 +140,7 @@ const formats: { readonly [F in WeightFormat]: Format<Extract<Weight, { format: 
   f32: {
     hold: (device, { values, shape, name, layout }) =>
       f32Weight(Tensor.from(device, asF32(values), shape, name), layout),
+    reserve: (device, { shape, name, layout }) => f32Weight(Tensor.empty(device, shape, 'f32', name), layout),
     read: async ({ values }) => (await values.read()) as Float32Array,
     fileDType: 'f32',
     multiply: (x, { values, layout }, y, accumulate) =>
@@ -155,6 +162,7 @@ const formats: { readonly [F in WeightFormat]: Format<Extract<Weight, { format: 
       checkHalves(halves, values, { where, name, advice: "Load it with dtype 'f32'." });
       return f16Weight(Tensor.from(device, outputsFirst(halves, matrix), outputsFirstShape(matrix), name), scale);
     },
+    reserve: (device, matrix) => f16Weight(Tensor.empty(device, outputsFirstShape(matrix), 'f16', matrix.name)),
     read: async ({ values, scale }) => f16ToF32((await values.read()) as Uint16Array).map((half) => half * scale),
     fileDType: 'f16',
     multiply: (x, { values, scale }, y, accumulate) =>
@@ -182,6 +190,11 @@ const formats: { readonly [F in WeightFormat]: Format<Extract<Weight, { format: 
         throw error;
       }
     },
+    reserve(device, matrix) {
+      const shape = outputsFirstShape(matrix);
+      const values = Tensor.empty(device, shape, 'int8', matrix.name);
+      return int8Weight(values, Tensor.empty(device, [shape[0]], 'f32', `${matrix.name}, scales`));
+    },
     async read({ values, scales, shape: [, inputs] }) {
       const [integers, factors] = [await values.read(), await scales.read()];
       return Float32Array.from(integers, (integer, i) => integer * (factors[Math.floor(i / inputs)] as number));
@@ -196,7 +209,7 @@ const formats: { readonly [F in WeightFormat]: Format<Extract<Weight, { format: 
   },
 };
 
-const outputsFirstShape = ({ shape: [first = 0, second = 0], layout }: MatrixValues): [number, number] =>
+const outputsFirstShape = ({ shape: [first = 0, second = 0], layout }: MatrixPlace): [number, number] =>
   layout === 'outIn' ? [first, second] : [second, first];
 const outputsFirst = <A extends Float32Array | Uint16Array>(values: A, { shape, layout }: MatrixValues): A =>
   layout === 'outIn' ? values : transpose(values, shape[0] as number, shape[1] as number);
@@ -210,7 +223,7 @@ export const holdWeight = (device: Device, format: WeightFormat, matrix: MatrixV
 
 /**
  * The same from values that are still to be read: f32 ones reach the device piece by piece, all others are held whole
- * first.
+ * first. A meta device gets none, and nothing is read.
  * @throws CheckpointError, LimitError as `holdWeight`, and what reading throws
  */
 export async function loadWeight(
@@ -218,6 +231,7 @@ export async function loadWeight(
   format: WeightFormat,
   { values, ...matrix }: MatrixValues<Values>,
 ): Promise<Weight> {
+  if (device.isMeta) return formats[format].reserve(device, matrix);
   if (format !== 'f32') return holdWeight(device, format, { ...matrix, values: await values.all() });
   return f32Weight(await tensorOf(device, values, matrix.shape, matrix.name), matrix.layout);
 }

@@ -70,6 +70,8 @@ export function openReference({
       arithmetic: 'plain',
       software: true,
     },
+    isMeta: false,
+    meta: () => openReference({ precision }),
     allocate(byteLength, label) {
       const storage: Storage = { byteLength, label };
       memory.set(storage, new Float64Array(byteLength / 4).fill(Number.NaN));
@@ -102,7 +104,13 @@ export function openReference({
     observe: () => {},
     submit: () => {},
     finish: async () => {},
-    memory: () => ({ liveBytes: liveBytes(), peakBytes, heldBytes: liveBytes(), liveStorages: memory.size }),
+    memory: () => ({
+      liveBytes: liveBytes(),
+      peakBytes,
+      heldBytes: liveBytes(),
+      reachedBytes: peakBytes,
+      liveStorages: memory.size,
+    }),
     dispose: async () => memory.clear(),
     peek: (storage) => contents(storage).slice(),
     poke: (storage, values) => contents(storage).set(values),

@@ -17,10 +17,8 @@ const tree = (tied: boolean) => ({
   head: tied ? undefined : linear(2, 5, { std }),
 });
 const held = (declared: ReturnType<typeof tree>) =>
-  holdParameters(
-    device,
-    specsOf(declared),
-    {
+  holdParameters(device, specsOf(declared), {
+    source: {
       where: 'test',
       values: (name) =>
         madeValues(() => {
@@ -28,8 +26,9 @@ const held = (declared: ReturnType<typeof tree>) =>
           return Float32Array.from({ length: sizeOf(shape) }, (_, i) => i + 1);
         }),
     },
-    'f16',
-  );
+    format: 'f16',
+    trainable: false,
+  });
 
 describe('a tree of parts', () => {
   it('names its parameters as the checkpoint does, in order, with shapes, starts and layouts', () => {

@@ -4,7 +4,7 @@
  * record, and so does how the range is shared among threads where the record has a plan.
  */
 import { DisposedError } from '../../errors.js';
-import type { LinearMemory } from '../../hardware/wasm/memory.js';
+import type { Allocator } from '../../hardware/wasm/allocator.js';
 import type { ThreadPool } from '../../hardware/wasm/pool.js';
 import type { KernelFunction } from '../../hardware/wasm/protocol.js';
 import type { KernelCall, KernelTable, Storage } from '../backend.js';
@@ -24,7 +24,7 @@ export interface WasmStorage extends Storage {
 /** What the kernel entries need of the device. */
 export interface Threads {
   readonly pool: ThreadPool;
-  readonly memory: LinearMemory;
+  readonly memory: Allocator;
 }
 
 /** Some entries of the kernel table. */

@@ -2,64 +2,65 @@
  * The device that computes in WebAssembly: storages are blocks of linear memory, and calls are done when they return.
  */
 import { DisposedError, OptionError } from '../../errors.js';
-import { giveTurn } from '../../eventLoop.js';
+import { createPlannedMemory } from '../../hardware/wasm/allocator.js';
+import { createIdlePool } from '../../hardware/wasm/idlePool.js';
+import type { LinearMemory } from '../../hardware/wasm/memory.js';
 import type { KernelFunction } from '../../hardware/wasm/protocol.js';
-import type { Device, KernelCall, KernelObserver, Storage } from '../backend.js';
-import { bytesPerElement, hostArrays, type KernelName } from '../kernels/index.js';
+import type { Device, DeviceInfo, KernelCall, KernelObserver } from '../backend.js';
+import type { KernelName } from '../kernels/index.js';
 import { at, type Threads, type WasmStorage } from './calls.js';
 import type { WasmArithmetic } from './compile.js';
-import { readPanels } from './panels.js';
+import { type Contents, contentsOf, noContents } from './contents.js';
 import { createTable } from './table.js';
+
+/** Threads over a memory. */
+export interface OpenThreads extends Threads {
+  readonly memory: LinearMemory;
+}
 
 /** A device on open threads. Calls are done when they return, so nothing is ever queued. */
 export function createDevice(
-  threads: Threads,
+  threads: OpenThreads,
   how: { revectorized: boolean; arithmetic: WasmArithmetic; plainBecause?: string },
 ): Device {
   const { memory, pool } = threads;
-  const { revectorized, arithmetic } = how;
+  const { threads: count } = pool;
+  const vectors = how.revectorized ? 256 : 128;
+  const info: DeviceInfo = {
+    kind: 'wasm',
+    description: `WASM SIMD, ${count} thread${count === 1 ? '' : 's'}, ${vectors}-bit, ${how.arithmetic} arithmetic`,
+    maxStorageBytes: memory.maxBytes,
+    preferredRows: (pool.exports.gemmRows as KernelFunction)(),
+    threads: count,
+    ...how,
+    software: false,
+  };
+  return deviceOn(threads, info, contentsOf(memory));
+}
+
+/** The same device on a memory that is only planned. */
+function createMeta({ pool }: Threads, info: DeviceInfo): Device {
+  const memory = createPlannedMemory();
+  return deviceOn({ memory, pool: createIdlePool(pool, memory) }, info, noContents, true);
+}
+
+function deviceOn(threads: Threads, info: DeviceInfo, contents: Contents, isMeta = false): Device {
+  const { memory, pool } = threads;
   const table = createTable(threads);
   const live = new Set<WasmStorage>();
   let liveBytes = 0;
   let peakBytes = 0;
   let observer: KernelObserver | undefined;
   let disposed = false;
-  const bytes = (pointer: number, byteLength: number) => new Uint8Array(memory.memory.buffer, pointer, byteLength);
-  const checkRange = (storage: Storage, byteOffset: number, byteLength: number) => {
-    if (byteOffset >= 0 && byteOffset + byteLength <= storage.byteLength) return;
-    throw new OptionError(
-      `${storage.label}: bytes ${byteOffset} to ${byteOffset + byteLength} are not in its ${storage.byteLength} bytes.`,
-      { found: byteOffset + byteLength, expected: storage.byteLength },
-    );
-  };
-  const inside = (storage: Storage, byteOffset: number, byteLength: number) => {
-    checkRange(storage, byteOffset, byteLength);
-    return bytes(at(storage) + byteOffset, byteLength);
-  };
-  /** A copy of bytes for the host. */
-  const copyOf = (storage: Storage, byteOffset: number, byteLength: number): ArrayBuffer => {
-    if (!(storage as WasmStorage).restore) return inside(storage, byteOffset, byteLength).slice().buffer;
-    checkRange(storage, byteOffset, byteLength);
-    return readPanels(threads, storage as WasmStorage).buffer.slice(byteOffset, byteOffset + byteLength);
-  };
   const forget = (storage: WasmStorage) => {
     storage.pointer = -1;
     storage.arrangement = undefined;
     storage.restore = undefined;
   };
-  const count = pool.threads;
   return {
-    info: {
-      kind: 'wasm',
-      description:
-        `WASM SIMD, ${count} thread${count === 1 ? '' : 's'}, ` +
-        `${revectorized ? 256 : 128}-bit, ${arithmetic} arithmetic`,
-      maxStorageBytes: memory.maxBytes,
-      preferredRows: (pool.exports.gemmRows as KernelFunction)(),
-      threads: count,
-      ...how,
-      software: false,
-    },
+    info,
+    isMeta,
+    meta: () => createMeta(threads, info),
     allocate(byteLength, label) {
       if (disposed) throw new DisposedError(`wasm: ${label}: the device was used after it was disposed.`);
       const storage: WasmStorage = { byteLength, label, pointer: memory.allocate(byteLength, label) };
@@ -89,23 +90,7 @@ export function createDevice(
       }
       own.arrangement = { k, n };
     },
-    write(storage, data, byteOffset = 0) {
-      inside(storage, byteOffset, data.byteLength).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-    },
-    copy(from, fromByteOffset, to, toByteOffset, byteLength) {
-      // Putting panels back may grow the memory, and a view of it from before is empty then.
-      at(from);
-      at(to);
-      inside(to, toByteOffset, byteLength).set(inside(from, fromByteOffset, byteLength));
-    },
-    clear(storage) {
-      bytes(at(storage), storage.byteLength).fill(0);
-    },
-    async read(storage, dtype, byteOffset = 0, elements = (storage.byteLength - byteOffset) / bytesPerElement(dtype)) {
-      const copy = copyOf(storage, byteOffset, bytesPerElement(dtype) * elements);
-      await giveTurn();
-      return new hostArrays[dtype](copy);
-    },
+    ...contents,
     run<K extends KernelName>(kernel: K, call: KernelCall<K>) {
       const ran = observer?.(kernel, call);
       const begin = performance.now();
@@ -120,7 +105,8 @@ export function createDevice(
     memory: () => ({
       liveBytes,
       peakBytes,
-      heldBytes: memory.memory.buffer.byteLength,
+      heldBytes: memory.heldBytes,
+      reachedBytes: memory.reachedBytes,
       liveStorages: live.size,
     }),
     async dispose() {

@@ -9,7 +9,6 @@ import { createLinearMemory } from '../../hardware/wasm/memory.js';
 import { openPool, WorkerStartError } from '../../hardware/wasm/pool.js';
 import { checkOptions, type Fields, ranges } from '../../settings/index.js';
 import type { Device } from '../backend.js';
-import type { Threads } from './calls.js';
 import {
   allowPacking,
   compileKernels,
@@ -20,7 +19,7 @@ import {
   sharedMemoryAllowed,
   type WasmArithmetic,
 } from './compile.js';
-import { createDevice } from './createDevice.js';
+import { createDevice, type OpenThreads } from './createDevice.js';
 import { RoundsTwiceError, selfCheck } from './selfCheck.js';
 
 /** How the device that computes in WebAssembly is opened. */
@@ -88,7 +87,7 @@ async function openPlain(threads: number, plainBecause: string): Promise<Device>
 }
 
 /** @returns why there are no workers, where the system or the policy of a page gives none */
-async function openThreads(module: WebAssembly.Module, threads: number): Promise<Threads | WorkerStartError> {
+async function openThreads(module: WebAssembly.Module, threads: number): Promise<OpenThreads | WorkerStartError> {
   const memory = createLinearMemory({ shared: threads > 1 });
   try {
     return { memory, pool: await openPool(module, memory, threads, kernelGlobals()) };
@@ -102,7 +101,7 @@ async function openThreads(module: WebAssembly.Module, threads: number): Promise
 const verdicts = new Map<string, DeviceError | undefined>();
 
 /** Threads whose kernels passed the self-check, at 128 bits where V8's packing fails it; else what is wrong. */
-async function openChecked(arithmetic: WasmArithmetic, threads: number): Promise<Threads | DeviceError> {
+async function openChecked(arithmetic: WasmArithmetic, threads: number): Promise<OpenThreads | DeviceError> {
   const shared = threads > 1;
   const module = await compileKernels({ arithmetic, shared });
   const opened = await openThreads(module, threads);

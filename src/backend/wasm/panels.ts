@@ -50,11 +50,11 @@ export function panelsOf(threads: Threads, storage: Storage, k: number, n: numbe
 }
 
 /** All words of a storage that is held as panels, row by row, for the host: the panels stay. */
-export function readPanels({ memory }: Threads, { arrangement, pointer }: WasmStorage): Uint32Array<ArrayBuffer> {
+export function readPanels(memory: ArrayBufferLike, { arrangement, pointer }: WasmStorage): Uint32Array<ArrayBuffer> {
   const { k, n } = arrangement as NonNullable<WasmStorage['arrangement']>;
   const words = new Uint32Array(k * n);
   for (let first = 0; first < n; first += WIDTH) {
-    const panel = new Uint32Array(memory.memory.buffer, pointer + 4 * first * k, WIDTH * k);
+    const panel = new Uint32Array(memory, pointer + 4 * first * k, WIDTH * k);
     const cols = Math.min(WIDTH, n - first);
     for (let row = 0; row < k; row++) {
       for (let col = 0; col < cols; col++) words[row * n + first + col] = panel[row * WIDTH + col] as number;

@@ -7,8 +7,9 @@ import { fnv1a } from '../../fnv1a.js';
 import type { KernelTable } from '../backend.js';
 import { elementsOf, operandDType, operandSpecs } from '../check.js';
 import { type Dims, divergenceKinds, type KernelSpec, kernels, type Params } from '../kernels/index.js';
-import type { Threads, WasmStorage } from './calls.js';
+import type { WasmStorage } from './calls.js';
 import type { WasmArithmetic } from './compile.js';
+import type { OpenThreads } from './createDevice.js';
 import { createTable } from './table.js';
 
 /**
@@ -69,7 +70,7 @@ function fill(values: Float32Array): void {
 
 /** Runs a probe in the scratch area at `start`; returns its outputs, still in the device's memory. */
 function runProbe(
-  { memory }: Threads,
+  { memory }: OpenThreads,
   table: KernelTable,
   start: number,
   { kernel, dims, params }: Probe,
@@ -93,7 +94,10 @@ function runProbe(
 /**
  * Runs the check in a scratch area until V8's optimised code must be in use. Returns the first error that it returns.
  */
-function repeatedly({ memory }: Threads, check: (start: number) => DeviceError | undefined): DeviceError | undefined {
+function repeatedly(
+  { memory }: OpenThreads,
+  check: (start: number) => DeviceError | undefined,
+): DeviceError | undefined {
   const start = memory.allocate(4 * FLOATS, 'self-check');
   try {
     const until = performance.now() + WARM_UP_MS;
@@ -118,7 +122,7 @@ const ROUNDED_ONCE = 2 ** -24;
 const ONCE_SIZE = 1023;
 
 /** Whether addInto, y += scale * x, rounds once in every lane. */
-function roundsOnce(device: Threads, table: KernelTable, start: number): boolean {
+function roundsOnce(device: OpenThreads, table: KernelTable, start: number): boolean {
   const { buffer } = device.memory.memory;
   const x = new Float32Array(buffer, start, ONCE_SIZE).fill(ONCE_FACTOR);
   const y = new Float32Array(buffer, start + x.byteLength, ONCE_SIZE).fill(ONCE_ADDEND);
@@ -137,7 +141,7 @@ function roundsOnce(device: Threads, table: KernelTable, start: number): boolean
 
 /** Checks what was compiled for this arithmetic. Returns the error to throw when something is wrong. */
 export function selfCheck(
-  device: Threads,
+  device: OpenThreads,
   { arithmetic, revectorized }: { arithmetic: WasmArithmetic; revectorized: boolean },
 ): DeviceError | undefined {
   const table = createTable(device);

@@ -1,11 +1,17 @@
 /** The device that computes on a GPU: storages are pooled buffers, kernel calls become dispatches. */
 import { DeviceError, DisposedError } from '../../errors.js';
 import { adoptDevice, openAdapter } from '../../hardware/webgpu/adapter.js';
-import { createBufferPool, type PooledBuffer } from '../../hardware/webgpu/bufferPool.js';
-import { createCommandQueue } from '../../hardware/webgpu/commandQueue.js';
+import {
+  type BufferPool,
+  createBufferPool,
+  type PooledBuffer,
+  plannedBuffers,
+} from '../../hardware/webgpu/bufferPool.js';
+import { type CommandQueue, createCommandQueue } from '../../hardware/webgpu/commandQueue.js';
+import { createIdleQueue } from '../../hardware/webgpu/idleQueue.js';
 import { createPipelines, type Pipeline } from '../../hardware/webgpu/pipelines.js';
 import { checkOptions } from '../../settings/index.js';
-import type { KernelCall, KernelObserver, Storage, TypedArray } from '../backend.js';
+import type { DeviceInfo, KernelCall, KernelObserver, Storage, TypedArray } from '../backend.js';
 import { bytesPerElement, hostArrays, type KernelName, storageBytes } from '../kernels/index.js';
 import type { Context, GPUStorage, Region, ShaderCall } from './context.js';
 import { constantLines, foldGroups } from './context.js';
@@ -48,26 +54,6 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUDev
   };
   const threads = options.rowThreads ?? (opened.software ? rowThreads.software : rowThreads.hardware);
   const used = new Map<string, Pipeline>();
-  const live = new Set<GPUStorage>();
-  let observer: KernelObserver | undefined;
-  /** The listener for the times of the kernel call that is being encoded. */
-  let timed: ReturnType<KernelObserver> | undefined;
-  let disposed = false;
-
-  const mine = (storage: Storage): GPUStorage => {
-    const found = storage as GPUStorage;
-    if (found.released) throw new DisposedError(`webgpu: the storage '${storage.label}' was used after it was freed.`);
-    return found;
-  };
-  /**
-   * Binds the whole buffer from `offset` on, so that calls of slightly different sizes share a bind group. Shaders know
-   * the sizes.
-   */
-  const bind = (buffer: PooledBuffer, offset: number, byteLength: number): Region => ({
-    buffer,
-    offset,
-    size: Math.max(byteLength, Math.min(buffer.capacity - offset, maxBindingBytes)),
-  });
   const pipelineFor = ({
     shader,
     prelude: own,
@@ -92,19 +78,29 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUDev
   };
   const words = new Uint32Array(64);
   const floats = new Float32Array(words.buffer);
-
-  const context: Context = {
-    limits: {
-      maxBindingBytes,
-      maxFlops: opened.software ? maxFlops.software : maxFlops.hardware,
-      rowThreads: threads,
-      longRowThreads: Math.max(
-        threads,
-        opened.software ? 0 : Math.min(device.limits.maxComputeInvocationsPerWorkgroup, longRowThreads),
-      ),
-      gemm,
-    },
-    dispatch(call) {
+  const limits: Context['limits'] = {
+    maxBindingBytes,
+    maxFlops: opened.software ? maxFlops.software : maxFlops.hardware,
+    rowThreads: threads,
+    longRowThreads: Math.max(
+      threads,
+      opened.software ? 0 : Math.min(device.limits.maxComputeInvocationsPerWorkgroup, longRowThreads),
+    ),
+    gemm,
+  };
+  const info: DeviceInfo = {
+    kind: 'webgpu',
+    description: opened.description,
+    maxStorageBytes: device.limits.maxBufferSize,
+    preferredRows: gemmTiles.medium.rows,
+    threads: 1,
+    revectorized: false,
+    arithmetic: 'gpu',
+    software: opened.software,
+  };
+  return deviceOn({
+    ...{ info, limits, device, pool, queue },
+    dispatch(call, timed) {
       call.uniform.forEach((value, at) => {
         if (typeof value === 'number') words[at] = value;
         else floats[at] = value.f32;
@@ -119,6 +115,56 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUDev
         timed,
       });
     },
+    close: () => opened.close(),
+  });
+}
+
+/** What a device is made of: its buffers, and where its calls go. */
+interface Parts {
+  readonly info: DeviceInfo;
+  readonly limits: Context['limits'];
+  /** Its limits and features count. */
+  readonly device: Pick<GPUDevice, 'limits' | 'features'>;
+  readonly pool: BufferPool;
+  readonly queue: Omit<CommandQueue, 'dispatch'>;
+  dispatch(call: ShaderCall, timed: ReturnType<KernelObserver> | undefined): void;
+  close(): Promise<void>;
+  readonly isMeta?: boolean;
+}
+
+/** The same device with buffers that are only planned, and calls that go nowhere. */
+function createMeta({ info, limits, device }: Parts): WebGPUDevice {
+  const pool = createBufferPool(plannedBuffers(device));
+  const queue = createIdleQueue(pool);
+  return deviceOn({ ...{ info, limits, device, pool, queue }, dispatch() {}, async close() {}, isMeta: true });
+}
+
+function deviceOn(parts: Parts): WebGPUDevice {
+  const { info, limits, device, pool, queue, isMeta = false } = parts;
+  const { maxBindingBytes } = limits;
+  const live = new Set<GPUStorage>();
+  let observer: KernelObserver | undefined;
+  /** The listener for the times of the kernel call that is being encoded. */
+  let timed: ReturnType<KernelObserver> | undefined;
+  let disposed = false;
+
+  const mine = (storage: Storage): GPUStorage => {
+    const found = storage as GPUStorage;
+    if (found.released) throw new DisposedError(`webgpu: the storage '${storage.label}' was used after it was freed.`);
+    return found;
+  };
+  /**
+   * Binds the whole buffer from `offset` on, so that calls of slightly different sizes share a bind group. Shaders know
+   * the sizes.
+   */
+  const bind = (buffer: PooledBuffer, offset: number, byteLength: number): Region => ({
+    buffer,
+    offset,
+    size: Math.max(byteLength, Math.min(buffer.capacity - offset, maxBindingBytes)),
+  });
+  const context: Context = {
+    limits,
+    dispatch: (call) => parts.dispatch(call, timed),
     region: (storage, firstElement, elements, dtype = 'f32') =>
       bind(mine(storage).buffer, bytesPerElement(dtype) * firstElement, storageBytes(dtype, elements)),
     temporary(elements, label, work) {
@@ -133,16 +179,9 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUDev
   const table = createTable(context);
 
   return {
-    info: {
-      kind: 'webgpu',
-      description: opened.description,
-      maxStorageBytes: device.limits.maxBufferSize,
-      preferredRows: gemmTiles.medium.rows,
-      threads: 1,
-      revectorized: false,
-      arithmetic: 'gpu',
-      software: opened.software,
-    },
+    info,
+    isMeta,
+    meta: () => createMeta(parts),
     allocate(byteLength, label) {
       if (disposed) throw new DisposedError('webgpu: the device was used after it was disposed.');
       const storage: GPUStorage = { byteLength, label, buffer: pool.acquire(byteLength, label), released: false };
@@ -175,7 +214,7 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUDev
     observe(next) {
       if (next && !device.features.has('timestamp-query')) {
         throw new DeviceError(
-          `webgpu: ${opened.description} was opened without timestamp queries, which profiles need: the adapter lacks them, ` +
+          `webgpu: ${info.description} was opened without timestamp queries, which profiles need: the adapter lacks them, ` +
             "or the device was made without the feature 'timestamp-query'. Profile on the 'wasm' device, or on another GPU.",
           { expected: 'timestamp-query' },
         );
@@ -185,7 +224,7 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUDev
     submit: () => queue.submit(),
     finish: () => queue.finish(),
     memory: () => pool.memory(),
-    gemm,
+    gemm: limits.gemm,
     counts: () => ({ ...queue.counts(), ...pool.counts() }),
     async dispose() {
       if (disposed) return;
@@ -194,7 +233,7 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUDev
       pool.dispose();
       for (const storage of live) storage.released = true;
       live.clear();
-      await opened.close();
+      await parts.close();
     },
   };
 }

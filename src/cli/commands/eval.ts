@@ -8,7 +8,9 @@ import {
   type LanguageModel,
   loadModel,
   meanRougeL,
+  planGeneration,
   readInstructions,
+  requireMemory,
   rougeL,
   type SamplerOptions,
   type Tokenizer,
@@ -65,9 +67,11 @@ export const evaluate = defineCommand({
     const line = progressLine(terminal);
     return withDevice(options, terminal, async (device) => {
       line.print(`Device: ${device.info.description}`);
-      const model = await loadModel(checkpoint, { device, ...given({ dtype: options.dtype }) });
-      const tokenizer = await tokenizerOf(model, checkpoint, options.tokenizer);
-      const { maxPromptLength } = lengthLimits({ ...options, maxLength: undefined }, [model]);
+      const held = given({ dtype: options.dtype });
+      // Tried for size: no weight is read before it is known that all will fit.
+      const sized = await loadModel(checkpoint, { device: device.meta(), ...held });
+      const tokenizer = await tokenizerOf(sized, checkpoint, options.tokenizer);
+      const { maxPromptLength } = lengthLimits({ ...options, maxLength: undefined }, [sized]);
       const { limit } = options;
       const template = await chooseTemplate(options.template, [checkpoint]);
       const sampling = samplerSettings({ noRepeatNgramSize: 6, ...samplingOf(options) });
@@ -89,7 +93,10 @@ export const evaluate = defineCommand({
         );
       }
       const longest = Math.max(...examples.map(({ promptLength }) => promptLength));
-      const maxNewTokens = options.maxNewTokens ?? answerLength(model, longest);
+      const maxNewTokens = options.maxNewTokens ?? answerLength(sized, longest);
+      const batchSize = Math.min(options.batchSize, examples.length);
+      requireMemory(await planGeneration(sized, { promptLength: longest, maxNewTokens, batchSize }));
+      const model = await loadModel(checkpoint, { device, ...held });
       const seeds = sampling.temperature === 0 ? options.seeds.slice(0, 1) : options.seeds;
       const file = options.answers === undefined ? undefined : openSync(options.answers, 'w');
       const started = performance.now();

@@ -9,7 +9,9 @@ import {
   loadModel,
   OptionError,
   type PromptTemplateName,
+  planGeneration,
   readPrompts,
+  requireMemory,
   streamText,
   type TextAnswer,
   type Tokenizer,
@@ -96,10 +98,20 @@ export const generateAnswers = defineCommand({
     const checkpoint = await openModelFolder(options.model);
     const prompts = await promptsOf(options, terminal, words);
     return withDevice(options, terminal, async (device) => {
-      const model = await loadModel(checkpoint, { device, ...given({ dtype: options.dtype }) });
-      const tokenizer = await tokenizerOf(model, checkpoint, options.tokenizer);
+      const held = given({ dtype: options.dtype });
+      // Tried for size: no weight is read before it is known that all will fit.
+      const sized = await loadModel(checkpoint, { device: device.meta(), ...held });
+      const tokenizer = await tokenizerOf(sized, checkpoint, options.tokenizer);
       const template = options.raw ? undefined : await chooseTemplate(options.template, [checkpoint]);
-      await answerAll(encodePrompts(prompts, tokenizer, template), { model, tokenizer, options }, terminal);
+      const encoded = encodePrompts(prompts, tokenizer, template);
+      const longest = encoded.reduce((most, { ids }) => Math.max(most, ids.length), 0);
+      const maxNewTokens = options.maxNewTokens ?? answerLength(sized, longest);
+      checkRoom(encoded, sized, maxNewTokens);
+      const total = encoded.length * options.samples;
+      const batchSize = isStreamed(total, options, terminal) ? 1 : Math.min(options.batchSize, total);
+      requireMemory(await planGeneration(sized, { promptLength: longest, maxNewTokens, batchSize }));
+      const model = await loadModel(checkpoint, { device, ...held });
+      await answerAll(encoded, { model, tokenizer, options, maxNewTokens }, terminal);
       return exitCodes.done;
     });
   },
@@ -198,22 +210,27 @@ function* batchesOf<T>(items: Iterable<T>, size: number): Generator<T[]> {
   if (batch.length > 0) yield batch;
 }
 
+/** As they are drawn, for people. In a file, answers that are made side by side come sooner. */
+const isStreamed = (answers: number, { json }: GenerateOptions, { stdout }: Terminal): boolean =>
+  !json && (stdout.isTTY === true || answers === 1);
+
 /** Answers in the order of the requests: as they are drawn for people, else side by side. */
 async function answerAll(
   prompts: readonly EncodedPrompt[],
-  { model, tokenizer, options }: { model: LanguageModel; tokenizer: Tokenizer; options: GenerateOptions },
+  {
+    model,
+    tokenizer,
+    options,
+    maxNewTokens,
+  }: { model: LanguageModel; tokenizer: Tokenizer; options: GenerateOptions; maxNewTokens: number },
   terminal: Terminal,
 ): Promise<void> {
   const { stdout } = terminal;
-  const longest = prompts.reduce((most, { ids }) => Math.max(most, ids.length), 0);
-  const maxNewTokens = options.maxNewTokens ?? answerLength(model, longest);
-  checkRoom(prompts, model, maxNewTokens);
   const how = { ...samplingOf(options), tokenizer, maxNewTokens };
   const total = prompts.length * options.samples;
   const put = (text: string) => written(stdout, shownOn(stdout, text));
   const requests = requestsOf(prompts, options);
-  // In a file, answers that are made side by side come sooner.
-  if (!options.json && (stdout.isTTY || total === 1)) {
+  if (isStreamed(total, options, terminal)) {
     for (const request of requests) {
       await put(headingOf(request, total, options));
       for await (const { text } of streamText(model, [request.ids], { ...how, seeds: [request.seed] })) await put(text);

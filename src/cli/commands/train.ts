@@ -10,6 +10,8 @@ import {
   type Checkpoint,
   type CheckpointEvent,
   CompatibilityError,
+  type Device,
+  type Divergence,
   distill,
   type EndEvent,
   eosDifference,
@@ -18,11 +20,14 @@ import {
   type LanguageModel,
   loadModel,
   loadTokenizer,
+  type MemoryEstimate,
   numParameters,
   OptionError,
   openFolder,
+  type RunSettings,
   readInstructions,
   readText,
+  requireMemory,
   type Tokenizer,
   type TrainingRun,
 } from '../../index.js';
@@ -30,7 +35,7 @@ import { defineCommand } from '../command.js';
 import { readConfig } from '../config.js';
 import { skipping } from '../data.js';
 import { deviceOptions, withDevice } from '../device.js';
-import { printEstimate } from '../estimate.js';
+import { memoryLines, printEstimate } from '../estimate.js';
 import { type ExitCode, exitCodes } from '../exitCodes.js';
 import { makeKind, optionsFrom } from '../flags.js';
 import { counted, duration, whole } from '../format.js';
@@ -92,24 +97,28 @@ export const train = defineCommand({
       });
       await checkVocabularies(studentSource, teacherSource);
       checkEndTokens(options, tokenizer, distilling?.teacherTokenizer);
-      const teacher =
-        teacherSource && (await loadModel(teacherSource, { device, ...given({ dtype: options.teacherDtype }) }));
       const seed = fineTuneOptions.shape.seed.parse(optionsFrom(fineTuneOptions, options).seed);
-      const student = await openStudent(
-        { ...options, student: studentSource, seed },
-        {
-          ...{ device, tokenizer, positions: options.maxLength ?? 512 },
-          note: (text) => void terminal.stderr.write(`${wrapped(`Note: ${text}`, terminal.stderr)}\n`),
-        },
-      );
-      const limits = lengthLimits(options, teacher ? [student, teacher] : [student]);
+      const open = async (on: Device, note: (text: string) => void): Promise<Models> => ({
+        teacher:
+          teacherSource && (await loadModel(teacherSource, { device: on, ...given({ dtype: options.teacherDtype }) })),
+        student: await openStudent(
+          { ...options, student: studentSource, seed },
+          { ...{ device: on, tokenizer, note }, positions: options.maxLength ?? 512 },
+        ),
+      });
+      // Tried for size: no weight is read before it is known that all will fit.
+      const sized = await open(device.meta(), (text) => {
+        terminal.stderr.write(`${wrapped(`Note: ${text}`, terminal.stderr)}\n`);
+      });
+      requireMemory(await leastRun(sized, distilling?.loss).memory());
+      const limits = lengthLimits(options, sized.teacher ? [sized.student, sized.teacher] : [sized.student]);
       const template = await chooseTemplate(options.template, [studentSource, teacherSource]);
       const data = await readInstructions(options.data, {
         ...{ template, tokenizer, ...limits, fields: options.fields, validation: heldOutOf(options) ?? 'tenth' },
         ...given({ validationOrder: options.validationOrder }),
         skipInvalid: skipping(terminal.stderr, options.skipInvalid),
       });
-      describe(terminal, { teacher, student, data });
+      describe(terminal, { ...sized, data });
       const text =
         options.text === undefined
           ? undefined
@@ -124,10 +133,14 @@ export const train = defineCommand({
         ...given({ arithmetic: options.arithmetic, dataDigest }),
         data: { ...data, ...given({ text }) },
       };
-      const start = (signal: AbortSignal) =>
+      const runOf = ({ teacher, student }: Models, signal: AbortSignal) =>
         teacher && distilling
           ? distill({ ...distilling, ...shared, teacher, student, signal })
           : fineTune({ ...shared, model: student, signal });
+      const plan = runOf(sized, new AbortController().signal);
+      checkMemory(await plan.memory(), { ...{ device, terminal, dryRun: options.dryRun }, settings: plan.settings });
+      const models = await open(device, () => {});
+      const start = (signal: AbortSignal) => runOf(models, signal);
       if (options.dryRun) return estimated(start(new AbortController().signal), terminal);
       const { method, validationOrder = 'random', teacherDtype = 'f32' } = options;
       const decided = { method, template, ...limits, validationOrder, teacherDtype };
@@ -136,6 +149,33 @@ export const train = defineCommand({
     });
   },
 });
+
+interface Models {
+  readonly teacher: LanguageModel | undefined;
+  readonly student: LanguageModel;
+}
+
+/** A run that takes no more memory than any run of these models: of one sample of two tokens. */
+function leastRun({ teacher, student }: Models, loss: Divergence | undefined): TrainingRun {
+  const least = { data: { train: [{ ids: Int32Array.of(0, 0), promptLength: 1 }] }, steps: 1, batchSize: 1 };
+  return teacher && loss ? distill({ ...least, teacher, student, loss }) : fineTune({ ...least, model: student });
+}
+
+/** Says what a run will take. @throws LimitError where it does not fit */
+function checkMemory(
+  memory: MemoryEstimate,
+  {
+    device,
+    terminal: { stdout, stderr },
+    dryRun,
+    settings,
+  }: { device: Device; terminal: Terminal; dryRun: boolean; settings: RunSettings },
+): void {
+  if (dryRun && !memory.fits) stdout.write(`${JSON.stringify({ dryRun, memory, settings })}\n`);
+  requireMemory(memory);
+  // A dry run has a table.
+  if (!dryRun) for (const line of memoryLines(memory, device)) stderr.write(`${wrapped(line, stderr)}\n`);
+}
 
 const noRun = (out: string) =>
   new OptionError(`--resume goes on with a run, and --out ${out} holds none. Check the path, or leave it out.`);

@@ -1,52 +1,25 @@
 /**
  * What a run would take: steps, tokens, memory and time.
  *
- * Memory is summed. Weights, gradients, moments and a chunk of logits follow from the models; what a forward pass keeps
- * for its backward pass, and the caches of an answer, are measured with one sequence and counted for as many as are
- * computed side by side. Time is that of a few steps of the run itself, of a batch of answers that is broken off, and of
- * a batch of validation, each counted as often as the run has them. All of it is done at learning rate 0, so that the
- * student stays as it is.
+ * Memory is planned, see memory.ts. Time is that of a few steps of the run itself, of a batch of answers that is broken
+ * off, and of a batch of validation, each counted as often as the run has them. All of it is done at learning rate 0, so
+ * that the student stays as it is.
  */
 import type { Sample } from '../../data/batch.js';
-import { formatBytes, LimitError, TrainingError } from '../../errors.js';
+import { TrainingError } from '../../errors.js';
 import { generate } from '../../generation/index.js';
-import type { LanguageModel } from '../../models/model.js';
+import { requireMemory } from '../../models/memory.js';
 import { randomUniform } from '../../random.js';
-import { logitsAtOnce, Tensor } from '../../tensor/index.js';
 import { type BatchSource, offPolicy, policyFacts, startPolicy } from '../sgo/index.js';
 import { batchOrder, chunks } from './batches.js';
 import { openCheckpoints } from './checkpoint.js';
 import type { StepEvent } from './events.js';
+import { type MemoryEstimate, planMemory, refuseMeta } from './memory.js';
 import { takeStudent } from './oneRun.js';
 import type { Plan } from './plan.js';
 import { type RunState, startRun } from './runState.js';
 import { takeStep } from './step.js';
-import { updateStudent } from './update.js';
 import { validationLoss } from './validation.js';
-
-/** Memory of a run on its device, in bytes. */
-export interface MemoryEstimate {
-  /** The teacher's weights, as they are held; 0 without one. */
-  readonly teacher: number;
-  /** The student's weights. */
-  readonly student: number;
-  /** A gradient for each trained weight. */
-  readonly gradients: number;
-  /** AdamW's two moments of each trained weight. */
-  readonly moments: number;
-  /** What the forward pass of the longest batch keeps for its backward pass, and what that needs besides. */
-  readonly activations: number;
-  /** The chunk of logits that is in memory at once: the student's, the teacher's and a copy for each further loss. */
-  readonly logits: number;
-  /** Keys and values of the answers that the student gives side by side, for training or for scores; 0 without any. */
-  readonly caches: number;
-  /** The most at one time: activations and logits are of training, caches of answers. */
-  readonly total: number;
-  /** What the device can hold, where that is known: the memory of WebAssembly. */
-  readonly limit?: number;
-  /** Whether the total is within the limit. */
-  readonly fits: boolean;
-}
 
 /** Time of what is left of a run, in ms. */
 export interface TimeEstimate {
@@ -102,10 +75,12 @@ export async function estimateRun(plan: Plan): Promise<RunEstimate> {
   let run: RunState | undefined;
   try {
     await checkpoints?.examine();
-    const held = heldBytes(plan);
-    requireRoom(held);
+    refuseMeta(plan);
+    const memory = await planMemory(plan);
+    const { student, teacher, gradients, moments, other, limit = Number.POSITIVE_INFINITY } = memory;
+    // Where a run is stored, its moments are put where they belong.
+    if (student + teacher + gradients + moments + other > limit) requireMemory(memory);
     run = await startRun(plan, checkpoints);
-    const memory = await estimateMemory(plan, run, held);
     const counts = countSteps(plan, run);
     const time = memory.fits ? await estimateTime(plan, run, counts) : undefined;
     const { steps: totalSteps } = plan.settings;
@@ -121,104 +96,6 @@ export async function estimateRun(plan: Plan): Promise<RunEstimate> {
   } finally {
     run?.dispose();
     giveBack();
-  }
-}
-
-/** What is known before anything is computed. */
-type HeldBytes = Pick<MemoryEstimate, 'teacher' | 'student' | 'gradients' | 'moments' | 'limit'>;
-
-function heldBytes({ objective: { student }, teacher }: Plan): HeldBytes {
-  const trained = [...student.parameters.values()].filter(({ requiresGrad }) => requiresGrad);
-  const gradients = trained.reduce((total, { size }) => total + 4 * size, 0);
-  const { kind, maxStorageBytes } = student.device.info;
-  return {
-    ...{ teacher: teacher ? weightsOf(teacher) : 0, student: weightsOf(student), gradients, moments: 2 * gradients },
-    // A GPU does not tell how much memory it has.
-    ...(kind === 'wasm' && { limit: maxStorageBytes }),
-  };
-}
-
-/** Bytes of a model's weights, scales of int8 included. */
-function weightsOf({ parameters, weights }: LanguageModel): number {
-  const parts = [...weights.values()].flatMap((weight) =>
-    Object.values(weight).filter((part) => part instanceof Tensor),
-  );
-  return [...new Set([...parameters.values(), ...parts])].reduce((total, { storage }) => total + storage.byteLength, 0);
-}
-
-function requireRoom({ teacher, student, gradients, moments, limit = Number.POSITIVE_INFINITY }: HeldBytes): void {
-  const needed = teacher + student + gradients + moments;
-  if (needed <= limit) return;
-  const parts = Object.entries({ teacher, student, gradients, moments }).map(
-    ([name, bytes]) => `${name} ${formatBytes(bytes)}`,
-  );
-  throw new LimitError(
-    `training: weights, gradients and AdamW's moments take ${formatBytes(needed)} (${parts.join(', ')}), the device has ` +
-      `${formatBytes(limit)}. Take a smaller model, or hold the teacher in f16 or int8.`,
-    { found: needed, expected: limit },
-  );
-}
-
-async function estimateMemory(plan: Plan, run: RunState, held: HeldBytes): Promise<MemoryEstimate> {
-  const { objective, settings, tokenizer, train, text } = plan;
-  const { student } = objective;
-  const { device } = student;
-  const { generates } = policyFacts(plan.sgo);
-  const sample = longestOf([...train, ...text, ...(generates ? [answered(train, settings.maxNewTokens)] : [])]);
-  const batch = { ...student.collate([sample]), samples: [sample] };
-  const before = device.memory().liveBytes;
-  await updateStudent(objective, run.optimizer, {
-    ...{ batches: [batch], textBatches: [], lr: 0, gradientCheckpointing: settings.gradientCheckpointing },
-    dropoutSeed: () => 0,
-  });
-  const taken = Math.max(0, device.memory().peakBytes - before - held.gradients);
-  const answers = sample.ids.length - Math.max(1, sample.promptLength);
-  const rows = Math.min(settings.batchSize, train.length);
-  const logits = logitsBytes(plan, answers * rows);
-  const activations = Math.max(0, taken - logitsBytes(plan, answers)) * rows;
-
-  const asked = generates ? train : tokenizer ? plan.validation.slice(0, settings.validation.rougeL.samples) : [];
-  const caches = asked.length === 0 ? 0 : cacheBytes(plan, asked) * Math.min(settings.batchSize, asked.length);
-  const { teacher, gradients, moments, limit } = held;
-  const total = teacher + held.student + gradients + moments + Math.max(activations + logits, caches);
-  return {
-    ...{ teacher, student: held.student, gradients, moments, activations, logits, caches, total },
-    ...(limit !== undefined && { limit }),
-    fits: limit === undefined || total <= limit,
-  };
-}
-
-const longestOf = (samples: readonly Sample[]): Sample =>
-  samples.reduce((longest, sample) => (sample.ids.length > longest.ids.length ? sample : longest));
-
-/** The longest prompt with an answer of full length. */
-function answered(train: readonly Sample[], maxNewTokens: number): Sample {
-  const prompt = longestPrompt(train);
-  const ids = new Int32Array(prompt.length + maxNewTokens);
-  ids.set(prompt);
-  return { ids, promptLength: prompt.length };
-}
-
-function longestPrompt(samples: readonly Sample[]): Int32Array {
-  const { ids, promptLength } = samples.reduce((most, each) => (each.promptLength > most.promptLength ? each : most));
-  return ids.subarray(0, promptLength);
-}
-
-/** Bytes of the logits that are in memory at once when so many rows count. */
-function logitsBytes({ objective: { student, terms }, teacher }: Plan, counted: number): number {
-  const [vocab] = student.head.shape;
-  const copies = terms.length + (teacher ? 1 : 0);
-  return 4 * vocab * copies * Math.min(counted, logitsAtOnce(student.device, vocab));
-}
-
-/** Bytes of the keys and values of one answer of full length to the longest of the prompts. */
-function cacheBytes({ objective: { student }, settings }: Plan, samples: readonly Sample[]): number {
-  const before = student.device.memory().liveBytes;
-  const decoding = student.startDecoding([longestPrompt(samples)], settings.maxNewTokens);
-  try {
-    return student.device.memory().liveBytes - before;
-  } finally {
-    decoding.dispose();
   }
 }
 

@@ -1,9 +1,11 @@
 /** The loop of every run, and how it ends: finished, aborted by a signal, or with numbers that are not finite. */
 import { rounded, TrainingError } from '../../errors.js';
+import { requireMemory } from '../../models/memory.js';
 import type { RunSettings } from '../settings.js';
 import { batchOrder } from './batches.js';
 import { type Checkpoints, openCheckpoints } from './checkpoint.js';
 import type { CheckpointEvent, StepEvent, TrainingEvent, ValidationEvent } from './events.js';
+import { planMemory, refuseMeta } from './memory.js';
 import { takeStudent } from './oneRun.js';
 import type { Plan } from './plan.js';
 import { endRemarks } from './remarks.js';
@@ -23,6 +25,8 @@ export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, v
   const giveBack = takeStudent(student, plan.learner);
   let run: RunState | undefined;
   try {
+    refuseMeta(plan);
+    requireMemory(await planMemory(plan));
     await checkpoints?.open();
     run = await startRun(plan, checkpoints);
     const mended = plan.resume ? await checkpoints?.mend(run) : undefined;

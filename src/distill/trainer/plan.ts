@@ -49,7 +49,7 @@ export interface Plan {
 /** The options have been checked. @throws CompatibilityError, OptionError */
 export function makePlan(participants: Participants, options: RunOptions): Plan {
   const { student, teacher, data, tokenizer } = participants;
-  const { batchSize, gradAccumulationSteps, loss, kdRatio = 0, lmCoef, warmupSteps } = options;
+  const { batchSize, gradAccumulationSteps, loss, kdRatio = 0, warmupSteps } = options;
   const { train, validation = [], text = [] } = data;
   // The last, incomplete batch of an epoch is dropped, as in the official code; a data set smaller than one is one.
   const stepsPerEpoch = Math.max(1, Math.floor(train.length / (batchSize * gradAccumulationSteps)));
@@ -65,20 +65,13 @@ export function makePlan(participants: Participants, options: RunOptions): Plan 
     digests,
   });
   const distils = teacher && loss && kdRatio > 0;
+  const learntFrom = distils ? teacher : undefined;
   return {
     settings,
-    identity: identityOf({ student, teacher: distils ? teacher : undefined, tokenizer, template: data.template }),
-    teacher: distils ? teacher : undefined,
+    identity: identityOf({ student, teacher: learntFrom, tokenizer, template: data.template }),
+    teacher: learntFrom,
     learner: learnerOf(participants),
-    objective: {
-      student,
-      terms: [
-        ...(distils ? [divergence(liveTeacher(teacher), divergenceSpec(loss), kdRatio)] : []),
-        ...(distils ? [] : [crossEntropy(1)]),
-        ...(distils && kdRatio < 1 ? [crossEntropy(1 - kdRatio, { takes: isGiven })] : []),
-      ],
-      textTerms: [crossEntropy(lmCoef, { name: 'text' })],
-    },
+    objective: objectiveOf(student, learntFrom, settings),
     tokenizer,
     train,
     validation,
@@ -95,6 +88,23 @@ export function makePlan(participants: Participants, options: RunOptions): Plan 
     follows: following(options),
     arithmeticGiven: options.arithmetic !== undefined,
     signal: participants.signal,
+  };
+}
+
+/** @param teacher from which the student learns; none where it learns from the data alone */
+export function objectiveOf(
+  student: LanguageModel,
+  teacher: LanguageModel | undefined,
+  { loss, kdRatio = 0, lmCoef }: Pick<RunSettings, 'loss' | 'kdRatio' | 'lmCoef'>,
+): Objective {
+  const distils = teacher && loss;
+  return {
+    student,
+    terms: [
+      ...(distils ? [divergence(liveTeacher(teacher), divergenceSpec(loss), kdRatio)] : [crossEntropy(1)]),
+      ...(distils && kdRatio < 1 ? [crossEntropy(1 - kdRatio, { takes: isGiven })] : []),
+    ],
+    textTerms: [crossEntropy(lmCoef, { name: 'text' })],
   };
 }
 

@@ -7,6 +7,7 @@ import { checkRun } from './checks.js';
 import { estimateRun, type RunEstimate } from './estimate.js';
 import type { TrainingEvent } from './events.js';
 import { trainingLoop } from './loop.js';
+import { type MemoryEstimate, planMemory } from './memory.js';
 import type { Participants } from './options.js';
 import { makePlan } from './plan.js';
 
@@ -24,6 +25,15 @@ export interface TrainingRun<Settings extends RunSettings = RunSettings>
    * and others as the run itself
    */
   estimate(): Promise<RunEstimate>;
+  /**
+   * How much memory the run takes at most, summed up without computing anything: the run itself looks at it first, and
+   * is refused where it does not fit. The models may be on a meta device (`Device.meta`), where their weights have not
+   * been read.
+   * @example
+   * const sized = await loadModel('./student', { device: device.meta(), trainable: true });
+   * const { total, fits, fitting } = await fineTune({ model: sized, data, epochs: 3 }).memory();
+   */
+  memory(): Promise<MemoryEstimate>;
 }
 
 /** What the functions take besides settings. Every other name must be a setting. */
@@ -74,5 +84,5 @@ export function startTraining(
       `${where}: the run has begun, and estimate would disturb it. Call it before the run is iterated.`,
     );
   };
-  return Object.assign(events(), { settings: plan.settings, estimate });
+  return Object.assign(events(), { settings: plan.settings, estimate, memory: () => planMemory(plan) });
 }

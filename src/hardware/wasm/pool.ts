@@ -31,6 +31,7 @@ import {
   viewControl,
   type WorkerInit,
 } from './protocol.js';
+import { createScratch } from './scratch.js';
 
 /** Spinning is cheaper than sleeping while the workers finish their last chunks. */
 const SPIN_TURNS = 20_000;
@@ -113,17 +114,9 @@ export async function openPool(
 ): Promise<ThreadPool> {
   const instance = await WebAssembly.instantiate(module, { env: { memory: memory.memory, ...globals } });
   const exports = instance.exports as unknown as KernelExports;
-  let scratch = 0;
-  let scratchBytes = 0;
+  const scratch = createScratch(memory, threads);
   const reserve = (bytes: number) => {
-    const wanted = Math.ceil(bytes / 64) * 64;
-    if (wanted <= scratchBytes) return;
-    if (scratch !== 0) memory.free(scratch);
-    scratch = 0;
-    scratchBytes = 0;
-    scratch = memory.allocate(wanted * threads, `working memory of ${threads} threads`);
-    scratchBytes = wanted;
-    (exports.setScratch as KernelFunction)(scratch);
+    if (scratch.reserve(bytes)) (exports.setScratch as KernelFunction)(scratch.pointer);
   };
   const kernel = (name: string) => exports[name] as KernelFunction;
   const trapped = (name: string, cause: unknown) => new DeviceError(`${name}: the kernel failed: ${cause}.`, { cause });
@@ -183,8 +176,8 @@ export async function openPool(
     words[TOTAL] = total;
     words[GRAIN] = grain;
     words[ARGUMENTS] = args.length;
-    words[SCRATCH] = scratch;
-    words[SCRATCH_STRIDE] = scratchBytes;
+    words[SCRATCH] = scratch.pointer;
+    words[SCRATCH_STRIDE] = scratch.stride;
     control.args.set(args);
     Atomics.store(words, NEXT, 0);
     Atomics.store(words, STATE, OPEN);

@@ -25,8 +25,14 @@ export interface BufferPool {
    * says whether it did. Call it when no command that is not yet submitted mentions an idle buffer.
    */
   trim(): boolean;
-  /** Bytes handed out, the most there ever were, and bytes of all buffers, idle ones included. */
-  memory(): { liveBytes: number; peakBytes: number; heldBytes: number; liveStorages: number };
+  /** Bytes handed out, the most there ever were, bytes of all buffers, idle ones included, and the most of these. */
+  memory(): {
+    liveBytes: number;
+    peakBytes: number;
+    heldBytes: number;
+    reachedBytes: number;
+    liveStorages: number;
+  };
   /** Buffers made so far, and idle ones. */
   counts(): { created: number; idle: number };
   dispose(): void;
@@ -53,7 +59,10 @@ const peakFades = 1 / 1024;
  * oldest is taken: steps that ask for the same sizes in the same order get the same buffers, so that their bind groups
  * are found again, and surplus buffers stay idle until trim().
  */
-export function createBufferPool(device: GPUDevice, idleBytesAllowed = 256 * 2 ** 20): BufferPool {
+export function createBufferPool(
+  device: Pick<GPUDevice, 'limits' | 'createBuffer'>,
+  idleBytesAllowed = 256 * 2 ** 20,
+): BufferPool {
   const largest = Math.floor(device.limits.maxBufferSize / 4) * 4;
   /** By size class; the buffer made first comes last. */
   const idle = new Map<number, PooledBuffer[]>();
@@ -62,6 +71,7 @@ export function createBufferPool(device: GPUDevice, idleBytesAllowed = 256 * 2 *
   const all = new Set<PooledBuffer>();
   let created = 0;
   let heldBytes = 0;
+  let reachedBytes = 0;
   let liveBytes = 0;
   let peakBytes = 0;
   let latePeakBytes = 0;
@@ -90,6 +100,7 @@ export function createBufferPool(device: GPUDevice, idleBytesAllowed = 256 * 2 *
         };
         all.add(buffer);
         heldBytes += capacity;
+        reachedBytes = Math.max(reachedBytes, heldBytes);
       }
       buffer.gpu.label = label;
       liveStorages++;
@@ -121,7 +132,7 @@ export function createBufferPool(device: GPUDevice, idleBytesAllowed = 256 * 2 *
       }
       return true;
     },
-    memory: () => ({ liveBytes, peakBytes, heldBytes, liveStorages }),
+    memory: () => ({ liveBytes, peakBytes, heldBytes, reachedBytes, liveStorages }),
     counts: () => ({ created, idle: idleInOrder.size }),
     dispose() {
       for (const buffer of all) buffer.gpu.destroy();
@@ -145,3 +156,9 @@ function insert(list: PooledBuffer[], buffer: PooledBuffer): void {
   }
   list.splice(low, 0, buffer);
 }
+
+/** Buffers that are sizes alone, within the limits of a device: a pool of them counts what real ones would take. */
+export const plannedBuffers = ({ limits }: Pick<GPUDevice, 'limits'>): Pick<GPUDevice, 'limits' | 'createBuffer'> => ({
+  limits,
+  createBuffer: ({ label = '', size }) => ({ label, size, destroy() {} }) as GPUBuffer,
+});

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import type { Threads } from '../../../src/backend/wasm/calls.js';
 import { compileKernels, kernelGlobals, type WasmArithmetic } from '../../../src/backend/wasm/compile.js';
+import type { OpenThreads } from '../../../src/backend/wasm/createDevice.js';
 import { selfCheck } from '../../../src/backend/wasm/selfCheck.js';
 import { DeviceError } from '../../../src/errors.js';
 import { createLinearMemory } from '../../../src/hardware/wasm/memory.js';
@@ -8,7 +8,7 @@ import { openPool } from '../../../src/hardware/wasm/pool.js';
 import { arithmetics } from '../../harness/arithmetics.js';
 
 /** The second thread does nothing: all calls of the check are small. */
-async function open(arithmetic: WasmArithmetic, threads = 1): Promise<Threads> {
+async function open(arithmetic: WasmArithmetic, threads = 1): Promise<OpenThreads> {
   const shared = threads > 1;
   const memory = createLinearMemory({ shared });
   return {
@@ -19,9 +19,9 @@ async function open(arithmetic: WasmArithmetic, threads = 1): Promise<Threads> {
 
 /** Threads that run `change` after each call of a kernel. */
 function spoilt(
-  { memory, pool }: Threads,
+  { memory, pool }: OpenThreads,
   change: (name: string, words: Uint32Array, args: readonly number[]) => void,
-): Threads {
+): OpenThreads {
   const parallel: typeof pool.parallel = (name, args, ...rest) => {
     pool.parallel(name, args, ...rest);
     change(name, new Uint32Array(memory.memory.buffer), args);

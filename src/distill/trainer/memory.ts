@@ -1,0 +1,247 @@
+/**
+ * How much memory a run takes, before it takes any: its largest batches are trained on, answered and validated on a meta
+ * device, by the functions that the run itself calls. See models/memory.ts.
+ */
+import type { Sample } from '../../data/batch.js';
+import { LimitError, OptionError } from '../../errors.js';
+import { formatOf, rehearseAnswers } from '../../generation/memory.js';
+import {
+  findFitting,
+  halvings,
+  limitOf,
+  type MemoryPlan,
+  otherBytes,
+  type Rehearsal,
+  startRehearsal,
+  weightBytesOf,
+} from '../../models/memory.js';
+import type { LanguageModel } from '../../models/model.js';
+import { createAdamW } from '../../optim/index.js';
+import { logitsAtOnce, type WeightFormat, weightFormats } from '../../tensor/index.js';
+import { policyFacts } from '../sgo/index.js';
+import type { TermBatch } from '../terms/index.js';
+import { objectiveOf, type Plan } from './plan.js';
+import { updateStudent } from './update.js';
+import { validationLoss } from './validation.js';
+
+/** Memory of a run on its device, in bytes. Training and answering take turns, so that the larger of them counts. */
+export interface MemoryEstimate extends MemoryPlan {
+  /** The teacher's weights, as they are held; 0 without one. */
+  readonly teacher: number;
+  /** The student's weights. */
+  readonly student: number;
+  /** A gradient for each trained weight. */
+  readonly gradients: number;
+  /** AdamW's two moments of each trained weight. */
+  readonly moments: number;
+  /** What the forward pass of the longest batch keeps for its backward pass, and what that needs besides. */
+  readonly activations: number;
+  /** The chunk of logits that is in memory at once: the student's, the teacher's and a copy for each further loss. */
+  readonly logits: number;
+  /** Keys and values of the answers that the student gives side by side, for training or for scores; 0 without any. */
+  readonly caches: number;
+  /** What answering takes besides: the pass over the prompts, logits, and smaller caches when half of the answers ended. */
+  readonly answering: number;
+  /** The replay buffer when it is full of the longest answers: in the host's memory, not the device's, and not in the total. */
+  readonly replay: number;
+}
+
+/** What is milder than the settings say. */
+interface Change {
+  readonly gradientCheckpointing?: boolean;
+  readonly batchSize?: number;
+  readonly gradAccumulationSteps?: number;
+  /** The dtype that `loadModel` would hold the teacher in. */
+  readonly teacherDtype?: WeightFormat;
+  /** Longest sample, answers included. */
+  readonly maxLength?: number;
+}
+
+/**
+ * Nothing is computed, and the models stay as they are: they may be on a meta device.
+ * @throws OptionError where the models cannot be rehearsed
+ */
+export async function planMemory(plan: Plan): Promise<MemoryEstimate> {
+  const { objective, teacher } = plan;
+  const { device } = objective.student;
+  const limit = limitOf(device);
+  const other = otherBytes(device, [objective.student, ...(teacher ? [teacher] : [])]);
+  const held = heldBytes(plan);
+  const least = held.student + held.gradients + held.moments + other;
+  const measure = (change: Change = {}) => rehearse(plan, change, { held, other });
+  const found = await measure().catch((error: unknown) => {
+    // A buffer of a GPU is too large.
+    if (!(error instanceof LimitError)) throw error;
+    const none = { activations: 0, logits: 0, caches: 0, answering: 0, rest: 0 };
+    return { ...held, ...none, other, total: least + held.teacher, tooLarge: error.message };
+  });
+  const fits = !('tooLarge' in found) && (limit === undefined || found.total <= limit);
+  const totalOf = (change: Change) =>
+    measure(change).then(
+      ({ total }) => total,
+      () => Number.POSITIVE_INFINITY,
+    );
+  const isHopeless = limit !== undefined && least > limit;
+  const fitting = fits || isHopeless ? [] : await findFitting(waysToFit(plan), totalOf, limit);
+  return { ...found, replay: replayBytes(plan), ...(limit !== undefined && { limit }), fits, fitting };
+}
+
+/** @throws OptionError for models whose weights are nowhere */
+export function refuseMeta({ objective: { student } }: Plan): void {
+  if (!student.device.isMeta) return;
+  throw new OptionError(
+    'training: the student is on a meta device, which holds no weights: it can be planned, by memory(), and not trained. ' +
+      'Load it on the device itself.',
+    { option: 'student' },
+  );
+}
+
+type HeldBytes = Pick<MemoryEstimate, 'teacher' | 'student' | 'gradients' | 'moments'>;
+
+function heldBytes({ objective: { student }, teacher }: Plan): HeldBytes {
+  const trained = [...student.parameters.values()].filter(({ requiresGrad }) => requiresGrad);
+  const gradients = trained.reduce((total, { size }) => total + 4 * size, 0);
+  return {
+    ...{ teacher: teacher ? weightBytesOf(teacher) : 0, student: weightBytesOf(student) },
+    ...{ gradients, moments: 2 * gradients },
+  };
+}
+
+/** Ways to milder work; a run that goes on keeps its batches. */
+function waysToFit({ settings, teacher, resume, train }: Plan): readonly (readonly Change[])[] {
+  const { batchSize, gradAccumulationSteps, gradientCheckpointing } = settings;
+  const rows = batchSize * gradAccumulationSteps;
+  const format = teacher && formatOf(teacher);
+  const longest = train.reduce((most, { ids }) => Math.max(most, ids.length), 0);
+  return [
+    gradientCheckpointing ? [] : [{ gradientCheckpointing: true }],
+    resume
+      ? []
+      : halvings(batchSize, 1).map((size) => ({ batchSize: size, gradAccumulationSteps: Math.ceil(rows / size) })),
+    format && !resume
+      ? weightFormats.slice(weightFormats.indexOf(format) + 1).map((dtype) => ({ teacherDtype: dtype }))
+      : [],
+    resume ? [] : halvings(longest, 32).map((length) => ({ maxLength: length })),
+  ];
+}
+
+/** The largest of what the run computes. */
+interface Load {
+  readonly batches: readonly (readonly Sample[])[];
+  readonly textBatches: readonly (readonly Sample[])[];
+  readonly validation: readonly Sample[];
+  /** Those that are answered side by side. */
+  readonly prompts: readonly Int32Array[];
+  readonly maxNewTokens: number;
+}
+
+function loadOf({ settings, train, text, validation, tokenizer, sgo }: Plan, change: Change): Load {
+  const batchSize = change.batchSize ?? settings.batchSize;
+  const { maxLength } = change;
+  const maxNewTokens = Math.min(
+    settings.maxNewTokens,
+    maxLength === undefined ? Number.MAX_SAFE_INTEGER : maxLength >> 1,
+  );
+  const { generates } = policyFacts(sgo);
+  const scored = tokenizer ? validation.slice(0, settings.validation.rougeL.samples) : [];
+  const prompts = mostOf([...(generates ? train : []), ...scored], batchSize, ({ promptLength }) => promptLength).map(
+    (sample) => {
+      const { ids, promptLength } = cut(sample, maxLength);
+      return ids.subarray(0, promptLength);
+    },
+  );
+  const longest = (samples: readonly Sample[]) =>
+    mostOf(samples, batchSize, ({ ids }) => ids.length).map((sample) => cut(sample, maxLength));
+  const ofData = longest(train);
+  // A prompt without a token cannot be answered: the run refuses it.
+  const answered = generates ? prompts.slice(0, ofData.length).map((prompt) => withAnswer(prompt, maxNewTokens)) : [];
+  return {
+    // The second batch finds the gradients of the first, as all batches but a run's first do.
+    batches: [ofData, ...(answered.length > 0 ? [answered] : []), ofData],
+    textBatches: text.length > 0 ? [longest(text)] : [],
+    validation: longest(validation),
+    prompts,
+    maxNewTokens,
+  };
+}
+
+const mostOf = (samples: readonly Sample[], count: number, of: (sample: Sample) => number): Sample[] =>
+  samples.toSorted((a, b) => of(b) - of(a)).slice(0, count);
+
+function cut(sample: Sample, maxLength: number | undefined): Sample {
+  if (maxLength === undefined || sample.ids.length <= maxLength) return sample;
+  return { ids: sample.ids.subarray(0, maxLength), promptLength: Math.min(sample.promptLength, maxLength >> 1) };
+}
+
+function withAnswer(prompt: Int32Array, maxNewTokens: number): Sample {
+  const ids = new Int32Array(prompt.length + maxNewTokens);
+  ids.set(prompt);
+  return { ids, promptLength: prompt.length };
+}
+
+async function rehearse(
+  plan: Plan,
+  change: Change,
+  { held, other }: { readonly held: HeldBytes; readonly other: number },
+) {
+  const { settings } = plan;
+  const load = loadOf(plan, change);
+  const rehearsal = startRehearsal(plan.objective.student.device);
+  const teacher = await plan.teacher?.onMeta(rehearsal.device, change.teacherDtype);
+  const teacherBytes = rehearsal.live();
+  const student = await plan.objective.student.onMeta(rehearsal.device);
+  const { lr: _, ...adamW } = settings.optimizer;
+  const objective = objectiveOf(student, teacher, settings);
+  const optimizer = createAdamW(student.parameters, adamW);
+  const batchOf = (samples: readonly Sample[]): TermBatch => ({ ...student.collate(samples), samples });
+  const batches = load.batches.map(batchOf);
+  const { gradients, moments } = held;
+  const peak = await rehearsal.peakOf(() =>
+    updateStudent(objective, optimizer, {
+      ...{ batches, textBatches: load.textBatches.map(batchOf), lr: 0, dropoutSeed: () => 0 },
+      gradientCheckpointing: change.gradientCheckpointing ?? settings.gradientCheckpointing,
+    }),
+  );
+  const { caches, answering } = await rehearseOthers(rehearsal, student, load);
+  const logits = logitsBytes(
+    student,
+    Math.max(...batches.map(countedRows)),
+    objective.terms.length + (teacher ? 1 : 0),
+  );
+  const holding = teacherBytes + held.student + gradients + moments;
+  const activations = Math.max(0, peak - holding - logits);
+  const sum = holding + Math.max(activations + logits, caches + answering);
+  const reached = Math.max(rehearsal.reached(), sum);
+  return {
+    ...{ teacher: teacherBytes, student: held.student, gradients, moments, activations, logits, caches, answering },
+    ...{ rest: reached - sum, other, total: reached + other },
+  };
+}
+
+/** Answers and a validation, which come between the steps. */
+async function rehearseOthers(
+  rehearsal: Rehearsal,
+  student: LanguageModel,
+  { prompts, maxNewTokens, validation }: Load,
+): Promise<{ caches: number; answering: number }> {
+  const answers =
+    prompts.length > 0 ? await rehearseAnswers(rehearsal, student, prompts, maxNewTokens) : { caches: 0, answering: 0 };
+  if (validation.length > 0) await validationLoss(student, [student.collate(validation)]);
+  return answers;
+}
+
+const countedRows = ({ labels }: TermBatch): number => labels.reduce((count, label) => count + (label < 0 ? 0 : 1), 0);
+
+/** Bytes of the logits that are in memory at once when so many rows count. */
+function logitsBytes({ head, device }: LanguageModel, counted: number, copies: number): number {
+  const [vocab] = head.shape;
+  return 4 * vocab * copies * Math.min(counted, logitsAtOnce(device, vocab));
+}
+
+/** Ids take two bytes where they fit. */
+function replayBytes({ sgo, train, settings, objective: { student } }: Plan): number {
+  const { capacity } = policyFacts(sgo);
+  if (capacity === 0) return 0;
+  const longest = train.reduce((most, { promptLength }) => Math.max(most, promptLength), 0) + settings.maxNewTokens;
+  return capacity * (8 + (student.vocabSize <= 2 ** 16 ? 2 : 4) * longest);
+}

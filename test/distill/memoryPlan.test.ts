@@ -1,0 +1,249 @@
+/**
+ * The plan of memory beside what runs really take: the most bytes of storages, and all that the device had to hold for
+ * them, gaps and working memory included.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Device } from '../../src/backend/backend.js';
+import { skewReverseKL } from '../../src/distill/losses/index.js';
+import { adaptiveOffPolicy } from '../../src/distill/sgo/index.js';
+import { distill, fineTune } from '../../src/distill/trainer/index.js';
+import { LimitError, OptionError } from '../../src/errors.js';
+import { generate, planGeneration } from '../../src/generation/index.js';
+import { openDevice } from '../../src/index.js';
+import { memoryStore } from '../../src/io/index.js';
+import { createModel, type LanguageModel, loadModel, requireMemory, saveModel } from '../../src/models/index.js';
+import type { WeightFormat } from '../../src/tensor/index.js';
+import { describeWebGPU, withWebGPU } from '../backend/webgpu/adapter.js';
+import { collect, succession, tinyTokenizer, vocabSize } from './fixtures.js';
+
+/** A plan may be below what was needed by so much: batches of many lengths leave gaps that a rehearsal does not have. */
+const below = 0.05;
+/** And above it by so much. */
+const above = 0.1;
+
+const shapes = {
+  gpt2: (width: number) => ({ model_type: 'gpt2', n_positions: 64, n_embd: width, n_layer: 3, n_head: 4 }),
+  opt: (width: number) => ({
+    ...{ model_type: 'opt', max_position_embeddings: 64, hidden_size: width, ffn_dim: 4 * width },
+    ...{ num_hidden_layers: 3, num_attention_heads: 4, word_embed_proj_dim: width },
+  }),
+  llama: (width: number) => ({
+    ...{ model_type: 'llama', max_position_embeddings: 64, hidden_size: width, intermediate_size: 3 * width },
+    ...{ num_hidden_layers: 3, num_attention_heads: 4, num_key_value_heads: 2 },
+  }),
+} as const;
+const families = Object.keys(shapes) as (keyof typeof shapes)[];
+
+const modelOf = (
+  family: keyof typeof shapes,
+  device: Device,
+  { width, ...options }: { width: number; seed?: number; trainable?: boolean; dtype?: WeightFormat },
+): Promise<LanguageModel> => createModel({ ...shapes[family](width), vocab_size: vocabSize }, { device, ...options });
+
+/** Samples of three lengths, in an order in which batches mix them. */
+const train = Array.from({ length: 10 }, (_, x) => [40, 20, 8].map((length) => succession(length)[x]!)).flat();
+const data = { train, validation: succession(30).slice(0, 6) };
+
+/** What was planned over what the device had to hold. */
+function expectNear(planned: number, needed: number): void {
+  expect(planned / needed).toBeGreaterThan(1 - below);
+  expect(planned / needed).toBeLessThan(1 + above);
+}
+
+describe('a plan on WASM', () => {
+  for (const family of families) {
+    it(`knows what a distillation of ${family} takes, and its storages to the byte`, async () => {
+      const device = await openDevice({ kind: 'wasm', wasm: { threads: 2 } });
+      const teacher = await modelOf(family, device, { width: 64, seed: 2, trainable: false, dtype: 'f16' });
+      const student = await modelOf(family, device, { width: 64 });
+      const run = distill({
+        ...{ teacher, student, data, tokenizer: tinyTokenizer(), steps: 6, batchSize: 8, gradAccumulationSteps: 2 },
+        ...{ maxNewTokens: 12, loss: skewReverseKL(), kdRatio: 0.5 },
+        sgo: adaptiveOffPolicy({ initThreshold: 0.7, capacity: 20 }),
+        validation: { every: 3, rougeL: { samples: 5 } },
+      });
+      const before = device.memory();
+      const plan = await run.memory();
+      expect(device.memory()).toEqual(before);
+      await collect(run);
+      const { peakBytes, reachedBytes } = device.memory();
+      const { student: held, gradients, moments, activations, logits, caches, answering, rest, total } = plan;
+      const holding = plan.teacher + held + gradients + moments;
+      expect(holding + activations + logits).toBe(peakBytes);
+      expect(holding + Math.max(activations + logits, caches + answering) + rest).toBe(total);
+      expectNear(total, reachedBytes);
+      await device.dispose();
+    });
+  }
+
+  it.each(['f32', 'f16', 'int8'] as const)('knows what answers of a model in %s take', async (dtype) => {
+    for (const family of families) {
+      const device = await openDevice({ kind: 'wasm', wasm: { threads: 2 } });
+      const model = await modelOf(family, device, { width: 64, trainable: false, dtype });
+      const plan = await planGeneration(model, { promptLength: 20, maxNewTokens: 24, batchSize: 12 });
+      const prompts = Array.from({ length: 12 }, (_, i) => Int32Array.from({ length: 20 - (i % 3) }, () => i % 9));
+      await generate(model, prompts, { maxNewTokens: 24, eosTokenId: [3, 5] });
+      const { peakBytes, reachedBytes } = device.memory();
+      // Answers may end one by one, so that the caches of half of them are never copied.
+      expect(peakBytes).toBeLessThanOrEqual(plan.weights + plan.caches + plan.answering);
+      expect(peakBytes).toBeGreaterThan(plan.weights + plan.caches);
+      expect(plan.total).toBeGreaterThan((1 - below) * reachedBytes);
+      await device.dispose();
+    }
+  });
+});
+
+describeWebGPU('a plan on WebGPU', () => {
+  it.each(families)(
+    'knows what a run of %s takes',
+    (family) =>
+      withWebGPU({}, async (device) => {
+        const model = await modelOf(family, device, { width: 16 });
+        const run = fineTune({ model, data: { train: succession(12) }, steps: 2, batchSize: 5 });
+        const plan = await run.memory();
+        expect([plan.limit, plan.fits]).toEqual([undefined, true]);
+        await collect(run);
+        expectNear(plan.total, device.memory().reachedBytes);
+      }),
+    180_000,
+  ); // a software GPU compiles every shader here
+
+  it('refuses what no buffer or binding of the adapter can hold, before anything is computed', async () => {
+    await withWebGPU({ maxBindingBytes: 2 ** 14 }, async (device) => {
+      const model = await modelOf('gpt2', device, { width: 64 });
+      const { dispatches } = device.counts();
+      // The keys of one sequence do not fit a binding.
+      const plan = await planGeneration(model, { promptLength: 40, maxNewTokens: 24 });
+      expect(plan.fits).toBe(true);
+      const run = fineTune({ model, data: { train: succession(50) }, steps: 1, batchSize: 8 });
+      const { fits, tooLarge } = await run.memory();
+      expect(device.counts().dispatches).toBe(dispatches);
+      expect([fits, tooLarge]).toEqual([false, expect.stringContaining('this device allows 16.0 KiB')]);
+      await expect(collect(run)).rejects.toThrow(LimitError);
+      model.dispose();
+    });
+  });
+});
+
+describe('a plan that does not fit', () => {
+  let device: Device;
+  beforeAll(async () => {
+    device = await openDevice({ kind: 'wasm', wasm: { threads: 1 } });
+  });
+  afterAll(() => device.dispose());
+  /** Says that the device has so much memory. */
+  const limitTo = (bytes: number) => Object.assign(device.info, { maxStorageBytes: bytes });
+
+  it('is refused before the first validation, with the sum as a table and what would fit', async () => {
+    using teacher = await modelOf('gpt2', device, { width: 64, seed: 2, trainable: false });
+    using student = await modelOf('gpt2', device, { width: 64 });
+    const options = { teacher, student, data, steps: 4, loss: skewReverseKL() } as const;
+    limitTo(2 ** 32);
+    const whole = await distill({ ...options, batchSize: 8 }).memory();
+    const small = await distill({ ...options, batchSize: 2 }).memory();
+    limitTo(Math.round((whole.total + small.total) / 2));
+    const run = distill({ ...options, batchSize: 8 });
+    const plan = await run.memory();
+    expect([plan.fits, plan.total, plan.limit]).toEqual([false, whole.total, device.info.maxStorageBytes]);
+    // Each of them does fit.
+    expect(plan.fitting.length).toBeGreaterThan(1);
+    for (const { options: change, total } of plan.fitting) {
+      expect(total).toBeLessThanOrEqual(device.info.maxStorageBytes);
+      if ('maxLength' in change || 'teacherDtype' in change) continue;
+      const milder = await distill({ ...options, batchSize: 8, ...change }).memory();
+      expect([milder.fits, milder.total]).toEqual([true, total]);
+    }
+    const error = await run.next().catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(LimitError);
+    const { message, parts, fitting, found, expected } = error as LimitError;
+    expect(message).toMatch(
+      /^memory: [\d.]+ MiB are needed, the device has [\d.]+ MiB\.\n {2}teacher's weights +[\d.]+ KiB\n {2}student's weights +[\d.]+ KiB\n {2}gradients +[\d.]+ KiB\n {2}AdamW's moments +[\d.]+ MiB\n {2}activations +[\d.]+ MiB\n(?: .*\n)*? {2}in all, at most +[\d.]+ MiB\nWhat would fit: gradientCheckpointing: true \([\d.]+ MiB\); batchSize [24] with gradAccumulationSteps [24] \([\d.]+ MiB\)[;.]/,
+    );
+    expect([found, expected, fitting]).toEqual([plan.total, device.info.maxStorageBytes, plan.fitting]);
+    expect(parts).toMatchObject({ student: plan.student, activations: plan.activations });
+    expect([...student.parameters.values()].some(({ grad }) => grad)).toBe(false);
+  });
+
+  it('that has no room for weights, gradients and moments says that no smaller batch is enough', async () => {
+    using model = await modelOf('gpt2', device, { width: 64 });
+    limitTo(7 * 2 ** 18);
+    const plan = await fineTune({ model, data, steps: 1 }).memory();
+    expect([plan.fits, plan.fitting]).toEqual([false, []]);
+    expect(() => requireMemory(plan)).toThrow(/No smaller batch or length is enough: take a smaller model\.$/);
+  });
+
+  it('counts what else is on the device', async () => {
+    limitTo(2 ** 32);
+    using model = await modelOf('gpt2', device, { width: 64 });
+    const alone = await fineTune({ model, data, steps: 1 }).memory();
+    using _other = await modelOf('opt', device, { width: 64, trainable: false });
+    const beside = await fineTune({ model, data, steps: 1 }).memory();
+    expect(beside.total - alone.total).toBe(beside.other - alone.other);
+    expect(beside.other - alone.other).toBeGreaterThan(500_000);
+  });
+
+  it('of answers names the dtype, the batch and the length with which they would fit', async () => {
+    limitTo(2 ** 32);
+    using model = await modelOf('llama', device, { width: 64, trainable: false });
+    const asked = { promptLength: 20, maxNewTokens: 44, batchSize: 16 };
+    const { total } = await planGeneration(model, asked);
+    limitTo(total - 1);
+    const plan = await planGeneration(model, asked);
+    expect(plan.fits).toBe(false);
+    expect(plan.fitting.map(({ options }) => options)).toEqual([
+      { batchSize: 8 },
+      { dtype: 'f16' },
+      { maxNewTokens: 22 },
+    ]);
+    expect(() => requireMemory(plan)).toThrow(
+      /What would fit: batchSize 8 \(.*\); give dtype 'f16' \(.*\); maxNewTokens 22/,
+    );
+  });
+
+  it('of several changes takes as few together as are needed', async () => {
+    limitTo(2 ** 32);
+    using model = await modelOf('gpt2', device, { width: 64 });
+    const options = { model, data, steps: 1 } as const;
+    const least = await fineTune({ ...options, batchSize: 1, gradientCheckpointing: true }).memory();
+    const alone = [
+      await fineTune({ ...options, batchSize: 1 }).memory(),
+      await fineTune({ ...options, batchSize: 8, gradientCheckpointing: true }).memory(),
+    ].map(({ total }) => total);
+    expect(Math.min(...alone)).toBeGreaterThan(least.total);
+    limitTo(least.total);
+    const { fitting } = await fineTune({ ...options, batchSize: 8 }).memory();
+    expect(fitting).toHaveLength(1);
+    expect(Object.keys(fitting[0]!.options)).toContain('gradientCheckpointing');
+  });
+});
+
+describe('a meta device', () => {
+  it('takes a model whose weights are never read, and gives the same plan', async () => {
+    const device = await openDevice({ kind: 'wasm', wasm: { threads: 1 } });
+    const store = memoryStore();
+    using model = await modelOf('opt', device, { width: 32 });
+    await saveModel(model, store);
+    let reads = 0;
+    const watched = {
+      ...store,
+      read: (path: string, ...range: [number?, number?]) => {
+        // The length of the header and the header, once.
+        if (path === 'model.safetensors') reads++;
+        return store.read(path, ...range);
+      },
+      readInto: () => Promise.reject(new Error('a weight was read')),
+    };
+    const meta = device.meta();
+    const before = device.memory();
+    const sized = await loadModel(watched, { device: meta, trainable: true });
+    expect(reads).toBeLessThanOrEqual(2);
+    expect(device.memory()).toEqual(before);
+    const options = { data, steps: 3, batchSize: 4 };
+    const plan = await fineTune({ ...options, model: sized }).memory();
+    expect({ ...plan, other: 0 }).toEqual({ ...(await fineTune({ ...options, model }).memory()), other: 0 });
+    await expect(fineTune({ ...options, model: sized }).next()).rejects.toThrow(OptionError);
+    await expect(generate(sized, [Int32Array.of(1)], { maxNewTokens: 1 })).rejects.toThrow(OptionError);
+    await expect(saveModel(sized, memoryStore())).rejects.toThrow(OptionError);
+    await device.dispose();
+  });
+});
