@@ -49,6 +49,7 @@ beforeAll(async () => {
   const generation = { maxNewTokens: 2, eosTokenId: 0, temperature: 1, topK: 3, bannedTokens: [7], signal };
   const { eosTokenId: _, ...drawing } = generation;
   const texts = { ...drawing, tokenizer, template: 'compact', stop: ['b'], seeds: [1], batchSize: 1 };
+  const memory = await api.planGeneration(student, { promptLength: 3, maxNewTokens: 2 });
   const run = { data, tokenizer, steps: 1, optimizer: { lr: 1e-3 }, validation: { every: 1 }, signal };
   const encoding = { tokenizer, template: 'compact', maxPromptLength: 50 };
   calls = {
@@ -81,6 +82,8 @@ beforeAll(async () => {
     generate: [student, [prompt], { ...generation, seeds: [1], batchSize: 1 }],
     generateBatches: [student, [prompt], { ...generation, seeds: [1], batchSize: 1 }],
     streamTokens: [student, prompt, { ...generation, seed: 1 }],
+    planGeneration: [student, { promptLength: 3, maxNewTokens: 2, batchSize: 1 }],
+    requireMemory: [memory],
     generateText: [student, ['a b'], texts],
     streamText: [student, [{ instruction: 'say', input: 'a' }], texts],
     httpStore: ['https://localhost/', { fetch, onProgress: ignore }],

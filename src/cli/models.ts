@@ -13,8 +13,11 @@ import {
   OptionError,
   openCheckpoint,
   openFolder,
+  planGeneration,
   readJson,
+  requireMemory,
   type Tokenizer,
+  type WeightFormat,
 } from '../index.js';
 import { choice, optional } from './options.js';
 
@@ -30,6 +33,19 @@ export async function openModelFolder(folder: string): Promise<Checkpoint> {
   const checkpoint = await openCheckpoint(folder);
   await checkpoint.config();
   return checkpoint;
+}
+
+/**
+ * A model that answers, tried for size: on a meta device, where no weight is read.
+ * @throws LimitError where not even the shortest answer fits; CheckpointError as `loadModel`
+ */
+export async function sizeModel(
+  checkpoint: Checkpoint,
+  { device, ...held }: { readonly device: Device; readonly dtype?: WeightFormat },
+): Promise<LanguageModel> {
+  const sized = await loadModel(checkpoint, { device: device.meta(), ...held });
+  requireMemory(await planGeneration(sized, { promptLength: 1, maxNewTokens: 1 }));
+  return sized;
 }
 
 /**

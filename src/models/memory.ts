@@ -3,9 +3,10 @@
  * hold: the plan is what the code of the work asks for, of any model family and in any format, and no formula has to
  * keep up with it. Where a plan is beyond the limit, milder work is rehearsed, to say what would fit.
  */
+import * as z from 'zod';
 import type { Device, Storage } from '../backend/backend.js';
 import { type FittingChange, formatBothBytes, formatBytes, LimitError } from '../errors.js';
-import { checkOption, special } from '../settings/index.js';
+import { checkOptions, ranges } from '../settings/index.js';
 import { Tensor } from '../tensor/index.js';
 import type { LanguageModel } from './model.js';
 
@@ -42,10 +43,16 @@ const partNames: Readonly<Record<string, string>> = {
   other: 'other on the device',
 };
 
-const planOption = special<MemoryPlan>(
-  'a plan of memory, as planGeneration gives it after await',
-  (value) => typeof Object(value).total === 'number' && Array.isArray(Object(value).fitting),
-);
+const bytes = ranges.notNegative.optional();
+const planFields = z.strictObject({
+  ...Object.fromEntries(Object.keys(partNames).map((name) => [name, bytes])),
+  replay: bytes,
+  total: ranges.notNegative,
+  limit: bytes,
+  fits: ranges.switched,
+  tooLarge: ranges.text.optional(),
+  fitting: z.array(z.object({ options: z.object({}).loose(), total: ranges.notNegative })),
+});
 
 /**
  * Goes on where a plan fits.
@@ -54,9 +61,10 @@ const planOption = special<MemoryPlan>(
  * @throws LimitError where it does not, with the sum as a table and what would fit; OptionError for what is no plan
  */
 export function requireMemory(plan: MemoryPlan): void {
-  const { fits, total, limit, tooLarge, fitting } = checkOption('requireMemory', 'plan', plan, planOption);
+  checkOptions('requireMemory', planFields, plan);
+  const { fits, total, limit, tooLarge, fitting } = plan;
   if (fits) return;
-  const values = Object(plan) as Readonly<Record<string, number>>;
+  const values = plan as unknown as Readonly<Record<string, number>>;
   const parts = Object.fromEntries(Object.keys(partNames).flatMap((name) => [[name, values[name] ?? 0]]));
   const [needed, allowed] = limit === undefined ? [formatBytes(total)] : formatBothBytes(total, limit);
   const row = (name: string, size: string) => `  ${name.padEnd(20)}${size.padStart(12)}`;

@@ -1,9 +1,10 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { cp, mkdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
+  createModel,
   generate,
   loadModel,
   loadTokenizer,
@@ -382,6 +383,65 @@ it('eval says once that ROUGE-L does not know the script of the references', asy
 it('train goes on with the template of its student', async () => {
   const words = ['train', '--method', 'sft', '--student', model, '--data', at('train.jsonl'), '--steps', '1', ...wasm];
   expect((await run([...words, '--out', at('more')])).err).toContain('2 for validation, template compact');
+});
+
+/** The folder of a model whose file has a header and a hole in place of its weights. */
+async function sparseModel(name: string, fields: Readonly<Record<string, number | boolean>>): Promise<string> {
+  const config = { model_type: 'gpt2', vocab_size: 280, n_positions: 1024, ...fields };
+  const device = await openDevice({ kind: 'wasm', wasm: { threads: 1 } });
+  const sized = await createModel(config, { device: device.meta() });
+  await device.dispose();
+  let end = 0;
+  const header: Record<string, unknown> = {};
+  for (const [tensor, { shape, size }] of sized.parameters) {
+    header[tensor] = { dtype: 'F32', shape, data_offsets: [end, end + 4 * size] };
+    end += 4 * size;
+  }
+  const text = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(text.length));
+  const folder = at(name);
+  await mkdir(folder, { recursive: true });
+  const file = join(folder, 'model.safetensors');
+  await writeFile(file, Buffer.concat([length, text]));
+  await truncate(file, 8 + text.length + end);
+  await writeFile(join(folder, 'config.json'), JSON.stringify(config));
+  await cp(at('tokenizer'), folder, { recursive: true });
+  return folder;
+}
+
+describe('a model that is larger than the memory', () => {
+  // The size of GPT-2 XL but for its vocabulary: 5.9 GB in f32, of which WebAssembly can address 4 GiB.
+  const xl = { n_embd: 1600, n_layer: 48, n_head: 25 };
+  /** Weights that are read would be zeros: nothing else would say that they were. */
+  const quick = async (words: readonly string[]) => {
+    const started = performance.now();
+    const finished = await run(words);
+    return { ...finished, seconds: (performance.now() - started) / 1000 };
+  };
+
+  it('is refused at once by every command, with the sum and what would fit', async () => {
+    const model = await sparseModel('xl', xl);
+    const answered = await quick(['generate', '--model', model, '--max-new-tokens', '8', ...wasm, 'Say red']);
+    const scored = await quick([
+      ...['eval', '--model', model, '--data', at('train.jsonl'), '--max-new-tokens', '8', ...wasm],
+    ]);
+    const trained = await quick([
+      ...['train', '--method', 'sft', '--student', model, '--data', at('train.jsonl'), '--steps', '1', ...wasm],
+      ...['--out', at('xl-run')],
+    ]);
+    for (const { code, err, out, seconds } of [answered, scored, trained]) {
+      expect([code, out]).toEqual([1, '']);
+      expect(err).toMatch(/^distillm: memory: [\d.]+ GiB are needed, the device has 4\.0 GiB\.$/m);
+      expect(err).toMatch(/^ {2}in all, at most +[\d.]+ GiB$/m);
+      // Opening the device is in it, and whatever else this machine is doing.
+      expect(seconds).toBeLessThan(5);
+    }
+    for (const { err } of [answered, scored])
+      expect(err).toMatch(/^What would fit: .*give --dtype f16 \([\d.]+ GiB\)/m);
+    expect(trained.err).toMatch(/^No smaller batch or length is enough: take a smaller model\.$/m);
+    expect(existsSync(at('xl-run'))).toBe(false);
+  });
 });
 
 describe('distillm eval', () => {

@@ -12,7 +12,7 @@ import { Conversation } from '../conversation.js';
 import { deviceOptions, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
 import { counted, whole } from '../format.js';
-import { answerLength, dtypeOption, openModelFolder, tokenizerOf } from '../models.js';
+import { answerLength, dtypeOption, openModelFolder, sizeModel, tokenizerOf } from '../models.js';
 import { count, countOrZero, given, optional, required, text, type Values, withDefault } from '../options.js';
 import { samplingOf, samplingOptions, seedAfter } from '../sampling.js';
 import { chooseTemplate, templateOption } from '../template.js';
@@ -45,7 +45,9 @@ export const chat = defineCommand({
     const checkpoint = await openModelFolder(options.model);
     return withDevice(options, terminal, async (device) => {
       const { stderr } = terminal;
-      const model = await loadModel(checkpoint, { device, ...given({ dtype: options.dtype }) });
+      const held = given({ dtype: options.dtype });
+      await sizeModel(checkpoint, { device, ...held });
+      const model = await loadModel(checkpoint, { device, ...held });
       const tokenizer = await tokenizerOf(model, checkpoint, options.tokenizer);
       const template = await chooseTemplate(options.template, [checkpoint]);
       const say = (line: string) => stderr.write(`${wrapped(line, stderr)}\n`);

@@ -23,7 +23,7 @@ import { deviceOptions, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
 import { counted, duration, whole } from '../format.js';
 import { tryInputs } from '../inputs.js';
-import { answerLength, dtypeOption, lengthLimits, openModelFolder, tokenizerOf } from '../models.js';
+import { answerLength, dtypeOption, lengthLimits, openModelFolder, sizeModel, tokenizerOf } from '../models.js';
 import { count, counts, given, listed, optional, required, text, withDefault } from '../options.js';
 import { answersFile, tryApart, tryFile, writing } from '../outputs.js';
 import { type ProgressLine, progressLine } from '../progress.js';
@@ -68,8 +68,8 @@ export const evaluate = defineCommand({
     return withDevice(options, terminal, async (device) => {
       line.print(`Device: ${device.info.description}`);
       const held = given({ dtype: options.dtype });
-      // Tried for size: no weight is read before it is known that all will fit.
-      const sized = await loadModel(checkpoint, { device: device.meta(), ...held });
+      // No weight is read before it is known that all will fit.
+      const sized = await sizeModel(checkpoint, { device, ...held });
       const tokenizer = await tokenizerOf(sized, checkpoint, options.tokenizer);
       const { maxPromptLength } = lengthLimits({ ...options, maxLength: undefined }, [sized]);
       const { limit } = options;

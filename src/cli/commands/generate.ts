@@ -23,7 +23,7 @@ import { deviceOptions, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
 import { counted, whole } from '../format.js';
 import { tryInputs } from '../inputs.js';
-import { answerLength, dtypeOption, openModelFolder, tokenizerOf } from '../models.js';
+import { answerLength, dtypeOption, openModelFolder, sizeModel, tokenizerOf } from '../models.js';
 import {
   count,
   countOrZero,
@@ -99,8 +99,8 @@ export const generateAnswers = defineCommand({
     const prompts = await promptsOf(options, terminal, words);
     return withDevice(options, terminal, async (device) => {
       const held = given({ dtype: options.dtype });
-      // Tried for size: no weight is read before it is known that all will fit.
-      const sized = await loadModel(checkpoint, { device: device.meta(), ...held });
+      // No weight is read before it is known that all will fit.
+      const sized = await sizeModel(checkpoint, { device, ...held });
       const tokenizer = await tokenizerOf(sized, checkpoint, options.tokenizer);
       const template = options.raw ? undefined : await chooseTemplate(options.template, [checkpoint]);
       const encoded = encodePrompts(prompts, tokenizer, template);
