@@ -67,7 +67,10 @@ export async function planGeneration(model: LanguageModel, options: PlanGenerati
   const totalOf = (change: Change) =>
     measure(change).then(
       ({ total }) => total,
-      () => Number.POSITIVE_INFINITY,
+      (error: unknown) => {
+        if (!(error instanceof LimitError)) throw error;
+        return undefined;
+      },
     );
   const fitting = fits ? [] : await findFitting(waysToFit(model, asked), totalOf, limit);
   return { ...found, ...(limit !== undefined && { limit }), fits, fitting };

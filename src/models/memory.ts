@@ -96,19 +96,19 @@ export function fittingWords(changes: readonly FittingChange[]): string {
 /**
  * What would fit of milder work.
  * @param kinds ways to make it milder, the mildest steps of each first
- * @param totalOf bytes of the work with such options
+ * @param totalOf bytes of the work with such options; undefined where a buffer would be too large
  * @returns the first step of each way that fits; where none fits alone, as few ways together as do; none where all
  * together are too much
  */
 export async function findFitting<O extends object>(
   kinds: readonly (readonly O[])[],
-  totalOf: (options: Partial<O>) => Promise<number>,
+  totalOf: (options: Partial<O>) => Promise<number | undefined>,
   limit = Number.POSITIVE_INFINITY,
 ): Promise<FittingChange[]> {
   const firstOf = async (steps: readonly Partial<O>[]): Promise<FittingChange | undefined> => {
     for (const options of steps) {
       const total = await totalOf(options);
-      if (total <= limit) return { options: options as FittingChange['options'], total };
+      if (total !== undefined && total <= limit) return { options: options as FittingChange['options'], total };
     }
     return undefined;
   };

@@ -79,7 +79,10 @@ export async function planMemory(plan: Plan): Promise<MemoryEstimate> {
   const totalOf = (change: Change) =>
     measure(change).then(
       ({ total }) => total,
-      () => Number.POSITIVE_INFINITY,
+      (error: unknown) => {
+        if (!(error instanceof LimitError)) throw error;
+        return undefined;
+      },
     );
   const isHopeless = limit !== undefined && least > limit;
   const fitting = fits || isHopeless ? [] : await findFitting(waysToFit(plan), totalOf, limit);
@@ -87,12 +90,12 @@ export async function planMemory(plan: Plan): Promise<MemoryEstimate> {
 }
 
 /** @throws OptionError for models whose weights are nowhere */
-export function refuseMeta({ objective: { student } }: Plan): void {
+export function refuseMeta({ objective: { student }, learner }: Plan): void {
   if (!student.device.isMeta) return;
   throw new OptionError(
-    'training: the student is on a meta device, which holds no weights: it can be planned, by memory(), and not trained. ' +
+    `training: the ${learner} is on a meta device, which holds no weights: memory() can plan it, nothing can train it. ` +
       'Load it on the device itself.',
-    { option: 'student' },
+    { option: learner },
   );
 }
 

@@ -50,7 +50,13 @@ describe('createBufferPool', () => {
     pool.release(a);
     pool.release(b);
     pool.acquire(1024, 'c');
-    expect(pool.memory()).toEqual({ liveBytes: 1024, peakBytes: 3072, heldBytes: 3072, liveStorages: 1 });
+    expect(pool.memory()).toEqual({
+      liveBytes: 1024,
+      peakBytes: 3072,
+      heldBytes: 3072,
+      reachedBytes: 3072,
+      liveStorages: 1,
+    });
   });
 
   it('refuses a buffer over the limit with both numbers', () => {
