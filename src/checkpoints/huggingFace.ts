@@ -1,13 +1,16 @@
 /**
- * A Hugging Face folder: config.json; model.safetensors, or its shards and their index; the files of the tokenizer; and
+ * A Hugging Face folder: config.json; model.safetensors, or its shards and their index, else pytorch_model.bin or the shards
+ * of that; the files of the tokenizer; and
  * beside them distillm.json, which names the prompt template (Hugging Face's tools ignore it). A folder of PEFT has
  * adapter_config.json and adapter_model.safetensors, in place of a whole model or beside it.
  */
 import { CheckpointError } from '../errors.js';
 import type { FileStore } from '../io/fileStore.js';
 import { readJson, readSmall } from '../io/json.js';
-import { openSafetensors, openShards } from '../io/safetensors.js';
+import { openSafetensors } from '../io/safetensors.js';
+import { openShards } from '../io/shards.js';
 import type { TensorSource } from '../io/tensorSource.js';
+import { openTorch } from '../io/torch/index.js';
 import {
   type Checkpoint,
   type CheckpointAdapter,
@@ -15,10 +18,13 @@ import {
   type CheckpointKind,
   contentsOf,
 } from './checkpoint.js';
+import { once } from './once.js';
 
 const configFile = 'config.json';
 const weights = 'model.safetensors';
 const weightsIndex = 'model.safetensors.index.json';
+const torchWeights = 'pytorch_model.bin';
+const torchIndex = 'pytorch_model.bin.index.json';
 const adapterConfig = 'adapter_config.json';
 const adapterWeights = 'adapter_model.safetensors';
 const generationConfig = 'generation_config.json';
@@ -32,7 +38,16 @@ const sentencePieceModels = ['tokenizer.model', 'spiece.model', 'sentencepiece.b
 /** What else a tokenizer is made from. The last two hold ids of special tokens. */
 const tokenizerExtras = ['tokenizer_config.json', 'special_tokens_map.json', generationConfig, configFile];
 
-const marks = [configFile, weights, weightsIndex, adapterConfig, ...vocabularies, ...sentencePieceModels];
+const marks = [
+  configFile,
+  weights,
+  weightsIndex,
+  torchWeights,
+  torchIndex,
+  adapterConfig,
+  ...vocabularies,
+  ...sentencePieceModels,
+];
 
 export const huggingFace: CheckpointKind = {
   looksLike: `a Hugging Face folder (${marks.join(', ')})`,
@@ -51,20 +66,6 @@ export const huggingFace: CheckpointKind = {
   }),
 };
 
-/** `read`, called at the first call and again only when it failed. */
-function once<T>(read: () => Promise<T>): () => Promise<T> {
-  let result: Promise<T> | undefined;
-  return () => {
-    if (!result) {
-      result = read();
-      result.catch(() => {
-        result = undefined;
-      });
-    }
-    return result;
-  };
-}
-
 async function readConfig(store: FileStore): Promise<CheckpointConfig> {
   if (await store.exists(configFile)) {
     return { name: `${store.name}/${configFile}`, fields: await readJson(store, configFile) };
@@ -74,16 +75,18 @@ async function readConfig(store: FileStore): Promise<CheckpointConfig> {
 
 async function openTensors(store: FileStore): Promise<TensorSource> {
   if (await store.exists(weights)) return openSafetensors(store, weights);
-  if (await store.exists(weightsIndex)) return openShards(store, weightsIndex);
-  throw await incomplete(store, [weights, weightsIndex]);
+  if (await store.exists(weightsIndex)) return openShards(store, weightsIndex, '.safetensors', openSafetensors);
+  if (await store.exists(torchWeights)) return openTorch(store, torchWeights);
+  if (await store.exists(torchIndex)) return openShards(store, torchIndex, '.bin', openTorch);
+  throw await incomplete(store, [weights, weightsIndex, torchWeights, torchIndex]);
 }
 
 async function incomplete(store: FileStore, expected: readonly string[]): Promise<CheckpointError> {
   const found = await contentsOf(store);
-  const advice =
-    expected[0] !== configFile && /\.(bin|pt)\b/.test(found)
-      ? 'Pickled PyTorch weights are not read: load them with transformers and save_pretrained them again.'
-      : 'Check the name of the folder, and that it is complete.';
+  const [file] = /[^\s,]+\.gguf\b/i.exec(found) ?? [];
+  const advice = file
+    ? `Name the GGUF file that is meant: ${store.name}/${file}.`
+    : 'Check the name of the folder, and that it is complete.';
   return new CheckpointError(`${store.name}: there is no ${expected.join(' and no ')}, ${found}. ${advice}`, {
     expected,
     found,

@@ -1,8 +1,15 @@
-/** The array that holds the elements of each dtype that is written here; an F16 element is its 16 bits. */
-const elementArrays = { F32: Float32Array, F16: Uint16Array, I32: Int32Array, U8: Uint8Array } as const;
+/** The array that holds the elements of each dtype; an F16 element is its 16 bits. */
+const elementArrays = {
+  F64: Float64Array,
+  F32: Float32Array,
+  F16: Uint16Array,
+  I32: Int32Array,
+  U8: Uint8Array,
+} as const;
 
 export type ElementDType = keyof typeof elementArrays;
 export type ElementsOf<D extends ElementDType> = {
+  F64: Float64Array;
   F32: Float32Array;
   F16: Uint16Array;
   I32: Int32Array;

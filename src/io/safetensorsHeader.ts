@@ -3,9 +3,9 @@
  * allocated.
  */
 import { CheckpointError, formatBytes } from '../errors.js';
-import type { FileStore } from './fileStore.js';
 import { duplicateKey, isObject, kindOf, parseJson } from './json.js';
 import { mistaken, tellingBytes } from './likeness.js';
+import type { ReadableFile } from './unchanging.js';
 import { isWellFormed } from './utf8.js';
 
 /** Bits of an element of every dtype that the format knows. */
@@ -56,14 +56,13 @@ const maxHeaderBytes = 100_000_000;
  * Source: the format's description, https://github.com/huggingface/safetensors.
  * @throws CheckpointError that says what is malformed, and where
  */
-export async function readSafetensorsHeader(store: FileStore, path: string): Promise<SafetensorsHeader> {
-  const where = `${store.name}/${path}`;
-  const fileBytes = await store.size(path);
+export async function readSafetensorsHeader(file: ReadableFile): Promise<SafetensorsHeader> {
+  const { name: where, size: fileBytes } = file;
   if (fileBytes < 8) throw damaged(`${where}: the file has ${fileBytes} bytes, expected a header length of 8 first.`);
-  const prefix = await store.read(path, 0, 8);
+  const prefix = await file.read(0, 8);
   const length = new DataView(prefix.buffer, prefix.byteOffset).getBigUint64(0, true);
   if (length > fileBytes - 8) {
-    await refuseOtherFile(store, path, prefix);
+    await refuseOtherFile(file, prefix);
     throw damaged(`${where}: the header says it has ${length} bytes, the file has ${fileBytes - 8} after it.`);
   }
   const headerBytes = Number(length);
@@ -72,8 +71,8 @@ export async function readSafetensorsHeader(store: FileStore, path: string): Pro
       `${where}: the header has ${formatBytes(headerBytes)}, expected at most ${formatBytes(maxHeaderBytes)}.`,
     );
   }
-  const text = await store.read(path, 8, headerBytes);
-  if (text[0] !== openBrace) await refuseOtherFile(store, path, prefix);
+  const text = await file.read(8, headerBytes);
+  if (text[0] !== openBrace) await refuseOtherFile(file, prefix);
   const fields = parseHeader(where, text);
 
   const metadata: Record<string, string> = Object.create(null);
@@ -130,10 +129,10 @@ export async function readSafetensorsHeader(store: FileStore, path: string): Pro
 const openBrace = 0x7b;
 
 /** Reads more of the file only where its first 8 bytes may be text. @throws CheckpointError for another kind of file */
-async function refuseOtherFile(store: FileStore, path: string, prefix: Uint8Array): Promise<void> {
+async function refuseOtherFile(file: ReadableFile, prefix: Uint8Array): Promise<void> {
   const mayBeText = prefix.subarray(6).every((byte) => byte >= 0x20) || prefix.every((byte) => byte === 0);
-  const bytes = mayBeText ? await store.read(path, 0, Math.min(await store.size(path), tellingBytes)) : prefix;
-  const other = mistaken(`${store.name}/${path}`, bytes, 'a safetensors file');
+  const bytes = mayBeText ? await file.read(0, Math.min(file.size, tellingBytes)) : prefix;
+  const other = mistaken(file.name, bytes, 'a safetensors file');
   if (other !== undefined) throw new CheckpointError(other);
 }
 

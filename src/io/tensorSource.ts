@@ -3,12 +3,10 @@
  * elements they become, so that a tensor can reach a device in the bits of its file.
  */
 import { CheckpointError } from '../errors.js';
-import { bf16ToF32, f16ToF32 } from '../halfFloats.js';
 import { type ElementDType, type ElementsOf, elementsOf } from './elements.js';
-import type { SafetensorsDType } from './safetensorsHeader.js';
+import { floatDTypes, floatFormat, type StoredDType } from './storedFormats.js';
 
-/** How the elements of a tensor are stored. Other file formats add their own block formats here. */
-export type StoredDType = SafetensorsDType;
+export type { StoredDType } from './storedFormats.js';
 
 /** What a file says of one of its tensors. */
 export interface StoredTensor {
@@ -47,13 +45,17 @@ export async function readElements<D extends ElementDType>(
   return elementsOf(dtype, bytes);
 }
 
-/** A tensor as f32: F16 and BF16 widen exactly. @throws CheckpointError when its dtype is another */
+/**
+ * A tensor as f32: F16 and BF16 widen exactly, F64 is rounded, blocks are unpacked.
+ * @throws CheckpointError when its dtype is another
+ */
 export async function readFloats(source: TensorSource, name: string): Promise<Float32Array> {
-  return widen(source, name, await source.read(name));
+  const { widen } = formatOf(source, name);
+  return widen(await source.read(name));
 }
 
 /**
- * The same in pieces, in order, through `buffer`, whose length is a multiple of 4: a piece is valid until the next is
+ * The same in pieces, in order, through `buffer`, which holds a block at least: a piece is valid until the next is
  * asked for. One buffer serves tensor after tensor; one for each would keep the garbage collector busy.
  * @throws CheckpointError as `readFloats`
  */
@@ -62,26 +64,21 @@ export async function* readFloatPieces(
   name: string,
   buffer: Uint8Array<ArrayBuffer>,
 ): AsyncGenerator<Float32Array> {
+  const { bytes, widen } = formatOf(source, name);
+  const step = buffer.byteLength - (buffer.byteLength % bytes);
   const byteLength = source.entries.get(name)?.byteLength ?? 0;
-  for (let offset = 0; offset < byteLength; offset += buffer.byteLength) {
-    const piece = buffer.subarray(0, Math.min(byteLength - offset, buffer.byteLength));
+  for (let offset = 0; offset < byteLength; offset += step) {
+    const piece = buffer.subarray(0, Math.min(byteLength - offset, step));
     await source.readInto(name, offset, piece);
-    yield widen(source, name, piece);
+    yield widen(piece);
   }
 }
 
-/** Bytes of a tensor as f32. @throws CheckpointError when its dtype is not F32, F16 or BF16 */
-function widen(source: TensorSource, name: string, bytes: Uint8Array<ArrayBuffer>): Float32Array {
-  switch (source.entries.get(name)?.dtype) {
-    case 'F32':
-      return elementsOf('F32', bytes);
-    case 'F16':
-      return f16ToF32(elementsOf('F16', bytes));
-    case 'BF16':
-      return bf16ToF32(elementsOf('F16', bytes));
-    default:
-      throw otherDType(source, name, ['F32', 'F16', 'BF16']);
-  }
+/** @throws CheckpointError for a dtype that does not become f32 */
+function formatOf(source: TensorSource, name: string) {
+  const format = floatFormat(source.entries.get(name)?.dtype);
+  if (!format) throw otherDType(source, name, floatDTypes);
+  return format;
 }
 
 function otherDType(

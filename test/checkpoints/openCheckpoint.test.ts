@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -107,14 +107,28 @@ describe('a Hugging Face folder', () => {
     const checkpoint = await openCheckpoint(memoryStore(tinyTokenizer().save()));
     expect((await failure(checkpoint.config())).message).toMatch(/there is no config.json, found .*tokenizer.json/);
     expect((await failure(checkpoint.tensors())).message).toMatch(
-      /no model.safetensors and no model.safetensors.index.json, found .*tokenizer.json.*Check the name of the folder/,
+      /no model.safetensors and no model.safetensors.index.json and no pytorch_model.bin and .*, found .*tokenizer.json.*Check the name of the folder/,
     );
   });
 
-  it('with pickled weights alone says what to do', async () => {
-    const checkpoint = await openCheckpoint(memoryStore({ 'pytorch_model.bin': '', 'config.json': '{}' }));
-    expect((await failure(checkpoint.tensors())).message).toMatch(
-      /found config.json, pytorch_model.bin. Pickled PyTorch/,
+  it('with pickled weights alone offers these, whole or in shards', async () => {
+    const weights = await readFile(new URL('../oracles/torch/dtypes.bin', import.meta.url));
+    const shard = 'pytorch_model-00001-of-00001.bin';
+    const whole = await (await openCheckpoint(memoryStore({ 'pytorch_model.bin': weights }))).tensors();
+    const map = Object.fromEntries([...whole.entries.keys()].map((name) => [name, shard]));
+    const sharded = memoryStore({
+      [shard]: weights,
+      'pytorch_model.bin.index.json': JSON.stringify({ weight_map: map }),
+    });
+    const tensors = await (await openCheckpoint(sharded)).tensors();
+    expect(tensors.entries).toEqual(whole.entries);
+    for (const name of ['transposed', 'f64']) expect(await tensors.read(name)).toEqual(await whole.read(name));
+    const leads = { ...map, f16: '../model.bin' };
+    await sharded.write('pytorch_model.bin.index.json', [
+      new TextEncoder().encode(JSON.stringify({ weight_map: leads })),
+    ]);
+    expect((await failure((await openCheckpoint(sharded)).tensors())).message).toMatch(
+      /tensor 'f16' is in "..\/model.bin", expected the name of a .bin file/,
     );
   });
 
@@ -159,8 +173,9 @@ describe('a folder without a checkpoint', () => {
     expect(error).toBeInstanceOf(CheckpointError);
     expect(error.message).toBe(
       'memory: there is no checkpoint, expected a Hugging Face folder (config.json, model.safetensors, ' +
-        'model.safetensors.index.json, adapter_config.json, tokenizer.json, vocab.json, tokenizer.model, ' +
-        'spiece.model, sentencepiece.bpe.model), found deep/, notes.txt. Did you mean memory/deep?',
+        'model.safetensors.index.json, pytorch_model.bin, pytorch_model.bin.index.json, adapter_config.json, ' +
+        'tokenizer.json, vocab.json, tokenizer.model, spiece.model, sentencepiece.bpe.model) or a GGUF file, found deep/, ' +
+        'notes.txt. Did you mean memory/deep?',
     );
     const many = Object.fromEntries(Array.from({ length: 23 }, (_, i) => [`f${String(i).padStart(2, '0')}`, '']));
     expect((await failure(openCheckpoint(memoryStore(many)))).message).toMatch(/found f00, .*, f19 and 3 more\. Check/);

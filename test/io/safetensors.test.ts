@@ -3,7 +3,8 @@ import { CheckpointError } from '../../src/errors.js';
 import { f16ToF32 } from '../../src/halfFloats.js';
 import type { FileStore } from '../../src/io/fileStore.js';
 import { memoryStore } from '../../src/io/memoryStore.js';
-import { openSafetensors, openShards } from '../../src/io/safetensors.js';
+import { openSafetensors } from '../../src/io/safetensors.js';
+import { openShards } from '../../src/io/shards.js';
 import { readElements, readFloatPieces, readFloats } from '../../src/io/tensorSource.js';
 import { type TensorToWrite, writeSafetensors } from '../../src/io/writeSafetensors.js';
 
@@ -152,7 +153,9 @@ describe('a safetensors file', () => {
     bytes.set(new Uint8Array(Float32Array.of(1.5).buffer), bytes.byteLength - 4);
     const weights = await open(bytes);
     expect(await readFloats(weights, 'b')).toEqual(Float32Array.of(1.5));
-    await expect(readFloats(weights, 'a')).rejects.toThrow(/'a' has dtype U8, expected F32, F16 or BF16/);
+    await expect(readFloats(weights, 'a')).rejects.toThrow(
+      /'a' has dtype U8, expected F32, F16, BF16, F64, Q4_0, .* or Q6_K\./,
+    );
     await expect(readElements(weights, 'a', 'I32')).rejects.toThrow(/'a' has dtype U8, expected I32\./);
   });
 
@@ -224,7 +227,7 @@ describe('a safetensors file', () => {
       expect(at).toBe(whole.length);
     }
     const integers = readFloatPieces(weights, 'd', buffer).next();
-    await expect(integers).rejects.toThrow(/'d' has dtype I32, expected F32, F16 or BF16/);
+    await expect(integers).rejects.toThrow(/'d' has dtype I32, expected F32, F16, BF16, F64, Q4_0, .* or Q6_K\./);
   });
 
   it('is not written when a tensor does not fill its shape', async () => {
@@ -250,7 +253,7 @@ describe('sharded weights', () => {
   const map = { a: 'one.safetensors', b: 'one.safetensors', c: 'two.safetensors' };
 
   it('are read where the index lists them', async () => {
-    const weights = await openShards(await shards({ weight_map: map }), index);
+    const weights = await openShards(await shards({ weight_map: map }), index, '.safetensors', openSafetensors);
     expect([...weights.entries.keys()].sort()).toEqual(['a', 'b', 'c']);
     expect(await readFloats(weights, 'c')).toEqual(Float32Array.of(3));
     await expect(weights.read('d')).rejects.toThrow(/no tensor 'd'/);
@@ -280,7 +283,9 @@ describe('sharded weights', () => {
     ],
     ['a shard that is no string', { weight_map: { ...map, a: 1 } }, {}, /is in 1, expected the name/],
   ] as const)('%s is refused', async (_, list, options, message) => {
-    const failure = await openShards(await shards(list, options), index).catch((error: unknown) => error);
+    const failure = await openShards(await shards(list, options), index, '.safetensors', openSafetensors).catch(
+      (error: unknown) => error,
+    );
     expect(failure).toBeInstanceOf(CheckpointError);
     expect((failure as Error).message).toMatch(message);
   });
