@@ -55,7 +55,8 @@ export interface CheckpointKind {
   /** By what it is recognised, for messages: "a Hugging Face folder (config.json, ...)". */
   readonly looksLike: string;
   isIn(store: FileStore): Promise<boolean>;
-  open(store: FileStore): Checkpoint;
+  /** @throws CheckpointError where it must be said which of several is meant */
+  open(store: FileStore): Promise<Checkpoint> | Checkpoint;
 }
 
 /** What a store holds, for messages: "found config.json, best/", or why that cannot be said. */

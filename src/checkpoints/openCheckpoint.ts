@@ -5,9 +5,13 @@ import { type OpenOptions, openFile, openFolder, openOptions } from '../platform
 import { checkOption, checkOptions, hasMethods, special } from '../settings/index.js';
 import { isSystemError, systemReason } from '../systemReason.js';
 import { type Checkpoint, type CheckpointKind, contentsOf } from './checkpoint.js';
+import { gguf, openGgufCheckpoint } from './gguf/index.js';
 import { huggingFace } from './huggingFace.js';
 
-/** A path, a URL or a store, see `openFolder`; or a checkpoint that was opened before. */
+/**
+ * A folder's path, a URL or a store, see `openFolder`; the path or URL of a GGUF file (`.gguf`); or a checkpoint that
+ * was opened before.
+ */
 export type CheckpointSource = string | FileStore | Checkpoint;
 
 /** Takes the source of a checkpoint, for arguments. */
@@ -19,13 +23,13 @@ export const checkpointOption = special<CheckpointSource>(
       : hasMethods(value, 'read', 'exists') || hasMethods(value, 'tensors', 'config'),
 );
 
-const kinds: readonly CheckpointKind[] = [huggingFace];
+const kinds: readonly CheckpointKind[] = [huggingFace, gguf];
 
 /**
  * Opens a checkpoint: finds out of which kind it is, and reads nothing yet. `loadModel`, `loadTokenizer` and
  * `savedTemplate` do this by themselves; opened once and given to all three, its files are looked for and read once.
- * @param source a folder's path, a URL or a FileStore; an opened checkpoint is given back, of whose files only what opened
- * them can tell
+ * @param source a folder's path, a URL or a FileStore, with the files of Hugging Face or one GGUF file; the path or URL
+ * of a GGUF file; an opened checkpoint is given back, of whose files only what opened them can tell
  * @example
  * const checkpoint = await openCheckpoint('./runs/dolly/best');
  * const model = await loadModel(checkpoint, { device });
@@ -36,6 +40,8 @@ export async function openCheckpoint(source: CheckpointSource, options: OpenOpti
   checkOption('openCheckpoint', 'source', source, checkpointOption);
   const checked = checkOptions('openCheckpoint', openOptions, options);
   if (typeof source !== 'string' && 'tensors' in source) return source;
+  const file = typeof source === 'string' && /\.gguf$/i.test(source) ? openFile(source, checked) : undefined;
+  if (file && (await file.store.exists(file.path))) return openGgufCheckpoint(file.store, file.path);
   const store = openFolder(source, checked);
   for (const kind of kinds) if (await kind.isIn(store)) return kind.open(store);
   throw (await noFolder(source)) ?? (await noCheckpoint(store));

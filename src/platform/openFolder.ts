@@ -30,8 +30,11 @@ export function openFolder(source: string | FileStore, options: OpenOptions = {}
  * system writes them (`C:\\data\\dolly.jsonl`), in a page or worker a URL relative to it.
  * @throws OptionError when a page cannot resolve the path
  */
-export function openFile(path: string): { readonly store: FileStore; readonly path: string } {
+export function openFile(
+  path: string,
+  options: OpenOptions = {},
+): { readonly store: FileStore; readonly path: string } {
   const url = /^(https?:[^?#]*\/)(.*)$/i.exec(path);
   const { folder, name } = url ? { folder: url[1] as string, name: url[2] as string } : splitPath(path);
-  return { store: openFolder(folder), path: name };
+  return { store: openFolder(folder, options), path: name };
 }

@@ -18,6 +18,7 @@ const NORMAL = 1;
 const UNKNOWN = 2;
 const CONTROL = 3;
 const USER_DEFINED = 4;
+const UNUSED = 5;
 const BYTE = 6;
 /** Types of models. */
 const UNIGRAM = 1;
@@ -65,7 +66,9 @@ export function readSentencePiece(file: Uint8Array, where: string): SentencePiec
       expected: [UNIGRAM, BPE],
     });
   }
-  const strange = pieces.find(({ type: kind }) => ![NORMAL, UNKNOWN, CONTROL, USER_DEFINED, BYTE].includes(kind));
+  const strange = pieces.find(
+    ({ type: kind }) => ![NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE].includes(kind),
+  );
   if (strange) {
     throw new CheckpointError(
       `${where}: piece ${inWords(strange.text)} has type ${strange.type}, which is not supported.`,
@@ -83,7 +86,7 @@ export function readSentencePiece(file: Uint8Array, where: string): SentencePiec
   return {
     model: type === BPE ? bpeOf(pieces, byteFallback) : unigramOf(pieces, byteFallback),
     added: pieces.flatMap(({ text, type: kind }, id) =>
-      kind === NORMAL || kind === BYTE
+      kind === NORMAL || kind === BYTE || kind === UNUSED
         ? []
         : [
             {
