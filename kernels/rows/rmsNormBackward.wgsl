@@ -1,7 +1,7 @@
-// dx of rmsNorm: dx = rstd * (g - xhat * mean(g * xhat)), g = dy * weight, xhat = x * rstd
+// dx of rmsNorm: dx = rstd * (g - xhat * mean(g * xhat)), g = dy * (offset + weight), xhat = x * rstd
 //   x, dy [rows, cols], weight [cols], rstd [rows] -> dx [rows, cols]
 // One workgroup a row. Follows reduce.wgsl. Twin: assembly/compute/rows/rmsNorm.ts
-struct Shape { rows: u32, cols: u32 }
+struct Shape { rows: u32, cols: u32, offset: f32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> weight: array<f32>;
@@ -17,9 +17,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let first = row * shape.cols;
   let scale = rstd[row];
   var sum = 0.0;
-  for (var c = lane; c < shape.cols; c += THREADS) { sum += dy[first + c] * weight[c] * (x[first + c] * scale); }
+  for (var c = lane; c < shape.cols; c += THREADS) {
+    sum += dy[first + c] * (weight[c] + shape.offset) * (x[first + c] * scale);
+  }
   let mean = total(sum, lane) / f32(shape.cols);
   for (var c = lane; c < shape.cols; c += THREADS) {
-    dx[first + c] = scale * (dy[first + c] * weight[c] - x[first + c] * scale * mean);
+    dx[first + c] = scale * (dy[first + c] * (weight[c] + shape.offset) - x[first + c] * scale * mean);
   }
 }

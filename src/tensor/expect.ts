@@ -2,6 +2,7 @@
  * The arguments of operations, for callers without types. An operation runs thousands of times a second: no schema is
  * asked, but each argument is looked at once, and so are the names of the options.
  */
+import { ShapeError } from '../errors.js';
 import { refusedOption, requireFields, unknownOptions } from '../requireOption.js';
 import { Tensor } from './tensor.js';
 import { type Weight, weightFormats } from './weight.js';
@@ -11,6 +12,16 @@ export function expectTensors(operation: string, tensors: Readonly<Record<string
   for (const name in tensors) {
     if (!(tensors[name] instanceof Tensor)) throw refusedOption(operation, name, tensors[name], 'a tensor');
   }
+}
+
+/** @throws ShapeError unless tensor b, called `second` in the message, has the shape of a */
+export function expectOneShape(operation: string, first: string, a: Tensor, second: string, b: Tensor): void {
+  const [expected, found] = [a.shape, b.shape];
+  if (found.join() === expected.join()) return;
+  throw new ShapeError(
+    `${operation}: ${second} is [${found.join(', ')}], expected ${first}'s shape [${expected.join(', ')}].`,
+    { found, expected },
+  );
 }
 
 /** @throws OptionError unless it is a weight */

@@ -14,7 +14,9 @@ export {
 } from './ops/attention.js';
 export { dropout } from './ops/dropout.js';
 export { embedding } from './ops/embedding.js';
+export { geGLU } from './ops/geGLU.js';
 export { gelu } from './ops/gelu.js';
+export { geluErf } from './ops/geluErf.js';
 export { layerNorm } from './ops/layerNorm.js';
 export { linear } from './ops/linear.js';
 export {
@@ -36,7 +38,9 @@ export {
 } from './ops/linearLoss.js';
 export { relu } from './ops/relu.js';
 export { rmsNorm } from './ops/rmsNorm.js';
+export { scale } from './ops/scale.js';
 export { swiGLU } from './ops/swiGLU.js';
+export { swish } from './ops/swish.js';
 export { flat, type Given, type Outputs, rows, run, type View } from './run.js';
 export { keep, tidy } from './scope.js';
 export { activeTape, type Backward, clearGradients, type GradientBuffer, type Gradients, Tape } from './tape.js';

@@ -12,6 +12,10 @@ const TABLE: usize = memory.data<f32>([
   -0.8333333, 0.8, -0.75, 0.6666667, -0.5, 0.05,
   1.5957691216, 0.044715, 0.134145,
   -3e38, 0,
+  0.70710678, 10, 0.927734375,
+  -1.72853470e-5, 3.83197126e-4, -3.88396438e-3, 2.42546219e-2, -1.06777877e-1, -6.34846687e-1, -1.28717512e-1,
+  -5.96761703e-4, 4.99119423e-3, -2.67681349e-2, 1.12819925e-1, -3.76125336e-1, 1.28379166e-1,
+  0.39894228, -0.5,
 ]);
 const WORDS: usize = memory.data<u32>([0, 1, 2, 3, 4, 5, 6, 7, 0x3f3504f3, 0x9e3779b9, 0x7feb352d, 0x846ca68b, 0x8fffe000], 16);
 
@@ -63,6 +67,29 @@ export const GELU_CUBIC_3: usize = 116;
 /** Below every score, yet finite: differences of it are not NaN. */
 export const NO_SCORE: usize = 120;
 export const ZERO: usize = 124;
+export const SQRT_HALF: usize = 128;
+/** From here on e^log(erfc) is 0 in f32. */
+export const ERFC_GONE: usize = 132;
+/** From here on log(erfc) is taken, below erf. */
+export const ERFC_FROM: usize = 136;
+/** (log(erfc(t)) + t) / t for ERFC_FROM < t, highest power first: N. Juffa's minimax fit. */
+export const ERFC_6: usize = 140;
+export const ERFC_5: usize = 144;
+export const ERFC_4: usize = 148;
+export const ERFC_3: usize = 152;
+export const ERFC_2: usize = 156;
+export const ERFC_1: usize = 160;
+export const ERFC_0: usize = 164;
+/** erf(a) / a - 1 in powers of a^2 for |a| <= ERFC_FROM, highest first: N. Juffa's minimax fit. */
+export const ERF_5: usize = 168;
+export const ERF_4: usize = 172;
+export const ERF_3: usize = 176;
+export const ERF_2: usize = 180;
+export const ERF_1: usize = 184;
+export const ERF_0: usize = 188;
+/** 1 / sqrt(2 pi) */
+export const DENSITY_AT_0: usize = 192;
+export const MINUS_HALF: usize = 196;
 
 /** Offsets of the integers, for `word`. */
 export const SQRT_HALF_BITS: usize = 32;

@@ -3,8 +3,9 @@
 // errors in both.
 
 import {
-  constant, EXP_1, EXP_2, EXP_3, EXP_4, EXP_HIGHEST, EXP_LOWEST, HALF, LN2_HIGH, LN2_LOW, LOG2_E, LOG_0, LOG_1, LOG_2, LOG_3,
-  LOG_4, LOG_5, LOG_6, LOG_7, ONE, ROUND, SMALLEST, SQRT_HALF_BITS, word,
+  constant, DENSITY_AT_0, ERFC_0, ERFC_1, ERFC_2, ERFC_3, ERFC_4, ERFC_5, ERFC_6, ERFC_FROM, ERFC_GONE, ERF_0, ERF_1, ERF_2,
+  ERF_3, ERF_4, ERF_5, EXP_1, EXP_2, EXP_3, EXP_4, EXP_HIGHEST, EXP_LOWEST, HALF, LN2_HIGH, LN2_LOW, LOG2_E, LOG_0, LOG_1,
+  LOG_2, LOG_3, LOG_4, LOG_5, LOG_6, LOG_7, MINUS_HALF, ONE, ROUND, SMALLEST, SQRT_HALF, SQRT_HALF_BITS, word,
 } from './constants';
 import { isFused, madd, nmadd } from './simd';
 
@@ -75,6 +76,40 @@ export function log1p4(x: v128, u: v128): v128 {
 export function logistic4(x: v128): v128 {
   const one = constant(ONE);
   return f32x4.div(one, f32x4.add(one, exp4(f32x4.neg(x))));
+}
+
+/**
+ * P(X <= x) = 0.5 (1 + erf(x / sqrt(2))) for a normal X: within 2^-23, NaN stays NaN. Up to 0.93 of |x| / sqrt(2) by a
+ * polynomial of erf, above as 0.5 erfc of the absolute value or 1 less it, so that small values keep most of their digits.
+ */
+// @ts-ignore: decorator
+@inline
+export function normalShare4(x: v128): v128 {
+  const a = f32x4.mul(x, constant(SQRT_HALF));
+  const t = f32x4.pmin(f32x4.abs(a), constant(ERFC_GONE));
+  const s = f32x4.mul(t, t);
+  const half = constant(HALF);
+  let high = madd(constant(ERFC_6), t, constant(ERFC_5));
+  high = madd(high, s, madd(constant(ERFC_4), t, constant(ERFC_3)));
+  high = madd(high, t, constant(ERFC_2));
+  high = madd(high, t, constant(ERFC_1));
+  high = madd(high, t, constant(ERFC_0));
+  const tail = f32x4.mul(half, exp4(f32x4.sub(f32x4.mul(high, t), t)));
+  const far = v128.bitselect(tail, f32x4.sub(constant(ONE), tail), f32x4.lt(x, f32x4.splat(0)));
+  let low = madd(constant(ERF_5), s, constant(ERF_4));
+  low = madd(low, s, constant(ERF_3));
+  low = madd(low, s, constant(ERF_2));
+  low = madd(low, s, constant(ERF_1));
+  low = madd(low, s, constant(ERF_0));
+  const near = madd(half, madd(low, a, a), half);
+  return v128.bitselect(far, near, f32x4.gt(t, constant(ERFC_FROM)));
+}
+
+/** e^(-x^2 / 2) / sqrt(2 pi); exactly 0 from |x| = 13.3 on. */
+// @ts-ignore: decorator
+@inline
+export function normalDensity4(x: v128): v128 {
+  return f32x4.mul(constant(DENSITY_AT_0), exp4(f32x4.mul(constant(MINUS_HALF), f32x4.mul(x, x))));
 }
 
 /** log of one positive float, by log4; NaN stays NaN. */

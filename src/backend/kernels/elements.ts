@@ -21,6 +21,44 @@ export const elements = {
     ulp: () => 12,
     plan: overElements(10),
   },
+  /** GELU as it was first defined: x P(X <= x) for a normal X, 0.5 x (1 + erf(x / sqrt(2))). */
+  geluErf: {
+    dims: ['size'],
+    in: { x: ['size'] },
+    out: { y: ['size'] },
+    flops: (d) => 36 * of(d, 'size'),
+    ulp: () => 8,
+    plan: overElements(16),
+  },
+  /** dx = dy (P(X <= x) + x p(x)), p the density of a normal X. */
+  geluErfBackward: {
+    dims: ['size'],
+    in: { x: ['size'], dy: ['size'] },
+    out: { dx: ['size'] },
+    flops: (d) => 50 * of(d, 'size'),
+    ulp: () => 12,
+    plan: overElements(22),
+  },
+  /** y = x s, s = 1 / (1 + e^(-slope x)): SiLU where the slope is 1. */
+  swish: {
+    dims: ['size'],
+    params: { slope: 'f32' },
+    in: { x: ['size'] },
+    out: { y: ['size'] },
+    flops: (d) => 12 * of(d, 'size'),
+    ulp: () => 8,
+    plan: overElements(8),
+  },
+  /** dx = dy s (1 + z (1 - s)), z = slope x, s = 1 / (1 + e^-z). */
+  swishBackward: {
+    dims: ['size'],
+    params: { slope: 'f32' },
+    in: { x: ['size'], dy: ['size'] },
+    out: { dx: ['size'] },
+    flops: (d) => 18 * of(d, 'size'),
+    ulp: () => 12,
+    plan: overElements(10),
+  },
   /** y = max(x, 0) */
   relu: {
     dims: ['size'],
@@ -57,6 +95,24 @@ export const elements = {
     ulp: () => 12,
     plan: overElements(10),
   },
+  /** y = gelu(gate) up, with GPT-2's tanh form of GELU. */
+  geGLU: {
+    dims: ['size'],
+    in: { gate: ['size'], up: ['size'] },
+    out: { y: ['size'] },
+    flops: (d) => 13 * of(d, 'size'),
+    ulp: () => 8,
+    plan: overElements(9),
+  },
+  /** dgate = dy up gelu'(gate), dup = dy gelu(gate). */
+  geGLUBackward: {
+    dims: ['size'],
+    in: { gate: ['size'], up: ['size'], dy: ['size'] },
+    out: { dgate: ['size'], dup: ['size'] },
+    flops: (d) => 24 * of(d, 'size'),
+    ulp: () => 12,
+    plan: overElements(14),
+  },
   /** y = a + b */
   add: {
     dims: ['size'],
@@ -74,6 +130,16 @@ export const elements = {
     inout: { y: ['size'] },
     flops: (d) => 2 * of(d, 'size'),
     ulp: () => 2,
+    plan: overElements(2),
+  },
+  /** y = factor * x */
+  scale: {
+    dims: ['size'],
+    params: { factor: 'f32' },
+    in: { x: ['size'] },
+    out: { y: ['size'] },
+    flops: (d) => of(d, 'size'),
+    ulp: () => 1,
     plan: overElements(2),
   },
   /**

@@ -89,19 +89,20 @@ export const rows = {
     ulp: (d) => roundings(of(d, 'rows')) + 8,
     plan: overColumns(4),
   },
-  /** y = x * rstd * weight over the last axis; rstd = 1 / sqrt(mean(x^2) + eps). */
+  /** y = x * rstd * (offset + weight) over the last axis; rstd = 1 / sqrt(mean(x^2) + eps). */
   rmsNorm: {
     dims: ['rows', 'cols'],
-    params: { eps: 'f32' },
+    params: { eps: 'f32', offset: 'f32' },
     in: { x: ['rows', 'cols'], weight: ['cols'] },
     out: { y: ['rows', 'cols'], rstd: ['rows'] },
     flops: (d) => 4 * of(d, 'rows', 'cols'),
     ulp: (d) => roundings(of(d, 'cols')) + 8,
     plan: overRows('cols', 3),
   },
-  /** dx of rmsNorm: rstd * (g - xhat * mean(g * xhat)), g = dy * weight, xhat = x * rstd. */
+  /** dx of rmsNorm: rstd * (g - xhat * mean(g * xhat)), g = dy * (offset + weight), xhat = x * rstd. */
   rmsNormBackward: {
     dims: ['rows', 'cols'],
+    params: { offset: 'f32' },
     in: { x: ['rows', 'cols'], weight: ['cols'], rstd: ['rows'], dy: ['rows', 'cols'] },
     out: { dx: ['rows', 'cols'] },
     flops: (d) => 8 * of(d, 'rows', 'cols'),

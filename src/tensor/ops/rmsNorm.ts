@@ -5,15 +5,16 @@ import { track } from '../tape.js';
 import type { Tensor } from '../tensor.js';
 
 /**
- * Root-mean-square normalisation (Zhang and Sennrich 2019, arXiv:1910.07467), x / sqrt(mean(x^2) + eps) * weight.
- * x [..., n cols], weight [cols] -> [..., n cols]: each `cols` neighbours of the last axis are normalised by themselves,
- * which with n above 1 are heads side by side.
+ * Root-mean-square normalisation (Zhang and Sennrich 2019, arXiv:1910.07467), x / sqrt(mean(x^2) + eps) times
+ * (offset + weight). x [..., n cols], weight [cols] -> [..., n cols]: each `cols` neighbours of the last axis are
+ * normalised by themselves, which with n above 1 are heads side by side.
+ * @param options eps 1e-6 by default; offset 0 by default, 1 where weights are kept as what they are above 1
  * @throws OptionError, ShapeError
  */
-export function rmsNorm(x: Tensor, weight: Tensor, options: { eps?: number } = {}): Tensor {
+export function rmsNorm(x: Tensor, weight: Tensor, options: { eps?: number; offset?: number } = {}): Tensor {
   expectTensors('rmsNorm', { x, weight });
-  expectOptions('rmsNorm', options, ['eps']);
-  const { eps = 1e-6 } = options;
+  expectOptions('rmsNorm', options, ['eps', 'offset']);
+  const { eps = 1e-6, offset = 0 } = options;
   const cols = weight.size;
   if (weight.shape.length !== 1 || (x.shape.at(-1) as number) % cols !== 0) {
     throw new ShapeError(
@@ -22,12 +23,12 @@ export function rmsNorm(x: Tensor, weight: Tensor, options: { eps?: number } = {
     );
   }
   const rows = ({ storage, size, dtype }: Tensor): View => ({ storage, shape: [size / cols, cols], dtype });
-  const { y, rstd } = run(x.device, 'rmsNorm', { x: rows(x), weight }, { eps }, { y: x.shape });
+  const { y, rstd } = run(x.device, 'rmsNorm', { x: rows(x), weight }, { eps, offset }, { y: x.shape });
 
   return track([x, weight], y, (dy, gradients) => {
     if (gradients.wants(x)) {
       const operands = { x: rows(x), weight, rstd, dy: rows(dy) };
-      const { dx } = run(x.device, 'rmsNormBackward', operands, {}, { dx: x.shape });
+      const { dx } = run(x.device, 'rmsNormBackward', operands, { offset }, { dx: x.shape });
       gradients.add(x, dx);
       dx.dispose();
     }

@@ -1,5 +1,4 @@
-import { ShapeError } from '../../errors.js';
-import { expectTensors } from '../expect.js';
+import { expectOneShape, expectTensors } from '../expect.js';
 import { flat, run } from '../run.js';
 import { track } from '../tape.js';
 import type { Tensor } from '../tensor.js';
@@ -11,12 +10,7 @@ import type { Tensor } from '../tensor.js';
  */
 export function swiGLU(gate: Tensor, up: Tensor): Tensor {
   expectTensors('swiGLU', { gate, up });
-  if (gate.shape.join() !== up.shape.join()) {
-    throw new ShapeError(`swiGLU: up is [${up.shape.join(', ')}], expected gate's shape [${gate.shape.join(', ')}].`, {
-      found: up.shape,
-      expected: gate.shape,
-    });
-  }
+  expectOneShape('swiGLU', 'gate', gate, 'up', up);
   const { y } = run(gate.device, 'swiGLU', { gate: flat(gate), up: flat(up) }, {}, { y: gate.shape });
   return track([gate, up], y, (dy, gradients) => {
     const given = { gate: flat(gate), up: flat(up), dy: flat(dy) };

@@ -66,7 +66,10 @@ function fillMoments({ x, mean, rstd }: Pick<Given<'layerNormBackward'>, 'x' | '
 function fillRoots({ x, rstd }: Pick<Given<'rmsNormBackward'>, 'x' | 'rstd'>): void {
   const rows = rstd.length;
   const cols = x.length / rows;
-  rstd.set(reference.rmsNorm({ rows, cols }, { x, weight: new Float64Array(cols).fill(1) }, { eps: 1e-5 }).rstd.value);
+  rstd.set(
+    reference.rmsNorm({ rows, cols }, { x, weight: new Float64Array(cols).fill(1) }, { eps: 1e-5, offset: 0 }).rstd
+      .value,
+  );
 }
 
 /** Every third row masked; masked rows hold what memory happened to hold. */
@@ -268,17 +271,31 @@ export const rows: Cases<keyof typeof records> = {
     prepare: fillMoments,
   })),
   rmsNorm: [
-    ...rowShapes.map((shape) => ({ ...shaped(shape), params: { eps: 1e-5 } })),
-    { dims: { rows: 2, cols: 9 }, params: { eps: 1e-5 }, note: 'rows of zeros', prepare: ({ x }) => void x.fill(0) },
+    ...rowShapes.map((shape) => ({ ...shaped(shape), params: { eps: 1e-5, offset: 0 } })),
+    { dims: { rows: 5, cols: 67 }, params: { eps: 1e-5, offset: 1 }, note: '1 + weight' },
+    {
+      dims: { rows: 2, cols: 9 },
+      params: { eps: 1e-5, offset: 0 },
+      note: 'rows of zeros',
+      prepare: ({ x }) => void x.fill(0),
+    },
     {
       dims: { rows: 3, cols: 67 },
-      params: { eps: 1e-6 },
+      params: { eps: 1e-6, offset: 0 },
       note: 'far below eps',
       prepare: ({ x }) => scaleBy(x, 2 ** -40),
     },
-    { dims: { rows: 3, cols: 67 }, params: { eps: 1e-6 }, note: 'large', prepare: ({ x }) => scaleBy(x, 2 ** 20) },
+    {
+      dims: { rows: 3, cols: 67 },
+      params: { eps: 1e-6, offset: 0 },
+      note: 'large',
+      prepare: ({ x }) => scaleBy(x, 2 ** 20),
+    },
   ],
-  rmsNormBackward: rowShapes.map((shape) => ({ ...shaped(shape), prepare: fillRoots })),
+  rmsNormBackward: [
+    ...rowShapes.map((shape) => ({ ...shaped(shape), params: { offset: 0 }, prepare: fillRoots })),
+    { dims: { rows: 5, cols: 67 }, params: { offset: 1 }, note: '1 + weight', prepare: fillRoots },
+  ],
   rmsNormBackwardWeights: [...matrices, [1031, 5] as const].map((shape) => ({ ...shaped(shape), prepare: fillRoots })),
   crossEntropy: [
     crossEntropyCase(1, 1, 1, 'one word'),

@@ -1,10 +1,11 @@
 import asc from 'assemblyscript/asc';
 import { describe, expect, it } from 'vitest';
+import { normalDensity, normalShare } from '../../../src/testing/reference/normal.js';
 import { arithmetics } from '../../harness/arithmetics.js';
 
 /** Applies the vector functions of assembly/compute/shared/math.ts to `count` floats at `x` (a multiple of 4). */
 const entry = `
-import { exp4, log1p4, log4, logistic4 } from './assembly/compute/shared/math';
+import { exp4, log1p4, log4, logistic4, normalDensity4, normalShare4 } from './assembly/compute/shared/math';
 export function exp(x: usize, y: usize, count: u32): void {
   for (let i: u32 = 0; i < count << 2; i += 16) v128.store(y + i, exp4(v128.load(x + i)));
 }
@@ -19,6 +20,12 @@ export function log1p(x: usize, y: usize, count: u32): void {
 }
 export function logistic(x: usize, y: usize, count: u32): void {
   for (let i: u32 = 0; i < count << 2; i += 16) v128.store(y + i, logistic4(v128.load(x + i)));
+}
+export function share(x: usize, y: usize, count: u32): void {
+  for (let i: u32 = 0; i < count << 2; i += 16) v128.store(y + i, normalShare4(v128.load(x + i)));
+}
+export function density(x: usize, y: usize, count: u32): void {
+  for (let i: u32 = 0; i < count << 2; i += 16) v128.store(y + i, normalDensity4(v128.load(x + i)));
 }
 `;
 
@@ -144,5 +151,30 @@ describe.each(arithmetics)('%s arithmetic', (arithmetic) => {
         logistic,
       ),
     ).toBeLessThanOrEqual(3);
+  });
+
+  it('share of a normal distribution: 2^-23, and 1e-4 of itself in the lower tail, 0 and 1 at the ends', () => {
+    const difference = worst(
+      run('share', (t) => -12 + 24 * t),
+      normalShare,
+      () => 1,
+    );
+    expect(difference).toBeLessThanOrEqual(1);
+    const [x, y] = run('share', (t) => -5.5 + 5.5 * t);
+    expect(x.every((at, i) => Math.abs(y[i]! / normalShare(at) - 1) < 1e-4)).toBe(true);
+    const ends = [Number.NEGATIVE_INFINITY, -1e30, -20, 0, 20, 1e30, Number.POSITIVE_INFINITY, Number.NaN];
+    const [, special] = run('share', (t) => ends[t * (COUNT - 1)] ?? 0);
+    expect([...special.subarray(0, 8)]).toEqual([0, 0, 0, 0.5, 1, 1, 1, Number.NaN]);
+  });
+
+  it('density of a normal distribution: 2^-23, and 0 far out', () => {
+    const difference = worst(
+      run('density', (t) => -12 + 24 * t),
+      normalDensity,
+      () => 1,
+    );
+    expect(difference).toBeLessThanOrEqual(1);
+    const [, special] = run('density', (t) => [-1e30, 14, 0][t * (COUNT - 1)] ?? 0);
+    expect([...special.subarray(0, 3)]).toEqual([0, 0, Math.fround(1 / Math.sqrt(2 * Math.PI))]);
   });
 });

@@ -95,9 +95,11 @@ const large: readonly Call[] = [
   ['sumSquares', { size: 500_009, slots: 2 }, { slot: 1, accumulate: 1 }],
   ['columnSum', { rows: 1003, cols: 701 }, { accumulate: 0 }],
   ['layerNormBackwardWeights', { rows: 401, cols: 701 }, {}],
-  ['rmsNorm', { rows: 401, cols: 701 }, { eps: 1e-5 }],
+  ['rmsNorm', { rows: 401, cols: 701 }, { eps: 1e-5, offset: 1 }],
   ['rmsNormBackwardWeights', { rows: 401, cols: 701 }, {}],
   ['swiGLUBackward', { size: 500_009 }, {}],
+  ['geGLUBackward', { size: 500_009 }, {}],
+  ['geluErfBackward', { size: 500_009 }, {}],
   [
     'splitHeadsRotary',
     { batch: 4, seq: 101, width: 768, heads: 12, capacity: 101, headDim: 64 },

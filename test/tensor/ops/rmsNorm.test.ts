@@ -20,6 +20,11 @@ gradientTests([
     inputs: { x: [2, 15], weight: [5] },
     forward: ({ x, weight }) => rmsNorm(x!, weight!),
   },
+  {
+    name: 'rmsNorm by 1 + weight',
+    inputs: { x: [3, 7], weight: [7] },
+    forward: ({ x, weight }) => rmsNorm(x!, weight!, { offset: 1 }),
+  },
 ]);
 
 it('refuses a weight that does not divide the last axis', () => {

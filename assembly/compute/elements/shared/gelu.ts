@@ -1,6 +1,7 @@
 // GELU, GPT-2's tanh form, through 0.5 (1 + tanh u) = logistic(2u), u = sqrt(2 / pi) (x + 0.044715 x^3), and its slope.
+// The exact form is x P(X <= x) for a normal X, whose slope is P(X <= x) + x p(x) with p the density.
 import { constant, GELU_CUBIC, GELU_CUBIC_3, GELU_SLOPE, ONE } from '../../shared/constants';
-import { logistic4 } from '../../shared/math';
+import { logistic4, normalDensity4, normalShare4 } from '../../shared/math';
 import { madd } from '../../shared/simd';
 
 // @ts-ignore: decorator
@@ -21,4 +22,16 @@ export function geluSlope4(x: v128): v128 {
   const inner = f32x4.mul(constant(GELU_SLOPE), madd(square, constant(GELU_CUBIC_3), one));
   // s (1 - s) is 0 long before x * inner overflows.
   return madd(f32x4.mul(x, f32x4.mul(s, f32x4.sub(one, s))), inner, s);
+}
+
+// @ts-ignore: decorator
+@inline
+export function geluErf4(x: v128): v128 {
+  return f32x4.mul(x, normalShare4(x));
+}
+
+// @ts-ignore: decorator
+@inline
+export function geluErfSlope4(x: v128): v128 {
+  return madd(x, normalDensity4(x), normalShare4(x));
 }

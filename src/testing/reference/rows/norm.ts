@@ -66,7 +66,7 @@ export const layerNormBackwardWeights: Reference<'layerNormBackwardWeights'> = (
   return { dweight, dbias };
 };
 
-export const rmsNorm: Reference<'rmsNorm'> = ({ rows, cols }, { x, weight }, { eps }) => {
+export const rmsNorm: Reference<'rmsNorm'> = ({ rows, cols }, { x, weight }, { eps, offset }) => {
   const y = expected(rows * cols);
   const rstd = expected(rows);
   for (let r = 0; r < rows; r++) {
@@ -75,26 +75,27 @@ export const rmsNorm: Reference<'rmsNorm'> = ({ rows, cols }, { x, weight }, { e
     rstd.value[r] = inverse;
     rstd.scale[r] = inverse;
     row.forEach((v, c) => {
-      y.value[r * cols + c] = v * inverse * weight[c]!;
-      y.scale[r * cols + c] = Math.abs(y.value[r * cols + c]!);
+      y.value[r * cols + c] = v * inverse * (offset + weight[c]!);
+      y.scale[r * cols + c] = Math.abs(v * inverse) * (Math.abs(offset) + Math.abs(weight[c]!));
     });
   }
   return { y, rstd };
 };
 
-export const rmsNormBackward: Reference<'rmsNormBackward'> = ({ rows, cols }, { x, weight, rstd, dy }) => {
+export const rmsNormBackward: Reference<'rmsNormBackward'> = ({ rows, cols }, { x, weight, rstd, dy }, { offset }) => {
   const dx = expected(rows * cols);
   for (let r = 0; r < rows; r++) {
-    const g = (c: number) => dy[r * cols + c]! * weight[c]!;
+    const g = (c: number) => dy[r * cols + c]! * (offset + weight[c]!);
+    const sizeOfG = (c: number) => Math.abs(dy[r * cols + c]!) * (Math.abs(offset) + Math.abs(weight[c]!));
     const xhat = (c: number) => x[r * cols + c]! * rstd[r]!;
     let [mean, size] = [0, 0];
     for (let c = 0; c < cols; c++) {
       mean += (g(c) * xhat(c)) / cols;
-      size += Math.abs(g(c) * xhat(c)) / cols;
+      size += (sizeOfG(c) * Math.abs(xhat(c))) / cols;
     }
     for (let c = 0; c < cols; c++) {
       dx.value[r * cols + c] = rstd[r]! * (g(c) - xhat(c) * mean);
-      dx.scale[r * cols + c] = rstd[r]! * (Math.abs(g(c)) + Math.abs(xhat(c)) * size);
+      dx.scale[r * cols + c] = rstd[r]! * (sizeOfG(c) + Math.abs(xhat(c)) * size);
     }
   }
   return { dx };
