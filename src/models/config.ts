@@ -8,6 +8,13 @@ export const { count } = ranges;
 /** Layers: far more than any model has, and few enough to be made at once. */
 export const layerCount = ranges.integer(1, 10_000);
 export const probability = ranges.shareBelow1;
+/** Positions are counted as i32. */
+export const mostPositions = 2 ** 31 - 1;
+export const positionCount = ranges.integer(1, mostPositions, 'an integer from 1 to 2^31 - 1');
+/** What norms add to a mean square: models have 1e-12 to 1e-5. Others would leave f32, or nothing of the norm. */
+export const epsilon = ranges.between(1e-30, 1);
+/** The deviation of normal weights in a new model; beyond, f32 has no such weights. */
+export const deviation = ranges.between(0, 1e6);
 
 /** Checks config.json's fields against a family's schema. @throws CheckpointError naming the first wrong field */
 export function checkConfig<Schema extends z.ZodType>(

@@ -3,9 +3,9 @@
  * are [in, out]; the LM head is the token embedding unless config.json unties them.
  */
 import * as z from 'zod';
-import { ranges } from '../settings/index.js';
-import { add, gelu } from '../tensor/index.js';
-import { count, layerCount, probability } from './config.js';
+import { add } from '../tensor/index.js';
+import { activationField, activationOf } from './activations.js';
+import { count, deviation, epsilon, layerCount, probability } from './config.js';
 import { decoderModel } from './decoder.js';
 import { defineFamily } from './family.js';
 import { conv1D, linear, norm, positionTable, repeat, table } from './parts.js';
@@ -20,16 +20,18 @@ const schema = z
     n_head: count,
     /** Width of the MLP; null is 4 n_embd. */
     n_inner: count.nullish(),
-    activation_function: z.literal('gelu_new').default('gelu_new'),
+    activation_function: activationField.default('gelu_new'),
     /** Dropout on the embeddings and on what each attention and MLP adds to the residual, while training. */
     embd_pdrop: probability.default(0.1),
     resid_pdrop: probability.default(0.1),
     /** Dropout on the attention probabilities, while training. */
     attn_pdrop: probability.default(0.1),
-    layer_norm_epsilon: ranges.positive.default(1e-5),
-    initializer_range: ranges.notNegative.default(0.02),
-    scale_attn_weights: z.literal(true).default(true),
-    scale_attn_by_inverse_layer_idx: z.literal(false).default(false),
+    layer_norm_epsilon: epsilon.default(1e-5),
+    initializer_range: deviation.default(0.02),
+    /** Whether queries times keys are divided by the square root of a head's dims. */
+    scale_attn_weights: z.boolean().default(true),
+    /** Whether they are divided by the number of their layer, which counts from 1. */
+    scale_attn_by_inverse_layer_idx: z.boolean().default(false),
     add_cross_attention: z.literal(false).default(false),
     tie_word_embeddings: z.boolean().default(true),
   })
@@ -78,14 +80,19 @@ export const family = defineFamily({
     if (/\.attn\.(masked_)?bias$/.test(name)) return undefined;
     return tied && name === 'lm_head.weight' ? undefined : name;
   },
-  build: (config, { transformer: { wte, wpe, h, ln_f }, lm_head }, base) =>
-    decoderModel(base, {
+  build: (config, { transformer: { wte, wpe, h, ln_f }, lm_head }, base) => {
+    const [numHeads, headDim] = [config.n_head, config.n_embd / config.n_head];
+    const activate = activationOf(config.activation_function);
+    const scaleOf = (layer: number) =>
+      (config.scale_attn_weights ? 1 / Math.sqrt(headDim) : 1) /
+      (config.scale_attn_by_inverse_layer_idx ? layer + 1 : 1);
+    return decoderModel(base, {
       vocabSize: config.vocab_size,
       hiddenSize: config.n_embd,
       numLayers: config.n_layer,
       maxPositions: config.n_positions,
-      numKvHeads: config.n_head,
-      headDim: config.n_embd / config.n_head,
+      numKvHeads: numHeads,
+      headDim,
       head: (lm_head ?? wte).weight,
       forward({ batch, shape, begin, layer }, positions) {
         // x [batch, seq, n_embd] throughout.
@@ -95,16 +102,15 @@ export const family = defineFamily({
         h.forEach(({ ln_1, attn, ln_2, mlp }, index) => {
           x = layer(x, index, (input, { attend, drop }) => {
             const qkv = attn.c_attn.apply(ln_1.apply(input)); // [batch, seq, 3 n_embd]
-            const heads = attend(
-              { qkv },
-              { numHeads: config.n_head, dropout: { place: 'attention', probability: config.attn_pdrop } },
-            );
+            const dropout = { place: 'attention', probability: config.attn_pdrop };
+            const heads = attend({ qkv }, { numHeads, scale: scaleOf(index), dropout });
             const attended = add(input, drop(attn.c_proj.apply(heads), 'attended', config.resid_pdrop));
-            const expanded = gelu(mlp.c_fc.apply(ln_2.apply(attended))); // [batch, seq, n_inner]
+            const expanded = activate(mlp.c_fc.apply(ln_2.apply(attended))); // [batch, seq, n_inner]
             return add(attended, drop(mlp.c_proj.apply(expanded), 'mlp', config.resid_pdrop));
           });
         });
         return ln_f.apply(x);
       },
-    }),
+    });
+  },
 });

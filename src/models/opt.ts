@@ -4,9 +4,9 @@
  * computes in. The LM head is the token embedding unless config.json unties them.
  */
 import * as z from 'zod';
-import { ranges } from '../settings/index.js';
-import { add, relu, type Tensor } from '../tensor/index.js';
-import { count, layerCount, probability } from './config.js';
+import { add, type Tensor } from '../tensor/index.js';
+import { activationField, activationOf } from './activations.js';
+import { count, deviation, layerCount, probability } from './config.js';
 import { decoderModel } from './decoder.js';
 import { defineFamily } from './family.js';
 import { linear, type Norm, norm, positionTable, repeat, table } from './parts.js';
@@ -25,15 +25,17 @@ const schema = z
     do_layer_norm_before: z.boolean().default(true),
     /** Checkpoints that were fine-tuned before transformers 4.20.1 lack the last norm. */
     _remove_final_layer_norm: z.boolean().default(false),
-    activation_function: z.literal('relu').default('relu'),
+    activation_function: activationField.default('relu'),
     /** Dropout on what each attention and MLP adds to the residual, while training. */
     dropout: probability.default(0.1),
     /** Dropout on the attention probabilities, while training. */
     attention_dropout: probability.default(0),
     layerdrop: z.literal(0).default(0),
-    init_std: ranges.notNegative.default(0.02),
-    enable_bias: z.literal(true).default(true),
-    layer_norm_elementwise_affine: z.literal(true).default(true),
+    init_std: deviation.default(0.02),
+    /** Whether the linear parts of the blocks have biases. */
+    enable_bias: z.boolean().default(true),
+    /** Whether norms have weights and biases. */
+    layer_norm_elementwise_affine: z.boolean().default(true),
     tie_word_embeddings: z.boolean().default(true),
   })
   .refine(({ hidden_size, num_attention_heads }) => hidden_size % num_attention_heads === 0, {
@@ -50,13 +52,14 @@ const eps = 1e-5;
 const tree = (config: Config) => {
   const { vocab_size: vocab, hidden_size: hidden, ffn_dim: inner, word_embed_proj_dim: width, init_std: std } = config;
   const projects = width !== hidden;
-  const projection = () => linear(hidden, hidden, { std });
+  const { enable_bias: bias, layer_norm_elementwise_affine: affine } = config;
+  const projection = () => linear(hidden, hidden, { std, bias });
   const block = () => ({
     self_attn: { k_proj: projection(), v_proj: projection(), q_proj: projection(), out_proj: projection() },
-    self_attn_layer_norm: norm(hidden, { eps }),
-    fc1: linear(hidden, inner, { std }),
-    fc2: linear(inner, hidden, { std }),
-    final_layer_norm: norm(hidden, { eps }),
+    self_attn_layer_norm: norm(hidden, { eps, affine }),
+    fc1: linear(hidden, inner, { std, bias }),
+    fc2: linear(inner, hidden, { std, bias }),
+    final_layer_norm: norm(hidden, { eps, affine }),
   });
   return {
     model: {
@@ -66,7 +69,7 @@ const tree = (config: Config) => {
         project_out: projects ? linear(hidden, width, { std, bias: false }) : undefined,
         project_in: projects ? linear(width, hidden, { std, bias: false }) : undefined,
         final_layer_norm:
-          config.do_layer_norm_before && !config._remove_final_layer_norm ? norm(hidden, { eps }) : undefined,
+          config.do_layer_norm_before && !config._remove_final_layer_norm ? norm(hidden, { eps, affine }) : undefined,
         layers: repeat(config.num_hidden_layers, block),
       },
     },
@@ -96,6 +99,7 @@ export const family = defineFamily({
     const { embed_tokens, embed_positions, project_in, project_out, layers, final_layer_norm } = decoder;
     const normed = (x: Tensor, norm: Norm) => norm.apply(x);
     const unchanged = (x: Tensor) => x;
+    const activate = activationOf(config.activation_function);
     const [normBefore, normAfter] = config.do_layer_norm_before ? [normed, unchanged] : [unchanged, normed];
     return decoderModel(base, {
       vocabSize: config.vocab_size,
@@ -123,7 +127,7 @@ export const family = defineFamily({
             });
             const added = add(input, drop(out_proj.apply(heads), 'attended', config.dropout));
             const attended = normAfter(added, self_attn_layer_norm);
-            const expanded = relu(fc1.apply(normBefore(attended, final_layer_norm))); // [batch, seq, ffn_dim]
+            const expanded = activate(fc1.apply(normBefore(attended, final_layer_norm))); // [batch, seq, ffn_dim]
             const contracted = drop(fc2.apply(expanded), 'mlp', config.dropout);
             return normAfter(add(attended, contracted), final_layer_norm);
           });

@@ -14,7 +14,7 @@ import {
   layerNorm,
   rmsNorm as normaliseRms,
   linear as project,
-  type Tensor,
+  Tensor,
   type Weight,
 } from '../tensor/index.js';
 
@@ -30,14 +30,15 @@ export interface ParameterSpec {
 /** Every parameter of a model, by the name that Hugging Face's checkpoints give it. */
 export type ParameterSpecs = ReadonlyMap<string, ParameterSpec>;
 
-/** x [..., inputs] -> [..., outputs] */
-interface Layer {
+export interface Linear {
+  readonly weight: Weight;
+  /** x [..., inputs] -> [..., outputs] */
   apply(x: Tensor): Tensor;
 }
-export interface Linear extends Layer {
-  readonly weight: Weight;
+export interface Norm {
+  /** The result has the shape of x. */
+  apply(x: Tensor): Tensor;
 }
-export type Norm = Layer;
 export interface Table {
   readonly weight: Weight;
   /** ids row-major over `shape` -> [...shape, width] */
@@ -81,21 +82,29 @@ function linearPart(
   });
 }
 
-/** Layer normalisation over `size` features, with weight (1 at first) and bias (0). */
-export const norm = (size: number, { eps }: { eps: number }): Declared<Norm> =>
-  new Declared(
+/** Layer normalisation over `size` features, with weight (1 at first) and bias (0) unless `affine` is false. */
+export function norm(size: number, { eps, affine = true }: { eps: number; affine?: boolean }): Declared<Norm> {
+  if (!affine) {
+    const of = (x: Tensor, value: number) => Tensor.from(x.device, new Float32Array(size).fill(value), [size], 'norm');
+    return new Declared({}, () => ({ apply: (x) => layerNorm(x, of(x, 1), of(x, 0), { eps }) }));
+  }
+  return new Declared(
     { weight: { shape: [size], initial: 'ones' }, bias: { shape: [size], initial: 'zeros' } },
     ({ tensor }) => {
       const [weight, bias] = [tensor('weight'), tensor('bias')];
       return { apply: (x) => layerNorm(x, weight, bias, { eps }) };
     },
   );
+}
 
-/** Root-mean-square normalisation of each `size` neighbouring features (all of them, or a head's), with weight (1 at first). */
-export const rmsNorm = (size: number, { eps }: { eps: number }): Declared<Norm> =>
-  new Declared({ weight: { shape: [size], initial: 'ones' } }, ({ tensor }) => {
+/**
+ * Root-mean-square normalisation of each `size` neighbouring features (all of them, or a head's), times offset + weight.
+ * With an offset of 0 the weight is 1 at first, with 1 it is 0.
+ */
+export const rmsNorm = (size: number, { eps, offset = 0 }: { eps: number; offset?: 0 | 1 }): Declared<Norm> =>
+  new Declared({ weight: { shape: [size], initial: offset === 0 ? 'ones' : 'zeros' } }, ({ tensor }) => {
     const weight = tensor('weight');
-    return { apply: (x) => normaliseRms(x, weight, { eps }) };
+    return { apply: (x) => normaliseRms(x, weight, { eps, offset }) };
   });
 
 /** Rows that ids look up, and often the LM head too: held in the model's format. */

@@ -37,15 +37,11 @@ interface RotaryType<Parameters> {
 }
 const rotaryType = <Parameters>(type: RotaryType<Parameters>): RotaryType<Parameters> => type;
 
-/** Far wider than any model has them, and narrow enough that all angles are finite in f32. */
-const between = (least: number, most: number) => {
-  const words = `a number from ${least} to ${most}`;
-  return z.number(words).min(least, words).max(most, words);
-};
-const factorField = between(1e-4, 1e6);
-const positive = between(1e-6, 1e6);
-const thetaField = between(1, 1e30).nullish();
-const mscaleField = between(0, 1000).nullish();
+/** Ranges are far wider than any model needs, and narrow enough that all angles are finite in f32. */
+const factorField = ranges.between(1e-4, 1e6);
+const positive = ranges.between(1e-6, 1e6);
+export const thetaField = ranges.between(1, 1e30).nullish();
+const mscaleField = ranges.between(0, 1000).nullish();
 const originalPositions = ranges.count.nullish();
 
 /** theta^(-2 pair / headDim) of each pair, changed by `stretch`. */
@@ -156,7 +152,7 @@ function nameOf(scaling: Scaling): [field: string, name: unknown] {
 const shared = z.object({ rope_theta: thetaField, partial_rotary_factor: z.literal(1).nullish() });
 
 /** An object that names a kind of scaling and holds its parameters; null for none. */
-const scalingField = z
+export const scalingField = z
   .unknown()
   .superRefine((value, context) => {
     const refuse = (message: string, path: PropertyKey[] = []) => context.addIssue({ code: 'custom', path, message });
@@ -188,7 +184,7 @@ export const rotaryFields = {
   partial_rotary_factor: z.literal(1).nullish(),
 };
 /** What these fields hold. */
-type RotaryConfig = { readonly [name in keyof typeof rotaryFields]?: unknown };
+export type RotaryConfig = { readonly [name in keyof typeof rotaryFields]?: unknown };
 
 /** The rotary positions of one model. */
 export interface Rotary {
@@ -217,6 +213,16 @@ export function degenerateTheta(config: RotaryConfig): string[] | undefined {
   return [scaling === config.rope_scaling ? 'rope_scaling' : 'rope_parameters', 'rope_theta'];
 }
 
+/** The longest sequence that the scaling is made for, max_position_embeddings at least. */
+export function rotaryReach(config: RotaryConfig, maxPositions: number): number {
+  const { scaling } = scalingOf(config);
+  const name = nameOf(scaling)[1] as TypeName;
+  // A kind that is not known, or has wrong parameters, is refused where it stands.
+  const type = typeOf(typeNames.includes(name) ? name : 'default');
+  const { success, data } = type.schema.safeParse(scaling);
+  return Math.max(maxPositions, (success ? type.reach?.(data, maxPositions) : undefined) ?? 0);
+}
+
 /** @param config checked by `rotaryFields` */
 export function rotaryOf(
   config: RotaryConfig,
@@ -229,7 +235,7 @@ export function rotaryOf(
     angleTable(type.turns(parameters, { theta, headDim, maxPositions }, length), headDim);
   const usual = tableOf(maxPositions);
   return {
-    maxPositions: Math.max(maxPositions, type.reach?.(parameters, maxPositions) ?? 0),
+    maxPositions: rotaryReach(config, maxPositions),
     angles(positions, length) {
       const table = type.dynamic && length > maxPositions ? tableOf(length) : usual;
       return table(positions);

@@ -2,6 +2,9 @@
 import * as z from 'zod';
 import { count } from './config.js';
 
+/** The kinds of layers, layer by layer. */
+export const layerTypesField = z.array(z.enum(['full_attention', 'sliding_attention'])).nullish();
+
 /** The fields of config.json; defaults as in transformers' Qwen2Config. */
 export const slidingFields = {
   use_sliding_window: z.boolean().default(false),
@@ -10,7 +13,7 @@ export const slidingFields = {
   /** Layers without a window, before those that have one. */
   max_window_layers: z.int().min(0).default(28),
   /** The same layer by layer, which counts first. */
-  layer_types: z.array(z.enum(['full_attention', 'sliding_attention'])).nullish(),
+  layer_types: layerTypesField,
 };
 type SlidingConfig = z.output<z.ZodObject<typeof slidingFields>>;
 

@@ -56,8 +56,12 @@ const zeroOr = `0 or a number ${f32Words}`;
 export const zeroOrF32 = number(zeroOr).refine((value) => value === 0 || isF32(value), zeroOr);
 const from0 = 'a number of at least 0';
 export const notNegative = number(from0).min(0, from0);
-const unit = 'a number from 0 to 1';
-export const share = number(unit).min(0, unit).max(1, unit);
+/** A number in [least, most]. */
+export function between(least: number, most: number) {
+  const words = `a number from ${least} to ${most}`;
+  return number(words).min(least, words).max(most, words);
+}
+export const share = between(0, 1);
 const below1 = 'a number of at least 0 and below 1';
 export const shareBelow1 = number(below1).min(0, below1).lt(1, below1);
 const inside = 'a number above 0 and below 1';

@@ -15,7 +15,7 @@ forEachBackend((backend) => {
     device = backend();
   });
 
-  decoderTests('gpt2', backend);
+  for (const folder of ['gpt2', 'gpt2/inverse', 'gpt2/unscaled', 'gpt2/untied']) decoderTests(folder, backend);
 
   it.each([
     { resid_pdrop: 0.5, embd_pdrop: 0.25, attn_pdrop: 0 },

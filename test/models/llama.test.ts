@@ -151,6 +151,14 @@ describe('llama', () => {
       { rope_parameters: { rope_type: 'llama3', factor: 8, low_freq_factor: 4, high_freq_factor: 4 } },
       /'rope_parameters.high_freq_factor' is 4. .*more than low_freq_factor/,
     ],
+    [{ rms_norm_eps: 1e-46 }, /field 'rms_norm_eps' is 1e-46, expected a number from 1e-30 to 1/],
+    [{ rms_norm_eps: 3e38 }, /field 'rms_norm_eps' is 3e\+38, expected a number from 1e-30 to 1/],
+    [{ initializer_range: 1e300 }, /field 'initializer_range' is 1e\+300/],
+    [{ max_position_embeddings: 2 ** 31 }, /field 'max_position_embeddings' is 2147483648, .*from 1 to 2\^31 - 1/],
+    [
+      { max_position_embeddings: 4096, rope_scaling: { type: 'linear', factor: 1e6 } },
+      /field 'max_position_embeddings' is 4096, expected .*at most 2\^31 - 1 positions, not 4096000000/,
+    ],
     [
       { rope_parameters: { full_attention: { rope_type: 'default' } } },
       /'rope_parameters.full_attention' is .*expected one set of parameters for all layers/,

@@ -229,13 +229,19 @@ describe('loadModel', () => {
   it.each([
     [{ model_type: 'bert' }, /config.json: model_type is "bert", expected one of gpt2/],
     [{ model_type: 'constructor' }, /model_type is "constructor"/],
+    [{ model_type: 'gemma3' }, /model_type is "gemma3", expected .* gemma3_text model with an encoder of images/],
     [{ n_embd: undefined }, /field 'n_embd' is missing, expected an integer of at least 1\. Correct/],
     [{ n_embd: '6' }, /field 'n_embd' is "6"/],
     [{ n_layer: 0 }, /field 'n_layer' is 0/],
     [{ n_head: 4 }, /field 'n_head' is 4, expected a divisor of n_embd/],
-    [{ activation_function: 'relu' }, /field 'activation_function' is "relu", expected "gelu_new"/],
+    [
+      { activation_function: 'mish' },
+      /field 'activation_function' is "mish", expected one of relu, gelu, .*gelu_new, .*swish/,
+    ],
     [{ resid_pdrop: 1 }, /field 'resid_pdrop' is 1/],
-    [{ scale_attn_by_inverse_layer_idx: true }, /field 'scale_attn_by_inverse_layer_idx' is true/],
+    [{ scale_attn_by_inverse_layer_idx: 1 }, /field 'scale_attn_by_inverse_layer_idx' is 1/],
+    [{ layer_norm_epsilon: 1e-50 }, /field 'layer_norm_epsilon' is 1e-50, expected a number from 1e-30 to 1/],
+    [{ layer_norm_epsilon: 1e300 }, /field 'layer_norm_epsilon' is 1e\+300/],
     [{ add_cross_attention: true }, /field 'add_cross_attention' is true/],
   ])('refuses config %j', async (fields, message) => {
     const error = await failure(folder({ fields }));

@@ -11,7 +11,8 @@ import { openReference } from '../harness/referenceBackend.js';
 import { decoderTests, expectSeededDropout } from './decoderTests.js';
 
 forEachBackend((backend) => {
-  for (const variant of ['before', 'after', 'unnormed']) decoderTests(`opt/${variant}`, backend);
+  for (const variant of ['before', 'after', 'unnormed', 'unbiased', 'unweighted'])
+    decoderTests(`opt/${variant}`, backend);
 });
 
 describe('opt', () => {
@@ -54,6 +55,19 @@ describe('opt', () => {
     expect(model).toMatchObject({ family: 'opt', vocabSize: 11, hiddenSize: 6, numLayers: 1, maxPositions: 7 });
   });
 
+  it('has neither biases nor weights of norms where config.json says so', async () => {
+    const names = async (fields: Record<string, unknown>) => {
+      using model = await createModel({ ...config, ...fields }, { device });
+      return [...model.parameters.keys()];
+    };
+    const all = await names({});
+    const norms = all.filter((name) => name.includes('layer_norm'));
+    const biases = all.filter((name) => name.endsWith('bias') && !norms.includes(name));
+    expect([norms.length, biases.length]).toEqual([6, 6]);
+    expect(await names({ enable_bias: false })).toEqual(all.filter((name) => !biases.includes(name)));
+    expect(await names({ layer_norm_elementwise_affine: false })).toEqual(all.filter((name) => !norms.includes(name)));
+  });
+
   it('drops in training only, by a seeded mask', async () => {
     using model = await createModel({ ...config, dropout: 0.5, attention_dropout: 0.25 }, { device, seed: 3 });
     await expectSeededDropout(model);
@@ -68,8 +82,9 @@ describe('opt', () => {
   it.each([
     [{ ffn_dim: undefined }, /field 'ffn_dim' is missing, expected an integer of at least 1/],
     [{ num_attention_heads: 4 }, /field 'num_attention_heads' is 4, expected .*divisor of hidden_size/],
-    [{ activation_function: 'gelu' }, /field 'activation_function' is "gelu", expected "relu"/],
-    [{ enable_bias: false }, /field 'enable_bias' is false, expected true\./],
+    [{ activation_function: 'tanh' }, /field 'activation_function' is "tanh", expected one of relu, gelu, .*silu/],
+    [{ enable_bias: 'no' }, /field 'enable_bias' is "no"/],
+    [{ init_std: 1e40 }, /field 'init_std' is 1e\+40, expected a number from 0 to 1000000/],
     [{ layerdrop: 0.1 }, /field 'layerdrop' is 0.1, expected 0\./],
   ])('refuses config %j', async (fields, message) => {
     const error = await createModel({ ...config, ...fields }, { device }).catch((e: unknown) => e);

@@ -8,7 +8,6 @@ gradientTests(
   [[1], [3, 7], [2, 67]].map((shape) => ({
     name: `geGLU [${shape}]`,
     inputs: { gate: shape, up: shape },
-    spread: 2,
     forward: ({ gate, up }) => geGLU(gate!, up!),
   })),
 );
