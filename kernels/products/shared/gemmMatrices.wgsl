@@ -2,7 +2,8 @@
 // gemmNN.wgsl and gemmNT.wgsl, whose A has k contiguous in memory.
 // A matrix unit multiplies SUB_M x SUB_K by SUB_K x SUB_N at once; src/backend/webgpu/products/elements.ts puts these
 // constants and SUBGROUP_SIZE first. Each of 2 x 4 subgroups owns 4 x 2 matrices of c, spelt out: drivers keep arrays of
-// them in memory, with which an H200 reached a third of the speed. Operands are fetched a step ahead.
+// them in memory, with which an H200 reached a third of the speed. So are the two steps of SUB_K of a tile, for drivers do
+// not unroll a loop of them: it cost a quarter. Operands are fetched a step ahead.
 // Tiles lie in workgroup memory as operands do in memory, rows padded so that matrices load without bank conflicts.
 // src/backend/webgpu/shaders.ts puts the layout of b's tile for RIGHT_LAYOUT, and, where the adapter has subgroups of
 // several sizes, the attribute that asks for SUBGROUP_SIZE.
@@ -87,8 +88,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     workgroupBarrier();                       // everyone is done with the tiles of the step before
     layA(lane, a0); layA(lane + THREADS, a1); layA(lane + 2u * THREADS, a2); layA(lane + 3u * THREADS, a3);
     layB(lane, b0); layB(lane + THREADS, b1); layB(lane + 2u * THREADS, b2); layB(lane + 3u * THREADS, b3);
-    for (var i = lane + 4u * THREADS; i < ALL_A; i += THREADS) { layA(i, fourOfA(place, k0, end, i)); }
-    for (var i = lane + 4u * THREADS; i < ALL_B; i += THREADS) { layB(i, fourOfB(place, k0, end, i)); }
+    if (ALL_A > 4u * THREADS) {
+      for (var i = lane + 4u * THREADS; i < ALL_A; i += THREADS) { layA(i, fourOfA(place, k0, end, i)); }
+    }
+    if (ALL_B > 4u * THREADS) {
+      for (var i = lane + 4u * THREADS; i < ALL_B; i += THREADS) { layB(i, fourOfB(place, k0, end, i)); }
+    }
     workgroupBarrier();
     let next = k0 + DEPTH;
     if (next < end) {
@@ -97,7 +102,25 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
       b0 = fourOfB(place, next, end, lane); b1 = fourOfB(place, next, end, lane + THREADS);
       b2 = fourOfB(place, next, end, lane + 2u * THREADS); b3 = fourOfB(place, next, end, lane + 3u * THREADS);
     }
-    for (var e = 0u; e < DEPTH; e += SUB_K) {
+    {
+      const e = 0u;
+      let right0 = subgroupMatrixLoad<Right, RIGHT_LAYOUT>(&bTile, rightAt(col, e), STRIDE_B);
+      let right1 = subgroupMatrixLoad<Right, RIGHT_LAYOUT>(&bTile, rightAt(col + SUB_N, e), STRIDE_B);
+      let left0 = subgroupMatrixLoad<Left, row_major>(&aTile, leftAt(row, e), STRIDE_A);
+      c00 = subgroupMatrixMultiplyAccumulate(left0, right0, c00);
+      c01 = subgroupMatrixMultiplyAccumulate(left0, right1, c01);
+      let left1 = subgroupMatrixLoad<Left, row_major>(&aTile, leftAt(row + SUB_M, e), STRIDE_A);
+      c10 = subgroupMatrixMultiplyAccumulate(left1, right0, c10);
+      c11 = subgroupMatrixMultiplyAccumulate(left1, right1, c11);
+      let left2 = subgroupMatrixLoad<Left, row_major>(&aTile, leftAt(row + 2u * SUB_M, e), STRIDE_A);
+      c20 = subgroupMatrixMultiplyAccumulate(left2, right0, c20);
+      c21 = subgroupMatrixMultiplyAccumulate(left2, right1, c21);
+      let left3 = subgroupMatrixLoad<Left, row_major>(&aTile, leftAt(row + 3u * SUB_M, e), STRIDE_A);
+      c30 = subgroupMatrixMultiplyAccumulate(left3, right0, c30);
+      c31 = subgroupMatrixMultiplyAccumulate(left3, right1, c31);
+    }
+    {
+      const e = SUB_K;
       let right0 = subgroupMatrixLoad<Right, RIGHT_LAYOUT>(&bTile, rightAt(col, e), STRIDE_B);
       let right1 = subgroupMatrixLoad<Right, RIGHT_LAYOUT>(&bTile, rightAt(col + SUB_N, e), STRIDE_B);
       let left0 = subgroupMatrixLoad<Left, row_major>(&aTile, leftAt(row, e), STRIDE_A);
