@@ -47,6 +47,11 @@ export interface CommandQueue {
 /** Every uniform block has its own 256 bytes, the least alignment that every adapter allows. */
 const uniformBytes = 256;
 const dispatchesPerBatch = 1024;
+/**
+ * The first batch after a read is this short, and each further one twice as long as the one before: a GPU that has nothing
+ * to do starts while JavaScript records the rest, which for a new token takes as long as the GPU does.
+ */
+const firstDispatches = 32;
 const stagingBytes = 2 ** 20;
 /** A batch is submitted after so many operations: a driver may take a batch that runs for seconds for a hang. */
 const flopsPerBatch = { hardware: 2e11, software: 4e9 };
@@ -81,6 +86,7 @@ export function createCommandQueue(opened: OpenedDevice, pool: BufferPool): Comm
   let pipelineInPass: Pipeline | undefined;
   let batch = 0;
   let batchDispatches = 0;
+  let batchLength = firstDispatches;
   let batchFlops = 0;
   let stagedBytes = 0;
   let submissions = 0;
@@ -150,6 +156,7 @@ export function createCommandQueue(opened: OpenedDevice, pool: BufferPool): Comm
     encoder = undefined;
     batch++;
     batchDispatches = 0;
+    batchLength = Math.min(2 * batchLength, dispatchesPerBatch);
     batchFlops = 0;
     stagedBytes = 0;
     submissions++;
@@ -178,8 +185,7 @@ export function createCommandQueue(opened: OpenedDevice, pool: BufferPool): Comm
   return {
     dispatch(work) {
       check();
-      if (batchDispatches === dispatchesPerBatch || (batchFlops > 0 && batchFlops + work.flops > flopsAllowed))
-        submit();
+      if (batchDispatches >= batchLength || (batchFlops > 0 && batchFlops + work.flops > flopsAllowed)) submit();
       if (work.timed) {
         timestamps ??= createTimestamps(device, dispatchesPerBatch);
         pass = endPass().beginComputePass({ label: work.label, timestampWrites: timestamps.next(work.timed) });
@@ -238,6 +244,7 @@ export function createCommandQueue(opened: OpenedDevice, pool: BufferPool): Comm
         checkErrors();
         throw new DeviceError(`webgpu: reading '${buffer.gpu.label}' failed: ${cause}`, { cause });
       }
+      batchLength = firstDispatches;
       const result = readBuffer.getMappedRange(0, byteLength).slice(0);
       readBuffer.unmap();
       // Large reads are rare (checkpoints): their staging buffers are destroyed.

@@ -100,7 +100,14 @@ describeWebGPU('order of queued work', () => {
         want += i % 7;
       }
       expect((await backend.read(y, 'f32'))[0]).toBe(want);
-      expect(backend.counts().submissions).toBe(3);
+      // 32, 64, ... 1024, and the rest
+      expect(backend.counts().submissions).toBe(7);
+      // after a read the GPU waits: it gets the first 32 at once
+      for (let i = 0; i < 33; i++) {
+        backend.run('addInto', { dims: { size: 1 }, operands: { x, y }, params: { scale: 1 } });
+      }
+      expect(backend.counts().submissions).toBe(8);
+      expect((await backend.read(y, 'f32'))[0]).toBe(want + 33);
     }));
 
   it('reads parts, several at once, as the dtype that is asked for', () =>
