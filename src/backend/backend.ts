@@ -51,6 +51,8 @@ export interface DeviceInfo {
    * Products take the least time a row for multiples of so many rows: those that are packed, or multiplied, together.
    */
   readonly preferredRows: number;
+  /** Bytes of a model's logits that losses hold at a time by default: larger chunks take less time a row on large GPUs. */
+  readonly preferredLogitsBytes: number;
   /** WASM: threads that share the work. WebGPU: 1. */
   readonly threads: number;
   /** WASM: V8 packs pairs of 128-bit vectors (`--experimental-wasm-revectorize`). */

@@ -65,6 +65,7 @@ export function openReference({
       description: `reference in ${precision}`,
       maxStorageBytes: 2 ** 30,
       preferredRows: 96,
+      preferredLogitsBytes: 37 * 2 ** 20,
       threads: 1,
       revectorized: false,
       arithmetic: 'plain',

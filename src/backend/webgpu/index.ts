@@ -9,6 +9,7 @@ import {
 } from '../../hardware/webgpu/bufferPool.js';
 import { type CommandQueue, createCommandQueue } from '../../hardware/webgpu/commandQueue.js';
 import { createIdleQueue } from '../../hardware/webgpu/idleQueue.js';
+import type { AdapterClass } from '../../hardware/webgpu/facts.js';
 import { createPipelines, type Pipeline } from '../../hardware/webgpu/pipelines.js';
 import { checkOptions } from '../../settings/index.js';
 import type { DeviceInfo, KernelCall, KernelObserver, Storage, TypedArray } from '../backend.js';
@@ -30,6 +31,16 @@ const maxFlops = { hardware: 1e11, software: 2e9 };
 const rowThreads = { hardware: 256, software: 8 };
 /** On an H200 the divergence of 186 rows of 50,257 logits takes 0.15 ms with 512 threads, 0.20 with 256, 0.17 with 1,024. */
 const longRowThreads = 512;
+/**
+ * Logits at a time: GPUs with memory to spare take more rows at once, for each chunk reads the LM head and its gradient
+ * anew. Others stay below the binding limit that every adapter has.
+ */
+const logitsBytes: Readonly<Record<AdapterClass, number>> = {
+  server: 256 * 2 ** 20,
+  discrete: 96 * 2 ** 20,
+  integrated: 37 * 2 ** 20,
+  software: 37 * 2 ** 20,
+};
 
 /**
  * Opens the WebGPU backend: in Node through Dawn (the npm package `webgpu`), in browsers through `navigator.gpu`.
@@ -93,6 +104,7 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUDev
     description: opened.description,
     maxStorageBytes: device.limits.maxBufferSize,
     preferredRows: gemmTiles.medium.rows,
+    preferredLogitsBytes: Math.min(logitsBytes[opened.adapterClass], maxBindingBytes),
     threads: 1,
     revectorized: false,
     arithmetic: 'gpu',

@@ -47,8 +47,8 @@ export interface LossOptions {
    */
   readonly labels: Int32Array;
   /**
-   * Memory for one chunk of logits, in bytes (of teacher and student each, and of each further loss); 37 MiB by
-   * default.
+   * Memory for one chunk of logits, in bytes (of teacher and student each, and of each further loss). What suits the
+   * device by default: 37 MiB on WASM and on GPUs that share the processor's memory, 96 and 256 MiB on larger ones.
    */
   readonly chunkBytes?: number;
 }
@@ -156,17 +156,11 @@ function expectLogits(operation: string, name: string, logits: Logits): void {
 
 const only = ({ losses: [loss], tokens }: SummedLosses): SummedLoss => ({ loss: loss as Tensor, tokens });
 
-/**
- * 37 MiB hold 192 rows of GPT-2's vocabulary: at 2048 rows both chunks take less than a tenth of both logits, in the
- * time of the whole. It stays below WebGPU's default binding limit.
- */
-const defaultChunkBytes = 37 * 2 ** 20;
-
 /** Rows of logits that are in memory together. */
 export function logitsAtOnce(
-  { info: { preferredRows } }: Tensor['device'],
+  { info: { preferredRows, preferredLogitsBytes } }: Tensor['device'],
   vocab: number,
-  chunkBytes = defaultChunkBytes,
+  chunkBytes = preferredLogitsBytes,
 ): number {
   const fitting = Math.max(1, Math.floor(chunkBytes / (4 * vocab)));
   // Chunks of whole blocks take a fiftieth less time.
@@ -182,7 +176,7 @@ export function logitsAtOnce(
 export function linearLosses(options: LossOptions & { readonly losses: readonly RowLoss[] }): SummedLosses {
   expectOptions('linearLosses', options, [...lossOptions, 'losses']);
   expectLogits('linearLosses', 'student', options.student);
-  const { labels, losses, chunkBytes = defaultChunkBytes } = options;
+  const { labels, losses, chunkBytes } = options;
   const { hidden, head } = options.student;
   requireOption('linearLosses', 'losses', losses, Array.isArray(losses), 'a list of row losses');
   requireOption('linearLosses', 'labels', labels, labels instanceof Int32Array, 'an Int32Array');
