@@ -13,8 +13,6 @@ const block = 32;
 const maxHeadDim = 256;
 /** Up to so many queries the shader with a workgroup a query does less work than one with 32. */
 const decodeQueries = 8;
-/** Keys a step of that shader, and the most threads that it has work for. */
-const decodeKeys = 64;
 
 export const attentionKernels = (context: Context): Pick<KernelTable, AttentionKernel> => ({
   attention: (call) => encodeAttention(context, 'attention', call),
@@ -69,7 +67,8 @@ function encodeAttention<K extends AttentionKernel>(context: Context, kernel: K,
         flops: 8 * count * heads * queries * capacity * headDim,
       });
     if (decode) {
-      const constants = { THREADS: Math.min(decodeKeys, context.limits.rowThreads) };
+      const threads = context.limits.rowThreads;
+      const constants = { THREADS: threads, ACROSS: Math.min(threads, 2 ** Math.ceil(Math.log2(headDim))) };
       dispatch('attentionDecode', count * heads * queries, undefined, { constants });
     } else if (kernel === 'attentionBackwardKeyValue') dispatch(kernel, count * kvHeads * keyBlocks);
     else if (kernel !== 'attentionBackwardBias') dispatch(kernel, count * heads * queryBlocks);

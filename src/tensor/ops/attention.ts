@@ -138,7 +138,12 @@ export function attention(projections: Projections, options: AttentionOptions): 
     run(device, 'splitHeadsRotary', { x, angles: rotary, y }, { column, start });
     return y;
   };
-  const queryHeads = place(q, perHead(numHeads, queries));
+  // Of a single token, the heads of a row and the rows of a head are the same memory.
+  const single = queries === 1;
+  const queryHeads =
+    single && batch === 1 && !rotary && q.column === 0
+      ? { storage: q.x.storage, shape: [1, numHeads, 1, headDim], dtype: q.x.dtype }
+      : place(q, perHead(numHeads, queries));
   const keys = cache?.keys ?? perHead(numKvHeads, capacity);
   const values = cache?.values ?? perHead(numKvHeads, capacity);
   if (k && v) {
@@ -157,9 +162,11 @@ export function attention(projections: Projections, options: AttentionOptions): 
   };
   // Without a bias the kernel reads none: anything of the right form will do.
   const inputs = { q: queryHeads, k: keys, v: values, bias: bias ?? unread(queryHeads), keyRange };
-  const { y: heads, stats } = run(device, 'attention', inputs, params);
-  const y = Tensor.empty(device, [batch, queries, numHeads * headDim], 'f32', 'attention.y');
-  run(device, 'mergeHeads', { x: grouped(heads, 1), y }, { column: 0, part: 0 });
+  const shape = [batch, queries, numHeads * headDim];
+  const { y: attended, stats } = run(device, 'attention', inputs, params, single ? { y: shape } : {});
+  const heads = { storage: attended.storage, shape: [batch, numHeads, queries, headDim], dtype: attended.dtype };
+  const y = single ? attended : Tensor.empty(device, shape, 'f32', 'attention.y');
+  if (!single) run(device, 'mergeHeads', { x: grouped(heads, 1), y }, { column: 0, part: 0 });
 
   const table = options.bias?.table;
   const sources = [...new Set([q, k, v].flatMap((source) => source?.x ?? [])), ...(table ? [table] : [])];
@@ -280,12 +287,12 @@ function keepParams(dropout: AttentionOptions['dropout']) {
 /** A tensor as a batch of one. */
 const oneRow = ({ storage, shape, dtype }: Tensor) => ({ storage, shape: [1, ...shape], dtype });
 /** [batch, count heads, seq, headDim] seen as [batch, count, heads, seq, headDim]. */
-const grouped = ({ storage, shape: [batch = 0, heads = 0, ...rest], dtype }: Tensor, count: number) => ({
+const grouped = ({ storage, shape: [batch = 0, heads = 0, ...rest], dtype }: View, count: number) => ({
   storage,
   shape: [batch, count, heads / count, ...rest],
   dtype,
 });
-const unread = ({ storage, dtype }: Tensor) => ({ storage, shape: [1, 1], dtype });
+const unread = ({ storage, dtype }: View) => ({ storage, shape: [1, 1], dtype });
 
 /**
  * Adds dq [batch, heads, ...] and dkv [batch, 2, kvHeads, ...] to the projections' gradients, in their layout; those of
