@@ -56,7 +56,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   workgroupBarrier();
   if (col >= shape.n) { return; }
   for (var i = slice; i < min(ROWS, shape.m - row0); i += SLICES) {
-    let value = sums[i * THREADS + lane % GROUPS] * columnScale4(col);
+    let value = sums[i * THREADS + lane % GROUPS] * columnScale4(col) + bias4(col);
     put(shape.cBase + (row0 + i) * shape.cStride + col, shape.n - col, shape.accumulate != 0u, value);
   }
 }

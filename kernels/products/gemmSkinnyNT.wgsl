@@ -40,7 +40,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     if (part < width) { sums[lane] += sums[lane + width]; }
   }
   if (part > 0u || col >= shape.n) { return; }
-  let total = sums[lane] * columnScale4(col).x;
+  let total = sums[lane] * columnScale4(col).x + bias4(col).x;
   for (var i = 0u; i < min(ROWS, shape.m - row0); i++) {
     let at = shape.cBase + (row0 + i) * shape.cStride + col;
     if (shape.accumulate != 0u) { c[at] += total[i]; } else { c[at] = total[i]; }

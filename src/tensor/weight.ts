@@ -130,6 +130,7 @@ interface Format<W extends Weight> {
   /** The dtype of a file that stores the weight exactly; undefined where the checkpoint's values are lost already. */
   readonly fileDType: 'f32' | 'f16' | undefined;
   multiply(x: Tensor, weight: W, y: Tensor, accumulate: 0 | 1): void;
+  multiplyOnto(x: Tensor, weight: W, bias: Tensor, shape: readonly number[]): Tensor;
   multiplyTransposed(dy: Tensor, weight: W, dx: Tensor, accumulate: 0 | 1): void;
   lookUp(weight: W, ids: Tensor, shape: readonly number[]): Tensor;
   /** See `settleWeight`. Left out: nothing is to be done. */
@@ -145,6 +146,8 @@ const formats: { readonly [F in WeightFormat]: Format<Extract<Weight, { format: 
     fileDType: 'f32',
     multiply: (x, { values, layout }, y, accumulate) =>
       gemm(layout === 'outIn' ? 'gemmNT' : 'gemmNN', x, values, y, accumulate),
+    multiplyOnto: (x, { values, layout }, bias, shape) =>
+      run(x.device, layout === 'outIn' ? 'linearNT' : 'linearNN', { a: rows(x), b: values, bias }, {}, { c: shape }).c,
     multiplyTransposed: (dy, { values, layout }, dx, accumulate) =>
       gemm(layout === 'outIn' ? 'gemmNN' : 'gemmNT', dy, values, dx, accumulate),
     lookUp({ values, layout }, ids, shape) {
@@ -167,6 +170,8 @@ const formats: { readonly [F in WeightFormat]: Format<Extract<Weight, { format: 
     fileDType: 'f16',
     multiply: (x, { values, scale }, y, accumulate) =>
       void run(y.device, 'gemmNTF16', { a: rows(x), b: values, c: rows(y) }, { accumulate, scale }),
+    multiplyOnto: (x, { values, scale }, bias, shape) =>
+      run(x.device, 'linearNTF16', { a: rows(x), b: values, bias }, { scale }, { c: shape }).c,
     multiplyTransposed: (dy, { values, scale }, dx, accumulate) =>
       void run(dx.device, 'gemmNNF16', { a: rows(dy), b: values, c: rows(dx) }, { accumulate, scale }),
     lookUp: ({ values, scale }, ids, shape) =>
@@ -202,6 +207,8 @@ const formats: { readonly [F in WeightFormat]: Format<Extract<Weight, { format: 
     fileDType: undefined,
     multiply: (x, { values, scales }, y, accumulate) =>
       void run(y.device, 'gemmNTInt8', { a: rows(x), b: values, scales, c: rows(y) }, { accumulate }),
+    multiplyOnto: (x, { values, scales }, bias, shape) =>
+      run(x.device, 'linearNTInt8', { a: rows(x), b: values, scales, bias }, {}, { c: shape }).c,
     multiplyTransposed: (dy, { values, scales }, dx, accumulate) =>
       void run(dx.device, 'gemmNNInt8', { a: rows(dy), b: values, scales, c: rows(dx) }, { accumulate }),
     lookUp: ({ values, scales }, ids, shape) =>
@@ -260,6 +267,11 @@ const formatOf = (weight: Weight) => formats[weight.format] as Format<Weight>;
 /** y (+)= x W^T, seen as rows. @throws ShapeError */
 export function multiply(x: Tensor, weight: Weight, y: Tensor, accumulate: 0 | 1 = 0): void {
   formatOf(weight).multiply(x, weight, y, accumulate);
+}
+
+/** bias + x W^T for each row of x, bias [outputs] -> `shape`, whose last axis is [outputs]. @throws ShapeError */
+export function multiplyOnto(x: Tensor, weight: Weight, bias: Tensor, shape: readonly number[]): Tensor {
+  return formatOf(weight).multiplyOnto(x, weight, bias, shape);
 }
 
 /** The gradient of the input of `multiply`: dx (+)= dy W. @throws ShapeError */

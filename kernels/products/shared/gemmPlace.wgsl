@@ -22,5 +22,6 @@ fn placeOf(index: u32) -> Place {
 // Columns col .. col + 3 of a row of c.
 fn store(part: u32, row: u32, col: u32, value: vec4f) {
   if (row >= shape.m || col >= shape.n) { return; }
-  put(shape.cBase + (part * shape.m + row) * shape.cStride + col, shape.n - col, shape.accumulate != 0u, value * columnScale4(col));
+  put(shape.cBase + (part * shape.m + row) * shape.cStride + col, shape.n - col, shape.accumulate != 0u,
+      value * columnScale4(col) + bias4(col));
 }

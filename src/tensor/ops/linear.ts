@@ -4,7 +4,14 @@ import { expectOptions, expectTensors, expectWeight } from '../expect.js';
 import { rows, run } from '../run.js';
 import { track } from '../tape.js';
 import { Tensor } from '../tensor.js';
-import { addWeightGradient, multiply, multiplyTransposed, trainedValues, type Weight } from '../weight.js';
+import {
+  addWeightGradient,
+  multiply,
+  multiplyOnto,
+  multiplyTransposed,
+  trainedValues,
+  type Weight,
+} from '../weight.js';
 
 /**
  * y = x W^T (+ bias). x [..., inputs], weight [outputs, inputs] in any format, bias [outputs] -> y [..., outputs].
@@ -27,9 +34,8 @@ export function linear(x: Tensor, weight: Weight, options: { bias?: Tensor | und
       },
     );
   }
-  const y = Tensor.empty(x.device, [...x.shape.slice(0, -1), outputs], 'f32', 'linear.y');
-  if (bias) run(x.device, 'broadcastRows', { row: bias, y: rows(y) }, {});
-  multiply(x, weight, y, bias ? 1 : 0);
+  const shape = [...x.shape.slice(0, -1), outputs];
+  const y = bias ? multiplyOnto(x, weight, bias, shape) : product(x, weight, shape);
 
   const values = trainedValues(weight);
   const sources = [x, values, bias].filter((source) => source !== undefined);
@@ -47,4 +53,10 @@ export function linear(x: Tensor, weight: Weight, options: { bias?: Tensor | und
       run(x.device, 'columnSum', { x: rows(dy), sum: db.tensor }, { accumulate: db.accumulate });
     }
   });
+}
+
+function product(x: Tensor, weight: Weight, shape: readonly number[]): Tensor {
+  const y = Tensor.empty(x.device, shape, 'f32', 'linear.y');
+  multiply(x, weight, y);
+  return y;
 }

@@ -2,7 +2,7 @@
 import type { products as records } from '../../backend/kernels/products.js';
 import type { Case, Cases } from '../case.js';
 import type { Given } from '../reference/types.js';
-import { halfScale, hardHalves, matrices, poison, poisonUnless, shaped } from './shared.js';
+import { halfScale, hardHalves, matrices, poison, poisonUnless } from './shared.js';
 
 const gemmShapes = [
   [1, 1, 1],
@@ -86,6 +86,11 @@ const halfGemmCases = (): Case<'gemmNNF16'>[] =>
     params: { ...testCase.params, scale: halfScale(i) },
   }));
 
+/** Sizes of products; the bias is filled as every operand. */
+const linearCases = (
+  shapes: readonly (readonly [m: number, n: number, k: number])[] = gemmShapes,
+): Case<'linearNN'>[] => shapes.map(([m, n, k]) => ({ dims: { m, n, k }, params: {} }));
+
 function columnSumCases(): Case<'columnSum'>[] {
   return [...matrices, [1031, 5] as const].flatMap(([rows, cols]) =>
     [0, 1].map((accumulate) => ({
@@ -106,6 +111,9 @@ export const products: Cases<keyof typeof records> = {
   gemmNTF16: halfGemmCases(),
   gemmNNInt8: storedGemmCases(hardBytes),
   gemmNTInt8: storedGemmCases(hardBytes),
-  broadcastRows: matrices.map((shape) => ({ ...shaped(shape), prepare: ({ y }) => void poison(y) })),
+  linearNN: linearCases([...gemmShapes, [5, 9003, 37]]),
+  linearNT: linearCases(),
+  linearNTF16: linearCases(storedShapes).map((testCase, i) => ({ ...testCase, params: { scale: halfScale(i) } })),
+  linearNTInt8: linearCases(storedShapes),
   columnSum: columnSumCases(),
 };

@@ -67,14 +67,19 @@ export const gemmNTInt8: Reference<'gemmNTInt8'> = ({ m, n, k }, { a, b, scales,
   return { c };
 };
 
-export const broadcastRows: Reference<'broadcastRows'> = ({ rows, cols }, { row }) => {
-  const y = expected(rows * cols);
-  for (let i = 0; i < rows * cols; i++) {
-    y.value[i] = row[i % cols]!;
-    y.scale[i] = Math.abs(row[i % cols]!);
-  }
-  return { y };
-};
+/** c before a product that is added to a bias. */
+const onBias = ({ m, n }: { readonly m: number; readonly n: number }, bias: Float64Array) => ({
+  c: Float64Array.from({ length: m * n }, (_, i) => bias[i % n]!),
+});
+const add = { accumulate: 1 };
+export const linearNN: Reference<'linearNN'> = (dims, { bias, ...operands }, params) =>
+  gemmNN(dims, { ...operands, ...onBias(dims, bias) }, { ...params, ...add });
+export const linearNT: Reference<'linearNT'> = (dims, { bias, ...operands }, params) =>
+  gemmNT(dims, { ...operands, ...onBias(dims, bias) }, { ...params, ...add });
+export const linearNTF16: Reference<'linearNTF16'> = (dims, { bias, ...operands }, params) =>
+  gemmNTF16(dims, { ...operands, ...onBias(dims, bias) }, { ...params, ...add });
+export const linearNTInt8: Reference<'linearNTInt8'> = (dims, { bias, ...operands }, params) =>
+  gemmNTInt8(dims, { ...operands, ...onBias(dims, bias) }, { ...params, ...add });
 
 export const columnSum: Reference<'columnSum'> = ({ rows, cols }, { x, sum: before }, { accumulate }) => {
   const sum = expected(cols);

@@ -166,7 +166,7 @@ describeWebGPU('subgroup matrices as hardware has them', () => {
       async (size) => {
         for (const form of ['gemmNN', 'gemmNT'] as const) {
           for (const [m, n, k] of forms) {
-            const layouts = { a: 'vec4', b: 'f16x4', c: 'f32', scaled: 'whole' } as const;
+            const layouts = { a: 'vec4', b: 'f16x4', c: 'f32', scaled: 'whole', biased: form === 'gemmNT' } as const;
             const { code } = gemmElements({ ...layouts, matrixUnit: { m, n, k, subgroupSize: size, pinned } });
             const main = shaders[`${form}Matrices${pinned ? 'Pinned' : ''}`];
             expect(main.includes('@subgroup_size(SUBGROUP_SIZE)')).toBe(pinned);

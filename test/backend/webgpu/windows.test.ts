@@ -92,7 +92,13 @@ const windowed: { readonly [K in KernelName]?: readonly (readonly [maxBindingByt
   ],
   sumSquares: [[1024, { dims: { size: 1003, slots: 3 }, params: { slot: 1, accumulate: 1 } }]],
   columnSum: [[8192, { dims: { rows: 601, cols: 7 }, params: { accumulate: 0 } }]],
-  broadcastRows: [[8192, { dims: { rows: 601, cols: 7 }, params: {} }]],
+  linearNT: [
+    // b and with it the bias cut along n; c cut along m
+    [2048, { dims: { m: 5, n: 211, k: 37 }, params: {} }],
+    [8192, { dims: { m: 601, n: 70, k: 28 }, params: {} }],
+  ],
+  // b cut along k: the bias comes with the first window
+  linearNN: [[4096, { dims: { m: 5, n: 37, k: 211 }, params: {} }]],
   geluBackward: [[1024, { dims: { size: 1003 }, params: {} }]],
   relu: [[1024, { dims: { size: 1003 }, params: {} }]],
   reluBackward: [[1024, { dims: { size: 1003 }, params: {} }]],

@@ -1,5 +1,5 @@
 // The scales of a product whose weight has one a step of k (gemmNNInt8): see scaleWhole.wgsl.
-const C_BINDING = 4;
+const C_BINDING = 4 + BIASES;
 @group(0) @binding(3) var<storage, read> scales: array<f32>;
 fn columnScale4(col: u32) -> vec4f { return vec4f(1.0); }
 fn depthScale4(k: u32) -> vec4f {

@@ -1,12 +1,12 @@
 /** Matrix products: each call takes the path that choose.ts names, shared among threads. */
 import type { KernelCall } from '../../backend.js';
-import { type ProductName, productNames } from '../../kernels/products.js';
+import { type LinearName, linearNames, type ProductName, productNames, productOf } from '../../kernels/products.js';
 import { argumentsOf, at, type Entries, grainOf, scratchBytes, sizes, type Threads } from '../calls.js';
 import { panelsOf } from '../panels.js';
 import { choosePath } from './choose.js';
 import { cutPieces } from './cut.js';
 
-export function productKernels(threads: Threads): Entries<ProductName> {
+export function productKernels(threads: Threads): Entries<ProductName | LinearName> {
   const { pool, memory } = threads;
   const packed = (name: string, args: readonly number[], [m, n, k]: readonly [number, number, number]) => {
     const { rows, cols } = cutPieces(m, n, k, pool.threads);
@@ -75,7 +75,7 @@ export function productKernels(threads: Threads): Entries<ProductName> {
   const entries = Object.fromEntries(
     productNames.map((kernel) => [kernel, entry(kernel)]),
   ) as unknown as Entries<ProductName>;
-  return {
+  const products: Entries<ProductName> = {
     ...entries,
     gemmNN(call) {
       const [n, k] = sizes(call, ['n', 'k']);
@@ -87,4 +87,17 @@ export function productKernels(threads: Threads): Entries<ProductName> {
       else withPanels(call, panels);
     },
   };
+  /** c starts as the bias, and the product is added. */
+  const linear =
+    <K extends LinearName>(kernel: K) =>
+    ({ dims, operands: { bias, ...operands }, params }: KernelCall<LinearName>) => {
+      const [m, n] = sizes({ dims }, ['m', 'n']);
+      pool.parallel('broadcastRows', [at(bias), at(operands.c), m, n], m, grainOf(threads, m, n), 0);
+      const multiply = products[productOf(kernel)] as (call: KernelCall<ProductName>) => void;
+      multiply({ dims, operands, params: { ...params, accumulate: 1 } } as KernelCall<ProductName>);
+    };
+  const linears = Object.fromEntries(
+    linearNames.map((kernel) => [kernel, linear(kernel)]),
+  ) as unknown as Entries<LinearName>;
+  return { ...products, ...linears };
 }

@@ -10,6 +10,8 @@ import bF16x4 from '../../../../kernels/products/shared/elements/bF16x4.wgsl';
 import bF32 from '../../../../kernels/products/shared/elements/bF32.wgsl';
 import bInt8 from '../../../../kernels/products/shared/elements/bInt8.wgsl';
 import bInt8x4 from '../../../../kernels/products/shared/elements/bInt8x4.wgsl';
+import biasColumns from '../../../../kernels/products/shared/elements/biasColumns.wgsl';
+import biasNone from '../../../../kernels/products/shared/elements/biasNone.wgsl';
 import bVec4 from '../../../../kernels/products/shared/elements/bVec4.wgsl';
 import cF32 from '../../../../kernels/products/shared/elements/cF32.wgsl';
 import cVec4 from '../../../../kernels/products/shared/elements/cVec4.wgsl';
@@ -32,6 +34,8 @@ interface GemmLayout {
   readonly b: ElementLayout | StoredLayout;
   readonly c: ElementLayout;
   readonly scaled: ScaledAxis;
+  /** A bias is added to c. */
+  readonly biased: boolean;
   /** For kernels/products/shared/gemmMatrices.wgsl. */
   readonly matrixUnit: MatrixUnit | undefined;
 }
@@ -54,6 +58,7 @@ const code = {
   c: { vec4: cVec4, f32: cF32 },
   scaled: { whole: scaleWhole, n: scaleColumns, k: scaleDepth },
 } satisfies { readonly [K in 'a' | 'b' | 'c' | 'scaled']: Record<GemmLayout[K], string> };
+const biasCode = (biased: boolean) => (biased ? biasColumns : biasNone);
 
 /** Matrix types take no `override`. */
 const matrixTypes = ({ m, n, k, subgroupSize, pinned }: MatrixUnit) =>
@@ -63,20 +68,20 @@ const matrixTypes = ({ m, n, k, subgroupSize, pinned }: MatrixUnit) =>
 const made = new Map<string, Prelude>();
 
 /** What the shaders of products need to know of their operands' memory, and of matrix units. */
-export function gemmElements({ a, b, c, scaled, matrixUnit }: GemmLayout): Prelude {
+export function gemmElements({ a, b, c, scaled, biased, matrixUnit }: GemmLayout): Prelude {
   const unit = matrixUnit ? `, matrices ${Object.values(matrixUnit)}` : '';
-  const name = `a ${a}, b ${b}, c ${c}, scale ${scaled}${unit}`;
+  const name = `a ${a}, b ${b}, c ${c}, scale ${scaled}${biased ? ', bias' : ''}${unit}`;
   let prelude = made.get(name);
   if (!prelude) {
     const types = matrixUnit ? matrixTypes(matrixUnit) : '';
-    prelude = { name, code: types + code.a[a] + code.b[b] + code.c[c] + code.scaled[scaled] };
+    prelude = { name, code: types + code.a[a] + code.b[b] + code.c[c] + code.scaled[scaled] + biasCode(biased) };
     made.set(name, prelude);
   }
   return prelude;
 }
 
-/** The part of it that a shader with the one operand c needs. */
-export const resultElements = {
-  vec4: { name: 'c vec4', code: cVec4 },
-  f32: { name: 'c f32', code: cF32 },
-} satisfies Record<ElementLayout, Prelude>;
+/** The part of it that a shader needs which stores c, and adds a bias or not. */
+export const resultElements = (c: ElementLayout, biased: boolean): Prelude => ({
+  name: `c ${c}${biased ? ', bias' : ''}`,
+  code: code.c[c] + biasCode(biased),
+});

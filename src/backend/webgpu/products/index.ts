@@ -5,7 +5,7 @@ import type { KernelCall, KernelTable, Storage } from '../../backend.js';
 import { operandDType } from '../../check.js';
 import type { WeightFormat } from '../../kernels/formats.js';
 import { bytesPerElement, type DType, type KernelSpec, kernels, type OperandSpec } from '../../kernels/index.js';
-import { type ProductName, productNames } from '../../kernels/products.js';
+import { type LinearName, linearNames, type ProductName, productNames } from '../../kernels/products.js';
 import type { Context, Region } from '../context.js';
 import { ceilDiv, type Float, float } from '../context.js';
 import { alignedBytes, checkWhole, type Window } from '../windows.js';
@@ -21,11 +21,11 @@ import { chooseGemm, floatTiles, type GemmVariant, gemmTiles, partSteps } from '
 
 type Form = 'gemmNN' | 'gemmNT' | 'gemmTN';
 /** What a product is, as its record says: its layouts, how b is held, and what b's scales belong to. */
-function describe(kernel: ProductName): { form: Form; format: WeightFormat; scaled: ScaledAxis } {
+function describe(kernel: ProductName | LinearName): { form: Form; format: WeightFormat; scaled: ScaledAxis } {
   const { in: operands }: KernelSpec = kernels[kernel];
   const { b, scales } = operands as { readonly b: OperandSpec; readonly scales?: readonly ['n' | 'k'] };
   return {
-    form: kernel.slice(0, 'gemmNN'.length) as Form,
+    form: kernel.replace('linear', 'gemm').slice(0, 'gemmNN'.length) as Form,
     format: operandDType(b) as WeightFormat,
     scaled: scales?.[0] ?? 'whole',
   };
@@ -69,24 +69,31 @@ interface Product {
   /** Scales of the whole of that axis, and the first that belongs to this window. */
   readonly scales: Region | undefined;
   readonly firstScale: number;
+  /** What c starts from in place of what it holds: one number a column of the whole, of which this window has the first. */
+  readonly bias: Region | undefined;
+  readonly firstBias: number;
 }
 
-export function productKernels(context: Context): Pick<KernelTable, ProductName> {
-  const entries = productNames.map((kernel) => {
+export function productKernels(context: Context): Pick<KernelTable, ProductName | LinearName> {
+  const entries = [...productNames, ...linearNames].map((kernel) => {
     const product = describe(kernel);
-    return [kernel, (call: KernelCall<ProductName>) => encodeGemm(context, { kernel, ...product }, call)] as const;
+    return [
+      kernel,
+      (call: KernelCall<ProductName | LinearName>) => encodeGemm(context, { kernel, ...product }, call),
+    ] as const;
   });
-  return Object.fromEntries(entries) as unknown as Pick<KernelTable, ProductName>;
+  return Object.fromEntries(entries) as unknown as Pick<KernelTable, ProductName | LinearName>;
 }
 
 /** A matrix product, cut along m, n and k so that every binding and every dispatch stays within the limits. */
 function encodeGemm(
   context: Context,
-  { kernel, form, format, scaled }: ReturnType<typeof describe> & { readonly kernel: ProductName },
-  call: KernelCall<ProductName>,
+  { kernel, form, format, scaled }: ReturnType<typeof describe> & { readonly kernel: ProductName | LinearName },
+  call: KernelCall<ProductName | LinearName>,
 ): void {
-  const { accumulate, scale = 1 }: { accumulate: number; scale?: number } = call.params;
-  const operands: Readonly<Record<'a' | 'b' | 'c', Storage> & { scales?: Storage }> = call.operands;
+  const { accumulate = 0, scale = 1 }: { accumulate?: number; scale?: number } = call.params;
+  const operands: Readonly<Record<'a' | 'b' | 'c', Storage> & { scales?: Storage; bias?: Storage }> =
+    call.operands as KernelCall<ProductName>['operands'];
   const dtypes = { a: 'f32', b: format, c: 'f32' } as const;
   const sizes = call.dims as Record<Axis, number>;
   const step: Record<Axis, number> = { m: sizes.m, n: sizes.n, k: sizes.k };
@@ -106,6 +113,8 @@ function encodeGemm(
   const scaledSize = scaled === 'whole' ? 0 : sizes[scaled];
   checkWhole(kernel, 'scales', 4 * scaledSize, maxBindingBytes);
   const scales = operands.scales && context.region(operands.scales, 0, scaledSize);
+  checkWhole(kernel, 'bias', operands.bias ? 4 * sizes.n : 0, maxBindingBytes);
+  const bias = operands.bias && context.region(operands.bias, 0, sizes.n);
 
   for (let m = 0; m < sizes.m; m += step.m) {
     for (let n = 0; n < sizes.n; n += step.n) {
@@ -129,6 +138,8 @@ function encodeGemm(
           scaled,
           scales,
           firstScale: scaled === 'whole' ? 0 : windows[scaled].start,
+          bias: k > 0 ? undefined : bias,
+          firstBias: n,
         });
       }
     }
@@ -178,12 +189,12 @@ function encodeProduct(context: Context, product: Product): void {
   }
   context.temporary(parts * m * stride, 'parts of a product', (partial) => {
     const whole: Operand = { region: partial, base: 0, stride, layout: 'vec4' };
-    encodeTiles(context, { ...product, accumulate: 0, c: whole }, variant, steps);
+    encodeTiles(context, { ...product, accumulate: 0, c: whole, bias: undefined }, variant, steps);
     context.dispatch({
       shader: 'gemmSum',
-      prelude: resultElements[c.layout],
-      uniform: [m, n, parts, product.accumulate, stride, c.base, c.stride],
-      reads: [partial],
+      prelude: resultElements(c.layout, product.bias !== undefined),
+      uniform: [m, n, parts, product.accumulate, stride, c.base, c.stride, product.firstBias],
+      reads: [partial, ...(product.bias ? [product.bias] : [])],
       writes: [c.region],
       groups: ceilDiv((m * stride) / 4, sumThreads),
       flops: parts * m * n,
@@ -234,20 +245,24 @@ function encodeSkinny(context: Context, form: 'gemmNN' | 'gemmNT', product: Prod
   }
 }
 
-function argumentsOf({ m, n, k, a, b, c, scaled, scales }: Product, matrixUnit?: MatrixUnit) {
+function argumentsOf({ m, n, k, a, b, c, scaled, scales, bias }: Product, matrixUnit?: MatrixUnit) {
   const layouts = { a: a.layout, b: b.layout, c: c.layout };
   return {
-    prelude: gemmElements({ ...layouts, scaled, matrixUnit }),
-    reads: [a.region, b.region, ...(scales ? [scales] : [])],
+    prelude: gemmElements({ ...layouts, scaled, biased: bias !== undefined, matrixUnit }),
+    reads: [a.region, b.region, ...(scales ? [scales] : []), ...(bias ? [bias] : [])],
     writes: [c.region],
     flops: 2 * m * n * k,
   };
 }
 
-const uniformOf = ({ m, n, k, accumulate, a, b, c, scale, firstScale }: Product, steps: number): (number | Float)[] => [
+const uniformOf = (
+  { m, n, k, accumulate, a, b, c, scale, firstScale, firstBias }: Product,
+  steps: number,
+): (number | Float)[] => [
   ...[m, n, k, accumulate],
   ...[a.base, a.stride, b.base, b.stride, c.base, c.stride],
   float(scale),
   firstScale,
   steps,
+  firstBias,
 ];
