@@ -8,8 +8,8 @@ import {
   plannedBuffers,
 } from '../../hardware/webgpu/bufferPool.js';
 import { type CommandQueue, createCommandQueue } from '../../hardware/webgpu/commandQueue.js';
-import { createIdleQueue } from '../../hardware/webgpu/idleQueue.js';
 import type { AdapterClass } from '../../hardware/webgpu/facts.js';
+import { createIdleQueue } from '../../hardware/webgpu/idleQueue.js';
 import { createPipelines, type Pipeline } from '../../hardware/webgpu/pipelines.js';
 import { checkOptions } from '../../settings/index.js';
 import type { DeviceInfo, KernelCall, KernelObserver, Storage, TypedArray } from '../backend.js';
