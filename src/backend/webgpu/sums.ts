@@ -21,17 +21,19 @@ function encodeSum<K extends 'sum' | 'sumSquares'>(context: Context, kernel: K, 
   for (const { start, count } of windowsOf(kernel, dims, 'size', context.limits)) {
     const x = context.region(operands.x, start, count);
     const accumulate = start > 0 ? 1 : params.accumulate;
-    const addUp = (from: Region, elements: number) =>
+    const SQUARE = kernel === 'sumSquares' ? 1 : 0;
+    const addUp = (from: Region, elements: number, constants: Readonly<Record<'SQUARE', number>>) =>
       context.dispatch({
         shader: 'sum',
+        constants,
         uniform: [elements, slots, params.slot, accumulate],
         reads: [from],
         writes: [total],
         groups: 1,
         flops: elements,
       });
-    if (kernel === 'sum' && count <= directSum) {
-      addUp(x, count);
+    if (count <= directSum) {
+      addUp(x, count, { SQUARE });
       continue;
     }
     const each = Math.max(directSum / 2, ceilDiv(count, maxBlocks));
@@ -39,14 +41,14 @@ function encodeSum<K extends 'sum' | 'sumSquares'>(context: Context, kernel: K, 
     context.temporary(blocks, 'partial sums', (partial) => {
       context.dispatch({
         shader: 'sumBlocks',
-        constants: { SQUARE: kernel === 'sumSquares' ? 1 : 0 },
+        constants: { SQUARE },
         uniform: [count, blocks, each],
         reads: [x],
         writes: [partial],
         groups: blocks,
         flops: 2 * count,
       });
-      addUp(partial, blocks);
+      addUp(partial, blocks, { SQUARE: 0 });
     });
   }
 }
