@@ -45,6 +45,9 @@ const LOOK_MS = 100;
 const STALL_FACTOR = 30;
 const STALL_MS = 5000;
 
+/** A worker reports within milliseconds; on a machine that is overloaded, within seconds. */
+const START_MS = 30_000;
+
 /** The system, or the policy of a page, gives no worker thread. */
 export class WorkerStartError extends DeviceError {}
 
@@ -74,23 +77,40 @@ function mayBlock(words: Int32Array): boolean {
   }
 }
 
-/** Starts one worker and waits for its report. */
-function start(init: WorkerInit, onDeath: (why: string) => void): Promise<WorkerHandle> {
+/** Starts one worker and waits for its report, `startMs` at most. */
+function start(init: WorkerInit, startMs: number, onDeath: (why: string) => void): Promise<WorkerHandle> {
   return new Promise((resolve, reject) => {
     let ready = false;
+    let worker: WorkerHandle | undefined;
+    const fail = (error: DeviceError) => {
+      clearTimeout(timer);
+      void worker?.terminate();
+      reject(error);
+    };
     const died = (why: string) => {
       if (ready) onDeath(why);
-      else reject(new WorkerStartError(`Worker thread ${init.thread} did not start: ${why}.`));
+      else fail(new WorkerStartError(`Worker thread ${init.thread} did not start: ${why}.`));
     };
+    const timer = setTimeout(() => {
+      const seconds = Math.round(startMs / 100) / 10;
+      fail(
+        new DeviceError(
+          `Worker thread ${init.thread} was started and has not reported for ${seconds} seconds. Where the machine is ` +
+            'overloaded, try again later; else open the device with fewer threads: with threads: 1 it needs no worker.',
+          { found: startMs },
+        ),
+      );
+    }, startMs);
     try {
-      const worker = spawnWorker(workerSource, {
+      worker = spawnWorker(workerSource, {
         message(data) {
           const report = data as { ready?: true; error?: string };
           if (report.error !== undefined) return died(report.error);
+          clearTimeout(timer);
           ready = true;
           // From here on the process may end while the worker sleeps.
-          worker.unref();
-          resolve(worker);
+          worker?.unref();
+          resolve(worker as WorkerHandle);
         },
         died,
       });
@@ -104,13 +124,15 @@ function start(init: WorkerInit, onDeath: (why: string) => void): Promise<Worker
 /**
  * A pool of `threads`, the caller included. It is ready when it resolves: every worker has reported. `globals` are
  * what the module imports beside the memory.
- * @throws WorkerStartError when a worker does not start
+ * @param startMs how long a worker may take to report
+ * @throws WorkerStartError when a worker does not start; DeviceError when one starts and does not report
  */
 export async function openPool(
   module: WebAssembly.Module,
   memory: LinearMemory,
   threads: number,
   globals: Globals,
+  startMs = START_MS,
 ): Promise<ThreadPool> {
   const instance = await WebAssembly.instantiate(module, { env: { memory: memory.memory, ...globals } });
   const exports = instance.exports as unknown as KernelExports;
@@ -153,7 +175,7 @@ export async function openPool(
     if (!ended) failure ??= `a worker thread ended: ${why}`;
   };
   const starts = Array.from({ length: threads - 1 }, (_, index) =>
-    start({ module, memory: memory.memory, globals, control: buffer, names, thread: index + 1 }, onDeath),
+    start({ module, memory: memory.memory, globals, control: buffer, names, thread: index + 1 }, startMs, onDeath),
   );
   const settled = await Promise.allSettled(starts);
   const workers = settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));

@@ -2,12 +2,16 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { compileKernels, kernelGlobals } from '../../../src/backend/wasm/compile.js';
 import { DeviceError, DisposedError } from '../../../src/errors.js';
 import { createLinearMemory } from '../../../src/hardware/wasm/memory.js';
-import { openPool, type ThreadPool } from '../../../src/hardware/wasm/pool.js';
+import { openPool, type ThreadPool, WorkerStartError } from '../../../src/hardware/wasm/pool.js';
 import type { WorkerHandle } from '../../../src/platform/workers.js';
 
 const spawned = vi.hoisted(() => ({
   workers: [] as WorkerHandle[],
   broken: false,
+  /** Workers that have ended. */
+  ended: new Set<WorkerHandle>(),
+  /** Workers run, and never answer. */
+  mute: undefined as string | undefined,
   /** What the kernel `add` does in workers instead. */
   add: undefined as string | undefined,
   /** The system cannot tell which threads are there. */
@@ -18,13 +22,17 @@ vi.mock('#platform', async (original) => {
   return {
     ...platform,
     spawnWorker(source: string, listeners: Parameters<typeof platform.spawnWorker>[1]) {
-      const script = spawned.broken ? 'throw new Error("no luck");' : source;
+      const script = spawned.mute ?? (spawned.broken ? 'throw new Error("no luck");' : source);
       const changed = `
         const { Instance } = WebAssembly;
         WebAssembly.Instance = function (...from) {
           return { exports: { ...new Instance(...from).exports, add: () => { ${spawned.add} } } };
         };`;
-      const worker = platform.spawnWorker(spawned.add ? changed + script : script, listeners);
+      const died = (why: string) => {
+        spawned.ended.add(worker);
+        listeners.died(why);
+      };
+      const worker = platform.spawnWorker(spawned.add ? changed + script : script, { ...listeners, died });
       if (spawned.silent) worker.alive = () => true;
       spawned.workers.push(worker);
       return worker;
@@ -55,6 +63,8 @@ afterEach(async () => {
   for (const pool of opened.splice(0)) await pool.dispose();
   spawned.workers.length = 0;
   spawned.broken = false;
+  spawned.mute = undefined;
+  spawned.ended.clear();
   spawned.add = undefined;
   spawned.silent = false;
 });
@@ -116,6 +126,23 @@ it('work goes on without a worker that was killed and not yet missed', async () 
 it('a worker that cannot start is an error of opening', async () => {
   spawned.broken = true;
   await expect(open(2)).rejects.toThrow(/Worker thread 1 did not start: Error: no luck/);
+});
+
+it.each([
+  ['waits for something', ';'],
+  ['never comes to an end', 'for (;;);'],
+])('a worker that %s and does not report is an error of opening, and is ended', async (_, script) => {
+  spawned.mute = script;
+  const memory = createLinearMemory({ shared: true });
+  const module = await compileKernels({ arithmetic: 'plain', shared: true });
+  const opening = openPool(module, memory, 3, kernelGlobals(), 300);
+  await expect(opening).rejects.toThrow(
+    /Worker thread [12] was started and has not reported for 0\.3 seconds\..*threads: 1/,
+  );
+  await expect(opening).rejects.toThrow(DeviceError);
+  await expect(opening).rejects.not.toThrow(WorkerStartError);
+  expect(spawned.workers.length).toBe(2);
+  await vi.waitFor(() => expect(spawned.workers.every((each) => spawned.ended.has(each))).toBe(true), 10_000);
 });
 
 it('cannot be used after it was disposed of, which twice is harmless', async () => {
