@@ -69,6 +69,7 @@ export type { BatchSource, SgoPolicy, ValidationEffect } from './distill/sgo/ind
 export {
   type BestValidation,
   type CheckpointEvent,
+  type DeviceEvent,
   type DistillOptions,
   distill,
   type EndEvent,

@@ -3,6 +3,7 @@ import { mayHaveGPU } from '#platform';
 import { DeviceError } from '../errors.js';
 import { checkOptions, type Fields, ranges } from '../settings/index.js';
 import type { Device } from './backend.js';
+import { recoverable } from './recovery.js';
 import { openWasm, type WasmOptions, wasmOptions } from './wasm/index.js';
 import { openWebGPU } from './webgpu/index.js';
 import { type WebGPUOptions, webgpuOptions } from './webgpu/options.js';
@@ -37,13 +38,30 @@ export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
   const { kind } = checkOptions('openDevice', deviceOptions, options);
   const { wasm, webgpu } = options;
   if (kind === 'wasm') return openWasm(wasm);
-  if (kind === 'webgpu') return openWebGPU(webgpu);
-  if (webgpu?.subgroupMatrices) return openWebGPU({ ...webgpu, allowSoftware: false });
+  if (kind === 'webgpu') return openGPU(options);
+  const hardware = { wasm, webgpu: { ...webgpu, allowSoftware: false } };
+  if (webgpu?.subgroupMatrices) return openGPU(hardware);
   if (!mayHaveGPU()) return openWasm(wasm);
   try {
-    return await openWebGPU({ ...webgpu, allowSoftware: false });
+    return await openGPU(hardware);
   } catch (error) {
     if (!(error instanceof DeviceError)) throw error;
     return openWasm(wasm);
   }
+}
+
+/** A GPU, which a training may open again when it is lost. */
+async function openGPU({
+  wasm,
+  webgpu,
+}: {
+  readonly wasm?: WasmOptions | undefined;
+  readonly webgpu?: WebGPUOptions | undefined;
+}): Promise<Device> {
+  const open = () => openWebGPU(webgpu);
+  const again = async () => {
+    if (!webgpu?.device) return open();
+    throw new DeviceError("webgpu: the device that was lost is the caller's, and cannot be opened again here.");
+  };
+  return recoverable(await open(), { webgpu: again, wasm: () => openWasm(wasm) });
 }

@@ -35,4 +35,4 @@ export async function tuneDevice(
   return { rates, keptIn: await keepRates(device.gemm.adapter, rates) };
 }
 
-const isWebGPU = (device: Device): device is WebGPUDevice => 'gemm' in device;
+const isWebGPU = (device: Device): device is WebGPUDevice => device.info.kind === 'webgpu' && 'gemm' in device;

@@ -1,6 +1,6 @@
 /** What people see of a run: one live line for the last step, and lines that stay for validations and checkpoints. */
 import { createLogUpdate } from 'log-update';
-import type { BestValidation, StepEvent, TrainingEvent, ValidationEvent } from '../index.js';
+import type { BestValidation, DeviceEvent, StepEvent, TrainingEvent, ValidationEvent } from '../index.js';
 import { counted, duration, rounded, whole } from './format.js';
 import { type Terminal, wrapped } from './terminal.js';
 
@@ -88,6 +88,12 @@ export function trainingProgress(
         line.update(stepLine(recent, { msLeft: (totalSteps - event.step) * msPerStep, capacity }));
       } else if (event.type === 'validation') {
         line.print(validationLine(event));
+      } else if (event.type === 'device') {
+        line.print(deviceLine(event));
+        // Speed and time left are those of this device.
+        firstStep = event.step;
+        started = undefined;
+        recent.length = 0;
       }
     },
     done: () => line.done(),
@@ -119,6 +125,12 @@ export const measuredBy = ({ loss, rougeL, exactMatch }: Omit<BestValidation, 's
   ...(rougeL === undefined ? [] : [`ROUGE-L ${rougeL.toFixed(2)}`]),
   ...(exactMatch === undefined ? [] : [`exact matches ${exactMatch.toFixed(1)}%`]),
 ];
+
+/** What happened to the device, and from where the run goes on. */
+export const deviceLine = ({ lost, device, step, from }: DeviceEvent): string =>
+  `${lost.replace(/^webgpu: the device/, 'The GPU')}. The run goes on after step ${whole(step)}, from ${
+    from === 'memory' ? 'the state in memory' : from
+  }, on ${device}.`;
 
 export function validationLine(event: ValidationEvent): string {
   const { step, epoch, phi, raised, note, best, ms } = event;

@@ -98,6 +98,12 @@ const shared = {
     unit: 'states',
     mayChange: true,
   }),
+  onDeviceLoss: option(
+    choice(['reopen', 'wasm', 'stop']).default('reopen'),
+    'what a run does whose GPU is lost: open it again, or go on in WebAssembly, from the last state; or end. All but stop keep a ' +
+      'copy of frozen weights, and until the first state is written of trained ones, in the memory of the host',
+    { mayChange: true },
+  ),
   maxNewTokens: option(count.optional(), 'longest answer, generated for training or for ROUGE-L', {
     unit: 'tokens',
     defaultWords: '256, or what the models have room for',

@@ -43,7 +43,15 @@ export { swiGLU } from './ops/swiGLU.js';
 export { swish } from './ops/swish.js';
 export { flat, type Given, type Outputs, rows, run, type View } from './run.js';
 export { keep, tidy } from './scope.js';
-export { activeTape, type Backward, clearGradients, type GradientBuffer, type Gradients, Tape } from './tape.js';
+export {
+  activeTape,
+  type Backward,
+  clearGradients,
+  disposeGradients,
+  type GradientBuffer,
+  type Gradients,
+  Tape,
+} from './tape.js';
 export { Tensor } from './tensor.js';
 export { type Floats, madeValues, tensorOf, type Values } from './values.js';
 export {

@@ -44,16 +44,22 @@ export function run<K extends KernelName>(
   const operands: Record<string, Storage> = {};
   for (const [name] of givenSpecs(kernel)) operands[name] = given[name as GivenName<K>].storage;
   const outputs: Record<string, Tensor> = {};
-  for (const [name, operand] of outputSpecs(kernel)) {
-    const shape = (shapes as Record<string, readonly number[] | undefined>)[name] ?? resolveShape(operand, dims);
-    const output = Tensor.empty(device, shape, operandDType(operand), `${kernel}.${name}`);
-    outputs[name] = output;
-    operands[name] = output.storage;
+  try {
+    for (const [name, operand] of outputSpecs(kernel)) {
+      const shape = (shapes as Record<string, readonly number[] | undefined>)[name] ?? resolveShape(operand, dims);
+      const output = Tensor.empty(device, shape, operandDType(operand), `${kernel}.${name}`);
+      outputs[name] = output;
+      operands[name] = output.storage;
+    }
+    device.run(kernel, {
+      dims,
+      operands: operands as Readonly<Record<OperandName<K>, Storage>>,
+      params,
+    } as KernelCall<K>);
+  } catch (error) {
+    // Outside of a tidy nobody else would: a device that is lost fails in the middle of anything.
+    for (const output of Object.values(outputs)) output.dispose();
+    throw error;
   }
-  device.run(kernel, {
-    dims,
-    operands: operands as Readonly<Record<OperandName<K>, Storage>>,
-    params,
-  } as KernelCall<K>);
   return outputs as Outputs<K>;
 }

@@ -122,6 +122,14 @@ export class Tape implements Gradients {
   }
 }
 
+/** Frees the gradients of these parameters: the next backward pass makes new ones. */
+export function disposeGradients(parameters: Iterable<Tensor>): void {
+  for (const parameter of parameters) {
+    parameter.grad?.dispose();
+    parameter.grad = undefined;
+  }
+}
+
 /** Sets the gradients of all parameters to zero, keeping their memory. */
 export function clearGradients(parameters: Iterable<Tensor>): void {
   for (const { grad, device } of parameters) if (grad) device.clear(grad.storage);

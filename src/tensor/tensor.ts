@@ -67,9 +67,7 @@ export class Tensor {
 
   /** Memory that holds zeros. @throws ShapeError, LimitError */
   static zeros(device: Device, shape: readonly number[], dtype: DType = 'f32', label = 'zeros'): Tensor {
-    const tensor = Tensor.empty(device, shape, dtype, label);
-    device.clear(tensor.storage);
-    return tensor;
+    return Tensor.empty(device, shape, dtype, label).#filled(({ storage }) => device.clear(storage));
   }
 
   /** @throws ShapeError when `data` does not have the shape's number of elements. */
@@ -82,9 +80,18 @@ export class Tensor {
         expected: sizeOf(shape),
       });
     }
-    const tensor = Tensor.empty(device, shape, dtype, label);
-    device.write(tensor.storage, data);
-    return tensor;
+    return Tensor.empty(device, shape, dtype, label).#filled(({ storage }) => device.write(storage, data));
+  }
+
+  /** Gets its first contents; frees the memory where the device fails. */
+  #filled(fill: (tensor: Tensor) => void): Tensor {
+    try {
+      fill(this);
+      return this;
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
   }
 
   /**

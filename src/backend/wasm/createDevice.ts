@@ -6,8 +6,9 @@ import { createPlannedMemory } from '../../hardware/wasm/allocator.js';
 import { createIdlePool } from '../../hardware/wasm/idlePool.js';
 import type { LinearMemory } from '../../hardware/wasm/memory.js';
 import type { KernelFunction } from '../../hardware/wasm/protocol.js';
-import type { Device, DeviceInfo, KernelCall, KernelObserver } from '../backend.js';
+import type { Device, DeviceInfo, KernelCall, KernelObserver, Storage } from '../backend.js';
 import type { KernelName } from '../kernels/index.js';
+import type { AdoptingDevice } from '../recovery.js';
 import { at, type Threads, type WasmStorage } from './calls.js';
 import type { WasmArithmetic } from './compile.js';
 import { type Contents, contentsOf, noContents } from './contents.js';
@@ -22,7 +23,7 @@ export interface OpenThreads extends Threads {
 export function createDevice(
   threads: OpenThreads,
   how: { revectorized: boolean; arithmetic: WasmArithmetic; plainBecause?: string },
-): Device {
+): AdoptingDevice {
   const { memory, pool } = threads;
   const { threads: count } = pool;
   const vectors = how.revectorized ? 256 : 128;
@@ -47,7 +48,7 @@ function createMeta({ pool }: Threads, info: DeviceInfo): Device {
   return deviceOn({ memory, pool: createIdlePool(pool, memory) }, info, noContents, true);
 }
 
-function deviceOn(threads: Threads, info: DeviceInfo, contents: Contents, isMeta = false): Device {
+function deviceOn(threads: Threads, info: DeviceInfo, contents: Contents, isMeta = false): AdoptingDevice {
   const { memory, pool } = threads;
   const table = createTable(threads);
   const live = new Set<WasmStorage>();
@@ -60,18 +61,24 @@ function deviceOn(threads: Threads, info: DeviceInfo, contents: Contents, isMeta
     storage.arrangement = undefined;
     storage.restore = undefined;
   };
+  const adopt = (storage: Storage) => {
+    const own = storage as WasmStorage;
+    own.pointer = memory.allocate(own.byteLength, own.label);
+    live.add(own);
+    liveBytes += own.byteLength;
+    peakBytes = Math.max(peakBytes, liveBytes);
+  };
   return {
     info,
     isMeta,
     meta: () => createMeta(threads, info),
     allocate(byteLength, label) {
       if (disposed) throw new DisposedError(`wasm: ${label}: the device was used after it was disposed.`);
-      const storage: WasmStorage = { byteLength, label, pointer: memory.allocate(byteLength, label) };
-      live.add(storage);
-      liveBytes += byteLength;
-      peakBytes = Math.max(peakBytes, liveBytes);
+      const storage: WasmStorage = { byteLength, label, pointer: -1 };
+      adopt(storage);
       return storage;
     },
+    adopt,
     free(storage) {
       const own = storage as WasmStorage;
       if (!live.delete(own)) return;

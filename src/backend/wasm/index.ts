@@ -8,7 +8,7 @@ import { DeviceError } from '../../errors.js';
 import { createLinearMemory } from '../../hardware/wasm/memory.js';
 import { openPool, WorkerStartError } from '../../hardware/wasm/pool.js';
 import { checkOptions, type Fields, ranges } from '../../settings/index.js';
-import type { Device } from '../backend.js';
+import type { AdoptingDevice } from '../recovery.js';
 import {
   allowPacking,
   compileKernels,
@@ -58,7 +58,7 @@ export const wasmOptions = z.strictObject({
  * @throws OptionError; DeviceError (fused arithmetic is asked for and is not to be had, the self-check fails);
  * LimitError (no memory)
  */
-export async function openWasm(options: WasmOptions = {}): Promise<Device> {
+export async function openWasm(options: WasmOptions = {}): Promise<AdoptingDevice> {
   const { threads, revectorize, arithmetic } = checkOptions('openWasm', wasmOptions, options);
   const count = sharedMemoryAllowed() ? Math.min(threads ?? hardwareConcurrency(), MAX_THREADS) : 1;
   if (revectorize) allowPacking();
@@ -73,14 +73,14 @@ export async function openWasm(options: WasmOptions = {}): Promise<Device> {
 }
 
 /** @returns a device, or why there is none */
-async function openFused(threads: number): Promise<Device | DeviceError> {
+async function openFused(threads: number): Promise<AdoptingDevice | DeviceError> {
   if (!hasRelaxedSimd()) return new DeviceError('This WebAssembly engine has no relaxed SIMD.');
   const opened = await openChecked('fused', threads);
   if (opened instanceof DeviceError) return opened;
   return createDevice(opened, { revectorized: packingInForce(), arithmetic: 'fused' });
 }
 
-async function openPlain(threads: number, plainBecause: string): Promise<Device> {
+async function openPlain(threads: number, plainBecause: string): Promise<AdoptingDevice> {
   const opened = await openChecked('plain', threads);
   if (opened instanceof DeviceError) throw opened;
   return createDevice(opened, { revectorized: packingInForce(), arithmetic: 'plain', plainBecause });

@@ -1,6 +1,7 @@
 /** The device that computes on a GPU, as measurements of it see it. */
+import type { DeviceError } from '../../errors.js';
 import type { MatrixUnit } from '../../hardware/webgpu/facts.js';
-import type { Device } from '../backend.js';
+import type { AdoptingDevice } from '../recovery.js';
 import type { GemmRates, GemmVariant } from './products/variants.js';
 
 /** How matrix products choose their variant. */
@@ -27,8 +28,10 @@ interface Counts {
 
 /** The device that computes on a GPU, as benchmarks see it.
 @internal */
-export interface WebGPUDevice extends Device {
+export interface WebGPUDevice extends AdoptingDevice {
   readonly gemm: GemmSettings;
   /** Submissions, dispatches and bind groups so far, and the buffers of the pool. */
   counts(): Counts;
+  /** Why the device was lost. Waits a moment for a loss that is about to be told; undefined where there is none. */
+  whyLost(): Promise<DeviceError | undefined>;
 }

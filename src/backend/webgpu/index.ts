@@ -51,7 +51,7 @@ export async function openWebGPU(options: WebGPUOptions = {}): Promise<WebGPUDev
   checkOptions('openWebGPU', webgpuOptions, options);
   const opened = options.device ? adoptDevice(options.device as GPUDevice, options) : await openAdapter(options);
   const { device } = opened;
-  const pool = createBufferPool(device);
+  const pool = createBufferPool(device, { onNoMemory: (why) => queue.ranOut(why) });
   const pipelines = createPipelines(device);
   const queue = createCommandQueue(opened, pool);
   const bindingLimit = Math.min(options.maxBindingBytes ?? Infinity, device.limits.maxStorageBufferBindingSize);
@@ -200,6 +200,12 @@ function deviceOn(parts: Parts): WebGPUDevice {
       live.add(storage);
       return storage;
     },
+    adopt(storage) {
+      const own = storage as { -readonly [Field in keyof GPUStorage]: GPUStorage[Field] };
+      own.buffer = pool.acquire(own.byteLength, own.label);
+      own.released = false;
+      live.add(own);
+    },
     free(storage) {
       const found = storage as GPUStorage;
       if (found.released) return;
@@ -235,6 +241,7 @@ function deviceOn(parts: Parts): WebGPUDevice {
     },
     submit: () => queue.submit(),
     finish: () => queue.finish(),
+    whyLost: () => queue.whyLost(),
     memory: () => pool.memory(),
     gemm: limits.gemm,
     counts: () => ({ ...queue.counts(), ...pool.counts() }),

@@ -371,13 +371,17 @@ async function follow(
     let end: EndEvent | undefined;
     let before = false;
     let saved: CheckpointEvent | undefined;
+    const open = (goesOnAfter: number | undefined) => {
+      const { tensorboard } = options;
+      log = openLog(logOf(options), { goesOnAfter, warn: line.print });
+      if (tensorboard !== undefined) board = openBoard(tensorboard, { goesOnAfter, warn: line.print });
+    };
     for await (const event of run) {
+      // Steps that are taken again are in the log once.
+      if (event.type === 'device') open(event.step);
       if (event.type === 'start') {
         await keepOptions(options.out, options, decided);
-        const goesOnAfter = options.resume ? event.step : undefined;
-        log = openLog(logOf(options), { goesOnAfter, warn: line.print });
-        if (options.tensorboard !== undefined)
-          board = openBoard(options.tensorboard, { goesOnAfter, warn: line.print });
+        open(options.resume ? event.step : undefined);
         // What a file had is among the options.
         const { config: _, ...ofRun } = options;
         log({ type: 'options', ...ofRun });
@@ -387,7 +391,7 @@ async function follow(
       log(event);
       board(event);
       progress.show(event);
-      if (event.type === 'start' || event.type === 'end') {
+      if (event.type === 'start' || event.type === 'device' || event.type === 'end') {
         for (const remark of event.remarks) line.print(noteOf(remark));
       }
       // On long validation sets it takes minutes.

@@ -114,6 +114,25 @@ export interface CheckpointEvent {
   readonly path: string;
 }
 
+/**
+ * The GPU was lost, and the run goes on from its last state. The steps after it are taken again, with the same samples and
+ * random draws.
+ */
+export interface DeviceEvent {
+  /** Which event it is. */
+  readonly type: 'device';
+  /** Optimizer steps done in the state from which the run goes on. */
+  readonly step: number;
+  /** Why the device was lost, as it told. */
+  readonly lost: string;
+  /** The device on which the run goes on, as `DeviceInfo.description` has it. */
+  readonly device: string;
+  /** Where the state was: in the run's folder, or in memory. */
+  readonly from: string;
+  /** What people should know of how the state was found. */
+  readonly remarks: readonly string[];
+}
+
 /** Last event. */
 export interface EndEvent {
   /** Which event it is. */
@@ -149,4 +168,4 @@ export interface BestValidation {
 }
 
 /** What a run yields. */
-export type TrainingEvent = StartEvent | StepEvent | ValidationEvent | CheckpointEvent | EndEvent;
+export type TrainingEvent = StartEvent | StepEvent | ValidationEvent | CheckpointEvent | DeviceEvent | EndEvent;

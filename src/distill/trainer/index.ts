@@ -7,6 +7,7 @@ export type { RunEstimate, TimeEstimate } from './estimate.js';
 export type {
   BestValidation,
   CheckpointEvent,
+  DeviceEvent,
   EndEvent,
   StartEvent,
   StepEvent,

@@ -1,9 +1,13 @@
-/** The loop of every run, and how it ends: finished, aborted by a signal, or with numbers that are not finite. */
+/**
+ * The loop of every run, and how it ends: finished, aborted by a signal, with numbers that are not finite, or with a
+ * device that is lost and cannot be had again.
+ */
 import { rounded, TrainingError } from '../../errors.js';
 import { requireMemory } from '../../models/memory.js';
 import type { RunSettings } from '../settings.js';
 import { batchOrder } from './batches.js';
 import { type Checkpoints, openCheckpoints } from './checkpoint.js';
+import { type DeviceGuard, guardDevice } from './deviceLoss.js';
 import type { CheckpointEvent, StepEvent, TrainingEvent, ValidationEvent } from './events.js';
 import { planMemory, refuseMeta } from './memory.js';
 import { takeStudent } from './oneRun.js';
@@ -15,10 +19,10 @@ import { stateName } from './stateFolder.js';
 import { takeStep } from './step.js';
 import { isBetter, validate } from './validation.js';
 
-/** The loop of every run: validate, step, validate and save now and then, end. */
+/** The loop of every run: validate, step, validate and save now and then, go on after a loss of the device, end. */
 export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, void, undefined> {
   const started = performance.now();
-  const { settings, stepsPerEpoch, signal } = plan;
+  const { settings, stepsPerEpoch } = plan;
   const { steps: totalSteps } = settings;
   const { student } = plan.objective;
   const checkpoints = plan.checkpoint === undefined ? undefined : openCheckpoints(plan, plan.checkpoint);
@@ -44,43 +48,19 @@ export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, v
       trainedParameters: trained.reduce((total, { size }) => total + size, 0),
       remarks: [...run.remarks, ...(mended?.remarks ?? []), ...plan.remarks],
     };
-    let saved = run.step;
+    const guard = await guardDevice(plan, run, checkpoints);
+    const course: Course = { saved: run.step, isSound: true, isFirstJudged: run.step > 0 };
     const isDue = savingTimes(settings.saveEvery);
-    // Weights that give no finite validation loss must not replace good ones.
-    let sound = true;
-    if (run.step === 0 && plan.validation.length > 0 && !signal?.aborted) yield await judge(plan, run);
-
-    while (run.step < totalSteps && !signal?.aborted) {
-      const event = await attemptStep(plan, run, order);
-      if (!event) break;
-      run.step = event.step;
-      run.soundness = afterStep(run.soundness, event);
-      yield event;
-      if (run.soundness.inARow === mostSkipped) {
-        const what = `the loss is ${rounded(event.loss)}, the gradient norm ${rounded(event.gradNorm)}, for ${mostSkipped} steps in a row`;
-        throw diverged(plan, run, run.step, what, { student: asBefore });
+    for (let isEnded = false; !isEnded; ) {
+      try {
+        yield* advance(plan, run, { course, order, isDue, checkpoints, guard });
+        isEnded = true;
+      } catch (error) {
+        yield await guard.recover(error, run);
+        course.saved = run.step;
+        course.isSound = true;
       }
-      const isJudged = run.step % settings.validation.every === 0 || run.step === totalSteps;
-      const validation = isJudged && plan.validation.length > 0 ? await judge(plan, run) : undefined;
-      if (validation) {
-        yield validation;
-        sound = validation.loss === undefined || Number.isFinite(validation.loss);
-      }
-      const isWanted = isDue(run.step, isJudged) || validation?.best || run.step === totalSteps;
-      if (!checkpoints || !isWanted || !sound || run.soundness.inARow > 0) continue;
-      yield* await save(plan, checkpoints, run, validation !== undefined);
-      saved = run.step;
     }
-
-    // No step comes that would find it: a run must not end well with a student that is spoilt.
-    if (!sound) throw diverged(plan, run, run.step, 'the validation loss is not finite after it');
-    const { inARow } = run.soundness;
-    if (inARow > 0 && run.step === totalSteps) {
-      const which = inARow === 1 ? 'the last step was skipped' : `the last ${inARow} steps were skipped`;
-      const what = `${which}, as the loss or the gradients were not finite`;
-      throw diverged(plan, run, run.step, what, { student: asBefore });
-    }
-    if (checkpoints && saved !== run.step && inARow === 0) yield* await save(plan, checkpoints, run, false);
     const reason = run.step < totalSteps ? 'aborted' : 'finished';
     yield {
       type: 'end',
@@ -98,6 +78,76 @@ export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, v
     giveBack();
     await checkpoints?.close();
   }
+}
+
+/** How far a run has come, besides its state. */
+interface Course {
+  /** Step of the newest state. */
+  saved: number;
+  /** Weights that give no finite validation loss must not replace good ones. */
+  isSound: boolean;
+  /** The student was judged before the first step. */
+  isFirstJudged: boolean;
+}
+
+/** What the loop works with. */
+interface Tools {
+  readonly course: Course;
+  readonly order: ReturnType<typeof batchOrder>;
+  readonly isDue: ReturnType<typeof savingTimes>;
+  readonly checkpoints: Checkpoints | undefined;
+  readonly guard: DeviceGuard;
+}
+
+/** From where the run is to its last step, or to the one in which the signal comes; the last state is written. */
+async function* advance(
+  plan: Plan,
+  run: RunState,
+  { course, order, isDue, checkpoints, guard }: Tools,
+): AsyncGenerator<TrainingEvent, void, undefined> {
+  const { settings, signal } = plan;
+  const { steps: totalSteps } = settings;
+  if (!course.isFirstJudged && plan.validation.length > 0 && !signal?.aborted) {
+    const event = await judge(plan, run);
+    guard.observed(run);
+    course.isFirstJudged = true;
+    yield event;
+  }
+
+  while (run.step < totalSteps && !signal?.aborted) {
+    const event = await attemptStep(plan, run, order);
+    if (!event) break;
+    run.step = event.step;
+    run.soundness = afterStep(run.soundness, event);
+    yield event;
+    if (run.soundness.inARow === mostSkipped) {
+      const what = `the loss is ${rounded(event.loss)}, the gradient norm ${rounded(event.gradNorm)}, for ${mostSkipped} steps in a row`;
+      throw diverged(plan, run, run.step, what, { student: asBefore });
+    }
+    const isJudged = run.step % settings.validation.every === 0 || run.step === totalSteps;
+    const validation = isJudged && plan.validation.length > 0 ? await judge(plan, run) : undefined;
+    if (validation) {
+      yield validation;
+      course.isSound = validation.loss === undefined || Number.isFinite(validation.loss);
+    }
+    const isWanted = isDue(run.step, isJudged) || validation?.best || run.step === totalSteps;
+    if (!isWanted || !course.isSound || run.soundness.inARow > 0) continue;
+    if (checkpoints) {
+      yield* await save(plan, checkpoints, run, validation !== undefined);
+      guard.wrote();
+    } else if (run.step < totalSteps) await guard.remember(run);
+    course.saved = run.step;
+  }
+
+  // No step comes that would find it: a run must not end well with a student that is spoilt.
+  if (!course.isSound) throw diverged(plan, run, run.step, 'the validation loss is not finite after it');
+  const { inARow } = run.soundness;
+  if (inARow > 0 && run.step === totalSteps) {
+    const which = inARow === 1 ? 'the last step was skipped' : `the last ${inARow} steps were skipped`;
+    const what = `${which}, as the loss or the gradients were not finite`;
+    throw diverged(plan, run, run.step, what, { student: asBefore });
+  }
+  if (checkpoints && course.saved !== run.step && inARow === 0) yield* await save(plan, checkpoints, run, false);
 }
 
 /**

@@ -43,7 +43,7 @@ interface RunObjects {
   readonly checkpoint?: string | FileStore;
   /**
    * Goes on from the newest whole state in `checkpoint`, with the models, settings and data that the run began with;
-   * only the learning rate, gradientCheckpointing, saveEvery and keep may be others. A state that is damaged is told by
+   * only the learning rate, gradientCheckpointing, onDeviceLoss, saveEvery and keep may be others. A state that is damaged is told by
    * a remark of the 'start' event, and the one before it taken. Where no run is there, it is an error. A run that is
    * finished ends at once, or goes on where it is given more steps or epochs. Default false.
    */

@@ -1,9 +1,10 @@
 /** Everything that changes while a run goes on. It is what a checkpoint stores and a resume restores. */
 import { type AdamW, createAdamW } from '../../optim/index.js';
 import { randomSeed } from '../../random.js';
+import { disposeGradients } from '../../tensor/index.js';
 import { createReplayBuffer, type ReplayBuffer } from '../../text/replayBuffer.js';
 import { policyFacts, type SgoState, startPolicy } from '../sgo/index.js';
-import type { Checkpoints, Progress } from './checkpoint.js';
+import type { Checkpoints, Progress, StoredRun } from './checkpoint.js';
 import type { BestValidation } from './events.js';
 import type { Plan } from './plan.js';
 import type { Soundness } from './soundness.js';
@@ -17,11 +18,11 @@ export interface RunState {
   initial: BestValidation | undefined;
   soundness: Soundness;
   readonly optimizer: AdamW;
-  readonly sgo: SgoState;
+  sgo: SgoState;
   /** None for a policy that never replays. */
-  readonly replay: ReplayBuffer | undefined;
+  replay: ReplayBuffer | undefined;
   /** What people should know of how it was found. */
-  readonly remarks: readonly string[];
+  remarks: readonly string[];
   dispose(): void;
 }
 
@@ -30,39 +31,53 @@ export interface RunState {
  * @throws CheckpointError, LimitError
  */
 export async function startRun(plan: Plan, checkpoints: Checkpoints | undefined): Promise<RunState> {
-  const { objective, sgo, settings } = plan;
-  const { seed, steps: totalSteps } = settings;
+  const { objective, settings } = plan;
   const { lr: _, ...adamW } = settings.optimizer;
   const optimizer = createAdamW(objective.student.parameters, adamW);
-  const { capacity } = policyFacts(sgo);
-  let replay: ReplayBuffer | undefined;
-  const dispose = () => {
-    optimizer.dispose();
-    replay?.dispose();
-    for (const parameter of objective.student.parameters.values()) {
-      parameter.grad?.dispose();
-      parameter.grad = undefined;
-    }
-  };
+  let run: RunState | undefined;
   try {
     const stored = plan.resume ? await checkpoints?.restore(optimizer) : undefined;
-    replay = stored?.replay;
-    if (!replay && capacity > 0) replay = createReplayBuffer({ capacity, seed: randomSeed(seed, 'replay', 0) });
-    return {
-      step: stored?.progress.step ?? 0,
-      best: stored?.progress.best,
-      initial: stored?.progress.initial,
-      soundness: stored?.progress.soundness ?? { skipped: 0, inARow: 0 },
-      optimizer,
-      sgo: startPolicy(sgo, { totalSteps, ...(stored && { snapshot: stored.progress.sgo }) }),
-      replay,
-      remarks: stored?.remarks ?? [],
-      dispose,
+    run = {
+      ...{
+        step: 0,
+        best: undefined,
+        initial: undefined,
+        soundness: unspoilt,
+        remarks: [],
+        replay: undefined,
+        optimizer,
+      },
+      sgo: startPolicy(plan.sgo, { totalSteps: settings.steps }),
+      dispose() {
+        optimizer.dispose();
+        this.replay?.dispose();
+        disposeGradients(objective.student.parameters.values());
+      },
     };
+    goOnFrom(stored, plan, run);
+    return run;
   } catch (error) {
-    dispose();
+    if (run) run.dispose();
+    else optimizer.dispose();
     throw error;
   }
+}
+
+const unspoilt: Soundness = { skipped: 0, inARow: 0 };
+
+/** Puts all of a run but weights and moments to where a state has it; to its beginning without one. */
+export function goOnFrom(stored: StoredRun | undefined, { sgo, settings }: Plan, run: RunState): void {
+  const { seed, steps: totalSteps } = settings;
+  const { capacity } = policyFacts(sgo);
+  run.replay?.dispose();
+  run.replay = stored?.replay;
+  if (!run.replay && capacity > 0) run.replay = createReplayBuffer({ capacity, seed: randomSeed(seed, 'replay', 0) });
+  run.step = stored?.progress.step ?? 0;
+  run.best = stored?.progress.best;
+  run.initial = stored?.progress.initial;
+  run.soundness = stored?.progress.soundness ?? unspoilt;
+  run.remarks = stored?.remarks ?? [];
+  run.sgo = startPolicy(sgo, { totalSteps, ...(stored && { snapshot: stored.progress.sgo }) });
 }
 
 export const progressOf = ({ step, best, initial, soundness, sgo }: RunState): Progress => ({

@@ -6,8 +6,9 @@ import { markPhase } from '../../backend/profile.js';
 import { giveTurn } from '../../eventLoop.js';
 import type { LanguageModel } from '../../models/model.js';
 import type { AdamW } from '../../optim/index.js';
-import { ignoredLabel, linearLosses, run, Tape, Tensor, tidy } from '../../tensor/index.js';
+import { disposeGradients, ignoredLabel, linearLosses, run, Tape, Tensor, tidy } from '../../tensor/index.js';
 import { labelsTaken, type Term, type TermBatch } from '../terms/index.js';
+import { withLogitsRoom } from './logitsRoom.js';
 
 /** What the student learns from: the sum of all terms. */
 export interface Objective {
@@ -58,15 +59,18 @@ export async function updateStudent(objective: Objective, optimizer: AdamW, inpu
     ...addendsOf(objective.terms, input.batches),
     ...addendsOf(objective.textTerms, input.textBatches),
   ].map((addend, slot) => ({ ...addend, slot }));
-  let pass = 0;
 
-  const totals = Tensor.zeros(device, [addends.length + 1], 'f32', 'step.sums');
-  const own: Tensor[] = [totals];
-  try {
+  const own: Tensor[] = [];
+  /** Forward and backward passes of all micro-batches, from the beginning. */
+  const gather = async (chunkBytes: number) => {
+    if (own.length > 0) disposeGradients(student.parameters.values());
+    let pass = 0;
+    const totals = Tensor.zeros(device, [addends.length + 1], 'f32', 'step.sums');
+    own.push(totals);
     for (const batch of [...input.batches, ...input.textBatches]) {
       const taken = addends.filter(({ term, batches }) => batches.includes(batch) && isTaken(term, batch));
       const dropoutSeed = input.dropoutSeed(pass++);
-      accumulate(student, batch, taken, { totals, dropoutSeed, gradientCheckpointing });
+      accumulate(student, batch, taken, { totals, chunkBytes, dropoutSeed, gradientCheckpointing });
       device.submit();
       await giveTurn();
     }
@@ -74,7 +78,10 @@ export async function updateStudent(objective: Objective, optimizer: AdamW, inpu
     const { norm, scale } = optimizer.measure();
     own.push(norm, scale);
     device.copy(norm.storage, 0, totals.storage, 4 * addends.length, 4);
-    const sums = await totals.read();
+    return { sums: await totals.read(), scale };
+  };
+  try {
+    const { sums, scale } = await withLogitsRoom(device, gather);
     const means = addends.map(({ term, tokens }, i) => ({ ...term, mean: (sums[i] as number) / tokens }));
     const loss = means.reduce((total, { weight, mean }) => total + weight * mean, 0);
     const gradNorm = sums[addends.length] as number;
@@ -93,7 +100,11 @@ function accumulate(
   student: LanguageModel,
   batch: TermBatch,
   terms: readonly Addend[],
-  { totals, ...how }: { readonly totals: Tensor } & Parameters<LanguageModel['forward']>[1],
+  {
+    totals,
+    chunkBytes,
+    ...how
+  }: { readonly totals: Tensor; readonly chunkBytes: number } & Parameters<LanguageModel['forward']>[1],
 ): void {
   const { device } = student;
   tidy(() => {
@@ -102,7 +113,7 @@ function accumulate(
     markPhase(device, 'forward');
     const sums = tape.record(() => {
       const hidden = student.forward(batch, how);
-      return linearLosses({ student: { hidden, head: student.head }, labels: batch.labels, losses });
+      return linearLosses({ student: { hidden, head: student.head }, labels: batch.labels, losses, chunkBytes });
     });
     sums.losses.forEach((x, i) => {
       run(device, 'sum', { x, total: totals }, { slot: terms[i]!.slot, accumulate: 1 });

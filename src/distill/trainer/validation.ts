@@ -11,6 +11,7 @@ import type { Tokenizer } from '../../text/index.js';
 import type { BestBy } from '../settings.js';
 import { chunks } from './batches.js';
 import type { BestValidation, ValidationEvent, ValidationExample } from './events.js';
+import { withLogitsRoom } from './logitsRoom.js';
 import type { ValidationSample } from './options.js';
 import type { Plan } from './plan.js';
 import type { RunState } from './runState.js';
@@ -70,28 +71,30 @@ function scoresOf(examples: readonly ValidationExample[]): { rougeL: number; exa
  */
 export async function validationLoss(
   model: LanguageModel,
-  batches: Iterable<LabelledBatch>,
+  batches: readonly LabelledBatch[],
 ): Promise<number | undefined> {
   const { device } = model;
-  const sum = Tensor.zeros(device, [1], 'f32', 'validation.sum');
-  let tokens = 0;
-  try {
-    markPhase(device, 'validation');
-    for (const batch of batches) {
-      tidy(() => {
-        const student = { hidden: model.forward(batch), head: model.head };
-        const summed = linearCrossEntropy({ student, labels: batch.labels, gradScale: 1 });
-        runKernel(device, 'sum', { x: summed.loss, total: sum }, { slot: 0, accumulate: 1 });
-        tokens += summed.tokens;
-      });
-      device.submit();
-      await giveTurn();
+  return withLogitsRoom(device, async (chunkBytes) => {
+    const sum = Tensor.zeros(device, [1], 'f32', 'validation.sum');
+    let tokens = 0;
+    try {
+      markPhase(device, 'validation');
+      for (const batch of batches) {
+        tidy(() => {
+          const student = { hidden: model.forward(batch), head: model.head };
+          const summed = linearCrossEntropy({ student, labels: batch.labels, gradScale: 1, chunkBytes });
+          runKernel(device, 'sum', { x: summed.loss, total: sum }, { slot: 0, accumulate: 1 });
+          tokens += summed.tokens;
+        });
+        device.submit();
+        await giveTurn();
+      }
+      const [total = 0] = await sum.read();
+      return tokens === 0 ? undefined : total / tokens;
+    } finally {
+      sum.dispose();
     }
-    const [total = 0] = await sum.read();
-    return tokens === 0 ? undefined : total / tokens;
-  } finally {
-    sum.dispose();
-  }
+  });
 }
 
 /** The student's answers to the first validation prompts, scored. Seeds are the same at each validation. */

@@ -101,7 +101,7 @@ export async function openAdapter(options: AdapterOptions = {}): Promise<OpenedD
     async close() {
       if (!held) return;
       // Dawn aborts the process when the object is collected while work is under way.
-      await device.queue.onSubmittedWorkDone().catch(() => {});
+      await Promise.race([device.queue.onSubmittedWorkDone().catch(() => {}), device.lost]);
       device.destroy();
       await device.lost;
       held = undefined;

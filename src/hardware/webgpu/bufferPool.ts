@@ -13,6 +13,8 @@ export interface PooledBuffer {
   readonly capacity: number;
   /** The last batch of commands that mentions it (see CommandQueue). */
   lastBatch: number;
+  /** There was no memory for it: it is never used again. */
+  isHollow: boolean;
 }
 
 export interface BufferPool {
@@ -21,8 +23,8 @@ export interface BufferPool {
   release(buffer: PooledBuffer): void;
   /**
    * Destroys idle buffers, longest unused first, when all buffers hold more than was lately live at once and some, and
-   * more than `idleBytesAllowed` beside what is live;
-   * says whether it did. Call it when no command that is not yet submitted mentions an idle buffer.
+   * more than `idleBytesAllowed` beside what is live; all of them after a buffer for which there was no memory. Says
+   * whether it did. Call it when no command that is not yet submitted mentions an idle buffer.
    */
   trim(): boolean;
   /** Bytes handed out, the most there ever were, bytes of all buffers, idle ones included, and the most of these. */
@@ -53,6 +55,17 @@ const heldForPeak = 1.25;
 /** The late peak sinks by this share a call of trim(), which comes with each submission: a step has tens of them. */
 const peakFades = 1 / 1024;
 
+/** What a pool needs of a device. */
+type BufferMaker = Pick<GPUDevice, 'limits' | 'createBuffer' | 'pushErrorScope' | 'popErrorScope'>;
+
+/** What a pool does about memory. */
+interface PoolOptions {
+  /** Bytes of idle buffers that stay in any case. */
+  readonly idleBytesAllowed?: number;
+  /** Called when the GPU had no memory for a buffer, some time after `acquire` has returned it. */
+  readonly onNoMemory?: (why: string) => void;
+}
+
 /**
  * Storage buffers by size class, used again once released. Work runs in the order in which it was queued, so a
  * released buffer may be handed out at once: its next use is queued after its last one. Of the buffers that fit, the
@@ -60,8 +73,8 @@ const peakFades = 1 / 1024;
  * are found again, and surplus buffers stay idle until trim().
  */
 export function createBufferPool(
-  device: Pick<GPUDevice, 'limits' | 'createBuffer'>,
-  idleBytesAllowed = 256 * 2 ** 20,
+  device: BufferMaker,
+  { idleBytesAllowed = 256 * 2 ** 20, onNoMemory = () => {} }: PoolOptions = {},
 ): BufferPool {
   const largest = Math.floor(device.limits.maxBufferSize / 4) * 4;
   /** By size class; the buffer made first comes last. */
@@ -76,6 +89,42 @@ export function createBufferPool(
   let peakBytes = 0;
   let latePeakBytes = 0;
   let liveStorages = 0;
+  /** There was no memory for a buffer: idle ones must not hold any. */
+  let isShort = false;
+  const destroy = (buffer: PooledBuffer) => {
+    all.delete(buffer);
+    heldBytes -= buffer.capacity;
+    buffer.gpu.destroy();
+  };
+  /** Destroys an idle buffer. */
+  const drop = (buffer: PooledBuffer) => {
+    const list = idle.get(buffer.capacity) as PooledBuffer[];
+    list.splice(list.indexOf(buffer), 1);
+    idleInOrder.delete(buffer);
+    destroy(buffer);
+  };
+  /** A buffer; whether there is memory for it is known later. */
+  const make = (label: string, capacity: number): PooledBuffer => {
+    const bits = usage.storage | usage.copySource | usage.copyDestination;
+    device.pushErrorScope('out-of-memory');
+    const gpu = device.createBuffer({ label, size: capacity, usage: bits });
+    const buffer = { id: created++, gpu, capacity, lastBatch: -1, isHollow: false };
+    device.popErrorScope().then(
+      (error) => {
+        if (!error) return;
+        buffer.isHollow = true;
+        isShort = true;
+        if (idleInOrder.has(buffer)) drop(buffer);
+        onNoMemory(error.message);
+      },
+      // The device was lost, which is told elsewhere.
+      () => {},
+    );
+    all.add(buffer);
+    heldBytes += capacity;
+    reachedBytes = Math.max(reachedBytes, heldBytes);
+    return buffer;
+  };
   return {
     acquire(byteLength, label) {
       if (byteLength > largest) {
@@ -90,18 +139,7 @@ export function createBufferPool(
       let buffer = idle.get(capacity)?.pop();
       if (buffer) {
         idleInOrder.delete(buffer);
-      } else {
-        const bits = usage.storage | usage.copySource | usage.copyDestination;
-        buffer = {
-          id: created++,
-          gpu: device.createBuffer({ label, size: capacity, usage: bits }),
-          capacity,
-          lastBatch: -1,
-        };
-        all.add(buffer);
-        heldBytes += capacity;
-        reachedBytes = Math.max(reachedBytes, heldBytes);
-      }
+      } else buffer = make(label, capacity);
       buffer.gpu.label = label;
       liveStorages++;
       liveBytes += capacity;
@@ -112,6 +150,7 @@ export function createBufferPool(
     release(buffer) {
       liveStorages--;
       liveBytes -= buffer.capacity;
+      if (buffer.isHollow) return destroy(buffer);
       idleInOrder.add(buffer);
       const list = idle.get(buffer.capacity);
       if (list) insert(list, buffer);
@@ -119,16 +158,13 @@ export function createBufferPool(
     },
     trim() {
       latePeakBytes = Math.max(liveBytes, latePeakBytes * (1 - peakFades));
-      if (heldBytes <= Math.max(liveBytes + idleBytesAllowed, heldForPeak * latePeakBytes)) return false;
-      const kept = Math.max(liveBytes + idleBytesAllowed / 2, latePeakBytes);
+      const allowed = Math.max(liveBytes + idleBytesAllowed, heldForPeak * latePeakBytes);
+      if (heldBytes <= allowed && !isShort) return false;
+      const kept = isShort ? liveBytes : Math.max(liveBytes + idleBytesAllowed / 2, latePeakBytes);
+      isShort = false;
       for (const buffer of idleInOrder) {
         if (heldBytes <= kept) break;
-        const list = idle.get(buffer.capacity) as PooledBuffer[];
-        list.splice(list.indexOf(buffer), 1);
-        idleInOrder.delete(buffer);
-        all.delete(buffer);
-        heldBytes -= buffer.capacity;
-        buffer.gpu.destroy();
+        drop(buffer);
       }
       return true;
     },
@@ -158,7 +194,9 @@ function insert(list: PooledBuffer[], buffer: PooledBuffer): void {
 }
 
 /** Buffers that are sizes alone, within the limits of a device: a pool of them counts what real ones would take. */
-export const plannedBuffers = ({ limits }: Pick<GPUDevice, 'limits'>): Pick<GPUDevice, 'limits' | 'createBuffer'> => ({
+export const plannedBuffers = ({ limits }: Pick<GPUDevice, 'limits'>): BufferMaker => ({
   limits,
+  pushErrorScope() {},
+  popErrorScope: async () => null,
   createBuffer: ({ label = '', size }) => ({ label, size, destroy() {} }) as GPUBuffer,
 });

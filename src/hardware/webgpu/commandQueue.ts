@@ -2,7 +2,7 @@
  * The way from kernel calls to submissions: dispatches, copies and small writes are recorded into one command encoder
  * and submitted in batches, and a read waits for the batches before it.
  */
-import { DeviceError, DisposedError, type DistillmError, LimitError } from '../../errors.js';
+import { DeviceError, DisposedError, type DistillmError, formatBytes, LimitError } from '../../errors.js';
 import type { OpenedDevice } from './adapter.js';
 import type { BufferPool, PooledBuffer } from './bufferPool.js';
 import type { Pipeline } from './pipelines.js';
@@ -37,8 +37,12 @@ export interface CommandQueue {
   clear(buffer: PooledBuffer, byteLength: number): void;
   read(buffer: PooledBuffer, byteOffset: number, byteLength: number): Promise<ArrayBuffer>;
   submit(): void;
+  /** Says that there was no memory for a buffer: the next read or finish fails. */
+  ranOut(why: string): void;
   /** Resolves when all queued work is done and all times have been reported. */
   finish(): Promise<void>;
+  /** Why the device was lost. Waits a moment for a loss that is about to be told; undefined where there is none. */
+  whyLost(): Promise<DeviceError | undefined>;
   /** `bindGroups`: made, and thus not found among those kept. */
   counts(): { submissions: number; dispatches: number; bindGroups: number };
   dispose(): void;
@@ -56,6 +60,8 @@ const stagingBytes = 2 ** 20;
 /** A batch is submitted after so many operations: a driver may take a batch that runs for seconds for a hang. */
 const flopsPerBatch = { hardware: 2e11, software: 4e9 };
 const bindGroupsKept = 8192;
+/** Calls may fail this much sooner than a device tells that it was lost. */
+const lossMs = 500;
 
 /**
  * Records dispatches, copies and small writes into one command encoder and hands them over in batches: one compute
@@ -96,24 +102,26 @@ export function createCommandQueue(opened: OpenedDevice, pool: BufferPool): Comm
   let lost: DeviceError | undefined;
   const errors: DistillmError[] = [];
 
-  void device.lost.then((info) => {
-    if (disposed) return;
-    lost = new DeviceError(
-      `webgpu: the device was lost (${info.reason}): ${info.message || 'no message'}. Open a new one.`,
-      {
-        found: info.reason,
-      },
-    );
+  const losing = device.lost.then(({ reason, message }) => {
+    if (disposed) return undefined;
+    lost = new DeviceError(`webgpu: the device was lost (${reason}): ${message || 'no message'}. Open a new one.`, {
+      found: reason,
+    });
+    return lost;
   });
+  const ranOut = (why: string) => {
+    const { liveBytes } = pool.memory();
+    errors.push(
+      new LimitError(
+        `webgpu: out of device memory with ${formatBytes(liveBytes)} in use: ${why}. Use smaller batches or a smaller model.`,
+        { found: liveBytes },
+      ),
+    );
+  };
   const onError = (event: GPUUncapturedErrorEvent) => {
     const { error } = event;
-    if (error.constructor.name === 'GPUOutOfMemoryError') {
-      errors.push(
-        new LimitError(`webgpu: out of device memory with ${pool.memory().liveBytes} bytes live: ${error.message}`, {
-          found: pool.memory().liveBytes,
-        }),
-      );
-    } else errors.push(new DeviceError(`webgpu: the device reports an error: ${error.message}`));
+    if (error.constructor.name === 'GPUOutOfMemoryError') ranOut(error.message);
+    else errors.push(new DeviceError(`webgpu: the device reports an error: ${error.message}`));
   };
   device.addEventListener('uncapturederror', onError);
 
@@ -123,7 +131,9 @@ export function createCommandQueue(opened: OpenedDevice, pool: BufferPool): Comm
   };
   const checkErrors = () => {
     check();
-    const [error] = errors.splice(0);
+    const found = errors.splice(0);
+    // Whatever uses a buffer for which there was no memory fails as well.
+    const error = found.find((each) => each instanceof LimitError) ?? found[0];
     if (error) throw error;
   };
   const openEncoder = () => {
@@ -253,6 +263,7 @@ export function createCommandQueue(opened: OpenedDevice, pool: BufferPool): Comm
       checkErrors();
       return result;
     },
+    ranOut,
     submit() {
       check();
       submit();
@@ -263,6 +274,13 @@ export function createCommandQueue(opened: OpenedDevice, pool: BufferPool): Comm
       await device.queue.onSubmittedWorkDone();
       await timestamps?.settle();
       checkErrors();
+    },
+    async whyLost() {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const waited = new Promise<undefined>((resolve) => {
+        timer = setTimeout(resolve, lossMs, undefined);
+      });
+      return Promise.race([losing, waited]).finally(() => clearTimeout(timer));
     },
     counts: () => ({ submissions, dispatches, bindGroups: bindGroupsMade }),
     dispose() {

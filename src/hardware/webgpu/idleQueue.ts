@@ -13,9 +13,11 @@ export const createIdleQueue = (pool: BufferPool): Omit<CommandQueue, 'dispatch'
   submit() {
     pool.trim();
   },
+  ranOut() {},
   async finish() {
     pool.trim();
   },
+  whyLost: async () => undefined,
   counts: () => ({ submissions: 0, dispatches: 0, bindGroups: 0 }),
   dispose() {},
 });

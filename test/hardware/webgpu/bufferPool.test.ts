@@ -2,12 +2,18 @@ import { describe, expect, it } from 'vitest';
 import { LimitError } from '../../../src/errors.js';
 import { createBufferPool, sizeClass } from '../../../src/hardware/webgpu/bufferPool.js';
 
-/** A device that only makes buffers, and remembers which were destroyed. */
-function fakeDevice(maxBufferSize: number) {
+/** A device that only makes buffers, has no memory for those of `none` bytes, and remembers which were destroyed. */
+function fakeDevice(maxBufferSize: number, none?: number) {
   const destroyed: number[] = [];
+  let last = 0;
   const device = {
     limits: { maxBufferSize },
-    createBuffer: ({ label, size }: GPUBufferDescriptor) => ({ label, size, destroy: () => destroyed.push(size) }),
+    createBuffer: ({ label, size }: GPUBufferDescriptor) => {
+      last = size;
+      return { label, size, destroy: () => destroyed.push(size) };
+    },
+    pushErrorScope: () => {},
+    popErrorScope: async () => (last === none ? { message: 'no memory' } : null),
   };
   return { device: device as unknown as GPUDevice, destroyed };
 }
@@ -71,7 +77,7 @@ describe('createBufferPool', () => {
 
   it('keeps what is live at the height of a step, so that the next step makes no buffers', () => {
     const { device, destroyed } = fakeDevice(64 * MiB);
-    const pool = createBufferPool(device, MiB);
+    const pool = createBufferPool(device, { idleBytesAllowed: MiB });
     for (let step = 0; step < 100; step++) {
       const buffers = [1, 2, 3, 4].map((n) => pool.acquire(n * MiB, `${n} MiB`));
       for (const buffer of buffers) {
@@ -85,7 +91,7 @@ describe('createBufferPool', () => {
 
   it('trims idle buffers, longest unused first, once more is held than was live at once and some', () => {
     const { device, destroyed } = fakeDevice(64 * MiB);
-    const pool = createBufferPool(device, MiB);
+    const pool = createBufferPool(device, { idleBytesAllowed: MiB });
     for (const n of [5, 6, 7]) pool.release(pool.acquire(n * MiB, `${n} MiB`));
     expect(pool.memory()).toMatchObject({ peakBytes: 7 * MiB, heldBytes: 18 * MiB });
     expect(pool.trim()).toBe(true);
@@ -94,7 +100,7 @@ describe('createBufferPool', () => {
 
   it('forgets a height that does not come again', () => {
     const { device, destroyed } = fakeDevice(64 * MiB);
-    const pool = createBufferPool(device, MiB);
+    const pool = createBufferPool(device, { idleBytesAllowed: MiB });
     pool.release(pool.acquire(32 * MiB, 'of one large step'));
     const live = pool.acquire(MiB, 'live');
     let submissions = 1;
@@ -103,6 +109,24 @@ describe('createBufferPool', () => {
     expect(submissions).toBeGreaterThan(100);
     expect(submissions).toBeLessThan(1000);
     pool.release(live);
+    expect(pool.trim()).toBe(false);
+  });
+
+  it('tells of a buffer for which there was no memory, never hands it out again, and gives up idle ones', async () => {
+    const { device, destroyed } = fakeDevice(MiB, 4096);
+    const told: string[] = [];
+    const pool = createBufferPool(device, { onNoMemory: (why) => told.push(why) });
+    pool.release(pool.acquire(1024, 'idle'));
+    const [held, released] = [pool.acquire(4096, 'held'), pool.acquire(4096, 'released')];
+    pool.release(released);
+    await Promise.resolve();
+    await Promise.resolve();
+    expect(told).toEqual(['no memory', 'no memory']);
+    pool.release(held);
+    expect(destroyed).toEqual([4096, 4096]);
+    expect(pool.acquire(4096, 'next')).not.toBe(held);
+    expect(pool.trim()).toBe(true);
+    expect(destroyed).toEqual([4096, 4096, 1024]);
     expect(pool.trim()).toBe(false);
   });
 });
