@@ -1,6 +1,7 @@
 /** The way from a path, URL or store to a checkpoint. */
 import { CheckpointError } from '../errors.js';
 import type { FileStore } from '../io/fileStore.js';
+import { isHubName, parseHubName } from '../io/hub/hubName.js';
 import { type OpenOptions, openFile, openFolder, openOptions } from '../platform/openFolder.js';
 import { checkOption, checkOptions, hasMethods, special } from '../settings/index.js';
 import { isSystemError, systemReason } from '../systemReason.js';
@@ -9,8 +10,8 @@ import { gguf, openGgufCheckpoint } from './gguf/index.js';
 import { huggingFace } from './huggingFace.js';
 
 /**
- * A folder's path, a URL or a store, see `openFolder`; the path or URL of a GGUF file (`.gguf`); or a checkpoint that
- * was opened before.
+ * A folder's path, a URL, a name on Hugging Face or a store, see `openFolder`; the path, URL or name of a GGUF file
+ * (`.gguf`); or a checkpoint that was opened before.
  */
 export type CheckpointSource = string | FileStore | Checkpoint;
 
@@ -28,8 +29,9 @@ const kinds: readonly CheckpointKind[] = [huggingFace, gguf];
 /**
  * Opens a checkpoint: finds out of which kind it is, and reads nothing yet. `loadModel`, `loadTokenizer` and
  * `savedTemplate` do this by themselves; opened once and given to all three, its files are looked for and read once.
- * @param source a folder's path, a URL or a FileStore, with the files of Hugging Face or one GGUF file; the path or URL
- * of a GGUF file; an opened checkpoint is given back, of whose files only what opened them can tell
+ * @param source a folder's path, a URL, a name on Hugging Face (`hf:organisation/name@revision`) or a FileStore, with the
+ * files of Hugging Face or one GGUF file; the path, URL or name of a GGUF file; an opened checkpoint is given back, of whose
+ * files only what opened them can tell
  * @example
  * const checkpoint = await openCheckpoint('./runs/dolly/best');
  * const model = await loadModel(checkpoint, { device });
@@ -40,12 +42,16 @@ export async function openCheckpoint(source: CheckpointSource, options: OpenOpti
   checkOption('openCheckpoint', 'source', source, checkpointOption);
   const checked = checkOptions('openCheckpoint', openOptions, options);
   if (typeof source !== 'string' && 'tensors' in source) return source;
-  const file = typeof source === 'string' && /\.gguf$/i.test(source) ? openFile(source, checked) : undefined;
+  const file = typeof source === 'string' && namesGguf(source) ? openFile(source, checked) : undefined;
   if (file && (await file.store.exists(file.path))) return openGgufCheckpoint(file.store, file.path);
   const store = openFolder(source, checked);
   for (const kind of kinds) if (await kind.isIn(store)) return kind.open(store);
   throw (await noFolder(source)) ?? (await noCheckpoint(store));
 }
+
+/** A repository on Hugging Face may be called so as well. */
+const namesGguf = (source: string): boolean =>
+  /\.gguf$/i.test(source) && !(isHubName(source) && parseHubName(source).path === '');
 
 const lookedFor = kinds.map(({ looksLike }) => looksLike);
 
@@ -54,7 +60,7 @@ const hubName = /^\w[\w.-]*(\/[\w.-]+)?$/;
 
 /** Why there is no folder, or none that can be read; undefined where the files are a store's, or that cannot be said. */
 async function noFolder(source: string | FileStore): Promise<CheckpointError | undefined> {
-  if (typeof source !== 'string') return undefined;
+  if (typeof source !== 'string' || isHubName(source)) return undefined;
   const cause = await openFolder(source)
     .list()
     .then(
@@ -73,8 +79,8 @@ async function noFolder(source: string | FileStore): Promise<CheckpointError | u
   }
   if (!isSystemError(cause)) return undefined;
   const advice =
-    cause.code === 'ENOENT' && hubName.test(source)
-      ? ' Models are not downloaded: download its files, and give their folder.'
+    cause.code === 'ENOENT' && hubName.test(source) && !namesFile
+      ? ` For the model of this name on Hugging Face, give hf:${source}.`
       : '';
   return new CheckpointError(`${source}: there is no checkpoint: ${systemReason(cause)}${advice}`, {
     expected: lookedFor,

@@ -20,6 +20,8 @@ import {
   type WeightFormat,
 } from '../index.js';
 import { choice, optional } from './options.js';
+import { downloadProgress, progressLine } from './progress.js';
+import type { Terminal } from './terminal.js';
 
 /** For a model that is not trained. */
 export const dtypeOption = optional(
@@ -28,9 +30,15 @@ export const dtypeOption = optional(
   'how its matrices are held: f32, f16 (half the memory) or int8 (a quarter) (default: f32)',
 );
 
-/** The checkpoint in a model's folder. @throws CheckpointError when it holds no model, before a device is opened */
-export async function openModelFolder(folder: string): Promise<Checkpoint> {
-  const checkpoint = await openCheckpoint(folder);
+/** What names a model, for the help. */
+export const sourceWords = 'a Hugging Face folder, a GGUF file, hf:organisation/name[@revision], or a URL';
+
+/**
+ * The checkpoint of a model; people see how far its download is.
+ * @throws CheckpointError when it holds no model, before a device is opened
+ */
+export async function openModelFolder(source: string, terminal: Terminal): Promise<Checkpoint> {
+  const checkpoint = await openCheckpoint(source, { onProgress: downloadProgress(progressLine(terminal)) });
   await checkpoint.config();
   return checkpoint;
 }

@@ -1,7 +1,7 @@
 /** What people see of a run: one live line for the last step, and lines that stay for validations and checkpoints. */
 import { createLogUpdate } from 'log-update';
-import type { BestValidation, DeviceEvent, StepEvent, TrainingEvent, ValidationEvent } from '../index.js';
-import { counted, duration, rounded, whole } from './format.js';
+import type { BestValidation, DeviceEvent, OnProgress, StepEvent, TrainingEvent, ValidationEvent } from '../index.js';
+import { bytes, counted, duration, rounded, whole } from './format.js';
 import { type Terminal, wrapped } from './terminal.js';
 
 /** A line that is rewritten in place on a terminal, and lines that stay. */
@@ -47,6 +47,19 @@ export function progressLine({ stderr }: Terminal): ProgressLine {
     },
   };
 }
+
+/** Files below this many bytes come without a word. */
+const worthTelling = 2 ** 20;
+
+/** How far the download of a large file is, and that it is there. */
+export const downloadProgress =
+  (line: ProgressLine): OnProgress =>
+  ({ file, loaded, total = 0 }) => {
+    if (total < worthTelling) return;
+    const told = `${file}: ${bytes(loaded)} of ${bytes(total)}`;
+    if (loaded < total) line.update(told);
+    else line.print(`downloaded ${told}`);
+  };
 
 const RECENT_STEPS = 20;
 

@@ -1,7 +1,7 @@
 /** Files of a web server as a store. */
 import * as z from 'zod';
 import { CheckpointError, OptionError } from '../errors.js';
-import { checkOption, checkOptions, type Fields, special } from '../settings/index.js';
+import { checkOption, checkOptions, type Fields, signalOption, special } from '../settings/index.js';
 import { concatenate } from './concatenate.js';
 import { type FileStore, insidePath, missingFile, shortFile } from './fileStore.js';
 
@@ -33,6 +33,8 @@ export interface HttpStoreOptions {
   readonly fetch?: typeof globalThis.fetch | undefined;
   /** Told of each part of a file that comes. Default: nobody is. */
   readonly onProgress?: OnProgress | undefined;
+  /** Stops all requests. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 const urlOption = special<string | URL>(
@@ -42,6 +44,7 @@ const urlOption = special<string | URL>(
 const storeOptions = z.strictObject({
   fetch: special<typeof globalThis.fetch>('a function', (value) => typeof value === 'function').optional(),
   onProgress: progressOption.optional(),
+  signal: signalOption.optional(),
 } satisfies Fields<HttpStoreOptions>);
 
 /**
@@ -57,7 +60,7 @@ const storeOptions = z.strictObject({
  */
 export function httpStore(url: string | URL, options: HttpStoreOptions = {}): FileStore {
   const base = new URL(checkOption('httpStore', 'url', url, urlOption));
-  const { fetch = globalThis.fetch, onProgress } = checkOptions('httpStore', storeOptions, options);
+  const { fetch = globalThis.fetch, onProgress, signal } = checkOptions('httpStore', storeOptions, options);
   if (!base.pathname.endsWith('/')) base.pathname += '/';
   const name = base.href.slice(0, -1);
   const known = new Map<string, Promise<Known | undefined>>();
@@ -67,15 +70,18 @@ export function httpStore(url: string | URL, options: HttpStoreOptions = {}): Fi
   async function request(path: string, first: number, last: number): Promise<Response> {
     const url = new URL(insidePath(name, path), base);
     try {
-      return await fetch(url, { headers: { Range: `bytes=${first}-${last}` } });
+      return await fetch(url, { headers: { Range: `bytes=${first}-${last}` }, ...(signal && { signal }) });
     } catch (cause) {
+      signal?.throwIfAborted();
       throw new CheckpointError(`${name}/${path}: the request failed (${cause}). Check the address and the network.`, {
         cause,
       });
     }
   }
-  const cutOff = (path: string, cause: unknown) =>
-    new CheckpointError(`${name}/${path}: the answer ended early (${cause}). Try again.`, { cause });
+  const cutOff = (path: string, cause: unknown) => {
+    signal?.throwIfAborted();
+    return new CheckpointError(`${name}/${path}: the answer ended early (${cause}). Try again.`, { cause });
+  };
   /** The bytes of an answer, which a lost connection may end early. */
   async function bodyOf(path: string, response: Response): Promise<Uint8Array<ArrayBuffer>> {
     try {
@@ -176,6 +182,7 @@ export function httpStore(url: string | URL, options: HttpStoreOptions = {}): Fi
     folder: (path) =>
       httpStore(new URL(`${insidePath(name, path)}/`, base), {
         fetch,
+        signal,
         onProgress: onProgress && ((progress) => onProgress({ ...progress, file: `${path}/${progress.file}` })),
       }),
     addFolder: readOnly,

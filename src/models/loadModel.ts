@@ -11,7 +11,7 @@ import { CheckpointError } from '../errors.js';
 import { requireFinite } from '../io/finite.js';
 import { type OnProgress, progressOption } from '../io/httpStore.js';
 import { readElements, readFloatPieces, readFloats, type TensorSource } from '../io/tensorSource.js';
-import { checkOption, checkOptions, type Fields, ranges } from '../settings/index.js';
+import { checkOption, checkOptions, type Fields, ranges, signalOption } from '../settings/index.js';
 import type { Values, WeightFormat } from '../tensor/index.js';
 import { type ConfiguredFamily, configure, openModel } from './family.js';
 import type { LanguageModel } from './model.js';
@@ -33,6 +33,8 @@ export interface LoadOptions {
   readonly dtype?: WeightFormat;
   /** Told of each part of a file that comes from a web server; see `openCheckpoint`. */
   readonly onProgress?: OnProgress | undefined;
+  /** Stops loading: what was made is freed. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 const loadOptions = z.strictObject({
@@ -40,6 +42,7 @@ const loadOptions = z.strictObject({
   trainable: ranges.switched.default(false),
   dtype: formatOption.default('f32'),
   onProgress: progressOption.optional(),
+  signal: signalOption.optional(),
 } satisfies Fields<LoadOptions>);
 
 /**
@@ -55,9 +58,9 @@ const loadOptions = z.strictObject({
  */
 export async function loadModel(source: CheckpointSource, options: LoadOptions): Promise<LanguageModel> {
   checkOption('loadModel', 'source', source, checkpointOption);
-  const { device, trainable, dtype, onProgress } = checkOptions('loadModel', loadOptions, options);
+  const { device, trainable, dtype, onProgress, signal } = checkOptions('loadModel', loadOptions, options);
   checkFormat('loadModel', dtype, trainable);
-  const checkpoint = await openCheckpoint(source, { onProgress });
+  const checkpoint = await openCheckpoint(source, { onProgress, signal });
   refuseAdapter(await checkpoint.adapter());
   const { name: where, fields } = await checkpoint.config();
   const family = findFamily(fields.model_type, where);
@@ -69,7 +72,10 @@ export async function loadModel(source: CheckpointSource, options: LoadOptions):
   const files = await checkpoint.companionFiles();
   const promptTemplate = await checkpoint.promptTemplate();
   const buffer = new Uint8Array(pieceBytes);
-  const values = (name: string) => valuesOf(weights, names.get(name) as string, buffer);
+  const values = (name: string) => {
+    signal?.throwIfAborted();
+    return valuesOf(weights, names.get(name) as string, buffer);
+  };
   const stored = { where: weights.name, values };
   const model = await openModel(configured, { device, source: stored, format: dtype, trainable, files });
   model.promptTemplate = promptTemplate;

@@ -1,27 +1,36 @@
 import * as z from 'zod';
-import { openPath, splitPath } from '#platform';
+import { openHub, openPath, splitPath } from '#platform';
 import { type FileStore, folderOption } from '../io/fileStore.js';
 import { httpStore, type OnProgress, progressOption } from '../io/httpStore.js';
-import { checkOption, checkOptions, type Fields } from '../settings/index.js';
+import { isHubName, parseHubName } from '../io/hub/hubName.js';
+import { checkOption, checkOptions, type Fields, signalOption } from '../settings/index.js';
 
 /** How files are opened. */
 export interface OpenOptions {
   /** Told of each part of a file that comes from a web server: files on a disk and those of a FileStore are not told of. */
   readonly onProgress?: OnProgress | undefined;
+  /** Stops what comes from a web server. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Takes them, for the options of whoever opens files. */
-export const openOptions = z.strictObject({ onProgress: progressOption.optional() } satisfies Fields<OpenOptions>);
+export const openOptions = z.strictObject({
+  onProgress: progressOption.optional(),
+  signal: signalOption.optional(),
+} satisfies Fields<OpenOptions>);
 
 /**
- * The files behind `source`: a store as it is; an `http:` or `https:` URL; in Node a folder's path; in a page or
- * worker a URL relative to it. Opening does not touch the files.
+ * The files behind `source`: a store as it is; an `http:` or `https:` URL; a model on Hugging Face
+ * (`hf:organisation/name`, `hf:organisation/name@revision`); in Node a folder's path; in a page or worker a URL relative to
+ * it. Opening does not touch the files. In Node, files of Hugging Face are downloaded into its own cache folder when they
+ * are first read; HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE count as they do in its libraries.
  * @throws OptionError for another source or option, and when a page cannot resolve the path
  */
 export function openFolder(source: string | FileStore, options: OpenOptions = {}): FileStore {
   checkOption('openFolder', 'source', source, folderOption);
   const checked = checkOptions('openFolder', openOptions, options);
   if (typeof source !== 'string') return source;
+  if (isHubName(source)) return openHub(parseHubName(source), checked);
   return /^https?:\/\//i.test(source) ? httpStore(source, checked) : openPath(source, checked);
 }
 

@@ -185,9 +185,9 @@ describe('a folder without a checkpoint', () => {
   it.each([
     ['./no/such/folder', ''],
     ['a/b/c', ''],
-    ['gpt2', ' Models are not downloaded: download its files, and give their folder.'],
-    ['openai-community/gpt2', ' Models are not downloaded: download its files, and give their folder.'],
-    ['no-such/model.safetensors', ' Models are not downloaded: download its files, and give their folder.'],
+    ['gpt2', ' For the model of this name on Hugging Face, give hf:gpt2.'],
+    ['openai-community/gpt2', ' For the model of this name on Hugging Face, give hf:openai-community/gpt2.'],
+    ['no-such/model.safetensors', ''],
   ])('that is not there is told why in a line, once: %s', async (path, advice) => {
     const error = await failure(openCheckpoint(path));
     expect(error).toBeInstanceOf(CheckpointError);

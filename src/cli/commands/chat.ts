@@ -12,14 +12,14 @@ import { Conversation } from '../conversation.js';
 import { deviceOptions, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
 import { counted, whole } from '../format.js';
-import { answerLength, dtypeOption, openModelFolder, sizeModel, tokenizerOf } from '../models.js';
+import { answerLength, dtypeOption, openModelFolder, sizeModel, sourceWords, tokenizerOf } from '../models.js';
 import { count, countOrZero, given, optional, required, text, type Values, withDefault } from '../options.js';
 import { samplingOf, samplingOptions, seedAfter } from '../sampling.js';
 import { chooseTemplate, templateOption } from '../template.js';
 import { shownOn, type Terminal, wrapped } from '../terminal.js';
 
 const chatOptions = {
-  model: required('<folder>', text, 'Hugging Face folder'),
+  model: required('<source>', text, sourceWords),
   dtype: dtypeOption,
   tokenizer: optional('<folder>', text, "folder of the tokenizer (default: the model's)"),
   template: templateOption,
@@ -42,7 +42,7 @@ export const chat = defineCommand({
   example: 'distillm chat --model runs/dolly/best --temperature 0.7',
   options: { Chat: chatOptions, Sampling: samplingOptions(), Device: deviceOptions },
   async run(options, terminal) {
-    const checkpoint = await openModelFolder(options.model);
+    const checkpoint = await openModelFolder(options.model, terminal);
     return withDevice(options, terminal, async (device) => {
       const { stderr } = terminal;
       const held = given({ dtype: options.dtype });

@@ -23,7 +23,15 @@ import { deviceOptions, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
 import { counted, duration, whole } from '../format.js';
 import { tryInputs } from '../inputs.js';
-import { answerLength, dtypeOption, lengthLimits, openModelFolder, sizeModel, tokenizerOf } from '../models.js';
+import {
+  answerLength,
+  dtypeOption,
+  lengthLimits,
+  openModelFolder,
+  sizeModel,
+  sourceWords,
+  tokenizerOf,
+} from '../models.js';
 import { count, counts, given, listed, optional, required, text, withDefault } from '../options.js';
 import { answersFile, tryApart, tryFile, writing } from '../outputs.js';
 import { type ProgressLine, progressLine } from '../progress.js';
@@ -31,7 +39,7 @@ import { samplingOf, samplingOptions } from '../sampling.js';
 import { chooseTemplate, templateOption } from '../template.js';
 
 const evaluationOptions = {
-  model: required('<folder>', text, 'Hugging Face folder'),
+  model: required('<source>', text, sourceWords),
   dtype: dtypeOption,
   tokenizer: optional('<folder>', text, "folder of the tokenizer (default: the model's)"),
   data: required('<file...>', listed, 'instruction JSONL with the reference answers; .gz as well'),
@@ -63,7 +71,7 @@ export const evaluate = defineCommand({
     tryApart({ '--answers': options.answers, '--profile': options.profile });
     if (options.answers !== undefined) tryFile('--answers', options.answers, answersFile, options.data);
     tryInputs('--data', options.data);
-    const checkpoint = await openModelFolder(options.model);
+    const checkpoint = await openModelFolder(options.model, terminal);
     const line = progressLine(terminal);
     return withDevice(options, terminal, async (device) => {
       line.print(`Device: ${device.info.description}`);

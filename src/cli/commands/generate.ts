@@ -23,7 +23,7 @@ import { deviceOptions, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
 import { counted, whole } from '../format.js';
 import { tryInputs } from '../inputs.js';
-import { answerLength, dtypeOption, openModelFolder, sizeModel, tokenizerOf } from '../models.js';
+import { answerLength, dtypeOption, openModelFolder, sizeModel, sourceWords, tokenizerOf } from '../models.js';
 import {
   count,
   countOrZero,
@@ -42,7 +42,7 @@ import { chooseTemplate, templateOption } from '../template.js';
 import { shownOn, type Terminal } from '../terminal.js';
 
 const promptOptions = {
-  model: required('<folder>', text, 'Hugging Face folder'),
+  model: required('<source>', text, sourceWords),
   dtype: dtypeOption,
   tokenizer: optional('<folder>', text, "folder of the tokenizer (default: the model's)"),
   template: templateOption,
@@ -95,7 +95,7 @@ export const generateAnswers = defineCommand({
   options: { Prompt: promptOptions, Answer: answerOptions, Sampling: samplingOptions(), Device: deviceOptions },
   async run(options, terminal, words) {
     checkOptions(options, words);
-    const checkpoint = await openModelFolder(options.model);
+    const checkpoint = await openModelFolder(options.model, terminal);
     const prompts = await promptsOf(options, terminal, words);
     return withDevice(options, terminal, async (device) => {
       const held = given({ dtype: options.dtype });

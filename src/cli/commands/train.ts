@@ -86,8 +86,8 @@ export const train = defineCommand({
     checkMethod(options);
     await checkOutput(options);
     checkInputs(options);
-    const studentSource = options.student === undefined ? undefined : await openModelFolder(options.student);
-    const teacherSource = options.teacher === undefined ? undefined : await openModelFolder(options.teacher);
+    const studentSource = options.student === undefined ? undefined : await openModelFolder(options.student, terminal);
+    const teacherSource = options.teacher === undefined ? undefined : await openModelFolder(options.teacher, terminal);
     // Made first: loading may take minutes.
     const distilling = teacherSource && (await distillationOf(options, teacherSource));
     return withDevice(options, terminal, async (device) => {

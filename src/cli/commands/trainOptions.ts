@@ -8,7 +8,7 @@ import { leavesOf } from '../../settings/index.js';
 import { type ConfigNames, configOption } from '../config.js';
 import { recordOptions } from '../data.js';
 import { flagsByPath, flagsOf, kindFlags, optionsFrom } from '../flags.js';
-import { dtypeOption } from '../models.js';
+import { dtypeOption, sourceWords } from '../models.js';
 import { choice, count, flag, flagOf, listed, optional, required, text, type Values, withDefault } from '../options.js';
 import { templateOption } from '../template.js';
 
@@ -42,9 +42,9 @@ const dataOptions = {
 };
 
 const modelOptions = {
-  student: optional('<folder>', text, 'Hugging Face folder of the model to train'),
+  student: optional('<source>', text, `the model to train: ${sourceWords}`),
   studentConfig: optional('<file>', text, 'instead of --student: random weights by --seed, sized by this config.json'),
-  teacher: optional('<folder>', text, 'Hugging Face folder of the teacher (kd and distillm)'),
+  teacher: optional('<source>', text, 'the teacher (kd and distillm), from the same kinds of sources'),
   teacherDtype: dtypeOption,
   tokenizer: optional(
     '<folder>',

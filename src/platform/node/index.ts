@@ -15,6 +15,7 @@ export const openPath = (path: string, _options?: object): FileStore => folderSt
 
 export { keptTexts } from './cache.js';
 export { hasGPUDevice, mayHaveGPU, openGPU } from './gpu.js';
+export { openHub } from './hub/index.js';
 export { splitPath } from './paths.js';
 export { revectorizer } from './revectorizer.js';
 export { createSha256 } from './sha256.js';

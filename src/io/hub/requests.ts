@@ -1,0 +1,115 @@
+/**
+ * Requests to Hugging Face. What may pass by itself (a lost connection, too many requests, an overloaded server) is
+ * tried again; whatever else it answers becomes an error that says what to do.
+ */
+import { CheckpointError } from '../../errors.js';
+
+/** How the hub is reached. */
+export interface HubAccess {
+  /** 'https://huggingface.co' */
+  readonly endpoint: string;
+  /** Sent to the endpoint alone: `fetch` drops it where a redirect leads to another host. */
+  readonly token: string | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Times that a request is made before its failure counts. */
+const attempts = 4;
+/** Longest that a server's wish to wait is followed, in ms. */
+const longestWait = 60_000;
+
+/**
+ * A good answer: 200 or 206, or 416 where a range was asked for.
+ * @param what names what is asked for, for messages
+ * @throws CheckpointError; what the signal was aborted with
+ */
+export async function requestHub(
+  access: HubAccess,
+  path: string,
+  what: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Response> {
+  const { endpoint, token, signal } = access;
+  for (let attempt = 1; ; attempt++) {
+    let response: Response;
+    try {
+      response = await fetch(`${endpoint}${path}`, {
+        headers: { ...headers, ...(token !== undefined && { Authorization: `Bearer ${token}` }) },
+        signal: signal ?? null,
+      });
+    } catch (cause) {
+      signal?.throwIfAborted();
+      if (attempt < attempts) {
+        await pause(100 * 2 ** attempt, signal);
+        continue;
+      }
+      throw new CheckpointError(
+        `${what}: ${endpoint} cannot be reached (${reasonOf(cause)}). Check the network; HF_HUB_OFFLINE=1 takes what was ` +
+          'downloaded before.',
+        { cause },
+      );
+    }
+    const { status } = response;
+    if (response.ok || (status === 416 && headers.Range !== undefined)) return response;
+    await response.body?.cancel().catch(() => {});
+    const mayPass = status === 429 || status >= 500;
+    if (!mayPass || attempt === attempts) throw refusal(response, what, token !== undefined);
+    await pause(waitOf(response) ?? 200 * 2 ** attempt, signal);
+  }
+}
+
+/** "fetch failed" has its reason inside. */
+const reasonOf = (error: unknown): string => {
+  const { cause } = Object(error) as { readonly cause?: unknown };
+  return cause instanceof Error ? cause.message || reasonOf(cause) : String(error);
+};
+
+/** Milliseconds that the server asks to wait; undefined where it does not say. */
+function waitOf({ headers }: Response): number | undefined {
+  const seconds = Number(headers.get('Retry-After') ?? Number.NaN);
+  return Number.isFinite(seconds) && seconds >= 0 ? Math.min(1000 * seconds, longestWait) : undefined;
+}
+
+function refusal({ status, statusText, headers }: Response, what: string, hasToken: boolean): CheckpointError {
+  const code = headers.get('X-Error-Code');
+  const details = { found: status };
+  const answer = `the hub answered ${status}${statusText && ` ${statusText}`}`;
+  if (status === 401 || (status === 404 && code === 'RepoNotFound')) {
+    const token = hasToken
+      ? 'Check the name, and what the token of HF_TOKEN may read.'
+      : 'Check the name; a closed model needs a token in HF_TOKEN.';
+    return new CheckpointError(`${what}: there is no such model, or it is closed (${answer}). ${token}`, details);
+  }
+  if (status === 403) {
+    return new CheckpointError(
+      `${what}: the model is closed (${answer}). Ask for access on its page, and set HF_TOKEN to a token of yours.`,
+      details,
+    );
+  }
+  if (status === 404) {
+    const kind = code === 'RevisionNotFound' ? 'revision' : 'model or file';
+    return new CheckpointError(`${what}: there is no such ${kind} (${answer}). Check the name.`, details);
+  }
+  if (status === 429) {
+    const advice = hasToken ? 'Try again later.' : 'Try again later; with a token in HF_TOKEN more are allowed.';
+    return new CheckpointError(`${what}: too many requests (${answer}, ${attempts} times). ${advice}`, details);
+  }
+  const times = status >= 500 ? `, ${attempts} times` : '';
+  return new CheckpointError(`${what}: ${answer}${times}, expected 200. Try again later.`, details);
+}
+
+/** @throws what the signal is aborted with */
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', stop);
+      resolve();
+    }, ms);
+    signal?.addEventListener('abort', stop, { once: true });
+  });
+}
