@@ -69,3 +69,8 @@ export function matchEnd(automaton: Automaton, p: usize, end: usize): usize {
   }
   return load<u32>(table + state + row - 4) & 1 ? p : last;
 }
+
+/** Whether the end of a text alone is a match. */
+export function matchesEnd(automaton: Automaton): bool {
+  return (load<u32>(automaton.table + automaton.row + automaton.row - 4) & 1) != 0;
+}

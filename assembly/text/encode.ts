@@ -6,7 +6,7 @@
 import { Buffer } from './buffer';
 import { endsWithWord, openClasses, spacesAfter, spacesBefore, startsWithWord } from './characters';
 import { alloc } from './memory';
-import { hasNormalizers, normalize } from './normalizers/index';
+import { hasNormalizers, isSentencePiece, normalize } from './normalizers/index';
 import { continueText, openPreTokenizers, openText } from './preTokenizers/index';
 import { Trie } from './trie';
 import { defineAdded } from './vocabulary';
@@ -19,6 +19,8 @@ const RSTRIP: u32 = 4;
 const NORMALIZED: u32 = 8;
 /** Matched and then passed over: its text is encoded like any other. */
 const AS_TEXT: u32 = 16;
+/** No special token: to SentencePiece it is a part of the text, which begins before it and ends after it. */
+const OWN: u32 = 32;
 
 // @ts-ignore: decorator
 @unmanaged
@@ -40,11 +42,15 @@ let starts: usize = 0;
 /** i32 [2]: the one byte that all texts start with (most often '<'), -1 for several, -2 for no text. */
 let onlyStart: usize = 0;
 
-/** Parts of the text: begin, end and the id of the added token that it is, or TEXT, or FIRST_TEXT at the start. */
+/**
+ * Parts of the text: begin, end and the id of the added token that it is, or TEXT, or FIRST_TEXT at the start, or
+ * FIRST_BEFORE_OWN for that with a symbol of the user's own behind it, which may be empty.
+ */
 let segments: Buffer<u32> = changetype<Buffer<u32>>(0);
 const SEGMENT_FIELDS: u32 = 3;
 const TEXT: i32 = -1;
 const FIRST_TEXT: i32 = -2;
+const FIRST_BEFORE_OWN: i32 = -3;
 let segment: u32 = 0;
 let isOpen: bool = false;
 
@@ -75,7 +81,7 @@ export function addToken(id: u32, text: usize, length: u32, flags: u32): void {
     root = AS_NORMALIZED;
     if (hasNormalizers()) {
       normalized.length = 0;
-      normalize(text, length, normalized, true, true);
+      normalize(text, length, normalized, true, true, false);
       length = normalized.length;
       text = alloc(<u64>length + 8);
       memory.copy(text, normalized.data, length);
@@ -126,6 +132,7 @@ function candidate(p: usize, end: usize, root: u32): usize {
 
 /** Cuts [begin, end) at the added tokens under `root`. `text`: what the pieces between are. */
 function cut(begin: usize, end: usize, root: u32, text: i32): void {
+  const isWhole = root == AS_WRITTEN && isSentencePiece();
   let rest = begin;
   // Where the run of spaces ends that was looked through last: many tokens may stand in one run.
   let spacesEnd = begin;
@@ -156,9 +163,12 @@ function cut(begin: usize, end: usize, root: u32, text: i32): void {
       if (to >= spacesEnd) spacesEnd = spacesAfter(to, end);
       to = spacesEnd;
     }
-    if (rest < from) pushSegment(rest, from, rest == begin ? text : TEXT);
+    const isOwn = isWhole && (token.flags & OWN) != 0;
+    if (isOwn && rest == begin) pushSegment(rest, from, FIRST_BEFORE_OWN);
+    else if (rest < from) pushSegment(rest, from, rest == begin ? text : TEXT);
     pushSegment(from, to, <i32>token.id);
     rest = to;
+    if (isOwn && to == end) pushSegment(end, end, TEXT);
   }
   if (rest < end) pushSegment(rest, end, rest == begin ? text : TEXT);
 }
@@ -198,7 +208,8 @@ function normalizeAll(): void {
     const begin: usize = written.at(i);
     const from = normalized.length;
     const isLast = i + SEGMENT_FIELDS == length;
-    normalize(begin, written.at(i + 1) - <u32>begin, normalized, id == FIRST_TEXT, isLast);
+    const size = written.at(i + 1) - <u32>begin;
+    normalize(begin, size, normalized, id <= FIRST_TEXT, isLast, id == FIRST_BEFORE_OWN);
     written.set(i, from);
     written.set(i + 1, normalized.length);
   }
@@ -218,7 +229,7 @@ export function continueEncode(budget: u32): bool {
     const id = <i32>segments.at(segment + 2);
     if (id >= 0) out.push(<u32>id);
     else if (segments.at(segment) < segments.at(segment + 1)) {
-      if (!isOpen) openText(segments.at(segment), segments.at(segment + 1), id == FIRST_TEXT);
+      if (!isOpen) openText(segments.at(segment), segments.at(segment + 1), id <= FIRST_TEXT);
       isOpen = true;
       budget = continueText(budget);
       if (!budget) return false;

@@ -306,7 +306,7 @@ function load(instance: TextInstance, spec: TokenizerSpec, specialIds: ReadonlyS
     const { at, length } = into.text(token.content);
     const flags =
       (token.single_word ? 1 : 0) | (token.lstrip ? 2 : 0) | (token.rstrip ? 4 : 0) | (token.normalized ? 8 : 0);
-    wasm.addToken(token.id, at, length, flags);
+    wasm.addToken(token.id, at, length, flags | (token.special ? 0 : 32));
   }
   wasm.openWords(model.ignoresMerges);
   for (let first = 0; model.knowsWords && first < count; first += CHECK_STEP) {

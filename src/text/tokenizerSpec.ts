@@ -46,6 +46,8 @@ export interface TokenizerSpec {
   readonly config: Readonly<Record<string, unknown>>;
   /** The stages as tokenizer.json has them; `save` writes them back. */
   readonly stages: Stages;
+  /** Ids of added tokens that tokenizer.json does not list, because the model finds them. */
+  readonly foundByScore?: ReadonlySet<number>;
 }
 
 interface Stages {
@@ -191,7 +193,8 @@ function fromSentencePiece({
     [...parts.added, ...addedTokens.map(specialToken)],
     { ...options, specialTokens: { ...parts.specialTokens, ...specialTokens } },
   );
-  return around({ ...spec, normalizers: [parts.normalizer] }, addBosToken, addEosToken);
+  const { normalizer, foundByScore } = parts;
+  return around({ ...spec, normalizers: [normalizer], foundByScore }, addBosToken, addEosToken);
 }
 
 function fromTiktoken({ tiktoken, pattern, addedTokens = [], ...options }: TiktokenSource): TokenizerSpec {
@@ -298,11 +301,11 @@ function checkTemplate({ before, after }: Template, vocab: Vocabulary, added: re
 }
 
 /** tokenizer.json of a spec, as Hugging Face tokenizers reads it. `model`: what the model's `json` gave. */
-export const tokenizerJson = ({ added, stages }: TokenizerSpec, model: object): object => ({
+export const tokenizerJson = ({ added, stages, foundByScore }: TokenizerSpec, model: object): object => ({
   version: '1.0',
   truncation: null,
   padding: null,
-  added_tokens: added,
+  added_tokens: added.filter(({ id }) => !foundByScore?.has(id)),
   ...stages,
   model,
 });

@@ -21,16 +21,18 @@ interface Rules {
   readonly prefix?: boolean;
   readonly removes?: boolean;
   readonly escapes?: boolean;
+  /** The dummy prefix stands at the end. */
+  readonly suffix?: boolean;
 }
 /** A model with <unk> and further pieces. */
 const modelOf = (
   pieces: readonly number[][],
-  { type = 1, prefix = true, removes = true, escapes = true }: Rules = {},
+  { type = 1, prefix = true, removes = true, escapes = true, suffix = false }: Rules = {},
 ) =>
   Uint8Array.from([
     ...piece('<unk>', 0, 2),
     ...pieces.flat(),
-    ...bytes(2, number(3, type)),
+    ...bytes(2, [...number(3, type), ...number(24, Number(suffix))]),
     ...bytes(3, [...number(3, Number(prefix)), ...number(4, Number(removes)), ...number(5, Number(escapes))]),
   ]);
 
@@ -39,7 +41,9 @@ const letters = ['a', 'b', ' ', '\n', '\t', '\u00a0', '\u3000', '\u2581', '\u258
 describe('save', () => {
   const flags = [true, false];
   const rules = flags.flatMap((prefix) =>
-    flags.flatMap((removes) => flags.map((escapes) => ({ prefix, removes, escapes }))),
+    flags.flatMap((removes) =>
+      flags.flatMap((escapes) => flags.map((suffix) => ({ prefix, removes, escapes, suffix }))),
+    ),
   );
   it.each(rules)('keeps the ids of texts with white space of all kinds: %o', (rule) => {
     const tokenizer = createTokenizer({ sentencePiece: modelOf(letters, rule) });
@@ -52,10 +56,37 @@ describe('save', () => {
       if (code % 7 < 3) texts.push(Array.from(digits, (digit) => alphabet[Number(digit)]).join(''));
     }
     texts.push(...texts.slice(0, 3000).map((text) => text.slice(1)));
-    const wrong = texts.filter((text) => tokenizer.encode(text).join() !== saved.encode(text).join());
+    // A text of U+2581 alone is empty once spaces at its end are gone; only SentencePiece puts the suffix then.
+    const isHeld = (text: string) => !(rule.suffix && rule.prefix && rule.removes && /^[ \u2581]*$/.test(text));
+    const wrong = texts.filter(isHeld).filter((text) => tokenizer.encode(text).join() !== saved.encode(text).join());
     expect(wrong).toEqual([]);
     tokenizer.dispose();
     saved.dispose();
+  });
+});
+
+describe("a symbol of the user's own", () => {
+  // As sentencepiece 0.2 cuts these: the symbol is a part of the text, before which and after which the text's space is.
+  it.each([
+    [{}, '<sep>a', ['\u2581', '<sep>', 'a']],
+    [{}, 'a<sep>a', ['\u2581a', '<sep>', 'a']],
+    [{}, '  <sep> a', ['\u2581', '<sep>', '\u2581a']],
+    [{}, '<sep>', ['\u2581', '<sep>']],
+    [{}, '<sep><sep>', ['\u2581', '<sep>', '<sep>']],
+    [{}, ' <sep>  <sep> ', ['\u2581', '<sep>', '\u2581', '<sep>']],
+    [{ removes: false }, '  <sep> a', ['\u2581', '\u2581', '\u2581', '<sep>', '\u2581a']],
+    [{ prefix: false }, '<sep>a', ['<sep>', 'a']],
+    [{ suffix: true }, '<sep>a', ['<sep>', 'a', '\u2581']],
+    [{ suffix: true }, 'a<sep>', ['a', '<sep>', '\u2581']],
+    [{ suffix: true }, '  <sep> a', ['<sep>', '\u2581a', '\u2581']],
+    [{ suffix: true, removes: false }, ' <sep> ', ['\u2581', '<sep>', '\u2581', '\u2581']],
+  ] as const)('%o: %j is %j', (rule: Rules, text, tokens) => {
+    for (const type of [1, 2]) {
+      const pieces = [...letters, piece('<sep>', 0, 4)];
+      const tokenizer = createTokenizer({ sentencePiece: modelOf(pieces, { ...rule, type }) });
+      expect([...tokenizer.encode(text)].map((id) => tokenizer.idToToken(id))).toEqual(tokens);
+      tokenizer.dispose();
+    }
   });
 });
 
@@ -72,10 +103,12 @@ describe('scores', () => {
 
   it("of the user's own pieces are finite in what is saved", () => {
     for (const pieces of [[], [piece('a', -3.4e38)]]) {
-      const tokenizer = createTokenizer({ sentencePiece: modelOf([...pieces, piece('own piece', 0, 4)]) });
-      const ids = tokenizer.encode('own piece');
+      const tokenizer = createTokenizer({ sentencePiece: modelOf([...pieces, piece('own-piece', 0, 4)]) });
       const saved = createTokenizer({ tokenizerJson: tokenizer.save()['tokenizer.json'] as string });
-      expect(saved.encode('own piece')).toEqual(ids);
+      for (const text of ['own-piece', 'a own-piece', 'own-pieceown-piecea', 'a  own-piece ']) {
+        expect(saved.encode(text)).toEqual(tokenizer.encode(text));
+        expect(saved.decode(saved.encode(text))).toBe(tokenizer.decode(tokenizer.encode(text)));
+      }
       tokenizer.dispose();
       saved.dispose();
     }

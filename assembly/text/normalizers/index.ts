@@ -84,8 +84,18 @@ export function hasNormalizers(): bool {
   return changetype<usize>(steps) != 0;
 }
 
-/** Appends the normalized text to `to`. `first`, `last`: whether it starts, ends what is encoded. */
-export function normalize(from: usize, length: u32, to: Buffer<u8>, first: bool, last: bool): void {
+/** Whether texts are normalized as SentencePiece does it: symbols of the user's own are parts of the text. */
+export function isSentencePiece(): bool {
+  return hasNormalizers() && changetype<Normalizer>(steps.at(0)).kind == SENTENCE_PIECE;
+}
+
+/**
+ * Appends the normalized text to `to`. `first`, `last`: whether it starts, ends what is encoded. `before`: it is followed
+ * by a symbol of the user's own.
+ */
+export function normalize(
+  from: usize, length: u32, to: Buffer<u8>, first: bool, last: bool, before: bool,
+): void {
   const count = steps.length;
   for (let i: u32 = 0; i < count; i++) {
     const step = changetype<Normalizer>(steps.at(i));
@@ -96,7 +106,7 @@ export function normalize(from: usize, length: u32, to: Buffer<u8>, first: bool,
     else if (step.kind == STRIP) strip((step.number & 1) != 0, (step.number & 2) != 0, from, length, target);
     else if (step.kind == PRECOMPILED) replaceByCharsmap(step.charsmap, from, length, target);
     else if (step.kind == UNICODE_FORM) unicodeForm(step.number, from, length, target);
-    else sentencePieceText(step.charsmap, step.number, from, length, first, last, target);
+    else sentencePieceText(step.charsmap, step.number, from, length, first, last, before, target);
     from = target.data;
     length = target.length;
   }

@@ -1,5 +1,5 @@
 /* Replace: another text in place of each match of a pattern. */
-import { automatonAt, matchEnd } from '../automaton';
+import { automatonAt, matchEnd, matchesEnd } from '../automaton';
 import { Buffer } from '../buffer';
 import { characterLength } from '../characters';
 
@@ -21,4 +21,6 @@ export function replace(
     kept = stop;
   }
   to.append(kept, <u32>(end - kept));
+  // A match of nothing at the end, unless another ended there.
+  if (length && (kept < end || kept == from) && matchesEnd(automaton)) to.append(text, textLength);
 }

@@ -28,8 +28,9 @@ function endsWithSpace(flags: u32, to: Buffer<u8>, from: u32): bool {
   return length >= from + 3 && to.at(length - 3) == 0xe2 && to.at(length - 2) == 0x96 && to.at(length - 1) == 0x81;
 }
 
+/** `first`, `last`: whether it starts, ends what is encoded. `before`: it is followed by a symbol of the user's own. */
 export function sentencePieceText(
-  map: Charsmap, flags: u32, from: usize, length: u32, first: bool, last: bool, to: Buffer<u8>,
+  map: Charsmap, flags: u32, from: usize, length: u32, first: bool, last: bool, before: bool, to: Buffer<u8>,
 ): void {
   const start = to.length;
   const end = from + length;
@@ -64,6 +65,8 @@ export function sentencePieceText(
     }
     afterSpace = removes && load<u8>(text + size - 1) == 0x20;
   }
+  // The symbol is text as well, which the prefix stands before.
+  if (before && !begun && flags & DUMMY_PREFIX && !(flags & SUFFIX)) putSpace(flags, to);
   if (last && removes) {
     const width: u32 = flags & ESCAPE_SPACES ? 3 : 1;
     while (endsWithSpace(flags, to, start)) to.length -= width;

@@ -39,6 +39,11 @@ interface Piece {
 export interface SentencePieceParts {
   readonly model: Model;
   readonly added: readonly AddedToken[];
+  /**
+   * Ids of symbols of the user's own that the model finds by their scores, as SentencePiece does. tokenizer.json does not
+   * list them: what it lists is cut out before the rest is normalized, piece by piece.
+   */
+  readonly foundByScore: ReadonlySet<number>;
   readonly specialTokens: SpecialTokens;
   /** SentencePiece's own normalizer. */
   readonly normalizer: Install;
@@ -83,7 +88,9 @@ export function readSentencePiece(file: Uint8Array, where: string): SentencePiec
     return piece?.type === CONTROL || piece?.type === UNKNOWN ? piece.text : undefined;
   };
   const roles = { unk: role(40, 0), bos: role(41, 1), eos: role(42, 2), pad: role(43, -1) };
+  const isFound = ({ type: kind, text }: Piece) => type === UNIGRAM && kind === USER_DEFINED && !text.includes(' ');
   return {
+    foundByScore: new Set(pieces.flatMap((piece, id) => (isFound(piece) ? [id] : []))),
     model: type === BPE ? bpeOf(pieces, byteFallback) : unigramOf(pieces, byteFallback),
     added: pieces.flatMap(({ text, type: kind }, id) =>
       kind === NORMAL || kind === BYTE || kind === UNUSED
@@ -183,6 +190,7 @@ function normalizerOf(
     charsmap.length > 0 && { type: 'Precompiled', precompiled_charsmap: toBase64(charsmap) },
     ...(removes ? removingSpaces(begins, escapes) : [begins && { type: 'Prepend', prepend: escapes ? SPACE : ' ' }]),
     escapes && { type: 'Replace', pattern: { String: ' ' }, content: SPACE },
+    prefix && suffix && { type: 'Replace', pattern: { Regex: '\\z' }, content: escapes ? SPACE : ' ' },
   ].filter((step) => step !== false);
   // Where extra spaces are removed, no text begins with one.
   const strip = { start: removes ? MANY : begins ? 1 : 0, stop: prefix && suffix ? 1 : 0 };
