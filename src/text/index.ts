@@ -5,6 +5,7 @@
  */
 export type { AddedToken, SpecialTokens } from './addedTokens.js';
 export { eosDifference } from './compareTokenizers.js';
+export type { LoadTokenizerOptions, TiktokenOptions } from './loadTokenizer.js';
 export { loadTokenizer } from './loadTokenizer.js';
 export type { ReplayBuffer, ReplaySample } from './replayBuffer.js';
 export { createReplayBuffer, restoreReplayBuffer } from './replayBuffer.js';

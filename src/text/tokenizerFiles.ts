@@ -80,6 +80,7 @@ export function tokenizerFromFiles(
   const [vocab, merges] = [textOf('vocab.json'), textOf('merges.txt')];
   const sentencePiece = sentencePieceFiles.map((name) => contents.get(name)).find((file) => file !== undefined);
   if ((vocab === undefined || merges === undefined) && sentencePiece instanceof Uint8Array) {
+    refuseTiktoken(sentencePiece);
     return createTokenizer({ sentencePiece, ...aroundOf(config, models[1]?.model_type, sentencePiece), ...shared });
   }
   if (vocab === undefined || merges === undefined) {
@@ -103,6 +104,16 @@ export function tokenizerFromFiles(
     addPrefixSpace: config?.add_prefix_space ?? false,
     ...shared,
   });
+}
+
+/** tokenizer.model is a file of tiktoken's in some folders: lines of base64 and a rank. @throws CheckpointError */
+function refuseTiktoken(file: Uint8Array): void {
+  const start = String.fromCharCode(...file.subarray(0, 200));
+  if (!/^[A-Za-z0-9+/]+={0,2} \d+\r?\n[A-Za-z0-9+/]+={0,2} \d+/.test(start)) return;
+  throw new CheckpointError(
+    "tokenizer.model: it is a file of tiktoken's, which does not say how texts are cut, expected SentencePiece. Give " +
+      "loadTokenizer the option tiktoken: { file: 'tokenizer.model', pattern, specialTokens }.",
+  );
 }
 
 /** What the classes of Hugging Face put around texts when their files do not say. T5's has tokens for what is left out. */

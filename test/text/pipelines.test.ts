@@ -4,8 +4,10 @@
  */
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
+import { CheckpointError, OptionError } from '../../src/errors.js';
+import { memoryStore } from '../../src/io/memoryStore.js';
 import { fieldsOf, floatOf } from '../../src/text/formats/protobuf.js';
-import { createTokenizer, type Tokenizer } from '../../src/text/index.js';
+import { createTokenizer, loadTokenizer, type TiktokenOptions, type Tokenizer } from '../../src/text/index.js';
 import oracle from '../oracles/pipelines/cases.json' with { type: 'json' };
 import characters from '../oracles/pipelines/characters.json' with { type: 'json' };
 import locales from '../oracles/pipelines/locales.json' with { type: 'json' };
@@ -129,7 +131,7 @@ describe('against sentencepiece', () => {
 });
 
 describe('against tiktoken', () => {
-  it('ranks, a pattern and special tokens', () => {
+  it('ranks, a pattern and special tokens', async () => {
     const { pattern, special, digests } = oracle.tiktoken;
     const visible = (byte: number) => (byte >= 33 && byte <= 126) || (byte >= 161 && byte !== 173);
     let next = 0x100;
@@ -142,14 +144,54 @@ describe('against tiktoken', () => {
         ([token, id]) =>
           `${Buffer.from([...token].map((each) => byteOf.get(each) as number)).toString('base64')} ${id}`,
       );
-    const tokenizer = createTokenizer({
-      tiktoken: `${lines.join('\n')}\n`,
-      pattern,
-      addedTokens: Object.entries(special).map(([content, id]) => ({ content, id })),
-    });
+    const store = memoryStore({ 'ranks.tiktoken': `${lines.join('\n')}\n` });
+    const [eos] = Object.keys(special) as [string];
+    const tiktoken = { file: 'ranks.tiktoken', pattern, specialTokens: special, eos };
+    const tokenizer = await loadTokenizer(store, { tiktoken });
     expect(different(tokenizer, digests)).toEqual([]);
+    expect(tokenizer.eosTokenId).toBe((special as Record<string, number>)[eos]);
     const saved = createTokenizer({ tokenizerJson: tokenizer.save()['tokenizer.json'] as string });
     expect(different(saved, digests)).toEqual([]);
+  });
+});
+
+describe("tiktoken's files", () => {
+  const ranks = Array.from({ length: 256 }, (_, byte) => `${Buffer.of(byte).toString('base64')} ${byte}`).join('\n');
+  const load = (file: string, options: Partial<TiktokenOptions> = {}, name = 'a.tiktoken') =>
+    loadTokenizer(memoryStore({ [name]: file }), { tiktoken: { file: name, pattern: '\\S+|\\s+', ...options } });
+
+  it('may be short, and are saved as tokenizer.json', async () => {
+    const tokenizer = await load(`${ranks}\r\nYWI= 256\r\n`, { specialTokens: { '<end>': 300 }, eos: '<end>' });
+    expect([...tokenizer.encode('abab c<end>')]).toEqual([256, 256, 32, 99, 300]);
+    expect([...tokenizer.encode('ab ab')]).toEqual([256, 32, 256]);
+    expect([tokenizer.vocabSize, tokenizer.eosTokenIds]).toEqual([301, [300]]);
+    const again = await loadTokenizer(memoryStore(tokenizer.save()));
+    expect(again.encode('ab ab<end>')).toEqual(tokenizer.encode('ab ab<end>'));
+    expect(again.eosTokenId).toBe(300);
+  });
+
+  it.each([
+    // cl100k_base's, and as it was before tiktoken 0.8.
+    String.raw`'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s`,
+    String.raw`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`,
+  ])("are cut by OpenAI's patterns: %s", async (pattern) => {
+    const tokenizer = await load(`${ranks}\nYWI= 256\nIGE= 257\nYWIx 258\nICA= 259`, { pattern });
+    // "ab1" and the first two spaces are no pieces, so that their ranks count for nothing.
+    expect([...tokenizer.encode('ab1  ab ab  ')]).toEqual([256, 49, 32, 32, 256, 32, 256, 259]);
+  });
+
+  it('are refused where they are malformed, by their line, and where the options do not fit', async () => {
+    await expect(load('IQ== 0\nIQ==\n')).rejects.toThrow(/a.tiktoken: tiktoken: line 2 is "IQ==", expected base64 and/);
+    await expect(load('A 0')).rejects.toThrow(CheckpointError);
+    await expect(load('\n')).rejects.toThrow('the file is empty');
+    await expect(load(ranks, { pattern: '(a' })).rejects.toThrow(CheckpointError);
+    await expect(load(ranks, { eos: '<end>' })).rejects.toThrow(
+      'tiktoken.eos is "<end>", expected one of tiktoken.specialTokens',
+    );
+    await expect(loadTokenizer(memoryStore({}), { tiktoken: { pattern: 'a' } })).rejects.toThrow(OptionError);
+    await expect(loadTokenizer(memoryStore({ 'tokenizer.model': ranks }))).rejects.toThrow(
+      /tokenizer.model: it is a file of tiktoken's, .* option tiktoken: \{ file: 'tokenizer.model', pattern/,
+    );
   });
 });
 

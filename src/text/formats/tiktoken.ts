@@ -12,12 +12,15 @@ import { rankedMerges } from './rankedMerges.js';
 /** @throws CheckpointError for a line that is none */
 export function readTiktoken(content: string): Model {
   const alphabet = byteAlphabet();
+  if (content.trim() === '')
+    throw new CheckpointError('tiktoken: the file is empty, expected lines of base64 and a rank.');
   const tokens: { readonly bytes: readonly string[]; readonly rank: number }[] = [];
   for (const [index, line] of content.split('\n').entries()) {
     if (line.trim() === '') continue;
     const [, base64 = '', digits] = /^([A-Za-z0-9+/]+={0,2}) (\d{1,8})\s*$/.exec(line) ?? [];
     const rank = Number(digits);
-    if (!(rank < MAX_ID)) {
+    // One character of base64 alone is no byte.
+    if (!(rank < MAX_ID) || base64.replace(/=+$/, '').length % 4 === 1) {
       throw new CheckpointError(`tiktoken: line ${index + 1} is ${JSON.stringify(line)}, expected base64 and a rank.`, {
         found: line,
       });
@@ -42,6 +45,6 @@ export function readTiktoken(content: string): Model {
  * an alternative only, where it changes nothing.
  */
 export const ofRust = (pattern: string): string =>
-  pattern.replace(/\\.|\[(?:\\.|[^\]\\])*\]|\$|\}\+(?=\||\)|$)/gs, (found) =>
+  pattern.replace(/\\[pP]\{[^}]*\}|\\.|\[(?:\\.|[^\]\\])*\]|\$|\}\+(?=\||\)|$)/gs, (found) =>
     found === '$' ? '\\z' : found === '}+' ? '}' : found,
   );
