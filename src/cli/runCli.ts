@@ -70,6 +70,7 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
       return exitCodes.usage;
     }
     const flags = new Map((command?.options ?? []).map((option) => [option.attributeName(), option.attributeName()]));
+    flags.set('wasm.threads', 'threads');
     // Only train has the options of a run.
     if (args[0] === 'train') for (const [name, flag] of runFlags) flags.set(name, flag);
     say(shownOn(terminal.stderr, command ? withFile(messageOf(error, flags), command) : messageOf(error, flags)));
@@ -94,7 +95,9 @@ function withFile(message: string, command: Command): string {
 const functions = Object.entries({ ...api, ...report })
   .filter(([, value]) => typeof value === 'function' && !('kind' in value))
   .map(([name]) => name);
-const callee = new RegExp(`^(?:training|schedule|AdamW|createSampler|openWasm|openWebGPU|${functions.join('|')}): `);
+const callee = new RegExp(
+  `^(?:training|schedule|AdamW|createSampler|createReplayBuffer|openWasm|openWebGPU|${functions.join('|')}): `,
+);
 
 /** One line; the stack of what we did not foresee only when it is asked for. `flags`: as `spellFlags` takes them. */
 function messageOf(error: unknown, flags: ReadonlyMap<string, string>): string {

@@ -5,7 +5,7 @@
  */
 import * as z from 'zod';
 import type { DeviceInfo } from '../backend/backend.js';
-import { CompatibilityError } from '../errors.js';
+import { CompatibilityError, OptionError, whole } from '../errors.js';
 import { adamWOptions, scheduleNames } from '../optim/index.js';
 import { advising, group, leavesOf, option, ranges } from '../settings/index.js';
 import { samplerOptions } from '../text/sampler.js';
@@ -187,7 +187,8 @@ export type DistillSettings = RunSettings & Required<Pick<RunSettings, 'loss' | 
 /**
  * Fills in what depends on data and models.
  * @param room new tokens that every answer may have, whatever its prompt
- * @throws CompatibilityError when the options have digests of other data, or another arithmetic than the device
+ * @throws CompatibilityError when the options have digests of other data, or another arithmetic than the device;
+ * OptionError for more steps than can be counted
  */
 export function resolveSettings(
   { epochs = 0, steps, maxNewTokens, validation, arithmetic, dataDigest, ...options }: RunOptions,
@@ -213,11 +214,18 @@ export function resolveSettings(
       { found: arithmetic, expected: device.arithmetic },
     );
   }
+  const total = steps ?? stepsPerEpoch * epochs;
+  if (!Number.isSafeInteger(total)) {
+    throw new OptionError(
+      `training: epochs is ${epochs}, of ${whole(stepsPerEpoch)} steps each, expected a run of at most 2^53 - 1 steps. Lower it.`,
+      { option: 'epochs', found: epochs },
+    );
+  }
   const { every, rougeL } = validation;
   const bestBy = validation.bestBy ?? (rougeL.samples > 0 ? 'rougeL' : 'loss');
   return {
     ...options,
-    steps: steps ?? stepsPerEpoch * epochs,
+    steps: total,
     maxNewTokens: maxNewTokens ?? Math.max(1, Math.min(256, room)),
     validation: { every: every === 'epoch' ? stepsPerEpoch : every, bestBy, rougeL },
     arithmetic: device.arithmetic,

@@ -549,6 +549,18 @@ describe('distillm train', () => {
     ],
     ['--validation 20', 1, 'all 20 records go to the validation set'],
     [
+      '--epochs 9007199254740991',
+      2,
+      /^distillm: --epochs is 9007199254740991, of 4 steps each, expected a run of at most 2\^53 - 1 steps\. Lower it\.$/m,
+    ],
+    [
+      '--steps 2 --warmup-steps 3',
+      2,
+      /^distillm: --warmup-steps is 3, expected an integer from 0 to --steps \(2\)\.$/m,
+    ],
+    ['--capacity 1e9', 2, /^distillm: --capacity is 1000000000, expected an integer from 1 to 16777216\.$/m],
+    ['--threads 65', 2, /^distillm: --threads is 65, expected an integer from 1 to 64\.$/m],
+    [
       '--max-prompt-length 2',
       1,
       /The template 'compact' alone takes \d+ tokens, --max-prompt-length is 2\. Raise it\.$/m,

@@ -100,6 +100,7 @@ export const runFlags: ReadonlyMap<string, string> = new Map([
   ...Object.values(policies).flatMap(({ options }) => [...flagsByPath(options), ...flagsByPath(options, 'sgo.')]),
   ...Object.values(losses).flatMap(({ options }) => flagsByPath(options, 'loss.')),
   ...flagsByPath(distillOptions),
+  ['totalSteps', 'steps'],
   ['loss.kind', 'loss'],
   ['sgo.kind', 'sgo'],
   ['data.train', 'data'],
