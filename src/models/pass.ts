@@ -8,6 +8,7 @@ import { mixSeed, namedSeed } from '../random.js';
 import {
   type AttentionOptions,
   activeTape,
+  asRead,
   attention,
   checkpointed,
   dropout,
@@ -51,10 +52,20 @@ export interface ForwardPass {
   readonly shape: readonly [number, number];
   /** i32 [batch, 2]: where the keys of each row are, see `AttentionOptions`. */
   readonly keyRange: Tensor;
+  /** Positions that the cache holds before the batch. */
+  readonly past: number;
   /** Computes the first layer's input. When nothing is recorded, intermediate tensors are freed on return. */
   begin(embed: (layer: LayerPass) => Tensor): Tensor;
-  /** Runs a layer. When nothing is recorded, x and the layer's intermediate tensors are freed on return. */
-  layer(x: Tensor, index: number, block: (x: Tensor, layer: LayerPass) => Tensor): Tensor;
+  /**
+   * Runs a layer. When nothing is recorded, x and the layer's intermediate tensors are freed on return.
+   * @param reads what the layer reads of other tensors that are no parameters, and gives gradients to
+   */
+  layer<Reads extends readonly Tensor[]>(
+    x: Tensor,
+    index: number,
+    block: (x: Tensor, layer: LayerPass, ...reads: Reads) => Tensor,
+    ...reads: Reads
+  ): Tensor;
 }
 
 export function startPass(
@@ -102,14 +113,21 @@ export function startPass(
     batch,
     shape: [batch.batch, batch.seq],
     keyRange,
+    past,
     begin(embed) {
       const run = () => embed(layerPass(-1));
       return recorded ? run() : tidy(run);
     },
-    layer(x, index, block) {
-      const run = (input: Tensor) => block(input, layerPass(index));
-      if (recorded) return gradientCheckpointing ? checkpointed(x, run) : run(x);
-      const y = tidy(() => run(x));
+    layer<Reads extends readonly Tensor[]>(
+      x: Tensor,
+      index: number,
+      block: (x: Tensor, layer: LayerPass, ...reads: Reads) => Tensor,
+      ...reads: Reads
+    ) {
+      const run = (input: Tensor, ...read: Reads) => block(input, layerPass(index), ...read);
+      if (recorded && gradientCheckpointing) return checkpointed(x, run, ...reads);
+      if (recorded) return run(x, ...(reads.map(asRead) as unknown as Reads));
+      const y = tidy(() => run(x, ...reads));
       x.dispose();
       return y;
     },

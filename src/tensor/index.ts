@@ -3,7 +3,7 @@
  * forward and backward pass side by side; entries/tensor.ts says which of these names are public.
  */
 export { sizeOf } from '../shape.js';
-export { checkpointed } from './checkpointed.js';
+export { asRead, checkpointed } from './checkpointed.js';
 export { add } from './ops/add.js';
 export {
   type AttentionOptions,

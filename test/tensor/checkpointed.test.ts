@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import type { Device } from '../../src/backend/backend.js';
 import {
   add,
+  asRead,
   checkpointed,
   dropout,
   f32Weight,
@@ -76,6 +77,46 @@ forEachBackend((backend) => {
     expect(again.gradients).toEqual(plain.gradients);
     expect(again.gradients.map((gradient) => gradient !== undefined)).toEqual([true, ...Array(4 * layers).fill(false)]);
   });
+
+  it('gives gradients of the same bits to what several blocks read', async () => {
+    const { normal } = createRandom(5);
+    const made = (...shape: number[]) =>
+      Tensor.from(
+        backend(),
+        Float32Array.from({ length: sizeOf(shape) }, () => normal()),
+        shape,
+      );
+    const [x, leaf, dy] = [made(9, width), made(9, width), made(9, width)];
+    const weights = Array.from({ length: 6 }, () => made(width, width));
+    for (const tensor of [x, leaf, ...weights]) tensor.requiresGrad = true;
+    const gradients = async (recompute: boolean) => {
+      tidy(() => {
+        const tape = new Tape();
+        const y = tape.record(() => {
+          const read = gelu(leaf);
+          return [0, 2, 4].reduce((h, first) => {
+            const [one, other] = [f32Weight(weights[first]!), f32Weight(weights[first + 1]!)];
+            // Each block reads it twice.
+            const block = (h: Tensor, seen: Tensor) =>
+              add(h, gelu(add(linear(seen, one), add(linear(seen, other), h))));
+            return recompute ? checkpointed(h, block, read) : block(h, asRead(read));
+          }, x);
+        });
+        tape.backward(y, dy);
+      });
+      const all = [];
+      for (const tensor of [x, leaf, ...weights]) {
+        all.push(await tensor.grad!.read());
+        tensor.grad!.dispose();
+        tensor.grad = undefined;
+      }
+      return all;
+    };
+    const again = await gradients(true);
+    expect(again).toEqual(await gradients(false));
+    expect(again.every((gradient) => gradient.some((value) => value !== 0))).toBe(true);
+    for (const tensor of [x, leaf, dy, ...weights]) tensor.dispose();
+  }, 120_000);
 
   it('computes nothing again that has no gradient', () => {
     const device = backend();
