@@ -3,12 +3,14 @@
  * prompt leaves, labels are the tokens shifted by one, and decoding continues a cache of the tokens before.
  */
 import type { LabelledBatch, Sample, TokenBatch } from '../data/batch.js';
-import { rows, run, settleWeight, Tensor, tidy, type Weight } from '../tensor/index.js';
+import { ignoredLabel, settleWeight, type Tensor, tidy, type Weight } from '../tensor/index.js';
 import type { ModelBase } from './family.js';
 import { createKVCache, type KVCache } from './kvCache.js';
 import type { Decoding, ForwardOptions, LanguageModel } from './model.js';
+import { padLeft, padRight } from './padding.js';
 import { type ForwardPass, startPass } from './pass.js';
 import { positionIds } from './positions.js';
+import { runningRows } from './runningRows.js';
 
 /** What a family of decoder-only models says of one model. */
 export interface Decoder {
@@ -61,34 +63,22 @@ export function decoderModel(base: ModelBase, decoder: Decoder): LanguageModel {
   };
 }
 
-/** Lengths are rounded up to a multiple of this, so that few different shapes occur. */
-const STEP = 8;
-
 /**
- * Pads samples on the right to one batch, with the id 0 to a length of a multiple of 8. labels[t] = ids[t + 1] where
- * token t + 1 belongs to the response (EOS included), else -100.
+ * Pads samples on the right to one batch. labels[t] = ids[t + 1] where token t + 1 belongs to the response (EOS
+ * included), else -100.
  */
 function collateDecoder(samples: readonly Sample[]): LabelledBatch {
-  const longest = Math.max(...samples.map(({ ids }) => ids.length));
-  const seq = Math.ceil(longest / STEP) * STEP;
-  const batch = samples.length;
-  const ids = new Int32Array(batch * seq);
-  const labels = new Int32Array(batch * seq).fill(-100);
-  const keyRange = new Int32Array(2 * batch);
-  samples.forEach((sample, row) => {
-    const { length } = sample.ids;
-    ids.set(sample.ids, row * seq);
-    const firstResponse = Math.max(1, sample.promptLength);
-    labels.set(sample.ids.subarray(firstResponse), row * seq + firstResponse - 1);
-    keyRange[2 * row + 1] = length;
+  const padded = padRight(samples.map(({ ids }) => ids));
+  const labels = new Int32Array(padded.ids.length).fill(ignoredLabel);
+  samples.forEach(({ ids, promptLength }, row) => {
+    const firstResponse = Math.max(1, promptLength);
+    labels.set(ids.subarray(firstResponse), row * padded.seq + firstResponse - 1);
   });
-  return { batch, seq, ids, keyRange, labels };
+  return { ...padded, labels };
 }
 
 /**
- * Prompts are padded on the left to the longest, so that the newest position is the same in every row of the cache. The
- * row of a sequence that has left stays in the cache, unread. When at most half of the rows are in use, those are
- * copied to a smaller cache.
+ * Prompts are padded on the left to the longest, so that the newest position is the same in every row of the cache.
  * @param forward the batch continues the cache
  */
 function continueCache(
@@ -96,52 +86,28 @@ function continueCache(
   whole: KVCache,
   forward: (batch: TokenBatch, cache: KVCache) => Tensor,
 ): Decoding {
-  const longest = Math.max(...prompts.map(({ length }) => length));
+  const first = padLeft(prompts);
+  const running = runningRows(prompts.length);
   let cache = whole;
   /** Of each row of the cache, the first position after the padding. */
-  let firsts = Int32Array.from(prompts, ({ length }) => longest - length);
-  /** The row of each sequence that runs. */
-  let running = [...prompts.keys()];
+  let firsts = first.keyRange.filter((_, i) => i % 2 === 0);
 
-  const nextBatch = (newest: Int32Array | undefined): TokenBatch => {
-    if (!newest) return padLeft(prompts, longest);
-    const ids = new Int32Array(firsts.length);
-    running.forEach((row, i) => {
-      ids[row] = newest[i] as number;
-    });
+  const continuedBy = (newest: Int32Array): TokenBatch => {
     const end = cache.past + 1;
     const keyRange = Int32Array.from(Array.from(firsts, (first) => [first, end]).flat());
-    return { batch: firsts.length, seq: 1, ids, keyRange };
+    return { batch: firsts.length, seq: 1, ids: running.spread(newest), keyRange };
   };
 
   return {
-    next: (newest) =>
-      tidy(() => {
-        const batch = nextBatch(newest);
-        const hidden = forward(batch, cache);
-        const last = Int32Array.from(running, (row) => (row + 1) * batch.seq - 1);
-        const ids = Tensor.from(hidden.device, last, [last.length], 'decoding.newest');
-        return run(hidden.device, 'embedding', { table: rows(hidden), ids }, {}).y;
-      }),
-    keep(kept) {
-      running = kept.map((index) => running[index] as number);
-      if (2 * running.length > firsts.length) return;
-      const smaller = cache.select(running);
-      cache.dispose();
-      cache = smaller;
-      firsts = Int32Array.from(running, (row) => firsts[row] as number);
-      running = [...running.keys()];
+    next: (newest) => tidy(() => running.newestOf(forward(newest ? continuedBy(newest) : first, cache))),
+    keep(indices) {
+      running.keep(indices, (kept) => {
+        const smaller = cache.select(kept);
+        cache.dispose();
+        cache = smaller;
+        firsts = Int32Array.from(kept, (row) => firsts[row] as number);
+      });
     },
     dispose: () => cache.dispose(),
   };
-}
-
-function padLeft(prompts: readonly Int32Array[], seq: number): TokenBatch {
-  const ids = new Int32Array(prompts.length * seq);
-  const keyRange = new Int32Array(2 * prompts.length);
-  prompts.forEach((prompt, row) => {
-    ids.set(prompt, (row + 1) * seq - prompt.length);
-    keyRange.set([seq - prompt.length, seq], 2 * row);
-  });
-  return { batch: prompts.length, seq, ids, keyRange };
 }
