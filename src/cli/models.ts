@@ -151,7 +151,8 @@ export async function openStudent(
   });
   checkTokenizer(tokenizer, model, { called: `the new model of ${path}` });
   // Whatever the family calls them.
-  if (!('n_positions' in config || 'max_position_embeddings' in config)) {
+  const isLimited = Number.isFinite(model.maxPositions);
+  if (isLimited && !('n_positions' in config || 'max_position_embeddings' in config)) {
     note(`the new model has ${model.maxPositions} positions, from --max-length: it will never read longer texts.`);
   }
   return model;
@@ -165,6 +166,10 @@ export function lengthLimits(
   const length = maxLength ?? Math.min(512, ...models.map(({ maxPositions }) => maxPositions));
   return { maxLength: length, maxPromptLength: maxPromptLength ?? Math.min(256, Math.floor(length / 2)) };
 }
+
+/** Tokens of a conversation: what the model can read, and without a last position what T5 was trained to read. */
+export const longestConversation = ({ maxPositions }: LanguageModel): number =>
+  Number.isFinite(maxPositions) ? maxPositions : 512;
 
 /** New tokens of an answer: the paper's 256, or what the model has room for after a prompt of so many tokens. */
 export const answerLength = (model: LanguageModel, promptLength: number): number =>

@@ -25,7 +25,7 @@ export interface TokenPicker {
  * @throws OptionError when an option is out of range
  */
 export function createPicker(
-  { device, vocabSize }: LanguageModel,
+  { device, vocabSize, startTokenId }: LanguageModel,
   sequences: { readonly prompts: readonly Int32Array[]; readonly seeds: readonly number[]; readonly drawable: number },
   options: SamplerOptions,
 ): TokenPicker {
@@ -35,7 +35,11 @@ export function createPicker(
   const isPlain = repetitionPenalty === 1 && noRepeatNgramSize === 0 && bannedTokens.length === 0;
   if (isPlain) return devicePicker(device, sequences, settings);
   const sampler = createSampler(settings);
-  const states = prompts.map((tokens, prompt) => sampler.start({ seed: seeds[prompt] as number, tokens }));
+  // The history of an answer that is a sequence of its own has no prompt.
+  const historyOf = (prompt: Int32Array) => (startTokenId === undefined ? prompt : Int32Array.of(startTokenId));
+  const states = prompts.map((prompt, index) =>
+    sampler.start({ seed: seeds[index] as number, tokens: historyOf(prompt) }),
+  );
   return {
     async pick(logits, running) {
       const values = (await logits.read()) as Float32Array;

@@ -31,7 +31,7 @@ export interface CreateOptions {
 export interface ConfigDefaults {
   /** Tokens of the vocabulary. */
   readonly vocabSize?: number | undefined;
-  /** Longest sequence in tokens. */
+  /** Longest sequence in tokens; nothing to a family with relative positions. */
   readonly maxPositions?: number | undefined;
   /** Id of the token that begins a text. */
   readonly bosTokenId?: number | undefined;
@@ -56,8 +56,8 @@ const createOptions = z.strictObject({
 
 /**
  * A model with random weights, distributed as Hugging Face initialises its family: normal with standard deviation
- * initializer_range or init_std (0.02), in GPT-2 divided by sqrt(2 n_layer) for the projections into the residual;
- * biases 0, norms 1.
+ * initializer_range or init_std (0.02), in GPT-2 divided by sqrt(2 n_layer) for the projections into the residual, in T5
+ * and mT5 initializer_factor (1) times a deviation that follows from the widths; biases 0, norms 1.
  * @param given the fields of config.json, `model_type` among them. `exampleConfig` shows which ones a family needs
  * @example
  * const student = await createModel(
@@ -125,7 +125,7 @@ function defaultFields(
 ): Readonly<Record<string, unknown>> {
   const fields = {
     vocab_size: vocabSize,
-    [family.positionsField]: maxPositions,
+    ...(family.positionsField !== undefined && { [family.positionsField]: maxPositions }),
     bos_token_id: bosTokenId,
     eos_token_id: eosTokenId,
   };

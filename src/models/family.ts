@@ -17,12 +17,17 @@ export interface Family<Config = unknown, Tree extends PartTree = PartTree> {
   readonly schema: z.ZodType<Config>;
   /** The config.json of a small model: the fields that `createModel` needs. */
   readonly example: Readonly<Record<string, unknown>>;
-  /** What config.json calls the number of positions. */
-  readonly positionsField: string;
+  /** What config.json calls the number of positions; left out where positions are relative. */
+  readonly positionsField?: string;
   /** What config.json calls the number of layers. */
   readonly layersField: string;
   /** Our name of the token embedding, which is the head where config.json ties the two. */
   readonly tiedTable: string;
+  /**
+   * For families whose files say whether the head is tied, by having one of their own or not, whatever config.json says:
+   * the fields that would otherwise follow from its `tie_word_embeddings`.
+   */
+  readonly tiedByFile?: (config: Config) => Readonly<Record<string, unknown>>;
   /**
    * What config.json of a saved model says unless it was read or given: transformers has other defaults for these
    * fields.

@@ -20,6 +20,7 @@ const forwardOptions = z.strictObject({
 /** The same model behind the checks. */
 export function guarded(model: LanguageModel): LanguageModel {
   const { vocabSize } = model;
+  const encodes = model.startTokenId !== undefined;
   return {
     ...model,
     collate(samples) {
@@ -29,6 +30,7 @@ export function guarded(model: LanguageModel): LanguageModel {
     forward(batch, options = {}) {
       checkOptions('forward', forwardOptions, options);
       checkBatch('batch', batch, vocabSize);
+      checkSource(batch, encodes);
       return model.forward(batch, options);
     },
     room: (promptLength) => model.room(checkOption('room', 'promptLength', promptLength, ranges.countOrZero)),
@@ -202,6 +204,21 @@ function checkBatch(name: string, value: unknown, vocabSize: number): void {
     );
   }
   if (source !== undefined) checkBatch(`${name}.source`, source, vocabSize);
+}
+
+/** @throws OptionError for prompts beside the answers where the model reads none, and the other way round; ShapeError */
+function checkSource({ batch, source }: TokenBatch, encodes: boolean): void {
+  if ((source !== undefined) !== encodes) {
+    const expected = encodes
+      ? 'a batch: what the encoder of an encoder-decoder model reads'
+      : 'none: a decoder-only model reads prompt and answer as one sequence';
+    throw refusedOption('forward', 'batch.source', source, expected, "Take the batch from the model's own collate.");
+  }
+  if (source === undefined || source.batch === batch) return;
+  throw new ShapeError(`forward: batch.source has ${source.batch} rows, expected the ${batch} of the batch.`, {
+    found: source.batch,
+    expected: batch,
+  });
 }
 
 function checkLength(name: string, found: unknown, length: number): void {

@@ -18,7 +18,7 @@ import type { LanguageModel } from './model.js';
 import { checkFormat, formatOption } from './parameters.js';
 import { type ParameterSpecs, specsOf } from './parts.js';
 import { findFamily } from './registry.js';
-import { hasOtherHead, headName, warnOfOtherHead } from './tiedHead.js';
+import { hasOtherHead, headName, isCopy, warnOfOtherHead } from './tiedHead.js';
 
 /** Where a model is loaded to, and how it is held. */
 export interface LoadOptions {
@@ -67,8 +67,8 @@ export async function loadModel(source: CheckpointSource, options: LoadOptions):
   const asRead = configure(family, fields, where);
   const weights = await checkpoint.tensors();
   requireLayers(asRead, weights, where);
-  const configured = await untieOtherHead(asRead, weights, where);
-  const names = matchNames(weights, configured);
+  const configured = await tieAsStored(asRead, weights, where);
+  const names = await matchNames(weights, configured);
   const files = await checkpoint.companionFiles();
   const promptTemplate = await checkpoint.promptTemplate();
   const buffer = new Uint8Array(pieceBytes);
@@ -96,18 +96,23 @@ function requireLayers({ family, config }: ConfiguredFamily, { entries, name }: 
   );
 }
 
-/** The same with a head of its own where the file has one beside a config that ties it to the embedding. */
-async function untieOtherHead(
+/**
+ * The same with a head of its own where the file has one beside a config that ties it to the embedding; and tied where
+ * the file has none, in families that leave it to the file.
+ */
+async function tieAsStored(
   configured: ConfiguredFamily,
   weights: TensorSource,
   where: string,
 ): Promise<ConfiguredFamily> {
   const { family, fields, config } = configured;
   const isTied = family.parameterName(headName, config) === undefined;
+  if (!isTied && !family.tiedByFile) return configured;
   const table = [...weights.entries.keys()].find((name) => family.parameterName(name, config) === family.tiedTable);
-  if (!isTied || !(await hasOtherHead(weights, table))) return configured;
-  warnOfOtherHead(weights.name, where);
-  return configure(family, { ...fields, tie_word_embeddings: false }, where);
+  const ties = !(await hasOtherHead(weights, table));
+  if (ties === isTied) return configured;
+  if (!family.tiedByFile) warnOfOtherHead(weights.name, where);
+  return configure(family, { ...fields, ...family.tiedByFile?.(config), tie_word_embeddings: ties }, where);
 }
 
 /** Without it a model would be another than was trained. @throws CheckpointError */
@@ -142,8 +147,12 @@ const valuesOf = (source: TensorSource, name: string, buffer: Uint8Array<ArrayBu
   },
 });
 
-/** Our name -> the checkpoint's. Every parameter must be there in the right shape, and no tensor may be unused. */
-function matchNames({ name: where, entries }: TensorSource, { family, config }: ConfiguredFamily): Map<string, string> {
+/**
+ * Our name -> the checkpoint's. Every parameter must be there in the right shape, and no tensor may be unused but a copy
+ * of another: PyTorch stores what is tied under each of its names.
+ */
+async function matchNames(weights: TensorSource, { family, config }: ConfiguredFamily): Promise<Map<string, string>> {
+  const { name: where, entries } = weights;
   const specs: ParameterSpecs = specsOf(family.tree(config));
   const tables = [...entries.keys()].filter((name) => family.parameterName(name, config) === family.tiedTable);
   const parameterName = (name: string) =>
@@ -159,10 +168,6 @@ function matchNames({ name: where, entries }: TensorSource, { family, config }: 
       unexpected.push(checkpointName);
       continue;
     }
-    const other = names.get(name);
-    if (other !== undefined) {
-      throw new CheckpointError(`${where}: '${other}' and '${checkpointName}' are the same parameter. Remove one.`);
-    }
     if (shape.join() !== spec.shape.join()) {
       throw new CheckpointError(
         `${where}: '${checkpointName}' is [${shape.join(', ')}], expected [${spec.shape.join(', ')}] from config.json. ` +
@@ -170,7 +175,13 @@ function matchNames({ name: where, entries }: TensorSource, { family, config }: 
         { found: shape, expected: spec.shape },
       );
     }
-    names.set(name, checkpointName);
+    const other = names.get(name);
+    if (other === undefined) names.set(name, checkpointName);
+    else if (!(await isCopy(weights, other, checkpointName))) {
+      throw new CheckpointError(
+        `${where}: '${other}' and '${checkpointName}' are the same parameter, with different values. Remove one.`,
+      );
+    }
   }
   const missing = [...specs.keys()].filter((name) => !names.has(name));
   if (missing.length > 0 || unexpected.length > 0) {

@@ -66,8 +66,13 @@ export interface LanguageModel {
   readonly hiddenSize: number;
   /** Blocks of the decoder. */
   readonly numLayers: number;
-  /** Longest sequence in tokens. */
+  /** Longest sequence in tokens; Infinity where positions are relative, so that any length can be read. */
   readonly maxPositions: number;
+  /**
+   * Of an encoder-decoder model the token before the first of every answer. Undefined for decoder-only models, whose
+   * answers continue their prompts.
+   */
+  readonly startTokenId?: number | undefined;
   /** What is held as f32 tensors, trained or frozen, by checkpoint names; tied ones once. */
   readonly parameters: ReadonlyMap<string, Tensor>;
   /**
@@ -78,7 +83,8 @@ export interface LanguageModel {
   /** LM head, [vocabSize, hiddenSize]; the token embedding itself where they are tied. */
   readonly head: Weight;
   /**
-   * The inputs and labels of samples that are trained on, padded to one batch. Labels are already shifted.
+   * The inputs and labels of samples that are trained on, padded to one batch. Labels are already shifted. In the batch
+   * of an encoder-decoder model `source` has the prompts, with EOS behind those that do not end with it.
    * @throws OptionError without samples; DataError, with its index, for one that is empty, malformed, or has an id
    * outside the vocabulary
    */
@@ -86,14 +92,19 @@ export interface LanguageModel {
   /**
    * Final hidden states (after the last norm), [batch, seq, hiddenSize]. Feed them and `head` to a loss or to
    * `headLogits`. Call it inside `tidy`.
-   * @throws OptionError for an id outside the vocabulary, ShapeError for arrays of other sizes than batch and seq say,
-   * LimitError when a row has more tokens than the model has positions
+   * @throws OptionError for an id outside the vocabulary, for a batch without `source` in an encoder-decoder model, and
+   * for one with it in another; ShapeError for arrays of other sizes than batch and seq say; LimitError when a row has
+   * more tokens than the model has positions
    */
   forward(batch: TokenBatch, options?: ForwardOptions): Tensor;
-  /** New tokens that an answer to a prompt of so many tokens may have; 0 or less when not even the prompt fits. */
+  /**
+   * New tokens that an answer to a prompt of so many tokens may have; 0 or less when not even the prompt fits, Infinity
+   * where only memory limits them.
+   */
   room(promptLength: number): number;
   /**
-   * Starts to answer prompts side by side, `newTokens` each at most. At least one prompt, none of them empty.
+   * Starts to answer prompts side by side, `newTokens` each at most. At least one prompt, none of them empty. An
+   * encoder-decoder model reads EOS behind a prompt that does not end with it.
    * @throws OptionError for other prompts, or an id outside the vocabulary; LimitError when the model has no room for
    * `newTokens`, or the caches do not fit the device
    */

@@ -122,7 +122,8 @@ export const positionTable = (rows: number, width: number, { std }: { std: numbe
 const tablePart = (weight: Weight): Table => ({ weight, lookUp: (ids, shape) => embedding(weight, ids, shape) });
 
 /** A list of parts, numbered in the checkpoint. */
-export const repeat = <T>(count: number, part: () => T): readonly T[] => Array.from({ length: count }, part);
+export const repeat = <T>(count: number, part: (index: number) => T): readonly T[] =>
+  Array.from({ length: count }, (_, index) => part(index));
 
 /** Parts by name; `undefined` where a configuration has none. */
 export type PartTree = Declared<unknown> | undefined | readonly PartTree[] | { readonly [name: string]: PartTree };

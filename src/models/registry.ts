@@ -6,16 +6,18 @@ import { family as gemma3 } from './gemma3.js';
 import { family as gpt2 } from './gpt2.js';
 import { family as llama } from './llama.js';
 import { family as mistral } from './mistral.js';
+import { family as mt5 } from './mt5.js';
 import { family as opt } from './opt.js';
 import { family as qwen2 } from './qwen2.js';
 import { family as qwen3 } from './qwen3.js';
+import { family as t5 } from './t5.js';
 
 /**
  * `model_type` of config.json -> its family, under as many names as it has. They are imported as they stand: with
  * chunks that are loaded later, Vite makes no worker by its defaults.
  */
 const families: Readonly<Record<string, AnyFamily>> = {
-  ...{ gpt2, llama, mistral, opt, qwen2, qwen3 },
+  ...{ gpt2, llama, mistral, mt5, opt, qwen2, qwen3, t5 },
   gemma3_text: gemma3,
 };
 

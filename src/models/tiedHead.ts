@@ -12,19 +12,22 @@ export const headName = 'lm_head.weight';
  * @param table the embedding's name in the file; undefined where it is not there
  */
 export async function hasOtherHead(weights: TensorSource, table: string | undefined): Promise<boolean> {
-  const head = weights.entries.get(headName);
-  const embedding = table === undefined ? undefined : weights.entries.get(table);
-  if (!head || !embedding) return false;
-  if (head.shape.join() !== embedding.shape.join()) return true;
+  if (table === undefined || !weights.entries.has(headName)) return false;
+  return !(await isCopy(weights, headName, table));
+}
+
+/** Whether a file holds the same tensor under both names. */
+export async function isCopy(weights: TensorSource, one: string, other: string): Promise<boolean> {
+  const [first, second] = [weights.entries.get(one), weights.entries.get(other)];
   // Only what is stored alike is read at the same pace.
-  if (head.dtype !== embedding.dtype) return true;
+  if (first?.shape.join() !== second?.shape.join() || first?.dtype !== second?.dtype) return false;
   const buffers = [new Uint8Array(comparedBytes), new Uint8Array(comparedBytes)] as const;
-  const others = readFloatPieces(weights, table as string, buffers[1]);
-  for await (const piece of readFloatPieces(weights, headName, buffers[0])) {
-    const other = (await others.next()).value as Float32Array;
-    for (let i = 0; i < piece.length; i++) if (piece[i] !== other[i]) return true;
+  const others = readFloatPieces(weights, other, buffers[1]);
+  for await (const piece of readFloatPieces(weights, one, buffers[0])) {
+    const same = (await others.next()).value as Float32Array;
+    for (let i = 0; i < piece.length; i++) if (piece[i] !== same[i]) return false;
   }
-  return false;
+  return true;
 }
 
 /** Bytes of each that are compared at a time. */

@@ -14,7 +14,7 @@ import { memoryStore } from '../../src/io/index.js';
 import { createModel, type LanguageModel, loadModel, requireMemory, saveModel } from '../../src/models/index.js';
 import type { WeightFormat } from '../../src/tensor/index.js';
 import { describeWebGPU, withWebGPU } from '../backend/webgpu/adapter.js';
-import { collect, succession, tinyTokenizer, vocabSize } from './fixtures.js';
+import { collect, eos, succession, tinyTokenizer, vocabSize } from './fixtures.js';
 
 /** A plan may be below what was needed by so much: batches of many lengths leave gaps that a rehearsal does not have. */
 const below = 0.05;
@@ -30,6 +30,10 @@ const shapes = {
   llama: (width: number) => ({
     ...{ model_type: 'llama', max_position_embeddings: 64, hidden_size: width, intermediate_size: 3 * width },
     ...{ num_hidden_layers: 3, num_attention_heads: 4, num_key_value_heads: 2 },
+  }),
+  t5: (width: number) => ({
+    ...{ model_type: 't5', d_model: width, d_kv: width / 4, d_ff: 3 * width, num_layers: 2, num_heads: 4 },
+    ...{ num_decoder_layers: 3, feed_forward_proj: 'gated-gelu', eos_token_id: eos, decoder_start_token_id: eos },
   }),
 } as const;
 const families = Object.keys(shapes) as (keyof typeof shapes)[];

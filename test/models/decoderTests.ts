@@ -2,17 +2,9 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { Device } from '../../src/backend/backend.js';
 import { generate } from '../../src/generation/index.js';
 import { memoryStore } from '../../src/io/memoryStore.js';
-import { openSafetensors } from '../../src/io/safetensors.js';
-import { readFloats } from '../../src/io/tensorSource.js';
 import { type LanguageModel, loadModel, saveModel } from '../../src/models/index.js';
-import { openFolder } from '../../src/platform/openFolder.js';
 import { clearGradients, headLogits, linearCrossEntropy, Tape, tidy } from '../../src/tensor/index.js';
-import { labelledBatch, largestDifference, leftPadded, openOracle } from './oracle.js';
-
-/** The first call of a kernel on a software GPU waits for its shader: seconds each, more on a busy machine. */
-const COMPILING_MS = 120_000;
-
-const peak = (values: Float32Array) => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+import { COMPILING_MS, expectGradients, labelledBatch, largestDifference, leftPadded, openOracle } from './oracle.js';
 
 /** Logits of the tokens (padding has none), row after row. */
 async function logitsOf(model: LanguageModel, of: Parameters<LanguageModel['forward']>[0]): Promise<Float32Array> {
@@ -84,18 +76,7 @@ export function decoderTests(folder: string, backend: () => Device): void {
             tape.backward();
           });
         }
-        const wanted = await openSafetensors(openFolder(path('')), 'gradients.safetensors');
-        const gradients = new Map<string, Float32Array>();
-        for (const name of wanted.entries.keys()) gradients.set(name, await readFloats(wanted, name));
-        const largest = Math.max(...[...gradients.values()].map(peak));
-        expect([...gradients.keys()].sort()).toEqual([...model.parameters.keys()].sort());
-        for (const [name, want] of gradients) {
-          const got = (await model.parameters.get(name)!.grad!.read()) as Float32Array;
-          // Zero in theory (a key's bias): rounding noise is all that PyTorch has and that we may have.
-          const noise = 1e-6 * largest;
-          if (peak(want) < noise) expect(peak(got), name).toBeLessThan(noise);
-          else expect(largestDifference(got, want) / peak(want), name).toBeLessThan(1e-4);
-        }
+        await expectGradients(model, path(''));
       },
       COMPILING_MS,
     );

@@ -87,7 +87,14 @@ const family = defineFamily({
 
     return {
       ...base,
-      ...{ vocabSize, hiddenSize: hidden, numLayers: 2, maxPositions: maxAnswer, head: shared.weight },
+      ...{
+        vocabSize,
+        hiddenSize: hidden,
+        numLayers: 2,
+        maxPositions: maxAnswer,
+        startTokenId: start,
+        head: shared.weight,
+      },
       forward: (batch, options) => forward(batch, options),
       collate(samples: readonly Sample[]) {
         const answers = samples.map(({ ids, promptLength }) => [...ids.subarray(promptLength)]);

@@ -155,6 +155,20 @@ describe.each(Object.entries(families))('%s', (_, make) => {
     expect(run).toThrow(message);
   });
 
+  it('reads prompts beside the answers, or none', () => {
+    const batch = model.collate([{ ids: ids(3, 1, 4), promptLength: 1 }]);
+    const { source, ...alone } = batch;
+    expect(source !== undefined).toBe(model.startTokenId !== undefined);
+    const other = source ? alone : { ...batch, source: alone };
+    expect(() => model.forward(other)).toThrow(OptionError);
+    expect(() => model.forward(other)).toThrow("Take the batch from the model's own collate.");
+    if (!source) return;
+    const two = { ...source, batch: 2, ids: new Int32Array(2 * source.seq), keyRange: ids(0, 1, 0, 1) };
+    expect(() => model.forward({ ...batch, source: two })).toThrow(
+      'forward: batch.source has 2 rows, expected the 1 of the batch.',
+    );
+  });
+
   it('has no room for a prompt whose length is no number, and is trainable or not', () => {
     expect(() => model.room('3' as never)).toThrow(
       "room: promptLength is the string '3', expected an integer of at least 0.",

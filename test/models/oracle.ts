@@ -1,6 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { expect } from 'vitest';
 import type { LabelledBatch, TokenBatch } from '../../src/data/batch.js';
+import { openSafetensors } from '../../src/io/safetensors.js';
+import { readFloats } from '../../src/io/tensorSource.js';
+import type { LanguageModel } from '../../src/models/index.js';
+import { openFolder } from '../../src/platform/openFolder.js';
+
+/** The first call of a kernel on a software GPU waits for its shader: seconds each, more on a busy machine. */
+export const COMPILING_MS = 120_000;
 
 interface OracleBatch {
   readonly batch: number;
@@ -53,6 +61,24 @@ export function leftPadded(sequences: readonly Int32Array[]): TokenBatch {
   for (const [row, sequence] of sequences.entries()) ids.set(sequence, (row + 1) * seq - sequence.length);
   const keyRange = Int32Array.from(sequences.flatMap(({ length }) => [seq - length, seq]));
   return { batch: sequences.length, seq, ids, keyRange };
+}
+
+const peak = (values: Float32Array) => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+
+/** That the gradients of all parameters are those that PyTorch gave, in the oracle's folder. */
+export async function expectGradients(model: LanguageModel, folder: string): Promise<void> {
+  const wanted = await openSafetensors(openFolder(folder), 'gradients.safetensors');
+  const gradients = new Map<string, Float32Array>();
+  for (const name of wanted.entries.keys()) gradients.set(name, await readFloats(wanted, name));
+  const largest = Math.max(...[...gradients.values()].map(peak));
+  expect([...gradients.keys()].sort()).toEqual([...model.parameters.keys()].sort());
+  for (const [name, want] of gradients) {
+    const got = (await model.parameters.get(name)!.grad!.read()) as Float32Array;
+    // Zero in theory (a key's bias): rounding noise is all that PyTorch has and that we may have.
+    const noise = 1e-6 * largest;
+    if (peak(want) < noise) expect(peak(got), name).toBeLessThan(noise);
+    else expect(largestDifference(got, want) / peak(want), name).toBeLessThan(1e-4);
+  }
 }
 
 /** Largest difference of two arrays of numbers; NaN counts as infinite. */

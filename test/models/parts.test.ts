@@ -77,7 +77,7 @@ describe('a tree of parts', () => {
   });
 });
 
-it.each(['gemma3_text', 'gpt2', 'llama', 'mistral', 'opt', 'qwen2', 'qwen3'])(
+it.each(['gemma3_text', 'gpt2', 'llama', 'mistral', 'mt5', 'opt', 'qwen2', 'qwen3', 't5'])(
   'the example config of %s makes a model, and lacks nothing by being saved',
   async (modelType) => {
     const config = await exampleConfig(modelType);

@@ -12,7 +12,15 @@ import { Conversation } from '../conversation.js';
 import { deviceOptions, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
 import { counted, whole } from '../format.js';
-import { answerLength, dtypeOption, openModelFolder, sizeModel, sourceWords, tokenizerOf } from '../models.js';
+import {
+  answerLength,
+  dtypeOption,
+  longestConversation,
+  openModelFolder,
+  sizeModel,
+  sourceWords,
+  tokenizerOf,
+} from '../models.js';
 import { count, countOrZero, given, optional, required, text, type Values, withDefault } from '../options.js';
 import { samplingOf, samplingOptions, seedAfter } from '../sampling.js';
 import { chooseTemplate, templateOption } from '../template.js';
@@ -99,7 +107,8 @@ async function answer(
     );
     return;
   }
-  const prompt = conversation.promptWith(asked, (length) => model.room(length) >= maxNewTokens);
+  const most = longestConversation(model);
+  const prompt = conversation.promptWith(asked, (length) => length <= most && model.room(length) >= maxNewTokens);
   const stop = new AbortController();
   const release = onInterrupt(() => stop.abort(), ['SIGINT']);
   const said: number[] = [];

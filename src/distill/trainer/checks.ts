@@ -4,6 +4,7 @@
  */
 import { CompatibilityError, DataError, LimitError, OptionError } from '../../errors.js';
 import { checkTokenizer } from '../../models/checkTokenizer.js';
+import type { LanguageModel } from '../../models/model.js';
 import { tokenInWords, vocabularyDifference } from '../../text/compareTokenizers.js';
 import type { Tokenizer } from '../../text/index.js';
 import type { BestBy, RunOptions } from '../settings.js';
@@ -47,6 +48,7 @@ function checkModels(run: Participants): void {
   if (teacher.device !== student.device) {
     throw new OptionError('distill: teacher and student are on different devices. Load both on the same one.');
   }
+  checkStarts(student, teacher);
   if ([...teacher.parameters.values()].some((parameter) => [...student.parameters.values()].includes(parameter))) {
     throw new OptionError('distill: teacher and student share weights. Load the teacher as a model of its own.');
   }
@@ -58,6 +60,19 @@ function checkModels(run: Participants): void {
       { found: teacher.vocabSize, expected: student.vocabSize },
     );
   }
+}
+
+/** Both predict the tokens of one batch, so an answer must begin in the same way for both. @throws CompatibilityError */
+function checkStarts(student: LanguageModel, teacher: LanguageModel): void {
+  const [found, expected] = [teacher.startTokenId, student.startTokenId];
+  if (found === expected) return;
+  const kindOf = (start: number | undefined) =>
+    start === undefined ? 'decoder-only' : `an encoder-decoder model whose answers begin with the token ${start}`;
+  throw new CompatibilityError(
+    `distill: the teacher is ${kindOf(found)}, the student ${kindOf(expected)}. Both must read an answer in the same way: ` +
+      'take models of the same kind, with the same decoder_start_token_id in their config.json.',
+    { found, expected },
+  );
 }
 
 function firstDifference(teacher: Tokenizer, student: Tokenizer): string | undefined {

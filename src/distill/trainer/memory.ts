@@ -138,7 +138,8 @@ interface Load {
   readonly maxNewTokens: number;
 }
 
-function loadOf({ settings, train, text, validation, tokenizer, sgo }: Plan, change: Change): Load {
+function loadOf(plan: Plan, change: Change): Load {
+  const { settings, train, text, validation, tokenizer, sgo, objective } = plan;
   const batchSize = change.batchSize ?? settings.batchSize;
   const { maxLength } = change;
   const maxNewTokens = Math.min(
@@ -153,8 +154,9 @@ function loadOf({ settings, train, text, validation, tokenizer, sgo }: Plan, cha
       return ids.subarray(0, promptLength);
     },
   );
+  const ofMostTokens = objective.student.startTokenId === undefined ? longestOf : widestOf;
   const longest = (samples: readonly Sample[]) =>
-    mostOf(samples, batchSize, ({ ids }) => ids.length).map((sample) => cut(sample, maxLength));
+    ofMostTokens(samples, batchSize).map((sample) => cut(sample, maxLength));
   const ofData = longest(train);
   // A prompt without a token cannot be answered: the run refuses it.
   const answered = generates ? prompts.slice(0, ofData.length).map((prompt) => withAnswer(prompt, maxNewTokens)) : [];
@@ -170,6 +172,18 @@ function loadOf({ settings, train, text, validation, tokenizer, sgo }: Plan, cha
 
 const mostOf = (samples: readonly Sample[], count: number, of: (sample: Sample) => number): Sample[] =>
   samples.toSorted((a, b) => of(b) - of(a)).slice(0, count);
+
+const longestOf = (samples: readonly Sample[], count: number): Sample[] =>
+  mostOf(samples, count, ({ ids }) => ids.length);
+
+/** Prompts and answers that are padded by themselves: a batch may have the longest of both, in different rows. */
+function widestOf(samples: readonly Sample[], count: number): Sample[] {
+  const most = (of: (sample: Sample) => number) => samples.reduce((most, sample) => Math.max(most, of(sample)), 0);
+  const promptLength = most((sample) => sample.promptLength);
+  const answer = most(({ ids, promptLength }) => ids.length - promptLength);
+  const widest = { ids: new Int32Array(promptLength + answer), promptLength };
+  return Array.from({ length: Math.min(count, samples.length) }, () => widest);
+}
 
 function cut(sample: Sample, maxLength: number | undefined): Sample {
   if (maxLength === undefined || sample.ids.length <= maxLength) return sample;
