@@ -142,6 +142,7 @@ export {
   rougeL,
 } from './metrics/index.js';
 export {
+  type CheckpointFacts,
   type CheckTokenizerOptions,
   type ConfigDefaults,
   type CreateOptions,
@@ -150,14 +151,21 @@ export {
   type Decoding,
   exampleConfig,
   type ForwardOptions,
+  type InspectOptions,
+  inspectCheckpoint,
   type LanguageModel,
   type LoadOptions,
   loadModel,
   type MemoryPlan,
+  type MissingPart,
+  type ModelFacts,
   numParameters,
   requireMemory,
   type SaveOptions,
+  type SpecialToken,
+  type StoredFacts,
   saveModel,
+  type TokenizerFacts,
 } from './models/index.js';
 export { type OpenOptions, openFolder } from './platform/openFolder.js';
 export type { WeightFormat } from './tensor/index.js';

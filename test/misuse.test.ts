@@ -96,6 +96,7 @@ beforeAll(async () => {
     rougeL: ['a', ['a'], { stemming: true }],
     createModel: [config, { device, seed: 1, trainable: false, dtype: 'f32', defaults: { vocabSize: 300 } }],
     exampleConfig: ['gpt2'],
+    inspectCheckpoint: [store, { device, onProgress: ignore, signal }],
     loadModel: [store, { device, trainable: true, dtype: 'f32', onProgress: ignore, signal }],
     numParameters: [student],
     saveModel: [student, api.memoryStore(), { dtype: 'f32', files: { 'a.txt': 'a' } }],

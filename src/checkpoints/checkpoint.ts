@@ -9,6 +9,8 @@ import type { TensorSource } from '../io/tensorSource.js';
 export interface Checkpoint {
   /** For messages: "./gpt2". */
   readonly name: string;
+  /** What stores it: 'a Hugging Face folder', 'a GGUF file'. */
+  readonly storedAs: string;
   /** @throws CheckpointError when there is none, or it is malformed */
   config(): Promise<CheckpointConfig>;
   /** The tensors as they are stored. @throws CheckpointError when there are none, or a file is malformed */

@@ -57,6 +57,7 @@ export const huggingFace: CheckpointKind = {
   },
   open: (store): Checkpoint => ({
     name: store.name,
+    storedAs: 'a Hugging Face folder',
     config: once(() => readConfig(store)),
     tensors: once(() => openTensors(store)),
     tokenizerFiles: once(() => readTokenizerFiles(store)),

@@ -33,12 +33,13 @@ export const dtypeOption = optional(
 /** What names a model, for the help. */
 export const sourceWords = 'a Hugging Face folder, a GGUF file, hf:organisation/name[@revision], or a URL';
 
-/**
- * The checkpoint of a model; people see how far its download is.
- * @throws CheckpointError when it holds no model, before a device is opened
- */
+/** A checkpoint; people see how far its download is. */
+export const openSource = (source: string, terminal: Terminal): Promise<Checkpoint> =>
+  openCheckpoint(source, { onProgress: downloadProgress(progressLine(terminal)) });
+
+/** The checkpoint of a model. @throws CheckpointError when it holds no model, before a device is opened */
 export async function openModelFolder(source: string, terminal: Terminal): Promise<Checkpoint> {
-  const checkpoint = await openCheckpoint(source, { onProgress: downloadProgress(progressLine(terminal)) });
+  const checkpoint = await openSource(source, terminal);
   await checkpoint.config();
   return checkpoint;
 }

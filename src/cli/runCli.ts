@@ -9,6 +9,7 @@ import { chat } from './commands/chat.js';
 import { doctor } from './commands/doctor.js';
 import { evaluate } from './commands/eval.js';
 import { generateAnswers } from './commands/generate.js';
+import { inspect } from './commands/inspect.js';
 import { plot } from './commands/plot.js';
 import { tokenizer } from './commands/tokenizer.js';
 import { train } from './commands/train.js';
@@ -20,7 +21,17 @@ import { flagOf, spellFlags } from './options.js';
 import { shownOn, type Terminal, wrapped } from './terminal.js';
 import { usageMessage } from './usage.js';
 
-const commands: readonly CommandFactory[] = [train, generateAnswers, chat, evaluate, plot, tokenizer, doctor, verify];
+const commands: readonly CommandFactory[] = [
+  train,
+  generateAnswers,
+  chat,
+  evaluate,
+  inspect,
+  plot,
+  tokenizer,
+  doctor,
+  verify,
+];
 
 /**
  * Finds the command, parses its options and runs it.

@@ -1,5 +1,15 @@
 export { type CheckTokenizerOptions, checkTokenizer } from './checkTokenizer.js';
 export { type ConfigDefaults, type CreateOptions, createModel, exampleConfig } from './createModel.js';
+export {
+  type CheckpointFacts,
+  type InspectOptions,
+  inspectCheckpoint,
+  type MissingPart,
+  type ModelFacts,
+  type SpecialToken,
+  type StoredFacts,
+  type TokenizerFacts,
+} from './inspectCheckpoint.js';
 export { type LoadOptions, loadModel } from './loadModel.js';
 export { type MemoryPlan, requireMemory } from './memory.js';
 export type { Decoding, ForwardOptions, LanguageModel } from './model.js';

@@ -53,6 +53,7 @@ export function openGgufCheckpoint(store: FileStore, path: string): Checkpoint {
   const has = (metadata: Metadata) => metadata.has('tokenizer.ggml.tokens');
   return {
     name,
+    storedAs: 'a GGUF file',
     config,
     tensors: once(async () => {
       const { metadata, tensors } = await model();
