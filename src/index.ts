@@ -86,6 +86,8 @@ export {
   type ValidationEvent,
   type ValidationExample,
   type ValidationSample,
+  type WaitedEvent,
+  type WaitingEvent,
 } from './distill/trainer/index.js';
 export {
   CheckpointError,

@@ -26,6 +26,7 @@ const paths = new Set([
   'studentConfig',
   'teacher',
   'tokenizer',
+  'fallbackOut',
   'log',
   'tensorboard',
 ]);

@@ -1,6 +1,14 @@
 /** What people see of a run: one live line for the last step, and lines that stay for validations and checkpoints. */
 import { createLogUpdate } from 'log-update';
-import type { BestValidation, DeviceEvent, OnProgress, StepEvent, TrainingEvent, ValidationEvent } from '../index.js';
+import type {
+  BestValidation,
+  DeviceEvent,
+  OnProgress,
+  StepEvent,
+  TrainingEvent,
+  ValidationEvent,
+  WaitingEvent,
+} from '../index.js';
 import { bytes, counted, duration, rounded, whole } from './format.js';
 import { type Terminal, wrapped } from './terminal.js';
 
@@ -72,6 +80,7 @@ export function trainingProgress(
   let started: number | undefined;
   let totalSteps = 0;
   const recent: StepEvent[] = [];
+  let waitingFor: WaitingEvent['reason'] | undefined;
   return {
     show(event) {
       if (event.type === 'start') {
@@ -107,10 +116,29 @@ export function trainingProgress(
         firstStep = event.step;
         started = undefined;
         recent.length = 0;
+      } else if (event.type === 'waiting') {
+        if (event.reason !== waitingFor) line.print(waitingLine(event));
+        else line.update(`waiting for ${duration(event.waitedMs)}, the next try is in ${duration(event.retryMs)}`);
+        waitingFor = event.reason;
+      } else if (event.type === 'waited') {
+        waitingFor = undefined;
+        line.print(`Written after ${duration(event.waitedMs)} of waiting: the run goes on.`);
+      } else if (event.type === 'checkpoint' && event.fallback) {
+        line.print(`Written to the fallback, ${event.path}.`);
       }
     },
     done: () => line.done(),
   };
+}
+
+/** Why a run waits, and what ends the wait. */
+export function waitingLine({ step, message, neededBytes, retryMs, limitMs, reason }: WaitingEvent): string {
+  const advice = reason === 'full' ? 'Free some space' : 'Bring the folder back';
+  return (
+    `Waiting: the state of step ${step} cannot be written. ${message} A state takes about ${bytes(neededBytes)}. It is tried again ` +
+    `in ${duration(retryMs)}, and so on${limitMs === undefined ? '' : ` until ${duration(limitMs)} have passed`}. ` +
+    `${advice}, and the run goes on; Ctrl-C ends it.`
+  );
 }
 
 /** The last step, with loss and speed over the last few. `capacity`: of the replay buffer, 0 without one. */

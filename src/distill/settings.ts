@@ -104,6 +104,11 @@ const shared = {
       'copy of frozen weights, and until the first state is written of trained ones, in the memory of the host',
     { mayChange: true },
   ),
+  waitForRoom: option(
+    notNegative.optional(),
+    'how long a run waits where its state cannot be written, as the disk is full or the folder gone, before it gives up',
+    { unit: 'minutes', defaultWords: 'until there is room', mayChange: true },
+  ),
   maxNewTokens: option(count.optional(), 'longest answer, generated for training or for ROUGE-L', {
     unit: 'tokens',
     defaultWords: '256, or what the models have room for',

@@ -126,11 +126,11 @@ export const train = defineCommand({
               ...{ tokenizer, length: limits.maxLength, limit: textSamples(options, data), seed },
               skipInvalid: skipping(terminal.stderr, options.skipInvalid),
             });
-      const { out: checkpoint, resume, dataDigest }: TrainOptions = options;
+      const { out: checkpoint, resume, fallbackOut, dataDigest }: TrainOptions = options;
       const shared = {
         ...runOptions(options, data),
         ...{ tokenizer, checkpoint, resume },
-        ...given({ arithmetic: options.arithmetic, dataDigest }),
+        ...given({ arithmetic: options.arithmetic, fallbackOut, dataDigest }),
         data: { ...data, ...given({ text }) },
       };
       const runOf = ({ teacher, student }: Models, signal: AbortSignal) =>
@@ -219,7 +219,7 @@ function checkEndTokens({ tokenizer: named, teacher }: TrainOptions, tokenizer: 
 
 /** Refuses to write over another run, over what no run wrote, and over the data. Models are not loaded yet. */
 async function checkOutput(options: TrainOptions & Pick<Values<typeof deviceOptions>, 'profile'>): Promise<void> {
-  const { out, resume, data, text = [], studentConfig, profile, tensorboard, dryRun } = options;
+  const { out, resume, fallbackOut, data, text = [], studentConfig, profile, tensorboard, dryRun } = options;
   const held = heldOutOf(options);
   // A dry run writes nothing, not even as a trial: what it reads may be on a disk that takes nothing.
   const trial = { isWritten: !dryRun };
@@ -240,7 +240,16 @@ async function checkOutput(options: TrainOptions & Pick<Values<typeof deviceOpti
   if (isRun && !dryRun) await (await openFolder(out).lock())();
   const inputs = [...data, ...text, studentConfig, ...(Array.isArray(held) ? held : [])];
   const log = logOf(options);
-  tryApart({ '--out': out, '--log': log, '--profile': profile });
+  tryApart({ '--out': out, '--fallback-out': fallbackOut, '--log': log, '--profile': profile });
+  if (fallbackOut !== undefined) {
+    tryFolder('--fallback-out', fallbackOut, trial);
+    if (holdsRun(fallbackOut)) {
+      throw new OptionError(
+        `--fallback-out ${fallbackOut} holds a state of a run: it would be replaced. Go on from it by --resume --out ` +
+          `${shellWord(fallbackOut)}, or take another folder.`,
+      );
+    }
+  }
   if (dryRun && typeof profile === 'string') {
     throw new OptionError(`--dry-run writes nothing, and --profile ${profile} is a file. Leave its name out.`);
   }
@@ -391,7 +400,7 @@ async function follow(
       log(event);
       board(event);
       progress.show(event);
-      if (event.type === 'start' || event.type === 'device' || event.type === 'end') {
+      if (event.type === 'start' || event.type === 'device' || event.type === 'waited' || event.type === 'end') {
         for (const remark of event.remarks) line.print(noteOf(remark));
       }
       // On long validation sets it takes minutes.
@@ -399,7 +408,10 @@ async function follow(
         line.update('validating before the first step');
       }
       if (event.type === 'end') end = event;
-      if (event.type === 'checkpoint' && event.kind === 'last') saved = event;
+      if (event.type === 'checkpoint' && event.kind === 'last') {
+        saved = event;
+        if (event.fallback) await keepElsewhere(options, decided, line.print);
+      }
     }
     // The API's promise: 'end' comes last.
     return { end: end as EndEvent, before, saved, interrupt };
@@ -409,13 +421,25 @@ async function follow(
   }
 }
 
+/** The fallback is a run that goes on by its folder alone. What the disk does not take then has to be named again. */
+async function keepElsewhere(
+  { fallbackOut, ...options }: TrainOptions,
+  decided: DecidedOptions,
+  warn: (line: string) => void,
+): Promise<void> {
+  await keepOptions(fallbackOut as string, options, decided).catch((error: Error) => warn(error.message));
+}
+
 function report(
   { end, before, saved, interrupt }: Ended,
-  { out, log }: TrainOptions,
+  { out: ofRun, fallbackOut, log }: TrainOptions,
   { program, stdout, stderr }: Terminal,
 ): ExitCode {
-  const student = `${out}/${end.best ? 'best' : 'last'}`;
   const { step, reason, best, initial, improved, ms } = end;
+  // There the best is that of its own step alone.
+  const isElsewhere = saved?.fallback === true && fallbackOut !== undefined;
+  const out = isElsewhere ? fallbackOut : ofRun;
+  const student = `${out}/${best && (!isElsewhere || best.step === step) ? 'best' : 'last'}`;
   const judged = { ...(best && { best }), ...(initial && { initial, improved }) };
   stdout.write(`${JSON.stringify({ step, reason, ...judged, student, seconds: Math.round(ms / 1000) })}\n`);
   if (reason === 'aborted') {

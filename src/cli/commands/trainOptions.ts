@@ -84,6 +84,12 @@ const outputOptions = {
     'go on with the run in --out, by the options that it began with: nothing else need be given. The learning rate may be ' +
       'another, and a run that is finished may get more --steps or --epochs',
   ),
+  fallbackOut: optional(
+    '<folder>',
+    text,
+    'a second folder, on another disk: it gets the state where OUT cannot be written and the wait for it ends, by Ctrl-C or ' +
+      '--wait-for-room',
+  ),
   log: optional('<file>', text, 'JSONL of every step and validation (default: OUT/log.jsonl)'),
   tensorboard: optional(
     '<folder>',

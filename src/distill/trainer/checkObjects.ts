@@ -25,7 +25,7 @@ const templateName = ranges.text.optional();
 
 /** @throws OptionError for an object of another kind */
 export function checkObjects(where: 'distill' | 'fineTune', run: Participants): void {
-  const { student, teacher, tokenizer, teacherTokenizer, data, checkpoint, resume, signal } = run;
+  const { student, teacher, tokenizer, teacherTokenizer, data, checkpoint, resume, fallbackOut, signal } = run;
   if (where === 'distill' && !teacher) {
     throw new OptionError(
       'distill: no teacher is given. Give a teacher, or call fineTune to train on the data alone.',
@@ -45,6 +45,13 @@ export function checkObjects(where: 'distill' | 'fineTune', run: Participants): 
   checkOption(where, 'teacherTokenizer', teacherTokenizer, tokenizerOption.optional());
   checkOption(where, 'checkpoint', checkpoint, folderOption.optional());
   checkOption(where, 'resume', resume, ranges.switched.optional());
+  checkOption(where, 'fallbackOut', fallbackOut, folderOption.optional());
+  if (fallbackOut !== undefined && (checkpoint === undefined || fallbackOut === checkpoint)) {
+    const why = checkpoint === undefined ? 'needs checkpoint, the folder of the run' : 'is checkpoint itself';
+    throw new OptionError(`${where}: fallbackOut ${why}. Give both, as two folders on two disks.`, {
+      option: 'fallbackOut',
+    });
+  }
   checkOption(where, 'signal', signal, signalOption.optional());
   if (Array.isArray(data)) {
     throw refusedOption(

@@ -74,7 +74,10 @@ export interface Checkpoints {
    * that no run wrote; where there is nothing to resume; and where another run writes
    */
   open(): Promise<void>;
+  /** @throws CheckpointError where the system refuses, and where the folder that was there is gone */
   save(progress: Progress, optimizer: AdamW, replay: ReplayBuffer | undefined): Promise<CheckpointEvent[]>;
+  /** The same into `fallbackOut`; undefined where there is none. @throws CheckpointError */
+  readonly saveElsewhere: Checkpoints['save'] | undefined;
   /**
    * Puts the weights of the newest whole state into the student and the moments into the optimizer.
    * @throws CheckpointError where no state is whole, where one cannot be read, or is of a run with other options
@@ -94,21 +97,57 @@ export interface Checkpoints {
 export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpoints {
   const { student } = plan.objective;
   const root = openFolder(target);
+  const elsewhere = plan.fallbackOut === undefined ? undefined : openFolder(plan.fallbackOut);
   let release = async () => {};
+  /** Stores in memory have no folder before they have a file. */
+  let wasThere = false;
+  let wasLost = false;
   let identity: RunIdentity = plan.identity;
 
   /** The steps of the states, the newest first; none where no folder is. */
-  const storedSteps = async (): Promise<number[]> => {
+  const storedSteps = async (folder = root): Promise<number[]> => {
     try {
-      return stepsOf((await root.list()).folders);
+      return stepsOf((await folder.list()).folders);
     } catch (error) {
       if (error instanceof NothingThere) return [];
       throw error;
     }
   };
 
+  /**
+   * A folder that is gone would be made anew in silence, on the disk below a mount that is lost. One that is back is taken
+   * again.
+   * @throws NothingThere, CheckpointError
+   */
+  const requireThere = async (): Promise<void> => {
+    try {
+      await root.list();
+      wasThere = true;
+    } catch (error) {
+      if (error instanceof NothingThere && !wasThere) return;
+      wasLost = true;
+      if (!(error instanceof NothingThere)) throw error;
+      throw new NothingThere(
+        `${root.name}: the folder of the run is gone. Mount its disk again, or make the folder anew.`,
+        { cause: error },
+      );
+    }
+    if (!wasLost) return;
+    await release();
+    release = await root.lock();
+    wasLost = false;
+  };
+
   const requireFree = async (): Promise<void> => {
     const [newest] = await storedSteps();
+    const [other] = elsewhere ? await storedSteps(elsewhere) : [];
+    if (elsewhere && other !== undefined) {
+      throw new CheckpointError(
+        `fallbackOut ${elsewhere.name} holds a state of a run, of step ${other}: it would be replaced. Go on from it, with ` +
+          'that folder as checkpoint and resume: true, or give another folder.',
+        { found: other },
+      );
+    }
     if (plan.resume) {
       if (newest !== undefined) return;
       throw new CheckpointError(
@@ -136,11 +175,11 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
   };
 
   /** Removes all states but the newest, the best and the good ones. Those of later steps have been given up. */
-  const prune = async ({ step, best, soundness }: Progress): Promise<void> => {
-    const steps = await storedSteps();
+  const prune = async (folder: FileStore, { step, best, soundness }: Progress): Promise<void> => {
+    const steps = await storedSteps(folder);
     const kept = new Set(steps.filter((each) => each <= step).slice(0, plan.settings.keep));
     for (const each of [best?.step, soundness.good, soundness.shown]) if (each !== undefined) kept.add(each);
-    for (const each of steps) if (!kept.has(each)) await root.remove(stateName(each));
+    for (const each of steps) if (!kept.has(each)) await folder.remove(stateName(each));
   };
 
   /** @throws UnusableState, CheckpointError */
@@ -182,6 +221,26 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
     return { progress, replay, remarks };
   };
 
+  /** Writes a state, shares it as last/ and, where it is that of the best validation, as best/, and removes old ones. */
+  const write = async (
+    folder: FileStore,
+    run: { progress: Progress; optimizer: AdamW; replay: ReplayBuffer | undefined },
+  ): Promise<CheckpointEvent[]> => {
+    const { step, best } = run.progress;
+    const files = { ...plan.tokenizer?.save(), ...savedTemplateFiles(plan.template) };
+    const names = await writeState(folder, step, async (state) => {
+      await saveModel(student, state, { files });
+      await writeTrainerState(state, { ...run, settings: plan.settings, identity });
+    });
+    const events: CheckpointEvent[] = [];
+    for (const kind of best?.step === step ? (['best', 'last'] as const) : (['last'] as const)) {
+      await shareState(folder, kind, step, names);
+      events.push({ type: 'checkpoint', kind, step, path: `${folder.name}/${kind}` });
+    }
+    await prune(folder, run.progress);
+    return events;
+  };
+
   const examine = async (): Promise<void> => {
     await requireFree();
     identity = { ...plan.identity, ...(await identityDigests(plan)) };
@@ -195,23 +254,27 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
       release = await root.lock();
       // Another run may have come and gone meanwhile.
       await examine();
+      await requireThere();
     },
 
     async save(progress, optimizer, replay) {
-      const { step, best } = progress;
-      const files = { ...plan.tokenizer?.save(), ...savedTemplateFiles(plan.template) };
-      const names = await writeState(root, step, async (folder) => {
-        await saveModel(student, folder, { files });
-        await writeTrainerState(folder, { progress, optimizer, replay, settings: plan.settings, identity });
-      });
-      const events: CheckpointEvent[] = [];
-      for (const kind of best?.step === step ? (['best', 'last'] as const) : (['last'] as const)) {
-        await shareState(root, kind, step, names);
-        events.push({ type: 'checkpoint', kind, step, path: `${root.name}/${kind}` });
-      }
-      await prune(progress);
+      await requireThere();
+      const events = await write(root, { progress, optimizer, replay });
+      wasThere = true;
       return events;
     },
+
+    saveElsewhere:
+      elsewhere &&
+      (async (progress, optimizer, replay) => {
+        const giveBack = await elsewhere.lock();
+        try {
+          const events = await write(elsewhere, { progress, optimizer, replay });
+          return events.map((event) => ({ ...event, fallback: true }));
+        } finally {
+          await giveBack();
+        }
+      }),
 
     async restore(optimizer) {
       const steps = await storedSteps();

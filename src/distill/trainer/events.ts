@@ -112,6 +112,45 @@ export interface CheckpointEvent {
   readonly step: number;
   /** Where it was written. */
   readonly path: string;
+  /** It was written to `fallbackOut`, for the run's own folder could not be. */
+  readonly fallback?: boolean;
+}
+
+/**
+ * The state of a run cannot be written, for its disk is full or its folder is gone: the run waits, and this event comes
+ * with each try that fails. Free some space, or bring the folder back, and it goes on; the signal ends it.
+ */
+export interface WaitingEvent {
+  /** Which event it is. */
+  readonly type: 'waiting';
+  /** Optimizer steps done. */
+  readonly step: number;
+  /** 'full': the disk, or this user's share of it; 'gone': the folder, or the disk that it was on. */
+  readonly reason: 'full' | 'gone';
+  /** The folder of the run. */
+  readonly path: string;
+  /** What the system says, with the file. */
+  readonly message: string;
+  /** Bytes of a state, nearly. */
+  readonly neededBytes: number;
+  /** Milliseconds until it is tried again. */
+  readonly retryMs: number;
+  /** Milliseconds that the run has waited by now. */
+  readonly waitedMs: number;
+  /** Milliseconds after which it gives up; absent where it never does. */
+  readonly limitMs?: number;
+}
+
+/** The wait is over, and the state is written. */
+export interface WaitedEvent {
+  /** Which event it is. */
+  readonly type: 'waited';
+  /** Optimizer steps done. */
+  readonly step: number;
+  /** Milliseconds that the run has waited. */
+  readonly waitedMs: number;
+  /** What people should know of the folder as it came back. */
+  readonly remarks: readonly string[];
 }
 
 /**
@@ -168,4 +207,12 @@ export interface BestValidation {
 }
 
 /** What a run yields. */
-export type TrainingEvent = StartEvent | StepEvent | ValidationEvent | CheckpointEvent | DeviceEvent | EndEvent;
+export type TrainingEvent =
+  | StartEvent
+  | StepEvent
+  | ValidationEvent
+  | CheckpointEvent
+  | WaitingEvent
+  | WaitedEvent
+  | DeviceEvent
+  | EndEvent;

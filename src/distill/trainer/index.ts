@@ -14,6 +14,8 @@ export type {
   TrainingEvent,
   ValidationEvent,
   ValidationExample,
+  WaitedEvent,
+  WaitingEvent,
 } from './events.js';
 export { fineTune } from './fineTune.js';
 export type { MemoryEstimate } from './memory.js';

@@ -8,7 +8,7 @@ import type { RunSettings } from '../settings.js';
 import { batchOrder } from './batches.js';
 import { type Checkpoints, openCheckpoints } from './checkpoint.js';
 import { type DeviceGuard, guardDevice } from './deviceLoss.js';
-import type { CheckpointEvent, StepEvent, TrainingEvent, ValidationEvent } from './events.js';
+import type { StepEvent, TrainingEvent, ValidationEvent } from './events.js';
 import { planMemory, refuseMeta } from './memory.js';
 import { takeStudent } from './oneRun.js';
 import type { Plan } from './plan.js';
@@ -18,6 +18,7 @@ import { afterSaving, afterStep, afterValidation, mostSkipped } from './soundnes
 import { stateName } from './stateFolder.js';
 import { takeStep } from './step.js';
 import { isBetter, validate } from './validation.js';
+import { store } from './waiting.js';
 
 /** The loop of every run: validate, step, validate and save now and then, go on after a loss of the device, end. */
 export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, void, undefined> {
@@ -133,7 +134,7 @@ async function* advance(
     const isWanted = isDue(run.step, isJudged) || validation?.best || run.step === totalSteps;
     if (!isWanted || !course.isSound || run.soundness.inARow > 0) continue;
     if (checkpoints) {
-      yield* await save(plan, checkpoints, run, validation !== undefined);
+      yield* save(plan, checkpoints, run, { course, isValidated: validation !== undefined });
       guard.wrote();
     } else if (run.step < totalSteps) await guard.remember(run);
     course.saved = run.step;
@@ -147,7 +148,8 @@ async function* advance(
     const what = `${which}, as the loss or the gradients were not finite`;
     throw diverged(plan, run, run.step, what, { student: asBefore });
   }
-  if (checkpoints && course.saved !== run.step && inARow === 0) yield* await save(plan, checkpoints, run, false);
+  if (checkpoints && course.saved !== run.step && inARow === 0)
+    yield* save(plan, checkpoints, run, { course, isValidated: false });
 }
 
 /**
@@ -166,19 +168,23 @@ function savingTimes(every: RunSettings['saveEvery']): (step: number, isJudged: 
   };
 }
 
-/** Saves; where weights are not finite, what was saved before stays. @throws TrainingError naming the step */
-async function save(
+/**
+ * Saves, once there is room; where weights are not finite, what was saved before stays.
+ * @throws TrainingError naming the step; CheckpointError
+ */
+async function* save(
   plan: Plan,
   checkpoints: Checkpoints,
   run: RunState,
-  isValidated: boolean,
-): Promise<CheckpointEvent[]> {
+  { course: { saved }, isValidated }: { readonly course: Course; readonly isValidated: boolean },
+): AsyncGenerator<TrainingEvent, void, undefined> {
   const soundness = afterSaving(run.soundness, run.step, isValidated);
-  const events = await explained(plan, run, run.step, () =>
-    checkpoints.save({ ...progressOf(run), soundness }, run.optimizer, run.replay),
-  );
+  yield* store({
+    ...{ plan, checkpoints, run, saved },
+    write: (into) =>
+      explained(plan, run, run.step, () => into({ ...progressOf(run), soundness }, run.optimizer, run.replay)),
+  });
   run.soundness = soundness;
-  return events;
 }
 
 async function judge(plan: Plan, run: RunState): Promise<ValidationEvent> {

@@ -49,6 +49,12 @@ interface RunObjects {
    */
   readonly resume?: boolean;
   /**
+   * A second folder, on another disk. Where the state cannot be written to `checkpoint`, as its disk is full or its folder
+   * gone, the run waits and tries again (see `WaitingEvent`); when the wait ends by the signal, or after `waitForRoom`,
+   * the state is written here, and a run can go on from it. A folder that holds a state already is refused.
+   */
+  readonly fallbackOut?: string | FileStore;
+  /**
    * Stops after the step in progress (one that is still generating is dropped), writes the `last` checkpoint, and ends
    * the iteration with an 'end' event.
    */

@@ -37,6 +37,7 @@ export interface Plan {
   readonly remarks: readonly string[];
   readonly checkpoint: string | FileStore | undefined;
   readonly resume: boolean;
+  readonly fallbackOut: string | FileStore | undefined;
   /** What messages call what nobody gave, by its name: settings that follow from others, digests of data and models. */
   readonly derived: ReadonlyMap<string, string>;
   /** Those of them that follow from other settings. */
@@ -84,6 +85,7 @@ export function makePlan(participants: Participants, options: RunOptions): Plan 
     remarks: startRemarks(participants, settings),
     checkpoint: participants.checkpoint,
     resume: participants.resume ?? false,
+    fallbackOut: participants.fallbackOut,
     derived: new Map([...digestNames, ...following(options)]),
     follows: following(options),
     arithmeticGiven: options.arithmetic !== undefined,

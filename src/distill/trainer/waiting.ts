@@ -1,0 +1,155 @@
+/**
+ * Storing a run where that may fail for a while: a disk is full, a folder is gone. What was learnt since the last state
+ * is in memory alone, so the run waits and tries again, and says so each time. When the wait ends by a signal or by its
+ * limit, the state goes to a second folder where one was given; else the run ends with an error that says what is lost.
+ */
+import { CheckpointError } from '../../errors.js';
+import { NothingThere } from '../../io/fileStore.js';
+import { isSystemError } from '../../systemReason.js';
+import type { Checkpoints } from './checkpoint.js';
+import type { CheckpointEvent, WaitedEvent, WaitingEvent } from './events.js';
+import type { Plan } from './plan.js';
+import { progressOf, type RunState } from './runState.js';
+import { stateName } from './stateFolder.js';
+
+/** Between two tries, at least. A try writes until the disk is full, so that a long one is not repeated so soon. */
+const RETRY_MS = 10_000;
+const RESTS_A_TRY = 4;
+/** After a signal a run without a second folder goes on trying for so long: who ends it may still make room. */
+const ENDING_MS = 60_000;
+
+const full = ['ENOSPC', 'EDQUOT'];
+const gone = ['ENOENT', 'ENOTDIR', 'ENODEV', 'ENXIO', 'ENOTCONN', 'ESTALE', 'EHOSTDOWN', 'ETIMEDOUT'];
+
+/** Why a state could not be written, where that may pass; undefined for all else. */
+export function passingReason(error: unknown): WaitingEvent['reason'] | undefined {
+  if (error instanceof NothingThere) return 'gone';
+  for (let each = error; each instanceof Error; each = each.cause) {
+    if (isSystemError(each) && full.includes(each.code)) return 'full';
+    if (isSystemError(each) && gone.includes(each.code)) return 'gone';
+    // What browsers throw when their private storage is full.
+    if (each.name === 'QuotaExceededError') return 'full';
+  }
+  return undefined;
+}
+
+/** What is stored, and where. */
+interface Storing {
+  readonly plan: Plan;
+  readonly checkpoints: Checkpoints;
+  readonly run: RunState;
+  /** Step of the newest state that is stored; 0 before the first. */
+  readonly saved: number;
+  /** Writes the state, by either way of the checkpoints. */
+  write(save: Checkpoints['save']): Promise<CheckpointEvent[]>;
+}
+
+/**
+ * Writes the state, once there is room.
+ * @throws CheckpointError where the system refuses for good, and where the wait has ended without a second folder
+ */
+export async function* store(
+  storing: Storing,
+): AsyncGenerator<CheckpointEvent | WaitingEvent | WaitedEvent, void, undefined> {
+  const { plan, checkpoints, run, write } = storing;
+  const { signal, settings } = plan;
+  const began = performance.now();
+  const limitMs = settings.waitForRoom === undefined ? undefined : 60_000 * settings.waitForRoom;
+  let reason: WaitingEvent['reason'] | undefined;
+  let abortedAt: number | undefined;
+  for (;;) {
+    const started = performance.now();
+    try {
+      const events = await write(checkpoints.save);
+      if (reason)
+        yield { type: 'waited', step: run.step, waitedMs: started - began, remarks: await mended(storing, reason) };
+      yield* events;
+      return;
+    } catch (error) {
+      reason = passingReason(error);
+      if (!reason) throw error;
+      const now = performance.now();
+      if (signal?.aborted) abortedAt ??= now;
+      const ends = [
+        ...(limitMs === undefined ? [] : [limitMs]),
+        ...(abortedAt === undefined ? [] : [abortedAt - began + (checkpoints.saveElsewhere ? 0 : ENDING_MS)]),
+      ];
+      const end = ends.length > 0 ? Math.min(...ends) : undefined;
+      const waitedMs = now - began;
+      if (end !== undefined && waitedMs >= end) {
+        yield* giveUp(storing, { error: error as Error, waitedMs });
+        return;
+      }
+      const retryMs = Math.min(Math.max(RETRY_MS, RESTS_A_TRY * (now - started)), (end ?? Infinity) - waitedMs);
+      yield {
+        ...{ type: 'waiting', step: run.step, reason, path: pathOf(plan), message: (error as Error).message },
+        ...{ neededBytes: stateBytes(run, plan), retryMs, waitedMs },
+        ...(end !== undefined && { limitMs: end }),
+      };
+      await rest(retryMs, signal);
+    }
+  }
+}
+
+const pathOf = ({ checkpoint }: Plan): string =>
+  typeof checkpoint === 'string' ? checkpoint : (checkpoint?.name ?? '');
+
+/** Until it is time, or the signal comes. */
+function rest(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    if (!signal?.aborted) signal?.addEventListener('abort', done);
+  });
+}
+
+/** A folder that was gone may have come back without what it held. */
+async function mended({ checkpoints, run }: Storing, reason: WaitingEvent['reason']): Promise<readonly string[]> {
+  if (reason === 'full') return [];
+  const { best, remarks } = await checkpoints.mend(progressOf(run));
+  run.best = best;
+  return remarks;
+}
+
+/** The student, two moments of each trained weight, and the replay buffer. */
+function stateBytes({ optimizer, replay }: RunState, { objective: { student } }: Plan): number {
+  const sizes = [...student.parameters.values(), ...[...optimizer.moments.values()].flatMap(({ m, v }) => [m, v])];
+  const buffer = replay ? replay.serialize().byteLength : 0;
+  return sizes.reduce((total, { size }) => total + 4 * size, buffer);
+}
+
+async function* giveUp(
+  { plan, checkpoints, run, saved, write }: Storing,
+  { error, waitedMs }: { readonly error: Error; readonly waitedMs: number },
+): AsyncGenerator<CheckpointEvent, void, undefined> {
+  const { signal, settings } = plan;
+  const waited = `after ${Math.round(waitedMs / 1000)} s of waiting`;
+  const what = `step ${run.step} of ${settings.steps}: the state cannot be written, ${waited}: ${error.message}`;
+  const { saveElsewhere } = checkpoints;
+  if (!saveElsewhere)
+    throw new CheckpointError(`${what} ${lossOf(run.step, saved)}`, { found: run.step, cause: error });
+  const events = await write(saveElsewhere).catch((cause: unknown) => {
+    if (!(cause instanceof CheckpointError)) throw cause;
+    throw new CheckpointError(`${what} Nor can it be in fallbackOut: ${cause.message} ${lossOf(run.step, saved)}`, {
+      found: run.step,
+      cause,
+    });
+  });
+  yield* events;
+  // Who ended the run knows; who left it alone is told by an error.
+  if (signal?.aborted) return;
+  const folder = typeof plan.fallbackOut === 'string' ? plan.fallbackOut : plan.fallbackOut?.name;
+  throw new CheckpointError(`${what} It is in fallbackOut, ${folder}/${stateName(run.step)}: resume from there.`, {
+    found: run.step,
+    cause: error,
+  });
+}
+
+function lossOf(step: number, saved: number): string {
+  const lost = saved === 0 ? `All ${step} steps are` : `The steps after ${saved} are`;
+  return `${lost} lost. Make room, and give fallbackOut, a folder on another disk.`;
+}

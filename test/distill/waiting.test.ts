@@ -1,0 +1,283 @@
+/** Runs whose folder is full, or gone, for a while: stores that refuse on purpose, under a clock of the test's own. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Device } from '../../src/backend/backend.js';
+import { openWasm } from '../../src/backend/wasm/index.js';
+import { type FineTuneOptions, fineTune, type TrainingEvent } from '../../src/distill/trainer/index.js';
+import { passingReason } from '../../src/distill/trainer/waiting.js';
+import { CheckpointError, OptionError } from '../../src/errors.js';
+import { NothingThere } from '../../src/io/fileStore.js';
+import { type FileStore, type MemoryStore, memoryStore } from '../../src/io/index.js';
+import { loadModel } from '../../src/models/index.js';
+import { succession, tinyModel, weightsOf } from './fixtures.js';
+
+let device: Device;
+beforeAll(async () => {
+  device = await openWasm({ threads: 1 });
+});
+afterAll(() => device.dispose());
+// Time goes on by itself, for the turns that training gives the event loop, and faster where the test says so.
+beforeEach(
+  () => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'], shouldAdvanceTime: true }),
+);
+afterEach(() => void vi.useRealTimers());
+
+const fault = (code: string) =>
+  new CheckpointError(`runs/a/state: cannot be written: (${code}).`, {
+    cause: Object.assign(new Error(code), { code }),
+  });
+
+/** A store that takes so many bytes in all, as a disk of that size does, and asks `listed` before it lists. */
+function disk(size: () => number, listed: () => void = () => {}): { store: FileStore; inside: MemoryStore } {
+  const inside = memoryStore({}, { name: 'runs/a' });
+  const limited = (store: FileStore): FileStore => ({
+    ...store,
+    async list() {
+      listed();
+      return store.list();
+    },
+    async write(path, chunks) {
+      const parts: Uint8Array[] = [];
+      for await (const chunk of chunks) parts.push(chunk.slice());
+      const used = [...inside.files.values()].reduce((total, file) => total + file.byteLength, 0);
+      const wanted = parts.reduce((total, part) => total + part.byteLength, 0);
+      if (used + wanted > size()) throw fault('ENOSPC');
+      await store.write(path, parts);
+    },
+    addFolder: (path, fill) => store.addFolder(path, (aside) => fill(limited(aside))),
+    folder: (path) => limited(store.folder(path)),
+  });
+  return { store: limited(inside), inside };
+}
+
+const data = { train: succession(4), validation: succession(3) };
+const options = { data, steps: 4, batchSize: 5, validation: { every: 2 } };
+
+interface Watched {
+  readonly events: TrainingEvent[];
+  readonly error?: unknown;
+}
+
+/** Iterates a run; time passes when it waits. `at` is called with each event, before the run goes on. */
+async function watch(
+  given: FineTuneOptions,
+  at: (event: TrainingEvent, events: readonly TrainingEvent[]) => void = () => {},
+): Promise<Watched> {
+  const events: TrainingEvent[] = [];
+  const run = fineTune(given);
+  try {
+    for (;;) {
+      const next = run.next();
+      // It is rejected while time is still being advanced.
+      next.catch(() => {});
+      if (events.at(-1)?.type === 'waiting') await vi.advanceTimersByTimeAsync(60_000);
+      const { value, done } = await next;
+      if (done) return { events };
+      events.push(value);
+      at(value, events);
+    }
+  } catch (error) {
+    return { events, error };
+  }
+}
+const typesOf = (events: readonly TrainingEvent[]) => events.map(({ type }) => type);
+const waitsOf = (events: readonly TrainingEvent[]) => events.filter((event) => event.type === 'waiting');
+
+describe('a run whose disk is full', () => {
+  it('waits, says so with each try, and goes on when there is room, with the weights that it would have', async () => {
+    const whole = memoryStore();
+    const expected = await tinyModel(device);
+    await watch({ ...options, model: expected, checkpoint: whole });
+
+    let size = 1000;
+    const { store, inside } = disk(() => size);
+    const model = await tinyModel(device);
+    const { events, error } = await watch({ ...options, model, checkpoint: store }, (event, before) => {
+      if (event.type === 'waiting' && waitsOf(before).length === 3) size = 10 ** 7;
+    });
+    expect(error).toBeUndefined();
+    const first = typesOf(events).indexOf('waiting');
+    expect(typesOf(events).slice(first, first + 6)).toEqual([
+      ...['waiting', 'waiting', 'waiting', 'waited', 'checkpoint', 'checkpoint'],
+    ]);
+    const [once, , third] = waitsOf(events);
+    expect(once).toMatchObject({
+      ...{ type: 'waiting', step: 2, reason: 'full', path: 'runs/a', retryMs: 10_000 },
+      message: expect.stringContaining('ENOSPC'),
+    });
+    expect(once).not.toHaveProperty('limitMs');
+    expect(once!.waitedMs).toBeLessThan(10_000);
+    expect(third!.waitedMs).toBeGreaterThanOrEqual(20_000);
+    // The weights and two moments of each, which are nearly all of a state.
+    const state = [...inside.files].filter(([path]) => path.startsWith('state-000002/'));
+    const bytes = state.reduce((total, [, file]) => total + file.byteLength, 0);
+    expect(once!.neededBytes).toBe(3 * 4 * (await weightsOf(model)).length);
+    expect(once!.neededBytes / bytes).toBeGreaterThan(0.5);
+    expect(once!.neededBytes).toBeLessThan(bytes);
+    expect(events.at(-1)).toMatchObject({ type: 'end', reason: 'finished', step: 4 });
+    expect(await weightsOf(model)).toEqual(await weightsOf(expected));
+    expect((await inside.list()).folders.filter((name) => name.startsWith('state')).sort()).toEqual([
+      ...['state-000002', 'state-000004'],
+    ]);
+    for (const each of [model, expected]) each.dispose();
+  });
+
+  it('gives up after the time that it is given, and says what is lost', async () => {
+    let size = 10 ** 7;
+    const { store } = disk(() => size);
+    using model = await tinyModel(device);
+    const given = { ...options, model, checkpoint: store, waitForRoom: 2 };
+    const { events, error } = await watch(given, (event) => {
+      if (event.type === 'step' && event.step === 3) size = 1000;
+    });
+    const waits = waitsOf(events);
+    expect(waits.length).toBeGreaterThan(1);
+    for (const { limitMs } of waits) expect(limitMs).toBe(120_000);
+    expect(error).toBeInstanceOf(CheckpointError);
+    expect((error as Error).message).toMatch(
+      /^step 4 of 4: the state cannot be written, after 1\d\d s of waiting: .*ENOSPC.* The steps after 2 are lost\. Make room, and give fallbackOut, a folder on another disk\.$/,
+    );
+    expect(typesOf(events)).not.toContain('end');
+  });
+
+  it('with no time to wait fails at once, with a second folder that has the state', async () => {
+    const { store } = disk(() => 1000);
+    const fallbackOut = memoryStore({}, { name: 'other/b' });
+    using model = await tinyModel(device);
+    const { events, error } = await watch({ ...options, model, checkpoint: store, fallbackOut, waitForRoom: 0 });
+    expect(waitsOf(events)).toEqual([]);
+    expect((error as Error).message).toMatch(/It is in fallbackOut, other\/b\/state-000002: resume from there\.$/);
+    expect(events.filter(({ type }) => type === 'checkpoint')).toMatchObject([
+      { kind: 'best', step: 2, path: 'other/b/best', fallback: true },
+      { kind: 'last', step: 2, path: 'other/b/last', fallback: true },
+    ]);
+  });
+
+  it('hears the signal while it waits, writes to the second folder, from which a run goes on as from the first', async () => {
+    const expected = await tinyModel(device);
+    await watch({ ...options, model: expected, checkpoint: memoryStore() });
+
+    const { store, inside } = disk(() => 1000);
+    const fallbackOut = memoryStore({}, { name: 'other/b' });
+    const stop = new AbortController();
+    const model = await tinyModel(device);
+    const given = { ...options, checkpoint: store, fallbackOut, signal: stop.signal };
+    const { events, error } = await watch({ ...given, model }, (event, before) => {
+      if (event.type === 'waiting' && waitsOf(before).length === 2) stop.abort();
+    });
+    expect(error).toBeUndefined();
+    expect(waitsOf(events)).toHaveLength(2);
+    expect(typesOf(events).slice(-3)).toEqual(['checkpoint', 'checkpoint', 'end']);
+    expect(events.at(-1)).toMatchObject({ reason: 'aborted', step: 2 });
+    expect([...inside.files.keys()].some((path) => path.startsWith('state'))).toBe(false);
+    expect(await weightsOf(await loadModel(fallbackOut.folder('last'), { device }))).toEqual(await weightsOf(model));
+
+    // It is not replaced.
+    const again = await watch({ ...options, model, checkpoint: memoryStore(), fallbackOut });
+    expect((again.error as Error).message).toMatch(/^fallbackOut other\/b holds a state of a run, of step 2: /);
+    const resumed = await tinyModel(device, { seed: 9 });
+    const rest = await watch({ ...options, model: resumed, checkpoint: fallbackOut, resume: true });
+    expect(rest.events.at(-1)).toMatchObject({ type: 'end', reason: 'finished', step: 4 });
+    expect(await weightsOf(resumed)).toEqual(await weightsOf(expected));
+    for (const each of [model, expected, resumed]) each.dispose();
+  });
+
+  it('after the signal tries for a minute more where there is no second folder: room may come', async () => {
+    for (const roomComes of [true, false]) {
+      let size = 1000;
+      const { store } = disk(() => size);
+      const stop = new AbortController();
+      using model = await tinyModel(device);
+      const { events, error } = await watch({ ...options, model, checkpoint: store, signal: stop.signal }, (event) => {
+        // Heard before the state is written, as by Ctrl-C in a step.
+        if (event.type === 'step' && event.step === 1) stop.abort();
+        if (event.type === 'waiting' && roomComes) size = 10 ** 7;
+      });
+      const [first] = waitsOf(events);
+      expect(first).toMatchObject({ step: 1, limitMs: 60_000 });
+      if (roomComes) expect(events.at(-1)).toMatchObject({ type: 'end', reason: 'aborted' });
+      else expect((error as Error).message).toContain('All 1 steps are lost.');
+    }
+  });
+
+  it('whose second folder is full as well says so of both', async () => {
+    const { store } = disk(() => 1000);
+    const { store: fallbackOut } = disk(() => 1000);
+    using model = await tinyModel(device);
+    const { error } = await watch({ ...options, model, checkpoint: store, fallbackOut, waitForRoom: 0 });
+    expect(error).toBeInstanceOf(CheckpointError);
+    expect((error as Error).message).toMatch(/ENOSPC.* Nor can it be in fallbackOut: .*ENOSPC.* All 2 steps are lost/);
+  });
+});
+
+describe('a run whose folder is gone', () => {
+  it('waits until it is back, takes it again, and says what is no longer there', async () => {
+    let isGone = false;
+    const { store, inside } = disk(
+      () => 10 ** 7,
+      () => {
+        if (isGone) throw new NothingThere('runs/a: there is no such folder.');
+      },
+    );
+    let locks = 0;
+    const counted: FileStore = {
+      ...store,
+      async lock() {
+        locks++;
+        return store.lock();
+      },
+    };
+    using model = await tinyModel(device);
+    const { events, error } = await watch({ ...options, model, checkpoint: counted }, (event) => {
+      if (event.type === 'step' && event.step === 3) isGone = true;
+      if (event.type !== 'waiting') return;
+      // It comes back empty.
+      isGone = false;
+      for (const path of inside.files.keys()) (inside.files as Map<string, Uint8Array>).delete(path);
+    });
+    expect(error).toBeUndefined();
+    expect(waitsOf(events)).toMatchObject([
+      {
+        reason: 'gone',
+        step: 4,
+        message: expect.stringMatching(/^runs\/a: the folder of the run is gone\. Mount its disk/),
+      },
+    ]);
+    expect(locks).toBe(2);
+    expect(events.find(({ type }) => type === 'waited')).toBeDefined();
+    expect(inside.files.has('state-000004/model.safetensors')).toBe(true);
+    expect(inside.files.has('last/model.safetensors')).toBe(true);
+  });
+});
+
+describe('what passes, and what does not', () => {
+  it.each([
+    ['ENOSPC', 'full'],
+    ['EDQUOT', 'full'],
+    ['ENOENT', 'gone'],
+    ['ESTALE', 'gone'],
+    ['EACCES', undefined],
+    ['EROFS', undefined],
+    ['EIO', undefined],
+  ])('%s is %s', (code, expected) => expect(passingReason(fault(code))).toBe(expected));
+
+  it("a browser's storage that is full is, and an error of ours is not", () => {
+    expect(passingReason(new CheckpointError('x', { cause: new DOMException('full', 'QuotaExceededError') }))).toBe(
+      'full',
+    );
+    expect(passingReason(new CheckpointError('the weights are NaN'))).toBeUndefined();
+  });
+
+  it('what does not ends the run at once', async () => {
+    const broken: FileStore = { ...memoryStore(), addFolder: () => Promise.reject(fault('EIO')) };
+    using model = await tinyModel(device);
+    const { events, error } = await watch({ ...options, model, checkpoint: broken });
+    expect([waitsOf(events), error]).toEqual([[], expect.objectContaining({ code: 'ERR_CHECKPOINT' })]);
+  });
+});
+
+it('a second folder needs a first, and is another', async () => {
+  using model = await tinyModel(device);
+  const store = memoryStore();
+  expect(() => fineTune({ ...options, model, fallbackOut: store })).toThrow(OptionError);
+  expect(() => fineTune({ ...options, model, checkpoint: store, fallbackOut: store })).toThrow(/is checkpoint itself/);
+});
