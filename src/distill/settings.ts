@@ -17,6 +17,7 @@ const {
   count,
   countOr,
   countOrZero,
+  minutesOrForever,
   notNegative,
   positive,
   seed,
@@ -105,9 +106,10 @@ const shared = {
     { mayChange: true },
   ),
   waitForRoom: option(
-    notNegative.optional(),
-    'how long a run waits where its state cannot be written, as the disk is full or the folder gone, before it gives up',
-    { unit: 'minutes', defaultWords: 'until there is room', mayChange: true },
+    minutesOrForever.default('forever'),
+    'how long a run waits where its state cannot be written, as the disk is full or its folder gone, before it gives up ' +
+      '(30min, 0min)',
+    { unit: 'minutes', mayChange: true },
   ),
   maxNewTokens: option(count.optional(), 'longest answer, generated for training or for ROUGE-L', {
     unit: 'tokens',

@@ -41,6 +41,10 @@ export const stepsOrMinutes = z.union(
   often,
 );
 
+const span = "'forever', or minutes as in '30min'";
+/** How long something may last. */
+export const minutesOrForever = z.string(span).regex(/^(?:forever|\d+(?:\.\d+)?min)$/, span);
+
 const above0 = 'a number above 0';
 export const positive = number(above0).gt(0, above0);
 /**

@@ -125,7 +125,7 @@ describe('a run whose disk is full', () => {
     let size = 10 ** 7;
     const { store } = disk(() => size);
     using model = await tinyModel(device);
-    const given = { ...options, model, checkpoint: store, waitForRoom: 2 };
+    const given = { ...options, model, checkpoint: store, waitForRoom: '2min' };
     const { events, error } = await watch(given, (event) => {
       if (event.type === 'step' && event.step === 3) size = 1000;
     });
@@ -143,7 +143,7 @@ describe('a run whose disk is full', () => {
     const { store } = disk(() => 1000);
     const fallbackOut = memoryStore({}, { name: 'other/b' });
     using model = await tinyModel(device);
-    const { events, error } = await watch({ ...options, model, checkpoint: store, fallbackOut, waitForRoom: 0 });
+    const { events, error } = await watch({ ...options, model, checkpoint: store, fallbackOut, waitForRoom: '0min' });
     expect(waitsOf(events)).toEqual([]);
     expect((error as Error).message).toMatch(/It is in fallbackOut, other\/b\/state-000002: resume from there\.$/);
     expect(events.filter(({ type }) => type === 'checkpoint')).toMatchObject([
@@ -203,7 +203,7 @@ describe('a run whose disk is full', () => {
     const { store } = disk(() => 1000);
     const { store: fallbackOut } = disk(() => 1000);
     using model = await tinyModel(device);
-    const { error } = await watch({ ...options, model, checkpoint: store, fallbackOut, waitForRoom: 0 });
+    const { error } = await watch({ ...options, model, checkpoint: store, fallbackOut, waitForRoom: '0min' });
     expect(error).toBeInstanceOf(CheckpointError);
     expect((error as Error).message).toMatch(/ENOSPC.* Nor can it be in fallbackOut: .*ENOSPC.* All 2 steps are lost/);
   });
@@ -280,4 +280,11 @@ it('a second folder needs a first, and is another', async () => {
   const store = memoryStore();
   expect(() => fineTune({ ...options, model, fallbackOut: store })).toThrow(OptionError);
   expect(() => fineTune({ ...options, model, checkpoint: store, fallbackOut: store })).toThrow(/is checkpoint itself/);
+});
+
+it.each(['never', 30, '-1min', '5 min', ''])('waitForRoom %j is refused', async (waitForRoom) => {
+  using model = await tinyModel(device);
+  expect(() => fineTune({ ...options, model, waitForRoom } as FineTuneOptions)).toThrow(
+    "expected 'forever', or minutes as in '30min'",
+  );
 });

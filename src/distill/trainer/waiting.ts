@@ -54,7 +54,7 @@ export async function* store(
   const { plan, checkpoints, run, write } = storing;
   const { signal, settings } = plan;
   const began = performance.now();
-  const limitMs = settings.waitForRoom === undefined ? undefined : 60_000 * settings.waitForRoom;
+  const limitMs = settings.waitForRoom === 'forever' ? undefined : 60_000 * Number.parseFloat(settings.waitForRoom);
   let reason: WaitingEvent['reason'] | undefined;
   let abortedAt: number | undefined;
   for (;;) {
