@@ -78,9 +78,9 @@ export function partsOf({ size, allowSoftware, matrices }: Setting): readonly Pa
             'matrix products with weights in f32, f16 and int8, GFLOP/s (more is better): as chosen for the shape, then with ' +
             'each tile. Many calls are timed together',
           variants: [
-            onGPU('gemmVariants', 75, 'distillm, WebGPU', ...onMatrices),
+            onGPU('gemmVariants', 86, 'distillm, WebGPU', ...onMatrices),
             pytorch('gemm', 24),
-            { name: 'tuning', script: 'pack/tune.ts', args: [...tune, ...onMatrices], seconds: 8 },
+            { name: 'tuning', script: 'pack/tune.ts', args: [...tune, ...onMatrices], seconds: 6 },
           ],
         },
       ],
@@ -96,13 +96,13 @@ export function partsOf({ size, allowSoftware, matrices }: Setting): readonly Pa
         {
           name: 'gpu-divergence',
           about: 'skew KL forward and gradient from logits, ms (less is better)',
-          variants: [onGPU('divergence', 12), pytorch('divergence', 8)],
+          variants: [onGPU('divergence', 9), pytorch('divergence', 8)],
         },
         {
           name: 'gpu-linear-divergence',
           about: 'skew KL from hidden states and LM heads, forward and gradients: seconds and MB (less is better)',
           variants: [
-            onGPU('linearDivergence', 16),
+            onGPU('linearDivergence', 15),
             pytorch('linear-divergence', 8, 'PyTorch unfused, CUDA'),
             pytorch('linear-divergence', 8, 'PyTorch in chunks of 512 rows, CUDA', '--chunk', '512'),
           ],
@@ -110,13 +110,13 @@ export function partsOf({ size, allowSoftware, matrices }: Setting): readonly Pa
         {
           name: 'gpu-training-step',
           about: 'teacher and student GPT-2 small, batch 8 x 512, f32, skew KL, AdamW: tokens/s (more is better)',
-          variants: [onGPU('trainingStep', 26), pytorch('training-step', 20)],
+          variants: [onGPU('trainingStep', 24), pytorch('training-step', 24)],
         },
         {
           name: 'gpu-decode',
           about:
             'generation with a KV cache, prompts of 48 tokens, random weights: tokens/s of all rows (more is better)',
-          variants: [onGPU('decode', 40), pytorch('decode', 26)],
+          variants: [onGPU('decode', 50), pytorch('decode', 28)],
         },
       ],
     },
@@ -128,12 +128,12 @@ export function partsOf({ size, allowSoftware, matrices }: Setting): readonly Pa
           about:
             "where a training step's and a new token's time goes: ms by the GPU's own clock (less is better), what JavaScript " +
             'hands over, and the share of the time in which the GPU waits',
-          variants: [onGPU('gpuTime', 45)],
+          variants: [onGPU('gpuTime', 42)],
         },
         {
           name: 'gpu-recording',
           about: 'all layers at tiny widths, so that JavaScript is what a step waits for: ms (less is better)',
-          variants: [onGPU('trainingStepRecording', 8)],
+          variants: [onGPU('trainingStepRecording', 6)],
         },
       ],
     },
@@ -143,7 +143,7 @@ export function partsOf({ size, allowSoftware, matrices }: Setting): readonly Pa
         {
           name: 'gpu-memory',
           about: 'memory over 300 steps and the answers between them, MB: flat is right',
-          variants: [onGPU('trainingMemory', 25)],
+          variants: [onGPU('trainingMemory', 10)],
         },
       ],
     },
