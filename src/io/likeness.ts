@@ -33,7 +33,7 @@ const likenesses: readonly (readonly [begins: RegExp, what: string, advice: stri
   [
     /^PK(\x03\x04|\x05\x06)/,
     'a zip archive, as PyTorch and Excel write them',
-    'Unpack it; a model is to be saved again with save_pretrained.',
+    'Unpack it; the weights of a model are read from it under the name pytorch_model.bin.',
   ],
   [/^\x28\xb5\x2f\xfd/, 'a Zstandard archive', unpack('zstd -d')],
   [/^\xfd7zXZ/, 'an xz archive', unpack('xz -d')],
@@ -46,7 +46,7 @@ const likenesses: readonly (readonly [begins: RegExp, what: string, advice: stri
   [/^(\0[\t\n\r -~]){4}/, 'text in UTF-16', toUtf8('UTF-16BE')],
   [/^(PAR1|ARROW1)/, 'a Parquet or Arrow file', toJsonLines],
   [/^\x80[\x02-\x05][^\0]/, 'a Python pickle, as torch.save wrote it', asSafetensors],
-  [/^GGUF/, 'a GGUF file', 'Take the Hugging Face folder of the model.'],
+  [/^GGUF/, 'a GGUF file', 'Give it a name that ends in .gguf, and name it as the model.'],
   [/^\x89HDF/, 'an HDF5 file', asSafetensors],
   [/^\x93NUMPY/, 'a NumPy array', toJsonLines],
   [/^%PDF/, 'a PDF', 'Convert it to text.'],

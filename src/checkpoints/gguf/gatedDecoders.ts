@@ -2,7 +2,7 @@
 import { CheckpointError } from '../../errors.js';
 import type { Architecture, GgufModel } from './architecture.js';
 import { lessOne, unpermuted } from './changes.js';
-import { asWritten } from './metadata.js';
+import { asWritten, type Metadata } from './metadata.js';
 import { rotaryFields } from './rotary.js';
 
 const outer = {
@@ -106,6 +106,17 @@ export const qwen3: Architecture = {
   },
 };
 
+/** Layers of Gemma 3 27B, whose queries are scaled by another width than that of their heads. */
+const layersOf27B = 62;
+
+/** Files that do not say it are of Gemma's own sizes. */
+function queryScalar(metadata: Metadata, common: Readonly<Record<string, unknown>>): unknown {
+  const scale = metadata.optionalNumber('gemma3.attention.scale');
+  if (scale) return asWritten(1 / scale ** 2);
+  const { num_hidden_layers: layers, hidden_size: hidden, num_attention_heads: heads, head_dim } = common;
+  return layers === layersOf27B ? (hidden as number) / (heads as number) : head_dim;
+}
+
 export const gemma3: Architecture = {
   ...names,
   inner: {
@@ -122,11 +133,11 @@ export const gemma3: Architecture = {
       model_type: 'gemma3_text',
       ...common,
       hidden_activation: 'gelu_pytorch_tanh',
-      attention_bias: false,
-      query_pre_attn_scalar: common.head_dim,
+      attention_bias: hasBias(model, 'attn_q'),
+      query_pre_attn_scalar: queryScalar(metadata, common),
       sliding_window: metadata.number('gemma3.attention.sliding_window'),
       // Every sixth layer sees all positions, and turns by rope_theta.
-      sliding_window_pattern: 6,
+      sliding_window_pattern: metadata.number('gemma3.attention.sliding_window_pattern', 6),
       rope_local_base_freq: metadata.number('gemma3.rope.freq_base_swa', 10_000),
     };
   },

@@ -5,7 +5,7 @@
 
 types.gguf          a tensor of each type; types.safetensors has the same dequantized by the package
 NAME.gguf           models of test/oracles in F16, in the names and the order of rows of convert_hf_to_gguf.py:
-                    llama-linear, llama-wide, qwen2, qwen3, gpt2
+                    llama-linear, llama-wide, qwen2, qwen3, gemma3, gpt2
 """
 
 import json
@@ -90,6 +90,11 @@ def write_model(name, folder, architecture):
         writer.add_key_length(head_dim)
         writer.add_value_length(head_dim)
         scaling = config.get("rope_scaling") or {}
+        if architecture == "gemma3":
+            writer.add_sliding_window(config["sliding_window"])
+            writer.add_sliding_window_pattern(config["sliding_window_pattern"])
+            writer.add_attention_scale(config["query_pre_attn_scalar"] ** -0.5)
+            writer.add_float32("gemma3.rope.freq_base_swa", config["rope_local_base_freq"])
         if scaling.get("type") == "linear":
             writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
             writer.add_rope_scaling_factor(scaling["factor"])
@@ -104,6 +109,8 @@ def write_model(name, folder, architecture):
             tensor = permute(tensor, config["num_key_value_heads"])
         if architecture == "gpt2" and ours.endswith((".c_attn.weight", ".c_proj.weight", ".c_fc.weight")):
             tensor = np.ascontiguousarray(tensor.transpose(1, 0))
+        if architecture == "gemma3" and ours.endswith("norm.weight"):
+            tensor = tensor + 1
         stored = names.get_name(ours, try_suffixes=(".weight", ".bias"))
         assert stored, ours
         writer.add_tensor(stored, tensor.astype(np.float16) if tensor.ndim > 1 else tensor.astype(np.float32))
@@ -117,6 +124,7 @@ def main():
     write_model("llama-wide", ORACLES / "llama" / "wide" / "model", "llama")
     write_model("qwen2", ORACLES / "qwen2" / "model", "qwen2")
     write_model("qwen3", ORACLES / "qwen3" / "model", "qwen3")
+    write_model("gemma3", ORACLES / "gemma3" / "pattern" / "model", "gemma3")
     write_model("gpt2", ORACLES / "gpt2" / "model", "gpt2")
 
 
