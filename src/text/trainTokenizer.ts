@@ -1,25 +1,35 @@
-/** Training of a byte-level BPE vocabulary. */
+/** Training of a vocabulary: byte-level BPE, here, or Unigram (training/). */
 import * as z from 'zod';
-import { OptionError } from '../errors.js';
+import { DisposedError, OptionError } from '../errors.js';
 import { refusedOption } from '../requireOption.js';
 import { checkOption, checkOptions, type Fields, ranges, special } from '../settings/index.js';
 import type { SpecialTokens } from './addedTokens.js';
 import { byteAlphabet } from './formats/byteAlphabet.js';
 import { TextInstance } from './instance.js';
 import { createTokenizer, type Tokenizer } from './tokenizer.js';
+import { unigramWords } from './training/unigramWords.js';
 import { allocate, bytesAt, copyWords, type TextExports, TextInput, wordsAt } from './wasm.js';
 
 /** What vocabulary is trained. */
 export interface TrainTokenizerOptions {
-  /** Tokens in all: special tokens, 256 bytes, merges. Training ends earlier when no pair is left. */
+  /**
+   * Tokens in all: special tokens, 256 bytes, and merges or pieces. Training ends earlier when no pair is left, or no
+   * text that occurs twice.
+   */
   readonly vocabSize: number;
-  /** They get the first ids, in the order bos, eos, unk, pad, additional. */
+  /**
+   * 'bpe' joins the most frequent pairs, over bytes (GPT-2); 'unigram' keeps the pieces that make the texts most likely, and
+   * spells rare characters in bytes (T5's kind of model). 'bpe' by default.
+   */
+  readonly model?: 'bpe' | 'unigram';
+  /** They get the first ids, in the order bos, eos, unk, pad, additional. Unigram has an unk, '<unk>' by default. */
   readonly specialTokens?: SpecialTokens;
 }
 
 const token = z.string('a string').optional();
 const trainOptions = z.strictObject({
   vocabSize: ranges.count,
+  model: ranges.choice(['bpe', 'unigram']).default('bpe'),
   specialTokens: z
     .strictObject({
       bos: token,
@@ -54,7 +64,8 @@ export interface TokenizerTrainer {
 
 /**
  * Trains a byte-level BPE vocabulary with GPT-2's pre-tokenizer: the merges of Hugging Face's BpeTrainer with
- * `initial_alphabet=ByteLevel.alphabet()`. The result depends on the texts and options alone.
+ * `initial_alphabet=ByteLevel.alphabet()`. With model 'unigram', pieces as those of its UnigramTrainer. The result depends on
+ * the texts and options alone.
  * @throws OptionError; LimitError for a text above 2^26 characters
  */
 export function trainTokenizer(texts: Iterable<string>, options: TrainTokenizerOptions): Tokenizer {
@@ -86,7 +97,7 @@ export const tokenizerTrainer = (options: TrainTokenizerOptions): TokenizerTrain
   startTrainer('tokenizerTrainer', options);
 
 function startTrainer(where: string, options: TrainTokenizerOptions): TokenizerTrainer {
-  const { vocabSize, specialTokens } = checkOptions(where, trainOptions, options);
+  const { vocabSize, model, specialTokens } = checkOptions(where, trainOptions, options);
   const { bos, eos, unk, pad, additional } = specialTokens;
   const tokens = [...new Set([bos, eos, unk, pad, ...additional])].filter((token) => token !== undefined);
   const alphabet = byteAlphabet();
@@ -97,6 +108,8 @@ function startTrainer(where: string, options: TrainTokenizerOptions): TokenizerT
       { found: token },
     );
   }
+  if (model === 'unigram')
+    return startUnigram(where, tokens, { vocabSize, specialTokens: options.specialTokens ?? {} });
   checkOption(where, 'vocabSize', vocabSize, ranges.integer(tokens.length + 256, 2 ** 24 - 1));
 
   const instance = new TextInstance('The trainer');
@@ -119,6 +132,35 @@ function startTrainer(where: string, options: TrainTokenizerOptions): TokenizerT
     },
     dispose: () => instance.dispose(),
     [Symbol.dispose]: () => instance.dispose(),
+  };
+}
+
+function startUnigram(
+  where: string,
+  special: readonly string[],
+  { vocabSize, specialTokens }: { vocabSize: number; specialTokens: SpecialTokens },
+): TokenizerTrainer {
+  const words = unigramWords(where, { vocabSize, special, specialTokens });
+  let open = true;
+  const use = () => {
+    if (!open) throw new DisposedError('The trainer was disposed. Make a new one.');
+    return words;
+  };
+  const dispose = () => {
+    open = false;
+  };
+  return {
+    add(text) {
+      checkOption(where, 'text', text, z.string('a string'));
+      use().add(text);
+    },
+    train() {
+      const trained = use().train();
+      dispose();
+      return trained;
+    },
+    dispose,
+    [Symbol.dispose]: dispose,
   };
 }
 

@@ -3,6 +3,7 @@ import { link, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openLog } from '../../src/cli/log.js';
+import { loadTokenizer } from '../../src/text/index.js';
 import { distillm, makeWorkspace } from './workspace.js';
 
 let folder: string;
@@ -168,6 +169,23 @@ describe('outputs are tried before models are opened', () => {
       /^\d{3} tokens, [\d.]+ characters each; the text gives no more merges, for --vocab-size 50,000\.\n$/,
     );
     expect((await make(280)).err).toMatch(/^280 tokens, [\d.]+ characters each\.\n$/);
+  });
+
+  it('tokenizer makes a Unigram vocabulary too, whose texts lose nothing', async () => {
+    const make = (rest: string) => distillm(`tokenizer --data ${path('train.jsonl')} --model ${rest}`);
+    const { code, err, out } = await make(`unigram --vocab-size 50000 --out ${path('unigram')}`);
+    expect([code, err]).toEqual([
+      0,
+      expect.stringMatching(/; the text gives no more pieces, for --vocab-size 50,000\./),
+    ]);
+    const { model } = JSON.parse(readFileSync(path('unigram/tokenizer.json'), 'utf8'));
+    expect(model).toMatchObject({ type: 'Unigram', byte_fallback: true });
+    const tokenizer = await loadTokenizer(path('unigram'));
+    expect([tokenizer.eosTokenId, tokenizer.vocabSize]).toEqual([0, JSON.parse(out).vocabSize]);
+    expect(tokenizer.decode(tokenizer.encode(' a\n  b\u{1f9ff}'))).toBe(' a\n  b\u{1f9ff}');
+    expect((await make(`wordpiece --out ${path('other')}`)).err).toMatch(
+      /--model is wordpiece, expected one of bpe, unigram/,
+    );
   });
 });
 

@@ -5,30 +5,33 @@ import { recordOptions, skipping } from '../data.js';
 import { exitCodes } from '../exitCodes.js';
 import { whole } from '../format.js';
 import { tryInputs } from '../inputs.js';
-import { count, listed, required, text, withDefault } from '../options.js';
+import { choice, count, listed, required, text, withDefault } from '../options.js';
 import { tryFolder } from '../outputs.js';
 import { templates } from '../template.js';
+
+const models = choice(['bpe', 'unigram']);
 
 export const tokenizer = defineCommand({
   name: 'tokenizer',
   summary: 'trains a tokenizer on your data',
   description:
-    'Trains a byte-level BPE vocabulary on instruction JSONL (prompts and answers) or on plain text, and writes the ' +
-    'files of a Hugging Face tokenizer. Its first token is <|endoftext|>, which ends every answer.',
+    'Trains a vocabulary of byte-level BPE, or of Unigram, on instruction JSONL (prompts and answers) or on plain text, ' +
+    'and writes the files of a Hugging Face tokenizer. Its first token is <|endoftext|>, which ends every answer.',
   example: 'distillm tokenizer --data dolly.jsonl --vocab-size 4096 --out ./tokenizer',
   options: {
     Options: {
       data: required('<file...>', listed, 'instruction JSONL, or any other file as plain text; .gz as well'),
-      vocabSize: withDefault('<number>', count, 'tokens in all: 256 bytes, one special token, merges', 4096),
+      vocabSize: withDefault('<number>', count, 'tokens in all: 256 bytes, special tokens, merges or pieces', 4096),
+      model: withDefault('<kind>', models, "bpe (GPT-2's kind) or unigram (T5's)", 'bpe'),
       out: required('<folder>', text, 'where the tokenizer files go'),
       template: withDefault('<name>', templates, 'prompt template: alpaca or compact', 'alpaca'),
       ...recordOptions,
     },
   },
-  async run({ data, vocabSize, out, template, fields, skipInvalid }, { stdout, stderr }) {
+  async run({ data, vocabSize, model, out, template, fields, skipInvalid }, { stdout, stderr }) {
     await checkFolder(out);
     tryInputs('--data', data);
-    const trainer = tokenizerTrainer({ vocabSize, specialTokens: { eos: '<|endoftext|>' } });
+    const trainer = tokenizerTrainer({ vocabSize, model, specialTokens: { eos: '<|endoftext|>' } });
     let characters = 0;
     for await (const text of readTokenizerTexts(data, {
       template,
@@ -54,7 +57,9 @@ export const tokenizer = defineCommand({
       const result = { tokenizer: out, vocabSize: trained.vocabSize, charactersPerToken: characters / tokens };
       stdout.write(`${JSON.stringify(result)}\n`);
       const fewer =
-        trained.vocabSize < vocabSize ? `; the text gives no more merges, for --vocab-size ${whole(vocabSize)}` : '';
+        trained.vocabSize < vocabSize
+          ? `; the text gives no more ${model === 'bpe' ? 'merges' : 'pieces'}, for --vocab-size ${whole(vocabSize)}`
+          : '';
       const each = result.charactersPerToken.toFixed(2);
       stderr.write(`${whole(trained.vocabSize)} tokens, ${each} characters each${fewer}.\n`);
       return exitCodes.done;
