@@ -4,7 +4,8 @@
 // One workgroup a row, three passes: log-sum-exps, with the maximum so far; loss and sums of the gradient; gradient.
 // A thread has four tokens in flight, THREADS apart, so that neighbours read neighbours and memory has time to answer.
 // All in log-probabilities, taken from the maximum so that large logits lose nothing; the mixture's logarithm by
-// log-sum-exp, so that no underflow becomes a NaN. When the student's likeliest token r has nearly all probability,
+// log-sum-exp, so that no underflow becomes a NaN. log p - log q comes from the logits: in flat rows of a large
+// vocabulary both logarithms are rounded to 1e-6, and the gradient is made of differences that are not much larger. When the student's likeliest token r has nearly all probability,
 // g_r - sum q g would be rounding noise. So g_r is subtracted from all g. What needs no g, weight * (q - p), cancels at
 // r when both models have nearly all probability there: then it follows from the other tokens, since it sums to 0. When
 // neither has, it is taken directly, for the sum has the errors of all tokens.
@@ -23,64 +24,95 @@ override KIND: u32 = 0u;                      // one of divergenceKinds.wgsl
 // log of a weight that may be 0: so low that its share of a mixture is 0, yet finite in every sum
 fn logWeight(w: f32) -> f32 { return select(-1.0e30, logExact(max(w, 1.0e-37)), w > 0.0); }
 
-// One term of KL(a, b) as a (log a - log b) - a + b. The last two sum to 0 over the vocabulary; with them each term is
-// at least 0, and an error in the normalisation of a or b matters only in second order.
-fn klTerm(a: vec4f, logA: vec4f, b: vec4f, logB: vec4f) -> vec4f {
-  let d = logA - logB;
-  // e^-d - 1 + d for small d, where a (d - 1) + b would cancel
-  let small = d * d * (0.5 - d * (0.16666667 - d * (0.041666668 - d * (0.0083333338 - d * (0.0013888889 - d * 1.9841270e-4)))));
-  return select(a * (d - 1.0) + b, a * small, abs(d) < vec4f(0.25));
+// Below it a series is more accurate than what cancels.
+const NEAR: f32 = 0.25;
+
+// e^d - 1 for abs(d) < NEAR, relatively accurate
+fn expm1Near(d: vec4f) -> vec4f {
+  return d * (1.0 + d * (0.5 + d * (0.16666667 + d * (0.041666668 + d * (0.0083333338 + d * (0.0013888889 + d * 1.9841270e-4))))));
+}
+// log(1 + u) for u in [-0.25, 0.3], relatively accurate
+fn log1pNear(u: vec4f) -> vec4f {
+  let s = u / (2.0 + u);
+  let q = s * s;                              // at most 0.021: the terms left out are below 1e-9
+  return 2.0 * s * (1.0 + q * (0.33333333 + q * (0.2 + q * (0.14285714 + q * 0.11111111))));
 }
 
-// A mixture of two parts, weights included, from their logarithms.
+// One term of KL(a, b) as a d - a + b, d = log a - log b. The last two sum to 0 over the vocabulary; with them each term
+// is at least 0, and an error in the normalisation of a or b matters only in second order.
+fn klTerm(a: vec4f, b: vec4f, d: vec4f) -> vec4f {
+  // e^-d - 1 + d for small d, where a (d - 1) + b would cancel
+  let small = d * d * (0.5 - d * (0.16666667 - d * (0.041666668 - d * (0.0083333338 - d * (0.0013888889 - d * 1.9841270e-4)))));
+  return select(a * (d - 1.0) + b, a * small, abs(d) < vec4f(NEAR));
+}
+
+// The mixture m = first + second of two parts, weights included, z = log(first / second).
 struct Mixture {
-  log: vec4f,
-  softplus: vec4f,                            // log(1 + e^z), z the logarithm of first / second
+  overFirst: vec4f,                           // log(m / first) = log(1 + e^-z)
+  overSecond: vec4f,                          // log(m / second) = log(1 + e^z)
   slope: vec4f,                               // e^z / (1 + e^z) - log(1 + e^z)
 }
-fn mixtureOf(logFirst: vec4f, logSecond: vec4f) -> Mixture {
-  let z = logFirst - logSecond;
+fn mixtureOf(z: vec4f) -> Mixture {
   let x = exp4(-abs(z));
   let more = log1pUnit4(x);
-  let softplus = max(z, vec4f()) + more;
+  let overSecond = max(z, vec4f()) + more;
   let sigmoid = select(vec4f(1.0), x, z < vec4f()) / (1.0 + x);
   // For small e^z the two nearly cancel.
   let series = x * x * (-0.5 + x * (0.66666667 - x * (0.75 - 0.8 * x)));
   let nearlyCancel = (z < vec4f()) & (x < vec4f(0.02));
-  return Mixture(max(logFirst, logSecond) + more, softplus, select(sigmoid - softplus, series, nearlyCancel));
+  return Mixture(max(-z, vec4f()) + more, overSecond, select(sigmoid - overSecond, series, nearlyCancel));
+}
+
+// g is defined up to a constant, the same for all tokens of a row, and needed where it differs little from the g of the
+// likeliest token. With p << q there, `far` nears a limit that must not be added to; with p and q alike, `near`, which is
+// far + shift, is 0 at p = q and accurate around it.
+fn gFrom(d: vec4f, far: vec4f, near: vec4f, shift: f32, alike: bool) -> vec4f {
+  return select(far + select(0.0, shift, alike), near - select(shift, 0.0, alike), abs(d) < vec4f(NEAR));
 }
 
 // For four tokens: the term of the loss; the part of the gradient that needs no sum over tokens (weight * (q - p)); and g
-// of the rest, up to a constant.
+// of the rest, up to a constant. d = log p - log q; `alike`: abs(d) < NEAR at the likeliest token.
 struct Terms { loss: vec4f, direct: vec4f, g: vec4f }
-fn terms(logP: vec4f, logQ: vec4f, q: vec4f) -> Terms {
+fn terms(logP: vec4f, d: vec4f, q: vec4f, alike: bool) -> Terms {
   let w = shape.weight;
+  let v = 1.0 - w;
   let p = exp4(logP);
+  let y = expm1Near(clamp(d, vec4f(-NEAR), vec4f(NEAR)));
   switch (KIND) {
-    case FORWARD_KL: { return Terms(klTerm(p, logP, q, logQ), q - p, vec4f()); }
-    case REVERSE_KL: { return Terms(klTerm(q, logQ, p, logP), vec4f(), logQ - logP); }
+    case FORWARD_KL: { return Terms(klTerm(p, q, d), difference(p, q, d, y), vec4f()); }
+    case REVERSE_KL: { return Terms(klTerm(q, p, -d), vec4f(), -d); }
     case SYMMETRIC_KL: {                      // (1 - w) KL(p, q) + w KL(q, p)
-      let loss = (1.0 - w) * klTerm(p, logP, q, logQ) + w * klTerm(q, logQ, p, logP);
-      return Terms(loss, (1.0 - w) * (q - p), w * (logQ - logP));
+      return Terms(v * klTerm(p, q, d) + w * klTerm(q, p, -d), v * difference(p, q, d, y), -w * d);
     }
     case JENSEN_SHANNON: {                    // w KL(q, m) + (1 - w) KL(p, m), m = (1 - w) p + w q; log(q / m) is g / w
-      let m = (1.0 - w) * p + w * q;
-      let mixture = mixtureOf(logWeight(1.0 - w) + logP, logWeight(w) + logQ);
-      let loss = w * klTerm(q, logQ, m, mixture.log) + (1.0 - w) * klTerm(p, logP, m, mixture.log);
-      return Terms(loss, vec4f(), -w * mixture.softplus);
+      let m = v * p + w * q;
+      let mixture = mixtureOf(logWeight(v) - logWeight(w) + d);
+      let ofQ = klTerm(q, m, -logWeight(w) - mixture.overSecond);
+      let ofP = klTerm(p, m, -logWeight(v) - mixture.overFirst);
+      let g = gFrom(d, -w * mixture.overSecond, -w * log1pNear(v * y), -w * logWeight(w), alike);
+      return Terms(w * ofQ + v * ofP, vec4f(), g);
     }
-    case TOTAL_VARIATION: { return Terms(0.5 * abs(p - q), vec4f(), 0.5 * sign(logQ - logP)); }
-    case SKEW_KL: {                           // KL(p, m), m = w p + (1 - w) q
-      let m = w * p + (1.0 - w) * q;
-      let mixture = mixtureOf(logWeight(w) + logP, logWeight(1.0 - w) + logQ);
-      return Terms(klTerm(p, logP, m, mixture.log), vec4f(), (w - 1.0) * (p / max(m, vec4f(1.0e-37))));
+    case TOTAL_VARIATION: { return Terms(0.5 * abs(p - q), vec4f(), -0.5 * sign(d)); }
+    case SKEW_KL: {                           // KL(p, m), m = w p + (1 - w) q: g = -(1 - w) p / m
+      let m = w * p + v * q;
+      let mixture = mixtureOf(logWeight(w) - logWeight(v) + d);
+      let loss = klTerm(p, m, -logWeight(w) - mixture.overFirst);
+      return Terms(loss, vec4f(), gFrom(d, -v * (p / max(m, vec4f(1.0e-37))), -v * v * y / (1.0 + w * y), v, alike));
     }
     case SKEW_REVERSE_KL, default: {          // KL(q, m), m = (1 - w) p + w q: g = log(q / m) - w q / m
-      let m = (1.0 - w) * p + w * q;
-      let mixture = mixtureOf(logWeight(1.0 - w) + logP, logWeight(w) + logQ);
-      return Terms(klTerm(q, logQ, m, mixture.log), vec4f(), mixture.slope);
+      let m = v * p + w * q;
+      let mixture = mixtureOf(logWeight(v) - logWeight(w) + d);
+      let u = v * y;                          // m / q - 1
+      let near = w * u / (1.0 + u) - log1pNear(u);
+      let loss = klTerm(q, m, -logWeight(w) - mixture.overSecond);
+      return Terms(loss, vec4f(), gFrom(d, mixture.slope, near, -v - logWeight(w), alike));
     }
   }
+}
+
+// q - p; y = p / q - 1 where the two are near
+fn difference(p: vec4f, q: vec4f, d: vec4f, y: vec4f) -> vec4f {
+  return select(q - p, -q * y, abs(d) < vec4f(NEAR));
 }
 
 // The tokens of one thread in one step, from `begin` on. Past the end they are the last token, which is not `inside`.
@@ -95,6 +127,11 @@ fn studentAt(i: vec4u) -> vec4f { return vec4f(student[i.x], student[i.y], stude
 // Of a row, given the largest logit, the inverse of the temperature, and log sum exp.
 fn logOf(logits: vec4f, most: f32, inverse: f32, logSum: f32) -> vec4f {
   return (max(logits, vec4f(LEAST_LOGIT)) - most) * inverse - logSum;
+}
+// log p - log q from the logits, given the largest of both rows, and log(sum of the student / sum of the teacher).
+fn logRatioOf(t: vec4f, s: vec4f, most: vec2f, inverse: f32, shift: f32) -> vec4f {
+  let least = vec4f(LEAST_LOGIT);
+  return ((max(t, least) - most.x) - (max(s, least) - most.y)) * inverse + shift;
 }
 fn largestOf(x: vec4f) -> f32 { return max(max(x.x, x.y), max(x.z, x.w)); }
 fn sumOf(x: vec4f) -> f32 { return (x.x + x.y) + (x.z + x.w); }
@@ -159,9 +196,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let sums = totals(vec3f(sumT * expExact((topT - mostT) * inverse), sumS * expExact((topS - mostS) * inverse), 0.0), lane);
   let logT = logExact(sums.x);
   let logS = logExact(sums.y);
-  let logPTop = logOf(vec4f(teacher[first + likeliest]), mostT, inverse, logT).x;
-  let logQTop = logOf(vec4f(student[first + likeliest]), mostS, inverse, logS).x;
-  let own = terms(vec4f(logPTop), vec4f(logQTop), exp4(vec4f(logQTop)));
+  let shift = logExact(sums.y / sums.x);
+  let most = vec2f(mostT, mostS);
+  let tTop = vec4f(teacher[first + likeliest]);
+  let sTop = vec4f(student[first + likeliest]);
+  let logPTop = logOf(tTop, mostT, inverse, logT).x;
+  let logQTop = logOf(sTop, mostS, inverse, logS).x;
+  let dTop = logRatioOf(tTop, sTop, most, inverse, shift);
+  let alike = abs(dTop.x) < NEAR;
+  let own = terms(vec4f(logPTop), dTop, exp4(vec4f(logQTop)), alike);
   let gTop = own.g.x;
   let bothThere = expExact(logPTop) + expExact(logQTop) > 1.0;
   var all = vec3f();                          // loss, the direct part of the gradient, sum q (g - gTop)
@@ -171,10 +214,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     var rest = vec4f();
     for (var begin = block; begin < min(block + ROW_BLOCK * THREADS, shape.vocab); begin += ACROSS * THREADS) {
       let tokens = tokensFrom(begin, first);
-      let logP = logOf(teacherAt(tokens.element), mostT, inverse, logT);
-      let logQ = logOf(studentAt(tokens.element), mostS, inverse, logS);
-      let q = exp4(logQ);
-      let t = terms(logP, logQ, q);
+      let foundT = teacherAt(tokens.element);
+      let foundS = studentAt(tokens.element);
+      let q = exp4(logOf(foundS, mostS, inverse, logS));
+      let d = logRatioOf(foundT, foundS, most, inverse, shift);
+      let t = terms(logOf(foundT, mostT, inverse, logT), d, q, alike);
       let other = tokens.inside & (tokens.at != vec4u(likeliest));
       losses += select(vec4f(), t.loss, tokens.inside);
       direct += select(vec4f(), t.direct, other);
@@ -188,10 +232,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   storageBarrier();                           // everyone has read the likeliest word before it becomes a gradient
   for (var begin = lane; begin < shape.vocab; begin += ACROSS * THREADS) {
     let tokens = tokensFrom(begin, first);
-    let logP = logOf(teacherAt(tokens.element), mostT, inverse, logT);
-    let logQ = logOf(studentAt(tokens.element), mostS, inverse, logS);
-    let q = exp4(logQ);
-    let t = terms(logP, logQ, q);
+    let foundT = teacherAt(tokens.element);
+    let foundS = studentAt(tokens.element);
+    let q = exp4(logOf(foundS, mostS, inverse, logS));
+    let d = logRatioOf(foundT, foundS, most, inverse, shift);
+    let t = terms(logOf(foundT, mostT, inverse, logT), d, q, alike);
     // WGSL lets compilers take gTop + all.z first (Mesa does, it moves that out of the loop), which would round away
     // all.z where it is small: `max` keeps them from it.
     let g = max(t.g - gTop, vec4f(LOWEST));

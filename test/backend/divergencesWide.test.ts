@@ -62,6 +62,9 @@ const shapes: readonly Row[] = [
   { note: 'warm', vocab: 152_064, temperature: 7, deviation: 3 },
   { note: 'peaked', vocab: 152_064, temperature: 0.5, deviation: 2 },
   { note: 'small, warm', vocab: 300, temperature: 7, deviation: 0.3 },
+  // Gradients of a hundredth of the probabilities.
+  { note: 'nearly even', vocab: 50_257, temperature: 7, deviation: 0.1 },
+  { note: 'small, nearly even', vocab: 300, temperature: 7, deviation: 0.1 },
 ];
 
 function rowOf({ note, vocab, deviation, peaks: [teacherPeak, studentPeak] = [0, 0], same = false }: Row) {
