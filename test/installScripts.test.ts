@@ -1,0 +1,38 @@
+/** What npm runs when somebody installs the package: nothing of ours. */
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+
+const at = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
+const read = (path: string) => JSON.parse(readFileSync(at(path), 'utf8'));
+
+/** What npm runs for a package that is installed from a registry or a file; `prepare` is for checkouts and git. */
+const atInstallation = [
+  'preinstall',
+  'install',
+  'postinstall',
+  'prepublish',
+  'preprepare',
+  'postprepare',
+  'dependencies',
+];
+
+it('the package has no install script, nor a file that npm takes for one', () => {
+  const { scripts } = read('package.json');
+  expect(Object.keys(scripts).filter((name) => atInstallation.includes(name))).toEqual([]);
+  // npm would run node-gyp.
+  expect(existsSync(at('binding.gyp'))).toBe(false);
+});
+
+it('of what it depends on only the optional webgpu has one, as SECURITY.md says', () => {
+  const { packages } = read('package-lock.json') as {
+    packages: Readonly<
+      Record<string, { readonly dev?: true; readonly hasInstallScript?: true; readonly optional?: true }>
+    >;
+  };
+  const withScripts = Object.entries(packages).filter(
+    ([path, { dev, hasInstallScript }]) => path && !dev && hasInstallScript,
+  );
+  expect(withScripts.map(([path, { optional }]) => [path, optional])).toEqual([['node_modules/webgpu', true]]);
+  expect(readFileSync(at('SECURITY.md'), 'utf8')).toContain('only `webgpu` (Dawn, optional) has one');
+});
