@@ -58,12 +58,14 @@ it('of another host counts for an hour after its last sign of life', async () =>
   await expect(lockFolder(folder)).rejects.toThrow(
     `(process 1 on elsewhere, since 2026-01-01T00:00:00Z). Wait for it, or give another folder. If it is gone, remove ${claimFile()}.`,
   );
-  const before = new Date(Date.now() - 2 * 3_600_000);
-  await utimes(claimFile(), before, before);
+  const ago = (minutes: number) => new Date(Date.now() - 60_000 * minutes);
+  await utimes(claimFile(), ago(50), ago(50));
+  await expect(lockFolder(folder)).rejects.toThrow('on elsewhere');
+  await utimes(claimFile(), ago(120), ago(120));
   await taken();
 });
 
-it('of another container with the same host name counts as one of another host', async () => {
+it('of another container with the same host name, which is that of one before it, counts for three minutes', async () => {
   // Its process is none of ours, whatever runs under its number here.
   const { pid } = spawnSync(process.execPath, ['-e', '']);
   await claim({ pid, namespace: 'pid:[1]' });
@@ -71,8 +73,17 @@ it('of another container with the same host name counts as one of another host',
     `(process ${pid} on ${hostname()}, in another container, since ${since}). Wait for it, or give another folder. ` +
       `If it is gone, remove ${claimFile()}.`,
   );
-  const before = new Date(Date.now() - 2 * 3_600_000);
-  await utimes(claimFile(), before, before);
+  const ago = (minutes: number) => new Date(Date.now() - 60_000 * minutes);
+  await utimes(claimFile(), ago(2.5), ago(2.5));
+  await expect(lockFolder(folder)).rejects.toThrow('in another container');
+  await utimes(claimFile(), ago(3.5), ago(3.5));
+  await taken();
+});
+
+it.runIf(process.platform === 'linux')('of this container before it was started again is no lock', async () => {
+  // Its number is that of a process that lives, under the same kernel: the time of its start tells them apart.
+  const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+  await claim({ pid: process.pid, started: `${boot} 1` });
   await taken();
 });
 

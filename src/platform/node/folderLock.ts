@@ -26,8 +26,14 @@ const isClaim = /^\.distillm-lock-[a-z0-9]+$/;
 export const isLock = (name: string): boolean => isClaim.test(name);
 
 const attempts = 5;
-/** How often a claim is renewed, and after how long without that a process that cannot be looked up from here counts as dead. */
-const [renewMs, deadMs] = [60_000, 60 * 60_000];
+/** How often a claim is renewed. */
+const renewMs = 60_000;
+/**
+ * After how long without that a process that cannot be looked up from here counts as dead. One of another host may be cut
+ * off from the folder for a while. One of the same host name is that of a container, or of a system, that was started
+ * again: it would be seen to renew its claim.
+ */
+const [deadElsewhereMs, deadHereMs] = [60 * 60_000, 3 * renewMs];
 
 /**
  * Takes the folder, which must be there.
@@ -127,6 +133,7 @@ async function lives(claim: Claim, file: string, own: string): Promise<boolean> 
   if (await isLookedUpHere(claim)) return isRunning(pid) && (await startOf(pid)) === started;
   // Both times are the file system's own: the clocks of two hosts may differ.
   const times = await Promise.all([stat(file), stat(own)]).catch(() => undefined);
+  const deadMs = claim.host === hostname() ? deadHereMs : deadElsewhereMs;
   return times !== undefined && times[1].mtimeMs - times[0].mtimeMs < deadMs;
 }
 
