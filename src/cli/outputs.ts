@@ -3,7 +3,9 @@
  * is replaced only by one of its kind, and never a file that the command reads.
  */
 import {
+  accessSync,
   closeSync,
+  constants,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -39,7 +41,10 @@ export const reportFile: OutputKind = {
 export const drawingFile: OutputKind = { what: 'an SVG of distillm plot', begins: /^<svg [^>]*id="distillm-plot"/ };
 
 interface Trial {
-  /** Whether something is written as a trial: not for what writes nothing at all, a dry run. Default true. */
+  /**
+   * Whether something is written as a trial. Default true. A dry run writes nothing at all: the system is only asked whether
+   * it would be allowed.
+   */
   readonly isWritten?: boolean;
 }
 
@@ -64,7 +69,10 @@ export function tryFile(
   if (found?.isFile() && found.size > 0 && !begins.test(beginningOf(flag, path))) {
     throw refusal(flag, path, `holds something else than ${what}: it would be overwritten. Take another name.`);
   }
-  if (!isWritten) return;
+  if (!isWritten) {
+    ask(flag, path, found ? path : dirname(path));
+    return;
+  }
   trying(flag, path, () => {
     closeSync(openSync(path, 'a'));
     if (!found) rmSync(path);
@@ -144,7 +152,10 @@ function placeOf(path: string): string {
 export function tryFolder(flag: string, path: string, { isWritten = true }: Trial = {}): void {
   const found = statOf(path);
   if (found && !found.isDirectory()) throw refusal(flag, path, 'is a file, expected a folder. Take another name.');
-  if (!isWritten) return;
+  if (!isWritten) {
+    ask(flag, path, nearest(path));
+    return;
+  }
   const made: string[] = [];
   try {
     trying(flag, path, () => {
@@ -161,6 +172,24 @@ export function tryFolder(flag: string, path: string, { isWritten = true }: Tria
   } finally {
     for (const each of made) rmdirSync(each);
   }
+}
+
+/** The path itself, or the folder above it that is there. */
+function nearest(path: string): string {
+  let each = path;
+  while (!statOf(each) && dirname(each) !== each) each = dirname(each);
+  return each;
+}
+
+/**
+ * Whether the system would allow to write to a file, or into a folder, without a trial.
+ * @throws OptionError where it says that it would not
+ */
+function ask(flag: string, path: string, place: string): void {
+  const isFolder = statOf(place)?.isDirectory() ?? true;
+  if (!isFolder && place !== path)
+    throw refusal(flag, path, `cannot be written: ${place} is a file. Take another name.`);
+  trying(flag, path, () => accessSync(place, isFolder ? constants.W_OK | constants.X_OK : constants.W_OK));
 }
 
 /** Runs `write`, in the middle of the work. @throws CheckpointError where the system refuses */

@@ -39,6 +39,29 @@ describe('outputs are tried before models are opened', () => {
     expect([none.code, none.err]).toEqual([2, expect.stringMatching(/--out \/proc\/run cannot be written: .*ENOENT/)]);
   });
 
+  it('a dry run asks the system without writing', async () => {
+    const below = await train(`--out ${path('train.jsonl/run')} --dry-run`);
+    expect([below.code, below.err]).toEqual([
+      2,
+      expect.stringMatching(/--out .*cannot be written: .*train\.jsonl is a file/),
+    ]);
+    const log = await train(`--out ${path('unused')} --log ${path('train.jsonl/log')} --dry-run`);
+    expect([log.code, log.err]).toEqual([
+      2,
+      expect.stringMatching(/--log .*cannot be written: .*train\.jsonl is a file/),
+    ]);
+    const fine = await train(`--out ${path('new/deep/run')} --dry-run`);
+    expect([fine.code, fine.err]).toEqual([1, expect.stringContaining('no/such/model: there is no checkpoint')]);
+    expect(existsSync(path('new'))).toBe(false);
+  });
+
+  // Root may write anywhere.
+  it.skipIf(process.getuid?.() === 0)('a dry run finds a folder that takes nothing', async () => {
+    await mkdir(path('closed'), { mode: 0o500 });
+    const { code, err } = await train(`--out ${path('closed/run')} --dry-run`);
+    expect([code, err]).toEqual([2, expect.stringMatching(/--out .*closed\/run cannot be written: .*EACCES/)]);
+  });
+
   it('leave nothing behind where the command fails afterwards', async () => {
     const { code, err } = await train(`--out ${path('new/deep/run')} --log ${path('new.jsonl')}`);
     expect([code, err]).toEqual([1, expect.stringContaining('no/such/model: there is no checkpoint')]);

@@ -221,7 +221,7 @@ function checkEndTokens({ tokenizer: named, teacher }: TrainOptions, tokenizer: 
 async function checkOutput(options: TrainOptions & Pick<Values<typeof deviceOptions>, 'profile'>): Promise<void> {
   const { out, resume, fallbackOut, data, text = [], studentConfig, profile, tensorboard, dryRun } = options;
   const held = heldOutOf(options);
-  // A dry run writes nothing, not even as a trial: what it reads may be on a disk that takes nothing.
+  // A dry run writes nothing, not even as a trial.
   const trial = { isWritten: !dryRun };
   tryFolder('--out', out, trial);
   const isRun = holdsRun(out);
