@@ -1,8 +1,9 @@
 /** Runs in processes of their own that are killed on purpose, and two at once. Uses dist/. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { distillm, makeWorkspace } from './workspace.js';
 
@@ -40,7 +41,21 @@ async function ended(line: string, when: () => boolean = () => false, signal?: N
   return { code, err };
 }
 
-const names = (out: string) => (existsSync(path(out)) ? readdirSync(path(out)) : []);
+const preload = pathToFileURL(resolve('test/long/atFileCall.mjs')).href;
+/** Runs a command in a process that is killed at a file call. @returns the signal that ended it */
+function killedAt(line: string, at: { folder: string; after?: string; at: number }): NodeJS.Signals | null {
+  const env = { ...process.env, DISTILLM_TEST_FAULT: JSON.stringify({ ...at, how: 'kill' }) };
+  return spawnSync(process.execPath, ['--import', preload, built, ...line.split(' ')], { env }).signal;
+}
+
+/** What is in a folder; nothing where there is none: a run makes its folder as a trial, and removes it again. */
+const names = (out: string): string[] => {
+  try {
+    return readdirSync(path(out));
+  } catch {
+    return [];
+  }
+};
 const stepsOf = (out: string): number[] =>
   readFileSync(path(out, 'log.jsonl'), 'utf8')
     .trim()
@@ -53,18 +68,51 @@ it.skipIf(!existsSync(built))(
   'a run that is killed while it writes states ends with the bits of one that is not',
   async () => {
     expect((await distillm(begins('whole'))).code).toBe(0);
-    const hasStep = (step: number) => names('killed').some((name) => name === `state-${`${step}`.padStart(6, '0')}`);
-    const isWriting = (step: number) =>
-      names('killed').some((name) => /^state-\d+\..*part$/.test(name)) && hasStep(step);
-    expect((await ended(begins('killed'), () => isWriting(2), 'SIGKILL')).code).toBe(null);
     const goesOn = `train --resume --out ${path('killed')}`;
-    for (const step of [5, 8]) expect((await ended(goesOn, () => isWriting(step), 'SIGKILL')).code).toBe(null);
+    // Another file of the state each time: the first one that is made, one in the middle, the folder's own name.
+    for (const [line, step, at] of [
+      [begins('killed'), 3, 1],
+      [goesOn, 6, 12],
+      [goesOn, 9, 30],
+    ] as const) {
+      const aside = path('killed', `state-${`${step}`.padStart(6, '0')}.`);
+      expect(killedAt(line, { folder: aside, at })).toBe('SIGKILL');
+      expect(names('killed').filter((name) => /^state-\d+\..*part$/.test(name))).toHaveLength(at === 1 ? 0 : 1);
+    }
     const last = await ended(goesOn);
     expect(last.code, last.err).toBe(0);
     expect(weights('killed').equals(weights('whole'))).toBe(true);
     expect(stepsOf('killed')).toEqual(Array.from({ length: 12 }, (_, i) => i + 1));
     // Nothing is left of what was being written.
     expect(names('killed').filter((name) => /part|lock/.test(name))).toEqual([]);
+  },
+  60_000,
+);
+
+it.skipIf(!existsSync(built))(
+  'a run that is killed between the shares of a state mends last when it goes on',
+  async () => {
+    const line = begins('between', 6);
+    expect((await distillm(begins('alone', 6))).code).toBe(0);
+    // best/ comes with the first validation, that of step 3; what is next below last/ shares the same state.
+    const fault = { folder: `${path('between', 'last')}/`, after: path('between', 'best'), at: 1 };
+    expect(killedAt(line, fault)).toBe('SIGKILL');
+    const stateOf = (kind: string) =>
+      names('between').find(
+        (name) => /^state-\d+$/.test(name) && isSame(`${name}/model.safetensors`, `${kind}/model.safetensors`),
+      );
+    const isSame = (one: string, other: string) =>
+      existsSync(path('between', other)) &&
+      readFileSync(path('between', one)).equals(readFileSync(path('between', other)));
+    const newest = names('between')
+      .filter((name) => /^state-\d+$/.test(name))
+      .sort()
+      .at(-1);
+    expect([newest, stateOf('best'), stateOf('last')]).toEqual(['state-000003', 'state-000003', 'state-000002']);
+    const last = await ended(`train --resume --out ${path('between')}`);
+    expect(last.code, last.err).toBe(0);
+    expect(last.err).toContain(`last was not ${newest}, from which the run goes on: it is now.`);
+    expect(weights('between').equals(weights('alone'))).toBe(true);
   },
   60_000,
 );

@@ -1,17 +1,19 @@
 /**
  * Loaded into a process before all else (`node --import`): counts its calls that write, rename, remove or read files of one
- * folder, and at one of them kills the process or lets the call fail. DISTILLM_TEST_FAULT is JSON: `folder`; `at`, from 1;
- * `how`, 'kill' or the code of an error; `counted`, a file that gets the number of calls at the end.
+ * folder, and at one of them kills the process or lets the call fail. DISTILLM_TEST_FAULT is JSON: `folder`, the beginning of
+ * their paths; `after`, a path that must be there before calls
+ * are counted; `at`, from 1; `how`, 'kill' or the code of an error; `counted`, a file that gets the number of calls at the end.
  */
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 
-const { folder, at, how, counted } = JSON.parse(process.env.DISTILLM_TEST_FAULT);
-const original = { writeFileSync: fs.writeFileSync };
+const { folder, after, at, how, counted } = JSON.parse(process.env.DISTILLM_TEST_FAULT);
+const original = { writeFileSync: fs.writeFileSync, existsSync: fs.existsSync };
 let calls = 0;
 
 function counting(path) {
   if (typeof path !== 'string' || !path.startsWith(folder)) return;
+  if (after && !original.existsSync(after)) return;
   if (++calls !== at) return;
   if (how === 'kill') {
     process.kill(process.pid, 'SIGKILL');
