@@ -66,7 +66,7 @@ export async function saveModel(
   const config = { ...fields, torch_dtype: saved };
   const texts = new Map<string, Uint8Array | string>([
     ...model.companionFiles,
-    ['config.json', `${JSON.stringify(config, null, 2)}\n`],
+    ['config.json', configJson(config)],
     ...Object.entries(savedTemplateFiles(model.promptTemplate)),
     ...Object.entries(files),
   ]);
@@ -84,6 +84,16 @@ export async function saveModel(
   });
   await writeSafetensors(store, path, tensors);
 }
+
+/** Fields of config.json for which transformers 5 takes no integer. */
+const floatFields = [
+  ...['initializer_factor', 'initializer_range', 'init_std', 'layer_norm_epsilon', 'rms_norm_eps'],
+  ...['attn_logit_softcapping', 'final_logit_softcapping'],
+];
+const integersOfThem = new RegExp(`^( {2}"(?:${floatFields.join('|')})": -?\\d+)(?=,?$)`, 'gm');
+
+/** As JSON.stringify writes 1 for 1.0, these get their fraction back. */
+const configJson = (config: object) => `${JSON.stringify(config, null, 2).replace(integersOfThem, '$1.0')}\n`;
 
 /** The values. @throws TrainingError where one is no number: such a model could not be loaded again */
 function finite(values: Float32Array, name: string, shape: readonly number[]): Float32Array {

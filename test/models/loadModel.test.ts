@@ -185,6 +185,18 @@ describe('loadModel', () => {
     expect([...served.companionFiles.keys()].sort()).toEqual(['chat_template.jinja', 'generation_config.json']);
   });
 
+  it('writes the numbers for which transformers takes no integer with a fraction', async () => {
+    const store = memoryStore();
+    const odd = { ...config, initializer_range: 0, layer_norm_epsilon: 1, summary_first_dropout: 1, none: 1.5 };
+    using model = await createModel(odd, { device });
+    await saveModel(model, store);
+    const text = new TextDecoder().decode(store.files.get('config.json'));
+    expect(text).toMatch(/^ {2}"initializer_range": 0\.0,\n/m);
+    expect(text).toMatch(/^ {2}"layer_norm_epsilon": 1\.0,?\n/m);
+    expect(text).toMatch(/^ {2}"summary_first_dropout": 1,?\n/m);
+    expect(JSON.parse(text)).toMatchObject(odd);
+  });
+
   it('unties the head when config.json says so', async () => {
     const store = await folder({
       fields: { tie_word_embeddings: false },
