@@ -9,7 +9,7 @@ import { gpuTime } from './gpu-time/ours.ts';
 import { linearDivergence } from './linear-divergence/ours.ts';
 import { tokenizer } from './tokenizer/ours.ts';
 import { trainingMemory } from './training-step/memory.ts';
-import { trainingStep, trainingStepLlama, trainingStepRecording } from './training-step/ours.ts';
+import { trainingStep, trainingStepLlama, trainingStepRecording, trainingStepT5 } from './training-step/ours.ts';
 
 /** The benchmarks of distillm, by the name that `--benchmark` and the page use. */
 export const benchmarks = {
@@ -22,6 +22,7 @@ export const benchmarks = {
   linearDivergenceUnfused: linearDivergence({ chunkBytes: Number.MAX_SAFE_INTEGER }),
   trainingStep,
   trainingStepLlama,
+  trainingStepT5,
   trainingStepRecording,
   trainingMemory,
   gpuTime,

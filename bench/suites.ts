@@ -189,6 +189,19 @@ export const suites: readonly Suite[] = [
     ],
   },
   {
+    name: 'training-step-t5',
+    about:
+      'T5 models of 10 million weights, teacher and student: 5 blocks of 256 in the encoder and in the decoder, vocabulary ' +
+      '4096, batch 8 x 128, half of it prompts, skew KL, AdamW: tokens/s of prompts and answers (more is better)',
+    variants: [
+      distillm('trainingStepT5', 2),
+      distillm('trainingStepT5', 1),
+      onWebGPU('trainingStepT5'),
+      { name: 'PyTorch, 2 threads', script: 'training-step/pytorch.py', args: ['--threads', '2', '--family', 't5'] },
+      { name: 'PyTorch, 1 thread', script: 'training-step/pytorch.py', args: ['--threads', '1', '--family', 't5'] },
+    ],
+  },
+  {
     name: 'training-step-recording',
     about:
       'what a training step hands to a WebGPU device and how long JavaScript needs for it: all layers (teacher 8, student 4), ' +

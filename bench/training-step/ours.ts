@@ -3,10 +3,11 @@ import type { WebGPUDevice } from 'distillm/tensor';
 import type { Setting } from '../frame/benchmark.ts';
 import { summary } from '../frame/measure.ts';
 import { createCourse, warmup } from './models.ts';
-import { llamaShapes, recordingShape, type TrainingShape, trainingShapes } from './shapes.ts';
+import { llamaShapes, recordingShape, type TrainingShape, t5Shapes, trainingShapes } from './shapes.ts';
 
 export const trainingStep = ({ device, size }: Setting) => train(device, trainingShapes[size]);
 export const trainingStepLlama = ({ device, size }: Setting) => train(device, llamaShapes[size]);
+export const trainingStepT5 = ({ device, size }: Setting) => train(device, t5Shapes[size]);
 /** What a step hands to the device, and how long JavaScript needs for it: the whole graph at tiny widths, whatever the size. */
 export const trainingStepRecording = ({ device }: Setting) => train(device, recordingShape);
 

@@ -5,7 +5,7 @@ export interface Depth {
   readonly width: number;
 }
 export interface TrainingShape {
-  readonly family: 'gpt2' | 'llama';
+  readonly family: 'gpt2' | 'llama' | 't5';
   readonly teacher: Depth;
   readonly student: Depth;
   readonly batchSize: number;
@@ -49,6 +49,22 @@ export const llamaShapes: Readonly<Record<Size, TrainingShape>> = {
   full: { ...llama, batchSize: 8, length: 128, steps: 16, vocab: 4096, shrink: 1 },
   small: { ...llama, batchSize: 8, length: 128, steps: 8, vocab: 4096, shrink: 1 },
   tiny: { ...llama, batchSize: 2, length: 128, steps: 8, vocab: 512, shrink: 8 },
+};
+/**
+ * T5 models of 10 million weights, teacher and student: as many blocks in the encoder as in the decoder, heads of 64 dims,
+ * a gated MLP of 11/4 the width, a tied head. Half of a sequence is the prompt.
+ */
+const t5 = {
+  family: 't5',
+  teacher: { layers: 5, width: 256 },
+  student: { layers: 5, width: 256 },
+  positions: 256,
+} as const;
+export const t5Shapes: Readonly<Record<Size, TrainingShape>> = {
+  large: { ...t5, batchSize: 8, length: 256, steps: 16, vocab: 4096, shrink: 1 },
+  full: { ...t5, batchSize: 8, length: 128, steps: 16, vocab: 4096, shrink: 1 },
+  small: { ...t5, batchSize: 8, length: 128, steps: 8, vocab: 4096, shrink: 1 },
+  tiny: { ...t5, batchSize: 2, length: 128, steps: 8, vocab: 512, shrink: 8 },
 };
 /** All layers, and so little arithmetic that an adapter in software hardly takes time from JavaScript. */
 export const recordingShape: TrainingShape = {
