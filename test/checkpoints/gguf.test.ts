@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { openCheckpoint } from '../../src/checkpoints/index.js';
+import { fineTune } from '../../src/distill/trainer/index.js';
 import { CheckpointError } from '../../src/errors.js';
 import { f16ToF32, f32ToF16 } from '../../src/halfFloats.js';
 import { memoryStore } from '../../src/io/memoryStore.js';
@@ -459,4 +460,43 @@ describe('the tokenizer of a GGUF file', () => {
     for (const each of nasty) expect([each, tokenizer.encode(each)]).toEqual([each, expected.encode(each)]);
     expect(tokenizer.eosTokenId).toBe(expected.eosTokenId);
   });
+});
+
+it('a model of a GGUF file is trained and kept as a Hugging Face folder, with its tokenizer, template and ends', async () => {
+  const drawn = (count: number) => Float32Array.from({ length: count }, (_, i) => Math.sin(1.7 * i) / 4);
+  const matrix = (name: string, shape: [number, number]) =>
+    f32Tensor(`${name}.weight`, shape, drawn(shape[0] * shape[1]));
+  const norm = (name: string) => f32Tensor(`${name}.weight`, [8], new Float32Array(8).fill(1));
+  const block = {
+    attn: ['attn_q', 'attn_k', 'attn_v', 'attn_output'].map((part) => matrix(`blk.0.${part}`, [8, 8])),
+    mlp: [matrix('blk.0.ffn_gate', [6, 8]), matrix('blk.0.ffn_up', [6, 8]), matrix('blk.0.ffn_down', [8, 6])],
+    norms: ['blk.0.attn_norm', 'blk.0.ffn_norm', 'output_norm'].map(norm),
+  };
+  const tensors = [matrix('token_embd', [end + 5, 8]), ...block.attn, ...block.mlp, ...block.norms];
+  const checkpoint = await openCheckpoint(store({ ...base, ...byteLevel, [key('pre')]: text('smollm') }, tensors));
+  using tokenizer = await loadTokenizer(checkpoint);
+  using model = await loadModel(checkpoint, { device, trainable: true });
+  const ids = Int32Array.of(...tokenizer.encode('one two').slice(0, 10), end + 1);
+  const run = memoryStore();
+  for await (const _ of fineTune({
+    model,
+    tokenizer,
+    data: { train: [{ ids, promptLength: 1 }] },
+    steps: 1,
+    batchSize: 1,
+    checkpoint: run,
+  }));
+  const saved = run.folder('last');
+  const files = [...saved.files.keys()].sort();
+  expect(files).toEqual(
+    expect.arrayContaining(['config.json', 'generation_config.json', 'model.safetensors', 'tokenizer.json']),
+  );
+  using again = await loadModel(saved, { device });
+  for (const [name, parameter] of model.parameters) {
+    expect([name, await again.parameters.get(name)?.read()]).toEqual([name, await parameter.read()]);
+  }
+  using kept = await loadTokenizer(saved);
+  expect(kept.eosTokenIds).toEqual([end + 1, end + 3]);
+  for (const each of nasty) expect([each, kept.encode(each)]).toEqual([each, tokenizer.encode(each)]);
+  expect(JSON.parse(kept.save()['tokenizer_config.json']!)).toMatchObject({ chat_template: '{% for m in messages %}' });
 });

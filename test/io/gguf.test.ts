@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { CheckpointError } from '../../src/errors.js';
+import { concatenate } from '../../src/io/concatenate.js';
 import { blockFormats } from '../../src/io/gguf/blockFormats.js';
 import { openGguf } from '../../src/io/gguf/index.js';
 import { memoryStore } from '../../src/io/memoryStore.js';
@@ -98,6 +99,11 @@ describe('a GGUF file', () => {
       'more keys than bytes',
       changed(16, 255, 255, 255, 255, 255, 255, 255, 255),
       /the number of keys is 18446744073709551615/,
+    ],
+    [
+      'more keys than any file has',
+      concatenate([whole.slice(0, 16), number(10, 70_000), new Uint8Array(2_000_000)]),
+      /the number of keys is 70000, expected at most 65536/,
     ],
     ['a long key', changed(24, 255, 255, 255), /the length of a key is 16777215, the rest of the file has room for/],
     ['a type that there is not', changed(33, 99), /'a' has the type 99, expected 0 to 12/],

@@ -142,6 +142,12 @@ describe('a file of torch.save', () => {
     ['marks and tuples, deep', deep, /what was saved is/],
     ['lists in lists, deep', nested, /what was saved is/],
     ['lists that double', bomb, /more than one value|what was saved is/],
+    [
+      'two million dicts',
+      `\x80\x02${'}'.repeat(2_000_000)}.`,
+      /more lists, dicts, tuples or values than any model needs/,
+    ],
+    ['five million values', `\x80\x02${'N'.repeat(5_000_000)}.`, /more lists, dicts, tuples or values than any model/],
     ['a text longer than the file', '\x80\x02X\xff\xff\xff\xff', /4294967295 bytes are asked for/],
     ['a text of 2^63 bytes', `\x80\x02\x8d${'\xff'.repeat(8)}`, /bytes are asked for/],
     ['an integer of 255 bytes', '\x80\x02\x8a\xff', /an integer of 255 bytes/],

@@ -61,6 +61,8 @@ const blockOf = (dtype: StoredDType): { readonly elements: number; readonly byte
 const firstBytes = 2 ** 22;
 /** Far above any vocabulary with its merges. */
 const mostBytes = 2 ** 28;
+/** Far more than any model has. */
+const [mostTensors, mostKeys] = [2 ** 18, 2 ** 16];
 /** Tensors have at most so many axes. */
 const mostAxes = 4;
 
@@ -93,8 +95,8 @@ function parse(reader: GgufReader, bytes: Uint8Array, fileBytes: number, where: 
     throw damagedGguf(`${where}: ${what}, expected version 2 or 3 in little-endian byte order.`, { found: version });
   }
   // A tensor takes at least 8 + 4 + 4 + 8 bytes of the header, a key with its value 8 + 4 + 1.
-  const tensorCount = reader.count('the number of tensors', 24);
-  const keyCount = reader.count('the number of keys', 13);
+  const tensorCount = reader.count('the number of tensors', 24, mostTensors);
+  const keyCount = reader.count('the number of keys', 13, mostKeys);
   const metadata = new Map<string, GgufValue>();
   for (let i = 0; i < keyCount; i++) {
     const key = reader.text('a key');

@@ -64,10 +64,16 @@ export class GgufReader {
     return this.#view.getUint32(this.#take(4, what), true);
   }
 
-  /** @throws CheckpointError for more things than the rest of the file has room for, `least` bytes each */
-  count(what: string, least: number): number {
+  /** @throws CheckpointError for more things than the rest of the file has room for, `least` bytes each, or than `most` */
+  count(what: string, least: number, most = Number.MAX_SAFE_INTEGER): number {
     const count = this.#view.getBigUint64(this.#take(8, what), true);
     const room = Math.floor((this.#fileBytes - this.at) / least);
+    if (count <= room && count > most) {
+      throw damagedGguf(`${this.#where}: ${what} is ${count}, expected at most ${most}.`, {
+        found: Number(count),
+        expected: most,
+      });
+    }
     if (count <= room) return Number(count);
     throw damagedGguf(`${this.#where}: ${what} is ${count}, the rest of the file has room for ${room}.`, {
       found: Number(count),

@@ -24,9 +24,15 @@ export interface PickleNames {
   outside(id: Pickled): Pickled;
 }
 
+/** Lists, dicts and tuples that a pickle may make, and values that may wait: far more than any model's, and few enough to hold. */
+const [mostContainers, mostWaiting] = [2 ** 20, 2 ** 22];
+
 const MARK = 0x28;
 /** Opcodes by their letter; those of later protocols have none. */
 const op = (letter: string): number => letter.charCodeAt(0);
+
+/** Opcodes that make a list, a dict, a tuple, or call what makes one. */
+const makesContainer: ReadonlySet<number> = new Set([...'}d])ltRQ'].map(op).concat([0x85, 0x86, 0x87]));
 
 /** @throws CheckpointError for a malformed pickle, a name that is not allowed, and what torch.save never writes */
 export function unpickle(bytes: Uint8Array, where: string, { names, outside }: PickleNames): Pickled {
@@ -36,6 +42,7 @@ export function unpickle(bytes: Uint8Array, where: string, { names, outside }: P
   const marks: number[] = [];
   const memo = new Map<number, Pickled>();
   let at = 0;
+  let containers = 0;
 
   const malformed = (what: string) =>
     new CheckpointError(`${where}: malformed pickle: ${what} at byte ${at}. Download the file again.`);
@@ -113,6 +120,10 @@ export function unpickle(bytes: Uint8Array, where: string, { names, outside }: P
 
   for (;;) {
     const code = byte();
+    if (makesContainer.has(code)) containers++;
+    if (containers > mostContainers || stack.length + marks.length > mostWaiting) {
+      throw malformed('more lists, dicts, tuples or values than any model needs');
+    }
     switch (code) {
       case 0x80: // PROTO
         if (byte() > 5) throw malformed('a protocol above 5');

@@ -22,6 +22,8 @@ function hubFolder(): string {
 /** Where the parts of a repository are. */
 export interface CachedRepository {
   readonly folder: string;
+  /** The folder that a process takes while it downloads. */
+  readonly locks: string;
   /** The content of a file, by its digest. */
   blob(digest: string): string;
   /** The folder of a commit. */
@@ -35,11 +37,13 @@ export interface CachedRepository {
 }
 
 export function cachedRepository({ repository }: HubName): CachedRepository {
-  const folder = join(hubFolder(), `models--${repository.replace('/', '--')}`);
+  const name = `models--${repository.replace('/', '--')}`;
+  const folder = join(hubFolder(), name);
   const blob = (digest: string) => join(folder, 'blobs', digest);
   const snapshot = (commit: string) => join(folder, 'snapshots', commit);
   return {
     folder,
+    locks: join(hubFolder(), '.locks', name),
     blob,
     snapshot,
     async commitOf(revision) {

@@ -3,7 +3,6 @@
  * Hugging Face's cache when it is first read. Offline, what the cache has is all there is.
  */
 import { mkdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CheckpointError, OptionError } from '../../../errors.js';
 import { type FileStore, insidePath, missingFile } from '../../../io/fileStore.js';
@@ -106,7 +105,7 @@ function onlineStore(name: HubName, access: HubAccess, onProgress: OnProgress | 
     const digest = (file.sha256 ?? file.blob) as string;
     const target = cache.blob(digest);
     if (!(await isThere(target))) {
-      const release = await taken(cache.folder, access.signal);
+      const release = await taken(cache.locks, access.signal);
       try {
         // Another process may have had it meanwhile.
         if (!(await isThere(target))) {
@@ -141,9 +140,8 @@ const isThere = (path: string): Promise<boolean> =>
 /** How often a folder that another process downloads into is asked for again, in ms. */
 const retryMs = 250;
 
-/** Takes the folder of a repository for one writer; waits while another process has it. */
-async function taken(folder: string, signal: AbortSignal | undefined): Promise<() => Promise<void>> {
-  const locks = join(folder, '.locks');
+/** Takes a repository for one writer; waits while another process has it. */
+async function taken(locks: string, signal: AbortSignal | undefined): Promise<() => Promise<void>> {
   await mkdir(locks, { recursive: true });
   for (;;) {
     signal?.throwIfAborted();
