@@ -155,6 +155,7 @@ export {
   type ForwardOptions,
   type InspectOptions,
   inspectCheckpoint,
+  type KeptLayers,
   type LanguageModel,
   type LoadOptions,
   loadModel,

@@ -9,6 +9,7 @@ import { chat } from './commands/chat.js';
 import { doctor } from './commands/doctor.js';
 import { evaluate } from './commands/eval.js';
 import { generateAnswers } from './commands/generate.js';
+import { init } from './commands/init.js';
 import { inspect } from './commands/inspect.js';
 import { plot } from './commands/plot.js';
 import { tokenizer } from './commands/tokenizer.js';
@@ -27,6 +28,7 @@ const commands: readonly CommandFactory[] = [
   chat,
   evaluate,
   inspect,
+  init,
   plot,
   tokenizer,
   doctor,

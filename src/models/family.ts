@@ -21,6 +21,13 @@ export interface Family<Config = unknown, Tree extends PartTree = PartTree> {
   readonly positionsField?: string;
   /** What config.json calls the number of layers. */
   readonly layersField: string;
+  /**
+   * For families of several stacks of layers: the fields of the further ones, and how the names of their parameters
+   * begin.
+   */
+  readonly otherStacks?: Readonly<Record<string, string>>;
+  /** Which kind each layer is, where there are several kinds: what config.json calls `layer_types`. */
+  readonly layerTypes?: (config: Config) => readonly string[] | undefined;
   /** Our name of the token embedding, which is the head where config.json ties the two. */
   readonly tiedTable: string;
   /**

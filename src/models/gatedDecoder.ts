@@ -192,11 +192,13 @@ export const gatedDecoderFamily = <Config extends CommonConfig>({
   architecture,
   schema,
   choices,
+  layerTypes,
 }: {
   readonly modelType: string;
   readonly architecture: string;
   readonly schema: z.ZodType<Config>;
   readonly choices: (config: Config) => Choices;
+  readonly layerTypes?: Family<Config>['layerTypes'];
 }): AnyFamily =>
   defineFamily<Config, ReturnType<typeof treeOf>>({
     schema,
@@ -205,6 +207,7 @@ export const gatedDecoderFamily = <Config extends CommonConfig>({
       ...{ num_hidden_layers: 4, num_attention_heads: 4, num_key_value_heads: 2, intermediate_size: 704 },
     },
     ...gatedNames(architecture),
+    ...(layerTypes && { layerTypes }),
     tree: (config: Config) => treeOf(config, choices(config)),
     build(config, { model: { embed_tokens, layers, norm }, lm_head }, base) {
       const { numHeads, numKvHeads, headDim } = headsOf(config);

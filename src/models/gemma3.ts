@@ -116,6 +116,7 @@ export const family = defineFamily<Config, ReturnType<typeof tree>>({
     ...{ query_pre_attn_scalar: 64, sliding_window: 128 },
   },
   ...gatedNames('Gemma3ForCausalLM'),
+  layerTypes: layerTypesOf,
   tree,
   build(config, { model: { embed_tokens, layers, norm }, lm_head }, base) {
     const heads = headsOf(config);

@@ -10,6 +10,7 @@ export {
   type StoredFacts,
   type TokenizerFacts,
 } from './inspectCheckpoint.js';
+export type { KeptLayers } from './keptLayers.js';
 export { type LoadOptions, loadModel } from './loadModel.js';
 export { type MemoryPlan, requireMemory } from './memory.js';
 export type { Decoding, ForwardOptions, LanguageModel } from './model.js';

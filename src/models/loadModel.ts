@@ -14,6 +14,7 @@ import { readElements, readFloatPieces, readFloats, type TensorSource } from '..
 import { checkOption, checkOptions, type Fields, ranges, signalOption } from '../settings/index.js';
 import type { Values, WeightFormat } from '../tensor/index.js';
 import { type ConfiguredFamily, configure, openModel } from './family.js';
+import { type KeptLayers, keepLayers, keptLayersOption } from './keptLayers.js';
 import type { LanguageModel } from './model.js';
 import { checkFormat, formatOption } from './parameters.js';
 import { type ParameterSpecs, specsOf } from './parts.js';
@@ -31,6 +32,11 @@ export interface LoadOptions {
    * trained. See `WeightFormat`.
    */
   readonly dtype?: WeightFormat;
+  /**
+   * A student made from a teacher: so many of its layers, evenly spaced, or the layers of a list, with its embeddings, last
+   * norm and head. All by default.
+   */
+  readonly layers?: KeptLayers | undefined;
   /** Told of each part of a file that comes from a web server; see `openCheckpoint`. */
   readonly onProgress?: OnProgress | undefined;
   /** Stops loading: what was made is freed. */
@@ -41,6 +47,7 @@ const loadOptions = z.strictObject({
   device: deviceOption,
   trainable: ranges.switched.default(false),
   dtype: formatOption.default('f32'),
+  layers: keptLayersOption.optional(),
   onProgress: progressOption.optional(),
   signal: signalOption.optional(),
 } satisfies Fields<LoadOptions>);
@@ -52,13 +59,14 @@ const loadOptions = z.strictObject({
  * @param source a folder's path, a URL, a FileStore or an opened checkpoint; see `openCheckpoint`
  * @example
  * const teacher = await loadModel('./gpt2-dolly', { device, dtype: 'f16' });
- * @throws OptionError for unknown and wrong options, and for a trainable model of another dtype than f32;
- * CheckpointError when files are missing, malformed, do not fit config.json, hold an adapter, NaN or infinity, or values
+ * const student = await loadModel('./gpt2-dolly', { device, trainable: true, layers: 6 });
+ * @throws OptionError for unknown and wrong options, for more layers than there are, and for a trainable model of another
+ * dtype than f32; CheckpointError when files are missing, malformed, do not fit config.json, hold an adapter, NaN or infinity, or values
  * that the dtype cannot; LimitError when the device cannot hold the model
  */
 export async function loadModel(source: CheckpointSource, options: LoadOptions): Promise<LanguageModel> {
   checkOption('loadModel', 'source', source, checkpointOption);
-  const { device, trainable, dtype, onProgress, signal } = checkOptions('loadModel', loadOptions, options);
+  const { device, trainable, dtype, layers, onProgress, signal } = checkOptions('loadModel', loadOptions, options);
   checkFormat('loadModel', dtype, trainable);
   const checkpoint = await openCheckpoint(source, { onProgress, signal });
   refuseAdapter(await checkpoint.adapter());
@@ -72,12 +80,16 @@ export async function loadModel(source: CheckpointSource, options: LoadOptions):
   const files = await checkpoint.companionFiles();
   const promptTemplate = await checkpoint.promptTemplate();
   const buffer = new Uint8Array(pieceBytes);
+  const kept =
+    layers === undefined
+      ? { configured, sourceOf: (name: string) => name }
+      : keepLayers(configured, layers, where, (name) => names.has(name));
   const values = (name: string) => {
     signal?.throwIfAborted();
-    return valuesOf(weights, names.get(name) as string, buffer);
+    return valuesOf(weights, names.get(kept.sourceOf(name)) as string, buffer);
   };
   const stored = { where: weights.name, values };
-  const model = await openModel(configured, { device, source: stored, format: dtype, trainable, files });
+  const model = await openModel(kept.configured, { device, source: stored, format: dtype, trainable, files });
   model.promptTemplate = promptTemplate;
   return model;
 }

@@ -3,12 +3,13 @@
  * LLaMA with biases of queries, keys and values.
  */
 import { gatedDecoderFamily, gatedSchema } from './gatedDecoder.js';
-import { slidingFields, windowOf } from './slidingLayers.js';
+import { layerTypesOf, slidingFields, windowOf } from './slidingLayers.js';
 
 /** The Qwen2 family. */
 export const family = gatedDecoderFamily({
   modelType: 'qwen2',
   architecture: 'Qwen2ForCausalLM',
   schema: gatedSchema(slidingFields),
+  layerTypes: layerTypesOf,
   choices: (config) => ({ bias: { qkv: true, out: false, mlp: false }, windowOf: windowOf(config) }),
 });

@@ -5,7 +5,7 @@
 import * as z from 'zod';
 import { count } from './config.js';
 import { gatedDecoderFamily, gatedSchema } from './gatedDecoder.js';
-import { slidingFields, windowOf } from './slidingLayers.js';
+import { layerTypesOf, slidingFields, windowOf } from './slidingLayers.js';
 
 /** The Qwen3 family. */
 export const family = gatedDecoderFamily({
@@ -17,6 +17,7 @@ export const family = gatedDecoderFamily({
     /** Biases of the four projections of attention. */
     attention_bias: z.boolean().default(false),
   }),
+  layerTypes: layerTypesOf,
   choices: (config) => ({
     bias: { qkv: config.attention_bias, out: config.attention_bias, mlp: false },
     headNorms: true,

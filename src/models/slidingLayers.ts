@@ -17,6 +17,18 @@ export const slidingFields = {
 };
 type SlidingConfig = z.output<z.ZodObject<typeof slidingFields>>;
 
+/** The kinds layer by layer; undefined where all are of one kind. */
+export const layerTypesOf = ({
+  use_sliding_window,
+  max_window_layers,
+  layer_types,
+  num_hidden_layers: layers,
+}: SlidingConfig & { readonly num_hidden_layers: number }): readonly string[] | undefined =>
+  layer_types ??
+  (use_sliding_window
+    ? Array.from({ length: layers }, (_, i) => (i >= max_window_layers ? 'sliding_attention' : 'full_attention'))
+    : undefined);
+
 /** How many keys a query of a layer sees at most; undefined for all. */
 export const windowOf =
   ({ use_sliding_window, sliding_window, max_window_layers, layer_types }: SlidingConfig) =>

@@ -140,6 +140,7 @@ export const t5Family = (variant: Variant): AnyFamily =>
       ...{ num_layers: 4, num_heads: 4 },
     },
     layersField: 'num_layers',
+    otherStacks: { num_decoder_layers: 'decoder.' },
     tiedTable: 'shared.weight',
     // Whether a head of its own is there, and so whether it is tied, transformers sees in the file; the scale it does not.
     tiedByFile: ({ scale_decoder_outputs }) => ({ scale_decoder_outputs }),

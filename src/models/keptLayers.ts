@@ -1,0 +1,88 @@
+/**
+ * Students made from teachers: some of a model's layers, with its embeddings, last norm and head, as small students are
+ * made in practice (DistilBERT, Sanh et al. 2019, arXiv:1910.01108; Shleifer and Rush 2020, arXiv:2010.13002).
+ */
+import * as z from 'zod';
+import { OptionError } from '../errors.js';
+import { type ConfiguredFamily, configure } from './family.js';
+
+/** So many of the layers, evenly spaced, the first and the last among them; or which ones, in ascending order. */
+export type KeptLayers = number | readonly number[];
+
+const ascending = (layers: readonly unknown[]): boolean =>
+  layers.length > 0 &&
+  layers.every(
+    (layer, i) => Number.isSafeInteger(layer) && (layer as number) > (i === 0 ? -1 : (layers[i - 1] as number)),
+  );
+export const keptLayersOption = z.custom<KeptLayers>(
+  (layers) => (Array.isArray(layers) ? ascending(layers) : Number.isSafeInteger(layers) && (layers as number) >= 1),
+  'how many layers to keep, at least 1, or a list of their indices from 0 in ascending order',
+);
+
+/** A model of some layers of another one. */
+interface Kept {
+  readonly configured: ConfiguredFamily;
+  /** The parameter of the whole model that a parameter of this one is taken from. */
+  readonly sourceOf: (name: string) => string;
+}
+
+/**
+ * What config.json says of layer by layer is said of the layers that are kept.
+ * @param isThere whether the whole model has a parameter of this name
+ * @throws OptionError when there are not so many layers
+ */
+export function keepLayers(
+  { family, fields, config }: ConfiguredFamily,
+  layers: KeptLayers,
+  where: string,
+  isThere: (name: string) => boolean,
+): Kept {
+  const numberIn = (field: string) => (config as Readonly<Record<string, number>>)[field] as number;
+  const [stack, ...others] = [family.layersField, ...Object.keys(family.otherStacks ?? {})].map((field) => ({
+    field,
+    begins: family.otherStacks?.[field] ?? '',
+    kept: indicesOf(layers, numberIn(field), `${where}: ${field}`),
+  })) as [Stack, ...Stack[]];
+  const stackOf = (name: string) => others.find(({ begins }) => name.startsWith(begins)) ?? stack;
+  const types = family.layerTypes?.(config);
+  const lengths = Object.fromEntries([stack, ...others].map(({ field, kept }) => [field, kept.length]));
+  const changed = {
+    ...lengths,
+    ...(types && { layer_types: stack.kept.map((layer) => types[layer]) }),
+  };
+  return {
+    configured: configure(family, { ...fields, ...changed }, where),
+    sourceOf(name) {
+      const { kept } = stackOf(name);
+      // The first number in a name is that of its layer.
+      const source = name.replace(/(?<=\.)\d+(?=\.)/, (layer) => `${kept[Number(layer)]}`);
+      // T5's first layer has the position bias of all: whichever layer is first now takes it.
+      return isThere(source) ? source : name;
+    },
+  };
+}
+
+interface Stack {
+  readonly field: string;
+  /** How the names of its parameters begin. */
+  readonly begins: string;
+  readonly kept: readonly number[];
+}
+
+/** @throws OptionError */
+function indicesOf(layers: KeptLayers, total: number, where: string): readonly number[] {
+  const most = typeof layers === 'number' ? layers : 1 + (layers.at(-1) as number);
+  if (most > total) {
+    const found = typeof layers === 'number' ? `${layers} layers` : `layer ${most - 1}`;
+    throw new OptionError(
+      `${where} is ${total}, which has no ${found}. Keep at most ${total}: layers 0 to ${total - 1}.`,
+      {
+        option: 'layers',
+        found: layers,
+        expected: total,
+      },
+    );
+  }
+  if (typeof layers !== 'number') return layers;
+  return Array.from({ length: layers }, (_, i) => (i === 0 ? 0 : Math.round((i * (total - 1)) / (layers - 1))));
+}
