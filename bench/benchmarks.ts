@@ -7,7 +7,7 @@ import { gemmStored } from './gemm/stored.ts';
 import { gemmVariants } from './gemm/variants.ts';
 import { gpuTime } from './gpu-time/ours.ts';
 import { linearDivergence } from './linear-divergence/ours.ts';
-import { tokenizer } from './tokenizer/ours.ts';
+import { tokenizer, tokenizerTypes } from './tokenizer/ours.ts';
 import { trainingMemory } from './training-step/memory.ts';
 import { trainingStep, trainingStepLlama, trainingStepRecording, trainingStepT5 } from './training-step/ours.ts';
 
@@ -28,5 +28,6 @@ export const benchmarks = {
   gpuTime,
   decode,
   tokenizer,
+  tokenizerTypes,
 } as const satisfies Record<string, Benchmark>;
 export type BenchmarkName = keyof typeof benchmarks;

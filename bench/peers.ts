@@ -89,6 +89,12 @@ export const peers: readonly PeerBenchmark[] = [
     in: both,
     load: async () => (await import('./tokenizer/peers.ts')).huggingFaceTokenizers,
   },
+  {
+    name: '@huggingface/tokenizers',
+    benchmark: 'tokenizerTypes',
+    in: ['node'],
+    load: async () => (await import('./tokenizer/peers.ts')).huggingFaceTypes,
+  },
 ];
 
 /** The names of a benchmark's peers that run in this place, in the order of the tables. */

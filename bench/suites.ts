@@ -243,5 +243,15 @@ export const suites: readonly Suite[] = [
       peer('tokenizer', '@huggingface/tokenizers'),
     ],
   },
+  {
+    name: 'tokenizer-types',
+    about:
+      'each kind of tokenizer, first call on 1 MB of English and of a hundred languages, MB/s (more is better); Unigram has ' +
+      '8,000 pieces, trained here',
+    variants: [
+      { ...distillm('tokenizerTypes', 1, '128-bit'), name: 'distillm' },
+      peer('tokenizerTypes', '@huggingface/tokenizers'),
+    ],
+  },
   ...browserSuites,
 ];

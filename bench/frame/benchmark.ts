@@ -23,8 +23,10 @@ export interface Setting {
 export interface Assets {
   /** 1 MB of English. */
   english(): Promise<string>;
-  /** GPT-2's tokenizer.json. */
-  tokenizerJson(): Promise<string>;
+  /** 1 MB of dates, countries and languages in a hundred languages, as the engine names them. */
+  mixedScripts(): Promise<string>;
+  /** The tokenizer.json of a model. */
+  tokenizerJson(model: 'gpt2' | 'llama2' | 'llama3'): Promise<string>;
 }
 
 /** Sets up, checks one result, then yields a measurement a case. Runs anywhere: imports nothing of Node. */

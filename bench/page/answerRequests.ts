@@ -9,7 +9,8 @@ const fetchText = async (path: string) => {
 };
 const assets: Assets = {
   english: () => fetchText('english.txt'),
-  tokenizerJson: () => fetchText('tokenizer.json'),
+  mixedScripts: () => fetchText('mixed.txt'),
+  tokenizerJson: (model) => fetchText(`${model}.json`),
 };
 
 type Run = (request: Request, assets: Assets, onDevice: (description: string) => void) => AsyncIterable<Measurement>;

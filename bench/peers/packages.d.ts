@@ -68,7 +68,7 @@ declare module 'tiktoken' {
 declare module '@huggingface/tokenizers' {
   export class Tokenizer {
     constructor(tokenizer: unknown, config: object);
-    encode(text: string): { readonly ids: number[] };
+    encode(text: string, options?: { add_special_tokens?: boolean }): { readonly ids: number[] };
   }
 }
 

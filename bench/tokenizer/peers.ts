@@ -1,5 +1,6 @@
 import { summary } from '../frame/measure.ts';
 import type { PeerSetting } from '../frame/peer.ts';
+import { casesOf } from './types.ts';
 
 type Encode = (text: string) => { length: number };
 
@@ -40,12 +41,32 @@ export async function* tiktoken(setting: PeerSetting) {
   yield* timeEncoding(make, setting);
 }
 
-export async function* huggingFaceTokenizers(setting: PeerSetting) {
+const huggingFace = async (tokenizerJson: string) => {
   const { Tokenizer } = await import('@huggingface/tokenizers');
-  const json: unknown = JSON.parse(await setting.assets.tokenizerJson());
-  const make = () => {
+  const json: unknown = JSON.parse(tokenizerJson);
+  return () => {
     const tokenizer = new Tokenizer(json, {});
-    return (text: string) => tokenizer.encode(text).ids;
+    return (text: string) => tokenizer.encode(text, { add_special_tokens: false }).ids;
   };
-  yield* timeEncoding(make, setting);
+};
+
+export async function* huggingFaceTokenizers(setting: PeerSetting) {
+  yield* timeEncoding(await huggingFace(await setting.assets.tokenizerJson('gpt2')), setting);
+}
+
+/** First calls of each type of tokenizer, on each text. */
+export async function* huggingFaceTypes({ assets }: PeerSetting) {
+  for await (const [name, json, text] of casesOf(assets)) {
+    const make = await huggingFace(json);
+    const megabytes = new TextEncoder().encode(text).length / 1e6;
+    const values: number[] = [];
+    let tokens = 0;
+    for (let i = 0; i < 3; i++) {
+      const encode = make();
+      const before = performance.now();
+      tokens = encode(text).length;
+      values.push((megabytes * 1000) / (performance.now() - before));
+    }
+    yield summary({ case: name, unit: 'MB/s', values: values.slice(1), note: `${tokens} tokens` });
+  }
 }
