@@ -132,6 +132,7 @@ export {
   type StoredDType,
   type StoredTensor,
   type StoreListing,
+  type StoreLock,
   type TensorSource,
 } from './io/index.js';
 export {

@@ -66,7 +66,14 @@ export interface FileStore {
    * @returns what gives it back
    * @throws CheckpointError naming the process and the host that have it; OptionError from a store that is read only
    */
-  lock(): Promise<() => Promise<void>>;
+  lock(): Promise<StoreLock>;
+}
+
+/** A store that was taken; called, it gives it back. */
+export interface StoreLock {
+  (): Promise<void>;
+  /** Whether it is still taken: a folder that is gone, or in whose place is another of the same name, is not. */
+  isHeld(): Promise<boolean>;
 }
 
 /** Names of what is directly in a store. */

@@ -120,9 +120,10 @@ function openMemory(memory: Memory, prefix: string, name: string): MemoryStore {
     async lock() {
       if (locked.has(prefix)) throw storeTaken(name, 'in this process', 'Wait for it, or give another folder.');
       locked.add(prefix);
-      return async () => {
+      const giveBack = async () => {
         locked.delete(prefix);
       };
+      return Object.assign(giveBack, { isHeld: async () => locked.has(prefix) });
     },
   };
 }

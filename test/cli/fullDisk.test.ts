@@ -4,7 +4,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { distillm, makeWorkspace } from './workspace.js';
@@ -56,6 +56,37 @@ async function onFullDisk(name: string, then: string, more = '') {
   return { code, out: read('out'), err: read('err'), disk, run: (file: string) => join(place, 'run', file) };
 }
 
+it.skipIf(!existsSync(built)).concurrent(
+  'distillm train waits for its folder where that is gone, and goes on in it with the same bits',
+  async () => {
+    const line = (out: string) => `${begins(path(out))} --save-every 1`.replace('--steps 6', '--steps 60');
+    expect((await distillm(line('stayed'))).code).toBe(0);
+    const child = spawn(process.execPath, [built, ...line('moved').split(' ')]);
+    let err = '';
+    child.stderr.on('data', (data) => {
+      err += data;
+    });
+    const code = new Promise<number | null>((done) => child.on('close', done));
+    const until = async (when: () => boolean) => {
+      while (!when() && child.exitCode === null) await new Promise((done) => setTimeout(done, 2));
+    };
+    await until(() => existsSync(path('moved/state-000005')));
+    await rename(path('moved'), path('away'));
+    await until(() => err.includes('Waiting:'));
+    // A drive that was taken out must not be replaced by a folder of its name.
+    expect(existsSync(path('moved'))).toBe(false);
+    await rename(path('away'), path('moved'));
+    expect(await code, err).toBe(0);
+    expect(err).toMatch(
+      /^Waiting: the state of step \d+ cannot be written\. .*moved.*(?:is gone\. Mount its disk|no such file or folder)/m,
+    );
+    expect(err).toMatch(/^Written after \d\ds of waiting: the run goes on\.$/m);
+    const weights = (out: string) => readFileSync(path(out, 'last/model.safetensors'));
+    expect(weights('moved').equals(weights('stayed'))).toBe(true);
+  },
+  60_000,
+);
+
 describe.skipIf(!existsSync(built) || !mounts).concurrent('distillm train on a full disk', () => {
   it('waits, and goes on when there is room', async () => {
     expect((await distillm(begins(path('whole')))).code).toBe(0);
@@ -65,6 +96,9 @@ describe.skipIf(!existsSync(built) || !mounts).concurrent('distillm train on a f
       /^Waiting: the state of step 3 cannot be written\. .*state-000003.*the disk is full \(ENOSPC\)\..* A state takes about [\d.]+ KiB\. It is tried again in 10s, and so on\. Free some space, and the run goes on; Ctrl-C ends it\.$/m,
     );
     expect(err).toContain(disk);
+    expect(err).toMatch(
+      /^Memory: at most [\d.]+ MiB of the 4\.0 GiB that WebAssembly can address \(student [\d.]+ KiB, gradients and moments [\d.]+ KiB, activations and logits [\d.]+ KiB\)$/m,
+    );
     expect(err).toMatch(/^Written after \d\ds of waiting: the run goes on\.$/m);
     expect(err.match(/^Waiting/gm)).toHaveLength(1);
     const weights = (file: string) => readFileSync(file);
@@ -78,7 +112,11 @@ describe.skipIf(!existsSync(built) || !mounts).concurrent('distillm train on a f
 
   it('is ended by Ctrl-C, with its state in the second folder, from which it goes on by its name alone', async () => {
     const second = path('second');
-    const { code, err, out } = await onFullDisk('signal', 'kill -INT $run', `--fallback-out ${second}`);
+    const { code, err, out } = await onFullDisk(
+      'signal',
+      'kill -INT $run',
+      `--fallback-out ${second} --log ${path('second.jsonl')}`,
+    );
     expect(code, err).toBe(130);
     expect(err).toContain(`Written to the fallback, ${second}/last.`);
     expect(err).toMatch(/To go on:\n {2}.* train --resume --out .*second$/m);

@@ -11,7 +11,14 @@ import { LimitError, OptionError } from '../../src/errors.js';
 import { generate, planGeneration } from '../../src/generation/index.js';
 import { openDevice } from '../../src/index.js';
 import { memoryStore } from '../../src/io/index.js';
-import { createModel, type LanguageModel, loadModel, requireMemory, saveModel } from '../../src/models/index.js';
+import {
+  createModel,
+  exampleConfig,
+  type LanguageModel,
+  loadModel,
+  requireMemory,
+  saveModel,
+} from '../../src/models/index.js';
 import type { WeightFormat } from '../../src/tensor/index.js';
 import { describeWebGPU, withWebGPU } from '../backend/webgpu/adapter.js';
 import { collect, eos, succession, tinyTokenizer, vocabSize } from './fixtures.js';
@@ -94,6 +101,24 @@ describe('a plan on WASM', () => {
       expect(plan.total).toBeGreaterThan((1 - below) * reachedBytes);
       await device.dispose();
     }
+  });
+});
+
+describe('a plan of any family', () => {
+  it.each(['gemma3_text', 'mistral', 'mt5', 'qwen3'])('%s is rehearsed by its own code', async (family) => {
+    const device = await openDevice({ kind: 'wasm', wasm: { threads: 1 } });
+    const config = { ...(await exampleConfig(family)), vocab_size: vocabSize };
+    const model = await createModel(config, { device });
+    const options = { model, data: { train: succession(20) }, steps: 2, batchSize: 4 } as const;
+    for (const gradientCheckpointing of [true, false]) {
+      const run = fineTune({ ...options, gradientCheckpointing });
+      const plan = await run.memory();
+      await collect(run);
+      const { peakBytes, reachedBytes } = device.memory();
+      expect(plan.student + plan.gradients + plan.moments + plan.activations + plan.logits).toBe(peakBytes);
+      expectNear(plan.total, reachedBytes);
+    }
+    await device.dispose();
   });
 });
 

@@ -210,42 +210,103 @@ describe('a run whose disk is full', () => {
 });
 
 describe('a run whose folder is gone', () => {
-  it('waits until it is back, takes it again, and says what is no longer there', async () => {
-    let isGone = false;
+  /** A store that can go, and whose lock can be lost with it. */
+  function drive() {
+    const state = { isGone: false, isLocked: true, locks: 0 };
     const { store, inside } = disk(
       () => 10 ** 7,
       () => {
-        if (isGone) throw new NothingThere('runs/a: there is no such folder.');
+        if (state.isGone) throw new NothingThere('runs/a: there is no such folder.');
       },
     );
-    let locks = 0;
     const counted: FileStore = {
       ...store,
       async lock() {
-        locks++;
-        return store.lock();
+        state.locks++;
+        state.isLocked = true;
+        const lock = await store.lock();
+        return Object.assign(async () => lock(), { isHeld: async () => state.isLocked });
       },
     };
+    return { state, store: counted, inside };
+  }
+
+  it('waits until it is back', async () => {
+    const { state, store, inside } = drive();
     using model = await tinyModel(device);
-    const { events, error } = await watch({ ...options, model, checkpoint: counted }, (event) => {
-      if (event.type === 'step' && event.step === 3) isGone = true;
-      if (event.type !== 'waiting') return;
-      // It comes back empty.
-      isGone = false;
-      for (const path of inside.files.keys()) (inside.files as Map<string, Uint8Array>).delete(path);
+    const { events, error } = await watch({ ...options, model, checkpoint: store }, (event) => {
+      if (event.type === 'step' && event.step === 3) state.isGone = true;
+      if (event.type === 'waiting') state.isGone = false;
     });
     expect(error).toBeUndefined();
     expect(waitsOf(events)).toMatchObject([
       {
-        reason: 'gone',
-        step: 4,
+        ...{ reason: 'gone', step: 4 },
         message: expect.stringMatching(/^runs\/a: the folder of the run is gone\. Mount its disk/),
       },
     ]);
-    expect(locks).toBe(2);
-    expect(events.find(({ type }) => type === 'waited')).toBeDefined();
+    expect(events.find(({ type }) => type === 'waited')).toMatchObject({ remarks: [] });
+    expect([state.locks, inside.files.has('state-000002/model.safetensors')]).toEqual([1, true]);
+  });
+
+  it('takes the folder that was made anew, and says what is no longer there', async () => {
+    const { state, store, inside } = drive();
+    using model = await tinyModel(device);
+    const given = { ...options, model, checkpoint: store, optimizer: { lr: 0 } };
+    const { events, error } = await watch(given, (event) => {
+      if (event.type === 'step' && event.step === 3) Object.assign(state, { isGone: true, isLocked: false });
+      if (event.type !== 'waiting') return;
+      state.isGone = false;
+      for (const path of inside.files.keys()) (inside.files as Map<string, Uint8Array>).delete(path);
+    });
+    expect(error).toBeUndefined();
+    expect(state.locks).toBe(2);
+    // The best was the state of step 2: nothing got better at learning rate 0.
+    expect(events.find(({ type }) => type === 'waited')).toMatchObject({
+      remarks: [expect.stringContaining('The state of the best validation, runs/a/state-000002, is gone.')],
+    });
     expect(inside.files.has('state-000004/model.safetensors')).toBe(true);
     expect(inside.files.has('last/model.safetensors')).toBe(true);
+  });
+
+  it('does not take the folder on which a lost disk was mounted for its own', async () => {
+    const { state, store, inside } = drive();
+    using model = await tinyModel(device);
+    let files: [string, Uint8Array][] = [];
+    const { events, error } = await watch({ ...options, model, checkpoint: store }, (event, before) => {
+      if (event.type === 'step' && event.step === 3) {
+        state.isLocked = false;
+        files = [...inside.files];
+      }
+      if (event.type !== 'waiting') return;
+      expect([...inside.files]).toEqual(files);
+      if (waitsOf(before).length === 2) state.isLocked = true;
+    });
+    expect(error).toBeUndefined();
+    expect(waitsOf(events)).toHaveLength(2);
+    expect(waitsOf(events)[0]!.message).toMatch(/^runs\/a: another folder is in the place of the run's\./);
+    expect(state.locks).toBe(1);
+  });
+
+  it('that goes while the state is written is not said to be written', async () => {
+    const { state, store, inside } = drive();
+    using model = await tinyModel(device);
+    const going: FileStore = {
+      ...store,
+      async share(...given) {
+        await store.share(...given);
+        if (given[1] === 'last' && given[0] === 'state-000004' && waits === 0) state.isLocked = false;
+      },
+    };
+    let waits = 0;
+    const { events, error } = await watch({ ...options, model, checkpoint: going }, (event) => {
+      if (event.type !== 'waiting') return;
+      waits++;
+      state.isLocked = true;
+    });
+    expect(error).toBeUndefined();
+    expect(waitsOf(events)).toMatchObject([{ step: 4, reason: 'gone' }]);
+    expect(inside.files.has('state-000004/model.safetensors')).toBe(true);
   });
 });
 

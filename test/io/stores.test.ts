@@ -122,9 +122,11 @@ describe.each(['a folder', 'memory'])('%s', (kind) => {
   it('has one writer at a time', async () => {
     const run = store.folder('run');
     const release = await run.lock();
+    expect(await release.isHeld()).toBe(true);
     await expect(store.folder('run').lock()).rejects.toThrow(/run: another run writes to it \(.*process/);
     await (await store.folder('other').lock())();
     await release();
+    expect(await release.isHeld()).toBe(false);
     await release();
     const asked = await Promise.allSettled([run.lock(), run.lock(), run.lock()]);
     const taken = asked.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));

@@ -421,9 +421,12 @@ async function follow(
   }
 }
 
-/** The fallback is a run that goes on by its folder alone. What the disk does not take then has to be named again. */
+/**
+ * The fallback is a run that goes on by its folder alone, with a log of its own. What the disk does not take then has to be
+ * named again.
+ */
 async function keepElsewhere(
-  { fallbackOut, ...options }: TrainOptions,
+  { fallbackOut, log: _, ...options }: TrainOptions,
   decided: DecidedOptions,
   warn: (line: string) => void,
 ): Promise<void> {

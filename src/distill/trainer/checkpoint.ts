@@ -8,7 +8,7 @@ import { openCheckpoint, templateFile } from '../../checkpoints/index.js';
 import { savedTemplateFiles } from '../../data/savedTemplate.js';
 import { CheckpointError } from '../../errors.js';
 import { short } from '../../inWords.js';
-import { NothingThere } from '../../io/fileStore.js';
+import { NothingThere, type StoreLock } from '../../io/fileStore.js';
 import { requireFinite } from '../../io/finite.js';
 import {
   type FileStore,
@@ -98,10 +98,10 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
   const { student } = plan.objective;
   const root = openFolder(target);
   const elsewhere = plan.fallbackOut === undefined ? undefined : openFolder(plan.fallbackOut);
-  let release = async () => {};
+  let lock: StoreLock | undefined;
   /** Stores in memory have no folder before they have a file. */
   let wasThere = false;
-  let wasLost = false;
+  let wasGone = false;
   let identity: RunIdentity = plan.identity;
 
   /** The steps of the states, the newest first; none where no folder is. */
@@ -115,27 +115,36 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
   };
 
   /**
-   * A folder that is gone would be made anew in silence, on the disk below a mount that is lost. One that is back is taken
-   * again.
+   * A folder that is gone would be made anew in silence, and one whose mount is lost written to on the disk below. One that
+   * was seen to be gone, and is there again without what this run had in it, was made anew: the run takes it.
    * @throws NothingThere, CheckpointError
    */
   const requireThere = async (): Promise<void> => {
-    try {
-      await root.list();
+    const isThere = await root.list().then(
+      () => true,
+      (error: unknown) => {
+        if (!(error instanceof NothingThere)) throw error;
+        return false;
+      },
+    );
+    if (isThere && (await lock?.isHeld())) {
       wasThere = true;
-    } catch (error) {
-      if (error instanceof NothingThere && !wasThere) return;
-      wasLost = true;
-      if (!(error instanceof NothingThere)) throw error;
+      wasGone = false;
+      return;
+    }
+    if (!isThere) {
+      if (!wasThere) return;
+      wasGone = true;
       throw new NothingThere(
         `${root.name}: the folder of the run is gone. Mount its disk again, or make the folder anew.`,
-        { cause: error },
       );
     }
-    if (!wasLost) return;
-    await release();
-    release = await root.lock();
-    wasLost = false;
+    if (!wasGone) {
+      throw new NothingThere(`${root.name}: another folder is in the place of the run's. Mount its disk again.`);
+    }
+    await lock?.();
+    lock = await root.lock();
+    wasGone = false;
   };
 
   const requireFree = async (): Promise<void> => {
@@ -251,7 +260,7 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
 
     async open() {
       await requireFree();
-      release = await root.lock();
+      lock = await root.lock();
       // Another run may have come and gone meanwhile.
       await examine();
       await requireThere();
@@ -260,7 +269,9 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
     async save(progress, optimizer, replay) {
       await requireThere();
       const events = await write(root, { progress, optimizer, replay });
+      // It may have gone meanwhile.
       wasThere = true;
+      await requireThere();
       return events;
     },
 
@@ -331,7 +342,9 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
       }
     },
 
-    close: () => release(),
+    async close() {
+      await lock?.();
+    },
   };
 }
 

@@ -8,7 +8,7 @@ import { open, readdir, readFile, readlink, rename, rm, stat, writeFile } from '
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { storeTaken } from '../../io/fileStore.js';
+import { type StoreLock, storeTaken } from '../../io/fileStore.js';
 
 interface Claim {
   readonly pid: number;
@@ -40,7 +40,7 @@ const [deadElsewhereMs, deadHereMs] = [60 * 60_000, 3 * renewMs];
  * @returns what gives it back
  * @throws CheckpointError naming who has it
  */
-export async function lockFolder(folder: string): Promise<() => Promise<void>> {
+export async function lockFolder(folder: string): Promise<StoreLock> {
   for (let attempt = 1; ; attempt++) {
     const path = await writeClaim(folder);
     const other = await livingClaim(folder, path);
@@ -59,15 +59,21 @@ export async function lockFolder(folder: string): Promise<() => Promise<void>> {
   }
 }
 
-function holding(path: string, claim: Uint8Array): () => Promise<void> {
+function holding(path: string, claim: Uint8Array): StoreLock {
   const renew = setInterval(() => {
     writeAgain(path, claim).catch(() => {});
   }, renewMs);
   renew.unref();
-  return async () => {
+  const giveBack = async () => {
     clearInterval(renew);
     await rm(path, { force: true });
   };
+  const isHeld = () =>
+    stat(path).then(
+      () => true,
+      () => false,
+    );
+  return Object.assign(giveBack, { isHeld });
 }
 
 /**

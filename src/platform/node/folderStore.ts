@@ -39,10 +39,10 @@ export function folderStore(folder: string): FileStore {
     }
   };
   /** What the system refuses is told with the path; errors of those who give the bytes pass. */
-  const writing = async (path: string, action: (target: string) => Promise<void>): Promise<void> => {
+  const writing = async <T>(path: string, action: (target: string) => Promise<T>): Promise<T> => {
     const target = at(path);
     try {
-      await action(target);
+      return await action(target);
     } catch (cause) {
       if (!isSystemError(cause)) throw cause;
       throw new CheckpointError(`${target}: cannot be written: ${systemReason(cause)}`, { cause });
@@ -167,18 +167,16 @@ export function folderStore(folder: string): FileStore {
         for (const [source, name] of files) await give(source, join(target, name));
       });
     },
-    async lock() {
-      let release = async () => {};
-      await writing('', async () => {
+    lock: () =>
+      writing('', async () => {
         await makeFolder(folder);
-        release = await lockFolder(folder);
+        const lock = await lockFolder(folder);
         await sweep(folder, 1).catch(async (error: unknown) => {
-          await release();
+          await lock();
           throw error;
         });
-      });
-      return () => release();
-    },
+        return lock;
+      }),
   };
 }
 
