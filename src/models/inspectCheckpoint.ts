@@ -39,8 +39,8 @@ export interface ModelFacts {
   readonly hiddenSize: number;
   /** Width of the logits. */
   readonly vocabSize: number;
-  /** Longest sequence in tokens. */
-  readonly maxPositions: number;
+  /** Longest sequence in tokens; absent where positions are relative, so that any length can be read. */
+  readonly maxPositions?: number;
   /** Whether the LM head is the token embedding. */
   readonly tiedHead: boolean;
 }
@@ -141,7 +141,8 @@ async function modelFacts(checkpoint: Checkpoint, device: Device): Promise<Model
     family,
     architecture: typeof architecture === 'string' ? architecture : undefined,
     parameters: numParameters(model),
-    ...{ numLayers, hiddenSize, vocabSize, maxPositions },
+    ...{ numLayers, hiddenSize, vocabSize },
+    ...(Number.isFinite(maxPositions) && { maxPositions }),
     tiedHead: !model.weights.has(headName),
   };
 }

@@ -107,6 +107,14 @@ describe('a T5', () => {
     expect(JSON.parse(scored.out)).toMatchObject({ examples: 10, rougeL: expect.any(Number) });
   });
 
+  it('is inspected: its positions are relative', async () => {
+    const told = await distillm(`inspect ${path('teacher/best')}`);
+    expect(told.code, told.err).toBe(0);
+    expect(told.out).toContain('relative positions, head tied to the embedding');
+    const { model } = JSON.parse((await distillm(`inspect --json ${path('teacher/best')}`)).out);
+    expect([model.family, 'maxPositions' in model]).toEqual(['t5', false]);
+  });
+
   it('says what a run would take, and refuses a teacher of another kind', async () => {
     const dry = await train(`--method sft --student ${path('teacher/best')} --steps 3 --dry-run --out ${path('dry')}`);
     expect(dry.code, dry.err).toBe(0);

@@ -67,8 +67,10 @@ interface Lengths {
   readonly batchSize: number;
 }
 
+type Positions = Pick<Model, 'maxPositions'>;
+
 /** The lengths, where the model has positions for them; else half of its positions for the prompt, half for the answer. */
-function fitted(lengths: Lengths, { maxPositions }: { readonly maxPositions: number }): Lengths {
+function fitted(lengths: Lengths, { maxPositions = Number.POSITIVE_INFINITY }: Positions): Lengths {
   const { promptLength, maxNewTokens, maxLength, batchSize } = lengths;
   const half = Math.max(1, Math.floor(maxPositions / 2));
   const fits = promptLength + maxNewTokens <= maxPositions;
@@ -79,12 +81,7 @@ function fitted(lengths: Lengths, { maxPositions }: { readonly maxPositions: num
   };
 }
 
-async function plansOf(
-  checkpoint: Checkpoint,
-  device: Device,
-  model: { readonly maxPositions: number },
-  options: Lengths,
-): Promise<Plans> {
+async function plansOf(checkpoint: Checkpoint, device: Device, model: Positions, options: Lengths): Promise<Plans> {
   const { promptLength, maxNewTokens, maxLength, batchSize } = fitted(options, model);
   const generating: Record<string, GenerationMemory> = {};
   for (const dtype of weightFormats) {
@@ -119,10 +116,18 @@ function linesOf(facts: CheckpointFacts, memory: Plans | undefined, options: Len
 }
 
 type Model = Exclude<CheckpointFacts['model'], { readonly missing: string }>;
-const modelWords = ({ family, architecture, parameters, numLayers, hiddenSize, ...rest }: Model): string =>
+const modelWords = ({
+  family,
+  architecture,
+  parameters,
+  numLayers,
+  hiddenSize,
+  maxPositions,
+  ...rest
+}: Model): string =>
   `${family}${architecture === undefined ? '' : ` (${architecture})`}, ${whole(parameters)} parameters: ` +
   `${counted(numLayers, 'layer')} of width ${whole(hiddenSize)}, vocabulary ${whole(rest.vocabSize)}, ` +
-  `${whole(rest.maxPositions)} positions, ${rest.tiedHead ? 'head tied to the embedding' : 'head of its own'}`;
+  `${maxPositions === undefined ? 'relative' : whole(maxPositions)} positions, ${rest.tiedHead ? 'head tied to the embedding' : 'head of its own'}`;
 
 type Tokens = Exclude<CheckpointFacts['tokenizer'], { readonly missing: string }>;
 const tokenizerWords = ({ vocabSize, around }: Tokens): string =>
