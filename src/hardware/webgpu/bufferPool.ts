@@ -37,6 +37,8 @@ export interface BufferPool {
   };
   /** Buffers made so far, and idle ones. */
   counts(): { created: number; idle: number };
+  /** Resolves when it is known of all buffers whether there is memory for them. */
+  settle(): Promise<void>;
   dispose(): void;
 }
 
@@ -89,6 +91,8 @@ export function createBufferPool(
   let peakBytes = 0;
   let latePeakBytes = 0;
   let liveStorages = 0;
+  /** Answers that are still to come whether there was memory for a buffer. */
+  const unknown = new Set<Promise<void>>();
   /** There was no memory for a buffer: idle ones must not hold any. */
   let isShort = false;
   const destroy = (buffer: PooledBuffer) => {
@@ -109,7 +113,7 @@ export function createBufferPool(
     device.pushErrorScope('out-of-memory');
     const gpu = device.createBuffer({ label, size: capacity, usage: bits });
     const buffer = { id: created++, gpu, capacity, lastBatch: -1, isHollow: false };
-    device.popErrorScope().then(
+    const known = device.popErrorScope().then(
       (error) => {
         if (!error) return;
         buffer.isHollow = true;
@@ -120,6 +124,8 @@ export function createBufferPool(
       // The device was lost, which is told elsewhere.
       () => {},
     );
+    unknown.add(known);
+    void known.then(() => unknown.delete(known));
     all.add(buffer);
     heldBytes += capacity;
     reachedBytes = Math.max(reachedBytes, heldBytes);
@@ -170,6 +176,9 @@ export function createBufferPool(
     },
     memory: () => ({ liveBytes, peakBytes, heldBytes, reachedBytes, liveStorages }),
     counts: () => ({ created, idle: idleInOrder.size }),
+    async settle() {
+      if (unknown.size > 0) await Promise.all(unknown);
+    },
     dispose() {
       for (const buffer of all) buffer.gpu.destroy();
       all.clear();

@@ -251,10 +251,13 @@ export function createCommandQueue(opened: OpenedDevice, pool: BufferPool): Comm
         await readBuffer.mapAsync(mapModeRead, 0, byteLength);
       } catch (cause) {
         // An error queued before explains more than the failed mapping.
+        await pool.settle();
         checkErrors();
         throw new DeviceError(`webgpu: reading '${buffer.gpu.label}' failed: ${cause}`, { cause });
       }
       batchLength = firstDispatches;
+      // What is read may have come of a buffer without memory, which is told later than the reading is done.
+      await pool.settle();
       const result = readBuffer.getMappedRange(0, byteLength).slice(0);
       readBuffer.unmap();
       // Large reads are rare (checkpoints): their staging buffers are destroyed.
@@ -273,6 +276,7 @@ export function createCommandQueue(opened: OpenedDevice, pool: BufferPool): Comm
       submit();
       await device.queue.onSubmittedWorkDone();
       await timestamps?.settle();
+      await pool.settle();
       checkErrors();
     },
     async whyLost() {

@@ -174,6 +174,31 @@ describeWebGPU('errors', () => {
       await backend.finish();
     }));
 
+  it('a buffer for which the GPU has no memory is a LimitError of the next read, once, and is not used again', async () => {
+    const { device } = await openDevice();
+    const pop = device.popErrorScope.bind(device);
+    let isFull = false;
+    device.popErrorScope = () => {
+      const message = isFull ? 'a test' : undefined;
+      return pop().then((error) => (message === undefined ? error : ({ message } as GPUError)));
+    };
+    const backend = await openWebGPU({ device });
+    const a = store(backend, [1, 2]);
+    isFull = true;
+    const hollow = backend.allocate(2 ** 20, 'hollow');
+    isFull = false;
+    await expect(backend.read(a, 'f32')).rejects.toThrow(
+      /^webgpu: out of device memory with 1\.0 MiB in use: a test\. Use smaller batches or a smaller model\.$/,
+    );
+    expect(await backend.read(a, 'f32')).toEqual(Float32Array.of(1, 2));
+    const { created } = backend.counts();
+    backend.free(hollow);
+    backend.free(backend.allocate(2 ** 20, 'next'));
+    expect(backend.counts()).toMatchObject({ created: created + 1, idle: 1 });
+    await backend.dispose();
+    device.destroy();
+  });
+
   it('a software adapter is taken only when asked for', async () => {
     const { gpu, device } = await openDevice();
     const info = (await gpu.requestAdapter())?.info;
