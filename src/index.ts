@@ -121,6 +121,7 @@ export {
   type TextPrompt,
 } from './generation/index.js';
 export {
+  type BlockDType,
   type DownloadProgress,
   type FileStore,
   type HttpStoreOptions,

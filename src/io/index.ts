@@ -7,5 +7,12 @@ export { type DownloadProgress, type HttpStoreOptions, httpStore, type OnProgres
 export { readJson } from './json.js';
 export { type MemoryStore, memoryStore } from './memoryStore.js';
 export { openSafetensors, type SafetensorsFile } from './safetensors.js';
-export { readElements, readFloats, type StoredDType, type StoredTensor, type TensorSource } from './tensorSource.js';
+export {
+  type BlockDType,
+  readElements,
+  readFloats,
+  type StoredDType,
+  type StoredTensor,
+  type TensorSource,
+} from './tensorSource.js';
 export { type TensorToWrite, type WriteOptions, writeSafetensors } from './writeSafetensors.js';

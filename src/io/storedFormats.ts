@@ -6,6 +6,7 @@ import type { SafetensorsDType } from './safetensorsHeader.js';
 
 /** How the elements of a tensor are stored: those of safetensors files, and the block formats of GGUF files. */
 export type StoredDType = SafetensorsDType | BlockDType;
+export type { BlockDType };
 
 /** A dtype that f32 can take the place of. */
 interface FloatFormat {

@@ -6,7 +6,7 @@ import { CheckpointError } from '../errors.js';
 import { type ElementDType, type ElementsOf, elementsOf } from './elements.js';
 import { floatDTypes, floatFormat, type StoredDType } from './storedFormats.js';
 
-export type { StoredDType } from './storedFormats.js';
+export type { BlockDType, StoredDType } from './storedFormats.js';
 
 /** What a file says of one of its tensors. */
 export interface StoredTensor {

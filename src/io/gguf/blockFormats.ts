@@ -5,6 +5,9 @@
  */
 import { f16ToF32 } from '../../halfFloats.js';
 
+/** The block formats of GGUF files: so many elements share one or two scales. */
+export type BlockDType = 'Q4_0' | 'Q4_1' | 'Q5_0' | 'Q5_1' | 'Q8_0' | 'Q4_K' | 'Q5_K' | 'Q6_K';
+
 /** One of them. */
 interface BlockFormat {
   /** Elements of a block. */
@@ -116,7 +119,7 @@ const eightBits: BlockFormat = {
 
 /** Adding -0 changes nothing, not even the sign of a zero. */
 const none = { least: -0, fifth: 0 };
-export const blockFormats = {
+export const blockFormats: Readonly<Record<BlockDType, BlockFormat>> = {
   Q4_0: nibbles(18, (block, at) => ({ ...none, scale: half(block, at), quants: at + 2, offset: 8 })),
   Q4_1: nibbles(20, (block, at) => ({
     ...none,
@@ -143,9 +146,7 @@ export const blockFormats = {
   Q4_K: superBlock(144, 16),
   Q5_K: superBlock(176, 48, 16),
   Q6_K: sixBits,
-} as const satisfies Readonly<Record<string, BlockFormat>>;
-
-export type BlockDType = keyof typeof blockFormats;
+};
 
 /** Whole blocks as f32. */
 export function unpackBlocks(dtype: BlockDType, blocks: Uint8Array): Float32Array<ArrayBuffer> {
