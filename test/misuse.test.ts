@@ -108,8 +108,8 @@ beforeAll(async () => {
     reportRuns: [[makeRun('one')], { title: 'one', lead: ['a'], charts: ['loss'], tables: [], answers: [] }],
     hasRougeWords: ['a'],
     loadTokenizer: [store, { onProgress: ignore, signal }],
-    tokenizerTrainer: [{ vocabSize: 258, specialTokens: { eos: 'e!' } }],
-    trainTokenizer: [['a b'], { vocabSize: 258, specialTokens: { eos: 'e!' } }],
+    tokenizerTrainer: [{ vocabSize: 300, model: 'unigram', specialTokens: { eos: 'e!' } }],
+    trainTokenizer: [['a b'], { vocabSize: 258, model: 'bpe', specialTokens: { eos: 'e!' } }],
   };
 });
 

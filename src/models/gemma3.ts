@@ -140,7 +140,8 @@ export const family = defineFamily<Config, ReturnType<typeof tree>>({
             anglesOn(base.device, rotaries[type], { batch, shape, headDim }, positions),
           ]),
         );
-        // x [batch, seq, hidden_size] throughout.
+        // x [batch, seq, hidden_size] throughout. The factor is that of a model in f32, as which it is computed and saved;
+        // transformers rounds it where the model is held in bf16.
         let x = begin(() => scale(embed_tokens.lookUp(batch.ids, shape), Math.sqrt(config.hidden_size)));
         layers.forEach((parts, index) => {
           x = layer(x, index, (input, { attend }) => {
