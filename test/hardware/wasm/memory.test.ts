@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { LimitError } from '../../../src/errors.js';
+import { createPlannedMemory } from '../../../src/hardware/wasm/allocator.js';
 import { createLinearMemory } from '../../../src/hardware/wasm/memory.js';
 import { createRandom } from '../../../src/testing/random.js';
 
@@ -85,4 +86,43 @@ it('a system that gives no addresses for the memory is a LimitError that says wh
   expect(attempt).toThrow(LimitError);
   expect(attempt).toThrow(/for a WASM device: .* 10 GB .*ulimit -v.*--disable-wasm-trap-handler/);
   refuse.mockRestore();
+});
+
+describe('a planned memory', () => {
+  it('gives the pointers of a real one, and knows how far they reach', () => {
+    const [real, planned] = [createLinearMemory({ shared: false }), createPlannedMemory()];
+    const random = createRandom(5);
+    const live: number[] = [];
+    for (let turn = 0; turn < 3000; turn++) {
+      if (random.uniform() < 0.55 || live.length === 0) {
+        const size = 1 + Math.floor(random.uniform() ** 4 * 300_000);
+        const pointer = planned.allocate(size, 'block');
+        expect(pointer).toBe(real.allocate(size, 'block'));
+        live.push(pointer);
+      } else {
+        const [pointer] = live.splice(Math.floor(random.uniform() * live.length), 1);
+        for (const memory of [real, planned]) memory.free(pointer!);
+      }
+      expect(planned.reachedBytes).toBe(real.reachedBytes);
+      expect(planned.heldBytes).toBe(real.memory.buffer.byteLength);
+    }
+    expect(planned.reachedBytes).toBeLessThanOrEqual(planned.heldBytes);
+  });
+
+  it('has no end: blocks beyond 32 bits are found again, and merge', () => {
+    const memory = createPlannedMemory();
+    const GiB = 2 ** 30;
+    const blocks = [3 * GiB, 5 * GiB, 9 * GiB, 64].map((size) => memory.allocate(size, 'block'));
+    expect(memory.usedBytes).toBe(17 * GiB + 64);
+    expect(memory.reachedBytes).toBeGreaterThan(17 * GiB);
+    const reached = memory.reachedBytes;
+    for (const pointer of blocks.slice(0, 3)) memory.free(pointer);
+    // All of them in one piece, or the one of a middling size again: where the first began.
+    for (const size of [17 * GiB, 5 * GiB]) {
+      const pointer = memory.allocate(size, 'again');
+      expect(pointer).toBeLessThan(blocks[1]!);
+      memory.free(pointer);
+    }
+    expect(memory.reachedBytes).toBe(reached);
+  });
 });
