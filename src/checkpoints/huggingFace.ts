@@ -5,6 +5,7 @@
  * adapter_config.json and adapter_model.safetensors, in place of a whole model or beside it.
  */
 import { CheckpointError } from '../errors.js';
+import { inWords } from '../inWords.js';
 import type { FileStore } from '../io/fileStore.js';
 import { readJson, readSmall } from '../io/json.js';
 import { openSafetensors } from '../io/safetensors.js';
@@ -143,7 +144,7 @@ async function readTemplate(store: FileStore): Promise<string | undefined> {
   const { promptTemplate } = await readJson(store, templateFile);
   if (promptTemplate === undefined || typeof promptTemplate === 'string') return promptTemplate;
   throw new CheckpointError(
-    `${store.name}/${templateFile}: promptTemplate is ${promptTemplate}, expected a name. Remove it.`,
+    `${store.name}/${templateFile}: promptTemplate is ${inWords(promptTemplate)}, expected a name. Remove it.`,
     { found: promptTemplate },
   );
 }

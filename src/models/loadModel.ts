@@ -8,6 +8,7 @@ import {
   openCheckpoint,
 } from '../checkpoints/index.js';
 import { CheckpointError } from '../errors.js';
+import { inWords, quoted } from '../inWords.js';
 import { requireFinite } from '../io/finite.js';
 import { type OnProgress, progressOption } from '../io/httpStore.js';
 import { readElements, readFloatPieces, readFloats, type TensorSource } from '../io/tensorSource.js';
@@ -132,7 +133,7 @@ function refuseAdapter(adapter: CheckpointAdapter | undefined): void {
   if (!adapter) return;
   const { peft_type: type, base_model_name_or_path: base } = adapter.fields;
   throw new CheckpointError(
-    `${adapter.name}: the folder holds an adapter (${type}) of ${JSON.stringify(base)}, which loadModel does not apply. ` +
+    `${adapter.name}: the folder holds an adapter (${inWords(type)}) of ${quoted(base)}, which loadModel does not apply. ` +
       'Merge the two with PEFT (merge_and_unload), and load what it saves.',
     { found: adapter.fields },
   );

@@ -132,6 +132,20 @@ describe('a Hugging Face folder', () => {
     );
   });
 
+  it('names what it finds in place of a name, also an object that cannot be made a text', async () => {
+    const strange = '{"toString": {"valueOf": 1}}';
+    const template = memoryStore({ 'config.json': '{}', 'distillm.json': `{"promptTemplate": ${strange}}` });
+    expect((await failure((await openCheckpoint(template)).promptTemplate())).message).toBe(
+      'memory/distillm.json: promptTemplate is {"toString":{"valueOf":1}}, expected a name. Remove it.',
+    );
+    const adapter = memoryStore({
+      'config.json': '{}',
+      'adapter_config.json': `{"peft_type": ${strange}, "base_model_name_or_path": ${strange}}`,
+    });
+    const device = openReference({ precision: 'f32' });
+    expect((await failure(loadModel(adapter, { device }))).message).toMatch(/holds an adapter \(\{"toString":/);
+  });
+
   it('is looked through once for its model, tokenizer and template', async () => {
     const saved = memoryStore();
     const device = openReference({ precision: 'f32' });

@@ -13,6 +13,7 @@ import { skewKL } from '../../src/distill/losses/index.js';
 import { adaptiveOffPolicy } from '../../src/distill/sgo/index.js';
 import { distill } from '../../src/distill/trainer/index.js';
 import { readRunLog } from '../../src/entries/report.js';
+import { CheckpointError } from '../../src/errors.js';
 import { generate } from '../../src/generation/index.js';
 import { memoryStore, readFloats, type TensorSource, writeSafetensors } from '../../src/io/index.js';
 import { loadModel } from '../../src/models/index.js';
@@ -250,6 +251,9 @@ export async function openFormats(): Promise<{ formats: readonly Format[]; dispo
       ),
       async read(files) {
         const found = await (await openCheckpoint(storeOf(files))).adapter();
+        // A model would be another without it.
+        const refusal: unknown = await loadModel(storeOf(files), { device }).catch((error: unknown) => error);
+        require(refusal instanceof CheckpointError, `loadModel says ${refusal}`);
         if (found) await readTensors(await found.tensors());
       },
     },

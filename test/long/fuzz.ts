@@ -30,6 +30,8 @@ export class Finding extends Error {
     readonly format: string,
     readonly index: number,
     readonly files: Files,
+    /** Of the mutations before it. */
+    readonly counts: Counts,
     what: string,
     cause?: unknown,
   ) {
@@ -61,7 +63,7 @@ export async function fuzz(
     const random = randomOf(format.name, seed, index);
     const files = format.spoil(random);
     const began = process.cpuUsage();
-    const fail = (what: string, cause?: unknown) => new Finding(format.name, index, files, what, cause);
+    const fail = (what: string, cause?: unknown) => new Finding(format.name, index, files, counts, what, cause);
     let refusal: DistillmError | undefined;
     const { largest } = await largestOf(async () => {
       refusal = await ended(format.read(files, random));

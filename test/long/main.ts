@@ -68,6 +68,8 @@ async function fuzzOne(format: Format): Promise<boolean> {
     } catch (error) {
       if (!(error instanceof Finding)) throw error;
       await keep(error);
+      refused += error.counts.refused;
+      read += error.counts.read;
       next = error.index + 1;
       // The rest of the format would say the same again and again.
       if (++findings === 10) break;
