@@ -7,6 +7,7 @@ import { type Device, deviceOption } from '../backend/backend.js';
 import { type KernelName, kernels } from '../backend/kernels/index.js';
 import { startProfile } from '../backend/profile.js';
 import type { WebGPUDevice } from '../backend/webgpu/device.js';
+import { floatTiles, type GemmVariant } from '../backend/webgpu/products/variants.js';
 import { f16ToF32, f32ToF16 } from '../halfFloats.js';
 import { requireOption } from '../requireOption.js';
 import { checkOption, checkOptions, type Fields, ranges } from '../settings/index.js';
@@ -21,7 +22,7 @@ export interface KernelVerdict {
   readonly kernel: string;
   /** How the weight that it multiplies or looks up is held. */
   readonly format: 'f32' | 'f16' | 'int8';
-  /** Cases that ran. */
+  /** Cases that ran, products of a GPU once for each way to multiply them. */
   readonly cases: number;
   /** The largest error of any output as a share of what is allowed: above 1 the kernel is wrong. */
   readonly used: number;
@@ -81,41 +82,76 @@ export async function* verifyDevice(device: Device, options: VerifyOptions = {})
 async function verifyKernel(device: Device, kernel: KernelName, chosen: readonly AnyCase[]): Promise<KernelVerdict> {
   const format: KernelVerdict['format'] = /F16$/.test(kernel) ? 'f16' : /Int8$/.test(kernel) ? 'int8' : 'f32';
   const started = performance.now();
-  let [used, worst, referenceSeconds] = [0, '', 0];
+  let [used, worst, referenceSeconds, runs] = [0, '', 0, 0];
   let largest: { prepared: Prepared; elements: number } | undefined;
   const verdict = (): KernelVerdict => ({
-    ...{ kernel, format, cases: chosen.length, used, worst },
+    ...{ kernel, format, cases: runs, used, worst },
     ...{ seconds: (performance.now() - started) / 1000, referenceSeconds },
   });
-  for (const testCase of chosen) {
+  for (const { testCase, variant } of runsOf(device, kernel, chosen)) {
     const begun = performance.now();
     const prepared = prepare(kernel, onMatrices(device, kernel) ? withHalves(testCase) : testCase);
     referenceSeconds += (performance.now() - begun) / 1000;
+    runs++;
+    const label = variant
+      ? `${caseLabel(testCase)}, ${variant.tile} tiles, ${variant.parts} parts of k`
+      : caseLabel(testCase);
     const elements = prepared.operands.reduce((sum, { before }) => sum + before.length, 0);
     if (elements > (largest?.elements ?? -1)) largest = { prepared, elements };
     try {
-      const results = await runCase(device, device.info.description, prepared);
+      const results = await withVariant(device, variant, () => runCase(device, device.info.description, prepared));
       for (const [output, want] of Object.entries(prepared.want)) {
         const got = results[output] as ArrayLike<number>;
         const { outside, worst: found } = compareUlp(got, want, prepared.allowed);
         const share = found.ulp / Math.max(prepared.allowed, 1);
-        if (share >= used) [used, worst] = [share, `${output}, ${caseLabel(testCase)}`];
+        if (share >= used) [used, worst] = [share, `${output}, ${label}`];
         if (outside > 0) {
           const where = `${output}[${found.index}] is ${found.got}, expected ${found.want}`;
-          return { ...verdict(), failure: `${caseLabel(testCase)}: ${where}; ${outside} elements are wrong` };
+          return { ...verdict(), failure: `${label}: ${where}; ${outside} elements are wrong` };
         }
       }
     } catch (error) {
-      return { ...verdict(), used: Infinity, failure: error instanceof Error ? error.message : String(error) };
+      const message = error instanceof Error ? error.message : String(error);
+      return { ...verdict(), used: Infinity, failure: `${label}: ${message}` };
     }
   }
   const rate = largest && (await rateOf(device, largest.prepared));
   return { ...verdict(), ...(rate && { rate }) };
 }
 
+interface Run {
+  readonly testCase: AnyCase;
+  readonly variant?: GemmVariant;
+}
+/**
+ * A GPU chooses tiles by the size of a product, and the cases are small: those of some rows and steps of k run once more
+ * with each tile, k whole and in two parts. Not on software adapters, which take seconds to compile a tile, and never
+ * take the large one.
+ */
+function runsOf(device: Device, kernel: KernelName, chosen: readonly AnyCase[]): Run[] {
+  const plain = chosen.map((testCase) => ({ testCase }));
+  const { gemm } = device as Partial<WebGPUDevice>;
+  if (!gemm || device.info.software || !/^(gemm|linear)/.test(kernel)) return plain;
+  const tiled = chosen.filter(({ dims }) => (dims.m as number) > 16 && (dims.k as number) > 32);
+  const variants = floatTiles.flatMap((tile) => [1, 2].map((parts) => ({ tile, parts })));
+  return [...plain, ...tiled.flatMap((testCase) => variants.map((variant) => ({ testCase, variant })))];
+}
+
+async function withVariant<T>(device: Device, variant: GemmVariant | undefined, work: () => Promise<T>): Promise<T> {
+  const { gemm } = device as Partial<WebGPUDevice>;
+  if (!gemm || !variant) return work();
+  const { forced } = gemm;
+  gemm.forced = variant;
+  try {
+    return await work();
+  } finally {
+    gemm.forced = forced;
+  }
+}
+
 /** Products with f16 weights of a GPU opened with `subgroupMatrices` round their left operand to f16, as documented there. */
 const onMatrices = (device: Device, kernel: KernelName): boolean =>
-  /^gemm.*F16$/.test(kernel) && (device as Partial<WebGPUDevice>).gemm?.matrixUnit !== undefined;
+  /^(gemm|linear).*F16$/.test(kernel) && (device as Partial<WebGPUDevice>).gemm?.matrixUnit !== undefined;
 
 /** The case with a left operand that f16 holds, so that the float64 reference knows of no rounding. */
 const withHalves = (testCase: AnyCase): AnyCase => ({

@@ -64,6 +64,36 @@ describe('verifyDevice', () => {
     expect(exact).toEqual({ gemmNNF16: true, gemmNNInt8: false, 'on threads': false });
   });
 
+  it('runs products of a GPU once more with each tile, whose choice depends on sizes that cases do not have', async () => {
+    const forced: unknown[] = [];
+    const gemm = { forced: undefined as unknown, matrixUnit: undefined };
+    const gpu = {
+      ...device,
+      gemm,
+      run(...[kernel, call]: Parameters<Device['run']>) {
+        if (!forced.includes(gemm.forced)) forced.push(gemm.forced);
+        device.run(kernel, call);
+      },
+    };
+    const [verdict] = await verdictsOf(gpu, { kernels: 'linearNN' });
+    expect(verdict?.failure).toBeUndefined();
+    expect(forced).toEqual([
+      undefined,
+      ...['large', 'medium', 'small'].flatMap((tile) => [1, 2].map((parts) => ({ tile, parts }))),
+    ]);
+    expect(gemm.forced).toBeUndefined();
+    // A fault in one of them is named.
+    const wrong = {
+      ...gpu,
+      read: async (...what: Parameters<Device['read']>) => {
+        const data = await device.read(...what);
+        return Object(gemm.forced).tile === 'large' && what[0].label === 'test.c' ? data.fill(0) : data;
+      },
+    };
+    const [found] = await verdictsOf(wrong as Device, { kernels: 'linearNN' });
+    expect(found?.failure).toContain('large tiles, 1 parts of k');
+  });
+
   it.each([
     ['computes another thing', 'y[', (spoiled: Float32Array) => spoiled.map((value) => value + 1)],
     ['writes past the end', 'wrote past the end', undefined],

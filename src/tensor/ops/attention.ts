@@ -2,7 +2,7 @@
 import { LimitError, OptionError, ShapeError } from '../../errors.js';
 import { expectOptions, expectTensors } from '../expect.js';
 import { run, type View } from '../run.js';
-import { type Gradients, track } from '../tape.js';
+import { activeTape, type Gradients, track } from '../tape.js';
 import { Tensor } from '../tensor.js';
 import { dropoutParams } from './dropout.js';
 
@@ -138,8 +138,8 @@ export function attention(projections: Projections, options: AttentionOptions): 
     run(device, 'splitHeadsRotary', { x, angles: rotary, y }, { column, start });
     return y;
   };
-  // Of a single token, the heads of a row and the rows of a head are the same memory.
-  const single = queries === 1;
+  // Of a single token, the heads of a row and the rows of a head are the same memory. A backward pass keeps its own.
+  const single = queries === 1 && activeTape() === undefined;
   const queryHeads =
     single && batch === 1 && !rotary && q.column === 0
       ? { storage: q.x.storage, shape: [1, numHeads, 1, headDim], dtype: q.x.dtype }

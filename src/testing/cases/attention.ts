@@ -30,6 +30,12 @@ interface AttentionShape {
 const attentionShapes: readonly AttentionShape[] = [
   { queries: 1, capacity: 1, headDim: 1 },
   { queries: 3, capacity: 3, headDim: 5, heads: 3 },
+  // More keys than the 256 that WebGPU takes at a time for few queries.
+  { queries: 2, capacity: 600, past: 598, headDim: 5, heads: 2, note: 'a long cache' },
+  {
+    ...{ queries: 3, capacity: 531, past: 520, headDim: 12, heads: 4, kvHeads: 2, biased: 1, drops: 0.2 },
+    note: 'a long cache, grouped, bias, dropout',
+  },
   {
     queries: 7,
     capacity: 7,
