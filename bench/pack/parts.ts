@@ -63,7 +63,7 @@ export function partsOf({ size, allowSoftware, matrices }: Setting): readonly Pa
             'the logits of transformers, three DistiLLM steps beside WASM: share of the allowed error, % (less is better)',
           variants: [
             correctness('kernels', 30),
-            correctness('models', 10),
+            correctness('models', 13),
             ...(matrices ? [correctness('kernels', 8, ', subgroup matrices', '--only', 'F16', ...onMatrices)] : []),
           ],
         },
