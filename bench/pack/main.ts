@@ -2,7 +2,8 @@
  * What run.sh of the packed archive starts. README.txt of the archive says what its options do.
  *
  * It finds a way to the GPU, then runs the parts one after the other, each variant in a process of its own with its own
- * time limit. Every part's file is written anew after each case, so that a run that is cut off still counts.
+ * time limit. Every part's file is written anew after each case, so that a run that is cut off still counts. A suite is
+ * marked as interrupted there until it has come to its end.
  */
 import { execFile, spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -68,11 +69,18 @@ try {
       if (asked.parts.includes(part.name[0] as string)) await runPart(part, { env, gpu: `${facts.opened}`, noPyTorch });
     }
   } else failures++;
-  log(`Done: ${failures} of the variants failed or were cut off. Results: ${out}`);
-  process.exitCode = failures > 0 ? 1 : 0;
+  if (signal.aborted) endInterrupted();
+  else {
+    log(`Done: ${failures} of the variants failed or were cut off. Results: ${out}`);
+    process.exitCode = failures > 0 ? 1 : 0;
+  }
 } catch (error) {
   if (!signal.aborted) throw error;
-  log('Interrupted: what was measured until now is kept.');
+  endInterrupted();
+}
+
+function endInterrupted(): void {
+  log(`Interrupted: what was measured until now is kept in ${out}`);
   process.exitCode = exitCode();
 }
 
@@ -143,9 +151,10 @@ function missingPyTorch(): string | undefined {
     encoding: 'utf8',
     timeout: 1000 * preparation.pytorch,
   });
-  const said = error ? error.message : `${stdout}${stderr}`.trim().split('\n').at(-1);
+  const said = error ? `it does not start (${(error as NodeJS.ErrnoException).code})` : lastLine(`${stdout}${stderr}`);
   log(`PyTorch by ${python}: ${said}`);
-  return status === 0 ? undefined : `${python}: ${said}`;
+  // Without the path of this machine's Python: the tables are published.
+  return status === 0 ? undefined : `no PyTorch with CUDA: ${said}`;
 }
 
 /** Part (a): the first environment in which a GPU answers, and what that is. */
@@ -179,10 +188,11 @@ async function findGPU(): Promise<{ env: Record<string, string>; facts: Facts } 
   const result: Result = {
     ...{ suite: 'gpu-adapter', about: 'what the adapter says of itself, and how it was found', date },
     ...{ processor, ...adapterOf(best?.facts.opened), machine },
-    facts: { ...best?.facts, environment: best?.env ?? {}, found, tried },
+    ...(best ? { facts: best.facts } : {}),
     ...{ variants: [], skipped: best ? [] : adviceFor(found) },
   };
-  await writePart('a-adapter', [result]);
+  // Beside the results, which are published: folders of this machine are in it.
+  await writePart('a-adapter', [result], { way: { environment: best?.env ?? {}, found, tried } });
   return best;
 }
 
@@ -198,32 +208,45 @@ async function runPart({ name, suites }: Part, { env, gpu, noPyTorch }: Conditio
     const skipped: string[] = [];
     let facts: Facts = {};
     const index = results.length;
-    const keep = async () => {
+    const keep = async (ended: boolean) => {
       const kept = Object.keys(facts).length > 0 ? { facts } : {};
+      const state = ended ? {} : { interrupted: true as const };
       const measured = { variants: done, skipped };
-      results[index] = { suite, about, date, processor, ...adapterOf(gpu), machine, ...kept, ...measured };
+      results[index] = { suite, about, date, processor, ...adapterOf(gpu), machine, ...state, ...kept, ...measured };
       await writePart(name, results);
     };
+    const skip = (variant: string, why: string) => {
+      skipped.push(`${variant}: ${why}`);
+      log(`${suite}, ${variant}: not run: ${why}`);
+    };
     for (const variant of variants) {
+      if (signal.aborted) {
+        skip(variant.name, 'the run was interrupted before');
+        continue;
+      }
       if (noPyTorch && variant.script.endsWith('.py')) {
-        skipped.push(`${variant.name}: ${noPyTorch}`);
+        skip(variant.name, noPyTorch);
         continue;
       }
       const seconds = Math.min(variant.seconds * slack, secondsLeft());
       if (seconds < 1) {
-        skipped.push(`${variant.name}: no time was left`);
+        skip(variant.name, 'no time was left');
         failures++;
         continue;
       }
       const begun = performance.now();
       const entry = { name: variant.name, measurements: [] as readonly Measurement[] };
       done.push(entry);
-      const outcome: Outcome = await runVariant(variant, {
+      const outcome = await runVariant(variant, {
         ...{ pathOf, signal, env, limitMinutes: seconds / 60 },
         onMeasured(measurements) {
           entry.measurements = [...measurements];
-          void keep();
+          void keep(false);
         },
+      }).catch((error: Error): Outcome => {
+        if (!signal.aborted) throw error;
+        const { measurements } = entry;
+        return { measurements, runtime: undefined, facts: {}, failure: error.message, stopped: true, stderr: '' };
       });
       entry.measurements = outcome.measurements;
       facts = { ...facts, ...outcome.facts };
@@ -235,19 +258,23 @@ async function runPart({ name, suites }: Part, { env, gpu, noPyTorch }: Conditio
       }
       const took = ((performance.now() - begun) / 1000).toFixed(1);
       log(`${suite}, ${variant.name}: ${outcome.measurements.length} cases in ${took} s. ${outcome.failure ?? ''}`);
-      await keep();
+      await keep(false);
     }
-    await keep();
-    appendFileSync(logFile, `\n${chapter([results[index] as Result])}\n\n`);
+    await keep(!signal.aborted);
+    if (done.length > 0 || !signal.aborted) appendFileSync(logFile, `\n${chapter([results[index] as Result])}\n\n`);
   }
+}
+
+function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1) as string;
 }
 
 function adapterOf(opened: unknown): { adapter?: string } {
   return opened ? { adapter: `${opened}` } : {};
 }
 
-function writePart(name: string, results: readonly Result[]): Promise<void> {
-  const text = `${JSON.stringify({ part: name, size: asked.size, results }, null, 1)}\n`;
+function writePart(name: string, results: readonly Result[], more: object = {}): Promise<void> {
+  const text = `${JSON.stringify({ part: name, size: asked.size, ...more, results }, null, 1)}\n`;
   writing = writing.then(() => writeWhole(join(out, `${name}.json`), text));
   return writing;
 }

@@ -12,6 +12,8 @@ export interface Result {
   readonly adapter?: string;
   /** How many of them, and what else the variants ran on: "2 processors, Node 24.21.0". */
   readonly machine: string;
+  /** The suite did not come to its end: the variants hold what was measured until then. */
+  readonly interrupted?: true;
   /** What was found out beside times. */
   readonly facts?: Readonly<Record<string, unknown>>;
   readonly variants: readonly { readonly name: string; readonly measurements: readonly Measurement[] }[];
@@ -28,7 +30,7 @@ export function chapter(results: readonly Result[]): string {
 
 /** The processor, and a Markdown table with a row for each case and each variant that measured it. */
 function table(result: Result, about: readonly string[]): string {
-  const { processor, adapter, date, machine, facts = {}, variants, skipped } = result;
+  const { processor, adapter, date, machine, interrupted, facts = {}, variants, skipped } = result;
   const lines = [
     `### ${adapter ? `${adapter}; ` : ''}${processor.name}, ${processor.vectors}`,
     '',
@@ -54,6 +56,7 @@ function table(result: Result, about: readonly string[]): string {
       );
     }
   }
+  if (interrupted) lines.push('', 'Interrupted: this is what was measured until then.');
   if (skipped.length > 0) lines.push('', ...skipped.map((line) => `Not run: ${line}`));
   return lines.join('\n');
 }
