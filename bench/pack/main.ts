@@ -186,7 +186,7 @@ async function findGPU(): Promise<{ env: Record<string, string>; facts: Facts } 
   }
   if (!best) log('No GPU was found.', ...adviceFor(found));
   const result: Result = {
-    ...{ suite: 'gpu-adapter', about: 'what the adapter says of itself, and how it was found', date },
+    ...{ suite: 'gpu-adapter', about: 'what the adapter says of itself', date },
     ...{ processor, ...adapterOf(best?.facts.opened), machine },
     ...(best ? { facts: best.facts } : {}),
     ...{ variants: [], skipped: best ? [] : adviceFor(found) },
