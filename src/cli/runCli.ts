@@ -109,7 +109,7 @@ const functions = Object.entries({ ...api, ...report })
   .filter(([, value]) => typeof value === 'function' && !('kind' in value))
   .map(([name]) => name);
 const callee = new RegExp(
-  `^(?:training|schedule|AdamW|createSampler|createReplayBuffer|openWasm|openWebGPU|${functions.join('|')}): `,
+  `^(?:training|schedule|AdamW|createSampler|createReplayBuffer|openWasm|openWebGPU|verifyDevice|${functions.join('|')}): `,
 );
 
 /** One line; the stack of what we did not foresee only when it is asked for. `flags`: as `spellFlags` takes them. */

@@ -28,6 +28,21 @@ describe('distillm verify', () => {
     expect(err).toContain('WASM plain: all 2 kernels are right.\n');
   });
 
+  it('prints a row as soon as all devices have checked its kernel', async () => {
+    const seen: string[] = [];
+    const terminal = testTerminal({
+      wroteOut: (out) => {
+        seen.push(out);
+      },
+    });
+    expect(await runCli(['verify', '--kernels', 'relu'], terminal)).toBe(0);
+    expect(seen.map((out) => out.match(/^relu\w*/gm) ?? [])).toEqual([
+      ['relu'],
+      ['relu', 'reluBackward'],
+      ['relu', 'reluBackward'],
+    ]);
+  });
+
   it('on an engine without relaxed SIMD says so in its own words, and checks the rest', async () => {
     const validate = WebAssembly.validate.bind(WebAssembly);
     // The kernels alone: what looks for features validates a few bytes.
@@ -56,9 +71,13 @@ describe('distillm verify', () => {
       .map((line) => JSON.parse(line));
     expect(verdicts).toMatchObject([
       { kernel: 'relu' },
-      { kernel: 'reluBackward', format: 'f32' },
       { kernel: 'relu' },
+      { kernel: 'reluBackward', format: 'f32' },
       { kernel: 'reluBackward' },
+    ]);
+    expect(verdicts.map(({ device }) => / (\w+) arithmetic$/.exec(device)?.[1])).toEqual([
+      ...['fused', 'plain'],
+      ...['fused', 'plain'],
     ]);
     for (const { seconds, referenceSeconds } of verdicts) expect(seconds > referenceSeconds).toBe(true);
   });
@@ -66,11 +85,20 @@ describe('distillm verify', () => {
   it('refuses a name that no kernel has, where checking nothing would look right', async () => {
     const { code, err } = await run('--kernels', 'nothing');
     expect(code).toBe(2);
-    expect(err).toMatch(/kernels is nothing, expected part of the name of a kernel: gemmNN, /);
+    expect(err).toMatch(/^distillm: --kernels is nothing, expected part of the name of a kernel: gemmNN, /m);
   });
 });
 
 describeWebGPU('distillm verify on a GPU', () => {
+  it('says by which flag a software adapter is taken', async () => {
+    const { code, out, err } = await run('--kernels', 'reluBackward');
+    expect(code).toBe(0);
+    expect(out).not.toContain('WebGPU:');
+    expect(err).toMatch(
+      /^WebGPU is left out: webgpu: found only the software adapter .*; pass --allow-software to use/m,
+    );
+  });
+
   it('has all devices side by side, within 80 columns', async () => {
     const { code, out, err } = await run('--kernels', 'columnSum', '--allow-software');
     expect(code, err).toBe(0);

@@ -4,15 +4,16 @@ import { type Device, DeviceError, examineDevices, openDevice } from '../../inde
 import { defineCommand } from '../command.js';
 import { exitCodes } from '../exitCodes.js';
 import { duration, threeDigits } from '../format.js';
-import { flag, optional, text } from '../options.js';
+import { flag, optional, spellFlags, text } from '../options.js';
 import { progressLine } from '../progress.js';
 import { wrapped } from '../terminal.js';
 
-/** A device that was checked: the heading of its column, what it is, and its kernels by name. */
+/** A device that is checked: the heading of its column, and its verdicts, those to come and those that are known. */
 interface Checked {
   readonly heading: string;
-  readonly description: string;
-  readonly verdicts: ReadonlyMap<string, KernelVerdict>;
+  readonly device: Device;
+  readonly coming: AsyncIterator<KernelVerdict>;
+  readonly known: KernelVerdict[];
 }
 
 export const verify = defineCommand({
@@ -37,39 +38,51 @@ export const verify = defineCommand({
     const progress = progressLine(terminal);
     const devices: Checked[] = [];
     const started = performance.now();
-    for (const [heading, open] of kinds(allowSoftware)) {
-      let device: Device;
-      try {
-        device = await open();
-      } catch (error) {
-        progress.print(`${heading} is left out: ${(error as Error).message}`);
-        continue;
+    try {
+      for (const [heading, open] of kinds(allowSoftware)) {
+        try {
+          const device = await open();
+          const coming = verifyDevice(device, kernels === undefined ? {} : { kernels });
+          devices.push({ heading, device, coming, known: [] });
+        } catch (error) {
+          const message = spellFlags((error as Error).message, new Map([['allowSoftware', 'allowSoftware']]));
+          progress.print(`${heading} is left out: ${message}`);
+        }
       }
-      const { description } = device.info;
-      const verdicts = new Map<string, KernelVerdict>();
-      devices.push({ heading, description, verdicts });
-      for await (const verdict of verifyDevice(device, kernels === undefined ? {} : { kernels })) {
-        progress.update(`${heading}: ${verdict.kernel}`);
-        if (json) stdout.write(`${JSON.stringify({ device: description, ...verdict })}\n`);
-        if (verdict.failure !== undefined) progress.print(`${heading}: ${verdict.kernel} is wrong: ${verdict.failure}`);
-        verdicts.set(verdict.kernel, verdict);
+      // Every device's verdict on a kernel before the next kernel: rows are whole, and whatever ends the process leaves them.
+      for (let rows = 0; ; rows++) {
+        const row: KernelVerdict[] = [];
+        for (const { heading, device, coming, known } of devices) {
+          const next = await coming.next();
+          if (next.done) continue;
+          const { kernel, failure } = next.value;
+          // Where the rows themselves are not seen.
+          if (!stdout.isTTY) progress.update(`${heading}: ${kernel}`);
+          if (json) stdout.write(`${JSON.stringify({ device: device.info.description, ...next.value })}\n`);
+          if (failure !== undefined) progress.print(`${heading}: ${kernel} is wrong: ${failure}`);
+          known.push(next.value);
+          row.push(next.value);
+        }
+        if (row.length === 0) break;
+        if (!json) stdout.write(`${rows === 0 ? above(devices) : ''}${line(row)}\n`);
       }
-      await device.dispose();
-      if (kernels === undefined)
-        await keepVerification(description, { date: new Date().toISOString(), failed: wrongOf(verdicts) });
+      if (!json) stdout.write(below);
+      for (const { device, known } of kernels === undefined ? devices : [])
+        await keepVerification(device.info.description, { date: new Date().toISOString(), failed: wrongOf(known) });
+    } finally {
+      for (const { device } of devices) await device.dispose();
     }
     progress.done();
-    if (!json) stdout.write(table(devices));
-    for (const { heading, description, verdicts } of devices) {
-      const wrong = wrongOf(verdicts);
+    for (const { heading, device, known } of devices) {
+      const wrong = wrongOf(known);
       const verdict =
         wrong === 0
-          ? `${heading}: ${verdicts.size === 1 ? 'the one kernel is' : `all ${verdicts.size} kernels are`} right.`
-          : `${heading}: ${wrong} of ${verdicts.size} kernels are WRONG on ${description}. ${adviceFor(heading)}`;
+          ? `${heading}: ${known.length === 1 ? 'the one kernel is' : `all ${known.length} kernels are`} right.`
+          : `${heading}: ${wrong} of ${known.length} kernels are WRONG on ${device.info.description}. ${adviceFor(heading)}`;
       stderr.write(`${wrapped(verdict, stderr)}\n`);
     }
     stderr.write(`Took ${duration(performance.now() - started)}.\n`);
-    const right = devices.length > 0 && devices.every(({ verdicts }) => wrongOf(verdicts) === 0);
+    const right = devices.length > 0 && devices.every(({ known }) => wrongOf(known) === 0);
     return right ? exitCodes.done : exitCodes.failed;
   },
 });
@@ -102,56 +115,52 @@ const adviceFor = (heading: string): string =>
     ? 'Update its driver; until then compute with --device wasm.'
     : 'Please report it, with this output and the processor.';
 
-const wrongOf = (verdicts: Checked['verdicts']): number =>
-  [...verdicts.values()].filter(({ failure }) => failure !== undefined).length;
+const wrongOf = (verdicts: readonly KernelVerdict[]): number =>
+  verdicts.filter(({ failure }) => failure !== undefined).length;
 
 /** Widths that hold "attentionBackwardKeyValue", "GFLOP/s", "WRONG" and "12,345": three devices fill 80 columns. */
 const widths = { kernel: 25, held: 4, unit: 7, error: 5, rate: 6 } as const;
 
-/** A line a kernel, the devices side by side, with words around it that say what is in it. */
-function table(devices: readonly Checked[]): string {
-  const names = [...new Set(devices.flatMap(({ verdicts }) => [...verdicts.keys()]))];
-  const row = (kernel: string, held: string, unit: string, cells: readonly (readonly [string, string])[]) =>
-    [
-      `${kernel.padEnd(widths.kernel)} ${held.padEnd(widths.held)} ${unit.padEnd(widths.unit)}`,
-      ...cells.map(([error, rate]) => `${error.padStart(widths.error)} ${rate.padStart(widths.rate)}`),
-    ]
-      .join('  ')
-      .trimEnd();
-  const lines = names.map((name) => {
-    const found = devices.map(({ verdicts }) => verdicts.get(name));
-    const first = found.find((verdict) => verdict !== undefined) as KernelVerdict;
-    const unit = found.find((verdict) => verdict?.rate)?.rate?.unit ?? '';
-    return row(
-      name,
-      first.format,
-      unit,
-      found.map((verdict) => [errorOf(verdict), verdict?.rate ? rateOf(verdict.rate.value) : '']),
-    );
-  });
+const columns = (kernel: string, held: string, unit: string, cells: readonly (readonly [string, string])[]): string =>
+  [
+    `${kernel.padEnd(widths.kernel)} ${held.padEnd(widths.held)} ${unit.padEnd(widths.unit)}`,
+    ...cells.map(([error, rate]) => `${error.padStart(widths.error)} ${rate.padStart(widths.rate)}`),
+  ]
+    .join('  ')
+    .trimEnd();
+
+/** What stands above the table: the devices, and what is in its columns. */
+function above(devices: readonly Checked[]): string {
   const wide = widths.error + 1 + widths.rate;
-  const above = devices.map(({ heading }) => heading.padStart(wide)).join('  ');
+  const headings = devices.map(({ heading }) => heading.padStart(wide)).join('  ');
+  const cells = devices.map(() => ['error', 'rate'] as const);
   return [
-    ...devices.map(({ heading, description }) => `${heading}: ${description}`),
+    ...devices.map(({ heading, device }) => `${heading}: ${device.info.description}`),
     '',
-    `${' '.repeat(widths.kernel + widths.held + widths.unit + 4)}${above}`,
-    row(
-      'kernel',
-      'held',
-      'rate in',
-      devices.map(() => ['error', 'rate'] as const),
-    ),
-    ...lines,
-    '',
-    "held: the weights' format. error: the largest, as a share of what is allowed;",
-    'above 100% it is WRONG. rate: of the largest case, by the clock of the device;',
-    'cases are small, so this is no benchmark.',
+    `${' '.repeat(widths.kernel + widths.held + widths.unit + 4)}${headings}`,
+    columns('kernel', 'held', 'rate in', cells),
     '',
   ].join('\n');
 }
 
-function errorOf(verdict: KernelVerdict | undefined): string {
-  if (!verdict) return '';
+/** A kernel's line: the devices side by side. */
+function line(row: readonly KernelVerdict[]): string {
+  const { kernel, format } = row[0] as KernelVerdict;
+  const unit = row.find(({ rate }) => rate)?.rate?.unit ?? '';
+  const cells = row.map((verdict) => [errorOf(verdict), verdict.rate ? rateOf(verdict.rate.value) : ''] as const);
+  return columns(kernel, format, unit, cells);
+}
+
+/** What stands below it. */
+const below = [
+  '',
+  "held: the weights' format. error: the largest, as a share of what is allowed;",
+  'above 100% it is WRONG. rate: of the largest case, by the clock of the device;',
+  'cases are small, so this is no benchmark.',
+  '',
+].join('\n');
+
+function errorOf(verdict: KernelVerdict): string {
   if (verdict.failure !== undefined) return 'WRONG';
   const percent = 100 * verdict.used;
   return `${percent >= 9.95 ? Math.round(percent) : percent.toFixed(1)}%`;
