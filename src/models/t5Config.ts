@@ -80,7 +80,10 @@ export const schemaOf = ({ feedForward, tied, scales }: Variant) =>
     .superRefine((config, context) => {
       const refuse = (field: keyof typeof config, message: string) =>
         context.addIssue({ code: 'custom', path: [field], message });
-      if (!activationNames(config).includes(nameOf(config))) {
+      // dense_act_fn names another activation in its place, but makes no form of what is none.
+      if (!/^(gated-)?[^-]+$/.test(config.feed_forward_proj)) {
+        refuse('feed_forward_proj', `one of ${forms.join(', ')}`);
+      } else if (!activationNames(config).includes(nameOf(config))) {
         if (config.dense_act_fn) refuse('dense_act_fn', `one of ${activationNames(config).join(', ')}`);
         else refuse('feed_forward_proj', `one of ${forms.join(', ')}`);
       }

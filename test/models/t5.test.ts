@@ -293,6 +293,14 @@ describe('t5', () => {
       { feed_forward_proj: 'gated-relu' },
       /field 'feed_forward_proj' is "gated-relu", expected one of relu, gelu, .*silu, .*gated-gelu, gated-gelu_new, .*gated-silu, /,
     ],
+    ...['foo-gelu', 'foo-relu', 'gated-foo-gelu', '-relu', 'relu-', 'gated'].map((form): [object, RegExp] => [
+      { feed_forward_proj: form },
+      new RegExp(`field 'feed_forward_proj' is "${form}", expected one of relu, gelu, .*gated-gelu`),
+    ]),
+    [
+      { feed_forward_proj: 'foo-gelu', dense_act_fn: 'gelu' },
+      /field 'feed_forward_proj' is "foo-gelu", expected one of/,
+    ],
     [{ feed_forward_proj: 'toString' }, /field 'feed_forward_proj' is "toString", expected one of relu/],
     [{ dense_act_fn: 'tanh' }, /field 'dense_act_fn' is "tanh", expected one of relu, gelu/],
     [{ is_encoder_decoder: false }, /field 'is_encoder_decoder' is false, expected true/],
