@@ -27,10 +27,12 @@ export interface PlanGenerationOptions {
   readonly batchSize?: number;
 }
 
+/** Tokens of a text, and prompts side by side, that can be planned: a rehearsal holds their ids. */
+const [mostTokens, mostPrompts] = [2 ** 24, 65_536];
 const planOptions = z.strictObject({
-  promptLength: ranges.count,
-  maxNewTokens: ranges.count,
-  batchSize: ranges.count.default(1),
+  promptLength: ranges.integer(1, mostTokens),
+  maxNewTokens: ranges.integer(1, mostTokens),
+  batchSize: ranges.integer(1, mostPrompts).default(1),
 } satisfies Fields<PlanGenerationOptions>);
 
 /** What answers take, in bytes. */

@@ -26,6 +26,8 @@ export interface Family<Config = unknown, Tree extends PartTree = PartTree> {
    * begin.
    */
   readonly otherStacks?: Readonly<Record<string, string>>;
+  /** The field by which a layer computes otherwise in another place, if it is set: see keptLayers.ts. */
+  readonly placeField?: string;
   /** Which kind each layer is, where there are several kinds: what config.json calls `layer_types`. */
   readonly layerTypes?: (config: Config) => readonly string[] | undefined;
   /** Our name of the token embedding, which is the head where config.json ties the two. */

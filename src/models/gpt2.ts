@@ -69,6 +69,7 @@ export const family = defineFamily({
   example: { model_type: 'gpt2', vocab_size: 4096, n_positions: 512, n_embd: 256, n_layer: 4, n_head: 4 },
   positionsField: 'n_positions',
   layersField: 'n_layer',
+  placeField: 'scale_attn_by_inverse_layer_idx',
   tiedTable: 'transformer.wte.weight',
   // transformers takes 50256 for absent token ids, which a small vocabulary does not have.
   savedFields: { architectures: ['GPT2LMHeadModel'], bos_token_id: null, eos_token_id: null },

@@ -29,7 +29,7 @@ interface Kept {
 /**
  * What config.json says of layer by layer is said of the layers that are kept.
  * @param isThere whether the whole model has a parameter of this name
- * @throws OptionError when there are not so many layers
+ * @throws OptionError when there are not so many layers, and where a layer would compute otherwise in its new place
  */
 export function keepLayers(
   { family, fields, config }: ConfiguredFamily,
@@ -43,6 +43,14 @@ export function keepLayers(
     begins: family.otherStacks?.[field] ?? '',
     kept: indicesOf(layers, numberIn(field), `${where}: ${field}`),
   })) as [Stack, ...Stack[]];
+  const { placeField } = family;
+  if (placeField && Object(config)[placeField] && stack.kept.some((layer, i) => layer !== i)) {
+    throw new OptionError(
+      `${where}: ${placeField} is set: a layer that moves to another place would compute otherwise there. Keep the first ` +
+        'layers, as in [0, 1, 2].',
+      { option: 'layers', found: layers },
+    );
+  }
   const stackOf = (name: string) => others.find(({ begins }) => name.startsWith(begins)) ?? stack;
   const types = family.layerTypes?.(config);
   const lengths = Object.fromEntries([stack, ...others].map(({ field, kept }) => [field, kept.length]));

@@ -100,13 +100,15 @@ export async function loadModel(source: CheckpointSource, options: LoadOptions):
  * @throws CheckpointError when the file cannot have so many
  */
 function requireLayers({ family, config }: ConfiguredFamily, { entries, name }: TensorSource, where: string): void {
-  const layers = (config as Readonly<Record<string, number>>)[family.layersField] as number;
-  if (layers <= entries.size) return;
-  throw new CheckpointError(
-    `${where}: ${family.layersField} is ${layers}, but ${name} has ${entries.size} tensors in all. ` +
-      'Check that both files belong to the same model.',
-    { found: layers, expected: entries.size },
-  );
+  for (const field of [family.layersField, ...Object.keys(family.otherStacks ?? {})]) {
+    const layers = (config as Readonly<Record<string, number>>)[field] as number;
+    if (layers <= entries.size) continue;
+    throw new CheckpointError(
+      `${where}: ${field} is ${layers}, but ${name} has ${entries.size} tensors in all. ` +
+        'Check that both files belong to the same model.',
+      { found: layers, expected: entries.size },
+    );
+  }
 }
 
 /**

@@ -114,6 +114,21 @@ describe('loadModel with layers', () => {
     );
   });
 
+  it('of a config with more layers in one stack than the file has tensors is not tried', async () => {
+    const store = await teacherOf(t5);
+    const fields = { ...t5, num_decoder_layers: 5000 };
+    await store.write('config.json', [new TextEncoder().encode(JSON.stringify(fields))]);
+    await expect(loadModel(store, { device })).rejects.toThrow(/num_decoder_layers is 5000, but .* tensors in all/);
+  });
+
+  it('moves no layer that its place decides about', async () => {
+    const store = await teacherOf({ ...gpt2, scale_attn_by_inverse_layer_idx: true });
+    const moved = loadModel(store, { device, layers: [0, 2] });
+    await expect(moved).rejects.toThrow(/scale_attn_by_inverse_layer_idx is set: .* Keep the first layers/);
+    using first = await loadModel(store, { device, layers: [0, 1] });
+    expect(first.numLayers).toBe(2);
+  });
+
   it.each([
     [7, /n_layer is 6, which has no 7 layers. Keep at most 6: layers 0 to 5/],
     [[2, 6], /n_layer is 6, which has no layer 6/],

@@ -55,9 +55,9 @@ interface Space {
 
 /** Above 32 bits, where a memory is only planned, a size is looked up in pages: its bin is that of 16 bits less. */
 const WIDE = 2 ** 32;
-/** Four bins a power of two: a block in a higher bin than a size's own always fits. */
+/** Four bins a power of two: a block in a higher bin than a size's own always fits. The last has all from 2^49 on. */
 function binOf(size: number): number {
-  if (size >= WIDE) return 4 * 16 + binOf(Math.floor(size / PAGE));
+  if (size >= WIDE) return Math.min(4 * 16 + binOf(Math.floor(size / PAGE)), BINS - 1);
   const exponent = 31 - Math.clz32(size);
   return exponent * 4 + ((size >>> (exponent - 2)) & 3);
 }

@@ -89,6 +89,16 @@ it('a system that gives no addresses for the memory is a LimitError that says wh
 });
 
 describe('a planned memory', () => {
+  it('has no size that it cannot refuse, or plan', () => {
+    for (const bytes of [2 ** 48, 2 ** 49, 2 ** 52]) {
+      expect(() => createLinearMemory({ shared: false }).allocate(bytes, 'vast')).toThrow(LimitError);
+      const planned = createPlannedMemory();
+      const pointer = planned.allocate(bytes, 'vast');
+      planned.free(pointer);
+      expect(planned.allocate(bytes, 'vast again')).toBe(pointer);
+    }
+  });
+
   it('gives the pointers of a real one, and knows how far they reach', () => {
     const [real, planned] = [createLinearMemory({ shared: false }), createPlannedMemory()];
     const random = createRandom(5);
