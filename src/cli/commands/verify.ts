@@ -49,7 +49,7 @@ export const verify = defineCommand({
           progress.print(`${heading} is left out: ${message}`);
         }
       }
-      // Every device's verdict on a kernel before the next kernel: rows are whole, and whatever ends the process leaves them.
+      // All verdicts on a kernel before the next kernel: rows are whole, and whatever ends the process leaves them.
       for (let rows = 0; ; rows++) {
         const row: KernelVerdict[] = [];
         for (const { heading, device, coming, known } of devices) {
@@ -74,11 +74,12 @@ export const verify = defineCommand({
     }
     progress.done();
     for (const { heading, device, known } of devices) {
+      const { description } = device.info;
       const wrong = wrongOf(known);
       const verdict =
         wrong === 0
           ? `${heading}: ${known.length === 1 ? 'the one kernel is' : `all ${known.length} kernels are`} right.`
-          : `${heading}: ${wrong} of ${known.length} kernels are WRONG on ${device.info.description}. ${adviceFor(heading)}`;
+          : `${heading}: ${wrong} of ${known.length} kernels are WRONG on ${description}. ${adviceFor(heading)}`;
       stderr.write(`${wrapped(verdict, stderr)}\n`);
     }
     stderr.write(`Took ${duration(performance.now() - started)}.\n`);
