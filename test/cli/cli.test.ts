@@ -11,7 +11,7 @@ import { distillm, makeWorkspace } from './workspace.js';
 
 const run = (words: readonly string[]) => distillm('', { more: words });
 
-const commands = ['train', 'generate', 'chat', 'eval', 'inspect', 'plot', 'tokenizer', 'doctor', 'verify'];
+const commands = ['train', 'generate', 'chat', 'eval', 'inspect', 'init', 'plot', 'tokenizer', 'doctor', 'verify'];
 afterEach(() => vi.restoreAllMocks());
 
 describe('distillm', () => {
