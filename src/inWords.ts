@@ -3,6 +3,8 @@
  * a model, a cycle or a whole file's text.
  */
 const LONGEST = 100;
+/** Values and characters that are looked at. A value that is in many places of another counts in each of them. */
+const MOST = 100_000;
 
 /** An object that is nothing but its fields: `{ ... }`, also from another realm. No array, map, promise or instance. */
 export function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
@@ -16,12 +18,16 @@ export function inWords(value: unknown): string {
   if (typeof value !== 'object' || value === null) return typeof value === 'function' ? 'a function' : short(value);
   if (!Array.isArray(value) && !isPlainObject(value)) return instanceInWords(value);
   try {
-    const text = JSON.stringify(value, (_, inside) => {
+    let seen = 0;
+    const text = JSON.stringify(value, (key, inside) => {
+      seen += 1 + key.length + (typeof inside === 'string' ? inside.length : 0);
+      // Nothing below is followed any more, and the text so far is longer than what is shown of it.
+      if (seen > MOST) return typeof inside === 'string' ? short(inside) : undefined;
       if (typeof inside === 'bigint') return `${inside}n`;
       const isInstance = typeof inside === 'object' && inside && !Array.isArray(inside) && !isPlainObject(inside);
       return isInstance ? instanceInWords(inside) : inside;
     });
-    return short(text);
+    return seen > MOST ? `${text.slice(0, LONGEST)}... (more than ${MOST} values and characters)` : short(text);
   } catch {
     // A cycle, or a field that throws when it is read.
     return Array.isArray(value) ? 'an array that JSON cannot hold' : 'an object that JSON cannot hold';

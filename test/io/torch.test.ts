@@ -134,6 +134,10 @@ describe('a file of torch.save', () => {
   const nested = `\x80\x02${']'.repeat(100_000)}${'a'.repeat(99_999)}.`;
   /** Each list holds the one before twice: 2^60 values, if anyone went through them. */
   const bomb = `\x80\x02]q\x00${Array.from({ length: 60 }, (_, i) => `]q${String.fromCharCode(i + 1)}h${String.fromCharCode(i)}ah${String.fromCharCode(i)}a`).join('')}.`;
+  /** The same in tuples: 2^200 values. */
+  const tuples = `\x80\x02]q\x000${Array.from({ length: 200 }, (_, i) => `h${String.fromCharCode(i)}h${String.fromCharCode(i)}\x86q${String.fromCharCode(i + 1)}0`).join('')}h\xc8.`;
+  /** One list of 3,000 pairs, of which 1,500 dicts are made, in five bytes each. */
+  const dicts = `\x80\x02](${'K\x01N\x86'.repeat(3_000)}e\x85q\x00ccollections\nOrderedDict\nq\x01(${'h\x01h\x00R'.repeat(1_500)}l.`;
   it.each<[string, string, RegExp]>([
     ['nothing', '', /malformed pickle: 1 bytes are asked for, 0 are left/],
     ['a number', '\x80\x02K\x05.', /what was saved is 5/],
@@ -141,6 +145,8 @@ describe('a file of torch.save', () => {
     ['a dict in it', `\x80\x02}${short('model')}}s.`, /'model' is a dict, expected a tensor/],
     ['marks and tuples, deep', deep, /what was saved is/],
     ['lists in lists, deep', nested, /what was saved is/],
+    ['tuples that double', tuples, /what was saved is \[+\.\.\. \(more than 100000 values and characters\)/],
+    ['dicts of one list', dicts, /more lists, dicts, tuples or values than any model needs/],
     ['lists that double', bomb, /more than one value|what was saved is/],
     [
       'two million dicts',
@@ -178,6 +184,11 @@ describe('a file of torch.save', () => {
       'a huge shape of one element',
       { shape: '(J\xff\xff\xff\x7fJ\xff\xff\xff\x7ft', strides: '(K\x00K\x00t' },
       /is beyond its storage of 4/,
+    ],
+    [
+      'more axes than torch takes',
+      { shape: `(${'K\x01'.repeat(65)}t`, strides: `(${'K\x01'.repeat(65)}t` },
+      /the shape of a tensor has 65 axes, expected at most 64/,
     ],
     ['a negative extent', { shape: '(J\xff\xff\xff\xffK\x02t' }, /the shape of a tensor is/],
     ['fewer strides than axes', { strides: '(K\x01t' }, /the strides of a tensor is/],

@@ -5,7 +5,7 @@
  * shared, and nothing here follows them in depth. Source: Python's pickletools.
  */
 import { CheckpointError } from '../../errors.js';
-import { inWords } from '../../inWords.js';
+import { inWords, short } from '../../inWords.js';
 import { decodeText } from '../utf8.js';
 
 /** A value of Python. A tuple is a list. Integers that a double does not hold exactly are bigints. */
@@ -24,8 +24,11 @@ export interface PickleNames {
   outside(id: Pickled): Pickled;
 }
 
-/** Lists, dicts and tuples that a pickle may make, and values that may wait: far more than any model's, and few enough to hold. */
-const [mostContainers, mostWaiting] = [2 ** 20, 2 ** 22];
+/**
+ * Lists, dicts and tuples that a pickle may make, values that may wait, and elements of lists that calls may be given: far
+ * more than any model's, and few enough to hold. One list may be given to many calls, in a few bytes each.
+ */
+const [mostContainers, mostWaiting, mostGiven] = [2 ** 20, 2 ** 22, 2 ** 22];
 
 const MARK = 0x28;
 /** Opcodes by their letter; those of later protocols have none. */
@@ -43,6 +46,7 @@ export function unpickle(bytes: Uint8Array, where: string, { names, outside }: P
   const memo = new Map<number, Pickled>();
   let at = 0;
   let containers = 0;
+  let given = 0;
 
   const malformed = (what: string) =>
     new CheckpointError(`${where}: malformed pickle: ${what} at byte ${at}. Download the file again.`);
@@ -81,12 +85,15 @@ export function unpickle(bytes: Uint8Array, where: string, { names, outside }: P
   const named = (name: string): Named => {
     if (names.has(name)) return new Named(name);
     throw new CheckpointError(
-      `${where}: the pickle names ${name}, expected nothing but ${[...names.keys()].join(', ')}. A file of weights needs ` +
+      `${where}: the pickle names ${short(name)}, expected nothing but ${[...names.keys()].join(', ')}. A file of weights needs ` +
         'no more; what else a pickle names can run code, and nothing of it was run. Save the weights as safetensors.',
       { found: name, expected: [...names.keys()] },
     );
   };
+  const tooMuch = () => malformed('more lists, dicts, tuples or values than any model needs');
   const call = (what: Pickled, args: Pickled): Pickled => {
+    for (const each of Array.isArray(args) ? args : []) given += 1 + (Array.isArray(each) ? each.length : 0);
+    if (given > mostGiven) throw tooMuch();
     const made = what instanceof Named && Array.isArray(args) ? names.get(what.name)?.(args) : undefined;
     if (made === undefined) throw malformed('a call of what is no function');
     return made;
@@ -121,9 +128,7 @@ export function unpickle(bytes: Uint8Array, where: string, { names, outside }: P
   for (;;) {
     const code = byte();
     if (makesContainer.has(code)) containers++;
-    if (containers > mostContainers || stack.length + marks.length > mostWaiting) {
-      throw malformed('more lists, dicts, tuples or values than any model needs');
-    }
+    if (containers > mostContainers || stack.length + marks.length > mostWaiting) throw tooMuch();
     switch (code) {
       case 0x80: // PROTO
         if (byte() > 5) throw malformed('a protocol above 5');

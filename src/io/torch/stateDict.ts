@@ -27,6 +27,9 @@ export class StridedTensor {
   ) {}
 }
 
+/** As many as torch itself takes. */
+const mostAxes = 64;
+
 /** Classes of storages, and what their elements are. */
 const storages: Readonly<Record<string, readonly [dtype: StoredDType, bytes: number]>> = {
   'torch.FloatStorage': ['F32', 4],
@@ -46,6 +49,12 @@ export function readStateDict(pickle: Uint8Array, where: string): ReadonlyMap<st
   const wrong = (what: string, found: unknown) =>
     new CheckpointError(`${where}: ${what} is ${inWords(found)}. Save the model again (save_pretrained).`, { found });
   const counts = (value: Pickled | undefined, what: string): number[] => {
+    if (Array.isArray(value) && value.length > mostAxes) {
+      throw new CheckpointError(
+        `${where}: ${what} of a tensor has ${value.length} axes, expected at most ${mostAxes}. Download the file again.`,
+        { found: value.length, expected: mostAxes },
+      );
+    }
     if (Array.isArray(value) && value.every(isCount)) return value as number[];
     throw wrong(`${what} of a tensor`, value);
   };
