@@ -1,9 +1,10 @@
 /** Files of a web server as a store. */
 import * as z from 'zod';
-import { CheckpointError, OptionError } from '../errors.js';
+import { CheckpointError, formatBytes, OptionError } from '../errors.js';
 import { checkOption, checkOptions, type Fields, signalOption, special } from '../settings/index.js';
-import { concatenate } from './concatenate.js';
+import { readBody } from './body.js';
 import { type FileStore, insidePath, missingFile, shortFile } from './fileStore.js';
+import { largestJson } from './json.js';
 
 /** What the first request told about a file: its size, and its bytes from a server that ignores ranges. */
 interface Known {
@@ -36,6 +37,9 @@ export interface HttpStoreOptions {
   /** Stops all requests. */
   readonly signal?: AbortSignal | undefined;
 }
+
+/** Bytes of a file that are taken whole, from a server that ignores ranges. Texts are read at once, and have a limit anyway. */
+const mostOf = (path: string): number => (/\.(json|jinja|txt)$/i.test(path) ? largestJson : 2 ** 32);
 
 const urlOption = special<string | URL>(
   'a whole URL',
@@ -82,34 +86,24 @@ export function httpStore(url: string | URL, options: HttpStoreOptions = {}): Fi
     signal?.throwIfAborted();
     return new CheckpointError(`${name}/${path}: the answer ended early (${cause}). Try again.`, { cause });
   };
-  /** The bytes of an answer, which a lost connection may end early. */
-  async function bodyOf(path: string, response: Response): Promise<Uint8Array<ArrayBuffer>> {
-    try {
-      return new Uint8Array(await response.arrayBuffer());
-    } catch (cause) {
-      throw cutOff(path, cause);
-    }
-  }
-  /** The same, with progress told of the file, of which so many bytes are known. */
-  async function download(path: string, response: Response, total?: number): Promise<Uint8Array<ArrayBuffer>> {
-    if (!onProgress || !response.body) return bodyOf(path, response);
-    const reader = response.body.getReader();
-    const parts: Uint8Array[] = [];
-    try {
-      for (;;) {
-        const { done, value } = await reader.read().catch((cause) => {
-          throw cutOff(path, cause);
-        });
-        if (done) return concatenate(parts);
-        parts.push(value);
-        const loaded = Math.min((received.get(path) ?? 0) + value.byteLength, total ?? Number.POSITIVE_INFINITY);
+  /** The bytes of an answer, at most so many, with progress told of the file, of which `total` bytes are known. */
+  const download = (path: string, response: Response, most: number, total: number | undefined) =>
+    readBody(response, {
+      most,
+      tooLong: () =>
+        new CheckpointError(
+          `${name}/${path}: the server's answer has more than ${formatBytes(most)}, expected at most so many. Check that ` +
+            'the address leads to the right file.',
+          { expected: most },
+        ),
+      cut: (cause) => cutOff(path, cause),
+      onPart: (bytes) => {
+        const loaded = Math.min((received.get(path) ?? 0) + bytes, total ?? Number.POSITIVE_INFINITY);
         received.set(path, loaded);
-        onProgress({ file: path, loaded, total });
-      }
-    } finally {
-      await reader.cancel().catch(() => {});
-    }
-  }
+        onProgress?.({ file: path, loaded, total });
+      },
+    });
+  const leave = (response: Response) => response.body?.cancel().catch(() => {});
   const refused = (path: string, { status, statusText }: Response) =>
     new CheckpointError(`${name}/${path}: the server answered ${status} ${statusText}, expected 200 or 206.`, {
       found: status,
@@ -119,10 +113,10 @@ export function httpStore(url: string | URL, options: HttpStoreOptions = {}): Fi
   async function probe(path: string): Promise<Known | undefined> {
     const response = await request(path, 0, 0);
     if (response.status === 200) {
-      const whole = await download(path, response, lengthOf(response));
+      const whole = await download(path, response, mostOf(path), lengthOf(response));
       return { size: whole.byteLength, whole };
     }
-    await bodyOf(path, response);
+    await leave(response);
     if (response.status === 404 || response.status === 410) return undefined;
     // 416: the file is empty, so it has no byte 0.
     if (response.status === 416) return { size: 0, whole: new Uint8Array(0) };
@@ -158,8 +152,11 @@ export function httpStore(url: string | URL, options: HttpStoreOptions = {}): Fi
     if (whole) return whole.slice(offset, offset + wanted);
     if (wanted === 0) return new Uint8Array(0);
     const response = await request(path, offset, offset + wanted - 1);
-    if (response.status !== 206) throw refused(path, response);
-    const bytes = await download(path, response, size);
+    if (response.status !== 206) {
+      await leave(response);
+      throw refused(path, response);
+    }
+    const bytes = await download(path, response, wanted, size);
     if (bytes.byteLength !== wanted) throw shortFile(name, path, offset + wanted, offset + bytes.byteLength);
     return bytes;
   }

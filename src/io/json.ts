@@ -8,7 +8,7 @@ import { decodeText } from './utf8.js';
 const storeOption = instance<FileStore>('a FileStore', 'read', 'exists');
 
 /** Far above any config, index or tokenizer, and below the longest string of an engine. */
-const largestJson = 2 ** 28;
+export const largestJson = 2 ** 28;
 /** Far deeper than any config. Functions that follow the levels of a value would run out of stack on millions. */
 const deepestJson = 200;
 

@@ -515,6 +515,29 @@ describe('a web server', () => {
     await expect(stopping).rejects.toBe(stop);
   });
 
+  it('that sends without end is left when the most is there that such a file may have', async () => {
+    const piece = new Uint8Array(2 ** 26);
+    let pulled = 0;
+    const endless = (status: number, headers = {}) => {
+      pulled = 0;
+      const pull = (controller: ReadableStreamDefaultController) =>
+        pulled++ < 10 ? controller.enqueue(piece) : controller.close();
+      return new Response(new ReadableStream({ pull }, { highWaterMark: 0 }), { status, headers });
+    };
+    const whole = httpStore('https://example.org/m', { fetch: async () => endless(200) });
+    const error = await readJson(whole, 'config.json').catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'ERR_CHECKPOINT', expected: 2 ** 28 });
+    expect((error as Error).message).toMatch(/m\/config\.json: the server's answer has more than 256\.0 MiB/);
+    expect(pulled).toBe(5);
+    const absent = httpStore('https://example.org/m', { fetch: async () => endless(404) });
+    expect(await absent.exists('config.json')).toBe(false);
+    expect(pulled).toBe(0);
+    const parts = { 'Content-Range': 'bytes 0-0/11' };
+    const longer = httpStore('https://example.org/m', { fetch: async () => endless(206, parts) });
+    await expect(longer.read('a.bin')).rejects.toThrow(/m\/a\.bin: the server's answer has more than 11 bytes/);
+    expect(pulled).toBe(1);
+  });
+
   it('is neither written to nor listed', async () => {
     const { store } = server();
     for (const refused of [

@@ -1,6 +1,9 @@
 /** What a revision of a repository on Hugging Face consists of: its commit, and the sizes and digests of its files. */
-import { CheckpointError } from '../../errors.js';
+import { CheckpointError, formatBytes } from '../../errors.js';
+import { inWords } from '../../inWords.js';
+import { readBody } from '../body.js';
 import { isObject, kindOf, parseJson } from '../json.js';
+import { decodeText } from '../utf8.js';
 import { type HubName, hubNameText } from './hubName.js';
 import { type HubAccess, requestHub } from './requests.js';
 
@@ -43,14 +46,22 @@ export async function listHub(access: HubAccess, name: HubName): Promise<HubList
   return { commit: answer.sha, files: new Map(answer.siblings.map((file) => fileOf(file, what))) };
 }
 
+/** Bytes. The longest lists of the hub, of 100,000 files, have about 30 MB. */
+const largestListing = 2 ** 26;
+
 const again = 'Check HF_ENDPOINT, and try again.';
 
 async function textOf(response: Response, what: string): Promise<string> {
-  try {
-    return await response.text();
-  } catch (cause) {
-    throw new CheckpointError(`${what}: the hub's answer ended early (${cause}). Try again.`, { cause });
-  }
+  const bytes = await readBody(response, {
+    most: largestListing,
+    tooLong: () =>
+      new CheckpointError(
+        `${what}: the hub's answer is longer than ${formatBytes(largestListing)}, which no list of files is. ${again}`,
+        { expected: largestListing },
+      ),
+    cut: (cause) => new CheckpointError(`${what}: the hub's answer ended early (${cause}). Try again.`, { cause }),
+  });
+  return decodeText(bytes, `${what}: the hub's answer`, 'JSON');
 }
 
 function fileOf(file: unknown, what: string): [path: string, file: HubFile] {
@@ -66,7 +77,7 @@ function fileOf(file: unknown, what: string): [path: string, file: HubFile] {
     !(isSha256(sha256) || isCommit(blobId))
   ) {
     throw new CheckpointError(
-      `${what}: the hub lists a file as ${JSON.stringify(file)}, expected its name, size and digest.`,
+      `${what}: the hub lists a file as ${inWords(file)}, expected its name, size and digest.`,
       {
         found: file,
       },

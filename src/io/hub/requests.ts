@@ -99,7 +99,7 @@ function refusal({ status, statusText, headers }: Response, what: string, hasTok
 }
 
 /** @throws what the signal is aborted with */
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+export function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
     const stop = () => {
