@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openCheckpoint } from '../../src/checkpoints/index.js';
 import { CheckpointError, OptionError } from '../../src/errors.js';
@@ -17,6 +18,7 @@ const large = ['model.safetensors'];
 
 let cache: string;
 let hub: Played | undefined;
+let clock: NodeJS.Timeout | undefined;
 beforeEach(async () => {
   cache = await mkdtemp(join(tmpdir(), 'distillm-hub-'));
   vi.stubEnv('HF_HUB_CACHE', cache);
@@ -24,6 +26,8 @@ beforeEach(async () => {
   vi.stubEnv('HF_HUB_OFFLINE', '');
 });
 afterEach(async () => {
+  clearInterval(clock);
+  vi.useRealTimers();
   vi.unstubAllEnvs();
   await hub?.close();
   hub = undefined;
@@ -39,6 +43,12 @@ const failure = async (work: Promise<unknown>) =>
     () => expect.unreachable(),
     (error: unknown) => error as CheckpointError,
   );
+/** Waits are over at once: a clock that runs about a hundred times as fast. Returns how many ms it has gone. */
+function fastClock(): () => number {
+  clock = setInterval(() => vi.advanceTimersByTime(100), 1);
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'], now: 0 });
+  return () => Date.now();
+}
 const folder = () => join(cache, 'models--org--name');
 const parts = async () =>
   (await readdir(join(folder(), 'blobs')).catch(() => [])).filter((name) => name.includes('incomplete'));
@@ -112,13 +122,72 @@ describe('a model on Hugging Face', () => {
 
   it('gives up where nothing comes any more, and keeps what came', async () => {
     const played = await play({ cuts: [70_000, 0, 0, 0, 0, 0] });
+    const gone = fastClock();
     expect((await failure(openFolder('hf:org/name').read('model.safetensors'))).message).toMatch(
       /^hf:org\/name\/model.safetensors: the connection was cut 5 times at 70000 of 200000 bytes .* what came is kept/,
     );
+    // 100 ms after the first cut, then 200, 400, 800 and 1600.
+    expect(gone()).toBeGreaterThanOrEqual(3100);
     expect(await parts()).toHaveLength(1);
     played.asked.length = 0;
     expect(await openFolder('hf:org/name').read('model.safetensors')).toEqual(weights);
     expect(played.asked).toContain('store /model.safetensors bytes=70000-');
+  });
+
+  it.each<
+    [string, (asked: number, range: boolean) => [status: number, bytes: number, headers?: Record<string, string>]]
+  >([
+    ['answers all ranges with 416', (_, range) => (range ? [416, 0] : [200, 9])],
+    ['gives other ranges', (_, range) => (range ? [206, 9, { 'Content-Range': 'bytes 0-8/22' }] : [200, 9])],
+    ['knows no ranges, and is cut here and there', (asked) => [200, asked % 2 ? 9 : 7]],
+    ['knows no ranges, and gives a byte more each time', (asked) => [200, Math.min(asked, 21)]],
+  ])('is not asked for the same bytes for ever by a server that %s', async (_, answer) => {
+    let asked = 0;
+    await play({
+      first(request, response) {
+        if (request.url?.startsWith('/api')) return false;
+        if (asked++ > 30) return false;
+        const [status, bytes, headers] = answer(asked, request.headers.range !== undefined);
+        response.writeHead(status, headers);
+        if (status === 416) response.end();
+        else response.write('x'.repeat(bytes), () => setTimeout(() => response.destroy(), 20));
+        return true;
+      },
+    });
+    const gone = fastClock();
+    const error = await failure(openFolder('hf:org/name').read('config.json'));
+    expect(error).toMatchObject({ code: 'ERR_CHECKPOINT', expected: 22 });
+    expect(error.message).toMatch(/cut 5 times at \d+ of 22 bytes .*each try begins again.* another HF_ENDPOINT/);
+    expect(asked).toBeLessThan(10);
+    expect(gone()).toBeGreaterThan(2000);
+  });
+
+  it.each<[string, Record<string, string>, () => Uint8Array]>([
+    ['long', {}, () => new Uint8Array(2 ** 26 + 2 ** 22).fill(32)],
+    ['packed', { 'Content-Encoding': 'gzip' }, () => gzipSync(new Uint8Array(2 ** 26 + 2 ** 22).fill(32))],
+  ])('whose list of files is too %s is refused', async (_, headers, content) => {
+    await play({
+      first(_, response) {
+        response.writeHead(200, headers).end(content());
+        return true;
+      },
+    });
+    const error = await failure(openFolder('hf:org/name').list());
+    expect(error).toMatchObject({ code: 'ERR_CHECKPOINT', expected: 2 ** 26 });
+    expect(error.message).toMatch(/^hf:org\/name: the hub's answer is longer than 64\.0 MiB, .*Check HF_ENDPOINT/);
+  });
+
+  it.each<[string, string[]]>([
+    ['is a file and a folder', ['a', 'a/b']],
+    ['is a folder and a file', ['a/b', 'a']],
+    ['is too long for a file system', ['a'.repeat(300)]],
+  ])('with a name that %s is refused in words', async (_, paths) => {
+    await play({ files: Object.fromEntries(paths.map((path) => [path, path])), large: [] });
+    const store = openFolder('hf:org/name');
+    for (const path of paths.slice(0, -1)) await store.read(path);
+    const error = await failure(store.read(paths.at(-1) as string));
+    expect(error).toBeInstanceOf(CheckpointError);
+    expect(error.message).toMatch(/models--org--name.*cannot be written: .*\(E[A-Z]+\)/);
   });
 
   it.each([

@@ -2,11 +2,12 @@
  * Hugging Face's own cache, shared with its libraries for Python: models--organisation--name has blobs (contents by their
  * digests), snapshots (a folder for each commit, with links to blobs) and refs (the commit of each branch and tag).
  */
-import { copyFile, mkdir, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import type { HubName } from '../../../io/hub/hubName.js';
 import { isCommit } from '../../../io/hub/listing.js';
+import { writing } from './writing.js';
 
 /** A name beside `target` that no other call or process has. */
 const aside = (target: string): string => `${target}.${process.pid}-${Math.random().toString(36).slice(2)}.part`;
@@ -30,9 +31,9 @@ export interface CachedRepository {
   snapshot(commit: string): string;
   /** The commit that a revision was when it was last looked up; undefined where it never was. */
   commitOf(revision: string): Promise<string | undefined>;
-  /** Keeps the commit of a revision. */
+  /** Keeps the commit of a revision. @throws CheckpointError where it cannot be written */
   keep(revision: string, commit: string): Promise<void>;
-  /** Gives a file of a snapshot its content. */
+  /** Gives a file of a snapshot its content. @throws CheckpointError where it cannot be written */
   link(commit: string, path: string, digest: string): Promise<void>;
 }
 
@@ -54,19 +55,29 @@ export function cachedRepository({ repository }: HubName): CachedRepository {
     async keep(revision, commit) {
       if (revision === commit) return;
       const path = join(folder, 'refs', revision);
-      await mkdir(dirname(path), { recursive: true });
-      const part = aside(path);
-      await writeFile(part, commit);
-      await rename(part, path);
+      await writing(path, async () => {
+        await mkdir(dirname(path), { recursive: true });
+        const part = aside(path);
+        await writeFile(part, commit);
+        await rename(part, path);
+      });
     },
     async link(commit, path, digest) {
       const target = join(snapshot(commit), path);
-      if (await stat(target).catch(() => undefined)) return;
-      await mkdir(dirname(target), { recursive: true });
-      const part = aside(target);
-      // Not every system lets every user make links.
-      await symlink(relative(dirname(target), blob(digest)), part).catch(() => copyFile(blob(digest), part));
-      await rename(part, target);
+      // A folder of this name, which a repository of Git cannot have beside the file, ends in an error below.
+      if ((await stat(target).catch(() => undefined))?.isFile()) return;
+      await writing(target, async () => {
+        await mkdir(dirname(target), { recursive: true });
+        const part = aside(target);
+        try {
+          // Not every system lets every user make links.
+          await symlink(relative(dirname(target), blob(digest)), part).catch(() => copyFile(blob(digest), part));
+          await rename(part, target);
+        } catch (error) {
+          await rm(part, { force: true });
+          throw error;
+        }
+      });
     },
   };
 }

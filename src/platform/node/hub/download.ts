@@ -8,17 +8,19 @@ import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { CheckpointError, formatBytes } from '../../../errors.js';
 import type { HubFile } from '../../../io/hub/listing.js';
-import { type HubAccess, requestHub } from '../../../io/hub/requests.js';
-import { isSystemError, systemReason } from '../../../systemReason.js';
+import { type HubAccess, pause, requestHub } from '../../../io/hub/requests.js';
+import { writing } from './writing.js';
 
-/** A connection may be cut so often in a row without that anything comes. */
+/** A connection may be cut so often in a row without that anything new comes. */
 const attempts = 5;
+/** Between a cut and the next try, in ms: twice as long after each try that brought nothing new. */
+const firstWait = 100;
 
 /**
  * @param source path on the hub: /gpt2/resolve/.../config.json
  * @param target where the file goes; `${target}.distillm-incomplete` has what came so far
  * @param what names the file, for messages
- * @param onBytes told how many bytes are there
+ * @param onBytes told how many bytes are there, each time that there are more than ever before
  * @throws CheckpointError when it cannot be had, is not what the hub said it is, or cannot be written
  */
 export async function downloadFile(
@@ -39,19 +41,36 @@ export async function downloadFile(
 ): Promise<void> {
   const part = `${target}.distillm-incomplete`;
   await writing(target, () => mkdir(dirname(target), { recursive: true }));
+  if ((await sizeOf(part)) > file.size) await rm(part, { force: true });
+  /** The most bytes of the file that were ever there. Bytes that come once more are no progress. */
+  let most = await sizeOf(part);
+  const onMore = (bytes: number) => {
+    if (bytes <= most) return;
+    most = bytes;
+    onBytes(bytes);
+  };
+  /** Whether the server has refused to go on where it was cut. Each try is all of the file then, so only few are made. */
+  let beginsAgain = false;
   for (let failures = 0; ; ) {
     const have = await sizeOf(part);
     if (have === file.size) break;
-    if (have > file.size) await rm(part, { force: true });
-    const got = await receive(access, { source, part, have: have > file.size ? 0 : have, file, what, onBytes });
+    const before = most;
+    const got = await receive(access, { source, part, have, file, what, onBytes: onMore });
     if (got.bytes === file.size) break;
     access.signal?.throwIfAborted();
-    failures = got.bytes > have ? 0 : failures + 1;
-    if (failures < attempts) continue;
+    beginsAgain ||= !got.continued;
+    failures = most > before && !beginsAgain ? 0 : failures + 1;
+    if (failures < attempts) {
+      await pause(firstWait * 2 ** failures, access.signal);
+      continue;
+    }
+    const advice = beginsAgain
+      ? 'The server does not go on where it was cut (it honours no ranges): each try begins again. Try on a steadier ' +
+        'connection, or with another HF_ENDPOINT.'
+      : 'Try again: what came is kept.';
     throw new CheckpointError(
-      `${what}: the connection was cut ${attempts} times at ${got.bytes} of ${file.size} bytes (${got.why}). Try again: what came ` +
-        'is kept.',
-      { found: got.bytes, expected: file.size },
+      `${what}: the connection was cut ${attempts} times at ${most} of ${file.size} bytes (${got.why}). ${advice}`,
+      { found: most, expected: file.size },
     );
   }
   await requireDigest(part, file, what);
@@ -64,7 +83,7 @@ const sizeOf = (path: string): Promise<number> =>
     () => 0,
   );
 
-/** Adds what comes to the part. Returns how much there is then, and why no more came. */
+/** Adds what comes to the part. Returns how much there is then, why no more came, and whether it began at `have`. */
 async function receive(
   access: HubAccess,
   {
@@ -82,24 +101,25 @@ async function receive(
     readonly what: string;
     readonly onBytes: (bytes: number) => void;
   },
-): Promise<{ readonly bytes: number; readonly why: string }> {
+): Promise<{ readonly bytes: number; readonly why: string; readonly continued: boolean }> {
   const range: Record<string, string> = have > 0 ? { Range: `bytes=${have}-` } : {};
   const response = await requestHub(access, source, what, { 'Accept-Encoding': 'identity', ...range });
   const begin = Number(/^bytes (\d+)-/.exec(response.headers.get('Content-Range') ?? '')?.[1] ?? 0);
   // A server that knows no ranges sends all of it again.
   const keeps = response.status === 206 && begin === have;
+  const continued = keeps || have === 0;
   let bytes = keeps ? have : 0;
   if (!response.ok || (response.status === 206 && !keeps)) {
     await response.body?.cancel().catch(() => {});
     await rm(part, { force: true });
-    return { bytes: 0, why: `the server answered ${response.status} to bytes from ${have}` };
+    return { bytes: 0, why: `the server answered ${response.status} to bytes from ${have}`, continued };
   }
   const target = await writing(part, () => open(part, keeps ? 'r+' : 'w'));
   try {
     const reader = response.body?.getReader();
     for (;;) {
       const { done, value } = (await reader?.read()) ?? { done: true, value: undefined };
-      if (done) return { bytes, why: 'the answer ended early' };
+      if (done) return { bytes, why: 'the answer ended early', continued };
       if (bytes + value.byteLength > file.size) {
         await reader?.cancel().catch(() => {});
         await rm(part, { force: true });
@@ -117,7 +137,7 @@ async function receive(
     }
   } catch (error) {
     if (error instanceof CheckpointError) throw error;
-    return { bytes, why: error instanceof Error ? error.message : String(error) };
+    return { bytes, why: error instanceof Error ? error.message : String(error), continued };
   } finally {
     await target.sync().catch(() => {});
     await target.close();
@@ -140,14 +160,4 @@ async function requireDigest(part: string, { size, sha256, blob }: HubFile, what
       'removed. Try again.',
     { found, expected },
   );
-}
-
-/** @throws CheckpointError that says what the system refuses */
-async function writing<T>(path: string, action: () => Promise<T>): Promise<T> {
-  try {
-    return await action();
-  } catch (cause) {
-    if (!isSystemError(cause)) throw cause;
-    throw new CheckpointError(`${path}: cannot be written: ${systemReason(cause)}`, { cause });
-  }
 }

@@ -14,6 +14,7 @@ import { lockFolder } from '../folderLock.js';
 import { folderStore } from '../folderStore.js';
 import { cachedRepository } from './cacheFolder.js';
 import { downloadFile } from './download.js';
+import { writing } from './writing.js';
 
 interface HubOptions {
   readonly onProgress?: OnProgress | undefined;
@@ -142,7 +143,7 @@ const retryMs = 250;
 
 /** Takes a repository for one writer; waits while another process has it. */
 async function taken(locks: string, signal: AbortSignal | undefined): Promise<() => Promise<void>> {
-  await mkdir(locks, { recursive: true });
+  await writing(locks, () => mkdir(locks, { recursive: true }));
   for (;;) {
     signal?.throwIfAborted();
     const release = await lockFolder(locks).catch((error: unknown) => {
