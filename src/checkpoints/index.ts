@@ -8,3 +8,4 @@
 export type { Checkpoint, CheckpointAdapter, CheckpointConfig } from './checkpoint.js';
 export { manifestFile, templateFile } from './huggingFace.js';
 export { type CheckpointSource, checkpointOption, openCheckpoint } from './openCheckpoint.js';
+export { adviceOfOther } from './otherArchitectures.js';

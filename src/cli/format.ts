@@ -1,6 +1,12 @@
-import { whole } from '../errors.js';
+import { counted, whole } from '../errors.js';
 
 export { counted, rounded, whole } from '../errors.js';
+
+/** "4 layers"; of an encoder-decoder "4 + 2 layers", the encoder's first. */
+export const layersInWords = (model: { readonly numLayers: number; readonly numEncoderLayers?: number | undefined }) =>
+  model.numEncoderLayers === undefined
+    ? counted(model.numLayers, 'layer')
+    : `${whole(model.numEncoderLayers)} + ${whole(model.numLayers)} layers`;
 
 /** 12345.6 -> "12,346", 1.23456 -> "1.23". */
 export const threeDigits = (value: number): string => (value >= 100 ? whole(value) : value.toPrecision(3));

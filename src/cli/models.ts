@@ -4,6 +4,7 @@ import { weightFormats } from '../entries/tensor.js';
 import {
   type Checkpoint,
   CheckpointError,
+  type CreateOptions,
   checkTokenizer,
   createModel,
   type Device,
@@ -143,13 +144,7 @@ export async function openStudent(
   const { vocabSize, bosTokenId, eosTokenId } = tokenizer;
   const config = await readJson(openFolder(dirname(path)), basename(path));
   const defaults = { vocabSize, maxPositions: positions, bosTokenId: bosTokenId ?? eosTokenId, eosTokenId };
-  const model = await createModel(config, { device, seed, defaults }).catch((error: unknown) => {
-    if (!(error instanceof CheckpointError)) throw error;
-    throw new CheckpointError(error.message.replace(/^createModel: config/, path), {
-      found: error.found,
-      cause: error,
-    });
-  });
+  const model = await createFromFile(config, path, { device, seed, defaults });
   checkTokenizer(tokenizer, model, { called: `the new model of ${path}` });
   // Whatever the family calls them.
   const isLimited = Number.isFinite(model.maxPositions);
@@ -158,6 +153,20 @@ export async function openStudent(
   }
   return model;
 }
+
+/** A new model of a file's fields, which messages call by the file's name. @throws as `createModel` */
+export const createFromFile = (
+  config: Readonly<Record<string, unknown>>,
+  path: string,
+  options: CreateOptions,
+): Promise<LanguageModel> =>
+  createModel(config, options).catch((error: unknown) => {
+    if (!(error instanceof CheckpointError || error instanceof OptionError)) throw error;
+    const message = error.message.replace(/^createModel: config/, path);
+    const details = { found: error.found, expected: error.expected, cause: error };
+    if (error instanceof CheckpointError) throw new CheckpointError(message, details);
+    throw new OptionError(message, { ...details, ...(error.option !== undefined && { option: error.option }) });
+  });
 
 /** Tokens of a prompt and of a whole sequence: the paper's 256 and 512, or what the models have room for. */
 export function lengthLimits(

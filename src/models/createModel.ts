@@ -99,6 +99,7 @@ export async function createModel(
  * The config.json of a small model of a family: the fields that `createModel` needs, with values to begin with.
  * @example
  * const config = { ...(await exampleConfig('opt')), vocab_size: tokenizer.vocabSize };
+ * const model = await createModel(config, { device, defaults: { eosTokenId: tokenizer.eosTokenId } });
  * @throws CheckpointError when there is no such family
  */
 export const exampleConfig = async (modelType: string): Promise<Readonly<Record<string, unknown>>> =>

@@ -19,6 +19,8 @@ export interface EncoderDecoder {
   readonly hiddenSize: number;
   /** Blocks of the decoder. */
   readonly numLayers: number;
+  /** Blocks of the encoder. */
+  readonly numEncoderLayers: number;
   readonly numHeads: number;
   readonly headDim: number;
   readonly head: Weight;
@@ -52,7 +54,8 @@ interface Caches {
 
 export function encoderDecoderModel(base: ModelBase, model: EncoderDecoder): LanguageModel {
   const { device, parameters } = base;
-  const { vocabSize, hiddenSize, numLayers, numHeads, headDim, head, startTokenId, endTokenId } = model;
+  const { vocabSize, hiddenSize, numLayers, numEncoderLayers, numHeads, headDim, head, startTokenId, endTokenId } =
+    model;
 
   const forward = (batch: TokenBatch, options: ForwardOptions = {}, caches?: Caches): Tensor => {
     const source = batch.source as TokenBatch;
@@ -87,7 +90,7 @@ export function encoderDecoderModel(base: ModelBase, model: EncoderDecoder): Lan
 
   return {
     ...base,
-    ...{ vocabSize, hiddenSize, numLayers, head, startTokenId },
+    ...{ vocabSize, hiddenSize, numLayers, numEncoderLayers, head, startTokenId },
     // What is known of a position is how far others are from it.
     maxPositions: Number.POSITIVE_INFINITY,
     room: () => Number.POSITIVE_INFINITY,

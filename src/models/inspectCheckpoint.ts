@@ -35,6 +35,8 @@ export interface ModelFacts {
   readonly parameters: number;
   /** Blocks of the decoder. */
   readonly numLayers: number;
+  /** Blocks of the encoder; absent for decoder-only models. */
+  readonly numEncoderLayers?: number;
   /** Width of the hidden states. */
   readonly hiddenSize: number;
   /** Width of the logits. */
@@ -136,12 +138,13 @@ async function modelFacts(checkpoint: Checkpoint, device: Device): Promise<Model
   using model = await loadModel(checkpoint, { device: device.meta() });
   const { architectures } = model.config;
   const architecture = Array.isArray(architectures) ? architectures[0] : undefined;
-  const { family, numLayers, hiddenSize, vocabSize, maxPositions } = model;
+  const { family, numLayers, numEncoderLayers, hiddenSize, vocabSize, maxPositions } = model;
   return {
     family,
     architecture: typeof architecture === 'string' ? architecture : undefined,
     parameters: numParameters(model),
     ...{ numLayers, hiddenSize, vocabSize },
+    ...(numEncoderLayers !== undefined && { numEncoderLayers }),
     ...(Number.isFinite(maxPositions) && { maxPositions }),
     tiedHead: !model.weights.has(headName),
   };

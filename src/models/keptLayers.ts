@@ -38,10 +38,16 @@ export function keepLayers(
   isThere: (name: string) => boolean,
 ): Kept {
   const numberIn = (field: string) => (config as Readonly<Record<string, number>>)[field] as number;
-  const [stack, ...others] = [family.layersField, ...Object.keys(family.otherStacks ?? {})].map((field) => ({
+  const layerFields = [family.layersField, ...Object.keys(family.otherStacks ?? {})];
+  requireLayers(
+    layers,
+    layerFields.map((field) => [field, numberIn(field)]),
+    where,
+  );
+  const [stack, ...others] = layerFields.map((field) => ({
     field,
     begins: family.otherStacks?.[field] ?? '',
-    kept: indicesOf(layers, numberIn(field), `${where}: ${field}`),
+    kept: indicesOf(layers, numberIn(field)),
   })) as [Stack, ...Stack[]];
   const { placeField } = family;
   if (placeField && Object(config)[placeField] && stack.kept.some((layer, i) => layer !== i)) {
@@ -77,20 +83,26 @@ interface Stack {
   readonly kept: readonly number[];
 }
 
-/** @throws OptionError */
-function indicesOf(layers: KeptLayers, total: number, where: string): readonly number[] {
+/**
+ * The same layers are kept of each stack, so the shortest one decides.
+ * @param stacks what config.json calls the number of layers of each, and the number
+ * @throws OptionError when there are not so many layers
+ */
+function requireLayers(layers: KeptLayers, stacks: readonly (readonly [string, number])[], where: string): void {
   const most = typeof layers === 'number' ? layers : 1 + (layers.at(-1) as number);
-  if (most > total) {
-    const found = typeof layers === 'number' ? `${layers} layers` : `layer ${most - 1}`;
-    throw new OptionError(
-      `${where} is ${total}, which has no ${found}. Keep at most ${total}: layers 0 to ${total - 1}.`,
-      {
-        option: 'layers',
-        found: layers,
-        expected: total,
-      },
-    );
-  }
-  if (typeof layers !== 'number') return layers;
-  return Array.from({ length: layers }, (_, i) => (i === 0 ? 0 : Math.round((i * (total - 1)) / (layers - 1))));
+  const total = Math.min(...stacks.map(([, number]) => number));
+  if (most <= total) return;
+  const found = typeof layers === 'number' ? `${layers} layers` : `layer ${most - 1}`;
+  const names = stacks.filter(([, number]) => number < most).map(([field, number]) => `${field} is ${number}`);
+  const possible = total === 1 ? 'layer 0' : `layers 0 to ${total - 1}`;
+  const inEach = stacks.length > 1 ? ', the same of the encoder and of the decoder' : '';
+  throw new OptionError(
+    `${where}: ${names.join(' and ')}, which has no ${found}. Keep at most ${total}: ${possible}${inEach}.`,
+    { option: 'layers', found: layers, expected: total },
+  );
 }
+
+const indicesOf = (layers: KeptLayers, total: number): readonly number[] =>
+  typeof layers === 'number'
+    ? Array.from({ length: layers }, (_, i) => (i === 0 ? 0 : Math.round((i * (total - 1)) / (layers - 1))))
+    : layers;

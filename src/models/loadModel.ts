@@ -76,7 +76,7 @@ export async function loadModel(source: CheckpointSource, options: LoadOptions):
   const asRead = configure(family, fields, where);
   const weights = await checkpoint.tensors();
   requireLayers(asRead, weights, where);
-  const configured = await tieAsStored(asRead, weights, where);
+  const configured = await tieAsStored(asRead, { checkpoint, weights, where });
   const names = await matchNames(weights, configured);
   const files = await checkpoint.companionFiles();
   const promptTemplate = await checkpoint.promptTemplate();
@@ -117,8 +117,7 @@ function requireLayers({ family, config }: ConfiguredFamily, { entries, name }: 
  */
 async function tieAsStored(
   configured: ConfiguredFamily,
-  weights: TensorSource,
-  where: string,
+  { checkpoint, weights, where }: { checkpoint: object; weights: TensorSource; where: string },
 ): Promise<ConfiguredFamily> {
   const { family, fields, config } = configured;
   const isTied = family.parameterName(headName, config) === undefined;
@@ -126,7 +125,7 @@ async function tieAsStored(
   const table = [...weights.entries.keys()].find((name) => family.parameterName(name, config) === family.tiedTable);
   const ties = !(await hasOtherHead(weights, table));
   if (ties === isTied) return configured;
-  if (!family.tiedByFile) warnOfOtherHead(weights.name, where);
+  if (!family.tiedByFile) warnOfOtherHead(checkpoint, weights.name, where);
   return configure(family, { ...fields, ...family.tiedByFile?.(config), tie_word_embeddings: ties }, where);
 }
 

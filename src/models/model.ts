@@ -66,6 +66,8 @@ export interface LanguageModel {
   readonly hiddenSize: number;
   /** Blocks of the decoder. */
   readonly numLayers: number;
+  /** Blocks of the encoder; undefined for decoder-only models. */
+  readonly numEncoderLayers?: number | undefined;
   /** Longest sequence in tokens; Infinity where positions are relative, so that any length can be read. */
   readonly maxPositions: number;
   /**

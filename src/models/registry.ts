@@ -1,3 +1,4 @@
+import { adviceOfOther } from '../checkpoints/index.js';
 import { CheckpointError } from '../errors.js';
 import { quoted } from '../inWords.js';
 import { didYouMean } from '../requireOption.js';
@@ -36,7 +37,7 @@ export function findFamily(modelType: unknown, where: string): AnyFamily {
   if (!family) {
     const known = Object.keys(families);
     const wrapper = typeof modelType === 'string' && Object.hasOwn(wrappers, modelType) && wrappers[modelType];
-    const advice = wrapper || didYouMean(modelType, known) || 'Take another model.';
+    const advice = wrapper || adviceOfOther(modelType) || didYouMean(modelType, known) || 'Take another model.';
     throw new CheckpointError(
       `${where}: model_type is ${quoted(modelType)}, expected one of ${known.join(', ')}. ${advice}`,
       { found: modelType, expected: known },

@@ -171,6 +171,7 @@ export const t5Family = (variant: Variant): AnyFamily =>
         vocabSize: config.vocab_size,
         hiddenSize: config.d_model,
         numLayers: config.num_decoder_layers,
+        numEncoderLayers: config.num_layers,
         numHeads: config.num_heads,
         headDim: config.d_kv,
         head: (lm_head ?? shared).weight,

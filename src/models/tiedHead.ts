@@ -33,8 +33,13 @@ export async function isCopy(weights: TensorSource, one: string, other: string):
 /** Bytes of each that are compared at a time. */
 const comparedBytes = 2 ** 20;
 
-/** Says that both are kept. */
-export function warnOfOtherHead(where: string, config: string): void {
+/** A command loads a checkpoint several times: to see its size, and to use it. */
+const warned = new WeakSet<object>();
+
+/** Says that both are kept, once of a checkpoint. */
+export function warnOfOtherHead(checkpoint: object, where: string, config: string): void {
+  if (warned.has(checkpoint)) return;
+  warned.add(checkpoint);
   console.warn(
     `${where} holds another ${headName} than its token embedding, although ${config} ties the two. Both are kept; a ` +
       'saved model says tie_word_embeddings false.',

@@ -22,6 +22,7 @@ beforeAll(async () => {
   await saveModel(model, at('teacher'), { files });
   await device.dispose();
   await writeFile(at('narrow.json'), JSON.stringify({ n_embd: 4, n_layer: 2 }));
+  await writeFile(at('slip.json'), JSON.stringify({ n_embed: 4 }));
   await writeFile(at('other.json'), JSON.stringify({ model_type: 'llama' }));
 });
 afterAll(() => rm(folder, { recursive: true }));
@@ -40,6 +41,57 @@ describe('distillm init', () => {
     expect(await readFile(join(at(out), 'generation_config.json'), 'utf8')).toBe('{"max_new_tokens": 7}');
     const asked = ['--model', at(out), '--max-new-tokens', '2', '--device', 'wasm', '--threads', '1', 'a'];
     expect(await distillm('generate', { more: asked })).toMatchObject({ code: 0 });
+  });
+
+  it('makes an encoder-decoder whose two stacks follow one number of layers, and tells both', async () => {
+    const device = await openDevice({ kind: 'wasm', wasm: { threads: 1 } });
+    const shape = { ...{ d_model: 8, d_kv: 4, d_ff: 8, num_heads: 2 }, num_layers: 4, num_decoder_layers: 3 };
+    const t5 = await createModel({ model_type: 't5', vocab_size: vocabSize, ...shape }, { device });
+    await saveModel(t5, at('t5'), { files: tinyTokenizer().save() });
+    await device.dispose();
+    const from = (...more: string[]) =>
+      distillm('init', { more: ['--from', at('t5'), ...more, '--device', 'wasm', '--threads', '1'] });
+    for (const [own, stacks, words] of [
+      [{ num_layers: 2 }, [2, 2], '2 + 2 layers,'],
+      [{ num_layers: 2, num_decoder_layers: 1 }, [2, 1], '2 + 1 layers,'],
+      [{ d_ff: 6 }, [4, 3], '4 + 3 layers,'],
+    ] as const) {
+      const out = `t5 ${stacks}`;
+      await writeFile(at('stacks.json'), JSON.stringify(own));
+      const { code, out: printed, err } = await from('--student-config', at('stacks.json'), '--out', at(out));
+      expect([code, err]).toEqual([0, expect.stringContaining(words)]);
+      const [num_layers, num_decoder_layers] = stacks;
+      expect(JSON.parse(printed)).toMatchObject({ numLayers: num_decoder_layers, numEncoderLayers: num_layers });
+      expect(await configOf(out)).toMatchObject({ num_layers, num_decoder_layers });
+    }
+    const told = await distillm('inspect', { more: [at('t5'), '--device', 'wasm', '--threads', '1'] });
+    expect(told.out).toContain('4 + 3 layers of width 8');
+    const one = await init('--layers', '1', '--out', at('one'));
+    expect(one.err).toContain(': 1 layer, ');
+  });
+
+  it('makes a student of fewer layers from a teacher that names the kind of each', async () => {
+    const device = await openDevice({ kind: 'wasm', wasm: { threads: 1 } });
+    const shape = {
+      ...{ hidden_size: 8, intermediate_size: 8, num_attention_heads: 2, num_key_value_heads: 1, head_dim: 4 },
+    };
+    const kinds = { num_hidden_layers: 3, layer_types: ['full_attention', 'full_attention', 'full_attention'] };
+    const fields = { model_type: 'qwen2', vocab_size: vocabSize, max_position_embeddings: 16, ...shape, ...kinds };
+    await saveModel(await createModel(fields, { device }), at('kinds'), { files: tinyTokenizer().save() });
+    await device.dispose();
+    await writeFile(at('fewer.json'), JSON.stringify({ num_hidden_layers: 2 }));
+    const more = [
+      '--from',
+      at('kinds'),
+      '--student-config',
+      at('fewer.json'),
+      '--out',
+      at('fewer'),
+      '--device',
+      'wasm',
+    ];
+    const { code, err } = await distillm('init', { more });
+    expect([code, err]).toEqual([0, expect.stringContaining('2 layers')]);
   });
 
   it('makes a narrower model of random weights, the same for the same seed', async () => {
@@ -64,9 +116,10 @@ describe('distillm init', () => {
     [['--out', 'x'], /give either --layers/],
     [['--layers', '2', '--student-config', 'narrow.json', '--out', 'x'], /give either --layers/],
     [['--student-config', 'other.json', '--out', 'x'], /model_type is "llama"/],
+    [['--student-config', 'slip.json', '--out', 'x'], /slip\.json has a field n_embed, which gpt2 does not know/],
     [['--layers', '2', '--out', 'teacher'], /holds config\.json already/],
   ])('refuses %j, and writes nothing', async (line, message) => {
-    const files = ['x', 'teacher', 'narrow.json', 'other.json'];
+    const files = ['x', 'teacher', 'narrow.json', 'other.json', 'slip.json'];
     const before = await readdir(at('teacher'));
     const { code, err } = await init(...line.map((word) => (files.includes(word) ? at(word) : word)));
     expect([code === 0, err]).toEqual([false, expect.stringMatching(message)]);

@@ -12,6 +12,7 @@ import {
   type TrainingEvent,
 } from '../../src/distill/trainer/index.js';
 import { CompatibilityError } from '../../src/errors.js';
+import { createModel, exampleConfig } from '../../src/models/index.js';
 import { createTokenizer } from '../../src/text/index.js';
 import { openReference } from '../harness/referenceBackend.js';
 import { collect, letters, succession, tinyModel, tinyTokenizer } from './fixtures.js';
@@ -86,6 +87,30 @@ describe('before the first step a run says', () => {
       expect.stringMatching(/student ends its answers with "<eos>" \(id 11\), the teacher with "k" \(id 10\)/),
     ]);
     expect(await atStart({ teacherTokenizer: tokenizer })).toEqual([]);
+  });
+
+  it('that a model ends with another token than its tokenizer', async () => {
+    const named = { eos_token_id: 5 };
+    expect(await atStart({}, named)).toEqual(
+      ['student', 'teacher'].map((model) =>
+        expect.stringMatching(
+          `^The ${model} ends with "f" \\(id 5: eos_token_id .*the tokenizer with "<eos>" \\(id 11\\).* eos_token_id 11`,
+        ),
+      ),
+    );
+    expect(await atStart({}, { eos_token_id: 11 })).toEqual([]);
+    expect(await atStart({}, { eos_token_id: [5, 11] })).toEqual([]);
+    const model = await createModel(
+      {
+        ...(await exampleConfig('t5')),
+        vocab_size: 12,
+        ...{ d_model: 4, d_kv: 2, d_ff: 4, num_layers: 1, num_heads: 1 },
+      },
+      { device: openReference() },
+    );
+    const run = fineTune({ model, data: { train: succession(2) }, tokenizer, steps: 1, batchSize: 10 });
+    const [start] = await collect(run);
+    expect((start as StartEvent).remarks).toEqual([expect.stringMatching(/^The model ends with "b" \(id 1/)]);
   });
 
   it('that many rows belong to no token, and refuses a vocabulary far from the tokenizer', async () => {

@@ -91,6 +91,7 @@ const family = defineFamily({
         vocabSize,
         hiddenSize: hidden,
         numLayers: 2,
+        numEncoderLayers: 1,
         maxPositions: maxAnswer,
         startTokenId: start,
         head: shared.weight,

@@ -110,7 +110,15 @@ describe('loadModel with layers', () => {
       'encoder.block.4.layer.1.DenseReluDense.wi.weight',
     );
     await expect(loadModel(uneven, { device, layers: 3 })).rejects.toThrow(
-      /num_decoder_layers is 2, which has no 3 layers/,
+      /num_decoder_layers is 2, which has no 3 layers. Keep at most 2: layers 0 to 1, the same of the encoder and of the dec/,
+    );
+    // The shorter stack decides, whichever is told first.
+    await expect(loadModel(uneven, { device, layers: 7 })).rejects.toThrow(
+      /num_layers is 5 and num_decoder_layers is 2, which has no 7 layers. Keep at most 2: layers 0 to 1/,
+    );
+    const short = await teacherOf({ ...t5, num_decoder_layers: 1 });
+    await expect(loadModel(short, { device, layers: [0, 1] })).rejects.toThrow(
+      /has no layer 1. Keep at most 1: layer 0,/,
     );
   });
 

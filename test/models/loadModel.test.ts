@@ -1,4 +1,5 @@
 import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { openCheckpoint } from '../../src/checkpoints/index.js';
 import { CheckpointError, LimitError, OptionError } from '../../src/errors.js';
 import { f32ToF16 } from '../../src/halfFloats.js';
 import { type MemoryStore, memoryStore } from '../../src/io/memoryStore.js';
@@ -83,7 +84,13 @@ describe('loadModel', () => {
       const store = await folder({ config: fields, tensors: (all) => [...all, other] });
       using model = await loadModel(store, { device });
       const said = warn.mock.calls.flat().join();
+      // One that is loaded several times says so once.
+      const checkpoint = await openCheckpoint(store);
+      warn.mockClear();
+      for (let i = 0; i < 3; i++) (await loadModel(checkpoint, { device: device.meta() })).dispose();
+      const times = warn.mock.calls.length;
       warn.mockRestore();
+      expect(times).toBe(1);
       expect(said).toMatch(
         /^memory\/model.safetensors holds another lm_head.weight than its token embedding, although memory\/config.json/,
       );

@@ -108,7 +108,14 @@ describe('t5', () => {
       'decoder.final_layer_norm.weight': [8],
       'lm_head.weight': [11, 8],
     });
-    expect(model).toMatchObject({ family: 't5', vocabSize: 11, hiddenSize: 8, numLayers: 2, startTokenId: 0 });
+    expect(model).toMatchObject({
+      family: 't5',
+      vocabSize: 11,
+      hiddenSize: 8,
+      numLayers: 2,
+      numEncoderLayers: 1,
+      startTokenId: 0,
+    });
     expect([model.maxPositions, model.room(10_000)]).toEqual([Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]);
     using plain = await createModel(t5, { device });
     const ends = [...plain.parameters.keys()].map((name) => /(DenseReluDense.*|^lm_head)\.weight$/.exec(name)?.[1]);
@@ -316,7 +323,14 @@ describe('t5', () => {
     [{ eos_token_id: null }, /field 'eos_token_id' is null, expected a token id/],
     [{ decoder_start_token_id: 12 }, /field 'decoder_start_token_id' is 12, expected an id of the vocabulary/],
     [{ pad_token_id: null }, /field 'decoder_start_token_id' is (missing|null), expected a token id, or pad_token_id/],
-    [{ model_type: 'umt5' }, /model_type is "umt5", expected one of .*mt5.*t5/],
+    [
+      { model_type: 'umt5' },
+      /"umt5", expected one of .*mt5.*t5.* umt5 is another architecture, which is not read\. Take another model\.$/,
+    ],
+    [{ model_type: 'gptj' }, /gptj is another architecture/],
+    [{ model_type: 'gpt_neox' }, /gpt_neox is another architecture/],
+    [{ model_type: 'gemma2' }, /gemma2 is another architecture/],
+    [{ model_type: 'qwen4' }, /Did you mean qwen/],
   ])('refuses config %j', async (fields, message) => {
     const error = await createModel({ ...t5, ...fields }, { device }).catch((e: unknown) => e);
     expect(error).toBeInstanceOf(CheckpointError);

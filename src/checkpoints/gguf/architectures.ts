@@ -1,5 +1,6 @@
 import { CheckpointError } from '../../errors.js';
 import { didYouMean } from '../../requireOption.js';
+import { adviceOfOther } from '../otherArchitectures.js';
 import type { Architecture } from './architecture.js';
 import { gemma3, llama, qwen2, qwen3 } from './gatedDecoders.js';
 import { gpt2 } from './gpt2.js';
@@ -20,7 +21,7 @@ export function findArchitecture(metadata: Metadata): Architecture {
   const found = metadata.text('general.architecture');
   if (Object.hasOwn(architectures, found)) return architectures[found] as Architecture;
   const known = Object.keys(architectures);
-  const advice = didYouMean(found, known) || 'Take another model.';
+  const advice = adviceOfOther(found) || didYouMean(found, known) || 'Take another model.';
   throw new CheckpointError(
     `${metadata.name}: general.architecture is '${found}', expected one of ${known.join(', ')}. ${advice}`,
     { found, expected: known },

@@ -2,7 +2,6 @@
 import { basename, dirname } from 'node:path';
 import {
   type Checkpoint,
-  createModel,
   type Device,
   type LanguageModel,
   loadModel,
@@ -15,8 +14,8 @@ import {
 import { defineCommand } from '../command.js';
 import { deviceOptions, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
-import { whole } from '../format.js';
-import { openModelFolder, sourceWords } from '../models.js';
+import { counted, layersInWords } from '../format.js';
+import { createFromFile, openModelFolder, sourceWords } from '../models.js';
 import { countOrZero, counts, optional, required, text, withDefault } from '../options.js';
 import { namesIn, tryFolder } from '../outputs.js';
 
@@ -36,7 +35,7 @@ export const init = defineCommand({
       layers: optional(
         '<number|list>',
         counts,
-        'how many of its layers, evenly spaced, the first and the last among them; or which ones, from 0, as in 0,4,8,11',
+        'how many of its layers, evenly spaced, the first and the last among them; or which ones, from 0, as in 0,4,8,11; of an encoder-decoder so many of either stack',
       ),
       studentConfig: optional(
         '<file>',
@@ -64,9 +63,11 @@ export const init = defineCommand({
       const files = [...(await teacher.companionFiles()), ...((await teacher.tokenizerFiles()) ?? [])];
       // Tokenizers read the teacher's config.json too; the student has one of its own.
       await saveModel(student, out, { files: Object.fromEntries(files.filter(([name]) => name !== 'config.json')) });
-      const result = { student: out, numLayers: student.numLayers, parameters: numParameters(student) };
+      const { numLayers, numEncoderLayers } = student;
+      const layered = { numLayers, ...(numEncoderLayers !== undefined && { numEncoderLayers }) };
+      const result = { student: out, ...layered, parameters: numParameters(student) };
       terminal.stdout.write(`${JSON.stringify(result)}\n`);
-      terminal.stderr.write(`${out}: ${whole(result.numLayers)} layers, ${whole(result.parameters)} parameters.\n`);
+      terminal.stderr.write(`${out}: ${layersInWords(layered)}, ${counted(result.parameters, 'parameter')}.\n`);
       return exitCodes.done;
     });
   },
@@ -77,6 +78,18 @@ function checkFolder(out: string): void {
   tryFolder('--out', out);
   const [name] = namesIn(out);
   if (name !== undefined) throw new OptionError(`--out ${out} holds ${name} already. Take a new folder.`);
+}
+
+/** What follows from a number of layers where config.json does not say it, by the field that has the number. */
+const followers: Readonly<Record<string, readonly string[]>> = {
+  num_layers: ['num_decoder_layers'],
+  num_hidden_layers: ['layer_types'],
+};
+
+/** The teacher's fields but those that follow from another number of layers than its own. */
+function withoutFollowers(fields: Readonly<Record<string, unknown>>, own: Readonly<Record<string, unknown>>) {
+  const gone = Object.keys(followers).flatMap((field) => (field in own ? (followers[field] as string[]) : []));
+  return Object.fromEntries(Object.entries(fields).filter(([name]) => !gone.includes(name)));
 }
 
 /** Random weights, sized by the teacher's config with some fields of another. @throws OptionError for another family */
@@ -93,7 +106,10 @@ async function newModel(
         'Leave it out; for a student of another family, give the whole config to train --student-config.',
     );
   }
-  const model = await createModel({ ...fields, ...own }, { device, seed, trainable: false });
+  const model = await createFromFile({ ...withoutFollowers(fields, own), ...own }, path, {
+    ...{ device, seed },
+    trainable: false,
+  });
   model.promptTemplate = await teacher.promptTemplate();
   return model;
 }

@@ -15,7 +15,7 @@ import {
 import { defineCommand } from '../command.js';
 import { deviceOptions, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
-import { bytes, counted, whole } from '../format.js';
+import { bytes, counted, layersInWords, whole } from '../format.js';
 import { openSource, sourceWords } from '../models.js';
 import { count, flag, withDefault } from '../options.js';
 import { wrapped } from '../terminal.js';
@@ -121,12 +121,13 @@ const modelWords = ({
   architecture,
   parameters,
   numLayers,
+  numEncoderLayers,
   hiddenSize,
   maxPositions,
   ...rest
 }: Model): string =>
   `${family}${architecture === undefined ? '' : ` (${architecture})`}, ${whole(parameters)} parameters: ` +
-  `${counted(numLayers, 'layer')} of width ${whole(hiddenSize)}, vocabulary ${whole(rest.vocabSize)}, ` +
+  `${layersInWords({ numLayers, numEncoderLayers })} of width ${whole(hiddenSize)}, vocabulary ${whole(rest.vocabSize)}, ` +
   `${maxPositions === undefined ? 'relative' : whole(maxPositions)} positions, ${rest.tiedHead ? 'head tied to the embedding' : 'head of its own'}`;
 
 type Tokens = Exclude<CheckpointFacts['tokenizer'], { readonly missing: string }>;

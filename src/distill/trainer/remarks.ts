@@ -4,7 +4,9 @@
  */
 import { counted, rounded, whole } from '../../errors.js';
 import { hasRougeWords } from '../../metrics/index.js';
-import { eosDifference } from '../../text/compareTokenizers.js';
+import type { LanguageModel } from '../../models/model.js';
+import { eosDifference, tokenInWords } from '../../text/compareTokenizers.js';
+import type { Tokenizer } from '../../text/index.js';
 import type { RunOptions, RunSettings } from '../settings.js';
 import { offPolicy, policyFacts } from '../sgo/index.js';
 import { hasAnswer } from './checkData.js';
@@ -21,6 +23,8 @@ export function startRemarks(run: Participants, settings: RunSettings): string[]
     unansweredValidation(run),
     smallDivergence(settings),
     otherEnd(run),
+    modelEnd(`The ${learnerOf(run)}`, run.student, run.tokenizer),
+    run.teacher && modelEnd('The teacher', run.teacher, run.teacherTokenizer ?? run.tokenizer),
     padding(run),
     unknownScript(run, settings),
   ].filter((remark) => remark !== undefined);
@@ -116,6 +120,19 @@ function otherEnd({ tokenizer, teacherTokenizer }: Participants): string | undef
     difference &&
     `The student ends its answers with ${difference[0]}, the teacher with ${difference[1]}: at the end of an answer the ` +
       'teacher expects another token. Give tokenizer the end token that the teacher was trained with.'
+  );
+}
+
+/** What a model ends with by its config.json: an encoder's prompts end so, and other programs stop there. */
+function modelEnd(called: string, { config }: LanguageModel, tokenizer: Tokenizer | undefined): string | undefined {
+  const ends = [config.eos_token_id].flat().filter((id) => typeof id === 'number');
+  const id = tokenizer?.eosTokenId;
+  if (!tokenizer || id === undefined || ends.length === 0 || ends.includes(id)) return undefined;
+  const [end = 0] = ends;
+  return (
+    `${called} ends with ${tokenInWords(tokenizer.idToToken(end))} (id ${end}: eos_token_id of its config.json), the ` +
+    `tokenizer with ${tokenInWords(tokenizer.idToToken(id))} (id ${id}). Make the model with eos_token_id ${id}, or take ` +
+    'the tokenizer that it was made for.'
   );
 }
 
