@@ -64,7 +64,7 @@ export interface FileStore {
    * Takes the store for one writer, and removes what writers before left unfinished. A writer that was killed has it no
    * longer.
    * @returns what gives it back
-   * @throws CheckpointError naming the process and the host that have it; OptionError from a store that is read only
+   * @throws StoreTaken naming the process and the host that have it; OptionError from a store that is read only
    */
   lock(): Promise<StoreLock>;
 }
@@ -118,9 +118,12 @@ export const nameTaken = (store: string, path: string): CheckpointError =>
     found: path,
   });
 
-/** A store that has a writer already. @param who the writer, in words */
-export const storeTaken = (store: string, who: string, advice: string): CheckpointError =>
-  new CheckpointError(`${store}: another run writes to it (${who}). ${advice}`, { found: who });
+/** A store that has a writer already, which is another thing than one that cannot be written to. */
+export class StoreTaken extends CheckpointError {}
+
+/** @param who the writer, in words */
+export const storeTaken = (store: string, who: string, advice: string): StoreTaken =>
+  new StoreTaken(`${store}: another run writes to it (${who}). ${advice}`, { found: who });
 
 /** '..' as a part of a path, also as a URL may spell it; the beginning of an absolute path, a drive, a URL. */
 const leaves = /(?:^|[\\/])(?:\.|%2e){2}(?:[\\/]|$)|^[\\/]|^[a-z]:|^[a-z][\w+.-]*:\/\//i;

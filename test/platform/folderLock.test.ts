@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, readdir, readFile, readlink, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
@@ -34,6 +34,19 @@ it('names the process and the host that have it, and leaves nothing behind', asy
   );
   expect(await readdir(folder)).toHaveLength(1);
   await release();
+  await taken();
+});
+
+it('that cannot be removed is no error of who gives it back, and no lock either', async () => {
+  const release = await lockFolder(folder);
+  const [name] = await readdir(folder);
+  // A folder of the claim's name is what no user may unlink.
+  const claimed = await readFile(join(folder, name!));
+  await rm(join(folder, name!));
+  await mkdir(join(folder, name!));
+  await release();
+  await rm(join(folder, name!), { recursive: true });
+  await writeFile(join(folder, name!), claimed);
   await taken();
 });
 

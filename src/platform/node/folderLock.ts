@@ -6,7 +6,7 @@
  */
 import { open, readdir, readFile, readlink, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type StoreLock, storeTaken } from '../../io/fileStore.js';
 
@@ -38,7 +38,7 @@ const [deadElsewhereMs, deadHereMs] = [60 * 60_000, 3 * renewMs];
 /**
  * Takes the folder, which must be there.
  * @returns what gives it back
- * @throws CheckpointError naming who has it
+ * @throws StoreTaken naming who has it
  */
 export async function lockFolder(folder: string): Promise<StoreLock> {
   for (let attempt = 1; ; attempt++) {
@@ -59,6 +59,9 @@ export async function lockFolder(folder: string): Promise<StoreLock> {
   }
 }
 
+/** Claims that this process gave back and the system did not let it remove: on a disk that became read-only. */
+const givenBack = new Set<string>();
+
 function holding(path: string, claim: Uint8Array): StoreLock {
   const renew = setInterval(() => {
     writeAgain(path, claim).catch(() => {});
@@ -66,7 +69,8 @@ function holding(path: string, claim: Uint8Array): StoreLock {
   renew.unref();
   const giveBack = async () => {
     clearInterval(renew);
-    await rm(path, { force: true });
+    // Who gives a folder back is ending, often by an error of its own, which one from here must not replace.
+    await rm(path, { force: true }).catch(() => void givenBack.add(basename(path)));
   };
   const isHeld = () =>
     stat(path).then(
@@ -112,7 +116,7 @@ async function livingClaim(folder: string, own: string): Promise<(Claim & { read
     if (file === own) continue;
     const claim = await readClaim(file);
     if (claim === 'gone') continue;
-    if (claim && (await lives(claim, file, own))) return { ...claim, file };
+    if (claim && !givenBack.has(name) && (await lives(claim, file, own))) return { ...claim, file };
     await rm(file, { force: true });
   }
   return undefined;

@@ -81,8 +81,9 @@ export function folderStore(folder: string): FileStore {
       await make(part);
       await rename(part, target);
     } finally {
-      // Also where both are names of one file: the rename then does nothing.
-      await rm(part, { recursive: true, force: true });
+      // Also where both are names of one file: the rename then does nothing. Where the system refuses, what it said of
+      // the writing counts, and the next writer removes the rest.
+      await rm(part, { recursive: true, force: true }).catch(() => {});
     }
     await syncFolder(dirname(target));
   };
