@@ -123,7 +123,7 @@ export function trainingProgress(
       } else if (event.type === 'waited') {
         waitingFor = undefined;
         line.print(`Written after ${duration(event.waitedMs)} of waiting: the run goes on.`);
-      } else if (event.type === 'checkpoint' && event.fallback) {
+      } else if (event.type === 'checkpoint' && event.fallback !== undefined) {
         line.print(`Written to the fallback, ${event.path}.`);
       }
     },

@@ -147,8 +147,8 @@ describe('a run whose disk is full', () => {
     expect(waitsOf(events)).toEqual([]);
     expect((error as Error).message).toMatch(/It is in fallbackOut, other\/b\/state-000002: resume from there\.$/);
     expect(events.filter(({ type }) => type === 'checkpoint')).toMatchObject([
-      { kind: 'best', step: 2, path: 'other/b/best', fallback: true },
-      { kind: 'last', step: 2, path: 'other/b/last', fallback: true },
+      { kind: 'best', step: 2, path: 'other/b/best', fallback: 'other/b' },
+      { kind: 'last', step: 2, path: 'other/b/last', fallback: 'other/b' },
     ]);
   });
 
@@ -206,6 +206,56 @@ describe('a run whose disk is full', () => {
     const { error } = await watch({ ...options, model, checkpoint: store, fallbackOut, waitForRoom: '0min' });
     expect(error).toBeInstanceOf(CheckpointError);
     expect((error as Error).message).toMatch(/ENOSPC.* Nor can it be in fallbackOut: .*ENOSPC.* All 2 steps are lost/);
+  });
+});
+
+describe('two runs with one second folder', () => {
+  const lost = (fallbackOut: FileStore) => ({
+    ...options,
+    ...{ checkpoint: disk(() => 1000).store, fallbackOut, waitForRoom: '0min' },
+  });
+
+  it('both have their states in it, each where its error says', async () => {
+    const fallbackOut = memoryStore({}, { name: 'other/b' });
+    const models = [await tinyModel(device), await tinyModel(device, { seed: 9 })] as const;
+    const ended = await Promise.all(models.map((model) => watch({ ...lost(fallbackOut), model })));
+    const places = ended.map(({ error }) => /It is in fallbackOut, (.*)\/state-000002: /.exec(`${error}`)?.[1]);
+    expect([...places].sort()).toEqual(['other/b', 'other/b/run-2']);
+    for (const [i, { events, error }] of ended.entries()) {
+      const place = places[i]!;
+      const folder = place === 'other/b' ? fallbackOut : fallbackOut.folder('run-2');
+      expect(`${error}`.includes("other/b itself has another run's state by now.")).toBe(place !== 'other/b');
+      expect(events.findLast(({ type }) => type === 'checkpoint')).toMatchObject({
+        ...{ path: `${place}/last`, fallback: place },
+      });
+      const model = models[i]!;
+      expect(await weightsOf(await loadModel(folder.folder('last'), { device }))).toEqual(await weightsOf(model));
+      const rest = await watch({ ...options, model, checkpoint: folder, resume: true });
+      expect(rest.events.at(-1)).toMatchObject({ type: 'end', reason: 'finished', step: 4 });
+    }
+    for (const model of models) model.dispose();
+  });
+
+  it('nor does a run write into one in which another is at work', async () => {
+    const fallbackOut = memoryStore({}, { name: 'other/b' });
+    const giveBack = await fallbackOut.lock();
+    using model = await tinyModel(device);
+    const { error } = await watch({ ...lost(fallbackOut), model });
+    expect((error as Error).message).toContain('It is in fallbackOut, other/b/run-2/state-000002: resume from there.');
+    expect((await fallbackOut.list()).folders).toEqual(['run-2']);
+    await giveBack();
+  });
+
+  it('whose second folder cannot be listed says what is lost', async () => {
+    const fallbackOut = memoryStore({}, { name: 'other/b' });
+    let isBroken = false;
+    const list = () => (isBroken ? Promise.reject(fault('EIO')) : fallbackOut.list());
+    using model = await tinyModel(device);
+    const { error } = await watch({ ...lost({ ...fallbackOut, list }), model }, () => {
+      isBroken = true;
+    });
+    expect((error as Error).message).toMatch(/ENOSPC.* Nor can it be in fallbackOut: .*EIO.* All 2 steps are lost/);
+    await (await fallbackOut.lock())();
   });
 });
 
@@ -333,6 +383,40 @@ describe('what passes, and what does not', () => {
     using model = await tinyModel(device);
     const { events, error } = await watch({ ...options, model, checkpoint: broken });
     expect([waitsOf(events), error]).toEqual([[], expect.objectContaining({ code: 'ERR_CHECKPOINT' })]);
+    expect((error as Error).message).toMatch(
+      /^step 2 of 4: the state cannot be written: .*EIO.* All 2 steps are lost\. Give fallbackOut, a folder on another disk\.$/,
+    );
+  });
+
+  it.each([
+    ...['EIO', 'EROFS', 'EMFILE', 'EFBIG', 'EACCES'].map((code) => [code, fault(code)] as const),
+    ['what a store of its own kind throws', new DOMException('no', 'NotAllowedError')] as const,
+    ['what a store that is read only throws', new OptionError('runs/a is read only.', {})] as const,
+  ])('%s leaves the state to the second folder', async (_, refusal) => {
+    const broken: FileStore = { ...memoryStore(), addFolder: () => Promise.reject(refusal) };
+    const fallbackOut = memoryStore({}, { name: 'other/b' });
+    using model = await tinyModel(device);
+    const { events, error } = await watch({ ...options, model, checkpoint: broken, fallbackOut });
+    expect(waitsOf(events)).toEqual([]);
+    expect(error).toMatchObject({ code: 'ERR_CHECKPOINT', cause: refusal });
+    expect((error as Error).message).toMatch(
+      /^step 2 of 4: the state cannot be written: .* It is in fallbackOut, other\/b\/state-000002: resume from there\.$/,
+    );
+    using resumed = await tinyModel(device, { seed: 9 });
+    const rest = await watch({ ...options, model: resumed, checkpoint: fallbackOut, resume: true });
+    expect(rest.events.at(-1)).toMatchObject({ type: 'end', reason: 'finished', step: 4 });
+  });
+
+  it('is what the run ends with, also where the folder cannot be given back', async () => {
+    const inside = memoryStore();
+    const broken: FileStore = {
+      ...inside,
+      addFolder: () => Promise.reject(fault('EROFS')),
+      lock: async () => Object.assign(() => Promise.reject(new Error('unlink')), { isHeld: async () => true }),
+    };
+    using model = await tinyModel(device);
+    const { error } = await watch({ ...options, model, checkpoint: broken });
+    expect((error as Error).message).toMatch(/^step 2 of 4: the state cannot be written: .*EROFS/);
   });
 });
 

@@ -410,7 +410,7 @@ async function follow(
       if (event.type === 'end') end = event;
       if (event.type === 'checkpoint' && event.kind === 'last') {
         saved = event;
-        if (event.fallback) await keepElsewhere(options, decided, line.print);
+        if (event.fallback !== undefined) await keepElsewhere(event.fallback, options, decided, line.print);
       }
     }
     // The API's promise: 'end' comes last.
@@ -426,22 +426,23 @@ async function follow(
  * named again.
  */
 async function keepElsewhere(
-  { fallbackOut, log: _, ...options }: TrainOptions,
+  folder: string,
+  { fallbackOut: _, log: __, ...options }: TrainOptions,
   decided: DecidedOptions,
   warn: (line: string) => void,
 ): Promise<void> {
-  await keepOptions(fallbackOut as string, options, decided).catch((error: Error) => warn(error.message));
+  await keepOptions(folder, options, decided).catch((error: Error) => warn(error.message));
 }
 
 function report(
   { end, before, saved, interrupt }: Ended,
-  { out: ofRun, fallbackOut, log }: TrainOptions,
+  { out: ofRun, log }: TrainOptions,
   { program, stdout, stderr }: Terminal,
 ): ExitCode {
   const { step, reason, best, initial, improved, ms } = end;
   // There the best is that of its own step alone.
-  const isElsewhere = saved?.fallback === true && fallbackOut !== undefined;
-  const out = isElsewhere ? fallbackOut : ofRun;
+  const isElsewhere = saved?.fallback !== undefined;
+  const out = saved?.fallback ?? ofRun;
   const student = `${out}/${best && (!isElsewhere || best.step === step) ? 'best' : 'last'}`;
   const judged = { ...(best && { best }), ...(initial && { initial, improved }) };
   stdout.write(`${JSON.stringify({ step, reason, ...judged, student, seconds: Math.round(ms / 1000) })}\n`);

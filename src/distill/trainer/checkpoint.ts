@@ -8,7 +8,7 @@ import { openCheckpoint, templateFile } from '../../checkpoints/index.js';
 import { savedTemplateFiles } from '../../data/savedTemplate.js';
 import { CheckpointError } from '../../errors.js';
 import { short } from '../../inWords.js';
-import { NothingThere, type StoreLock } from '../../io/fileStore.js';
+import { NothingThere, type StoreLock, StoreTaken } from '../../io/fileStore.js';
 import { requireFinite } from '../../io/finite.js';
 import {
   type FileStore,
@@ -76,7 +76,10 @@ export interface Checkpoints {
   open(): Promise<void>;
   /** @throws CheckpointError where the system refuses, and where the folder that was there is gone */
   save(progress: Progress, optimizer: AdamW, replay: ReplayBuffer | undefined): Promise<CheckpointEvent[]>;
-  /** The same into `fallbackOut`; undefined where there is none. @throws CheckpointError */
+  /**
+   * The same into `fallbackOut`, or, where that has another run's state by now or another run writes to it, into a folder
+   * in it; undefined where there is none. @throws CheckpointError
+   */
   readonly saveElsewhere: Checkpoints['save'] | undefined;
   /**
    * Puts the weights of the newest whole state into the student and the moments into the optimizer.
@@ -145,6 +148,27 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
     await lock?.();
     lock = await root.lock();
     wasGone = false;
+  };
+
+  /**
+   * Takes a folder that holds no state. That of another run may have come since this run began, with its last steps as
+   * well: neither gives way to the other.
+   * @throws CheckpointError
+   */
+  const takeFree = async (wanted: FileStore): Promise<[FileStore, StoreLock]> => {
+    for (let which = 1; ; which++) {
+      const folder = which === 1 ? wanted : wanted.folder(`run-${which}`);
+      const taken = await folder.lock().catch((error: unknown) => {
+        if (!(error instanceof StoreTaken)) throw error;
+      });
+      if (!taken) continue;
+      const steps = await storedSteps(folder).catch(async (error: unknown) => {
+        await release(taken);
+        throw error;
+      });
+      if (steps.length === 0) return [folder, taken];
+      await release(taken);
+    }
   };
 
   const requireFree = async (): Promise<void> => {
@@ -278,12 +302,12 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
     saveElsewhere:
       elsewhere &&
       (async (progress, optimizer, replay) => {
-        const giveBack = await elsewhere.lock();
+        const [folder, taken] = await takeFree(elsewhere);
         try {
-          const events = await write(elsewhere, { progress, optimizer, replay });
-          return events.map((event) => ({ ...event, fallback: true }));
+          const events = await write(folder, { progress, optimizer, replay });
+          return events.map((event) => ({ ...event, fallback: folder.name }));
         } finally {
-          await giveBack();
+          await release(taken);
         }
       }),
 
@@ -343,10 +367,13 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
     },
 
     async close() {
-      await lock?.();
+      if (lock) await release(lock);
     },
   };
 }
+
+/** Who gives a store back is ending, often by an error of its own, which one from here must not replace. */
+const release = (lock: StoreLock): Promise<void> => lock().catch(() => {});
 
 /**
  * What is read from a state whose bytes are those that were written: what they say may still be wrong.

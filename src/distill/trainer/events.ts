@@ -112,8 +112,11 @@ export interface CheckpointEvent {
   readonly step: number;
   /** Where it was written. */
   readonly path: string;
-  /** It was written to `fallbackOut`, for the run's own folder could not be. */
-  readonly fallback?: boolean;
+  /**
+   * The run's own folder could not be written to: the name of the folder from which the run can go on. It is `fallbackOut`, or
+   * one in it, where that holds another run by now.
+   */
+  readonly fallback?: string;
 }
 
 /**

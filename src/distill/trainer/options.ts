@@ -51,7 +51,9 @@ interface RunObjects {
   /**
    * A second folder, on another disk. Where the state cannot be written to `checkpoint`, as its disk is full or its folder
    * gone, the run waits and tries again (see `WaitingEvent`); when the wait ends by the signal, or after `waitForRoom`,
-   * the state is written here, and a run can go on from it. A folder that holds a state already is refused.
+   * the state is written here, and a run can go on from it. After a failure that does not pass (a disk with errors, a
+   * read-only one) that happens at once. A folder that holds a state already is refused; where another run has come to
+   * write one meanwhile, this one's goes into a folder in it (`CheckpointEvent.fallback`).
    */
   readonly fallbackOut?: string | FileStore;
   /**

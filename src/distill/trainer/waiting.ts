@@ -1,9 +1,10 @@
 /**
  * Storing a run where that may fail for a while: a disk is full, a folder is gone. What was learnt since the last state
  * is in memory alone, so the run waits and tries again, and says so each time. When the wait ends by a signal or by its
- * limit, the state goes to a second folder where one was given; else the run ends with an error that says what is lost.
+ * limit, and at once where the failure is none that passes, the state goes to a second folder where one was given; else
+ * the run ends with an error that says what is lost.
  */
-import { CheckpointError } from '../../errors.js';
+import { CheckpointError, DistillmError, OptionError } from '../../errors.js';
 import { NothingThere } from '../../io/fileStore.js';
 import { isSystemError } from '../../systemReason.js';
 import type { Checkpoints } from './checkpoint.js';
@@ -33,6 +34,11 @@ export function passingReason(error: unknown): WaitingEvent['reason'] | undefine
   return undefined;
 }
 
+/** Whether it was the folder that failed, not the device or the numbers: another folder may take the state. */
+const isOfFolder = (error: unknown): error is Error =>
+  error instanceof Error &&
+  (!(error instanceof DistillmError) || error instanceof CheckpointError || error instanceof OptionError);
+
 /** What is stored, and where. */
 interface Storing {
   readonly plan: Plan;
@@ -46,7 +52,7 @@ interface Storing {
 
 /**
  * Writes the state, once there is room.
- * @throws CheckpointError where the system refuses for good, and where the wait has ended without a second folder
+ * @throws CheckpointError where it could not be written, naming the second folder that has it, or what is lost
  */
 export async function* store(
   storing: Storing,
@@ -66,8 +72,12 @@ export async function* store(
       yield* events;
       return;
     } catch (error) {
+      if (!isOfFolder(error)) throw error;
       reason = passingReason(error);
-      if (!reason) throw error;
+      if (!reason) {
+        yield* giveUp(storing, { error });
+        return;
+      }
       const now = performance.now();
       if (signal?.aborted) abortedAt ??= now;
       const ends = [
@@ -77,12 +87,12 @@ export async function* store(
       const end = ends.length > 0 ? Math.min(...ends) : undefined;
       const waitedMs = now - began;
       if (end !== undefined && waitedMs >= end) {
-        yield* giveUp(storing, { error: error as Error, waitedMs });
+        yield* giveUp(storing, { error, waitedMs });
         return;
       }
       const retryMs = Math.min(Math.max(RETRY_MS, RESTS_A_TRY * (now - started)), (end ?? Infinity) - waitedMs);
       yield {
-        ...{ type: 'waiting', step: run.step, reason, path: pathOf(plan), message: (error as Error).message },
+        ...{ type: 'waiting', step: run.step, reason, path: pathOf(plan), message: error.message },
         ...{ neededBytes: stateBytes(run, plan), retryMs, waitedMs },
         ...(end !== undefined && { limitMs: end }),
       };
@@ -124,17 +134,17 @@ function stateBytes({ optimizer, replay }: RunState, { objective: { student } }:
 
 async function* giveUp(
   { plan, checkpoints, run, saved, write }: Storing,
-  { error, waitedMs }: { readonly error: Error; readonly waitedMs: number },
+  { error, waitedMs }: { readonly error: Error; readonly waitedMs?: number },
 ): AsyncGenerator<CheckpointEvent, void, undefined> {
   const { signal, settings } = plan;
-  const waited = `after ${Math.round(waitedMs / 1000)} s of waiting`;
-  const what = `step ${run.step} of ${settings.steps}: the state cannot be written, ${waited}: ${error.message}`;
+  const waited = waitedMs === undefined ? '' : `, after ${Math.round(waitedMs / 1000)} s of waiting`;
+  const what = `step ${run.step} of ${settings.steps}: the state cannot be written${waited}: ${error.message}`;
+  const loss = lossOf(run.step, saved, waitedMs === undefined ? 'Give' : 'Make room, and give');
   const { saveElsewhere } = checkpoints;
-  if (!saveElsewhere)
-    throw new CheckpointError(`${what} ${lossOf(run.step, saved)}`, { found: run.step, cause: error });
+  if (!saveElsewhere) throw new CheckpointError(`${what} ${loss}`, { found: run.step, cause: error });
   const events = await write(saveElsewhere).catch((cause: unknown) => {
-    if (!(cause instanceof CheckpointError)) throw cause;
-    throw new CheckpointError(`${what} Nor can it be in fallbackOut: ${cause.message} ${lossOf(run.step, saved)}`, {
+    if (!isOfFolder(cause)) throw cause;
+    throw new CheckpointError(`${what} Nor can it be in fallbackOut: ${cause.message} ${loss}`, {
       found: run.step,
       cause,
     });
@@ -142,14 +152,14 @@ async function* giveUp(
   yield* events;
   // Who ended the run knows; who left it alone is told by an error.
   if (signal?.aborted) return;
-  const folder = typeof plan.fallbackOut === 'string' ? plan.fallbackOut : plan.fallbackOut?.name;
-  throw new CheckpointError(`${what} It is in fallbackOut, ${folder}/${stateName(run.step)}: resume from there.`, {
-    found: run.step,
-    cause: error,
-  });
+  const wanted = typeof plan.fallbackOut === 'string' ? plan.fallbackOut : plan.fallbackOut?.name;
+  const folder = events.at(-1)?.fallback;
+  const where = `It is in fallbackOut, ${folder}/${stateName(run.step)}: resume from there.`;
+  const other = folder === wanted ? '' : ` ${wanted} itself has another run's state by now.`;
+  throw new CheckpointError(`${what} ${where}${other}`, { found: run.step, cause: error });
 }
 
-function lossOf(step: number, saved: number): string {
+function lossOf(step: number, saved: number, advice: string): string {
   const lost = saved === 0 ? `All ${step} steps are` : `The steps after ${saved} are`;
-  return `${lost} lost. Make room, and give fallbackOut, a folder on another disk.`;
+  return `${lost} lost. ${advice} fallbackOut, a folder on another disk.`;
 }
