@@ -3,6 +3,7 @@
  * tried again; whatever else it answers becomes an error that says what to do.
  */
 import { CheckpointError } from '../../errors.js';
+import { pause } from './pause.js';
 
 /** How the hub is reached. */
 export interface HubAccess {
@@ -96,20 +97,4 @@ function refusal({ status, statusText, headers }: Response, what: string, hasTok
   }
   const times = status >= 500 ? `, ${attempts} times` : '';
   return new CheckpointError(`${what}: ${answer}${times}, expected 200. Try again later.`, details);
-}
-
-/** @throws what the signal is aborted with */
-export function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    signal?.throwIfAborted();
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', stop);
-      resolve();
-    }, ms);
-    signal?.addEventListener('abort', stop, { once: true });
-  });
 }

@@ -8,7 +8,8 @@ import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { CheckpointError, formatBytes } from '../../../errors.js';
 import type { HubFile } from '../../../io/hub/listing.js';
-import { type HubAccess, pause, requestHub } from '../../../io/hub/requests.js';
+import { pause } from '../../../io/hub/pause.js';
+import { type HubAccess, requestHub } from '../../../io/hub/requests.js';
 import { writing } from './writing.js';
 
 /** A connection may be cut so often in a row without that anything new comes. */
