@@ -71,7 +71,10 @@ async function noFolder(source: string | FileStore): Promise<CheckpointError | u
   if (namesFile || (isSystemError(cause) && cause.code === 'ENOTDIR')) {
     const { store, path } = openFile(source);
     if (await store.exists(path)) {
-      return new CheckpointError(`${source} is a file, expected the folder of a checkpoint. Give ${store.name}.`, {
+      const advice = /\.tiktoken$/i.test(source)
+        ? "For a file of tiktoken's give loadTokenizer the option tiktoken: { pattern, specialTokens }."
+        : `Give ${store.name}.`;
+      return new CheckpointError(`${source} is a file, expected the folder of a checkpoint. ${advice}`, {
         found: source,
         expected: store.name,
       });

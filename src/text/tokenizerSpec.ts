@@ -206,7 +206,17 @@ function fromTiktoken({ tiktoken, pattern, addedTokens = [], ...options }: Tikto
     post_processor: { ...byteLevel, trim_offsets: false },
     decoder: byteLevel,
   };
-  return assemble(() => readTiktoken(tiktoken), stages, addedTokens.map(specialToken), options);
+  const model = readTiktoken(tiktoken);
+  const ordinary = new Set(model.vocab.ids);
+  const taken = addedTokens.find(({ id, content }) => ordinary.has(id) && model.vocab.idOf(content) !== id);
+  if (taken) {
+    throw new CheckpointError(
+      `tiktoken.specialTokens: ${JSON.stringify(taken.content)} has id ${taken.id}, which is that of an ordinary token of the ` +
+        'file. Give it an id of its own.',
+      { found: taken.id },
+    );
+  }
+  return assemble(() => model, stages, addedTokens.map(specialToken), options);
 }
 
 const specialToken = ({ id, content }: Pick<AddedToken, 'id' | 'content'>): AddedToken => ({

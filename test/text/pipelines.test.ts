@@ -2,7 +2,9 @@
  * Tokenizers of every kind against their own libraries: Hugging Face tokenizers, sentencepiece, tiktoken. The expected
  * digests are made by test/oracles/make/pipelines.py.
  */
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CheckpointError, OptionError } from '../../src/errors.js';
 import { memoryStore } from '../../src/io/memoryStore.js';
@@ -185,6 +187,9 @@ describe("tiktoken's files", () => {
     await expect(load('A 0')).rejects.toThrow(CheckpointError);
     await expect(load('\n')).rejects.toThrow('the file is empty');
     await expect(load(ranks, { pattern: '(a' })).rejects.toThrow(CheckpointError);
+    await expect(load(ranks, { specialTokens: { '<x>': 5 } })).rejects.toThrow(
+      'tiktoken.specialTokens: "<x>" has id 5, which is that of an ordinary token',
+    );
     await expect(load(ranks, { eos: '<end>' })).rejects.toThrow(
       'tiktoken.eos is "<end>", expected one of tiktoken.specialTokens',
     );
@@ -193,6 +198,16 @@ describe("tiktoken's files", () => {
       /tokenizer.model: it is a file of tiktoken's, .* option tiktoken: \{ file: 'tokenizer.model', pattern/,
     );
   });
+});
+
+it("a file of tiktoken's without the option is told the option", async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'distillm-tiktoken-'));
+  const path = join(folder, 'ranks.tiktoken');
+  await writeFile(path, 'IQ== 0\n');
+  await expect(loadTokenizer(path)).rejects.toThrow(
+    /ranks.tiktoken is a file, .* loadTokenizer the option tiktoken: \{ pattern/,
+  );
+  await rm(folder, { recursive: true });
 });
 
 describe('time', () => {

@@ -20,7 +20,11 @@ export const tokenizer = defineCommand({
   example: 'distillm tokenizer --data dolly.jsonl --vocab-size 4096 --out ./tokenizer',
   options: {
     Options: {
-      data: required('<file...>', listed, 'instruction JSONL, or any other file as plain text; .gz as well'),
+      data: required(
+        '<file...>',
+        listed,
+        'instruction JSONL, or any other file as plain text, but no XML or HTML; .gz as well',
+      ),
       vocabSize: withDefault('<number>', count, 'tokens in all: 256 bytes, special tokens, merges or pieces', 4096),
       model: withDefault('<kind>', models, "bpe (GPT-2's kind) or unigram (T5's)", 'bpe'),
       out: required('<folder>', text, 'where the tokenizer files go'),
