@@ -43,7 +43,7 @@ async function* train(opened: Device, shape: TrainingShape) {
 
 function gemmShare(kernels: readonly KernelProfile[]): number {
   const time = (some: readonly KernelProfile[]) => some.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
-  return Math.round((100 * time(kernels.filter(({ kernel }) => kernel.startsWith('gemm')))) / time(kernels));
+  return Math.round((100 * time(kernels.filter(({ kernel }) => /^(gemm|linear)/.test(kernel)))) / time(kernels));
 }
 
 /** What a step hands to the device, and how long JavaScript needs for it: all of the step but the wait for its read-back. */

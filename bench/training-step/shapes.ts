@@ -34,6 +34,15 @@ export const trainingShapes: Readonly<Record<Size, TrainingShape>> = {
   small: { ...models, batchSize: 8, length: 128, steps: 12, vocab: 4096, shrink: 1 },
   tiny: { ...models, batchSize: 2, length: 128, steps: 8, vocab: 512, shrink: 8 },
 };
+/** The course of models of 10 million weights. */
+const tenMillion = (
+  models: Pick<TrainingShape, 'family' | 'teacher' | 'student' | 'positions'>,
+): Readonly<Record<Size, TrainingShape>> => ({
+  large: { ...models, batchSize: 8, length: 256, steps: 16, vocab: 4096, shrink: 1 },
+  full: { ...models, batchSize: 8, length: 128, steps: 16, vocab: 4096, shrink: 1 },
+  small: { ...models, batchSize: 8, length: 128, steps: 8, vocab: 4096, shrink: 1 },
+  tiny: { ...models, batchSize: 2, length: 128, steps: 8, vocab: 512, shrink: 8 },
+});
 /**
  * LLaMA models of 10 million weights, teacher and student: 64 dims a head, a third as many key heads, an MLP of 7/3 the
  * width, a tied head.
@@ -44,12 +53,7 @@ const llama = {
   student: { layers: 6, width: 384 },
   positions: 256,
 } as const;
-export const llamaShapes: Readonly<Record<Size, TrainingShape>> = {
-  large: { ...llama, batchSize: 8, length: 256, steps: 16, vocab: 4096, shrink: 1 },
-  full: { ...llama, batchSize: 8, length: 128, steps: 16, vocab: 4096, shrink: 1 },
-  small: { ...llama, batchSize: 8, length: 128, steps: 8, vocab: 4096, shrink: 1 },
-  tiny: { ...llama, batchSize: 2, length: 128, steps: 8, vocab: 512, shrink: 8 },
-};
+export const llamaShapes = tenMillion(llama);
 /**
  * T5 models of 10 million weights, teacher and student: as many blocks in the encoder as in the decoder, heads of 64 dims,
  * a gated MLP of 11/4 the width, a tied head. Half of a sequence is the prompt.
@@ -60,12 +64,7 @@ const t5 = {
   student: { layers: 5, width: 256 },
   positions: 256,
 } as const;
-export const t5Shapes: Readonly<Record<Size, TrainingShape>> = {
-  large: { ...t5, batchSize: 8, length: 256, steps: 16, vocab: 4096, shrink: 1 },
-  full: { ...t5, batchSize: 8, length: 128, steps: 16, vocab: 4096, shrink: 1 },
-  small: { ...t5, batchSize: 8, length: 128, steps: 8, vocab: 4096, shrink: 1 },
-  tiny: { ...t5, batchSize: 2, length: 128, steps: 8, vocab: 512, shrink: 8 },
-};
+export const t5Shapes = tenMillion(t5);
 /** All layers, and so little arithmetic that an adapter in software hardly takes time from JavaScript. */
 export const recordingShape: TrainingShape = {
   ...models,

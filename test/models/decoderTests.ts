@@ -1,10 +1,17 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Device } from '../../src/backend/backend.js';
-import { generate } from '../../src/generation/index.js';
 import { memoryStore } from '../../src/io/memoryStore.js';
 import { type LanguageModel, loadModel, saveModel } from '../../src/models/index.js';
 import { clearGradients, headLogits, linearCrossEntropy, Tape, tidy } from '../../src/tensor/index.js';
-import { COMPILING_MS, expectGradients, labelledBatch, largestDifference, leftPadded, openOracle } from './oracle.js';
+import {
+  COMPILING_MS,
+  expectGradients,
+  greedyAnswers,
+  labelledBatch,
+  largestDifference,
+  leftPadded,
+  openOracle,
+} from './oracle.js';
 
 /** Logits of the tokens (padding has none), row after row. */
 async function logitsOf(model: LanguageModel, of: Parameters<LanguageModel['forward']>[0]): Promise<Float32Array> {
@@ -134,12 +141,8 @@ export function decoderTests(folder: string, backend: () => Device): void {
 
     it("gives transformers' greedy ids for prompts of different lengths, EOS, no_repeat_ngram and penalty included", async () => {
       using model = await load();
-      const { prompts, maxNewTokens, eos: eosTokenId, greedy, noRepeatNgram, repetitionPenalty } = oracle.generation;
-      const answers = async (how: { noRepeatNgramSize?: number; repetitionPenalty?: number; batchSize?: number }) => {
-        const options = { maxNewTokens, eosTokenId, temperature: 0, ...how };
-        const given = prompts.map((ids) => Int32Array.from(ids));
-        return (await generate(model, given, options)).map((answer) => [...answer]);
-      };
+      const { greedy, noRepeatNgram, repetitionPenalty } = oracle.generation;
+      const answers = greedyAnswers(model, oracle.generation);
       expect(await answers({})).toEqual(greedy);
       expect(await answers({ noRepeatNgramSize: noRepeatNgram.size })).toEqual(noRepeatNgram.ids);
       if (!repetitionPenalty) return;

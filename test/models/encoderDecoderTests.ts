@@ -3,11 +3,10 @@ import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Device } from '../../src/backend/backend.js';
 import type { LabelledBatch } from '../../src/data/batch.js';
-import { generate } from '../../src/generation/index.js';
 import { memoryStore } from '../../src/io/memoryStore.js';
 import { type LanguageModel, loadModel, saveModel } from '../../src/models/index.js';
 import { clearGradients, headLogits, linearCrossEntropy, Tape, tidy } from '../../src/tensor/index.js';
-import { COMPILING_MS, expectGradients, largestDifference, leftPadded } from './oracle.js';
+import { COMPILING_MS, expectGradients, greedyAnswers, largestDifference, leftPadded } from './oracle.js';
 
 /** What the scripts of test/oracles/make write of an encoder-decoder model. */
 interface Oracle {
@@ -181,12 +180,8 @@ export function encoderDecoderTests(folder: string, backend: () => Device): void
 
     it("gives transformers' greedy ids for prompts of different lengths, EOS, no_repeat_ngram and penalty included", async () => {
       using model = await load();
-      const { prompts, maxNewTokens, eos: eosTokenId, greedy, noRepeatNgram, repetitionPenalty } = oracle.generation;
-      const answers = async (how: { noRepeatNgramSize?: number; repetitionPenalty?: number; batchSize?: number }) => {
-        const options = { maxNewTokens, eosTokenId, temperature: 0, ...how };
-        const given = prompts.map((ids) => Int32Array.from(ids));
-        return (await generate(model, given, options)).map((answer) => [...answer]);
-      };
+      const { greedy, noRepeatNgram, repetitionPenalty } = oracle.generation;
+      const answers = greedyAnswers(model, oracle.generation);
       expect(await answers({})).toEqual(greedy);
       expect(await answers({ batchSize: 1 })).toEqual(greedy);
       expect(await answers({ noRepeatNgramSize: noRepeatNgram.size })).toEqual(noRepeatNgram.ids);

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import type { LabelledBatch, TokenBatch } from '../../src/data/batch.js';
+import { generate } from '../../src/generation/index.js';
 import { openSafetensors } from '../../src/io/safetensors.js';
 import { readFloats } from '../../src/io/tensorSource.js';
 import type { LanguageModel } from '../../src/models/index.js';
@@ -91,3 +92,15 @@ export function largestDifference(got: ArrayLike<number>, want: ArrayLike<number
   }
   return largest;
 }
+
+/** What a model answers to an oracle's prompts, its likeliest token at each step. */
+export const greedyAnswers =
+  (
+    model: LanguageModel,
+    { prompts, maxNewTokens, eos: eosTokenId }: Pick<Oracle['generation'], 'prompts' | 'maxNewTokens' | 'eos'>,
+  ) =>
+  async (how: { noRepeatNgramSize?: number; repetitionPenalty?: number; batchSize?: number }): Promise<number[][]> => {
+    const options = { maxNewTokens, eosTokenId, temperature: 0, ...how };
+    const given = prompts.map((ids) => Int32Array.from(ids));
+    return (await generate(model, given, options)).map((answer) => [...answer]);
+  };
