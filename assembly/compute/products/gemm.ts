@@ -4,16 +4,13 @@
 // over blocks of the depth, in order; each block's sum runs in order too. So an element's bits depend on its row of a, its column of b
 // and the depth alone, however the output is cut into `tileRows` x `tileCols` pieces. Range: pieces, row-major.
 import { packLeftAcrossRows, packLeftAlongRows, packRightAcrossRows, packRightAlongRows } from '../shared/pack';
+import { DEPTH, ROWS } from './shared/blocks';
 import { packStoredAcrossRows, packStoredAlongRows, wideBytes } from './shared/packStored';
 import { scratch } from '../shared/scratch';
 import { F16, F32, INT8 } from '../shared/stored';
 import { multiplyPanels, TILE_BYTES } from '../shared/tile';
 
-const DEPTH: u32 = 256;
-const ROWS: u32 = 96;
 const COLS: u32 = 1024;
-/** b is held as panels (panels.ts): f32, and packed already. */
-const PANELS: u32 = 3;
 
 /** Rows of a that are packed at a time. A product whose rows are a multiple of it takes the least time a row. */
 export function gemmRows(): u32 {
@@ -62,12 +59,7 @@ function gemm(
       for (let p: u32 = 0; p < k; p += DEPTH) {
         const depth = min(k - p, DEPTH);
         const from = b + (bTransposed ? <usize>j * bStride + (<usize>p << bKind) : <usize>p * bStride + (<usize>j << bKind));
-        let right = packedB;
-        let apart = (<usize>depth) << 6;
-        if (bKind == PANELS) {
-          right = b + (((<usize>j >> 4) * k + p) << 6);
-          apart = (<usize>k) << 6;
-        } else if (bKind == F32) {
+        if (bKind == F32) {
           if (bTransposed) packRightAlongRows(from, bStride, cols, depth, packedB);
           else packRightAcrossRows(from, bStride, cols, depth, packedB);
         } else {
@@ -79,7 +71,7 @@ function gemm(
           if (aTransposed) packLeftAcrossRows(a + <usize>p * aStride + (i << 2), aStride, rows, depth, packedA);
           else packLeftAlongRows(a + <usize>i * aStride + (p << 2), aStride, rows, depth, packedA);
           const at = c + <usize>i * cStride + (j << 2);
-          multiplyPanels(packedA, rows, right, cols, depth, at, cStride, accumulate || p > 0, tile, apart);
+          multiplyPanels(packedA, rows, packedB, cols, depth, at, cStride, accumulate || p > 0, tile);
         }
       }
     }
@@ -91,13 +83,6 @@ export function gemmNN(
   a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32, end: u32,
 ): void {
   gemm(false, false, F32, a, b, 1, 0, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
-}
-
-/** c [m, n] (+)= a [m, k] b [k, n], b held as panels */
-export function gemmPanels(
-  a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32, end: u32,
-): void {
-  gemm(false, false, PANELS, a, b, 1, 0, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
 }
 
 /** c [m, n] (+)= a [m, k] b[n, k]^T */

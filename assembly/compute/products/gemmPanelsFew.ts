@@ -1,12 +1,11 @@
 // The product a b for few rows of a (decoding), b held as panels (panels.ts): each is read once, in memory order. An
-// element has the bits that gemmSkinny.ts gives it: a segment of the depth is the sum of its blocks of DEPTH in order,
+// element has the bits that gemmSkinny.ts gives it: a segment of the depth is the sum of its blocks of 32 in order,
 // and the segments are added in order; a single segment's blocks are added to c themselves.
 import { packLeftAlongRows } from '../shared/pack';
 import { addFloats, copyFloats, madd, storePairs, zero } from '../shared/simd';
 import { scratch } from '../shared/scratch';
-import { multiplyPanel, TILE_BYTES, WIDE } from '../shared/tile';
+import { addTile, BLOCK, BLOCK_TILES_BYTES, BLOCKS_DEPTH, multiplyBlocks, WIDE } from '../shared/tile';
 import { fetchPages } from './shared/fetchAhead';
-import { DEPTH } from './shared/skinny';
 
 /** Bytes ahead of those that are multiplied where the next page is touched. */
 const AHEAD: usize = 4096;
@@ -20,9 +19,9 @@ function paddedRows(m: u32): usize {
   return m + 3;
 }
 
-/** Working memory of a thread, in bytes: a tile, the sums of a segment (of four for one row), and a as panels. */
+/** Working memory of a thread, in bytes: tiles, the sums of a segment (of four for one row), and a as panels. */
 export function gemmPanelsFewScratch(m: u32, n: u32, k: u32): usize {
-  return TILE_BYTES + (paddedRows(m) << 6) + ((paddedRows(m) * k) << 2);
+  return BLOCK_TILES_BYTES + (paddedRows(m) << 6) + ((paddedRows(m) * k) << 2);
 }
 
 /** c [m, n] (+)= a [m, k] b, the depth in segments of `segment`. Range: panels. */
@@ -30,8 +29,8 @@ export function gemmPanelsFew(
   a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, segment: u32, begin: u32, end: u32,
 ): void {
   if (m == 1) return multiplyRow(a, b, c, n, k, accumulate != 0, segment, begin, end);
-  const tile = scratch();
-  const sums = tile + TILE_BYTES;
+  const tiles = scratch();
+  const sums = tiles + BLOCK_TILES_BYTES;
   const left = sums + (paddedRows(m) << 6);
   const stride = (<usize>n) << 2;
   const whole = segment >= k;
@@ -43,28 +42,36 @@ export function gemmPanelsFew(
     const to = c + (<usize>panel << 6);
     for (let start: u32 = 0; start < k; start += segment) {
       const stop = min(start + segment, k);
-      for (let p = start; p < stop; p += DEPTH) {
+      for (let p = start; p < stop; p += partDepth(m)) {
         const rows = left + ((paddedRows(m) * p) << 2);
         const block = right + (<usize>p << 6);
-        const depth = min(stop - p, DEPTH);
-        if (m <= FEWEST) fetchPages(block + AHEAD, min(block + AHEAD + ((<usize>depth) << 6), last), tile);
-        if (whole) multiplyPanel(rows, m, block, 64, width, depth, to, stride, accumulate != 0 || p > 0, tile);
-        else multiplyPanel(rows, m, block, 64, 16, depth, sums, 64, p > start, tile);
+        const depth = min(stop - p, partDepth(m));
+        if (m <= FEWEST) fetchPages(block + AHEAD, min(block + AHEAD + ((<usize>depth) << 6), last), tiles);
+        if (whole) multiplyBlocks(rows, m, block, width, depth, to, stride, accumulate != 0 || p > 0, tiles);
+        else multiplyBlocks(rows, m, block, 16, depth, sums, 64, p > start, tiles);
       }
       if (whole) continue;
       const add = accumulate != 0 || start > 0;
-      for (let i: u32 = 0; i < m; i++) put(sums + (<usize>i << 6), to + <usize>i * stride, width, add);
+      if (width == 16) addTile(sums, to, stride, m, add);
+      else for (let i: u32 = 0; i < m; i++) put(sums + (<usize>i << 6), to + <usize>i * stride, width, add);
     }
   }
 }
 
-/** a as panels, a block of DEPTH of each segment after another. */
+/** The part of the depth that is multiplied at a time: the shortest where pages are touched ahead. */
+// @ts-ignore: decorator
+@inline
+function partDepth(m: u32): u32 {
+  return m <= FEWEST ? BLOCK : BLOCKS_DEPTH;
+}
+
+/** a as panels, a part of each segment after another. */
 function packLeft(a: usize, m: u32, k: u32, segment: u32, left: usize): void {
   for (let start: u32 = 0; start < k; start += segment) {
     const stop = min(start + segment, k);
-    for (let p = start; p < stop; p += DEPTH) {
+    for (let p = start; p < stop; p += partDepth(m)) {
       const to = left + ((paddedRows(m) * p) << 2);
-      packLeftAlongRows(a + (<usize>p << 2), (<usize>k) << 2, m, min(stop - p, DEPTH), to);
+      packLeftAlongRows(a + (<usize>p << 2), (<usize>k) << 2, m, min(stop - p, partDepth(m)), to);
     }
   }
 }
@@ -84,7 +91,7 @@ function multiplyRow(
   a: usize, b: usize, c: usize, n: u32, k: u32, accumulate: bool, segment: u32, begin: u32, end: u32,
 ): void {
   const tile = scratch();
-  const sums = tile + TILE_BYTES;
+  const sums = tile + BLOCK_TILES_BYTES;
   const apart = (<usize>k) << 6;
   const whole = segment >= k;
   for (let panel = begin; panel < end; panel += 4) {
@@ -94,8 +101,8 @@ function multiplyRow(
     const width = min(n - (panel << 4), count << 4);
     for (let start: u32 = 0; start < k; start += segment) {
       const stop = min(start + segment, k);
-      for (let p = start; p < stop; p += DEPTH) {
-        multiplyStretches(a + (<usize>p << 2), right + (<usize>p << 6), apart, count, min(stop - p, DEPTH), tile);
+      for (let p = start; p < stop; p += BLOCK) {
+        multiplyStretches(a + (<usize>p << 2), right + (<usize>p << 6), apart, count, min(stop - p, BLOCK), tile);
         if (whole) put(tile, to, width, accumulate || p > 0);
         else put(tile, sums, count << 4, p > start);
       }

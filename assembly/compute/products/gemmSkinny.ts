@@ -4,31 +4,30 @@ import { fetchAhead } from './shared/fetchAhead';
 import { packLeftAlongRows, packRightAcrossRows } from '../shared/pack';
 import { addFloats, copyFloats, fillFloats, loadUpTo, madd, storeUpTo, zero } from '../shared/simd';
 import { scratch } from '../shared/scratch';
-import { multiplyPanel, TILE_BYTES } from '../shared/tile';
-import { DEPTH } from './shared/skinny';
+import { BLOCK, multiplyPanel, TILE_BYTES } from '../shared/tile';
 
-/** Columns of b that are multiplied at a time, DEPTH rows of them: they stay in the second-level cache for all rows of a. */
+/** Columns of b that are multiplied at a time, BLOCK rows of them: they stay in the second-level cache for all rows of a. */
 const COLS: u32 = 4096;
 /** Rows of a at most. */
 const ROWS: u32 = 32;
 
 /** Working memory of a thread, in bytes. */
 export function gemmSkinnyNNScratch(): usize {
-  return TILE_BYTES + ((DEPTH * (ROWS + 16) + COLS + 16) << 2);
+  return TILE_BYTES + ((BLOCK * (ROWS + 16) + COLS + 16) << 2);
 }
 
 /**
  * c [segments, m <= 32, n] (+)= a [m, k] b [k, n], the depth cut into segments of `segment` rows of b, so that a thread
  * reads whole rows of b in sequence. Range: pieces, a segment by `pieceCols` columns each, segment by segment. An
- * element of a segment is the sum of its blocks of DEPTH in order, whatever m is.
+ * element of a segment is the sum of its blocks of BLOCK in order, whatever m is.
  */
 export function gemmSkinnyNN(
   a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, segment: u32, pieceCols: u32, begin: u32, end: u32,
 ): void {
   const tile = scratch();
   const panels = tile + TILE_BYTES;
-  const packed = panels + ((DEPTH * ROWS) << 2);
-  const sums = packed + ((DEPTH * 16) << 2);
+  const packed = panels + ((BLOCK * ROWS) << 2);
+  const sums = packed + ((BLOCK * 16) << 2);
   const stride = (<usize>n) << 2;
   const across = (n + pieceCols - 1) / pieceCols;
   for (let piece = begin; piece < end; piece++) {
@@ -40,8 +39,8 @@ export function gemmSkinnyNN(
     for (let j = firstCol; j < lastCol; j += COLS) {
       const cols = min(lastCol - j, COLS);
       const to = target + (<usize>j << 2);
-      for (let p = start; p < stop; p += DEPTH) {
-        const depth = min(stop - p, DEPTH);
+      for (let p = start; p < stop; p += BLOCK) {
+        const depth = min(stop - p, BLOCK);
         const from = b + <usize>p * stride + (j << 2);
         const add = accumulate != 0 || p > start;
         if (m == 1) {

@@ -17,6 +17,9 @@ export declare const WIDE: bool;
 /** Bytes of a tile of products, 6 rows of 16. */
 export const TILE_BYTES: usize = 384;
 
+/** Products of few rows sum blocks of the depth of this. */
+export const BLOCK: u32 = 32;
+
 /** Rows of a tall panel. */
 export const TALL: u32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 4;
 
@@ -67,7 +70,7 @@ export function multiplyPanel(
   }
 }
 
-/** c [rows, cols] (+)= panels of a times panels of b, which are `apart` bytes from one to the next. */
+/** c [rows, cols] (+)= panels of a times panels of b. */
 export function multiplyPanels(
   a: usize,
   rows: u32,
@@ -78,11 +81,66 @@ export function multiplyPanels(
   stride: usize,
   accumulate: bool,
   tile: usize,
-  apart: usize = (<usize>depth) << 6,
 ): void {
   for (let j: u32 = 0; j < cols; j += 16) {
     multiplyPanel(a, rows, b, 64, min(cols - j, 16), depth, c + (j << 2), stride, accumulate, tile);
-    b += apart;
+    b += (<usize>depth) << 6;
+  }
+}
+
+/** A part of the depth whose sums multiplyBlocks adds at a time, in blocks of BLOCK. */
+export const BLOCKS_DEPTH: u32 = 256;
+/** Bytes of the tiles of products of a part of the depth in blocks. */
+export const BLOCK_TILES_BYTES: usize = TILE_BYTES * (BLOCKS_DEPTH / BLOCK);
+
+/**
+ * c [rows, cols <= 16] (+)= panels of a times one panel of b, depth at most BLOCKS_DEPTH, in the order of few rows: the
+ * sum of each block of BLOCK is added to c, block by block. The blocks' sums are made first, a tile each in `tiles`
+ * (BLOCK_TILES_BYTES), and added in one pass.
+ */
+export function multiplyBlocks(
+  a: usize, rows: u32, b: usize, cols: u32, depth: u32, c: usize, stride: usize, accumulate: bool, tiles: usize,
+): void {
+  for (let i: u32 = 0; i < rows; ) {
+    const height = panelRows(rows - i);
+    let tile = tiles;
+    for (let p: u32 = 0; p < depth; p += BLOCK) {
+      multiplyTile(a, height, b + (<usize>p << 6), 64, min(depth - p, BLOCK), tile);
+      a += (<usize>min(depth - p, BLOCK) * height) << 2;
+      tile += TILE_BYTES;
+    }
+    if (cols == 16) addTiles(tiles, tile, c, stride, min(rows - i, height), accumulate);
+    else {
+      for (let from = tiles; from < tile; from += TILE_BYTES) {
+        addColumns(from, c, stride, min(rows - i, height), cols, accumulate || from != tiles);
+      }
+    }
+    c += <usize>height * stride;
+    i += height;
+  }
+}
+
+/** c [rows, 16] (+)= the tiles from `tiles` to `end`, in order. `stride` is the distance of c's rows in bytes. */
+function addTiles(tiles: usize, end: usize, c: usize, stride: usize, rows: u32, accumulate: bool): void {
+  for (let r: u32 = 0; r < rows; r++) {
+    let from = tiles + (<usize>r << 6);
+    const first = accumulate ? c : from;
+    let t0 = v128.load(first);
+    let t1 = v128.load(first, 16);
+    let t2 = v128.load(first, 32);
+    let t3 = v128.load(first, 48);
+    if (!accumulate) from += TILE_BYTES;
+    for (; from < end; from += TILE_BYTES) {
+      t0 = f32x4.add(t0, v128.load(from));
+      t1 = f32x4.add(t1, v128.load(from, 16));
+      t2 = f32x4.add(t2, v128.load(from, 32));
+      t3 = f32x4.add(t3, v128.load(from, 48));
+    }
+    v128.store(c, t0);
+    v128.store(c, t1, 16);
+    v128.store(c, t2, 32);
+    v128.store(c, t3, 48);
+    c += stride;
   }
 }
 
@@ -103,8 +161,8 @@ function multiplyTile(a: usize, rows: u32, b: usize, stride: usize, depth: u32, 
   }
 }
 
-/** c [rows, 16] (+)= tile. `stride` is the distance of c's rows in bytes. */
-function addTile(tile: usize, c: usize, stride: usize, rows: u32, accumulate: bool): void {
+/** c [rows, 16] (+)= tile, rows of 16. `stride` is the distance of c's rows in bytes. */
+export function addTile(tile: usize, c: usize, stride: usize, rows: u32, accumulate: bool): void {
   for (let r: u32 = 0; r < rows; r++) {
     let t0 = v128.load(tile);
     let t1 = v128.load(tile, 16);

@@ -8,7 +8,7 @@ import { createLinearMemory } from '../../../src/hardware/wasm/memory.js';
 import { openPool } from '../../../src/hardware/wasm/pool.js';
 import { createRandom } from '../../../src/testing/random.js';
 
-/** m, n, k around the panels of 16, the blocks of 32, the chunks of 256 and 32 rows; segments even and uneven. */
+/** m, n, k around the panels of 16, the blocks of 32, the parts of 256 and 2,048, 32 and 96 rows; segments even and uneven. */
 const shapes = [
   [1, 1, 1],
   [1, 16, 32],
@@ -27,6 +27,8 @@ const shapes = [
   [33, 531, 11],
   [49, 35, 513],
   [100, 560, 257],
+  [101, 35, 2311],
+  [34, 33, 4097],
 ] as const;
 
 /** Sums of 16 columns, which 256-bit vectors hold. */

@@ -8,10 +8,15 @@ import { cutPieces } from './cut.js';
 
 export function productKernels(threads: Threads): Entries<ProductName | LinearName> {
   const { pool, memory } = threads;
-  const packed = (name: string, args: readonly number[], [m, n, k]: readonly [number, number, number]) => {
+  const packed = (
+    name: string,
+    args: readonly number[],
+    [m, n, k]: readonly [number, number, number],
+    scratch = scratchBytes(threads, 'gemm', []),
+  ) => {
     const { rows, cols } = cutPieces(m, n, k, pool.threads);
     const pieces = Math.ceil(m / rows) * Math.ceil(n / cols);
-    pool.parallel(name, [...args, rows, cols], pieces, 1, scratchBytes(threads, 'gemm', []));
+    pool.parallel(name, [...args, rows, cols], pieces, 1, scratch);
   };
   const dots = (
     { name, scratch }: { readonly name: string; readonly scratch: string },
@@ -50,7 +55,9 @@ export function productKernels(threads: Threads): Entries<ProductName | LinearNa
     const [m, n, k] = sizes(call, ['m', 'n', 'k']);
     const args = [at(call.operands.a), b, at(call.operands.c), m, n, k, call.params.accumulate];
     const path = choosePath('gemmNN', m, n, k);
-    if (path.kind !== 'segments') return packed('gemmPanels', args, [m, n, k]);
+    if (path.kind !== 'segments') {
+      return packed('gemmPanels', args, [m, n, k], scratchBytes(threads, 'gemmPanels', [m, n, k]));
+    }
     const panels = Math.ceil(n / 16);
     // One long piece a thread: a is packed once for each.
     const grain = Math.max(Math.ceil(panels / pool.threads), grainOf(threads, panels, 16 * m * k));
