@@ -125,6 +125,7 @@ export {
   type DownloadProgress,
   type FileStore,
   type HttpStoreOptions,
+  type HubOptions,
   httpStore,
   type MemoryStore,
   memoryStore,

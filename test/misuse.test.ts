@@ -46,6 +46,7 @@ beforeAll(async () => {
   const data = await api.readInstructions({ text }, { tokenizer, template: 'compact', maxLength: 60 });
   const prompt = Int32Array.of(1, 2, 3);
   const { signal } = new AbortController();
+  const hub = { endpoint: 'https://localhost', token: 'x', offline: true };
   const generation = { maxNewTokens: 2, eosTokenId: 0, temperature: 1, topK: 3, bannedTokens: [7], signal };
   const { eosTokenId: _, ...drawing } = generation;
   const texts = { ...drawing, tokenizer, template: 'compact', stop: ['b'], seeds: [1], batchSize: 1 };
@@ -56,7 +57,7 @@ beforeAll(async () => {
     openDevice: [{ kind: 'wasm', wasm: { threads: 1 } }],
     examineDevices: [],
     startProfile: [device],
-    openCheckpoint: [store, { onProgress: ignore, signal }],
+    openCheckpoint: [store, { onProgress: ignore, signal, hub }],
     encodePrompt: [{ instruction: 'say', input: 'a' }, encoding],
     encodeInstruction: [
       { instruction: 'say', input: '', outputs: ['a'] },
@@ -89,15 +90,15 @@ beforeAll(async () => {
     httpStore: ['https://localhost/', { fetch, onProgress: ignore, signal }],
     memoryStore: [{ 'a.txt': 'a' }, { name: 'here' }],
     readJson: [store, 'config.json'],
-    openFolder: [store, { onProgress: ignore, signal }],
+    openFolder: [store, { onProgress: ignore, signal, hub }],
     bleu: [['a b c d'], [['a b c d']]],
     exactMatch: ['a', ['a']],
     meanRougeL: [['a'], [['a']], { stemming: true }],
     rougeL: ['a', ['a'], { stemming: true }],
     createModel: [config, { device, seed: 1, trainable: false, dtype: 'f32', defaults: { vocabSize: 300 } }],
     exampleConfig: ['gpt2'],
-    inspectCheckpoint: [store, { device, onProgress: ignore, signal }],
-    loadModel: [store, { device, trainable: true, dtype: 'f32', onProgress: ignore, signal }],
+    inspectCheckpoint: [store, { device, onProgress: ignore, signal, hub }],
+    loadModel: [store, { device, trainable: true, dtype: 'f32', onProgress: ignore, signal, hub }],
     numParameters: [student],
     saveModel: [student, api.memoryStore(), { dtype: 'f32', files: { 'a.txt': 'a' } }],
     createRng: [3],
@@ -107,7 +108,7 @@ beforeAll(async () => {
     readRunLog: [log, 'one'],
     reportRuns: [[makeRun('one')], { title: 'one', lead: ['a'], charts: ['loss'], tables: [], answers: [] }],
     hasRougeWords: ['a'],
-    loadTokenizer: [store, { onProgress: ignore, signal }],
+    loadTokenizer: [store, { onProgress: ignore, signal, hub }],
     tokenizerTrainer: [{ vocabSize: 300, model: 'unigram', specialTokens: { eos: 'e!' } }],
     trainTokenizer: [['a b'], { vocabSize: 258, model: 'bpe', specialTokens: { eos: 'e!' } }],
   };

@@ -11,6 +11,7 @@ import { CheckpointError } from '../errors.js';
 import { inWords, quoted } from '../inWords.js';
 import { requireFinite } from '../io/finite.js';
 import { type OnProgress, progressOption } from '../io/httpStore.js';
+import { type HubOptions, hubOption } from '../io/hub/hubOptions.js';
 import { readElements, readFloatPieces, readFloats, type TensorSource } from '../io/tensorSource.js';
 import { checkOption, checkOptions, type Fields, ranges, signalOption } from '../settings/index.js';
 import type { Values, WeightFormat } from '../tensor/index.js';
@@ -42,6 +43,8 @@ export interface LoadOptions {
   readonly onProgress?: OnProgress | undefined;
   /** Stops loading: what was made is freed. */
   readonly signal?: AbortSignal | undefined;
+  /** How Hugging Face is asked, for names on it; see `openCheckpoint`. */
+  readonly hub?: HubOptions | undefined;
 }
 
 const loadOptions = z.strictObject({
@@ -51,6 +54,7 @@ const loadOptions = z.strictObject({
   layers: keptLayersOption.optional(),
   onProgress: progressOption.optional(),
   signal: signalOption.optional(),
+  hub: hubOption.optional(),
 } satisfies Fields<LoadOptions>);
 
 /**
@@ -67,9 +71,9 @@ const loadOptions = z.strictObject({
  */
 export async function loadModel(source: CheckpointSource, options: LoadOptions): Promise<LanguageModel> {
   checkOption('loadModel', 'source', source, checkpointOption);
-  const { device, trainable, dtype, layers, onProgress, signal } = checkOptions('loadModel', loadOptions, options);
+  const { device, trainable, dtype, layers, ...opening } = checkOptions('loadModel', loadOptions, options);
   checkFormat('loadModel', dtype, trainable);
-  const checkpoint = await openCheckpoint(source, { onProgress, signal });
+  const checkpoint = await openCheckpoint(source, opening);
   refuseAdapter(await checkpoint.adapter());
   const { name: where, fields } = await checkpoint.config();
   const family = findFamily(fields.model_type, where);
@@ -86,7 +90,7 @@ export async function loadModel(source: CheckpointSource, options: LoadOptions):
       ? { configured, sourceOf: (name: string) => name }
       : keepLayers(configured, layers, where, (name) => names.has(name));
   const values = (name: string) => {
-    signal?.throwIfAborted();
+    opening.signal?.throwIfAborted();
     return valuesOf(weights, names.get(kept.sourceOf(name)) as string, buffer);
   };
   const stored = { where: weights.name, values };
