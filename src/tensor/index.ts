@@ -4,6 +4,7 @@
  */
 export { sizeOf } from '../shape.js';
 export { asRead, checkpointed } from './checkpointed.js';
+export { adaptedLinear, type LowRank } from './ops/adaptedLinear.js';
 export { add } from './ops/add.js';
 export {
   type AttentionOptions,
@@ -41,6 +42,7 @@ export { rmsNorm } from './ops/rmsNorm.js';
 export { scale } from './ops/scale.js';
 export { swiGLU } from './ops/swiGLU.js';
 export { swish } from './ops/swish.js';
+export { transpose } from './rounding.js';
 export { flat, type Given, type Outputs, rows, run, type View } from './run.js';
 export { keep, tidy } from './scope.js';
 export {
@@ -53,7 +55,7 @@ export {
   Tape,
 } from './tape.js';
 export { Tensor } from './tensor.js';
-export { type Floats, madeValues, tensorOf, type Values } from './values.js';
+export { asF32, type Floats, madeValues, tensorOf, type Values } from './values.js';
 export {
   disposeWeight,
   type F16Weight,

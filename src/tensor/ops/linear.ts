@@ -2,7 +2,7 @@
 import { ShapeError } from '../../errors.js';
 import { expectOptions, expectTensors, expectWeight } from '../expect.js';
 import { rows, run } from '../run.js';
-import { track } from '../tape.js';
+import { type Gradients, track } from '../tape.js';
 import { Tensor } from '../tensor.js';
 import {
   addWeightGradient,
@@ -22,12 +22,28 @@ export function linear(x: Tensor, weight: Weight, options: { bias?: Tensor | und
   expectTensors('linear', { x });
   expectWeight('linear', 'weight', weight);
   expectOptions('linear', options, ['bias']);
-  const { bias } = options;
-  if (bias) expectTensors('linear', { bias });
+  if (options.bias) expectTensors('linear', { bias: options.bias });
+  const layer = { x, weight, bias: options.bias };
+  return track(sourcesOf(layer), project('linear', layer), (dy, gradients) => addGradients(layer, dy, gradients));
+}
+
+/** What a linear layer computes from. */
+export interface LinearInputs {
+  readonly x: Tensor;
+  readonly weight: Weight;
+  readonly bias: Tensor | undefined;
+}
+
+/** The inputs that gradients may be wanted of. */
+export const sourcesOf = ({ x, weight, bias }: LinearInputs): Tensor[] =>
+  [x, trainedValues(weight), bias].filter((source) => source !== undefined);
+
+/** The forward pass alone. @throws ShapeError */
+export function project(operation: string, { x, weight, bias }: LinearInputs): Tensor {
   const [outputs, inputs] = weight.shape;
   if (x.shape.at(-1) !== inputs) {
     throw new ShapeError(
-      `linear: the weight is [${outputs}, ${inputs}], which does not take x [${x.shape.join(', ')}].`,
+      `${operation}: the weight is [${outputs}, ${inputs}], which does not take x [${x.shape.join(', ')}].`,
       {
         found: x.shape.at(-1),
         expected: inputs,
@@ -35,28 +51,25 @@ export function linear(x: Tensor, weight: Weight, options: { bias?: Tensor | und
     );
   }
   const shape = [...x.shape.slice(0, -1), outputs];
-  const y = bias ? multiplyOnto(x, weight, bias, shape) : product(x, weight, shape);
-
-  const values = trainedValues(weight);
-  const sources = [x, values, bias].filter((source) => source !== undefined);
-  return track(sources, y, (dy, gradients) => {
-    if (gradients.wants(x)) {
-      const dx = gradients.into(x);
-      multiplyTransposed(dy, weight, dx.tensor, dx.accumulate);
-    }
-    if (values && gradients.wants(values)) {
-      const dvalues = gradients.into(values);
-      addWeightGradient(x, weight, dy, dvalues.tensor, dvalues.accumulate);
-    }
-    if (bias && gradients.wants(bias)) {
-      const db = gradients.into(bias);
-      run(x.device, 'columnSum', { x: rows(dy), sum: db.tensor }, { accumulate: db.accumulate });
-    }
-  });
-}
-
-function product(x: Tensor, weight: Weight, shape: readonly number[]): Tensor {
+  if (bias) return multiplyOnto(x, weight, bias, shape);
   const y = Tensor.empty(x.device, shape, 'f32', 'linear.y');
   multiply(x, weight, y);
   return y;
+}
+
+/** The backward pass: the gradients that are wanted of x, weight and bias. */
+export function addGradients({ x, weight, bias }: LinearInputs, dy: Tensor, gradients: Gradients): void {
+  if (gradients.wants(x)) {
+    const dx = gradients.into(x);
+    multiplyTransposed(dy, weight, dx.tensor, dx.accumulate);
+  }
+  const values = trainedValues(weight);
+  if (values && gradients.wants(values)) {
+    const dvalues = gradients.into(values);
+    addWeightGradient(x, weight, dy, dvalues.tensor, dvalues.accumulate);
+  }
+  if (bias && gradients.wants(bias)) {
+    const db = gradients.into(bias);
+    run(x.device, 'columnSum', { x: rows(dy), sum: db.tensor }, { accumulate: db.accumulate });
+  }
 }
