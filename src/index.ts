@@ -26,6 +26,7 @@ export {
   type CheckpointAdapter,
   type CheckpointConfig,
   type CheckpointSource,
+  type OpenCheckpointOptions,
   openCheckpoint,
 } from './checkpoints/index.js';
 export {
@@ -125,7 +126,6 @@ export {
   type DownloadProgress,
   type FileStore,
   type HttpStoreOptions,
-  type HubOptions,
   httpStore,
   type MemoryStore,
   memoryStore,
@@ -161,6 +161,9 @@ export {
   type KeptLayers,
   type LanguageModel,
   type LoadOptions,
+  type LoraAdapter,
+  type LoraFacts,
+  type LoraOptions,
   loadModel,
   type MemoryPlan,
   type MissingPart,

@@ -3,8 +3,10 @@
  *
  * - `mixSeed` makes one seed of another and an index, and `randomSeed` one of (seed, purpose, index). Whatever a run
  *   draws is a function of these, so a run keeps no generator's state: a resumed run computes the numbers of any step
- *   anew, and those of one purpose do not move when another draws more. `namedSeed` serves the places of dropout.
- * - `normalGenerator` (sfc32) draws the initial weights of a model: long sequences that are needed once, in order.
+ *   anew, and those of one purpose do not move when another draws more. `namedSeed` serves the places of dropout and the
+ *   matrices of adapters.
+ * - `normalGenerator` and `uniformGenerator` (sfc32) draw the initial weights of a model: long sequences that are needed once,
+ *   in order.
  * - `shuffled` is xoshiro256** of src/text/rng.ts, the AssemblyScript generator that `createRng` gives to users and
  *   that the replay buffer and the host's sampler (repetition penalty, n-gram and token bans) draw from.
  * - Kernels have counter-based ones, since threads draw in no order. Dropout hashes (seed, element) with lowbias32
@@ -94,7 +96,7 @@ export function normalGenerator(seed: number): () => number {
 }
 
 /** Numbers in (0, 1), 32 random bits each: sfc32 (Chris Doty-Humphrey's PractRand), seeded through its own mixing. */
-function uniformGenerator(seed: number): () => number {
+export function uniformGenerator(seed: number): () => number {
   let [a, b, c, counter] = [0, seed | 0, Math.floor(seed / 2 ** 32) | 0, 1];
   const next = () => {
     const sum = (a + b + counter) | 0;

@@ -46,7 +46,6 @@ beforeAll(async () => {
   const data = await api.readInstructions({ text }, { tokenizer, template: 'compact', maxLength: 60 });
   const prompt = Int32Array.of(1, 2, 3);
   const { signal } = new AbortController();
-  const hub = { endpoint: 'https://localhost', token: 'x', offline: true };
   const generation = { maxNewTokens: 2, eosTokenId: 0, temperature: 1, topK: 3, bannedTokens: [7], signal };
   const { eosTokenId: _, ...drawing } = generation;
   const texts = { ...drawing, tokenizer, template: 'compact', stop: ['b'], seeds: [1], batchSize: 1 };
@@ -57,7 +56,7 @@ beforeAll(async () => {
     openDevice: [{ kind: 'wasm', wasm: { threads: 1 } }],
     examineDevices: [],
     startProfile: [device],
-    openCheckpoint: [store, { onProgress: ignore, signal, hub }],
+    openCheckpoint: [store, { base: store, onProgress: ignore, signal }],
     encodePrompt: [{ instruction: 'say', input: 'a' }, encoding],
     encodeInstruction: [
       { instruction: 'say', input: '', outputs: ['a'] },
@@ -90,17 +89,20 @@ beforeAll(async () => {
     httpStore: ['https://localhost/', { fetch, onProgress: ignore, signal }],
     memoryStore: [{ 'a.txt': 'a' }, { name: 'here' }],
     readJson: [store, 'config.json'],
-    openFolder: [store, { onProgress: ignore, signal, hub }],
+    openFolder: [store, { onProgress: ignore, signal }],
     bleu: [['a b c d'], [['a b c d']]],
     exactMatch: ['a', ['a']],
     meanRougeL: [['a'], [['a']], { stemming: true }],
     rougeL: ['a', ['a'], { stemming: true }],
     createModel: [config, { device, seed: 1, trainable: false, dtype: 'f32', defaults: { vocabSize: 300 } }],
     exampleConfig: ['gpt2'],
-    inspectCheckpoint: [store, { device, onProgress: ignore, signal, hub }],
-    loadModel: [store, { device, trainable: true, dtype: 'f32', onProgress: ignore, signal, hub }],
+    inspectCheckpoint: [store, { device, onProgress: ignore, signal }],
+    loadModel: [
+      store,
+      { device, trainable: true, lora: { rank: 2, targetModules: ['c_fc'] }, dtype: 'f32', onProgress: ignore, signal },
+    ],
     numParameters: [student],
-    saveModel: [student, api.memoryStore(), { dtype: 'f32', files: { 'a.txt': 'a' } }],
+    saveModel: [student, api.memoryStore(), { dtype: 'f32', merge: false, files: { 'a.txt': 'a' } }],
     createRng: [3],
     checkTokenizer: [tokenizer, teacher, { own: tokenizer, called: 'the teacher' }],
     eosDifference: [tokenizer, tokenizer],
@@ -108,7 +110,7 @@ beforeAll(async () => {
     readRunLog: [log, 'one'],
     reportRuns: [[makeRun('one')], { title: 'one', lead: ['a'], charts: ['loss'], tables: [], answers: [] }],
     hasRougeWords: ['a'],
-    loadTokenizer: [store, { onProgress: ignore, signal, hub }],
+    loadTokenizer: [store, { onProgress: ignore, signal }],
     tokenizerTrainer: [{ vocabSize: 300, model: 'unigram', specialTokens: { eos: 'e!' } }],
     trainTokenizer: [['a b'], { vocabSize: 258, model: 'bpe', specialTokens: { eos: 'e!' } }],
   };

@@ -11,6 +11,8 @@ export interface Checkpoint {
   readonly name: string;
   /** What stores it: 'a Hugging Face folder', 'a GGUF file'. */
   readonly storedAs: string;
+  /** Where it can be opened again, from anywhere: a whole path, a URL, hf:organisation/name. Undefined for a FileStore. */
+  readonly location?: string | undefined;
   /** @throws CheckpointError when there is none, or it is malformed */
   config(): Promise<CheckpointConfig>;
   /** The tensors as they are stored. @throws CheckpointError when there are none, or a file is malformed */
@@ -30,7 +32,10 @@ export interface Checkpoint {
    * @throws CheckpointError when it is malformed
    */
   promptTemplate(): Promise<string | undefined>;
-  /** The adapter (LoRA) to a base model; undefined when there is none. @throws CheckpointError when it is malformed */
+  /**
+   * The adapter (LoRA) of a folder of PEFT, whose base has the config and the tensors; undefined when there is none.
+   * @throws CheckpointError when it is malformed
+   */
   adapter(): Promise<CheckpointAdapter | undefined>;
 }
 
@@ -40,6 +45,8 @@ export interface CheckpointAdapter {
   readonly name: string;
   /** The fields of PEFT's adapter_config.json. */
   readonly fields: Readonly<Record<string, unknown>>;
+  /** The model that it was trained on. @throws CheckpointError where it cannot be found, with what was looked for */
+  base(): Promise<Checkpoint>;
   /** The tensors as they are stored. @throws CheckpointError when there are none, or a file is malformed */
   tensors(): Promise<TensorSource>;
 }
@@ -52,13 +59,19 @@ export interface CheckpointConfig {
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
+/** Opens the model that an adapter was trained on. @param where adapter_config.json, for messages. @param fields its own */
+export type OpenBase = (where: string, fields: CheckpointAdapter['fields']) => Promise<Checkpoint>;
+
 /** One way to store a checkpoint. */
 export interface CheckpointKind {
   /** By what it is recognised, for messages: "a Hugging Face folder (config.json, ...)". */
   readonly looksLike: string;
   isIn(store: FileStore): Promise<boolean>;
-  /** @throws CheckpointError where it must be said which of several is meant */
-  open(store: FileStore): Promise<Checkpoint> | Checkpoint;
+  /**
+   * @param openBase for the adapter, if it holds one
+   * @throws CheckpointError where it must be said which of several is meant
+   */
+  open(store: FileStore, openBase: OpenBase): Promise<Checkpoint> | Checkpoint;
 }
 
 /** What a store holds, for messages: "found config.json, best/", or why that cannot be said. */

@@ -2,13 +2,12 @@
  * A Hugging Face folder: config.json; model.safetensors, or its shards and their index, else pytorch_model.bin or the shards
  * of that; the files of the tokenizer; and
  * beside them distillm.json, which names the prompt template (Hugging Face's tools ignore it). A folder of PEFT has
- * adapter_config.json and adapter_model.safetensors, in place of a whole model or beside it.
+ * adapter_config.json and adapter_model.safetensors; its config and tensors are those of the base that it names.
  */
 import { CheckpointError } from '../errors.js';
 import { inWords } from '../inWords.js';
 import type { FileStore } from '../io/fileStore.js';
 import { readJson, readSmall } from '../io/json.js';
-import { once } from '../io/once.js';
 import { openSafetensors } from '../io/safetensors.js';
 import { openShards } from '../io/shards.js';
 import type { TensorSource } from '../io/tensorSource.js';
@@ -19,15 +18,17 @@ import {
   type CheckpointConfig,
   type CheckpointKind,
   contentsOf,
+  type OpenBase,
 } from './checkpoint.js';
+import { once } from './once.js';
 
 const configFile = 'config.json';
 const weights = 'model.safetensors';
 const weightsIndex = 'model.safetensors.index.json';
 const torchWeights = 'pytorch_model.bin';
 const torchIndex = 'pytorch_model.bin.index.json';
-const adapterConfig = 'adapter_config.json';
-const adapterWeights = 'adapter_model.safetensors';
+export const adapterConfig = 'adapter_config.json';
+export const adapterWeights = 'adapter_model.safetensors';
 const generationConfig = 'generation_config.json';
 export const templateFile = 'distillm.json';
 /** What a state of a training run has beside the model: the digests of its files. */
@@ -56,16 +57,54 @@ export const huggingFace: CheckpointKind = {
     for (const file of marks) if (await store.exists(file)) return true;
     return false;
   },
-  open: (store): Checkpoint => ({
-    name: store.name,
-    storedAs: 'a Hugging Face folder',
-    config: once(() => readConfig(store)),
-    tensors: once(() => openTensors(store)),
-    tokenizerFiles: once(() => readTokenizerFiles(store)),
-    companionFiles: once(() => readCompanions(store)),
-    promptTemplate: once(() => readTemplate(store)),
-    adapter: once(() => readAdapter(store)),
-  }),
+  open(store, openBase): Checkpoint {
+    const adapter = once(() => readAdapter(store, openBase));
+    /** What the folder itself has, unless it holds an adapter: that has the parts of its base. */
+    const ofBase = async <T>(own: () => Promise<T>, part: (base: Checkpoint) => Promise<T>): Promise<T> => {
+      const found = await adapter();
+      return found ? part(await found.base()) : own();
+    };
+    return {
+      name: store.name,
+      storedAs: 'a Hugging Face folder',
+      adapter,
+      config: once(() =>
+        ofBase(
+          () => readConfig(store),
+          (base) => base.config(),
+        ),
+      ),
+      tensors: once(() =>
+        ofBase(
+          () => openTensors(store),
+          (base) => base.tensors(),
+        ),
+      ),
+      tokenizerFiles: once(
+        async () =>
+          (await readTokenizerFiles(store)) ??
+          ofBase(
+            async () => undefined,
+            (base) => base.tokenizerFiles(),
+          ),
+      ),
+      companionFiles: once(async () => {
+        const own = await readCompanions(store);
+        return ofBase(
+          async () => own,
+          async (base) => new Map([...(await base.companionFiles()), ...own]),
+        );
+      }),
+      promptTemplate: once(
+        async () =>
+          (await readTemplate(store)) ??
+          ofBase(
+            async () => undefined,
+            (base) => base.promptTemplate(),
+          ),
+      ),
+    };
+  },
 };
 
 async function readConfig(store: FileStore): Promise<CheckpointConfig> {
@@ -149,11 +188,14 @@ async function readTemplate(store: FileStore): Promise<string | undefined> {
   );
 }
 
-async function readAdapter(store: FileStore): Promise<CheckpointAdapter | undefined> {
+async function readAdapter(store: FileStore, openBase: OpenBase): Promise<CheckpointAdapter | undefined> {
   if (!(await store.exists(adapterConfig))) return undefined;
+  const name = `${store.name}/${adapterConfig}`;
+  const fields = await readJson(store, adapterConfig);
   return {
-    name: `${store.name}/${adapterConfig}`,
-    fields: await readJson(store, adapterConfig),
+    name,
+    fields,
+    base: once(() => openBase(name, fields)),
     tensors: once(async () => {
       if (await store.exists(adapterWeights)) return openSafetensors(store, adapterWeights);
       throw await incomplete(store, [adapterWeights]);

@@ -1,11 +1,12 @@
 /** The way from a path, URL or store to a checkpoint. */
-import { CheckpointError } from '../errors.js';
+import { CheckpointError, OptionError } from '../errors.js';
 import type { FileStore } from '../io/fileStore.js';
-import { isHubName, parseHubName } from '../io/hub/hubName.js';
-import { type OpenOptions, openFile, openFolder, openOptions } from '../platform/openFolder.js';
-import { checkOption, checkOptions, hasMethods, special } from '../settings/index.js';
+import { isBareHubName, isHubName, parseHubName } from '../io/hub/hubName.js';
+import { locationOf, type OpenOptions, openFile, openFolder, openOptions } from '../platform/openFolder.js';
+import { checkOption, checkOptions, type Fields, hasMethods, special } from '../settings/index.js';
 import { isSystemError, systemReason } from '../systemReason.js';
-import { type Checkpoint, type CheckpointKind, contentsOf } from './checkpoint.js';
+import { findBase, requirePlain } from './adapterBase.js';
+import { type Checkpoint, type CheckpointKind, contentsOf, type OpenBase } from './checkpoint.js';
 import { gguf, openGgufCheckpoint } from './gguf/index.js';
 import { huggingFace } from './huggingFace.js';
 
@@ -24,6 +25,17 @@ export const checkpointOption = special<CheckpointSource>(
       : hasMethods(value, 'read', 'exists') || hasMethods(value, 'tensors', 'config'),
 );
 
+/** How a checkpoint is opened. */
+export interface OpenCheckpointOptions extends OpenOptions {
+  /** For a folder that holds an adapter: the model that it was trained on, in place of the one that it names. */
+  readonly base?: CheckpointSource | undefined;
+}
+
+const checkpointOptions = openOptions.extend({ base: checkpointOption.optional() } satisfies Pick<
+  Fields<OpenCheckpointOptions>,
+  'base'
+>);
+
 const kinds: readonly CheckpointKind[] = [huggingFace, gguf];
 
 /**
@@ -31,21 +43,45 @@ const kinds: readonly CheckpointKind[] = [huggingFace, gguf];
  * `savedTemplate` do this by themselves; opened once and given to all three, its files are looked for and read once.
  * @param source a folder's path, a URL, a name on Hugging Face (`hf:organisation/name@revision`) or a FileStore, with the
  * files of Hugging Face or one GGUF file; the path, URL or name of a GGUF file; an opened checkpoint is given back, of whose
- * files only what opened them can tell
+ * files only what opened them can tell. Of a folder that holds an adapter (PEFT's LoRA) config and tensors are those of its base,
+ * which is looked for when it is first needed: the name in adapter_config.json may be a path, also from the folder itself,
+ * or a model on Hugging Face
  * @example
  * const checkpoint = await openCheckpoint('./runs/dolly/best');
  * const model = await loadModel(checkpoint, { device });
  * const tokenizer = await loadTokenizer(checkpoint);
  * @throws OptionError for another source or option; CheckpointError when there is none, with what was looked for and what is there
  */
-export async function openCheckpoint(source: CheckpointSource, options: OpenOptions = {}): Promise<Checkpoint> {
+export async function openCheckpoint(
+  source: CheckpointSource,
+  options: OpenCheckpointOptions = {},
+): Promise<Checkpoint> {
   checkOption('openCheckpoint', 'source', source, checkpointOption);
-  const checked = checkOptions('openCheckpoint', openOptions, options);
-  if (typeof source !== 'string' && 'tensors' in source) return source;
+  const { base, ...checked } = checkOptions('openCheckpoint', checkpointOptions, options);
+  if (typeof source !== 'string' && 'tensors' in source) {
+    if (base === undefined) return source;
+    throw new OptionError(
+      `${source.name} is opened already: its base is what it was opened with. Give openCheckpoint the base.`,
+      {
+        option: 'base',
+      },
+    );
+  }
+  // Opened first: a page cannot resolve every path.
+  const location = () => (typeof source === 'string' ? locationOf(source) : undefined);
   const file = typeof source === 'string' && namesGguf(source) ? openFile(source, checked) : undefined;
-  if (file && (await file.store.exists(file.path))) return openGgufCheckpoint(file.store, file.path);
+  if (file && (await file.store.exists(file.path)))
+    return { ...openGgufCheckpoint(file.store, file.path), location: location() };
   const store = openFolder(source, checked);
-  for (const kind of kinds) if (await kind.isIn(store)) return kind.open(store);
+  const openBase: OpenBase = async (where, fields) => {
+    const open = (place: CheckpointSource) => openCheckpoint(place, checked);
+    return requirePlain(
+      await (base === undefined ? findBase({ where, fields, location: location(), open }) : open(base)),
+      where,
+    );
+  };
+  for (const kind of kinds)
+    if (await kind.isIn(store)) return { ...(await kind.open(store, openBase)), location: location() };
   throw (await noFolder(source)) ?? (await noCheckpoint(store));
 }
 
@@ -54,9 +90,6 @@ const namesGguf = (source: string): boolean =>
   /\.gguf$/i.test(source) && !(isHubName(source) && parseHubName(source).path === '');
 
 const lookedFor = kinds.map(({ looksLike }) => looksLike);
-
-/** What Hugging Face calls a model: 'gpt2', 'openai-community/gpt2'. */
-const hubName = /^\w[\w.-]*(\/[\w.-]+)?$/;
 
 /** Why there is no folder, or none that can be read; undefined where the files are a store's, or that cannot be said. */
 async function noFolder(source: string | FileStore): Promise<CheckpointError | undefined> {
@@ -82,7 +115,7 @@ async function noFolder(source: string | FileStore): Promise<CheckpointError | u
   }
   if (!isSystemError(cause)) return undefined;
   const advice =
-    cause.code === 'ENOENT' && hubName.test(source) && !namesFile
+    cause.code === 'ENOENT' && isBareHubName(source) && !namesFile
       ? ` For the model of this name on Hugging Face, give hf:${source}.`
       : '';
   return new CheckpointError(`${source}: there is no checkpoint: ${systemReason(cause)}${advice}`, {

@@ -3,11 +3,12 @@ import * as z from 'zod';
 import { type Device, deviceOption } from '../backend/backend.js';
 import { OptionError } from '../errors.js';
 import { isPlainObject } from '../inWords.js';
-import { normalGenerator } from '../random.js';
+import { normalGenerator, uniformGenerator } from '../random.js';
 import { editDistance, requireOption } from '../requireOption.js';
 import { checkOptions, type Fields, ranges } from '../settings/index.js';
-import { madeValues, sizeOf, type WeightFormat } from '../tensor/index.js';
+import { madeValues, type WeightFormat } from '../tensor/index.js';
 import { type AnyFamily, configure, openModel } from './family.js';
+import { initialValues } from './initial.js';
 import type { LanguageModel } from './model.js';
 import { checkFormat, formatOption } from './parameters.js';
 import { type ParameterSpec, specsOf } from './parts.js';
@@ -82,15 +83,8 @@ export async function createModel(
   const fields = { ...defaultFields(family, defaults), ...given };
   const configured = configure(family, fields, where);
   const specs = specsOf(family.tree(configured.config));
-  const normal = normalGenerator(seed);
-  const draw = (name: string) => {
-    const { shape, initial } = specs.get(name) as ParameterSpec;
-    const drawn = new Float32Array(sizeOf(shape));
-    if (initial === 'ones') drawn.fill(1);
-    else if (initial !== 'zeros') for (let i = 0; i < drawn.length; i++) drawn[i] = initial.normal * normal();
-    return drawn;
-  };
-  const values = (name: string) => madeValues(() => draw(name));
+  const draws = { normal: normalGenerator(seed), uniform: uniformGenerator(seed) };
+  const values = (name: string) => madeValues(() => initialValues(specs.get(name) as ParameterSpec, draws));
   const saved = { ...family.savedFields, ...(configured.config as object), ...fields };
   return openModel({ ...configured, fields: saved }, { device, source: { where, values }, format: dtype, trainable });
 }

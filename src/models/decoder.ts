@@ -8,7 +8,7 @@ import type { ModelBase } from './family.js';
 import { createKVCache, type KVCache } from './kvCache.js';
 import type { Decoding, ForwardOptions, LanguageModel } from './model.js';
 import { padLeft, padRight } from './padding.js';
-import { type ForwardPass, startPass } from './pass.js';
+import { type ForwardPass, startPass, underSeed } from './pass.js';
 import { positionIds } from './positions.js';
 import { runningRows } from './runningRows.js';
 
@@ -40,7 +40,8 @@ export function decoderModel(base: ModelBase, decoder: Decoder): LanguageModel {
   const forward = (batch: TokenBatch, options: ForwardOptions = {}, cache?: KVCache): Tensor => {
     const positions = positionIds(base.family, batch, cache?.past ?? 0, maxPositions);
     const trained = [...parameters.values()].some(({ requiresGrad }) => requiresGrad);
-    const hidden = decoder.forward(startPass(batch, { ...options, device, trained, cache }), positions);
+    const pass = startPass(batch, { ...options, device, trained, cache });
+    const hidden = underSeed(options.dropoutSeed, () => decoder.forward(pass, positions));
     if (cache) cache.past += batch.seq;
     return hidden;
   };

@@ -7,7 +7,7 @@ import type { Device } from '../backend/backend.js';
 import { settleWeight, type WeightFormat } from '../tensor/index.js';
 import { checkConfig } from './config.js';
 import { guarded } from './guard.js';
-import type { LanguageModel } from './model.js';
+import type { LanguageModel, LoraAdapter } from './model.js';
 import { freeParameters, holdParameters, type ParameterSource } from './parameters.js';
 import { type Filled, fill, type HeldParameters, type PartTree, specsOf } from './parts.js';
 
@@ -59,7 +59,16 @@ export const defineFamily = <Config, Tree extends PartTree>(family: Family<Confi
 /** The members that every language model has, whatever its family. */
 export type ModelBase = Pick<
   LanguageModel,
-  'family' | 'config' | 'companionFiles' | 'device' | 'parameters' | 'weights' | 'setTrainable' | 'onMeta' | 'dispose'
+  | 'family'
+  | 'config'
+  | 'companionFiles'
+  | 'device'
+  | 'parameters'
+  | 'weights'
+  | 'adapter'
+  | 'setTrainable'
+  | 'onMeta'
+  | 'dispose'
 > &
   Disposable;
 
@@ -79,6 +88,14 @@ export const configure = (
   where: string,
 ): ConfiguredFamily => ({ family, fields, config: checkConfig(family.schema, fields, where) });
 
+/** An adapter that a model is made with. */
+export interface DeclaredAdapter {
+  /** See `LoraAdapter.config`. */
+  readonly config: LoraAdapter['config'];
+  /** The parts of a model with those that the adapter puts into their places. */
+  around(tree: PartTree): PartTree;
+}
+
 /** @throws CheckpointError, LimitError: see `holdParameters` */
 export async function openModel(
   configured: ConfiguredFamily,
@@ -87,53 +104,70 @@ export async function openModel(
     source,
     format,
     trainable,
+    adapter,
     files = new Map(),
   }: {
     readonly device: Device;
     readonly source: ParameterSource;
     readonly format: WeightFormat;
+    /** Whether the parameters get gradients; of a model with an adapter those of the adapter alone. */
     readonly trainable: boolean;
+    readonly adapter?: DeclaredAdapter | undefined;
     /** See `LanguageModel.companionFiles`. */
     readonly files?: ReadonlyMap<string, Uint8Array>;
   },
 ): Promise<LanguageModel> {
   const { family, fields, config } = configured;
-  const tree: PartTree = family.tree(config);
-  const held = await holdParameters(device, specsOf(tree), { source, format, trainable });
+  const tree: PartTree = adapter ? adapter.around(family.tree(config)) : family.tree(config);
+  const specs = specsOf(tree);
+  const isWhole = trainable && !adapter;
+  const held = await holdParameters(device, specs, { source, format, trainable: isWhole });
   const onMeta = async (meta: Device, dtype = format) => {
     const parameters = [...held.parameters];
     const trained = parameters.some(([, { requiresGrad }]) => requiresGrad);
-    const model = await openModel(configured, { device: meta, source, format: dtype, trainable: trained });
+    const model = await openModel(configured, { device: meta, source, format: dtype, trainable: trained, adapter });
     for (const [name, { requiresGrad }] of parameters) {
       const same = model.parameters.get(name);
       if (same) same.requiresGrad = requiresGrad;
     }
     return model;
   };
-  const base: ModelBase = { ...modelBase(device, fields, files, held), onMeta };
+  const own = [...specs].flatMap(([name, spec]) => (spec.trained ? [name] : []));
+  const stated = adapter && { config: adapter.config, parameters: own };
+  const base: ModelBase = { ...modelBase({ device, fields, files, held, adapter: stated }), onMeta };
   const model = guarded(family.build(config, fill(tree, held), base));
   model.setTrainable(trainable);
   return model;
 }
 
-function modelBase(
-  device: Device,
-  fields: ConfiguredFamily['fields'],
-  companionFiles: LanguageModel['companionFiles'],
-  held: HeldParameters,
-): Omit<ModelBase, 'onMeta'> {
+function modelBase({
+  device,
+  fields,
+  files,
+  held,
+  adapter,
+}: {
+  readonly device: Device;
+  readonly fields: ConfiguredFamily['fields'];
+  readonly files: LanguageModel['companionFiles'];
+  readonly held: HeldParameters;
+  readonly adapter: LoraAdapter | undefined;
+}): Omit<ModelBase, 'onMeta'> {
+  const isTrained = adapter ? new Set(adapter.parameters) : undefined;
   const dispose = () => freeParameters(held);
   return {
     family: fields.model_type as string,
     config: fields,
-    companionFiles,
+    companionFiles: files,
     device,
     ...held,
+    ...(adapter && { adapter }),
     setTrainable(trainable) {
-      const matrices = [...held.weights.values()].map(({ values }) => values);
-      for (const parameter of new Set([...held.parameters.values(), ...matrices])) {
-        parameter.requiresGrad = trainable;
-        if (trainable) continue;
+      const matrices = [...held.weights].map(([name, { values }]) => [name, values] as const);
+      for (const [name, parameter] of new Map([...held.parameters, ...matrices])) {
+        const wanted = trainable && (isTrained?.has(name) ?? true);
+        parameter.requiresGrad = wanted;
+        if (wanted) continue;
         parameter.grad?.dispose();
         parameter.grad = undefined;
       }

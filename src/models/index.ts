@@ -4,6 +4,7 @@ export {
   type CheckpointFacts,
   type InspectOptions,
   inspectCheckpoint,
+  type LoraFacts,
   type MissingPart,
   type ModelFacts,
   type SpecialToken,
@@ -12,7 +13,8 @@ export {
 } from './inspectCheckpoint.js';
 export type { KeptLayers } from './keptLayers.js';
 export { type LoadOptions, loadModel } from './loadModel.js';
+export type { LoraOptions } from './lora/options.js';
 export { type MemoryPlan, requireMemory } from './memory.js';
-export type { Decoding, ForwardOptions, LanguageModel } from './model.js';
+export type { Decoding, ForwardOptions, LanguageModel, LoraAdapter } from './model.js';
 export { numParameters } from './numParameters.js';
 export { type SaveOptions, saveModel } from './saveModel.js';

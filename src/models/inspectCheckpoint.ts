@@ -8,9 +8,13 @@ import { DistillmError } from '../errors.js';
 import { parseJson } from '../io/json.js';
 import { type OpenOptions, openOptions } from '../platform/openFolder.js';
 import { checkOption, checkOptions, type Fields } from '../settings/index.js';
+import { sizeOf } from '../tensor/index.js';
 import { loadTokenizer, type Tokenizer } from '../text/index.js';
+import { configure } from './family.js';
 import { loadModel } from './loadModel.js';
+import { readStoredAdapter } from './lora/peftFile.js';
 import { numParameters } from './numParameters.js';
+import { findFamily } from './registry.js';
 import { headName } from './tiedHead.js';
 
 /** What `inspectCheckpoint` works with. */
@@ -77,6 +81,24 @@ export interface TokenizerFacts {
   readonly around: readonly string[];
 }
 
+/** What a stored adapter is. */
+export interface LoraFacts {
+  /** The model that it was trained on, for people. */
+  readonly base: string;
+  /** Features between the two matrices of an adapter, where no field says otherwise of a part. */
+  readonly rank: number;
+  /** What an adapter adds is multiplied by alpha / rank, or by alpha / sqrt(rank) with rsLora. */
+  readonly alpha: number;
+  /** While it is trained. */
+  readonly dropout: number;
+  /** See alpha. */
+  readonly rsLora: boolean;
+  /** Linear parts that have an adapter. */
+  readonly adapted: number;
+  /** Weights of the adapter, with parts that were trained as a whole. */
+  readonly parameters: number;
+}
+
 /** What a checkpoint holds. */
 export interface CheckpointFacts {
   /** The source, for people. */
@@ -85,6 +107,8 @@ export interface CheckpointFacts {
   readonly storedAs: string;
   /** The model, or why it cannot be loaded. */
   readonly model: ModelFacts | MissingPart;
+  /** Of a folder that holds an adapter, whose base the rest tells of; absent where there is none. */
+  readonly adapter?: LoraFacts | MissingPart;
   /** How its tensors are stored, the most bytes first; none where there are no tensors. */
   readonly stored: readonly StoredFacts[];
   /** The tokenizer, or why there is none. */
@@ -111,11 +135,13 @@ export async function inspectCheckpoint(source: CheckpointSource, given: Inspect
   const { device, ...opening } = checkOptions('inspectCheckpoint', options, given);
   const checkpoint = await openCheckpoint(source, opening);
   const model = await orMissing(() => modelFacts(checkpoint, device));
+  const adapter = await orMissing(() => adapterFacts(checkpoint));
   const tokenizer = await orMissing(() => tokenizerFacts(checkpoint));
   return {
     name: checkpoint.name,
     storedAs: checkpoint.storedAs,
     model,
+    ...(adapter && { adapter }),
     stored: await storedFacts(checkpoint),
     tokenizer,
     chatTemplate: await chatTemplateOf(checkpoint),
@@ -147,6 +173,21 @@ async function modelFacts(checkpoint: Checkpoint, device: Device): Promise<Model
     ...(numEncoderLayers !== undefined && { numEncoderLayers }),
     ...(Number.isFinite(maxPositions) && { maxPositions }),
     tiedHead: !model.weights.has(headName),
+  };
+}
+
+async function adapterFacts(checkpoint: Checkpoint): Promise<LoraFacts | undefined> {
+  const stored = await checkpoint.adapter();
+  if (!stored) return undefined;
+  const { name, fields } = await checkpoint.config();
+  const ofBase = configure(findFamily(fields.model_type, name), fields, name);
+  const { config, matrices, tensors } = await readStoredAdapter(stored, ofBase);
+  const sizes = [...tensors.entries.values()].map(({ shape }) => sizeOf(shape));
+  return {
+    base: (await stored.base()).name,
+    ...{ rank: config.r, alpha: config.lora_alpha, dropout: config.lora_dropout, rsLora: config.use_rslora },
+    adapted: matrices.size,
+    parameters: sizes.reduce((total, size) => total + size, 0),
   };
 }
 

@@ -1,22 +1,20 @@
 /** Models from checkpoints: names and shapes are matched before any tensor is read. */
 import * as z from 'zod';
 import { type Device, deviceOption } from '../backend/backend.js';
-import {
-  type CheckpointAdapter,
-  type CheckpointSource,
-  checkpointOption,
-  openCheckpoint,
-} from '../checkpoints/index.js';
-import { CheckpointError } from '../errors.js';
-import { inWords, quoted } from '../inWords.js';
+import { type Checkpoint, type CheckpointSource, checkpointOption, openCheckpoint } from '../checkpoints/index.js';
+import { CheckpointError, OptionError } from '../errors.js';
 import { requireFinite } from '../io/finite.js';
 import { type OnProgress, progressOption } from '../io/httpStore.js';
-import { type HubOptions, hubOption } from '../io/hub/hubOptions.js';
 import { readElements, readFloatPieces, readFloats, type TensorSource } from '../io/tensorSource.js';
 import { checkOption, checkOptions, type Fields, ranges, signalOption } from '../settings/index.js';
 import type { Values, WeightFormat } from '../tensor/index.js';
 import { type ConfiguredFamily, configure, openModel } from './family.js';
 import { type KeptLayers, keepLayers, keptLayersOption } from './keptLayers.js';
+import { type AppliedAdapter, newAdapter, storedAdapter } from './lora/index.js';
+import { type CheckedLora, type LoraOptions, loraOptions } from './lora/options.js';
+import { baseNameOf, readPeftConfig } from './lora/peftConfig.js';
+import { readStoredAdapter, type StoredAdapter, trainsOwnHead } from './lora/peftFile.js';
+import { headPart, isNamed } from './lora/targets.js';
 import type { LanguageModel } from './model.js';
 import { checkFormat, formatOption } from './parameters.js';
 import { type ParameterSpecs, specsOf } from './parts.js';
@@ -27,11 +25,14 @@ import { hasOtherHead, headName, isCopy, warnOfOtherHead } from './tiedHead.js';
 export interface LoadOptions {
   /** Holds the model. */
   readonly device: Device;
-  /** Whether the weights get gradients; false by default: a teacher. */
+  /**
+   * Whether the weights get gradients; false by default: a teacher. With `lora`, and of a folder that holds an adapter,
+   * those of the adapter do.
+   */
   readonly trainable?: boolean;
   /**
    * How the matrices are held: 'f32' by default; 'f16' takes half the memory, 'int8' a quarter, for models that are not
-   * trained. See `WeightFormat`.
+   * trained, and for what is frozen beside an adapter. See `WeightFormat`.
    */
   readonly dtype?: WeightFormat;
   /**
@@ -39,64 +40,159 @@ export interface LoadOptions {
    * norm and head. All by default.
    */
   readonly layers?: KeptLayers | undefined;
+  /** Trains a new low-rank adapter in place of the weights, which are frozen. `{}` takes the paper's. */
+  readonly lora?: LoraOptions | undefined;
+  /** For a folder that holds an adapter: the model that it was trained on, see `openCheckpoint`. */
+  readonly base?: CheckpointSource | undefined;
   /** Told of each part of a file that comes from a web server; see `openCheckpoint`. */
   readonly onProgress?: OnProgress | undefined;
   /** Stops loading: what was made is freed. */
   readonly signal?: AbortSignal | undefined;
-  /** How Hugging Face is asked, for names on it; see `openCheckpoint`. */
-  readonly hub?: HubOptions | undefined;
 }
 
 const loadOptions = z.strictObject({
   device: deviceOption,
-  trainable: ranges.switched.default(false),
+  trainable: ranges.switched.optional(),
   dtype: formatOption.default('f32'),
   layers: keptLayersOption.optional(),
+  lora: loraOptions.optional(),
+  base: checkpointOption.optional(),
   onProgress: progressOption.optional(),
   signal: signalOption.optional(),
-  hub: hubOption.optional(),
 } satisfies Fields<LoadOptions>);
 
 /**
  * Loads the model of a checkpoint, a Hugging Face folder with tensors in F32, F16 or BF16. Tensors are read one at a
  * time and held as f32 on the device, the matrices as `dtype` says. F16 files reach 'f16' without a rounding. Where
  * config.json ties the head to the token embedding and the file has another head, both are kept, with a warning.
+ *
+ * A folder that holds an adapter (PEFT's LoRA) is loaded with its base: merged into it, or, where it is `trainable`, beside
+ * it, to be trained further. `saveModel` stores it as it came.
  * @param source a folder's path, a URL, a FileStore or an opened checkpoint; see `openCheckpoint`
  * @example
  * const teacher = await loadModel('./gpt2-dolly', { device, dtype: 'f16' });
  * const student = await loadModel('./gpt2-dolly', { device, trainable: true, layers: 6 });
- * @throws OptionError for unknown and wrong options, for more layers than there are, and for a trainable model of another
- * dtype than f32; CheckpointError when files are missing, malformed, do not fit config.json, hold an adapter, NaN or infinity, or values
- * that the dtype cannot; LimitError when the device cannot hold the model
+ * const adapted = await loadModel('hf:HuggingFaceTB/SmolLM2-135M', { device, dtype: 'int8', lora: { rank: 16, alpha: 64 } });
+ * @throws OptionError for unknown and wrong options, for more layers than there are, for names of parts that the model does
+ * not have, and for another dtype than f32 of a model that is trained as a whole; CheckpointError when files are missing,
+ * malformed, do not fit config.json or each other, hold an adapter of another kind, NaN or infinity, or values that the dtype
+ * cannot; LimitError when the device cannot hold the model
  */
 export async function loadModel(source: CheckpointSource, options: LoadOptions): Promise<LanguageModel> {
   checkOption('loadModel', 'source', source, checkpointOption);
-  const { device, trainable, dtype, layers, ...opening } = checkOptions('loadModel', loadOptions, options);
-  checkFormat('loadModel', dtype, trainable);
-  const checkpoint = await openCheckpoint(source, opening);
-  refuseAdapter(await checkpoint.adapter());
+  const checked = checkOptions('loadModel', loadOptions, options);
+  const { device, dtype, layers, lora, base, onProgress, signal } = checked;
+  const trainable = checked.trainable ?? lora !== undefined;
+  if (lora && !trainable) throw unused('lora', 'trainable is false', 'Leave one of them out.');
+  const checkpoint = await openCheckpoint(source, { base, onProgress, signal });
+  const adapter = await checkpoint.adapter();
+  if (base !== undefined && !adapter) throw unused('base', `${checkpoint.name} holds no adapter`, 'Leave base out.');
+  if (adapter && lora) {
+    const advice = 'Leave lora out to go on with that, or merge it into its base first.';
+    throw unused('lora', `${checkpoint.name} holds an adapter already`, advice);
+  }
+  if ((lora || (adapter && trainable)) && layers !== undefined) {
+    const advice = 'Save the student of these layers first (saveModel), and train an adapter of that.';
+    throw unused('layers', 'an adapter is trained, which is stored without its base', advice);
+  }
+  if (!lora && !adapter) checkFormat('loadModel', dtype, trainable, ', or train an adapter (lora)');
+  // Before its base is looked for.
+  if (adapter) readPeftConfig(adapter.fields, adapter.name);
   const { name: where, fields } = await checkpoint.config();
   const family = findFamily(fields.model_type, where);
   const asRead = configure(family, fields, where);
   const weights = await checkpoint.tensors();
   requireLayers(asRead, weights, where);
-  const configured = await tieAsStored(asRead, { checkpoint, weights, where });
-  const names = await matchNames(weights, configured);
+  const asStored = await tieAsStored(asRead, { checkpoint, weights, where });
+  const names = await matchNames(weights, asStored);
+  const stored = adapter && (await readStoredAdapter(adapter, asStored));
+  const configured = untied(asStored, { lora, stored, where });
   const files = await checkpoint.companionFiles();
   const promptTemplate = await checkpoint.promptTemplate();
   const buffer = new Uint8Array(pieceBytes);
+  const nameOf = (parameter: string) =>
+    names.get(parameter) ?? (parameter === headName ? names.get(family.tiedTable) : undefined);
   const kept =
     layers === undefined
       ? { configured, sourceOf: (name: string) => name }
-      : keepLayers(configured, layers, where, (name) => names.has(name));
-  const values = (name: string) => {
-    opening.signal?.throwIfAborted();
-    return valuesOf(weights, names.get(kept.sourceOf(name)) as string, buffer);
+      : keepLayers(configured, layers, where, (name) => nameOf(name) !== undefined);
+  const read = (from: TensorSource, name: string) => {
+    signal?.throwIfAborted();
+    return valuesOf(from, name, buffer);
   };
-  const stored = { where: weights.name, values };
-  const model = await openModel(kept.configured, { device, source: stored, format: dtype, trainable, files });
+  const applied = await applyAdapter(configured, { checkpoint, device, trainable, lora, stored, read });
+  const values = (name: string) => {
+    const whole = kept.sourceOf(name);
+    const ofBase = () => read(weights, nameOf(whole) as string);
+    return applied ? applied.values(whole, ofBase) : ofBase();
+  };
+  const model = await openModel(kept.configured, {
+    ...{ device, format: dtype, trainable, files, adapter: applied?.declared },
+    source: { where: weights.name, values },
+  });
   model.promptTemplate = promptTemplate;
   return model;
+}
+
+const unused = (option: string, why: string, advice: string): OptionError =>
+  new OptionError(`loadModel: ${option} is given, and ${why}. ${advice}`, { option });
+
+/** The adapter that is trained, or merged; undefined where there is none. */
+async function applyAdapter(
+  configured: ConfiguredFamily,
+  {
+    checkpoint,
+    device,
+    trainable,
+    lora,
+    stored,
+    read,
+  }: {
+    readonly checkpoint: Checkpoint;
+    readonly device: Device;
+    readonly trainable: boolean;
+    readonly lora: CheckedLora | undefined;
+    readonly stored: StoredAdapter | undefined;
+    readonly read: (source: TensorSource, name: string) => Values;
+  },
+): Promise<AppliedAdapter | undefined> {
+  if (lora) return newAdapter(configured, lora, baseNameOf(checkpoint.location));
+  if (!stored) return undefined;
+  const base = await (await checkpoint.adapter())?.base();
+  return storedAdapter(configured, stored, {
+    ...{ device, trainable, valuesOf: read },
+    base: baseNameOf(base?.location),
+  });
+}
+
+/**
+ * The same with a head of its own where an adapter trains the head, or the embedding to which it is tied, as a whole. As in
+ * PEFT the other of the two stays as it was.
+ * @throws OptionError for an embedding that several stacks read
+ */
+function untied(
+  configured: ConfiguredFamily,
+  {
+    lora,
+    stored,
+    where,
+  }: { readonly lora: CheckedLora | undefined; readonly stored: StoredAdapter | undefined; readonly where: string },
+): ConfiguredFamily {
+  const { family, fields, config } = configured;
+  const table = family.tiedTable.replace(/\.weight$/, '');
+  const named = lora?.modulesToSave ?? [];
+  if (isNamed(table, named) && family.otherStacks) {
+    throw new OptionError(
+      `loadModel: lora.modulesToSave names ${table}, which the encoder and the decoder share: PEFT has no name for it. ` +
+        'Leave it out.',
+      { option: 'lora.modulesToSave', found: named },
+    );
+  }
+  const isTrained =
+    isNamed(headPart, named) || isNamed(table, named) || trainsOwnHead(stored?.whole.keys() ?? [], family.tiedTable);
+  const isTied = family.parameterName(headName, config) === undefined;
+  if (!isTrained || !isTied) return configured;
+  return configure(family, { ...fields, ...family.tiedByFile?.(config), tie_word_embeddings: false }, where);
 }
 
 /**
@@ -131,17 +227,6 @@ async function tieAsStored(
   if (ties === isTied) return configured;
   if (!family.tiedByFile) warnOfOtherHead(checkpoint, weights.name, where);
   return configure(family, { ...fields, ...family.tiedByFile?.(config), tie_word_embeddings: ties }, where);
-}
-
-/** Without it a model would be another than was trained. @throws CheckpointError */
-function refuseAdapter(adapter: CheckpointAdapter | undefined): void {
-  if (!adapter) return;
-  const { peft_type: type, base_model_name_or_path: base } = adapter.fields;
-  throw new CheckpointError(
-    `${adapter.name}: the folder holds an adapter (${inWords(type)}) of ${quoted(base)}, which loadModel does not apply. ` +
-      'Merge the two with PEFT (merge_and_unload), and load what it saves.',
-    { found: adapter.fields },
-  );
 }
 
 /** Bytes that are read at a time where a tensor comes in pieces: they stay in a processor's cache. */

@@ -19,6 +19,17 @@ export interface ForwardOptions {
   readonly gradientCheckpointing?: boolean;
 }
 
+/**
+ * A low-rank adapter (LoRA), which is trained in place of the model's own parameters. These are frozen, and may be held in any
+ * dtype.
+ */
+export interface LoraAdapter {
+  /** The fields of PEFT's adapter_config.json, for saving: `r`, `lora_alpha`, `target_modules` and others. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Which of the model's `parameters` are the adapter's: its matrices, and what `modulesToSave` names. */
+  readonly parameters: readonly string[];
+}
+
 /** Sequences that are being continued, one token each a step. Owns padding, positions and every cache. */
 export interface Decoding {
   /**
@@ -82,6 +93,8 @@ export interface LanguageModel {
    * too.
    */
   readonly weights: ReadonlyMap<string, Weight>;
+  /** What is trained in place of the parameters above, where the model was loaded so; undefined of all others. */
+  readonly adapter?: LoraAdapter | undefined;
   /** LM head, [vocabSize, hiddenSize]; the token embedding itself where they are tied. */
   readonly head: Weight;
   /**
@@ -118,7 +131,10 @@ export interface LanguageModel {
    * @internal
    */
   onMeta(meta: Device, dtype?: WeightFormat): Promise<LanguageModel>;
-  /** Marks all parameters as trained (or not): only then do they get gradients. */
+  /**
+   * Marks all parameters as trained (or not), of a model with an adapter those of the adapter: only then do they get
+   * gradients.
+   */
   setTrainable(trainable: boolean): void;
   /** Frees all weights. Twice is harmless. */
   dispose(): void;

@@ -22,11 +22,14 @@ import type { HeldParameters, ParameterSpec, ParameterSpecs } from './parts.js';
 /** How the matrices of a model are held. */
 export const formatOption = ranges.choice(weightFormats);
 
-/** @throws OptionError for a trainable model of another format than f32 */
-export function checkFormat(where: string, dtype: WeightFormat, trainable: boolean): void {
+/**
+ * @param advice what else to do, as the end of a sentence
+ * @throws OptionError for a model of another format than f32 all of whose parameters are trained
+ */
+export function checkFormat(where: string, dtype: WeightFormat, trainable: boolean, advice = ''): void {
   if (trainable && dtype !== 'f32') {
     throw new OptionError(
-      `${where}: a trainable model has dtype 'f32', found '${dtype}'. Leave dtype out, or set trainable to false.`,
+      `${where}: a trainable model has dtype 'f32', found '${dtype}'. Leave dtype out, or set trainable to false${advice}.`,
       { option: 'dtype', found: dtype, expected: 'f32' },
     );
   }
@@ -42,7 +45,7 @@ export interface ParameterSource {
 /** Where parameters come from, and how they are held. */
 interface Holding {
   readonly source: ParameterSource;
-  /** Of the matrices; everything else is f32. */
+  /** Of the matrices that are frozen; everything else is f32. */
   readonly format: WeightFormat;
   readonly trainable: boolean;
 }
@@ -55,20 +58,21 @@ interface Holding {
  */
 export async function holdParameters(device: Device, specs: ParameterSpecs, holding: Holding): Promise<HeldParameters> {
   const { source, format } = holding;
-  const { where, values } = source;
+  const { where } = source;
   const total = checkFit(device, specs, holding);
   const parameters = new Map<string, Tensor>();
   const weights = new Map<string, Weight>();
   try {
-    for (const [name, { shape, matrix: layout }] of specs) {
+    for (const [name, { shape, matrix: layout, trained }] of specs) {
       if (!layout) {
-        parameters.set(name, await tensorOf(device, values(name), shape, name));
+        parameters.set(name, await tensorOf(device, source.values(name), shape, name));
         continue;
       }
-      const weight = await loadWeight(device, format, { values: values(name), shape, layout, name, where });
+      const held = trained ? 'f32' : format;
+      const weight = await loadWeight(device, held, { values: source.values(name), shape, layout, name, where });
       weights.set(name, weight);
-      const trained = trainedValues(weight);
-      if (trained) parameters.set(name, trained);
+      const values = trainedValues(weight);
+      if (values) parameters.set(name, values);
     }
     return { parameters, weights };
   } catch (error) {
@@ -87,8 +91,8 @@ export function freeParameters({ parameters, weights }: HeldParameters): void {
   for (const weight of weights.values()) disposeWeight(weight);
 }
 
-const bytesOf = ({ shape, matrix }: ParameterSpec, format: WeightFormat) =>
-  matrix ? weightBytes(format, shape) : storageBytes('f32', sizeOf(shape));
+const bytesOf = ({ shape, matrix, trained }: ParameterSpec, format: WeightFormat) =>
+  matrix ? weightBytes(trained ? 'f32' : format, shape) : storageBytes('f32', sizeOf(shape));
 const totalBytes = (specs: ParameterSpecs, format: WeightFormat) =>
   [...specs.values()].reduce((bytes, spec) => bytes + bytesOf(spec, format), 0);
 

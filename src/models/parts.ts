@@ -18,14 +18,16 @@ import {
   type Weight,
 } from '../tensor/index.js';
 
-/** How a parameter starts in a new model. */
-export type Initial = { readonly normal: number } | 'zeros' | 'ones';
+/** How a parameter starts in a new model: by its deviation where it is normal, its largest value where it is uniform. */
+export type Initial = { readonly normal: number } | { readonly uniform: number } | 'zeros' | 'ones';
 
 export interface ParameterSpec {
   readonly shape: readonly number[];
   readonly initial: Initial;
   /** A large matrix that products read, which may be held in f16 or int8, and its layout in a checkpoint. */
   readonly matrix?: WeightLayout;
+  /** Trained while what has no such mark is frozen, and so held in f32: an adapter's matrices, for instance. */
+  readonly trained?: true;
 }
 /** Every parameter of a model, by the name that Hugging Face's checkpoints give it. */
 export type ParameterSpecs = ReadonlyMap<string, ParameterSpec>;
@@ -51,35 +53,62 @@ export interface HeldParameters {
   readonly weights: ReadonlyMap<string, Weight>;
 }
 
+/** What a part is made of: its parameters by the ends of their names, and its own name. */
+export interface HeldPart {
+  readonly name: string;
+  tensor(end: string): Tensor;
+  weight(end: string): Weight;
+}
+
 /** A leaf of the tree: its parameters by the ends of their names, and what becomes of them. */
-class Declared<Part> {
+export class Declared<Part> {
   constructor(
     readonly specs: Readonly<Record<string, ParameterSpec>>,
-    readonly fill: (held: { tensor(end: string): Tensor; weight(end: string): Weight }) => Part,
+    readonly fill: (held: HeldPart) => Part,
   ) {}
 }
 
+/** The leaf of a linear part. */
+export class DeclaredLinear extends Declared<Linear> {
+  constructor(
+    specs: Declared<Linear>['specs'],
+    fill: Declared<Linear>['fill'],
+    readonly inputs: number,
+    readonly outputs: number,
+    /** Of its weight in the checkpoint. */
+    readonly layout: WeightLayout,
+  ) {
+    super(specs, fill);
+  }
+}
+
 /** y = x weight^T + bias, with a weight [out, in] in the checkpoint. Starts normal with deviation `std`, bias 0. */
-export const linear = (inputs: number, outputs: number, options: { std: number; bias?: boolean }): Declared<Linear> =>
+export const linear = (inputs: number, outputs: number, options: LinearOptions): DeclaredLinear =>
   linearPart('outIn', [outputs, inputs], options);
 
 /** The same with a weight [in, out] in the checkpoint, as OpenAI's GPT-2 has it. */
-export const conv1D = (inputs: number, outputs: number, options: { std: number; bias?: boolean }): Declared<Linear> =>
+export const conv1D = (inputs: number, outputs: number, options: LinearOptions): DeclaredLinear =>
   linearPart('inOut', [inputs, outputs], options);
+
+interface LinearOptions {
+  readonly std: number;
+  readonly bias?: boolean;
+}
 
 function linearPart(
   layout: WeightLayout,
   shape: readonly [number, number],
-  { std, bias = true }: { std: number; bias?: boolean },
-): Declared<Linear> {
-  const outputs = layout === 'outIn' ? shape[0] : shape[1];
+  { std, bias = true }: LinearOptions,
+): DeclaredLinear {
+  const [outputs, inputs] = layout === 'outIn' ? shape : [shape[1], shape[0]];
   const specs: Record<string, ParameterSpec> = { weight: { shape, initial: { normal: std }, matrix: layout } };
   if (bias) specs.bias = { shape: [outputs], initial: 'zeros' };
-  return new Declared(specs, (held) => {
+  const fill = (held: HeldPart): Linear => {
     const weight = held.weight('weight');
     const options = bias ? { bias: held.tensor('bias') } : {};
     return { weight, apply: (x) => project(x, weight, options) };
-  });
+  };
+  return new DeclaredLinear(specs, fill, inputs, outputs, layout);
 }
 
 /** Layer normalisation over `size` features, with weight (1 at first) and bias (0) unless `affine` is false. */
@@ -157,6 +186,7 @@ export function fill<T extends PartTree>(tree: T, held: HeldParameters, path = '
     if (tree === undefined) return undefined;
     if (tree instanceof Declared) {
       return tree.fill({
+        name: path,
         tensor: (end) => held.parameters.get(of(end)) as Tensor,
         weight: (end) => held.weights.get(of(end)) as Weight,
       });
@@ -165,4 +195,27 @@ export function fill<T extends PartTree>(tree: T, held: HeldParameters, path = '
     return Object.fromEntries(Object.entries(tree).map(([key, child]) => [key, fill(child, held, of(key))]));
   };
   return filled() as Filled<T>;
+}
+
+/** Every part of the tree by its name, which begins those of its parameters. */
+export function partsOf(tree: PartTree): Map<string, Declared<unknown>> {
+  const parts = new Map<string, Declared<unknown>>();
+  replaceParts(tree, (part, name) => {
+    parts.set(name, part);
+    return part;
+  });
+  return parts;
+}
+
+/** The tree with other declarations of the same parts, as `replace` gives them. */
+export function replaceParts(
+  tree: PartTree,
+  replace: (part: Declared<unknown>, name: string) => Declared<unknown>,
+  path = '',
+): PartTree {
+  if (tree === undefined) return undefined;
+  if (tree instanceof Declared) return replace(tree, path);
+  const of = (key: string) => (path === '' ? key : `${path}.${key}`);
+  if (Array.isArray(tree)) return tree.map((child: PartTree, index) => replaceParts(child, replace, of(`${index}`)));
+  return Object.fromEntries(Object.entries(tree).map(([key, child]) => [key, replaceParts(child, replace, of(key))]));
 }

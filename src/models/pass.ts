@@ -30,6 +30,27 @@ export interface LayerDropout {
   readonly probability: number;
 }
 
+/** Seed of the masks of the pass that runs now; undefined where nothing is dropped. */
+let runningSeed: number | undefined;
+
+/** Does part of a pass, whose parts drop out by themselves where there is a seed. */
+export function underSeed<T>(seed: number | undefined, work: () => T): T {
+  const outer = runningSeed;
+  runningSeed = seed;
+  try {
+    return work();
+  } finally {
+    runningSeed = outer;
+  }
+}
+
+/**
+ * Dropout inside a part, which no layer asks for: that of an adapter. Its mask is named by the pass's seed and the part,
+ * whose name tells its layer and its place there; a part computes once a pass.
+ */
+export const partDropout = (part: string, probability: number) =>
+  runningSeed === undefined || probability === 0 ? undefined : { probability, seed: namedSeed(runningSeed, part) };
+
 /** How a layer attends. By default it is causal, over the tokens of the pass and the pass's cache for this layer. */
 export interface AttendOptions extends Partial<Omit<AttentionOptions, 'dropout' | 'cache'>> {
   readonly numHeads: number;
@@ -124,7 +145,9 @@ export function startPass(
       block: (x: Tensor, layer: LayerPass, ...reads: Reads) => Tensor,
       ...reads: Reads
     ) {
-      const run = (input: Tensor, ...read: Reads) => block(input, layerPass(index), ...read);
+      // A layer that is computed again is so after its pass has ended.
+      const run = (input: Tensor, ...read: Reads) =>
+        underSeed(dropoutSeed, () => block(input, layerPass(index), ...read));
       if (recorded && gradientCheckpointing) return checkpointed(x, run, ...reads);
       if (recorded) return run(x, ...(reads.map(asRead) as unknown as Reads));
       const y = tidy(() => run(x, ...reads));

@@ -1,5 +1,6 @@
 /** Models to Hugging Face folders. */
 import * as z from 'zod';
+import { adapterConfig, adapterWeights } from '../checkpoints/index.js';
 import { savedTemplateFiles } from '../data/savedTemplate.js';
 import { OptionError, TrainingError } from '../errors.js';
 import { checkHalves, f16ToF32, f32ToF16 } from '../halfFloats.js';
@@ -10,7 +11,9 @@ import { openFolder } from '../platform/openFolder.js';
 import { checkOption, checkOptions, type Fields, ranges } from '../settings/index.js';
 import { fileDTypeOf, readWeight, type Tensor, type Weight } from '../tensor/index.js';
 import { configure } from './family.js';
-import { type LanguageModel, modelOption } from './model.js';
+import { withAdapterMerged } from './lora/merge.js';
+import { peftName } from './lora/peftFile.js';
+import { type LanguageModel, type LoraAdapter, modelOption } from './model.js';
 import { type ParameterSpec, type ParameterSpecs, specsOf } from './parts.js';
 import { findFamily } from './registry.js';
 
@@ -23,21 +26,28 @@ export interface SaveOptions {
   readonly dtype?: 'f32' | 'f16';
   /** More files for the folder, tokenizer files for instance. */
   readonly files?: Readonly<Record<string, Uint8Array | string>>;
+  /**
+   * Of a model with an adapter: writes the whole model, the adapter merged into its weights, in place of the adapter alone.
+   * False by default.
+   */
+  readonly merge?: boolean;
 }
 
 const saveOptions = z.strictObject({
   dtype: ranges.choice(['f32', 'f16']).optional(),
   files: filesOption.default({}),
+  merge: ranges.switched.default(false),
 } satisfies Fields<SaveOptions>);
 
 /**
  * Saves a model as a Hugging Face folder: config.json, model.safetensors, the model's companion files, the name of its
- * prompt template, and `files`. Each file is written aside and renamed. Weights are read from the device one tensor at a
- * time.
+ * prompt template, and `files`. Of a model with an adapter that is a folder of PEFT, which needs the base to be loaded:
+ * adapter_config.json and adapter_model.safetensors in place of the first two. Each file is written aside and renamed.
+ * Weights are read from the device one tensor at a time.
  * @example
  * await saveModel(student, './student', { files: { 'tokenizer.json': tokenizerJson } });
- * @throws OptionError when the target cannot be written to, for another dtype, and for a model of dtype 'int8': its weights are no longer
- * those of the checkpoint that it came from; CheckpointError when dtype is 'f16' and a weight is beyond its range;
+ * @throws OptionError when the target cannot be written to, for another dtype, for merge without an adapter, and for a whole model of
+ * dtype 'int8': its weights are no longer those of the checkpoint that it came from; CheckpointError when dtype is 'f16' and a weight is beyond its range;
  * TrainingError for a weight that is NaN or infinite
  */
 export async function saveModel(
@@ -47,7 +57,7 @@ export async function saveModel(
 ): Promise<void> {
   checkOption('saveModel', 'model', model, modelOption);
   checkOption('saveModel', 'target', target, folderOption);
-  const { dtype, files } = checkOptions('saveModel', saveOptions, options);
+  const { dtype, files, merge } = checkOptions('saveModel', saveOptions, options);
   if (model.device.isMeta) {
     throw new OptionError(
       'saveModel: the model is on a meta device, which holds no weights. Load it on the device itself.',
@@ -56,34 +66,86 @@ export async function saveModel(
       },
     );
   }
+  const { adapter } = model;
+  if (merge && !adapter) {
+    throw new OptionError('saveModel: merge is true, and the model has no adapter. Leave merge out.', {
+      option: 'merge',
+    });
+  }
+  const saved = adapter && !merge ? adapterOf(model, adapter, dtype) : await wholeOf(model, dtype);
   const store = openFolder(target);
-  const family = findFamily(model.family, 'saveModel');
-  const specs = specsOf(family.tree(configure(family, model.config, 'saveModel: config').config));
-  const dtypes = await dtypesOf(model, specs, dtype);
-  const saved = [...dtypes.values()].every((each) => each === 'F16') ? 'float16' : 'float32';
-  // transformers 5 calls the field `dtype`, earlier versions `torch_dtype`; each reads the latter.
-  const { dtype: _, ...fields } = model.config;
-  const config = { ...fields, torch_dtype: saved };
   const texts = new Map<string, Uint8Array | string>([
     ...model.companionFiles,
-    ['config.json', configJson(config)],
+    saved.config,
     ...Object.entries(savedTemplateFiles(model.promptTemplate)),
     ...Object.entries(files),
   ]);
   for (const [path, file] of texts) {
     await store.write(path, [typeof file === 'string' ? new TextEncoder().encode(file) : file]);
   }
-  const path = 'model.safetensors';
-  const where = `${store.name}/${path}`;
-  const tensors = [...specs].map(([name, spec]): TensorToWrite => {
-    const read = async () => finite(await readParameter(model, name, spec), name, spec.shape);
-    const { shape } = spec;
-    return dtypes.get(name) === 'F32'
+  const where = `${store.name}/${saved.weights}`;
+  const tensors = saved.tensors.map(({ name, shape, dtype, values }): TensorToWrite => {
+    const read = async () => finite(await values(), name, shape);
+    return dtype === 'F32'
       ? { name, dtype: 'F32', shape, read }
       : { name, dtype: 'F16', shape, read: async () => halvesOf(await read(), name, where) };
   });
-  await writeSafetensors(store, path, tensors);
+  await writeSafetensors(store, saved.weights, tensors);
 }
+
+/** What is written of a model. */
+interface SavedModel {
+  /** Name and text. */
+  readonly config: readonly [string, string];
+  /** The name of the file of tensors. */
+  readonly weights: string;
+  readonly tensors: readonly SavedTensor[];
+}
+interface SavedTensor {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly dtype: 'F32' | 'F16';
+  values(): Promise<Float32Array>;
+}
+
+/** The whole model, with its adapter merged, if it has one. */
+async function wholeOf(model: LanguageModel, dtype: 'f32' | 'f16' | undefined): Promise<SavedModel> {
+  const family = findFamily(model.family, 'saveModel');
+  const specs = specsOf(family.tree(configure(family, model.config, 'saveModel: config').config));
+  const dtypes = await dtypesOf(model, specs, dtype);
+  const stored = [...dtypes.values()].every((each) => each === 'F16') ? 'float16' : 'float32';
+  // transformers 5 calls the field `dtype`, earlier versions `torch_dtype`; each reads the latter.
+  const { dtype: _, ...fields } = model.config;
+  return {
+    config: ['config.json', configJson({ ...fields, torch_dtype: stored })],
+    weights: 'model.safetensors',
+    tensors: [...specs].map(([name, spec]) => ({
+      name,
+      shape: spec.shape,
+      dtype: dtypes.get(name) as 'F32' | 'F16',
+      values: () => readParameter(model, name, spec),
+    })),
+  };
+}
+
+/** The adapter alone. */
+const adapterOf = (
+  { parameters }: LanguageModel,
+  { config, parameters: own }: LoraAdapter,
+  dtype: 'f32' | 'f16' = 'f32',
+): SavedModel => ({
+  config: [adapterConfig, `${JSON.stringify(config, null, 2)}\n`],
+  weights: adapterWeights,
+  tensors: own.map((name) => {
+    const tensor = parameters.get(name) as Tensor;
+    return {
+      name: peftName(name),
+      shape: tensor.shape,
+      dtype: dtype === 'f16' ? 'F16' : 'F32',
+      values: async () => (await tensor.read()) as Float32Array,
+    };
+  }),
+});
 
 /** Fields of config.json for which transformers 5 takes no integer. */
 const floatFields = [
@@ -117,7 +179,10 @@ async function dtypesOf(
 ): Promise<Map<string, 'F32' | 'F16'>> {
   const held = [...model.weights.values()].map(fileDTypeOf);
   if (held.includes(undefined)) {
-    throw new OptionError("saveModel: the model is held in int8. Load it with dtype 'f32' or 'f16'.");
+    throw new OptionError(
+      "saveModel: the model is held in int8. Load it with dtype 'f32' or 'f16'" +
+        `${model.adapter ? ', or save the adapter alone' : ''}.`,
+    );
   }
   const dtypes = new Map<string, 'F32' | 'F16'>();
   for (const [name, spec] of specs) {
@@ -133,12 +198,10 @@ function fitsHalves(values: Float32Array): boolean {
   return values.every((value, i) => Object.is(value, halves[i]));
 }
 
-/** The values of a parameter as its checkpoint has them. */
-async function readParameter(
-  { parameters, weights }: LanguageModel,
-  name: string,
-  { matrix }: ParameterSpec,
-): Promise<Float32Array> {
-  if (matrix) return readWeight(weights.get(name) as Weight, matrix);
-  return (await (parameters.get(name) as Tensor).read()) as Float32Array;
+/** The values of a parameter as its checkpoint has them, with what an adapter adds. */
+async function readParameter(model: LanguageModel, name: string, { matrix }: ParameterSpec): Promise<Float32Array> {
+  const { parameters, weights } = model;
+  if (!matrix) return (await (parameters.get(name) as Tensor).read()) as Float32Array;
+  const values = await readWeight(weights.get(name) as Weight, matrix);
+  return withAdapterMerged(model, name, { values, layout: matrix });
 }

@@ -40,8 +40,8 @@ function watched(store: FileStore): { store: FileStore; asked: string[] } {
 }
 
 describe('a Hugging Face folder', () => {
-  it('offers an adapter, which loadModel refuses by its base: alone, and beside a whole model', async () => {
-    const fields = { peft_type: 'LORA', base_model_name_or_path: 'gpt2', r: 4 };
+  it('offers an adapter, with the base that it names: alone, and beside a whole model', async () => {
+    const fields = { peft_type: 'LORA', base_model_name_or_path: './nowhere/at/all', r: 4 };
     const store = memoryStore({ 'adapter_config.json': JSON.stringify(fields) });
     const shape = [1, 2];
     await writeSafetensors(store, 'adapter_model.safetensors', [
@@ -52,14 +52,42 @@ describe('a Hugging Face folder', () => {
     expect((await adapter.tensors()).entries.get('h.0.lora_A.weight')).toMatchObject({ dtype: 'F32', shape });
     const device = openReference();
     const refusal =
-      /^memory\/adapter_config.json: the folder holds an adapter \(LORA\) of "gpt2", .* Merge the two with PEFT/;
+      /^memory\/adapter_config.json: the base of the adapter, .\/nowhere\/at\/all, cannot be opened.*there is no checkpoint/;
+    expect((await failure(adapter.base())).message).toMatch(refusal);
     expect((await failure(loadModel(store, { device }))).message).toMatch(refusal);
     using whole = await createModel(config, { device });
     await saveModel(whole, store);
+    // As in transformers: the folder's own weights are not what the adapter was trained beside.
     expect((await failure(loadModel(store, { device }))).message).toMatch(refusal);
     await store.remove('adapter_config.json');
     expect(await (await openCheckpoint(store)).adapter()).toBeUndefined();
     (await loadModel(store, { device })).dispose();
+  });
+
+  it('with an adapter has the config, tensors, tokenizer and companions of its base, and its own first', async () => {
+    const device = openReference();
+    using whole = await createModel(config, { device });
+    const base = memoryStore({
+      'merges.txt': 'a b',
+      'vocab.json': '{}',
+      'generation_config.json': 'base',
+      LICENSE: 'base',
+    });
+    whole.promptTemplate = 'alpaca';
+    await saveModel(whole, base);
+    const adapter = memoryStore({ 'adapter_config.json': '{"peft_type": "LORA"}', 'generation_config.json': 'own' });
+    const checkpoint = await openCheckpoint(adapter, { base });
+    expect((await checkpoint.config()).fields.model_type).toBe('gpt2');
+    expect((await checkpoint.tensors()).entries.size).toBeGreaterThan(0);
+    expect((await checkpoint.tokenizerFiles())?.has('vocab.json')).toBe(true);
+    const companions = await checkpoint.companionFiles();
+    expect([...companions].map(([name, bytes]) => [name, new TextDecoder().decode(bytes)]).sort()).toEqual([
+      ['LICENSE', 'base'],
+      ['generation_config.json', 'own'],
+    ]);
+    expect(await checkpoint.promptTemplate()).toBe('alpaca');
+    await adapter.write('distillm.json', [new TextEncoder().encode('{"promptTemplate": "compact"}')]);
+    expect(await (await openCheckpoint(adapter, { base })).promptTemplate()).toBe('compact');
   });
 
   it('offers config, tensors, tokenizer files and the template', async () => {
@@ -143,7 +171,9 @@ describe('a Hugging Face folder', () => {
       'adapter_config.json': `{"peft_type": ${strange}, "base_model_name_or_path": ${strange}}`,
     });
     const device = openReference({ precision: 'f32' });
-    expect((await failure(loadModel(adapter, { device }))).message).toMatch(/holds an adapter \(\{"toString":/);
+    expect((await failure(loadModel(adapter, { device }))).message).toMatch(
+      /peft_type is \{"toString":.*expected "LORA"/,
+    );
   });
 
   it('is looked through once for its model, tokenizer and template', async () => {

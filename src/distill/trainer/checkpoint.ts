@@ -4,7 +4,7 @@
  * states.
  */
 import * as z from 'zod';
-import { openCheckpoint, templateFile } from '../../checkpoints/index.js';
+import { templateFile } from '../../checkpoints/index.js';
 import { savedTemplateFiles } from '../../data/savedTemplate.js';
 import { CheckpointError } from '../../errors.js';
 import { short } from '../../inWords.js';
@@ -19,6 +19,7 @@ import {
   writeSafetensors,
 } from '../../io/index.js';
 import { saveModel } from '../../models/saveModel.js';
+import { storedParameters, storedTensors } from '../../models/storedParameters.js';
 import type { AdamW } from '../../optim/index.js';
 import { openFolder } from '../../platform/openFolder.js';
 import { parse, ranges } from '../../settings/index.js';
@@ -33,13 +34,13 @@ import { type Run, requireSameRun, requireShapes } from './sameRun.js';
 import { shareAgain, shareState } from './sharedFolders.js';
 import type { Soundness } from './soundness.js';
 import {
+  isWeights,
   stateFile,
   stateName,
   stepsOf,
   UnusableState,
   unusable,
   verifyState,
-  weightsFile,
   writeState,
 } from './stateFolder.js';
 
@@ -234,14 +235,15 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
     if (!isGood(state.progress.soundness)) {
       throw unusable(folder, `: the validation loss had left its range at step ${strayedAt}`, { found: strayedAt });
     }
-    const weights = await whole(folder, async () => (await openCheckpoint(folder)).tensors());
+    const weights = await whole(folder, () => storedTensors(folder, student));
     const moments = momentsOf(optimizer);
-    requireShapes(weights, student.parameters);
+    const parameters = storedParameters(student);
+    requireShapes(weights, parameters);
     requireShapes(file, moments);
     const { progress } = state;
     const replay = await whole(folder, async () => {
       startPolicy(plan.sgo, { totalSteps: settings.steps, snapshot: progress.sgo });
-      for (const [name, tensor] of student.parameters) tensor.set(await readFinite(weights, name));
+      for (const [name, tensor] of parameters) tensor.set(await readFinite(weights, name));
       for (const [name, tensor] of moments) tensor.set(await readFinite(file, name));
       for (const [name, updated] of optimizer.moments) {
         const steps = state.steps[name] ?? 0;
@@ -276,7 +278,7 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
 
   const examine = async (): Promise<void> => {
     await requireFree();
-    identity = { ...plan.identity, ...(await identityDigests(plan)) };
+    identity = { ...plan.identity, ...(await identityDigests({ ...plan, student })) };
   };
 
   return {
@@ -355,7 +357,7 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
         if (!(error instanceof NothingThere || error instanceof UnusableState)) throw error;
         const why = error instanceof UnusableState ? `is damaged: ${error.message}` : 'is gone';
         const lost = `The state of the best validation, ${root.name}/${state}, ${why}.`;
-        if (await root.folder('best').exists(weightsFile)) {
+        if ((await contentOf(root.folder('best'))).some(isWeights)) {
           const what = `${root.name}/best stays as it is, and may hold an earlier model than that of step ${best.step}.`;
           return { best, remarks: [...remarks, `${lost} ${what}`] };
         }

@@ -4,7 +4,7 @@
  */
 import { createSha256 } from '#platform';
 import { fnv1a } from '../../fnv1a.js';
-import type { LanguageModel } from '../../models/model.js';
+import type { LanguageModel, LoraAdapter } from '../../models/model.js';
 import type { Tokenizer } from '../../text/index.js';
 import { weightsDigest } from './weightsDigest.js';
 
@@ -22,6 +22,10 @@ export interface RunIdentity extends IdentityDigests {
   readonly teacher?: Readonly<Record<string, unknown>>;
   /** The formats of the teacher's matrices. */
   readonly teacherFormat?: string;
+  /** Of a student with an adapter: what decides how it computes, besides the tensors. */
+  readonly adapter?: Readonly<Record<string, unknown>>;
+  /** The formats of the matrices beside which the adapter stands. */
+  readonly studentFormat?: string;
   readonly tokenizer?: { readonly vocabSize: number; readonly eosTokenId: number | undefined };
   readonly template?: string;
 }
@@ -33,33 +37,46 @@ export function identityOf(run: {
   readonly template: string | undefined;
 }): RunIdentity {
   const { student, teacher, tokenizer, template } = run;
-  const formats = teacher && [...new Set([...teacher.weights.values()].map(({ format }) => format))];
   const trained = [...student.parameters].flatMap(([name, { requiresGrad }]) => (requiresGrad ? [name] : []));
   const names = new TextEncoder().encode(trained.sort().join('\n'));
   return {
     student: configOf(student),
     trained: `${trained.length} parameters (${fnv1a(names).toString(16)})`,
-    ...(teacher && formats && { teacher: configOf(teacher), teacherFormat: formats.sort().join(', ') }),
+    ...(student.adapter && { adapter: adapterFacts(student.adapter), studentFormat: formatsOf(student) }),
+    ...(teacher && { teacher: configOf(teacher), teacherFormat: formatsOf(teacher) }),
     ...(tokenizer && { tokenizer: { vocabSize: tokenizer.vocabSize, eosTokenId: tokenizer.eosTokenId } }),
     ...(template !== undefined && { template }),
   };
 }
 
+const formatsOf = ({ weights }: LanguageModel): string =>
+  [...new Set([...weights.values()].map(({ format }) => format))].sort().join(', ');
+
+/** The ranks are in the shapes, and which parts have adapters in the names of what is trained. */
+const adapterFacts = ({ config }: LoraAdapter) =>
+  Object.fromEntries(
+    ['lora_alpha', 'lora_dropout', 'use_rslora', 'alpha_pattern'].map((field) => [field, config[field] ?? null]),
+  );
+
 /** What takes a moment to find out, and is asked for only where a run is stored. */
 interface IdentityDigests {
   /** See `weightsDigest`. */
   readonly teacherWeights?: string;
+  /** The same of what is frozen beside an adapter. */
+  readonly studentBase?: string;
   /** SHA-256 of the tokenizer's files. */
   readonly tokenizerFiles?: string;
 }
 
 export async function identityDigests(run: {
+  readonly student: LanguageModel;
   readonly teacher: LanguageModel | undefined;
   readonly tokenizer: Tokenizer | undefined;
 }): Promise<IdentityDigests> {
-  const { teacher, tokenizer } = run;
+  const { student, teacher, tokenizer } = run;
   return {
     ...(teacher && { teacherWeights: await weightsDigest(teacher) }),
+    ...(student.adapter && { studentBase: await weightsDigest(student) }),
     ...(tokenizer && { tokenizerFiles: digestOfFiles(tokenizer.save()) }),
   };
 }

@@ -115,6 +115,7 @@ const digestNames: Plan['derived'] = new Map([
     (set) => [`dataDigest.${set}`, `the digest of data.${set}`] as const,
   ),
   ['teacherWeights', "the digest of the teacher's weights"],
+  ['studentBase', 'the digest of the weights beside the adapter'],
   ['tokenizerFiles', "the digest of the tokenizer's files"],
 ]);
 

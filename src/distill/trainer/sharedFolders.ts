@@ -5,7 +5,7 @@
  */
 import type { FileStore } from '../../io/index.js';
 import type { CheckpointEvent } from './events.js';
-import { filesOf, type StateFiles, stateFile, stateName, verifyState, weightsFile, writtenAs } from './stateFolder.js';
+import { filesOf, isWeights, type StateFiles, stateFile, stateName, verifyState, writtenAs } from './stateFolder.js';
 
 type Kind = CheckpointEvent['kind'];
 
@@ -32,7 +32,7 @@ export async function shareAgain(run: FileStore, kind: Kind, step: number): Prom
 /** Weights come last: whoever finds new ones finds all that belongs to them. */
 function sharedNames(kind: Kind, names: readonly string[]): string[] {
   const wanted = kind === 'last' ? names : names.filter((name) => name !== stateFile);
-  return [...wanted.filter((name) => name !== weightsFile), weightsFile];
+  return [...wanted.filter((name) => !isWeights(name)), ...wanted.filter(isWeights)];
 }
 
 interface Compared {
@@ -44,7 +44,7 @@ interface Compared {
 async function holds({ state, files, shared }: Compared, names: readonly string[]): Promise<boolean> {
   for (const name of names) {
     if (!(await shared.exists(name))) return false;
-    if (name !== weightsFile && name !== stateFile) continue;
+    if (!isWeights(name) && name !== stateFile) continue;
     // A second name of the same file needs no look at its bytes.
     const isSame = (await state.exists(name)) && (await shared.stamp(name)) === (await state.stamp(name));
     if (isSame && (await shared.stamp(name)) !== '') continue;

@@ -8,7 +8,7 @@
 
 import * as z from 'zod';
 import { createSha256 } from '#platform';
-import { manifestFile } from '../../checkpoints/index.js';
+import { adapterWeights, manifestFile } from '../../checkpoints/index.js';
 import { CheckpointError } from '../../errors.js';
 import { short } from '../../inWords.js';
 import type { FileStore } from '../../io/fileStore.js';
@@ -29,8 +29,8 @@ export const stepsOf = (folders: readonly string[]): number[] =>
 
 /** What a state has beside the model: the moments, the replay buffer, the position. */
 export const stateFile = 'trainer-state.safetensors';
-/** The model of a state. */
-export const weightsFile = 'model.safetensors';
+/** Whether a file of a state has the model, or the adapter that is trained in its place. */
+export const isWeights = (file: string): boolean => file === 'model.safetensors' || file === adapterWeights;
 
 const format = 'distillm state 3';
 /** Names, never paths: a manifest from elsewhere must not reach out of its folder. */

@@ -6,6 +6,7 @@
  */
 import { CheckpointError, DistillmError, OptionError } from '../../errors.js';
 import { NothingThere } from '../../io/fileStore.js';
+import { storedParameters } from '../../models/storedParameters.js';
 import { isSystemError } from '../../systemReason.js';
 import type { Checkpoints } from './checkpoint.js';
 import type { CheckpointEvent, WaitedEvent, WaitingEvent } from './events.js';
@@ -125,9 +126,12 @@ async function mended({ checkpoints, run }: Storing, reason: WaitingEvent['reaso
   return remarks;
 }
 
-/** The student, two moments of each trained weight, and the replay buffer. */
+/** The student or its adapter, two moments of each trained weight, and the replay buffer. */
 function stateBytes({ optimizer, replay }: RunState, { objective: { student } }: Plan): number {
-  const sizes = [...student.parameters.values(), ...[...optimizer.moments.values()].flatMap(({ m, v }) => [m, v])];
+  const sizes = [
+    ...storedParameters(student).values(),
+    ...[...optimizer.moments.values()].flatMap(({ m, v }) => [m, v]),
+  ];
   const buffer = replay ? replay.serialize().byteLength : 0;
   return sizes.reduce((total, { size }) => total + 4 * size, buffer);
 }

@@ -9,14 +9,16 @@ const sampleBytes = 256;
 
 /**
  * SHA-256 of samples from the beginning, the middle and the end of each tensor, as the device holds it: training, or
- * another seed, changes all of them. One read-back of less than 1 KiB a tensor.
+ * another seed, changes all of them. Of a model with an adapter it is that of the base. One read-back of less than 1 KiB a
+ * tensor.
  */
-export async function weightsDigest({ device, parameters, weights }: LanguageModel): Promise<string> {
+export async function weightsDigest({ device, parameters, weights, adapter }: LanguageModel): Promise<string> {
   const tensors = new Map(parameters);
   for (const [name, weight] of weights) {
     tensors.set(`${name} ${weight.format}`, weight.values);
     if (weight.format === 'int8') tensors.set(`${name} scales`, weight.scales);
   }
+  for (const name of adapter?.parameters ?? []) for (const each of [name, `${name} f32`]) tensors.delete(each);
   const samples = [...tensors.values()].flatMap((tensor) => {
     const words = Math.floor((hostArrays[tensor.dtype].BYTES_PER_ELEMENT * tensor.size) / 4);
     const length = Math.min(4 * words, sampleBytes);

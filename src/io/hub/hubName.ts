@@ -11,6 +11,8 @@ export interface HubName {
 }
 
 export const isHubName = (source: string): boolean => source.startsWith('hf:');
+/** What Hugging Face itself calls a model, which may be a folder as well: gpt2, openai-community/gpt2. */
+export const isBareHubName = (source: string): boolean => /^\w[\w.-]*(\/[\w.-]+)?$/.test(source);
 
 const form =
   /^(?!hf:[^/]*\/$)hf:(\w[\w.-]*(?:\/\w[\w.-]*)?)(?:@(refs\/\w[\w-]*\/\w[\w.-]*|\w[\w.-]*))?(?:\/([^@]+?))?\/?$/;

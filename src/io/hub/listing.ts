@@ -33,9 +33,8 @@ export async function listHub(access: HubAccess, name: HubName): Promise<HubList
   const what = hubNameText(name);
   const { repository, revision } = name;
   const path = `/api/models/${repository}/revision/${encodeURIComponent(revision)}?blobs=true`;
-  const again = `Check ${access.settings.endpoint}, and try again.`;
   const answer = parseJson(
-    await textOf(await requestHub(access, path, what), what, again),
+    await textOf(await requestHub(access, path, what), what),
     `${what}: the hub's answer`,
     again,
   );
@@ -50,7 +49,9 @@ export async function listHub(access: HubAccess, name: HubName): Promise<HubList
 /** Bytes. The longest lists of the hub, of 100,000 files, have about 30 MB. */
 const largestListing = 2 ** 26;
 
-async function textOf(response: Response, what: string, again: string): Promise<string> {
+const again = 'Check HF_ENDPOINT, and try again.';
+
+async function textOf(response: Response, what: string): Promise<string> {
   const bytes = await readBody(response, {
     most: largestListing,
     tooLong: () =>

@@ -14,3 +14,6 @@ export function splitPath(
   const isDrive = /^[a-z]:$/i.test(folder) && !/^[\\/]/.test(path.slice(2));
   return { folder: isDrive ? `${folder}.` : folder, name: basename(path) };
 }
+
+/** A path that means the same in every working folder. */
+export const wholePath = (path: string): string => systemPath.resolve(path);
