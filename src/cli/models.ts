@@ -9,6 +9,7 @@ import {
   createModel,
   type Device,
   type LanguageModel,
+  type LoraOptions,
   loadModel,
   loadTokenizer,
   OptionError,
@@ -20,7 +21,7 @@ import {
   type Tokenizer,
   type WeightFormat,
 } from '../index.js';
-import { choice, optional } from './options.js';
+import { choice, given, optional } from './options.js';
 import { downloadProgress, progressLine } from './progress.js';
 import type { Terminal } from './terminal.js';
 
@@ -34,15 +35,22 @@ export const dtypeOption = optional(
 /** What names a model, for the help. */
 export const sourceWords = 'a Hugging Face folder, a GGUF file, hf:organisation/name[@revision], or a URL';
 
-/** A checkpoint; people see how far its download is. */
-export const openSource = (source: string, terminal: Terminal): Promise<Checkpoint> =>
-  openCheckpoint(source, { onProgress: downloadProgress(progressLine(terminal)) });
+/** A checkpoint; people see how far its download is. @param base of an adapter, where it is not the one that it names */
+export const openSource = (source: string, terminal: Terminal, base?: string): Promise<Checkpoint> =>
+  openCheckpoint(source, { base, onProgress: downloadProgress(progressLine(terminal)) });
 
 /** The checkpoint of a model. @throws CheckpointError when it holds no model, before a device is opened */
-export async function openModelFolder(source: string, terminal: Terminal): Promise<Checkpoint> {
-  const checkpoint = await openSource(source, terminal);
+export async function openModelFolder(source: string, terminal: Terminal, base?: string): Promise<Checkpoint> {
+  const checkpoint = await openSource(source, terminal, base);
   await checkpoint.config();
   return checkpoint;
+}
+
+/** The files of a model's tokenizer, and those that belong to it, for a model that is made of it. */
+export async function keptFiles(model: Checkpoint): Promise<Readonly<Record<string, Uint8Array>>> {
+  const files = [...(await model.companionFiles()), ...((await model.tokenizerFiles()) ?? [])];
+  // Tokenizers read config.json too; the new model has one of its own.
+  return Object.fromEntries(files.filter(([name]) => name !== 'config.json'));
 }
 
 /**
@@ -114,11 +122,15 @@ export async function openStudent(
     studentConfig,
     tokenizer: named,
     seed,
+    lora,
+    studentDtype,
   }: {
     student: Checkpoint | undefined;
     studentConfig: string | undefined;
     tokenizer: string | undefined;
     seed: number;
+    lora: LoraOptions | undefined;
+    studentDtype?: WeightFormat | undefined;
   },
   {
     device,
@@ -133,7 +145,13 @@ export async function openStudent(
     );
   }
   if (student !== undefined) {
-    const model = await loadModel(student, { device, trainable: true });
+    if (studentDtype !== undefined && !lora && !(await student.adapter())) {
+      throw new OptionError(
+        `--student-dtype ${studentDtype} holds what is frozen beside an adapter, and ${student.name} is trained as a whole. Give ` +
+          '--lora, or leave it out.',
+      );
+    }
+    const model = await loadModel(student, { device, trainable: true, lora, ...given({ dtype: studentDtype }) });
     checkTokenizer(tokenizer, model, {
       own: await ownTokenizer(student, named),
       called: `the model in ${student.name}`,

@@ -174,6 +174,13 @@ export function tryFolder(flag: string, path: string, { isWritten = true }: Tria
   }
 }
 
+/** @throws OptionError for a folder that cannot be written, or is not empty */
+export function tryNewFolder(flag: string, path: string): void {
+  tryFolder(flag, path);
+  const [name] = namesIn(path);
+  if (name !== undefined) throw refusal(flag, path, `holds ${name} already. Take a new folder.`);
+}
+
 /** The path itself, or the folder above it that is there. */
 function nearest(path: string): string {
   let each = path;

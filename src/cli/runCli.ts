@@ -11,6 +11,7 @@ import { evaluate } from './commands/eval.js';
 import { generateAnswers } from './commands/generate.js';
 import { init } from './commands/init.js';
 import { inspect } from './commands/inspect.js';
+import { merge } from './commands/merge.js';
 import { plot } from './commands/plot.js';
 import { tokenizer } from './commands/tokenizer.js';
 import { train } from './commands/train.js';
@@ -29,6 +30,7 @@ const commands: readonly CommandFactory[] = [
   evaluate,
   inspect,
   init,
+  merge,
   plot,
   tokenizer,
   doctor,

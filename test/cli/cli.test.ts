@@ -11,7 +11,19 @@ import { distillm, makeWorkspace } from './workspace.js';
 
 const run = (words: readonly string[]) => distillm('', { more: words });
 
-const commands = ['train', 'generate', 'chat', 'eval', 'inspect', 'init', 'plot', 'tokenizer', 'doctor', 'verify'];
+const commands = [
+  'train',
+  'generate',
+  'chat',
+  'eval',
+  'inspect',
+  'init',
+  'merge',
+  'plot',
+  'tokenizer',
+  'doctor',
+  'verify',
+];
 afterEach(() => vi.restoreAllMocks());
 
 describe('distillm', () => {
@@ -47,7 +59,7 @@ describe('distillm', () => {
   it.each([
     [
       ['nonsense'],
-      'there is no command nonsense, expected one of train, generate, chat, eval, inspect, init, plot, tokenizer, doctor, verify.',
+      'there is no command nonsense, expected one of train, generate, chat, eval, inspect, init, merge, plot, tokenizer, doctor, verify.',
     ],
     [['trian'], /^distillm: there is no command trian, .* Did you mean train\?$/],
     [['--colour'], 'distillm has no option --colour. What it has: npx distillm --help'],

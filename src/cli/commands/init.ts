@@ -15,9 +15,9 @@ import { defineCommand } from '../command.js';
 import { deviceOptions, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
 import { counted, layersInWords } from '../format.js';
-import { createFromFile, openModelFolder, sourceWords } from '../models.js';
+import { createFromFile, keptFiles, openModelFolder, sourceWords } from '../models.js';
 import { countOrZero, counts, optional, required, text, withDefault } from '../options.js';
-import { namesIn, tryFolder } from '../outputs.js';
+import { tryNewFolder } from '../outputs.js';
 
 export const init = defineCommand({
   name: 'init',
@@ -54,15 +54,13 @@ export const init = defineCommand({
         "give either --layers, to keep some of the teacher's, or --student-config, for random weights of another size.",
       );
     }
-    checkFolder(out);
+    tryNewFolder('--out', out);
     const teacher = await openModelFolder(from, terminal);
     return withDevice(options, terminal, async (device) => {
       const student = await (studentConfig === undefined
         ? loadModel(teacher, { device, layers: layers?.length === 1 ? layers[0] : layers })
         : newModel(teacher, studentConfig, { device, seed: options.seed }));
-      const files = [...(await teacher.companionFiles()), ...((await teacher.tokenizerFiles()) ?? [])];
-      // Tokenizers read the teacher's config.json too; the student has one of its own.
-      await saveModel(student, out, { files: Object.fromEntries(files.filter(([name]) => name !== 'config.json')) });
+      await saveModel(student, out, { files: await keptFiles(teacher) });
       const { numLayers, numEncoderLayers } = student;
       const layered = { numLayers, ...(numEncoderLayers !== undefined && { numEncoderLayers }) };
       const result = { student: out, ...layered, parameters: numParameters(student) };
@@ -72,13 +70,6 @@ export const init = defineCommand({
     });
   },
 });
-
-/** @throws OptionError for a folder that cannot be written, or is not empty */
-function checkFolder(out: string): void {
-  tryFolder('--out', out);
-  const [name] = namesIn(out);
-  if (name !== undefined) throw new OptionError(`--out ${out} holds ${name} already. Take a new folder.`);
-}
 
 /** What follows from a number of layers where config.json does not say it, by the field that has the number. */
 const followers: Readonly<Record<string, readonly string[]>> = {

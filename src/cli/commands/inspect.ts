@@ -2,11 +2,13 @@
 import { weightFormats } from '../../entries/tensor.js';
 import {
   type Checkpoint,
+  CheckpointError,
   type CheckpointFacts,
   type Device,
   fineTune,
   type GenerationMemory,
   inspectCheckpoint,
+  type LoraFacts,
   loadModel,
   type MemoryEstimate,
   OptionError,
@@ -24,8 +26,8 @@ import { wrapped } from '../terminal.js';
 interface Plans {
   /** One answer, by how the matrices are held. */
   readonly generating: Readonly<Partial<Record<(typeof weightFormats)[number], GenerationMemory>>>;
-  /** All weights trained, without a teacher. */
-  readonly training: MemoryEstimate;
+  /** All weights trained, or the adapter where there is one, without a teacher. Absent where the adapter cannot be. */
+  readonly training?: MemoryEstimate;
 }
 
 export const inspect = defineCommand({
@@ -88,16 +90,27 @@ async function plansOf(checkpoint: Checkpoint, device: Device, model: Positions,
     using sized = await loadModel(checkpoint, { device: device.meta(), dtype });
     generating[dtype] = await planGeneration(sized, { promptLength, maxNewTokens });
   }
+  const training = await trainingPlan(checkpoint, device, { maxLength, batchSize }).catch((error: unknown) => {
+    // An adapter of the head can be merged only.
+    if (!(error instanceof CheckpointError)) throw error;
+  });
+  return { generating, ...(training && { training }) };
+}
+
+async function trainingPlan(
+  checkpoint: Checkpoint,
+  device: Device,
+  { maxLength, batchSize }: Pick<Lengths, 'maxLength' | 'batchSize'>,
+): Promise<MemoryEstimate> {
   using trained = await loadModel(checkpoint, { device: device.meta(), trainable: true });
   const sample = { ids: new Int32Array(maxLength), promptLength: Math.max(1, Math.floor(maxLength / 2)) };
   const train = Array.from({ length: batchSize }, () => sample);
-  const training = await fineTune({ model: trained, data: { train }, steps: 1, batchSize }).memory();
-  return { generating, training };
+  return fineTune({ model: trained, data: { train }, steps: 1, batchSize }).memory();
 }
 
 /** For people, one a line. */
 function linesOf(facts: CheckpointFacts, memory: Plans | undefined, options: Lengths): string[] {
-  const { name, storedAs, model, stored, tokenizer, chatTemplate, promptTemplate, companionFiles } = facts;
+  const { name, storedAs, model, adapter, stored, tokenizer, chatTemplate, promptTemplate, companionFiles } = facts;
   const row = (title: string, text: string) => `${title.padEnd(11)}${text}`;
   const total = stored.reduce((sum, each) => sum + each.bytes, 0);
   const formats = stored.map(
@@ -106,6 +119,9 @@ function linesOf(facts: CheckpointFacts, memory: Plans | undefined, options: Len
   return [
     row('Source', `${name}, ${storedAs}`),
     row('Model', 'missing' in model ? `cannot be loaded: ${model.missing}` : modelWords(model)),
+    ...(adapter
+      ? [row('Adapter', 'missing' in adapter ? `cannot be read: ${adapter.missing}` : adapterWords(adapter))]
+      : []),
     ...(stored.length > 0 ? [row('Stored', `${bytes(total)}: ${formats.join(', ')}`)] : []),
     row('Tokenizer', 'missing' in tokenizer ? `none: ${tokenizer.missing}` : tokenizerWords(tokenizer)),
     ...('missing' in tokenizer ? [] : specialLines(tokenizer.specialTokens).map((line) => row('', line))),
@@ -129,6 +145,10 @@ const modelWords = ({
   `${family}${architecture === undefined ? '' : ` (${architecture})`}, ${whole(parameters)} parameters: ` +
   `${layersInWords({ numLayers, numEncoderLayers })} of width ${whole(hiddenSize)}, vocabulary ${whole(rest.vocabSize)}, ` +
   `${maxPositions === undefined ? 'relative' : whole(maxPositions)} positions, ${rest.tiedHead ? 'head tied to the embedding' : 'head of its own'}`;
+
+const adapterWords = ({ base, rank, alpha, rsLora, adapted, parameters }: LoraFacts): string =>
+  `LoRA of rank ${rank}, alpha ${alpha}${rsLora ? ' by rsLoRA' : ''}, beside ${counted(adapted, 'linear part')} of ${base}: ` +
+  `${counted(parameters, 'parameter')}`;
 
 type Tokens = Exclude<CheckpointFacts['tokenizer'], { readonly missing: string }>;
 const tokenizerWords = ({ vocabSize, around }: Tokens): string =>
@@ -159,13 +179,13 @@ function memoryLines({ generating, training }: Plans, lengths: Lengths): [title:
   const fits = ({ fits }: { readonly fits: boolean }) => (fits ? '' : ' (does not fit)');
   const answers = Object.entries(generating).map(([dtype, plan]) => `${dtype} ${bytes(plan.total)}${fits(plan)}`);
   const { promptLength, maxNewTokens, maxLength, batchSize } = lengths;
-  const { student, gradients, moments, activations, total } = training;
+  const trainingLine = (plan: MemoryEstimate): [string, string] => [
+    'Training',
+    `${bytes(plan.total)}${fits(plan)}; batches of ${counted(batchSize, 'sample')} of ${whole(maxLength)} tokens (weights ` +
+      `${bytes(plan.student)}, gradients and moments ${bytes(plan.gradients + plan.moments)}, activations ${bytes(plan.activations)})`,
+  ];
   return [
     ['Answering', `${answers.join(', ')}; ${whole(promptLength)} tokens and ${whole(maxNewTokens)} new ones`],
-    [
-      'Training',
-      `${bytes(total)}${fits(training)}; batches of ${counted(batchSize, 'sample')} of ${whole(maxLength)} tokens (weights ` +
-        `${bytes(student)}, gradients and moments ${bytes(gradients + moments)}, activations ${bytes(activations)})`,
-    ],
+    ...(training ? [trainingLine(training)] : []),
   ];
 }

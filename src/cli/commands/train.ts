@@ -43,6 +43,7 @@ import { tryInputs } from '../inputs.js';
 import type { Interrupt } from '../interrupts.js';
 import { type DecidedOptions, keepOptions, optionsOfRun } from '../keptOptions.js';
 import { type Log, openLog } from '../log.js';
+import { loraFrom } from '../lora.js';
 import { findTokenizer, hasTokenizer, lengthLimits, openModelFolder, openStudent } from '../models.js';
 import { given, type OptionTable, spellFlags, type Values } from '../options.js';
 import { holdsRun, logFile, namesIn, tryApart, tryFile, tryFolder, tryLog } from '../outputs.js';
@@ -84,6 +85,7 @@ export const train = defineCommand({
     // Its results are files: a log's reader that dies is no reason to lose a run.
     terminal.outliveReaders();
     checkMethod(options);
+    loraFrom(options, 0);
     await checkOutput(options);
     checkInputs(options);
     const studentSource = options.student === undefined ? undefined : await openModelFolder(options.student, terminal);
@@ -98,11 +100,12 @@ export const train = defineCommand({
       await checkVocabularies(studentSource, teacherSource);
       checkEndTokens(options, tokenizer, distilling?.teacherTokenizer);
       const seed = fineTuneOptions.shape.seed.parse(optionsFrom(fineTuneOptions, options).seed);
+      const lora = loraFrom(options, seed);
       const open = async (on: Device, note: (text: string) => void): Promise<Models> => ({
         teacher:
           teacherSource && (await loadModel(teacherSource, { device: on, ...given({ dtype: options.teacherDtype }) })),
         student: await openStudent(
-          { ...options, student: studentSource, seed },
+          { ...options, student: studentSource, seed, lora },
           { ...{ device: on, tokenizer, note }, positions: options.maxLength ?? 512 },
         ),
       });
@@ -278,7 +281,8 @@ function describe(
   const { teacher, student, data } = models;
   const size = (model: LanguageModel) => `${whole(numParameters(model))} parameters`;
   if (teacher) stderr.write(`Teacher: ${size(teacher)}\n`);
-  stderr.write(`${teacher ? 'Student' : 'Model'}: ${size(student)}\n`);
+  const trained = student.adapter ? `, of which the ${whole(trainedSize(student))} of an adapter are trained` : '';
+  stderr.write(`${teacher ? 'Student' : 'Model'}: ${size(student)}${trained}\n`);
   const { prompts, responses } = data.cut;
   const cut =
     prompts + responses > 0
@@ -298,6 +302,10 @@ function describe(
     stderr.write(`${wrapped(note, stderr)}\n`);
   }
 }
+
+/** Weights of a model that are trained. */
+const trainedSize = ({ parameters }: LanguageModel): number =>
+  [...parameters.values()].reduce((total, { size, requiresGrad }) => total + (requiresGrad ? size : 0), 0);
 
 /** Samples of plain text that a run reads. */
 function textSamples(options: TrainOptions, data: InstructionData): number {

@@ -3,11 +3,13 @@ import * as z from 'zod';
 import { losses } from '../../distill/losses/index.js';
 import { distillationOptions, distillOptions, fineTuneOptions } from '../../distill/settings.js';
 import { policies } from '../../distill/sgo/index.js';
+import { weightFormats } from '../../entries/tensor.js';
 import { OptionError } from '../../index.js';
 import { leavesOf } from '../../settings/index.js';
 import { type ConfigNames, configOption } from '../config.js';
 import { recordOptions } from '../data.js';
 import { flagsByPath, flagsOf, kindFlags, optionsFrom } from '../flags.js';
+import { loraFlags, loraFlagsByPath } from '../lora.js';
 import { dtypeOption, sourceWords } from '../models.js';
 import { choice, count, flag, flagOf, listed, optional, required, text, type Values, withDefault } from '../options.js';
 import { templateOption } from '../template.js';
@@ -46,6 +48,12 @@ const modelOptions = {
   studentConfig: optional('<file>', text, 'instead of --student: random weights by --seed, sized by this config.json'),
   teacher: optional('<source>', text, 'the teacher (kd and distillm), from the same kinds of sources'),
   teacherDtype: dtypeOption,
+  studentDtype: optional(
+    '<dtype>',
+    choice(weightFormats),
+    'with --lora, or for a student that is an adapter: how the matrices beside it are held (default: f32)',
+  ),
+  ...loraFlags,
   tokenizer: optional(
     '<folder>',
     text,
@@ -106,6 +114,7 @@ export const runFlags: ReadonlyMap<string, string> = new Map([
   ...Object.values(policies).flatMap(({ options }) => [...flagsByPath(options), ...flagsByPath(options, 'sgo.')]),
   ...Object.values(losses).flatMap(({ options }) => flagsByPath(options, 'loss.')),
   ...flagsByPath(distillOptions),
+  ...loraFlagsByPath,
   ['totalSteps', 'steps'],
   ['loss.kind', 'loss'],
   ['sgo.kind', 'sgo'],
