@@ -59,17 +59,12 @@ const runs = 5;
  * tokens/s of decoding alone, never too many. The time to the first token, the prompts' pass, is a case of its own.
  */
 export async function* timeDecoding(
-  {
-    name,
-    vocab,
-    batches,
-    timedTokens,
-  }: Pick<DecodeCase, 'name' | 'batches' | 'timedTokens'> & { readonly vocab: number },
+  { name, model, batches, timedTokens }: DecodeCase,
   decode: Decode,
 ): AsyncGenerator<Measurement> {
   for (const batch of batches) {
     const prompts = Array.from({ length: batch }, (_, row) =>
-      Int32Array.from({ length: promptLength }, (_, t) => tokenAt(row, t, vocab)),
+      Int32Array.from({ length: promptLength }, (_, t) => tokenAt(row, t, model.vocab_size)),
     );
     const time = async (newTokens: number, temperature: 0 | 1) => {
       const before = performance.now();
