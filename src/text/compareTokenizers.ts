@@ -27,7 +27,8 @@ export function vocabularyDifference(
 }
 
 /**
- * The tokens with which a student and its teacher end a text, in words, where both have one and these differ.
+ * The tokens with which a student and its teacher end a text, in words, where both have one and these differ. Their padding
+ * tokens may differ: padding is outside of what attention and losses see.
  * @throws OptionError for what is no tokenizer
  */
 export function eosDifference(student: Tokenizer, teacher: Tokenizer): readonly [string, string] | undefined {

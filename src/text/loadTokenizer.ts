@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { type CheckpointSource, checkpointOption, openCheckpoint } from '../checkpoints/index.js';
 import { CheckpointError, OptionError } from '../errors.js';
+import type { FileStore } from '../io/fileStore.js';
 import { decodeText } from '../io/utf8.js';
 import { type OpenOptions, openFile, openFolder, openOptions } from '../platform/openFolder.js';
 import { checkOption, checkOptions, type Fields, ranges } from '../settings/index.js';
@@ -87,6 +88,7 @@ async function loadTiktoken(
   }
   const { store, path } = tiktokenFile(source, file, opening);
   const where = `${store.name}/${path}`;
+  if (file === undefined) await refuseFolder(store, path);
   const content = decodeText(await store.read(path), where, 'text');
   return within(where, () =>
     createTokenizer({
@@ -108,6 +110,20 @@ function tiktokenFile(source: CheckpointSource, file: string | undefined, openin
     'loadTokenizer: with tiktoken, the source is the path or URL of a file, or a folder or FileStore with the name of the ' +
       'file as tiktoken.file.',
     { option: 'tiktoken.file', found: file },
+  );
+}
+
+/** @throws OptionError where the source is a folder, and nothing says which of its files is meant */
+async function refuseFolder(store: FileStore, path: string): Promise<void> {
+  // A server does not tell its folders from its files.
+  const listing = await store.list().catch(() => undefined);
+  if (!listing?.folders.includes(path)) return;
+  const { files } = await store.folder(path).list();
+  const likely = files.find((name) => /\.tiktoken$/.test(name)) ?? files.find((name) => name === 'tokenizer.model');
+  throw new OptionError(
+    `loadTokenizer: ${store.name}/${path} is a folder, expected a file of tiktoken's. Name the file in it as tiktoken.file` +
+      `${likely === undefined ? '' : `, '${likely}' perhaps`}.`,
+    { option: 'tiktoken.file', expected: likely },
   );
 }
 

@@ -3,7 +3,7 @@
  * decoder, as tokenizer.json has them. src/text/components/ has a file for each component.
  */
 import * as z from 'zod';
-import { CheckpointError } from '../errors.js';
+import { CheckpointError, OptionError } from '../errors.js';
 import { parseJson } from '../io/json.js';
 import {
   type AddedToken,
@@ -22,6 +22,7 @@ import { readModel } from './components/models.js';
 import { normalizers } from './components/normalizers.js';
 import type { Template } from './components/postProcessors/template.js';
 import { readTemplate } from './components/postProcessors.js';
+import { split as splitComponent } from './components/preTokenizers/split.js';
 import { preTokenizers } from './components/preTokenizers.js';
 import { readSentencePiece } from './formats/sentencePiece.js';
 import { ofRust, readTiktoken } from './formats/tiktoken.js';
@@ -216,8 +217,22 @@ function fromTiktoken({ tiktoken, pattern, addedTokens = [], ...options }: Tikto
       { found: taken.id },
     );
   }
-  return assemble(() => model, stages, addedTokens.map(specialToken), options);
+  const spec = assemble(() => model, stages, addedTokens.map(specialToken), options);
+  const cut = ofOption('tiktoken.pattern', pattern, (where) => splitComponent.read(split, where));
+  return { ...spec, preTokenizers: [cut, ...spec.preTokenizers.slice(1)] };
 }
+
+/** What comes of an option: what is wrong with it is told of the option, not of a file. */
+const ofOption =
+  (option: string, found: unknown, read: (where: string) => Install): Install =>
+  (into) => {
+    try {
+      read(`loadTokenizer: ${option}`)(into);
+    } catch (cause) {
+      if (!(cause instanceof CheckpointError)) throw cause;
+      throw new OptionError(cause.message, { option, found, cause });
+    }
+  };
 
 const specialToken = ({ id, content }: Pick<AddedToken, 'id' | 'content'>): AddedToken => ({
   ...{ id, content, special: true },
