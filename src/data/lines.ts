@@ -4,6 +4,7 @@
  */
 import { formatBytes } from '../errors.js';
 import { concatenate } from '../io/concatenate.js';
+import { mistaken } from '../io/likeness.js';
 import { firstInvalid } from '../io/utf8.js';
 import { readBytes, type TextSource } from './source.js';
 
@@ -26,7 +27,7 @@ export async function* readLines(source: TextSource, expected: string): AsyncGen
   let begun: Uint8Array[] = [];
   let bytes = 0;
   let number = 1;
-  for await (const piece of readBytes(source, expected)) {
+  for await (const piece of readBytes(source, (name, beginning) => mistaken(name, beginning, expected))) {
     const end = piece.lastIndexOf(newline) + 1;
     if (end > 0) {
       const first = piece.indexOf(newline) + 1;

@@ -11,7 +11,8 @@ const readOptions = z.strictObject({ template: templateOption.optional(), ...rec
 /**
  * What a model will see of its data, as the texts that a tokenizer is trained on: of records and of instruction JSONL (the
  * source's name ends in `.jsonl`) each prompt in its template with its first answer, of any other source its text in
- * pieces of about a million characters. No more than a piece is in memory.
+ * pieces of about a million characters. No more than a piece is in memory. A file that begins as XML or HTML is read where
+ * its name says so (`.xml`, `.html`): under any other name it is a download that went wrong.
  * @param sources a file's path or URL, a File or Blob, text, records as a list of objects, or several of these
  * @example
  * const trainer = tokenizerTrainer({ vocabSize: 4096, specialTokens: { eos: '<|endoftext|>' } });

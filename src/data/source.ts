@@ -4,7 +4,7 @@
  */
 import { CheckpointError, DataError, OptionError } from '../errors.js';
 import { isPlainObject } from '../inWords.js';
-import { mistaken, tellingBytes } from '../io/likeness.js';
+import { tellingBytes } from '../io/likeness.js';
 import { openFile } from '../platform/openFolder.js';
 import { refusedOption } from '../requireOption.js';
 import { checkOption, hasMethods, special } from '../settings/index.js';
@@ -103,10 +103,13 @@ const pieceBytes = 2 ** 22;
 
 /**
  * The bytes of a source in pieces, unpacked where they are gzip, whatever the name. Records come as JSON lines.
- * @param expected what the file should be, for messages: "JSON lines"
+ * @param mistaken what is wrong with a file that begins with these bytes, if anything: see likeness.ts
  * @throws DataError for a file that is missing or of another kind, and for gzip that is cut or damaged
  */
-export async function* readBytes(source: TextSource, expected: string): AsyncGenerator<Uint8Array> {
+export async function* readBytes(
+  source: TextSource,
+  mistaken: (name: string, beginning: Uint8Array) => string | undefined,
+): AsyncGenerator<Uint8Array> {
   if (isRecords(source)) {
     yield* encodedRecords(source);
     return;
@@ -119,7 +122,7 @@ export async function* readBytes(source: TextSource, expected: string): AsyncGen
   const file = await openParts(source);
   const beginning = await file.read(0, Math.min(file.size, tellingBytes));
   const isPacked = beginning[0] === 0x1f && beginning[1] === 0x8b;
-  yield* refusingOthers(name, expected, isPacked ? unpacked(name, piecesOf(file)) : piecesOf(file));
+  yield* refusingOthers((piece) => mistaken(name, piece), isPacked ? unpacked(name, piecesOf(file)) : piecesOf(file));
 }
 
 /** A file that is read in parts. */
@@ -164,13 +167,12 @@ async function* piecesOf({ size, read }: Parts): AsyncGenerator<Uint8Array<Array
 
 /** The pieces, once the first of them looks like text. @throws DataError */
 async function* refusingOthers(
-  name: string,
-  expected: string,
+  mistaken: (beginning: Uint8Array) => string | undefined,
   pieces: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {
   let first = true;
   for await (const piece of pieces) {
-    const other = first ? mistaken(name, piece, expected) : undefined;
+    const other = first ? mistaken(piece) : undefined;
     if (other !== undefined) throw new DataError(other);
     first = false;
     yield piece;

@@ -3,7 +3,7 @@
  * byte-level tokenizer ends a token too, so that the ids of the pieces are those of the whole.
  */
 import { DataError } from '../errors.js';
-import { mistaken } from '../io/likeness.js';
+import { mistakenForText } from '../io/likeness.js';
 import { firstInvalid, notUtf8 } from '../io/utf8.js';
 import { readBytes, sourceName, type TextSource, wholeCharacters } from './source.js';
 
@@ -52,11 +52,11 @@ async function* decoded(source: TextSource): AsyncGenerator<string> {
     try {
       return new TextDecoder('utf-8', { fatal: true, ignoreBOM: before > 0 }).decode(bytes);
     } catch (cause) {
-      const other = before === 0 ? mistaken(name, bytes, 'text in UTF-8') : undefined;
+      const other = before === 0 ? mistakenForText(name, bytes) : undefined;
       throw new DataError(other ?? `${name}: ${notUtf8(bytes, { lines, before })}`, { cause });
     }
   };
-  for await (const piece of readBytes(source, 'text in UTF-8')) {
+  for await (const piece of readBytes(source, mistakenForText)) {
     let bytes = piece;
     if (rest.length > 0) {
       bytes = new Uint8Array(rest.length + piece.length);

@@ -16,6 +16,9 @@ const toJsonLines = 'Convert it to JSON lines: in Python, pandas has to_json(pat
 const asSafetensors = 'Load it with transformers, and save_pretrained the model again.';
 const toUtf8 = (from: string) => `Convert it to UTF-8: iconv -f ${from} -t UTF-8.`;
 
+const htmlPage = 'an HTML page';
+const xmlDocument = 'an XML document, perhaps the error message of a server';
+
 /** By the first bytes, as Latin-1. The first that matches counts. */
 const likenesses: readonly (readonly [begins: RegExp, what: string, advice: string])[] = [
   [
@@ -25,10 +28,10 @@ const likenesses: readonly (readonly [begins: RegExp, what: string, advice: stri
   ],
   [
     /^(\xef\xbb\xbf)?\s*(<!--[\s\S]*?-->\s*)?<(!doctype html|html|head|body)/i,
-    'an HTML page',
+    htmlPage,
     'Download the file itself: on Hugging Face its address has /resolve/ in place of /blob/, and closed models need a token.',
   ],
-  [/^(\xef\xbb\xbf)?\s*<\?xml/, 'an XML document, perhaps the error message of a server', 'Download the file again.'],
+  [/^(\xef\xbb\xbf)?\s*<\?xml/, xmlDocument, 'Download the file again.'],
   [/^\x1f\x8b\x08/, 'a gzip archive', unpack('gunzip')],
   [
     /^PK(\x03\x04|\x05\x06)/,
@@ -68,4 +71,13 @@ export function likenessOf(bytes: Uint8Array): Likeness | undefined {
 export function mistaken(where: string, bytes: Uint8Array, expected: string): string | undefined {
   const found = likenessOf(bytes);
   return found && `${where} is ${found.what}, expected ${expected}. ${found.advice}`;
+}
+
+/** The same where any text will do: so does markup, in a file whose name says that it is markup. */
+export function mistakenForText(where: string, bytes: Uint8Array): string | undefined {
+  const found = likenessOf(bytes);
+  const isMarkup = found?.what === htmlPage || found?.what === xmlDocument;
+  if (isMarkup && /\.(x?html?|xml|svg)(\.gz)?([?#].*)?$/i.test(where)) return undefined;
+  const advice = isMarkup ? ' To take it as text, give it a name that ends in .html or .xml.' : '';
+  return found && `${where} is ${found.what}, expected text in UTF-8. ${found.advice}${advice}`;
 }

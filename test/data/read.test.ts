@@ -338,6 +338,43 @@ describe('readText', () => {
   });
 });
 
+describe('markup as text', () => {
+  const page = '<!DOCTYPE html><html><body>Words</body></html>';
+  const dump = '<?xml version="1.0"?><page>Words</page>';
+
+  it.each([
+    ['page.html', page],
+    ['page.HTM', `<!-- kept -->${page}`],
+    ['dump.xml', dump],
+    ['dump.xml.gz', gzipSync(dump)],
+  ])('is read from a file whose name says so: %s', async (name, content) => {
+    await writeFile(join(folder, name), content);
+    const pieces: string[] = [];
+    for await (const piece of readTokenizerTexts(join(folder, name))) pieces.push(piece);
+    expect(pieces.join('')).toMatch(/^<[!?].*Words<\/(page|body><\/html)>$/);
+    expect((await readText(join(folder, name), { tokenizer })).length).toBe(1);
+    // Records are another matter, whatever the name.
+    await expect(readInstructions(join(folder, name), { tokenizer })).rejects.toThrow(/is an? (HTML|XML) .*, expected/);
+  });
+
+  it('is a download that went wrong under any other name', async () => {
+    for (const [name, content, what] of [
+      ['corpus.txt', page, 'an HTML page'],
+      ['corpus', dump, 'an XML document, perhaps the error message of a server'],
+      ['corpus.html.txt', page, 'an HTML page'],
+    ] as const) {
+      await writeFile(join(folder, name), content);
+      await expect(readText(join(folder, name), { tokenizer })).rejects.toThrow(
+        new RegExp(`/${name} is ${what}, expected text in UTF-8\\. .* To take it as text, give it a name that ends in`),
+      );
+    }
+    await writeFile(join(folder, 'archive.html'), gzipSync('PAR1'));
+    await expect(readText(join(folder, 'archive.html'), { tokenizer })).rejects.toThrow(
+      /is a Parquet or Arrow file, expected text in UTF-8\. Convert it to JSON lines: .*lines=True\)\.$/,
+    );
+  });
+});
+
 describe('readTokenizerTexts', () => {
   it('renders instructions with their first answers, and leaves other text as it is', async () => {
     const text = lines.slice(0, 2).join('\n');

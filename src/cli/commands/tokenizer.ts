@@ -23,7 +23,7 @@ export const tokenizer = defineCommand({
       data: required(
         '<file...>',
         listed,
-        'instruction JSONL, or any other file as plain text, but no XML or HTML; .gz as well',
+        'instruction JSONL, or any other file as plain text, XML and HTML by a name that ends so; .gz as well',
       ),
       vocabSize: withDefault('<number>', count, 'tokens in all: 256 bytes, special tokens, merges or pieces', 4096),
       model: withDefault('<kind>', models, "bpe (GPT-2's kind) or unigram (T5's)", 'bpe'),
