@@ -94,6 +94,44 @@ describe('distillm init', () => {
     expect([code, err]).toEqual([0, expect.stringContaining('2 layers')]);
   });
 
+  const llama = {
+    ...{ model_type: 'llama', hidden_size: 8, intermediate_size: 8, num_hidden_layers: 1, num_attention_heads: 2 },
+    ...{ max_position_embeddings: 16 },
+  };
+  const opt = {
+    ...{ model_type: 'opt', hidden_size: 8, ffn_dim: 8, num_hidden_layers: 1, num_attention_heads: 2 },
+    ...{ max_position_embeddings: 16 },
+  };
+  const gpt2 = { model_type: 'gpt2', n_positions: 16, n_embd: 8, n_layer: 1, n_head: 2 };
+  it.each([
+    // As transformers saves them: with sizes that follow from others.
+    [{ ...llama, head_dim: 4, num_key_value_heads: 2 }, { hidden_size: 16 }, { head_dim: 8, num_key_value_heads: 2 }],
+    [
+      { ...llama, head_dim: 4, num_key_value_heads: 2 },
+      { num_attention_heads: 4 },
+      { head_dim: 2, num_key_value_heads: 4 },
+    ],
+    // Other values are choices.
+    [{ ...llama, head_dim: 6, num_key_value_heads: 1 }, { hidden_size: 16, num_attention_heads: 4 }, { head_dim: 6 }],
+    [{ ...llama, head_dim: 4 }, { hidden_size: 16, head_dim: 2 }, { head_dim: 2 }],
+    [{ ...opt, word_embed_proj_dim: 8 }, { hidden_size: 4 }, { word_embed_proj_dim: 4 }],
+    [{ ...opt, word_embed_proj_dim: 6 }, { hidden_size: 4 }, { word_embed_proj_dim: 6 }],
+    [{ ...gpt2, n_inner: 32 }, { n_embd: 4 }, { n_inner: 16 }],
+    [{ ...gpt2, n_inner: 12 }, { n_embd: 4 }, { n_inner: 12 }],
+  ])('sizes that follow from others follow those of the student: %j with %j', async (teacher, own, expected) => {
+    const device = await openDevice({ kind: 'wasm', wasm: { threads: 1 } });
+    const place = await mkdtemp(join(folder, 'sized-'));
+    const [from, out] = [join(place, 'teacher'), join(place, 'student')];
+    const model = await createModel({ vocab_size: vocabSize, ...teacher }, { device });
+    await saveModel(model, from, { files: tinyTokenizer().save() });
+    await device.dispose();
+    await writeFile(at('own.json'), JSON.stringify(own));
+    const asked = ['--from', from, '--student-config', at('own.json'), '--out', out, '--device', 'wasm'];
+    expect(await distillm('init', { more: asked })).toMatchObject({ code: 0 });
+    const saved = JSON.parse(await readFile(join(out, 'config.json'), 'utf8'));
+    expect(saved).toMatchObject({ ...own, ...expected });
+  });
+
   it('makes a narrower model of random weights, the same for the same seed', async () => {
     const weights = [];
     for (const [out, seed] of [

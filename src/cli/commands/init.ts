@@ -71,16 +71,38 @@ export const init = defineCommand({
   },
 });
 
-/** What follows from a number of layers where config.json does not say it, by the field that has the number. */
-const followers: Readonly<Record<string, readonly string[]>> = {
-  num_layers: ['num_decoder_layers'],
-  num_hidden_layers: ['layer_types'],
+type ConfigFields = Readonly<Record<string, unknown>>;
+
+/** A field that follows from others where config.json leaves it out. Most files have it all the same. */
+interface Follower {
+  readonly from: readonly string[];
+  /** What it is then. Where the teacher has another value, that is a choice, which stays. */
+  readonly usual?: (config: ConfigFields) => unknown;
+}
+
+/** Without `usual`, the teacher's value is that of its own layers. */
+const followers: Readonly<Record<string, Follower>> = {
+  num_decoder_layers: { from: ['num_layers'] },
+  layer_types: { from: ['num_hidden_layers'] },
+  num_key_value_heads: { from: ['num_attention_heads'], usual: (config) => config.num_attention_heads },
+  head_dim: {
+    from: ['hidden_size', 'num_attention_heads'],
+    usual: (config) => Number(config.hidden_size) / Number(config.num_attention_heads),
+  },
+  word_embed_proj_dim: { from: ['hidden_size'], usual: (config) => config.hidden_size },
+  n_inner: { from: ['n_embd'], usual: (config) => 4 * Number(config.n_embd) },
 };
 
-/** The teacher's fields but those that follow from another number of layers than its own. */
-function withoutFollowers(fields: Readonly<Record<string, unknown>>, own: Readonly<Record<string, unknown>>) {
-  const gone = Object.keys(followers).flatMap((field) => (field in own ? (followers[field] as string[]) : []));
-  return Object.fromEntries(Object.entries(fields).filter(([name]) => !gone.includes(name)));
+/** The teacher's fields with the student's own in their place, and what follows from these. */
+function studentFields(teacher: ConfigFields, own: ConfigFields): ConfigFields {
+  const fields: Record<string, unknown> = { ...teacher, ...own };
+  for (const [name, { from, usual }] of Object.entries(followers)) {
+    const follows = teacher[name] !== undefined && !(name in own) && from.some((field) => field in own);
+    if (!follows) continue;
+    if (!usual) delete fields[name];
+    else if (teacher[name] === usual(teacher)) fields[name] = usual(fields);
+  }
+  return fields;
 }
 
 /** Random weights, sized by the teacher's config with some fields of another. @throws OptionError for another family */
@@ -97,7 +119,7 @@ async function newModel(
         'Leave it out; for a student of another family, give the whole config to train --student-config.',
     );
   }
-  const model = await createFromFile({ ...withoutFollowers(fields, own), ...own }, path, {
+  const model = await createFromFile(studentFields(fields, own), path, {
     ...{ device, seed },
     trainable: false,
   });
