@@ -36,16 +36,22 @@ const schema = gatedSchema({
   num_key_value_heads: count.default(4),
   head_dim: count.default(256),
   /** Queries times keys are divided by its square root. */
-  query_pre_attn_scalar: ranges.between(1e-6, 1e6).default(256),
+  query_pre_attn_scalar: ranges.integer(1, 1_000_000).default(256),
   attention_bias: z.boolean().default(false),
   /** Keys that a query of a local layer sees at most. */
-  sliding_window: count.nullable().default(4096),
+  sliding_window: count.default(4096),
   /** Every so many layers, one sees all tokens. */
   sliding_window_pattern: count.default(6),
   /** The same layer by layer, which counts first. */
   layer_types: layerTypesField,
   /** Base of the frequencies in local layers; that of the others is rope_theta, which rope_scaling belongs to as well. */
   rope_local_base_freq: thetaField,
+  rope_scaling: scalingField.superRefine((scaling, context) => {
+    const { type, rope_type } = Object(scaling);
+    if (type === undefined || type === 'default' || rope_type !== undefined) return;
+    const message = 'its name as rope_type: transformers passes over type in this family';
+    context.addIssue({ code: 'custom', path: ['type'], message });
+  }),
   /** Since transformers 5: the parameters of each kind of layer. */
   rope_parameters: z.strictObject({ full_attention: scalingField, sliding_attention: scalingField }).nullish(),
   tie_word_embeddings: z.boolean().default(true),
@@ -57,6 +63,10 @@ const schema = gatedSchema({
   if (hidden_size % num_attention_heads !== 0) {
     // Whatever head_dim is: transformers reads no other config.
     context.addIssue({ code: 'custom', path: ['num_attention_heads'], message: 'a divisor of hidden_size' });
+  }
+  if (config.rope_scaling && config.rope_parameters && !config.rope_parameters.full_attention) {
+    const message = 'rope_parameters.full_attention beside it, or no rope_parameters';
+    context.addIssue({ code: 'custom', path: ['rope_scaling'], message });
   }
   for (const type of layerTypes) {
     const theta = degenerateTheta(rotaryConfig(config, type));
@@ -72,10 +82,12 @@ type RotaryFields = Pick<Config, 'rope_theta' | 'rope_scaling' | 'rope_local_bas
 /** The rotary positions of a kind of layer, as `rotaryOf` takes them. */
 function rotaryConfig(config: RotaryFields, type: LayerType): RotaryConfig {
   const given = config.rope_parameters?.[type] as object | null | undefined;
+  // transformers looks for truncate beside the two kinds, where it never is.
+  const truncate = true;
   if (type === 'sliding_attention') {
-    return { rope_theta: config.rope_local_base_freq ?? 10_000, rope_parameters: given };
+    return { rope_theta: config.rope_local_base_freq ?? 10_000, rope_parameters: { ...given, truncate } };
   }
-  const parameters = { ...given, ...(config.rope_scaling as object | null | undefined) };
+  const parameters = { ...given, ...(config.rope_scaling as object | null | undefined), truncate };
   return { rope_theta: config.rope_theta ?? 1_000_000, rope_parameters: parameters };
 }
 
@@ -146,7 +158,7 @@ export const family = defineFamily<Config, ReturnType<typeof tree>>({
         layers.forEach((parts, index) => {
           x = layer(x, index, (input, { attend }) => {
             const type = typeOf[index] as LayerType;
-            const window = type === 'sliding_attention' ? (sliding_window ?? undefined) : undefined;
+            const window = type === 'sliding_attention' ? sliding_window : undefined;
             const projections = projectHeads(parts.self_attn, parts.input_layernorm.apply(input));
             const rotary = angles.get(type) as Tensor;
             const attended = attend(projections, { ...attention, window, rotary });

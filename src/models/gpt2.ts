@@ -32,6 +32,8 @@ const schema = z
     scale_attn_weights: z.boolean().default(true),
     /** Whether they are divided by the number of their layer, which counts from 1. */
     scale_attn_by_inverse_layer_idx: z.boolean().default(false),
+    /** Another order of the same products, where half precision would round. */
+    reorder_and_upcast_attn: z.boolean().default(false),
     add_cross_attention: z.literal(false).default(false),
     tie_word_embeddings: z.boolean().default(true),
   })

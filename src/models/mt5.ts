@@ -10,5 +10,6 @@ export const family = t5Family({
   architecture: 'MT5ForConditionalGeneration',
   feedForward: 'gated-gelu',
   tied: false,
+  startTokenId: 0,
   scales: () => false,
 });

@@ -40,9 +40,9 @@ const rotaryType = <Parameters>(type: RotaryType<Parameters>): RotaryType<Parame
 /** Ranges are far wider than any model needs, and narrow enough that all angles are finite in f32. */
 const factorField = ranges.between(1e-4, 1e6);
 const positive = ranges.between(1e-6, 1e6);
-export const thetaField = ranges.between(1, 1e30).nullish();
+export const thetaField = ranges.between(1, 1e30).optional();
 const mscaleField = ranges.between(0, 1000).nullish();
-const originalPositions = ranges.count.nullish();
+const originalPositions = ranges.count.optional();
 
 /** theta^(-2 pair / headDim) of each pair, changed by `stretch`. */
 function radiansOf(
@@ -85,7 +85,8 @@ const types = {
       beta_slow: positive.nullish(),
       mscale: mscaleField,
       mscale_all_dim: mscaleField,
-      truncate: z.boolean().nullish(),
+      /** null is false, as transformers reads it. */
+      truncate: z.boolean().nullable().default(true),
     }),
     turns(parameters, shape) {
       const { factor, beta_fast, beta_slow, truncate, mscale, mscale_all_dim } = parameters;
@@ -95,9 +96,8 @@ const types = {
       const pairOf = (rotations: number) =>
         (headDim * Math.log(original / (rotations * 2 * Math.PI))) / (2 * Math.log(theta));
       const [fastest, slowest] = [pairOf(beta_fast ?? 32), pairOf(beta_slow ?? 1)];
-      const isWhole = truncate ?? true;
-      const low = Math.max(isWhole ? Math.floor(fastest) : fastest, 0);
-      const high = Math.min(isWhole ? Math.ceil(slowest) : slowest, headDim - 1);
+      const low = Math.max(truncate ? Math.floor(fastest) : fastest, 0);
+      const high = Math.min(truncate ? Math.ceil(slowest) : slowest, headDim - 1);
       const width = high === low ? 0.001 : high - low;
       const radians = radiansOf(shape, (radians, pair) => {
         const slowed = within01((pair - low) / width);
@@ -144,12 +144,12 @@ type Scaling = Readonly<Record<string, unknown>>;
 
 /** The field that names the kind, and the name. Older files have `type`. */
 function nameOf(scaling: Scaling): [field: string, name: unknown] {
-  const field = ['rope_type', 'type'].find((each) => each in scaling) ?? 'rope_type';
-  return [field, scaling[field] ?? 'default'];
+  const field = ['rope_type', 'type'].find((each) => each in scaling);
+  return field === undefined ? ['rope_type', 'default'] : [field, scaling[field]];
 }
 
 /** Parameters that any kind may have. */
-const shared = z.object({ rope_theta: thetaField, partial_rotary_factor: z.literal(1).nullish() });
+const shared = z.object({ rope_theta: thetaField, partial_rotary_factor: z.literal(1).optional() });
 
 /** An object that names a kind of scaling and holds its parameters; null for none. */
 export const scalingField = z
@@ -182,6 +182,8 @@ export const rotaryFields = {
   rope_parameters: scalingField,
   /** Share of a head's dims that turn. */
   partial_rotary_factor: z.literal(1).nullish(),
+  /** Counts before the parameter of the same name, where a kind has it. */
+  original_max_position_embeddings: originalPositions,
 };
 /** What these fields hold. */
 export type RotaryConfig = { readonly [name in keyof typeof rotaryFields]?: unknown };
@@ -201,7 +203,9 @@ export interface Rotary {
 /** The object that counts, and the base of the frequencies. */
 function scalingOf(config: RotaryConfig): { scaling: Scaling; theta: number } {
   const isGiven = (scaling: unknown): scaling is Scaling => isPlainObject(scaling) && Object.keys(scaling).length > 0;
-  const scaling = [config.rope_scaling, config.rope_parameters].find(isGiven) ?? {};
+  const given = [config.rope_scaling, config.rope_parameters].find(isGiven) ?? {};
+  const { original_max_position_embeddings: original } = config;
+  const scaling = original === undefined ? given : { ...given, original_max_position_embeddings: original };
   return { scaling, theta: (scaling.rope_theta ?? config.rope_theta ?? 10_000) as number };
 }
 
@@ -210,7 +214,11 @@ export function degenerateTheta(config: RotaryConfig): string[] | undefined {
   const { scaling, theta } = scalingOf(config);
   if (nameOf(scaling)[1] !== 'yarn' || theta > 1) return undefined;
   if ((scaling.rope_theta ?? undefined) === undefined) return ['rope_theta'];
-  return [scaling === config.rope_scaling ? 'rope_scaling' : 'rope_parameters', 'rope_theta'];
+  const { rope_scaling } = config;
+  return [
+    isPlainObject(rope_scaling) && 'rope_theta' in rope_scaling ? 'rope_scaling' : 'rope_parameters',
+    'rope_theta',
+  ];
 }
 
 /** The longest sequence that the scaling is made for, max_position_embeddings at least. */

@@ -17,6 +17,16 @@ export const slidingFields = {
 };
 type SlidingConfig = z.output<z.ZodObject<typeof slidingFields>>;
 
+/** Layers that are named as having a window, of a config that gives none: transformers does not compute them. */
+export function refuseWindows(
+  { use_sliding_window, sliding_window, layer_types }: SlidingConfig,
+  context: z.RefinementCtx,
+): void {
+  if (!layer_types?.includes('sliding_attention') || (use_sliding_window && sliding_window !== null)) return;
+  const message = 'full_attention alone, or use_sliding_window true and a sliding_window';
+  context.addIssue({ code: 'custom', path: ['layer_types'], message });
+}
+
 /** The kinds layer by layer; undefined where all are of one kind. */
 export const layerTypesOf = ({
   use_sliding_window,

@@ -218,11 +218,12 @@ export const t5Family = (variant: Variant): AnyFamily =>
 /** What the first layer of both stacks has. */
 type Block = { readonly layer: { readonly 0: SelfAttention } };
 
-/** The T5 family. transformers 5 writes `scale_decoder_outputs`; before, tied heads were scaled. */
+/** The T5 family. transformers 5 writes `scale_decoder_outputs`, and reads null as false; before, tied heads were scaled. */
 export const family = t5Family({
   modelType: 't5',
   architecture: 'T5ForConditionalGeneration',
   feedForward: 'relu',
   tied: true,
-  scales: ({ tie_word_embeddings, scale_decoder_outputs }) => scale_decoder_outputs ?? tie_word_embeddings,
+  scales: ({ tie_word_embeddings: tied, scale_decoder_outputs: scaled }) =>
+    scaled === undefined ? tied : scaled === true,
 });

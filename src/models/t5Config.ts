@@ -32,7 +32,8 @@ const fields = {
   relative_attention_max_distance: count.default(128),
   feed_forward_proj: z.string(`one of ${forms.join(', ')}`),
   /** The same in two fields, which count where a file has them. */
-  dense_act_fn: z.string('the name of an activation').nullish(),
+  dense_act_fn: z.string('the name of an activation').optional(),
+  /** null is false, as transformers reads it. */
   is_gated_act: z.boolean('true or false').nullish(),
   /** Dropout at every place, attention probabilities included, while training. */
   dropout_rate: probability.default(0.1),
@@ -40,12 +41,12 @@ const fields = {
   initializer_factor: deviation.default(1),
   is_encoder_decoder: z.literal(true).default(true),
   tie_word_embeddings: z.boolean('true or false'),
-  /** Whether the last hidden states are multiplied by d_model^-0.5; null is tie_word_embeddings. */
+  /** Whether the last hidden states are multiplied by d_model^-0.5. */
   scale_decoder_outputs: z.boolean('true or false').nullish(),
   /** Ends what the encoder reads. */
   eos_token_id: z.union([tokenId, z.array(tokenId).min(1)], 'a token id').default(1),
   pad_token_id: tokenId.nullable().default(0),
-  /** Begins what the decoder reads; null is pad_token_id. */
+  /** Begins what the decoder reads; null is pad_token_id, and so is nothing in a T5. */
   decoder_start_token_id: tokenId.nullish(),
 };
 
@@ -57,6 +58,7 @@ export interface Variant {
   /** Defaults. */
   readonly feedForward: string;
   readonly tied: boolean;
+  readonly startTokenId?: number;
   /** Whether the outputs are scaled, as the fields of config.json say. */
   scales(config: {
     readonly tie_word_embeddings: boolean;
@@ -64,17 +66,17 @@ export interface Variant {
   }): boolean;
 }
 
-export const schemaOf = ({ feedForward, tied, scales }: Variant) =>
+export const schemaOf = ({ feedForward, tied, startTokenId, scales }: Variant) =>
   z
     .object({
       ...fields,
       feed_forward_proj: fields.feed_forward_proj.default(feedForward),
       tie_word_embeddings: fields.tie_word_embeddings.default(tied),
     })
-    .transform((config) => ({
+    .transform(({ decoder_start_token_id: start = startTokenId, ...config }) => ({
       ...config,
       num_decoder_layers: config.num_decoder_layers ?? config.num_layers,
-      decoder_start_token_id: config.decoder_start_token_id ?? config.pad_token_id,
+      decoder_start_token_id: start ?? config.pad_token_id,
       scale_decoder_outputs: scales(config),
     }))
     .superRefine((config, context) => {
@@ -101,7 +103,7 @@ export type Config = z.output<ReturnType<typeof schemaOf>>;
 
 type Form = Pick<Config, 'feed_forward_proj' | 'dense_act_fn' | 'is_gated_act'>;
 export const isGated = ({ feed_forward_proj: form, is_gated_act }: Form) =>
-  is_gated_act ?? form.split('-')[0] === 'gated';
+  is_gated_act === undefined ? form.split('-')[0] === 'gated' : is_gated_act === true;
 const activationNames = (config: Form): readonly string[] =>
   isGated(config) ? Object.keys(gates) : activationField.options;
 const nameOf = ({ feed_forward_proj: form, dense_act_fn }: Form) =>

@@ -73,7 +73,6 @@ describe('gemma3_text', () => {
     const everywhere = ['full_attention', 'full_attention'];
     expect(await same({ ...alike, sliding_window_pattern: 1 })).toBe(true);
     expect(await same({ ...alike, layer_types: everywhere })).toBe(true);
-    expect(await same({ ...alike, sliding_window: null })).toBe(true);
     expect(await same({ ...alike, sliding_window_pattern: 2 })).toBe(false);
     expect(await same({ ...alike, layer_types: everywhere.map(() => 'sliding_attention') })).toBe(false);
     expect(await hidden({ ...alike, sliding_window_pattern: 2 })).toEqual(
@@ -111,6 +110,16 @@ describe('gemma3_text', () => {
     [{ final_logit_softcapping: 30 }, /field 'final_logit_softcapping' is 30, expected null: logits are not capped/],
     [{ attn_logit_softcapping: 50 }, /field 'attn_logit_softcapping' is 50, expected null: scores are not capped/],
     [{ use_bidirectional_attention: true }, /field 'use_bidirectional_attention' is true/],
+    [{ sliding_window: null }, /field 'sliding_window' is null, expected an integer of at least 1/],
+    [{ query_pre_attn_scalar: 12.5 }, /field 'query_pre_attn_scalar' is 12.5, expected an integer from 1/],
+    [
+      { rope_scaling: { type: 'linear', factor: 8 } },
+      /field 'rope_scaling.type' is "linear", expected its name as rope_type: transformers passes over type/,
+    ],
+    [
+      { rope_scaling: { rope_type: 'linear', factor: 8 }, rope_parameters: {} },
+      /field 'rope_scaling' is .* expected rope_parameters.full_attention beside it/,
+    ],
     [{ layer_types: ['full_attention'] }, /field 'layer_types' is .*one for each of num_hidden_layers/],
     [{ rope_parameters: { rope_type: 'default' } }, /field 'rope_parameters/],
     [

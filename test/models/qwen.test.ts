@@ -35,6 +35,14 @@ describe('windows of Qwen', () => {
   it.each([
     [{ layer_types: ['full_attention'] }, /field 'layer_types' is .*expected one for each of num_hidden_layers/],
     [
+      { layer_types: ['full_attention', 'sliding_attention'] },
+      /field 'layer_types' is .*expected full_attention alone, or use_sliding_window true and a sliding_window/,
+    ],
+    [
+      { layer_types: ['full_attention', 'sliding_attention'], use_sliding_window: true, sliding_window: null },
+      /field 'layer_types' is .*expected full_attention alone, or use_sliding_window true/,
+    ],
+    [
       { layer_types: ['full_attention', 'chunked'] },
       /field 'layer_types\[1\]' is "chunked", expected one of .*sliding_attention/,
     ],

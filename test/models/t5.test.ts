@@ -280,6 +280,18 @@ describe('t5', () => {
     }
   });
 
+  it('begins answers with 0 in an mT5, with the padding in a T5, where config.json does not say', async () => {
+    const starts = async (config: object, start?: number | null) => {
+      using model = await createModel(
+        { ...config, pad_token_id: 3, ...(start !== undefined && { decoder_start_token_id: start }) },
+        { device },
+      );
+      return model.startTokenId;
+    };
+    expect([await starts(t5), await starts(t5, null), await starts(t5, 4)]).toEqual([3, 3, 4]);
+    expect([await starts(mt5), await starts(mt5, null), await starts(mt5, 4)]).toEqual([0, 3, 4]);
+  });
+
   it('knows the forms of its MLP by either way of saying them', async () => {
     const logits = async (fields: Record<string, unknown>) => {
       using model = await createModel({ ...t5, ...fields }, { device, seed: 2 });

@@ -27,6 +27,11 @@ const llama = {
   ...{ model_type: 'llama', vocab_size: 37, max_position_embeddings: 19, hidden_size: 15, num_hidden_layers: 2 },
   ...{ intermediate_size: 29, num_attention_heads: 3, num_key_value_heads: 1, head_dim: 6, initializer_range: 0.3 },
 };
+/** Two stacks, a table of relative positions that stays f32, an inner width that is not the model's. */
+const t5 = {
+  ...{ model_type: 't5', vocab_size: 37, d_model: 15, d_kv: 6, d_ff: 29, num_layers: 2, num_heads: 3 },
+  ...{ relative_attention_num_buckets: 8, relative_attention_max_distance: 20, feed_forward_proj: 'gated-gelu' },
+};
 
 type Change = (values: Float32Array, shape: readonly number[], name: string) => Float32Array;
 
@@ -54,7 +59,8 @@ async function folder(
   return changed;
 }
 
-const isStored = (name: string) => /wte|embed_tokens|lm_head|(_proj|c_attn|c_fc)\.weight$/.test(name);
+const isStored = (name: string) =>
+  /wte|embed_tokens|shared|lm_head|(_proj|c_attn|c_fc|\.[qkvo]|\.w[io](_\d)?)\.weight$/.test(name);
 /** The matrices as each dtype holds them, in f32. */
 const rounded: Readonly<Record<'f16' | 'int8', Change>> = {
   f16: (values, _, name) => {
@@ -87,7 +93,9 @@ async function logitsOf(model: LanguageModel): Promise<Float32Array[]> {
   ] as const) {
     const ids = Int32Array.from({ length: batch * seq }, (_, i) => (7 * i + 3) % 37);
     const keyRange = Int32Array.from({ length: 2 * batch }, (_, i) => (i % 2 === 0 ? 0 : seq));
-    const logits = tidy(() => headLogits(model.forward({ batch, seq, ids, keyRange }), model.head));
+    const tokens = { batch, seq, ids, keyRange };
+    const source = model.startTokenId === undefined ? {} : { source: tokens };
+    const logits = tidy(() => headLogits(model.forward({ ...tokens, ...source }), model.head));
     results.push((await logits.read()) as Float32Array);
     logits.dispose();
   }
@@ -109,6 +117,8 @@ forEachBackend((backend) => {
       { family: config, tied: true },
       { family: config, tied: false },
       { family: llama, tied: true },
+      { family: t5, tied: true },
+      { family: t5, tied: false },
     ])(
       'computes what its rounded weights compute in f32: $family.model_type, head tied: $tied',
       async ({ family, tied }) => {

@@ -112,7 +112,8 @@ const layersOf27B = 62;
 /** Files that do not say it are of Gemma's own sizes. */
 function queryScalar(metadata: Metadata, common: Readonly<Record<string, unknown>>): unknown {
   const scale = metadata.optionalNumber('gemma3.attention.scale');
-  if (scale) return asWritten(1 / scale ** 2);
+  // config.json has a whole number, of which the file has the root in f32.
+  if (scale) return Math.round(1 / scale ** 2);
   const { num_hidden_layers: layers, hidden_size: hidden, num_attention_heads: heads, head_dim } = common;
   return layers === layersOf27B ? (hidden as number) / (heads as number) : head_dim;
 }
