@@ -2,8 +2,13 @@
 export interface Sample {
   /** Token ids [length]. */
   readonly ids: Int32Array;
-  /** Tokens of the prompt. The loss counts only what comes after. */
+  /** Tokens of the prompt. The loss counts only what comes after, unless `lossMask` says otherwise. */
   readonly promptLength: number;
+  /**
+   * [length], 1 for each token that counts in the loss, 0 for the others: of a conversation whose earlier answers are learnt
+   * too. Encoder-decoder models learn what comes after the prompt. Absent: all tokens after the prompt count.
+   */
+  readonly lossMask?: Uint8Array;
   /** Who wrote the response. Absent means 'data'. */
   readonly origin?: 'data' | 'student' | 'teacher';
   /** Names the sample, so that what is stored about it can be found. */

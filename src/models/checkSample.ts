@@ -24,7 +24,17 @@ export function checkSample(where: string, sample: unknown): Sample {
       },
     );
   }
-  return sample as Sample;
+  const { lossMask } = sample as Partial<Sample>;
+  if (lossMask === undefined) return sample as Sample;
+  if (!(lossMask instanceof Uint8Array)) throw refuse('.lossMask', lossMask, 'a Uint8Array');
+  if (lossMask.length === ids.length) return sample as Sample;
+  throw new DataError(
+    `${where}: ${ids.length} tokens with a lossMask of ${lossMask.length}, expected one entry a token.`,
+    {
+      found: lossMask.length,
+      expected: ids.length,
+    },
+  );
 }
 
 /** Where the first id is that a vocabulary of this size does not have; undefined where all are in it. */

@@ -66,14 +66,17 @@ export function decoderModel(base: ModelBase, decoder: Decoder): LanguageModel {
 
 /**
  * Pads samples on the right to one batch. labels[t] = ids[t + 1] where token t + 1 belongs to the response (EOS
- * included), else -100.
+ * included) or to what the sample's loss mask counts, else -100.
  */
 function collateDecoder(samples: readonly Sample[]): LabelledBatch {
   const padded = padRight(samples.map(({ ids }) => ids));
   const labels = new Int32Array(padded.ids.length).fill(ignoredLabel);
-  samples.forEach(({ ids, promptLength }, row) => {
+  samples.forEach(({ ids, promptLength, lossMask }, row) => {
     const firstResponse = Math.max(1, promptLength);
     labels.set(ids.subarray(firstResponse), row * padded.seq + firstResponse - 1);
+    lossMask?.forEach((counts, at) => {
+      if (at > 0) labels[row * padded.seq + at - 1] = counts ? (ids[at] as number) : ignoredLabel;
+    });
   });
   return { ...padded, labels };
 }

@@ -114,7 +114,11 @@ function collateEncoderDecoder(
   const inputs = padRight(answers.map((answer) => Int32Array.from([startTokenId, ...answer.subarray(0, -1)])));
   const labels = new Int32Array(inputs.ids.length).fill(ignoredLabel);
   answers.forEach((answer, row) => {
-    labels.set(answer, row * inputs.seq);
+    const { lossMask, promptLength } = samples[row] as Sample;
+    labels.set(
+      lossMask ? answer.map((id, at) => (lossMask[promptLength + at] ? id : ignoredLabel)) : answer,
+      row * inputs.seq,
+    );
   });
   const source = padRight(samples.map(({ ids, promptLength }) => ended(ids.subarray(0, promptLength))));
   return { ...inputs, labels, source };

@@ -23,6 +23,20 @@ describe('a decoder-only model', () => {
     expect([...keyRange]).toEqual([0, 5, 0, 2]);
   });
 
+  it('predicts what the mask of a sample counts, in its prompt too', () => {
+    const lossMask = Uint8Array.of(1, 1, 0, 0, 1, 0, 1);
+    const masked = { ...sample(4, 1, 2, 3, 4, 5, 6, 7), lossMask };
+    const { labels, seq } = model.collate([masked, sample(1, 3, 4)]);
+    expect([...labels.subarray(0, 7)]).toEqual([2, -100, -100, 5, -100, 7, -100]);
+    expect([...labels.subarray(seq, seq + 2)]).toEqual([4, -100]);
+    expect(() => model.collate([{ ...masked, lossMask: Uint8Array.of(1) }])).toThrow(
+      /sample 0: 7 tokens with a lossMask of 1, expected one entry a token/,
+    );
+    expect(() => model.collate([{ ...masked, lossMask: [1] as never }])).toThrow(
+      /lossMask is \[1\], expected a Uint8Array/,
+    );
+  });
+
   it('has nothing to predict where the prompt fills the sequence', () => {
     expect([...model.collate([sample(3, 1, 2, 3)]).labels].every((label) => label === -100)).toBe(true);
   });
