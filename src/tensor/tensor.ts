@@ -146,6 +146,18 @@ export class Tensor {
     return new Tensor(this.device, shape, this.dtype, this.#shared);
   }
 
+  /** A tensor on the first rows of this one, with its own lifetime: the same storage, a shorter first axis. @throws ShapeError */
+  firstRows(count: number): Tensor {
+    const [rows = 0, ...rest] = this.shape;
+    if (!this.#shared || !Number.isInteger(count) || count < 1 || count > rows) {
+      throw new ShapeError(`Cannot see the first ${count} rows of [${this.shape.join(', ')}].`, {
+        found: count,
+        expected: rows,
+      });
+    }
+    return new Tensor(this.device, [count, ...rest], this.dtype, this.#shared);
+  }
+
   /** New contents, same shape. @throws ShapeError on another length or dtype. */
   set(data: TypedArray): void {
     const dtype = dtypeOf('set', data);

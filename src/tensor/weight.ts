@@ -294,6 +294,21 @@ export function settleWeight(weight: Weight): void {
   formatOf(weight).settle?.(weight);
 }
 
+/**
+ * The first output features of a weight that is stored [outputs, inputs], as a weight on the same memory. Its tensors
+ * have a lifetime of their own: make it inside of `tidy`.
+ * @throws ShapeError for more than there are, and for a matrix that is stored [inputs, outputs]
+ */
+export function firstOutputs(weight: Weight, count: number): Weight {
+  const [outputs, inputs] = weight.shape;
+  if (count === outputs) return weight;
+  if (weight.format === 'f32' && weight.layout === 'inOut') {
+    throw new ShapeError('weight: of a matrix that is stored [in, out] the first output features do not lie together.');
+  }
+  const scales = 'scales' in weight ? { scales: weight.scales.firstRows(count) } : {};
+  return { ...weight, ...scales, shape: [count, inputs], values: weight.values.firstRows(count) };
+}
+
 /** The f32 tensor that training changes; none for a weight in fewer bits, which is frozen. */
 export const trainedValues = (weight: Weight): Tensor | undefined =>
   weight.format === 'f32' ? weight.values : undefined;

@@ -2,7 +2,7 @@
 import { checkOption } from '../settings/index.js';
 import { type Tokenizer, tokenizerOption } from './tokenizer.js';
 
-/** The first id that names another token in each. */
+/** An id that names another token in each. */
 export interface TokenDifference {
   readonly id: number;
   /** As the files spell it; undefined for no token. */
@@ -10,20 +10,22 @@ export interface TokenDifference {
 }
 
 /**
- * The first difference between two vocabularies; undefined where they are the same.
+ * The first differences between two vocabularies; none where they are the same.
  * @param shared looks only at ids that have a token in both: one may have added tokens
+ * @param most differences at most
  */
-export function vocabularyDifference(
+export function vocabularyDifferences(
   one: Tokenizer,
   other: Tokenizer,
-  { shared = false }: { readonly shared?: boolean } = {},
-): TokenDifference | undefined {
-  for (let id = 0; id < Math.max(one.vocabSize, other.vocabSize); id++) {
+  { shared = false, most }: { readonly shared?: boolean; readonly most: number },
+): TokenDifference[] {
+  const differences: TokenDifference[] = [];
+  for (let id = 0; id < Math.max(one.vocabSize, other.vocabSize) && differences.length < most; id++) {
     const tokens = [one.idToToken(id), other.idToToken(id)] as const;
     if (tokens[0] === tokens[1] || (shared && tokens.includes(undefined))) continue;
-    return { id, tokens };
+    differences.push({ id, tokens });
   }
-  return undefined;
+  return differences;
 }
 
 /**

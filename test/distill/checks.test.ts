@@ -156,7 +156,7 @@ describe('before a run starts', () => {
       'tokenizers that differ',
       distils({ teacherTokenizer: tinyTokenizer([...letters.slice(0, 4), 'x', ...letters.slice(5)]) }),
       CompatibilityError,
-      /the first token that differs is id 4: "x" for the teacher, "e" for the student/,
+      /their tokenizers differ, first in these: id 4 is "x" for the teacher, "e" for the student\. Both/,
     ],
     [
       'a student for fineTune',
@@ -296,15 +296,27 @@ describe('before a run starts', () => {
   });
 
   it('refuses vocabularies of other sizes, a frozen student, models that share weights or sit apart', async () => {
-    const larger = await tinyModel(device, { vocab_size: vocabSize + 1, trainable: false });
-    expect(distils({ teacher: larger })).toThrow(/teacher's vocabulary has 13 tokens, the student's 12/);
+    const larger = await tinyModel(device, { vocab_size: vocabSize + 129, trainable: false });
+    expect(distils({ teacher: larger })).toThrow(/teacher's vocabulary has 141 tokens, the student's 12\. Both/);
     expect(distils({ teacher: larger })).toThrow(CompatibilityError);
+    const smaller = await tinyModel(device, { vocab_size: vocabSize - 1, trainable: false });
+    expect(distils({ teacher: smaller })).toThrow(/tokenizer has 12 tokens, the vocabulary of the teacher has 11/);
+    expect(distils({ teacher: smaller, tokenizer: undefined as never })).toThrow(
+      /data.train\[0\]: token id 11 at position 4 is outside the teacher's vocabulary of 11/,
+    );
     expect(tune({ model: teacher })).toThrow(/no parameter of the model is trainable/);
     expect(distils({ teacher: student })).toThrow(/share weights/);
     const elsewhere = await tinyModel(openReference(), { trainable: false });
     expect(distils({ teacher: elsewhere })).toThrow(/different devices/);
     const short = await tinyModel(device, { n_positions: 4, trainable: false });
     expect(distils({ teacher: short })).toThrow(/data.train\[0\]: 5 tokens, the teacher takes 4/);
+  });
+
+  it('names the first three tokens that differ', () => {
+    const reversed = tinyTokenizer([...letters].reverse());
+    expect(distils({ teacherTokenizer: reversed })).toThrow(
+      /: id 0 is "k" for .*"a" for the student; id 1 is "j" .*; id 2 is "i" for the teacher, "c" for the student\. Both/,
+    );
   });
 
   it('accepts what is right', () => {

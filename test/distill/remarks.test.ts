@@ -89,6 +89,26 @@ describe('before the first step a run says', () => {
     expect(await atStart({ teacherTokenizer: tokenizer })).toEqual([]);
   });
 
+  it('that the teacher was trained with another template than that of the data', async () => {
+    const device = openReference();
+    const told = async (template: string | undefined, own: { student?: string; teacher?: string }, more = {}) => {
+      const [student, teacher] = [await tinyModel(device), await tinyModel(device, { seed: 2, trainable: false })];
+      student.promptTemplate = own.student;
+      teacher.promptTemplate = own.teacher;
+      const options = { data: { ...data, ...(template && { template }) }, tokenizer, steps: 1, batchSize: 4, ...more };
+      const start = (await collect(distill({ ...options, loss: forwardKL(), student, teacher })))[0] as StartEvent;
+      return start.remarks;
+    };
+    expect(await told('compact', { teacher: 'alpaca', student: 'mine' })).toEqual([
+      expect.stringMatching(
+        /^The prompts are in the template 'compact'; the student was trained with 'mine', the teacher was trained with 'alpaca': a/,
+      ),
+    ]);
+    expect(await told('compact', { teacher: 'compact', student: 'alpaca' })).toEqual([]);
+    expect(await told('compact', {})).toEqual([]);
+    expect(await told(undefined, { teacher: 'alpaca' })).toEqual([]);
+  });
+
   it('that a model ends with another token than its tokenizer', async () => {
     const named = { eos_token_id: 5 };
     expect(await atStart({}, named)).toEqual(

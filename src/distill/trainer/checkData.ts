@@ -14,7 +14,8 @@ interface Demands {
 }
 
 /** Whether a token of the sample counts for the loss. The first token of all is predicted from nothing. */
-export const hasAnswer = ({ ids, promptLength }: Sample): boolean => ids.length > Math.max(1, promptLength);
+export const hasAnswer = ({ ids, promptLength, lossMask }: Sample): boolean =>
+  lossMask ? lossMask.includes(1, 1) : ids.length > Math.max(1, promptLength);
 
 /**
  * @param answered the sets whose prompts the student answers
@@ -55,9 +56,11 @@ function checkAnswers(set: string, samples: readonly Sample[]): void {
 }
 
 function checkSamples(set: string, samples: readonly Sample[] = [], { readers, answered }: Demands): void {
+  // A teacher's may be padded less or more than the student's.
+  const [[reader, { vocabSize }]] = [...readers].sort(([, a], [, b]) => a.vocabSize - b.vocabSize) as [
+    [string, LanguageModel],
+  ];
   const [learner] = readers.keys();
-  // A teacher has the same vocabulary.
-  const vocabSize = Math.min(...[...readers.values()].map((model) => model.vocabSize));
   // An index at a time: forEach leaves out the holes of an array.
   for (let index = 0; index < samples.length; index++) {
     const where = `data.${set}[${index}]`;
@@ -65,8 +68,8 @@ function checkSamples(set: string, samples: readonly Sample[] = [], { readers, a
     const outside = idOutside(ids, vocabSize);
     if (outside !== undefined) {
       throw new CompatibilityError(
-        `${where}: token id ${ids[outside]} at position ${outside} is outside the ${learner}'s vocabulary of ` +
-          `${whole(vocabSize)} tokens. Tokenize the data with the ${learner}'s tokenizer.`,
+        `${where}: token id ${ids[outside]} at position ${outside} is outside the ${reader}'s vocabulary of ` +
+          `${whole(vocabSize)} tokens. Tokenize the data with the ${reader}'s tokenizer.`,
         { found: ids[outside], expected: vocabSize },
       );
     }

@@ -3,9 +3,9 @@
  * the run starts.
  */
 import { CompatibilityError, DataError, LimitError, OptionError } from '../../errors.js';
-import { checkTokenizer } from '../../models/checkTokenizer.js';
+import { checkTokenizer, usualPadding } from '../../models/checkTokenizer.js';
 import type { LanguageModel } from '../../models/model.js';
-import { tokenInWords, vocabularyDifference } from '../../text/compareTokenizers.js';
+import { tokenInWords, vocabularyDifferences } from '../../text/compareTokenizers.js';
 import type { Tokenizer } from '../../text/index.js';
 import type { BestBy, RunOptions } from '../settings.js';
 import { offPolicy, policyFacts } from '../sgo/index.js';
@@ -36,7 +36,7 @@ function checkLength({ epochs, steps }: RunOptions): void {
 }
 
 function checkModels(run: Participants): void {
-  const { student, teacher, tokenizer, teacherTokenizer } = run;
+  const { student, teacher, tokenizer } = run;
   if (![...student.parameters.values()].some(({ requiresGrad }) => requiresGrad)) {
     throw new OptionError(
       `training: no parameter of the ${learnerOf(run)} is trainable. Load it with { trainable: true } or call ` +
@@ -52,14 +52,25 @@ function checkModels(run: Participants): void {
   if ([...teacher.parameters.values()].some((parameter) => [...student.parameters.values()].includes(parameter))) {
     throw new OptionError('distill: teacher and student share weights. Load the teacher as a model of its own.');
   }
-  const difference = tokenizer && teacherTokenizer && firstDifference(teacherTokenizer, tokenizer);
-  if (teacher.vocabSize !== student.vocabSize || difference) {
+  checkVocabularies(run, teacher);
+}
+
+/**
+ * One tokenizer, in tables that may be padded differently (50,257 and 50,304 rows, 151,936 and 152,064): what both have
+ * is compared. @throws CompatibilityError
+ */
+function checkVocabularies({ student, tokenizer, teacherTokenizer }: Participants, teacher: LanguageModel): void {
+  const [found, expected] = [teacher.vocabSize, student.vocabSize];
+  const differences = tokenizer && teacherTokenizer ? firstDifferences(teacherTokenizer, tokenizer) : '';
+  if (Math.abs(found - expected) > usualPadding(Math.min(found, expected)) || differences !== '') {
     throw new CompatibilityError(
-      `distill: the teacher's vocabulary has ${teacher.vocabSize} tokens, the student's ${student.vocabSize}` +
-        `${difference ? `; ${difference}` : ''}. Both must use the same tokenizer.`,
-      { found: teacher.vocabSize, expected: student.vocabSize },
+      `distill: the teacher's vocabulary has ${found} tokens, the student's ${expected}${differences}. Both must use the same ` +
+        'tokenizer: take a student of the same family, or make one with random weights for the tokenizer of the teacher.',
+      { found, expected },
     );
   }
+  const ofTeacher = teacherTokenizer ?? tokenizer;
+  if (ofTeacher) checkTokenizer(ofTeacher, teacher, { called: 'the teacher' });
 }
 
 /** Both predict the tokens of one batch, so an answer must begin in the same way for both. @throws CompatibilityError */
@@ -75,11 +86,16 @@ function checkStarts(student: LanguageModel, teacher: LanguageModel): void {
   );
 }
 
-function firstDifference(teacher: Tokenizer, student: Tokenizer): string | undefined {
-  const difference = vocabularyDifference(teacher, student);
-  if (!difference) return undefined;
-  const [theirs, ours] = difference.tokens.map(tokenInWords);
-  return `the first token that differs is id ${difference.id}: ${theirs} for the teacher, ${ours} for the student`;
+/** Differences that are told. */
+const told = 3;
+
+function firstDifferences(teacher: Tokenizer, student: Tokenizer): string {
+  const differences = vocabularyDifferences(teacher, student, { most: told });
+  if (differences.length === 0) return '';
+  const list = differences.map(({ id, tokens: [theirs, ours] }) => {
+    return `id ${id} is ${tokenInWords(theirs)} for the teacher, ${tokenInWords(ours)} for the student`;
+  });
+  return `; their tokenizers differ, first in these: ${list.join('; ')}`;
 }
 
 function checkGeneration(run: Participants, options: RunOptions): void {

@@ -234,7 +234,7 @@ async function measureValidation(plan: Plan): Promise<number> {
   const tokens = (samples: readonly Sample[]) => samples.reduce((total, { ids }) => total + ids.length, 0);
   const timed = async () => {
     const started = performance.now();
-    await validationLoss(objective.student, [objective.student.collate(batch)]);
+    await validationLoss(objective, [objective.student.collate(batch)]);
     return performance.now() - started;
   };
   return ((await shortest(timed)) * tokens(validationByLength)) / tokens(batch);

@@ -21,7 +21,7 @@ import { logitsAtOnce, type WeightFormat, weightFormats } from '../../tensor/ind
 import { policyFacts } from '../sgo/index.js';
 import type { TermBatch } from '../terms/index.js';
 import { objectiveOf, type Plan } from './plan.js';
-import { updateStudent } from './update.js';
+import { type Objective, updateStudent } from './update.js';
 import { validationLoss } from './validation.js';
 
 /** Memory of a run on its device, in bytes. Training and answering take turns, so that the larger of them counts. */
@@ -187,7 +187,11 @@ function widestOf(samples: readonly Sample[], count: number): Sample[] {
 
 function cut(sample: Sample, maxLength: number | undefined): Sample {
   if (maxLength === undefined || sample.ids.length <= maxLength) return sample;
-  return { ids: sample.ids.subarray(0, maxLength), promptLength: Math.min(sample.promptLength, maxLength >> 1) };
+  const { ids, promptLength, lossMask } = sample;
+  return {
+    ...{ ids: ids.subarray(0, maxLength), promptLength: Math.min(promptLength, maxLength >> 1) },
+    ...(lossMask && { lossMask: lossMask.subarray(0, maxLength) }),
+  };
 }
 
 function withAnswer(prompt: Int32Array, maxNewTokens: number): Sample {
@@ -219,7 +223,7 @@ async function rehearse(
       gradientCheckpointing: change.gradientCheckpointing ?? settings.gradientCheckpointing,
     }),
   );
-  const { caches, answering } = await rehearseOthers(rehearsal, student, load);
+  const { caches, answering } = await rehearseOthers(rehearsal, objective, load);
   const logits = logitsBytes(
     student,
     Math.max(...batches.map(countedRows)),
@@ -238,12 +242,13 @@ async function rehearse(
 /** Answers and a validation, which come between the steps. */
 async function rehearseOthers(
   rehearsal: Rehearsal,
-  student: LanguageModel,
+  objective: Objective,
   { prompts, maxNewTokens, validation }: Load,
 ): Promise<{ caches: number; answering: number }> {
+  const { student } = objective;
   const answers =
     prompts.length > 0 ? await rehearseAnswers(rehearsal, student, prompts, maxNewTokens) : { caches: 0, answering: 0 };
-  if (validation.length > 0) await validationLoss(student, [student.collate(validation)]);
+  if (validation.length > 0) await validationLoss(objective, [student.collate(validation)]);
   return answers;
 }
 

@@ -73,9 +73,12 @@ export interface FineTuneOptions extends RunObjects, Readonly<z.input<typeof fin
 export interface DistillOptions extends RunObjects, Readonly<z.input<typeof distillOptions>> {
   /** Trained in place. Its parameters must be trainable (`loadModel(..., { trainable: true })`). */
   readonly student: LanguageModel;
-  /** Frozen; same vocabulary and device as the student. */
+  /**
+   * Frozen; on the student's device and with its tokenizer. Vocabularies that are padded to different sizes are compared up
+   * to the smaller one, exactly as if both ended there.
+   */
   readonly teacher: LanguageModel;
-  /** Names the first token that differs when vocabularies do not match; the run says where the end tokens differ. */
+  /** Names the first tokens that differ when vocabularies do not match; the run says where the end tokens differ. */
   readonly teacherTokenizer?: Tokenizer;
 }
 

@@ -102,6 +102,7 @@ export function objectiveOf(
   const distils = teacher && loss;
   return {
     student,
+    vocabSize: Math.min(student.vocabSize, teacher?.vocabSize ?? student.vocabSize),
     terms: [
       ...(distils ? [divergence(liveTeacher(teacher), divergenceSpec(loss), kdRatio)] : [crossEntropy(1)]),
       ...(distils && kdRatio < 1 ? [crossEntropy(1 - kdRatio, { takes: isGiven })] : []),

@@ -4,6 +4,7 @@
  */
 import { counted, rounded, whole } from '../../errors.js';
 import { hasRougeWords } from '../../metrics/index.js';
+import { usualPadding } from '../../models/checkTokenizer.js';
 import type { LanguageModel } from '../../models/model.js';
 import { eosDifference, tokenInWords } from '../../text/compareTokenizers.js';
 import type { Tokenizer } from '../../text/index.js';
@@ -23,6 +24,7 @@ export function startRemarks(run: Participants, settings: RunSettings): string[]
     unansweredValidation(run),
     smallDivergence(settings),
     otherEnd(run),
+    otherTemplate(run),
     modelEnd(`The ${learnerOf(run)}`, run.student, run.tokenizer),
     run.teacher && modelEnd('The teacher', run.teacher, run.teacherTokenizer ?? run.tokenizer),
     padding(run),
@@ -123,6 +125,20 @@ function otherEnd({ tokenizer, teacherTokenizer }: Participants): string | undef
   );
 }
 
+/** A model answers best to prompts in the template that it was trained with. */
+function otherTemplate({ data, student, teacher }: Participants): string | undefined {
+  const { template } = data;
+  if (template === undefined) return undefined;
+  const trained = { 'the student': student.promptTemplate, 'the teacher': teacher?.promptTemplate };
+  const others = Object.entries(trained).filter(([, own]) => own !== undefined && own !== template);
+  // One that is trained anew learns the template of its data.
+  if (!others.some(([who]) => who === 'the teacher')) return undefined;
+  return (
+    `The prompts are in the template '${template}'; ${others.map(([who, own]) => `${who} was trained with '${own}'`).join(', ')}: ` +
+    'a teacher predicts less well what it was not trained on. Read the data in its template, or train both with one.'
+  );
+}
+
 /** What a model ends with by its config.json: an encoder's prompts end so, and other programs stop there. */
 function modelEnd(called: string, { config }: LanguageModel, tokenizer: Tokenizer | undefined): string | undefined {
   const ends = [config.eos_token_id].flat().filter((id) => typeof id === 'number');
@@ -135,9 +151,6 @@ function modelEnd(called: string, { config }: LanguageModel, tokenizer: Tokenize
     'the tokenizer that it was made for.'
   );
 }
-
-/** Padding to a multiple of 128 is usual; some families pad by up to two hundredths. */
-const usualPadding = (tokens: number) => Math.max(128, tokens / 50);
 
 function padding(run: Participants): string | undefined {
   const { student, tokenizer } = run;

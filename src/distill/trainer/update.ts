@@ -13,6 +13,8 @@ import { withLogitsRoom } from './logitsRoom.js';
 /** What the student learns from: the sum of all terms. */
 export interface Objective {
   readonly student: LanguageModel;
+  /** Tokens that are predicted: those that teacher and student both have rows for. */
+  readonly vocabSize: number;
   /** On the batch that the policy chose. */
   readonly terms: readonly Term[];
   /** On plain text. */
@@ -51,7 +53,7 @@ interface UpdateResult {
  * and the gradient norm. Everything but the gradients is freed.
  */
 export async function updateStudent(objective: Objective, optimizer: AdamW, input: UpdateInput): Promise<UpdateResult> {
-  const { student } = objective;
+  const { student, vocabSize } = objective;
   const { device } = student;
   const { gradientCheckpointing } = input;
   /** Each term's sum has its place among the totals, by this order; the gradient norm comes last. */
@@ -70,7 +72,7 @@ export async function updateStudent(objective: Objective, optimizer: AdamW, inpu
     for (const batch of [...input.batches, ...input.textBatches]) {
       const taken = addends.filter(({ term, batches }) => batches.includes(batch) && isTaken(term, batch));
       const dropoutSeed = input.dropoutSeed(pass++);
-      accumulate(student, batch, taken, { totals, chunkBytes, dropoutSeed, gradientCheckpointing });
+      accumulate(student, batch, taken, { totals, vocabSize, chunkBytes, dropoutSeed, gradientCheckpointing });
       device.submit();
       await giveTurn();
     }
@@ -103,8 +105,11 @@ function accumulate(
   {
     totals,
     chunkBytes,
+    vocabSize,
     ...how
-  }: { readonly totals: Tensor; readonly chunkBytes: number } & Parameters<LanguageModel['forward']>[1],
+  }: { readonly totals: Tensor; readonly chunkBytes: number; readonly vocabSize: number } & Parameters<
+    LanguageModel['forward']
+  >[1],
 ): void {
   const { device } = student;
   tidy(() => {
@@ -113,7 +118,8 @@ function accumulate(
     markPhase(device, 'forward');
     const sums = tape.record(() => {
       const hidden = student.forward(batch, how);
-      return linearLosses({ student: { hidden, head: student.head }, labels: batch.labels, losses, chunkBytes });
+      const predicted = { hidden, head: student.head };
+      return linearLosses({ student: predicted, labels: batch.labels, losses, chunkBytes, vocabSize });
     });
     sums.losses.forEach((x, i) => {
       run(device, 'sum', { x, total: totals }, { slot: terms[i]!.slot, accumulate: 1 });

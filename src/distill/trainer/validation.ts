@@ -4,7 +4,6 @@ import type { LabelledBatch } from '../../data/batch.js';
 import { giveTurn } from '../../eventLoop.js';
 import { generate } from '../../generation/index.js';
 import { exactMatch, rougeL } from '../../metrics/index.js';
-import type { LanguageModel } from '../../models/model.js';
 import { randomSeed } from '../../random.js';
 import { linearCrossEntropy, run as runKernel, Tensor, tidy } from '../../tensor/index.js';
 import type { Tokenizer } from '../../text/index.js';
@@ -15,13 +14,15 @@ import { withLogitsRoom } from './logitsRoom.js';
 import type { ValidationSample } from './options.js';
 import type { Plan } from './plan.js';
 import type { RunState } from './runState.js';
+import type { Objective } from './update.js';
 
 /** Loss and, where they are wanted, scores of the student; tells the policy, and notes the best so far in `run`. */
 export async function validate(plan: Plan, run: RunState): Promise<ValidationEvent> {
   const started = performance.now();
-  const { student } = plan.objective;
+  const { objective } = plan;
+  const { student } = objective;
   const batches = chunks(plan.validationByLength, plan.settings.batchSize).map((chunk) => student.collate(chunk));
-  const loss = await validationLoss(student, batches);
+  const loss = await validationLoss(objective, batches);
   const { tokenizer } = plan;
   const examples =
     tokenizer && plan.settings.validation.rougeL.samples > 0 ? await answerValidation(plan, tokenizer) : undefined;
@@ -70,7 +71,7 @@ function scoresOf(examples: readonly ValidationExample[]): { rougeL: number; exa
  * undefined when no label counts.
  */
 export async function validationLoss(
-  model: LanguageModel,
+  { student: model, vocabSize }: Pick<Objective, 'student' | 'vocabSize'>,
   batches: readonly LabelledBatch[],
 ): Promise<number | undefined> {
   const { device } = model;
@@ -82,7 +83,7 @@ export async function validationLoss(
       for (const batch of batches) {
         tidy(() => {
           const student = { hidden: model.forward(batch), head: model.head };
-          const summed = linearCrossEntropy({ student, labels: batch.labels, gradScale: 1, chunkBytes });
+          const summed = linearCrossEntropy({ student, labels: batch.labels, gradScale: 1, chunkBytes, vocabSize });
           runKernel(device, 'sum', { x: summed.loss, total: sum }, { slot: 0, accumulate: 1 });
           tokens += summed.tokens;
         });

@@ -11,7 +11,14 @@ import { flat, rows, run } from '../run.js';
 import { tidy } from '../scope.js';
 import { activeTape } from '../tape.js';
 import { Tensor } from '../tensor.js';
-import { addWeightGradient, multiply, multiplyTransposed, trainedValues, type Weight } from '../weight.js';
+import {
+  addWeightGradient,
+  firstOutputs,
+  multiply,
+  multiplyTransposed,
+  trainedValues,
+  type Weight,
+} from '../weight.js';
 
 /** Label of a position that does not count in the loss. */
 export const ignoredLabel = -100;
@@ -51,9 +58,14 @@ export interface LossOptions {
    * device by default: 37 MiB on WASM and on GPUs that share the processor's memory, 96 and 256 MiB on larger ones.
    */
   readonly chunkBytes?: number;
+  /**
+   * Only the tokens below it are predicted: the first rows of the heads, as if there were no others. For vocabularies that
+   * are padded beyond the tokenizer's, and not to the same size in teacher and student. Default: all of the student's.
+   */
+  readonly vocabSize?: number;
 }
 
-const lossOptions: readonly (keyof LossOptions)[] = ['student', 'labels', 'chunkBytes'];
+const lossOptions: readonly (keyof LossOptions)[] = ['student', 'labels', 'chunkBytes', 'vocabSize'];
 
 /** A loss as the device holds it. */
 export interface SummedLoss {
@@ -73,7 +85,7 @@ export interface SummedLosses {
 
 /** Rows of the student's logits that are in memory together. */
 export interface LogitsChunk {
-  /** [rows, vocabSize]. A loss turns them into their gradients, in place. */
+  /** [rows, vocabSize], vocabSize that of `LossOptions`. A loss turns them into their gradients, in place. */
   readonly logits: Tensor;
   /** [rows], the label of each. */
   readonly labels: Tensor;
@@ -99,14 +111,15 @@ export const crossEntropyRows =
   };
 
 /**
- * Divergence of each row from the teacher's logits of the same row. `gradScale` multiplies the gradients, not the
- * losses.
+ * Divergence of each row from the teacher's logits of the same row, of which the tokens are taken that the student's have:
+ * the teacher's head has at least as many rows. `gradScale` multiplies the gradients, not the losses.
  */
 export function divergenceRows(teacher: Logits, divergence: DivergenceSpec, gradScale: number): RowLoss {
   const { kind, weight, temperature } = divergence;
   const params = { kind: divergenceKinds[simplestKind(kind, weight)], weight, temperature, gradScale };
   return ({ logits, labels, rows }) => {
-    const teacherLogits = headLogits(gatherRows(teacher.hidden, rows), teacher.head);
+    const head = firstOutputs(teacher.head, logits.shape[1] as number);
+    const teacherLogits = headLogits(gatherRows(teacher.hidden, rows), head);
     return run(logits.device, 'divergence', { teacher: teacherLogits, labels, student: logits }, params).loss;
   };
 }
@@ -123,7 +136,7 @@ export function linearCrossEntropy(options: LossOptions & { readonly gradScale: 
 
 /**
  * Divergence of the student's logits from the teacher's, token by token, see `linearLosses`. The teacher gets no
- * gradient. Vocabularies must have the same size.
+ * gradient. Vocabularies must have the same size, unless `vocabSize` says how many of their tokens are compared.
  * @throws OptionError, ShapeError
  */
 export function linearDivergence(
@@ -139,7 +152,7 @@ export function linearDivergence(
   expectLogits('linearDivergence', 'teacher', teacher);
   expectOptions('linearDivergence', divergence, ['kind', 'weight', 'temperature']);
   const [vocab, teacherVocab] = [others.student.head.shape[0], teacher.head.shape[0]];
-  if (vocab !== teacherVocab) {
+  if (others.vocabSize === undefined ? vocab !== teacherVocab : others.vocabSize > teacherVocab) {
     throw new ShapeError(`linearDivergence: the teacher's vocabulary is ${teacherVocab}, the student's ${vocab}.`, {
       found: teacherVocab,
       expected: vocab,
@@ -177,17 +190,19 @@ export function linearLosses(options: LossOptions & { readonly losses: readonly 
   expectOptions('linearLosses', options, [...lossOptions, 'losses']);
   expectLogits('linearLosses', 'student', options.student);
   const { labels, losses, chunkBytes } = options;
-  const { hidden, head } = options.student;
+  const { hidden, head: whole } = options.student;
+  const { vocabSize: vocab = whole.shape[0] } = options;
+  const isPart = Number.isInteger(vocab) && vocab >= 1 && vocab <= whole.shape[0];
+  requireOption('linearLosses', 'vocabSize', vocab, isPart, `an integer from 1 to ${whole.shape[0]}`);
   requireOption('linearLosses', 'losses', losses, Array.isArray(losses), 'a list of row losses');
   requireOption('linearLosses', 'labels', labels, labels instanceof Int32Array, 'an Int32Array');
   const { device } = hidden;
-  const [vocab] = head.shape;
   const counted = countedRows(labels, hidden, vocab);
   const sums = losses.map(() => Tensor.zeros(device, [1], 'f32', 'loss'));
 
   const tape = activeTape();
   const dHidden = tape?.wants(hidden) ? Tensor.zeros(device, hidden.shape, 'f32', 'loss.dHidden') : undefined;
-  const headValues = trainedValues(head);
+  const headValues = trainedValues(whole);
   const dHead = headValues && tape?.wants(headValues) ? tape.into(headValues) : undefined;
   if (dHead?.accumulate === 0) device.clear(dHead.tensor.storage);
 
@@ -198,11 +213,13 @@ export function linearLosses(options: LossOptions & { readonly losses: readonly 
       const chunk = Tensor.from(device, rowIndices, [rowIndices.length], 'loss.chunk');
       const chunkLabels = labelTensor(device, labels, rowIndices);
       const chunkHidden = gatherRows(hidden, chunk);
+      const head = firstOutputs(whole, vocab);
       const logits = headLogits(chunkHidden, head);
       differentiate(losses, { logits, labels: chunkLabels, rows: chunk, rowIndices }).forEach((rowLosses, i) => {
         run(device, 'sum', { x: rowLosses, total: sums[i] as Tensor }, { slot: 0, accumulate: 1 });
       });
-      if (dHead) addWeightGradient(chunkHidden, head, logits, dHead.tensor, 1);
+      // The gradient of rows that are no token's is zero.
+      if (dHead) addWeightGradient(chunkHidden, head, logits, partOf(dHead.tensor, vocab, whole.shape[0]), 1);
       if (dHidden) {
         const dChunk = Tensor.empty(device, chunkHidden.shape, 'f32', 'loss.dChunk');
         multiplyTransposed(logits, head, dChunk);
@@ -232,6 +249,10 @@ function differentiate(losses: readonly RowLoss[], chunk: LogitsChunk): Tensor[]
   for (const copy of copies) run(logits.device, 'addInto', { x: flat(copy), y: flat(logits) }, { scale: 1 });
   return rowLosses;
 }
+
+/** Of a matrix whose rows are output features; one that has no more rows, in whatever layout, as it is. */
+const partOf = (gradient: Tensor, count: number, outputs: number): Tensor =>
+  count === outputs ? gradient : gradient.firstRows(count);
 
 /** Indices of the rows whose label is not -100. @throws ShapeError */
 function countedRows(labels: Int32Array, hidden: Tensor, vocab: number): Int32Array {

@@ -5,8 +5,10 @@ import { openWasm } from '../../../src/backend/wasm/index.js';
 import { ShapeError } from '../../../src/errors.js';
 import {
   crossEntropyRows,
+  disposeWeight,
   divergenceRows,
   f32Weight,
+  holdWeight,
   linearCrossEntropy,
   linearDivergence,
   linearLosses,
@@ -15,6 +17,7 @@ import {
   Tape,
   Tensor,
   tidy,
+  type WeightFormat,
 } from '../../../src/tensor/index.js';
 import { createRandom } from '../../../src/testing/random.js';
 import { forEachBackend } from '../../harness/backends.js';
@@ -142,6 +145,68 @@ forEachBackend((backend) => {
   });
 });
 
+/** Rows beyond the vocabulary, whose logits would be the largest of all. */
+function padded(values: Float32Array, rows: number, width: number): Float32Array {
+  const random = createRandom(9);
+  const whole = Float32Array.from({ length: rows * width }, () => 40 * random.normal());
+  whole.set(values);
+  return whole;
+}
+
+forEachBackend((backend) => {
+  const kinds = Object.keys(divergenceKinds) as DivergenceKind[];
+  const [studentWidth, teacherWidth] = [8, 4];
+  const numbers = (count: number, seed: number) => Float32Array.from({ length: count }, createRandom(seed).normal);
+
+  /** Loss and gradients with heads of so many rows, of which the first VOCAB are tokens. */
+  async function lossOf(rows: { student: number; teacher: number }, kind: DivergenceKind, format: WeightFormat) {
+    const device = backend();
+    const hidden = Tensor.from(device, numbers(LABELS.length * studentWidth, 1), [LABELS.length, studentWidth]);
+    const own = padded(numbers(VOCAB * studentWidth, 2), rows.student, studentWidth);
+    const head = f32Weight(Tensor.from(device, own, [rows.student, studentWidth]));
+    const values = padded(numbers(VOCAB * teacherWidth, 4), rows.teacher, teacherWidth);
+    const place = { shape: [rows.teacher, teacherWidth], layout: 'outIn', name: 'head', where: 'here' } as const;
+    const teacher = {
+      hidden: Tensor.from(device, numbers(LABELS.length * teacherWidth, 3), [LABELS.length, teacherWidth]),
+      head: holdWeight(device, format, { values, ...place }),
+    };
+    for (const tensor of [hidden, head.values]) tensor.requiresGrad = true;
+    const sums = tidy(() => {
+      const tape = new Tape();
+      const divergence = { kind, weight: 0.3, temperature: 1.5 };
+      const losses = [divergenceRows(teacher, divergence, 0.2), crossEntropyRows(0.4)];
+      const result = tape.record(() =>
+        linearLosses({ student: { hidden, head }, labels: LABELS, losses, chunkBytes: CHUNK, vocabSize: VOCAB }),
+      );
+      tape.backward();
+      return [...result.losses];
+    });
+    const read = async (tensor: Tensor) => [...(await tensor.read())];
+    const loss = (await Promise.all(sums.map(read))).flat();
+    const gradients = { dHidden: await read(hidden.grad as Tensor), dHead: await read(head.values.grad as Tensor) };
+    for (const tensor of [hidden, head.values, teacher.hidden, ...sums]) tensor.dispose();
+    disposeWeight(teacher.head);
+    return { loss, ...gradients };
+  }
+
+  it.each(kinds.flatMap((kind) => (['f32', 'f16', 'int8'] as const).map((format) => [kind, format] as const)))(
+    'padded vocabularies give the bits of those that end at the last token: %s, teacher in %s',
+    async (kind, format) => {
+      const cut = await lossOf({ student: VOCAB, teacher: VOCAB }, kind, format);
+      const { dHead, ...others } = await lossOf({ student: VOCAB + 3, teacher: VOCAB + 6 }, kind, format);
+      // A teacher's scale in f16 is that of its largest weight.
+      const { dHead: expected, ...cutOthers } = cut;
+      if (format !== 'f16') expect(others).toEqual(cutOthers);
+      else {
+        for (const [i, value] of others.dHidden.entries()) expect(value).toBeCloseTo(cutOthers.dHidden[i]!, 3);
+      }
+      const length = VOCAB * studentWidth;
+      if (format !== 'f16') expect(dHead.slice(0, length)).toEqual(expected);
+      expect(dHead.slice(length)).toEqual(new Array(3 * studentWidth).fill(0));
+    },
+  );
+});
+
 it('holds one chunk of logits of each model at most, beside the gradients that it gives', async () => {
   const device = await openWasm({ threads: 1 });
   const [rows, vocab, width, chunkRows] = [67, 2003, 5, 4];
@@ -187,6 +252,19 @@ describe('linear losses', () => {
     expect(short).toThrow('2 labels for 7 rows');
     const outside = () => linearCrossEntropy({ ...options, labels: Int32Array.of(0, 0, 13, 0, 0, 0, 0) });
     expect(outside).toThrow('label 13 of row 2 is outside the vocabulary of 13');
+  });
+
+  it('takes the first tokens only, of a student that has so many', async () => {
+    const options = { student: tensors(openReference()), labels: LABELS.map((label) => Math.min(label, 6)) };
+    const { loss } = linearCrossEntropy({ ...options, gradScale: 1, vocabSize: 7 });
+    expect((await loss.read())[0]).toBeCloseTo(5 * Math.log(7), 5);
+    for (const vocabSize of [0, 14, 2.5]) {
+      expect(() => linearCrossEntropy({ ...options, gradScale: 1, vocabSize })).toThrow(
+        `linearLosses: vocabSize is ${vocabSize}, expected an integer from 1 to 13`,
+      );
+    }
+    const outside = () => linearCrossEntropy({ ...options, labels: LABELS, gradScale: 1, vocabSize: 7 });
+    expect(outside).toThrow('label 12 of row 2 is outside the vocabulary of 7');
   });
 
   it("says how the teacher's vocabulary differs", () => {
