@@ -59,7 +59,16 @@ export default defineConfig({
   target: 'es2022',
   platform: 'neutral',
   // One build for Node and browsers: `#platform` stays an import that package.json resolves by condition.
-  external: ['#platform', /^node:/, 'webgpu', 'commander', 'zod', 'log-update', 'wasm-feature-detect'],
+  external: [
+    '#platform',
+    /^node:/,
+    'webgpu',
+    '@huggingface/jinja',
+    'commander',
+    'zod',
+    'log-update',
+    'wasm-feature-detect',
+  ],
   splitting: true,
   sourcemap: true,
   // tsc writes them, and only where the sources have changed.

@@ -29,7 +29,17 @@ export {
   type OpenCheckpointOptions,
   openCheckpoint,
 } from './checkpoints/index.js';
+// Not by way of data/: only who asks for it gets the interpreter of Jinja.
 export {
+  type ChatTemplate,
+  type ChatTemplateOptions,
+  createChatTemplate,
+  type RenderedChat,
+} from './data/chat/chatTemplate.js';
+export {
+  type ChatMessage,
+  type ChatPrompt,
+  type ChatRole,
   type EncodeInstructionOptions,
   type Example,
   encodeInstruction,
@@ -49,10 +59,12 @@ export {
   type ReadInstructionsOptions,
   type ReadRecordsOptions,
   type ReadTextOptions,
+  type RecordKind,
   readInstructions,
   readPrompts,
   readText,
   readTokenizerTexts,
+  recordKind,
   type Sample,
   type SkipInvalid,
   type SkippedRecords,

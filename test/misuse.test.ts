@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as report from '../src/entries/report.js';
 import * as api from '../src/index.js';
 import { isPlainObject } from '../src/inWords.js';
+import { createTokenizer } from '../src/text/index.js';
 import { letters } from './distill/fixtures.js';
 import { makeRun } from './report/runs.js';
 
@@ -38,6 +39,10 @@ beforeAll(async () => {
   process.chdir(await mkdtemp(join(tmpdir(), 'distillm-misuse-')));
   const device = await api.openDevice({ kind: 'wasm', wasm: { threads: 1 } });
   const tokenizer = api.trainTokenizer(letters, { vocabSize: 260, specialTokens: { eos: '<|endoftext|>' } });
+  const chatting = createTokenizer({
+    ...{ vocab: { a: 0 }, merges: [], specialTokens: { eos: 'e!' } },
+    config: { chat_template: '{{ messages }}' },
+  });
   const student = await api.createModel(config, { device });
   const teacher = await api.createModel(config, { device, trainable: false, seed: 1 });
   made = { tokenizer, student };
@@ -57,6 +62,8 @@ beforeAll(async () => {
     examineDevices: [],
     startProfile: [device],
     openCheckpoint: [store, { base: store, onProgress: ignore, signal }],
+    createChatTemplate: [chatting, { name: 'default' }],
+    recordKind: [[{ text }], { fields: { output: 'output' }, skipInvalid: true }],
     encodePrompt: [{ instruction: 'say', input: 'a' }, encoding],
     encodeInstruction: [
       { instruction: 'say', input: '', outputs: ['a'] },

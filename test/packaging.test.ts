@@ -95,6 +95,8 @@ describe('a clean clone', () => {
   it.each([
     ['rougeL', 10_000],
     ['openDevice', 700_000],
+    ['readInstructions', 700_000],
+    ['createChatTemplate', 300_000],
   ])('lets a bundler leave out what a page with %s does not need', async (name, most) => {
     const { outputFiles, metafile } = await build({
       stdin: { contents: `export { ${name} } from 'distillm';`, resolveDir: join(folder, 'app') },
@@ -111,6 +113,7 @@ describe('a clean clone', () => {
     expect((outputFiles[0] as { contents: Uint8Array }).contents.length).toBeLessThan(most);
     const inputs = Object.entries(Object.values(metafile.outputs)[0]?.inputs ?? {});
     const used = inputs.filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([path]) => path);
+    expect(used.some((path) => path.includes('@huggingface/jinja'))).toBe(name === 'createChatTemplate');
     expect(used.filter((path) => path.includes('zod/v4/locales') && !path.endsWith('/en.js'))).toEqual([]);
   });
 

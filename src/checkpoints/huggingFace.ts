@@ -37,8 +37,15 @@ export const manifestFile = 'distillm-state.json';
 const vocabularies = ['tokenizer.json', 'vocab.json'];
 /** SentencePiece's, which count where there is none of those. */
 const sentencePieceModels = ['tokenizer.model', 'spiece.model', 'sentencepiece.bpe.model'];
+const chatTemplate = 'chat_template.jinja';
 /** What else a tokenizer is made from. The last two hold ids of special tokens. */
-const tokenizerExtras = ['tokenizer_config.json', 'special_tokens_map.json', generationConfig, configFile];
+const tokenizerExtras = [
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  chatTemplate,
+  generationConfig,
+  configFile,
+];
 
 const marks = [
   configFile,
@@ -157,13 +164,13 @@ const madeAnew = new Set([
   ...vocabularies,
   ...sentencePieceModels,
   'merges.txt',
-  ...tokenizerExtras.filter((name) => name !== generationConfig),
+  ...tokenizerExtras.filter((name) => name !== generationConfig && name !== chatTemplate),
   ...[templateFile, manifestFile, adapterConfig, 'added_tokens.json', 'vocab.txt'],
 ]);
 /** Bytes. Companions are kept in memory with their model. */
 const largestCompanion = 2 ** 22;
 /** What is looked for in a store that cannot list its files. */
-const wellKnown = [generationConfig, 'chat_template.jinja', 'LICENSE'];
+const wellKnown = [generationConfig, chatTemplate, 'LICENSE'];
 
 async function readCompanions(store: FileStore): Promise<ReadonlyMap<string, Uint8Array>> {
   const names = await store.list().then(

@@ -1,14 +1,49 @@
 /**
- * What was said so far, as token ids: the prompt and the answer of each turn, one after the other, each with the ids that it
- * had in training. Our templates are of one turn, so earlier turns stand before the newest one as examples of it.
+ * What was said so far. A chat template has a place for earlier turns; our own templates are of one turn, so that earlier
+ * ones stand before the newest as examples of it, each with the ids that it had in training.
  */
+import { type ChatMessage, type ChatTemplate, encodePrompt, type PromptTemplate, type Tokenizer } from '../index.js';
+
+/** A question with its answer. */
+export interface Turn {
+  readonly question: string;
+  readonly answer: string;
+  /** Of the answer, as they were drawn. */
+  readonly ids: Int32Array;
+}
+
+/** The prompt of a question after other turns. */
+type Encode = (turns: readonly Turn[], question: string) => Int32Array;
+
+/** How turns are put into a template. */
+export function encoderOf(template: PromptTemplate | ChatTemplate, tokenizer: Tokenizer): Encode {
+  const how = { tokenizer, template };
+  if ('renderChat' in template) {
+    return (turns, question) => encodePrompt({ messages: [...turns.flatMap(messagesOf), said('user', question)] }, how);
+  }
+  return (turns, question) => {
+    const before = turns.flatMap((turn) => [...encodePrompt({ instruction: turn.question }, how), ...turn.ids]);
+    return Int32Array.from([...before, ...encodePrompt({ instruction: question }, how)]);
+  };
+}
+
+const said = (role: ChatMessage['role'], content: string): ChatMessage => ({ role, content });
+
+/** A template takes no message that says nothing. */
+const messagesOf = ({ question, answer }: Turn): ChatMessage[] => [
+  said('user', question),
+  said('assistant', answer.trim() === '' ? '...' : answer),
+];
+
 export class Conversation {
-  #turns: Int32Array[] = [];
+  #turns: Turn[] = [];
   #answers = 0;
+  readonly #encode: Encode;
   readonly #most: number;
 
   /** @param most earlier turns that a prompt has at most */
-  constructor(most = Number.POSITIVE_INFINITY) {
+  constructor(encode: Encode, most = Number.POSITIVE_INFINITY) {
+    this.#encode = encode;
     this.#most = most;
   }
 
@@ -22,23 +57,30 @@ export class Conversation {
     return this.#answers;
   }
 
-  /**
-   * The newest turns that fit, and then the prompt. The prompt stays whole, whether it fits or not.
-   * @param fits whether a prompt of so many tokens leaves room for its answer
-   */
-  promptWith(prompt: Int32Array, fits: (length: number) => boolean): Int32Array {
-    const kept: Int32Array[] = [];
-    let length = prompt.length;
-    for (const turn of this.#turns.toReversed()) {
-      if (kept.length >= this.#most || !fits(length + turn.length)) break;
-      length += turn.length;
-      kept.unshift(turn);
-    }
-    return Int32Array.from([...kept, prompt].flatMap((turn) => [...turn]));
+  /** The prompt of a question as if nothing had been said before. */
+  alone(question: string): Int32Array {
+    return this.#encode([], question);
   }
 
-  add(prompt: Int32Array, answer: Int32Array): void {
-    this.#turns.push(Int32Array.from([...prompt, ...answer]));
+  /**
+   * The newest turns that fit, and then the question. The question stays whole, whether it fits or not.
+   * @param fits whether a prompt of so many tokens leaves room for its answer
+   */
+  promptWith(question: string, fits: (length: number) => boolean): Int32Array {
+    let kept: Turn[] = [];
+    let prompt = this.alone(question);
+    for (const turn of this.#turns.toReversed()) {
+      if (kept.length >= this.#most) break;
+      const longer = this.#encode([turn, ...kept], question);
+      if (!fits(longer.length)) break;
+      kept = [turn, ...kept];
+      prompt = longer;
+    }
+    return prompt;
+  }
+
+  add(turn: Turn): void {
+    this.#turns.push(turn);
     this.#answers++;
   }
 

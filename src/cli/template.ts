@@ -1,32 +1,69 @@
 /** Which prompt template a command uses: the one asked for, or the one that the model was trained with. */
-import { type Checkpoint, OptionError, type PromptTemplateName, promptTemplates } from '../index.js';
+import {
+  type Checkpoint,
+  createChatTemplate,
+  OptionError,
+  type PromptTemplate,
+  type PromptTemplateName,
+  promptTemplates,
+  type Tokenizer,
+} from '../index.js';
 import { choice, optional } from './options.js';
 
-export const templates = choice(Object.keys(promptTemplates) as [PromptTemplateName, ...PromptTemplateName[]]);
+const ours = Object.keys(promptTemplates) as [PromptTemplateName, ...PromptTemplateName[]];
+/** Those of this package. */
+export const templates = choice(ours);
+/** `chat` is whatever the files of the tokenizer have. */
+type TemplateName = PromptTemplateName | 'chat';
 
 export const templateOption = optional(
   '<name>',
-  templates,
-  `prompt template: ${Object.keys(promptTemplates).join(' or ')} (default: what the models were trained with, else alpaca)`,
+  choice([...ours, 'chat'] as [TemplateName, ...TemplateName[]]),
+  `prompt template: ${ours.join(', ')}, or chat, the tokenizer's own (default: what the models were trained with, else chat for ` +
+    'conversations and alpaca for others)',
 );
 
+/** What a template is chosen for. */
+interface Purpose {
+  /** A chat template is this one's. */
+  readonly tokenizer: Tokenizer;
+  /** The data or the prompts are conversations. */
+  readonly areChats?: boolean;
+  /** Where nothing says with which template a model was trained, the tokenizer's own counts. */
+  readonly prefersChat?: boolean;
+}
+
 /**
- * The template that is asked for, else that of the checkpoints that say what their models were trained with, else
- * alpaca.
- * @throws OptionError where two were trained with different ones, and for one that is not known here
+ * The template that is asked for, else that of the checkpoints that say what their models were trained with, else the
+ * chat template for conversations and alpaca for others.
+ * @throws OptionError where two were trained with different ones, for one that is not known here, and for conversations
+ * that would go into another than a chat template
  */
 export async function chooseTemplate(
-  wanted: PromptTemplateName | undefined,
+  wanted: TemplateName | undefined,
   checkpoints: readonly (Checkpoint | undefined)[],
-): Promise<PromptTemplateName> {
-  if (wanted !== undefined) return wanted;
+  { tokenizer, areChats = false, prefersChat = false }: Purpose,
+): Promise<PromptTemplate> {
+  const isChat = areChats || (prefersChat && tokenizer.chatTemplates.size > 0);
+  const name = wanted ?? (await trainedWith(checkpoints)) ?? (isChat ? 'chat' : 'alpaca');
+  if (name === 'chat') return createChatTemplate(tokenizer);
+  if (!areChats) return promptTemplates[name];
+  throw new OptionError(
+    `the records are conversations, which the template ${name} does not know${wanted ? '' : ', with which the model was trained'}. ` +
+      "Take the tokenizer's own, --template chat.",
+    { found: name, expected: 'chat' },
+  );
+}
+
+/** What the checkpoints say; undefined where none says it. */
+async function trainedWith(checkpoints: readonly (Checkpoint | undefined)[]): Promise<TemplateName | undefined> {
   const saved: { readonly name: string; readonly of: string }[] = [];
   for (const checkpoint of checkpoints) {
     const name = await checkpoint?.promptTemplate();
     if (checkpoint && name !== undefined) saved.push({ name, of: checkpoint.name });
   }
   const [first, ...others] = saved;
-  if (!first) return 'alpaca';
+  if (!first) return undefined;
   const other = others.find(({ name }) => name !== first.name);
   if (other) {
     throw new OptionError(
@@ -35,8 +72,8 @@ export async function chooseTemplate(
       { found: other.name, expected: first.name },
     );
   }
-  if (first.name in promptTemplates) return first.name as PromptTemplateName;
-  const known = Object.keys(promptTemplates).join(' and ');
+  if (first.name in promptTemplates || first.name === 'chat') return first.name as TemplateName;
+  const known = ours.join(' and ');
   throw new OptionError(
     `${first.of} was trained with a template of its own, '${first.name}'; here are ${known}. Choose one by --template.`,
     { found: first.name },

@@ -7,8 +7,12 @@ import { DataError } from '../errors.js';
 import { checkOptions, type Fields, ranges } from '../settings/index.js';
 import { type Tokenizer, tokenizerOption } from '../text/index.js';
 import type { Sample } from './batch.js';
-import { fitPrompt, plainEncoding } from './encodePrompt.js';
+import { encodeConversation } from './chat/encodeConversation.js';
+import { isChatTemplate, needsChatTemplate } from './chat/isChatTemplate.js';
+import { type ChatMessage, type Conversation, turnsOf } from './chat/messages.js';
+import { fitPrompt } from './encodePrompt.js';
 import type { Instruction } from './instructions.js';
+import { plainEncoding } from './shorten.js';
 import { type PromptTemplate, resolveTemplate, type TemplateChoice, templateOption } from './template.js';
 
 /** How an instruction becomes a sample. */
@@ -25,6 +29,8 @@ export interface EncodeInstructionOptions {
 
 /** An instruction as the trainer takes it. */
 export interface Example extends Sample, Instruction {
+  /** Of a conversation, all that was said; its last question is the instruction. */
+  readonly messages?: readonly ChatMessage[];
   /** The prompt's text, as cut. */
   readonly prompt: string;
   /** The answers that ROUGE-L compares with. */
@@ -62,12 +68,15 @@ export function encodeInstruction(instruction: Instruction, options: EncodeInstr
   return encodeExample(instruction, { ...checked, template: resolveTemplate(where, template) });
 }
 
-/** The same, for records and options that have been checked. */
+/** The same, for records and options that have been checked, and for conversations. */
 export function encodeExample(
-  instruction: Instruction,
+  record: Instruction | Conversation,
   options: Omit<EncodeInstructionOptions, 'template'> & { readonly template: PromptTemplate },
 ): Example {
   const { tokenizer, template, maxLength, maxPromptLength } = options;
+  if (isChatTemplate(template)) return encodeChat(record, { ...options, template });
+  if ('messages' in record) throw needsChatTemplate('readInstructions', template);
+  const instruction = record;
   const { eosTokenId } = tokenizer;
   if (eosTokenId === undefined) {
     throw new DataError('The tokenizer has no EOS token: a model could not learn to stop. Add one to its files.');
@@ -91,4 +100,15 @@ export function encodeExample(
     promptCut: cut,
     responseCut: ids.length > maxLength,
   };
+}
+
+/** An instruction is a conversation of a question and an answer. */
+function encodeChat(record: Instruction | Conversation, options: Parameters<typeof encodeConversation>[1]): Example {
+  if ('messages' in record) {
+    const { messages, outputs } = record;
+    const { content } = messages.at(-2) as ChatMessage;
+    const sample = encodeConversation(messages, options);
+    return { instruction: content, input: '', outputs, messages, references: outputs, ...sample };
+  }
+  return { ...record, references: record.outputs, ...encodeConversation(turnsOf(record), options) };
 }

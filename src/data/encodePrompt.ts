@@ -3,9 +3,16 @@
  * prompted with exactly the ids that it was trained on.
  */
 import * as z from 'zod';
-import { DataError } from '../errors.js';
+import { DataError, OptionError } from '../errors.js';
+import { isPlainObject } from '../inWords.js';
+import { refusedOption } from '../requireOption.js';
 import { checkOptions, type Fields, ranges } from '../settings/index.js';
-import { type EncodeOptions, type Tokenizer, tokenizerOption } from '../text/index.js';
+import { type Tokenizer, tokenizerOption } from '../text/index.js';
+import { fitChatPrompt } from './chat/encodeConversation.js';
+import { isChatTemplate, needsChatTemplate } from './chat/isChatTemplate.js';
+import { type ChatPrompt, messagesOf, spoken } from './chat/messages.js';
+import { Problem } from './jsonLine.js';
+import { plainEncoding, shorten } from './shorten.js';
 import {
   type PromptFields,
   type PromptTemplate,
@@ -27,11 +34,29 @@ export interface PromptOptions {
   readonly maxPromptLength?: number | undefined;
 }
 
-/** Takes the fields of a prompt. */
-export const promptFields = z.strictObject({
+/** Takes the fields of a prompt that is an instruction. */
+const promptFields = z.strictObject({
   instruction: ranges.text,
   input: z.string('some text, or nothing').optional(),
 } satisfies Fields<PromptFields>);
+
+/**
+ * The fields of a prompt: an instruction, or the messages of a conversation whose last is to be answered.
+ * @throws OptionError
+ */
+export function checkPrompt(where: string, prompt: unknown): PromptFields | ChatPrompt {
+  if (!isPlainObject(prompt) || !Object.hasOwn(prompt, 'messages')) {
+    const { input, instruction } = checkOptions(where, promptFields, prompt);
+    return { instruction, ...(input !== undefined && { input }) };
+  }
+  const { messages, ...others } = prompt;
+  const [other] = Object.keys(others);
+  if (other !== undefined) throw refusedOption(where, other, others[other], 'messages alone');
+  const checked = messagesOf('messages', messages, 'user');
+  if (!(checked instanceof Problem)) return { messages: checked };
+  throw new OptionError(`${where}${checked.text}.`, { option: 'messages', found: messages });
+}
+
 const promptOptions = z.strictObject({
   tokenizer: tokenizerOption,
   template: templateOption.optional(),
@@ -39,25 +64,23 @@ const promptOptions = z.strictObject({
 } satisfies Fields<PromptOptions>);
 
 /**
- * Token ids of an instruction in its template, the same as in training: no BOS, not even where the tokenizer would put
- * one (OPT), and special tokens that are spelt out in the fields are encoded as plain text.
+ * Token ids of an instruction, or of a conversation, in its template, the same as in training: no BOS but the template's,
+ * not even where the tokenizer would put one (OPT), and special tokens that are spelt out in the fields are encoded as plain text.
  * @returns ids [promptLength], for `generate` and `streamTokens`
  * @example
  * const template = await savedTemplate('./runs/dolly/best');
  * const prompt = encodePrompt({ instruction: 'Name three colours.' }, { tokenizer, template });
  * const { eosTokenIds: eosTokenId, vocabSize } = tokenizer;
  * const [answer] = await generate(student, [prompt], { maxNewTokens: 50, eosTokenId, vocabSize });
- * @throws OptionError for other fields (Dolly's `context` is the input here), unknown and wrong options; DataError when the template alone exceeds maxPromptLength
+ * @throws OptionError for other fields (Dolly's `context` is the input here), unknown and wrong options, and for messages
+ * without a chat template; DataError when the template alone exceeds maxPromptLength, or refuses the messages
  */
-export function encodePrompt(fields: PromptFields, options: PromptOptions): Int32Array {
+export function encodePrompt(prompt: PromptFields | ChatPrompt, options: PromptOptions): Int32Array {
   const where = 'encodePrompt';
-  checkOptions(where, promptFields, fields);
+  const fields = checkPrompt(where, prompt);
   const { tokenizer, template, maxPromptLength } = checkOptions(where, promptOptions, options);
   return fitPrompt(fields, { tokenizer, template: resolveTemplate(where, template), maxPromptLength }).ids;
 }
-
-/** How all text that models are trained on and prompted with is encoded: no BOS; special tokens in a text are text. */
-export const plainEncoding: EncodeOptions = { addSpecialTokens: false, allowedSpecial: 'none' };
 
 /** A rendered prompt that keeps to a length. */
 export interface FittedPrompt {
@@ -67,11 +90,22 @@ export interface FittedPrompt {
   readonly cut: boolean;
 }
 
-/** Renders the template, cutting the input and then the instruction until the prompt fits. @throws DataError */
+/**
+ * Renders the template, cutting the input and then the instruction until the prompt fits; of a conversation, its oldest
+ * turns first.
+ * @throws DataError; OptionError for a conversation without a chat template
+ */
 export function fitPrompt(
-  { instruction, input = '' }: PromptFields,
-  { tokenizer, template, maxPromptLength }: { tokenizer: Tokenizer; template: PromptTemplate; maxPromptLength: number },
+  asked: PromptFields | ChatPrompt,
+  options: { tokenizer: Tokenizer; template: PromptTemplate; maxPromptLength: number },
 ): FittedPrompt {
+  const { tokenizer, template, maxPromptLength } = options;
+  if (isChatTemplate(template)) {
+    const messages = 'messages' in asked ? asked.messages : [{ role: 'user', content: spoken(asked) } as const];
+    return fitChatPrompt(messages, { tokenizer, template, maxPromptLength });
+  }
+  if ('messages' in asked) throw needsChatTemplate('encodePrompt', template);
+  const { instruction, input = '' } = asked;
   const fields = { instruction, input };
   for (let cut = false; ; cut = true) {
     const prompt = template.render(fields);
@@ -87,13 +121,4 @@ export function fitPrompt(
     }
     fields[field] = shorten(fields[field], excess, tokenizer);
   }
-}
-
-/** The text without its last `tokens` tokens and without half a character. */
-function shorten(text: string, tokens: number, tokenizer: Tokenizer): string {
-  const ids = tokenizer.encode(text, plainEncoding);
-  const stream = tokenizer.stream();
-  const kept = stream.push(ids.subarray(0, Math.max(0, ids.length - tokens)));
-  // The shorter text may be tokenized otherwise at its new end, and to as many tokens. It must get shorter each time.
-  return kept.length < text.length ? kept.trimEnd() : text.slice(0, -1);
 }

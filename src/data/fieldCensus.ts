@@ -63,7 +63,7 @@ export class FieldCensus {
 
   #advice(missing: readonly (keyof FieldNames)[], found: readonly string[]): string {
     if (this.#chats !== undefined && missing.includes('instruction')) {
-      return `They are chats ('${this.#chats}'): write each question with its answer as a record of its own.`;
+      return `They are chats ('${this.#chats}'): write them as messages, a list of { role, content }.`;
     }
     const meant = missing.map((role) => didYouMean(this.#named[role], found)).filter((advice) => advice !== '');
     if (meant.length > 0) return meant.join(' ');
@@ -72,6 +72,6 @@ export class FieldCensus {
   }
 }
 
-/** The field in which a record keeps a conversation, as chat data does. */
+/** The field in which a record keeps a conversation, under whatever name. */
 export const chatField = (record: Readonly<Record<string, unknown>>): string | undefined =>
   ['messages', 'conversations'].find((field) => Array.isArray(record[field]));

@@ -2,12 +2,14 @@
  * From files to samples: JSON lines become instructions, a template renders their prompts, the tokenizer encodes
  * prompt and response as one sequence. Nothing here knows a model or a device.
  */
+
 export type { LabelledBatch, Sample, TokenBatch } from './batch.js';
+export type { ChatMessage, ChatPrompt, ChatRole } from './chat/messages.js';
 export { type EncodeInstructionOptions, type Example, encodeInstruction } from './encodeInstruction.js';
 export { encodePrompt, type PromptOptions } from './encodePrompt.js';
 export type { HoldOutOrder } from './holdOut.js';
 export type { InstructionFields } from './instructionFields.js';
-export type { Instruction, ReadRecordsOptions } from './instructions.js';
+export { type Instruction, type ReadRecordsOptions, type RecordKind, recordKind } from './instructions.js';
 export { type InstructionData, type ReadInstructionsOptions, readInstructions } from './readInstructions.js';
 export { readPrompts } from './readPrompts.js';
 export { type ReadTextOptions, readText } from './readText.js';

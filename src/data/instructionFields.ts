@@ -1,12 +1,12 @@
-/** The names under which records hold instruction, input and output: Alpaca's and Dolly's, or the user's own. */
+/** The names under which records hold instruction, input and output: Alpaca's, Dolly's and others', or the user's own. */
 
 /** Which fields of a file's objects hold what. */
 export interface InstructionFields {
-  /** Default 'instruction'. */
+  /** Default 'instruction', else 'prompt'. */
   readonly instruction?: string | undefined;
   /** Default 'input', else 'context'. */
   readonly input?: string | undefined;
-  /** Default 'output', else 'response'. */
+  /** Default 'output', else 'response', else 'completion'. */
   readonly output?: string | undefined;
 }
 
@@ -17,7 +17,7 @@ export type FieldNames = { readonly [Role in keyof InstructionFields]-?: readonl
 export const fieldRoles = ['instruction', 'input', 'output'] as const satisfies readonly (keyof InstructionFields)[];
 
 export const fieldNames = ({ instruction, input, output }: InstructionFields): FieldNames => ({
-  instruction: [instruction ?? 'instruction'],
+  instruction: instruction === undefined ? ['instruction', 'prompt'] : [instruction],
   input: input === undefined ? ['input', 'context'] : [input],
-  output: output === undefined ? ['output', 'response'] : [output],
+  output: output === undefined ? ['output', 'response', 'completion'] : [output],
 });

@@ -15,19 +15,23 @@ export type Line = {
 } & ({ readonly text: string } | { readonly problem: string });
 
 /** Bytes of a line. A longer one is no record, and would have to be held whole. */
-const longestLine = 2 ** 24;
+export const longestLine = 2 ** 24;
 const newline = 0x0a;
 
 /**
  * The lines of a source that hold more than white space, a piece of the file at a time. A byte order mark is left out.
  * @throws DataError as `readBytes`
  */
-export async function* readLines(source: TextSource, expected: string): AsyncGenerator<Line[]> {
+export const readLines = (source: TextSource, expected: string): AsyncGenerator<Line[]> =>
+  linesOf(readBytes(source, (name, beginning) => mistaken(name, beginning, expected)));
+
+/** The same of bytes. */
+export async function* linesOf(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Line[]> {
   /** What has been read of a line whose end has not. */
   let begun: Uint8Array[] = [];
   let bytes = 0;
   let number = 1;
-  for await (const piece of readBytes(source, (name, beginning) => mistaken(name, beginning, expected))) {
+  for await (const piece of pieces) {
     const end = piece.lastIndexOf(newline) + 1;
     if (end > 0) {
       const first = piece.indexOf(newline) + 1;
@@ -79,19 +83,19 @@ function decodeOneByOne(block: Uint8Array, first: number): Line[] {
   for (let at = 0, number = first; at < block.length; number++) {
     const next = block.indexOf(newline, at);
     const end = next < 0 ? block.length : next;
-    const line = block.subarray(at, end);
-    const invalid = firstInvalid(line);
-    if (invalid === line.length) lines.push(...lineOf(number, strict().decode(line)));
-    else {
-      const byte = (line[invalid] as number).toString(16).toUpperCase();
-      lines.push({
-        number,
-        problem: `byte ${invalid + 1} of the line (0x${byte}) is not UTF-8: convert the file to UTF-8`,
-      });
-    }
+    const line = lineIn(block.subarray(at, end), number);
+    if (line) lines.push(line);
     at = end + 1;
   }
   return lines;
+}
+
+/** The line that these bytes are; undefined for white space. */
+export function lineIn(bytes: Uint8Array, number: number): Line | undefined {
+  const invalid = firstInvalid(bytes);
+  if (invalid === bytes.length) return lineOf(number, strict().decode(bytes))[0];
+  const byte = (bytes[invalid] as number).toString(16).toUpperCase();
+  return { number, problem: `byte ${invalid + 1} of the line (0x${byte}) is not UTF-8: convert the file to UTF-8` };
 }
 
 const strict = () => new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

@@ -16,7 +16,7 @@ const where = 'readInstructions';
 export interface ReadInstructionsOptions extends ReadRecordsOptions {
   /** The student's. */
   readonly tokenizer: Tokenizer;
-  /** A template or its name. Default 'alpaca', the paper's. */
+  /** A template or its name. Default 'alpaca', the paper's. Conversations need that of `createChatTemplate`. */
   readonly template?: TemplateChoice | undefined;
   /**
    * Sources of their own, or this many records of the data (the paper: 1000); 'tenth' is a tenth of them, at most 1000.
@@ -75,15 +75,19 @@ export interface InstructionData {
 }
 
 /**
- * Reads instructions, renders the template, tokenizes and cuts. A record is an object with `instruction`, optional
- * `input` or `context`, and `output` or `response`, a string or a list of strings; `fields` names others. Files hold one
- * a line, as JSON.
+ * Reads instructions or conversations, renders the template, tokenizes and cuts. An instruction is an object with
+ * `instruction` (or `prompt`), optional `input` or `context`, and `output`, `response` or `completion`, a string or a list
+ * of strings; `fields` names others. A conversation has `messages`, a list of { role, content } whose last is the assistant's,
+ * and needs a chat template. Files hold one record a line, as JSON, or one array of records, and one kind of record.
  * @param sources a file's path or URL, a File or Blob, records as a list of objects, text, or several of these, whose
  * records follow one another
  * @example
  * const data = await readInstructions('dolly.jsonl', { tokenizer, validation: 1000 });
  * @example
  * const data = await readInstructions([{ instruction: 'Add 2 and 3.', output: '5' }], { tokenizer });
+ * @example
+ * const template = createChatTemplate(tokenizer);
+ * const chats = await readInstructions('chats.jsonl', { tokenizer, template });
  * @throws OptionError; DataError for malformed lines (how many, and the first ten with their numbers), an empty set
  * or a missing file
  */
@@ -98,9 +102,8 @@ export async function readInstructions(
   const encoding = { tokenizer, template, ...lengthsOf(checked) };
   const read = async (from: TextSources): Promise<Example[]> => {
     const examples: Example[] = [];
-    for await (const instruction of readInstructionRecords(from, checked)) {
-      examples.push(encodeExample(instruction, encoding));
-    }
+    const encode = (record: Parameters<typeof encodeExample>[0]) => encodeExample(record, encoding);
+    for await (const example of readInstructionRecords(from, checked, encode)) examples.push(example);
     if (examples.length === 0) {
       throw new DataError(`${namesOf(from)} holds no instruction. Check that it is the right file.`);
     }

@@ -5,9 +5,9 @@ import { inWords } from '../inWords.js';
 import { checkOptions, type Fields, ranges } from '../settings/index.js';
 import { createRng, type Rng, type Tokenizer, tokenizerOption } from '../text/index.js';
 import type { Sample } from './batch.js';
-import { plainEncoding } from './encodePrompt.js';
 import { Problem } from './jsonLine.js';
 import { RecordCount, readRecords, type SkipInvalid, skipOption } from './records.js';
+import { plainEncoding } from './shorten.js';
 import { checkSources, isJsonLines, namesOf, sourcesOf, type TextSource, type TextSources } from './source.js';
 import { readPieces } from './textPieces.js';
 

@@ -1,6 +1,8 @@
 import * as z from 'zod';
 import { checkOptions } from '../settings/index.js';
-import { type ReadRecordsOptions, readInstructionRecords, recordFields } from './instructions.js';
+import { isChatTemplate } from './chat/isChatTemplate.js';
+import { type Conversation, turnsOf } from './chat/messages.js';
+import { type Instruction, type ReadRecordsOptions, readInstructionRecords, recordFields } from './instructions.js';
 import { checkSources, isJsonLines, sourcesOf, type TextSource, type TextSources } from './source.js';
 import { resolveTemplate, type TemplateChoice, templateOption } from './template.js';
 import { readPieces } from './textPieces.js';
@@ -10,9 +12,10 @@ const readOptions = z.strictObject({ template: templateOption.optional(), ...rec
 
 /**
  * What a model will see of its data, as the texts that a tokenizer is trained on: of records and of instruction JSONL (the
- * source's name ends in `.jsonl`) each prompt in its template with its first answer, of any other source its text in
- * pieces of about a million characters. No more than a piece is in memory. A file that begins as XML or HTML is read where
- * its name says so (`.xml`, `.html`): under any other name it is a download that went wrong.
+ * source's name ends in `.jsonl` or `.json`) each prompt in its template with its first answer, of conversations without a
+ * chat template what is said in them, of any other source its text in pieces of about a million characters. No more than a
+ * piece is in memory. A file that begins as XML or HTML is read where its name says so (`.xml`, `.html`): under any other
+ * name it is a download that went wrong.
  * @param sources a file's path or URL, a File or Blob, text, records as a list of objects, or several of these
  * @example
  * const trainer = tokenizerTrainer({ vocabSize: 4096, specialTokens: { eos: '<|endoftext|>' } });
@@ -27,15 +30,20 @@ export function readTokenizerTexts(
 ): AsyncGenerator<string, void, undefined> {
   checkSources(where, sources);
   const { template, ...records } = checkOptions(where, readOptions, options);
-  const { render } = resolveTemplate(where, template);
+  const resolved = resolveTemplate(where, template);
+  const textOf = (record: Instruction | Conversation): string => {
+    if (isChatTemplate(resolved)) {
+      const messages = 'messages' in record ? record.messages : turnsOf(record);
+      return resolved.renderChat(messages, { addGenerationPrompt: false }).text;
+    }
+    // The tokenizer that has the template is not there yet.
+    if ('messages' in record) return record.messages.map(({ content }) => content).join('\n');
+    return resolved.render(record) + record.outputs[0];
+  };
   async function* read(): AsyncGenerator<string, void, undefined> {
     for (const group of neighbours(sourcesOf(sources))) {
       if (!isJsonLines(group[0])) for (const source of group) yield* readPieces(source);
-      else {
-        for await (const { outputs, ...fields } of readInstructionRecords(group, records)) {
-          yield render(fields) + outputs[0];
-        }
-      }
+      else yield* readInstructionRecords(group, records, textOf);
     }
   }
   return read();

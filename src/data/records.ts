@@ -1,12 +1,12 @@
 /**
- * JSON lines as records. Records that cannot be used are counted, and the first of them are told together: whoever
+ * JSON as records. Records that cannot be used are counted, and the first of them are told together: whoever
  * corrects a file should not have to read it once for each mistake.
  */
 import { DataError } from '../errors.js';
 import { special } from '../settings/index.js';
 import { Problem, parseJsonLine } from './jsonLine.js';
-import { readLines } from './lines.js';
-import { isBlob, isRecords, sourceName, type TextSource } from './source.js';
+import { readRecordTexts } from './recordTexts.js';
+import { sourceName, type TextSource } from './source.js';
 
 /** Records that were left out. */
 export interface SkippedRecords {
@@ -96,10 +96,10 @@ export class RecordCount {
 }
 
 /**
- * The records of a file of JSON lines. After the first that cannot be used, unless these are left out, the others are
+ * The records of a file of JSON lines, or of one JSON array. After the first that cannot be used, unless these are left out, the others are
  * only counted.
  * @param recordOf makes a record of a line's value, or says why it cannot
- * @throws DataError for a file that is missing or no JSON lines
+ * @throws DataError for a file that is missing or no JSON
  */
 export async function* readRecords<T>(
   source: TextSource,
@@ -107,12 +107,8 @@ export async function* readRecords<T>(
   count: RecordCount,
 ): AsyncGenerator<T> {
   const name = sourceName(source);
-  const place = isRecords(source) ? 'record' : 'line';
-  let first = true;
-  for await (const lines of readLines(source, 'JSON lines')) {
+  for await (const { place, lines } of readRecordTexts(source)) {
     for (const line of lines) {
-      if (first && 'text' in line && /^\s*\[/.test(line.text)) throw oneArray(source);
-      first = false;
       const where = `${name}: ${place} ${line.number}`;
       if ('problem' in line) {
         count.invalid(`${where}: ${line.problem}`);
@@ -127,15 +123,4 @@ export async function* readRecords<T>(
       }
     }
   }
-}
-
-function oneArray(source: TextSource): DataError {
-  const name = sourceName(source);
-  const isFile = typeof source === 'string' || (!isBlob(source) && 'name' in source && source.name !== undefined);
-  const advice = isFile
-    ? `Convert it: jq -c '.[]' ${name} > ${name.replace(/\.\w+$/, '')}.lines.jsonl`
-    : 'Give the array itself, as JSON.parse makes it.';
-  return new DataError(
-    `${name}${isFile ? ': the file' : ''} is one JSON array, expected JSON lines: one object a line. ${advice}`,
-  );
 }

@@ -13,7 +13,7 @@ import { checkOption, hasMethods, special } from '../settings/index.js';
 export interface GivenText {
   /** Its content. */
   readonly text: string;
-  /** Default 'the given text'. One that ends in `.jsonl` is read as such where other text is possible too. */
+  /** Default 'the given text'. One that ends in `.jsonl` or `.json` is read as such where other text is possible too. */
   readonly name?: string;
 }
 
@@ -22,7 +22,7 @@ export type GivenRecords = readonly object[];
 
 /**
  * A file by path or URL; a File or Blob, as a page's file picker and `fetch` give them (one without a name that ends in
- * `.jsonl`, nor a type that says JSON lines, is plain text where that is possible too); text itself; or records. Gzip is
+ * `.jsonl` or `.json`, nor a type that says JSON, is plain text where that is possible too); text itself; or records. Gzip is
  * unpacked.
  */
 export type TextSource = string | Blob | GivenText | GivenRecords;
@@ -95,8 +95,8 @@ export const namesOf = (sources: TextSources): string => sourcesOf(sources).map(
 /** Whether a source holds records: by what it is, by its name, or by the type of a Blob. */
 export const isJsonLines = (source: TextSource): boolean =>
   isRecords(source) ||
-  /\.jsonl(\.gz)?$/i.test(sourceName(source).replace(/^(https?:[^?#]*)[?#].*/i, '$1')) ||
-  (isBlob(source) && /^application\/(x-)?(jsonl|jsonlines|ndjson)\b/i.test(source.type));
+  /\.jsonl?(\.gz)?$/i.test(sourceName(source).replace(/^(https?:[^?#]*)[?#].*/i, '$1')) ||
+  (isBlob(source) && /^application\/(x-)?(jsonl?|jsonlines|ndjson)\b/i.test(source.type));
 
 /** Bytes of a file that are read at a time. */
 const pieceBytes = 2 ** 22;

@@ -66,6 +66,10 @@ export function resolveTemplate(where: string, choice: TemplateChoice = 'alpaca'
   if (typeof choice !== 'string') return choice;
   if (Object.hasOwn(promptTemplates, choice)) return promptTemplates[choice as PromptTemplateName];
   const known = Object.keys(promptTemplates);
+  if (choice === 'chat') {
+    const advice = 'A chat template is made of the tokenizer that has it: template: createChatTemplate(tokenizer).';
+    throw refusedOption(where, 'template', choice, known.join(' or '), advice);
+  }
   const advice = `${didYouMean(choice, known)} Give a template of your own as an object, { name, render }.`;
   throw refusedOption(where, 'template', choice, known.join(' or '), advice.trim());
 }

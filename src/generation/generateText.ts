@@ -3,7 +3,8 @@
  * side by side, and decoded while the tokens come.
  */
 import * as z from 'zod';
-import { encodePrompt, promptFields } from '../data/encodePrompt.js';
+import type { ChatPrompt } from '../data/chat/messages.js';
+import { checkPrompt, encodePrompt } from '../data/encodePrompt.js';
 import { type PromptFields, resolveTemplate, type TemplateChoice, templateOption } from '../data/template.js';
 import { isPlainObject } from '../inWords.js';
 import { checkTokenizer } from '../models/index.js';
@@ -16,10 +17,10 @@ import { decode } from './decode.js';
 import { checkRequest, type GenerateOptions, generateOptions, inBatches, inCode } from './options.js';
 
 /**
- * What is answered. A text is an instruction, an object has further context for it; both go into the template. Token ids
- * are continued as they are: `tokenizer.encode('Once upon a time')` where no template is wanted.
+ * What is answered. A text is an instruction, an object has further context for it, or the messages of a conversation, which
+ * needs a chat template; all go into the template. Token ids are continued as they are: `tokenizer.encode('Once upon a time')` where no template is wanted.
  */
-export type TextPrompt = string | PromptFields | Int32Array;
+export type TextPrompt = string | PromptFields | ChatPrompt | Int32Array;
 
 /** How texts are answered. The ids that end an answer, all of them, and the ids that may be drawn are the tokenizer's. */
 export interface GenerateTextOptions extends Omit<GenerateOptions, 'maxNewTokens' | 'eosTokenId' | 'vocabSize'> {
@@ -27,7 +28,7 @@ export interface GenerateTextOptions extends Omit<GenerateOptions, 'maxNewTokens
   readonly tokenizer: Tokenizer;
   /**
    * A template or its name. Default: the one that the model was trained with (`LanguageModel.promptTemplate`), else
-   * 'alpaca'.
+   * 'alpaca'. A chat template is made by `createChatTemplate`.
    */
   readonly template?: TemplateChoice | undefined;
   /** At most so many tokens a prompt. Default: 256, or what the model has room for after the longest prompt. */
@@ -76,7 +77,7 @@ const textOptions = advising(
   },
 );
 
-const anyPrompt = 'a text, an object { instruction, input }, or an Int32Array of ids';
+const anyPrompt = 'a text, an object { instruction, input } or { messages }, or an Int32Array of ids';
 /** Tokens of an answer where nothing else is said: the paper's number. */
 const usualLength = 256;
 
@@ -174,7 +175,7 @@ function checkTexts(where: string, model: LanguageModel, prompts: readonly TextP
 }
 
 /** Prompts that can be encoded. @throws OptionError naming the first that cannot */
-function promptsOf(where: string, prompts: readonly TextPrompt[]): (PromptFields | Int32Array)[] {
+function promptsOf(where: string, prompts: readonly TextPrompt[]): (PromptFields | ChatPrompt | Int32Array)[] {
   requireOption(where, 'prompts', prompts, Array.isArray(prompts), `a list of prompts, each ${anyPrompt}`);
   // Holes of an array count.
   return Array.from(prompts, (prompt: unknown, index) => {
@@ -182,7 +183,6 @@ function promptsOf(where: string, prompts: readonly TextPrompt[]): (PromptFields
     if (prompt instanceof Int32Array) return prompt;
     if (typeof prompt === 'string') return { instruction: checkOption(where, place, prompt, ranges.text) };
     if (!isPlainObject(prompt)) throw refusedOption(where, place, prompt, anyPrompt);
-    const { input, instruction } = checkOptions(`${where}: ${place}`, promptFields, prompt);
-    return { instruction, ...(input !== undefined && { input }) };
+    return checkPrompt(`${where}: ${place}`, prompt);
   });
 }

@@ -237,5 +237,7 @@ async function chatTemplateOf(checkpoint: Checkpoint): Promise<string | undefine
   if (!config) return undefined;
   const read = async () => parseJson(new TextDecoder().decode(config), 'tokenizer_config.json');
   const template: unknown = Object(await orMissing(read)).chat_template;
-  return typeof template === 'string' ? template : undefined;
+  if (!Array.isArray(template)) return typeof template === 'string' ? template : undefined;
+  const named: unknown = Object(template.find((each) => Object(each).name === 'default')).template;
+  return typeof named === 'string' ? named : undefined;
 }

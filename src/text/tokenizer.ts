@@ -54,6 +54,8 @@ export interface Tokenizer {
   readonly padTokenId: number | undefined;
   /** Ids of all special tokens. */
   readonly specialTokenIds: ReadonlySet<number>;
+  /** Chat templates of the tokenizer's files (Jinja) by name, see `createChatTemplate`. Empty where there is none. */
+  readonly chatTemplates: ReadonlyMap<string, string>;
   /** Ids of a text. Unpaired surrogates count as U+FFFD. @throws OptionError; LimitError for a text above 2^26 characters. */
   encode(text: string, options?: EncodeOptions): Int32Array<ArrayBuffer>;
   /** Ids of each text. @throws OptionError, LimitError */
@@ -73,7 +75,10 @@ export interface Tokenizer {
    * @throws CompatibilityError for a number that is no id: anything but an integer from 0 to 2^31 - 1
    */
   idToToken(id: number): string | undefined;
-  /** The files of a Hugging Face folder by name: tokenizer.json, tokenizer_config.json, special_tokens_map.json. */
+  /**
+   * The files of a Hugging Face folder by name: tokenizer.json, tokenizer_config.json, special_tokens_map.json, and
+   * chat_template.jinja where the tokenizer came with one.
+   */
   save(): Record<string, string>;
   /** Frees the memory. Twice is harmless; use after it throws DisposedError. */
   dispose(): void;
@@ -120,6 +125,7 @@ class PipelineTokenizer implements Tokenizer {
   readonly eosTokenIds: readonly number[];
   readonly padTokenId: number | undefined;
   readonly specialTokenIds: ReadonlySet<number>;
+  readonly chatTemplates: ReadonlyMap<string, string>;
   readonly #instance = new TextInstance('The tokenizer');
   readonly #input = new TextInput();
   readonly #spec: TokenizerSpec;
@@ -128,6 +134,7 @@ class PipelineTokenizer implements Tokenizer {
 
   constructor(spec: TokenizerSpec) {
     this.#spec = spec;
+    this.chatTemplates = spec.chatTemplates;
     this.specialTokenIds = new Set(spec.added.filter(({ special }) => special).map(({ id }) => id));
     try {
       this.vocabSize = load(this.#instance, spec, this.specialTokenIds);
@@ -231,9 +238,11 @@ class PipelineTokenizer implements Tokenizer {
       'tokenizer_config.json': { ...config, ...this.#spec.config, ...roles },
       'special_tokens_map.json': roles,
     };
-    return Object.fromEntries(
-      Object.entries(files).map(([name, json]) => [name, `${JSON.stringify(json, null, 2)}\n`]),
-    );
+    const { chatTemplate } = this.#spec;
+    return {
+      ...Object.fromEntries(Object.entries(files).map(([name, json]) => [name, `${JSON.stringify(json, null, 2)}\n`])),
+      ...(chatTemplate !== undefined && { 'chat_template.jinja': chatTemplate }),
+    };
   }
 
   dispose(): void {

@@ -40,8 +40,8 @@ const sentencePieceFiles = ['tokenizer.model', 'spiece.model', 'sentencepiece.bp
 /**
  * The tokenizer of a Hugging Face folder from its files by name: tokenizer.json, else vocab.json and merges.txt, else
  * tokenizer.model or spiece.model (SentencePiece).
- * Optional: tokenizer_config.json, special_tokens_map.json for the special tokens, and generation_config.json,
- * config.json for the ids of those that the first two do not name.
+ * Optional: tokenizer_config.json, special_tokens_map.json for the special tokens, generation_config.json and config.json
+ * for the ids of those that the first two do not name, and chat_template.jinja.
  * @throws CheckpointError when no tokenizer is among the files, or one is malformed.
  */
 export function tokenizerFromFiles(
@@ -73,7 +73,8 @@ export function tokenizerFromFiles(
   // A model stops at the ids of generation_config.json; without that file, at those of config.json.
   const ends = models.find((model) => model?.eos_token_id !== undefined && model.eos_token_id !== null)?.eos_token_id;
   const endIds = [ends].flat().filter((id): id is number => typeof id === 'number');
-  const shared = { specialTokens, roleIds, endIds, ...(config && { config }) };
+  const chatTemplate = textOf('chat_template.jinja');
+  const shared = { specialTokens, roleIds, endIds, chatTemplate, ...(config && { config }) };
 
   const tokenizerJson = textOf('tokenizer.json');
   if (tokenizerJson !== undefined) return createTokenizer({ tokenizerJson, ...shared });

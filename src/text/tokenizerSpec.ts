@@ -14,6 +14,7 @@ import {
   type SpecialRole,
   type SpecialTokens,
 } from './addedTokens.js';
+import { chatTemplatesOf } from './chatTemplates.js';
 import { check, type Install, readStage, unsupportedIn } from './components/component.js';
 import { decoders } from './components/decoders.js';
 import { bpeModel, mergesFromText, mergesOf } from './components/models/bpe.js';
@@ -45,6 +46,10 @@ export interface TokenizerSpec {
   readonly endIds: readonly number[];
   /** tokenizer_config.json as it came; `save` writes it back. */
   readonly config: Readonly<Record<string, unknown>>;
+  /** By name. */
+  readonly chatTemplates: ReadonlyMap<string, string>;
+  /** chat_template.jinja as it came, where there was one; `save` writes it back. */
+  readonly chatTemplate: string | undefined;
   /** The stages as tokenizer.json has them; `save` writes them back. */
   readonly stages: Stages;
   /** Ids of added tokens that tokenizer.json does not list, because the model finds them. */
@@ -65,8 +70,10 @@ interface SourceOptions {
   readonly roleIds?: Partial<Readonly<Record<SpecialRole, number>>>;
   /** Further ids at which a model stops; those that name no token are left out. */
   readonly endIds?: readonly number[];
-  /** tokenizer_config.json, parsed: written back by `save`, otherwise unused. */
+  /** tokenizer_config.json, parsed: written back by `save`; it may have chat templates. */
   readonly config?: Readonly<Record<string, unknown>>;
+  /** chat_template.jinja. */
+  readonly chatTemplate?: string | undefined;
 }
 
 export interface TokenizerJsonSource extends SourceOptions {
@@ -273,7 +280,7 @@ function assemble(
   modelOf: (byteLevel: boolean) => Model,
   stages: Stages,
   listed: readonly AddedToken[],
-  { specialTokens = {}, roleIds = {}, endIds = [], config = {} }: SourceOptions,
+  { specialTokens = {}, roleIds = {}, endIds = [], config = {}, chatTemplate }: SourceOptions,
 ): TokenizerSpec {
   const [normal, cut, decode] = [
     readStage(normalizers, stages.normalizer),
@@ -308,6 +315,8 @@ function assemble(
     roles,
     endIds,
     config,
+    chatTemplates: chatTemplatesOf(config, chatTemplate),
+    chatTemplate,
     stages,
   };
 }

@@ -127,11 +127,14 @@ describe('distillm chat', () => {
 });
 
 it('a conversation keeps the newest turns that fit, whole', () => {
-  const conversation = new Conversation();
   const ids = (...values: number[]) => Int32Array.from(values);
-  conversation.add(ids(1, 2), ids(3));
-  conversation.add(ids(4), ids(5, 6));
-  const prompt = (most: number) => [...conversation.promptWith(ids(7, 8), (length) => length <= most)];
+  const asked: Readonly<Record<string, readonly number[]>> = { one: [1, 2], two: [4], three: [7, 8] };
+  const conversation = new Conversation((turns, question) =>
+    ids(...turns.flatMap((turn) => [...asked[turn.question]!, ...turn.ids]), ...asked[question]!),
+  );
+  conversation.add({ question: 'one', answer: 'a', ids: ids(3) });
+  conversation.add({ question: 'two', answer: 'b', ids: ids(5, 6) });
+  const prompt = (most: number) => [...conversation.promptWith('three', (length) => length <= most)];
   expect(prompt(8)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   expect(prompt(7)).toEqual([4, 5, 6, 7, 8]);
   expect(prompt(4)).toEqual([7, 8]);

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { type ReadRecordsOptions, readInstructionRecords } from '../../src/data/instructions.js';
+import { recordTextsOf } from '../../src/data/recordTexts.js';
 import { DataError } from '../../src/errors.js';
 
 async function parse(text: string, options: ReadRecordsOptions = {}) {
   const records = [];
-  for await (const record of readInstructionRecords({ text, name: 'd.jsonl' }, options)) records.push(record);
+  for await (const record of readInstructionRecords({ text, name: 'd.jsonl' }, options, (each) => each))
+    records.push(record);
   return records;
 }
 const failure = (text: string, options: ReadRecordsOptions = {}) =>
@@ -36,9 +38,12 @@ describe('instruction records', () => {
   it.each([
     ['{"instruction": "x", "output": ', /^d\.jsonl: line 2 is not JSON/],
     ['{"output": "x"}', /line 2: field 'instruction' is missing, found 'output'\. Correct/],
-    ['{"messages": [], "id": 1}', /line 2: field 'instruction' is missing, .*The record is a chat \('messages'\)/],
-    ['{"instruction": "x"}', /line 2 has no 'output' \(or 'response'\): add the answer/],
-    ['{"instruction": "x", "output": null}', /line 2 has no 'output' \(or 'response'\): add the answer/],
+    [
+      '{"conversations": [], "id": 1}',
+      /line 2: field 'instruction' is missing, .*The record is a chat \('conversations'\)/,
+    ],
+    ['{"instruction": "x"}', /line 2 has no 'output' \(or 'response', 'completion'\): add the answer/],
+    ['{"instruction": "x", "output": null}', /line 2 has no 'output' \(or 'response', 'completion'\): add the answer/],
     ['{"instruction": "x", "output": []}', /line 2: field 'output' is \[\], expected at least one answer/],
     ['{"instruction": "x", "output": 42}', /line 2: field 'output' is 42, expected the answer, a string or a list/],
     ['{"instruction": "x", "output": ["a", 3]}', /line 2: field 'output\[1\]' is 3, expected a string/],
@@ -85,13 +90,52 @@ describe('instruction records', () => {
       expect(error.message).toMatch(/^none of the first 100 records can be used\. Check that it is the right file/);
     }
     expect((await failure('[\n{"instruction": "a"')).message).toMatch(
-      /^d\.jsonl: the file is one JSON array, expected JSON lines.*jq -c '\.\[\]' d\.jsonl > d\.lines\.jsonl$/,
+      /^d\.jsonl: the JSON array does not end: the file is cut, after 0 whole records/,
     );
   });
 
-  it('that are one array without a file are converted without one', async () => {
-    await expect(readInstructionRecords({ text: '[1]' }, {}).next()).rejects.toThrow(
-      /^the given text is one JSON array, expected JSON lines: one object a line\. Give the array itself, as JSON\.parse makes it\.$/,
+  it('may be one array, as Alpaca has them, in whatever pieces it comes', async () => {
+    const records = ['a', 'é "]}, [{"', '\\', 'c\n'].map((output) => ({ instruction: 'x', input: '', output }));
+    const expected = records.map(({ instruction, output }) => ({ instruction, input: '', outputs: [output] }));
+    const texts = [JSON.stringify(records), JSON.stringify(records, null, 2), ` \n\ufeff[]`.replace(' \n', '')];
+    expect(await parse(texts[0]!)).toEqual(expected);
+    expect(await parse(`\n  ${texts[1]}\n`)).toEqual(expected);
+    expect(await parse(texts[2]!)).toEqual([]);
+    const bytes = new TextEncoder().encode(texts[1]);
+    for (const size of [1, 7]) {
+      const pieces = (async function* () {
+        for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+      })();
+      const read: unknown[] = [];
+      for await (const { place, lines } of recordTextsOf('d.json', pieces)) {
+        for (const line of lines) read.push([place, line.number, JSON.parse('text' in line ? line.text : '0')]);
+      }
+      expect(read).toEqual(records.map((record, at) => ['record', at + 1, record]));
+    }
+    const bad = '[{"instruction": "a", "output": "b"}, {"instruction": 3}, 7, {"instruction": "a" "b"}]';
+    const { message } = await failure(bad);
+    expect(message).toMatch(/^3 of 4 records cannot be used/);
+    expect(message.split('\n').slice(1)).toEqual([
+      expect.stringMatching(/^ {2}d\.jsonl: record 2: field 'instruction' is 3/),
+      expect.stringMatching(/^ {2}d\.jsonl: record 3: is 7, expected an object/),
+      expect.stringMatching(/^ {2}d\.jsonl: record 4 is not JSON/),
+    ]);
+    expect((await failure(`${texts[0]} {}`)).message).toMatch(/something stands after the end of the JSON array/);
+    expect((await failure('[{"instruction": "a", "output": "b"},]')).message).toMatch(
+      /record 2: there is nothing between two commas/,
+    );
+  });
+
+  it('may be prompts with completions, and one kind a file', async () => {
+    const pair = '{"prompt": "p", "completion": "c"}';
+    expect(await parse(`${pair}\n${pair}`)).toEqual(new Array(2).fill({ instruction: 'p', input: '', outputs: ['c'] }));
+    const mixed = await failure(`${pair}\n${fine}`);
+    expect(mixed.message).toMatch(
+      /^d\.jsonl: line 2: is an instruction with its output, and those before are a prompt with its completion: one kind a file\./,
+    );
+    const chat = '{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}';
+    expect((await failure(`${fine}\n${chat}`)).message).toMatch(
+      /line 2: is a conversation, and those before are an instruction with its output/,
     );
   });
 
@@ -118,7 +162,7 @@ describe('instruction records', () => {
     [
       'an output that was not named',
       { instruction: 'question', input: 'passage' },
-      `no record has 'output' or 'response'; ${have} Check that it is the right file, or say which of them holds what, as in ` +
+      `no record has 'output' or 'response' or 'completion'; ${have} Check that it is the right file, or say which of them holds what, as in ` +
         "fields: { instruction: 'question', output: 'answer' }.",
     ],
     [
@@ -130,7 +174,7 @@ describe('instruction records', () => {
     [
       'all',
       undefined,
-      `no record has 'instruction', nor 'output' or 'response'; ${have} Check that it is the right file, or say which of them holds what, as in ` +
+      `no record has 'instruction' or 'prompt', nor 'output' or 'response' or 'completion'; ${have} Check that it is the right file, or say which of them holds what, as in ` +
         "fields: { instruction: 'question', output: 'answer' }.",
     ],
   ])('that lack %s under its name are refused with the names that they have', async (_, fields, expected) => {
@@ -150,10 +194,10 @@ describe('instruction records', () => {
   });
 
   it('that are all chats are told to be', async () => {
-    const { message } = await failure('{"messages": [{"role": "user"}]}\n'.repeat(3));
+    const { message } = await failure('{"conversations": [{"from": "human"}]}\n'.repeat(3));
     expect(message).toBe(
-      "d.jsonl: no record has 'instruction', nor 'output' or 'response'; the records have messages. " +
-        "They are chats ('messages'): write each question with its answer as a record of its own.",
+      "d.jsonl: no record has 'instruction' or 'prompt', nor 'output' or 'response' or 'completion'; the records have conversations. " +
+        "They are chats ('conversations'): write them as messages, a list of { role, content }.",
     );
   });
 

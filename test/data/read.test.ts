@@ -149,7 +149,9 @@ describe('readInstructions', () => {
     await expect(readInstructions(new Blob(['{']), { tokenizer })).rejects.toThrow(
       /^the given Blob: line 1 is not JSON/,
     );
-    await expect(readInstructions(new Blob(['[{}]']), { tokenizer })).rejects.toThrow(/Give the array itself/);
+    await expect(readInstructions(new Blob(['[{}]']), { tokenizer })).rejects.toThrow(
+      /no record has 'instruction' or 'prompt', nor/,
+    );
     const gone = new Blob(['a']);
     gone.slice = () => {
       throw new DOMException('The requested file could not be read', 'NotReadableError');

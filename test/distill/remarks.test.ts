@@ -107,6 +107,15 @@ describe('before the first step a run says', () => {
     expect(await told('compact', { teacher: 'compact', student: 'alpaca' })).toEqual([]);
     expect(await told('compact', {})).toEqual([]);
     expect(await told(undefined, { teacher: 'alpaca' })).toEqual([]);
+    const vocab = Object.fromEntries([...letters, '<eos>'].map((name, id) => [name, id]));
+    const chatting = (chat_template: string) =>
+      createTokenizer({ vocab, merges: [], specialTokens: { eos: '<eos>' }, config: { chat_template } });
+    const both = (ours: string, theirs: string) => ({ tokenizer: chatting(ours), teacherTokenizer: chatting(theirs) });
+    expect(await told('chat', {}, both('A', 'B'))).toEqual([
+      expect.stringMatching(/^The teacher's chat template is another than the student's/),
+    ]);
+    expect(await told('chat', {}, both('A', 'A'))).toEqual([]);
+    expect(await told('compact', {}, both('A', 'B'))).toEqual([]);
   });
 
   it('that a model ends with another token than its tokenizer', async () => {

@@ -1,14 +1,7 @@
 /** `distillm chat`: a conversation with a model, line by line. */
-import {
-  encodePrompt,
-  type LanguageModel,
-  loadModel,
-  type PromptTemplateName,
-  streamText,
-  type Tokenizer,
-} from '../../index.js';
+import { type LanguageModel, loadModel, type PromptTemplate, streamText, type Tokenizer } from '../../index.js';
 import { defineCommand } from '../command.js';
-import { Conversation } from '../conversation.js';
+import { Conversation, encoderOf } from '../conversation.js';
 import { deviceOptions, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
 import { counted, whole } from '../format.js';
@@ -45,7 +38,8 @@ export const chat = defineCommand({
   summary: 'talks with a model, line by line',
   description:
     'Answers each line that is typed, or that comes through a pipe, as it is drawn. Lines are put into the template that ' +
-    'the model was trained with; the turns before stand before them. Ctrl-C stops an answer, a second one ends. /reset ' +
+    "the model was trained with, where nothing says it into the tokenizer's chat template; the turns before stand before " +
+    'them. Ctrl-C stops an answer, a second one ends. /reset ' +
     'forgets the turns, /quit or Ctrl-D ends.',
   example: 'distillm chat --model runs/dolly/best --temperature 0.7',
   options: { Chat: chatOptions, Sampling: samplingOptions(), Device: deviceOptions },
@@ -57,9 +51,11 @@ export const chat = defineCommand({
       await sizeModel(checkpoint, { device, ...held });
       const model = await loadModel(checkpoint, { device, ...held });
       const tokenizer = await tokenizerOf(model, checkpoint, options.tokenizer);
-      const template = await chooseTemplate(options.template, [checkpoint]);
+      const template = await chooseTemplate(options.template, [checkpoint], { tokenizer, prefersChat: true });
       const say = (line: string) => stderr.write(`${wrapped(line, stderr)}\n`);
-      say(`${options.model}, template ${template}. /reset forgets what was said, /quit ends, Ctrl-C stops an answer.`);
+      say(
+        `${options.model}, template ${template.name}. /reset forgets what was said, /quit ends, Ctrl-C stops an answer.`,
+      );
       await converse({ model, tokenizer, template, options, say }, terminal);
       return exitCodes.done;
     });
@@ -69,15 +65,15 @@ export const chat = defineCommand({
 interface Setting {
   readonly model: LanguageModel;
   readonly tokenizer: Tokenizer;
-  readonly template: PromptTemplateName;
+  readonly template: PromptTemplate;
   readonly options: Values<typeof chatOptions & ReturnType<typeof samplingOptions>>;
   /** A line for people that is no answer. */
   readonly say: (line: string) => void;
 }
 
 async function converse(setting: Setting, terminal: Terminal): Promise<void> {
-  const { options, say } = setting;
-  const conversation = new Conversation(options.turns);
+  const { options, say, template, tokenizer } = setting;
+  const conversation = new Conversation(encoderOf(template, tokenizer), options.turns);
   for await (const line of terminal.lines('> ')) {
     const command = /^\/\w*$/.exec(line.trimEnd())?.[0];
     if (command === '/quit') return;
@@ -92,12 +88,12 @@ async function converse(setting: Setting, terminal: Terminal): Promise<void> {
 
 /** Draws one answer, until it ends or Ctrl-C stops it. */
 async function answer(
-  instruction: string,
+  question: string,
   conversation: Conversation,
-  { model, tokenizer, template, options, say }: Setting,
+  { model, tokenizer, options, say }: Setting,
   { stdout, onInterrupt }: Terminal,
 ): Promise<void> {
-  const asked = encodePrompt({ instruction }, { tokenizer, template });
+  const asked = conversation.alone(question);
   const maxNewTokens = options.maxNewTokens ?? answerLength(model, asked.length);
   if (model.room(asked.length) < maxNewTokens) {
     // A shorter line may do: the conversation goes on.
@@ -108,15 +104,17 @@ async function answer(
     return;
   }
   const most = longestConversation(model);
-  const prompt = conversation.promptWith(asked, (length) => length <= most && model.room(length) >= maxNewTokens);
+  const prompt = conversation.promptWith(question, (length) => length <= most && model.room(length) >= maxNewTokens);
   const stop = new AbortController();
   const release = onInterrupt(() => stop.abort(), ['SIGINT']);
   const said: number[] = [];
+  let answered = '';
   const seeds = [seedAfter(options.seed, conversation.answers)];
   const how = { ...samplingOf(options), tokenizer, maxNewTokens, seeds, signal: stop.signal };
   try {
     for await (const { text, ids } of streamText(model, [prompt], how)) {
       said.push(...ids);
+      answered += text;
       stdout.write(shownOn(stdout, text));
     }
   } catch (error) {
@@ -126,5 +124,5 @@ async function answer(
   }
   stdout.write('\n');
   if (stop.signal.aborted) say('(stopped)');
-  conversation.add(asked, Int32Array.from(said));
+  conversation.add({ question, answer: answered, ids: Int32Array.from(said) });
 }

@@ -10,6 +10,7 @@ import {
   meanRougeL,
   planGeneration,
   readInstructions,
+  recordKind,
   requireMemory,
   rougeL,
   type SamplerOptions,
@@ -42,7 +43,7 @@ const evaluationOptions = {
   model: required('<source>', text, sourceWords),
   dtype: dtypeOption,
   tokenizer: optional('<folder>', text, "folder of the tokenizer (default: the model's)"),
-  data: required('<file...>', listed, 'instruction JSONL with the reference answers; .gz as well'),
+  data: required('<file...>', listed, 'records with the reference answers, as train takes them'),
   ...recordOptions,
   template: templateOption,
   limit: optional('<records>', count, 'only so many records, from the start (default: all)'),
@@ -81,7 +82,8 @@ export const evaluate = defineCommand({
       const tokenizer = await tokenizerOf(sized, checkpoint, options.tokenizer);
       const { maxPromptLength } = lengthLimits({ ...options, maxLength: undefined }, [sized]);
       const { limit } = options;
-      const template = await chooseTemplate(options.template, [checkpoint]);
+      const areChats = (await recordKind(options.data, { fields: options.fields })) === 'conversation';
+      const template = await chooseTemplate(options.template, [checkpoint], { tokenizer, areChats });
       const sampling = samplerSettings({ noRepeatNgramSize: 6, ...samplingOf(options) });
       // The references may be of any length: only the prompts are fed to the model.
       const data = await readInstructions(options.data, {
@@ -129,7 +131,7 @@ export const evaluate = defineCommand({
         rougeL: meanOf(scores, 'rougeL'),
         exactMatch: meanOf(scores, 'exactMatch'),
         seeds: scores,
-        settings: { ...sampling, maxNewTokens, maxPromptLength, template },
+        settings: { ...sampling, maxNewTokens, maxPromptLength, template: template.name },
       };
       line.done();
       line.print(

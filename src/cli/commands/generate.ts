@@ -1,6 +1,7 @@
 /** `distillm generate`: answers prompts, token by token on a terminal, side by side into a file. */
 import { once } from 'node:events';
 import {
+  type ChatPrompt,
   DataError,
   encodePrompt,
   generateText,
@@ -8,7 +9,7 @@ import {
   LimitError,
   loadModel,
   OptionError,
-  type PromptTemplateName,
+  type PromptTemplate,
   planGeneration,
   readPrompts,
   requireMemory,
@@ -49,11 +50,13 @@ const promptOptions = {
   prompts: optional(
     '<file>',
     text,
-    'prompts from a file, one a line, or JSON lines with instruction (or prompt) and input (or context); - is stdin',
+    'prompts from a file, one a line, or JSON lines with instruction (or prompt) and input (or context), or with messages; - is ' +
+      'stdin',
   ),
   ...recordOptions,
   input: optional('<text>', text, 'further context for the template, of prompts that have none of their own'),
   raw: flag('no template: continues the prompt as it stands'),
+  chat: flag("the chat template of the model's tokenizer, as --template chat; the default for conversations"),
 };
 
 const answerOptions = {
@@ -102,7 +105,9 @@ export const generateAnswers = defineCommand({
       // No weight is read before it is known that all will fit.
       const sized = await sizeModel(checkpoint, { device, ...held });
       const tokenizer = await tokenizerOf(sized, checkpoint, options.tokenizer);
-      const template = options.raw ? undefined : await chooseTemplate(options.template, [checkpoint]);
+      const areChats = prompts.some((prompt) => 'messages' in prompt);
+      const wanted = options.chat ? 'chat' : options.template;
+      const template = options.raw ? undefined : await chooseTemplate(wanted, [checkpoint], { tokenizer, areChats });
       const encoded = encodePrompts(prompts, tokenizer, template);
       const longest = encoded.reduce((most, { ids }) => Math.max(most, ids.length), 0);
       const maxNewTokens = options.maxNewTokens ?? answerLength(sized, longest);
@@ -121,7 +126,13 @@ type GenerateOptions = Values<typeof promptOptions & typeof answerOptions & Retu
 
 /** @throws OptionError for options that contradict each other or the words */
 function checkOptions(options: GenerateOptions, words: readonly string[]): void {
-  const { raw, input, prompts, samples } = options;
+  const { raw, chat, template, input, prompts, samples } = options;
+  if (chat && (raw || template !== undefined)) {
+    const other = raw ? '--raw' : `--template ${template}`;
+    throw new OptionError(
+      `--chat and ${other} are both given, and each says what prompts are put into. Give one of them.`,
+    );
+  }
   if (raw && input !== undefined) {
     throw new OptionError('--input goes into a template, which --raw leaves out. Give one of them.');
   }
@@ -137,10 +148,11 @@ function checkOptions(options: GenerateOptions, words: readonly string[]): void 
   if (prompts !== undefined && prompts !== '-') tryInputs('--prompts', [prompts]);
 }
 
-interface Prompt {
-  readonly instruction: string;
-  readonly input: string;
-}
+type Prompt = { readonly instruction: string; readonly input: string } | ChatPrompt;
+
+/** What is asked: of a conversation, last. */
+const askedIn = (prompt: Prompt): string =>
+  'messages' in prompt ? (prompt.messages.at(-1)?.content ?? '') : prompt.instruction;
 
 /** The prompts in the order in which they are given. @throws OptionError for an empty one, and a context beside --raw */
 async function promptsOf(
@@ -152,12 +164,15 @@ async function promptsOf(
   if (file !== undefined) {
     const source = file === '-' ? { text: await readAll(stdin), name: 'stdin' } : file;
     const read = await readPrompts(source, { fields, skipInvalid: skipping(stderr, options.skipInvalid) });
-    if (raw && read.some((prompt) => prompt.input !== '')) {
+    if (raw && read.some((prompt) => 'messages' in prompt)) {
+      throw new OptionError(`--raw leaves the template out, into which the conversations of --prompts ${file} go.`);
+    }
+    if (raw && read.some((prompt) => 'input' in prompt && prompt.input !== '')) {
       throw new OptionError(
         `--raw leaves the template out, into which the inputs of --prompts ${file} go. Leave one out.`,
       );
     }
-    return read.map((prompt) => ({ instruction: prompt.instruction, input: prompt.input || input }));
+    return read.map((prompt) => ('messages' in prompt ? prompt : { ...prompt, input: prompt.input || input }));
   }
   if (words.length === 0 && stdin.isTTY)
     stderr.write('Type the prompt, and end it with Ctrl-D on a line of its own.\n');
@@ -176,11 +191,11 @@ interface EncodedPrompt {
 const encodePrompts = (
   prompts: readonly Prompt[],
   tokenizer: Tokenizer,
-  template: PromptTemplateName | undefined,
+  template: PromptTemplate | undefined,
 ): EncodedPrompt[] =>
   prompts.map((prompt) => ({
     prompt,
-    ids: template === undefined ? tokenizer.encode(prompt.instruction) : encodePrompt(prompt, { tokenizer, template }),
+    ids: template === undefined ? tokenizer.encode(askedIn(prompt)) : encodePrompt(prompt, { tokenizer, template }),
   }));
 
 /** One answer that is wanted. */
@@ -266,7 +281,7 @@ const headingLetters = 60;
 /** Of several answers: which one follows. They may have blank lines and look like prompts themselves. */
 function headingOf({ prompt, number, seed }: Request, total: number, { samples }: GenerateOptions): string {
   if (total === 1) return '';
-  const [first = '', ...more] = prompt.instruction.trim().split('\n');
+  const [first = '', ...more] = askedIn(prompt).trim().split('\n');
   const letters = Array.from(first);
   const isCut = letters.length > headingLetters || more.length > 0;
   const asked = letters.slice(0, headingLetters).join('') + (isCut ? ' ...' : '');
@@ -301,8 +316,10 @@ function checkRoom(prompts: readonly EncodedPrompt[], model: LanguageModel, maxN
 }
 
 /** What `--json` prints of an answer. `tokens` counts the end token. */
-function recordOf({ prompt: { instruction, input }, seed }: Request, { text, ids, finishReason }: TextAnswer) {
-  return { prompt: instruction, ...(input !== '' && { input }), answer: text, tokens: ids.length, finishReason, seed };
+function recordOf({ prompt, seed }: Request, { text, ids, finishReason }: TextAnswer) {
+  const asked =
+    'messages' in prompt ? prompt : { prompt: prompt.instruction, ...(prompt.input && { input: prompt.input }) };
+  return { ...asked, answer: text, tokens: ids.length, finishReason, seed };
 }
 
 /** @throws DataError for a prompt that is not UTF-8: the model would read other characters */

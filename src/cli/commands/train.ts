@@ -9,7 +9,6 @@ import {
   type BestValidation,
   type Checkpoint,
   type CheckpointEvent,
-  CompatibilityError,
   type Device,
   type Divergence,
   distill,
@@ -27,6 +26,7 @@ import {
   type RunSettings,
   readInstructions,
   readText,
+  recordKind,
   requireMemory,
   type Tokenizer,
   type TrainingRun,
@@ -48,9 +48,10 @@ import { findTokenizer, hasTokenizer, lengthLimits, openModelFolder, openStudent
 import { given, type OptionTable, spellFlags, type Values } from '../options.js';
 import { holdsRun, logFile, namesIn, tryApart, tryFile, tryFolder, tryLog } from '../outputs.js';
 import { measuredBy, progressLine, trainingProgress } from '../progress.js';
+import { drawnSample } from '../sample.js';
 import { chooseTemplate } from '../template.js';
 import { type Board, openBoard, tryBoard } from '../tensorboard/board.js';
-import { shellWord, type Terminal, wrapped } from '../terminal.js';
+import { shellWord, shownOn, type Terminal, wrapped } from '../terminal.js';
 import { checkMethod, configNames, heldOutOf, runFlags, type TrainOptions, trainOptions } from './trainOptions.js';
 
 export const train = defineCommand({
@@ -97,8 +98,6 @@ export const train = defineCommand({
       const tokenizer = await findTokenizer(options.tokenizer, [studentSource, teacherSource], {
         makesModel: options.studentConfig !== undefined,
       });
-      await checkVocabularies(studentSource, teacherSource);
-      checkEndTokens(options, tokenizer, distilling?.teacherTokenizer);
       const seed = fineTuneOptions.shape.seed.parse(optionsFrom(fineTuneOptions, options).seed);
       const lora = loraFrom(options, seed);
       const open = async (on: Device, note: (text: string) => void): Promise<Models> => ({
@@ -113,9 +112,12 @@ export const train = defineCommand({
       const sized = await open(device.meta(), (text) => {
         terminal.stderr.write(`${wrapped(`Note: ${text}`, terminal.stderr)}\n`);
       });
+      // Told before how answers end: a tokenizer that ends them as the teacher does would not help other vocabularies.
       requireMemory(await leastRun(sized, distilling?.loss).memory());
+      checkEndTokens(options, tokenizer, distilling?.teacherTokenizer);
       const limits = lengthLimits(options, sized.teacher ? [sized.student, sized.teacher] : [sized.student]);
-      const template = await chooseTemplate(options.template, [studentSource, teacherSource]);
+      const areChats = (await recordKind(options.data, { fields: options.fields })) === 'conversation';
+      const template = await chooseTemplate(options.template, [studentSource, teacherSource], { tokenizer, areChats });
       const data = await readInstructions(options.data, {
         ...{ template, tokenizer, ...limits, fields: options.fields, validation: heldOutOf(options) ?? 'tenth' },
         ...given({ validationOrder: options.validationOrder }),
@@ -144,9 +146,12 @@ export const train = defineCommand({
       checkMemory(await plan.memory(), { ...{ device, terminal, dryRun: options.dryRun }, settings: plan.settings });
       const models = await open(device, () => {});
       const start = (signal: AbortSignal) => runOf(models, signal);
-      if (options.dryRun) return estimated(start(new AbortController().signal), terminal);
+      if (options.dryRun) {
+        showSample(data, tokenizer, terminal);
+        return estimated(start(new AbortController().signal), terminal);
+      }
       const { method, validationOrder = 'random', teacherDtype = 'f32' } = options;
-      const decided = { method, template, ...limits, validationOrder, teacherDtype };
+      const decided = { method, template: template.name, ...limits, validationOrder, teacherDtype };
       const ended = await follow(start, { options, decided, validates: data.validation.length > 0 }, terminal);
       return report(ended, options, terminal);
     });
@@ -188,22 +193,6 @@ async function fromConfig(config: string, table: OptionTable, typed: Partial<Tra
   // Settings have the default of every option, also of what the run does not do.
   const isDefault = lmCoef === fineTuneOptions.shape.lmCoef.parse(undefined);
   return { ...values, ...given({ lmCoef: isDefault ? undefined : lmCoef }) };
-}
-
-/**
- * Told before how answers end: a tokenizer that ends them as the teacher does would not help.
- * @throws CompatibilityError for a teacher and a student of different sizes of vocabulary
- */
-async function checkVocabularies(student: Checkpoint | undefined, teacher: Checkpoint | undefined): Promise<void> {
-  if (!student || !teacher) return;
-  const sizeOf = async (model: Checkpoint) => (await model.config()).fields.vocab_size;
-  const [ours, theirs] = [await sizeOf(student), await sizeOf(teacher)];
-  if (ours === theirs) return;
-  throw new CompatibilityError(
-    `the teacher's vocabulary (${teacher.name}) has ${theirs} tokens, the student's ${ours} (${student.name}). Both must use the ` +
-      'same tokenizer: take a student of the same family, or make one by --student-config.',
-    { found: theirs, expected: ours },
-  );
 }
 
 /**
@@ -338,6 +327,13 @@ async function distillationOf(options: TrainOptions, teacher: Checkpoint) {
     sgo: makeKind('sgo', policies, sgo, options),
     ...given({ teacherTokenizer }),
   };
+}
+
+/** `--dry-run`: the first sample as the model gets it, and what it learns of it. */
+function showSample({ train: [sample], template }: InstructionData, tokenizer: Tokenizer, { stderr }: Terminal): void {
+  if (!sample) return;
+  stderr.write(`The first sample, in the template ${template}; what is learnt is between \u27e6 and \u27e7:\n`);
+  stderr.write(`${shownOn(stderr, drawnSample(sample, tokenizer))}\n`);
 }
 
 /** `--dry-run`: what the run would take. */

@@ -24,7 +24,12 @@ const heldOut = text.transform((value, context): (number | string)[] => {
 
 const dataOptions = {
   method: withDefault('<name>', choice(['sft', 'kd', 'distillm']), 'how to train: sft, kd or distillm', 'distillm'),
-  data: required('<file...>', listed, 'JSONL with instruction, input (or context), output (or response); .gz as well'),
+  data: required(
+    '<file...>',
+    listed,
+    'JSON lines, or one JSON array, of instruction, input (or context) and output (or response), of prompt and completion, or of ' +
+      'messages; .gz as well',
+  ),
   ...recordOptions,
   validation: optional(
     '<file|number...>',

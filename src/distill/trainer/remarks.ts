@@ -126,9 +126,16 @@ function otherEnd({ tokenizer, teacherTokenizer }: Participants): string | undef
 }
 
 /** A model answers best to prompts in the template that it was trained with. */
-function otherTemplate({ data, student, teacher }: Participants): string | undefined {
+function otherTemplate({ data, student, teacher, tokenizer, teacherTokenizer }: Participants): string | undefined {
   const { template } = data;
   if (template === undefined) return undefined;
+  const [ours, theirs] = [tokenizer, teacherTokenizer].map((each) => each?.chatTemplates.get('default'));
+  if (template === 'chat' && ours !== undefined && theirs !== undefined && ours !== theirs) {
+    return (
+      "The teacher's chat template is another than the student's, in which the data are read: a teacher predicts less well what " +
+      'it was not trained on. Give the student the chat template of the teacher (chat_template.jinja in its folder).'
+    );
+  }
   const trained = { 'the student': student.promptTemplate, 'the teacher': teacher?.promptTemplate };
   const others = Object.entries(trained).filter(([, own]) => own !== undefined && own !== template);
   // One that is trained anew learns the template of its data.
