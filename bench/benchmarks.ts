@@ -1,5 +1,5 @@
 import { attention } from './attention/ours.ts';
-import { decode } from './decode/ours.ts';
+import { decode, decodeSmolLM2 } from './decode/ours.ts';
 import { divergence } from './divergence/ours.ts';
 import type { Benchmark } from './frame/benchmark.ts';
 import { gemm } from './gemm/ours.ts';
@@ -27,6 +27,7 @@ export const benchmarks = {
   trainingMemory,
   gpuTime,
   decode,
+  decodeSmolLM2,
   tokenizer,
   tokenizerTypes,
 } as const satisfies Record<string, Benchmark>;

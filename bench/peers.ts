@@ -72,6 +72,12 @@ export const peers: readonly PeerBenchmark[] = [
   ortNode('decode', decodeOrt),
   ortWeb('decode', decodeOrt),
   {
+    name: 'node-llama-cpp',
+    benchmark: 'decodeSmolLM2',
+    in: ['node'],
+    load: async () => (await import('./decode/llamaCpp.ts')).decodeLlamaCpp,
+  },
+  {
     name: 'gpt-tokenizer',
     benchmark: 'tokenizer',
     in: both,

@@ -234,6 +234,19 @@ export const suites: readonly Suite[] = [
     ],
   },
   {
+    name: 'decode-smollm2',
+    about:
+      'the same for the shapes of SmolLM2-135M, in 16, 8 and 4 bits: f16, int8 and int4 beside F16, Q8_0 and Q4_0 of ' +
+      "llama.cpp, whose embedding and head, the same matrix, have 8 bits in Q4_0. llama.cpp's products round the other side " +
+      'to f16 or 8 bits',
+    variants: [
+      distillm('decodeSmolLM2', 2),
+      distillm('decodeSmolLM2', 2, '128-bit'),
+      onWebGPU('decodeSmolLM2'),
+      peer('decodeSmolLM2', 'node-llama-cpp', 2),
+    ],
+  },
+  {
     name: 'tokenizer',
     about: 'GPT-2 vocabulary, 1 MB of English, MB/s (more is better)',
     variants: [

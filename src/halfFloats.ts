@@ -42,11 +42,19 @@ export function bf16ToF32(half: Uint16Array): Float32Array<ArrayBuffer> {
   return new Float32Array(bits.buffer);
 }
 
-/** f32 to IEEE half precision; above 65519.99 it becomes infinity. */
-export function f32ToF16(values: Float32Array): Uint16Array<ArrayBuffer> {
+/**
+ * f32 to IEEE half precision; above 65519.99 it becomes infinity.
+ * @param shift the values times 2^shift: from 0 to 64, and no product may be beyond f32
+ */
+export function f32ToF16(values: Float32Array, shift = 0): Uint16Array<ArrayBuffer> {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   const half = new Uint16Array(values.length);
-  for (let i = 0; i < values.length; i++) half[i] = halfBits(bits[i] as number);
+  const exponents = shift << 23;
+  for (let i = 0; i < values.length; i++) {
+    const value = bits[i] as number;
+    // Subnormal f32 numbers times 2^64 are still 0 as halves.
+    half[i] = halfBits((value & 0x7f800000) === 0 ? value : value + exponents);
+  }
   return half;
 }
 

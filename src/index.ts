@@ -138,6 +138,7 @@ export {
   type DownloadProgress,
   type FileStore,
   type HttpStoreOptions,
+  type HubOptions,
   httpStore,
   type MemoryStore,
   memoryStore,

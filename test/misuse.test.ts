@@ -51,6 +51,7 @@ beforeAll(async () => {
   const data = await api.readInstructions({ text }, { tokenizer, template: 'compact', maxLength: 60 });
   const prompt = Int32Array.of(1, 2, 3);
   const { signal } = new AbortController();
+  const hub = { endpoint: 'https://localhost', token: 'x', offline: true };
   const generation = { maxNewTokens: 2, eosTokenId: 0, temperature: 1, topK: 3, bannedTokens: [7], signal };
   const { eosTokenId: _, ...drawing } = generation;
   const texts = { ...drawing, tokenizer, template: 'compact', stop: ['b'], seeds: [1], batchSize: 1 };
@@ -61,7 +62,7 @@ beforeAll(async () => {
     openDevice: [{ kind: 'wasm', wasm: { threads: 1 } }],
     examineDevices: [],
     startProfile: [device],
-    openCheckpoint: [store, { base: store, onProgress: ignore, signal }],
+    openCheckpoint: [store, { base: store, onProgress: ignore, signal, hub }],
     createChatTemplate: [chatting, { name: 'default' }],
     recordKind: [[{ text }], { fields: { output: 'output' }, skipInvalid: true }],
     encodePrompt: [{ instruction: 'say', input: 'a' }, encoding],
@@ -96,17 +97,20 @@ beforeAll(async () => {
     httpStore: ['https://localhost/', { fetch, onProgress: ignore, signal }],
     memoryStore: [{ 'a.txt': 'a' }, { name: 'here' }],
     readJson: [store, 'config.json'],
-    openFolder: [store, { onProgress: ignore, signal }],
+    openFolder: [store, { onProgress: ignore, signal, hub }],
     bleu: [['a b c d'], [['a b c d']]],
     exactMatch: ['a', ['a']],
     meanRougeL: [['a'], [['a']], { stemming: true }],
     rougeL: ['a', ['a'], { stemming: true }],
     createModel: [config, { device, seed: 1, trainable: false, dtype: 'f32', defaults: { vocabSize: 300 } }],
     exampleConfig: ['gpt2'],
-    inspectCheckpoint: [store, { device, onProgress: ignore, signal }],
+    inspectCheckpoint: [store, { device, onProgress: ignore, signal, hub }],
     loadModel: [
       store,
-      { device, trainable: true, lora: { rank: 2, targetModules: ['c_fc'] }, dtype: 'f32', onProgress: ignore, signal },
+      {
+        ...{ device, trainable: true, lora: { rank: 2, targetModules: ['c_fc'] }, dtype: 'f32' },
+        ...{ onProgress: ignore, signal, hub },
+      },
     ],
     numParameters: [student],
     saveModel: [student, api.memoryStore(), { dtype: 'f32', merge: false, files: { 'a.txt': 'a' } }],
@@ -117,7 +121,7 @@ beforeAll(async () => {
     readRunLog: [log, 'one'],
     reportRuns: [[makeRun('one')], { title: 'one', lead: ['a'], charts: ['loss'], tables: [], answers: [] }],
     hasRougeWords: ['a'],
-    loadTokenizer: [store, { onProgress: ignore, signal }],
+    loadTokenizer: [store, { onProgress: ignore, signal, hub }],
     tokenizerTrainer: [{ vocabSize: 300, model: 'unigram', specialTokens: { eos: 'e!' } }],
     trainTokenizer: [['a b'], { vocabSize: 258, model: 'bpe', specialTokens: { eos: 'e!' } }],
   };

@@ -59,12 +59,17 @@ const runs = 5;
  * tokens/s of decoding alone, never too many. The time to the first token, the prompts' pass, is a case of its own.
  */
 export async function* timeDecoding(
-  { name, model, batches, timedTokens }: DecodeCase,
+  {
+    name,
+    vocab,
+    batches,
+    timedTokens,
+  }: Pick<DecodeCase, 'name' | 'batches' | 'timedTokens'> & { readonly vocab: number },
   decode: Decode,
 ): AsyncGenerator<Measurement> {
   for (const batch of batches) {
     const prompts = Array.from({ length: batch }, (_, row) =>
-      Int32Array.from({ length: promptLength }, (_, t) => tokenAt(row, t, model.vocab_size)),
+      Int32Array.from({ length: promptLength }, (_, t) => tokenAt(row, t, vocab)),
     );
     const time = async (newTokens: number, temperature: 0 | 1) => {
       const before = performance.now();

@@ -9,7 +9,7 @@ export async function* decodeOrt(ort: Ort, provider: 'cpu' | 'wasm', { threads, 
   for (const one of decodeCases[size]) {
     if (one.dtype !== undefined) continue;
     const session = await openOrt(ort, provider, threads, gpt2Model(one.model));
-    yield* timeDecoding(one, decoder(ort, session, one.model));
+    yield* timeDecoding({ ...one, vocab: one.model.vocab_size }, decoder(ort, session, one.model));
     await session.release();
   }
 }

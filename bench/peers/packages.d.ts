@@ -135,3 +135,31 @@ declare module '@jax-js/jax' {
     zerosLike(x: Array): Array;
   };
 }
+
+declare module 'node-llama-cpp' {
+  export interface LlamaContextSequence {
+    clearHistory(): Promise<void>;
+    evaluate(
+      tokens: readonly number[],
+      options: { readonly temperature: number; readonly yieldEogToken: boolean },
+    ): AsyncGenerator<number>;
+  }
+  interface LlamaContext {
+    getSequence(): LlamaContextSequence;
+    dispose(): Promise<void>;
+  }
+  interface LlamaModel {
+    createContext(options: {
+      readonly sequences: number;
+      readonly contextSize: number;
+      readonly threads: number;
+    }): Promise<LlamaContext>;
+    dispose(): Promise<void>;
+  }
+  export function getLlama(options: {
+    readonly gpu: false;
+    readonly build: 'never';
+    readonly maxThreads: number;
+    readonly logLevel: 'error';
+  }): Promise<{ loadModel(options: { readonly modelPath: string }): Promise<LlamaModel> }>;
+}

@@ -8,6 +8,7 @@ import { CheckpointError } from '../errors.js';
 import { inWords } from '../inWords.js';
 import type { FileStore } from '../io/fileStore.js';
 import { readJson, readSmall } from '../io/json.js';
+import { once } from '../io/once.js';
 import { openSafetensors } from '../io/safetensors.js';
 import { openShards } from '../io/shards.js';
 import type { TensorSource } from '../io/tensorSource.js';
@@ -20,7 +21,6 @@ import {
   contentsOf,
   type OpenBase,
 } from './checkpoint.js';
-import { once } from './once.js';
 
 const configFile = 'config.json';
 const weights = 'model.safetensors';

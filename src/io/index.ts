@@ -4,6 +4,7 @@
  */
 export type { FileStore, StoreListing, StoreLock } from './fileStore.js';
 export { type DownloadProgress, type HttpStoreOptions, httpStore, type OnProgress } from './httpStore.js';
+export type { HubOptions } from './hub/hubOptions.js';
 export { readJson } from './json.js';
 export { type MemoryStore, memoryStore } from './memoryStore.js';
 export { openSafetensors, type SafetensorsFile } from './safetensors.js';

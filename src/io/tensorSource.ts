@@ -56,7 +56,8 @@ export async function readFloats(source: TensorSource, name: string): Promise<Fl
 
 /**
  * The same in pieces, in order, through `buffer`, which holds a block at least: a piece is valid until the next is
- * asked for. One buffer serves tensor after tensor; one for each would keep the garbage collector busy.
+ * asked for. Where it holds two, the next piece is read while one is used. One buffer serves tensor after tensor; one for
+ * each would keep the garbage collector busy.
  * @throws CheckpointError as `readFloats`
  */
 export async function* readFloatPieces(
@@ -65,12 +66,29 @@ export async function* readFloatPieces(
   buffer: Uint8Array<ArrayBuffer>,
 ): AsyncGenerator<Float32Array> {
   const { bytes, widen } = formatOf(source, name);
-  const step = buffer.byteLength - (buffer.byteLength % bytes);
   const byteLength = source.entries.get(name)?.byteLength ?? 0;
-  for (let offset = 0; offset < byteLength; offset += step) {
-    const piece = buffer.subarray(0, Math.min(byteLength - offset, step));
-    await source.readInto(name, offset, piece);
-    yield widen(piece);
+  const slots = buffer.byteLength >= 2 * bytes ? 2 : 1;
+  const step = Math.floor(buffer.byteLength / slots / bytes) * bytes;
+  const read = async (index: number): Promise<Uint8Array<ArrayBuffer>> => {
+    const begin = (index % slots) * step;
+    const piece = buffer.subarray(begin, begin + Math.max(0, Math.min(byteLength - index * step, step)));
+    if (piece.byteLength > 0) await source.readInto(name, index * step, piece);
+    return piece;
+  };
+  let ahead: Promise<Uint8Array<ArrayBuffer>> | undefined;
+  try {
+    for (let index = 0; index * step < byteLength; index++) {
+      const piece = await (ahead ?? read(index));
+      if (slots === 2) {
+        ahead = read(index + 1);
+        // It is asked for in the next round, or never.
+        ahead.catch(() => {});
+      }
+      yield widen(piece);
+    }
+  } finally {
+    // Until then the buffer is being written to.
+    await ahead?.catch(() => {});
   }
 }
 

@@ -5,6 +5,7 @@ import { type Checkpoint, type CheckpointSource, checkpointOption, openCheckpoin
 import { CheckpointError, OptionError } from '../errors.js';
 import { requireFinite } from '../io/finite.js';
 import { type OnProgress, progressOption } from '../io/httpStore.js';
+import { type HubOptions, hubOption } from '../io/hub/hubOptions.js';
 import { readElements, readFloatPieces, readFloats, type TensorSource } from '../io/tensorSource.js';
 import { checkOption, checkOptions, type Fields, ranges, signalOption } from '../settings/index.js';
 import type { Values, WeightFormat } from '../tensor/index.js';
@@ -48,6 +49,8 @@ export interface LoadOptions {
   readonly onProgress?: OnProgress | undefined;
   /** Stops loading: what was made is freed. */
   readonly signal?: AbortSignal | undefined;
+  /** How Hugging Face is asked, for names on it; see `openCheckpoint`. */
+  readonly hub?: HubOptions | undefined;
 }
 
 const loadOptions = z.strictObject({
@@ -59,6 +62,7 @@ const loadOptions = z.strictObject({
   base: checkpointOption.optional(),
   onProgress: progressOption.optional(),
   signal: signalOption.optional(),
+  hub: hubOption.optional(),
 } satisfies Fields<LoadOptions>);
 
 /**
@@ -81,10 +85,10 @@ const loadOptions = z.strictObject({
 export async function loadModel(source: CheckpointSource, options: LoadOptions): Promise<LanguageModel> {
   checkOption('loadModel', 'source', source, checkpointOption);
   const checked = checkOptions('loadModel', loadOptions, options);
-  const { device, dtype, layers, lora, base, onProgress, signal } = checked;
-  const trainable = checked.trainable ?? lora !== undefined;
+  const { device, dtype, layers, lora, base, trainable: asked, ...opening } = checked;
+  const trainable = asked ?? lora !== undefined;
   if (lora && !trainable) throw unused('lora', 'trainable is false', 'Leave one of them out.');
-  const checkpoint = await openCheckpoint(source, { base, onProgress, signal });
+  const checkpoint = await openCheckpoint(source, { base, ...opening });
   const adapter = await checkpoint.adapter();
   if (base !== undefined && !adapter) throw unused('base', `${checkpoint.name} holds no adapter`, 'Leave base out.');
   if (adapter && lora) {
@@ -117,7 +121,7 @@ export async function loadModel(source: CheckpointSource, options: LoadOptions):
       ? { configured, sourceOf: (name: string) => name }
       : keepLayers(configured, layers, where, (name) => nameOf(name) !== undefined);
   const read = (from: TensorSource, name: string) => {
-    signal?.throwIfAborted();
+    opening.signal?.throwIfAborted();
     return valuesOf(from, name, buffer);
   };
   const applied = await applyAdapter(configured, { checkpoint, device, trainable, lora, stored, read });

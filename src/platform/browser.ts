@@ -2,10 +2,10 @@
 import { OptionError } from '../errors.js';
 import type { FileStore } from '../io/fileStore.js';
 import { type HttpStoreOptions, httpStore } from '../io/httpStore.js';
-import type { HubName } from '../io/hub/hubName.js';
 import type { KeptTexts, Revectorizer, WorkerHandle, WorkerListeners } from './workers.js';
 
 export { createSha256 } from '../sha256.js';
+export { openHub } from './siteFiles/index.js';
 
 /** Logical processors that this page may use. */
 export const hardwareConcurrency = (): number => navigator.hardwareConcurrency;
@@ -30,10 +30,6 @@ export function openPath(path: string, options: HttpStoreOptions = {}): FileStor
   }
   return httpStore(new URL(path, page), options);
 }
-
-/** The files of a model on Hugging Face, as its web server gives them: the browser keeps what it has fetched. */
-export const openHub = ({ repository, revision, path }: HubName, options: HttpStoreOptions = {}): FileStore =>
-  httpStore(`https://huggingface.co/${repository}/resolve/${encodeURIComponent(revision)}/${path}`, options);
 
 /** The folder of a relative URL and the name in it. */
 export function splitPath(path: string): { readonly folder: string; readonly name: string } {

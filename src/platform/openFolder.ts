@@ -3,6 +3,7 @@ import { openHub, openPath, splitPath, wholePath } from '#platform';
 import { type FileStore, folderOption } from '../io/fileStore.js';
 import { httpStore, type OnProgress, progressOption } from '../io/httpStore.js';
 import { isHubName, parseHubName } from '../io/hub/hubName.js';
+import { type HubOptions, hubOption } from '../io/hub/hubOptions.js';
 import { checkOption, checkOptions, type Fields, signalOption } from '../settings/index.js';
 
 /** How files are opened. */
@@ -11,19 +12,23 @@ export interface OpenOptions {
   readonly onProgress?: OnProgress | undefined;
   /** Stops what comes from a web server. */
   readonly signal?: AbortSignal | undefined;
+  /** How Hugging Face is asked, for names on it. */
+  readonly hub?: HubOptions | undefined;
 }
 
 /** Takes them, for the options of whoever opens files. */
 export const openOptions = z.strictObject({
   onProgress: progressOption.optional(),
   signal: signalOption.optional(),
+  hub: hubOption.optional(),
 } satisfies Fields<OpenOptions>);
 
 /**
  * The files behind `source`: a store as it is; an `http:` or `https:` URL; a model on Hugging Face
  * (`hf:organisation/name`, `hf:organisation/name@revision`); in Node a folder's path; in a page or worker a URL relative to
- * it. Opening does not touch the files. In Node, files of Hugging Face are downloaded into its own cache folder when they
- * are first read; HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE count as they do in its libraries.
+ * it. Opening does not touch the files. Files of Hugging Face are downloaded when they are first read: in Node into its own
+ * cache folder, where HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE count as they do in its libraries; in a
+ * page or worker into the private files of its site.
  * @throws OptionError for another source or option, and when a page cannot resolve the path
  */
 export function openFolder(source: string | FileStore, options: OpenOptions = {}): FileStore {
@@ -31,7 +36,8 @@ export function openFolder(source: string | FileStore, options: OpenOptions = {}
   const checked = checkOptions('openFolder', openOptions, options);
   if (typeof source !== 'string') return source;
   if (isHubName(source)) return openHub(parseHubName(source), checked);
-  return /^https?:\/\//i.test(source) ? httpStore(source, checked) : openPath(source, checked);
+  const { hub: _, ...reading } = checked;
+  return /^https?:\/\//i.test(source) ? httpStore(source, reading) : openPath(source, reading);
 }
 
 /** The same place from anywhere: a path as a whole one, a URL or a name on Hugging Face as it is. */

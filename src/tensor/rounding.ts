@@ -14,10 +14,7 @@ export function halve(values: Floats): { halves: Uint16Array; scale: number } {
   for (let i = 0; i < bits.length; i++) largest = Math.max(largest, (bits[i] as number) & 0x7fffffff);
   const exponent = (largest >>> 23) - 127;
   const shift = largest === 0 ? 0 : Math.max(0, Math.min(64, 14 - exponent));
-  const factor = 2 ** shift;
-  const scaled = new Float32Array(values.length);
-  for (let i = 0; i < scaled.length; i++) scaled[i] = (values[i] as number) * factor;
-  return { halves: f32ToF16(scaled), scale: 2 ** -shift };
+  return { halves: f32ToF16(values, shift), scale: 2 ** -shift };
 }
 
 /**

@@ -16,16 +16,6 @@ describe('a path in a page', () => {
     expect(browser.openPath(path).name).toBe(url);
   });
 
-  it("that is a model's name on Hugging Face is a folder of its web server", () => {
-    const { openHub } = browser;
-    expect(openHub({ repository: 'org/name', revision: 'main', path: '' }).name).toBe(
-      'https://huggingface.co/org/name/resolve/main',
-    );
-    expect(openHub({ repository: 'org/name', revision: 'refs/pr/1', path: 'q' }).name).toBe(
-      'https://huggingface.co/org/name/resolve/refs%2Fpr%2F1/q',
-    );
-  });
-
   it.each([undefined, { href: 'about:srcdoc' }])('is refused where it cannot be resolved: %j', (location) => {
     vi.stubGlobal('location', location);
     expect(() => browser.openPath('models/gpt2')).toThrow(OptionError);

@@ -168,6 +168,40 @@ describe('a model on Hugging Face', () => {
     expect(waits.slice(-4)).toEqual([200, 400, 800, 1600]);
   });
 
+  it('is given up where each connection brings a few bytes, which are kept', async () => {
+    // One of 64 KiB or more counts, and the next ones have all their tries again.
+    const { asked } = await play({ cuts: [1, 1, 1, 1, 70_000, 1, 1, 1, 1, 1, 1] });
+    clock.waits = [];
+    expect((await failure(openFolder('hf:org/name').read('model.safetensors'))).message).toMatch(
+      /cut 5 times at 70009 of 200000 bytes .* what came is kept/,
+    );
+    expect(asked.filter((each) => each.startsWith('store'))).toHaveLength(10);
+  });
+
+  it('is asked for as the options say, whatever the environment says', async () => {
+    const sent: unknown[] = [];
+    const { endpoint, asked } = await play({
+      first(request) {
+        sent.push(request.headers.authorization);
+        return false;
+      },
+    });
+    vi.stubEnv('HF_ENDPOINT', 'http://127.0.0.1:9');
+    vi.stubEnv('HF_TOKEN', 'other');
+    vi.stubEnv('HF_HUB_OFFLINE', '1');
+    const hub = { endpoint: `${endpoint}/`, token: 'secret', offline: false };
+    expect(await openFolder('hf:org/name', { hub }).read('model.safetensors')).toEqual(weights);
+    expect(new Set(sent)).toEqual(new Set(['Bearer secret']));
+    asked.length = 0;
+    vi.stubEnv('HF_HUB_OFFLINE', '');
+    const store = openFolder('hf:org/name', { hub: { offline: true } });
+    expect(await store.list()).toEqual({ files: ['model.safetensors'], folders: [] });
+    expect(asked).toEqual([]);
+    expect(() => openFolder('hf:org/name', { hub: { endpoint: 'huggingface.co' } })).toThrow(
+      /hub\.endpoint is huggingface\.co, expected the URL of a hub/,
+    );
+  });
+
   it.each<[string, Record<string, string>, () => Uint8Array]>([
     ['long', {}, () => new Uint8Array(2 ** 26 + 2 ** 22).fill(32)],
     ['packed', { 'Content-Encoding': 'gzip' }, () => gzipSync(new Uint8Array(2 ** 26 + 2 ** 22).fill(32))],

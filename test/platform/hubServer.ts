@@ -92,8 +92,20 @@ export async function playHub({
   };
 }
 
+/** As both hosts of Hugging Face let pages of other sites ask, and see. */
+const forPages = {
+  'Access-Control-Allow-Origin': '*',
+  'Access-Control-Allow-Headers': 'Authorization, Range',
+  'Access-Control-Expose-Headers': 'Content-Range, X-Error-Code',
+};
+
 async function listen(answer: (request: IncomingMessage, response: ServerResponse) => void) {
-  const server: Server = createServer(answer);
+  const server: Server = createServer((request, response) => {
+    for (const [name, value] of Object.entries(forPages)) response.setHeader(name, value);
+    // A page asks first whether it may ask.
+    if (request.method === 'OPTIONS') response.writeHead(204).end();
+    else answer(request, response);
+  });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

@@ -33,8 +33,9 @@ export async function listHub(access: HubAccess, name: HubName): Promise<HubList
   const what = hubNameText(name);
   const { repository, revision } = name;
   const path = `/api/models/${repository}/revision/${encodeURIComponent(revision)}?blobs=true`;
+  const again = `Check ${access.settings.endpoint}, and try again.`;
   const answer = parseJson(
-    await textOf(await requestHub(access, path, what), what),
+    await textOf(await requestHub(access, path, what), what, again),
     `${what}: the hub's answer`,
     again,
   );
@@ -49,9 +50,7 @@ export async function listHub(access: HubAccess, name: HubName): Promise<HubList
 /** Bytes. The longest lists of the hub, of 100,000 files, have about 30 MB. */
 const largestListing = 2 ** 26;
 
-const again = 'Check HF_ENDPOINT, and try again.';
-
-async function textOf(response: Response, what: string): Promise<string> {
+async function textOf(response: Response, what: string, again: string): Promise<string> {
   const bytes = await readBody(response, {
     most: largestListing,
     tooLong: () =>

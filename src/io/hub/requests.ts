@@ -12,6 +12,20 @@ export interface HubAccess {
   /** Sent to the endpoint alone: `fetch` drops it where a redirect leads to another host. */
   readonly token: string | undefined;
   readonly signal: AbortSignal | undefined;
+  /** What sets these, for messages. */
+  readonly settings: HubSettings;
+}
+
+/** What a user sets, as messages name it: variables of the environment, or options. */
+export interface HubSettings {
+  /** 'HF_ENDPOINT' */
+  readonly endpoint: string;
+  /** 'HF_TOKEN' */
+  readonly token: string;
+  /** 'HF_HUB_OFFLINE' */
+  readonly offline: string;
+  /** What turns it on: 'HF_HUB_OFFLINE=1' */
+  readonly offlineOn: string;
 }
 
 /** Times that a request is made before its failure counts. */
@@ -30,7 +44,7 @@ export async function requestHub(
   what: string,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<Response> {
-  const { endpoint, token, signal } = access;
+  const { endpoint, token, signal, settings } = access;
   for (let attempt = 1; ; attempt++) {
     let response: Response;
     try {
@@ -45,8 +59,8 @@ export async function requestHub(
         continue;
       }
       throw new CheckpointError(
-        `${what}: ${endpoint} cannot be reached (${reasonOf(cause)}). Check the network; HF_HUB_OFFLINE=1 takes what was ` +
-          'downloaded before.',
+        `${what}: ${endpoint} cannot be reached (${reasonOf(cause)}). Check the network; ${settings.offlineOn} takes what ` +
+          'was downloaded before.',
         { cause },
       );
     }
@@ -54,7 +68,7 @@ export async function requestHub(
     if (response.ok || (status === 416 && headers.Range !== undefined)) return response;
     await response.body?.cancel().catch(() => {});
     const mayPass = status === 429 || status >= 500;
-    if (!mayPass || attempt === attempts) throw refusal(response, what, token !== undefined);
+    if (!mayPass || attempt === attempts) throw refusal(response, what, access);
     await pause(waitOf(response) ?? 200 * 2 ** attempt, signal);
   }
 }
@@ -71,19 +85,24 @@ function waitOf({ headers }: Response): number | undefined {
   return Number.isFinite(seconds) && seconds >= 0 ? Math.min(1000 * seconds, longestWait) : undefined;
 }
 
-function refusal({ status, statusText, headers }: Response, what: string, hasToken: boolean): CheckpointError {
+function refusal(
+  { status, statusText, headers }: Response,
+  what: string,
+  { token, settings }: HubAccess,
+): CheckpointError {
+  const hasToken = token !== undefined;
   const code = headers.get('X-Error-Code');
   const details = { found: status };
   const answer = `the hub answered ${status}${statusText && ` ${statusText}`}`;
   if (status === 401 || (status === 404 && code === 'RepoNotFound')) {
-    const token = hasToken
-      ? 'Check the name, and what the token of HF_TOKEN may read.'
-      : 'Check the name; a closed model needs a token in HF_TOKEN.';
-    return new CheckpointError(`${what}: there is no such model, or it is closed (${answer}). ${token}`, details);
+    const advice = hasToken
+      ? `Check the name, and what the token of ${settings.token} may read.`
+      : `Check the name; a closed model needs a token in ${settings.token}.`;
+    return new CheckpointError(`${what}: there is no such model, or it is closed (${answer}). ${advice}`, details);
   }
   if (status === 403) {
     return new CheckpointError(
-      `${what}: the model is closed (${answer}). Ask for access on its page, and set HF_TOKEN to a token of yours.`,
+      `${what}: the model is closed (${answer}). Ask for access on its page, and set ${settings.token} to a token of yours.`,
       details,
     );
   }
@@ -92,7 +111,9 @@ function refusal({ status, statusText, headers }: Response, what: string, hasTok
     return new CheckpointError(`${what}: there is no such ${kind} (${answer}). Check the name.`, details);
   }
   if (status === 429) {
-    const advice = hasToken ? 'Try again later.' : 'Try again later; with a token in HF_TOKEN more are allowed.';
+    const advice = hasToken
+      ? 'Try again later.'
+      : `Try again later; with a token in ${settings.token} more are allowed.`;
     return new CheckpointError(`${what}: too many requests (${answer}, ${attempts} times). ${advice}`, details);
   }
   const times = status >= 500 ? `, ${attempts} times` : '';

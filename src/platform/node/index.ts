@@ -15,8 +15,8 @@ export const openPath = (path: string, _options?: object): FileStore => folderSt
 
 export { keptTexts } from './cache.js';
 export { hasGPUDevice, mayHaveGPU, openGPU } from './gpu.js';
+export { createSha256 } from './hashes.js';
 export { openHub } from './hub/index.js';
 export { splitPath, wholePath } from './paths.js';
 export { revectorizer } from './revectorizer.js';
-export { createSha256 } from './sha256.js';
 export { spawnWorker } from './worker.js';

@@ -1,0 +1,38 @@
+/**
+ * Models on Hugging Face in a page or worker: what was downloaded is kept in the private files of the site (the origin
+ * private file system). Where a browser or a page has none (no HTTPS, private windows of some browsers) files are read from
+ * the hub's web server in place.
+ */
+import type { FileStore } from '../../io/fileStore.js';
+import type { HubName } from '../../io/hub/hubName.js';
+import type { OpenHubOptions } from '../../io/hub/hubOptions.js';
+import { hubStore } from '../../io/hub/hubStore.js';
+import { siteCache } from './siteCache.js';
+
+const settings = {
+  endpoint: 'hub.endpoint',
+  token: 'hub.token',
+  offline: 'hub.offline',
+  offlineOn: 'hub: { offline: true }',
+} as const;
+
+/** Nothing is asked or read yet. */
+export function openHub(name: HubName, { onProgress, signal, hub = {} }: OpenHubOptions = {}): FileStore {
+  const { endpoint = 'https://huggingface.co', token, offline = false } = hub;
+  return hubStore(name, {
+    access: { endpoint: endpoint.replace(/\/+$/, ''), token, signal, settings },
+    offline,
+    cache: async (name) => {
+      const root = await privateFiles();
+      return root && siteCache(root, name);
+    },
+    onProgress,
+  });
+}
+
+/** The private files of the site; undefined where there are none, or none that can be written to without waiting. */
+async function privateFiles(): Promise<FileSystemDirectoryHandle | undefined> {
+  const { storage, locks } = navigator;
+  if (!storage?.getDirectory || !locks || !('createWritable' in FileSystemFileHandle.prototype)) return undefined;
+  return storage.getDirectory().catch(() => undefined);
+}
