@@ -8,6 +8,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { openWasm } from '../../src/backend/wasm/index.js';
 import { openCheckpoint } from '../../src/checkpoints/index.js';
+import { createChatTemplate } from '../../src/data/chat/chatTemplate.js';
 import { readInstructions } from '../../src/data/index.js';
 import { skewKL } from '../../src/distill/losses/index.js';
 import { adaptiveOffPolicy } from '../../src/distill/sgo/index.js';
@@ -94,6 +95,15 @@ const records = words
   .map((word, i) => `${JSON.stringify({ instruction: `Say ${word}.`, input: i % 2 ? word : '', output: word })}\n`)
   .join('');
 
+const asked = [
+  { role: 'user', content: 'Say ant.' },
+  { role: 'assistant', content: 'ant' },
+  { role: 'user', content: 'Again.' },
+] as const;
+const conversations = words
+  .map((word) => `${JSON.stringify({ messages: [...asked, { role: 'assistant', content: `${word} ant` }] })}\n`)
+  .join('');
+
 /** @returns the formats, and what frees what they hold */
 export async function openFormats(): Promise<{ formats: readonly Format[]; dispose(): Promise<void> }> {
   const device = await openWasm({ threads: 1, arithmetic: 'plain' });
@@ -141,6 +151,14 @@ export async function openFormats(): Promise<{ formats: readonly Format[]; dispo
   const packed = new Uint8Array(gzipSync(records));
   const samples = await readData(new File([records], 'a.jsonl'), { chance: () => false } as never as Random);
   const digest = (data: Awaited<ReturnType<typeof readData>>) => data.train.map(({ ids }) => ids.join()).join('|');
+
+  const chatFolders = readdirSync(oracle('chat/templates')).map((name) => ({
+    'tokenizer.json': fileOf('chat/byteLevel.json'),
+    'tokenizer_config.json': encode('{"bos_token": "<bos>", "eos_token": "<|im_end|>"}'),
+    'chat_template.jinja': fileOf(`chat/templates/${name}`),
+  }));
+  const chatting = await loadTokenizer(storeOf(chatFolders.at(-4) as Files));
+  const template = createChatTemplate(chatting);
 
   const shards = memoryStore();
   const part = async (file: string, name: string) =>
@@ -230,6 +248,42 @@ export async function openFormats(): Promise<{ formats: readonly Format[]; dispo
         inVocabulary(await readData(new File([files['a.jsonl'] as never], 'a.jsonl'), random)),
     },
     {
+      name: 'json array',
+      ...oneOf(
+        [{ 'a.json': encode(`[${records.trim().split('\n').join(',\n')}]\n`) }],
+        ['a.json'],
+        (content, random) => (random.chance(0.5) ? mutateJson(content, random) : mutateBytes(content, random)),
+      ),
+      read: async (files, random) =>
+        inVocabulary(await readData(new File([files['a.json'] as never], 'a.json'), random)),
+    },
+    {
+      name: 'conversations',
+      ...oneOf([{ 'a.jsonl': encode(conversations) }], ['a.jsonl'], mutateJsonLines),
+      async read(files, random) {
+        const { train } = await readInstructions([new File([files['a.jsonl'] as never], 'a.jsonl')], {
+          ...{ tokenizer: chatting, template, maxLength: 120, maxPromptLength: 90 },
+          skipInvalid: random.chance(0.5),
+        });
+        for (const { ids, promptLength, lossMask } of train) {
+          require(ids.every((id) => id >= 0 && id < chatting.vocabSize), 'an id outside the vocabulary');
+          require(promptLength <= 90 && ids.length <= 120, `a sample of ${promptLength} and ${ids.length} tokens`);
+          require(lossMask === undefined || lossMask.length === ids.length, 'a mask of another length');
+        }
+      },
+    },
+    {
+      name: 'chat template',
+      ...oneOf(chatFolders, ['chat_template.jinja'], mutateBytes),
+      async read(files) {
+        using tokenizer = await loadTokenizer(storeOf(files));
+        const spoilt = createChatTemplate(tokenizer);
+        const { text, answers = [] } = spoilt.renderChat(asked, { addGenerationPrompt: true });
+        require(typeof text === 'string', 'no text');
+        require(answers.every(([start, end]) => start <= end && end <= text.length), `answers at ${answers}`);
+      },
+    },
+    {
       name: 'gzip',
       ...oneOf([{ 'a.jsonl.gz': packed }], ['a.jsonl.gz'], mutateGzip(mutateJsonLines)),
       read: async (files, random) =>
@@ -264,7 +318,11 @@ export async function openFormats(): Promise<{ formats: readonly Format[]; dispo
     },
     states,
   ];
-  return { formats, dispose: () => device.dispose() };
+  const dispose = () => {
+    chatting.dispose();
+    return device.dispose();
+  };
+  return { formats, dispose };
 }
 
 /** Changes near the beginning, where the header is, as often as anywhere. */

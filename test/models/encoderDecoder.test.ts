@@ -3,10 +3,11 @@ import { expect, it } from 'vitest';
 import { skewReverseKL } from '../../src/distill/losses/index.js';
 import { distill } from '../../src/distill/trainer/index.js';
 import { generate } from '../../src/generation/index.js';
-import type { LanguageModel } from '../../src/models/index.js';
+import { createModel, exampleConfig, type LanguageModel } from '../../src/models/index.js';
 import { headLogits, tidy } from '../../src/tensor/index.js';
 import { collect, stepsOf } from '../distill/fixtures.js';
 import { forEachBackend } from '../harness/backends.js';
+import { openReference } from '../harness/referenceBackend.js';
 import { fakeEncoderDecoder, maxAnswer } from './fakeEncoderDecoder.js';
 
 const prompts = [[3, 1, 4, 1, 5], [9], [2, 6, 5, 3, 5, 8, 9, 7, 9, 3, 2], [11, 10]].map((ids) => Int32Array.from(ids));
@@ -25,6 +26,14 @@ async function withoutCaches(model: LanguageModel, prompt: Int32Array, eos: numb
   }
   return answer;
 }
+
+it('learns of an answer what the mask of its sample counts', async () => {
+  const sizes = { vocab_size: 12, d_model: 4, d_kv: 2, d_ff: 4, num_layers: 1, num_heads: 1 };
+  using model = await createModel({ ...(await exampleConfig('t5')), ...sizes }, { device: openReference() });
+  const ids = Int32Array.of(3, 1, 4, 5, 6, 7);
+  const lossMask = Uint8Array.of(0, 1, 0, 1, 0, 1);
+  expect([...model.collate([{ ids, promptLength: 3, lossMask }]).labels.slice(0, 3)]).toEqual([5, -100, 7]);
+});
 
 forEachBackend((backend) => {
   it('decodes prompts of any length side by side as one by one without caches', async () => {
