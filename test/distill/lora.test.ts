@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Device } from '../../src/backend/backend.js';
+import { recoverable } from '../../src/backend/recovery.js';
 import { openWasm } from '../../src/backend/wasm/index.js';
 import { skewKL, skewReverseKL } from '../../src/distill/losses/index.js';
 import { adaptiveOffPolicy } from '../../src/distill/sgo/index.js';
@@ -12,6 +13,7 @@ import { openDevice } from '../../src/index.js';
 import { type FileStore, memoryStore, openSafetensors } from '../../src/io/index.js';
 import { type LanguageModel, type LoraOptions, loadModel, saveModel } from '../../src/models/index.js';
 import type { WeightFormat } from '../../src/tensor/index.js';
+import { type Losable, openLosable } from '../harness/losable.js';
 import { openReference } from '../harness/referenceBackend.js';
 import { collect, stepsOf, succession, tinyModel, tinyTokenizer, validationsOf } from './fixtures.js';
 
@@ -111,6 +113,32 @@ describe('a run of a student with an adapter', () => {
     const names = [...moments.entries.keys()].filter((name) => name !== 'replay');
     expect(names.every((name) => name.includes('lora_'))).toBe(true);
     await rm(folder, { recursive: true });
+  }, 60_000);
+
+  it('goes on bit for bit where its GPU is lost: the base comes back from the host', async () => {
+    const outcome = async (...at: readonly number[]) => {
+      const opened: Losable[] = [];
+      const next = async () => {
+        const made = await openLosable(at[opened.length]);
+        opened.push(made);
+        return made;
+      };
+      const wasm = () => openWasm({ threads: 1, arithmetic: 'plain' });
+      const lossy = recoverable(await next(), { webgpu: next, wasm });
+      const student = await loadModel(base, { device: lossy, dtype: 'int8', lora });
+      const ofRun = {
+        ...options({ steps: 6 }),
+        student,
+        teacher: await tinyModel(lossy, { seed: 2, trainable: false }),
+      };
+      const events = await collect(distill(ofRun));
+      const weights = await ownOf(student);
+      await lossy.dispose();
+      return { weights, losses: events.filter(({ type }) => type === 'device').length, calls: opened[0]!.calls };
+    };
+    const alone = await outcome();
+    expect(alone.losses).toBe(0);
+    expect(await outcome(Math.floor(0.7 * alone.calls))).toMatchObject({ weights: alone.weights, losses: 1 });
   }, 60_000);
 
   it('is refused beside another base, with another alpha, and another dtype', async () => {

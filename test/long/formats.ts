@@ -14,10 +14,9 @@ import { skewKL } from '../../src/distill/losses/index.js';
 import { adaptiveOffPolicy } from '../../src/distill/sgo/index.js';
 import { distill } from '../../src/distill/trainer/index.js';
 import { readRunLog } from '../../src/entries/report.js';
-import { CheckpointError } from '../../src/errors.js';
 import { generate } from '../../src/generation/index.js';
 import { memoryStore, readFloats, type TensorSource, writeSafetensors } from '../../src/io/index.js';
-import { loadModel } from '../../src/models/index.js';
+import { loadModel, saveModel } from '../../src/models/index.js';
 import { loadTokenizer, type Tokenizer } from '../../src/text/index.js';
 import { succession, tinyModel, tinyTokenizer, weightsOf } from '../distill/fixtures.js';
 import { type Mutation, mutateBytes, mutateGzip, mutateJson, mutateJsonLines, mutateSafetensors } from './mutations.js';
@@ -173,13 +172,17 @@ export async function openFormats(): Promise<{ formats: readonly Format[]; dispo
       '{"metadata": {"total_size": 48}, "weight_map": {"a": "one.safetensors", "b": "two.safetensors"}}',
     ),
   };
+  const base = memoryStore();
+  const adapted = memoryStore();
+  {
+    using whole = await tinyModel(device);
+    await saveModel(whole, base);
+    using model = await loadModel(base, { device, lora: { rank: 2, modulesToSave: ['ln_f'] } });
+    await saveModel(model, adapted);
+  }
   const adapter: Files = {
-    'adapter_config.json': encode(
-      JSON.stringify({ peft_type: 'LORA', r: 2, lora_alpha: 4, target_modules: ['a'], base_model_name_or_path: 'x' }),
-    ),
-    'adapter_model.safetensors': (await oneTensor('base_model.model.a.lora_A.weight'))[
-      'model.safetensors'
-    ] as Uint8Array,
+    'adapter_config.json': await adapted.read('adapter_config.json'),
+    'adapter_model.safetensors': await adapted.read('adapter_model.safetensors'),
   };
   const log = ['start', 'step', 'validation']
     .map((type) =>
@@ -304,11 +307,13 @@ export async function openFormats(): Promise<{ formats: readonly Format[]; dispo
         content[0] === 0x7b ? mutateJson(content, random) : mutateSafetensors(content, random),
       ),
       async read(files) {
-        const found = await (await openCheckpoint(storeOf(files))).adapter();
-        // A model would be another without it.
-        const refusal: unknown = await loadModel(storeOf(files), { device }).catch((error: unknown) => error);
-        require(refusal instanceof CheckpointError, `loadModel says ${refusal}`);
+        const found = await (await openCheckpoint(storeOf(files), { base })).adapter();
         if (found) await readTensors(await found.tensors());
+        for (const trainable of [false, true]) {
+          using model = await loadModel(storeOf(files), { device, base, trainable });
+          const [ids] = await generate(model, [Int32Array.of(0, 1)], { maxNewTokens: 2, temperature: 0 });
+          require(ids!.every((id) => id >= 0 && id < model.vocabSize), `ids  of `);
+        }
       },
     },
     {

@@ -6,7 +6,7 @@ import { Finding, fuzz } from './fuzz.js';
 import { builtCommand, fileFaults, kills } from './processes.js';
 
 /** Most formats are read in less than a millisecond. */
-const mutations = (name: string): number => (name === 'state' ? 400 : 2000);
+const mutations = (name: string): number => (name === 'state' || name === 'adapter' ? 400 : 2000);
 const names = [
   ...['safetensors', 'shards', 'gguf', 'torch', 'tokenizer.json', 'sentencepiece', 'tokenizer texts', 'config'],
   ...['jsonl', 'json array', 'conversations', 'chat template', 'gzip', 'gzip bytes', 'adapter', 'log', 'state'],
