@@ -229,6 +229,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   all = totals(all, lane);
   if (lane == 0u) { loss[row] = all.x; }
   let scale = shape.gradScale * inverse;
+  // The direct part sums to 0. In nearly even rows what the sum has instead is the error of log p - log q, the same for all.
+  let spare = select(own.direct.x + all.y, 0.0, bothThere);
   storageBarrier();                           // everyone has read the likeliest word before it becomes a gradient
   for (var begin = lane; begin < shape.vocab; begin += ACROSS * THREADS) {
     let tokens = tokensFrom(begin, first);
@@ -240,8 +242,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     // WGSL lets compilers take gTop + all.z first (Mesa does, it moves that out of the loop), which would round away
     // all.z where it is small: `max` keeps them from it.
     let g = max(t.g - gTop, vec4f(LOWEST));
-    let other = t.direct + q * (g - all.z);
-    let atTop = select(own.direct, vec4f(-all.y), bothThere) - q * all.z;
+    let other = t.direct + q * (g - all.z - spare);
+    let atTop = select(own.direct, vec4f(-all.y), bothThere) - q * (all.z + spare);
     let gradient = scale * select(other, atTop, tokens.at == vec4u(likeliest));
     let i = tokens.element;
     if (tokens.inside.x) { student[i.x] = gradient.x; }

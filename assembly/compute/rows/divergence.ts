@@ -4,17 +4,18 @@
 //
 // A row takes four passes; its exponentials stay in the second-level cache between them:
 //   1 maxima of both rows   2 exponentials and their sums   3 loss and q g   4 student = gradScale / T * q (g - sum q g)
-// The formulas of pass 3 are in divergenceTerms.ts.
+// The formulas of pass 3 are in divergenceTerms.ts, those of rows in which both models are nearly even in evenTerms.ts.
 //
 // Where the student gives nearly all probability to one token, g - sum q g would be rounding noise there. Only
 // differences of g matter, so the g of the student's likeliest token is subtracted from all, and its own q g is exactly
 // 0.
 import { terms } from './shared/divergenceTerms';
+import { EVEN, evenTerms } from './shared/evenTerms';
 import { BLOCK_SUMS, DOT, LOSS, ORIGIN, ROW_BYTES, ROW_SUMS, setRow } from './shared/divergenceRow';
 import { log1 } from '../shared/math';
 import { scratch } from '../shared/scratch';
 import { fillFloats, loadUpTo, nmadd, storeUpTo, sumPair, zero } from '../shared/simd';
-import { BLOCK, firstIndex, rowExp, rowMax } from '../shared/softmaxRow';
+import { BLOCK, firstIndex, rowExp, rowMax, rowMin } from '../shared/softmaxRow';
 
 /** Working memory of a thread, in bytes: the row's constants and sums, and two rows of exponentials. */
 export function divergenceScratch(rows: u32, vocab: u32): usize {
@@ -57,11 +58,15 @@ export function divergence(
       fillFloats(s, vocab, f32.NaN);
       continue;
     }
-    setRow(row, teacherMax, studentMax, 1 / teacherSum, 1 / studentSum, factor, log1(studentSum) - log1(teacherSum), weight);
+    const even =
+      mayBeEven(teacherSum, studentSum, vocab) &&
+      (teacherMax - rowMin(t, vocab, row) + studentMax - rowMin(s, vocab, row)) * factor < EVEN;
+    const shift = even ? log1(studentSum / teacherSum) : log1(studentSum) - log1(teacherSum);
+    setRow(row, teacherMax, studentMax, 1 / teacherSum, 1 / studentSum, factor, shift, weight);
     // First the likeliest token alone, for its g. Then p = q = 0 are stored for it, so that the pass over the row adds
     // nothing.
     const top = (<usize>firstIndex(s, vocab, studentMax)) << 2;
-    terms(kind, row, t + top, s + top, p + top, q + top, 1);
+    passTerms(even, kind, row, t + top, s + top, p + top, q + top, 1);
     const topLoss = sumPair(row + BLOCK_SUMS + LOSS);
     const topShare = load<f32>(q + top) / studentSum;
     store<f32>(row + ORIGIN, sumPair(row + BLOCK_SUMS + DOT) / topShare);
@@ -69,7 +74,7 @@ export function divergence(
     store<f32>(q + top, 0);
     for (let i: u32 = 0; i < vocab; i += BLOCK) {
       const at = (<usize>i) << 2;
-      terms(kind, row, t + at, s + at, p + at, q + at, min(vocab - i, BLOCK));
+      passTerms(even, kind, row, t + at, s + at, p + at, q + at, min(vocab - i, BLOCK));
       for (let j: usize = 0; j < 64; j += 16) {
         v128.store(row + ROW_SUMS + j, f32x4.add(v128.load(row + ROW_SUMS + j), v128.load(row + BLOCK_SUMS + j)));
       }
@@ -79,6 +84,23 @@ export function divergence(
     gradient(s, q, vocab, dot / studentSum, gradScale * factor);
     store<f32>(s + top, -(gradScale * factor) * topShare * dot);
   }
+}
+
+/**
+ * Whether no token of a row can be less likely than another by more than EVEN, both models together: the mean of e^(x - max)
+ * is then at least e^-range. Of all other rows it is told without a look at them.
+ */
+// @ts-ignore: decorator
+@inline
+function mayBeEven(teacherSum: f32, studentSum: f32, vocab: u32): bool {
+  return (teacherSum / <f32>vocab) * (studentSum / <f32>vocab) > 0.77; // e^-EVEN = 0.7788
+}
+
+// @ts-ignore: decorator
+@inline
+function passTerms(even: bool, kind: u32, row: usize, t: usize, s: usize, p: usize, q: usize, count: u32): void {
+  if (even) evenTerms(kind, row, t, s, p, q, count);
+  else terms(kind, row, t, s, p, q, count);
 }
 
 /** Pass 4: student = factor * (q g - q dot), dot = sum q g; `dot` comes divided by the sum of the exponentials `q`. */

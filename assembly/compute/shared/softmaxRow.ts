@@ -26,6 +26,16 @@ export function rowMax(x: usize, count: u32, sums: usize): f32 {
   return maxPair(sums);
 }
 
+/** Smallest of `count` floats. `sums` is 32 bytes of working memory. */
+export function rowMin(x: usize, count: u32, sums: usize): f32 {
+  const first = v128.load32_splat(x);
+  let least = first;
+  for (let i: u32 = 0; i < count; i += 4) least = f32x4.pmin(least, loadUpTo(x + ((<usize>i) << 2), min(count - i, 4), first));
+  v128.store(sums, f32x4.neg(least));
+  v128.store(sums, f32x4.neg(least), 16);
+  return -maxPair(sums);
+}
+
 /** Index of the first of `count` floats that equals `value`; 0 when none does. */
 export function firstIndex(x: usize, count: u32, value: f32): u32 {
   const wanted = f32x4.splat(value);
