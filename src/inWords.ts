@@ -38,6 +38,9 @@ export function inWords(value: unknown): string {
 export const quoted = (value: unknown): string =>
   typeof value === 'string' ? JSON.stringify(short(value)) : inWords(value);
 
+/** A path before a full stop, which must not look like a part of it: Give '.' instead. */
+export const quotedPath = (path: string): string => `'${path}'`;
+
 /** Text for a message: cut after about 100 characters, with its length. */
 export function short(value: unknown): string {
   const text = String(value);

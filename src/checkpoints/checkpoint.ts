@@ -13,6 +13,8 @@ export interface Checkpoint {
   readonly storedAs: string;
   /** Where it can be opened again, from anywhere: a whole path, a URL, hf:organisation/name. Undefined for a FileStore. */
   readonly location?: string | undefined;
+  /** By what it would have a tokenizer, for messages: 'tokenizer.json, or ...'. */
+  readonly tokenizerLooksLike: string;
   /** @throws CheckpointError when there is none, or it is malformed */
   config(): Promise<CheckpointConfig>;
   /** The tensors as they are stored. @throws CheckpointError when there are none, or a file is malformed */
@@ -25,8 +27,9 @@ export interface Checkpoint {
   /**
    * Small files beside the model's and the tokenizer's, by name, which a trained model should keep:
    * generation_config.json, chat_template.jinja, a licence.
+   * @param asks whether a store that cannot list its files is asked for those that are usual. Default true
    */
-  companionFiles(): Promise<ReadonlyMap<string, Uint8Array>>;
+  companionFiles(asks?: boolean): Promise<ReadonlyMap<string, Uint8Array>>;
   /**
    * Name of the prompt template that the model was trained with; undefined when the checkpoint does not say.
    * @throws CheckpointError when it is malformed

@@ -5,7 +5,7 @@
  * adapter_config.json and adapter_model.safetensors; its config and tensors are those of the base that it names.
  */
 import { CheckpointError } from '../errors.js';
-import { inWords } from '../inWords.js';
+import { inWords, quotedPath } from '../inWords.js';
 import type { FileStore } from '../io/fileStore.js';
 import { readJson, readSmall } from '../io/json.js';
 import { once } from '../io/once.js';
@@ -71,9 +71,19 @@ export const huggingFace: CheckpointKind = {
       const found = await adapter();
       return found ? part(await found.base()) : own();
     };
+    const companionsOf = (asks: boolean) =>
+      once(async () => {
+        const own = await readCompanions(store, asks ? wellKnown : []);
+        return ofBase(
+          async () => own,
+          async (base) => new Map([...(await base.companionFiles(asks)), ...own]),
+        );
+      });
+    const [companions, listed] = [companionsOf(true), companionsOf(false)];
     return {
       name: store.name,
       storedAs: 'a Hugging Face folder',
+      tokenizerLooksLike: 'tokenizer.json, or vocab.json and merges.txt, or tokenizer.model',
       adapter,
       config: once(() =>
         ofBase(
@@ -95,13 +105,7 @@ export const huggingFace: CheckpointKind = {
             (base) => base.tokenizerFiles(),
           ),
       ),
-      companionFiles: once(async () => {
-        const own = await readCompanions(store);
-        return ofBase(
-          async () => own,
-          async (base) => new Map([...(await base.companionFiles()), ...own]),
-        );
-      }),
+      companionFiles: (asks = true) => (asks ? companions() : listed()),
       promptTemplate: once(
         async () =>
           (await readTemplate(store)) ??
@@ -133,7 +137,7 @@ async function incomplete(store: FileStore, expected: readonly string[]): Promis
   const found = await contentsOf(store);
   const [file] = /[^\s,]+\.gguf\b/i.exec(found) ?? [];
   const advice = file
-    ? `Name the GGUF file that is meant: ${store.name}/${file}.`
+    ? `Name the GGUF file that is meant: ${quotedPath(`${store.name}/${file}`)}.`
     : 'Check the name of the folder, and that it is complete.';
   return new CheckpointError(`${store.name}: there is no ${expected.join(' and no ')}, ${found}. ${advice}`, {
     expected,
@@ -172,10 +176,10 @@ const largestCompanion = 2 ** 22;
 /** What is looked for in a store that cannot list its files. */
 const wellKnown = [generationConfig, chatTemplate, 'LICENSE'];
 
-async function readCompanions(store: FileStore): Promise<ReadonlyMap<string, Uint8Array>> {
+async function readCompanions(store: FileStore, unlisted: readonly string[]): Promise<ReadonlyMap<string, Uint8Array>> {
   const names = await store.list().then(
     ({ files }) => files,
-    () => wellKnown,
+    () => unlisted,
   );
   const files = new Map<string, Uint8Array>();
   for (const name of [...names].sort()) {

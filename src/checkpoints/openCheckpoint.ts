@@ -1,5 +1,6 @@
 /** The way from a path, URL or store to a checkpoint. */
 import { CheckpointError, OptionError } from '../errors.js';
+import { quotedPath } from '../inWords.js';
 import type { FileStore } from '../io/fileStore.js';
 import { isBareHubName, isHubName, parseHubName } from '../io/hub/hubName.js';
 import { locationOf, type OpenOptions, openFile, openFolder, openOptions } from '../platform/openFolder.js';
@@ -105,8 +106,8 @@ async function noFolder(source: string | FileStore): Promise<CheckpointError | u
     const { store, path } = openFile(source);
     if (await store.exists(path)) {
       const advice = /\.tiktoken$/i.test(source)
-        ? "For a file of tiktoken's give loadTokenizer the option tiktoken: { pattern, specialTokens }."
-        : `Give ${store.name}.`;
+        ? "For a file of tiktoken's, in code loadTokenizer takes the option tiktoken: { pattern, specialTokens }."
+        : `Give ${quotedPath(store.name)} instead.`;
       return new CheckpointError(`${source} is a file, expected the folder of a checkpoint. ${advice}`, {
         found: source,
         expected: store.name,
@@ -116,7 +117,7 @@ async function noFolder(source: string | FileStore): Promise<CheckpointError | u
   if (!isSystemError(cause)) return undefined;
   const advice =
     cause.code === 'ENOENT' && isBareHubName(source) && !namesFile
-      ? ` For the model of this name on Hugging Face, give hf:${source}.`
+      ? ` For the model of this name on Hugging Face, give 'hf:${source}'.`
       : '';
   return new CheckpointError(`${source}: there is no checkpoint: ${systemReason(cause)}${advice}`, {
     expected: lookedFor,
@@ -138,7 +139,8 @@ const [mostFolders, mostNamed] = [200, 5];
 
 /** Names the checkpoints that lie a level down. */
 async function adviceBelow(store: FileStore): Promise<string> {
-  if (await holdsCheckpoint(store, 'best')) return `A run wrote its model to ${store.name}/best: give that.`;
+  if (await holdsCheckpoint(store, 'best'))
+    return `A run wrote its model to ${quotedPath(`${store.name}/best`)}: give that.`;
   const folders = await store.list().then(
     (names) => names.folders,
     () => [],
@@ -149,7 +151,7 @@ async function adviceBelow(store: FileStore): Promise<string> {
   }
   if (held.length === 0) return 'Check the path.';
   return held.length === 1
-    ? `Did you mean ${held[0]}?`
+    ? `Did you mean ${quotedPath(held[0] as string)}?`
     : `There is one in each of ${held.join(', ')}: give one of them.`;
 }
 

@@ -1,10 +1,11 @@
 /** Files of a web server as a store. */
 import * as z from 'zod';
 import { CheckpointError, formatBytes, OptionError } from '../errors.js';
-import { checkOption, checkOptions, type Fields, signalOption, special } from '../settings/index.js';
+import { checkOption, checkOptions, type Fields, ranges, signalOption, special } from '../settings/index.js';
 import { readBody } from './body.js';
 import { type FileStore, insidePath, missingFile, shortFile } from './fileStore.js';
 import { largestJson } from './json.js';
+import { requestReason } from './requestReason.js';
 
 /** What the first request told about a file: its size, and its bytes from a server that ignores ranges. */
 interface Known {
@@ -32,6 +33,11 @@ export const progressOption = special<OnProgress>('a function', (value) => typeo
 export interface HttpStoreOptions {
   /** In place of the global `fetch`: to add headers, say. */
   readonly fetch?: typeof globalThis.fetch | undefined;
+  /**
+   * The files that are there, by their paths below the URL: no other is asked for, and they can be listed. Default: whatever
+   * may be there is asked for, and a browser shows each 404 in its console.
+   */
+  readonly files?: readonly string[] | undefined;
   /** Told of each part of a file that comes. Default: nobody is. */
   readonly onProgress?: OnProgress | undefined;
   /** Stops all requests. */
@@ -47,16 +53,20 @@ const urlOption = special<string | URL>(
 );
 const storeOptions = z.strictObject({
   fetch: special<typeof globalThis.fetch>('a function', (value) => typeof value === 'function').optional(),
+  files: z.array(ranges.text, 'a list of paths').readonly().optional(),
   onProgress: progressOption.optional(),
   signal: signalOption.optional(),
 } satisfies Fields<HttpStoreOptions>);
 
 /**
  * Reads files below a URL. Parts of files are fetched by range requests. From a server that does not know ranges a file
- * is fetched whole, once, and kept. A web server neither lists its files nor takes new ones: `list`, `write`, `remove`,
- * `addFolder`, `share` and `lock` throw an OptionError.
+ * is fetched whole, once, and kept. A web server takes no new files and does not list those that it has: `write`, `remove`,
+ * `addFolder`, `share` and `lock` throw an OptionError, and so does `list` without the option `files`.
  * @example
  * const model = await loadModel(httpStore('https://example.org/models/gpt2/'), { device });
+ * @example
+ * const files = ['config.json', 'model.safetensors', 'tokenizer.json'];
+ * const folder = httpStore(new URL('/model/', location.href), { files });
  * @example
  * const onProgress = ({ file, loaded, total }) => console.log(file, loaded, 'of', total ?? '?');
  * const store = httpStore('https://huggingface.co/openai-community/gpt2/resolve/main/', { onProgress });
@@ -64,7 +74,7 @@ const storeOptions = z.strictObject({
  */
 export function httpStore(url: string | URL, options: HttpStoreOptions = {}): FileStore {
   const base = new URL(checkOption('httpStore', 'url', url, urlOption));
-  const { fetch = globalThis.fetch, onProgress, signal } = checkOptions('httpStore', storeOptions, options);
+  const { fetch = globalThis.fetch, files, onProgress, signal } = checkOptions('httpStore', storeOptions, options);
   if (!base.pathname.endsWith('/')) base.pathname += '/';
   const name = base.href.slice(0, -1);
   const known = new Map<string, Promise<Known | undefined>>();
@@ -77,14 +87,19 @@ export function httpStore(url: string | URL, options: HttpStoreOptions = {}): Fi
       return await fetch(url, { headers: { Range: `bytes=${first}-${last}` }, ...(signal && { signal }) });
     } catch (cause) {
       signal?.throwIfAborted();
-      throw new CheckpointError(`${name}/${path}: the request failed (${cause}). Check the address and the network.`, {
-        cause,
-      });
+      throw new CheckpointError(
+        `${name}/${path}: the request failed: ${requestReason(cause)}. Check the address and the network.`,
+        {
+          cause,
+        },
+      );
     }
   }
   const cutOff = (path: string, cause: unknown) => {
     signal?.throwIfAborted();
-    return new CheckpointError(`${name}/${path}: the answer ended early (${cause}). Try again.`, { cause });
+    return new CheckpointError(`${name}/${path}: the answer ended early: ${requestReason(cause)}. Try again.`, {
+      cause,
+    });
   };
   /** The bytes of an answer, at most so many, with progress told of the file, of which `total` bytes are known. */
   const download = (path: string, response: Response, most: number, total: number | undefined) =>
@@ -133,7 +148,7 @@ export function httpStore(url: string | URL, options: HttpStoreOptions = {}): Fi
   function ask(path: string): Promise<Known | undefined> {
     let answer = known.get(path);
     if (!answer) {
-      answer = probe(path);
+      answer = files && !files.includes(path) ? Promise.resolve(undefined) : probe(path);
       known.set(path, answer);
       answer.catch(() => known.delete(path));
     }
@@ -167,7 +182,10 @@ export function httpStore(url: string | URL, options: HttpStoreOptions = {}): Fi
   return {
     name,
     async list() {
-      throw new OptionError(`${name}: a web server does not list its files.`);
+      if (!files)
+        throw new OptionError(`${name}: a web server does not list its files. Give httpStore their names: files.`);
+      const folders = files.filter((path) => path.includes('/')).map((path) => path.split('/', 1)[0] as string);
+      return { files: files.filter((path) => !path.includes('/')), folders: [...new Set(folders)] };
     },
     exists: async (path) => (await ask(path)) !== undefined,
     size: async (path) => (await find(path)).size,
@@ -179,6 +197,7 @@ export function httpStore(url: string | URL, options: HttpStoreOptions = {}): Fi
     folder: (path) =>
       httpStore(new URL(`${insidePath(name, path)}/`, base), {
         fetch,
+        files: files?.flatMap((each) => (each.startsWith(`${path}/`) ? [each.slice(path.length + 1)] : [])),
         signal,
         onProgress: onProgress && ((progress) => onProgress({ ...progress, file: `${path}/${progress.file}` })),
       }),

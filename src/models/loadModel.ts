@@ -111,7 +111,8 @@ export async function loadModel(source: CheckpointSource, options: LoadOptions):
   const names = await matchNames(weights, asStored);
   const stored = adapter && (await readStoredAdapter(adapter, asStored));
   const configured = untied(asStored, { lora, stored, where });
-  const files = await checkpoint.companionFiles();
+  // Whoever only answers by a model of a web server has no use for a 404 in the console of a page.
+  const files = await checkpoint.companionFiles(trainable);
   const promptTemplate = await checkpoint.promptTemplate();
   const buffer = new Uint8Array(pieceBytes);
   const nameOf = (parameter: string) =>

@@ -6,6 +6,7 @@ import { decodeText } from '../io/utf8.js';
 import { type OpenOptions, openFile, openFolder, openOptions } from '../platform/openFolder.js';
 import { checkOption, checkOptions, type Fields, ranges } from '../settings/index.js';
 import type { SpecialRole } from './addedTokens.js';
+import { noTokenizer } from './noTokenizer.js';
 import { createTokenizer, type Tokenizer } from './tokenizer.js';
 import { tokenizerFromFiles } from './tokenizerFiles.js';
 import { MAX_ID } from './vocabulary.js';
@@ -64,10 +65,7 @@ export async function loadTokenizer(source: CheckpointSource, options: LoadToken
   const checkpoint = await openCheckpoint(source, opening);
   const files = await checkpoint.tokenizerFiles();
   if (!files) {
-    throw new CheckpointError(
-      `${checkpoint.name}: there is no tokenizer, expected tokenizer.json, or vocab.json and merges.txt, or tokenizer.model. ` +
-        'Take the tokenizer of another folder.',
-    );
+    throw noTokenizer([checkpoint], 'Take that of the model which it was made from.');
   }
   return within(checkpoint.name, () => tokenizerFromFiles(files));
 }

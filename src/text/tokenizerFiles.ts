@@ -112,8 +112,8 @@ function refuseTiktoken(file: Uint8Array): void {
   const start = String.fromCharCode(...file.subarray(0, 200));
   if (!/^[A-Za-z0-9+/]+={0,2} \d+\r?\n[A-Za-z0-9+/]+={0,2} \d+/.test(start)) return;
   throw new CheckpointError(
-    "tokenizer.model: it is a file of tiktoken's, which does not say how texts are cut, expected SentencePiece. Give " +
-      "loadTokenizer the option tiktoken: { file: 'tokenizer.model', pattern, specialTokens }.",
+    "tokenizer.model: it is a file of tiktoken's, which does not say how texts are cut, expected SentencePiece. In code, " +
+      "loadTokenizer takes the option tiktoken: { file: 'tokenizer.model', pattern, specialTokens }.",
   );
 }
 

@@ -62,9 +62,8 @@ describe.skipIf(!chromiumPath)("the README's page", () => {
         return shown.endsWith('.') && shown;
       });
       expect([faults, await answer.jsonValue()]).toEqual([[], 'Die rote Katze sucht den Freund.']);
-      // What a folder need not have, and what the page goes by where it is there. Nothing else is asked for in vain.
-      const optional = ['LICENSE', 'adapter_config.json', 'chat_template.jinja', 'generation_config.json'];
-      expect([...missing].sort()).toEqual(optional.map((name) => `/model/${name}`));
+      // A 404 would be a line in the console of the page.
+      expect([...missing]).toEqual([]);
     } finally {
       await browser.close();
     }

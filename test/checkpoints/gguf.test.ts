@@ -265,11 +265,11 @@ describe('GGUF files in a folder', () => {
     const file = ggufBytes(base, [table]);
     const both = memoryStore({ 'm.q4.gguf': file, 'm.q8.gguf': file, 'README.md': '' });
     expect((await failure(openCheckpoint(both))).message).toMatch(
-      /memory: there are 2 GGUF files, expected one: m.q4.gguf, m.q8.gguf. Name one of them: memory\/m.q4.gguf/,
+      /memory: there are 2 GGUF files, expected one: m.q4.gguf, m.q8.gguf. Name one of them: 'memory\/m.q4.gguf'/,
     );
     const withConfig = memoryStore({ 'm.q4.gguf': file, 'config.json': '{}' });
     expect((await failure((await openCheckpoint(withConfig)).tensors())).message).toMatch(
-      /no pytorch_model.bin.index.json, found config.json, m.q4.gguf. Name the GGUF file that is meant: memory\/m.q4.gguf/,
+      /no pytorch_model.bin.index.json, found config.json, m.q4.gguf. Name the GGUF file that is meant: 'memory\/m.q4.gguf'/,
     );
     const folder = await mkdtemp(join(tmpdir(), 'distillm-'));
     try {
@@ -417,7 +417,9 @@ describe('the tokenizer of a GGUF file', () => {
 
   it('is not there in a file without one', async () => {
     expect(await (await openCheckpoint(store(base, [table]))).tokenizerFiles()).toBeUndefined();
-    expect((await failure(loadTokenizer(store(base, [table])))).message).toMatch(/m.gguf: there is no tokenizer/);
+    expect((await failure(loadTokenizer(store(base, [table])))).message).toMatch(
+      /m.gguf: there is no tokenizer, expected the key tokenizer\.ggml\.model in the GGUF file\./,
+    );
   });
 
   it.each([

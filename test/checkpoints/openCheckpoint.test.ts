@@ -219,7 +219,7 @@ describe('a folder without a checkpoint', () => {
       'memory: there is no checkpoint, expected a Hugging Face folder (config.json, model.safetensors, ' +
         'model.safetensors.index.json, pytorch_model.bin, pytorch_model.bin.index.json, adapter_config.json, ' +
         'tokenizer.json, vocab.json, tokenizer.model, spiece.model, sentencepiece.bpe.model) or a GGUF file, found deep/, ' +
-        'notes.txt. Did you mean memory/deep?',
+        "notes.txt. Did you mean 'memory/deep'?",
     );
     const many = Object.fromEntries(Array.from({ length: 23 }, (_, i) => [`f${String(i).padStart(2, '0')}`, '']));
     expect((await failure(openCheckpoint(memoryStore(many)))).message).toMatch(/found f00, .*, f19 and 3 more\. Check/);
@@ -229,8 +229,8 @@ describe('a folder without a checkpoint', () => {
   it.each([
     ['./no/such/folder', ''],
     ['a/b/c', ''],
-    ['gpt2', ' For the model of this name on Hugging Face, give hf:gpt2.'],
-    ['openai-community/gpt2', ' For the model of this name on Hugging Face, give hf:openai-community/gpt2.'],
+    ['gpt2', " For the model of this name on Hugging Face, give 'hf:gpt2'."],
+    ['openai-community/gpt2', " For the model of this name on Hugging Face, give 'hf:openai-community/gpt2'."],
     ['no-such/model.safetensors', ''],
   ])('that is not there is told why in a line, once: %s', async (path, advice) => {
     const error = await failure(openCheckpoint(path));
@@ -248,7 +248,7 @@ describe('a folder without a checkpoint', () => {
         await writeFile(file, '');
         const error = await failure(openCheckpoint(file));
         expect(error).toBeInstanceOf(CheckpointError);
-        expect(error.message).toBe(`${file} is a file, expected the folder of a checkpoint. Give ${folder}.`);
+        expect(error.message).toBe(`${file} is a file, expected the folder of a checkpoint. Give '${folder}' instead.`);
       }
       const below = await failure(openCheckpoint(join(folder, 'weights/inner')));
       expect(below.message).toMatch(
@@ -262,7 +262,7 @@ describe('a folder without a checkpoint', () => {
   it('that lies a level above checkpoints names them', async () => {
     const open = async (files: Record<string, string>) =>
       (await failure(openCheckpoint(memoryStore(files, { name: 'models' })))).message;
-    expect(await open({ 'gpt2/config.json': '{}', 'notes/a.txt': '' })).toMatch(/ Did you mean models\/gpt2\?$/);
+    expect(await open({ 'gpt2/config.json': '{}', 'notes/a.txt': '' })).toMatch(/ Did you mean 'models\/gpt2'\?$/);
     expect(await open({ 'gpt2/config.json': '{}', 'opt/tokenizer.json': '{}', 'a.txt': '' })).toMatch(
       / There is one in each of models\/gpt2, models\/opt: give one of them\.$/,
     );
@@ -274,7 +274,7 @@ describe('a folder without a checkpoint', () => {
   it('that a run wrote to points at its best model', async () => {
     const run = memoryStore({ 'log.jsonl': '', 'best/config.json': '{}' }, { name: 'runs/x' });
     expect((await failure(openCheckpoint(run))).message).toMatch(
-      /, found best\/, log\.jsonl\. A run wrote its model to runs\/x\/best: give that\.$/,
+      /, found best\/, log\.jsonl\. A run wrote its model to 'runs\/x\/best': give that\.$/,
     );
   });
 });

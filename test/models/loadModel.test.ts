@@ -186,10 +186,12 @@ describe('loadModel', () => {
     }
     expect(new TextDecoder().decode(saved.files.get('LICENSE.txt'))).toBe('mine');
     expect(saved.files.size).toBe(5);
-    // A web server lists nothing: the files that are known to matter are asked for.
+    // A web server lists nothing: of a model that is trained, the files that are known to matter are asked for.
     const unlisted = { ...store, list: () => Promise.reject(new OptionError('a web server does not list its files')) };
-    using served = await loadModel(unlisted, { device });
+    using served = await loadModel(unlisted, { device, trainable: true });
     expect([...served.companionFiles.keys()].sort()).toEqual(['chat_template.jinja', 'generation_config.json']);
+    using frozen = await loadModel(unlisted, { device });
+    expect([...frozen.companionFiles.keys()]).toEqual([]);
   });
 
   it('writes the numbers for which transformers takes no integer with a fraction', async () => {

@@ -4,6 +4,7 @@
  * and stay in the format that they are stored in.
  */
 import { CheckpointError } from '../../errors.js';
+import { quotedPath } from '../../inWords.js';
 import { changed } from '../../io/changed.js';
 import type { FileStore } from '../../io/fileStore.js';
 import { openGguf } from '../../io/gguf/index.js';
@@ -28,7 +29,7 @@ export const gguf: CheckpointKind = {
     if (files.length === 1) return openGgufCheckpoint(store, files[0] as string);
     throw new CheckpointError(
       `${store.name}: there are ${files.length} GGUF files, expected one: ${files.join(', ')}. ` +
-        `Name one of them: ${store.name}/${files[0]}.`,
+        `Name one of them: ${quotedPath(`${store.name}/${files[0]}`)}.`,
       { found: files, expected: 1 },
     );
   },
@@ -54,6 +55,7 @@ export function openGgufCheckpoint(store: FileStore, path: string): Checkpoint {
   return {
     name,
     storedAs: 'a GGUF file',
+    tokenizerLooksLike: 'the key tokenizer.ggml.model in the GGUF file',
     config,
     tensors: once(async () => {
       const { metadata, tensors } = await model();

@@ -3,6 +3,7 @@
  * has ended, and the rest is asked for; a content counts as there only when its size and its digest are right.
  */
 import { CheckpointError, formatBytes } from '../../errors.js';
+import { requestReason } from '../requestReason.js';
 import type { HubCache, HubPart } from './hubCache.js';
 import type { HubFile } from './listing.js';
 import { pause } from './pause.js';
@@ -116,7 +117,7 @@ async function receive(
     }
   } catch (error) {
     if (error instanceof CheckpointError) throw error;
-    return { bytes, why: error instanceof Error ? error.message : String(error), continued };
+    return { bytes, why: requestReason(error), continued };
   } finally {
     await leave();
     await target.close();

@@ -3,6 +3,7 @@
  * tried again; whatever else it answers becomes an error that says what to do.
  */
 import { CheckpointError } from '../../errors.js';
+import { requestReason } from '../requestReason.js';
 import { pause } from './pause.js';
 
 /** How the hub is reached. */
@@ -59,7 +60,7 @@ export async function requestHub(
         continue;
       }
       throw new CheckpointError(
-        `${what}: ${endpoint} cannot be reached (${reasonOf(cause)}). Check the network; ${settings.offlineOn} takes what ` +
+        `${what}: ${endpoint} cannot be reached (${requestReason(cause)}). Check the network; ${settings.offlineOn} takes what ` +
           'was downloaded before.',
         { cause },
       );
@@ -72,12 +73,6 @@ export async function requestHub(
     await pause(waitOf(response) ?? 200 * 2 ** attempt, signal);
   }
 }
-
-/** "fetch failed" has its reason inside. */
-const reasonOf = (error: unknown): string => {
-  const { cause } = Object(error) as { readonly cause?: unknown };
-  return cause instanceof Error ? cause.message || reasonOf(cause) : String(error);
-};
 
 /** Milliseconds that the server asks to wait; undefined where it does not say. */
 function waitOf({ headers }: Response): number | undefined {

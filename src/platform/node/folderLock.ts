@@ -8,6 +8,7 @@ import { open, readdir, readFile, readlink, rename, rm, stat, writeFile } from '
 import { hostname } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { quotedPath } from '../../inWords.js';
 import { type StoreLock, storeTaken } from '../../io/fileStore.js';
 
 interface Claim {
@@ -51,7 +52,7 @@ export async function lockFolder(folder: string): Promise<StoreLock> {
       const isHere = await isLookedUpHere(other);
       const advice = isHere
         ? 'Wait for it or end it, or give another folder.'
-        : `Wait for it, or give another folder. If it is gone, remove ${file}.`;
+        : `Wait for it, or give another folder. If it is gone, remove ${quotedPath(file)}.`;
       const where = !isHere && host === hostname() ? `${host}, in another container` : host;
       throw storeTaken(folder, `process ${pid} on ${where}, since ${since}`, advice);
     }
