@@ -33,7 +33,7 @@ const percent = (values: readonly number[]) =>
 const samples = ({ steps }: RunLog): boolean => steps.some(({ phi, source }) => phi > 0 || source !== 'data');
 
 const curves = {
-  loss: {
+  trainingLoss: {
     title: 'Training loss',
     unit: 'nats per token',
     points: ofSteps(({ loss }) => loss),
@@ -82,7 +82,7 @@ const curves = {
 
 /** The charts by name, as `charts` of a report and `distillm plot --charts` choose them. */
 export const chartNames = [
-  'loss',
+  'trainingLoss',
   'validationLoss',
   'rougeL',
   'exactMatch',

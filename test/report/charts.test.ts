@@ -34,6 +34,18 @@ describe('lineChart', () => {
     expect(new Set(content.match(/<path d="M[^"]*Z" transform/g)).size).toBe(4);
   });
 
+  it('says where there are more series than styles', () => {
+    const lines = Array.from({ length: 49 }, (_, series) => ({
+      name: `${series}`,
+      series,
+      points: [{ x: 1, y: series }],
+    }));
+    const drawn = (count: number) =>
+      lineChart({ title: 't', unit: 'u', lines: lines.slice(0, count), steps: 2, scale: fittingScale }).content;
+    expect(drawn(49)).toContain('there are more runs than styles: some look the same');
+    expect(drawn(48)).not.toContain('look the same');
+  });
+
   it('draws a lone point as a mark, and nothing as words', () => {
     const one = chart([line('a', 0, 2)]).content;
     expect(pathsOf(one, 'fill-0')).toHaveLength(1);

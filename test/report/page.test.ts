@@ -81,6 +81,21 @@ describe.skipIf(!chromiumPath)('a report in a browser', () => {
     expect(seen.curve).toBe(scheme === 'light' ? 'rgb(0, 114, 178)' : 'rgb(86, 180, 233)');
   });
 
+  it('folds a long answer, and shows all of it once at a click', async () => {
+    const { page } = await open('report.html', 820, 'light');
+    const shown = () =>
+      // biome-ignore lint/performance/useDomNodeTextContent: what is not shown has no rendered text
+      page.evaluate(() => [...document.querySelectorAll<HTMLElement>('dd')].map(({ innerText }) => innerText));
+    const [, before = ''] = await shown();
+    expect(before).toMatch(/^Summarize .*\u2026 all 647 characters/s);
+    expect(before.length).toBeLessThan(350);
+    await page.click('dd .more');
+    const [reference, after = ''] = await shown();
+    expect(after.split('Anna: Hello!')).toHaveLength(13);
+    expect(reference).toBe('x'.repeat(300));
+    await page.close();
+  });
+
   it('has drawings that a browser reads as SVG by themselves', async () => {
     const { page, faults } = await open('plot.svg', 1300, 'dark');
     const root = await page.evaluate(() => [

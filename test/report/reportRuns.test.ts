@@ -76,13 +76,26 @@ describe('reportRuns', () => {
           ],
         },
       ],
-      charts: ['gradNorm', 'loss'],
+      charts: ['gradNorm', 'trainingLoss'],
     });
     expect(html).not.toContain('<img');
     expect(html).toContain('&lt;img src=x onerror=alert(1)&gt;');
     expect(html).toContain('width:100%');
     expect(html).toContain('says nothing');
     expect(figures(html)).toEqual(['Gradient norm', 'Training loss']);
+  });
+
+  it('folds what is long, in answers and in tables, and leaves short texts as they are', () => {
+    const long = '\u{1f600} <b>'.repeat(200);
+    const html = reportRuns([one], {
+      tables: [{ heading: 't', headings: ['name', 'text'], rows: [['a', long]] }],
+      answers: [{ prompt: 'p', reference: 'r'.repeat(400), answers: [{ by: 'b', text: long, score: 1 }] }],
+    });
+    expect(html.match(/<details class="long">/g)).toHaveLength(2);
+    expect(html.match(/all 999 characters|all 1,000 characters/g)).toHaveLength(2);
+    // Once to be seen, and once whole.
+    expect(html.split('\u{1f600} &lt;b&gt;').length - 1).toBe(2 * (60 + 200));
+    expect(html).not.toContain('<b>');
   });
 
   it('is drawn of a run that has validated only, of one that has stepped only, and of one of neither', () => {
@@ -104,7 +117,7 @@ describe('reportRuns', () => {
 
 describe('plotRuns', () => {
   it('is one SVG with the charts side by side, which needs no style sheet', () => {
-    const svg = plotRuns([one, two], { charts: ['loss', 'rougeL'] });
+    const svg = plotRuns([one, two], { charts: ['trainingLoss', 'rougeL'] });
     requireWellFormed(svg);
     expect(svg).toMatch(/^<svg xmlns="http:\/\/www.w3.org\/2000\/svg" id="distillm-plot" width="848" height="\d+"/);
     expect(titles(svg)).toEqual(expect.arrayContaining(['Training loss', 'ROUGE-L of validation answers']));
@@ -127,7 +140,7 @@ it('what is no run, and what is no chart, is refused', () => {
   expect(() => reportRuns(one as never)).toThrow('reportRuns: runs is {"name":"DistiLLM"');
   expect(() => plotRuns([{ name: 'a', steps: [{ loss: 1 }] }] as never)).toThrow(OptionError);
   expect(() => plotRuns([one], { charts: ['losses' as never] })).toThrow(
-    'plotRuns: charts[0] is losses, expected one of loss, validationLoss, rougeL, exactMatch, phi, sources, gradNorm, lr.',
+    'plotRuns: charts[0] is losses, expected one of trainingLoss, validationLoss, rougeL, exactMatch, phi, sources, gradNorm, lr.',
   );
   expect(() => reportRuns([one], { titel: 'x' } as never)).toThrow('Did you mean title?');
 });

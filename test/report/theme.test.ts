@@ -1,5 +1,18 @@
 import { expect, it } from 'vitest';
-import { chartStyle } from '../../src/report/charts/theme.js';
+import { alike, chartStyle, styleOf } from '../../src/report/charts/theme.js';
+
+it('48 series look different, neighbours by colour and by dash, and of more it is told that some look the same', () => {
+  const looks = Array.from({ length: 60 }, (_, i) => styleOf(i)).map(({ stroke, dash = 'solid' }) => [
+    stroke.class,
+    dash,
+  ]);
+  expect(new Set(looks.slice(0, 48).map((look) => look.join())).size).toBe(48);
+  for (const [i, [colour, dash]] of looks.slice(1, 48).entries()) {
+    expect([colour === looks[i]![0], dash === looks[i]![1]], `${i}`).toEqual([false, false]);
+  }
+  expect(looks[48]).toEqual(looks[0]);
+  expect([alike([0, 18, 47]), alike([3, 3]), alike([0, 48])]).toEqual([false, false, true]);
+});
 
 /** The colours of a scheme by name. */
 function coloursOf(style: string): Map<string, string> {

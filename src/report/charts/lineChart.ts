@@ -1,10 +1,11 @@
 /** Curves over steps, several in one chart, told apart by colour, dashes and marks. */
+import { counted } from '../../errors.js';
 import { element, hundredths } from '../markup.js';
 import { type Bin, binned, type Point } from './bins.js';
 import { type Drawing, drawFrame, type LegendEntry } from './drawing.js';
 import { linearScale, type Scale } from './scale.js';
 import { drawStrips, readable } from './strips.js';
-import { styleOf } from './theme.js';
+import { alike, styleOf } from './theme.js';
 
 export interface Line {
   readonly name: string;
@@ -35,6 +36,10 @@ export function lineChart({ title, unit, lines, steps, scale, marks = false }: L
   const y = scale(curves.flatMap(({ bins }) => bins.flatMap(({ low, high }) => [low, high])));
   const measured = lines.flatMap(({ points }) => points.map((point) => point.y));
   const missing = measured.filter((value) => !Number.isFinite(value)).length;
+  const notes = [
+    ...(missing > 0 ? [`${counted(missing, 'value', 'are')} not finite: a gap`] : []),
+    ...(alike(lines.map(({ series }) => series)) ? ['there are more runs than styles: some look the same'] : []),
+  ];
   const longest = Math.max(...lines.map(({ points }) => points.length), 0);
   const together = longest > most ? `, mean and range of ${Math.ceil(longest / most)} steps` : '';
   const frame = {
@@ -43,7 +48,7 @@ export function lineChart({ title, unit, lines, steps, scale, marks = false }: L
     legend: lines.length > 1 ? curves.map((curve) => entryOf(curve, marks)) : [],
     x: { scale: x, name: 'optimizer step' },
     y,
-    note: missing > 0 ? `${missing} ${missing === 1 ? 'value is' : 'values are'} not finite: a gap` : undefined,
+    note: notes.length > 0 ? notes.join('; ') : undefined,
     empty: missing === measured.length,
   };
   return drawFrame(frame, (area) => {

@@ -18,11 +18,25 @@ const series: readonly Pair[] = [
   ['#8a6100', '#f0c14a'],
   ['#5a5a5a', '#b9c0c8'],
 ];
-/**
- * So that series differ in print without colours, too, and where one lies over another: the first, drawn below, is solid.
- * Four and six: twelve series look different.
- */
-const dashes: readonly (string | undefined)[] = [undefined, '7 3', '2.5 2.5', '9 3 2.5 3'];
+/** So that series differ in print without colours, too, and where one lies over another: the first, drawn below, is solid. */
+const dashes: readonly (string | undefined)[] = [
+  undefined,
+  '7 3',
+  '2.5 2.5',
+  '9 3 2.5 3',
+  '14 4',
+  '9 3 2.5 3 2.5 3',
+  '1 4',
+  '14 3 6 3',
+];
+/** Series after which a colour comes with a dash that it had: of eight and six all pairs come, the dashes moving on then. */
+const inStep = 24;
+/** Series that look different. */
+const styles = series.length * dashes.length;
+
+/** Whether two of these series look the same. */
+export const alike = (indices: readonly number[]): boolean =>
+  new Set(indices.map((index) => index % styles)).size < new Set(indices).size;
 
 const named = {
   paper: ['#ffffff', '#14181d'],
@@ -43,7 +57,7 @@ export const styleOf = (index: number) => {
   return {
     stroke: { class: `stroke-${place}`, stroke: (series[place] as Pair)[0] },
     fill: { class: `fill-${place}`, fill: (series[place] as Pair)[0] },
-    dash: dashes[index % dashes.length],
+    dash: dashes[(index + Math.floor((index % styles) / inStep)) % dashes.length],
   };
 };
 

@@ -1,5 +1,6 @@
 /** Answers of several models to the same prompts, side by side: a card a prompt. */
 import { element, escaped } from '../markup.js';
+import { longText } from './longText.js';
 
 /** A prompt, what was expected, and what was answered. */
 export interface AnswerCard {
@@ -13,7 +14,7 @@ export interface AnswerCard {
   readonly answers: readonly {
     /** 'teacher', 'student before' */
     readonly by: string;
-    /** The whole answer. */
+    /** The whole answer. Of a long one a page shows the beginning, which opens to all of it. */
     readonly text: string;
     /** ROUGE-L, 0 to 100. */
     readonly score?: number;
@@ -40,7 +41,7 @@ function drawCard({ prompt, input = '', reference, answers }: AnswerCard): strin
 }
 
 function drawAnswer(by: string, answer: string, score: number | undefined, name?: string): string {
-  const said = answer.trim() === '' ? element('em', {}, 'says nothing') : escaped(answer.trim());
+  const said = answer.trim() === '' ? element('em', {}, 'says nothing') : longText(answer.trim());
   const points =
     score === undefined || !Number.isFinite(score)
       ? ''

@@ -37,6 +37,11 @@ dd.reference{font-weight:600}
 .score{margin-left:8px;padding:1px 7px;border-radius:99px;background:var(--c-panel);color:var(--c-muted);font-size:12.5px;white-space:nowrap}
 em{color:var(--c-muted)}
 summary{cursor:pointer;margin-bottom:10px}
+.long>summary{list-style:none;margin:0}
+.long>summary::-webkit-details-marker{display:none}
+.long[open]>summary .begin{display:none}
+.more{color:var(--c-muted);text-decoration:underline}
+.long[open]>summary .more::after{content:' (click to fold)'}
 footer{margin-top:48px;padding-block:16px 32px;color:var(--c-muted);font-size:14px}
 :focus-visible{outline:2px solid var(--c-0);outline-offset:2px}
 @media print{figure,article{break-inside:avoid}}

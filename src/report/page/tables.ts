@@ -1,5 +1,6 @@
 /** Tables of a report. */
 import { element, escaped } from '../markup.js';
+import { longText } from './longText.js';
 
 /** Text, or a number with a bar behind it that shows it as a share of what is possible. */
 export type Cell =
@@ -29,7 +30,8 @@ export function drawTable({ headings, rows }: Table): string {
 
 function drawCell(cell: Cell, isFirst: boolean): string {
   if (isFirst) return element('th', { scope: 'row' }, escaped(typeof cell === 'string' ? cell : cell.text));
-  if (typeof cell === 'string') return element('td', { class: cell.length <= 24 ? 'short' : undefined }, escaped(cell));
+  if (typeof cell === 'string')
+    return element('td', { class: cell.length <= 24 ? 'short' : undefined }, longText(cell));
   const percent = Math.round(1000 * Math.min(1, Math.max(0, cell.share))) / 10;
   const bar = element('span', { class: 'bar', style: `width:${percent}%` }, '');
   return element('td', { class: 'share' }, bar, element('span', {}, escaped(cell.text)));
