@@ -142,9 +142,9 @@ export class TrainingError extends DistillmError {
   override readonly code = 'ERR_TRAINING';
 }
 
-/** 1536 -> "1.5 KiB". */
+/** 1536 -> "1.5 KiB", 1 -> "1 byte". */
 export function formatBytes(bytes: number): string {
-  const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
+  const units = [bytes === 1 ? 'byte' : 'bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
   let unit = 0;
   let value = bytes;
   while (value >= 1024 && unit < units.length - 1) {
@@ -166,5 +166,28 @@ export const whole = (value: number): string => Math.round(value).toLocaleString
 /** To three digits: 0.30000000000000004 -> "0.3", 0.000123456 -> "0.000123"; NaN and infinity by their names. */
 export const rounded = (value: number): string => String(Number(value.toPrecision(3)));
 
-/** 1, 'step' -> "1 step"; 1234, 'step' -> "1,234 steps". */
-export const counted = (count: number, thing: string): string => `${whole(count)} ${thing}${count === 1 ? '' : 's'}`;
+/** Verbs that stand after a number of things, by their plural, with their singular. */
+const singulars = { are: 'is', were: 'was', have: 'has', do: 'does', fit: 'fits', go: 'goes' } as const;
+
+/** A verb by its plural. */
+type Verb = keyof typeof singulars;
+
+/** "steps", "batches", "entries". */
+const pluralOf = (thing: string): string => {
+  if (/[^aeiou]y$/.test(thing)) return thing.replace(/y$/, 'ies');
+  return /(?:ch|sh|s|x)$/.test(thing) ? `${thing}es` : `${thing}s`;
+};
+
+const verbOf = (count: number, verb: Verb | undefined): string =>
+  verb === undefined ? '' : ` ${count === 1 ? singulars[verb] : verb}`;
+
+/**
+ * 1, 'step' -> "1 step"; 1234, 'step' -> "1,234 steps". A verb, given by its plural, agrees: 1, 'step', 'are' -> "1 step
+ * is".
+ */
+export const counted = (count: number, thing: string, verb?: Verb): string =>
+  `${whole(count)} ${count === 1 ? thing : pluralOf(thing)}${verbOf(count, verb)}`;
+
+/** Some of all: 1, 89, 'record', 'are' -> "1 of 89 records is". */
+export const countedOf = (part: number, all: number, thing: string, verb?: Verb): string =>
+  `${whole(part)} of ${counted(all, thing)}${verbOf(part, verb)}`;

@@ -2,7 +2,7 @@
  * JSON as records. Records that cannot be used are counted, and the first of them are told together: whoever
  * corrects a file should not have to read it once for each mistake.
  */
-import { DataError } from '../errors.js';
+import { countedOf, DataError } from '../errors.js';
 import { special } from '../settings/index.js';
 import { Problem, parseJsonLine } from './jsonLine.js';
 import { readRecordTexts } from './recordTexts.js';
@@ -79,7 +79,7 @@ export class RecordCount {
       throw new DataError(`${this.#first[0]}. Correct it, or leave it out with skipInvalid.`, { found: 1 });
     }
     throw new DataError(
-      `${this.#invalid} of ${this.#invalid + this.#usable} records cannot be used. Correct them, or leave them out ` +
+      `${countedOf(this.#invalid, this.#invalid + this.#usable, 'record')} cannot be used. Correct them, or leave them out ` +
         `with skipInvalid. The first ${this.#first.length}:\n${this.#list()}`,
       { found: this.#invalid },
     );

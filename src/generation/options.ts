@@ -1,6 +1,6 @@
 /** What `generate` and its siblings take, and the checks before any work. */
 import * as z from 'zod';
-import { OptionError } from '../errors.js';
+import { counted, OptionError } from '../errors.js';
 import { checkPrompts } from '../models/guard.js';
 import { type LanguageModel, modelOption } from '../models/model.js';
 import { refusedOption } from '../requireOption.js';
@@ -84,11 +84,14 @@ export function inBatches(
   }: { readonly seeds?: readonly number[] | undefined; readonly batchSize?: number | undefined },
 ) {
   if (seeds.length === prompts.length) return { seeds, batchSize };
-  throw new OptionError(`${where}: ${seeds.length} seeds for ${prompts.length} prompts, expected one a prompt.`, {
-    option: 'seeds',
-    found: seeds.length,
-    expected: prompts.length,
-  });
+  throw new OptionError(
+    `${where}: ${counted(seeds.length, 'seed')} for ${counted(prompts.length, 'prompt')}, expected one a prompt.`,
+    {
+      option: 'seeds',
+      found: seeds.length,
+      expected: prompts.length,
+    },
+  );
 }
 
 /** The same for one prompt. */

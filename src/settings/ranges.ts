@@ -55,10 +55,16 @@ const [leastF32, mostF32] = [2 ** -126, (2 - 2 ** -23) * 2 ** 127];
 const isF32 = (value: number) => value >= leastF32 && value <= mostF32;
 const f32Words = 'as f32 holds it (1.2e-38 to 3.4e38)';
 const aboveF32 = `a number above 0 ${f32Words}`;
-export const positiveF32 = number(aboveF32).refine(isF32, aboveF32);
-const zeroOr = `0 or a number ${f32Words}`;
-export const zeroOrF32 = number(zeroOr).refine((value) => value === 0 || isF32(value), zeroOr);
+/** What f32 holds is of interest to who gave a number beyond it; to others, that a number is wanted. */
+const wordsOf = (plain: string, precise: string) => ({
+  error: ({ input }: { readonly input?: unknown }) => (typeof input === 'number' && input > 0 ? precise : plain),
+});
+export const positiveF32 = number(wordsOf(above0, aboveF32)).gt(0, above0).refine(isF32, aboveF32);
 const from0 = 'a number of at least 0';
+const zeroOr = `0 or a number ${f32Words}`;
+export const zeroOrF32 = number(wordsOf(from0, zeroOr))
+  .min(0, from0)
+  .refine((value) => value === 0 || isF32(value), zeroOr);
 export const notNegative = number(from0).min(0, from0);
 /** A number in [least, most]. */
 export function between(least: number, most: number) {

@@ -263,7 +263,7 @@ describe('before a run starts', () => {
     const of = { data: { ...data, validation } };
     expect(distils({ ...of, sgo: adaptiveOffPolicy() })).toThrow(DataError);
     expect(distils({ ...of, sgo: adaptiveOffPolicy() })).toThrow(
-      /none of its 10 samples has a token of an answer, .* for sgo 'adaptiveOffPolicy' to follow/,
+      /of its 10 samples none has a token of an answer, .* for sgo 'adaptiveOffPolicy' to follow/,
     );
     expect(distils(of)).toThrow(/no validation loss by which to choose the best/);
     const scored = { rougeL: { samples: 2 } };
@@ -276,14 +276,14 @@ describe('before a run starts', () => {
 
   it('refuses training data without any token of a response, unless the student answers its prompts', () => {
     const train = succession(2).map(({ ids }) => ({ ids: ids.subarray(0, 2), promptLength: 2 }));
-    const nothing = /^data\.train: none of its 10 samples has a token of an answer, so there is nothing to learn/;
+    const nothing = /^data\.train: of its 10 samples none has a token of an answer, so there is nothing to learn/;
     for (const start of [tune({ data: { train } }), distils({ data: { train } })]) {
       expect(start).toThrow(DataError);
       expect(start).toThrow(nothing);
     }
-    expect(tune({ data: { train: [{ ids: Int32Array.of(1), promptLength: 0 }] } })).toThrow(/none of its 1 samples/);
+    expect(tune({ data: { train: [{ ids: Int32Array.of(1), promptLength: 0 }] } })).toThrow(/of its 1 sample none has/);
     expect(tune({ data: { ...data, text: [{ ids: Int32Array.of(1), promptLength: 0 }] } })).toThrow(
-      /^data\.text: none of its 1 samples/,
+      /^data\.text: of its 1 sample none has/,
     );
     expect(tune({ data: { train: [...train, ...succession(1)] } })).not.toThrow();
     expect(distils({ data: { ...data, train }, sgo: adaptiveOffPolicy({ initThreshold: 1 }) })).not.toThrow();

@@ -80,11 +80,7 @@ describe('divergences', () => {
     ],
     ['weight 1 of jensenShannon', () => jensenShannon({ weight: 1 }), 'jensenShannon: weight is 1, expected'],
     ['weight above 1', () => symmetricKL({ weight: 1.1 }), 'weight is 1.1, expected a number from 0 to 1.'],
-    [
-      'temperature 0',
-      () => forwardKL({ temperature: 0 }),
-      'temperature is 0, expected a number above 0 as f32 holds it (1.2e-38 to 3.4e38).',
-    ],
+    ['temperature 0', () => forwardKL({ temperature: 0 }), 'temperature is 0, expected a number above 0.'],
     [
       'infinite temperature',
       () => totalVariation({ temperature: Number.POSITIVE_INFINITY }),

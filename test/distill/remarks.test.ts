@@ -42,9 +42,10 @@ describe('before the first step a run says', () => {
   it('how many records the batch size leaves out of each epoch', async () => {
     const of = (count: number, more = {}) => atStart({ data: { train: succession(2).slice(0, count) }, ...more });
     expect(await of(10)).toEqual([
-      expect.stringMatching(/^2 of 10 records are left out of each epoch.* a batch of 4\./),
+      expect.stringMatching(/^2 of 10 records are left out of each epoch, by turns: what fills no whole batch of 4 /),
     ]);
-    expect(await of(10, { gradAccumulationSteps: 2 })).toEqual([expect.stringMatching(/^2 of 10 .* a batch of 8\./)]);
+    expect(await of(10, { gradAccumulationSteps: 2 })).toEqual([expect.stringMatching(/^2 of 10 .* batch of 8 /)]);
+    expect(await of(9)).toEqual([expect.stringMatching(/^1 of 9 records is left out of each epoch/)]);
     expect(await of(8)).toEqual([]);
     // Less than a batch is one.
     expect(await of(3)).toEqual([]);
@@ -53,7 +54,9 @@ describe('before the first step a run says', () => {
   it('how many training samples have no token of an answer', async () => {
     const prompts = succession(2).map(({ ids }) => ({ ids: ids.subarray(0, 2), promptLength: 2 }));
     expect(await atStart({ data: { train: [...succession(2).slice(0, 5), ...prompts.slice(0, 3)] } })).toEqual([
-      expect.stringMatching(/^3 of 8 training samples have no token of an answer: a step learns nothing from them/),
+      expect.stringMatching(
+        /^3 of 8 training samples have no token of an answer: a step learns nothing from such samples\. /,
+      ),
     ]);
   });
 
@@ -61,7 +64,7 @@ describe('before the first step a run says', () => {
     const prompts = succession(3).map(({ ids }) => ({ ids: ids.subarray(0, 2), promptLength: 2, references: ['c'] }));
     const scored = { validation: { rougeL: { samples: 2 } } };
     expect(await atStart({ ...scored, data: { ...data, validation: prompts } })).toEqual([
-      expect.stringMatching(/^None of the 10 validation samples has a token of an answer: there is no validation loss/),
+      expect.stringMatching(/^Of 10 validation samples none has a token of an answer: there is no validation loss/),
     ]);
     const some = [...succession(3).slice(0, 7), ...prompts.slice(0, 3)];
     expect(await atStart({ data: { ...data, validation: some } })).toEqual([
@@ -161,7 +164,7 @@ describe('before the first step a run says', () => {
     const scored = { data: { ...data, validation }, validation: { rougeL: { samples: 4 } } };
     expect(await atStart(scored)).toEqual([
       expect.stringMatching(
-        /^2 of the 4 validation answers .* chooses the best\. .* validation\.bestBy to 'exactMatch'/,
+        /^2 of 4 scored validation samples have no reference .* chooses the best\. .* validation\.bestBy to 'exactMatch'/,
       ),
     ]);
     expect(await atStart({ ...scored, validation: { rougeL: { samples: 1 } } })).toEqual([]);
@@ -169,11 +172,48 @@ describe('before the first step a run says', () => {
   });
 });
 
+describe('answers that are all empty are told', () => {
+  const eos = 11;
+  const empty = succession(2).map(({ ids }) => ({ ids: Int32Array.of(ids[0]!, ids[1]!, eos), promptLength: 2 }));
+
+  it('at the start, of the data', async () => {
+    expect(await atStart({ data: { train: [...succession(2).slice(0, 7), empty[0]!] } })).toEqual([
+      '1 of 8 training samples has an empty answer: there the student is to end at once. Leave such records out where that ' +
+        'is not meant.',
+    ]);
+    expect(await atStart({ data: { train: empty.slice(0, 8), validation: empty } })).toEqual([
+      expect.stringMatching(/^8 of 8 training samples have an empty answer/),
+      expect.stringMatching(/^10 of 10 validation samples have an empty answer/),
+    ]);
+  });
+
+  it('at the end, of the student', async () => {
+    // Soon it has learnt nothing but to end.
+    const options = {
+      ...{
+        data: { train: empty.slice(0, 8), validation: succession(3) },
+        steps: 40,
+        optimizer: { lr: 0.05 },
+        kdRatio: 0.01,
+      },
+      validation: { every: 40, rougeL: { samples: 3 } },
+      sgo: adaptiveOffPolicy({ initThreshold: 0.3 }),
+    };
+    const remarks = await atEnd(options);
+    expect(remarks).toContainEqual(
+      'The scored answers of the last validation are all empty (3): the student ends each at once. Check that the answers ' +
+        'of the data are not empty; else train longer, or lower optimizer.lr.',
+    );
+    const full = { ...options, data: { ...options.data, train: succession(2).slice(0, 8) } };
+    expect((await atEnd(full)).join()).not.toContain('all empty');
+  });
+});
+
 describe('at the end a run says', () => {
   it('that it never used a student output, and what to set', async () => {
     const [remark, ...others] = await atEnd({ sgo: adaptiveOffPolicy() });
     expect(remark).toMatch(
-      /^None of the 2 steps trained on student outputs: phi was 0 .* sgo\.initThreshold .* sgo\.lossEps/,
+      /^Of 2 steps none trained on student outputs: phi was 0 .* sgo\.initThreshold .* sgo\.lossEps/,
     );
     expect(others).toEqual([]);
   });
@@ -216,7 +256,7 @@ describe('fine-tuning knows no student', () => {
     expect(told).not.toContain('student');
     const prompts = succession(2).map(({ ids }) => ({ ids: ids.subarray(0, 2), promptLength: 2 }));
     const unanswered = await remarksOf({ data: { train: [...succession(2).slice(0, 5), ...prompts.slice(0, 3)] } });
-    expect(unanswered).toMatch(/a step learns nothing from them\. Leave them out/);
+    expect(unanswered).toMatch(/a step learns nothing from such samples\. Leave them out/);
   });
 
   it('in its refusals', async () => {

@@ -73,9 +73,7 @@ describe('a step whose numbers are not finite', () => {
       expect(weights.flat().every(Number.isFinite)).toBe(true);
       const end = events.at(-1) as EndEvent;
       expect(end).toMatchObject({ type: 'end', reason: 'finished', skippedSteps: 1 });
-      expect(end.remarks[0]).toMatch(
-        /^1 of the 12 steps were skipped, as the loss or a gradient was not finite\. Lower/,
-      );
+      expect(end.remarks[0]).toMatch(/^1 of 12 steps was skipped, as the loss or a gradient was not finite\. Lower/);
       student.dispose();
     },
   );

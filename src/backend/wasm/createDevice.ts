@@ -1,7 +1,7 @@
 /**
  * The device that computes in WebAssembly: storages are blocks of linear memory, and calls are done when they return.
  */
-import { DisposedError, OptionError } from '../../errors.js';
+import { counted, DisposedError, OptionError } from '../../errors.js';
 import { createPlannedMemory } from '../../hardware/wasm/allocator.js';
 import { createIdlePool } from '../../hardware/wasm/idlePool.js';
 import type { LinearMemory } from '../../hardware/wasm/memory.js';
@@ -29,7 +29,7 @@ export function createDevice(
   const vectors = how.revectorized ? 256 : 128;
   const info: DeviceInfo = {
     kind: 'wasm',
-    description: `WASM SIMD, ${count} thread${count === 1 ? '' : 's'}, ${vectors}-bit, ${how.arithmetic} arithmetic`,
+    description: `WASM SIMD, ${counted(count, 'thread')}, ${vectors}-bit, ${how.arithmetic} arithmetic`,
     maxStorageBytes: memory.maxBytes,
     preferredRows: (pool.exports.gemmRows as KernelFunction)(),
     // 192 rows of GPT-2's vocabulary: at 2048 rows both chunks take less than a tenth of both logits, in the time of the

@@ -49,7 +49,7 @@ export function checkData(
 function checkAnswers(set: string, samples: readonly Sample[]): void {
   if (samples.some(hasAnswer)) return;
   throw new DataError(
-    `data.${set}: none of its ${samples.length} samples has a token of an answer, so there is nothing to learn from them. ` +
+    `data.${set}: of its ${counted(samples.length, 'sample')} none has a token of an answer, so there is nothing to learn from them. ` +
       'Give samples whose ids go on after promptLength.',
     { found: 0 },
   );

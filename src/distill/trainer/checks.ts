@@ -2,7 +2,7 @@
  * What a schema cannot say about a run: whether models, data and options fit each other. Everything is checked before
  * the run starts.
  */
-import { CompatibilityError, DataError, LimitError, OptionError } from '../../errors.js';
+import { CompatibilityError, counted, DataError, LimitError, OptionError } from '../../errors.js';
 import { checkTokenizer, usualPadding } from '../../models/checkTokenizer.js';
 import type { LanguageModel } from '../../models/model.js';
 import { tokenInWords, vocabularyDifferences } from '../../text/compareTokenizers.js';
@@ -144,7 +144,7 @@ function checkGeneration(run: Participants, options: RunOptions): void {
   const room = roomForAnswer(run, options);
   if (wanted > room) {
     throw new LimitError(
-      `training: answers of ${wanted} new tokens do not fit: the longest prompt leaves ${room} of the models' positions. ` +
+      `training: answers of ${counted(wanted, 'new token')} do not fit: the longest prompt leaves ${room} of the models' positions. ` +
         'Lower maxNewTokens, or read the data with shorter prompts.',
       { found: wanted, expected: room },
     );
@@ -160,7 +160,7 @@ function checkValidationLoss(
   if (follows === undefined && scores && bestBy !== 'loss') return;
   const what = follows === undefined ? 'by which to choose the best' : `for sgo '${follows}' to follow`;
   throw new DataError(
-    `data.validation: none of its ${validation.length} samples has a token of an answer, so there is no validation loss ${what}. ` +
+    `data.validation: of its ${counted(validation.length, 'sample')} none has a token of an answer, so there is no validation loss ${what}. ` +
       'Give samples whose ids go on after promptLength.',
     { found: 0 },
   );

@@ -3,7 +3,7 @@
  * steps and saves; `step.ts` takes one step: `sampling.ts` chooses its samples, `update.ts` learns from them.
  */
 export { distill } from './distill.js';
-export type { RunEstimate, TimeEstimate } from './estimate.js';
+export type { RunEstimate } from './estimate.js';
 export type {
   BestValidation,
   CheckpointEvent,
@@ -18,6 +18,7 @@ export type {
   WaitingEvent,
 } from './events.js';
 export { fineTune } from './fineTune.js';
+export type { TimeEstimate } from './measure.js';
 export type { MemoryEstimate } from './memory.js';
 export type { DistillOptions, FineTuneOptions, TrainingData, ValidationSample } from './options.js';
 export type { TrainingRun } from './start.js';

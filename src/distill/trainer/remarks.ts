@@ -2,7 +2,8 @@
  * What a run says to people besides its numbers: where settings and data do something that is easily missed. Nothing
  * here is an error. A remark says what is so, and what to set where that is not what was meant.
  */
-import { counted, rounded, whole } from '../../errors.js';
+import type { Sample } from '../../data/batch.js';
+import { counted, countedOf, rounded, whole } from '../../errors.js';
 import { hasRougeWords } from '../../metrics/index.js';
 import { usualPadding } from '../../models/checkTokenizer.js';
 import type { LanguageModel } from '../../models/model.js';
@@ -13,7 +14,7 @@ import { offPolicy, policyFacts } from '../sgo/index.js';
 import { hasAnswer } from './checkData.js';
 import { learnerOf, type Participants } from './options.js';
 import type { Plan } from './plan.js';
-import type { RunState } from './runState.js';
+import type { Answered, RunState } from './runState.js';
 import { referencesOf } from './validation.js';
 
 /** What can be said before the first step. */
@@ -22,6 +23,8 @@ export function startRemarks(run: Participants, settings: RunSettings): string[]
     leftOut(run, settings),
     unanswered(run, policyFacts(settings.sgo ?? offPolicy()).generates),
     unansweredValidation(run),
+    emptyAnswers(run, 'training', run.data.train),
+    emptyAnswers(run, 'validation', run.data.validation),
     smallDivergence(settings),
     otherEnd(run),
     otherTemplate(run),
@@ -33,15 +36,30 @@ export function startRemarks(run: Participants, settings: RunSettings): string[]
 }
 
 /** What can be said of a run that has finished. */
-export function endRemarks(plan: Plan, run: Pick<RunState, 'replay' | 'sgo' | 'soundness'>): string[] {
-  return [skipped(plan, run), strayed(plan, run), unused(plan, run)].filter((remark) => remark !== undefined);
+export function endRemarks(plan: Plan, run: Pick<RunState, 'replay' | 'sgo' | 'soundness' | 'said'>): string[] {
+  return [
+    skipped(plan, run),
+    strayed(plan, run),
+    unused(plan, run),
+    silent(plan, 'The student outputs that were trained on', run.said.outputs),
+    silent(plan, 'The scored answers of the last validation', run.said.validation),
+  ].filter((remark) => remark !== undefined);
+}
+
+/** A student that has learnt to end at once learns nothing from what it says, and its scores say little. */
+function silent({ learner }: Plan, called: string, { answers, empty }: Answered): string | undefined {
+  if (answers === 0 || empty < answers) return undefined;
+  return (
+    `${called} are all empty (${whole(empty)}): the ${learner} ends each at once. Check that the answers of the data are not ` +
+    'empty; else train longer, or lower optimizer.lr.'
+  );
 }
 
 function skipped({ settings }: Plan, { soundness }: Pick<RunState, 'soundness'>): string | undefined {
   if (soundness.skipped === 0) return undefined;
   return (
-    `${whole(soundness.skipped)} of the ${counted(settings.steps, 'step')} were skipped, as the loss or a gradient was not ` +
-    'finite. Lower optimizer.lr or optimizer.clipGradNorm, or set warmupSteps.'
+    `${countedOf(soundness.skipped, settings.steps, 'step', 'were')} skipped, as the loss or a gradient was not finite. ` +
+    'Lower optimizer.lr or optimizer.clipGradNorm, or set warmupSteps.'
   );
 }
 
@@ -61,7 +79,7 @@ function unused({ sgo, settings }: Plan, { replay, sgo: state }: Pick<RunState, 
   // Whatever the student generates goes into the buffer, and nothing leaves it without something else coming in.
   if (!policyFacts(sgo).generates || !replay || replay.size > 0) return undefined;
   return (
-    `None of the ${counted(settings.steps, 'step')} trained on student outputs: phi was ${rounded(state.phi)} at the end, and ` +
+    `Of ${counted(settings.steps, 'step')} none trained on student outputs: phi was ${rounded(state.phi)} at the end, and ` +
     'it rises only where the validation loss rises. For student outputs from the first step on, set sgo.initThreshold ' +
     '(0.2 to 0.4); for earlier raises, lower sgo.lossEps or validate more often (validation.every).'
   );
@@ -72,8 +90,8 @@ function leftOut({ data: { train } }: Participants, { batchSize, gradAccumulatio
   const rest = train.length % batch;
   if (train.length < batch || rest === 0) return undefined;
   return (
-    `${whole(rest)} of ${counted(train.length, 'record')} are left out of each epoch, others each time: they do not fill a ` +
-    `batch of ${whole(batch)}. With a batchSize that divides the number of records none is.`
+    `${countedOf(rest, train.length, 'record', 'are')} left out of each epoch, by turns: what fills no whole batch of ` +
+    `${whole(batch)} is not trained on. With a batchSize that divides the number of records none is.`
   );
 }
 
@@ -85,8 +103,8 @@ function unanswered(run: Participants, generates: boolean): string | undefined {
   if (without === 0) return undefined;
   const unless = generates ? `, unless the ${learnerOf(run)} answers their prompts` : '';
   return (
-    `${whole(without)} of ${counted(train.length, 'training sample')} have no token of an answer: a step learns nothing ` +
-    `from them${unless}. Leave them out, or ${goOn}`
+    `${countedOf(without, train.length, 'training sample', 'have')} no token of an answer: a step learns nothing from ` +
+    `such samples${unless}. Leave them out, or ${goOn}`
   );
 }
 
@@ -96,13 +114,25 @@ function unansweredValidation({ data: { validation = [] } }: Participants): stri
   if (without === 0) return undefined;
   if (without < validation.length) {
     return (
-      `${whole(without)} of ${counted(validation.length, 'validation sample')} have no token of an answer: the validation ` +
-      `loss is that of the others. Leave them out, or ${goOn}`
+      `${countedOf(without, validation.length, 'validation sample', 'have')} no token of an answer: the validation loss ` +
+      `is that of the others. Leave such samples out, or ${goOn}`
     );
   }
   return (
-    `None of the ${counted(validation.length, 'validation sample')} has a token of an answer: there is no validation loss, ` +
+    `Of ${counted(validation.length, 'validation sample')} none has a token of an answer: there is no validation loss, ` +
     `only scores of answers. For a loss ${goOn}`
+  );
+}
+
+/** Nothing but the token that ends an answer. */
+function emptyAnswers({ tokenizer, ...run }: Participants, set: string, samples: readonly Sample[] = []) {
+  const ends = new Set(tokenizer?.eosTokenIds);
+  const isEmpty = ({ ids, promptLength }: Sample) => ids.subarray(promptLength).every((id) => ends.has(id));
+  const empty = samples.filter((sample) => hasAnswer(sample) && isEmpty(sample)).length;
+  if (empty === 0) return undefined;
+  return (
+    `${countedOf(empty, samples.length, `${set} sample`, 'have')} an empty answer: there the ${learnerOf(run)} is to end at ` +
+    'once. Leave such records out where that is not meant.'
   );
 }
 
@@ -183,8 +213,8 @@ function unknownScript(run: Participants, { validation }: RunSettings): string |
   if (unknown === 0) return undefined;
   const chooses = validation.bestBy === 'rougeL' ? ', and it chooses the best' : '';
   return (
-    `${whole(unknown)} of the ${counted(scored.length, 'validation answer')} that are scored have no word of a to z or ` +
-    `digits, all that ROUGE-L knows: it is 0 for them whatever the ${learnerOf(run)} says${chooses}. For such scripts set ` +
+    `${countedOf(unknown, scored.length, 'scored validation sample', 'have')} no reference with a word of a to z or ` +
+    `digits, all that ROUGE-L knows: it is 0 there whatever the ${learnerOf(run)} says${chooses}. For such scripts set ` +
     "validation.bestBy to 'exactMatch' or 'loss'."
   );
 }

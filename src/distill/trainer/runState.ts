@@ -9,6 +9,19 @@ import type { BestValidation } from './events.js';
 import type { Plan } from './plan.js';
 import type { Soundness } from './soundness.js';
 
+/** Answers of the student, and how many of them have nothing but white space. */
+export interface Answered {
+  readonly answers: number;
+  readonly empty: number;
+}
+
+/** The same with more answers. */
+export const withAnswers = ({ answers, empty }: Answered, texts: readonly string[]): Answered => ({
+  answers: answers + texts.length,
+  empty: empty + texts.filter((text) => text.trim() === '').length,
+});
+export const noAnswers: Answered = { answers: 0, empty: 0 };
+
 /** Everything that changes during a run, besides the student's weights. */
 export interface RunState {
   /** Optimizer steps done. */
@@ -21,6 +34,8 @@ export interface RunState {
   sgo: SgoState;
   /** None for a policy that never replays. */
   replay: ReplayBuffer | undefined;
+  /** What the student said since this process has the run: at the last validation, and to be trained on. */
+  readonly said: { validation: Answered; outputs: Answered };
   /** What people should know of how it was found. */
   remarks: readonly string[];
   dispose(): void;
@@ -44,6 +59,7 @@ export async function startRun(plan: Plan, checkpoints: Checkpoints | undefined)
         initial: undefined,
         soundness: unspoilt,
         remarks: [],
+        said: { validation: noAnswers, outputs: noAnswers },
         replay: undefined,
         optimizer,
       },

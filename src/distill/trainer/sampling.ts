@@ -4,12 +4,12 @@ import { generate } from '../../generation/index.js';
 import { randomSeed } from '../../random.js';
 import type { BatchSource } from '../sgo/index.js';
 import type { Plan } from './plan.js';
-import type { RunState } from './runState.js';
+import { type RunState, withAnswers } from './runState.js';
 
 /** The samples of a step: the data's own, fresh answers of the student (which the buffer keeps), or replayed ones. */
 export async function chooseSamples(
   plan: Plan,
-  { replay }: RunState,
+  { replay, said }: RunState,
   data: Sample[],
   source: BatchSource,
   step: number,
@@ -19,8 +19,15 @@ export async function chooseSamples(
     return replay.draw(data.length).map((sample) => ({ ...sample, origin: 'student' }));
   const samples = await generateSamples(plan, data, step);
   for (const sample of samples) replay?.push(sample);
+  said.outputs = withAnswers(
+    said.outputs,
+    samples.map((sample) => answerOf(plan, sample)),
+  );
   return samples;
 }
+
+const answerOf = ({ tokenizer }: Plan, { ids, promptLength }: Sample): string =>
+  tokenizer?.decode(ids.subarray(promptLength), { skipSpecialTokens: true }) ?? '';
 
 /**
  * The student's own answers to the prompts of `samples`, as training samples: prompt and answer as one run of ids, with

@@ -13,7 +13,7 @@ import type { BestValidation, ValidationEvent, ValidationExample } from './event
 import { withLogitsRoom } from './logitsRoom.js';
 import type { ValidationSample } from './options.js';
 import type { Plan } from './plan.js';
-import type { RunState } from './runState.js';
+import { noAnswers, type RunState, withAnswers } from './runState.js';
 import type { Objective } from './update.js';
 
 /** Loss and, where they are wanted, scores of the student; tells the policy, and notes the best so far in `run`. */
@@ -26,6 +26,7 @@ export async function validate(plan: Plan, run: RunState): Promise<ValidationEve
   const { tokenizer } = plan;
   const examples =
     tokenizer && plan.settings.validation.rougeL.samples > 0 ? await answerValidation(plan, tokenizer) : undefined;
+  run.said.validation = withAnswers(noAnswers, examples?.map(({ answer }) => answer) ?? []);
   const result = { step: run.step, ...(loss !== undefined && { loss }), ...(examples && scoresOf(examples)) };
   if (run.step === 0 && !isSpoilt(result)) run.initial = result;
   // In the middle of skipped steps nothing is stored: a best of which there is no state could not be taken.

@@ -2,7 +2,7 @@
  * Which adapter is opened, with which limits and features, and how a device of it is closed. Drivers and Dawn differ
  * in much; their quirks are handled here.
  */
-import { openGPU } from '#platform';
+import { mayHaveGPU, openGPU } from '#platform';
 import { DeviceError } from '../../errors.js';
 import type { AdapterClass, AdapterOptions, MatrixUnit } from './facts.js';
 import { findMatrixUnit, matrixFeatures } from './matrixUnit.js';
@@ -52,6 +52,13 @@ const wantedFeatures: readonly GPUFeatureName[] = ['timestamp-query'];
 export async function openAdapter(options: AdapterOptions = {}): Promise<OpenedDevice> {
   const { allowSoftware = false, limits = 'adapter', subgroupMatrices = false } = options;
   const { powerPreference = 'high-performance' } = options;
+  // Dawn and the Vulkan loader would write warnings of their own to stderr, which nothing turns off.
+  if (!allowSoftware && !mayHaveGPU()) {
+    throw new DeviceError(
+      "webgpu: this machine shows no GPU, expected one with its driver. Install it, use the 'wasm' device, or pass " +
+        'allowSoftware: true for a software adapter.',
+    );
+  }
   const gpu = await openGPU({ hardwareOnly: !allowSoftware, experimental: subgroupMatrices });
   if ('missing' in gpu) throw new DeviceError(`webgpu: ${gpu.missing}. Use the 'wasm' device.`);
   const adapter = await findAdapter(gpu, { allowSoftware, powerPreference });
