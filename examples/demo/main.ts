@@ -62,7 +62,7 @@ const progress = openProgress([
   ...seeds.flatMap(parts),
 ]);
 const watch = ({ step, totalSteps, loss }: { step: number; totalSteps: number; loss: number }) =>
-  progress.update(step / totalSteps, `step ${step} of ${totalSteps}, loss ${loss.toFixed(2)}`);
+  progress.update(step / totalSteps, `step ${step} of ${totalSteps}, training loss ${loss.toFixed(2)}`);
 
 const entries: Entry[] = [];
 const sources = { data: 0, generate: 0, replay: 0 };

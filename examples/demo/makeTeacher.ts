@@ -27,7 +27,7 @@ const run = fineTune({
 for await (const event of run) {
   if (event.type === 'step' && event.step % 100 === 0) {
     console.log(
-      `step ${event.step}/${event.totalSteps}  loss ${event.loss.toFixed(3)}  ${event.tokensPerSecond.toFixed(0)} tokens/s`,
+      `step ${event.step}/${event.totalSteps}  training loss ${event.loss.toFixed(3)}  ${event.tokensPerSecond.toFixed(0)} tokens/s`,
     );
   }
   if (event.type === 'validation') console.log(`validation loss ${event.loss?.toFixed(4)}`);

@@ -1,4 +1,6 @@
 /** What the demo takes on its command line. */
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 const help = `npm run demo -- [options]
@@ -20,6 +22,21 @@ export interface DemoOptions {
   readonly out: string;
 }
 
+/** A demo replaces what a demo wrote, and nothing else. @throws RangeError for a folder that holds something else */
+function checkOut(out: string): void {
+  const report = join(out, 'report.html');
+  const refuse = (what: string) => {
+    throw new RangeError(`--out ${out} ${what}: it would be replaced. Take another folder.`);
+  };
+  if (existsSync(out) && !statSync(out).isDirectory()) refuse('is a file');
+  if (existsSync(report) && !readFileSync(report, 'utf8').startsWith('<!doctype html><!-- a report of distillm -->')) {
+    refuse('holds another report.html than a demo writes');
+  }
+  if (existsSync(join(out, 'student')) && !existsSync(join(out, 'DistiLLM/log.jsonl'))) {
+    refuse('holds a folder student that no demo wrote');
+  }
+}
+
 /** Prints the help, or what is wrong, and ends the process where there is nothing to run. */
 export function readOptions(args: readonly string[] = process.argv.slice(2)): DemoOptions {
   try {
@@ -39,6 +56,7 @@ export function readOptions(args: readonly string[] = process.argv.slice(2)): De
       process.exit(0);
     }
     const { out } = values;
+    checkOut(out);
     const [seeds, pairs, epochs] = [count('seeds', 1, 1000), count('pairs', 20, 1e6), count('epochs', 1, 1e6)];
     return { seeds, pairs, epochs, heldOut: count('held-out', 1, 400), out };
 

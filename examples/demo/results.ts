@@ -51,7 +51,7 @@ export function scoreTable({ entries }: Pick<Results, 'entries'>): string[][] {
 }
 
 export const sourcesLine = ({ data, generate, replay }: Sources): string =>
-  `DistiLLM's batches: ${data} of data, ${generate} fresh student outputs, ${replay} replayed.`;
+  `DistiLLM's batches: ${data} of data, ${generate} of fresh student outputs, ${replay} replayed.`;
 
 /** One HTML file: scores, curves of the first seed, answers to the first prompt of each kind. */
 export function reportDemo(results: Results): string {
@@ -89,7 +89,7 @@ function scores({ entries, seeds, sources, test }: Results): ReportTable {
       }),
     ),
     note:
-      `ROUGE-L (0 to 100) of answers to ${test.length} pairs that nobody trained on` +
+      `ROUGE-L (0 to 100) of answers to ${test.length === 1 ? 'a pair' : `${test.length} pairs`} that nobody trained on` +
       `${seeds > 1 ? `: the mean over ${seeds} seeds, least to most` : ''}. ${sourcesLine(sources)}`,
   };
 }

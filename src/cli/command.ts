@@ -6,6 +6,7 @@ import { Command } from 'commander';
 import { OptionError } from '../index.js';
 import type { ExitCode } from './exitCodes.js';
 import { addOptions, flagOf, type OptionTable, type Values } from './options.js';
+import { checkRules, type Given, type Rule } from './rules.js';
 import { shellWord, type Terminal } from './terminal.js';
 
 /** A command: what its help says, its options, and what it does. */
@@ -19,6 +20,8 @@ interface CommandSpec<Groups extends Readonly<Record<string, OptionTable>>> {
   readonly words?: string;
   /** Options by their heading in the help. */
   readonly options: Groups;
+  /** What options must not contradict. Looked at before any file is. */
+  readonly rules?: readonly Rule[];
   /** Values of options that were not typed, for commands that take them from a file too. */
   fromFile?(
     typed: Partial<GroupValues<Groups>>,
@@ -51,6 +54,7 @@ export const defineCommand =
         command.setOptionValueWithSource(name, value, fileSource);
       }
       requireOptions(command, table, terminal);
+      checkRules(spec.rules ?? [], givenOptions(command), command.args);
       done(await spec.run(command.opts() as GroupValues<Groups>, terminal, command.args));
     });
   };
@@ -67,6 +71,14 @@ const typedOptions = <Options>(command: Command): Options =>
   Object.fromEntries(
     Object.entries(command.opts()).filter(([name]) => command.getOptionValueSource(name) === 'cli'),
   ) as Options;
+
+/** Options without those that have their default. */
+const givenOptions = (command: Command): Given =>
+  Object.fromEntries(
+    Object.entries(command.opts()).filter(
+      ([name, value]) => value !== false && ['cli', fileSource].includes(command.getOptionValueSource(name) ?? ''),
+    ),
+  );
 
 /** @throws OptionError for words that belong to no option */
 function refuseWords([word]: readonly string[], name: string): void {

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import type { InstructionFields, SkipInvalid } from '../index.js';
 import { counted } from './format.js';
 import { flag, optional } from './options.js';
-import { shownOn, type Terminal } from './terminal.js';
+import { note, shownOn, type Terminal } from './terminal.js';
 
 const known = ['instruction', 'input', 'output'];
 const example = 'instruction=question,input=context,output=answer';
@@ -46,6 +46,6 @@ export const skipping = (stderr: Terminal['stderr'], skipInvalid: boolean): Skip
   skipInvalid &&
   (({ count, first }) => {
     const rest = count > first.length ? `, the first ${first.length} of them` : '';
-    stderr.write(`${counted(count, 'record')} cannot be used and are left out${rest}:\n`);
+    note(stderr, `${counted(count, 'record', 'are')} left out, which cannot be used${rest}:`);
     for (const record of first) stderr.write(`  ${shownOn(stderr, record)}\n`);
   });

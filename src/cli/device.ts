@@ -1,7 +1,8 @@
 /** The device options that commands share. */
-import { type Device, OptionError, openDevice } from '../index.js';
+import { type Device, openDevice } from '../index.js';
 import { choice, count, flag, given, hidden, optional, type Values, withDefault } from './options.js';
 import { profiled, profileOption } from './profile.js';
+import type { Rule } from './rules.js';
 import type { Terminal } from './terminal.js';
 
 export const deviceOptions = {
@@ -23,6 +24,24 @@ export const deviceOptions = {
   profile: profileOption,
 };
 
+/** The device whose arithmetic it is. */
+const kindOf = { fused: 'wasm', plain: 'wasm', gpu: 'webgpu' } as const;
+
+/** Options of one kind of device beside another kind. */
+export const deviceRules: readonly Rule[] = [
+  ({ device, arithmetic }) => {
+    if (device === undefined || device === 'auto' || arithmetic === undefined) return undefined;
+    const kind = kindOf[arithmetic as keyof typeof kindOf];
+    return kind === device
+      ? undefined
+      : `--arithmetic ${arithmetic} is that of --device ${kind}, not of ${device}. Leave one of them out.`;
+  },
+  ({ device = 'auto', allowSoftware }) =>
+    allowSoftware === undefined || device === 'webgpu'
+      ? undefined
+      : `--allow-software is for --device webgpu, and --device is ${device}. Give --device webgpu, or leave it out.`,
+];
+
 /**
  * Opens what the options ask for, works on it, and disposes of it. This process is ours, so V8 may pack vectors to 256
  * bits.
@@ -32,13 +51,7 @@ export async function withDevice<T>(
   terminal: Terminal,
   work: (device: Device) => Promise<T>,
 ): Promise<T> {
-  const kindOf = { fused: 'wasm', plain: 'wasm', gpu: 'webgpu' } as const;
   const kind = asked === 'auto' && arithmetic !== undefined ? kindOf[arithmetic] : asked;
-  if (arithmetic !== undefined && kind !== kindOf[arithmetic]) {
-    throw new OptionError(
-      `--arithmetic ${arithmetic} is that of --device ${kindOf[arithmetic]}, not of ${kind}. Leave one of them out.`,
-    );
-  }
   const device = await openDevice({
     kind,
     wasm: { revectorize: true, ...given({ threads }), ...(arithmetic && arithmetic !== 'gpu' && { arithmetic }) },

@@ -1,17 +1,19 @@
-/** `train --dry-run`: what a run would take, as a table for people. */
+/** `train --dry-run`: what a run would take, for people: its memory as a table, which is known at once, then steps and time. */
 import { freemem } from 'node:os';
 import type { Device, MemoryEstimate, RunEstimate, RunSettings } from '../index.js';
 import { bytes, counted, duration, whole } from './format.js';
 import { type Terminal, wrapped } from './terminal.js';
 
-/** Lines about steps, memory and time. */
-export function estimateLines(
-  { steps, totalSteps, stepsPerEpoch, generatingSteps, tokens, validations, memory, time }: RunEstimate,
-  { settings, free = freemem() }: { readonly settings: RunSettings; readonly free?: number },
+/** What is in memory, and how much of it there is. */
+export function memoryTable(
+  memory: MemoryEstimate,
+  {
+    settings: { loss, batchSize, maxNewTokens },
+    device,
+    free = freemem(),
+  }: { readonly settings: RunSettings; readonly device: Pick<Device, 'info'>; readonly free?: number },
 ): string[] {
-  const { batchSize, gradAccumulationSteps, maxNewTokens } = settings;
-  const learner = settings.loss ? 'student' : 'model';
-  const done = totalSteps - steps;
+  const learner = loss ? 'student' : 'model';
   const rows: [name: string, bytes: number, what: string][] = [
     ["teacher's weights", memory.teacher, ''],
     [`${learner}'s weights`, memory.student, ''],
@@ -19,7 +21,7 @@ export function estimateLines(
     ["AdamW's moments", memory.moments, 'two of each weight that is trained, f32'],
     ['activations', memory.activations, `of the longest ${counted(batchSize, 'sequence')}`],
     ['logits', memory.logits, 'the chunk that is in memory at once'],
-    ['caches', memory.caches, `of answers of ${whole(maxNewTokens)} tokens, while nothing is trained`],
+    ['caches', memory.caches, `of answers of ${counted(maxNewTokens, 'token')}, while nothing is trained`],
     ['answering', memory.answering, 'what answers take besides'],
     ['working memory', memory.rest, 'of kernels and threads, and gaps'],
     ['other', memory.other, 'what else the device holds'],
@@ -28,16 +30,27 @@ export function estimateLines(
   const row = ([name, size, what]: (typeof rows)[number]) =>
     `  ${name.padEnd(18)}${bytes(size).padStart(10)}  ${what}`.trimEnd();
   return [
+    'Memory:',
+    ...[...rows.filter(([, size]) => size > 0), ...sums].map(row),
+    ...(isOfMachine(device) ? shortage(memory, free) : []),
+  ];
+}
+
+/** Lines about steps and time. */
+export function estimateLines(
+  { steps, totalSteps, stepsPerEpoch, generatingSteps, tokens, validations, time }: RunEstimate,
+  { batchSize, gradAccumulationSteps, loss }: RunSettings,
+): string[] {
+  const learner = loss ? 'student' : 'model';
+  const done = totalSteps - steps;
+  return [
     `Run: ${counted(steps, 'step')}${done > 0 ? ` after ${whole(done)} that are done` : ''}, ${whole(stepsPerEpoch)} an epoch, of ` +
-      `${counted(batchSize * gradAccumulationSteps, 'sequence')} each; about ${whole(tokens)} tokens; ${counted(validations, 'validation')}`,
+      `${counted(batchSize * gradAccumulationSteps, 'sequence')} each; about ${counted(tokens, 'token')}; ${counted(validations, 'validation')}`,
     ...(generatingSteps > 0
       ? [
           `  ${counted(generatingSteps, 'step')} would begin with answers of the ${learner}, as long as phi stays as it is`,
         ]
       : []),
-    'Memory:',
-    ...[...rows.filter(([, size]) => size > 0), ...sums].map(row),
-    ...(memory.limit === undefined ? [] : shortage(memory, free)),
     ...timeLines(time, validations),
   ];
 }
@@ -85,14 +98,18 @@ function timeLines(time: RunEstimate['time'], validations: number): string[] {
     time.answersMs > 0 ? `; a batch of answers of full length, ${span(time.answersMs)}, from its first tokens` : '';
   return [
     `Time: about ${span(time.total)} (${parts.join(', ')})`,
-    `  from ${counted(time.measuredSteps, 'step')} of this run at learning rate 0, ${whole(time.stepMs)} ms each${answers}. ` +
+    `  from ${stepsInWords(time.measuredSteps)} of this run at learning rate 0, ${whole(time.stepMs)} ms each${answers}. ` +
       `${time.answersMs > 0 ? 'Answers that end early take less. ' : ''}Saving comes on top.`,
   ];
 }
 
+/** "3 steps", "12% of a step". */
+const stepsInWords = (measured: number): string =>
+  measured >= 1 ? counted(measured, 'step') : `${Math.max(1, Math.round(100 * measured))}% of a step`;
+
 /** Prints the lines to stderr, and all of it as one line of JSON to stdout. */
 export function printEstimate(estimate: RunEstimate, settings: RunSettings, { stdout, stderr }: Terminal): void {
-  for (const line of estimateLines(estimate, { settings })) stderr.write(`${wrapped(line, stderr)}\n`);
+  for (const line of estimateLines(estimate, settings)) stderr.write(`${wrapped(line, stderr)}\n`);
   stderr.write('Nothing was written. The same command without --dry-run runs it.\n');
   stdout.write(`${JSON.stringify({ dryRun: true, ...estimate, settings })}\n`);
 }

@@ -1,6 +1,6 @@
 import { counted, whole } from '../errors.js';
 
-export { counted, rounded, whole } from '../errors.js';
+export { counted, countedOf, rounded, whole } from '../errors.js';
 
 /** "4 layers"; of an encoder-decoder "4 + 2 layers", the encoder's first. */
 export const layersInWords = (model: { readonly numLayers: number; readonly numEncoderLayers?: number | undefined }) =>

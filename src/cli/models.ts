@@ -21,6 +21,7 @@ import {
   type Tokenizer,
   type WeightFormat,
 } from '../index.js';
+import { noTokenizer } from '../text/noTokenizer.js';
 import { choice, given, optional } from './options.js';
 import { downloadProgress, progressLine } from './progress.js';
 import type { Terminal } from './terminal.js';
@@ -39,11 +40,28 @@ export const sourceWords = 'a Hugging Face folder, a GGUF file, hf:organisation/
 export const openSource = (source: string, terminal: Terminal, base?: string): Promise<Checkpoint> =>
   openCheckpoint(source, { base, onProgress: downloadProgress(progressLine(terminal)) });
 
-/** The checkpoint of a model. @throws CheckpointError when it holds no model, before a device is opened */
-export async function openModelFolder(source: string, terminal: Terminal, base?: string): Promise<Checkpoint> {
-  const checkpoint = await openSource(source, terminal, base);
-  await checkpoint.config();
-  return checkpoint;
+/**
+ * The checkpoint of a model.
+ * @param flag the option that names it: '--model'
+ * @param base of an adapter, where it is not the one that it names
+ * @throws CheckpointError when it holds no model, before a device is opened
+ */
+export const openModelFolder = (flag: string, source: string, terminal: Terminal, base?: string): Promise<Checkpoint> =>
+  naming(flag, source, async () => {
+    const checkpoint = await openSource(source, terminal, base);
+    await checkpoint.config();
+    return checkpoint;
+  });
+
+/** Says of a source that cannot be opened which option names it: a command may have several. */
+async function naming<T>(flag: string, source: string, open: () => Promise<T>): Promise<T> {
+  try {
+    return await open();
+  } catch (error) {
+    if (!(error instanceof CheckpointError) || !error.message.startsWith(source)) throw error;
+    const { found, expected } = error;
+    throw new CheckpointError(`${flag} ${error.message}`, { found, expected, cause: error });
+  }
 }
 
 /** The files of a model's tokenizer, and those that belong to it, for a model that is made of it. */
@@ -68,7 +86,7 @@ export async function sizeModel(
 
 /**
  * The tokenizer of a model that answers: the one that `--tokenizer` names, else that of its folder.
- * @throws OptionError when there is none, CompatibilityError when it is not the model's
+ * @throws CheckpointError when there is none, CompatibilityError when it is not the model's
  */
 export async function tokenizerOf(
   model: LanguageModel,
@@ -88,23 +106,23 @@ export const ownTokenizer = async (
 ): Promise<Tokenizer | undefined> =>
   named !== undefined && (await hasTokenizer(checkpoint)) ? loadTokenizer(checkpoint) : undefined;
 
+/** Where a tokenizer comes from, for the help. */
+export const tokenizerWords = 'where the tokenizer is: a folder, a GGUF file, hf:organisation/name, or a URL';
+
 /**
- * The tokenizer of the folder that `--tokenizer` names, else of the first of the models' folders that holds one.
- * @param makesModel the model is a new one, which takes any tokenizer
- * @throws OptionError when there is none
+ * The tokenizer of what `--tokenizer` names, else of the first of the models that holds one.
+ * @throws CheckpointError when there is none
  */
 export async function findTokenizer(
   named: string | undefined,
   models: readonly (Checkpoint | undefined)[],
-  { makesModel = false }: { readonly makesModel?: boolean } = {},
 ): Promise<Tokenizer> {
-  const given = named === undefined ? models.filter((model) => model !== undefined) : [await openCheckpoint(named)];
+  const given =
+    named === undefined
+      ? models.filter((model) => model !== undefined)
+      : [await naming('--tokenizer', named, () => openCheckpoint(named))];
   for (const checkpoint of given) if (await hasTokenizer(checkpoint)) return loadTokenizer(checkpoint);
-  throw new OptionError(
-    `no tokenizer in ${given.map(({ name }) => name).join(', ') || 'any folder'}, expected tokenizer.json, vocab.json and ` +
-      'merges.txt, tokenizer.model or spiece.model. Name a folder that holds one by --tokenizer' +
-      (makesModel ? ', or train one by the command tokenizer.' : '.'),
-  );
+  throw noTokenizer(given, 'Name a source that has one by --tokenizer.');
 }
 
 export const hasTokenizer = async (checkpoint: Checkpoint): Promise<boolean> =>
@@ -113,8 +131,8 @@ export const hasTokenizer = async (checkpoint: Checkpoint): Promise<boolean> =>
 /**
  * A trainable model: that of a folder, or one with random weights from a config.json, whose vocabulary, special tokens
  * and positions are filled in where it leaves them out.
- * @throws OptionError unless exactly one of `student` and `studentConfig` is given; CompatibilityError for a folder whose
- * own tokenizer is of another vocabulary than the one that is named
+ * @param options exactly one of `student` and `studentConfig` is given
+ * @throws CompatibilityError for a folder whose own tokenizer is of another vocabulary than the one that is named
  */
 export async function openStudent(
   {
@@ -139,11 +157,6 @@ export async function openStudent(
     note,
   }: { device: Device; tokenizer: Tokenizer; positions: number; note: (text: string) => void },
 ): Promise<LanguageModel> {
-  if ((student === undefined) === (studentConfig === undefined)) {
-    throw new OptionError(
-      'give the model to train: --student for a folder, or --student-config for random weights, not both.',
-    );
-  }
   if (student !== undefined) {
     if (studentDtype !== undefined && !lora && !(await student.adapter())) {
       throw new OptionError(

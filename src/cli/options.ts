@@ -4,7 +4,7 @@
  */
 import { type Command, Option } from 'commander';
 import * as z from 'zod';
-import { OptionError } from '../errors.js';
+import { OptionError, whole } from '../errors.js';
 import { didYouMean } from '../requireOption.js';
 import { parse, ranges, tryParse } from '../settings/index.js';
 
@@ -61,26 +61,44 @@ export const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, (let
 
 /**
  * A message of the API in the words of the command line: maxNewTokens becomes --max-new-tokens, optimizer.weightDecay
- * --weight-decay, `allowSoftware: true` the switch, and "give arithmetic 'fused'" --arithmetic fused. Any message may hold a name of one word, such as seed: only what
- * a sentence is about is taken for an option, "seed is 3" at its beginning. Text in quotes, in a path or before a colon
- * stays, for it comes from the user.
+ * --weight-decay, `allowSoftware: true` the switch, data.train[6] "sample 7 of --data", sgo 'offPolicy' and sgo offPolicy()
+ * --sgo offPolicy, and "(validation: 20)" the same of --validation 20. Any message may hold a name of one word, such as
+ * seed: only what a sentence is about is taken for an option, "seed is 3" at its beginning, and the `choices` before one of
+ * their words. Text in quotes, in a path or before a colon stays, for it comes from the user.
  * @param flags what the API calls the command's options, and the names of their flags
+ * @param choices those of them whose values are words: no text of a user stands in quotes after these
  */
-export function spellFlags(message: string, flags: ReadonlyMap<string, string>): string {
+export function spellFlags(
+  message: string,
+  flags: ReadonlyMap<string, string>,
+  choices: readonly string[] = [],
+): string {
   // The longest first: optimizer.weightDecay before weightDecay.
   const names = [...flags.keys()].sort((a, b) => b.length - a.length);
   const oneOf = (some: readonly string[]) => `(?:${some.join('|').replaceAll('.', '\\.') || '(?!)'})`;
-  const quoted = '(?<!\\w)(?<quote>[\'"`]).*?\\k<quote>';
   const made = oneOf(names.filter((name) => /[A-Z.]/.test(name)));
-  const anywhere = `(?<![\\w./\\\\-])(?<made>${made})(?:: true\\b)?(?![\\w:/\\\\-]|\\.\\w)`;
+  const groups = oneOf(names.filter((name) => name.includes('.')));
   const word = oneOf(names.filter((name) => /^[a-z]+$/.test(name)));
-  const value = `(?<=\\bgive )(?<set>${oneOf(names)}) '(?<to>\\w+)'`;
-  const subject = `(?<=^|[:;] |\\) and )(?<word>${word})(?= (?:is|was) | \\()`;
-  return message.replace(new RegExp(`${value}|${quoted}|${anywhere}|${subject}`, 'g'), (found, ...rest) => {
-    const { made, word, set, to } = rest.at(-1) as { made?: string; word?: string; set?: string; to?: string };
-    if (set !== undefined) return `${flagOf(flags.get(set) as string)} ${to}`;
-    const name = made ?? word;
-    return name === undefined ? found : flagOf(flags.get(name) as string);
+  const chosen = oneOf(choices.filter((name) => flags.has(name)));
+  const alone = '(?<![\\w./\\\\-])';
+  const forms = [
+    `(?<=\\bgive )(?<set>${oneOf(names)}) '(?<to>\\w+)'`,
+    `${alone}(?<choice>${chosen}) (?:'(?<one>\\w+)'|(?<made>\\w+)\\(\\))`,
+    `(?<=\\()(?<within>${oneOf(names)}): (?<value>\\w+)(?=\\))`,
+    '(?<!\\w)(?<quote>[\'"`]).*?\\k<quote>',
+    `${alone}(?<list>${groups})\\[(?<at>\\d+)\\]`,
+    `^(?<place>${groups})(?=: )`,
+    `${alone}(?<name>${made})(?:: true\\b)?(?![\\w:/\\\\-]|\\.\\w)`,
+    `(?<=^|[:;] |\\) and )(?<subject>${word})(?= (?:is|was) | \\()`,
+  ];
+  const flag = (name: string) => flagOf(flags.get(name) as string);
+  return message.replace(new RegExp(forms.join('|'), 'g'), (found, ...rest) => {
+    const parts = rest.at(-1) as Readonly<Record<string, string | undefined>>;
+    const option = parts.set ?? parts.choice ?? parts.within;
+    if (option !== undefined) return `${flag(option)} ${parts.to ?? parts.one ?? parts.made ?? parts.value}`;
+    if (parts.list !== undefined) return `sample ${whole(Number(parts.at) + 1)} of ${flag(parts.list)}`;
+    const name = parts.place ?? parts.name ?? parts.subject;
+    return name === undefined ? found : flag(name);
   });
 }
 
@@ -143,7 +161,9 @@ export function typed<Schemas extends readonly z.ZodType[]>(...schemas: Schemas)
 const numberIn = (text: string): number => (text.trim() === '' ? Number.NaN : Number(text));
 
 function expectedBy(schema: z.ZodType, text: string): string {
-  const result = tryParse(schema, text);
+  // Of a number out of range the schema may say more than of a word.
+  const number = numberIn(text);
+  const result = tryParse(schema, Number.isNaN(number) ? text : number);
   return 'issue' in result ? result.issue.message : '';
 }
 
@@ -154,6 +174,10 @@ export const count = typed(ranges.count);
 export const countOrZero = typed(ranges.countOrZero);
 /** Whole numbers with commas between them. */
 export const counts = typed(z.array(ranges.countOrZero, 'whole numbers with commas between them, as in 10,20,30'));
+const distinct = (values: readonly number[]) => new Set(values).size === values.length;
+const onceEach = 'whole numbers with commas between them, each once, as in 10,20,30';
+/** The same, where a number that comes twice would say nothing. */
+export const distinctCounts = typed(z.array(ranges.countOrZero, onceEach).refine(distinct, onceEach));
 export const { choice } = ranges;
 
 /** The fields that have a value: an absent option must not reach the API as `undefined`. */

@@ -1,6 +1,6 @@
 /**
- * What commands write is tried before models are loaded, which may take minutes, and overwrites nothing unasked: a file
- * is replaced only by one of its kind, and never a file that the command reads.
+ * What commands write is tried before models are loaded, which may take minutes. One rule holds for all of it: nothing is
+ * written over. Only a drawing is, by a drawing, for it can be made again, and the log of a run by the same run.
  */
 import {
   accessSync,
@@ -29,6 +29,8 @@ interface OutputKind {
   readonly what: string;
   /** Whether a file that begins so is one. */
   readonly begins: RegExp;
+  /** It can be made again of what is there: one of its kind may take its place. */
+  readonly isDrawn?: boolean;
 }
 
 export const logFile: OutputKind = { what: 'a log of distillm', begins: /^\{"time":"[^"]+","type":"/ };
@@ -37,8 +39,13 @@ export const traceFile: OutputKind = { what: 'a trace', begins: /^\s*\{\s*"trace
 export const reportFile: OutputKind = {
   what: 'a report of distillm plot',
   begins: /^<!doctype html><!-- a report of distillm -->/,
+  isDrawn: true,
 };
-export const drawingFile: OutputKind = { what: 'an SVG of distillm plot', begins: /^<svg [^>]*id="distillm-plot"/ };
+export const drawingFile: OutputKind = {
+  what: 'an SVG of distillm plot',
+  begins: /^<svg [^>]*id="distillm-plot"/,
+  isDrawn: true,
+};
 
 interface Trial {
   /**
@@ -48,32 +55,43 @@ interface Trial {
   readonly isWritten?: boolean;
 }
 
+interface FileTrial extends Trial {
+  /** A file of this kind that is there goes on, or is of the run that writes it anew. Default: as `isDrawn` says. */
+  readonly isOwn?: boolean;
+}
+
 /**
  * @param flag the option that names the file: '--log'
  * @param inputs files that the command reads, as they were given; undefined ones are absent
- * @throws OptionError when the file cannot be written, is one of `inputs`, or holds something of another kind
+ * @throws OptionError when the file is one of `inputs`, or holds something that would be overwritten; CheckpointError when it
+ * cannot be written
  */
 export function tryFile(
   flag: string,
   path: string,
-  { what, begins }: OutputKind,
+  { what, begins, isDrawn = false }: OutputKind,
   inputs: readonly (string | undefined)[] = [],
-  { isWritten = true }: Trial = {},
+  { isWritten = true, isOwn = isDrawn }: FileTrial = {},
 ): void {
+  refuseAddress(flag, path);
   const found = statOf(path);
   if (found?.isDirectory()) throw refusal(flag, path, 'is a folder, expected a file. Name a file in it.');
   const same = inputs.find((input) => input !== undefined && isSame(found, statOf(input)));
   if (same !== undefined) {
     throw refusal(flag, path, `is ${same}, which is read: it would be overwritten. Take another name.`);
   }
-  if (found?.isFile() && found.size > 0 && !begins.test(beginningOf(flag, path))) {
-    throw refusal(flag, path, `holds something else than ${what}: it would be overwritten. Take another name.`);
+  if (found?.isFile() && found.size > 0) {
+    const isOfKind = begins.test(beginningOf(flag, path));
+    if (!isOfKind || !isOwn) {
+      const held = isOfKind ? `${what} already` : `something else than ${what}`;
+      throw refusal(flag, path, `holds ${held}: it would be overwritten. Take another name, or remove the file.`);
+    }
   }
   if (!isWritten) {
     ask(flag, path, found ? path : dirname(path));
     return;
   }
-  trying(flag, path, () => {
+  writing(flag, path, () => {
     closeSync(openSync(path, 'a'));
     if (!found) rmSync(path);
   });
@@ -103,7 +121,7 @@ export function tryApart(outputs: Readonly<Record<string, string | boolean | und
  */
 export function tryLog(path: string, out: string): void {
   if (!statOf(path)?.isFile()) return;
-  const wrote = outOf(trying('--log', path, () => firstLine(path)));
+  const wrote = outOf(writing('--log', path, () => firstLine(path)));
   const folder = holdsRun(dirname(path)) ? dirname(path) : undefined;
   const other = [folder, wrote].find(
     (each) => each !== undefined && existsSync(each) && placeOf(each) !== placeOf(out),
@@ -113,10 +131,10 @@ export function tryLog(path: string, out: string): void {
   throw refusal('--log', path, `is the log of the run in ${other}: it would be overwritten. Take another name.`);
 }
 
-/** Whether a folder holds states of a run. @throws OptionError where the system does not let it be read */
+/** Whether a folder holds states of a run. @throws CheckpointError where the system does not let it be read */
 export const holdsRun = (folder: string): boolean => namesIn(folder).some((name) => /^state-\d{6,}$/.test(name));
 
-/** What is in a folder; nothing where there is none. @throws OptionError where the system does not let it be read */
+/** What is in a folder; nothing where there is none. @throws CheckpointError where the system does not let it be read */
 export function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder);
@@ -124,7 +142,7 @@ export function namesIn(folder: string): string[] {
     const { code = '' } = cause as NodeJS.ErrnoException;
     if (['ENOENT', 'ENOTDIR'].includes(code) && !lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink())
       return [];
-    throw new OptionError(`${folder} cannot be read: ${systemReason(cause)}`, { found: folder, cause });
+    throw new CheckpointError(`${folder} cannot be read: ${systemReason(cause)}`, { found: folder, cause });
   }
 }
 
@@ -148,8 +166,12 @@ function placeOf(path: string): string {
   }
 }
 
-/** Tries a folder, which need not be there: it is made as a trial, with a file in it, and removed again. */
+/**
+ * Tries a folder, which need not be there: it is made as a trial, with a file in it, and removed again.
+ * @throws OptionError for a file; CheckpointError where the system refuses
+ */
 export function tryFolder(flag: string, path: string, { isWritten = true }: Trial = {}): void {
+  refuseAddress(flag, path);
   const found = statOf(path);
   if (found && !found.isDirectory()) throw refusal(flag, path, 'is a file, expected a folder. Take another name.');
   if (!isWritten) {
@@ -158,7 +180,7 @@ export function tryFolder(flag: string, path: string, { isWritten = true }: Tria
   }
   const made: string[] = [];
   try {
-    trying(flag, path, () => {
+    writing(flag, path, () => {
       const missing: string[] = [];
       for (let each = path; !statOf(each) && dirname(each) !== each; each = dirname(each)) missing.unshift(each);
       for (const each of missing) {
@@ -174,11 +196,18 @@ export function tryFolder(flag: string, path: string, { isWritten = true }: Tria
   }
 }
 
-/** @throws OptionError for a folder that cannot be written, or is not empty */
+/** @throws OptionError for a folder that is not empty; CheckpointError for one that cannot be written */
 export function tryNewFolder(flag: string, path: string): void {
   tryFolder(flag, path);
   const [name] = namesIn(path);
   if (name !== undefined) throw refusal(flag, path, `holds ${name} already. Take a new folder.`);
+}
+
+/** What names a place on the web where a model is read is no place to write to. @throws OptionError */
+export function refuseAddress(flag: string, path: string): void {
+  if (/^(?:https?:\/\/|hf:)/i.test(path)) {
+    throw refusal(flag, path, 'is an address on the web, expected a path on this machine. Write there, and copy it.');
+  }
 }
 
 /** The path itself, or the folder above it that is there. */
@@ -190,38 +219,32 @@ function nearest(path: string): string {
 
 /**
  * Whether the system would allow to write to a file, or into a folder, without a trial.
- * @throws OptionError where it says that it would not
+ * @throws CheckpointError where it says that it would not
  */
 function ask(flag: string, path: string, place: string): void {
   const isFolder = statOf(place)?.isDirectory() ?? true;
-  if (!isFolder && place !== path)
-    throw refusal(flag, path, `cannot be written: ${place} is a file. Take another name.`);
-  trying(flag, path, () => accessSync(place, isFolder ? constants.W_OK | constants.X_OK : constants.W_OK));
+  if (!isFolder && place !== path) {
+    throw new CheckpointError(`${flag} ${path} cannot be written: ${place} is a file. Take another name.`, {
+      found: path,
+    });
+  }
+  writing(flag, path, () => accessSync(place, isFolder ? constants.W_OK | constants.X_OK : constants.W_OK));
 }
 
-/** Runs `write`, in the middle of the work. @throws CheckpointError where the system refuses */
+/** Runs `write`, before the work or in the middle of it. @throws CheckpointError where the system refuses */
 export function writing<T>(flag: string, path: string, write: () => T): T {
   try {
     return write();
   } catch (cause) {
-    throw new CheckpointError(`${flag} ${path} ${unwritable(cause)}`, { cause });
-  }
-}
-
-/** The same before the work begins. @throws OptionError */
-function trying<T>(flag: string, path: string, write: () => T): T {
-  try {
-    return write();
-  } catch (cause) {
-    throw refusal(flag, path, unwritable(cause), cause);
+    throw new CheckpointError(`${flag} ${path} ${unwritable(cause)}`, { found: path, cause });
   }
 }
 
 /** Why the system refuses to write, as the rest of a sentence and what to do. */
 export const unwritable = (cause: unknown) => `cannot be written: ${systemReason(cause)}`;
 
-const refusal = (flag: string, path: string, what: string, cause?: unknown) =>
-  new OptionError(`${flag} ${path} ${what}`, { found: path, cause });
+const refusal = (flag: string, path: string, what: string) =>
+  new OptionError(`${flag} ${path} ${what}`, { found: path });
 
 /** undefined where there is nothing, or nothing that can be looked at: writing says why. */
 function statOf(path: string): Stats | undefined {
@@ -240,7 +263,7 @@ const isSame = (one: Stats | undefined, other: Stats | undefined): boolean =>
 const beginning = 512;
 
 function beginningOf(flag: string, path: string): string {
-  return trying(flag, path, () => {
+  return writing(flag, path, () => {
     const file = openSync(path, 'r');
     try {
       const bytes = Buffer.alloc(beginning);

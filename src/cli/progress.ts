@@ -97,7 +97,7 @@ export function trainingProgress(
         );
       } else if (event.type === 'step' && event.skipped) {
         line.print(
-          `step ${whole(event.step)} skipped: its loss is ${rounded(event.loss)}, its gradient norm ${rounded(event.gradNorm)}; no weight ` +
+          `step ${whole(event.step)} skipped: its training loss is ${rounded(event.loss)}, its gradient norm ${rounded(event.gradNorm)}; no weight ` +
             'has changed',
         );
       } else if (event.type === 'step') {
@@ -124,7 +124,7 @@ export function trainingProgress(
         waitingFor = undefined;
         line.print(`Written after ${duration(event.waitedMs)} of waiting: the run goes on.`);
       } else if (event.type === 'checkpoint' && event.fallback !== undefined) {
-        line.print(`Written to the fallback, ${event.path}.`);
+        line.print(`Written to the fallback: ${event.path}`);
       }
     },
     done: () => line.done(),
@@ -151,7 +151,7 @@ export function stepLine(
   const tokensPerSecond = (1000 * sum(({ tokens }) => tokens)) / sum(({ stepMs }) => stepMs);
   return [
     `step ${whole(last.step)}/${whole(last.totalSteps)} (epoch ${whole(last.epoch)})`,
-    `loss ${(sum(({ loss }) => loss) / recent.length).toFixed(4)}`,
+    `training loss ${(sum(({ loss }) => loss) / recent.length).toFixed(4)}`,
     `${whole(tokensPerSecond)} tokens/s`,
     ...(capacity > 0
       ? [`phi ${last.phi.toFixed(2)} (${last.source})`, `buffer ${whole(last.bufferSize)}/${whole(capacity)}`]
@@ -162,7 +162,7 @@ export function stepLine(
 
 /** What a validation measured, each in words. */
 export const measuredBy = ({ loss, rougeL, exactMatch }: Omit<BestValidation, 'step'>): string[] => [
-  ...(loss === undefined ? [] : [`loss ${loss.toFixed(4)}`]),
+  ...(loss === undefined ? [] : [`validation loss ${loss.toFixed(4)}`]),
   ...(rougeL === undefined ? [] : [`ROUGE-L ${rougeL.toFixed(2)}`]),
   ...(exactMatch === undefined ? [] : [`exact matches ${exactMatch.toFixed(1)}%`]),
 ];

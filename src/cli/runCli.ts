@@ -15,7 +15,7 @@ import { merge } from './commands/merge.js';
 import { plot } from './commands/plot.js';
 import { tokenizer } from './commands/tokenizer.js';
 import { train } from './commands/train.js';
-import { flagsAlsoCalled, runFlags } from './commands/trainOptions.js';
+import { flagsAlsoCalled, runChoices, runFlags } from './commands/trainOptions.js';
 import { verify } from './commands/verify.js';
 import { spellFields } from './data.js';
 import { type ExitCode, exitCodes } from './exitCodes.js';
@@ -117,7 +117,8 @@ const callee = new RegExp(
 /** One line; the stack of what we did not foresee only when it is asked for. `flags`: as `spellFlags` takes them. */
 function messageOf(error: unknown, flags: ReadonlyMap<string, string>): string {
   if (!(error instanceof Error)) return String(error);
-  if (error instanceof DistillmError) return spellFlags(spellFields(error.message.replace(callee, '')), flags);
+  if (error instanceof DistillmError)
+    return spellFlags(spellFields(error.message.replace(callee, '')), flags, runChoices);
   if (process.env.DISTILLM_DEBUG) return error.stack ?? error.message;
   return `${error.message} (DISTILLM_DEBUG=1 shows where)`;
 }

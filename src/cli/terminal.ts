@@ -41,6 +41,14 @@ export function wrapped(line: string, { isTTY, columns }: HumanStream): string {
     .join('\n');
 }
 
+/** What people should know besides the results: a line that begins with "Note:". */
+export const noted = (text: string): string => `Note: ${text}`;
+
+/** Writes it. */
+export function note(stderr: HumanStream, text: string): void {
+  stderr.write(`${wrapped(noted(text), stderr)}\n`);
+}
+
 function fitted(line: string, columns: number): string {
   const lines: string[] = [];
   let last = '';

@@ -126,7 +126,10 @@ describe('distillm', () => {
       [`train --method sft --student nowhere --data ${there} x --out y`, '--data x cannot be read'],
       [`train --method sft --student nowhere --data ${there} --validation x --out y`, '--validation x cannot be read'],
       [`train --method sft --student nowhere --data ${there} --text x --out y`, '--text x cannot be read'],
-      [`train --method sft --student-config x --data ${there} --out y`, '--student-config x cannot be read'],
+      [
+        `train --method sft --student-config x --tokenizer nowhere --data ${there} --out y`,
+        '--student-config x cannot be read',
+      ],
       ['eval --model nowhere --data x', '--data x cannot be read'],
       ['generate --model nowhere --prompts x', '--prompts x cannot be read'],
       [`tokenizer --data x --out ${join(folder, 'tokenizer')}`, '--data x cannot be read'],

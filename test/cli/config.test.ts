@@ -235,5 +235,5 @@ it('goes on with a run by its folder alone', async () => {
   const other = await distillm(`train --resume --out ${path('halves')} --batch-size 5`);
   expect([other.code, other.err]).toEqual([1, expect.stringContaining('--batch-size was 4 and is 5')]);
   const none = await distillm(`train --resume --out ${path('nothing-there')}`);
-  expect([none.code, none.err]).toEqual([2, expect.stringContaining('nothing-there holds none. Check the path')]);
+  expect([none.code, none.err]).toEqual([1, expect.stringContaining('nothing-there holds none. Check the path')]);
 });

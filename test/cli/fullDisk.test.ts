@@ -118,7 +118,7 @@ describe.skipIf(!existsSync(built) || !mounts).concurrent('distillm train on a f
       `--fallback-out ${second} --log ${path('second.jsonl')}`,
     );
     expect(code, err).toBe(130);
-    expect(err).toContain(`Written to the fallback, ${second}/last.`);
+    expect(err).toContain(`Written to the fallback: ${second}/last\n`);
     expect(err).toMatch(/To go on:\n {2}.* train --resume --out .*second$/m);
     expect(JSON.parse(out)).toMatchObject({ step: 3, reason: 'aborted', student: `${second}/best` });
     const again = await distillm(begins(path('other')), { more: ['--fallback-out', second] });
@@ -153,8 +153,8 @@ describe.skipIf(!existsSync(built) || !mounts).concurrent('distillm train on a f
     const code = await new Promise<number | null>((done) => child.on('close', done));
     const err = readFileSync(join(place, 'err'), 'utf8');
     expect(code, err).toBe(0);
-    expect(err).toMatch(/^--log .* the disk is full \(ENOSPC\)\..* The run goes on without it\.$/m);
-    expect(err).toMatch(/^--tensorboard .* the disk is full \(ENOSPC\)\./m);
+    expect(err).toMatch(/^Note: --log .* the disk is full \(ENOSPC\)\..* The run goes on without it\.$/m);
+    expect(err).toMatch(/^Note: --tensorboard .* the disk is full \(ENOSPC\)\./m);
     expect(err).not.toContain('Waiting');
     expect(existsSync(path('curves-run/last/model.safetensors'))).toBe(true);
   }, 60_000);

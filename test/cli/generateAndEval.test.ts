@@ -116,9 +116,10 @@ describe('distillm generate', () => {
 
   it('refuses a folder for the tokenizer that holds none', async () => {
     expect(await run(['generate', '--model', model, '--tokenizer', folder, '--raw', ...wasm, 'Say'])).toMatchObject({
-      code: 2,
+      code: 1,
       err: expect.stringContaining(
-        `no tokenizer in ${folder}, expected tokenizer.json, vocab.json and merges.txt, tokenizer.model or spiece.model. Name a folder that holds one by --tokenizer.\n`,
+        `${folder}: there is no tokenizer, expected tokenizer.json, or vocab.json and merges.txt, or tokenizer.model. Name a ` +
+          'source that has one by --tokenizer.\n',
       ),
     });
   });
@@ -269,7 +270,7 @@ describe('distillm generate', () => {
     await refused(['--samples', '3', '--temperature', '0', 'Say'], 2, /and --temperature 0 gives the same one/);
     const skipped = await run([...greedy(), '--prompts', at('bad-prompts.jsonl'), '--skip-invalid']);
     expect([skipped.code, skipped.out.trimEnd().split('\n').length]).toEqual([0, 1]);
-    expect(skipped.err).toMatch(/^2 records cannot be used and are left out:$/m);
+    expect(skipped.err).toMatch(/^Note: 2 records are left out, which cannot be used:$/m);
   });
 
   it('draws by its seed', async () => {
@@ -378,6 +379,34 @@ it('eval says once that ROUGE-L does not know the script of the references', asy
   ]);
   expect(code).toBe(0);
   expect(err.match(/Note: 2 of 3 records have no reference with a word of a to z or digits/g)).toHaveLength(1);
+});
+
+it('train and eval say where all answers are empty', async () => {
+  const lines = readFileSync(at('train.jsonl'), 'utf8').trim().split('\n');
+  writeFileSync(
+    at('silent.jsonl'),
+    lines.map((line) => `${JSON.stringify({ ...JSON.parse(line), output: '' })}\n`).join(''),
+  );
+  const trained = await run([
+    ...['train', '--method', 'sft', '--student', model, '--data', at('silent.jsonl'), '--epochs', '10', '--lr', '1e-2'],
+    ...['--validation', '4', '--rouge-samples', '2', '--max-new-tokens', '4', '--out', at('silent'), ...wasm],
+  ]);
+  expect(trained.code, trained.err).toBe(0);
+  expect(trained.err).toMatch(
+    /^Note: 16 of 16 training samples have an empty answer: there the model is to end at once\./m,
+  );
+  expect(trained.err).toMatch(
+    /^Note: The scored answers of the last validation are all empty \(2\): .*train longer, or lower --lr\.$/m,
+  );
+  const words = ['eval', '--model', at('silent/last'), '--greedy', '--max-new-tokens', '4', ...wasm];
+  const scored = await run([...words, '--data', at('train.jsonl')]);
+  expect(scored.err).toMatch(/^Note: of 20 answers none has a word: the model ends each at once\./m);
+  expect(scored.err).not.toContain('an empty reference');
+  expect(JSON.parse(scored.out).seeds).toMatchObject([{ emptyAnswers: 20, rougeL: 0 }]);
+  writeFileSync(at('half-silent.jsonl'), `${JSON.stringify({ instruction: 'Be quiet.', output: '' })}\n${lines[0]}\n`);
+  const half = await run([...words, '--data', at('half-silent.jsonl')]);
+  expect(half.err).toMatch(/^Note: 1 of 2 records has an empty reference: only an empty answer matches it/m);
+  expect(JSON.parse(half.out).exactMatch).toBe(50);
 });
 
 it('train goes on with the template of its student', async () => {

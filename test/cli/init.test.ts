@@ -151,8 +151,12 @@ describe('distillm init', () => {
   it.each([
     [['--layers', '5', '--out', 'x'], /n_layer is 4, which has no 5 layers/],
     [['--layers', '1,1', '--out', 'x'], /--layers/],
-    [['--out', 'x'], /give either --layers/],
-    [['--layers', '2', '--student-config', 'narrow.json', '--out', 'x'], /give either --layers/],
+    [['--out', 'x'], /init needs the size of the student: --layers/],
+    [
+      ['--layers', '2', '--student-config', 'narrow.json', '--out', 'x'],
+      /--layers 2 and --student-config .*narrow\.json are both given, and each is the size of the student/,
+    ],
+    [['--layers', '2', '--seed', '3', '--out', 'x'], /--seed draws random weights, and --layers takes/],
     [['--student-config', 'other.json', '--out', 'x'], /model_type is "llama"/],
     [['--student-config', 'slip.json', '--out', 'x'], /slip\.json has a field n_embed, which gpt2 does not know/],
     [['--layers', '2', '--out', 'teacher'], /holds config\.json already/],

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { runFlags } from '../../src/cli/commands/trainOptions.js';
+import { runChoices, runFlags } from '../../src/cli/commands/trainOptions.js';
 import { spellFlags } from '../../src/cli/options.js';
 
 describe('spellFlags', () => {
-  const names = ['allowSoftware', 'arithmetic', 'maxNewTokens', 'maxLength', 'noRepeatNgramSize', 'seed'];
+  const names = ['allowSoftware', 'arithmetic', 'maxNewTokens', 'maxLength', 'noRepeatNgramSize', 'seed', 'validation'];
   const flags = new Map([...names.map((name): [string, string] => [name, name]), ...runFlags]);
   it.each([
     ['Cut the prompt, or lower maxNewTokens.', 'Cut the prompt, or lower --max-new-tokens.'],
@@ -22,7 +22,18 @@ describe('spellFlags', () => {
     ['seed is -1, expected an integer', '--seed is -1, expected an integer'],
     ['epochs (2) and steps (1) are both given', '--epochs (2) and --steps (1) are both given'],
     ['the loss, but data.validation is empty.', 'the loss, but --validation is empty.'],
-  ])('says "%s" in flags', (message, expected) => expect(spellFlags(message, flags)).toBe(expected));
+    ['data.train[6]: 600 tokens, the student takes 512', 'sample 7 of --data: 600 tokens, the student takes 512'],
+    ['data.validation[1233]: has no prompt', 'sample 1,234 of --validation: has no prompt'],
+    ['data.train: of its 3 samples none has', '--data: of its 3 samples none has'],
+    ["distill: sgo 'adaptiveOffPolicy' follows the loss", 'distill: --sgo adaptiveOffPolicy follows the loss'],
+    ['Raise kdRatio, or take sgo offPolicy().', 'Raise --kd-ratio, or take --sgo offPolicy.'],
+    ["validation.bestBy 'exactMatch' needs answers", '--best-by exactMatch needs answers'],
+    [
+      'all 5 records go to the validation set (validation: 5).',
+      'all 5 records go to the validation set (--validation 5).',
+    ],
+    ["onDeviceLoss 'wasm', and schedule 'noam'", '--on-device-loss wasm, and --schedule noam'],
+  ])('says "%s" in flags', (message, expected) => expect(spellFlags(message, flags, runChoices)).toBe(expected));
 
   it.each([
     'a word of any message, such as seed',
@@ -33,7 +44,9 @@ describe('spellFlags', () => {
     'maxLength/config.json, maxLength.json and my-maxLength are missing',
     'maxLength: there is no config.json in it',
     'tensor \'maxLength\' and token "a maxLength" are unknown',
-  ])('leaves "%s" alone', (message) => expect(spellFlags(message, flags)).toBe(message));
+    "the template 'compact' alone takes 9 tokens, and the text 'loss' is none",
+    "runs/sgo/data.train[3].json: there is no file, and my-sgo 'x' is none",
+  ])('leaves "%s" alone', (message) => expect(spellFlags(message, flags, runChoices)).toBe(message));
 
   it('does nothing without options', () => expect(spellFlags('lower maxLength', new Map())).toBe('lower maxLength'));
 });

@@ -31,23 +31,24 @@ describe('outputs are tried before models are opened', () => {
     ['below a file', 'train.jsonl/run', /--out .*cannot be written: a part of the path is a file/],
   ])('--out in %s', async (_, out, message) => {
     const { code, err } = await train(`--out ${path(out)}`);
-    expect([code, err]).toEqual([2, expect.stringMatching(message)]);
+    // What the system refuses is a failure, a path of the wrong kind wrong usage.
+    expect([code, err]).toEqual([out.includes('/') ? 1 : 2, expect.stringMatching(message)]);
   });
 
   it('--out where no folders are, and a log on a full disk', async () => {
     const none = await train('--out /proc/run');
-    expect([none.code, none.err]).toEqual([2, expect.stringMatching(/--out \/proc\/run cannot be written: .*ENOENT/)]);
+    expect([none.code, none.err]).toEqual([1, expect.stringMatching(/--out \/proc\/run cannot be written: .*ENOENT/)]);
   });
 
   it('a dry run asks the system without writing', async () => {
     const below = await train(`--out ${path('train.jsonl/run')} --dry-run`);
     expect([below.code, below.err]).toEqual([
-      2,
+      1,
       expect.stringMatching(/--out .*cannot be written: .*train\.jsonl is a file/),
     ]);
     const log = await train(`--out ${path('unused')} --log ${path('train.jsonl/log')} --dry-run`);
     expect([log.code, log.err]).toEqual([
-      2,
+      1,
       expect.stringMatching(/--log .*cannot be written: .*train\.jsonl is a file/),
     ]);
     const fine = await train(`--out ${path('new/deep/run')} --dry-run`);
@@ -59,7 +60,7 @@ describe('outputs are tried before models are opened', () => {
   it.skipIf(process.getuid?.() === 0)('a dry run finds a folder that takes nothing', async () => {
     await mkdir(path('closed'), { mode: 0o500 });
     const { code, err } = await train(`--out ${path('closed/run')} --dry-run`);
-    expect([code, err]).toEqual([2, expect.stringMatching(/--out .*closed\/run cannot be written: .*EACCES/)]);
+    expect([code, err]).toEqual([1, expect.stringMatching(/--out .*closed\/run cannot be written: .*EACCES/)]);
   });
 
   it('leave nothing behind where the command fails afterwards', async () => {
@@ -91,21 +92,27 @@ describe('outputs are tried before models are opened', () => {
     await writeFile(path('notes.txt'), 'mine');
     const other = await run(path('notes.txt'));
     expect([other.code, other.err]).toEqual([2, expect.stringMatching(/notes\.txt holds something else than .*/)]);
-    // A log makes its folder.
-    expect((await run(path('none/file'))).code).toBe(flag === '--log' ? 1 : 2);
+    // A log makes its folder, answers are written into one that is there.
+    expect((await run(path('none/file'))).err).toMatch(
+      flag === '--log' ? /there is no checkpoint/ : /--answers .* cannot be written: there is no such file or folder/,
+    );
     expect(existsSync(path('none'))).toBe(false);
     expect(readFileSync(path('notes.txt'), 'utf8')).toBe('mine');
     expect(readFileSync(path('train.jsonl'), 'utf8')).toBe(original);
-    // Of its own kind, or empty, it may be replaced: only the model is missing then.
+    // What it holds is never replaced, be it of the same kind: only the model is missing where it is empty.
     for (const content of [
       '',
       '{"time":"2026-01-01T00:00:00Z","type":"options"}\n',
       '{"seed":1,"instruction":"a"}\n',
     ]) {
       await writeFile(path('own'), content);
-      const { err } = await run(path('own'));
-      const isOwn = content === '' || content.startsWith('{"time"') === (flag === '--log');
-      expect([content, err.includes('there is no checkpoint')]).toEqual([content, isOwn]);
+      const { code, err } = await run(path('own'));
+      expect([content, err.includes('there is no checkpoint')]).toEqual([content, content === '']);
+      expect([content, code]).toEqual([content, content === '' ? 1 : 2]);
+      const isOwn = content.startsWith('{"time"') === (flag === '--log');
+      if (content !== '')
+        expect(err).toMatch(isOwn ? /own holds .* already: it would be/ : /holds something else than/);
+      expect(readFileSync(path('own'), 'utf8')).toBe(content);
     }
   });
 
@@ -150,17 +157,21 @@ describe('outputs are tried before models are opened', () => {
     await writeFile(path('r1/log.jsonl'), log(path('r0')));
     await mkdir(path('r1/state-000004'));
     await refused(`--out ${path('r8')} --log ${path('r1/log.jsonl')}`);
-    // Its own, also of a run that was moved or copied, and one of a run that is gone.
-    await writeFile(path('r8.jsonl'), log(path('r0')));
+    // Its own, also of a run that was moved or copied, where it goes on, or where it left no state.
     await mkdir(path('r9'));
     await writeFile(path('r9/log.jsonl'), log(path('r1')));
-    for (const line of [
-      `--out ${path('r8')} --log ${path('r8.jsonl')}`,
-      `--out ${path('r9')}`,
-      `--out ${path('r1')} --resume`,
-    ]) {
+    for (const line of [`--out ${path('r9')}`, `--out ${path('r1')} --resume`]) {
       expect((await train(line)).err, line).toContain('there is no checkpoint');
     }
+    // That of a run that is gone is all that is left of it.
+    await writeFile(path('r8.jsonl'), log(path('r0')));
+    const gone = await train(`--out ${path('r8')} --log ${path('r8.jsonl')}`);
+    expect([gone.code, gone.err]).toEqual([
+      2,
+      expect.stringMatching(
+        /--log .*r8\.jsonl holds a log of distillm already: it would be overwritten\. Take another/,
+      ),
+    ]);
   });
 
   it.each(['best', 'last'])('a folder %s that no run wrote stays', async (name) => {
@@ -183,6 +194,15 @@ describe('outputs are tried before models are opened', () => {
     await writeFile(path('gpt2/vocab.json'), '{}');
     expect((await distillm(`tokenizer --data x --out ${path('gpt2')}`)).err).toContain('holds vocab.json already');
     expect((await distillm(`tokenizer --data x --out ${path('train.jsonl')}`)).code).toBe(2);
+  });
+
+  it.each(['https://example.org/run', 'hf:me/model'])('are no places on the web: %s', async (place) => {
+    const message = `${place} is an address on the web, expected a path on this machine`;
+    for (const line of [`--out ${place}`, `--out ${path('unused')} --log ${place}`]) {
+      const { code, err } = await train(line);
+      expect([code, err]).toEqual([2, expect.stringContaining(message)]);
+    }
+    for (const made of ['https:', 'hf:me']) expect(existsSync(made)).toBe(false);
   });
 
   it('tokenizer says why it has fewer tokens than were asked for', async () => {

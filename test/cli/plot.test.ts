@@ -75,7 +75,7 @@ describe('distillm plot', () => {
   });
 
   it('draws chosen charts as SVG', async () => {
-    const { code, out } = await plot(path('kd'), '--charts', 'gradNorm,loss', '--out', path('figure.svg'));
+    const { code, out } = await plot(path('kd'), '--charts', 'gradNorm,trainingLoss', '--out', path('figure.svg'));
     expect([code, out]).toEqual([0, `${path('figure.svg')}\n`]);
     const svg = readFileSync(path('figure.svg'), 'utf8');
     expect(svg.indexOf('Gradient norm')).toBeLessThan(svg.indexOf('Training loss'));
@@ -98,13 +98,13 @@ describe('distillm plot', () => {
       1,
       /model holds no log\.jsonl, the log of a run\. Name the folder/,
     ],
-    ['a folder in a run', () => [path('kd/best')], 1, /best holds no log\.jsonl.* Did you mean .*kd\?/],
+    ['a folder in a run', () => [path('kd/best')], 1, /best holds no log\.jsonl.* Did you mean '.*kd'\?/],
     ['a run twice', () => [path('kd'), path('kd/log.jsonl')], 2, /is named twice\. Name each run once\./],
     [
       'an unknown chart',
-      () => [path('kd'), '--charts', 'loss,los'],
+      () => [path('kd'), '--charts', 'trainingLoss,los'],
       2,
-      /--charts is loss,los, expected some of loss, .*, with commas between them\./,
+      /--charts is trainingLoss,los, expected some of trainingLoss, .*, each once, with commas between them\./,
     ],
     ['an unknown kind of file', () => [path('kd'), '--out', 'a.png'], 2, /--out a\.png .* ends in \.html or \.svg/],
     [

@@ -59,7 +59,7 @@ it('does not take a prompt for the name of a file, nor a file that cannot be wri
   expect(outcome).toMatchObject({ code: 2, err: expect.stringContaining('ends in .json') });
   expect(existsSync('Say')).toBe(false);
   const nowhere = await run(...words, 'Say', '--profile', at('no/folder/trace.json'));
-  expect(nowhere).toMatchObject({ code: 2, out: '', err: expect.stringContaining('cannot be written') });
+  expect(nowhere).toMatchObject({ code: 1, out: '', err: expect.stringContaining('cannot be written') });
 });
 
 it('says GB/s of what waits for memory, GFLOP/s of the rest, in aligned columns', () => {

@@ -29,7 +29,14 @@ describe('stepLine', () => {
   it('shows the step, mean loss and speed of the last steps, phi, buffer and time left', () => {
     const before = { ...step, step: 11, loss: 2.5, stepMs: 3000 };
     const line = stepLine([before, step], { msLeft: 3_725_000, capacity: 1000 });
-    for (const part of ['12/3,400', 'loss 2.0', '1,000 tokens/s', 'phi 0.10', 'buffer 96/1,000', '1h 02m left']) {
+    for (const part of [
+      '12/3,400',
+      'training loss 2.0',
+      '1,000 tokens/s',
+      'phi 0.10',
+      'buffer 96/1,000',
+      '1h 02m left',
+    ]) {
       expect(line).toContain(part);
     }
   });
@@ -44,7 +51,7 @@ it('validationLine says what happened to phi', () => {
     ...{ type: 'validation', step: 40, epoch: 2, loss: 2.25, rougeL: 31.456, best: true, ms: 4000 },
     ...{ phi: 0.2, raised: true },
   });
-  for (const part of ['step 40', 'loss 2.25', 'ROUGE-L 31.46', '0.2', 'best']) expect(line).toContain(part);
+  for (const part of ['step 40', 'validation loss 2.25', 'ROUGE-L 31.46', '0.2', 'best']) expect(line).toContain(part);
 });
 
 it('wrapped breaks lines between words on a terminal, at its width, and leaves a pipe alone', () => {

@@ -89,8 +89,8 @@ describe('distillm train', () => {
     const { best, initial, improved } = JSON.parse(out);
     expect([improved, best.loss > initial.loss]).toEqual([false, true]);
     expect(err).toContain(
-      `No validation beat the model before training (loss ${initial.loss.toFixed(4)}): this is the best of the run ` +
-        `(loss ${best.loss.toFixed(4)}), not an improvement. Try a lower learning rate, or more data.\n`,
+      `No validation beat the model before training (validation loss ${initial.loss.toFixed(4)}): this is the best of the run ` +
+        `(validation loss ${best.loss.toFixed(4)}), not an improvement. Try a lower learning rate, or more data.\n`,
     );
     expect(err).toContain(`generate --model "${path('worse than before')}/best" "Name three animals."\n`);
   });
@@ -145,10 +145,10 @@ describe('distillm train', () => {
     expect(code, err).toBe(0);
     const notes = err.split('\n').filter((line) => line.startsWith('Note: '));
     expect(notes).toEqual([
-      expect.stringMatching(/2 of 18 records are left out of each epoch, .* a --batch-size that divides/),
+      expect.stringMatching(/2 of 18 records are left out of each epoch, by turns: .* a --batch-size that divides/),
       expect.stringMatching(/square of --loss-temperature \(2\).* 4 times less .* Raise --kd-ratio/),
       expect.stringMatching(
-        /None of the 4 steps trained on student outputs: .* set --init-threshold .* lower --loss-eps .* \(--validate-every\)/,
+        /Of 4 steps none trained on student outputs: .* set --init-threshold .* lower --loss-eps .* \(--validate-every\)/,
       ),
     ]);
     expect(err.indexOf(notes[2]!)).toBeGreaterThan(err.indexOf('validation after step 4'));
@@ -211,7 +211,7 @@ describe('distillm train', () => {
     });
     const stopped = await train(`${fresh} --out ${path('halves')}`, { more: whole, terminal });
     expect(stopped.code).toBe(130);
-    expect(stopped.err).toContain(`Saved in ${path('halves')}/last`);
+    expect(stopped.err).toContain(`Saved in: ${path('halves')}/last`);
     expect(JSON.parse(stopped.out)).toMatchObject({ reason: 'aborted', step: 3 });
 
     const early = testTerminal({ wrote: (err, self) => err.includes('Training') && self.interrupt() });
@@ -235,7 +235,7 @@ describe('distillm train', () => {
     const finished = await train(`${fresh} --out ${path('halves')} --resume`, { more: whole });
     expect(finished.code, finished.err).toBe(0);
     expect(finished.err).toContain('; all of them are done already\n');
-    expect(finished.err).toContain('The run was finished already. The trained model is in');
+    expect(finished.err).toContain('The run was finished already. The trained model: ');
     expect(finished.err).not.toMatch(/going on|Done in/);
   });
 
@@ -314,7 +314,7 @@ describe('distillm train', () => {
     const short = `--method sft --student ${path('teacher/best')} --validation ${path('held-out.jsonl')} --out ${path('short')}`;
     const nowhere = await train(`${short} --resume`);
     expect([nowhere.code, nowhere.err]).toEqual([
-      2,
+      1,
       `distillm: --resume goes on with a run, and --out ${path('short')} holds none. Check the path, or leave it out.\n`,
     ]);
     expect((await train(`${short} --epochs 1`)).code).toBe(0);
@@ -360,8 +360,9 @@ describe('distillm train', () => {
     ['--method kd --teacher x --student x --out y --teacher-dtype bf16', 'one of f32, f16, int8'],
     ['--method kd --teacher x --student x --out y --phi-cap 1', '--phi-cap does nothing with --method kd'],
     ['--method sft --student x --out y --lm-coef 1', '--lm-coef weighs the loss on --text'],
-    ['--method sft --out y --tokenizer examples/demo/teacher', '--student for a folder, or --student-config'],
-    ['--method sft --out y', 'no tokenizer in any folder'],
+    ['--method sft --out y', 'train needs the model to train: --student <source>, or --student-config <file>'],
+    ['--out y', 'train needs the model to train: --student'],
+    ['--method sft --student-config x --out y', '--student-config makes a new model, which needs --tokenizer'],
   ])('calls %s wrong usage', async (line, expected) => {
     const { code, err, out } = await train(line);
     expect(code).toBe(2);
@@ -481,7 +482,7 @@ describe('distillm train', () => {
     expect(refused.err).toMatch(/b\.jsonl: line 3: field 'answer' is 7, expected the answer/);
     const taken = await distillm(`${line} --skip-invalid --out ${path('fields-taken')}`);
     expect(taken.code, taken.err).toBe(0);
-    expect(taken.err).toContain('2 records cannot be used and are left out:');
+    expect(taken.err).toContain('Note: 2 records are left out, which cannot be used:');
     expect(taken.err).toContain('Data: 4 records, 1 for validation');
     const misnamed = await distillm(
       `${line} --out ${path('x')} --fields instruction=question,input=pasage,output=answer --skip-invalid`,
@@ -528,7 +529,7 @@ describe('distillm train', () => {
     expect(missing.code).toBe(1);
     expect(missing.err).toMatch(/^distillm: .*nowhere: there is no checkpoint: .*ENOENT.*\n$/);
     const run = await train(`--method sft --student ${path('teacher')} --out ${path('unused')}`);
-    expect(run.err).toContain(`A run wrote its model to ${path('teacher')}/best: give that.`);
+    expect(run.err).toContain(`A run wrote its model to '${path('teacher')}/best': give that.`);
     const broken = await distillm(
       `train --data ${path('config.json')} ${tiny} --method sft --student ${path('teacher/best')} --out ${path('unused')}`,
     );
@@ -539,9 +540,13 @@ describe('distillm train', () => {
   it.each([
     ['--loss reverseKL --alpha 0.1', 2, 'only to skewKL and skewReverseKL'],
     ['--sgo offPolicy --capacity 9', 2, 'does not apply to the sgo offPolicy, only to adaptiveOffPolicy'],
-    ['--validation 0', 2, /follows the validation loss, but --validation is empty. Hold some samples out/],
+    ['--validation 0', 2, /--sgo adaptiveOffPolicy follows the validation loss, and --validation 0 holds nothing out/],
     ['--init-threshold 0.5 --phi-cap 0.4', 2, '--phi-cap is 0.4, expected between --init-threshold (0.5) and 1'],
-    ['--epochs 1 --steps 1', 2, /^distillm: --epochs \(1\) and --steps \(1\) are both given/m],
+    [
+      '--epochs 1 --steps 1',
+      2,
+      /^distillm: --epochs 1 and --steps 1 are both given, and each is the length of the run/,
+    ],
     [
       '--max-prompt-length 90 --max-length 80',
       2,

@@ -95,7 +95,7 @@ describeWebGPU('distillm verify on a GPU', () => {
     expect(code).toBe(0);
     expect(out).not.toContain('WebGPU:');
     expect(err).toMatch(
-      /^WebGPU is left out: webgpu: found only the software adapter .*; pass --allow-software to use/m,
+      /^Note: WebGPU is left out: webgpu: found only the software adapter .*; pass --allow-software to use/m,
     );
   });
 

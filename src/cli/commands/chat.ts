@@ -2,7 +2,7 @@
 import { type LanguageModel, loadModel, type PromptTemplate, streamText, type Tokenizer } from '../../index.js';
 import { defineCommand } from '../command.js';
 import { Conversation, encoderOf } from '../conversation.js';
-import { deviceOptions, withDevice } from '../device.js';
+import { deviceOptions, deviceRules, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
 import { counted, whole } from '../format.js';
 import {
@@ -13,16 +13,17 @@ import {
   sizeModel,
   sourceWords,
   tokenizerOf,
+  tokenizerWords,
 } from '../models.js';
 import { count, countOrZero, given, optional, required, text, type Values, withDefault } from '../options.js';
-import { samplingOf, samplingOptions, seedAfter } from '../sampling.js';
+import { samplingOf, samplingOptions, samplingRules, seedAfter } from '../sampling.js';
 import { chooseTemplate, templateOption } from '../template.js';
 import { shownOn, type Terminal, wrapped } from '../terminal.js';
 
 const chatOptions = {
   model: required('<source>', text, sourceWords),
   dtype: dtypeOption,
-  tokenizer: optional('<folder>', text, "folder of the tokenizer (default: the model's)"),
+  tokenizer: optional('<source>', text, `${tokenizerWords} (default: the model's)`),
   template: templateOption,
   turns: optional(
     '<number>',
@@ -43,8 +44,9 @@ export const chat = defineCommand({
     'forgets the turns, /quit or Ctrl-D ends.',
   example: 'distillm chat --model runs/dolly/best --temperature 0.7',
   options: { Chat: chatOptions, Sampling: samplingOptions(), Device: deviceOptions },
+  rules: [...samplingRules, ...deviceRules],
   async run(options, terminal) {
-    const checkpoint = await openModelFolder(options.model, terminal);
+    const checkpoint = await openModelFolder('--model', options.model, terminal);
     return withDevice(options, terminal, async (device) => {
       const { stderr } = terminal;
       const held = given({ dtype: options.dtype });
@@ -98,7 +100,7 @@ async function answer(
   if (model.room(asked.length) < maxNewTokens) {
     // A shorter line may do: the conversation goes on.
     say(
-      `This line takes ${whole(asked.length)} of the model's ${whole(model.maxPositions)} positions, which leaves no room for an answer of ` +
+      `This line takes ${whole(asked.length)} of the model's ${counted(model.maxPositions, 'position')}, which leaves no room for an answer of ` +
         `${counted(maxNewTokens, 'token')}. Ask in fewer words${options.maxNewTokens === undefined ? '' : ', or lower --max-new-tokens'}.`,
     );
     return;

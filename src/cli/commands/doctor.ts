@@ -5,7 +5,7 @@ import { tuneDevice } from '../../entries/tensor.js';
 import { type DeviceReport, examineDevices, type FoundDevice, openDevice } from '../../index.js';
 import { defineCommand } from '../command.js';
 import { exitCodes } from '../exitCodes.js';
-import { bytes } from '../format.js';
+import { bytes, counted } from '../format.js';
 import { flag, hidden } from '../options.js';
 import { type Terminal, wrapped } from '../terminal.js';
 
@@ -87,7 +87,7 @@ async function adviseOnVerifying(webgpu: FoundDevice, program: string): Promise<
     return [`Nothing is known of ${webgpu.description} yet: ${program} verify checks its kernels in a minute.`];
   if (kept.failed === 0) return [];
   return [
-    `${kept.failed} kernels were wrong on ${webgpu.description} at ${kept.date}: update its driver, then ${program} verify.`,
+    `${counted(kept.failed, 'kernel', 'were')} wrong on ${webgpu.description} at ${kept.date}: update its driver, then ${program} verify.`,
   ];
 }
 

@@ -20,9 +20,9 @@ import { randomSeed } from '../../random.js';
 import { samplerSettings } from '../../text/sampler.js';
 import { defineCommand } from '../command.js';
 import { recordOptions, skipping } from '../data.js';
-import { deviceOptions, withDevice } from '../device.js';
+import { deviceOptions, deviceRules, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
-import { counted, duration, whole } from '../format.js';
+import { counted, countedOf, duration, whole } from '../format.js';
 import { tryInputs } from '../inputs.js';
 import {
   answerLength,
@@ -32,22 +32,24 @@ import {
   sizeModel,
   sourceWords,
   tokenizerOf,
+  tokenizerWords,
 } from '../models.js';
-import { count, counts, given, listed, optional, required, text, withDefault } from '../options.js';
+import { count, distinctCounts, given, listed, optional, required, text, withDefault } from '../options.js';
 import { answersFile, tryApart, tryFile, writing } from '../outputs.js';
 import { type ProgressLine, progressLine } from '../progress.js';
-import { samplingOf, samplingOptions } from '../sampling.js';
+import { samplingOf, samplingOptions, samplingRules } from '../sampling.js';
 import { chooseTemplate, templateOption } from '../template.js';
+import { noted } from '../terminal.js';
 
 const evaluationOptions = {
   model: required('<source>', text, sourceWords),
   dtype: dtypeOption,
-  tokenizer: optional('<folder>', text, "folder of the tokenizer (default: the model's)"),
+  tokenizer: optional('<source>', text, `${tokenizerWords} (default: the model's)`),
   data: required('<file...>', listed, 'records with the reference answers, as train takes them'),
   ...recordOptions,
   template: templateOption,
   limit: optional('<records>', count, 'only so many records, from the start (default: all)'),
-  seeds: withDefault('<list>', counts, 'one answer to each prompt for each seed', [10, 20, 30, 40, 50]),
+  seeds: withDefault('<list>', distinctCounts, 'one answer to each prompt for each seed', [10, 20, 30, 40, 50]),
   maxPromptLength: optional('<tokens>', count, 'longer prompts are cut inside the input or instruction (default: 256)'),
   maxNewTokens: optional('<tokens>', count, 'longest answer (default: 256, or what the model has room for)'),
   batchSize: withDefault('<number>', count, 'prompts that are answered side by side', 32),
@@ -68,11 +70,12 @@ export const evaluate = defineCommand({
     Sampling: samplingOptions({ noRepeatNgramSize: '6' }),
     Device: deviceOptions,
   },
+  rules: [...samplingRules, ...deviceRules],
   async run(options, terminal) {
     tryApart({ '--answers': options.answers, '--profile': options.profile });
     if (options.answers !== undefined) tryFile('--answers', options.answers, answersFile, options.data);
     tryInputs('--data', options.data);
-    const checkpoint = await openModelFolder(options.model, terminal);
+    const checkpoint = await openModelFolder('--model', options.model, terminal);
     const line = progressLine(terminal);
     return withDevice(options, terminal, async (device) => {
       line.print(`Device: ${device.info.description}`);
@@ -95,11 +98,23 @@ export const evaluate = defineCommand({
         skipInvalid: skipping(terminal.stderr, options.skipInvalid),
       });
       const examples = data.train.slice(0, limit);
-      const unknown = examples.filter(({ references }) => !references.some(hasRougeWords)).length;
+      const isAnswered = ({ references }: Example) => references.some((text) => text.trim() !== '');
+      const unanswered = examples.filter((example) => !isAnswered(example)).length;
+      if (unanswered > 0) {
+        line.print(
+          noted(
+            `${countedOf(unanswered, examples.length, 'record', 'have')} an empty reference: only an empty answer matches it, and ` +
+              'ROUGE-L is 0 there.',
+          ),
+        );
+      }
+      const unknown = examples.filter((each) => isAnswered(each) && !each.references.some(hasRougeWords)).length;
       if (unknown > 0) {
         line.print(
-          `Note: ${whole(unknown)} of ${counted(examples.length, 'record')} have no reference with a word of a to z or digits, all that ROUGE-L ` +
-            'knows: it is 0 for them whatever the answer. Exact matches count in every script.',
+          noted(
+            `${countedOf(unknown, examples.length, 'record', 'have')} no reference with a word of a to z or digits, all that ROUGE-L ` +
+              'knows: it is 0 there whatever the answer. Exact matches count in every script.',
+          ),
         );
       }
       const longest = Math.max(...examples.map(({ promptLength }) => promptLength));
@@ -134,6 +149,15 @@ export const evaluate = defineCommand({
         settings: { ...sampling, maxNewTokens, maxPromptLength, template: template.name },
       };
       line.done();
+      const empty = scores.reduce((sum, each) => sum + each.emptyAnswers, 0);
+      if (empty === scores.length * examples.length) {
+        line.print(
+          noted(
+            `of ${counted(empty, 'answer')} none has a word: the model ends each at once. Check that it was trained on answers, and ` +
+              'with this template.',
+          ),
+        );
+      }
       line.print(
         `ROUGE-L ${result.rougeL.toFixed(2)} (${scores.map((each) => each.rougeL.toFixed(2)).join(', ')}), ` +
           `exact matches ${result.exactMatch.toFixed(1)}%, in ${duration(performance.now() - started)}`,
@@ -149,6 +173,8 @@ interface SeedScore {
   /** 0 to 100, as the next. */
   readonly rougeL: number;
   readonly exactMatch: number;
+  /** How many have nothing but white space. */
+  readonly emptyAnswers: number;
 }
 
 const meanOf = (scores: readonly SeedScore[], metric: 'rougeL' | 'exactMatch') =>
@@ -157,7 +183,12 @@ const meanOf = (scores: readonly SeedScore[], metric: 'rougeL' | 'exactMatch') =
 function score(seed: number, answers: readonly string[], examples: readonly Example[]): SeedScore {
   const references = examples.map((example) => example.references);
   const matches = answers.filter((answer, i) => exactMatch(answer, references[i] as string[])).length;
-  return { seed, rougeL: meanRougeL(answers, references), exactMatch: (100 * matches) / answers.length };
+  return {
+    seed,
+    rougeL: meanRougeL(answers, references),
+    exactMatch: (100 * matches) / answers.length,
+    emptyAnswers: answers.filter((answer) => answer.trim() === '').length,
+  };
 }
 
 function answerLines(seed: number, answers: readonly string[], examples: readonly Example[]): string {

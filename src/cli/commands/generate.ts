@@ -20,11 +20,19 @@ import {
 import { ranges } from '../../settings/index.js';
 import { defineCommand } from '../command.js';
 import { recordOptions, skipping } from '../data.js';
-import { deviceOptions, withDevice } from '../device.js';
+import { deviceOptions, deviceRules, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
 import { counted, whole } from '../format.js';
 import { tryInputs } from '../inputs.js';
-import { answerLength, dtypeOption, openModelFolder, sizeModel, sourceWords, tokenizerOf } from '../models.js';
+import {
+  answerLength,
+  dtypeOption,
+  openModelFolder,
+  sizeModel,
+  sourceWords,
+  tokenizerOf,
+  tokenizerWords,
+} from '../models.js';
 import {
   count,
   countOrZero,
@@ -38,14 +46,15 @@ import {
   withDefault,
 } from '../options.js';
 import { progressLine } from '../progress.js';
-import { samplingOf, samplingOptions, seedAfter } from '../sampling.js';
+import { exclusive, type Rule } from '../rules.js';
+import { isGreedy, samplingOf, samplingOptions, samplingRules, seedAfter } from '../sampling.js';
 import { chooseTemplate, templateOption } from '../template.js';
 import { shownOn, type Terminal } from '../terminal.js';
 
 const promptOptions = {
   model: required('<source>', text, sourceWords),
   dtype: dtypeOption,
-  tokenizer: optional('<folder>', text, "folder of the tokenizer (default: the model's)"),
+  tokenizer: optional('<source>', text, `${tokenizerWords} (default: the model's)`),
   template: templateOption,
   prompts: optional(
     '<file>',
@@ -81,6 +90,33 @@ const answerOptions = {
   ),
 };
 
+const rules: readonly Rule[] = [
+  ({ raw, input }) =>
+    raw === undefined || input === undefined
+      ? undefined
+      : '--input goes into a template, which --raw leaves out. Give one of them.',
+  exclusive('raw', 'template', 'each says what prompts are put into'),
+  exclusive('raw', 'chat', 'each says what prompts are put into'),
+  exclusive('chat', 'template', 'each says what prompts are put into'),
+  ({ prompts }, words) =>
+    prompts === undefined || words.length === 0
+      ? undefined
+      : `--prompts ${prompts} and prompts among the words are both given. Give one of them.`,
+  ({ prompts, fields, skipInvalid }) => {
+    if (prompts !== undefined || (fields === undefined && skipInvalid === undefined)) return undefined;
+    const flag = fields === undefined ? '--skip-invalid' : '--fields';
+    return `${flag} is about the records of --prompts, which is not given. Give it, or leave ${flag} out.`;
+  },
+  (given) => {
+    const { samples } = given;
+    if (samples === undefined || samples === 1 || !isGreedy(given)) return undefined;
+    const greedy = given.greedy ? '--greedy' : '--temperature 0';
+    return `--samples ${samples} draws answers, and ${greedy} gives the same one each time. Leave one of them out.`;
+  },
+  ...samplingRules,
+  ...deviceRules,
+];
+
 export const generateAnswers = defineCommand({
   name: 'generate',
   summary: 'answers prompts, token by token',
@@ -96,9 +132,10 @@ export const generateAnswers = defineCommand({
   ].join('\n'),
   words: '[prompts...]',
   options: { Prompt: promptOptions, Answer: answerOptions, Sampling: samplingOptions(), Device: deviceOptions },
+  rules,
   async run(options, terminal, words) {
-    checkOptions(options, words);
-    const checkpoint = await openModelFolder(options.model, terminal);
+    if (options.prompts !== undefined && options.prompts !== '-') tryInputs('--prompts', [options.prompts]);
+    const checkpoint = await openModelFolder('--model', options.model, terminal);
     const prompts = await promptsOf(options, terminal, words);
     return withDevice(options, terminal, async (device) => {
       const held = given({ dtype: options.dtype });
@@ -123,30 +160,6 @@ export const generateAnswers = defineCommand({
 });
 
 type GenerateOptions = Values<typeof promptOptions & typeof answerOptions & ReturnType<typeof samplingOptions>>;
-
-/** @throws OptionError for options that contradict each other or the words */
-function checkOptions(options: GenerateOptions, words: readonly string[]): void {
-  const { raw, chat, template, input, prompts, samples } = options;
-  if (chat && (raw || template !== undefined)) {
-    const other = raw ? '--raw' : `--template ${template}`;
-    throw new OptionError(
-      `--chat and ${other} are both given, and each says what prompts are put into. Give one of them.`,
-    );
-  }
-  if (raw && input !== undefined) {
-    throw new OptionError('--input goes into a template, which --raw leaves out. Give one of them.');
-  }
-  if (prompts !== undefined && words.length > 0) {
-    throw new OptionError(`--prompts ${prompts} and prompts among the words are both given. Give one of them.`);
-  }
-  if (samples > 1 && samplingOf(options).temperature === 0) {
-    const greedy = options.greedy ? '--greedy' : '--temperature 0';
-    throw new OptionError(
-      `--samples ${samples} draws answers, and ${greedy} gives the same one each time. Leave one of them out.`,
-    );
-  }
-  if (prompts !== undefined && prompts !== '-') tryInputs('--prompts', [prompts]);
-}
 
 type Prompt = { readonly instruction: string; readonly input: string } | ChatPrompt;
 
@@ -300,7 +313,7 @@ function checkRoom(prompts: readonly EncodedPrompt[], model: LanguageModel, maxN
     const room = model.room(ids.length);
     if (maxNewTokens <= room) continue;
     const prompt = `prompt ${index + 1} has ${counted(ids.length, 'token')}`;
-    const positions = `the model has ${whole(model.maxPositions)} positions`;
+    const positions = `the model has ${counted(model.maxPositions, 'position')}`;
     if (room < 1) {
       throw new LimitError(`${prompt}, with its template, and ${positions} for it and its answer. Cut the prompt.`, {
         found: ids.length,

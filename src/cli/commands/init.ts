@@ -12,12 +12,13 @@ import {
   saveModel,
 } from '../../index.js';
 import { defineCommand } from '../command.js';
-import { deviceOptions, withDevice } from '../device.js';
+import { deviceOptions, deviceRules, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
 import { counted, layersInWords } from '../format.js';
 import { createFromFile, keptFiles, openModelFolder, sourceWords } from '../models.js';
 import { countOrZero, counts, optional, required, text, withDefault } from '../options.js';
 import { tryNewFolder } from '../outputs.js';
+import { exclusive } from '../rules.js';
 
 export const init = defineCommand({
   name: 'init',
@@ -47,15 +48,23 @@ export const init = defineCommand({
     },
     Device: deviceOptions,
   },
+  rules: [
+    exclusive('layers', 'studentConfig', 'each is the size of the student'),
+    ({ layers, studentConfig }) =>
+      layers === undefined && studentConfig === undefined
+        ? "init needs the size of the student: --layers, to keep some of the teacher's, or --student-config, for random " +
+          'weights of another size.'
+        : undefined,
+    ({ seed, layers }) =>
+      seed === undefined || layers === undefined
+        ? undefined
+        : '--seed draws random weights, and --layers takes those of the teacher. Leave --seed out.',
+    ...deviceRules,
+  ],
   async run(options, terminal) {
     const { from, layers, studentConfig, out } = options;
-    if ((layers === undefined) === (studentConfig === undefined)) {
-      throw new OptionError(
-        "give either --layers, to keep some of the teacher's, or --student-config, for random weights of another size.",
-      );
-    }
     tryNewFolder('--out', out);
-    const teacher = await openModelFolder(from, terminal);
+    const teacher = await openModelFolder('--from', from, terminal);
     return withDevice(options, terminal, async (device) => {
       const student = await (studentConfig === undefined
         ? loadModel(teacher, { device, layers: layers?.length === 1 ? layers[0] : layers })

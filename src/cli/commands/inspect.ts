@@ -15,7 +15,7 @@ import {
   planGeneration,
 } from '../../index.js';
 import { defineCommand } from '../command.js';
-import { deviceOptions, withDevice } from '../device.js';
+import { deviceOptions, deviceRules, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
 import { bytes, counted, layersInWords, whole } from '../format.js';
 import { openSource, sourceWords } from '../models.js';
@@ -48,6 +48,7 @@ export const inspect = defineCommand({
     },
     Device: deviceOptions,
   },
+  rules: deviceRules,
   async run(options, terminal, [source = '', ...others]) {
     if (others.length > 0) throw new OptionError(`inspect takes one source, found ${others.length + 1}.`);
     const checkpoint = await openSource(source, terminal);
@@ -181,11 +182,11 @@ function memoryLines({ generating, training }: Plans, lengths: Lengths): [title:
   const { promptLength, maxNewTokens, maxLength, batchSize } = lengths;
   const trainingLine = (plan: MemoryEstimate): [string, string] => [
     'Training',
-    `${bytes(plan.total)}${fits(plan)}; batches of ${counted(batchSize, 'sample')} of ${whole(maxLength)} tokens (weights ` +
+    `${bytes(plan.total)}${fits(plan)}; batches of ${counted(batchSize, 'sample')} of ${counted(maxLength, 'token')} (weights ` +
       `${bytes(plan.student)}, gradients and moments ${bytes(plan.gradients + plan.moments)}, activations ${bytes(plan.activations)})`,
   ];
   return [
-    ['Answering', `${answers.join(', ')}; ${whole(promptLength)} tokens and ${whole(maxNewTokens)} new ones`],
+    ['Answering', `${answers.join(', ')}; ${counted(promptLength, 'token')} and ${counted(maxNewTokens, 'new one')}`],
     ...(training ? [trainingLine(training)] : []),
   ];
 }

@@ -1,7 +1,7 @@
 /** `distillm merge`: makes a whole model of an adapter and its base. */
 import { loadModel, numParameters, OptionError, saveModel } from '../../index.js';
 import { defineCommand } from '../command.js';
-import { deviceOptions, withDevice } from '../device.js';
+import { deviceOptions, deviceRules, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
 import { counted } from '../format.js';
 import { keptFiles, openModelFolder, sourceWords } from '../models.js';
@@ -36,9 +36,10 @@ export const merge = defineCommand({
     },
     Device: deviceOptions,
   },
+  rules: deviceRules,
   async run({ adapter, base, dtype, out, ...options }, terminal) {
     tryNewFolder('--out', out);
-    const checkpoint = await openModelFolder(adapter, terminal, base);
+    const checkpoint = await openModelFolder('--adapter', adapter, terminal, base);
     if (!(await checkpoint.adapter())) {
       throw new OptionError(`--adapter ${adapter} holds no adapter_config.json. Give the folder of an adapter.`);
     }

@@ -4,13 +4,14 @@ import { basename, dirname, extname, join, resolve } from 'node:path';
 import * as z from 'zod';
 import { type ChartName, chartNames, plotRuns, type RunLog, readRunLog, reportRuns } from '../../entries/report.js';
 import { CheckpointError, OptionError } from '../../index.js';
+import { quotedPath } from '../../inWords.js';
 import { systemReason } from '../../systemReason.js';
 import { defineCommand } from '../command.js';
 import { exitCodes } from '../exitCodes.js';
 import { counted } from '../format.js';
 import { given, optional, text } from '../options.js';
 import { drawingFile, reportFile, tryFile, writing } from '../outputs.js';
-import { wrapped } from '../terminal.js';
+import { note, wrapped } from '../terminal.js';
 
 /** What is written, by the ending of its name. */
 const kinds = new Map([
@@ -22,8 +23,11 @@ const isChart = (name: string): name is ChartName => (chartNames as readonly str
 
 const charts = text.transform((value, context): ChartName[] => {
   const names = value.split(',').map((name) => name.trim());
-  if (names.every(isChart)) return names;
-  context.addIssue({ code: 'custom', message: `some of ${chartNames.join(', ')}, with commas between them` });
+  if (names.every(isChart) && new Set(names).size === names.length) return names;
+  context.addIssue({
+    code: 'custom',
+    message: `some of ${chartNames.join(', ')}, each once, with commas between them`,
+  });
   return z.NEVER;
 });
 
@@ -39,7 +43,7 @@ export const plot = defineCommand({
     'distillm plot runs/dolly',
     'distillm plot runs/sft runs/kd runs/distillm --out compared.html',
     'distillm plot runs --title "All that was tried"',
-    'distillm plot runs/kd runs/distillm --charts loss,rougeL --out figure.svg',
+    'distillm plot runs/kd runs/distillm --charts trainingLoss,rougeL --out figure.svg',
   ].join('\n'),
   words: '<runs...>',
   options: {
@@ -72,7 +76,7 @@ export const plot = defineCommand({
     const names = namesOf(found);
     const runs = logs.map((log, i) => readLog(log, names[i] as string));
     for (const { name, cut } of runs) {
-      if (cut) stderr.write(`${wrapped(`Note: ${name}: the last line of the log is cut, and left out.`, stderr)}\n`);
+      if (cut) note(stderr, `${name}: the last line of the log is cut, and left out.`);
     }
     const drawn =
       kind === reportFile
@@ -112,7 +116,7 @@ function logsIn(path: string): FoundLog[] {
   if (runs.length > 0) return runs.map((run) => ({ path: run, log: join(run, logFileName) }));
   const above = dirname(resolve(path));
   const advice = existsSync(join(above, logFileName))
-    ? `Did you mean ${dirname(path)}?`
+    ? `Did you mean ${quotedPath(dirname(path))}?`
     : "Name the folder that 'distillm train' wrote (--out), or the file that it logged to (--log).";
   throw new CheckpointError(`${path} holds no ${logFileName}, the log of a run. ${advice}`, {
     found: path,

@@ -3,7 +3,7 @@ import { DataError, OptionError, openFolder, readTokenizerTexts, tokenizerTraine
 import { defineCommand } from '../command.js';
 import { recordOptions, skipping } from '../data.js';
 import { exitCodes } from '../exitCodes.js';
-import { whole } from '../format.js';
+import { counted, whole } from '../format.js';
 import { tryInputs } from '../inputs.js';
 import { choice, count, listed, required, text, withDefault } from '../options.js';
 import { tryFolder } from '../outputs.js';
@@ -65,7 +65,7 @@ export const tokenizer = defineCommand({
           ? `; the text gives no more ${model === 'bpe' ? 'merges' : 'pieces'}, for --vocab-size ${whole(vocabSize)}`
           : '';
       const each = result.charactersPerToken.toFixed(2);
-      stderr.write(`${whole(trained.vocabSize)} tokens, ${each} characters each${fewer}.\n`);
+      stderr.write(`${counted(trained.vocabSize, 'token')}, ${each} characters each${fewer}.\n`);
       return exitCodes.done;
     } finally {
       trained.dispose();

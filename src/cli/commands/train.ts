@@ -1,6 +1,6 @@
 /** `distillm train`: fine-tunes or distils a model, shows and logs the run, and saves it at Ctrl-C. */
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type * as z from 'zod';
 import { losses } from '../../distill/losses/index.js';
 import { distillationOptions, fineTuneOptions } from '../../distill/settings.js';
@@ -8,6 +8,7 @@ import { policies, policyFacts } from '../../distill/sgo/index.js';
 import {
   type BestValidation,
   type Checkpoint,
+  CheckpointError,
   type CheckpointEvent,
   type Device,
   type Divergence,
@@ -31,11 +32,12 @@ import {
   type Tokenizer,
   type TrainingRun,
 } from '../../index.js';
+import { quotedPath } from '../../inWords.js';
 import { defineCommand } from '../command.js';
 import { readConfig } from '../config.js';
 import { skipping } from '../data.js';
-import { deviceOptions, withDevice } from '../device.js';
-import { memoryLines, printEstimate } from '../estimate.js';
+import { deviceOptions, deviceRules, withDevice } from '../device.js';
+import { memoryLines, memoryTable, printEstimate } from '../estimate.js';
 import { type ExitCode, exitCodes } from '../exitCodes.js';
 import { makeKind, optionsFrom } from '../flags.js';
 import { counted, duration, whole } from '../format.js';
@@ -46,13 +48,21 @@ import { type Log, openLog } from '../log.js';
 import { loraFrom } from '../lora.js';
 import { findTokenizer, hasTokenizer, lengthLimits, openModelFolder, openStudent } from '../models.js';
 import { given, type OptionTable, spellFlags, type Values } from '../options.js';
-import { holdsRun, logFile, namesIn, tryApart, tryFile, tryFolder, tryLog } from '../outputs.js';
+import { holdsRun, logFile, namesIn, refuseAddress, tryApart, tryFile, tryFolder, tryLog } from '../outputs.js';
 import { measuredBy, progressLine, trainingProgress } from '../progress.js';
 import { drawnSample } from '../sample.js';
 import { chooseTemplate } from '../template.js';
 import { type Board, openBoard, tryBoard } from '../tensorboard/board.js';
-import { shellWord, shownOn, type Terminal, wrapped } from '../terminal.js';
-import { checkMethod, configNames, heldOutOf, runFlags, type TrainOptions, trainOptions } from './trainOptions.js';
+import { note, noted, shellWord, shownOn, type Terminal, wrapped } from '../terminal.js';
+import {
+  configNames,
+  heldOutOf,
+  runChoices,
+  runFlags,
+  type TrainOptions,
+  trainOptions,
+  trainRules,
+} from './trainOptions.js';
 
 export const train = defineCommand({
   name: 'train',
@@ -69,6 +79,7 @@ export const train = defineCommand({
     '  --epochs 20 --batch-size 8 --loss skewReverseKL --alpha 0.1 --out runs/dolly',
   ].join('\n'),
   options: { ...trainOptions, Device: deviceOptions },
+  rules: [...trainRules, ...deviceRules],
   async fromFile({ config, ...typed }, table) {
     const { resume, out } = typed;
     const ofFile: Readonly<Record<string, unknown>> =
@@ -85,19 +96,18 @@ export const train = defineCommand({
   async run(options, terminal) {
     // Its results are files: a log's reader that dies is no reason to lose a run.
     terminal.outliveReaders();
-    checkMethod(options);
     loraFrom(options, 0);
     await checkOutput(options);
     checkInputs(options);
-    const studentSource = options.student === undefined ? undefined : await openModelFolder(options.student, terminal);
-    const teacherSource = options.teacher === undefined ? undefined : await openModelFolder(options.teacher, terminal);
+    const studentSource =
+      options.student === undefined ? undefined : await openModelFolder('--student', options.student, terminal);
+    const teacherSource =
+      options.teacher === undefined ? undefined : await openModelFolder('--teacher', options.teacher, terminal);
     // Made first: loading may take minutes.
     const distilling = teacherSource && (await distillationOf(options, teacherSource));
     return withDevice(options, terminal, async (device) => {
       terminal.stderr.write(`Device: ${device.info.description}\n`);
-      const tokenizer = await findTokenizer(options.tokenizer, [studentSource, teacherSource], {
-        makesModel: options.studentConfig !== undefined,
-      });
+      const tokenizer = await findTokenizer(options.tokenizer, [studentSource, teacherSource]);
       const seed = fineTuneOptions.shape.seed.parse(optionsFrom(fineTuneOptions, options).seed);
       const lora = loraFrom(options, seed);
       const open = async (on: Device, note: (text: string) => void): Promise<Models> => ({
@@ -109,9 +119,7 @@ export const train = defineCommand({
         ),
       });
       // Tried for size: no weight is read before it is known that all will fit.
-      const sized = await open(device.meta(), (text) => {
-        terminal.stderr.write(`${wrapped(`Note: ${text}`, terminal.stderr)}\n`);
-      });
+      const sized = await open(device.meta(), (text) => note(terminal.stderr, text));
       // Told before how answers end: a tokenizer that ends them as the teacher does would not help other vocabularies.
       requireMemory(await leastRun(sized, distilling?.loss).memory());
       checkEndTokens(options, tokenizer, distilling?.teacherTokenizer);
@@ -144,6 +152,11 @@ export const train = defineCommand({
           : fineTune({ ...shared, model: student, signal });
       const plan = runOf(sized, new AbortController().signal);
       checkMemory(await plan.memory(), { ...{ device, terminal, dryRun: options.dryRun }, settings: plan.settings });
+      if (options.dryRun) {
+        terminal.stderr.write(
+          'Reading the weights, then measuring: a few seconds, of large models about half a minute ...\n',
+        );
+      }
       const models = await open(device, () => {});
       const start = (signal: AbortSignal) => runOf(models, signal);
       if (options.dryRun) {
@@ -181,12 +194,12 @@ function checkMemory(
 ): void {
   if (dryRun && !memory.fits) stdout.write(`${JSON.stringify({ dryRun, memory, settings })}\n`);
   requireMemory(memory);
-  // A dry run has a table.
-  if (!dryRun) for (const line of memoryLines(memory, device)) stderr.write(`${wrapped(line, stderr)}\n`);
+  const lines = dryRun ? memoryTable(memory, { settings, device }) : memoryLines(memory, device);
+  for (const line of lines) stderr.write(`${wrapped(line, stderr)}\n`);
 }
 
 const noRun = (out: string) =>
-  new OptionError(`--resume goes on with a run, and --out ${out} holds none. Check the path, or leave it out.`);
+  new CheckpointError(`--resume goes on with a run, and --out ${out} holds none. Check the path, or leave it out.`);
 
 async function fromConfig(config: string, table: OptionTable, typed: Partial<TrainOptions>) {
   const { lmCoef, ...values } = await readConfig(config, table, { names: configNames, typed });
@@ -204,7 +217,7 @@ function checkEndTokens({ tokenizer: named, teacher }: TrainOptions, tokenizer: 
   if (!difference) return;
   throw new OptionError(
     `the student's tokenizer ends answers with ${difference[0]}, the teacher's with ${difference[1]}. Choose one by ` +
-      `--tokenizer, the folder whose end token counts: for the teacher's, --tokenizer ${teacher}.`,
+      `--tokenizer, the folder whose end token counts: for the teacher's, ${quotedPath(`--tokenizer ${teacher}`)}.`,
     { found: tokenizer.eosTokenId, expected: teachers.eosTokenId },
   );
 }
@@ -242,14 +255,15 @@ async function checkOutput(options: TrainOptions & Pick<Values<typeof deviceOpti
       );
     }
   }
-  if (dryRun && typeof profile === 'string') {
-    throw new OptionError(`--dry-run writes nothing, and --profile ${profile} is a file. Leave its name out.`);
-  }
   if (tensorboard !== undefined) tryBoard(tensorboard, { resume, ...trial });
-  // Its folder is made where it is missing.
-  if (existsSync(dirname(log))) tryFile('--log', log, logFile, inputs, trial);
-  else tryFolder('--log', dirname(log), trial);
+  refuseAddress('--log', log);
   tryLog(log, out);
+  // Its folder is made where it is missing.
+  if (existsSync(dirname(log))) {
+    // What a run without a state logged is nobody's any more.
+    const isOwn = resume || resolve(log) === resolve(join(out, logName));
+    tryFile('--log', log, logFile, inputs, { ...trial, isOwn });
+  } else tryFolder('--log', dirname(log), trial);
 }
 
 /** Refuses data that are not there. Models are not loaded yet. */
@@ -261,7 +275,8 @@ function checkInputs(options: TrainOptions): void {
   if (options.studentConfig !== undefined) tryInputs('--student-config', [options.studentConfig]);
 }
 
-const logOf = ({ log, out }: TrainOptions): string => log ?? join(out, 'log.jsonl');
+const logName = 'log.jsonl';
+const logOf = ({ log, out }: TrainOptions): string => log ?? join(out, logName);
 
 function describe(
   { stderr }: Terminal,
@@ -287,8 +302,10 @@ function describe(
     [responses, 'answers', '--max-length'],
   ] as const) {
     if (2 * many <= records) continue;
-    const note = `Note: most ${what} are cut, ${whole(many)} of ${whole(records)}. Raise ${flag} where the models have room.`;
-    stderr.write(`${wrapped(note, stderr)}\n`);
+    note(
+      stderr,
+      `most ${what} are cut, ${whole(many)} of ${whole(records)}. Raise ${flag} where the models have room.`,
+    );
   }
 }
 
@@ -339,14 +356,14 @@ function showSample({ train: [sample], template }: InstructionData, tokenizer: T
 /** `--dry-run`: what the run would take. */
 async function estimated(run: TrainingRun, terminal: Terminal): Promise<ExitCode> {
   const { stderr } = terminal;
-  stderr.write('Measuring for a few seconds ...\n');
   const estimate = await run.estimate();
-  for (const remark of estimate.remarks) stderr.write(`${wrapped(noteOf(remark), stderr)}\n`);
+  for (const remark of estimate.remarks) note(stderr, spelled(remark));
   printEstimate(estimate, run.settings, terminal);
   return estimate.memory.fits ? exitCodes.done : exitCodes.failed;
 }
 
-const noteOf = (remark: string): string => `Note: ${spellFlags(remark, runFlags)}`;
+const spelled = (remark: string): string => spellFlags(remark, runFlags, runChoices);
+const noteOf = (remark: string): string => noted(spelled(remark));
 
 interface Ended {
   readonly end: EndEvent;
@@ -366,6 +383,7 @@ async function follow(
 ): Promise<Ended> {
   const stop = new AbortController();
   const line = progressLine(terminal);
+  const warn = (text: string) => line.print(noted(text));
   let interrupt: Interrupt | undefined;
   const release = terminal.onInterrupt(
     (signal) => {
@@ -386,8 +404,8 @@ async function follow(
     let saved: CheckpointEvent | undefined;
     const open = (goesOnAfter: number | undefined) => {
       const { tensorboard } = options;
-      log = openLog(logOf(options), { goesOnAfter, warn: line.print });
-      if (tensorboard !== undefined) board = openBoard(tensorboard, { goesOnAfter, warn: line.print });
+      log = openLog(logOf(options), { goesOnAfter, warn });
+      if (tensorboard !== undefined) board = openBoard(tensorboard, { goesOnAfter, warn });
     };
     for await (const event of run) {
       // Steps that are taken again are in the log once.
@@ -414,7 +432,7 @@ async function follow(
       if (event.type === 'end') end = event;
       if (event.type === 'checkpoint' && event.kind === 'last') {
         saved = event;
-        if (event.fallback !== undefined) await keepElsewhere(event.fallback, options, decided, line.print);
+        if (event.fallback !== undefined) await keepElsewhere(event.fallback, options, decided, warn);
       }
     }
     // The API's promise: 'end' comes last.
@@ -451,13 +469,13 @@ function report(
   const judged = { ...(best && { best }), ...(initial && { initial, improved }) };
   stdout.write(`${JSON.stringify({ step, reason, ...judged, student, seconds: Math.round(ms / 1000) })}\n`);
   if (reason === 'aborted') {
-    const where = saved ? `Saved in ${saved.path}.` : 'There was nothing new to save.';
+    const where = saved ? `Saved in: ${saved.path}` : 'There was nothing new to save.';
     stderr.write(`${wrapped(`Stopped after step ${whole(step)}. ${where}`, stderr)}\n`);
     if (step > 0) stderr.write(`To go on:\n  ${program} train --resume --out ${shellWord(out)}\n`);
     return interrupt === 'SIGHUP' ? exitCodes.hungUp : exitCodes.interrupted;
   }
   const done = before ? 'The run was finished already.' : `Done in ${duration(ms)}.`;
-  stderr.write(`${done} The trained model is in ${student}.\n`);
+  stderr.write(`${done} The trained model: ${student}\n`);
   if (best && initial && !improved) {
     const scores = (validation: BestValidation) => measuredBy(validation).join(', ');
     const verdict =

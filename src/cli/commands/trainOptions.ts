@@ -4,14 +4,14 @@ import { losses } from '../../distill/losses/index.js';
 import { distillationOptions, distillOptions, fineTuneOptions } from '../../distill/settings.js';
 import { policies } from '../../distill/sgo/index.js';
 import { weightFormats } from '../../entries/tensor.js';
-import { OptionError } from '../../index.js';
-import { leavesOf } from '../../settings/index.js';
+import { leavesOf, withoutDefault } from '../../settings/index.js';
 import { type ConfigNames, configOption } from '../config.js';
 import { recordOptions } from '../data.js';
-import { flagsByPath, flagsOf, kindFlags, optionsFrom } from '../flags.js';
+import { flagsByPath, flagsOf, kindFlags } from '../flags.js';
 import { loraFlags, loraFlagsByPath } from '../lora.js';
-import { dtypeOption, sourceWords } from '../models.js';
+import { dtypeOption, sourceWords, tokenizerWords } from '../models.js';
 import { choice, count, flag, flagOf, listed, optional, required, text, type Values, withDefault } from '../options.js';
+import { asTyped, exclusive, type Rule } from '../rules.js';
 import { templateOption } from '../template.js';
 
 /** A number is never the name of a file: 0.1 may be meant as a share. */
@@ -60,9 +60,9 @@ const modelOptions = {
   ),
   ...loraFlags,
   tokenizer: optional(
-    '<folder>',
+    '<source>',
     text,
-    "folder of the tokenizer (default: the student's, then the teacher's; needed where these end answers differently)",
+    `${tokenizerWords} (default: the student's, then the teacher's; needed where these end answers differently)`,
   ),
 };
 
@@ -121,6 +121,8 @@ export const runFlags: ReadonlyMap<string, string> = new Map([
   ...flagsByPath(distillOptions),
   ...loraFlagsByPath,
   ['totalSteps', 'steps'],
+  ['loss', 'loss'],
+  ['sgo', 'sgo'],
   ['loss.kind', 'loss'],
   ['sgo.kind', 'sgo'],
   ['data.train', 'data'],
@@ -128,6 +130,13 @@ export const runFlags: ReadonlyMap<string, string> = new Map([
   ['data.text', 'text'],
   ['validation.rougeL', 'rougeSamples'],
 ]);
+
+/** Those of them whose values are words. */
+export const runChoices: readonly string[] = [
+  ...leavesOf(distillOptions)
+    .filter(({ schema }) => [z.ZodEnum, z.ZodDiscriminatedUnion].some((kind) => withoutDefault(schema) instanceof kind))
+    .map(({ path }) => path.join('.')),
+];
 
 /** Flags by what others call them: '--learning-rate' is '--lr'. */
 export const flagsAlsoCalled: ReadonlyMap<string, string> = new Map(
@@ -167,35 +176,83 @@ export type TrainOptions = Values<
   readonly dataDigest?: { readonly train?: string; readonly validation?: string; readonly text?: string };
 };
 
-/** What is held out: files together, or the last number that was given. @throws OptionError for files and numbers */
-export function heldOutOf({ validation = [] }: TrainOptions): string[] | number | undefined {
+/** What is held out: files together, or the last number that was given. `trainRules` refuses both together. */
+export function heldOutOf({
+  validation = [],
+}: Partial<Pick<TrainOptions, 'validation'>>): string[] | number | undefined {
   const files = validation.filter((each) => typeof each === 'string');
-  if (files.length === 0) return validation.findLast((each) => typeof each === 'number');
-  if (files.length === validation.length) return files;
-  throw new OptionError(`--validation is ${validation.join(' and ')}, expected files or a number. Leave one out.`, {
-    found: validation,
-  });
+  return files.length > 0 ? files : validation.findLast((each) => typeof each === 'number');
 }
 
-/** @throws OptionError for a teacher that is missing, and for options that the method has no use for. */
-export function checkMethod(options: TrainOptions): void {
-  const { method } = options;
-  if (method !== 'sft' && options.teacher === undefined) {
-    throw new OptionError(`--method ${method} needs --teacher, the folder of the model to learn from.`);
-  }
-  const foreign = {
-    sft: ['teacher', 'teacherDtype', ...Object.keys(lossOptions), ...Object.keys(studentOutputOptions)],
-    kd: Object.keys(studentOutputOptions),
-    distillm: [],
-  }[method];
-  const misplaced = foreign.find((name) => Object(options)[name] !== undefined);
-  if (misplaced !== undefined) {
-    throw new OptionError(
-      `${flagOf(misplaced)} does nothing with --method ${method}. Leave it out, or choose another method.`,
-    );
-  }
-  const { lmCoef } = optionsFrom(fineTuneOptions, options);
-  if (lmCoef !== undefined && options.text === undefined) {
-    throw new OptionError('--lm-coef weighs the loss on --text, which is not given. Give it, or leave --lm-coef out.');
-  }
-}
+/** Options that a method has no use for. */
+const foreignTo: Readonly<Record<TrainOptions['method'], readonly string[]>> = {
+  sft: ['teacher', 'teacherDtype', ...Object.keys(lossOptions), ...Object.keys(studentOutputOptions)],
+  kd: Object.keys(studentOutputOptions),
+  distillm: [],
+};
+
+/** As `trainRules` sees them: those that were given, by their names. */
+type GivenOptions = Partial<TrainOptions>;
+
+/** What can be said of the options before any file is looked at. */
+export const trainRules: readonly Rule[] = [
+  exclusive('epochs', 'steps', 'each is the length of the run'),
+  exclusive('student', 'studentConfig', 'each is the model to train'),
+  (given) => {
+    const { student, studentConfig, teacher, tokenizer, method = 'distillm' } = given as GivenOptions;
+    if (student === undefined && studentConfig === undefined) {
+      return 'train needs the model to train: --student <source>, or --student-config <file> for random weights.';
+    }
+    if (method !== 'sft' && teacher === undefined) {
+      return `--method ${method} needs --teacher <source>, the model to learn from. Without a teacher: --method sft.`;
+    }
+    if (student !== undefined || teacher !== undefined || tokenizer !== undefined) return undefined;
+    return '--student-config makes a new model, which needs --tokenizer <source>. The command tokenizer trains one.';
+  },
+  (given) => {
+    const { method = 'distillm' } = given as GivenOptions;
+    const misplaced = foreignTo[method].find((name) => given[name] !== undefined);
+    return misplaced === undefined
+      ? undefined
+      : `${flagOf(misplaced)} does nothing with --method ${method}. Leave it out, or choose another method.`;
+  },
+  ({ lmCoef, text }) =>
+    lmCoef === undefined || text !== undefined
+      ? undefined
+      : '--lm-coef weighs the loss on --text, which is not given. Give it, or leave --lm-coef out.',
+  (given) => {
+    const { validation = [] } = given as GivenOptions;
+    return new Set(validation.map((each) => typeof each)).size < 2
+      ? undefined
+      : `--validation is ${validation.join(' and ')}, expected files or a number. Leave one out.`;
+  },
+  (given) => {
+    const { method = 'distillm', sgo = 'adaptiveOffPolicy' } = given as GivenOptions;
+    if (heldOutOf(given as GivenOptions) !== 0) return undefined;
+    if (method === 'distillm' && policies[sgo].usesValidation) {
+      return (
+        `--sgo ${sgo} follows the validation loss, and --validation 0 holds nothing out. Hold some records out, or give ` +
+        '--sgo offPolicy.'
+      );
+    }
+    const idle = validatingOptions.find((name) => given[name] !== undefined && given[name] !== 0);
+    return idle === undefined
+      ? undefined
+      : `${asTyped(idle, given[idle])} is about validations, and --validation 0 holds nothing out. Leave one of them out.`;
+  },
+  ({ bestBy, rougeSamples }) =>
+    bestBy === undefined || bestBy === 'loss' || rougeSamples !== 0
+      ? undefined
+      : `--best-by ${bestBy} needs answers that are scored, and --rouge-samples is 0. Leave one of them out.`,
+  ({ maxPromptLength, maxLength }) =>
+    maxPromptLength === undefined || maxLength === undefined || Number(maxPromptLength) < Number(maxLength)
+      ? undefined
+      : `--max-length is ${maxLength}, expected more than --max-prompt-length (${maxPromptLength}).`,
+  ({ dryRun, profile }) =>
+    dryRun === undefined || typeof profile !== 'string'
+      ? undefined
+      : `--dry-run writes nothing, and --profile ${profile} is a file. Leave its name out.`,
+];
+
+/** Options that only say how validations go. */
+const validatingOptions = ['validationOrder', 'validateEvery', 'bestBy', 'rougeSamples', 'rougeTemperature'];

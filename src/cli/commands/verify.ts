@@ -1,12 +1,12 @@
 /** `distillm verify`: checks every kernel on this machine's devices against its float64 reference. */
 import type { KernelVerdict } from '../../entries/testing.js';
-import { type Device, DeviceError, examineDevices, openDevice } from '../../index.js';
+import { type Device, DeviceError, openDevice } from '../../index.js';
 import { defineCommand } from '../command.js';
 import { exitCodes } from '../exitCodes.js';
-import { duration, threeDigits } from '../format.js';
+import { countedOf, duration, threeDigits } from '../format.js';
 import { flag, optional, spellFlags, text } from '../options.js';
 import { progressLine } from '../progress.js';
-import { wrapped } from '../terminal.js';
+import { noted, wrapped } from '../terminal.js';
 
 /** A device that is checked: the heading of its column, and its verdicts, those to come and those that are known. */
 interface Checked {
@@ -46,7 +46,7 @@ export const verify = defineCommand({
           devices.push({ heading, device, coming, known: [] });
         } catch (error) {
           const message = spellFlags((error as Error).message, new Map([['allowSoftware', 'allowSoftware']]));
-          progress.print(`${heading} is left out: ${message}`);
+          progress.print(noted(`${heading} is left out: ${message}`));
         }
       }
       // All verdicts on a kernel before the next kernel: rows are whole, and whatever ends the process leaves them.
@@ -79,7 +79,7 @@ export const verify = defineCommand({
       const verdict =
         wrong === 0
           ? `${heading}: ${known.length === 1 ? 'the one kernel is' : `all ${known.length} kernels are`} right.`
-          : `${heading}: ${wrong} of ${known.length} kernels are WRONG on ${description}. ${adviceFor(heading)}`;
+          : `${heading}: ${countedOf(wrong, known.length, 'kernel', 'are')} WRONG on ${description}. ${adviceFor(heading)}`;
       stderr.write(`${wrapped(verdict, stderr)}\n`);
     }
     stderr.write(`Took ${duration(performance.now() - started)}.\n`);
@@ -92,7 +92,7 @@ export const verify = defineCommand({
 const kinds = (allowSoftware: boolean): readonly (readonly [heading: string, open: () => Promise<Device>])[] => [
   ['WASM fused', openFused],
   ['WASM plain', () => openDevice({ kind: 'wasm', wasm: { revectorize: true, arithmetic: 'plain' } })],
-  ['WebGPU', () => openGPU(allowSoftware)],
+  ['WebGPU', () => openDevice({ kind: 'webgpu', webgpu: { allowSoftware } })],
 ];
 
 /** @throws DeviceError where the engine has plain arithmetic only */
@@ -102,13 +102,6 @@ async function openFused(): Promise<Device> {
   const { plainBecause = '' } = device.info;
   await device.dispose();
   throw new DeviceError(`plain arithmetic is all there is here. ${plainBecause}`);
-}
-
-async function openGPU(allowSoftware: boolean): Promise<Device> {
-  // Asked first: where the machine shows no GPU, opening one would make Dawn write warnings of its own.
-  const found = allowSoftware ? undefined : (await examineDevices()).webgpu;
-  if (found && 'missing' in found) throw new DeviceError(found.missing);
-  return openDevice({ kind: 'webgpu', webgpu: { allowSoftware } });
 }
 
 const adviceFor = (heading: string): string =>
