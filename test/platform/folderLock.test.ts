@@ -69,7 +69,7 @@ it.each(['', '{"pid":', 'null', '{"pid":"1"}'])('that a power cut left as %j is 
 it('of another host counts for an hour after its last sign of life', async () => {
   await claim({ pid: 1, host: 'elsewhere' });
   await expect(lockFolder(folder)).rejects.toThrow(
-    `(process 1 on elsewhere, since 2026-01-01T00:00:00Z). Wait for it, or give another folder. If it is gone, remove ${claimFile()}.`,
+    `(process 1 on elsewhere, since 2026-01-01T00:00:00Z). Wait for it, or give another folder. If it is gone, remove '${claimFile()}'.`,
   );
   const ago = (minutes: number) => new Date(Date.now() - 60_000 * minutes);
   await utimes(claimFile(), ago(50), ago(50));
@@ -84,7 +84,7 @@ it('of another container with the same host name, which is that of one before it
   await claim({ pid, namespace: 'pid:[1]' });
   await expect(lockFolder(folder)).rejects.toThrow(
     `(process ${pid} on ${hostname()}, in another container, since ${since}). Wait for it, or give another folder. ` +
-      `If it is gone, remove ${claimFile()}.`,
+      `If it is gone, remove '${claimFile()}'.`,
   );
   const ago = (minutes: number) => new Date(Date.now() - 60_000 * minutes);
   await utimes(claimFile(), ago(2.5), ago(2.5));
