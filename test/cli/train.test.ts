@@ -534,7 +534,9 @@ describe('distillm train', () => {
       `train --data ${path('config.json')} ${tiny} --method sft --student ${path('teacher/best')} --out ${path('unused')}`,
     );
     expect(broken.code).toBe(1);
-    expect(broken.err.trim().split('\n').at(-1)).toMatch(/^distillm: .*config\.json: no record has 'instruction', nor/);
+    expect(broken.err.trim().split('\n').at(-1)).toMatch(
+      /^distillm: .*config\.json: no record has 'instruction' or 'prompt', nor/,
+    );
   });
 
   it.each([
