@@ -30,12 +30,46 @@ const byteTokens = Array.from({ length: 256 }, (_, byte) => [
   0,
 ]);
 
-function digest(ids: ArrayLike<number>, text: string): number {
-  let value = 0x811c9dc5;
+/** @param value the digest of what came before, where there was something */
+function digest(ids: ArrayLike<number>, text: string, value = 0x811c9dc5): number {
   for (const number of [...Array.from(ids), 0xffffffff, ...new TextEncoder().encode(text)]) {
     value = Math.imul(value ^ number, 0x01000193);
   }
   return value >>> 0;
+}
+
+/** Texts of two to four pieces of others, cut anywhere, as pipelines.py draws them. */
+const mixed = (() => {
+  const pieces = texts.filter((text) => text !== '').map((text) => [...text]);
+  let state = 1;
+  const draw = (below: number) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return (state >>> 8) % below;
+  };
+  const piece = () => {
+    const text = pieces[draw(pieces.length)] as string[];
+    const start = draw(text.length);
+    return text.slice(start, start + 1 + draw(24)).join('');
+  };
+  return Array.from({ length: 2400 }, () => Array.from({ length: 2 + draw(3) }, piece).join(''));
+})();
+const mixedGroup = 50;
+
+/** The first texts of the groups of mixed ones of which some ids, or the text of them, are not as expected. */
+function differentMixed(
+  expected: readonly number[],
+  encode: (text: string) => Int32Array,
+  decode: (ids: Int32Array) => string,
+): string[] {
+  expect(expected).toHaveLength(mixed.length / mixedGroup);
+  return expected.flatMap((wanted, group) => {
+    const [first = '', ...others] = mixed.slice(group * mixedGroup, (group + 1) * mixedGroup);
+    const found = [first, ...others].reduce<number | undefined>((value, text) => {
+      const ids = encode(text);
+      return digest(ids, decode(ids), value);
+    }, undefined);
+    return found === wanted ? [] : [first];
+  });
 }
 
 /** tokenizer.json of the pieces in unigram.model, as pipelines.py makes it. */
@@ -99,9 +133,17 @@ function different(
 }
 
 describe('against Hugging Face tokenizers', () => {
-  it.each(Object.entries(oracle.cases as unknown as Record<string, Case>))('%s', async (_, each) => {
+  it.each(Object.entries(oracle.cases as unknown as Record<string, Case>))('%s', async (name, each) => {
     const tokenizer = createTokenizer({ tokenizerJson: await jsonOf(each) });
     expect(different(tokenizer, each.digests)).toEqual([]);
+    const groups = (oracle.mixed.cases as Record<string, number[]>)[name] as number[];
+    expect(
+      differentMixed(
+        groups,
+        (text) => tokenizer.encode(text),
+        (ids) => tokenizer.decode(ids),
+      ),
+    ).toEqual([]);
     const saved = createTokenizer({ tokenizerJson: tokenizer.save()['tokenizer.json'] as string });
     expect(different(saved, each.digests)).toEqual([]);
     // Id by id the same text comes out.
@@ -124,6 +166,10 @@ describe('against sentencepiece', () => {
       .map((each) => ({ ...each, decoded: each.ids.includes(unknown) ? '' : tokenizer.decode(each.ids) }))
       .filter(({ ids, decoded, wanted }) => digest(ids, decoded) !== wanted);
     expect(wrong.map(({ text, ids, decoded }) => ({ text, ids: [...ids], decoded }))).toEqual([]);
+    const groups = (oracle.mixed.sentencePiece as Record<string, number[]>)[name] as number[];
+    const encode = (text: string) => tokenizer.encode(text, { allowedSpecial: 'none' });
+    const decode = (ids: Int32Array) => (ids.includes(unknown) ? '' : tokenizer.decode(ids));
+    expect(differentMixed(groups, encode, decode)).toEqual([]);
     for (const text of texts) {
       const ids = tokenizer.encode(text);
       const stream = tokenizer.stream();
@@ -151,6 +197,8 @@ describe('against tiktoken', () => {
     const tiktoken = { file: 'ranks.tiktoken', pattern, specialTokens: special, eos };
     const tokenizer = await loadTokenizer(store, { tiktoken });
     expect(different(tokenizer, digests)).toEqual([]);
+    const encode = (text: string) => tokenizer.encode(text);
+    expect(differentMixed(oracle.mixed.tiktoken, encode, (ids) => tokenizer.decode(ids))).toEqual([]);
     expect(tokenizer.eosTokenId).toBe((special as Record<string, number>)[eos]);
     const saved = createTokenizer({ tokenizerJson: tokenizer.save()['tokenizer.json'] as string });
     expect(different(saved, digests)).toEqual([]);

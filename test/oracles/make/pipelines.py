@@ -4,7 +4,7 @@
     node test/oracles/make/locales.mjs && python test/oracles/make/pipelines.py
 
 The texts are those of ../tokenizer/cases.json and locales.json. A case keeps one digest a text, of its ids and of the text that
-they decode to.
+they decode to; and under "mixed" one for every 50 of 2,400 texts that are put together of pieces of these.
 
 characters.json    BPE over characters with byte fallback, trained here, as tokenizer.json
 unigram.model      Unigram by SentencePiece, with a small charsmap; bpe.model is BPE
@@ -40,12 +40,40 @@ def digest(numbers):
     return value
 
 
-def digests(encode, decode):
-    out = []
-    for text in TEXTS:
+def mixed_texts(count):
+    """Texts of two to four pieces of others, cut anywhere. The test draws the same."""
+    pieces = [list(text) for text in TEXTS if text]
+    state = 1
+
+    def draw(below):
+        nonlocal state
+        state = (state * 1664525 + 1013904223) & 0xFFFFFFFF
+        return (state >> 8) % below
+
+    def piece():
+        text = pieces[draw(len(pieces))]
+        start = draw(len(text))
+        return "".join(text[start : start + 1 + draw(24)])
+
+    return ["".join(piece() for _ in range(2 + draw(3))) for _ in range(count)]
+
+
+MIXED = mixed_texts(2400)
+GROUP = 50
+
+
+def numbers_of(texts, encode, decode):
+    for text in texts:
         ids = encode(text)
-        out.append(digest([*ids, 0xFFFFFFFF, *decode(ids).encode()]))
-    return out
+        yield from (*ids, 0xFFFFFFFF, *decode(ids).encode())
+
+
+def digests(encode, decode):
+    return [digest(numbers_of([text], encode, decode)) for text in TEXTS]
+
+
+def mixed_digests(encode, decode):
+    return [digest(numbers_of(MIXED[i : i + GROUP], encode, decode)) for i in range(0, len(MIXED), GROUP)]
 
 
 def added(content, id, **flags):
@@ -205,6 +233,7 @@ cases = {
 }
 bases = {"bytes": BYTES, "characters": characters, "unigram": unigram_base}
 result = {}
+mixed = {"cases": {}, "sentencePiece": {}}
 for name, (base, changes) in cases.items():
     content = {**bases[base], **{key: value for key, value in changes.items() if key not in ("model", "dropMerges", "byteTokens")}}
     content["model"] = {**(with_bytes if changes.get("byteTokens") else content["model"]), **changes.get("model", {})}
@@ -212,7 +241,9 @@ for name, (base, changes) in cases.items():
         content["model"]["merges"] = [pair for i, pair in enumerate(content["model"]["merges"]) if i % changes["dropMerges"]]
     tokenizer = Tokenizer.from_str(json.dumps({"version": "1.0", **content}))
     decode = lambda ids: tokenizer.decode(ids, skip_special_tokens=False)
-    result[name] = {"base": base, "changes": changes, "digests": digests(lambda text: tokenizer.encode(text).ids, decode)}
+    encode = lambda text: tokenizer.encode(text).ids
+    result[name] = {"base": base, "changes": changes, "digests": digests(encode, decode)}
+    mixed["cases"][name] = mixed_digests(encode, decode)
 
 models_of = {}
 for name, model in (("unigram", unigram), ("bpe", bpe)):
@@ -220,6 +251,7 @@ for name, model in (("unigram", unigram), ("bpe", bpe)):
     # Decoded is compared where nothing is unknown: SentencePiece writes U+2047 for that.
     known = lambda ids: "" if processor.unk_id() in ids else processor.decode(ids)
     models_of[name] = digests(processor.encode, known)
+    mixed["sentencePiece"][name] = mixed_digests(processor.encode, known)
 alphabet = {}
 next_character = 0x100
 for byte in range(256):
@@ -230,11 +262,12 @@ special = {t["content"]: t["id"] for t in BYTES["added_tokens"]}
 ranks = {bytes(alphabet[c] for c in token): id for token, id in BYTES["model"]["vocab"].items() if token not in special}
 pattern = r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s"
 encoding = tiktoken.Encoding("oracle", pat_str=pattern, mergeable_ranks=ranks, special_tokens=special)
-tiktoken_case = {"pattern": pattern, "special": special, "digests": digests(
-    lambda text: encoding.encode(text, allowed_special="all"), lambda ids: encoding.decode(ids))}
+with_special = lambda text: encoding.encode(text, allowed_special="all")
+tiktoken_case = {"pattern": pattern, "special": special, "digests": digests(with_special, encoding.decode)}
+mixed["tiktoken"] = mixed_digests(with_special, encoding.decode)
 
 (OUT / "cases.json").write_text(json.dumps(
-    {"extra": EXTRA, "cases": result, "sentencePiece": models_of, "tiktoken": tiktoken_case},
+    {"extra": EXTRA, "cases": result, "sentencePiece": models_of, "tiktoken": tiktoken_case, "mixed": mixed},
     separators=(",", ":")) + "\n")
 for path in sorted(OUT.iterdir()):
     print(f"{path.stat().st_size:8d} {path.name}")
