@@ -89,7 +89,7 @@ export const suites: readonly Suite[] = [
   {
     name: 'gemm-stored',
     about:
-      'c = a b[n, k]^T, b held in f32, f16 or int8, GFLOP/s (more is better): the LM head, and a layer of a teacher',
+      'c = a b[n, k]^T, b held in f32, f16, int8 or int4, GFLOP/s (more is better): the LM head, and a layer of a teacher',
     variants: [
       distillm('gemmStored', 2),
       distillm('gemmStored', 1),
@@ -100,7 +100,7 @@ export const suites: readonly Suite[] = [
   {
     name: 'gemm-webgpu',
     about:
-      'matrix products on WebGPU with weights in f32, f16 and int8, GFLOP/s (more is better): as chosen for the shape, then ' +
+      'matrix products on WebGPU with weights in f32, f16, int8 and int4, GFLOP/s (more is better): as chosen for the shape, then ' +
       'with each tile; f16 on matrix units as well, where the adapter has subgroup matrices. Many calls are timed together. ' +
       'On a software adapter shapes are at a sixteenth',
     variants: [

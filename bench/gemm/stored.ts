@@ -18,12 +18,12 @@ export async function* gemmStored({ device, size }: Setting) {
   for (const full of storedShapes) {
     const shape: GemmShape = { ...shrunk(full, size), m: full.m };
     const { m, k, n } = shape;
-    const [left, right] = [noise(m * k), Int8Array.from(noise(k * n, 2), (value) => 127 * value)];
+    const [left, right] = [noise(m * k), Int8Array.from(noise(k * n, 2), (value) => 7 * value)];
     const a = Tensor.from(device, left, [m, k]);
     const c = Tensor.empty(device, [m, n]);
     const of = (seconds: number) => (2 * m * n * k) / seconds / 1e9;
     for (const format of weightFormats) {
-      const floats = Float32Array.from(right, (value) => value / 128);
+      const floats = Float32Array.from(right, (value) => value / 8);
       const weight = held[format](device, floats, [n, k]);
       const call = async () => {
         multiply(a, weight, c);

@@ -8,6 +8,7 @@ import {
   run,
   Tensor,
   type WebGPUDevice,
+  type Weight,
   weightFormats,
 } from 'distillm/tensor';
 import type { Setting } from '../frame/benchmark.ts';
@@ -42,7 +43,7 @@ const shapes: readonly GemmShape[] = [
 const withTiles = 5;
 /** Up to so many rows there is one variant. */
 const skinnyRows = 8;
-const bytesPerElement = { f32: 4, f16: 2, int8: 1 } as const;
+const bytesPerElement = { f32: 4, f16: 2, int8: 1, int4: 0.5 + 2 / 32 } as const;
 
 /** Each product as the backend chooses its tile, then with each tile. */
 export async function* gemmVariants({ device: opened, size }: Setting) {
@@ -56,7 +57,7 @@ export async function* gemmVariants({ device: opened, size }: Setting) {
     const shape: GemmShape = { form, m, k, n };
     // Exact in f16: matrix units round a.
     const left = noise(m * k).map((value) => Math.round(8 * value) / 8);
-    const right = noise(k * n, 2).map((value) => Math.trunc(127 * value) / 128);
+    const right = noise(k * n, 2).map((value) => Math.trunc(7 * value) / 8);
     const a = Tensor.from(device, left, form === 'TN' ? [k, m] : [m, k]);
     const c = Tensor.empty(device, [m, n]);
     // The gradients of weights are f32.
@@ -90,8 +91,8 @@ export async function* gemmVariants({ device: opened, size }: Setting) {
   }
 }
 
-function tilesOf({ gemm }: WebGPUDevice, format: 'f32' | 'f16' | 'int8') {
-  if (format === 'int8') return [];
+function tilesOf({ gemm }: WebGPUDevice, format: Weight['format']) {
+  if (format === 'int8' || format === 'int4') return [];
   const matrices = format === 'f16' && gemm.matrixUnit;
   return [...(format === 'f32' || matrices ? floatTiles : []), ...(matrices ? (['matrices'] as const) : [])];
 }

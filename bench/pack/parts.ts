@@ -75,7 +75,7 @@ export function partsOf({ size, allowSoftware, matrices }: Setting): readonly Pa
         {
           name: 'gpu-products',
           about:
-            'matrix products with weights in f32, f16 and int8, GFLOP/s (more is better): as chosen for the shape, then with ' +
+            'matrix products with weights in f32, f16, int8 and int4, GFLOP/s (more is better): as chosen for the shape, then with ' +
             'each tile. Many calls are timed together',
           variants: [
             onGPU('gemmVariants', 86, 'distillm, WebGPU', ...onMatrices),

@@ -10,8 +10,8 @@ export interface Storage {
   readonly label: string;
 }
 
-/** Data on the host: f32, i32, u32, f16 (as its bits) and int8. */
-export type TypedArray = Float32Array | Int32Array | Uint32Array | Uint16Array | Int8Array;
+/** Data on the host: f32, i32, u32, f16 (as its bits), int8, and int4 (as packed bytes). */
+export type TypedArray = Float32Array | Int32Array | Uint32Array | Uint16Array | Int8Array | Uint8Array;
 
 type Names<T> = T extends Readonly<Record<infer K, unknown>> ? K : never;
 /** Operands that kernel K reads and writes. */
@@ -134,8 +134,8 @@ export interface Device {
   copy(from: Storage, fromByteOffset: number, to: Storage, toByteOffset: number, byteLength: number): void;
   /** Queues a fill with zero bytes. */
   clear(storage: Storage): void;
-  /** All or part of a storage, once the queued work before it is done. */
-  read(storage: Storage, dtype: DType, byteOffset?: number, elements?: number): Promise<TypedArray>;
+  /** All or part of a storage, so many entries of the array, once the queued work before it is done. */
+  read(storage: Storage, dtype: DType, byteOffset?: number, entries?: number): Promise<TypedArray>;
   /** Queues one call of a kernel. Shapes are the caller's affair: see `run` of `distillm/tensor`, which checks them. */
   run<K extends KernelName>(kernel: K, call: KernelCall<K>): void;
   /** Hands queued work to the device without waiting. */

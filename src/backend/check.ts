@@ -6,7 +6,7 @@ import { OptionError, ShapeError } from '../errors.js';
 import { didYouMean, refusedOption } from '../requireOption.js';
 import type { ParamsOf } from './backend.js';
 import type { Dims, DType, KernelName, KernelSpec, OperandSpec } from './kernels/index.js';
-import { kernels } from './kernels/index.js';
+import { entriesOf, kernels } from './kernels/index.js';
 
 export interface OperandShape {
   readonly shape: readonly number[];
@@ -45,8 +45,9 @@ export function resolveShape(operand: OperandSpec, dims: Dims): number[] {
   return extents(operand).map((extent) => (typeof extent === 'number' ? extent : (dims[extent] as number)));
 }
 
-/** Elements of an operand; with `from`, the product of its axes from that index on. */
-export function elementsOf(operand: OperandSpec, dims: Dims, from = 0): number {
+/** Entries of an operand's array on the host (`entriesOf`); with `from`, of its axes from that index on. */
+export function operandEntries(operand: OperandSpec, dims: Dims, from = 0): number {
+  if (operandDType(operand) === 'int4') return entriesOf('int4', resolveShape(operand, dims).slice(from));
   const axes = extents(operand);
   let elements = 1;
   for (let axis = from; axis < axes.length; axis++) {

@@ -1,10 +1,9 @@
 /** Profiles: how long each kernel ran and at what rate, as a table and as a trace for chrome://tracing. */
 import { OptionError } from '../errors.js';
 import { checkOption } from '../settings/index.js';
-import { sizeOf } from '../shape.js';
 import { type Device, deviceOption, type KernelCall } from './backend.js';
-import { operandDType, resolveShape } from './check.js';
-import { bytesPerElement, type Dims, type KernelName, type KernelSpec, kernels, type Params } from './kernels/index.js';
+import { operandDType, operandEntries } from './check.js';
+import { bytesPerEntry, type Dims, type KernelName, type KernelSpec, kernels, type Params } from './kernels/index.js';
 
 /** What one kernel took. */
 export interface KernelProfile {
@@ -199,7 +198,7 @@ function bytesOf(kernel: KernelName, call: KernelCall): number {
   if (spec.bytes) return spec.bytes(dims, params);
   const size = (operands: KernelSpec['in'] = {}) =>
     Object.values(operands).reduce(
-      (total, operand) => total + bytesPerElement(operandDType(operand)) * sizeOf(resolveShape(operand, dims)),
+      (total, operand) => total + bytesPerEntry(operandDType(operand)) * operandEntries(operand, dims),
       0,
     );
   const overwrites = params.accumulate === 0;

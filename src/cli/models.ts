@@ -30,7 +30,7 @@ import type { Terminal } from './terminal.js';
 export const dtypeOption = optional(
   '<dtype>',
   choice(weightFormats),
-  'how its matrices are held: f32, f16 (half the memory) or int8 (a quarter) (default: f32)',
+  'how its matrices are held: f32, f16 (half the memory), int8 (a quarter) or int4 (a seventh) (default: f32)',
 );
 
 /** What names a model, for the help. */

@@ -29,6 +29,7 @@ export {
 export { tuneDevice } from '../backend/tuneDevice.js';
 export type { WebGPUDevice } from '../backend/webgpu/device.js';
 export { f16ToF32, f32ToF16 } from '../halfFloats.js';
+export { packInt4 } from '../int4.js';
 export { type AdamW, type AdamWOptions, createAdamW, type Moments } from '../optim/index.js';
 export {
   type AttentionOptions,
@@ -56,8 +57,10 @@ export {
   geluErf,
   gemm,
   headLogits,
+  type Int4Weight,
   type Int8Weight,
   ignoredLabel,
+  int4Weight,
   int8Weight,
   keep,
   type LayerCache,

@@ -3,6 +3,8 @@ import { CheckpointError } from '../errors.js';
 import { f16ToF32 } from '../halfFloats.js';
 import type { TensorSource } from './tensorSource.js';
 
+const spoiltFile = 'The file is spoilt: download it again, or take an earlier checkpoint.';
+
 /**
  * One pass over the exponents: those of NaN and infinity have all bits set.
  * @param values f32, or the bits of f16
@@ -15,8 +17,24 @@ export function requireFinite(
 ): void {
   const spoilt = notFinite(values, { name, shape: source.entries.get(name)?.shape ?? [], first });
   if (!spoilt) return;
-  const advice = 'The file is spoilt: download it again, or take an earlier checkpoint.';
-  throw new CheckpointError(`${source.name}: ${spoilt.what}. ${advice}`, { found: spoilt.found });
+  throw new CheckpointError(`${source.name}: ${spoilt.what}. ${spoiltFile}`, { found: spoilt.found });
+}
+
+/**
+ * The same of the scales of blocks, whose elements are the product of them and of integers.
+ * @param scales halves
+ */
+export function requireFiniteScales(
+  scales: Uint16Array,
+  { source, name }: { readonly source: TensorSource; readonly name: string },
+): void {
+  const index = infiniteHalf(scales);
+  if (index < 0) return;
+  const [found] = f16ToF32(scales.subarray(index, index + 1));
+  throw new CheckpointError(
+    `${source.name}: '${name}' holds a scale of a block that is not finite: ${found}. ${spoiltFile}`,
+    { found },
+  );
 }
 
 /** The first value that is not finite, and in words which tensor holds it where; undefined where all are finite. */

@@ -3,7 +3,8 @@ import * as z from 'zod';
 import { type Device, deviceOption } from '../backend/backend.js';
 import { type Checkpoint, type CheckpointSource, checkpointOption, openCheckpoint } from '../checkpoints/index.js';
 import { CheckpointError, OptionError } from '../errors.js';
-import { requireFinite } from '../io/finite.js';
+import { requireFinite, requireFiniteScales } from '../io/finite.js';
+import { readInt4Blocks } from '../io/gguf/int4Blocks.js';
 import { type OnProgress, progressOption } from '../io/httpStore.js';
 import { type HubOptions, hubOption } from '../io/hub/hubOptions.js';
 import { readElements, readFloatPieces, readFloats, type TensorSource } from '../io/tensorSource.js';
@@ -32,8 +33,8 @@ export interface LoadOptions {
    */
   readonly trainable?: boolean;
   /**
-   * How the matrices are held: 'f32' by default; 'f16' takes half the memory, 'int8' a quarter, for models that are not
-   * trained, and for what is frozen beside an adapter. See `WeightFormat`.
+   * How the matrices are held: 'f32' by default; 'f16' takes half the memory, 'int8' a quarter, 'int4' a seventh, for models
+   * that are not trained, and for what is frozen beside an adapter. See `WeightFormat`.
    */
   readonly dtype?: WeightFormat;
   /**
@@ -67,7 +68,8 @@ const loadOptions = z.strictObject({
 
 /**
  * Loads the model of a checkpoint, a Hugging Face folder with tensors in F32, F16 or BF16. Tensors are read one at a
- * time and held as f32 on the device, the matrices as `dtype` says. F16 files reach 'f16' without a rounding. Where
+ * time and held as f32 on the device, the matrices as `dtype` says. F16 files reach 'f16' without a rounding, and
+ * matrices of GGUF files in Q4_0 and Q4_1 'int4'. Where
  * config.json ties the head to the token embedding and the file has another head, both are kept, with a warning.
  *
  * A folder that holds an adapter (PEFT's LoRA) is loaded with its base: merged into it, or, where it is `trainable`, beside
@@ -237,8 +239,25 @@ async function tieAsStored(
 /** Bytes that are read at a time where a tensor comes in pieces: they stay in a processor's cache. */
 const pieceBytes = 4 * 1024 * 1024;
 
+/** A matrix whose blocks are what int4 holds, its scales checked. */
+function int4Of(source: TensorSource, name: string): Pick<Values, 'int4'> {
+  const { dtype, shape = [] } = source.entries.get(name) ?? {};
+  if (dtype !== 'Q4_0' && dtype !== 'Q4_1') return {};
+  return {
+    int4: {
+      hasLeast: dtype === 'Q4_1',
+      async read() {
+        const { integers, scales } = readInt4Blocks(dtype, await source.read(name), shape);
+        requireFiniteScales(scales, { source, name });
+        return { integers, scales };
+      },
+    },
+  };
+}
+
 /** The values of a tensor of a checkpoint: those in F16 stay as they are stored where all are asked for. */
 const valuesOf = (source: TensorSource, name: string, buffer: Uint8Array<ArrayBuffer>): Values => ({
+  ...int4Of(source, name),
   async all() {
     const isHalf = source.entries.get(name)?.dtype === 'F16';
     const values = isHalf ? await readElements(source, name, 'F16') : await readFloats(source, name);

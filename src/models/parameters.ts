@@ -6,7 +6,6 @@ import { ranges } from '../settings/index.js';
 import {
   disposeWeight,
   loadWeight,
-  sizeOf,
   type Tensor,
   tensorOf,
   trainedValues,
@@ -91,10 +90,14 @@ export function freeParameters({ parameters, weights }: HeldParameters): void {
   for (const weight of weights.values()) disposeWeight(weight);
 }
 
-const bytesOf = ({ shape, matrix, trained }: ParameterSpec, format: WeightFormat) =>
-  matrix ? weightBytes(trained ? 'f32' : format, shape) : storageBytes('f32', sizeOf(shape));
+/** Bytes of a parameter's storages, the largest first. */
+function bytesOf({ shape, matrix, trained }: ParameterSpec, format: WeightFormat): readonly number[] {
+  if (!matrix) return [storageBytes('f32', shape)];
+  const [first = 0, second = 0] = shape;
+  return weightBytes(trained ? 'f32' : format, matrix === 'outIn' ? [first, second] : [second, first]);
+}
 const totalBytes = (specs: ParameterSpecs, format: WeightFormat) =>
-  [...specs.values()].reduce((bytes, spec) => bytes + bytesOf(spec, format), 0);
+  [...specs.values()].flatMap((spec) => bytesOf(spec, format)).reduce((total, bytes) => total + bytes, 0);
 
 /**
  * Bytes of all parameters.
@@ -105,7 +108,7 @@ function checkFit(device: Device, specs: ParameterSpecs, { source: { where }, fo
   const total = totalBytes(specs, format);
   const { kind, maxStorageBytes: limit, description } = device.info;
   for (const [name, spec] of specs) {
-    const bytes = bytesOf(spec, format);
+    const [bytes = 0] = bytesOf(spec, format);
     if (bytes <= limit) continue;
     const [needed, allowed] = formatBothBytes(bytes, limit);
     throw new LimitError(

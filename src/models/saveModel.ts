@@ -47,7 +47,7 @@ const saveOptions = z.strictObject({
  * @example
  * await saveModel(student, './student', { files: { 'tokenizer.json': tokenizerJson } });
  * @throws OptionError when the target cannot be written to, for another dtype, for merge without an adapter, and for a whole model of
- * dtype 'int8': its weights are no longer those of the checkpoint that it came from; CheckpointError when dtype is 'f16' and a weight is beyond its range;
+ * dtype 'int8' or 'int4': its weights are no longer those of the checkpoint that it came from; CheckpointError when dtype is 'f16' and a weight is beyond its range;
  * TrainingError for a weight that is NaN or infinite
  */
 export async function saveModel(
@@ -179,8 +179,9 @@ async function dtypesOf(
 ): Promise<Map<string, 'F32' | 'F16'>> {
   const held = [...model.weights.values()].map(fileDTypeOf);
   if (held.includes(undefined)) {
+    const format = [...model.weights.values()].find((weight) => fileDTypeOf(weight) === undefined)?.format;
     throw new OptionError(
-      "saveModel: the model is held in int8. Load it with dtype 'f32' or 'f16'" +
+      `saveModel: the model is held in ${format}. Load it with dtype 'f32' or 'f16'` +
         `${model.adapter ? ', or save the adapter alone' : ''}.`,
     );
   }

@@ -1,5 +1,6 @@
-/** How matrices become f16 and int8 ones: pure functions of their values. */
+/** How matrices become f16, int8 and int4 ones: pure functions of their values. */
 import { f32ToF16 } from '../halfFloats.js';
+import { groupElements, groupsOf, int4Bytes, putInteger } from '../int4.js';
 import type { Floats } from './values.js';
 
 /**
@@ -57,6 +58,71 @@ export function quantise(values: Float32Array, outputs: number): { integers: Int
   }
   return { integers, scales };
 }
+
+/**
+ * Rounding of values [outputs, inputs] to integers from 0 to 15, packed, with a scale for each group of 32 inputs:
+ * weight = scale * (integer - 8). Scales are [outputs, ceil(inputs / 32)]. NaN or infinity makes a scale not
+ * finite.
+ */
+export function quantiseGroups(
+  values: Float32Array,
+  outputs: number,
+): { integers: Uint8Array<ArrayBuffer>; scales: Float32Array } {
+  const inputs = values.length / outputs;
+  const groups = groupsOf(inputs);
+  const stride = int4Bytes([inputs]);
+  const scales = new Float32Array(outputs * groups);
+  const integers = new Uint8Array(outputs * stride);
+  for (let output = 0; output < outputs; output++) {
+    const row = values.subarray(output * inputs, (output + 1) * inputs);
+    for (let first = 0; first < inputs; first += groupElements) {
+      const group = row.subarray(first, first + groupElements);
+      const { inverse, scale } = scaleOf(group);
+      scales[output * groups + first / groupElements] = scale;
+      for (let i = 0; i < group.length; i++) {
+        putInteger(nearest((group[i] as number) * inverse) + 8, integers, output * stride, first + i);
+      }
+    }
+  }
+  return { integers, scales };
+}
+
+/** Scales that are tried: the largest weight, by its size, over each of these. Source: `make_qx_quants` of ggml-quants.c. */
+const largestSteps = [-8, -7.5, -7, -8.5, -9];
+
+/**
+ * Of the scales that are tried the one that leaves the least sum of squared errors, when for its integers the best scale is
+ * taken.
+ * @returns the inverse of the one that was tried, which makes the integers, and the best scale for them
+ */
+function scaleOf(group: Float32Array): { readonly inverse: number; readonly scale: number } {
+  let largest = 0;
+  for (let i = 0; i < group.length; i++) {
+    const value = group[i] as number;
+    // Not `>`, which would hide NaN.
+    if (!(Math.abs(value) <= Math.abs(largest))) largest = value;
+  }
+  if (largest === 0 || !Number.isFinite(largest)) return { inverse: 0, scale: largest };
+  let best = { inverse: 0, scale: 0 };
+  let most = -1;
+  for (const steps of largestSteps) {
+    const inverse = steps / largest;
+    let [products, squares] = [0, 0];
+    for (let i = 0; i < group.length; i++) {
+      const value = group[i] as number;
+      const integer = nearest(value * inverse);
+      products += value * integer;
+      squares += integer * integer;
+    }
+    // With the best scale, products / squares, the squared errors are those of zeros less this.
+    const gain = (products * products) / squares;
+    if (gain > most) [most, best] = [gain, { inverse, scale: products / squares }];
+  }
+  return best;
+}
+
+/** To the integers from -8 to 7; twice as fast as Math.round. What is below -8.5 is cut off towards zero. */
+const nearest = (value: number): number => Math.min(15, (value + 8.5) | 0) - 8;
 
 /** Side of the blocks that `transpose` copies one after the other: a whole cache line in either direction. */
 const block = 32;

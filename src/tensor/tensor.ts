@@ -1,6 +1,6 @@
 /** A tensor: a shape, a dtype, and a storage on a device that several tensors may share. */
 import type { Device, Storage, TypedArray } from '../backend/backend.js';
-import { type DType, hostArrays, storageBytes } from '../backend/kernels/index.js';
+import { type DType, entriesOf, hostArrays, storageBytes } from '../backend/kernels/index.js';
 import { DisposedError, OptionError, ShapeError } from '../errors.js';
 import { inWords } from '../inWords.js';
 import { refusedOption } from '../requireOption.js';
@@ -61,7 +61,7 @@ export class Tensor {
       throw refusedOption(label, 'device', device, 'a device, as openDevice gives it after await');
     }
     checkShape(label, shape);
-    const storage = device.allocate(storageBytes(dtype, sizeOf(shape)), label);
+    const storage = device.allocate(storageBytes(dtype, shape), label);
     return new Tensor(device, shape, dtype, { storage, references: 0 });
   }
 
@@ -70,14 +70,16 @@ export class Tensor {
     return Tensor.empty(device, shape, dtype, label).#filled(({ storage }) => device.clear(storage));
   }
 
-  /** @throws ShapeError when `data` does not have the shape's number of elements. */
+  /** @throws ShapeError when `data` does not have the shape's number of elements; of int4, two a byte, rows in whole groups. */
   static from(device: Device, data: TypedArray, shape: readonly number[], label = 'data'): Tensor {
     const dtype = dtypeOf(label, data);
     checkShape(label, shape);
-    if (data.length !== sizeOf(shape)) {
-      throw new ShapeError(`${label}: ${data.length} elements do not fill the shape [${shape.join(', ')}].`, {
+    const expected = entriesOf(dtype, shape);
+    if (data.length !== expected) {
+      const what = dtype === 'int4' ? 'bytes of int4' : 'elements';
+      throw new ShapeError(`${label}: ${data.length} ${what} do not fill the shape [${shape.join(', ')}].`, {
         found: data.length,
-        expected: sizeOf(shape),
+        expected,
       });
     }
     return Tensor.empty(device, shape, dtype, label).#filled(({ storage }) => device.write(storage, data));
@@ -167,18 +169,18 @@ export class Tensor {
         expected: this.dtype,
       });
     }
-    if (data.length !== this.size) {
+    if (data.length !== entriesOf(dtype, this.shape)) {
       throw new ShapeError(`set: ${data.length} elements for a tensor of [${this.shape.join(', ')}].`, {
         found: data.length,
-        expected: this.size,
+        expected: entriesOf(dtype, this.shape),
       });
     }
     this.device.write(this.storage, data);
   }
 
-  /** All elements, row-major, once the work queued before is done. */
+  /** All elements, row-major, once the work queued before is done; of int4 the packed bytes. */
   read(): Promise<TypedArray> {
-    return this.device.read(this.storage, this.dtype, 0, this.size);
+    return this.device.read(this.storage, this.dtype, 0, entriesOf(this.dtype, this.shape));
   }
 
   /** Frees the memory, and that of `grad`, unless another tensor shares it. Twice is harmless. */

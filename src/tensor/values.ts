@@ -11,15 +11,45 @@ import { Tensor } from './tensor.js';
 /** Numbers as f32, or as the bits of f16. */
 export type Floats = Float32Array | Uint16Array;
 
+/** Integers and scales of a matrix [outputs, inputs], as `Int4Weight` has them. */
+export interface Int4Values {
+  /** Packed (src/int4.ts). */
+  readonly integers: Uint8Array<ArrayBuffer>;
+  /** Halves. */
+  readonly scales: Uint16Array<ArrayBuffer>;
+}
+
 export interface Values {
   /** All of them, in the bits that they are stored in where these are f32 or f16. */
   all(): Promise<Floats>;
   /** All of them in order, as f32. A piece is valid until the next is asked for. */
   pieces(): AsyncIterable<Float32Array> | Iterable<Float32Array>;
+  /** Where they are stored as int4 holds them. */
+  readonly int4?: {
+    /** Whether groups have minima. */
+    readonly hasLeast: boolean;
+    read(): Promise<Int4Values>;
+  };
 }
 
 /** Values that are made in memory, all at once. */
 export const madeValues = (make: () => Float32Array): Values => ({ all: async () => make(), pieces: () => [make()] });
+
+/** Pieces of whole rows of `cols` elements: the beginning of a row is kept for the next piece. */
+export async function* wholeRows(pieces: ReturnType<Values['pieces']>, cols: number): AsyncGenerator<Float32Array> {
+  let rest = new Float32Array(0);
+  for await (const piece of pieces) {
+    let joined = piece;
+    if (rest.length > 0) {
+      joined = new Float32Array(rest.length + piece.length);
+      joined.set(rest);
+      joined.set(piece, rest.length);
+    }
+    const whole = joined.length - (joined.length % cols);
+    if (whole > 0) yield joined.subarray(0, whole);
+    rest = joined.slice(whole);
+  }
+}
 
 export const asF32 = (values: Floats): Float32Array => (values instanceof Uint16Array ? f16ToF32(values) : values);
 

@@ -7,24 +7,25 @@ import type { Device } from '../backend/backend.js';
 import { type KernelName, storageBytes } from '../backend/kernels/index.js';
 import { CheckpointError, ShapeError } from '../errors.js';
 import { checkHalves, f16ToF32 } from '../halfFloats.js';
-import { sizeOf } from '../shape.js';
-import { halve, quantise, transpose } from './rounding.js';
+import { groupElements, groupsOf, unpackInt4 } from '../int4.js';
+import { halve, quantise, quantiseGroups, transpose } from './rounding.js';
 import { rows, run } from './run.js';
 import { Tensor } from './tensor.js';
-import { asF32, type Floats, tensorOf, type Values } from './values.js';
+import { asF32, type Floats, tensorOf, type Values, wholeRows } from './values.js';
 
 /**
  * How the matrices of a model may be held on the device. f16: half the memory of f32, rounded to nearest, stored
  * as scale x f16; the scale is a power of two chosen so that small weights are not subnormal (they would lose bits and
  * run slowly). int8: a quarter; each output feature is stored as its largest weight over 127 (f32) times integers from
- * -127 to
- * 127. Biases, norms and position embeddings stay f32, and all computation is in f32 (with int8 weights on WASM also in
- * 16-bit integers, see the kernel gemmNTInt8). f16 and int8 are [outputs, inputs], so that the weights of an output
+ * -127 to 127. int4: about a seventh; 32 neighbouring inputs of an output feature share a scale and perhaps a minimum (f16),
+ * which take half a bit a weight each, and a weight is scale times an integer from 0 to 15, plus the minimum or minus eight
+ * scales. Biases, norms and position embeddings stay f32, and all computation is in f32 (with int8 and
+ * int4 weights on WASM also in 16-bit integers, see the kernel gemmNTInt8). f16, int8 and int4 are [outputs, inputs], so that the weights of an output
  * feature are neighbours.
  */
 export type WeightFormat = (typeof weightFormats)[number];
 /** All of them, the widest first. */
-export const weightFormats = ['f32', 'f16', 'int8'] as const;
+export const weightFormats = ['f32', 'f16', 'int8', 'int4'] as const;
 
 /**
  * Layout of a matrix in a checkpoint, and of an f32 one in memory: PyTorch's Linear is [out, in], GPT-2's Conv1D [in,
@@ -60,8 +61,20 @@ export interface Int8Weight extends Matrix {
   /** [outputs] f32: what multiplies the elements of each output feature. */
   readonly scales: Tensor;
 }
+/** Integers of four bits in groups of 32 inputs. */
+export interface Int4Weight extends Matrix {
+  /** What tells weights apart. */
+  readonly format: 'int4';
+  /**
+   * f16: [outputs, groups], the scale of each group of 32 inputs, or [outputs, 2 groups], scale and minimum of each. Without
+   * minima an integer q stands for scale (q - 8).
+   */
+  readonly scales: Tensor;
+  /** The power of two, from 2^-64 to 1, that multiplies scales and minima. */
+  readonly scale: number;
+}
 /** A matrix as it is held. */
-export type Weight = F32Weight | F16Weight | Int8Weight;
+export type Weight = F32Weight | F16Weight | Int8Weight | Int4Weight;
 
 /** A matrix in f32, trained or frozen. @throws ShapeError unless `values` is a matrix of f32 */
 export function f32Weight(values: Tensor, layout: WeightLayout = 'outIn'): F32Weight {
@@ -95,6 +108,25 @@ export function int8Weight(values: Tensor, scales: Tensor): Int8Weight {
   return { format: 'int8', shape, values, scales };
 }
 
+/**
+ * A frozen matrix of integers of four bits [outputs, inputs] with the scales of their groups: see `Int4Weight`.
+ * @throws ShapeError unless `values` is a matrix of int4 and `scales` one of f16 with as many halves as groups, or twice
+ * as many
+ */
+export function int4Weight(values: Tensor, scales: Tensor, scale = 1): Int4Weight {
+  const shape = matrixShape(values, 'int4');
+  const groups = groupsOf(shape[1]);
+  const [rows, halves] = scales.shape;
+  if (scales.dtype === 'f16' && scales.shape.length === 2 && rows === shape[0]) {
+    if (halves === groups || halves === 2 * groups) return { format: 'int4', shape, values, scales, scale };
+  }
+  throw new ShapeError(
+    `weight: its scales are ${scales.dtype} [${scales.shape.join(', ')}], expected f16 [${shape[0]}, ${groups}], one for ` +
+      `each group of ${groupElements} inputs, or [${shape[0]}, ${2 * groups}], each with its minimum.`,
+    { found: scales.shape, expected: [shape[0], groups] },
+  );
+}
+
 function matrixShape({ shape, dtype }: Tensor, format: WeightFormat): [number, number] {
   if (shape.length === 2 && dtype === format) return [shape[0] as number, shape[1] as number];
   throw new ShapeError(`weight: its values are ${dtype} [${shape.join(', ')}], expected a matrix of ${format}.`, {
@@ -110,21 +142,23 @@ interface MatrixPlace {
   readonly layout: WeightLayout;
   /** The parameter's, for messages. */
   readonly name: string;
+  /** The file that it comes from, for messages. */
+  readonly where: string;
 }
 
 /** A matrix as a checkpoint has it, on its way to the device. */
 export interface MatrixValues<V = Floats> extends MatrixPlace {
   /** Row-major: f32, or the bits of f16. */
   readonly values: V;
-  /** The file that it comes from, for messages. */
-  readonly where: string;
 }
 
 /** What a format brings. y, dy [..., outputs]; x, dx [..., inputs]. */
 interface Format<W extends Weight> {
   hold(device: Device, matrix: MatrixValues): W;
-  /** The same with undefined contents. */
-  reserve(device: Device, matrix: MatrixPlace): W;
+  /** The same with undefined contents. `values` are not read. */
+  reserve(device: Device, matrix: MatrixPlace, values: Values): W;
+  /** Bytes of its parts, the largest first. */
+  bytes(shape: readonly [outputs: number, inputs: number]): readonly number[];
   /** The values [outputs, inputs]; of f32 weights in their layout. */
   read(weight: W): Promise<Float32Array>;
   /** The dtype of a file that stores the weight exactly; undefined where the checkpoint's values are lost already. */
@@ -137,11 +171,101 @@ interface Format<W extends Weight> {
   settle?(weight: W): void;
 }
 
+/** Output features that were rounded by themselves. */
+interface Rounded<Integers extends Int8Array | Uint8Array = Int8Array | Uint8Array> {
+  /** As the host has them. */
+  readonly integers: Integers;
+  /** As many for each output feature. */
+  readonly scales: Float32Array;
+}
+/** A format that rounds each output feature by itself, and so takes them one after another. */
+interface RoundedFormat<W extends Weight, R extends Rounded = Rounded> {
+  /** values [outputs, inputs] */
+  round(values: Float32Array, outputs: number): R;
+  hold(device: Device, matrix: MatrixPlace, rounded: R): W;
+}
+
+const roundedFormats: {
+  readonly int8: RoundedFormat<Int8Weight, Rounded<Int8Array>>;
+  readonly int4: RoundedFormat<Int4Weight, Rounded<Uint8Array>>;
+} = {
+  int8: {
+    round: quantise,
+    hold(device, matrix, { integers, scales }) {
+      const { name, where } = matrix;
+      if (!scales.every(Number.isFinite)) {
+        throw new CheckpointError(
+          `${where}: '${name}' holds a value that is not finite, which int8 has no scale for. Load it with dtype 'f32'.`,
+        );
+      }
+      const values = Tensor.from(device, integers, outputsFirstShape(matrix), name);
+      try {
+        return int8Weight(values, Tensor.from(device, scales, [scales.length], `${name}, scales`));
+      } catch (error) {
+        values.dispose();
+        throw error;
+      }
+    },
+  },
+  int4: {
+    round: quantiseGroups,
+    hold(device, matrix, { integers, scales }) {
+      const { halves, scale } = halve(scales);
+      if (halves.some((half) => (half & 0x7c00) === 0x7c00)) {
+        throw new CheckpointError(
+          `${matrix.where}: '${matrix.name}' holds a value that is not finite or beyond 500,000, which int4 has no scale ` +
+            "for. Load it with dtype 'f32'.",
+        );
+      }
+      return holdInt4(device, matrix, { integers, halves, scale });
+    },
+  },
+};
+
+/** A matrix whose values are all there, its output features rounded by themselves. */
+function holdRounded<W extends Weight>(format: RoundedFormat<W>, device: Device, matrix: MatrixValues): W {
+  const [outputs] = outputsFirstShape(matrix);
+  return format.hold(device, matrix, format.round(outputsFirst(asF32(matrix.values), matrix), outputs));
+}
+
+/** The same of a matrix [outputs, inputs] from pieces of its values, which are never all in memory at once. */
+async function loadRounded<W extends Weight>(
+  format: RoundedFormat<W>,
+  device: Device,
+  matrix: MatrixPlace,
+  values: Values,
+): Promise<W> {
+  const [outputs, inputs] = outputsFirstShape(matrix);
+  let all: Rounded | undefined;
+  let done = 0;
+  for await (const piece of wholeRows(values.pieces(), inputs)) {
+    const rows = piece.length / inputs;
+    const { integers, scales } = format.round(piece, rows);
+    const [each, scalesEach] = [integers.length / rows, scales.length / rows];
+    all ??= {
+      integers: new (integers.constructor as Int8ArrayConstructor)(outputs * each),
+      scales: new Float32Array(outputs * scalesEach),
+    };
+    all.integers.set(integers, done * each);
+    all.scales.set(scales, done * scalesEach);
+    done += rows;
+  }
+  if (all && done === outputs) return format.hold(device, matrix, all);
+  throw new ShapeError(
+    `${matrix.name}: ${done * inputs} elements do not fill the shape [${matrix.shape.join(', ')}].`,
+    {
+      found: done * inputs,
+      expected: outputs * inputs,
+    },
+  );
+}
+
 const formats: { readonly [F in WeightFormat]: Format<Extract<Weight, { format: F }>> } = {
   f32: {
     hold: (device, { values, shape, name, layout }) =>
       f32Weight(Tensor.from(device, asF32(values), shape, name), layout),
     reserve: (device, { shape, name, layout }) => f32Weight(Tensor.empty(device, shape, 'f32', name), layout),
+    bytes: (shape) => [storageBytes('f32', shape)],
     read: async ({ values }) => (await values.read()) as Float32Array,
     fileDType: 'f32',
     multiply: (x, { values, layout }, y, accumulate) =>
@@ -166,6 +290,7 @@ const formats: { readonly [F in WeightFormat]: Format<Extract<Weight, { format: 
       return f16Weight(Tensor.from(device, outputsFirst(halves, matrix), outputsFirstShape(matrix), name), scale);
     },
     reserve: (device, matrix) => f16Weight(Tensor.empty(device, outputsFirstShape(matrix), 'f16', matrix.name)),
+    bytes: (shape) => [storageBytes('f16', shape)],
     read: async ({ values, scale }) => f16ToF32((await values.read()) as Uint16Array).map((half) => half * scale),
     fileDType: 'f16',
     multiply: (x, { values, scale }, y, accumulate) =>
@@ -178,28 +303,13 @@ const formats: { readonly [F in WeightFormat]: Format<Extract<Weight, { format: 
       run(ids.device, 'embeddingF16', { table: values, ids }, { scale }, { y: shape }).y,
   },
   int8: {
-    hold(device, matrix) {
-      const { name, where } = matrix;
-      const shape = outputsFirstShape(matrix);
-      const { integers, scales } = quantise(outputsFirst(asF32(matrix.values), matrix), shape[0]);
-      if (!scales.every(Number.isFinite)) {
-        throw new CheckpointError(
-          `${where}: '${name}' holds a value that is not finite, which int8 has no scale for. Load it with dtype 'f32'.`,
-        );
-      }
-      const values = Tensor.from(device, integers, shape, name);
-      try {
-        return int8Weight(values, Tensor.from(device, scales, [scales.length], `${name}, scales`));
-      } catch (error) {
-        values.dispose();
-        throw error;
-      }
-    },
+    hold: (device, matrix) => holdRounded(roundedFormats.int8, device, matrix),
     reserve(device, matrix) {
       const shape = outputsFirstShape(matrix);
       const values = Tensor.empty(device, shape, 'int8', matrix.name);
       return int8Weight(values, Tensor.empty(device, [shape[0]], 'f32', `${matrix.name}, scales`));
     },
+    bytes: (shape) => [storageBytes('int8', shape), storageBytes('f32', [shape[0]])],
     async read({ values, scales, shape: [, inputs] }) {
       const [integers, factors] = [await values.read(), await scales.read()];
       return Float32Array.from(integers, (integer, i) => integer * (factors[Math.floor(i / inputs)] as number));
@@ -214,8 +324,61 @@ const formats: { readonly [F in WeightFormat]: Format<Extract<Weight, { format: 
     lookUp: ({ values, scales }, ids, shape) =>
       run(ids.device, 'embeddingInt8', { table: values, scales, ids }, {}, { y: shape }).y,
   },
+  int4: {
+    hold: (device, matrix) => holdRounded(roundedFormats.int4, device, matrix),
+    reserve(device, matrix, { int4 }) {
+      const [outputs, inputs] = outputsFirstShape(matrix);
+      const halves = groupsOf(inputs) * (matrix.layout === 'outIn' && int4?.hasLeast ? 2 : 1);
+      const values = Tensor.empty(device, [outputs, inputs], 'int4', matrix.name);
+      return int4Weight(values, Tensor.empty(device, [outputs, halves], 'f16', `${matrix.name}, scales`));
+    },
+    bytes: ([outputs, inputs]) => [
+      storageBytes('int4', [outputs, inputs]),
+      storageBytes('f16', [outputs, groupsOf(inputs)]),
+    ],
+    async read({ values, scales, scale, shape }) {
+      const integers = unpackInt4((await values.read()) as Uint8Array, shape);
+      const halves = f16ToF32((await scales.read()) as Uint16Array);
+      const [outputs, inputs] = shape;
+      const each = halves.length / outputs;
+      const hasLeast = each > groupsOf(inputs);
+      return Float32Array.from(integers, (integer, i) => {
+        const [row, group] = [Math.floor(i / inputs) * each, Math.floor((i % inputs) / groupElements)];
+        if (!hasLeast) return (halves[row + group] as number) * (integer - 8) * scale;
+        const [s, least] = [halves[row + 2 * group] as number, halves[row + 2 * group + 1] as number];
+        return Math.fround(s * integer + least) * scale;
+      });
+    },
+    fileDType: undefined,
+    multiply: (x, { values, scales, scale }, y, accumulate) =>
+      void run(y.device, 'gemmNTInt4', { a: rows(x), b: values, scales, c: rows(y) }, { accumulate, scale }),
+    multiplyOnto: (x, { values, scales, scale }, bias, shape) =>
+      run(x.device, 'linearNTInt4', { a: rows(x), b: values, scales, bias }, { scale }, { c: shape }).c,
+    multiplyTransposed: (dy, { values, scales, scale }, dx, accumulate) =>
+      void run(dx.device, 'gemmNNInt4', { a: rows(dy), b: values, scales, c: rows(dx) }, { accumulate, scale }),
+    lookUp: ({ values, scales, scale }, ids, shape) =>
+      run(ids.device, 'embeddingInt4', { table: values, scales, ids }, { scale }, { y: shape }).y,
+  },
 };
 
+/** Integers and scales as they are stored, on the device. */
+function holdInt4(
+  device: Device,
+  matrix: MatrixPlace,
+  { integers, halves, scale }: { integers: Uint8Array; halves: Uint16Array; scale: number },
+): Int4Weight {
+  const shape = outputsFirstShape(matrix);
+  const values = Tensor.from(device, integers, shape, matrix.name);
+  try {
+    const scales = Tensor.from(device, halves, [shape[0], halves.length / shape[0]], `${matrix.name}, scales`);
+    return int4Weight(values, scales, scale);
+  } catch (error) {
+    values.dispose();
+    throw error;
+  }
+}
+
+/** [outputs, inputs] */
 const outputsFirstShape = ({ shape: [first = 0, second = 0], layout }: MatrixPlace): [number, number] =>
   layout === 'outIn' ? [first, second] : [second, first];
 const outputsFirst = <A extends Float32Array | Uint16Array>(values: A, { shape, layout }: MatrixValues): A =>
@@ -229,8 +392,9 @@ export const holdWeight = (device: Device, format: WeightFormat, matrix: MatrixV
   formats[format].hold(device, matrix);
 
 /**
- * The same from values that are still to be read: f32 ones reach the device piece by piece, all others are held whole
- * first. A meta device gets none, and nothing is read.
+ * The same from values that are still to be read: f32 ones reach the device piece by piece, int8 and int4 are rounded piece
+ * by piece where they lie [outputs, inputs], all others are held whole first. What a file stores as int4 holds it is taken
+ * without a rounding. A meta device gets none, and nothing is read.
  * @throws CheckpointError, LimitError as `holdWeight`, and what reading throws
  */
 export async function loadWeight(
@@ -238,16 +402,26 @@ export async function loadWeight(
   format: WeightFormat,
   { values, ...matrix }: MatrixValues<Values>,
 ): Promise<Weight> {
-  if (device.isMeta) return formats[format].reserve(device, matrix);
+  if (device.isMeta) return formats[format].reserve(device, matrix, values);
+  if (format === 'int4' && matrix.layout === 'outIn' && values.int4) {
+    const { integers, scales } = await values.int4.read();
+    return holdInt4(device, matrix, { integers, ...halve(scales) });
+  }
+  const rounded: RoundedFormat<Weight> | undefined =
+    format === 'int8' || format === 'int4' ? roundedFormats[format] : undefined;
+  // Others are turned round whole first.
+  if (rounded && matrix.layout === 'outIn') return loadRounded(rounded, device, matrix, values);
   if (format !== 'f32') return holdWeight(device, format, { ...matrix, values: await values.all() });
   return f32Weight(await tensorOf(device, values, matrix.shape, matrix.name), matrix.layout);
 }
 
-/** Bytes of the largest storage that a matrix of this shape needs. */
-export const weightBytes = (format: WeightFormat, shape: readonly number[]): number =>
-  storageBytes(format, sizeOf(shape));
+/** Bytes of the storages that a matrix [outputs, inputs] needs, the largest first; without minima of int4. */
+export const weightBytes = (
+  format: WeightFormat,
+  shape: readonly [outputs: number, inputs: number],
+): readonly number[] => formats[format].bytes(shape);
 
-/** The values in f32, in the layout of their checkpoint. What int8 rounded stays rounded. */
+/** The values in f32, in the layout of their checkpoint. What int8 and int4 rounded stays rounded. */
 export async function readWeight(weight: Weight, layout: WeightLayout): Promise<Float32Array> {
   const values = await formatOf(weight).read(weight);
   const held = weight.format === 'f32' ? weight.layout : 'outIn';
@@ -257,12 +431,13 @@ export async function readWeight(weight: Weight, layout: WeightLayout): Promise<
 }
 
 /**
- * The dtype of a file that loses nothing of a weight; undefined for int8, whose values are no longer the checkpoint's.
+ * The dtype of a file that loses nothing of a weight; undefined for int8 and int4, whose values are no longer the
+ * checkpoint's.
  */
 export const fileDTypeOf = (weight: Weight): 'f32' | 'f16' | undefined => formatOf(weight).fileDType;
 
 /** The row of a weight's format. */
-const formatOf = (weight: Weight) => formats[weight.format] as Format<Weight>;
+const formatOf = (weight: Weight) => formats[weight.format] as unknown as Format<Weight>;
 
 /** y (+)= x W^T, seen as rows. @throws ShapeError */
 export function multiply(x: Tensor, weight: Weight, y: Tensor, accumulate: 0 | 1 = 0): void {

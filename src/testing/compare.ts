@@ -3,6 +3,7 @@ import { bindDims, type OperandShape, operandDType, resolveShape } from '../back
 import {
   type Dims,
   type DType,
+  entriesOf,
   hostArrays,
   type KernelName,
   type KernelSpec,
@@ -10,6 +11,7 @@ import {
 } from '../backend/kernels/index.js';
 import { DeviceError } from '../errors.js';
 import { f16ToF32, f32ToF16 } from '../halfFloats.js';
+import { packInt4, unpackInt4 } from '../int4.js';
 import { sizeOf } from '../shape.js';
 import type { AnyCase } from './case.js';
 import { createRandom, seedOf } from './random.js';
@@ -19,7 +21,14 @@ import { type Comparison, expectWithinUlp } from './ulp.js';
 
 /** Words after each operand that no kernel may touch: more than a vector step and a workgroup's stride of a row. */
 const GUARDS = 64;
-const GUARD = { f32: Math.fround(-1.2345e30), i32: -0x5eed5eed, u32: 0xfeedface, f16: 0x5eed, int8: -0x5e } as const;
+const GUARD = {
+  f32: Math.fround(-1.2345e30),
+  i32: -0x5eed5eed,
+  u32: 0xfeedface,
+  f16: 0x5eed,
+  int8: -0x5e,
+  int4: 0x5e,
+} as const;
 
 export interface Operand {
   readonly name: string;
@@ -45,10 +54,14 @@ export interface Prepared {
 const rounded = (values: Float64Array) => Float64Array.from(Float32Array.from(values));
 
 /** Numbers as the device holds them, and back. */
-const encode = (dtype: DType, values: Float64Array): TypedArray =>
-  dtype === 'f16' ? f32ToF16(Float32Array.from(values)) : hostArrays[dtype].from(values);
-const decode = (dtype: DType, data: TypedArray): Float64Array =>
-  Float64Array.from(dtype === 'f16' ? f16ToF32(data as Uint16Array) : data);
+function encode({ dtype, shape }: OperandShape, values: Float64Array): TypedArray {
+  if (dtype === 'f16') return f32ToF16(Float32Array.from(values));
+  return dtype === 'int4' ? packInt4(values, shape) : hostArrays[dtype].from(values);
+}
+function decode({ dtype, shape }: OperandShape, data: TypedArray): Float64Array {
+  if (dtype === 'f16') return Float64Array.from(f16ToF32(data as Uint16Array));
+  return Float64Array.from(dtype === 'int4' ? unpackInt4(data as Uint8Array, shape) : data);
+}
 
 /** Params as the kernels get them: f32, or u32. */
 function roundParams(spec: KernelSpec, params: Readonly<Record<string, number>>): Record<string, number> {
@@ -77,6 +90,7 @@ export function prepare(kernel: KernelName, testCase: AnyCase): Prepared {
     given[name] = new Float64Array(size);
     const dtype = operandDType(operand);
     if (dtype === 'f32' || dtype === 'f16') given[name] = rounded(given[name].map(() => random.normal()));
+    if (dtype === 'int4') given[name] = given[name].map(() => random.integer(16));
     if (dtype === 'int8') given[name] = given[name].map(() => random.integer(255) - 127);
   }
   testCase.prepare?.(given, random, { dims, params });
@@ -87,7 +101,9 @@ export function prepare(kernel: KernelName, testCase: AnyCase): Prepared {
       const dtype = operandDType(operand);
       const size = sizeOf(shape);
       const before =
-        role === 'out' ? new Float64Array(size).fill(Number.NaN) : decode(dtype, encode(dtype, given[name]!));
+        role === 'out'
+          ? new Float64Array(size).fill(Number.NaN)
+          : decode({ dtype, shape }, encode({ dtype, shape }, given[name]!));
       operands.push({ name, role, shape, dtype, before });
     }
   }
@@ -97,10 +113,11 @@ export function prepare(kernel: KernelName, testCase: AnyCase): Prepared {
   return { kernel, label, seed, dims, params, operands, want, allowed: spec.ulp(dims) };
 }
 
-function guarded({ before, dtype }: Operand): TypedArray {
+function guarded(operand: Operand): TypedArray {
+  const { before, dtype, shape } = operand;
   // Whole words.
-  const array = new hostArrays[dtype](4 * Math.ceil((before.length + GUARDS) / 4)).fill(GUARD[dtype]);
-  array.set(encode(dtype, before));
+  const array = new hostArrays[dtype](4 * Math.ceil((entriesOf(dtype, shape) + GUARDS) / 4)).fill(GUARD[dtype]);
+  array.set(encode(operand, before));
   return array;
 }
 
@@ -132,13 +149,13 @@ export async function runCase(
     // Dims in the order of the uniform block, as the record has them.
     backend.run(kernel, { dims: bound, operands: storages, params } as never);
     for (const operand of operands) {
-      const size = operand.before.length;
+      const size = entriesOf(operand.dtype, operand.shape);
       const after = await backend.read(storages[operand.name]!, operand.dtype);
       const broken = after.subarray(size).findIndex((word) => word !== GUARD[operand.dtype]);
       if (broken >= 0) fail(`wrote past the end of '${operand.name}' (element ${size + broken} of ${size}).`);
       results[operand.name] = after.slice(0, size);
       if (operand.role === 'in') {
-        const numbers = decode(operand.dtype, results[operand.name]!);
+        const numbers = decode(operand, results[operand.name]!);
         const changed = operand.before.findIndex((value, i) => !Object.is(value + 0, numbers[i]! + 0));
         if (changed >= 0) fail(`changed its input '${operand.name}' at [${changed}].`);
       }

@@ -4,6 +4,7 @@
  */
 import * as z from 'zod';
 import { type Device, deviceOption } from '../backend/backend.js';
+import { formatOf, type WeightFormat } from '../backend/kernels/formats.js';
 import { type KernelName, kernels } from '../backend/kernels/index.js';
 import { startProfile } from '../backend/profile.js';
 import type { WebGPUDevice } from '../backend/webgpu/device.js';
@@ -21,7 +22,7 @@ export interface KernelVerdict {
   /** Its name in the kernel table. */
   readonly kernel: string;
   /** How the weight that it multiplies or looks up is held. */
-  readonly format: 'f32' | 'f16' | 'int8';
+  readonly format: WeightFormat;
   /** Cases that ran, products of a GPU once for each way to multiply them. */
   readonly cases: number;
   /** The largest error of any output as a share of what is allowed: above 1 the kernel is wrong. */
@@ -80,7 +81,7 @@ export async function* verifyDevice(device: Device, options: VerifyOptions = {})
 }
 
 async function verifyKernel(device: Device, kernel: KernelName, chosen: readonly AnyCase[]): Promise<KernelVerdict> {
-  const format: KernelVerdict['format'] = /F16$/.test(kernel) ? 'f16' : /Int8$/.test(kernel) ? 'int8' : 'f32';
+  const format = formatOf(kernel);
   const started = performance.now();
   let [used, worst, referenceSeconds, runs] = [0, '', 0, 0];
   let largest: { prepared: Prepared; elements: number } | undefined;

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { openWasm } from '../../src/backend/wasm/index.js';
 import { openCheckpoint } from '../../src/checkpoints/index.js';
 import { fineTune } from '../../src/distill/trainer/index.js';
 import { CheckpointError } from '../../src/errors.js';
@@ -10,6 +11,9 @@ import { f16ToF32, f32ToF16 } from '../../src/halfFloats.js';
 import { memoryStore } from '../../src/io/memoryStore.js';
 import { readFloats } from '../../src/io/tensorSource.js';
 import { loadModel, saveModel } from '../../src/models/index.js';
+import { weightBytesOf } from '../../src/models/memory.js';
+import { readWeight } from '../../src/tensor/index.js';
+import { createRandom } from '../../src/testing/random.js';
 import { fieldsOf, floatOf } from '../../src/text/formats/protobuf.js';
 import { createTokenizer, loadTokenizer, type Tokenizer } from '../../src/text/index.js';
 import { openReference } from '../harness/referenceBackend.js';
@@ -110,6 +114,79 @@ const base: Readonly<Record<string, Typed>> = {
 const table = f32Tensor('token_embd.weight', [5, 8], Array(40).fill(0.5));
 const fieldsOfModel = async (metadata: Readonly<Record<string, Typed>>, tensors = [table]) =>
   (await (await openCheckpoint(store(metadata, tensors))).config()).fields;
+
+describe('blocks of four bits', () => {
+  const { normal, integer } = createRandom(3);
+  const [dim, ffn, vocabulary] = [96, 64, 40];
+  /** A matrix in Q4_0 (2) or Q4_1 (3). */
+  const blocks = (name: string, shape: readonly [number, number], type: 2 | 3) => {
+    const bytes = new Uint8Array(((shape[0] * shape[1]) / 32) * (type === 2 ? 18 : 20));
+    const step = type === 2 ? 18 : 20;
+    for (let at = 0; at < bytes.length; at += step) {
+      for (let i = at; i < at + step; i++) bytes[i] = integer(256);
+      // A scale of either sign, and a minimum.
+      const halves = f32ToF16(Float32Array.of(0.02 * normal(), 0.1 * normal()));
+      bytes.set(new Uint8Array(halves.buffer, 0, type === 2 ? 2 : 4), at);
+    }
+    return { name, shape, type, bytes };
+  };
+  const model = (type: 2 | 3, spoil: (bytes: Uint8Array) => void = () => {}) => {
+    const table = blocks('token_embd.weight', [vocabulary, dim], type);
+    spoil(table.bytes);
+    const layer = (part: string, rows: number, cols: number) => blocks(`blk.0.${part}.weight`, [rows, cols], type);
+    const norm = (name: string) => f32Tensor(name, [dim], Array(dim).fill(1));
+    const metadata = {
+      ...base,
+      'llama.embedding_length': uint32(dim),
+      'llama.feed_forward_length': uint32(ffn),
+      'llama.attention.head_count': uint32(3),
+    };
+    return store(metadata, [
+      table,
+      ...['attn_q', 'attn_k', 'attn_v', 'attn_output'].map((part) => layer(part, dim, dim)),
+      ...[layer('ffn_gate', ffn, dim), layer('ffn_up', ffn, dim), layer('ffn_down', dim, ffn)],
+      ...['blk.0.attn_norm.weight', 'blk.0.ffn_norm.weight', 'output_norm.weight'].map(norm),
+    ]);
+  };
+
+  it.each([
+    ['Q4_0', 2, 18],
+    ['Q4_1', 3, 20],
+  ] as const)('in %s reach int4 as they are, and take the room that is planned', async (_, type, blockBytes) => {
+    const wasm = await openWasm({ threads: 1 });
+    const held = { device: wasm, dtype: 'int4' } as const;
+    const file = model(type);
+    using made = await loadModel(file, held);
+    using plain = await loadModel(file, { device: wasm });
+    expect(made.weights.size).toBe(8);
+    for (const [name, weight] of made.weights) {
+      expect(weight.format).toBe('int4');
+      expect([name, await readWeight(weight, 'outIn')]).toEqual([name, await plain.parameters.get(name)?.read()]);
+    }
+    using planned = await loadModel(file, { ...held, device: wasm.meta() });
+    expect(weightBytesOf(planned)).toBe(weightBytesOf(made));
+    // Rows of 96 are three groups.
+    expect(made.head.values.storage.byteLength).toBe(vocabulary * 3 * 16);
+    if (made.head.format !== 'int4') expect.unreachable();
+    expect(made.head.scales.storage.byteLength).toBe(vocabulary * 3 * (blockBytes - 16));
+    await wasm.dispose();
+  });
+
+  it('are requantised once where they are of another kind', async () => {
+    using made = await loadModel(oracle('gguf/llama-wide.gguf'), { device, dtype: 'int4' });
+    expect(new Set([...made.weights.values()].map(({ format }) => format))).toEqual(new Set(['int4']));
+  });
+
+  it('with a scale that is not finite are refused', async () => {
+    const spoilt = model(2, (bytes) => {
+      // Of the second block.
+      [bytes[18], bytes[19]] = [0, 0x7c];
+    });
+    expect((await failure(loadModel(spoilt, { device, dtype: 'int4' }))).message).toMatch(
+      /'model.embed_tokens.weight' holds a scale of a block that is not finite: Infinity. The file is spoilt/,
+    );
+  });
+});
 
 describe('the config of a GGUF file', () => {
   it('has numbers as they were written, and a tied head where there is no other', async () => {

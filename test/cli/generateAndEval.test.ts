@@ -71,7 +71,7 @@ describe('distillm generate', () => {
     ]);
   });
 
-  it.each(['f16', 'int8'] as const)('holds the model in %s', async (dtype) => {
+  it.each(['f16', 'int8', 'int4'] as const)('holds the model in %s', async (dtype) => {
     const answer = await expectedAnswer('Say red', 6, dtype);
     expect(await run([...greedy(), '--dtype', dtype, '--raw', 'Say red'])).toMatchObject({
       code: 0,

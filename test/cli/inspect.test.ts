@@ -54,7 +54,7 @@ describe('distillm inspect', () => {
     const [{ dtype, bytes } = { dtype: '', bytes: 0 }] = found.stored;
     expect([dtype, bytes]).toEqual(['F32', 4 * Object(found.model).parameters]);
     const { generating, training } = found.memory!;
-    expect(Object.keys(generating)).toEqual(['f32', 'f16', 'int8']);
+    expect(Object.keys(generating)).toEqual(['f32', 'f16', 'int8', 'int4']);
     expect(generating.int8!.weights).toBeLessThan(generating.f16!.weights);
     expect(generating.f16!.weights).toBeLessThan(generating.f32!.weights);
     expect(training.student).toBeGreaterThanOrEqual(bytes);
@@ -71,7 +71,7 @@ describe('distillm inspect', () => {
     expect(out).toMatch(/^Stored {5}[\d.]+ KiB: F32 [\d.]+ KiB \(28 tensors\)$/m);
     expect(out).toMatch(/^ {11}<eos> \(11, EOS\)$/m);
     expect(out).toMatch(/^Templates {2}a chat template of 14 characters, prompt template 'compact'$/m);
-    expect(out).toMatch(/^Answering {2}f32 .*, f16 .*, int8 .*; 32 tokens and 32 new ones$/m);
+    expect(out).toMatch(/^Answering {2}f32 .*, f16 .*, int8 .*, int4 .*; 32 tokens and 32 new ones$/m);
     expect(out).toMatch(/^Training {3}.*; batches of 8 samples of 64 tokens/m);
   });
 

@@ -357,7 +357,7 @@ describe('distillm train', () => {
     ['--method sft --student x --out y --betas ,', 'two numbers of at least 0 and below 1'],
     ['--method kd --teacher x --student x --out y --sgo offPolicy', '--sgo does nothing with --method kd'],
     ['--method sft --student x --out y --teacher-dtype f16', '--teacher-dtype does nothing with --method sft'],
-    ['--method kd --teacher x --student x --out y --teacher-dtype bf16', 'one of f32, f16, int8'],
+    ['--method kd --teacher x --student x --out y --teacher-dtype bf16', 'one of f32, f16, int8, int4'],
     ['--method kd --teacher x --student x --out y --phi-cap 1', '--phi-cap does nothing with --method kd'],
     ['--method sft --student x --out y --lm-coef 1', '--lm-coef weighs the loss on --text'],
     ['--method sft --out y', 'train needs the model to train: --student <source>, or --student-config <file>'],

@@ -87,7 +87,7 @@ describe('a plan on WASM', () => {
     });
   }
 
-  it.each(['f32', 'f16', 'int8'] as const)('knows what answers of a model in %s take', async (dtype) => {
+  it.each(['f32', 'f16', 'int8', 'int4'] as const)('knows what answers of a model in %s take', async (dtype) => {
     for (const family of families) {
       const device = await openDevice({ kind: 'wasm', wasm: { threads: 2 } });
       const model = await modelOf(family, device, { width: 64, trainable: false, dtype });

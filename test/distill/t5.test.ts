@@ -55,7 +55,7 @@ describe('T5 on WASM', () => {
     ...extra,
   });
 
-  it.each(['f32', 'f16', 'int8'] as const)(
+  it.each(['f32', 'f16', 'int8', 'int4'] as const)(
     'is distilled from a teacher in %s, by data, fresh outputs and replayed ones',
     async (dtype) => {
       using teacher = await loadModel(skilled, { device, dtype });

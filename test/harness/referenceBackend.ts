@@ -1,13 +1,15 @@
 import type { Device, KernelCall, Storage } from '../../src/backend/backend.js';
-import { operandDType } from '../../src/backend/check.js';
+import { operandDType, resolveShape } from '../../src/backend/check.js';
 import {
-  bytesPerElement,
+  bytesPerEntry,
+  entriesOf,
   hostArrays,
   type KernelName,
   type KernelSpec,
   kernels,
 } from '../../src/backend/kernels/index.js';
 import { f16ToF32, f32ToF16 } from '../../src/halfFloats.js';
+import { unpackInt4 } from '../../src/int4.js';
 import { reference } from '../../src/testing/reference/index.js';
 import type { Expected, Reference } from '../../src/testing/reference/types.js';
 
@@ -44,9 +46,10 @@ export function openReference({
     const given: Record<string, Float64Array> = {};
     for (const [name, storage] of Object.entries<Storage>(operands)) views[name] = contents(storage);
     for (const [name, operand] of Object.entries({ ...spec.in, ...spec.inout })) {
-      const extents = 'shape' in operand ? operand.shape : operand;
-      const size = extents.reduce<number>((n, extent) => n * (typeof extent === 'number' ? extent : dims[extent]!), 1);
-      given[name] = views[name]!.slice(0, size);
+      const shape = resolveShape(operand, dims);
+      const entries = views[name]!.slice(0, entriesOf(operandDType(operand), shape));
+      const isPacked = operandDType(operand) === 'int4';
+      given[name] = isPacked ? Float64Array.from(unpackInt4(Uint8Array.from(entries), shape)) : entries;
       if (operandDType(operand) === 'i32' && !given[name].every(Number.isInteger)) {
         throw new Error(`${kernel}: '${name}' holds no integers.`);
       }
@@ -87,7 +90,7 @@ export function openReference({
     write(storage, data, byteOffset = 0) {
       // Stored weights are written whole, and held as the numbers that they stand for.
       if (data instanceof Uint16Array) memory.set(storage, Float64Array.from(f16ToF32(data)));
-      else if (data instanceof Int8Array) memory.set(storage, Float64Array.from(data));
+      else if (data instanceof Int8Array || data instanceof Uint8Array) memory.set(storage, Float64Array.from(data));
       else contents(storage).set(data, byteOffset / 4);
     },
     copy: (from, fromByteOffset, to, toByteOffset, byteLength) =>
@@ -97,7 +100,7 @@ export function openReference({
       ),
     clear: (storage) => void contents(storage).fill(0),
     read: async (storage, dtype, byteOffset = 0, elements = contents(storage).length) => {
-      const start = byteOffset / bytesPerElement(dtype);
+      const start = byteOffset / bytesPerEntry(dtype);
       const values = contents(storage).subarray(start, start + elements);
       return dtype === 'f16' ? f32ToF16(Float32Array.from(values)) : hostArrays[dtype].from(values);
     },

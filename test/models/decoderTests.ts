@@ -28,6 +28,23 @@ async function logitsOf(model: LanguageModel, of: Parameters<LanguageModel['forw
   return Float32Array.from(rows);
 }
 
+/** Adds the gradients of the loss of a batch to the model's. */
+function differentiate(
+  model: LanguageModel,
+  { labels, ...batch }: ReturnType<typeof labelledBatch>,
+  gradScale: number,
+  options: Parameters<LanguageModel['forward']>[1] = {},
+): void {
+  tidy(() => {
+    const tape = new Tape();
+    tape.record(() => {
+      const hidden = model.forward(batch, options);
+      return linearCrossEntropy({ student: { hidden, head: model.head }, labels, gradScale });
+    });
+    tape.backward();
+  });
+}
+
 /** What every decoder-only model must do as Hugging Face transformers does. `folder` is that of its oracle. */
 export function decoderTests(folder: string, backend: () => Device): void {
   const { oracle, path } = openOracle(folder);
@@ -71,19 +88,24 @@ export function decoderTests(folder: string, backend: () => Device): void {
         // Twice: gradients add up, and clearing them leaves nothing behind.
         for (let pass = 0; pass < 2; pass++) {
           clearGradients(model.parameters.values());
-          tidy(() => {
-            const tape = new Tape();
-            tape.record(() =>
-              linearCrossEntropy({
-                student: { hidden: model.forward(batch), head: model.head },
-                labels: batch.labels,
-                gradScale: 1 / tokens,
-              }),
-            );
-            tape.backward();
-          });
+          differentiate(model, batch, 1 / tokens);
         }
         await expectGradients(model, path(''));
+      },
+      COMPILING_MS,
+    );
+
+    it(
+      'gives gradients of the same bits when layers are computed again, dropout on',
+      async () => {
+        const gradients = async (gradientCheckpointing: boolean) => {
+          using model = await load(true);
+          differentiate(model, batch, 1, { dropoutSeed: 5, gradientCheckpointing });
+          const all = new Map<string, unknown>();
+          for (const [name, { grad }] of model.parameters) all.set(name, await grad!.read());
+          return all;
+        };
+        expect(await gradients(true)).toEqual(await gradients(false));
       },
       COMPILING_MS,
     );

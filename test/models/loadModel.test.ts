@@ -134,6 +134,7 @@ describe('loadModel', () => {
     ['f32', 'F32', Number.NEGATIVE_INFINITY],
     ['f16', 'F32', Number.NaN],
     ['int8', 'F32', Number.POSITIVE_INFINITY],
+    ['int4', 'F32', Number.NaN],
     ['f32', 'F16', Number.NaN],
     ['f16', 'F16', Number.POSITIVE_INFINITY],
   ] as const)('held in %s refuses a %s file that holds %s, with the place', async (dtype, stored, value) => {

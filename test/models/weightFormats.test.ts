@@ -5,13 +5,14 @@ import { offPolicy } from '../../src/distill/sgo/index.js';
 import { distill } from '../../src/distill/trainer/index.js';
 import { CheckpointError, OptionError, TrainingError } from '../../src/errors.js';
 import { f16ToF32 } from '../../src/halfFloats.js';
+import { unpackInt4 } from '../../src/int4.js';
 import { type MemoryStore, memoryStore } from '../../src/io/memoryStore.js';
 import { openSafetensors } from '../../src/io/safetensors.js';
 import { readFloats } from '../../src/io/tensorSource.js';
 import { type TensorToWrite, writeSafetensors } from '../../src/io/writeSafetensors.js';
 import { createModel, type LanguageModel, loadModel, numParameters, saveModel } from '../../src/models/index.js';
 import { headLogits, tidy, type WeightFormat } from '../../src/tensor/index.js';
-import { halve, quantise } from '../../src/tensor/rounding.js';
+import { halve, quantise, quantiseGroups } from '../../src/tensor/rounding.js';
 import { collect, stepsOf, succession, tinyModel, tinyTokenizer } from '../distill/fixtures.js';
 import { forEachBackend } from '../harness/backends.js';
 import { openReference } from '../harness/referenceBackend.js';
@@ -62,13 +63,30 @@ async function folder(
 const isStored = (name: string) =>
   /wte|embed_tokens|shared|lm_head|(_proj|c_attn|c_fc|\.[qkvo]|\.w[io](_\d)?)\.weight$/.test(name);
 /** The matrices as each dtype holds them, in f32. */
-const rounded: Readonly<Record<'f16' | 'int8', Change>> = {
+const rounded: Readonly<Record<'f16' | 'int8' | 'int4', Change>> = {
   f16: (values, _, name) => {
     if (!isStored(name)) return values;
     const { halves, scale } = halve(values);
     return f16ToF32(halves).map((half) => half * scale);
   },
-  int8: (values, shape, name) => {
+  int8: byOutput((row) => {
+    const { integers, scales } = quantise(row, 1);
+    return Float32Array.from(integers, (integer) => integer * scales[0]!);
+  }),
+  int4: byOutput((row) => {
+    const { integers, scales } = quantiseGroups(row, 1);
+    const halves = f16ToF32(halve(scales).halves);
+    const { scale } = halve(scales);
+    return Float32Array.from(
+      unpackInt4(integers, [row.length]),
+      (integer, i) => (integer - 8) * halves[Math.floor(i / 32)]! * scale,
+    );
+  }),
+};
+
+/** Rounds the inputs of each output feature. */
+function byOutput(round: (row: Float32Array) => Float32Array): Change {
+  return (values, shape, name) => {
     if (!isStored(name)) return values;
     // Conv1D's are [in, out], and rounded output by output.
     const [rows, cols] = shape as [number, number];
@@ -77,12 +95,11 @@ const rounded: Readonly<Record<'f16' | 'int8', Change>> = {
     const result = new Float32Array(values.length);
     for (let output = 0; output < outputs; output++) {
       const row = Float32Array.from({ length: inputs }, (_, input) => values[place(output, input)]!);
-      const { integers, scales } = quantise(row, 1);
-      for (const [input, integer] of integers.entries()) result[place(output, input)] = integer * scales[0]!;
+      for (const [input, value] of round(row).entries()) result[place(output, input)] = value;
     }
     return result;
-  },
-};
+  };
+}
 
 /** Logits of a batch with padding: more rows than the skinny products take, then of a single one. */
 async function logitsOf(model: LanguageModel): Promise<Float32Array[]> {
@@ -103,7 +120,7 @@ async function logitsOf(model: LanguageModel): Promise<Float32Array[]> {
 }
 
 /** Of the largest logit. With int8 weights, WASM rounds what they are multiplied with to 16 bits, layer after layer. */
-const allowed = { f16: 1e-5, int8: 2e-4 } as const;
+const allowed = { f16: 1e-5, int8: 2e-4, int4: 2e-4 } as const;
 
 const failure = async (work: Promise<unknown>) =>
   work.then(
@@ -112,7 +129,7 @@ const failure = async (work: Promise<unknown>) =>
   );
 
 forEachBackend((backend) => {
-  describe.each(['f16', 'int8'] as const)('a model held in %s', (dtype) => {
+  describe.each(['f16', 'int8', 'int4'] as const)('a model held in %s', (dtype) => {
     it.each([
       { family: config, tied: true },
       { family: config, tied: false },
@@ -167,7 +184,7 @@ describe('storing weights', () => {
   beforeEach(() => expect(host.memory().liveStorages).toBe(0));
   const load = (store: MemoryStore, dtype: WeightFormat, device: Device = host) => loadModel(store, { device, dtype });
 
-  it('takes half and a quarter of the memory', async () => {
+  it('takes half, a quarter and a seventh of the memory', async () => {
     const bytes = async (dtype: WeightFormat) => {
       using _ = await load(await folder(), dtype);
       return host.memory().liveBytes;
@@ -180,6 +197,8 @@ describe('storing weights', () => {
     // Whole words each, and the scales of 37 + 2 (45 + 15 + 29 + 15) output features.
     expect((await bytes('f16')) - (4 * (all - stored) + 2 * stored)).toBeLessThan(4 * 9);
     expect((await bytes('int8')) - (4 * (all - stored) + stored + 4 * 245)).toBeLessThan(4 * 9);
+    // Rows of 15 and 29 inputs are a group of 16 bytes each, with a scale.
+    expect((await bytes('int4')) - (4 * (all - stored) + (16 + 2) * 245)).toBeLessThan(4 * 9);
   });
 
   it('an F16 file is taken as it is, and saved as it was', async () => {
@@ -238,6 +257,11 @@ describe('storing weights', () => {
     const notANumber = await failure(load(await put(Number.NaN), 'int8'));
     expect(notANumber).toBeInstanceOf(CheckpointError);
     expect(notANumber.message).toMatch(/'transformer.h.1.mlp.c_fc.weight' holds a value that is not finite/);
+    const beyond = await failure(load(await put(600_000), 'int4'));
+    expect(beyond).toBeInstanceOf(CheckpointError);
+    expect(beyond.message).toMatch(
+      /'transformer.h.1.mlp.c_fc.weight' holds a value that is not finite or beyond 500,000/,
+    );
     using model = await load(await put(65519), 'f16');
     expect(model.vocabSize).toBe(37);
     const store = await folder();
@@ -266,11 +290,13 @@ describe('storing weights', () => {
     expect(trainable).toBeInstanceOf(OptionError);
     expect(trainable.message).toMatch(/a trainable model has dtype 'f32', found 'f16'/);
     expect(await failure(createModel(config, { device: host, dtype: 'int8' }))).toBeInstanceOf(OptionError);
-    const unknown = await failure(loadModel(store, { device: host, dtype: 'int4' as WeightFormat }));
-    expect(unknown.message).toMatch(/dtype is int4, expected one of f32, f16, int8/);
-    using model = await load(store, 'int8');
-    expect(() => model.setTrainable(true)).toThrow(OptionError);
-    model.setTrainable(false);
-    expect((await failure(saveModel(model, memoryStore()))).message).toMatch(/held in int8/);
+    const unknown = await failure(loadModel(store, { device: host, dtype: 'int2' as WeightFormat }));
+    expect(unknown.message).toMatch(/dtype is int2, expected one of f32, f16, int8, int4/);
+    for (const dtype of ['int8', 'int4'] as const) {
+      using model = await load(store, dtype);
+      expect(() => model.setTrainable(true)).toThrow(OptionError);
+      model.setTrainable(false);
+      expect((await failure(saveModel(model, memoryStore()))).message).toMatch(`held in ${dtype}`);
+    }
   });
 });

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { f16ToF32 } from '../../src/halfFloats.js';
-import { halve, quantise } from '../../src/tensor/rounding.js';
+import { unpackInt4 } from '../../src/int4.js';
+import { halve, quantise, quantiseGroups } from '../../src/tensor/rounding.js';
+import { createRandom } from '../../src/testing/random.js';
 
 describe('rounding weights', () => {
   it('int8 rounds to the nearest of 255 steps, one size an output feature', () => {
@@ -13,6 +15,42 @@ describe('rounding weights', () => {
       integers: Int8Array.of(127, -51, 0, 127, 127, 0),
       scales: Float32Array.of(1 / 127, 1, Math.fround(63.4) / 127),
     });
+  });
+
+  it('int4 has a scale for 32 inputs of an output feature, by which its sixteen steps are exact', () => {
+    // Two output features of 70 inputs: the steps of their three groups, from -8 to 7, and a group of zeros.
+    const steps = [0.5, 0, -0.125, 2, 0.25, 3];
+    const inputs = 70;
+    const values = Float32Array.from({ length: 2 * inputs }, (_, i) => {
+      const [output, input] = [Math.floor(i / inputs), i % inputs];
+      return steps[3 * output + (input >> 5)]! * (((5 * input) % 16) - 8);
+    });
+    const { integers, scales } = quantiseGroups(values, 2);
+    expect(scales).toEqual(Float32Array.of(0.5, 0, -0.125, 2, 0.25, 3));
+    const found = unpackInt4(integers, [2, inputs]);
+    for (const [i, value] of values.entries()) {
+      const scale = scales[3 * Math.floor(i / inputs) + ((i % inputs) >> 5)]!;
+      expect(scale * (found[i]! - 8) + 0).toBe(value + 0);
+    }
+  });
+
+  it('int4 takes the scale of least squares among those that it tries', () => {
+    const { normal } = createRandom(5);
+    for (let group = 0; group < 20; group++) {
+      const values = Float32Array.from({ length: 32 }, normal);
+      const { integers, scales } = quantiseGroups(values, 1);
+      const found = unpackInt4(integers, [32]);
+      const errors = (scale: number, rounded: (value: number, i: number) => number) =>
+        values.reduce((sum, value, i) => sum + (value - scale * rounded(value, i)) ** 2, 0);
+      const own = errors(scales[0]!, (_, i) => found[i]! - 8);
+      const largest = values.reduce((most, value) => (Math.abs(value) > Math.abs(most) ? value : most), 0);
+      // As llama.cpp's Q4_0.
+      const plain = largest / -8;
+      expect(own).toBeLessThanOrEqual(errors(plain, (value) => Math.min(7, Math.round(value / plain))) * 1.00001);
+      for (const factor of [0.99, 1.01]) {
+        expect(errors(scales[0]! * factor, (_, i) => found[i]! - 8)).toBeGreaterThan(own);
+      }
+    }
   });
 
   it('f16 is a power of two times halves, none of which are subnormal beside a largest weight of any size', () => {

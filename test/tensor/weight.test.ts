@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Device } from '../../src/backend/backend.js';
 import { ShapeError } from '../../src/errors.js';
+import { packInt4 } from '../../src/int4.js';
 import {
   add,
   embedding,
@@ -8,6 +9,7 @@ import {
   f32Weight,
   fileDTypeOf,
   holdWeight,
+  int4Weight,
   int8Weight,
   linear,
   linearCrossEntropy,
@@ -31,12 +33,12 @@ function frozen(device: Device, format: WeightFormat, outputs: number, inputs: n
 }
 
 /**
- * On WASM hidden states are rounded to 15 bits for logits under an int8 head: ten times the roundings of f32 and more.
+ * On WASM hidden states are rounded to 15 bits for logits under an int8 or int4 head: ten times the roundings of f32 and more.
  */
-const rounds = { f16: {}, int8: { allowed: 2e-4 } } as const;
+const rounds = { f16: {}, int8: { allowed: 2e-4 }, int4: { allowed: 2e-4 } } as const;
 
 gradientTests(
-  (['f16', 'int8'] as const).flatMap((format) => [
+  (['f16', 'int8', 'int4'] as const).flatMap((format) => [
     ...(
       [
         [1, 1, 1],
@@ -91,17 +93,29 @@ gradientTests(
 describe('Weight', () => {
   const device = openReference();
   const bytes = (...shape: [number, number]) => Tensor.from(device, new Int8Array(shape[0] * shape[1]), shape);
+  const nibbles = (...shape: [number, number]) => Tensor.from(device, packInt4([], shape), shape);
+  const halves = (...shape: [number, number]) => Tensor.from(device, new Uint16Array(shape[0] * shape[1]), shape);
 
   it('is [outputs, inputs] whichever way it lies', () => {
     expect(f32Weight(Tensor.zeros(device, [2, 3])).shape).toEqual([2, 3]);
     expect(f32Weight(Tensor.zeros(device, [2, 3]), 'inOut').shape).toEqual([3, 2]);
     expect(int8Weight(bytes(2, 3), Tensor.zeros(device, [2])).shape).toEqual([2, 3]);
+    expect(int4Weight(nibbles(2, 65), halves(2, 3)).shape).toEqual([2, 65]);
+    expect(int4Weight(nibbles(2, 65), halves(2, 6), 0.5).shape).toEqual([2, 65]);
   });
 
   it('refuses values that are no matrix of its format, and scales that do not fit', () => {
     expect(() => f32Weight(Tensor.zeros(device, [6]))).toThrow(ShapeError);
     expect(() => f16Weight(bytes(2, 3))).toThrow('its values are int8 [2, 3], expected a matrix of f16');
     expect(() => int8Weight(bytes(2, 3), Tensor.zeros(device, [3]))).toThrow('its scales are [3], expected [2]');
+    expect(() => int4Weight(bytes(2, 3), halves(2, 1))).toThrow(
+      'its values are int8 [2, 3], expected a matrix of int4',
+    );
+    for (const scales of [halves(2, 2), halves(2, 4), halves(1, 3), Tensor.zeros(device, [2, 3])]) {
+      expect(() => int4Weight(nibbles(2, 65), scales)).toThrow(
+        `its scales are ${scales.dtype} [${scales.shape.join(', ')}], expected f16 [2, 3], one for each group of 32 inputs, or [2, 6]`,
+      );
+    }
   });
 
   it('has no rows to look up where its inputs lie outside', () => {
@@ -119,12 +133,17 @@ describe('Weight', () => {
       expect(await readWeight(weight, layout)).toEqual(values);
       expect(fileDTypeOf(weight)).toBe(format);
     }
-    const rounded = holdWeight(device, 'int8', matrix);
-    expect(fileDTypeOf(rounded)).toBeUndefined();
-    const read = await readWeight(rounded, layout);
-    // Half a step of the largest of each output feature.
+    // Of the largest of each output feature: half a step, and with int4 also what the rest of a step cuts off.
     const largest = layout === 'outIn' ? [1, 1, 3, 3, 100, 100] : [1, 100, 7, 1, 100, 7];
-    for (const [i, value] of values.entries())
-      expect(Math.abs(read[i]! - value)).toBeLessThanOrEqual(largest[i]! / 253);
+    for (const [format, share] of [
+      ['int8', 1 / 253],
+      ['int4', 1 / 8],
+    ] as const) {
+      const rounded = holdWeight(device, format, matrix);
+      expect(fileDTypeOf(rounded)).toBeUndefined();
+      const read = await readWeight(rounded, layout);
+      for (const [i, value] of values.entries())
+        expect(Math.abs(read[i]! - value)).toBeLessThanOrEqual(largest[i]! * share);
+    }
   });
 });

@@ -33,6 +33,7 @@ describe('verifyDevice', () => {
       ['gemmNT', 'f32'],
       ['gemmNTF16', 'f16'],
       ['gemmNTInt8', 'int8'],
+      ['gemmNTInt4', 'int4'],
     ]);
     for (const { used, cases, rate, failure } of verdicts) {
       expect(failure).toBeUndefined();

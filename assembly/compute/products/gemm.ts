@@ -5,9 +5,11 @@
 // and the depth alone, however the output is cut into `tileRows` x `tileCols` pieces. Range: pieces, row-major.
 import { packLeftAcrossRows, packLeftAlongRows, packRightAcrossRows, packRightAlongRows } from '../shared/pack';
 import { DEPTH, ROWS } from './shared/blocks';
+import { packInt4AcrossRows, packInt4AlongRows } from './shared/packInt4';
 import { packStoredAcrossRows, packStoredAlongRows, wideBytes } from './shared/packStored';
 import { scratch } from '../shared/scratch';
-import { F16, F32, INT8 } from '../shared/stored';
+import { int4RowBytes } from '../shared/int4';
+import { F16, F32, INT4, INT8 } from '../shared/stored';
 import { multiplyPanels, TILE_BYTES } from '../shared/tile';
 
 const COLS: u32 = 1024;
@@ -32,6 +34,7 @@ function gemm(
   b: usize,
   bScale: f32,
   bScales: usize,
+  halves: u32,
   c: usize,
   m: u32,
   n: u32,
@@ -47,7 +50,8 @@ function gemm(
   const packedB = packedA + ((DEPTH * ROWS) << 2);
   const across = (n + tileCols - 1) / tileCols;
   const aStride = (<usize>(aTransposed ? m : k)) << 2;
-  const bStride = (<usize>(bTransposed ? k : n)) << bKind;
+  const bCols = bTransposed ? k : n;
+  const bStride = bKind == INT4 ? int4RowBytes(bCols) : (<usize>bCols) << bKind;
   const cStride = (<usize>n) << 2;
   for (let piece = begin; piece < end; piece++) {
     const firstRow = (piece / across) * tileRows;
@@ -58,12 +62,19 @@ function gemm(
       const cols = min(lastCol - j, COLS);
       for (let p: u32 = 0; p < k; p += DEPTH) {
         const depth = min(k - p, DEPTH);
-        const from = b + (bTransposed ? <usize>j * bStride + (<usize>p << bKind) : <usize>p * bStride + (<usize>j << bKind));
+        const bRow = bTransposed ? j : p;
+        const row = b + <usize>bRow * bStride;
+        const from = row + ((<usize>(bTransposed ? p : j)) << bKind);
+        const wide = packedB + ((DEPTH * COLS) << 2);
         if (bKind == F32) {
           if (bTransposed) packRightAlongRows(from, bStride, cols, depth, packedB);
           else packRightAcrossRows(from, bStride, cols, depth, packedB);
+        } else if (bKind == INT4) {
+          const scales = bScales + ((<usize>bRow * halves) << 1);
+          if (bTransposed) packInt4AlongRows(row, scales, k, halves, bScale, cols, p, depth, packedB, wide);
+          else packInt4AcrossRows(row, scales, n, halves, bScale, j, cols, depth, packedB);
         } else {
-          if (bTransposed) packStoredAlongRows(bKind, from, bStride, cols, depth, packedB, packedB + ((DEPTH * COLS) << 2), bScale);
+          if (bTransposed) packStoredAlongRows(bKind, from, bStride, cols, depth, packedB, wide, bScale);
           else packStoredAcrossRows(bKind, from, bStride, cols, depth, packedB, bScale, bScales + (p << 2));
         }
         for (let i = firstRow; i < lastRow; i += ROWS) {
@@ -82,21 +93,21 @@ function gemm(
 export function gemmNN(
   a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32, end: u32,
 ): void {
-  gemm(false, false, F32, a, b, 1, 0, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
+  gemm(false, false, F32, a, b, 1, 0, 0, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
 }
 
 /** c [m, n] (+)= a [m, k] b[n, k]^T */
 export function gemmNT(
   a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32, end: u32,
 ): void {
-  gemm(false, true, F32, a, b, 1, 0, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
+  gemm(false, true, F32, a, b, 1, 0, 0, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
 }
 
 /** c [m, n] (+)= a[k, m]^T b [k, n] */
 export function gemmTN(
   a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32, end: u32,
 ): void {
-  gemm(true, false, F32, a, b, 1, 0, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
+  gemm(true, false, F32, a, b, 1, 0, 0, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
 }
 
 /** c [m, n] (+)= a [m, k] b [k, n], b f16 times a scale */
@@ -104,7 +115,7 @@ export function gemmNNF16(
   a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, scale: f32, tileRows: u32, tileCols: u32, begin: u32,
   end: u32,
 ): void {
-  gemm(false, false, F16, a, b, scale, 0, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
+  gemm(false, false, F16, a, b, scale, 0, 0, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
 }
 
 /** c [m, n] (+)= a [m, k] b[n, k]^T, b f16 times a scale */
@@ -112,7 +123,7 @@ export function gemmNTF16(
   a: usize, b: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, scale: f32, tileRows: u32, tileCols: u32, begin: u32,
   end: u32,
 ): void {
-  gemm(false, true, F16, a, b, scale, 0, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
+  gemm(false, true, F16, a, b, scale, 0, 0, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
 }
 
 /** c [m, n] (+)= a [m, k] diag(scales [k]) b [k, n], b int8 */
@@ -120,5 +131,21 @@ export function gemmNNInt8(
   a: usize, b: usize, scales: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32,
   end: u32,
 ): void {
-  gemm(false, false, INT8, a, b, 1, scales, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
+  gemm(false, false, INT8, a, b, 1, scales, 0, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
+}
+
+/** c [m, n] (+)= a [m, k] b [k, n], b int4 with groups along n, times a scale */
+export function gemmNNInt4(
+  a: usize, b: usize, scales: usize, c: usize, m: u32, n: u32, k: u32, halves: u32, accumulate: u32, scale: f32, tileRows: u32,
+  tileCols: u32, begin: u32, end: u32,
+): void {
+  gemm(false, false, INT4, a, b, scale, scales, halves, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
+}
+
+/** c [m, n] (+)= a [m, k] b[n, k]^T, b int4 with groups along k, times a scale */
+export function gemmNTInt4(
+  a: usize, b: usize, scales: usize, c: usize, m: u32, n: u32, k: u32, halves: u32, accumulate: u32, scale: f32, tileRows: u32,
+  tileCols: u32, begin: u32, end: u32,
+): void {
+  gemm(false, true, INT4, a, b, scale, scales, halves, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
 }

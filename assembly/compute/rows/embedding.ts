@@ -1,4 +1,5 @@
 import { addFloats, copyFloats } from '../shared/simd';
+import { int4RowBytes, widenInt4 } from '../shared/int4';
 import { F16, INT8, widenElements } from '../shared/stored';
 
 /** y[t, c] = table[ids[t], c]. Range: tokens. */
@@ -25,6 +26,18 @@ export function embeddingInt8(
   for (let t = begin; t < end; t++) {
     const row = <usize>load<u32>(ids + (t << 2));
     widenElements(INT8, table + row * cols, y + ((<usize>t * cols) << 2), cols, load<f32>(scales + (row << 2)));
+  }
+}
+
+/** y[t, c] = table[ids[t], c] * scale, the table in int4. Range: tokens. */
+export function embeddingInt4(
+  table: usize, scales: usize, ids: usize, y: usize, tokens: u32, rows: u32, cols: u32, halves: u32, scale: f32, begin: u32,
+  end: u32,
+): void {
+  for (let t = begin; t < end; t++) {
+    const row = <usize>load<u32>(ids + (t << 2));
+    const from = table + row * int4RowBytes(cols);
+    widenInt4(from, scales + ((row * halves) << 1), cols, halves, scale, 0, cols, y + ((<usize>t * cols) << 2));
   }
 }
 

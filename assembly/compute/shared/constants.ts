@@ -17,7 +17,7 @@ const TABLE: usize = memory.data<f32>([
   -5.96761703e-4, 4.99119423e-3, -2.67681349e-2, 1.12819925e-1, -3.76125336e-1, 1.28379166e-1,
   0.39894228, -0.5,
 ]);
-const WORDS: usize = memory.data<u32>([0, 1, 2, 3, 4, 5, 6, 7, 0x3f3504f3, 0x9e3779b9, 0x7feb352d, 0x846ca68b, 0x8fffe000], 16);
+const WORDS: usize = memory.data<u32>([0, 1, 2, 3, 4, 5, 6, 7, 0x3f3504f3, 0x9e3779b9, 0x7feb352d, 0x846ca68b, 0x8fffe000, 0x000f000f], 16);
 
 /** Byte offsets of the constants in the table, for `constant`. */
 export const EXP_LOWEST: usize = 0;
@@ -98,6 +98,8 @@ export const HASH_1: usize = 40;
 export const HASH_2: usize = 44;
 /** The bits that a half's sign, exponent and fraction have in a float. */
 export const HALF_BITS: usize = 48;
+/** The lower four bits of 16. */
+export const NIBBLES: usize = 52;
 
 /** A float of the table in all lanes. */
 // @ts-ignore: decorator

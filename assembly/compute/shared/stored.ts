@@ -7,9 +7,11 @@ import { HALF_BITS, word } from './constants';
 export const INT8: u32 = 0;
 export const F16: u32 = 1;
 export const F32: u32 = 2;
+/** Two elements a byte: see int4.ts. */
+export const INT4: u32 = 4;
 
 /** 2^112: the difference of the exponent biases of f32 and f16. */
-const HALF_FACTOR: f32 = 5.192296858534828e33;
+export const HALF_FACTOR: f32 = 5.192296858534828e33;
 
 /** Eight elements as 16-bit integers: bytes sign-extended, halves as their bits. */
 // @ts-ignore: decorator

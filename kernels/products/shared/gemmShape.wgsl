@@ -5,7 +5,7 @@ struct Shape {
   m: u32, n: u32, k: u32, accumulate: u32,
   aBase: u32, aStride: u32, bBase: u32, bStride: u32, cBase: u32, cStride: u32,
   scale: f32,                                 // of b as a whole
-  firstScale: u32,                            // of the columns or the steps of k of this window, where b has scales
+  firstScale: u32,                            // of the columns, the steps of k or the groups of this window, where b has scales
   part: u32,                                  // steps of k of one part (gemmTile.wgsl); k or more: no split
   firstBias: u32,                             // of the columns of this window, where there is a bias
 }

@@ -7,15 +7,20 @@ import type { DType, Extent } from './spec.js';
 
 /**
  * f32: as it is. f16: half precision, the whole matrix times a power of two from 2^-64 to 1 (`scale`). int8: signed
- * bytes, each row of the weight [outputs, inputs] times a number of its own (`scales`).
+ * bytes, each row of the weight [outputs, inputs] times a number of its own (`scales`). int4: integers q from 0 to 15 in
+ * groups of 32 neighbours along a row of the weight; an element is scale (s q + m), s and m of its group being halves
+ * (`scales`). A row of `scales` has the s of each group, m then being -8 s; or s and m of each.
  */
-export type WeightFormat = Extract<DType, 'f32' | 'f16' | 'int8'>;
+export type WeightFormat = Extract<DType, 'f32' | 'f16' | 'int8' | 'int4'>;
 
-const suffixes = { f32: '', f16: 'F16', int8: 'Int8' } as const satisfies Record<WeightFormat, string>;
+const suffixes = { f32: '', f16: 'F16', int8: 'Int8', int4: 'Int4' } as const satisfies Record<WeightFormat, string>;
 /** `Formatted<'gemmNT', 'f16'>` is 'gemmNTF16'. */
 export type Formatted<Name extends string, F extends WeightFormat> = `${Name}${(typeof suffixes)[F]}`;
 export const formatted = <Name extends string, F extends WeightFormat>(name: Name, format: F): Formatted<Name, F> =>
   `${name}${suffixes[format]}`;
+/** The format in which a kernel reads its weight, by its name; 'f32' of a kernel without any. */
+export const formatOf = (kernel: string): WeightFormat =>
+  (['f16', 'int8', 'int4'] as const).find((format) => kernel.endsWith(suffixes[format])) ?? 'f32';
 
 /** An operand of `shape` in a format. */
 export type Stored<F extends WeightFormat, S extends readonly Extent[]> = F extends 'f32'
@@ -26,12 +31,28 @@ export const stored = <F extends WeightFormat, const S extends readonly Extent[]
 
 // biome-ignore lint/complexity/noBannedTypes: nothing is added to a record
 type None = {};
-export type ScaleParam<F extends WeightFormat> = F extends 'f16' ? { readonly scale: 'f32' } : None;
+export type ScaleParam<F extends WeightFormat> = F extends 'f16' | 'int4' ? { readonly scale: 'f32' } : None;
 export const scaleParam = <F extends WeightFormat>(format: F): ScaleParam<F> =>
-  (format === 'f16' ? { scale: 'f32' } : {}) as ScaleParam<F>;
+  (format === 'f16' || format === 'int4' ? { scale: 'f32' } : {}) as ScaleParam<F>;
 
+/** `Axis` is that of the weight's rows. */
 export type Scales<F extends WeightFormat, Axis extends string> = F extends 'int8'
   ? { readonly scales: readonly [Axis] }
-  : None;
+  : F extends 'int4'
+    ? { readonly scales: { readonly shape: readonly [Axis, 'halves']; readonly dtype: 'f16' } }
+    : None;
 export const scales = <F extends WeightFormat, Axis extends string>(format: F, axis: Axis): Scales<F, Axis> =>
-  (format === 'int8' ? { scales: [axis] } : {}) as Scales<F, Axis>;
+  (format === 'int8'
+    ? { scales: [axis] }
+    : format === 'int4'
+      ? { scales: { shape: [axis, 'halves'], dtype: 'f16' } }
+      : {}) as Scales<F, Axis>;
+
+/** The dims of a kernel, and halves of a row of scales where the format has those. */
+export type WithHalves<F extends WeightFormat, Names extends readonly string[]> = F extends 'int4'
+  ? readonly [...Names, 'halves']
+  : Readonly<Names>;
+export const withHalves = <F extends WeightFormat, const Names extends readonly string[]>(
+  format: F,
+  names: Names,
+): WithHalves<F, Names> => (format === 'int4' ? [...names, 'halves'] : names) as unknown as WithHalves<F, Names>;

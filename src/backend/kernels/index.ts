@@ -13,9 +13,9 @@
  * and `out` in the order written here. At most 8 operands a kernel, the default limit. `constants` choose a variant:
  * WGSL `override` constants (their upper-case names), plain arguments in AssemblyScript.
  *
- * f16 and int8 are for stored weights only: kernels widen them exactly and compute in f32 (see gemmNTInt8 for what WASM
- * does with bytes). f16 elements are finite. Storages stay multiples of 4 bytes; on the host f16 is its bits in a
- * Uint16Array.
+ * f16, int8 and int4 are for stored weights only: kernels widen them exactly and compute in f32 (see gemmNTInt8 for what
+ * WASM does with integers). f16 elements are finite. Storages stay multiples of 4 bytes; on the host f16 is its bits in a
+ * Uint16Array, and int4 the bytes that src/int4.ts packs, two elements each, rows padded to whole groups.
  */
 import { attention } from './attention.js';
 import { elements } from './elements.js';

@@ -10,13 +10,15 @@ import {
   scales,
   stored,
   type WeightFormat,
+  type WithHalves,
+  withHalves,
 } from './formats.js';
 import { i32, of, roundings, u32 } from './notation.js';
 import { overColumns, overRows, overTable, type Plan } from './plan.js';
-import { bytesPerElement, type KernelSpec } from './spec.js';
+import { type Dims, type KernelSpec, storageBytes } from './spec.js';
 
 export interface Embedding<F extends WeightFormat> extends KernelSpec {
-  readonly dims: readonly ['tokens', 'rows', 'cols'];
+  readonly dims: WithHalves<F, ['tokens', 'rows', 'cols']>;
   readonly params: ScaleParam<F>;
   readonly in: { readonly table: Stored<F, readonly ['rows', 'cols']> } & Scales<F, 'rows'> & {
       readonly ids: { readonly shape: readonly ['tokens']; readonly dtype: 'i32' };
@@ -29,15 +31,15 @@ export interface Embedding<F extends WeightFormat> extends KernelSpec {
  * checked on the host.
  */
 function embeddingsOf<F extends WeightFormat>(format: F): { readonly [N in Formatted<'embedding', F>]: Embedding<F> } {
+  const rowBytes = (d: Dims) => storageBytes(format, [of(d, 'cols')]) + 2 * of(d, 'halves') * Number(format === 'int4');
   const embedding: Embedding<F> = {
-    dims: ['tokens', 'rows', 'cols'],
+    dims: withHalves(format, ['tokens', 'rows', 'cols']),
     params: scaleParam(format),
     in: { table: stored(format, ['rows', 'cols']), ...scales(format, 'rows'), ids: i32('tokens') },
     out: { y: ['tokens', 'cols'] },
     flops: (d) => of(d, 'tokens', 'cols'),
-    bytes: (d) =>
-      (bytesPerElement(format) + 4) * of(d, 'tokens', 'cols') + (format === 'int8' ? 8 : 4) * of(d, 'tokens'),
-    ulp: () => (format === 'int8' ? 0.5 : 0),
+    bytes: (d) => 4 * of(d, 'tokens', 'cols') + (rowBytes(d) + (format === 'int8' ? 8 : 4)) * of(d, 'tokens'),
+    ulp: () => (format === 'int8' || format === 'int4' ? 0.5 : 0),
     plan: overTable('tokens', (d) => (format === 'f32' ? 1 : 2) * of(d, 'cols')),
   };
   return { [formatted('embedding', format)]: embedding } as { [N in Formatted<'embedding', F>]: Embedding<F> };
@@ -47,6 +49,7 @@ export const rows = {
   ...embeddingsOf('f32'),
   ...embeddingsOf('f16'),
   ...embeddingsOf('int8'),
+  ...embeddingsOf('int4'),
   /**
    * dtable[unique[u], c] += sum over t in order[starts[u] .. starts[u + 1]) of dy[t, c]. The host sorts the token
    * positions by id, so no two writers share a row and the order of the sum is fixed.

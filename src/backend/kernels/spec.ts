@@ -2,10 +2,12 @@
  * What a record of the kernel table says of its kernel: operands, params, and what one call costs. The rules that all
  * records follow are in index.ts.
  */
+import { int4Bytes } from '../../int4.js';
+import { sizeOf } from '../../shape.js';
 import type { Plan } from './plan.js';
 
 /** Type of the elements of a tensor or an operand. */
-export type DType = 'f32' | 'i32' | 'u32' | 'f16' | 'int8';
+export type DType = 'f32' | 'i32' | 'u32' | 'f16' | 'int8' | 'int4';
 /** Type of a param or constant. */
 export type ParamType = 'f32' | 'u32';
 /** A dim by name, or a fixed extent. */
@@ -65,8 +67,14 @@ export const hostArrays = {
   u32: Uint32Array,
   f16: Uint16Array,
   int8: Int8Array,
+  int4: Uint8Array,
 } as const satisfies Record<DType, unknown>;
-export const bytesPerElement = (dtype: DType): number => hostArrays[dtype].BYTES_PER_ELEMENT;
-/** Bytes of a storage for `elements`: whole words. */
-export const storageBytes = (dtype: DType, elements: number): number =>
-  4 * Math.ceil((bytesPerElement(dtype) * elements) / 4);
+/** Bytes of an entry of the host's array. */
+export const bytesPerEntry = (dtype: DType): number => hostArrays[dtype].BYTES_PER_ELEMENT;
+/** Entries of the host's array for a shape: an element each, but bytes with two of them for int4. */
+export const entriesOf = (dtype: DType, shape: readonly number[]): number =>
+  dtype === 'int4' ? int4Bytes(shape) : sizeOf(shape);
+/** Bytes of a storage for a shape: whole words. */
+export const storageBytes = (dtype: DType, shape: readonly number[]): number =>
+  wholeWords(bytesPerEntry(dtype) * entriesOf(dtype, shape));
+export const wholeWords = (bytes: number): number => 4 * Math.ceil(bytes / 4);

@@ -3,7 +3,7 @@ import { OptionError } from '../../errors.js';
 import { giveTurn } from '../../eventLoop.js';
 import type { LinearMemory } from '../../hardware/wasm/memory.js';
 import type { Device, Storage } from '../backend.js';
-import { bytesPerElement, hostArrays } from '../kernels/index.js';
+import { bytesPerEntry, hostArrays } from '../kernels/index.js';
 import { at, type WasmStorage } from './calls.js';
 import { readPanels } from './panels.js';
 
@@ -41,8 +41,8 @@ export function contentsOf({ memory }: LinearMemory): Contents {
     clear(storage) {
       bytes(at(storage), storage.byteLength).fill(0);
     },
-    async read(storage, dtype, byteOffset = 0, elements = (storage.byteLength - byteOffset) / bytesPerElement(dtype)) {
-      const copy = copyOf(storage, byteOffset, bytesPerElement(dtype) * elements);
+    async read(storage, dtype, byteOffset = 0, entries = (storage.byteLength - byteOffset) / bytesPerEntry(dtype)) {
+      const copy = copyOf(storage, byteOffset, bytesPerEntry(dtype) * entries);
       await giveTurn();
       return new hostArrays[dtype](copy);
     },
@@ -61,7 +61,7 @@ export const noContents: Contents = {
   clear(storage) {
     at(storage);
   },
-  async read(storage, dtype, byteOffset = 0, elements = (storage.byteLength - byteOffset) / bytesPerElement(dtype)) {
-    return new hostArrays[dtype](elements);
+  async read(storage, dtype, byteOffset = 0, entries = (storage.byteLength - byteOffset) / bytesPerEntry(dtype)) {
+    return new hostArrays[dtype](entries);
   },
 };

@@ -5,7 +5,7 @@
 import { DeviceError } from '../../errors.js';
 import { fnv1a } from '../../fnv1a.js';
 import type { KernelTable } from '../backend.js';
-import { elementsOf, operandDType, operandSpecs } from '../check.js';
+import { operandDType, operandEntries, operandSpecs } from '../check.js';
 import { type Dims, divergenceKinds, type KernelSpec, kernels, type Params } from '../kernels/index.js';
 import type { WasmStorage } from './calls.js';
 import type { WasmArithmetic } from './compile.js';
@@ -81,7 +81,7 @@ function runProbe(
   const operands: Record<string, WasmStorage> = {};
   let pointer = start;
   for (const [name, operand] of operandSpecs(kernel)) {
-    const elements = elementsOf(operand, dims);
+    const elements = operandEntries(operand, dims);
     operands[name] = { pointer, byteLength: 4 * elements, label: name };
     if (operandDType(operand) === 'i32') new Int32Array(buffer, pointer, elements).fill(1);
     if (name in { ...inout, ...out }) outputs.push(new Float32Array(buffer, pointer, elements));

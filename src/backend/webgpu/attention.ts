@@ -1,11 +1,11 @@
 /** Attention on WebGPU: which shader, how many workgroups, and windows along the batch. */
 import { LimitError } from '../../errors.js';
 import type { KernelCall, KernelTable, Storage } from '../backend.js';
-import { elementsOf, operandSpecs } from '../check.js';
+import { operandEntries, operandSpecs } from '../check.js';
 import type { KernelName, kernels } from '../kernels/index.js';
 import type { Context, Region, ShaderCall } from './context.js';
 import { ceilDiv, float } from './context.js';
-import { elementsPerStep, windowsOf } from './windows.js';
+import { entriesPerStep, windowsOf } from './windows.js';
 
 type AttentionKernel = 'attention' | 'attentionBackwardQuery' | 'attentionBackwardKeyValue' | 'attentionBackwardBias';
 /** Queries, keys and dims of one tile of the shaders. */
@@ -43,8 +43,8 @@ function encodeAttention<K extends AttentionKernel>(context: Context, kernel: K,
     const part = { ...dims, batch: count };
     const regions: Region[] = operandSpecs(kernel as KernelName).map(([name, operand]) => {
       const storage = (operands as Readonly<Record<string, Storage>>)[name] as Storage;
-      const each = name === 'keyRange' ? undefined : elementsPerStep(operand, 'batch', dims);
-      return context.region(storage, start * (each ?? 0), elementsOf(operand, each === undefined ? dims : part));
+      const each = name === 'keyRange' ? undefined : entriesPerStep(operand, 'batch', dims);
+      return context.region(storage, start * (each ?? 0), operandEntries(operand, each === undefined ? dims : part));
     });
     const written = kernel === 'attention' ? 2 : 1;
     const dispatch = (

@@ -61,8 +61,8 @@ export interface Context {
     readonly gemm: GemmSettings;
   };
   dispatch(call: ShaderCall): void;
-  /** `elements` of a storage from `firstElement` on, whose byte offset is a multiple of 256. f32 by default. */
-  region(storage: Storage, firstElement: number, elements: number, dtype?: DType): Region;
+  /** `entries` (`entriesOf`) of a storage from `first` on, whose byte offset is a multiple of 256. f32 by default. */
+  region(storage: Storage, first: number, entries: number, dtype?: DType): Region;
   /** Memory that is released when `work` returns. */
   temporary<T>(elements: number, label: string, work: (region: Region) => T): T;
 }

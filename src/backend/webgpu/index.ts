@@ -13,7 +13,7 @@ import { createIdleQueue } from '../../hardware/webgpu/idleQueue.js';
 import { createPipelines, type Pipeline } from '../../hardware/webgpu/pipelines.js';
 import { checkOptions } from '../../settings/index.js';
 import type { DeviceInfo, KernelCall, KernelObserver, Storage, TypedArray } from '../backend.js';
-import { bytesPerElement, hostArrays, type KernelName, storageBytes } from '../kernels/index.js';
+import { bytesPerEntry, hostArrays, type KernelName, wholeWords } from '../kernels/index.js';
 import type { Context, GPUStorage, Region, ShaderCall } from './context.js';
 import { constantLines, foldGroups } from './context.js';
 import type { GemmSettings, WebGPUDevice } from './device.js';
@@ -177,8 +177,8 @@ function deviceOn(parts: Parts): WebGPUDevice {
   const context: Context = {
     limits,
     dispatch: (call) => parts.dispatch(call, timed),
-    region: (storage, firstElement, elements, dtype = 'f32') =>
-      bind(mine(storage).buffer, bytesPerElement(dtype) * firstElement, storageBytes(dtype, elements)),
+    region: (storage, first, entries, dtype = 'f32') =>
+      bind(mine(storage).buffer, bytesPerEntry(dtype) * first, wholeWords(bytesPerEntry(dtype) * entries)),
     temporary(elements, label, work) {
       const buffer = pool.acquire(4 * elements, label);
       try {
@@ -216,14 +216,14 @@ function deviceOn(parts: Parts): WebGPUDevice {
     },
     // Tiles are read fastest from rows.
     arrange() {},
-    write: (storage, data, byteOffset = 0) => queue.write(mine(storage).buffer, wholeWords(data), byteOffset),
+    write: (storage, data, byteOffset = 0) => queue.write(mine(storage).buffer, paddedWords(data), byteOffset),
     copy(from, fromByteOffset, to, toByteOffset, byteLength) {
       queue.copy(mine(from).buffer, fromByteOffset, mine(to).buffer, toByteOffset, byteLength);
     },
     clear: (storage) => queue.clear(mine(storage).buffer, storage.byteLength),
-    async read(storage, dtype, byteOffset = 0, elements = (storage.byteLength - byteOffset) / bytesPerElement(dtype)) {
-      const bytes = await queue.read(mine(storage).buffer, byteOffset, storageBytes(dtype, elements));
-      return new hostArrays[dtype](bytes, 0, elements);
+    async read(storage, dtype, byteOffset = 0, entries = (storage.byteLength - byteOffset) / bytesPerEntry(dtype)) {
+      const bytes = await queue.read(mine(storage).buffer, byteOffset, wholeWords(bytesPerEntry(dtype) * entries));
+      return new hostArrays[dtype](bytes, 0, entries);
     },
     run<K extends KernelName>(kernel: K, call: KernelCall<K>) {
       timed = observer?.(kernel, call);
@@ -258,7 +258,7 @@ function deviceOn(parts: Parts): WebGPUDevice {
 }
 
 /** Data padded with zeros to a multiple of 4 bytes, as copies need it. */
-function wholeWords(data: TypedArray): ArrayBufferView {
+function paddedWords(data: TypedArray): ArrayBufferView {
   if (data.byteLength % 4 === 0) return data;
   const padded = new Uint8Array(4 * Math.ceil(data.byteLength / 4));
   padded.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));

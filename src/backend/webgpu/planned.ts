@@ -2,12 +2,12 @@
  * Kernels whose dispatch is nothing but bindings, a uniform and a count of workgroups, all of which their record gives.
  */
 import type { KernelCall, Storage } from '../backend.js';
-import { elementsOf, operandDType, operandSpecs } from '../check.js';
+import { operandDType, operandEntries, operandSpecs } from '../check.js';
 import { type Dims, type KernelName, type KernelSpec, kernels, type PlannedKernel } from '../kernels/index.js';
 import type { Plan } from '../kernels/plan.js';
 import type { Context, Region, ShaderCall } from './context.js';
 import { ceilDiv, float } from './context.js';
-import { alignedBytes, elementsPerStep, type Window, windowsOf } from './windows.js';
+import { alignedBytes, entriesPerStep, type Window, windowsOf } from './windows.js';
 
 /** The entry of a kernel that runs by its plan. */
 export const planned =
@@ -100,9 +100,9 @@ function bindOperands(
   const writes: Region[] = [];
   for (const [name, operand] of operandSpecs(kernel)) {
     const storage = (call.operands as Readonly<Record<string, Storage>>)[name] as Storage;
-    const each = elementsPerStep(operand, along, dims);
+    const each = entriesPerStep(operand, along, dims);
     const first = each === undefined ? 0 : window.start * each;
-    const region = context.region(storage, first, elementsOf(operand, dims), operandDType(operand));
+    const region = context.region(storage, first, operandEntries(operand, dims), operandDType(operand));
     (name in spec.in ? reads : writes).push(region);
   }
   return { reads, writes };

@@ -1,8 +1,8 @@
 /** Calls whose operands are larger than one binding are cut into windows along one dim. */
 import { formatBothBytes, LimitError } from '../../errors.js';
-import { elementsOf, extents, operandDType, operandSpecs } from '../check.js';
+import { extents, operandDType, operandEntries, operandSpecs } from '../check.js';
 import type { Dims, KernelName, KernelSpec, OperandSpec } from '../kernels/index.js';
-import { bytesPerElement, kernels, storageBytes } from '../kernels/index.js';
+import { bytesPerEntry, kernels, wholeWords } from '../kernels/index.js';
 
 /** Binding offsets are multiples of so many bytes. */
 export const alignedBytes = 256;
@@ -15,10 +15,10 @@ export interface Window {
 
 const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
 
-/** Elements of one step of `dim`, for operands whose first axis it is; undefined for the others, which stay whole. */
-export function elementsPerStep(operand: OperandSpec, dim: string, dims: Dims): number | undefined {
+/** Entries of one step of `dim`, for operands whose first axis it is; undefined for the others, which stay whole. */
+export function entriesPerStep(operand: OperandSpec, dim: string, dims: Dims): number | undefined {
   if (extents(operand)[0] !== dim) return undefined;
-  return elementsOf(operand, dims, 1);
+  return operandEntries(operand, dims, 1);
 }
 
 /**
@@ -39,13 +39,13 @@ export function windowsOf(
   let most = Math.max(1, Math.floor((limits.maxFlops / Math.max(1, spec.flops(dims))) * total));
   let widest = 0;
   for (const [name, operand] of operandSpecs(kernel)) {
-    const each = whole.includes(name) ? undefined : elementsPerStep(operand, dim, dims);
+    const each = whole.includes(name) ? undefined : entriesPerStep(operand, dim, dims);
     if (each === undefined) {
-      const bytes = storageBytes(operandDType(operand), elementsOf(operand, dims));
+      const bytes = wholeWords(bytesPerEntry(operandDType(operand)) * operandEntries(operand, dims));
       checkWhole(kernel, name, bytes, limits.maxBindingBytes);
       continue;
     }
-    const stepBytes = each * bytesPerElement(operandDType(operand));
+    const stepBytes = each * bytesPerEntry(operandDType(operand));
     step = Math.max(step, alignedBytes / gcd(alignedBytes, stepBytes));
     widest = Math.max(widest, stepBytes);
   }

@@ -1,6 +1,6 @@
 /** Tells a model from another one of the same config without reading all of its weights. */
 import { createSha256 } from '#platform';
-import { hostArrays } from '../../backend/kernels/index.js';
+import { bytesPerEntry, entriesOf } from '../../backend/kernels/index.js';
 import type { LanguageModel } from '../../models/model.js';
 import { Tensor } from '../../tensor/index.js';
 
@@ -16,11 +16,11 @@ export async function weightsDigest({ device, parameters, weights, adapter }: La
   const tensors = new Map(parameters);
   for (const [name, weight] of weights) {
     tensors.set(`${name} ${weight.format}`, weight.values);
-    if (weight.format === 'int8') tensors.set(`${name} scales`, weight.scales);
+    if ('scales' in weight) tensors.set(`${name} scales`, weight.scales);
   }
   for (const name of adapter?.parameters ?? []) for (const each of [name, `${name} f32`]) tensors.delete(each);
   const samples = [...tensors.values()].flatMap((tensor) => {
-    const words = Math.floor((hostArrays[tensor.dtype].BYTES_PER_ELEMENT * tensor.size) / 4);
+    const words = Math.floor((bytesPerEntry(tensor.dtype) * entriesOf(tensor.dtype, tensor.shape)) / 4);
     const length = Math.min(4 * words, sampleBytes);
     const last = 4 * words - length;
     return length === 0 ? [] : [0, 4 * Math.floor(last / 8), last].map((offset) => ({ tensor, offset, length }));

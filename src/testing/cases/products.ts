@@ -80,6 +80,36 @@ function storedGemmCases(extremes: readonly number[]): Case<'gemmNN'>[] {
   ];
 }
 
+/** Extents of the axis along which int4 has its groups: around one and two groups, and eight of them. */
+const groupedShapes = [
+  [1, 5, 31],
+  [4, 33, 32],
+  [3, 31, 63],
+  [6, 65, 64],
+  [1, 64, 97],
+  [33, 96, 129],
+  [2, 128, 288],
+  [7, 9, 1056],
+  // More rows of b than WASM keeps at hand for the next rows of a.
+  [9, 700, 96],
+] as const;
+
+/** A row of scales has one or two halves for each of its groups, in turn. */
+const halvesOf = (along: number, index: number) => Math.ceil(along / 32) * (1 + (index % 2));
+
+/** `axis`: along which the weight has its groups. */
+const int4GemmCases = (axis: 'n' | 'k'): Case<'gemmNNInt4'>[] =>
+  [...gemmShapes, ...groupedShapes].flatMap(([m, n, k], shape) =>
+    [0, 1].map((accumulate) => {
+      const dims = { m, n, k };
+      return {
+        dims: { ...dims, halves: halvesOf(dims[axis], shape + accumulate) },
+        params: { accumulate, scale: halfScale(shape) },
+        prepare: ({ c }: Pick<Given<'gemmNNInt4'>, 'c'>) => poisonUnless(accumulate, c),
+      };
+    }),
+  );
+
 const halfGemmCases = (): Case<'gemmNNF16'>[] =>
   storedGemmCases(hardHalves).map((testCase, i) => ({
     ...testCase,
@@ -111,9 +141,15 @@ export const products: Cases<keyof typeof records> = {
   gemmNTF16: halfGemmCases(),
   gemmNNInt8: storedGemmCases(hardBytes),
   gemmNTInt8: storedGemmCases(hardBytes),
+  gemmNNInt4: int4GemmCases('n'),
+  gemmNTInt4: int4GemmCases('k'),
   linearNN: linearCases([...gemmShapes, [5, 9003, 37]]),
   linearNT: linearCases(),
   linearNTF16: linearCases(storedShapes).map((testCase, i) => ({ ...testCase, params: { scale: halfScale(i) } })),
   linearNTInt8: linearCases(storedShapes),
+  linearNTInt4: linearCases(groupedShapes).map(({ dims }, i) => ({
+    dims: { ...dims, halves: halvesOf(dims.k, i) },
+    params: { scale: halfScale(i) },
+  })),
   columnSum: columnSumCases(),
 };

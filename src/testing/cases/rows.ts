@@ -245,6 +245,13 @@ export const rows: Cases<keyof typeof records> = {
     },
   ],
   embeddingInt8: embeddingCases(),
+  embeddingInt4: embeddingCases().flatMap((testCase, i) =>
+    [1, 2].map((each) => ({
+      ...testCase,
+      dims: { ...testCase.dims, halves: Math.ceil(testCase.dims.cols / 32) * each },
+      params: { scale: halfScale(i) },
+    })),
+  ),
   embeddingBackward: [
     embeddingBackwardCase(1, 1, 1),
     embeddingBackwardCase(5, 3, 7),

@@ -1,3 +1,4 @@
+import { int4Elements } from './int4Elements.js';
 import { expected, type Reference, Sum } from './types.js';
 
 type Gemm = Reference<'gemmNN'>;
@@ -46,14 +47,36 @@ export const gemmNNInt8: Reference<'gemmNNInt8'> = (dims, { b, scales, ...operan
 /** Neighbours along k whose left elements may be rounded by the size of the largest. */
 const GROUP = 1024;
 
+/** The size of the largest of each such group of a row. */
+const largestOfGroups = (row: Float64Array): number[] =>
+  Array.from({ length: Math.ceil(row.length / GROUP) }, (_, group) =>
+    row.subarray(group * GROUP, (group + 1) * GROUP).reduce((most, x) => Math.max(most, Math.abs(x)), 0),
+  );
+
+export const gemmNNInt4: Reference<'gemmNNInt4'> = (dims, { b, scales, ...operands }, params) =>
+  gemmNN(dims, { ...operands, b: int4Elements([dims.k, dims.n], b, scales, params.scale).element }, params);
+
+export const gemmNTInt4: Reference<'gemmNTInt4'> = ({ m, n, k }, { a, b, scales, c: before }, params) => {
+  const { element, size } = int4Elements([n, k], b, scales, params.scale);
+  const c = expected(m * n);
+  for (let i = 0; i < m; i++) {
+    const largest = largestOfGroups(a.subarray(i * k, (i + 1) * k));
+    for (let j = 0; j < n; j++) {
+      const sum = new Sum();
+      for (let p = 0; p < k; p++) {
+        sum.add(a[i * k + p]! * element[j * k + p]!, largest[Math.floor(p / GROUP)]! * size[j * k + p]!);
+      }
+      if (params.accumulate) sum.add(before[i * n + j]!);
+      sum.put(c, i * n + j);
+    }
+  }
+  return { c };
+};
+
 export const gemmNTInt8: Reference<'gemmNTInt8'> = ({ m, n, k }, { a, b, scales, c: before }, { accumulate }) => {
   const c = expected(m * n);
   for (let i = 0; i < m; i++) {
-    const largest = Array.from({ length: Math.ceil(k / GROUP) }, (_, group) =>
-      a
-        .subarray(i * k + group * GROUP, i * k + Math.min((group + 1) * GROUP, k))
-        .reduce((most, x) => Math.max(most, Math.abs(x)), 0),
-    );
+    const largest = largestOfGroups(a.subarray(i * k, (i + 1) * k));
     for (let j = 0; j < n; j++) {
       const sum = new Sum();
       for (let p = 0; p < k; p++) {
@@ -80,6 +103,8 @@ export const linearNTF16: Reference<'linearNTF16'> = (dims, { bias, ...operands 
   gemmNTF16(dims, { ...operands, ...onBias(dims, bias) }, { ...params, ...add });
 export const linearNTInt8: Reference<'linearNTInt8'> = (dims, { bias, ...operands }, params) =>
   gemmNTInt8(dims, { ...operands, ...onBias(dims, bias) }, { ...params, ...add });
+export const linearNTInt4: Reference<'linearNTInt4'> = (dims, { bias, ...operands }, params) =>
+  gemmNTInt4(dims, { ...operands, ...onBias(dims, bias) }, { ...params, ...add });
 
 export const columnSum: Reference<'columnSum'> = ({ rows, cols }, { x, sum: before }, { accumulate }) => {
   const sum = expected(cols);

@@ -6,7 +6,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
-import { elementsOf, operandSpecs } from '../../../src/backend/check.js';
+import { operandEntries, operandSpecs } from '../../../src/backend/check.js';
 import { type KernelSpec, kernels, plannedKernels } from '../../../src/backend/kernels/index.js';
 import { kernelGlobals } from '../../../src/backend/wasm/compile.js';
 import type { AnyCase } from '../../../src/testing/case.js';
@@ -21,13 +21,13 @@ const MOST = 2 ** 17;
 function callOf(kernel: (typeof plannedKernels)[number]) {
   const spec: KernelSpec = kernels[kernel];
   const sizeOf = ({ dims }: AnyCase) =>
-    operandSpecs(kernel).reduce((sum, [, operand]) => sum + elementsOf(operand, dims), 0);
+    operandSpecs(kernel).reduce((sum, [, operand]) => sum + operandEntries(operand, dims), 0);
   const fitting = (cases[kernel] as readonly AnyCase[]).filter((testCase) => sizeOf(testCase) < MOST);
   const { dims, params } = fitting.toSorted((a, b) => sizeOf(b) - sizeOf(a))[0]!;
   let pointer = FIRST;
   const operands = operandSpecs(kernel).map(([, operand]) => {
     const at = pointer;
-    pointer += 64 * Math.ceil(elementsOf(operand, dims) / 16);
+    pointer += 64 * Math.ceil(operandEntries(operand, dims) / 16);
     return at;
   });
   const numbers = Object.keys({ ...spec.params, ...spec.constants }).map((name) => params[name]!);

@@ -1,7 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Device, Storage, TypedArray } from '../../../src/backend/backend.js';
 import { operandDType, resolveShape } from '../../../src/backend/check.js';
-import { type Dims, type KernelName, type KernelSpec, kernels } from '../../../src/backend/kernels/index.js';
+import {
+  type Dims,
+  entriesOf,
+  hostArrays,
+  type KernelName,
+  type KernelSpec,
+  kernels,
+} from '../../../src/backend/kernels/index.js';
 import { compileKernels, kernelGlobals, type WasmArithmetic } from '../../../src/backend/wasm/compile.js';
 import { createDevice } from '../../../src/backend/wasm/createDevice.js';
 import { openWasm } from '../../../src/backend/wasm/index.js';
@@ -9,7 +16,7 @@ import { cutPieces } from '../../../src/backend/wasm/products/cut.js';
 import { f32ToF16 } from '../../../src/halfFloats.js';
 import { createLinearMemory } from '../../../src/hardware/wasm/memory.js';
 import { openPool } from '../../../src/hardware/wasm/pool.js';
-import { sizeOf } from '../../../src/shape.js';
+import { packInt4 } from '../../../src/int4.js';
 import type { AnyCase } from '../../../src/testing/case.js';
 import { cases } from '../../../src/testing/cases/index.js';
 import { caseLabel, prepare, runCase } from '../../../src/testing/compare.js';
@@ -90,6 +97,19 @@ const large: readonly Call[] = [
     [kernel, { m: 1, n: 2003, k: 517 }, { accumulate: 1, scale: 0.25 }],
     [kernel, { m: 7, n: 2003, k: 528 }, { accumulate: 1, scale: 0.25 }],
   ]),
+  ...(['gemmNNInt4', 'gemmNTInt4'] as const).flatMap((kernel, index) =>
+    (
+      [
+        [131, 203, 301],
+        [5, 2003, 517],
+        [1, 2003, 517],
+        [7, 2003, 576],
+      ] as const
+    ).map(([m, n, k], i): Call => {
+      const halves = Math.ceil((index === 0 ? n : k) / 32) * (1 + (i % 2));
+      return [kernel, { m, n, k, halves }, { accumulate: i % 2, scale: 0.25 }];
+    }),
+  ),
   ['add', { size: 500_009 }, {}],
   ['sum', { size: 500_009, slots: 2 }, { slot: 1, accumulate: 0 }],
   ['sumSquares', { size: 500_009, slots: 2 }, { slot: 1, accumulate: 1 }],
@@ -113,11 +133,15 @@ function operandsOf([kernel, dims]: Call): Record<string, TypedArray> {
   const random = createRandom(7);
   const values: Record<string, TypedArray> = {};
   for (const [name, operand] of Object.entries({ ...spec.in, ...spec.inout, ...spec.out })) {
-    const length = sizeOf(resolveShape(operand, dims));
     const dtype = operandDType(operand);
+    const length = entriesOf(dtype, resolveShape(operand, dims));
     const normal = Float32Array.from({ length }, () => random.normal());
     values[name] =
-      dtype === 'f16' ? f32ToF16(normal) : dtype === 'int8' ? Int8Array.from(normal, (x) => 30 * x) : normal;
+      dtype === 'f16'
+        ? f32ToF16(normal)
+        : dtype === 'f32'
+          ? normal
+          : hostArrays[dtype].from(normal.map((x) => Math.round(30 * x)));
   }
   return values;
 }
@@ -199,18 +223,33 @@ describe('gives a row of a product the same bits whatever rows are beside it', (
     ['gemmNTF16', 130, 1031],
     ['gemmNTF16', 67, 768],
     ['gemmNTInt8', 67, 2075],
+    ['gemmNTInt4', 67, 1120],
+    ['gemmNTInt4', 67, 1031],
   ] as const)('%s, n %i, k %i', async (kernel, n, k) => {
     const values = Float32Array.from({ length: n * k }, (_, i) => Math.fround(Math.sin(i)));
-    const int8 = kernel === 'gemmNTInt8';
-    const b = int8 ? Int8Array.from(values, (x) => 127 * x) : kernel === 'gemmNTF16' ? f32ToF16(values) : values;
-    const scales = int8 && { scales: Float32Array.from({ length: n }, (_, j) => 0.01 + j) };
+    const halves = Math.ceil(k / 32);
+    const held = {
+      gemmNN: { b: values },
+      gemmNT: { b: values },
+      gemmNTF16: { b: f32ToF16(values) },
+      gemmNTInt8: {
+        b: Int8Array.from(values, (x) => 127 * x),
+        scales: Float32Array.from({ length: n }, (_, j) => 0.01 + j),
+      },
+      gemmNTInt4: {
+        b: packInt4(
+          values.map((x) => Math.floor(8 * x + 8)),
+          [n, k],
+        ),
+        scales: f32ToF16(Float32Array.from({ length: n * halves }, (_, j) => 0.01 + Math.sin(j))),
+      },
+    }[kernel];
     const rows = Float32Array.from({ length: 32 * k }, (_, i) => Math.fround(Math.cos(i)));
     const product = async (backend: Device, m: number) => {
-      const dims = { m, n, k };
-      const call: Call = [kernel, dims, { accumulate: 0, ...(kernel === 'gemmNTF16' && { scale: 0.25 }) }];
+      const dims = { m, n, k, ...(kernel === 'gemmNTInt4' && { halves }) };
+      const call: Call = [kernel, dims, { accumulate: 0, scale: 0.25 }];
       const { c } = await runCall(backend, call, {
-        ...{ a: rows.subarray(0, m * k), b, c: new Float32Array(m * n) },
-        ...scales,
+        ...{ a: rows.subarray(0, m * k), ...held, c: new Float32Array(m * n) },
       });
       return new Uint32Array(c!.buffer);
     };

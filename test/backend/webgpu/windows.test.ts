@@ -82,6 +82,16 @@ const windowed: { readonly [K in KernelName]?: readonly (readonly [maxBindingByt
     [2048, { dims: { m: 5, n: 211, k: 37 }, params: { accumulate: 1 } }],
     [8192, { dims: { m: 19, n: 301, k: 28 }, params: { accumulate: 0 } }],
   ],
+  gemmNNInt4: [
+    // b cut along k: each window has its own part of the scales, without and with minima
+    [2048, { dims: { m: 5, n: 37, k: 211, halves: 2 }, params: { accumulate: 1, scale: 0.5 } }],
+    [4096, { dims: { m: 67, n: 19, k: 101, halves: 2 }, params: { accumulate: 0, scale: 1 } }],
+  ],
+  gemmNTInt4: [
+    // b cut along n
+    [2048, { dims: { m: 5, n: 211, k: 37, halves: 4 }, params: { accumulate: 1, scale: 0.5 } }],
+    [8192, { dims: { m: 19, n: 301, k: 92, halves: 3 }, params: { accumulate: 0, scale: 1 } }],
+  ],
   add: [[1024, { dims: { size: 1003 }, params: {} }]],
   addInto: [[1024, { dims: { size: 1003 }, params: { scale: 0.7 } }]],
   dropout: [[1024, { dims: { size: 1003 }, params: { seed: 7, threshold: 2 ** 30, scale: 4 / 3 } }]],
@@ -97,6 +107,8 @@ const windowed: { readonly [K in KernelName]?: readonly (readonly [maxBindingByt
     [2048, { dims: { m: 5, n: 211, k: 37 }, params: {} }],
     [8192, { dims: { m: 601, n: 70, k: 28 }, params: {} }],
   ],
+  // b and with it its scales and the bias cut along n
+  linearNTInt4: [[2048, { dims: { m: 5, n: 211, k: 37, halves: 4 }, params: { scale: 0.5 } }]],
   // b cut along k: the bias comes with the first window
   linearNN: [[4096, { dims: { m: 5, n: 37, k: 211 }, params: {} }]],
   geluBackward: [[1024, { dims: { size: 1003 }, params: {} }]],
@@ -194,6 +206,7 @@ describeWebGPU('operands over the binding limit', () => {
     embedding: 0,
     embeddingF16: 0,
     embeddingInt8: 0,
+    embeddingInt4: 0,
     embeddingBackward: 0,
   };
   /** One workgroup in all: nothing to cut. */

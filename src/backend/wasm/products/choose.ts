@@ -11,7 +11,7 @@ export type Path =
   /** b unpacked, its rows [k, n] in this many segments. */
   | { readonly kind: 'segments'; readonly segments: number }
   /** Dot products with the rows of b [n, k], which is read once and in order. */
-  | { readonly kind: 'dots'; readonly name: string; readonly scratch: 'gemmDot' | 'gemmDotInt8' };
+  | { readonly kind: 'dots'; readonly name: string; readonly scratch: 'gemmDot' | 'gemmDotInt8' | 'gemmDotInt4' };
 
 /** Up to so many rows, packing b costs more than it saves. */
 const FEW_ROWS = 32;
@@ -30,6 +30,7 @@ export function choosePath(kernel: ProductName, m: number, n: number, k: number)
   }
   // Sums of integers are twice as fast as those of floats, for any number of rows.
   if (kernel === 'gemmNTInt8') return { kind: 'dots', name: 'gemmDotInt8', scratch: 'gemmDotInt8' };
+  if (kernel === 'gemmNTInt4' && few) return { kind: 'dots', name: 'gemmDotInt4', scratch: 'gemmDotInt4' };
   if (kernel === 'gemmNT' && few) {
     // From 3 rows on, a strip of b in the cache that meets four of them at a time is faster than b row by row.
     return { kind: 'dots', name: m < 3 ? 'gemmDotStraight' : 'gemmDotStrips', scratch: 'gemmDot' };

@@ -8,6 +8,7 @@ import aVec4 from '../../../../kernels/products/shared/elements/aVec4.wgsl';
 import bF16 from '../../../../kernels/products/shared/elements/bF16.wgsl';
 import bF16x4 from '../../../../kernels/products/shared/elements/bF16x4.wgsl';
 import bF32 from '../../../../kernels/products/shared/elements/bF32.wgsl';
+import bInt4 from '../../../../kernels/products/shared/elements/bInt4.wgsl';
 import bInt8 from '../../../../kernels/products/shared/elements/bInt8.wgsl';
 import bInt8x4 from '../../../../kernels/products/shared/elements/bInt8x4.wgsl';
 import biasColumns from '../../../../kernels/products/shared/elements/biasColumns.wgsl';
@@ -18,6 +19,8 @@ import cVec4 from '../../../../kernels/products/shared/elements/cVec4.wgsl';
 import matrices from '../../../../kernels/products/shared/elements/matrices.wgsl';
 import scaleColumns from '../../../../kernels/products/shared/elements/scaleColumns.wgsl';
 import scaleDepth from '../../../../kernels/products/shared/elements/scaleDepth.wgsl';
+import scaleGroups from '../../../../kernels/products/shared/elements/scaleGroups.wgsl';
+import scaleGroupsWithLeast from '../../../../kernels/products/shared/elements/scaleGroupsWithLeast.wgsl';
 import scaleWhole from '../../../../kernels/products/shared/elements/scaleWhole.wgsl';
 import type { MatrixUnit } from '../../../hardware/webgpu/facts.js';
 import type { WeightFormat } from '../../kernels/formats.js';
@@ -26,9 +29,12 @@ import { constantLines, type Prelude } from '../context.js';
 /** How an operand of a product is bound: four elements at a time where its rows start at multiples of four. */
 export type ElementLayout = 'vec4' | 'f32';
 /** The same for weights in fewer bits, which are bound as words. */
-export type StoredLayout = 'f16x4' | 'f16' | 'int8x4' | 'int8';
-/** What a weight's scales belong to: all of it, the columns of c, or the steps of k. */
-export type ScaledAxis = 'whole' | 'n' | 'k';
+export type StoredLayout = 'f16x4' | 'f16' | 'int8x4' | 'int8' | 'int4';
+/**
+ * What a weight's scales belong to: all of it, the columns of c, the steps of k, or groups of its elements, which may have
+ * minima too.
+ */
+export type ScaledAxis = 'whole' | 'n' | 'k' | 'groups' | 'groupsWithLeast';
 interface GemmLayout {
   readonly a: ElementLayout;
   readonly b: ElementLayout | StoredLayout;
@@ -44,6 +50,8 @@ const layouts = {
   f32: ['vec4', 'f32'],
   f16: ['f16x4', 'f16'],
   int8: ['int8x4', 'int8'],
+  // Rows are padded to whole groups.
+  int4: ['int4', 'int4'],
 } as const satisfies Record<WeightFormat, readonly (ElementLayout | StoredLayout)[]>;
 
 /** The layout in which an operand can be read whose rows begin `base` elements into the binding, `stride` apart. */
@@ -54,9 +62,12 @@ export const layoutOf = <F extends WeightFormat>(
 
 const code = {
   a: { vec4: aVec4, f32: aF32 },
-  b: { vec4: bVec4, f32: bF32, f16x4: bF16x4, f16: bF16, int8x4: bInt8x4, int8: bInt8 },
+  b: { vec4: bVec4, f32: bF32, f16x4: bF16x4, f16: bF16, int8x4: bInt8x4, int8: bInt8, int4: bInt4 },
   c: { vec4: cVec4, f32: cF32 },
-  scaled: { whole: scaleWhole, n: scaleColumns, k: scaleDepth },
+  scaled: {
+    ...{ whole: scaleWhole, n: scaleColumns, k: scaleDepth },
+    ...{ groups: scaleGroups, groupsWithLeast: scaleGroupsWithLeast },
+  },
 } satisfies { readonly [K in 'a' | 'b' | 'c' | 'scaled']: Record<GemmLayout[K], string> };
 const biasCode = (biased: boolean) => (biased ? biasColumns : biasNone);
 

@@ -1,10 +1,19 @@
 /** Matrix products: cut into windows that may be bound, then into tiles, or given to the shaders for few rows. */
 import type { MatrixUnit } from '../../../hardware/webgpu/facts.js';
 import { matrixTile } from '../../../hardware/webgpu/matrixUnit.js';
+import { groupElements, groupsOf } from '../../../int4.js';
 import type { KernelCall, KernelTable, Storage } from '../../backend.js';
-import { operandDType } from '../../check.js';
+import { extents, operandDType, operandEntries } from '../../check.js';
 import type { WeightFormat } from '../../kernels/formats.js';
-import { bytesPerElement, type DType, type KernelSpec, kernels, type OperandSpec } from '../../kernels/index.js';
+import {
+  bytesPerEntry,
+  type Dims,
+  type DType,
+  entriesOf,
+  type KernelSpec,
+  kernels,
+  type OperandSpec,
+} from '../../kernels/index.js';
 import { type LinearName, linearNames, type ProductName, productNames } from '../../kernels/products.js';
 import type { Context, Region } from '../context.js';
 import { ceilDiv, type Float, float } from '../context.js';
@@ -20,15 +29,21 @@ import {
 import { chooseGemm, floatTiles, type GemmVariant, gemmTiles, partSteps } from './variants.js';
 
 type Form = 'gemmNN' | 'gemmNT' | 'gemmTN';
-/** What a product is, as its record says: its layouts, how b is held, and what b's scales belong to. */
-function describe(kernel: ProductName | LinearName): { form: Form; format: WeightFormat; scaled: ScaledAxis } {
+/** What a product is, as its record says: its layouts, how b is held, and its scales. */
+function describe(kernel: ProductName | LinearName): { form: Form; format: WeightFormat; scales?: OperandSpec } {
   const { in: operands }: KernelSpec = kernels[kernel];
-  const { b, scales } = operands as { readonly b: OperandSpec; readonly scales?: readonly ['n' | 'k'] };
+  const { b, scales } = operands as { readonly b: OperandSpec; readonly scales?: OperandSpec };
   return {
     form: kernel.replace('linear', 'gemm').slice(0, 'gemmNN'.length) as Form,
     format: operandDType(b) as WeightFormat,
-    scaled: scales?.[0] ?? 'whole',
+    ...(scales && { scales }),
   };
+}
+/** What the scales of a call belong to. */
+function scaledBy(scales: OperandSpec | undefined, [, cols]: readonly [Axis, Axis], dims: Dims): ScaledAxis {
+  if (!scales) return 'whole';
+  if (operandDType(scales) !== 'f16') return extents(scales)[0] as 'n' | 'k';
+  return dims.halves === groupsOf(dims[cols] as number) ? 'groups' : 'groupsWithLeast';
 }
 type Axis = 'm' | 'n' | 'k';
 /** Rows and columns of each operand in memory. */
@@ -88,7 +103,12 @@ export function productKernels(context: Context): Pick<KernelTable, ProductName 
 /** A matrix product, cut along m, n and k so that every binding and every dispatch stays within the limits. */
 function encodeGemm(
   context: Context,
-  { kernel, form, format, scaled }: ReturnType<typeof describe> & { readonly kernel: ProductName | LinearName },
+  {
+    kernel,
+    form,
+    format,
+    scales: scalesSpec,
+  }: ReturnType<typeof describe> & { readonly kernel: ProductName | LinearName },
   call: KernelCall<ProductName | LinearName>,
 ): void {
   const { accumulate = 0, scale = 1 }: { accumulate?: number; scale?: number } = call.params;
@@ -101,7 +121,7 @@ function encodeGemm(
   // A matrix that is too large for one binding is cut along its rows, the other operands follow.
   for (const name of ['c', 'a', 'b'] as const) {
     const [row, col] = axes[form][name];
-    const rowBytes = sizes[col] * bytesPerElement(dtypes[name]);
+    const rowBytes = storageRow(dtypes[name], sizes[col]) * bytesPerEntry(dtypes[name]);
     if (sizes[row] * rowBytes <= maxBindingBytes) continue;
     // Up to 255 bytes more are bound, so that the binding starts at a multiple of 256.
     const rows = Math.floor((maxBindingBytes - alignedBytes) / rowBytes);
@@ -110,9 +130,8 @@ function encodeGemm(
   }
   const rowsAllowed = Math.max(64, roundDown(maxFlops / (2 * sizes.n * sizes.k)));
   step.m = Math.min(step.m, rowsAllowed);
-  const scaledSize = scaled === 'whole' ? 0 : sizes[scaled];
-  checkWhole(kernel, 'scales', 4 * scaledSize, maxBindingBytes);
-  const scales = operands.scales && context.region(operands.scales, 0, scaledSize);
+  const scaled = scaledBy(scalesSpec, axes[form].b, call.dims);
+  const scales = operands.scales && scalesSpec && wholeScales(context, kernel, operands.scales, scalesSpec, call.dims);
   checkWhole(kernel, 'bias', operands.bias ? 4 * sizes.n : 0, maxBindingBytes);
   const bias = operands.bias && context.region(operands.bias, 0, sizes.n);
 
@@ -137,7 +156,7 @@ function encodeGemm(
           scale,
           scaled,
           scales,
-          firstScale: scaled === 'whole' ? 0 : windows[scaled].start,
+          firstScale: firstScaleOf(scaled, b, windows),
           bias: k > 0 ? undefined : bias,
           firstBias: n,
         });
@@ -152,7 +171,36 @@ function roundDown(count: number): number {
   return Math.floor(count / unit) * unit;
 }
 
-/** A window's rows of an operand, bound from the preceding multiple of 256 bytes. */
+/** All scales of a weight, in one binding. */
+function wholeScales(
+  context: Context,
+  kernel: ProductName | LinearName,
+  storage: Storage,
+  operand: OperandSpec,
+  dims: Dims,
+): Region {
+  const [dtype, entries] = [operandDType(operand), operandEntries(operand, dims)];
+  checkWhole(kernel, 'scales', bytesPerEntry(dtype) * entries, context.limits.maxBindingBytes);
+  return context.region(storage, 0, entries, dtype);
+}
+
+/** Where the scales of a window begin: the first number, or the first group in the binding of b. */
+function firstScaleOf(
+  scaled: ScaledAxis,
+  { first }: { readonly first: number },
+  windows: Readonly<Record<Axis, Window>>,
+): number {
+  if (scaled === 'whole') return 0;
+  if (scaled === 'groups' || scaled === 'groupsWithLeast') return first / groupElements;
+  return windows[scaled].start;
+}
+
+/** Elements of an entry. */
+const perEntry = (dtype: DType): number => (dtype === 'int4' ? 2 : 1);
+/** Entries of a row of a matrix. */
+const storageRow = (dtype: DType, cols: number): number => entriesOf(dtype, [cols]);
+
+/** A window's rows of an operand, bound from the preceding multiple of 256 bytes: from element `first` of the operand. */
 function operandWindow(
   context: Context,
   [row, col]: readonly [Axis, Axis],
@@ -160,12 +208,18 @@ function operandWindow(
   dtype: DType,
   sizes: Readonly<Record<Axis, number>>,
   windows: Readonly<Record<Axis, Window>>,
-): Omit<Operand, 'layout'> {
-  const stride = sizes[col];
-  const first = windows[row].start * stride;
-  const aligned = first - (first % (alignedBytes / bytesPerElement(dtype)));
-  const region = context.region(storage, aligned, first - aligned + windows[row].count * stride, dtype);
-  return { region, base: first - aligned + windows[col].start, stride };
+): Omit<Operand, 'layout'> & { readonly first: number } {
+  const entries = storageRow(dtype, sizes[col]);
+  const start = windows[row].start * entries;
+  const aligned = start - (start % (alignedBytes / bytesPerEntry(dtype)));
+  const region = context.region(storage, aligned, start - aligned + windows[row].count * entries, dtype);
+  const each = perEntry(dtype);
+  return {
+    region,
+    base: each * (start - aligned) + windows[col].start,
+    stride: each * entries,
+    first: each * aligned,
+  };
 }
 
 function encodeProduct(context: Context, product: Product): void {

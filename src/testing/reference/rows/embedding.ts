@@ -1,3 +1,4 @@
+import { int4Elements } from '../int4Elements.js';
 import { expected, type Reference, untouched } from '../types.js';
 
 export const embedding: Reference<'embedding'> = ({ tokens, cols }, { table, ids }) => {
@@ -26,6 +27,9 @@ export const embeddingInt8: Reference<'embeddingInt8'> = ({ tokens, cols }, { ta
   }
   return { y };
 };
+
+export const embeddingInt4: Reference<'embeddingInt4'> = (dims, { table, scales, ids }, { scale }) =>
+  embedding(dims, { table: int4Elements([dims.rows, dims.cols], table, scales, scale).element, ids }, {});
 
 export const embeddingBackward: Reference<'embeddingBackward'> = (
   { cols, uniques },
