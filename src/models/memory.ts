@@ -176,7 +176,7 @@ export function startRehearsal(device: Device): Rehearsal {
   };
 }
 
-/** Bytes of a model's weights, scales of int8 included. */
+/** Bytes of a model's weights, scales of int8 and int4 included. */
 export function weightBytesOf({ parameters, weights }: LanguageModel): number {
   const parts = [...weights.values()].flatMap((weight) =>
     Object.values(weight).filter((part) => part instanceof Tensor),

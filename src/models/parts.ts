@@ -24,7 +24,7 @@ export type Initial = { readonly normal: number } | { readonly uniform: number }
 export interface ParameterSpec {
   readonly shape: readonly number[];
   readonly initial: Initial;
-  /** A large matrix that products read, which may be held in f16 or int8, and its layout in a checkpoint. */
+  /** A large matrix that products read, which may be held in fewer bits, and its layout in a checkpoint. */
   readonly matrix?: WeightLayout;
   /** Trained while what has no such mark is frozen, and so held in f32: an adapter's matrices, for instance. */
   readonly trained?: true;
