@@ -19,7 +19,7 @@ import { check, type Install, readStage, unsupportedIn } from './components/comp
 import { decoders } from './components/decoders.js';
 import { bpeModel, mergesFromText, mergesOf } from './components/models/bpe.js';
 import type { Model } from './components/models/model.js';
-import { readModel } from './components/models.js';
+import { modelReader } from './components/models.js';
 import { normalizers } from './components/normalizers.js';
 import type { Template } from './components/postProcessors/template.js';
 import { readTemplate } from './components/postProcessors.js';
@@ -149,12 +149,7 @@ function fromTokenizerJson({ tokenizerJson, ...options }: TokenizerJsonSource): 
     parsed(tokenizerJson, 'tokenizer.json'),
     'tokenizer.json',
   );
-  return assemble(
-    (byteLevel) => readModel(model, byteLevel),
-    { normalizer, pre_tokenizer, post_processor, decoder },
-    added_tokens,
-    options,
-  );
+  return assemble(modelReader(model), { normalizer, pre_tokenizer, post_processor, decoder }, added_tokens, options);
 }
 
 function fromVocabAndMerges({

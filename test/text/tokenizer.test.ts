@@ -142,6 +142,14 @@ describe('files', () => {
       /normalizer Nmt is not supported/,
     ],
     ['another model', model({ type: 'WordPiece' }), /model WordPiece is not supported, expected one of BPE, Unigram/],
+    [
+      'another model with stages of its own',
+      file({
+        ...{ model: { type: 'WordPiece', vocab: {} }, normalizer: { type: 'BertNormalizer' } },
+        ...{ pre_tokenizer: { type: 'BertPreTokenizer' }, decoder: null },
+      }),
+      /model WordPiece is not supported, expected one of BPE, Unigram/,
+    ],
     ['a model of the name of a method', model({ type: 'toString' }), /model toString is not supported/],
     [
       'another pre-tokenizer',

@@ -11,10 +11,13 @@ const models: Readonly<Record<string, (json: unknown, byteLevel: boolean) => Mod
   Unigram: readUnigram,
 };
 
-/** @throws CheckpointError for another type, and what is malformed */
-export function readModel(json: unknown, byteLevel: boolean): Model {
+/**
+ * What reads a model, once the stages are known. Its type is looked at first: stages of another one are unknown as well.
+ * @throws CheckpointError for another type, and what is malformed
+ */
+export function modelReader(json: unknown): (byteLevel: boolean) => Model {
   const { type } = check(z.looseObject({ type: z.string().default('BPE') }), json, 'tokenizer.json: model');
   const read = Object.hasOwn(models, type) ? models[type] : undefined;
   if (!read) throw unsupportedIn(`model ${inWords(type)}`, `one of ${Object.keys(models).join(', ')}`);
-  return read(json, byteLevel);
+  return (byteLevel) => read(json, byteLevel);
 }
