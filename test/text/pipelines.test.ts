@@ -266,7 +266,7 @@ it("a file of tiktoken's without the option is told the option, and a folder wit
   await expect(inFolder()).rejects.toThrow(OptionError);
   await expect(inFolder()).rejects.toThrow(/Name the file in it as tiktoken\.file, 'ranks\.tiktoken' perhaps\.$/);
   await expect(loadTokenizer(path)).rejects.toThrow(
-    /ranks.tiktoken is a file, .* loadTokenizer the option tiktoken: \{ pattern/,
+    /ranks.tiktoken is a file, .* loadTokenizer takes the option tiktoken: \{ pattern/,
   );
   await rm(folder, { recursive: true });
 });
