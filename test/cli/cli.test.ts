@@ -168,6 +168,12 @@ describe('distillm doctor', () => {
       const { stdout, stderr } = await promisify(execFile)(process.execPath, [built, 'doctor'], { env });
       expect(stdout).toContain('WebGPU     not available: this machine shows no GPU');
       expect(stderr).toBe('');
+      const line = ['generate', '--model', 'examples/demo/teacher', '--device', 'webgpu', 'a'];
+      const asked = await promisify(execFile)(process.execPath, [built, ...line], { env }).catch((error) => error);
+      expect([asked.code, asked.stderr]).toEqual([
+        1,
+        expect.stringMatching(/^distillm: webgpu: this machine shows no GPU, .* pass --allow-software for .*\.\n$/),
+      ]);
     },
   );
 

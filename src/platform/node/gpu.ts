@@ -1,6 +1,6 @@
 /** WebGPU in Node: Dawn, from the optional npm package `webgpu`, and how to keep its drivers from writing to stderr. */
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { delimiter, dirname, join, resolve } from 'node:path';
 
 /**
  * The entry to WebGPU. `missing` says why there is none. `hardwareOnly` may leave software adapters out;
@@ -46,8 +46,24 @@ async function findAdaptersButLlvmpipe(gpu: GPU): Promise<void> {
  */
 export const mayHaveGPU = (): boolean =>
   process.platform !== 'linux' ||
-  ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES', 'VK_ADD_DRIVER_FILES'].some((name) => process.env[name]) ||
+  ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES', 'VK_ADD_DRIVER_FILES'].some((name) => namesDriver(process.env[name])) ||
   hasGPUDevice('/');
+
+/** Whether a list of drivers, as the Vulkan loader takes it, has one whose library may be there. */
+const namesDriver = (list = ''): boolean =>
+  list.split(delimiter).some((path) => path !== '' && existsSync(path) && hasLibrary(path));
+
+/** Whether a driver's file names a library that is there; a name without a folder is the system's to look for. */
+function hasLibrary(path: string): boolean {
+  try {
+    const { ICD } = JSON.parse(readFileSync(path, 'utf8')) as { readonly ICD: { readonly library_path: string } };
+    const { library_path: library } = ICD;
+    return !library.includes('/') || existsSync(resolve(dirname(path), library));
+  } catch {
+    // A folder of drivers, or nothing that can be told here.
+    return true;
+  }
+}
 
 /** Whether Linux shows a GPU below `root`, the root of its file system. */
 export function hasGPUDevice(root: string): boolean {
