@@ -47,15 +47,37 @@ export function bf16ToF32(half: Uint16Array): Float32Array<ArrayBuffer> {
  * @param shift the values times 2^shift: from 0 to 64, and no product may be beyond f32
  */
 export function f32ToF16(values: Float32Array, shift = 0): Uint16Array<ArrayBuffer> {
-  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  // Signed: engines compute with integers of 32 bits, and with doubles beyond.
+  const bits = new Int32Array(values.buffer, values.byteOffset, values.length);
   const half = new Uint16Array(values.length);
-  const exponents = shift << 23;
-  for (let i = 0; i < values.length; i++) {
-    const value = bits[i] as number;
-    // Subnormal f32 numbers times 2^64 are still 0 as halves.
-    half[i] = halfBits((value & 0x7f800000) === 0 ? value : value + exponents);
+  for (let first = 0; first < bits.length; first += BLOCK) {
+    const end = Math.min(first + BLOCK, bits.length);
+    if (!putNormals(bits, half, first, end, shift << 23)) putAny(bits, half, first, end, shift << 23);
   }
   return half;
+}
+
+/** Elements that are tried together. */
+const BLOCK = 1024;
+
+/** The halves of a block where all are normal, without a branch; false: some are not, and those that were put are wrong. */
+function putNormals(bits: Int32Array, half: Uint16Array, first: number, end: number, exponents: number): boolean {
+  let outside = 0;
+  for (let i = first; i < end; i++) {
+    const value = bits[i] as number;
+    const magnitude = ((value & 0x7fffffff) + exponents) | 0;
+    outside |= (magnitude - LEAST_NORMAL) | (BEYOND - 1 - magnitude);
+    half[i] = ((value >>> 16) & 0x8000) | roundedNormal(magnitude);
+  }
+  return outside >= 0;
+}
+
+function putAny(bits: Int32Array, half: Uint16Array, first: number, end: number, exponents: number): void {
+  for (let i = first; i < end; i++) {
+    const value = bits[i] as number;
+    // Subnormal f32 numbers times 2^64 are still 0 as halves.
+    half[i] = halfBits((value & 0x7f800000) === 0 ? value : (value + exponents) | 0);
+  }
 }
 
 /**
@@ -81,16 +103,20 @@ export function checkHalves(
 /** Exponent bits of an f16; all set in infinities and NaN. */
 const HALF_EXPONENT = 0x7c00;
 
+/** f32 bits of 2^-14, the least f16 that is not subnormal. */
+const LEAST_NORMAL = 0x38800000;
+/** f32 bits of 65520, halfway between the largest f16 and the next power of two: it rounds up to infinity. */
+const BEYOND = 0x477ff000;
+
+/** f32 bits between the two to those of the nearest f16. */
+const roundedNormal = (magnitude: number): number => (magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13;
+
 function halfBits(bits: number): number {
   const sign = (bits >>> 16) & 0x8000;
   const magnitude = bits & 0x7fffffff;
   if (magnitude > 0x7f800000) return sign | 0x7e00;
-  // 65520, halfway between the largest f16 and the next power of two, rounds up to infinity.
-  if (magnitude >= 0x477ff000) return sign | 0x7c00;
-  if (magnitude >= 0x38800000) {
-    const lastKept = (magnitude >>> 13) & 1;
-    return sign | ((magnitude - 0x38000000 + 0xfff + lastKept) >>> 13);
-  }
+  if (magnitude >= BEYOND) return sign | 0x7c00;
+  if (magnitude >= LEAST_NORMAL) return sign | roundedNormal(magnitude);
   // Subnormal f16: the significand with its hidden bit, shifted down to units of 2^-24.
   const shift = 126 - (magnitude >>> 23);
   if (shift > 24) return sign;

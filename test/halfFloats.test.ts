@@ -47,6 +47,26 @@ describe('f16', () => {
     expect([...f32ToF16(Float32Array.from(cases, ([value]) => value))]).toEqual(cases.map(([, half]) => half));
   });
 
+  it('times a power of two is the half of the product, in long arrays with and without what is not normal', () => {
+    const values = Float32Array.from(
+      { length: 5000 },
+      (_, i) => Math.sin(i) * 2 ** -(i % 7) * (i < 2048 ? 1 : 2 ** -(i % 50)),
+    );
+    values.set([0, -0, 1e-40, -1e-40], 4000);
+    for (const shift of [0, 1, 13, 15]) {
+      const scaled = values.map((value) => value * 2 ** shift);
+      const halves = f32ToF16(values, shift);
+      // One by one each is a block of its own.
+      for (let i = 0; i < values.length; i++) {
+        if (halves[i] !== f32ToF16(scaled.subarray(i, i + 1))[0]) expect.fail(`element ${i} at 2^${shift}`);
+        const back = f16ToF32(halves.subarray(i, i + 1))[0] as number;
+        const exact = scaled[i] as number;
+        const spacing = Math.max(2 ** -24, 2 ** (Math.floor(Math.log2(Math.abs(exact) || 1)) - 10));
+        if (Math.abs(back - exact) > spacing / 2) expect.fail(`element ${i} at 2^${shift}: ${back} of ${exact}`);
+      }
+    }
+  });
+
   it('reads a view that begins inside its buffer', () => {
     expect([...f32ToF16(Float32Array.of(9, 1, 2).subarray(1))]).toEqual([0x3c00, 0x4000]);
   });

@@ -10,12 +10,22 @@ import type { Floats } from './values.js';
  */
 export function halve(values: Floats): { halves: Uint16Array; scale: number } {
   if (values instanceof Uint16Array) return scaleHalves(values);
-  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  let largest = 0;
-  for (let i = 0; i < bits.length; i++) largest = Math.max(largest, (bits[i] as number) & 0x7fffffff);
+  const largest = largestMagnitude(bitsOf(values), 0, values.length);
   const exponent = (largest >>> 23) - 127;
   const shift = largest === 0 ? 0 : Math.max(0, Math.min(64, 14 - exponent));
   return { halves: f32ToF16(values, shift), scale: 2 ** -shift };
+}
+
+const bitsOf = (values: Float32Array) => new Int32Array(values.buffer, values.byteOffset, values.length);
+
+/** The bits of the largest magnitude: those of f32 numbers without their signs are in the order of the numbers. */
+function largestMagnitude(bits: Int32Array, first: number, end: number): number {
+  let largest = 0;
+  for (let i = first; i < end; i++) {
+    const magnitude = (bits[i] as number) & 0x7fffffff;
+    if (magnitude > largest) largest = magnitude;
+  }
+  return largest;
 }
 
 /**
@@ -46,15 +56,17 @@ export function quantise(values: Float32Array, outputs: number): { integers: Int
   const inputs = values.length / outputs;
   const scales = new Float32Array(outputs);
   const integers = new Int8Array(values.length);
+  const bits = bitsOf(values);
+  const magnitude = new Int32Array(1);
+  const largest = new Float32Array(magnitude.buffer);
   for (let output = 0; output < outputs; output++) {
     const [first, end] = [output * inputs, (output + 1) * inputs];
-    let largest = 0;
-    for (let i = first; i < end; i++) largest = Math.max(largest, Math.abs(values[i] as number));
-    scales[output] = largest === 0 ? 1 : largest / 127;
+    magnitude[0] = largestMagnitude(bits, first, end);
+    // Of subnormal numbers alone a row is zeros: there is no f32 number to divide them by.
+    scales[output] = (magnitude[0] as number) < 0x00800000 ? 1 : (largest[0] as number) / 127;
     const scale = scales[output] as number;
-    for (let i = first; i < end; i++) {
-      integers[i] = Math.max(-127, Math.min(127, Math.round((values[i] as number) / scale)));
-    }
+    // A quotient of two f32 numbers is never so near to a half that adding one more half would round it up.
+    for (let i = first; i < end; i++) integers[i] = Math.floor((values[i] as number) / scale + 0.5);
   }
   return { integers, scales };
 }

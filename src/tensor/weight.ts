@@ -286,7 +286,8 @@ const formats: { readonly [F in WeightFormat]: Format<Extract<Weight, { format: 
     hold(device, matrix) {
       const { values, name, where } = matrix;
       const { halves, scale } = halve(values);
-      checkHalves(halves, values, { where, name, advice: "Load it with dtype 'f32'." });
+      // A matrix that is scaled up has no value beyond 2^15.
+      if (scale === 1) checkHalves(halves, values, { where, name, advice: "Load it with dtype 'f32'." });
       return f16Weight(Tensor.from(device, outputsFirst(halves, matrix), outputsFirstShape(matrix), name), scale);
     },
     reserve: (device, matrix) => f16Weight(Tensor.empty(device, outputsFirstShape(matrix), 'f16', matrix.name)),

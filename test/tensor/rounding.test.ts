@@ -53,6 +53,15 @@ describe('rounding weights', () => {
     }
   });
 
+  it('int8 of a row of subnormal numbers is zeros, and of the least others as of any', () => {
+    expect(quantise(Float32Array.of(2e-43, -1e-43), 1)).toEqual({
+      integers: Int8Array.of(0, 0),
+      scales: Float32Array.of(1),
+    });
+    const { integers } = quantise(Float32Array.of(2 ** -126, -(2 ** -128), 0), 1);
+    expect(integers).toEqual(Int8Array.of(127, -32, 0));
+  });
+
   it('f16 is a power of two times halves, none of which are subnormal beside a largest weight of any size', () => {
     for (const size of [1, 0.02, 1e-6, 1e-12, 65504]) {
       const values = Float32Array.of(size, -size / 3, size * 2 ** -27, 0, -0);
