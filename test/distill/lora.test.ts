@@ -12,7 +12,7 @@ import { type DistillOptions, distill, type TrainingEvent } from '../../src/dist
 import { openDevice } from '../../src/index.js';
 import { type FileStore, memoryStore, openSafetensors } from '../../src/io/index.js';
 import { type LanguageModel, type LoraOptions, loadModel, saveModel } from '../../src/models/index.js';
-import type { WeightFormat } from '../../src/tensor/index.js';
+import { type WeightFormat, weightFormats } from '../../src/tensor/index.js';
 import { type Losable, openLosable } from '../harness/losable.js';
 import { openReference } from '../harness/referenceBackend.js';
 import { collect, stepsOf, succession, tinyModel, tinyTokenizer, validationsOf } from './fixtures.js';
@@ -69,7 +69,7 @@ describe('a run of a student with an adapter', () => {
     return { events, weights: await ownOf(student) };
   }
 
-  it.each(['f32', 'f16', 'int8'] as const)(
+  it.each(weightFormats)(
     'that was killed goes on bit for bit, beside a base in %s',
     async (dtype) => {
       const store = memoryStore();
@@ -162,7 +162,7 @@ describe('a run of a student with an adapter', () => {
 });
 
 describe('the plan of memory', () => {
-  it.each(['f32', 'f16', 'int8'] as const)(
+  it.each(weightFormats)(
     'of an adapter beside a base in %s has gradients and moments of the adapter alone, and is right to the byte',
     async (dtype) => {
       const device = await openDevice({ kind: 'wasm', wasm: { threads: 2 } });
