@@ -1,5 +1,5 @@
 // `npm run test:long`: the long suites of test/long/ on the Node of node_modules. Arguments go on: suites (fuzz, kills, faults,
-// soak), --format NAME, --seed N, --from N, --count N. A process that dies of a file says how far it was.
+// soak), --formats NAME,NAME, --seed N, --from N, --count N, --resume. A process that dies of a file says how far it was.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { pinnedNode } from './pinned-node.mjs';
@@ -14,8 +14,6 @@ const { status, signal } = spawnSync(pinnedNode(), [...flags, ...runner, '--', .
   stdio: 'inherit',
 });
 if (status === null || (status > 1 && status !== 130)) {
-  console.error(
-    `The suite ended by ${signal ?? `code ${status}`}. The last line says how far it was: begin there, by --from.`,
-  );
+  console.error(`The suite ended by ${signal ?? `code ${status}`}. What was done is kept: go on by --resume.`);
 }
 process.exitCode = status ?? 1;

@@ -15,7 +15,7 @@ const reasons: Readonly<Record<string, readonly [what: string, advice: string]>>
   EMFILE: ['this process has too many files open', 'Raise the limit: ulimit -n 4096.'],
   ENFILE: ['this machine has too many files open', 'End other programs, or try again later.'],
   ENAMETOOLONG: ['a name in the path is too long', 'Take a shorter name.'],
-  ELOOP: ['links lead in a circle', 'Check the links in the path.'],
+  ELOOP: ['links lead in a circle, or a link is where there was none before', 'Check the links in the path.'],
   ENOTEMPTY: ['there is a folder of this name already', 'Remove it, or take another name.'],
   EEXIST: ['there is a file of this name, expected a folder or nothing', 'Take another name.'],
   EBUSY: ['another program uses it', 'End that program, or take another name.'],
@@ -29,6 +29,10 @@ const reasons: Readonly<Record<string, readonly [what: string, advice: string]>>
 /** Whether an error comes from the operating system. */
 export const isSystemError = (error: unknown): error is Error & { readonly code: string } =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' && /^E[A-Z0-9]+$/.test(error.code);
+
+/** Whether the disk, or the user's share of it, is full. */
+export const isFullDisk = (error: unknown): boolean =>
+  isSystemError(error) && ['ENOSPC', 'EDQUOT'].includes(error.code);
 
 /** Why the system refused, and what to do: "the disk is full (ENOSPC). Free some space, or write to another disk." */
 export function systemReason(cause: unknown): string {

@@ -36,3 +36,16 @@ it('of what it depends on only the optional webgpu has one, as SECURITY.md says'
   expect(withScripts.map(([path, { optional }]) => [path, optional])).toEqual([['node_modules/webgpu', true]]);
   expect(readFileSync(at('SECURITY.md'), 'utf8')).toContain('only `webgpu` (Dawn, optional) has one');
 });
+
+it('brings as many packages as SECURITY.md speaks of, each with a digest', () => {
+  const { packages } = read('package-lock.json') as {
+    packages: Readonly<
+      Record<string, { readonly dev?: true; readonly devOptional?: true; readonly integrity?: string }>
+    >;
+  };
+  const installed = Object.entries(packages).filter(([path, { dev, devOptional }]) => path && !dev && !devOptional);
+  const text = readFileSync(at('SECURITY.md'), 'utf8');
+  expect(text).toContain(`**Dependencies**: ${installed.length} packages come with an installation`);
+  expect(installed.filter(([, { integrity }]) => !integrity)).toEqual([]);
+  for (const name of Object.keys(read('package.json').dependencies)) expect(text).toContain(`\`${name}\``);
+});

@@ -93,7 +93,8 @@ export type KernelObserver = (kernel: KernelName, call: KernelCall) => (begin: n
 
 /**
  * Memory and kernels: what tensors are built on. Calls are queued in order and return at once; `read` and `finish`
- * wait. All calls come from one thread.
+ * wait. All calls come from one thread. On WASM a call is done when it returns, unless the event loop has had no turn for
+ * 50 ms: what follows is then done in its next turns.
  */
 export interface Device {
   /** What this device is. */
@@ -140,6 +141,11 @@ export interface Device {
   run<K extends KernelName>(kernel: K, call: KernelCall<K>): void;
   /** Hands queued work to the device without waiting. */
   submit(): void;
+  /**
+   * The same, and resolves when the device may be given more: for loops that read nothing, whose calls would pile up. The
+   * event loop has its turns meanwhile.
+   */
+  drain(): Promise<void>;
   /** Resolves when all queued work is done. */
   finish(): Promise<void>;
   /**

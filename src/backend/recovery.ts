@@ -110,6 +110,7 @@ export function recoverable(
       observer = next;
     },
     submit: () => current.submit(),
+    drain: () => current.drain(),
     finish: () => current.finish(),
     memory: () => current.memory(),
     // Of the GPU that was opened first, once it is another one: measurements ask for the kind.

@@ -2,20 +2,10 @@
  * The log of a run: JSON lines, one for each event as it happens, with the time. A run is worth more than its log:
  * where the log cannot be written, people are warned, and the run goes on.
  */
-import {
-  appendFileSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
 import { counted } from './format.js';
 import { unwritable } from './outputs.js';
+import { type OwnFile, openOwnFile } from './ownFile.js';
 
 /** Adds a record to the log. */
 export type Log = (record: object) => void;
@@ -30,16 +20,19 @@ export function openLog(
   path: string,
   { goesOnAfter, warn }: { readonly goesOnAfter?: number | undefined; readonly warn: (line: string) => void },
 ): Log {
-  let isOpen = false;
+  let file: OwnFile | undefined;
+  let isBegun = false;
   let lost = 0;
   const write = (record: object) => {
-    if (!isOpen) {
-      mkdirSync(dirname(path), { recursive: true });
-      if (goesOnAfter === undefined) writeFileSync(path, '');
-      else keepUntil(path, goesOnAfter);
-      isOpen = true;
+    file ??= openOwnFile(path);
+    if (!isBegun) {
+      if (goesOnAfter === undefined) file.clear();
+      else keepUntil(file, goesOnAfter);
+      isBegun = true;
     }
-    appendLine(path, `${JSON.stringify({ time: new Date().toISOString(), ...record })}\n`);
+    // Its folder may have been made anew.
+    if (!existsSync(file.path)) file.clear();
+    file.append(`${JSON.stringify({ time: new Date().toISOString(), ...record })}\n`);
   };
   return (record) => {
     try {
@@ -53,23 +46,12 @@ export function openLog(
   };
 }
 
-/** Adds a whole line or nothing: what a full disk took of it goes again. */
-function appendLine(path: string, line: string): void {
-  const before = statSync(path, { throwIfNoEntry: false });
-  try {
-    appendFileSync(path, line);
-  } catch (error) {
-    if (before?.isFile()) truncateSync(path, before.size);
-    throw error;
-  }
-}
-
 const newline = 0x0a;
 
-/** Leaves out what a killed run wrote after its last checkpoint. The new file is written aside and renamed. */
-function keepUntil(path: string, step: number): void {
-  if (!existsSync(path)) return;
-  const log = readFileSync(path);
+/** Leaves out what a killed run wrote after its last checkpoint. */
+function keepUntil(file: OwnFile, step: number): void {
+  if (!existsSync(file.path)) return;
+  const log = readFileSync(file.path);
   const kept: Buffer[] = [];
   for (let at = 0; at < log.length; ) {
     const end = log.indexOf(newline, at) + 1 || log.length;
@@ -77,13 +59,7 @@ function keepUntil(path: string, step: number): void {
     if (line.at(-1) === newline && isBefore(line.toString(), step)) kept.push(line);
     at = end;
   }
-  const part = `${path}.${process.pid}.part`;
-  try {
-    writeFileSync(part, Buffer.concat(kept));
-    renameSync(part, path);
-  } finally {
-    rmSync(part, { force: true });
-  }
+  file.replace(Buffer.concat(kept));
 }
 
 /** Whether a line is a whole record that belongs to no step after `step`. */

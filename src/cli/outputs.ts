@@ -76,6 +76,9 @@ export function tryFile(
   refuseAddress(flag, path);
   const found = statOf(path);
   if (found?.isDirectory()) throw refusal(flag, path, 'is a folder, expected a file. Name a file in it.');
+  if (!found && lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) {
+    throw refusal(flag, path, 'is a link that leads nowhere. Mend or remove it.');
+  }
   const same = inputs.find((input) => input !== undefined && isSame(found, statOf(input)));
   if (same !== undefined) {
     throw refusal(flag, path, `is ${same}, which is read: it would be overwritten. Take another name.`);

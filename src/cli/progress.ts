@@ -132,12 +132,17 @@ export function trainingProgress(
 }
 
 /** Why a run waits, and what ends the wait. */
-export function waitingLine({ step, message, neededBytes, retryMs, limitMs, reason }: WaitingEvent): string {
+export function waitingLine({ step, what, message, neededBytes, retryMs, limitMs, reason }: WaitingEvent): string {
   const advice = reason === 'full' ? 'Free some space' : 'Bring the folder back';
+  const refused = {
+    state: `the state of step ${step} cannot be written.`,
+    shared: `the state of step ${step} is written, but best and last cannot be made of it yet.`,
+    folder: 'the run cannot go on in its folder.',
+  }[what];
+  const needed = neededBytes === undefined ? '' : ` A state takes about ${bytes(neededBytes)}.`;
   return (
-    `Waiting: the state of step ${step} cannot be written. ${message} A state takes about ${bytes(neededBytes)}. It is tried again ` +
-    `in ${duration(retryMs)}, and so on${limitMs === undefined ? '' : ` until ${duration(limitMs)} have passed`}. ` +
-    `${advice}, and the run goes on; Ctrl-C ends it.`
+    `Waiting: ${refused} ${message}${needed} It is tried again in ${duration(retryMs)}, and so on` +
+    `${limitMs === undefined ? '' : ` until ${duration(limitMs)} have passed`}. ${advice}, and the run goes on; Ctrl-C ends it.`
   );
 }
 

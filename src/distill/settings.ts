@@ -95,10 +95,12 @@ const shared = {
       'also at the end and at the best validation',
     { unit: 'steps|minutes', mayChange: true },
   ),
-  keep: option(count.default(2), 'states that stay, the newest; the one of the best validation stays besides', {
-    unit: 'states',
-    mayChange: true,
-  }),
+  keep: option(
+    count.default(2),
+    'states that stay, the newest; besides, that of the best validation stays, and the last that a validation has shown to be ' +
+      'sound',
+    { unit: 'states', mayChange: true },
+  ),
   onDeviceLoss: option(
     choice(['reopen', 'wasm', 'stop']).default('reopen'),
     'what a run does whose GPU is lost: open it again, or go on in WebAssembly, from the last state; or end. All but stop keep a ' +

@@ -7,6 +7,7 @@ import {
   limitOf,
   type MemoryPlan,
   otherBytes,
+  overDepths,
   type Rehearsal,
   startRehearsal,
   weightBytesOf,
@@ -59,7 +60,8 @@ export async function planGeneration(model: LanguageModel, options: PlanGenerati
   const [{ device }, limit] = [model, limitOf(model.device)];
   const other = otherBytes(device, [model]);
   const weights = weightBytesOf(model);
-  const measure = (change: Change = {}) => rehearse(model, { ...asked, ...change }, other);
+  const measure = (change: Change = {}) =>
+    overDepths({ model }, (layers) => rehearse(model, { ...asked, ...change }, { other, layers: layers.model }));
   const found = await measure().catch((error: unknown) => {
     // A buffer of a GPU. Positions that there are not are the caller's affair.
     if (device.info.kind !== 'webgpu' || !(error instanceof LimitError)) throw error;
@@ -104,10 +106,10 @@ export const formatOf = ({ weights }: LanguageModel): WeightFormat => [...weight
 async function rehearse(
   model: LanguageModel,
   { promptLength, maxNewTokens, batchSize, dtype }: Asked & Change,
-  other: number,
+  { other, layers }: { readonly other: number; readonly layers: number | undefined },
 ) {
   const rehearsal = startRehearsal(model.device);
-  const same = await model.onMeta(rehearsal.device, dtype);
+  const same = await model.onMeta(rehearsal.device, { dtype, layers });
   const weights = rehearsal.live();
   const prompts = Array.from({ length: batchSize }, () => new Int32Array(promptLength));
   const { caches, answering } = await rehearseAnswers(rehearsal, same, prompts, maxNewTokens);

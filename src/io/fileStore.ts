@@ -56,7 +56,7 @@ export interface FileStore {
    * Gives files of the folder `from` the same names in the folder `to`, one after the other, each in place of the file
    * that had it. `to` is made as a whole where it is missing; its other files stay. Tensors (`.safetensors`) are not
    * written twice: they get a second name where the system can do that. Other files, which people edit in place, are
-   * copied.
+   * copied. A link in the place of `to`, or of a file in it, is replaced and never followed.
    * @throws OptionError from a store that is read only; CheckpointError when a file is missing, or the system refuses
    */
   share(from: string, to: string, names: readonly string[]): Promise<void>;

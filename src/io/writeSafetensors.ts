@@ -14,6 +14,9 @@ interface ToWrite<D extends ElementDType> {
   read(): Promise<ElementsOf<D>>;
 }
 
+/** Bytes that are written, and hashed, at a time: signals are heard in between. */
+const pieceBytes = 4 * 1024 * 1024;
+
 export interface WriteOptions {
   /** Strings for the header's `__metadata__`. Hugging Face loads files whose `format` is 'pt', the default. */
   readonly metadata?: Readonly<Record<string, string>>;
@@ -56,7 +59,8 @@ export async function writeSafetensors(
         );
       }
       const { buffer, byteOffset, byteLength } = elements;
-      yield new Uint8Array(buffer, byteOffset, byteLength);
+      const bytes = new Uint8Array(buffer, byteOffset, byteLength);
+      for (let begin = 0; begin < byteLength; begin += pieceBytes) yield bytes.subarray(begin, begin + pieceBytes);
     }
   }
   await store.write(path, chunks());

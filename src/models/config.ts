@@ -2,6 +2,7 @@ import type * as z from 'zod';
 import { CheckpointError } from '../errors.js';
 import { quoted } from '../inWords.js';
 import { parse, ranges } from '../settings/index.js';
+import type { AnyFamily } from './family.js';
 
 /** Fields that many families have. */
 export const { count } = ranges;
@@ -29,3 +30,19 @@ export function checkConfig<Schema extends z.ZodType>(
     return new CheckpointError(text, { found, expected: message });
   });
 }
+
+/** A family with the fields of one config.json. */
+export interface ConfiguredFamily {
+  readonly family: AnyFamily;
+  /** The fields as they were read or given. */
+  readonly fields: Readonly<Record<string, unknown>>;
+  /** The checked ones that matter. */
+  readonly config: unknown;
+}
+
+/** @param where the file's name, for messages. @throws CheckpointError naming the first wrong field */
+export const configure = (
+  family: AnyFamily,
+  fields: Readonly<Record<string, unknown>>,
+  where: string,
+): ConfiguredFamily => ({ family, fields, config: checkConfig(family.schema, fields, where) });

@@ -5,8 +5,9 @@
 import type * as z from 'zod';
 import type { Device } from '../backend/backend.js';
 import { settleWeight, type WeightFormat } from '../tensor/index.js';
-import { checkConfig } from './config.js';
+import type { ConfiguredFamily } from './config.js';
 import { guarded } from './guard.js';
+import { keepLayers } from './keptLayers.js';
 import type { LanguageModel, LoraAdapter } from './model.js';
 import { freeParameters, holdParameters, type ParameterSource } from './parameters.js';
 import { type Filled, fill, type HeldParameters, type PartTree, specsOf } from './parts.js';
@@ -72,22 +73,6 @@ export type ModelBase = Pick<
 > &
   Disposable;
 
-/** A family with the fields of one config.json. */
-export interface ConfiguredFamily {
-  readonly family: AnyFamily;
-  /** The fields as they were read or given. */
-  readonly fields: Readonly<Record<string, unknown>>;
-  /** The checked ones that matter. */
-  readonly config: unknown;
-}
-
-/** @param where the file's name, for messages. @throws CheckpointError naming the first wrong field */
-export const configure = (
-  family: AnyFamily,
-  fields: Readonly<Record<string, unknown>>,
-  where: string,
-): ConfiguredFamily => ({ family, fields, config: checkConfig(family.schema, fields, where) });
-
 /** An adapter that a model is made with. */
 export interface DeclaredAdapter {
   /** See `LoraAdapter.config`. */
@@ -122,10 +107,12 @@ export async function openModel(
   const specs = specsOf(tree);
   const isWhole = trainable && !adapter;
   const held = await holdParameters(device, specs, { source, format, trainable: isWhole });
-  const onMeta = async (meta: Device, dtype = format) => {
+  const onMeta: LanguageModel['onMeta'] = async (meta, { dtype = format, layers } = {}) => {
     const parameters = [...held.parameters];
     const trained = parameters.some(([, { requiresGrad }]) => requiresGrad);
-    const model = await openModel(configured, { device: meta, source, format: dtype, trainable: trained, adapter });
+    const first = layers === undefined ? undefined : Array.from({ length: layers }, (_, layer) => layer);
+    const kept = first ? keepLayers(configured, first, 'onMeta', () => true).configured : configured;
+    const model = await openModel(kept, { device: meta, source, format: dtype, trainable: trained, adapter });
     for (const [name, { requiresGrad }] of parameters) {
       const same = model.parameters.get(name);
       if (same) same.requiresGrad = requiresGrad;

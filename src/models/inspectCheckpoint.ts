@@ -10,7 +10,7 @@ import { type OpenOptions, openOptions } from '../platform/openFolder.js';
 import { checkOption, checkOptions, type Fields } from '../settings/index.js';
 import { sizeOf } from '../tensor/index.js';
 import { loadTokenizer, type Tokenizer } from '../text/index.js';
-import { configure } from './family.js';
+import { configure } from './config.js';
 import { loadModel } from './loadModel.js';
 import { readStoredAdapter } from './lora/peftFile.js';
 import { numParameters } from './numParameters.js';

@@ -4,7 +4,7 @@
  */
 import * as z from 'zod';
 import { OptionError } from '../errors.js';
-import { type ConfiguredFamily, configure } from './family.js';
+import { type ConfiguredFamily, configure } from './config.js';
 
 /** So many of the layers, evenly spaced, the first and the last among them; or which ones, in ascending order. */
 export type KeptLayers = number | readonly number[];

@@ -10,7 +10,8 @@ import { type HubOptions, hubOption } from '../io/hub/hubOptions.js';
 import { readElements, readFloatPieces, readFloats, type TensorSource } from '../io/tensorSource.js';
 import { checkOption, checkOptions, type Fields, ranges, signalOption } from '../settings/index.js';
 import type { Values, WeightFormat } from '../tensor/index.js';
-import { type ConfiguredFamily, configure, openModel } from './family.js';
+import { type ConfiguredFamily, configure } from './config.js';
+import { openModel } from './family.js';
 import { type KeptLayers, keepLayers, keptLayersOption } from './keptLayers.js';
 import { type AppliedAdapter, newAdapter, storedAdapter } from './lora/index.js';
 import { type CheckedLora, type LoraOptions, loraOptions } from './lora/options.js';
@@ -116,7 +117,8 @@ export async function loadModel(source: CheckpointSource, options: LoadOptions):
   // Whoever only answers by a model of a web server has no use for a 404 in the console of a page.
   const files = await checkpoint.companionFiles(trainable);
   const promptTemplate = await checkpoint.promptTemplate();
-  const buffer = new Uint8Array(pieceBytes);
+  const largest = [...weights.entries.values()].reduce((most, { byteLength }) => Math.max(most, byteLength), 0);
+  const buffer = new Uint8Array(Math.min(pieceBytes, largest));
   const nameOf = (parameter: string) =>
     names.get(parameter) ?? (parameter === headName ? names.get(family.tiedTable) : undefined);
   const kept =
@@ -236,7 +238,7 @@ async function tieAsStored(
   return configure(family, { ...fields, ...family.tiedByFile?.(config), tie_word_embeddings: ties }, where);
 }
 
-/** Bytes that are read at a time where a tensor comes in pieces: they stay in a processor's cache. */
+/** Bytes that are read at a time where a tensor comes in pieces, at most: they stay in a processor's cache. */
 const pieceBytes = 4 * 1024 * 1024;
 
 /** A matrix whose blocks are what int4 holds, its scales checked. */

@@ -134,6 +134,40 @@ export function halvings(from: number, least: number): number[] {
   return steps;
 }
 
+/** Deeper models are not rehearsed as they are. */
+const DEEP = 48;
+/** What is rehearsed instead has so many layers, and twice as many. */
+const FEW = 6;
+
+/**
+ * The numbers of a rehearsal. Each further layer takes what the one before it took: a model of hundreds of layers is rehearsed
+ * with few, and with twice as many.
+ * @param models by names of the caller's; undefined where there is none
+ * @param rehearse gets, by the same names, how many layers to take; those of models that it does not name are all
+ */
+export async function overDepths<Name extends string, Numbers extends Readonly<Record<string, number>>>(
+  models: Readonly<Record<Name, LanguageModel | undefined>>,
+  rehearse: (layers: Readonly<Partial<Record<Name, number>>>) => Promise<Numbers>,
+): Promise<Numbers> {
+  const deep = Object.entries<LanguageModel | undefined>(models).flatMap(([name, model]) => {
+    if (!model || model.numLayers <= DEEP) return [];
+    // A model of two stacks of different depths has no one number of layers.
+    const isEven = (model.numEncoderLayers ?? model.numLayers) === model.numLayers;
+    return isEven ? [{ name, depth: model.numLayers }] : [];
+  });
+  const few = Object.fromEntries(deep.map(({ name }) => [name, FEW])) as Partial<Record<Name, number>>;
+  const least = await rehearse(few);
+  const found: Record<string, number> = { ...least };
+  for (const { name, depth } of deep) {
+    const more = await rehearse({ ...few, [name]: 2 * FEW });
+    for (const [part, bytes] of Object.entries(least)) {
+      const each = ((more[part] as number) - bytes) / FEW;
+      found[part] = Math.max(0, Math.ceil((found[part] as number) + each * (depth - FEW)));
+    }
+  }
+  return found as Numbers;
+}
+
 /** A meta device on which work is rehearsed. */
 export interface Rehearsal {
   readonly device: Device;

@@ -127,10 +127,14 @@ export interface LanguageModel {
   /**
    * The same model without its values on a meta device (`Device.meta`), where it takes the room that it takes on its own.
    * Parameters that are trained are trained there too.
-   * @param dtype in which its matrices would be held; as they are by default
+   * @param change the dtype in which its matrices would be held, as they are by default; how many of its layers, the first
+   * ones of each stack, all by default
    * @internal
    */
-  onMeta(meta: Device, dtype?: WeightFormat): Promise<LanguageModel>;
+  onMeta(
+    meta: Device,
+    change?: { readonly dtype?: WeightFormat | undefined; readonly layers?: number | undefined },
+  ): Promise<LanguageModel>;
   /**
    * Marks all parameters as trained (or not), of a model with an adapter those of the adapter: only then do they get
    * gradients.

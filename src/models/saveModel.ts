@@ -10,7 +10,7 @@ import { type TensorToWrite, writeSafetensors } from '../io/writeSafetensors.js'
 import { openFolder } from '../platform/openFolder.js';
 import { checkOption, checkOptions, type Fields, ranges } from '../settings/index.js';
 import { fileDTypeOf, readWeight, type Tensor, type Weight } from '../tensor/index.js';
-import { configure } from './family.js';
+import { configure } from './config.js';
 import { withAdapterMerged } from './lora/merge.js';
 import { peftName } from './lora/peftFile.js';
 import { type LanguageModel, type LoraAdapter, modelOption } from './model.js';

@@ -4,6 +4,7 @@
  */
 import type { Device } from '../backend/backend.js';
 import { ShapeError } from '../errors.js';
+import { giveTurn } from '../eventLoop.js';
 import { f16ToF32 } from '../halfFloats.js';
 import { sizeOf } from '../shape.js';
 import { Tensor } from './tensor.js';
@@ -70,6 +71,7 @@ export async function tensorOf(
     for await (const piece of values.pieces()) {
       if (done + piece.length <= tensor.size) device.write(tensor.storage, piece, 4 * done);
       done += piece.length;
+      await giveTurn();
     }
     if (done === sizeOf(shape)) return tensor;
     throw new ShapeError(`${label}: ${done} elements do not fill the shape [${shape.join(', ')}].`, {

@@ -23,6 +23,8 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
+/** The last two lines say how a run goes on. */
+const wayOn = (out: string) => new RegExp(`\\nTo go on:\\n {2}\\S.* train --resume --out ${out}\\n$`);
 const begins = (out: string) =>
   `train --method sft --student-config ${path('config.json')} --tokenizer ${path('tokenizer')} --data ${path('train.jsonl')} ` +
   `--template compact --validation 4 --validate-every 3 --steps 6 --batch-size 4 --device wasm --threads 1 --out ${out}`;
@@ -135,6 +137,55 @@ describe.skipIf(!existsSync(built) || !mounts).concurrent('distillm train on a f
     expect(err).toMatch(
       /^distillm: step 3 of 6: the state cannot be written, after \d s of waiting: .*ENOSPC.* All 3 steps are lost\. Make room, and give --fallback-out, a folder on another disk\.$/m,
     );
+  }, 60_000);
+
+  it('goes on when there is room: a run that is resumed waits, and has the bits of one that was left alone', async () => {
+    // A run that was killed after its first state, before it shared that as last/.
+    const place = path('resumed');
+    await mkdir(join(place, 'disk'), { recursive: true });
+    expect((await distillm(begins(path('alone')))).code).toBe(0);
+    const begun = await distillm(begins(path('begun')).replace('--steps 6', '--steps 3'));
+    expect(begun.code, begun.err).toBe(0);
+    await rm(path('begun/last'), { recursive: true });
+    await writeFile(
+      join(place, 'script'),
+      `mount -t tmpfs -o size=768k tmpfs "$DISK" || exit 99
+       cp -r "$BEGUN" "$DISK/run" && rm -r "$DISK/run/best"
+       head -c 1000000 /dev/zero > "$DISK/filler" 2> "$PLACE/filler"
+       "$@" > "$PLACE/out" 2> "$PLACE/err" &
+       run=$!
+       tries=0
+       until grep -q 'Waiting:' "$PLACE/err" || [ $tries = 400 ]; do tries=$((tries + 1)); sleep 0.1; done
+       rm "$DISK/filler"
+       wait $run
+       code=$?
+       cp -r "$DISK/run" "$PLACE/run"
+       exit $code`,
+    );
+    const env = { ...process.env, DISK: join(place, 'disk'), PLACE: place, BEGUN: path('begun') };
+    const line = ['train', '--resume', '--out', join(place, 'disk/run'), '--steps', '6'];
+    const child = spawn('unshare', ['-rm', 'sh', join(place, 'script'), process.execPath, built, ...line], { env });
+    const code = await new Promise<number | null>((done) => child.on('close', done));
+    const err = readFileSync(join(place, 'err'), 'utf8');
+    expect(code, err).toBe(0);
+    expect(err).toMatch(/^Waiting: the (?:run cannot go on in its folder|state of step 3 is written).*ENOSPC/m);
+    expect(err.indexOf('Waiting:')).toBeLessThan(err.indexOf('Training'));
+    const weights = (folder: string) => readFileSync(join(folder, 'last/model.safetensors'));
+    expect(weights(join(place, 'run')).equals(weights(path('alone')))).toBe(true);
+    const types = readFileSync(join(place, 'run/log.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((each) => JSON.parse(each).type);
+    expect(types).toEqual(expect.arrayContaining(['waiting', 'waited', 'start']));
+  }, 60_000);
+
+  it('that may not wait says by which command it goes on', async () => {
+    const second = path('third');
+    const { code, err } = await onFullDisk('unwaiting', ':', `--wait-for-room 0min --fallback-out ${second}`);
+    expect(code).toBe(1);
+    expect(err).toMatch(wayOn(second));
+    const resumed = await distillm(`train --resume --out ${second}`);
+    expect([resumed.code, JSON.parse(resumed.out)]).toMatchObject([0, { step: 6, reason: 'finished' }]);
   }, 60_000);
 
   it('warns of a log and of curves that find no room, and goes on', async () => {

@@ -1,8 +1,9 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { link, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openLog } from '../../src/cli/log.js';
+import { logFile, tryFile } from '../../src/cli/outputs.js';
 import { loadTokenizer } from '../../src/text/index.js';
 import { distillm, makeWorkspace } from './workspace.js';
 
@@ -135,6 +136,13 @@ describe('outputs are tried before models are opened', () => {
       `--out ${path('unused')} --log ${path('apart/a.json')} --profile ${path('apart/b.json')}`,
     );
     expect(apart.err).toContain('there is no checkpoint');
+  });
+
+  it('through links that lead nowhere are refused, and the links stay', async () => {
+    await symlink(path('nowhere.jsonl'), path('dead-link.jsonl'));
+    expect(() => tryFile('--log', path('dead-link.jsonl'), logFile)).toThrow(/is a link that leads nowhere/);
+    expect(lstatSync(path('dead-link.jsonl')).isSymbolicLink()).toBe(true);
+    expect(existsSync(path('nowhere.jsonl'))).toBe(false);
   });
 
   it('--log is not the log of another run', async () => {

@@ -131,6 +131,20 @@ describe('a run whose device is lost', () => {
     expect([...seen].sort()).toEqual(expect.arrayContaining([`memory 0`, `${from} 2`, `${from} 6`]));
   });
 
+  it('goes on where that happens while somebody looks at the first event', async () => {
+    for (const checkpoint of [undefined, memoryStore({}, { name: 'runs/a' })]) {
+      const { device, opened } = await losingAt();
+      const models = await modelsOn(device);
+      const events: TrainingEvent[] = [];
+      for await (const event of run(models, checkpoint && { checkpoint })) {
+        events.push(event);
+        if (event.type === 'start') opened[0]!.lose();
+      }
+      expect(lossesIn(events)).toMatchObject([{ step: 0, from: 'memory' }]);
+      expect([told(events), await weightsOf(models.student)]).toEqual([alone.told, alone.weights]);
+    }
+  });
+
   it('goes on where the next device is lost too, before the state is in it', async () => {
     const [total = 0] = alone.calls;
     const found = await outcome([total >> 1, 3, 40], { checkpoint: memoryStore() });

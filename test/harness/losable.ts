@@ -35,6 +35,7 @@ export async function openLosable(at = Number.POSITIVE_INFINITY): Promise<Losabl
     copy: guarded(wasm.copy),
     clear: guarded(wasm.clear),
     submit: guarded(wasm.submit),
+    drain: async () => guarded(wasm.drain)(),
     read: async (...given) => read(...given),
     finish: async () => guarded(wasm.finish)(),
     gemm: undefined as never,

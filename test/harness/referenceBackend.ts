@@ -107,6 +107,7 @@ export function openReference({
     run,
     observe: () => {},
     submit: () => {},
+    drain: async () => {},
     finish: async () => {},
     memory: () => ({
       liveBytes: liveBytes(),

@@ -279,6 +279,27 @@ describe('a folder on disk', () => {
     expect(await store.exists('none')).toBe(false);
   });
 
+  it('shares into no folder that a link leads to, dead or not: the link is replaced', async () => {
+    const store = openFolder(folder);
+    await store.write('from/a.txt', [bytes('abc')]);
+    await mkdir(join(folder, 'other'));
+    await symlink(join(folder, 'other'), join(folder, 'to'));
+    await symlink(join(folder, 'nowhere'), join(folder, 'dead'));
+    for (const to of ['to', 'dead']) {
+      await store.share('from', to, ['a.txt']);
+      expect((await readdir(join(folder, to))).sort()).toEqual(['a.txt']);
+    }
+    expect(await readdir(join(folder, 'other'))).toEqual([]);
+    // A link in the place of a file gives way to the file.
+    await writeFile(join(folder, 'other/b.txt'), 'untouched');
+    await rm(join(folder, 'to/a.txt'));
+    await symlink(join(folder, 'other/b.txt'), join(folder, 'to/a.txt'));
+    await store.share('from', 'to', ['a.txt']);
+    await store.write('to/c.txt', [bytes('c')]);
+    expect(await readFile(join(folder, 'to/a.txt'), 'utf8')).toBe('abc');
+    expect(await readFile(join(folder, 'other/b.txt'), 'utf8')).toBe('untouched');
+  });
+
   it('lists what links lead to', async () => {
     await writeFile(join(folder, 'a'), '');
     await mkdir(join(folder, 'b'));

@@ -6,17 +6,23 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
+import type { Device } from '../../src/backend/backend.js';
 import { openWasm } from '../../src/backend/wasm/index.js';
 import { openCheckpoint } from '../../src/checkpoints/index.js';
 import { createChatTemplate } from '../../src/data/chat/chatTemplate.js';
 import { readInstructions } from '../../src/data/index.js';
 import { skewKL } from '../../src/distill/losses/index.js';
+import { distillOptions } from '../../src/distill/settings.js';
 import { adaptiveOffPolicy } from '../../src/distill/sgo/index.js';
+import { openCheckpoints } from '../../src/distill/trainer/checkpoint.js';
 import { distill } from '../../src/distill/trainer/index.js';
+import { makePlan } from '../../src/distill/trainer/plan.js';
+import { startRun } from '../../src/distill/trainer/runState.js';
 import { readRunLog } from '../../src/entries/report.js';
 import { generate } from '../../src/generation/index.js';
-import { memoryStore, readFloats, type TensorSource, writeSafetensors } from '../../src/io/index.js';
-import { loadModel, saveModel } from '../../src/models/index.js';
+import { type FileStore, memoryStore, readFloats, type TensorSource, writeSafetensors } from '../../src/io/index.js';
+import { createModel, loadModel, saveModel } from '../../src/models/index.js';
+import { checkOptions } from '../../src/settings/index.js';
 import { loadTokenizer, type Tokenizer } from '../../src/text/index.js';
 import { succession, tinyModel, tinyTokenizer, weightsOf } from '../distill/fixtures.js';
 import { type Mutation, mutateBytes, mutateGzip, mutateJson, mutateJsonLines, mutateSafetensors } from './mutations.js';
@@ -44,8 +50,6 @@ const require = (holds: boolean, what: string) => {
 
 const oracle = (path: string) => new URL(`../oracles/${path}`, import.meta.url);
 const fileOf = (path: string): Uint8Array => new Uint8Array(readFileSync(oracle(path)));
-const folderOf = (path: string): Files =>
-  Object.fromEntries(readdirSync(oracle(path)).map((name) => [name, fileOf(`${path}/${name}`)]));
 const storeOf = (files: Files) => memoryStore(files as Record<string, Uint8Array>);
 const encode = (text: string) => new TextEncoder().encode(text);
 const bytesOf = (files: Readonly<Record<string, Uint8Array | string>>): Files =>
@@ -66,6 +70,26 @@ const oneOf = (
     return { ...sample, [name]: mutation(sample[name] as Uint8Array, random) };
   },
 });
+
+/** Sizes of models whose weights take little time to read: what a config says is what counts. */
+const sizes: Readonly<Record<string, number>> = {
+  ...{ vocab_size: 11, hidden_size: 8, n_embd: 8, intermediate_size: 8, ffn_dim: 8 },
+  ...{ max_position_embeddings: 12, n_positions: 12, num_hidden_layers: 2 },
+};
+
+/** A model of a folder of the oracles, with the fields of its config and other sizes. */
+async function smaller(device: Device, path: string): Promise<Files> {
+  const fields = JSON.parse(new TextDecoder().decode(fileOf(`${path}/config.json`)));
+  for (const [field, size] of Object.entries(sizes)) if (field in fields) fields[field] = size;
+  // OPT has three heads, and in one of the models embeddings of another width.
+  if ('word_embed_proj_dim' in fields) {
+    Object.assign(fields, { hidden_size: 12, word_embed_proj_dim: fields.word_embed_proj_dim === 24 ? 12 : 7 });
+  }
+  using model = await createModel(fields, { device });
+  const store = memoryStore();
+  await saveModel(model, store);
+  return { ...Object.fromEntries(store.files), 'config.json': encode(JSON.stringify(fields)) };
+}
 
 /** Every tensor has the values that its shape says. */
 async function readTensors(source: TensorSource): Promise<void> {
@@ -107,11 +131,15 @@ const conversations = words
 export async function openFormats(): Promise<{ formats: readonly Format[]; dispose(): Promise<void> }> {
   const device = await openWasm({ threads: 1, arithmetic: 'plain' });
   const tiny = tinyTokenizer();
-  const models = ['gpt2', 'llama/wide', 'mistral', 'qwen2', 'qwen3', 'opt/after', 'opt/before'].map((family) => ({
-    ...folderOf(`${family}/model`),
-    'generation_config.json': encode('{"eos_token_id": [1, 2], "max_length": 20}'),
-    'distillm.json': encode('{"promptTemplate": "alpaca"}'),
-  }));
+  const families = ['gpt2', 'llama/wide', 'mistral', 'qwen2', 'qwen3', 'opt/after', 'opt/before'];
+  const models: Files[] = [];
+  for (const family of families) {
+    models.push({
+      ...(await smaller(device, `${family}/model`)),
+      'generation_config.json': encode('{"eos_token_id": [1, 2], "max_length": 20}'),
+      'distillm.json': encode('{"promptTemplate": "alpaca"}'),
+    });
+  }
   const torch = readdirSync(oracle('torch')).filter((name) => /\.bin$/.test(name));
   const gguf = readdirSync(oracle('gguf')).filter((name) => /\.gguf$/.test(name));
 
@@ -355,21 +383,14 @@ async function stateFormat(device: Awaited<ReturnType<typeof openWasm>>): Promis
   const tokenizer = tinyTokenizer();
   const teacher = await tinyModel(device, { seed: 2, trainable: false });
   const student = await tinyModel(device);
-  const run = (checkpoint: ReturnType<typeof memoryStore>, resume: boolean) =>
-    distill({
-      ...{ data: { train: succession(2), validation: succession(3) }, tokenizer, teacher, student, checkpoint, resume },
-      ...{
-        loss: skewKL(),
-        batchSize: 5,
-        maxNewTokens: 4,
-        steps: 12,
-        optimizer: { lr: 1e-2 },
-        validation: { every: 4 },
-      },
-      sgo: adaptiveOffPolicy({ initThreshold: 0.6, capacity: 9, lossEps: 0 }),
-    });
+  const settings = {
+    ...{ loss: skewKL(), batchSize: 5, maxNewTokens: 4, steps: 12, optimizer: { lr: 1e-2 }, validation: { every: 4 } },
+    sgo: adaptiveOffPolicy({ initThreshold: 0.6, capacity: 9, lossEps: 0 }),
+  };
+  const objects = { data: { train: succession(2), validation: succession(3) }, tokenizer, teacher, student };
   const store = memoryStore();
-  for await (const event of run(store, false)) if (event.type === 'step' && event.step === 9) break;
+  for await (const event of distill({ ...objects, ...settings, checkpoint: store }))
+    if (event.type === 'step' && event.step === 9) break;
   const whole: Files = Object.fromEntries([...store.files].filter(([path]) => path.startsWith('state-')));
   const weights = new Map<number, string>();
   for (const step of [4, 8]) {
@@ -384,6 +405,24 @@ async function stateFormat(device: Awaited<ReturnType<typeof openWasm>>): Promis
     using model = await loadModel(state, { device });
     weights.set(step, (await weightsOf(model)).join());
   }
+  // What a run does with its states before its first event; the rest of its beginning reads none.
+  const options = checkOptions('training', distillOptions, settings);
+  const goOn = async (checkpoint: FileStore) => {
+    const checkpoints = openCheckpoints(plan, checkpoint);
+    try {
+      await checkpoints.open();
+      const run = await startRun(plan, checkpoints);
+      try {
+        const { remarks } = await checkpoints.mend(run);
+        return { step: run.step, remarks: [...run.remarks, ...remarks] };
+      } finally {
+        run.dispose();
+      }
+    } finally {
+      await checkpoints.close();
+    }
+  };
+  const plan = makePlan({ ...objects, resume: true }, options);
   const inNewest = Object.keys(whole).filter((path) => path.startsWith('state-000008/'));
   return {
     name: 'state',
@@ -406,11 +445,7 @@ async function stateFormat(device: Awaited<ReturnType<typeof openWasm>>): Promis
     },
     async read(files) {
       const changed = inNewest.filter((path) => !Buffer.from(files[path]!).equals(Buffer.from(whole[path]!)));
-      const events = run(storeOf(files), true);
-      const { value: start } = await events.next();
-      await events.return();
-      if (start?.type !== 'start') throw new Wrong('the run began without a start');
-      const { step, remarks } = start;
+      const { step, remarks } = await goOn(storeOf(files));
       const found = (await weightsOf(student)).map(Math.fround);
       require(found.every(Number.isFinite), 'weights that are not finite');
       require(step === 8 || step === 4, `it goes on after step ${step}`);

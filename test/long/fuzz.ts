@@ -62,7 +62,7 @@ export async function fuzz(
   for (let index = from; index < from + count && !signal?.aborted; index++) {
     const random = randomOf(format.name, seed, index);
     const files = format.spoil(random);
-    const began = process.cpuUsage();
+    const began = performance.now();
     const fail = (what: string, cause?: unknown) => new Finding(format.name, index, files, counts, what, cause);
     let refusal: DistillmError | undefined;
     const { largest } = await largestOf(async () => {
@@ -70,10 +70,15 @@ export async function fuzz(
     }).catch((error: unknown) => {
       throw fail(`${error}`, error);
     });
-    const { user, system } = process.cpuUsage(began);
     if (refusal) counts.refused++;
     else counts.read++;
-    if (user + system > 1000 * mostMs) throw fail(`it took ${Math.round((user + system) / 1000)} ms`);
+    // Asking for processor time takes long. By the clock it may be another program that took it.
+    if (performance.now() - began > mostMs) {
+      const before = process.cpuUsage();
+      await ended(format.read(files, random));
+      const { user, system } = process.cpuUsage(before);
+      if (user + system > 1000 * mostMs) throw fail(`it took ${Math.round((user + system) / 1000)} ms`);
+    }
     const bytes = Object.values(files).reduce((total, { length }) => total + length, 0);
     const most = Math.max(fixed, 2 * bytes) + slackBytes;
     if (largest > most) throw fail(`an array of ${largest} bytes was made for files of ${bytes}`);
@@ -102,7 +107,8 @@ async function ended(reading: Promise<void>): Promise<DistillmError | undefined>
 const shared = [Object, Array, Function, String, Number, Map, Set, Promise, Uint8Array, Error].map(
   ({ prototype }) => prototype,
 );
-const fieldsOfPrototypes = (): string => shared.map((prototype) => Reflect.ownKeys(prototype).length).join();
+const fieldsOfPrototypes = (): number =>
+  shared.map((prototype) => Reflect.ownKeys(prototype).length).reduce((total, fields) => total + fields);
 
 const arrays = ['ArrayBuffer', 'SharedArrayBuffer', 'Uint8Array', 'Uint16Array', 'Int8Array', 'Int32Array'] as const;
 const moreArrays = ['Uint32Array', 'Float32Array', 'Float64Array', 'BigUint64Array', 'Array'] as const;

@@ -6,7 +6,8 @@
 import { z } from 'zod';
 import type { Device } from '../../src/backend/backend.js';
 import type { Sample, TokenBatch } from '../../src/data/batch.js';
-import { configure, defineFamily, openModel } from '../../src/models/family.js';
+import { configure } from '../../src/models/config.js';
+import { defineFamily, openModel } from '../../src/models/family.js';
 import { createKVCache, type KVCache } from '../../src/models/kvCache.js';
 import type { Decoding, ForwardOptions, LanguageModel } from '../../src/models/model.js';
 import { linear, positionTable, specsOf, table } from '../../src/models/parts.js';

@@ -105,12 +105,15 @@ export function planned<K extends PlannedKernel>(threads: Threads, kernel: K): (
 const CHUNK_OPERATIONS = 131_072;
 /** Chunks a thread: more even out threads that the system interrupts, fewer cost less. */
 const CHUNKS_A_THREAD = 4;
+/** The event loop has its turns between chunks, so that none should take longer than some 20 ms. */
+const LONG_CHUNK_OPERATIONS = 1000 * CHUNK_OPERATIONS;
 
 /**
- * Elements of a chunk of [0, total): a few chunks a thread, but never less work than it takes to wake one; a multiple
- * of `step`. `cost` is simple operations an element.
+ * Elements of a chunk of [0, total): a few chunks a thread, but never less work than it takes to wake one, nor more than
+ * signals can wait for; a multiple of `step`. `cost` is simple operations an element.
  */
 export function grainOf({ pool }: Threads, total: number, cost: number, step = 1): number {
   const even = total / (pool.threads * CHUNKS_A_THREAD);
-  return Math.ceil(Math.max(even, CHUNK_OPERATIONS / cost) / step) * step;
+  const elements = Math.min(Math.max(even, CHUNK_OPERATIONS / cost), LONG_CHUNK_OPERATIONS / cost);
+  return Math.ceil(elements / step) * step;
 }

@@ -1,7 +1,7 @@
 /** What the host does with the contents of storages; and the same where there are none, in memory that is only planned. */
 import { OptionError } from '../../errors.js';
-import { giveTurn } from '../../eventLoop.js';
 import type { LinearMemory } from '../../hardware/wasm/memory.js';
+import type { Work, WorkQueue } from '../../hardware/wasm/workQueue.js';
 import type { Device, Storage } from '../backend.js';
 import { bytesPerEntry, hostArrays } from '../kernels/index.js';
 import { at, type WasmStorage } from './calls.js';
@@ -9,7 +9,23 @@ import { readPanels } from './panels.js';
 
 export type Contents = Pick<Device, 'write' | 'copy' | 'clear' | 'read'>;
 
-export function contentsOf({ memory }: LinearMemory): Contents {
+/** Bytes that are copied at a time: some milliseconds. */
+const PIECE = 16 * 2 ** 20;
+
+/** Work on so many bytes, a piece at a time. */
+function inPieces(byteLength: number, work: (begin: number, end: number) => void): Work {
+  let begin = 0;
+  return (until) => {
+    do {
+      const end = Math.min(begin + PIECE, byteLength);
+      work(begin, end);
+      begin = end;
+    } while (begin < byteLength && performance.now() < until);
+    return begin === byteLength;
+  };
+}
+
+export function contentsOf({ memory }: LinearMemory, queue: WorkQueue): Contents {
   const bytes = (pointer: number, byteLength: number) => new Uint8Array(memory.buffer, pointer, byteLength);
   const checkRange = (storage: Storage, byteOffset: number, byteLength: number) => {
     if (byteOffset >= 0 && byteOffset + byteLength <= storage.byteLength) return;
@@ -18,33 +34,59 @@ export function contentsOf({ memory }: LinearMemory): Contents {
       { found: byteOffset + byteLength, expected: storage.byteLength },
     );
   };
-  const inside = (storage: Storage, byteOffset: number, byteLength: number) => {
+  /** Where they are. Calls before this one may still be under way, but none of them moves a storage. */
+  const inside = (storage: Storage, byteOffset: number, byteLength: number): number => {
     checkRange(storage, byteOffset, byteLength);
-    return bytes(at(storage) + byteOffset, byteLength);
+    return at(storage) + byteOffset;
   };
-  /** A copy of bytes for the host. */
-  const copyOf = (storage: Storage, byteOffset: number, byteLength: number): ArrayBuffer => {
-    if (!(storage as WasmStorage).restore) return inside(storage, byteOffset, byteLength).slice().buffer;
-    checkRange(storage, byteOffset, byteLength);
-    return readPanels(memory.buffer, storage as WasmStorage).buffer.slice(byteOffset, byteOffset + byteLength);
+  /** Queues a copy of bytes for the host. */
+  const copyOf = (
+    storage: Storage,
+    byteOffset: number,
+    byteLength: number,
+  ): { readonly bytes: Uint8Array<ArrayBuffer> } => {
+    const copy = { bytes: new Uint8Array(0) };
+    if ((storage as WasmStorage).restore) {
+      checkRange(storage, byteOffset, byteLength);
+      const { pointer, arrangement } = storage as WasmStorage;
+      queue.inOrder(() => {
+        const { buffer } = readPanels(memory.buffer, { pointer, arrangement });
+        copy.bytes = new Uint8Array(buffer.slice(byteOffset, byteOffset + byteLength));
+      });
+      return copy;
+    }
+    const from = inside(storage, byteOffset, byteLength);
+    copy.bytes = new Uint8Array(byteLength);
+    queue.do(inPieces(byteLength, (begin, end) => copy.bytes.set(bytes(from + begin, end - begin), begin)));
+    return copy;
   };
   return {
     write(storage, data, byteOffset = 0) {
-      inside(storage, byteOffset, data.byteLength).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+      const to = inside(storage, byteOffset, data.byteLength);
+      const given = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+      // The caller may change it afterwards.
+      const taken = queue.isEmpty ? given : given.slice();
+      queue.inOrder(() => bytes(to, taken.byteLength).set(taken));
     },
     copy(from, fromByteOffset, to, toByteOffset, byteLength) {
-      // Putting panels back may grow the memory, and a view of it from before is empty then.
-      at(from);
-      at(to);
-      inside(to, toByteOffset, byteLength).set(inside(from, fromByteOffset, byteLength));
+      // Putting the panels of one back does not move the other.
+      const source = inside(from, fromByteOffset, byteLength);
+      const target = inside(to, toByteOffset, byteLength);
+      queue.do(
+        inPieces(byteLength, (begin, end) =>
+          bytes(target + begin, end - begin).set(bytes(source + begin, end - begin)),
+        ),
+      );
     },
     clear(storage) {
-      bytes(at(storage), storage.byteLength).fill(0);
+      const { byteLength } = storage;
+      const start = at(storage);
+      queue.do(inPieces(byteLength, (begin, end) => bytes(start + begin, end - begin).fill(0)));
     },
     async read(storage, dtype, byteOffset = 0, entries = (storage.byteLength - byteOffset) / bytesPerEntry(dtype)) {
       const copy = copyOf(storage, byteOffset, bytesPerEntry(dtype) * entries);
-      await giveTurn();
-      return new hostArrays[dtype](copy);
+      await queue.done();
+      return new hostArrays[dtype](copy.bytes.buffer);
     },
   };
 }

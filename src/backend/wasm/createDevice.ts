@@ -1,11 +1,16 @@
 /**
- * The device that computes in WebAssembly: storages are blocks of linear memory, and calls are done when they return.
+ * The device that computes in WebAssembly: storages are blocks of linear memory. Calls are done when they return, or in the
+ * next turns of the event loop where that would take too long.
  */
 import { counted, DisposedError, OptionError } from '../../errors.js';
+import { giveTurn } from '../../eventLoop.js';
 import { createPlannedMemory } from '../../hardware/wasm/allocator.js';
 import { createIdlePool } from '../../hardware/wasm/idlePool.js';
 import type { LinearMemory } from '../../hardware/wasm/memory.js';
+import type { OpenPool } from '../../hardware/wasm/pool.js';
 import type { KernelFunction } from '../../hardware/wasm/protocol.js';
+import { queuedPool } from '../../hardware/wasm/queuedPool.js';
+import { createWorkQueue, type WorkQueue } from '../../hardware/wasm/workQueue.js';
 import type { Device, DeviceInfo, KernelCall, KernelObserver, Storage } from '../backend.js';
 import type { KernelName } from '../kernels/index.js';
 import type { AdoptingDevice } from '../recovery.js';
@@ -14,12 +19,13 @@ import type { WasmArithmetic } from './compile.js';
 import { type Contents, contentsOf, noContents } from './contents.js';
 import { createTable } from './table.js';
 
-/** Threads over a memory. */
+/** Threads over a memory. Their calls are done when they return. */
 export interface OpenThreads extends Threads {
   readonly memory: LinearMemory;
+  readonly pool: OpenPool;
 }
 
-/** A device on open threads. Calls are done when they return, so nothing is ever queued. */
+/** A device on open threads. */
 export function createDevice(
   threads: OpenThreads,
   how: { revectorized: boolean; arithmetic: WasmArithmetic; plainBecause?: string },
@@ -39,16 +45,26 @@ export function createDevice(
     ...how,
     software: false,
   };
-  return deviceOn(threads, info, contentsOf(memory));
+  const queue = createWorkQueue();
+  return deviceOn({ memory, pool: queuedPool(pool, queue) }, { info, contents: contentsOf(memory, queue), queue });
 }
 
 /** The same device on a memory that is only planned. */
 function createMeta({ pool }: Threads, info: DeviceInfo): Device {
   const memory = createPlannedMemory();
-  return deviceOn({ memory, pool: createIdlePool(pool, memory) }, info, noContents, true);
+  const parts = { info, contents: noContents, queue: createWorkQueue(), isMeta: true };
+  return deviceOn({ memory, pool: createIdlePool(pool, memory) }, parts);
 }
 
-function deviceOn(threads: Threads, info: DeviceInfo, contents: Contents, isMeta = false): AdoptingDevice {
+/** What a device is made of besides its threads. */
+interface Parts {
+  readonly info: DeviceInfo;
+  readonly contents: Contents;
+  readonly queue: WorkQueue;
+  readonly isMeta?: boolean;
+}
+
+function deviceOn(threads: Threads, { info, contents, queue, isMeta = false }: Parts): AdoptingDevice {
   const { memory, pool } = threads;
   const table = createTable(threads);
   const live = new Set<WasmStorage>();
@@ -103,15 +119,23 @@ function deviceOn(threads: Threads, info: DeviceInfo, contents: Contents, isMeta
     ...contents,
     run<K extends KernelName>(kernel: K, call: KernelCall<K>) {
       const ran = observer?.(kernel, call);
-      const begin = performance.now();
+      if (!ran) return table[kernel](call);
+      let begin = 0;
+      queue.inOrder(() => {
+        begin = performance.now();
+      });
       table[kernel](call);
-      ran?.(begin, performance.now());
+      queue.inOrder(() => ran(begin, performance.now()));
     },
     observe(next) {
       observer = next;
     },
     submit() {},
-    async finish() {},
+    async drain() {
+      await queue.done();
+      await giveTurn();
+    },
+    finish: () => queue.done(),
     memory: () => ({
       liveBytes,
       peakBytes,
@@ -124,6 +148,7 @@ function deviceOn(threads: Threads, info: DeviceInfo, contents: Contents, isMeta
       for (const storage of live) forget(storage);
       live.clear();
       liveBytes = 0;
+      queue.end(new DisposedError('wasm: the device was disposed of while it was at work.'));
       await pool.dispose();
     },
   };

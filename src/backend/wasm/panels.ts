@@ -50,7 +50,10 @@ export function panelsOf(threads: Threads, storage: Storage, k: number, n: numbe
 }
 
 /** All words of a storage that is held as panels, row by row, for the host: the panels stay. */
-export function readPanels(memory: ArrayBufferLike, { arrangement, pointer }: WasmStorage): Uint32Array<ArrayBuffer> {
+export function readPanels(
+  memory: ArrayBufferLike,
+  { arrangement, pointer }: Pick<WasmStorage, 'arrangement' | 'pointer'>,
+): Uint32Array<ArrayBuffer> {
   const { k, n } = arrangement as NonNullable<WasmStorage['arrangement']>;
   const words = new Uint32Array(k * n);
   for (let first = 0; first < n; first += WIDTH) {

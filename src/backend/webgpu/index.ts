@@ -1,5 +1,6 @@
 /** The device that computes on a GPU: storages are pooled buffers, kernel calls become dispatches. */
 import { DeviceError, DisposedError } from '../../errors.js';
+import { giveTurn } from '../../eventLoop.js';
 import { adoptDevice, openAdapter } from '../../hardware/webgpu/adapter.js';
 import {
   type BufferPool,
@@ -240,6 +241,10 @@ function deviceOn(parts: Parts): WebGPUDevice {
       observer = next;
     },
     submit: () => queue.submit(),
+    async drain() {
+      queue.submit();
+      await giveTurn();
+    },
     finish: () => queue.finish(),
     whyLost: () => queue.whyLost(),
     memory: () => pool.memory(),

@@ -11,7 +11,7 @@ import {
   CheckpointError,
   type CheckpointEvent,
   type Device,
-  type Divergence,
+  DeviceError,
   distill,
   type EndEvent,
   eosDifference,
@@ -30,9 +30,11 @@ import {
   recordKind,
   requireMemory,
   type Tokenizer,
+  type TrainingEvent,
   type TrainingRun,
 } from '../../index.js';
 import { quotedPath } from '../../inWords.js';
+import { isFullDisk } from '../../systemReason.js';
 import { defineCommand } from '../command.js';
 import { readConfig } from '../config.js';
 import { skipping } from '../data.js';
@@ -120,10 +122,10 @@ export const train = defineCommand({
       });
       // Tried for size: no weight is read before it is known that all will fit.
       const sized = await open(device.meta(), (text) => note(terminal.stderr, text));
-      // Told before how answers end: a tokenizer that ends them as the teacher does would not help other vocabularies.
-      requireMemory(await leastRun(sized, distilling?.loss).memory());
-      checkEndTokens(options, tokenizer, distilling?.teacherTokenizer);
       const limits = lengthLimits(options, sized.teacher ? [sized.student, sized.teacher] : [sized.student]);
+      // Told before how answers end: a tokenizer that ends them as the teacher does would not help other vocabularies.
+      await checkLeast(sized, options, { limits, distilling, tokenizer });
+      checkEndTokens(options, tokenizer, distilling?.teacherTokenizer);
       const areChats = (await recordKind(options.data, { fields: options.fields })) === 'conversation';
       const template = await chooseTemplate(options.template, [studentSource, teacherSource], { tokenizer, areChats });
       const data = await readInstructions(options.data, {
@@ -176,10 +178,50 @@ interface Models {
   readonly student: LanguageModel;
 }
 
-/** A run that takes no more memory than any run of these models: of one sample of two tokens. */
-function leastRun({ teacher, student }: Models, loss: Divergence | undefined): TrainingRun {
+/**
+ * Before data are read: whether a run of one sample of two tokens fits, for every run takes as much. Where it does not, what is
+ * advised is what would fit with batches of the size that is asked for, of the longest sequences.
+ * @throws LimitError
+ */
+async function checkLeast(
+  { teacher, student }: Models,
+  options: TrainOptions,
+  { limits: { maxLength, maxPromptLength }, distilling, tokenizer }: Asked,
+): Promise<void> {
   const least = { data: { train: [{ ids: Int32Array.of(0, 0), promptLength: 1 }] }, steps: 1, batchSize: 1 };
-  return teacher && loss ? distill({ ...least, teacher, student, loss }) : fineTune({ ...least, model: student });
+  const { fits } = await (teacher && distilling
+    ? distill({ ...least, teacher, student, loss: distilling.loss })
+    : fineTune({ ...least, model: student })
+  ).memory();
+  if (fits) return;
+  const promptLength = Math.max(1, Math.min(maxPromptLength, maxLength - 1));
+  const longest = { ids: new Int32Array(maxLength), promptLength };
+  const { optimizer, batchSize, gradAccumulationSteps, gradientCheckpointing, maxNewTokens, validation } = runOptions(
+    options,
+    { validation: [longest] },
+  );
+  const asked = {
+    ...given({ optimizer, batchSize, gradAccumulationSteps, gradientCheckpointing, maxNewTokens }),
+    ...{ tokenizer, steps: 1, validation: { rougeL: validation?.rougeL ?? {} } },
+    ...(options.resume && { checkpoint: options.out, resume: true }),
+    data: {
+      train: Array.from({ length: fineTuneOptions.shape.batchSize.parse(batchSize) }, () => longest),
+      validation: [longest],
+    },
+  };
+  requireMemory(
+    await (teacher && distilling
+      ? distill({ ...distilling, ...asked, teacher, student })
+      : fineTune({ ...asked, model: student })
+    ).memory(),
+  );
+}
+
+/** What a run is asked for, besides its options. */
+interface Asked {
+  readonly limits: ReturnType<typeof lengthLimits>;
+  readonly distilling: Awaited<ReturnType<typeof distillationOf>> | undefined;
+  readonly tokenizer: Tokenizer;
 }
 
 /** Says what a run will take. @throws LimitError where it does not fit */
@@ -228,7 +270,8 @@ async function checkOutput(options: TrainOptions & Pick<Values<typeof deviceOpti
   const held = heldOutOf(options);
   // A dry run writes nothing, not even as a trial.
   const trial = { isWritten: !dryRun };
-  tryFolder('--out', out, trial);
+  // A run that goes on waits for room.
+  tryFolder('--out', out, { isWritten: !dryRun && !resume });
   const isRun = holdsRun(out);
   if (isRun && !resume) {
     throw new OptionError(`--out ${out} holds a run already. Go on with it by --resume, or take another folder.`);
@@ -242,7 +285,7 @@ async function checkOutput(options: TrainOptions & Pick<Values<typeof deviceOpti
   }
   if (resume && !isRun) throw noRun(out);
   // A run that goes on elsewhere is found out before models are loaded.
-  if (isRun && !dryRun) await (await openFolder(out).lock())();
+  if (isRun && !dryRun) await tryLock(out);
   const inputs = [...data, ...text, studentConfig, ...(Array.isArray(held) ? held : [])];
   const log = logOf(options);
   tryApart({ '--out': out, '--fallback-out': fallbackOut, '--log': log, '--profile': profile });
@@ -264,6 +307,16 @@ async function checkOutput(options: TrainOptions & Pick<Values<typeof deviceOpti
     const isOwn = resume || resolve(log) === resolve(join(out, logName));
     tryFile('--log', log, logFile, inputs, { ...trial, isOwn });
   } else tryFolder('--log', dirname(log), trial);
+}
+
+/** @throws CheckpointError where another run writes to the folder. One on a full disk is the run's own affair: it waits */
+async function tryLock(out: string): Promise<void> {
+  const giveBack = await openFolder(out)
+    .lock()
+    .catch((error: unknown) => {
+      if (!(error instanceof CheckpointError && isFullDisk(error.cause))) throw error;
+    });
+  await giveBack?.();
 }
 
 /** Refuses data that are not there. Models are not loaded yet. */
@@ -321,7 +374,10 @@ function textSamples(options: TrainOptions, data: InstructionData): number {
 }
 
 /** The options that every method has, with the defaults of this command. */
-function runOptions(options: TrainOptions, { validation }: InstructionData): z.input<typeof fineTuneOptions> {
+function runOptions(
+  options: TrainOptions,
+  { validation }: { readonly validation: readonly unknown[] },
+): z.input<typeof fineTuneOptions> {
   const given = optionsFrom(fineTuneOptions, options);
   const isSft = options.method === 'sft';
   // The paper chooses students by ROUGE-L, the models that they start from by loss.
@@ -397,7 +453,9 @@ async function follow(
   try {
     const run = start(stop.signal);
     progress = trainingProgress(line, run.settings.sgo ? policyFacts(run.settings.sgo).capacity : 0);
-    let log: Log = () => {};
+    /** What comes before the log is opened: waits of a run that goes on. */
+    const early: TrainingEvent[] = [];
+    let log: Log = (event) => void early.push(event as TrainingEvent);
     let board: Board = () => {};
     let end: EndEvent | undefined;
     let before = false;
@@ -407,16 +465,21 @@ async function follow(
       log = openLog(logOf(options), { goesOnAfter, warn });
       if (tensorboard !== undefined) board = openBoard(tensorboard, { goesOnAfter, warn });
     };
-    for await (const event of run) {
+    for await (const event of goingOn(run, () => (saved ? (saved.fallback ?? options.out) : options.out), terminal)) {
       // Steps that are taken again are in the log once.
       if (event.type === 'device') open(event.step);
       if (event.type === 'start') {
-        await keepOptions(options.out, options, decided);
+        await keepOptions(options.out, options, decided).catch((error: unknown) => {
+          // The folder has those that the run began with.
+          if (!options.resume || !(error instanceof CheckpointError)) throw error;
+          line.print(`${error.message} The options of this call are not kept.`);
+        });
         open(options.resume ? event.step : undefined);
         // What a file had is among the options.
         const { config: _, ...ofRun } = options;
         log({ type: 'options', ...ofRun });
         log({ type: 'settings', ...run.settings });
+        for (const each of early) log(each);
         before = event.step === event.totalSteps;
       }
       log(event);
@@ -444,6 +507,29 @@ async function follow(
 }
 
 /**
+ * The events of a run. Where it ends because its folder or its device failed, the error says how it goes on.
+ * @param folder of its newest state
+ */
+async function* goingOn(run: TrainingRun, folder: () => string, terminal: Terminal): AsyncGenerator<TrainingEvent> {
+  let isBegun = false;
+  try {
+    for await (const event of run) {
+      isBegun = true;
+      yield event;
+    }
+  } catch (error) {
+    const isPassing = error instanceof CheckpointError || error instanceof DeviceError;
+    if (!isBegun || !isPassing || !holdsRun(folder())) throw error;
+    const message = `${error.message}\nTo go on:\n  ${resumeCommand(folder(), terminal)}`;
+    const details = { found: error.found, expected: error.expected, cause: error };
+    throw error instanceof CheckpointError ? new CheckpointError(message, details) : new DeviceError(message, details);
+  }
+}
+
+const resumeCommand = (folder: string, { program }: Terminal): string =>
+  `${program} train --resume --out ${shellWord(folder)}`;
+
+/**
  * The fallback is a run that goes on by its folder alone, with a log of its own. What the disk does not take then has to be
  * named again.
  */
@@ -459,8 +545,9 @@ async function keepElsewhere(
 function report(
   { end, before, saved, interrupt }: Ended,
   { out: ofRun, log }: TrainOptions,
-  { program, stdout, stderr }: Terminal,
+  terminal: Terminal,
 ): ExitCode {
+  const { program, stdout, stderr } = terminal;
   const { step, reason, best, initial, improved, ms } = end;
   // There the best is that of its own step alone.
   const isElsewhere = saved?.fallback !== undefined;
@@ -471,7 +558,7 @@ function report(
   if (reason === 'aborted') {
     const where = saved ? `Saved in: ${saved.path}` : 'There was nothing new to save.';
     stderr.write(`${wrapped(`Stopped after step ${whole(step)}. ${where}`, stderr)}\n`);
-    if (step > 0) stderr.write(`To go on:\n  ${program} train --resume --out ${shellWord(out)}\n`);
+    if (step > 0) stderr.write(`To go on:\n  ${resumeCommand(out, terminal)}\n`);
     return interrupt === 'SIGHUP' ? exitCodes.hungUp : exitCodes.interrupted;
   }
   const done = before ? 'The run was finished already.' : `Done in ${duration(ms)}.`;

@@ -3,20 +3,11 @@
  * its first number: a finished run that is resumed has none. What a killed run wrote after its last checkpoint is taken out of the older ones, so that no step is there twice; a
  * TensorBoard that has shown it already is told by the new file that it counts no longer.
  */
-import {
-  appendFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { OptionError, type TrainingEvent } from '../../index.js';
 import { tryFolder, unwritable } from '../outputs.js';
+import { type OwnFile, openOwnFile } from '../ownFile.js';
 import { recordsUntil, restartRecord, type Scalar, scalarsRecord, versionRecord } from './eventFile.js';
 
 const flag = '--tensorboard';
@@ -66,17 +57,16 @@ export function openBoard(
   }: { readonly goesOnAfter?: number | undefined; readonly warn: (line: string) => void; readonly now?: () => number },
 ): Board {
   const seconds = () => now() / 1000;
-  let file: string | undefined;
-  const begin = (): string => {
+  let file: OwnFile | undefined;
+  const begin = (): OwnFile => {
     const before = filesIn(folder);
     // Its name comes after those before it, also within a second, and where the clock was put back.
     const latest = Math.max(Math.floor(seconds()), ...before.map((name) => Number(name.split('.')[3])));
-    const begun = join(folder, `events.out.tfevents.${latest}.distillm.${String(before.length).padStart(3, '0')}`);
+    const path = join(folder, `events.out.tfevents.${latest}.distillm.${String(before.length).padStart(3, '0')}`);
     const start = { wallTime: seconds(), step: goesOnAfter === undefined ? 0 : goesOnAfter + 1 };
-    mkdirSync(folder, { recursive: true });
-    if (goesOnAfter !== undefined) for (const name of before) cutAfter(join(folder, name), goesOnAfter);
-    writeFileSync(
-      begun,
+    if (goesOnAfter !== undefined) for (const name of before) cutAfter(openOwnFile(join(folder, name)), goesOnAfter);
+    const begun = openOwnFile(path);
+    begun.replace(
       Buffer.concat([versionRecord({ ...start, step: 0 }), ...(before.length > 0 ? [restartRecord(start)] : [])]),
     );
     return begun;
@@ -87,31 +77,17 @@ export function openBoard(
     if (scalars.length === 0) return;
     try {
       file ??= begin();
-      appendWhole(file, scalarsRecord({ wallTime: seconds(), step: event.step }, scalars));
+      // All of a record or nothing: a reader stops at one that was cut.
+      file.append(scalarsRecord({ wallTime: seconds(), step: event.step }, scalars));
     } catch (cause) {
-      if (!warned) warn(`${flag} ${file ?? folder} ${unwritable(cause)} The run goes on without its curves.`);
+      if (!warned) warn(`${flag} ${file?.path ?? folder} ${unwritable(cause)} The run goes on without its curves.`);
       warned = true;
     }
   };
 }
 
-/** A record or nothing of it: a reader stops at one that was cut. */
-function appendWhole(file: string, record: Uint8Array): void {
-  const { size } = statSync(file);
-  try {
-    appendFileSync(file, record);
-  } catch (error) {
-    truncateSync(file, size);
-    throw error;
-  }
-}
-
-/** The new file is written aside and renamed. */
-function cutAfter(path: string, step: number): void {
-  const part = `${path}.${process.pid}.part`;
-  writeFileSync(part, Buffer.concat(recordsUntil(readFileSync(path), step)));
-  renameSync(part, path);
-}
+const cutAfter = (file: OwnFile, step: number): void =>
+  file.replace(Buffer.concat(recordsUntil(readFileSync(file.path), step)));
 
 /** The curves of an event; none of most. */
 function scalarsOf(event: TrainingEvent): Scalar[] {

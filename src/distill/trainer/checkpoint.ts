@@ -98,6 +98,17 @@ export interface Checkpoints {
   close(): Promise<void>;
 }
 
+/** A state was written, and is whole: only sharing it as best/ or last/, or removing older ones, failed. */
+export class StateIsStored extends CheckpointError {
+  /** @param state where it is */
+  constructor(
+    readonly state: string,
+    cause: Error,
+  ) {
+    super(cause.message, { cause });
+  }
+}
+
 export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpoints {
   const { student } = plan.objective;
   const root = openFolder(target);
@@ -256,23 +267,41 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
     return { progress, replay, remarks };
   };
 
-  /** Writes a state, shares it as last/ and, where it is that of the best validation, as best/, and removes old ones. */
+  /** The state that was written last, until it is shared: a second try need not write it again. */
+  let unshared: { readonly folder: FileStore; readonly step: number; readonly names: readonly string[] } | undefined;
+
+  /**
+   * Writes a state, shares it as last/ and, where it is that of the best validation, as best/, and removes old ones.
+   * @throws StateIsStored where the state is written, and what comes after it fails; CheckpointError
+   */
   const write = async (
     folder: FileStore,
     run: { progress: Progress; optimizer: AdamW; replay: ReplayBuffer | undefined },
   ): Promise<CheckpointEvent[]> => {
     const { step, best } = run.progress;
     const files = { ...plan.tokenizer?.save(), ...savedTemplateFiles(plan.template) };
-    const names = await writeState(folder, step, async (state) => {
-      await saveModel(student, state, { files });
-      await writeTrainerState(state, { ...run, settings: plan.settings, identity });
-    });
+    const isThere = unshared?.folder === folder && unshared.step === step && (await storedSteps(folder)).includes(step);
+    const names =
+      isThere && unshared
+        ? unshared.names
+        : await writeState(folder, step, async (state) => {
+            await saveModel(student, state, { files });
+            await writeTrainerState(state, { ...run, settings: plan.settings, identity });
+          });
+    unshared = { folder, step, names };
     const events: CheckpointEvent[] = [];
-    for (const kind of best?.step === step ? (['best', 'last'] as const) : (['last'] as const)) {
-      await shareState(folder, kind, step, names);
-      events.push({ type: 'checkpoint', kind, step, path: `${folder.name}/${kind}` });
+    try {
+      for (const kind of best?.step === step ? (['best', 'last'] as const) : (['last'] as const)) {
+        await shareState(folder, kind, step, names);
+        events.push({ type: 'checkpoint', kind, step, path: `${folder.name}/${kind}` });
+      }
+      await prune(folder, run.progress);
+    } catch (cause) {
+      const steps = await storedSteps(folder).catch((): number[] => []);
+      if (!(cause instanceof Error && steps.includes(step))) throw cause;
+      throw new StateIsStored(`${folder.name}/${stateName(step)}`, cause);
     }
-    await prune(folder, run.progress);
+    unshared = undefined;
     return events;
   };
 
@@ -286,7 +315,8 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
 
     async open() {
       await requireFree();
-      lock = await root.lock();
+      // Where the disk is full it is tried again.
+      lock ??= await root.lock();
       // Another run may have come and gone meanwhile.
       await examine();
       await requireThere();

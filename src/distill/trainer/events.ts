@@ -1,7 +1,7 @@
 /** What a run tells while it goes on. Events are plain data: a log, a page or another thread may keep them. */
 import type { BatchSource, ValidationEffect } from '../sgo/index.js';
 
-/** First event: everything has been checked. */
+/** Everything has been checked. The first event, but for a run that is resumed on a full disk, see `WaitingEvent`. */
 export interface StartEvent {
   /** Which event it is. */
   readonly type: 'start';
@@ -121,21 +121,27 @@ export interface CheckpointEvent {
 
 /**
  * The state of a run cannot be written, for its disk is full or its folder is gone: the run waits, and this event comes
- * with each try that fails. Free some space, or bring the folder back, and it goes on; the signal ends it.
+ * with each try that fails. Free some space, or bring the folder back, and it goes on; the signal ends it. Where a run is
+ * resumed on a disk that is full, these events come before 'start'.
  */
 export interface WaitingEvent {
   /** Which event it is. */
   readonly type: 'waiting';
-  /** Optimizer steps done. */
+  /** Optimizer steps done; 0 before the state is read from which a run goes on. */
   readonly step: number;
+  /**
+   * What cannot be written. 'state': the state of this step. 'shared': that is written, and `best` and `last` cannot be made
+   * of it yet. 'folder': the lock, by which a run that goes on takes its folder.
+   */
+  readonly what: 'state' | 'shared' | 'folder';
   /** 'full': the disk, or this user's share of it; 'gone': the folder, or the disk that it was on. */
   readonly reason: 'full' | 'gone';
   /** The folder of the run. */
   readonly path: string;
   /** What the system says, with the file. */
   readonly message: string;
-  /** Bytes of a state, nearly. */
-  readonly neededBytes: number;
+  /** Bytes of a state, nearly, where one is to be written. */
+  readonly neededBytes?: number;
   /** Milliseconds until it is tried again. */
   readonly retryMs: number;
   /** Milliseconds that the run has waited by now. */
@@ -144,11 +150,11 @@ export interface WaitingEvent {
   readonly limitMs?: number;
 }
 
-/** The wait is over, and the state is written. */
+/** The wait is over, and what had to be written is. */
 export interface WaitedEvent {
   /** Which event it is. */
   readonly type: 'waited';
-  /** Optimizer steps done. */
+  /** As in the events before it. */
   readonly step: number;
   /** Milliseconds that the run has waited. */
   readonly waitedMs: number;

@@ -18,7 +18,7 @@ import { afterSaving, afterStep, afterValidation, mostSkipped } from './soundnes
 import { stateName } from './stateFolder.js';
 import { takeStep } from './step.js';
 import { isBetter, validate } from './validation.js';
-import { store } from './waiting.js';
+import { goOnOnceThereIsRoom, store } from './waiting.js';
 
 /** The loop of every run: validate, step, validate and save now and then, go on after a loss of the device, end. */
 export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, void, undefined> {
@@ -32,14 +32,19 @@ export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, v
   try {
     refuseMeta(plan);
     requireMemory(await planMemory(plan));
-    await checkpoints?.open();
+    if (checkpoints && plan.resume) yield* goOnOnceThereIsRoom(checkpoints.open, { plan, step: 0, what: 'folder' });
+    else await checkpoints?.open();
     run = await startRun(plan, checkpoints);
-    const mended = plan.resume ? await checkpoints?.mend(run) : undefined;
+    const { step } = run;
+    const mend = () => checkpoints?.mend(run as RunState);
+    const mended = plan.resume && (yield* goOnOnceThereIsRoom(async () => mend(), { plan, step, what: 'shared' }));
     if (mended) run.best = mended.best;
     // What it learns to answer is what it is to be asked.
     if (plan.template !== undefined) student.promptTemplate = plan.template;
     const order = batchOrder(plan);
     const trained = [...student.parameters.values()].filter(({ requiresGrad }) => requiresGrad);
+    // Whoever reads the first event may take long, and the device be lost meanwhile.
+    const guard = await guardDevice(plan, run, checkpoints);
     yield {
       type: 'start',
       step: run.step,
@@ -47,9 +52,8 @@ export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, v
       stepsPerEpoch,
       trainSamples: plan.train.length,
       trainedParameters: trained.reduce((total, { size }) => total + size, 0),
-      remarks: [...run.remarks, ...(mended?.remarks ?? []), ...plan.remarks],
+      remarks: [...run.remarks, ...(mended ? mended.remarks : []), ...plan.remarks],
     };
-    const guard = await guardDevice(plan, run, checkpoints);
     const course: Course = { saved: run.step, isSound: true, isFirstJudged: run.step > 0 };
     const isDue = savingTimes(settings.saveEvery);
     for (let isEnded = false; !isEnded; ) {

@@ -11,6 +11,7 @@ import {
   limitOf,
   type MemoryPlan,
   otherBytes,
+  overDepths,
   type Rehearsal,
   startRehearsal,
   weightBytesOf,
@@ -66,9 +67,10 @@ export async function planMemory(plan: Plan): Promise<MemoryEstimate> {
   const { device } = objective.student;
   const limit = limitOf(device);
   const other = otherBytes(device, [objective.student, ...(teacher ? [teacher] : [])]);
-  const held = heldBytes(plan);
+  const held = heldBytes(objective.student, teacher);
   const least = held.student + held.gradients + held.moments + other;
-  const measure = (change: Change = {}) => rehearse(plan, change, { held, other });
+  const measure = (change: Change = {}) =>
+    overDepths({ student: objective.student, teacher }, (layers) => rehearse(plan, change, { layers, other }));
   const found = await measure().catch((error: unknown) => {
     // A buffer of a GPU is too large.
     if (!(error instanceof LimitError)) throw error;
@@ -101,7 +103,7 @@ export function refuseMeta({ objective: { student }, learner }: Plan): void {
 
 type HeldBytes = Pick<MemoryEstimate, 'teacher' | 'student' | 'gradients' | 'moments'>;
 
-function heldBytes({ objective: { student }, teacher }: Plan): HeldBytes {
+function heldBytes(student: LanguageModel, teacher: LanguageModel | undefined): HeldBytes {
   const trained = [...student.parameters.values()].filter(({ requiresGrad }) => requiresGrad);
   const gradients = trained.reduce((total, { size }) => total + 4 * size, 0);
   return {
@@ -203,20 +205,25 @@ function withAnswer(prompt: Int32Array, maxNewTokens: number): Sample {
 async function rehearse(
   plan: Plan,
   change: Change,
-  { held, other }: { readonly held: HeldBytes; readonly other: number },
+  {
+    layers,
+    other,
+  }: { readonly layers: Readonly<Partial<Record<'student' | 'teacher', number>>>; readonly other: number },
 ) {
   const { settings } = plan;
   const load = loadOf(plan, change);
   const rehearsal = startRehearsal(plan.objective.student.device);
-  const teacher = await plan.teacher?.onMeta(rehearsal.device, change.teacherDtype);
-  const teacherBytes = rehearsal.live();
-  const student = await plan.objective.student.onMeta(rehearsal.device);
+  const teacher = await plan.teacher?.onMeta(rehearsal.device, {
+    dtype: change.teacherDtype,
+    layers: layers.teacher,
+  });
+  const student = await plan.objective.student.onMeta(rehearsal.device, { layers: layers.student });
+  const held = heldBytes(student, teacher);
   const { lr: _, ...adamW } = settings.optimizer;
   const objective = objectiveOf(student, teacher, settings);
   const optimizer = createAdamW(student.parameters, adamW);
   const batchOf = (samples: readonly Sample[]): TermBatch => ({ ...student.collate(samples), samples });
   const batches = load.batches.map(batchOf);
-  const { gradients, moments } = held;
   const peak = await rehearsal.peakOf(() =>
     updateStudent(objective, optimizer, {
       ...{ batches, textBatches: load.textBatches.map(batchOf), lr: 0, dropoutSeed: () => 0 },
@@ -229,12 +236,12 @@ async function rehearse(
     Math.max(...batches.map(countedRows)),
     objective.terms.length + (teacher ? 1 : 0),
   );
-  const holding = teacherBytes + held.student + gradients + moments;
+  const holding = held.teacher + held.student + held.gradients + held.moments;
   const activations = Math.max(0, peak - holding - logits);
   const sum = holding + Math.max(activations + logits, caches + answering);
   const reached = Math.max(rehearsal.reached(), sum);
   return {
-    ...{ teacher: teacherBytes, student: held.student, gradients, moments, activations, logits, caches, answering },
+    ...{ ...held, activations, logits, caches, answering },
     ...{ rest: reached - sum, other, total: reached + other },
   };
 }

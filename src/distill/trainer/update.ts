@@ -3,7 +3,6 @@
  * then the optimizer. It knows no policy, no data set and no schedule.
  */
 import { markPhase } from '../../backend/profile.js';
-import { giveTurn } from '../../eventLoop.js';
 import type { LanguageModel } from '../../models/model.js';
 import type { AdamW } from '../../optim/index.js';
 import { disposeGradients, ignoredLabel, linearLosses, run, Tape, Tensor, tidy } from '../../tensor/index.js';
@@ -73,8 +72,7 @@ export async function updateStudent(objective: Objective, optimizer: AdamW, inpu
       const taken = addends.filter(({ term, batches }) => batches.includes(batch) && isTaken(term, batch));
       const dropoutSeed = input.dropoutSeed(pass++);
       accumulate(student, batch, taken, { totals, vocabSize, chunkBytes, dropoutSeed, gradientCheckpointing });
-      device.submit();
-      await giveTurn();
+      await device.drain();
     }
     markPhase(device, 'optimizer');
     const { norm, scale } = optimizer.measure();

@@ -1,7 +1,6 @@
 /** How good the student is: the loss on held-out responses and, where they are wanted, scores of its answers. */
 import { markPhase } from '../../backend/profile.js';
 import type { LabelledBatch } from '../../data/batch.js';
-import { giveTurn } from '../../eventLoop.js';
 import { generate } from '../../generation/index.js';
 import { exactMatch, rougeL } from '../../metrics/index.js';
 import { randomSeed } from '../../random.js';
@@ -88,8 +87,7 @@ export async function validationLoss(
           runKernel(device, 'sum', { x: summed.loss, total: sum }, { slot: 0, accumulate: 1 });
           tokens += summed.tokens;
         });
-        device.submit();
-        await giveTurn();
+        await device.drain();
       }
       const [total = 0] = await sum.read();
       return tokens === 0 ? undefined : total / tokens;

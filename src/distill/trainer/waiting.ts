@@ -7,8 +7,8 @@
 import { CheckpointError, DistillmError, OptionError } from '../../errors.js';
 import { NothingThere } from '../../io/fileStore.js';
 import { storedParameters } from '../../models/storedParameters.js';
-import { isSystemError } from '../../systemReason.js';
-import type { Checkpoints } from './checkpoint.js';
+import { isFullDisk, isSystemError } from '../../systemReason.js';
+import { type Checkpoints, StateIsStored } from './checkpoint.js';
 import type { CheckpointEvent, WaitedEvent, WaitingEvent } from './events.js';
 import type { Plan } from './plan.js';
 import { progressOf, type RunState } from './runState.js';
@@ -20,14 +20,13 @@ const RESTS_A_TRY = 4;
 /** After a signal a run without a second folder goes on trying for so long: who ends it may still make room. */
 const ENDING_MS = 60_000;
 
-const full = ['ENOSPC', 'EDQUOT'];
 const gone = ['ENOENT', 'ENOTDIR', 'ENODEV', 'ENXIO', 'ENOTCONN', 'ESTALE', 'EHOSTDOWN', 'ETIMEDOUT'];
 
 /** Why a state could not be written, where that may pass; undefined for all else. */
 export function passingReason(error: unknown): WaitingEvent['reason'] | undefined {
-  if (error instanceof NothingThere) return 'gone';
   for (let each = error; each instanceof Error; each = each.cause) {
-    if (isSystemError(each) && full.includes(each.code)) return 'full';
+    if (each instanceof NothingThere) return 'gone';
+    if (isFullDisk(each)) return 'full';
     if (isSystemError(each) && gone.includes(each.code)) return 'gone';
     // What browsers throw when their private storage is full.
     if (each.name === 'QuotaExceededError') return 'full';
@@ -59,6 +58,79 @@ export async function* store(
   storing: Storing,
 ): AsyncGenerator<CheckpointEvent | WaitingEvent | WaitedEvent, void, undefined> {
   const { plan, checkpoints, run, write } = storing;
+  const tried = yield* untilRoom(() => write(checkpoints.save), {
+    ...{ plan, step: run.step, what: 'state' },
+    neededBytes: () => stateBytes(run, plan),
+    passes: passingReason,
+    endingMs: checkpoints.saveElsewhere ? 0 : ENDING_MS,
+  });
+  if ('error' in tried) {
+    yield* giveUp(storing, tried);
+    return;
+  }
+  const { result, reason, waitedMs } = tried;
+  if (reason) yield { type: 'waited', step: run.step, waitedMs, remarks: await mended(storing, reason) };
+  yield* result;
+}
+
+/**
+ * What a run that goes on does in its folder before its first step, once there is room on a disk that is full. Nothing is in
+ * memory alone, so the signal ends the wait at once.
+ * @param what 'folder' or 'shared', see `WaitingEvent`
+ * @returns what it came to; undefined where the signal ended the wait
+ * @throws CheckpointError after `waitForRoom`, and for every other failure
+ */
+export async function* goOnOnceThereIsRoom<T>(
+  work: () => Promise<T>,
+  { plan, step, what }: { readonly plan: Plan; readonly step: number; readonly what: WaitingEvent['what'] },
+): AsyncGenerator<WaitingEvent | WaitedEvent, T | undefined, undefined> {
+  const isFull = (error: unknown) => (passingReason(error) === 'full' ? 'full' : undefined);
+  const tried = yield* untilRoom(work, { plan, step, what, passes: isFull, endingMs: 0 });
+  if (!('error' in tried)) {
+    const { result, reason, waitedMs } = tried;
+    if (reason) yield { type: 'waited', step, waitedMs, remarks: [] };
+    return result;
+  }
+  const { error, waitedMs } = tried;
+  if (waitedMs === undefined) throw error;
+  if (plan.signal?.aborted) return undefined;
+  throw new CheckpointError(
+    `checkpoint ${pathOf(plan)}: the run cannot go on in its folder${afterWaiting(waitedMs)}: ${error.message} Nothing is ` +
+      'lost, its states are as they were.',
+    { cause: error },
+  );
+}
+
+/** Work that writes to the folder of a run, and how long it is tried. */
+interface Trying extends Pick<WaitingEvent, 'step' | 'what'> {
+  readonly plan: Plan;
+  /** Bytes of a state, where one is written. */
+  readonly neededBytes?: () => number;
+  /** Why the work failed, where that may pass. */
+  readonly passes: typeof passingReason;
+  /** For how long it is tried after the signal. */
+  readonly endingMs: number;
+}
+
+/** What was tried came to `result`, in the end; `reason` is that of the wait before it, if any. */
+interface Succeeded<T> {
+  readonly result: T;
+  readonly reason: WaitingEvent['reason'] | undefined;
+  readonly waitedMs: number;
+}
+
+/** Why there is no result. */
+interface Failed {
+  readonly error: Error;
+  /** Absent where the failure is none that passes. */
+  readonly waitedMs?: number;
+}
+
+/** Tries again and again, and says so each time. @throws what is no failure of the folder */
+async function* untilRoom<T>(
+  work: () => Promise<T>,
+  { plan, step, what, neededBytes, passes, endingMs }: Trying,
+): AsyncGenerator<WaitingEvent, Succeeded<T> | Failed, undefined> {
   const { signal, settings } = plan;
   const began = performance.now();
   const limitMs = settings.waitForRoom === 'forever' ? undefined : 60_000 * Number.parseFloat(settings.waitForRoom);
@@ -67,40 +139,35 @@ export async function* store(
   for (;;) {
     const started = performance.now();
     try {
-      const events = await write(checkpoints.save);
-      if (reason)
-        yield { type: 'waited', step: run.step, waitedMs: started - began, remarks: await mended(storing, reason) };
-      yield* events;
-      return;
+      return { result: await work(), reason, waitedMs: started - began };
     } catch (error) {
       if (!isOfFolder(error)) throw error;
-      reason = passingReason(error);
-      if (!reason) {
-        yield* giveUp(storing, { error });
-        return;
-      }
+      reason = passes(error);
+      if (!reason) return { error };
       const now = performance.now();
       if (signal?.aborted) abortedAt ??= now;
+      const isStored = error instanceof StateIsStored;
       const ends = [
         ...(limitMs === undefined ? [] : [limitMs]),
-        ...(abortedAt === undefined ? [] : [abortedAt - began + (checkpoints.saveElsewhere ? 0 : ENDING_MS)]),
+        ...(abortedAt === undefined ? [] : [abortedAt - began + (isStored ? 0 : endingMs)]),
       ];
       const end = ends.length > 0 ? Math.min(...ends) : undefined;
       const waitedMs = now - began;
-      if (end !== undefined && waitedMs >= end) {
-        yield* giveUp(storing, { error, waitedMs });
-        return;
-      }
+      if (end !== undefined && waitedMs >= end) return { error, waitedMs };
       const retryMs = Math.min(Math.max(RETRY_MS, RESTS_A_TRY * (now - started)), (end ?? Infinity) - waitedMs);
       yield {
-        ...{ type: 'waiting', step: run.step, reason, path: pathOf(plan), message: error.message },
-        ...{ neededBytes: stateBytes(run, plan), retryMs, waitedMs },
+        ...{ type: 'waiting', step, what: isStored ? 'shared' : what, reason, path: pathOf(plan) },
+        ...{ message: error.message, retryMs, waitedMs },
+        ...(neededBytes && !isStored && { neededBytes: neededBytes() }),
         ...(end !== undefined && { limitMs: end }),
       };
       await rest(retryMs, signal);
     }
   }
 }
+
+const afterWaiting = (waitedMs: number | undefined): string =>
+  waitedMs === undefined ? '' : `, after ${Math.round(waitedMs / 1000)} s of waiting`;
 
 const pathOf = ({ checkpoint }: Plan): string =>
   typeof checkpoint === 'string' ? checkpoint : (checkpoint?.name ?? '');
@@ -118,12 +185,17 @@ function rest(ms: number, signal: AbortSignal | undefined): Promise<void> {
   });
 }
 
-/** A folder that was gone may have come back without what it held. */
+/** A folder that was gone may have come back without what it held. What cannot be put back now is by the next state, or a resume. */
 async function mended({ checkpoints, run }: Storing, reason: WaitingEvent['reason']): Promise<readonly string[]> {
   if (reason === 'full') return [];
-  const { best, remarks } = await checkpoints.mend(progressOf(run));
-  run.best = best;
-  return remarks;
+  try {
+    const { best, remarks } = await checkpoints.mend(progressOf(run));
+    run.best = best;
+    return remarks;
+  } catch (error) {
+    if (!isOfFolder(error)) throw error;
+    return [error.message];
+  }
 }
 
 /** The student or its adapter, two moments of each trained weight, and the replay buffer. */
@@ -138,16 +210,30 @@ function stateBytes({ optimizer, replay }: RunState, { objective: { student } }:
 
 async function* giveUp(
   { plan, checkpoints, run, saved, write }: Storing,
-  { error, waitedMs }: { readonly error: Error; readonly waitedMs?: number },
+  { error, waitedMs }: Failed,
 ): AsyncGenerator<CheckpointEvent, void, undefined> {
   const { signal, settings } = plan;
-  const waited = waitedMs === undefined ? '' : `, after ${Math.round(waitedMs / 1000)} s of waiting`;
-  const what = `step ${run.step} of ${settings.steps}: the state cannot be written${waited}: ${error.message}`;
+  const at = `step ${run.step} of ${settings.steps}`;
+  if (error instanceof StateIsStored) {
+    throw new CheckpointError(
+      `${at}: the state is written, as ${error.state}; what comes after that is not` +
+        `${afterWaiting(waitedMs)}: ${error.message} Nothing is lost: a run that is resumed goes on from it, and makes ` +
+        'best and last what they are to be.',
+      { found: run.step, cause: error },
+    );
+  }
+  const what = `${at}: the state cannot be written${afterWaiting(waitedMs)}: ${error.message}`;
   const loss = lossOf(run.step, saved, waitedMs === undefined ? 'Give' : 'Make room, and give');
   const { saveElsewhere } = checkpoints;
   if (!saveElsewhere) throw new CheckpointError(`${what} ${loss}`, { found: run.step, cause: error });
   const events = await write(saveElsewhere).catch((cause: unknown) => {
     if (!isOfFolder(cause)) throw cause;
+    if (cause instanceof StateIsStored) {
+      throw new CheckpointError(
+        `${what} It is in fallbackOut, ${cause.state}: resume from there. What comes after that failed: ${cause.message}`,
+        { found: run.step, cause },
+      );
+    }
     throw new CheckpointError(`${what} Nor can it be in fallbackOut: ${cause.message} ${loss}`, {
       found: run.step,
       cause,

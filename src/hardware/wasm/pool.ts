@@ -32,6 +32,7 @@ import {
   type WorkerInit,
 } from './protocol.js';
 import { createScratch } from './scratch.js';
+import type { Work } from './workQueue.js';
 
 /** Spinning is cheaper than sleeping while the workers finish their last chunks. */
 const SPIN_TURNS = 20_000;
@@ -51,7 +52,7 @@ const START_MS = 30_000;
 /** The system, or the policy of a page, gives no worker thread. */
 export class WorkerStartError extends DeviceError {}
 
-/** The calling thread and its workers, over one memory. Calls are synchronous. */
+/** The calling thread and its workers, over one memory. */
 export interface ThreadPool {
   readonly threads: number;
   readonly exports: KernelExports;
@@ -65,6 +66,27 @@ export interface ThreadPool {
   call(name: string, args: readonly number[]): void;
   /** Ends the workers. The memory is collected once nothing refers to it. */
   dispose(): Promise<void>;
+}
+
+/** A pool whose calls are done when they return, or are done bit by bit. */
+export interface OpenPool extends ThreadPool {
+  /**
+   * Prepares a call as `parallel` takes it, its working memory included.
+   * @returns what does it
+   * @throws as `parallel`, as does what is returned
+   */
+  prepare(...given: Parameters<ThreadPool['parallel']>): Work;
+}
+
+/** A call of a kernel, with the working memory that it was given. */
+interface Call {
+  readonly name: string;
+  readonly args: readonly number[];
+  readonly total: number;
+  readonly grain: number;
+  /** Working memory of the first thread, and bytes of each. */
+  readonly pointer: number;
+  readonly stride: number;
 }
 
 /** Whether this thread may sleep in Atomics.wait: a browser's main thread may not. */
@@ -133,12 +155,15 @@ export async function openPool(
   threads: number,
   globals: Globals,
   startMs = START_MS,
-): Promise<ThreadPool> {
+): Promise<OpenPool> {
   const instance = await WebAssembly.instantiate(module, { env: { memory: memory.memory, ...globals } });
   const exports = instance.exports as unknown as KernelExports;
   const scratch = createScratch(memory, threads);
-  const reserve = (bytes: number) => {
-    if (scratch.reserve(bytes)) (exports.setScratch as KernelFunction)(scratch.pointer);
+  let assigned = 0;
+  /** Working memory of this thread: that of a call that waited may be another one than the newest. */
+  const assign = (pointer: number) => {
+    if (pointer !== assigned) (exports.setScratch as KernelFunction)(pointer);
+    assigned = pointer;
   };
   const kernel = (name: string) => exports[name] as KernelFunction;
   const trapped = (name: string, cause: unknown) => new DeviceError(`${name}: the kernel failed: ${cause}.`, { cause });
@@ -151,15 +176,34 @@ export async function openPool(
     }
   };
 
+  /** A call on this thread alone, chunk by chunk where it may not be done at once. */
+  const alone = ({ name, args, total, grain, pointer }: Call): Work => {
+    let begin = 0;
+    return (until) => {
+      assign(pointer);
+      if (until === Number.POSITIVE_INFINITY || total - begin <= grain) {
+        call(name, [...args, begin, total]);
+        return true;
+      }
+      do {
+        const end = Math.min(begin + grain, total);
+        call(name, [...args, begin, end]);
+        begin = end;
+      } while (begin < total && performance.now() < until);
+      return begin === total;
+    };
+  };
+  /** Takes the working memory of a call, of which others before it may still have an older one. */
+  const callOf = (name: string, args: readonly number[], total: number, grain: number, bytes = 0): Call => {
+    scratch.reserve(bytes);
+    return { name, args, total, grain, pointer: scratch.pointer, stride: scratch.stride };
+  };
+
   if (threads === 1) {
+    const prepare: OpenPool['prepare'] = (...given) => alone(callOf(...given));
     return {
-      threads,
-      exports,
-      parallel(name, args, total, _grain, bytes = 0) {
-        reserve(bytes);
-        call(name, [...args, 0, total]);
-      },
-      call,
+      ...{ threads, exports, prepare, call },
+      parallel: (...given) => void prepare(...given)(Number.POSITIVE_INFINITY),
       async dispose() {},
     };
   }
@@ -193,18 +237,19 @@ export async function openPool(
   }
   const blocking = mayBlock(words);
 
-  const publish = (name: string, args: readonly number[], total: number, grain: number) => {
+  /** @param first the chunk to begin with */
+  const publish = ({ name, args, total, grain, pointer, stride }: Call, first: number) => {
     words[FUNCTION] = numbers.get(name) as number;
     words[TOTAL] = total;
     words[GRAIN] = grain;
     words[ARGUMENTS] = args.length;
-    words[SCRATCH] = scratch.pointer;
-    words[SCRATCH_STRIDE] = scratch.stride;
+    words[SCRATCH] = pointer;
+    words[SCRATCH_STRIDE] = stride;
     control.args.set(args);
-    Atomics.store(words, NEXT, 0);
+    Atomics.store(words, NEXT, first);
     Atomics.store(words, STATE, OPEN);
     Atomics.add(words, EPOCH, 1);
-    Atomics.notify(words, EPOCH, Math.ceil(total / grain) - 1);
+    Atomics.notify(words, EPOCH, Math.ceil(total / grain) - first - 1);
   };
   /** `ownMs`: what this thread needed for its own chunks. */
   const waitForWorkers = (name: string, ownMs: number) => {
@@ -234,26 +279,38 @@ export async function openPool(
     }
   };
 
-  return {
-    threads,
-    exports,
-    parallel(name, args, total, grain, bytes = 0) {
-      if (ended) throw new DisposedError(`${name}: the WASM thread pool was used after it was disposed.`);
+  /** A call on all threads: until its time is over they take chunks. */
+  const shared = (job: Call): Work => {
+    const { name, args, total, grain, pointer } = job;
+    const chunks = Math.ceil(total / grain);
+    let next = 0;
+    return (until) => {
       check();
-      reserve(bytes);
-      if (total <= grain) return call(name, [...args, 0, total]);
-      publish(name, args, total, grain);
+      assign(pointer);
+      publish(job, next);
       const before = performance.now();
       try {
-        takeChunks(words, kernel(name), args);
+        takeChunks(words, kernel(name), args, until);
       } catch (cause) {
         failure ??= `${name}: ${cause}`;
       }
+      // Chunks that nobody has taken by now are left for the next time.
+      next = Math.min(chunks, Atomics.exchange(words, NEXT, chunks));
       Atomics.store(words, STATE, CLOSED);
       waitForWorkers(name, performance.now() - before);
       check();
-    },
-    call,
-    dispose,
+      return next === chunks;
+    };
+  };
+  const prepare: OpenPool['prepare'] = (name, ...given) => {
+    if (ended) throw new DisposedError(`${name}: the WASM thread pool was used after it was disposed.`);
+    check();
+    const job = callOf(name, ...given);
+    return job.total <= job.grain ? alone(job) : shared(job);
+  };
+
+  return {
+    ...{ threads, exports, prepare, call, dispose },
+    parallel: (...given) => void prepare(...given)(Number.POSITIVE_INFINITY),
   };
 }

@@ -62,14 +62,20 @@ export interface WorkerInit {
   readonly thread: number;
 }
 
-/** Takes chunks of the open job until none is left. */
-export function takeChunks(words: Int32Array, kernel: KernelFunction, args: readonly number[]): void {
+/** Takes chunks of the open job until none is left, or until a time of `performance.now()`; at least one, where there is one. */
+export function takeChunks(
+  words: Int32Array,
+  kernel: KernelFunction,
+  args: readonly number[],
+  until = Number.POSITIVE_INFINITY,
+): void {
   const total = words[TOTAL] as number;
   const grain = words[GRAIN] as number;
   const chunks = Math.ceil(total / grain);
   for (let chunk = Atomics.add(words, NEXT, 1); chunk < chunks; chunk = Atomics.add(words, NEXT, 1)) {
     const begin = chunk * grain;
     kernel(...args, begin, Math.min(begin + grain, total));
+    if (performance.now() >= until) return;
   }
 }
 

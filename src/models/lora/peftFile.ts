@@ -5,7 +5,7 @@
 import type { CheckpointAdapter } from '../../checkpoints/index.js';
 import { CheckpointError } from '../../errors.js';
 import type { TensorSource } from '../../io/tensorSource.js';
-import type { ConfiguredFamily } from '../family.js';
+import type { ConfiguredFamily } from '../config.js';
 import { type Declared, type DeclaredLinear, specsOf } from '../parts.js';
 import { headName } from '../tiedHead.js';
 import { type PeftConfig, readPeftConfig } from './peftConfig.js';

@@ -105,7 +105,7 @@ async function writeClaim(folder: string): Promise<string> {
     started: await startOf(process.pid),
     since: new Date().toISOString(),
   };
-  await writeFile(part, `${JSON.stringify(claim)}\n`);
+  await writeFile(part, `${JSON.stringify(claim)}\n`, { flag: 'wx' });
   await rename(part, path);
   return path;
 }

@@ -159,6 +159,8 @@ export function folderStore(folder: string): FileStore {
     async share(from, to, names) {
       const give = (source: string, target: string) => written(target, (part) => secondName(source, part));
       const files = names.map((name) => [join(at(from), insidePath(folder, name)), name] as const);
+      // A link is replaced, as one in the place of a file is: what it leads to is not the store's.
+      if (await isLink(at(to))) await writing(to, (target) => rm(target));
       if (!(await isThere(at(to)))) {
         return addFolder(to, async ({ name: part }) => {
           for (const [source, name] of files) await give(source, join(part, name));
@@ -240,11 +242,13 @@ const isThere = (path: string): Promise<boolean> =>
     () => false,
   );
 
-const isDeadLink = async (path: string): Promise<boolean> =>
-  (await lstat(path).then(
+const isLink = (path: string): Promise<boolean> =>
+  lstat(path).then(
     (found) => found.isSymbolicLink(),
     () => false,
-  )) && !(await isThere(path));
+  );
+
+const isDeadLink = async (path: string): Promise<boolean> => (await isLink(path)) && !(await isThere(path));
 
 /** Syncs a folder: a rename in it is on disk only then. Not every system can sync one. */
 async function syncFolder(path: string): Promise<void> {

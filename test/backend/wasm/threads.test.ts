@@ -42,9 +42,9 @@ function expectSame(found: Record<string, Uint8Array>, wanted: Record<string, Ui
 async function openCut(grain: number, arithmetic: WasmArithmetic): Promise<Device> {
   const memory = createLinearMemory({ shared: true });
   const pool = await openPool(await compileKernels({ arithmetic, shared: true }), memory, 3, kernelGlobals());
-  const parallel: typeof pool.parallel = (name, args, total, _, scratch) =>
-    pool.parallel(name, args, total, Math.min(grain, total), scratch);
-  return createDevice({ memory, pool: { ...pool, parallel } }, { revectorized: false, arithmetic });
+  const prepare: typeof pool.prepare = (name, args, total, _, scratch) =>
+    pool.prepare(name, args, total, Math.min(grain, total), scratch);
+  return createDevice({ memory, pool: { ...pool, prepare } }, { revectorized: false, arithmetic });
 }
 
 /** More pieces of one element each show nothing that these do not. */

@@ -2,8 +2,17 @@
 
 /** Floating-point operations of a piece that is worth a thread's wake-up (about 40 us). */
 const PIECE_OPERATIONS = 2_000_000;
-/** Above this, a piece is cut further, so that a thread that the system interrupts does not hold up the others. */
+/**
+ * Above this, a piece is cut further, so that a thread that the system interrupts does not hold up the others, and the event
+ * loop has its turns.
+ */
 const LONG_PIECE_OPERATIONS = 500_000_000;
+/** Products that read b as it is lay a out anew for each piece: of longer ones that is a small share. */
+const LONG_UNPACKED_OPERATIONS = 2 * LONG_PIECE_OPERATIONS;
+
+/** Columns of c, at most, that a piece of an unpacked product has: whole vectors. */
+export const longestPiece = (m: number, k: number): number =>
+  Math.max(1, Math.floor(LONG_UNPACKED_OPERATIONS / (2 * m * k) / 16)) * 16;
 
 /**
  * Cuts c [m, n] into pieces, `rows` by `cols`. Every piece packs its rows of a and its columns of b anew, so of all

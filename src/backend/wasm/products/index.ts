@@ -4,7 +4,7 @@ import { type LinearName, linearNames, type ProductName, productNames, productOf
 import { argumentsOf, at, type Entries, grainOf, scratchBytes, sizes, type Threads } from '../calls.js';
 import { panelsOf } from '../panels.js';
 import { choosePath } from './choose.js';
-import { cutPieces } from './cut.js';
+import { cutPieces, longestPiece } from './cut.js';
 
 export function productKernels(threads: Threads): Entries<ProductName | LinearName> {
   const { pool, memory } = threads;
@@ -24,7 +24,8 @@ export function productKernels(threads: Threads): Entries<ProductName | LinearNa
     [m, n, k]: readonly [number, number, number],
   ) => {
     // Long pieces of the weight's rows: sequential reads are fastest.
-    const grain = Math.max(Math.ceil(n / pool.threads / 16) * 16, grainOf(threads, n, m * k, 16));
+    const even = Math.max(Math.ceil(n / pool.threads / 16) * 16, grainOf(threads, n, m * k, 16));
+    const grain = Math.min(even, longestPiece(m, k));
     pool.parallel(name, args, n, grain, scratchBytes(threads, scratch, [m, n, k]));
   };
   /** Multiplies each segment of b's rows into a buffer of its own, then adds the buffers. */
@@ -35,7 +36,8 @@ export function productKernels(threads: Threads): Entries<ProductName | LinearNa
     const scratch = scratchBytes(threads, 'gemmSkinnyNN', []);
     const segment = Math.ceil(k / segments / 4) * 4;
     const piecesEach = Math.ceil(pool.threads / segments);
-    const cols = Math.max(Math.ceil(n / piecesEach / 16) * 16, grainOf(threads, n, m * segment, 16));
+    const even = Math.max(Math.ceil(n / piecesEach / 16) * 16, grainOf(threads, n, m * segment, 16));
+    const cols = Math.min(even, longestPiece(m, segment));
     const pieces = segments * Math.ceil(n / cols);
     if (segments === 1) {
       pool.parallel('gemmSkinnyNN', [a, b, c, m, n, k, accumulate, segment, cols], pieces, 1, scratch);
@@ -60,7 +62,8 @@ export function productKernels(threads: Threads): Entries<ProductName | LinearNa
     }
     const panels = Math.ceil(n / 16);
     // One long piece a thread: a is packed once for each.
-    const grain = Math.max(Math.ceil(panels / pool.threads), grainOf(threads, panels, 16 * m * k));
+    const even = Math.max(Math.ceil(panels / pool.threads), grainOf(threads, panels, 16 * m * k));
+    const grain = Math.min(even, longestPiece(m, k) / 16);
     const segment = Math.ceil(k / path.segments / 4) * 4;
     pool.parallel(
       'gemmPanelsFew',
