@@ -189,7 +189,7 @@ forEachBackend((backend) => {
     return { loss, ...gradients };
   }
 
-  it.each(kinds.flatMap((kind) => (['f32', 'f16', 'int8'] as const).map((format) => [kind, format] as const)))(
+  it.each(kinds.flatMap((kind) => (['f32', 'f16', 'int8', 'int4'] as const).map((format) => [kind, format] as const)))(
     'padded vocabularies give the bits of those that end at the last token: %s, teacher in %s',
     async (kind, format) => {
       const cut = await lossOf({ student: VOCAB, teacher: VOCAB }, kind, format);
