@@ -5,6 +5,7 @@
  * @module distillm/testing
  */
 
+export type { WeightFormat } from '../tensor/index.js';
 export { type DivergenceCase, measureDivergence } from '../testing/divergences.js';
 export { type KeptVerification, keepVerification, keptVerification } from '../testing/kept.js';
 export { type KernelVerdict, type VerifyOptions, verifyDevice } from '../testing/verify.js';
