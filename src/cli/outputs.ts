@@ -76,7 +76,7 @@ export function tryFile(
   refuseAddress(flag, path);
   const found = statOf(path);
   if (found?.isDirectory()) throw refusal(flag, path, 'is a folder, expected a file. Name a file in it.');
-  if (!found && lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) {
+  if (!found && isLink(path)) {
     throw refusal(flag, path, 'is a link that leads nowhere. Mend or remove it.');
   }
   const same = inputs.find((input) => input !== undefined && isSame(found, statOf(input)));
@@ -143,8 +143,7 @@ export function namesIn(folder: string): string[] {
     return readdirSync(folder);
   } catch (cause) {
     const { code = '' } = cause as NodeJS.ErrnoException;
-    if (['ENOENT', 'ENOTDIR'].includes(code) && !lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink())
-      return [];
+    if (['ENOENT', 'ENOTDIR'].includes(code) && !isLink(folder)) return [];
     throw new CheckpointError(`${folder} cannot be read: ${systemReason(cause)}`, { found: folder, cause });
   }
 }
@@ -255,6 +254,15 @@ function statOf(path: string): Stats | undefined {
     return statSync(path);
   } catch {
     return undefined;
+  }
+}
+
+/** Whether the path names a link, wherever that leads; below a file there is none. */
+function isLink(path: string): boolean {
+  try {
+    return lstatSync(path).isSymbolicLink();
+  } catch {
+    return false;
   }
 }
 
