@@ -2,10 +2,12 @@
  * The arguments of operations, for callers without types. An operation runs thousands of times a second: no schema is
  * asked, but each argument is looked at once, and so are the names of the options.
  */
+
+import { weightFormats } from '../backend/kernels/formats.js';
 import { ShapeError } from '../errors.js';
 import { refusedOption, requireFields, unknownOptions } from '../requireOption.js';
 import { Tensor } from './tensor.js';
-import { type Weight, weightFormats } from './weight.js';
+import type { Weight } from './weight.js';
 
 /** @throws OptionError unless all of these are tensors */
 export function expectTensors(operation: string, tensors: Readonly<Record<string, unknown>>): void {

@@ -2,6 +2,8 @@
  * Tensors, automatic differentiation and the fused operations that models are written in. An operation's file has its
  * forward and backward pass side by side; entries/tensor.ts says which of these names are public.
  */
+
+export { type WeightFormat, weightFormats } from '../backend/kernels/formats.js';
 export { sizeOf } from '../shape.js';
 export { asRead, checkpointed } from './checkpointed.js';
 export { adaptedLinear, type LowRank } from './ops/adaptedLinear.js';
@@ -77,8 +79,6 @@ export {
   settleWeight,
   trainedValues,
   type Weight,
-  type WeightFormat,
   type WeightLayout,
   weightBytes,
-  weightFormats,
 } from './weight.js';

@@ -4,6 +4,7 @@
  * gradient of its input is had, how its rows are looked up. Nothing else above the backend asks for a weight's format.
  */
 import type { Device } from '../backend/backend.js';
+import type { WeightFormat } from '../backend/kernels/formats.js';
 import { type KernelName, storageBytes } from '../backend/kernels/index.js';
 import { CheckpointError, ShapeError } from '../errors.js';
 import { checkHalves, f16ToF32 } from '../halfFloats.js';
@@ -12,20 +13,6 @@ import { halve, quantise, quantiseGroups, transpose } from './rounding.js';
 import { rows, run } from './run.js';
 import { Tensor } from './tensor.js';
 import { asF32, type Floats, tensorOf, type Values, wholeRows } from './values.js';
-
-/**
- * How the matrices of a model may be held on the device. f16: half the memory of f32, rounded to nearest, stored
- * as scale x f16; the scale is a power of two chosen so that small weights are not subnormal (they would lose bits and
- * run slowly). int8: a quarter; each output feature is stored as its largest weight over 127 (f32) times integers from
- * -127 to 127. int4: about a seventh; 32 neighbouring inputs of an output feature share a scale and perhaps a minimum (f16),
- * which take half a bit a weight each, and a weight is scale times an integer from 0 to 15, plus the minimum or minus eight
- * scales. Biases, norms and position embeddings stay f32, and all computation is in f32 (with int8 and
- * int4 weights on WASM also in 16-bit integers, see the kernel gemmNTInt8). f16, int8 and int4 are [outputs, inputs], so that the weights of an output
- * feature are neighbours.
- */
-export type WeightFormat = (typeof weightFormats)[number];
-/** All of them, the widest first. */
-export const weightFormats = ['f32', 'f16', 'int8', 'int4'] as const;
 
 /**
  * Layout of a matrix in a checkpoint, and of an f32 one in memory: PyTorch's Linear is [out, in], GPT-2's Conv1D [in,

@@ -6,13 +6,25 @@
 import type { DType, Extent } from './spec.js';
 
 /**
- * f32: as it is. f16: half precision, the whole matrix times a power of two from 2^-64 to 1 (`scale`). int8: signed
- * bytes, each row of the weight [outputs, inputs] times a number of its own (`scales`). int4: integers q from 0 to 15 in
- * groups of 32 neighbours along a row of the weight; an element is scale (s q + m), s and m of its group being halves
- * (`scales`). A row of `scales` has the s of each group, m then being -8 s; or s and m of each.
+ * How the matrices of a model may be held on the device. f16: half the memory of f32, rounded to nearest, stored as
+ * scale x f16; the scale is a power of two chosen so that small weights are not subnormal (they would lose bits and run
+ * slowly). int8: a quarter; each output feature is stored as its largest weight over 127 (f32) times integers from -127
+ * to 127. int4: about a seventh; 32 neighbouring inputs of an output feature share a scale and perhaps a minimum (f16),
+ * which take half a bit a weight each, and a weight is scale times an integer from 0 to 15, plus the minimum or minus
+ * eight scales. Biases, norms and position embeddings stay f32, and all computation is in f32 (with int8 and int4
+ * weights on WASM also in 16-bit integers, see the kernel gemmNTInt8). f16, int8 and int4 are [outputs, inputs], so that
+ * the weights of an output feature are neighbours.
  */
-export type WeightFormat = Extract<DType, 'f32' | 'f16' | 'int8' | 'int4'>;
+export type WeightFormat = (typeof weightFormats)[number];
+/** All of them, the widest first. */
+export const weightFormats = ['f32', 'f16', 'int8', 'int4'] as const satisfies readonly DType[];
 
+/**
+ * What kernels read: of f32 the elements; of f16 the elements and a power of two from 2^-64 to 1 for all (`scale`); of
+ * int8 signed bytes and a number for each row of the weight [outputs, inputs] (`scales`); of int4 integers q from 0 to 15
+ * in groups of 32 neighbours along a row, an element being scale (s q + m), s and m of its group halves (`scales`). A row
+ * of `scales` has the s of each group, m then being -8 s; or s and m of each.
+ */
 const suffixes = { f32: '', f16: 'F16', int8: 'Int8', int4: 'Int4' } as const satisfies Record<WeightFormat, string>;
 /** `Formatted<'gemmNT', 'f16'>` is 'gemmNTF16'. */
 export type Formatted<Name extends string, F extends WeightFormat> = `${Name}${(typeof suffixes)[F]}`;
