@@ -8,6 +8,7 @@ import { gemmVariants } from './gemm/variants.ts';
 import { gpuTime } from './gpu-time/ours.ts';
 import { linearDivergence } from './linear-divergence/ours.ts';
 import { tokenizer, tokenizerTypes } from './tokenizer/ours.ts';
+import { trainingStepLora } from './training-step/lora.ts';
 import { trainingMemory } from './training-step/memory.ts';
 import { trainingStep, trainingStepLlama, trainingStepRecording, trainingStepT5 } from './training-step/ours.ts';
 
@@ -23,6 +24,7 @@ export const benchmarks = {
   trainingStep,
   trainingStepLlama,
   trainingStepT5,
+  trainingStepLora,
   trainingStepRecording,
   trainingMemory,
   gpuTime,

@@ -202,6 +202,18 @@ export const suites: readonly Suite[] = [
     ],
   },
   {
+    name: 'training-step-lora',
+    about:
+      "SmolLM2-135M's shapes in f32 with random weights, adapters of rank 16 beside all linear layers but the head, batch 4 x " +
+      '256, cross-entropy, AdamW: tokens/s (more is better); PyTorch: peft',
+    variants: [
+      distillm('trainingStepLora', 2),
+      distillm('trainingStepLora', 2, '128-bit'),
+      onWebGPU('trainingStepLora'),
+      { name: 'PyTorch, 2 threads', script: 'training-step/pytorch_lora.py', args: ['--threads', '2'] },
+    ],
+  },
+  {
     name: 'training-step-recording',
     about:
       'what a training step hands to a WebGPU device and how long JavaScript needs for it: all layers (teacher 8, student 4), ' +

@@ -6,6 +6,7 @@ import { type LlamaShape, smolLM2, smolLM2Tiny } from '../frame/smolLM2.ts';
 export const storedBits = {
   '16 bits': { dtype: 'f16', gguf: 'F16' },
   '8 bits': { dtype: 'int8', gguf: 'Q8_0' },
+  '4 bits': { dtype: 'int4', gguf: 'Q4_0' },
 } as const;
 
 export interface SmolLM2Case {
