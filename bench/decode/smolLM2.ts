@@ -26,5 +26,5 @@ export const smolLM2Cases: Readonly<Record<Size, readonly SmolLM2Case[]>> = {
   large: cases(smolLM2, [1, 8, 32], 64),
   full: cases(smolLM2, [1, 8], 64),
   small: cases(smolLM2, [1], 32),
-  tiny: cases(smolLM2Tiny, [2], 8),
+  tiny: cases(smolLM2Tiny, [2], 32),
 };
