@@ -233,7 +233,7 @@ describe('what cannot be answered', () => {
     ['another field', [{ instruction: 'a', context: 'b' }], {}, OptionError, 'prompts[0]: there is no option context'],
     ['no ids', [Int32Array.of()], {}, OptionError, 'prompt 0 is empty'],
     ['a long text', ['cat', 'x '.repeat(99)], {}, LimitError, /prompt 1 has \d+ tokens/],
-    ['too few seeds', ['cat', 'dog'], { seeds: [1] }, OptionError, '1 seeds for 2 prompts'],
+    ['too few seeds', ['cat', 'dog'], { seeds: [1] }, OptionError, '1 seed for 2 prompts'],
     ['an empty stop string', ['cat'], { stop: [''] }, OptionError, /stop\[0\] is .*expected some text/],
     ['an unknown template', ['cat'], { template: 'alpacca' }, OptionError, 'Did you mean alpaca?'],
   ])('%s is refused', async (_, prompts, options, kind, message) => {
