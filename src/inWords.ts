@@ -36,14 +36,23 @@ export function inWords(value: unknown): string {
 
 /** The same, with text in quotes: for values among words of a sentence, and of files. */
 export const quoted = (value: unknown): string =>
-  typeof value === 'string' ? JSON.stringify(short(value)) : inWords(value);
+  typeof value === 'string' ? escaped(JSON.stringify(cut(value))) : inWords(value);
 
 /** A path before a full stop, which must not look like a part of it: Give '.' instead. */
 export const quotedPath = (path: string): string => `'${path}'`;
 
-/** Text for a message: cut after about 100 characters, with its length. */
-export function short(value: unknown): string {
-  const text = String(value);
+/** Text for a message: cut after about 100 characters, with its length, on one line. */
+export const short = (value: unknown): string => escaped(cut(String(value)));
+
+/** What would end a line, move a terminal's cursor, or turn the direction of what follows. */
+const unseen = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+const letters: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+/** The text with such characters as JSON writes them: a file's text must not break the lines of a message. */
+export const escaped = (text: string): string =>
+  text.replace(unseen, (each) => letters[each] ?? `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+function cut(text: string): string {
   return text.length <= LONGEST ? text : `${text.slice(0, LONGEST)}... (${text.length} characters)`;
 }
 

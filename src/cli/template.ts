@@ -19,8 +19,8 @@ type TemplateName = PromptTemplateName | 'chat';
 export const templateOption = optional(
   '<name>',
   choice([...ours, 'chat'] as [TemplateName, ...TemplateName[]]),
-  `prompt template: ${ours.join(', ')}, or chat, the tokenizer's own (default: what the models were trained with, else chat for ` +
-    'conversations and alpaca for others)',
+  `prompt template: ${ours.join(', ')}, or chat, the tokenizer's own (default: what the models were trained with; else alpaca, or chat for ` +
+    'conversations, and to answer where the tokenizer has one)',
 );
 
 /** What a template is chosen for. */
@@ -31,21 +31,25 @@ interface Purpose {
   readonly areChats?: boolean;
   /** Where nothing says with which template a model was trained, the tokenizer's own counts. */
   readonly prefersChat?: boolean;
+  /** Is told which template was taken where nothing says it. */
+  readonly say?: (text: string) => void;
 }
 
 /**
  * The template that is asked for, else that of the checkpoints that say what their models were trained with, else the
- * chat template for conversations and alpaca for others.
+ * chat template for conversations, and for prompts where the tokenizer has one, and alpaca for others.
  * @throws OptionError where two were trained with different ones, for one that is not known here, and for conversations
  * that would go into another than a chat template
  */
 export async function chooseTemplate(
   wanted: TemplateName | undefined,
   checkpoints: readonly (Checkpoint | undefined)[],
-  { tokenizer, areChats = false, prefersChat = false }: Purpose,
+  { tokenizer, areChats = false, prefersChat = false, say }: Purpose,
 ): Promise<PromptTemplate> {
-  const isChat = areChats || (prefersChat && tokenizer.chatTemplates.size > 0);
-  const name = wanted ?? (await trainedWith(checkpoints)) ?? (isChat ? 'chat' : 'alpaca');
+  const hasChat = tokenizer.chatTemplates.has('default');
+  const said = wanted ?? (await trainedWith(checkpoints));
+  const name = said ?? (areChats || (prefersChat && hasChat) ? 'chat' : 'alpaca');
+  if (said === undefined && hasChat && !areChats) say?.(takenInWords(name));
   if (name === 'chat') return createChatTemplate(tokenizer);
   if (!areChats) return promptTemplates[name];
   throw new OptionError(
@@ -54,6 +58,13 @@ export async function chooseTemplate(
     { found: name, expected: 'chat' },
   );
 }
+
+/** A model with a chat template answers best in it; data may be of either. */
+const takenInWords = (name: TemplateName): string =>
+  name === 'chat'
+    ? "The prompts are in the chat template of the model's tokenizer, as nothing says that it was trained with another one. For " +
+      'that of Alpaca give --template alpaca.'
+    : `The data are in the template ${name}, though the tokenizer has a chat template. For that one give --template chat.`;
 
 /** What the checkpoints say; undefined where none says it. */
 async function trainedWith(checkpoints: readonly (Checkpoint | undefined)[]): Promise<TemplateName | undefined> {

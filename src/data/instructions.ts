@@ -8,6 +8,7 @@ import { inWords, short } from '../inWords.js';
 import { isObject } from '../io/json.js';
 import { checkOptions, type Fields as FieldsOf, ranges } from '../settings/index.js';
 import { type Conversation, messagesOf } from './chat/messages.js';
+import { isVeryLong, TemplateAtFault } from './chat/templateAtFault.js';
 import { chatField, FieldCensus } from './fieldCensus.js';
 import { type FieldNames, fieldNames, type InstructionFields } from './instructionFields.js';
 import { Problem } from './jsonLine.js';
@@ -48,7 +49,7 @@ export const recordFields = {
  * Reads JSON lines, or one JSON array of records: objects with `instruction` (or `prompt`), optional `input` or `context`, and
  * `output`, `response` or `completion`, a string or a list of strings; or conversations, with `messages`, or with the
  * messages of a `prompt` and of its `completion`. Blank lines are left out. A field that is null is absent.
- * @param use what becomes of a record; a DataError that it throws is a problem of the record
+ * @param use what becomes of a record; a DataError that it throws is a problem of the record, unless it is of the template
  * @throws DataError naming the file, the lines (from 1) and the fields, also for a field that no record has, unless it
  * is an input that was not named, and for a missing file
  */
@@ -84,6 +85,7 @@ function used<T>(record: Instruction | Conversation, use: (record: Instruction |
     return use(record);
   } catch (error) {
     if (!(error instanceof DataError) || !('messages' in record)) throw error;
+    if (error instanceof TemplateAtFault && !isVeryLong(record.messages)) throw error;
     return new Problem(`: ${error.message.replace(/\.$/, '')}`);
   }
 }
@@ -152,9 +154,14 @@ function instructionOf(value: unknown, names: FieldNames): Instruction | Problem
     const either = others.length > 0 ? ` (or '${others.join("', '")}')` : '';
     return new Problem(` has no '${first}'${either}: add the answer, a string or a list of strings`);
   }
+  if (instruction === 'prompt' && output === 'completion' && areMessages(value.completion)) {
+    return wrong(instruction, asked, "a list of messages, as 'completion' is");
+  }
   const outputs = answersOf(output, value[output]);
   return outputs instanceof Problem ? outputs : { instruction: asked, input: context, outputs };
 }
+
+const areMessages = (value: unknown): boolean => Array.isArray(value) && value.length > 0 && value.every(isObject);
 
 function answersOf(field: string, answer: unknown): Instruction['outputs'] | Problem {
   if (typeof answer === 'string') return [answer];

@@ -1,7 +1,7 @@
 /** Prompts from files, to be answered: what instructions are without their answers. */
 import * as z from 'zod';
 import { DataError } from '../errors.js';
-import { inWords } from '../inWords.js';
+import { inWords, short } from '../inWords.js';
 import { isObject } from '../io/json.js';
 import { checkOptions, type Fields } from '../settings/index.js';
 import { type ChatPrompt, messagesOf } from './chat/messages.js';
@@ -72,7 +72,7 @@ function promptOf(line: string, isJson: boolean, names: PromptNames): Required<P
   const instruction = find(names.instruction);
   if (instruction === undefined) {
     const found = Object.keys(value).join(', ') || 'nothing';
-    return new Problem(` has none of ${names.instruction.join(', ')}, found ${found}`);
+    return new Problem(` has none of ${names.instruction.join(', ')}, found ${short(found)}`);
   }
   const asked = value[instruction];
   if (typeof asked !== 'string' || asked.trim() === '') return wrong(instruction, asked, 'some text');

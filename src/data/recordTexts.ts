@@ -2,7 +2,7 @@
  * The records of a file as texts, read piece by piece: a line each, or the elements of one JSON array, as Alpaca's data are
  * published. No more than a record is held whole.
  */
-import { DataError, formatBytes } from '../errors.js';
+import { counted, DataError, formatBytes } from '../errors.js';
 import { concatenate } from '../io/concatenate.js';
 import { mistaken } from '../io/likeness.js';
 import { type Line, lineIn, linesOf, longestLine } from './lines.js';
@@ -115,7 +115,7 @@ async function* elementsOf(name: string, pieces: AsyncIterable<Uint8Array>): Asy
   }
   if (!ended) {
     throw new DataError(
-      `${name}: the JSON array does not end: the file is cut, after ${number - 1} whole records, or a bracket is missing. ` +
+      `${name}: the JSON array does not end: the file is cut, after ${counted(number - 1, 'whole record')}, or a bracket is missing. ` +
         'Download or write it again.',
       { found: number - 1 },
     );

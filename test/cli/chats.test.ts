@@ -81,6 +81,31 @@ describe('a model that was trained on conversations', () => {
     expect((await run(['generate', ...greedy(), '--template', 'compact', 'Say ant.'])).code).toBe(0);
   });
 
+  it('is asked in its chat template where nothing says that it was trained so, and a note says it', async () => {
+    const unsaid = at('unsaid');
+    await cp(model, unsaid, { recursive: true });
+    await rm(join(unsaid, 'distillm.json'));
+    const answer = await expected(user('Say ant.'));
+    const words = ['generate', '--model', unsaid, ...greedy().slice(2)];
+    expect(await run([...words, 'Say ant.'])).toMatchObject({
+      out: `${answer}\n`,
+      err: expect.stringMatching(/^Note: The prompts are in the chat template .* give --template alpaca\.\n$/),
+    });
+    expect(await run([...words, '--chat', 'Say ant.'])).toMatchObject({ out: `${answer}\n`, err: '' });
+    await writeFile(at('plain.jsonl'), '{"instruction": "Say ant.", "output": "ant"}\n');
+    const scored = ['eval', '--model', unsaid, ...greedy().slice(2), '--data', at('plain.jsonl')];
+    const { out, err } = await run(scored);
+    expect(JSON.parse(out)).toMatchObject({ settings: { template: 'chat' } });
+    expect(err).toContain('Note: The prompts are in the chat template');
+    const other = JSON.parse((await run([...scored, '--template', 'compact'])).out);
+    expect(other).toMatchObject({ settings: { template: 'compact' } });
+    const sft = training('--out', at('plainRun'), '--dry-run', '--validation', '0');
+    const trained = await run(sft.map((word) => (word === at('chats.jsonl') ? at('plain.jsonl') : word)));
+    expect(trained.err).toContain(
+      'Note: The data are in the template alpaca, though the tokenizer has a chat template.',
+    );
+  });
+
   it('answers the last question of each conversation of a file', async () => {
     const { out } = await run(['generate', ...greedy(), '--prompts', at('chats.jsonl'), '--json']);
     const lines = out
@@ -174,5 +199,5 @@ describe('distillm train', () => {
 
 it('distillm generate refuses two ways to say what a prompt goes into', async () => {
   const { code, err } = await run(['generate', '--model', model, '--chat', '--raw', 'a']);
-  expect([code, err]).toEqual([2, expect.stringContaining('--chat and --raw are both given')]);
+  expect([code, err]).toEqual([2, expect.stringContaining('--raw and --chat are both given')]);
 });

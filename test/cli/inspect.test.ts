@@ -1,10 +1,10 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CheckpointFacts, GenerationMemory, MemoryEstimate } from '../../src/index.js';
-import { createModel, openDevice, saveModel } from '../../src/index.js';
+import { createModel, createTokenizer, openDevice, saveModel } from '../../src/index.js';
 import { tinyTokenizer } from '../distill/fixtures.js';
 import { distillm } from './workspace.js';
 
@@ -28,6 +28,18 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 describe('distillm inspect', () => {
+  it('shows a special token on one line', async () => {
+    const broken = join(folder, 'broken');
+    await mkdir(broken);
+    const end = '<e\n\u001bos>';
+    const tokenizer = createTokenizer({ vocab: { a: 0, [end]: 1 }, merges: [], specialTokens: { eos: end } });
+    for (const [name, content] of Object.entries(tokenizer.save())) await writeFile(join(broken, name), content);
+    for (const name of ['config.json', 'model.safetensors']) await cp(join(folder, name), join(broken, name));
+    const { out } = await inspect(broken);
+    expect(out).toContain('<e\\n\\u001bos> (1, EOS)');
+    expect(out).not.toContain('\u001b');
+  });
+
   it('tells what a folder holds, and what memory it takes', async () => {
     const { code, out } = await inspect(folder, '--json', '--batch-size', '2');
     expect(code).toBe(0);

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { createChatTemplate } from '../../src/data/chat/chatTemplate.js';
+import { learntHeader } from '../../src/data/chat/learntHeader.js';
 import {
   type ChatMessage,
   encodePrompt,
@@ -290,6 +291,12 @@ describe('records', () => {
     expect([train.length, skipped]).toEqual([1, [1]]);
   });
 
+  it('says of a prompt that is no list what it says of a completion', async () => {
+    expect((await failure({ prompt: 'a', completion: [assistant('b')] })).message).toMatch(
+      /line 1: field 'prompt' is a, expected a list of messages, as 'completion' is\./,
+    );
+  });
+
   it('refuses, with its line, what the template itself does not take', async () => {
     const refusing = tokenizerOf(
       'smollm2',
@@ -426,6 +433,94 @@ describe("a tokenizer's templates", () => {
     );
     expect(() => createChatTemplate(named)).toThrow(OptionError);
   });
+});
+
+describe('a template at fault', () => {
+  const fault = async (template: string, messages: readonly (readonly ChatMessage[])[], options = {}) => {
+    const tokenizer = tokenizerOf('smollm2', template);
+    const records = messages.map((each) => ({ messages: each }));
+    return readInstructions(records, {
+      tokenizer,
+      template: createChatTemplate(tokenizer),
+      ...lengths,
+      ...options,
+    }).then(
+      () => expect.unreachable(),
+      (error: unknown) => error as DataError,
+    );
+  };
+  const asked = [user('a'), assistant('b c')];
+
+  it.each([
+    ['a text of its own', 'hello'],
+    [
+      'an answer of its own',
+      '{% if add_generation_prompt %}<|im_start|>assistant\n{% else %}<|im_start|>assistant\nfixed answer<|im_end|>{% endif %}',
+    ],
+    [
+      'nothing of the answer where it is marked',
+      '{{ messages[0].content }}{% if not add_generation_prompt %}{{ messages[1].content }}{% generation %}x{% endgeneration %}{% endif %}',
+    ],
+  ])('that has %s is refused, not its records', async (_, template) => {
+    const error = await fault(template, [asked], { skipInvalid: true });
+    expect(error).toBeInstanceOf(DataError);
+    expect(error.message).toMatch(
+      /^the chat template leaves the answer out of what is learnt: .* Correct the template/,
+    );
+    // Be it that the answer of a record is what the template says.
+    expect((await fault(template, [[user('a'), assistant('hello')], asked])).message).toMatch(
+      /^the chat template leaves/,
+    );
+  });
+
+  it('that gives nothing is refused', async () => {
+    expect((await fault('{# #}', [asked])).message).toMatch(/^the chat template gives no text\. Correct it/);
+    const tokenizer = tokenizerOf('smollm2', '{# #}');
+    const template = createChatTemplate(tokenizer);
+    expect(() => encodePrompt({ instruction: 'a' }, { tokenizer, template })).toThrow(
+      /the chat template gives no text/,
+    );
+  });
+
+  it('may change an answer', async () => {
+    const shouting = "{% for m in messages %}{{ m.content | replace('b', 'B') }}<|im_end|>{% endfor %}";
+    const sample = await readOne(tokenizerOf('smollm2', shouting), asked);
+    expect(sample.references).toEqual(['b c']);
+  });
+
+  it.each([
+    ['cannot be rendered', '{{ messages | nothing }}'],
+    ['takes too many steps', '{% for a in range(16000) %}{% for b in range(16000) %}{{ b }}{% endfor %}{% endfor %}'],
+  ])('that %s ends the reading at the first record', async (_, template) => {
+    const started = performance.now();
+    const error = await fault(template, Array(40).fill(asked), { skipInvalid: true });
+    expect(error.message).toMatch(/^the chat template cannot be rendered: /);
+    expect(performance.now() - started).toBeLessThan(30_000);
+  });
+
+  it('a very long conversation may run into the limits of one that is fine', async () => {
+    const long = [user('a'.repeat(2 ** 22)), assistant('b')];
+    const tokenizer = tokenizerOf('smollm2');
+    const options = { tokenizer, template: createChatTemplate(tokenizer), skipInvalid: true };
+    const { train } = await readInstructions([{ messages: long }, { messages: asked }], options);
+    expect(train).toHaveLength(1);
+  });
+
+  it('what it and the records say stays on its line', async () => {
+    const refusal = await fault("{{ raise_exception('one\\ntwo \u001b[31m') }}", [asked]);
+    expect(refusal.message).toContain('does not take these messages: one\\ntwo \\u001b[31m');
+    const role = { role: 'a\nb\u001b', content: 'a' } as unknown as ChatMessage;
+    expect((await fault('hello', [[role]])).message).toContain('role is a\\nb\\u001b, expected');
+  });
+});
+
+it('tells a header that a template leaves to the answer', () => {
+  const header = (family: string, template?: string) => learntHeader(createChatTemplate(tokenizerOf(family, template)));
+  for (const family of families) expect(header(family, templates.get(family))).toBeUndefined();
+  expect(
+    header('smollm2', "{% for m in messages %}<|im_start|>{{ m.role + '\n' + m.content }}<|im_end|>\n{% endfor %}"),
+  ).toBe('<|im_start|>assistant\n');
+  expect(header('smollm2', "{{ raise_exception('no') }}")).toBeUndefined();
 });
 
 describe('a template from a stranger', () => {

@@ -90,7 +90,10 @@ describe('instruction records', () => {
       expect(error.message).toMatch(/^none of the first 100 records can be used\. Check that it is the right file/);
     }
     expect((await failure('[\n{"instruction": "a"')).message).toMatch(
-      /^d\.jsonl: the JSON array does not end: the file is cut, after 0 whole records/,
+      /^d\.jsonl: the JSON array does not end: the file is cut, after 0 whole records,/,
+    );
+    expect((await failure('[{"instruction": "a", "output": "b"},\n{"instruction": "a"')).message).toContain(
+      'the file is cut, after 1 whole record, or',
     );
   });
 

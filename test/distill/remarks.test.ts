@@ -119,6 +119,13 @@ describe('before the first step a run says', () => {
     ]);
     expect(await told('chat', {}, both('A', 'A'))).toEqual([]);
     expect(await told('compact', {}, both('A', 'B'))).toEqual([]);
+    const header = '{% for m in messages %}{{ m.role }}: {{ m.content }}{% endfor %}';
+    expect(await told('chat', {}, both(header, header))).toEqual([
+      expect.stringMatching(
+        /^The chat template ignores add_generation_prompt: the student is to write "assistant: " itself before each/,
+      ),
+    ]);
+    expect(await told('compact', {}, both(header, header))).toEqual([]);
   });
 
   it('that a model ends with another token than its tokenizer', async () => {

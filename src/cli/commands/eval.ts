@@ -86,7 +86,10 @@ export const evaluate = defineCommand({
       const { maxPromptLength } = lengthLimits({ ...options, maxLength: undefined }, [sized]);
       const { limit } = options;
       const areChats = (await recordKind(options.data, { fields: options.fields })) === 'conversation';
-      const template = await chooseTemplate(options.template, [checkpoint], { tokenizer, areChats });
+      const template = await chooseTemplate(options.template, [checkpoint], {
+        ...{ tokenizer, areChats, prefersChat: true },
+        say: (text) => line.print(noted(text)),
+      });
       const sampling = samplerSettings({ noRepeatNgramSize: 6, ...samplingOf(options) });
       // The references may be of any length: only the prompts are fed to the model.
       const data = await readInstructions(options.data, {

@@ -49,7 +49,7 @@ import { progressLine } from '../progress.js';
 import { exclusive, type Rule } from '../rules.js';
 import { isGreedy, samplingOf, samplingOptions, samplingRules, seedAfter } from '../sampling.js';
 import { chooseTemplate, templateOption } from '../template.js';
-import { shownOn, type Terminal } from '../terminal.js';
+import { note, shownOn, type Terminal } from '../terminal.js';
 
 const promptOptions = {
   model: required('<source>', text, sourceWords),
@@ -65,7 +65,10 @@ const promptOptions = {
   ...recordOptions,
   input: optional('<text>', text, 'further context for the template, of prompts that have none of their own'),
   raw: flag('no template: continues the prompt as it stands'),
-  chat: flag("the chat template of the model's tokenizer, as --template chat; the default for conversations"),
+  chat: flag(
+    "the chat template of the model's tokenizer, as --template chat; the default for conversations, and where nothing says with " +
+      'which the model was trained',
+  ),
 };
 
 const answerOptions = {
@@ -122,7 +125,8 @@ export const generateAnswers = defineCommand({
   summary: 'answers prompts, token by token',
   description:
     'Answers each prompt and writes the text to stdout, on a terminal as it is drawn. Without a prompt, all of stdin is ' +
-    'one. The prompt is put into the template that the model was trained with, unless --raw. A prompt that begins with a ' +
+    'one. The prompt is put into the template that the model was trained with, unless --raw; where nothing says which, into ' +
+    "the tokenizer's chat template, if it has one. A prompt that begins with a " +
     'dash goes after --. Of several answers each stands below a line with its number and its prompt; programs read --json.',
   example: [
     "distillm generate --model runs/dolly/best 'Name three uses of a paper clip.'",
@@ -144,7 +148,10 @@ export const generateAnswers = defineCommand({
       const tokenizer = await tokenizerOf(sized, checkpoint, options.tokenizer);
       const areChats = prompts.some((prompt) => 'messages' in prompt);
       const wanted = options.chat ? 'chat' : options.template;
-      const template = options.raw ? undefined : await chooseTemplate(wanted, [checkpoint], { tokenizer, areChats });
+      const say = (text: string) => note(terminal.stderr, text);
+      const template = options.raw
+        ? undefined
+        : await chooseTemplate(wanted, [checkpoint], { tokenizer, areChats, prefersChat: true, say });
       const encoded = encodePrompts(prompts, tokenizer, template);
       const longest = encoded.reduce((most, { ids }) => Math.max(most, ids.length), 0);
       const maxNewTokens = options.maxNewTokens ?? answerLength(sized, longest);

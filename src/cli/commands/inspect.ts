@@ -14,6 +14,7 @@ import {
   OptionError,
   planGeneration,
 } from '../../index.js';
+import { escaped } from '../../inWords.js';
 import { defineCommand } from '../command.js';
 import { deviceOptions, deviceRules, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
@@ -153,7 +154,7 @@ const adapterWords = ({ base, rank, alpha, rsLora, adapted, parameters }: LoraFa
 
 type Tokens = Exclude<CheckpointFacts['tokenizer'], { readonly missing: string }>;
 const tokenizerWords = ({ vocabSize, around }: Tokens): string =>
-  `${whole(vocabSize)} tokens, ${around.length === 0 ? 'puts nothing around texts' : `puts ${around.join(' ')} around texts`}`;
+  `${whole(vocabSize)} tokens, ${around.length === 0 ? 'puts nothing around texts' : `puts ${escaped(around.join(' '))} around texts`}`;
 
 /** Special tokens that are shown; --json has them all. */
 const mostShown = 12;
@@ -162,7 +163,7 @@ function specialLines(tokens: Tokens['specialTokens']): string[] {
   const inRole = tokens.filter(({ roles }) => roles.length > 0);
   const others = tokens.filter(({ roles }) => roles.length === 0);
   const word = ({ id, token, roles }: (typeof tokens)[number]) =>
-    `${token} (${[id, ...roles.map((role) => role.toUpperCase())].join(', ')})`;
+    `${escaped(token)} (${[id, ...roles.map((role) => role.toUpperCase())].join(', ')})`;
   const more = others.length > mostShown ? ` and ${others.length - mostShown} more` : '';
   return [
     ...(inRole.length > 0 ? [inRole.map(word).join(', ')] : []),

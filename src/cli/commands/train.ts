@@ -127,7 +127,10 @@ export const train = defineCommand({
       await checkLeast(sized, options, { limits, distilling, tokenizer });
       checkEndTokens(options, tokenizer, distilling?.teacherTokenizer);
       const areChats = (await recordKind(options.data, { fields: options.fields })) === 'conversation';
-      const template = await chooseTemplate(options.template, [studentSource, teacherSource], { tokenizer, areChats });
+      const template = await chooseTemplate(options.template, [studentSource, teacherSource], {
+        ...{ tokenizer, areChats },
+        say: (text) => note(terminal.stderr, text),
+      });
       const data = await readInstructions(options.data, {
         ...{ template, tokenizer, ...limits, fields: options.fields, validation: heldOutOf(options) ?? 'tenth' },
         ...given({ validationOrder: options.validationOrder }),

@@ -10,6 +10,7 @@ import { type Tokenizer, tokenizerOption } from '../../text/index.js';
 import type { PromptTemplate } from '../template.js';
 import { compile, renderBounded, TemplateFault, TemplateRefusal } from './boundedInterpreter.js';
 import { type ChatMessage, spoken } from './messages.js';
+import { TemplateAtFault } from './templateAtFault.js';
 import { unusedCharacters } from './unusedCharacters.js';
 
 /** What a conversation was rendered to. */
@@ -67,7 +68,7 @@ export function createChatTemplate(tokenizer: Tokenizer, options: ChatTemplateOp
       throw new DataError(`the chat template does not take these messages: ${short(error.message)}`, { cause: error });
     }
     if (!(error instanceof TemplateFault)) throw error;
-    throw new DataError(`the chat template cannot be rendered: ${short(error.message)}. Take another one.`, {
+    throw new TemplateAtFault(`the chat template cannot be rendered: ${short(error.message)}. Take another one.`, {
       cause: error,
     });
   };
@@ -108,11 +109,11 @@ export function createChatTemplate(tokenizer: Tokenizer, options: ChatTemplateOp
 function noTemplate(name: string, { chatTemplates }: Tokenizer): OptionError {
   const names = [...chatTemplates.keys()];
   const found =
-    names.length === 0 ? 'the tokenizer has no chat template' : `its chat templates are ${names.join(', ')}`;
+    names.length === 0 ? 'the tokenizer has no chat template' : `its chat templates are ${short(names.join(', '))}`;
   const advice =
     names.length === 0
       ? 'Add chat_template.jinja to its folder, or take a template by its name.'
-      : `Give name, as in { name: '${names[0]}' }.`;
+      : `Give name, as in { name: '${short(names[0])}' }.`;
   return new OptionError(`createChatTemplate: ${found}, expected one called '${name}'. ${advice}`, {
     option: 'name',
     found: names,
@@ -148,4 +149,6 @@ function withoutMarks(marked: string, start: string, end: string): RenderedChat 
 }
 
 const unpaired = () =>
-  new DataError('the chat template cannot be rendered: {% generation %} and {% endgeneration %} do not come in pairs.');
+  new TemplateAtFault(
+    'the chat template cannot be rendered: {% generation %} and {% endgeneration %} do not come in pairs.',
+  );

@@ -9,6 +9,7 @@ import { shorten } from '../shorten.js';
 import { type ChatEncoder, chatEncoder } from './chatEncoder.js';
 import type { ChatTemplate, RenderedChat } from './chatTemplate.js';
 import type { ChatMessage } from './messages.js';
+import { TemplateAtFault } from './templateAtFault.js';
 
 /** How a conversation is rendered, encoded and cut. */
 interface ChatOptions {
@@ -30,7 +31,7 @@ interface FittedChat {
 /**
  * The prompt of a conversation: up to where the next answer begins. While it is too long it loses its oldest question with
  * its answer, then the end of the last message; the system's message stays.
- * @throws DataError where the template alone is too long, and as `renderChat`
+ * @throws DataError where the template gives nothing, where it alone is too long, and as `renderChat`
  */
 export function fitChat(
   messages: readonly ChatMessage[],
@@ -41,6 +42,8 @@ export function fitChat(
   for (let cut = false; ; cut = true) {
     const { text } = encoder.render(left, { addGenerationPrompt: true });
     const ids = encoder.encode(text);
+    if (ids.length === 0)
+      throw new TemplateAtFault('the chat template gives no text. Correct it, or take another one.');
     const excess = ids.length - maxPromptLength;
     if (excess <= 0) return { messages: left, text, ids, cut };
     const first = left[0]?.role === 'system' ? 1 : 0;
@@ -67,24 +70,30 @@ export function fitChatPrompt(messages: readonly ChatMessage[], options: ChatOpt
 
 /**
  * The sample of a conversation that ends with an answer.
- * @throws DataError where the template gives the answer another beginning than its prompt, and as `fitChat`
+ * @throws DataError where the template gives the answer another beginning than its prompt, where it leaves the answer out, and
+ * as `fitChat`
  */
 export function encodeConversation(
   conversation: readonly ChatMessage[],
   options: ChatOptions & { readonly maxLength: number },
 ): Pick<Example, 'ids' | 'promptLength' | 'lossMask' | 'prompt' | 'promptCut' | 'responseCut'> {
-  const { tokenizer, maxLength } = options;
+  const { tokenizer, template, maxLength } = options;
   const encoder = chatEncoder(conversation, options);
   const prompt = fitChat(conversation.slice(0, -1), options, encoder);
-  const whole = encoder.render([...prompt.messages, conversation.at(-1) as ChatMessage], {
-    addGenerationPrompt: false,
-  });
+  const answer = conversation.at(-1) as ChatMessage;
+  const withAnswer = (content: string) =>
+    encoder.render([...prompt.messages, { ...answer, content }], { addGenerationPrompt: false });
+  const whole = withAnswer(answer.content);
   if (!whole.text.startsWith(prompt.text)) {
     throw new DataError(
       'the chat template begins the answer otherwise where it is there than where it is asked for (add_generation_prompt). ' +
         'Take a template that does not.',
     );
   }
+  checkAnswer(template, answer.content, (content) => {
+    const rendered = content === answer.content ? whole : withAnswer(content);
+    return encoder.plain(answerIn(rendered, prompt.text.length));
+  });
   const together = encoder.encode(whole.text);
   const ids = prompt.ids.every((id, at) => together[at] === id)
     ? together
@@ -100,6 +109,34 @@ export function encodeConversation(
     promptCut: prompt.cut,
     responseCut: learnt.ids.length > maxLength,
   };
+}
+
+/** What is learnt after the prompt. */
+const answerIn = ({ text, answers }: RenderedChat, promptLength: number): string =>
+  answers === undefined
+    ? text.slice(promptLength)
+    : answers.map(([start, end]) => text.slice(Math.max(start, promptLength), end)).join('');
+
+/** Stands for an answer: one word, which no template has reason to change. */
+const someAnswer = 'Marzipan';
+/** Templates that were seen to put that word where it is learnt. */
+const sound = new WeakSet<ChatTemplate>();
+
+/**
+ * A template may change an answer: it strips it, or leaves out what the model thought. So what counts is whether it puts a
+ * word that is said in place of the answer where it is learnt, once for each template, and again where the answer is not there.
+ * @param learntOf what is learnt of the conversation with such an answer
+ * @throws DataError
+ */
+function checkAnswer(template: ChatTemplate, answer: string, learntOf: (answer: string) => string): void {
+  if (sound.has(template) && learntOf(answer).includes(answer.trim())) return;
+  if (!learntOf(someAnswer).includes(someAnswer)) {
+    throw new TemplateAtFault(
+      'the chat template leaves the answer out of what is learnt: a model would learn nothing of the data. Correct the template, ' +
+        'or take another one.',
+    );
+  }
+  sound.add(template);
 }
 
 const joined = (first: Int32Array, second: ArrayLike<number>): Int32Array => {

@@ -3,7 +3,10 @@
  * here is an error. A remark says what is so, and what to set where that is not what was meant.
  */
 import type { Sample } from '../../data/batch.js';
+import { createChatTemplate } from '../../data/chat/chatTemplate.js';
+import { learntHeader } from '../../data/chat/learntHeader.js';
 import { counted, countedOf, rounded, whole } from '../../errors.js';
+import { quoted } from '../../inWords.js';
 import { hasRougeWords } from '../../metrics/index.js';
 import { usualPadding } from '../../models/checkTokenizer.js';
 import type { LanguageModel } from '../../models/model.js';
@@ -28,6 +31,7 @@ export function startRemarks(run: Participants, settings: RunSettings): string[]
     smallDivergence(settings),
     otherEnd(run),
     otherTemplate(run),
+    learntHeaders(run),
     modelEnd(`The ${learnerOf(run)}`, run.student, run.tokenizer),
     run.teacher && modelEnd('The teacher', run.teacher, run.teacherTokenizer ?? run.tokenizer),
     padding(run),
@@ -173,6 +177,18 @@ function otherTemplate({ data, student, teacher, tokenizer, teacherTokenizer }: 
   return (
     `The prompts are in the template '${template}'; ${others.map(([who, own]) => `${who} was trained with '${own}'`).join(', ')}: ` +
     'a teacher predicts less well what it was not trained on. Read the data in its template, or train both with one.'
+  );
+}
+
+/** A template that does not say where an answer begins leaves it to the model to say who speaks. */
+function learntHeaders(run: Participants): string | undefined {
+  const { data, tokenizer } = run;
+  if (data.template !== 'chat' || !tokenizer?.chatTemplates.has('default')) return undefined;
+  const header = learntHeader(createChatTemplate(tokenizer));
+  if (header === undefined) return undefined;
+  return (
+    `The chat template ignores add_generation_prompt: the ${learnerOf(run)} is to write ${quoted(header)} itself before each ` +
+    'answer, and its answers begin so. Give the tokenizer a template that writes it where add_generation_prompt is set.'
   );
 }
 
