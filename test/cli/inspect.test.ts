@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CheckpointFacts, GenerationMemory, MemoryEstimate } from '../../src/index.js';
-import { createModel, createTokenizer, openDevice, saveModel } from '../../src/index.js';
+import { createModel, openDevice, saveModel } from '../../src/index.js';
+import { createTokenizer } from '../../src/text/index.js';
 import { tinyTokenizer } from '../distill/fixtures.js';
 import { distillm } from './workspace.js';
 
