@@ -1,10 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { inWords } from '../src/inWords.js';
+import { inWords, quoted, short } from '../src/inWords.js';
 
 describe('a value in words', () => {
   it('is cut short, with its length', () => {
     expect(inWords({ a: [1, 'b', 2n], c: new Date(0), d: new Map() })).toMatch(/^\{"a":\[1,"b","2n"\],/);
     expect(inWords(Array(200).fill(1))).toBe(`[${'1,'.repeat(49)}1... (401 characters)`);
+  });
+
+  it('stays on its line, and moves no cursor', () => {
+    expect([inWords('a\nb\u001b'), short('a\r\u2028\u202e')]).toEqual(['a\\nb\\u001b', 'a\\r\\u2028\\u202e']);
+    expect(quoted('a\n"\u009b')).toBe('"a\\n\\"\\u009b"');
   });
 
   it('does not follow what is in many places of it without end', () => {

@@ -217,7 +217,7 @@ forEachBackend((backend) => {
       [[Int32Array.of(-1)], {}, /the id -1/],
       [[Int32Array.of(1)], { maxNewTokens: 0 }, /maxNewTokens is 0/],
       [[Int32Array.of(1)], { batchSize: 0 }, /batchSize is 0/],
-      [[Int32Array.of(1)], { seeds: [] }, /0 seeds for 1 prompts/],
+      [[Int32Array.of(1)], { seeds: [] }, /0 seeds for 1 prompt,/],
       [[Int32Array.of(1)], { seeds: [-1] }, /seeds\[0\] is -1/],
       [[Int32Array.of(1)], { topP: 0 }, /topP is 0/],
       [
