@@ -5,8 +5,9 @@ import { nodeAssets, packages, peersInstalled } from '../peers/installed.ts';
 import manifest from '../peers/package.json' with { type: 'json' };
 
 const { dependencies } = manifest;
-const onlyInNode = ['onnxruntime-node', 'tiktoken'];
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+/** What peers of Node alone import: a worker of the page never asks for it. */
+const onlyInNode = ['onnxruntime-node', 'tiktoken', here('../decode/llamaCpp.ts')];
 
 /**
  * Bundles the page into build/bench-page; returns that folder. Needs dist/. Where the peers are not installed, they and the
@@ -25,7 +26,7 @@ export async function buildPage(): Promise<string> {
     target: 'es2022',
     // Without its WebGPU part, as in Node.
     ...(peersInstalled && { alias: { 'onnxruntime-web': `${packages}onnxruntime-web/dist/ort.wasm.min.mjs` } }),
-    external: peersInstalled ? onlyInNode : Object.keys(dependencies),
+    external: [...onlyInNode, ...(peersInstalled ? [] : Object.keys(dependencies))],
     // Without our tsconfig, whose paths point at the sources: what is measured is the built package.
     tsconfigRaw: {},
     logLevel: 'error',

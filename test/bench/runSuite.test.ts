@@ -112,7 +112,8 @@ describe('the command line', () => {
     };
     expect(names()).toHaveLength(suites.length);
     expect(names('--filter', 'gemm')).toEqual(['gemm', 'gemm-stored', 'gemm-webgpu']);
-    expect(names('--filter=decode')).toEqual(['decode']);
+    expect(names('--filter=decode')).toEqual(['decode', 'decode-smollm2']);
+    expect(names('--filter=decode-')).toEqual(['decode-smollm2']);
     expect(choose('--tune')).toMatchObject({ values: { tune: true } });
   });
 
