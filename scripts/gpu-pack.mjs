@@ -5,7 +5,6 @@
 // it there. Needs dist/, xz and, to save a tenth, strip.
 import { execFileSync } from 'node:child_process';
 import { chmod, copyFile, cp, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -22,7 +21,8 @@ const modelOracles = async (folder) =>
   (await readdir(folder, { recursive: true }))
     .filter((path) => path.endsWith('/model/config.json'))
     .map((path) => path.slice(0, -'/model/config.json'.length));
-const packageFolder = (name) => dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
+/** Not by resolving its package.json, which a package's `exports` may keep to itself. */
+const packageFolder = (name) => join(root, 'node_modules', name);
 
 /**
  * What runs on the other machine, but Node and Dawn: the scripts, bundled, the files that they read, and the licences of
