@@ -58,7 +58,9 @@ describeWebGPU('the archive', () => {
   it('has the oracles of all models, and the licences of what is bundled', async () => {
     const oracles = await readdir(join(archive, 'oracles'), { recursive: true });
     expect(oracles).toEqual(expect.arrayContaining(modelOracles().map((name) => `${name}/oracle.json`)));
-    expect(await readdir(join(archive, 'licenses'))).toEqual(expect.arrayContaining(['distillm', 'zod', '@huggingface-jinja']));
+    expect(await readdir(join(archive, 'licenses'))).toEqual(
+      expect.arrayContaining(['distillm', 'zod', '@huggingface-jinja']),
+    );
   });
 
   it('runs its parts without a question, keeps what was measured before the time was over, and says so', async () => {
