@@ -77,6 +77,8 @@ export type ModelBase = Pick<
 export interface DeclaredAdapter {
   /** See `LoraAdapter.config`. */
   readonly config: LoraAdapter['config'];
+  /** See `LoraAdapter`. */
+  readonly isNew: boolean;
   /** The parts of a model with those that the adapter puts into their places. */
   around(tree: PartTree): PartTree;
 }
@@ -120,7 +122,7 @@ export async function openModel(
     return model;
   };
   const own = [...specs].flatMap(([name, spec]) => (spec.trained ? [name] : []));
-  const stated = adapter && { config: adapter.config, parameters: own };
+  const stated = adapter && { config: adapter.config, isNew: adapter.isNew, parameters: own };
   const base: ModelBase = { ...modelBase({ device, fields, files, held, adapter: stated }), onMeta };
   const model = guarded(family.build(config, fill(tree, held), base));
   model.setTrainable(trainable);

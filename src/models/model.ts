@@ -26,6 +26,8 @@ export interface ForwardOptions {
 export interface LoraAdapter {
   /** The fields of PEFT's adapter_config.json, for saving: `r`, `lora_alpha`, `target_modules` and others. */
   readonly config: Readonly<Record<string, unknown>>;
+  /** Whether it was begun by this load, which chose its rank; false for one that was stored. */
+  readonly isNew: boolean;
   /** Which of the model's `parameters` are the adapter's: its matrices, and what `modulesToSave` names. */
   readonly parameters: readonly string[];
 }

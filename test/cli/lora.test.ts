@@ -78,6 +78,13 @@ describe('distillm train --lora', () => {
     ).toBeGreaterThan(0);
   }, 60_000);
 
+  it('advises a smaller rank where one is too large for the device', async () => {
+    const large = ['--lora', '--lora-rank', '2000000', '--dry-run'];
+    const { code, err } = await train('--student', at('base'), ...large, '--out', at('dry'));
+    expect(code).toBe(1);
+    expect(err).toMatch(/^What would fit: .*--lora-rank \d+ \(/m);
+  }, 60_000);
+
   it.each([
     [['--lora-rank', '4'], /--lora-rank is an option of adapters, which --lora trains\. Give --lora/],
     [['--lora', '--lora-rank', '0'], /--lora-rank is 0, expected an integer of at least 1/],

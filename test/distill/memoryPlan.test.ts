@@ -203,6 +203,32 @@ describe('a plan that does not fit', () => {
     expect(() => requireMemory(plan)).toThrow(/No smaller batch or length is enough: take a smaller model\.$/);
   });
 
+  it('advises a smaller rank of a new adapter, and fewer bits of what stands beside it', async () => {
+    limitTo(2 ** 32);
+    const store = memoryStore();
+    using base = await modelOf('gpt2', device, { width: 64, seed: 2 });
+    await saveModel(base, store);
+    const planOf = async (model: LanguageModel) => fineTune({ model, data, steps: 1, batchSize: 2 }).memory();
+    const lora = { targetModules: ['c_fc'] };
+    const large = await loadModel(store, { device, lora: { ...lora, rank: 4096 } });
+    using small = await loadModel(store, { device, lora: { ...lora, rank: 8 } });
+    const [most, least] = [await planOf(large), await planOf(small)];
+    // Half of what the weights, gradients and moments of the larger one take alone.
+    limitTo(Math.round((most.student + most.gradients + most.moments) / 2));
+    expect(device.info.maxStorageBytes).toBeGreaterThan(least.total);
+    const plan = await planOf(large);
+    expect(plan.fits).toBe(false);
+    const rank = plan.fitting.map(({ options }) => options['lora.rank']).find((each) => each !== undefined) as number;
+    expect(rank).toBeGreaterThan(8);
+    expect(rank).toBeLessThan(4096);
+    expect(() => requireMemory(plan)).toThrow(/What would fit: .*lora\.rank \d+/);
+    large.dispose();
+    limitTo(2 ** 32);
+    limitTo((await planOf(small)).total - 40_000);
+    const narrow = await planOf(small);
+    expect(narrow.fitting.map(({ options }) => options)).toContainEqual({ studentDtype: 'int8' });
+  });
+
   it('counts what else is on the device', async () => {
     limitTo(2 ** 32);
     using model = await modelOf('gpt2', device, { width: 64 });

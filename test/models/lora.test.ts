@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openCheckpoint } from '../../src/checkpoints/index.js';
 import { CheckpointError, OptionError } from '../../src/errors.js';
 import { type MemoryStore, memoryStore } from '../../src/io/memoryStore.js';
@@ -450,21 +450,112 @@ describe('a file that PEFT could have written otherwise', () => {
 
   it.each([
     [{ peft_type: 'IA3' }, `${where}: peft_type is "IA3", expected "LORA": an adapter, which is not known here`],
-    [{ use_dora: true }, `${where}: use_dora is true: an adapter with a feature, which is not known here`],
-    [{ bias: 'all' }, `${where}: bias is "all": an adapter with a feature`],
+    [{ use_dora: true }, `${where}: use_dora is true: DoRA, which is not known here`],
+    [
+      { bias: 'all' },
+      `${where}: bias is "all": an adapter that trained biases of the base as well, which is not known here`,
+    ],
     [{ lora_bias: true }, `${where}: lora_bias is true`],
     [{ trainable_token_indices: [1] }, `${where}: trainable_token_indices is [1]`],
     [{ megatron_config: { a: 1 } }, `${where}: megatron_config is {"a":1}`],
     [{ layer_replication: [[0, 1]] }, `${where}: layer_replication is`],
-    [{ a_feature_of_tomorrow: 3 }, `${where}: a_feature_of_tomorrow is 3`],
+    [
+      { a_feature_of_tomorrow: 3 },
+      `${where}: a_feature_of_tomorrow is 3: the feature a_feature_of_tomorrow, which is not known here`,
+    ],
     [{ init_lora_weights: 'pissa' }, `${where}: init_lora_weights is "pissa": an adapter of a base that was changed`],
     [{ lora_alpha: 'x' }, `${where}: field 'lora_alpha' is "x", expected`],
-    [{ alpha_pattern: { '(': 3 } }, 'alpha_pattern of the adapter has "(", which is no pattern'],
+    [
+      { alpha_pattern: { '(': 3 } },
+      `${where}: alpha_pattern has the expression "(" with a "(" without ")" at character 0`,
+    ],
+    [{ rank_pattern: { '(?<=x)q': 3 } }, `${where}: rank_pattern has the expression "(?<=x)q" with "(?<="`],
+    [{ target_modules: '(?P<a>q)_proj' }, `${where}: target_modules has the expression "(?P<a>q)_proj" with "(?P<"`],
+    [{ layers_to_transform: 'x' }, `${where}: field 'layers_to_transform' is "x", expected the number of a layer`],
+    [
+      { target_modules: ['k_proj'] },
+      'adapter of model.layers.0.self_attn.q_proj, and target_modules and what narrows them',
+    ],
+    [{ target_modules: 'q_proj' }, 'do not name it (2 such in all). PEFT would leave it out'],
+    [
+      { exclude_modules: ['layers.1.self_attn.q_proj'] },
+      'an adapter of model.layers.1.self_attn.q_proj, and target_modules',
+    ],
+    [{ exclude_modules: '.*\\.1\\..*' }, 'an adapter of model.layers.1.self_attn.q_proj, and target_modules'],
+    [{ layers_to_transform: [0] }, 'an adapter of model.layers.1.self_attn.q_proj, and target_modules'],
+    [{ layers_to_transform: 1, layers_pattern: 'layers' }, 'an adapter of model.layers.0.self_attn.q_proj, and'],
+    [{ layers_to_transform: [0, 1], layers_pattern: ['h'] }, 'do not name it (2 such in all)'],
+    [{ r: 8 }, 'the adapter of model.layers.0.self_attn.q_proj has rank 2, expected 8, as r and rank_pattern of'],
+    [
+      { rank_pattern: { 'layers.1.self_attn.q_proj': 3 } },
+      'the adapter of model.layers.1.self_attn.q_proj has rank 2, expected 3',
+    ],
+    [{ rank_pattern: { '^layers.1.self_attn.q_proj': 3, '.*1.*q_proj': 4 } }, 'has rank 2, expected 4'],
   ])('is refused with %j, by that name', async (fields, message) => {
     const { store, base } = await stored(fields);
     const error = await failure(loadModel(store, { device: host, base }));
     expect(error).toBeInstanceOf(CheckpointError);
     expect(error.message).toContain(message);
+  });
+
+  it.each([
+    { target_modules: '.*\\.layers\\.\\d+\\.(self_attn|mlp)\\.(q_proj|down_proj_of_none)' },
+    { target_modules: '^model.layers.[01].self_attn.q_proj$' },
+    { target_modules: null },
+    { layers_to_transform: [1, 0], layers_pattern: 'layers' },
+    { exclude_modules: ['k_proj'], r: 3, rank_pattern: { 'self_attn.[qk]_proj': 2 } },
+    { r: 3, lora_alpha: 1, rank_pattern: { '^.*q_proj': 2 }, alpha_pattern: { 'layers.(0|1).*': 4, '.*': 9 } },
+  ])('is taken with %j, which says what its tensors are', async (fields) => {
+    const { store, base, logits } = await stored(fields);
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
+    for (const trainable of [false, true]) {
+      using model = await loadModel(store, { device: host, base, trainable });
+      near(await logitsOf(model), logits, 1e-5);
+      if (!trainable) continue;
+      // What is written says the same.
+      const again = memoryStore();
+      await saveModel(model, again);
+      using same = await loadModel(again, { device: host, base });
+      near(await logitsOf(same), logits, 1e-5);
+    }
+    expect(warn.mock.calls).toEqual([]);
+    warn.mockRestore();
+  });
+
+  it.each([
+    '(([a-z_.0-9]+)+)+X',
+    '(a?){1000}{9}',
+    '(){1000}{1000}{1000}{1000}',
+    '(a|b)*a(a|b){14}',
+    `${'a'.repeat(3000)}*`,
+  ])('takes no time for %s', async (source) => {
+    for (const fields of [
+      { alpha_pattern: { [source]: 8 } },
+      { alpha_pattern: Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`${source}.?x${i}`, 8])) },
+      { target_modules: `${source}|.*q_proj` },
+    ]) {
+      const { store, base } = await stored(fields);
+      const before = performance.now();
+      await loadModel(store, { device: host, base }).then(
+        (model) => model.dispose(),
+        (error: unknown) => expect(error).toBeInstanceOf(CheckpointError),
+      );
+      expect(performance.now() - before).toBeLessThan(10_000);
+    }
+  });
+
+  it('leaves a named part without tensors as it is in the base, with a warning, and names it no more', async () => {
+    const { store, base, logits } = await stored({ target_modules: ['q_proj', 'v_proj'], exclude_modules: ['k_proj'] });
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
+    using model = await loadModel(store, { device: host, base, trainable: true });
+    expect(warn.mock.calls.map(([text]) => text)).toEqual([
+      expect.stringMatching(
+        /adapter_config.json names model.layers.0.self_attn.v_proj by target_modules, .* no adapter of it \(2 such in all\)/,
+      ),
+    ]);
+    warn.mockRestore();
+    near(await logitsOf(model), logits, 1e-5);
+    expect(model.adapter!.config).toMatchObject({ target_modules: ['q_proj'], exclude_modules: null, r: 2 });
   });
 
   it('is taken with features that are switched off', async () => {

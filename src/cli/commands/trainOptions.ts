@@ -56,7 +56,7 @@ const modelOptions = {
   studentDtype: optional(
     '<dtype>',
     choice(weightFormats),
-    'with --lora, or for a student that is an adapter: how the matrices beside it are held (default: f32)',
+    'with --lora, or for a student that is an adapter: how the matrices beside it are held; int8 and int4 are QLoRA (default: f32)',
   ),
   ...loraFlags,
   tokenizer: optional(

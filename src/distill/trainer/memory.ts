@@ -54,6 +54,10 @@ interface Change {
   readonly gradAccumulationSteps?: number;
   /** The dtype that `loadModel` would hold the teacher in. */
   readonly teacherDtype?: WeightFormat;
+  /** The dtype that `loadModel` would hold the matrices beside an adapter in. */
+  readonly studentDtype?: WeightFormat;
+  /** Of a new adapter. */
+  readonly 'lora.rank'?: number;
   /** Longest sample, answers included. */
   readonly maxLength?: number;
 }
@@ -80,13 +84,14 @@ export async function planMemory(plan: Plan): Promise<MemoryEstimate> {
   const fits = !('tooLarge' in found) && (limit === undefined || found.total <= limit);
   const totalOf = (change: Change) =>
     measure(change).then(
-      ({ total }) => total,
+      ({ total }) => total - bytesLess(objective.student, change['lora.rank']),
       (error: unknown) => {
         if (!(error instanceof LimitError)) throw error;
         return undefined;
       },
     );
-  const isHopeless = limit !== undefined && least > limit;
+  // What is held can be made less by way of an adapter alone.
+  const isHopeless = limit !== undefined && least > limit && (!objective.student.adapter || plan.resume);
   const fitting = fits || isHopeless ? [] : await findFitting(waysToFit(plan), totalOf, limit);
   return { ...found, replay: replayBytes(plan), ...(limit !== undefined && { limit }), fits, fitting };
 }
@@ -112,20 +117,38 @@ function heldBytes(student: LanguageModel, teacher: LanguageModel | undefined): 
   };
 }
 
+/** The rank of a new adapter; undefined where it cannot be chosen. */
+function rankOf({ adapter, parameters }: LanguageModel): number | undefined {
+  const down = adapter?.isNew ? adapter.parameters.find((name) => name.endsWith('.lora_A.weight')) : undefined;
+  return down === undefined ? undefined : parameters.get(down)?.shape[0];
+}
+
+/** What an adapter, its gradients and moments take less with a smaller rank. What it computes takes less as well. */
+function bytesLess(student: LanguageModel, rank: number | undefined): number {
+  const before = rankOf(student);
+  if (rank === undefined || before === undefined) return 0;
+  const matrices = (student.adapter?.parameters ?? []).filter((name) => /\.lora_[AB]\.weight$/.test(name));
+  const size = matrices.reduce((sum, name) => sum + (student.parameters.get(name)?.size ?? 0), 0);
+  return 4 * 4 * (size / before) * (before - rank);
+}
+
+/** Formats that take less than the one that a model is held in. */
+const smallerFormats = (model: LanguageModel): readonly WeightFormat[] =>
+  weightFormats.slice(weightFormats.indexOf(formatOf(model)) + 1);
+
 /** Ways to milder work; a run that goes on keeps its batches. */
-function waysToFit({ settings, teacher, resume, train }: Plan): readonly (readonly Change[])[] {
+function waysToFit({ settings, teacher, resume, train, objective: { student } }: Plan): readonly (readonly Change[])[] {
   const { batchSize, gradAccumulationSteps, gradientCheckpointing } = settings;
   const rows = batchSize * gradAccumulationSteps;
-  const format = teacher && formatOf(teacher);
   const longest = train.reduce((most, { ids }) => Math.max(most, ids.length), 0);
   return [
     gradientCheckpointing ? [] : [{ gradientCheckpointing: true }],
     resume
       ? []
       : halvings(batchSize, 1).map((size) => ({ batchSize: size, gradAccumulationSteps: Math.ceil(rows / size) })),
-    format && !resume
-      ? weightFormats.slice(weightFormats.indexOf(format) + 1).map((dtype) => ({ teacherDtype: dtype }))
-      : [],
+    teacher && !resume ? smallerFormats(teacher).map((dtype) => ({ teacherDtype: dtype })) : [],
+    student.adapter && !resume ? smallerFormats(student).map((dtype) => ({ studentDtype: dtype })) : [],
+    resume ? [] : halvings(rankOf(student) ?? 1, 1).map((rank) => ({ 'lora.rank': rank })),
     resume ? [] : halvings(longest, 32).map((length) => ({ maxLength: length })),
   ];
 }
@@ -217,7 +240,10 @@ async function rehearse(
     dtype: change.teacherDtype,
     layers: layers.teacher,
   });
-  const student = await plan.objective.student.onMeta(rehearsal.device, { layers: layers.student });
+  const student = await plan.objective.student.onMeta(rehearsal.device, {
+    dtype: change.studentDtype,
+    layers: layers.student,
+  });
   const held = heldBytes(student, teacher);
   const { lr: _, ...adamW } = settings.optimizer;
   const objective = objectiveOf(student, teacher, settings);

@@ -9,13 +9,13 @@ import { asF32, madeValues, type Values } from '../../tensor/index.js';
 import type { ConfiguredFamily } from '../config.js';
 import type { DeclaredAdapter } from '../family.js';
 import { initialValues } from '../initial.js';
-import { type ParameterSpec, partsOf, specsOf } from '../parts.js';
+import { type Declared, type ParameterSpec, partsOf, specsOf } from '../parts.js';
 import { aroundParts, downName, upName } from './adapted.js';
 import { mergedValues } from './merge.js';
 import type { CheckedLora } from './options.js';
-import { type BaseName, peftFields, scaleOf } from './peftConfig.js';
-import { matchStored, type StoredAdapter } from './peftFile.js';
-import { findTargets, shortNames } from './targets.js';
+import { type BaseName, heldFields, peftFields } from './peftConfig.js';
+import { matchStored, type StoredAdapter, type StoredPart } from './peftFile.js';
+import { adaptable, findTargets, isNamed, shortNames } from './targets.js';
 
 /** What an adapter makes of a model that is loaded. */
 export interface AppliedAdapter {
@@ -44,7 +44,7 @@ export function newAdapter({ family, config }: ConfiguredFamily, options: Checke
     fan_in_fan_out: [...adapted.values()].every(({ layout }) => layout === 'inOut'),
   });
   return {
-    declared: { config: fields, around },
+    declared: { config: fields, isNew: true, around },
     values(parameter, ofBase) {
       const spec: ParameterSpec | undefined = own.get(parameter);
       if (!spec) return ofBase();
@@ -77,7 +77,6 @@ export function storedAdapter(
   const parts = partsOf(family.tree(config));
   const matched = matchStored(stored, parts, { withHead: !trainable });
   const read = (name: string) => valuesOf(stored.tensors, name);
-  const scale = (part: string, rank: number) => scaleOf(stored.config, part, rank);
   const wholeOf = (parameter: string) => {
     const name = stored.whole.get(parameter);
     return name === undefined ? undefined : read(name);
@@ -90,9 +89,9 @@ export function storedAdapter(
         const adapter = part === parameter ? undefined : matched.get(part);
         const whole = wholeOf(parameter);
         if (whole || !adapter) return whole ?? ofBase();
-        const { down, up, rank, linear } = adapter;
+        const { down, up, rank, scale, linear } = adapter;
         return mergedValues(device, ofBase(), async () => ({
-          ...{ rank, layout: linear.layout, scale: scale(part, rank) },
+          ...{ rank, scale, layout: linear.layout },
           ...{ down: asF32(await read(down).all()), up: asF32(await read(up).all()) },
         }));
       },
@@ -113,14 +112,44 @@ export function storedAdapter(
     ),
   };
   const adapterOf = (part: string) => {
-    const { rank } = matched.get(part) as { readonly rank: number };
-    return { rank, scale: scale(part, rank), dropout: stored.config.lora_dropout };
+    const { rank, scale } = matched.get(part) as StoredPart;
+    return { rank, scale, dropout: stored.config.lora_dropout };
   };
+  const { adapted, whole } = targets;
+  const fields = saysWhatIsHeld(stored, { parts, matched, whole })
+    ? stored.fields
+    : heldFields(stored, matched, {
+        target_modules: shortNames(adapted, parts),
+        modules_to_save: whole.size > 0 ? [...whole] : null,
+      });
   return {
-    declared: { config: { ...stored.fields, ...base }, around: aroundParts(targets, adapterOf) },
+    declared: { config: { ...fields, ...base }, isNew: false, around: aroundParts(targets, adapterOf) },
     values(parameter, ofBase) {
       const name = names.get(parameter);
       return name === undefined ? (wholeOf(parameter) ?? ofBase()) : read(name);
     },
   };
+}
+
+/** Whether the file's own fields mean these parts, ranks and alphas, and no others, by the names that are written. */
+function saysWhatIsHeld(
+  { config, fields: { modules_to_save: named } }: StoredAdapter,
+  {
+    parts,
+    matched,
+    whole,
+  }: {
+    readonly parts: ReadonlyMap<string, Declared<unknown>>;
+    readonly matched: ReadonlyMap<string, StoredPart>;
+    readonly whole: ReadonlySet<string>;
+  },
+): boolean {
+  const { isTarget } = config;
+  if (!isTarget) return false;
+  const asWhole = Array.isArray(named) ? named.map(String) : [];
+  return (
+    [...parts.keys()].every((part) => whole.has(part) === isNamed(part, asWhole)) &&
+    [...adaptable(parts).keys()].every((part) => whole.has(part) || matched.has(part) === isTarget(part)) &&
+    [...matched].every(([part, { rank, alpha }]) => config.rankOf(part) === rank && config.alphaOf(part) === alpha)
+  );
 }

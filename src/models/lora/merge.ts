@@ -3,7 +3,7 @@ import type { Device } from '../../backend/backend.js';
 import { asF32, gemm, Tensor, tidy, transpose, type Values, type WeightLayout } from '../../tensor/index.js';
 import type { LanguageModel } from '../model.js';
 import { downName, upName } from './adapted.js';
-import { readPeftConfig, scaleOf } from './peftConfig.js';
+import { type PeftConfig, readPeftConfig, scaleOf } from './peftConfig.js';
 
 /** An adapter of one weight, on the host. */
 export interface Increment {
@@ -55,6 +55,9 @@ export async function addIncrement(
   }
 }
 
+/** What the fields of adapters say: their expressions are read once, and not for each parameter. */
+const configs = new WeakMap<object, PeftConfig>();
+
 /** The values of a parameter of a model, with what its adapter adds to it. */
 export async function withAdapterMerged(
   { device, parameters, adapter }: LanguageModel,
@@ -65,7 +68,9 @@ export async function withAdapterMerged(
   const [down, up] = [parameters.get(`${part}.${downName}`), parameters.get(`${part}.${upName}`)];
   if (!adapter || !down || !up) return values;
   const [rank = 1] = down.shape;
-  const scale = scaleOf(readPeftConfig(adapter.config, 'the adapter'), part, rank);
+  const config = configs.get(adapter.config) ?? readPeftConfig(adapter.config, 'the adapter');
+  configs.set(adapter.config, config);
+  const scale = scaleOf(config, part);
   const [downs, ups] = [(await down.read()) as Float32Array, (await up.read()) as Float32Array];
   return addIncrement(device, values, { rank, scale, layout, down: downs, up: ups });
 }

@@ -9,9 +9,14 @@ import { isHubName, parseHubName } from '../../io/hub/hubName.js';
 import { ranges } from '../../settings/index.js';
 import { checkConfig } from '../config.js';
 import type { LoraAdapter } from '../model.js';
+import { ModulePatterns, type NameTest } from './modulePattern.js';
 import type { CheckedLora } from './options.js';
+import { peftTargets } from './peftTargets.js';
 
 const { count, notNegative, shareBelow1 } = ranges;
+
+const names = z.union([z.string(), z.array(z.string())], 'an expression or a list of names').nullish();
+const layer = z.int().nonnegative();
 
 /** The fields that decide what an adapter computes; defaults as in PEFT's LoraConfig. */
 const schema = z.looseObject({
@@ -20,11 +25,22 @@ const schema = z.looseObject({
   lora_alpha: notNegative.default(8),
   lora_dropout: shareBelow1.default(0),
   use_rslora: z.boolean().default(false),
-  /** lora_alpha by patterns of names. The ranks of rank_pattern are those of the tensors. */
+  /** r and lora_alpha by expressions for names: the first that fits. */
+  rank_pattern: z.record(z.string(), count).nullish(),
   alpha_pattern: z.record(z.string(), notNegative).nullish(),
+  target_modules: names,
+  exclude_modules: names,
+  layers_to_transform: z.union([layer, z.array(layer)], 'the number of a layer, or a list of them').nullish(),
+  layers_pattern: names,
 });
 /** What an adapter_config.json says. */
-export type PeftConfig = z.output<typeof schema>;
+export interface PeftConfig extends z.output<typeof schema> {
+  /** Of the module of this name. */
+  rankOf(module: string): number;
+  alphaOf(module: string): number;
+  /** Whether a linear module has an adapter; undefined where only the tensors say it. */
+  readonly isTarget: NameTest | undefined;
+}
 
 /** How it was begun, when and for what it was trained, and what the names of its tensors say as well. */
 const harmless = new Set([
@@ -56,25 +72,41 @@ export function readPeftConfig(fields: Readonly<Record<string, unknown>>, where:
   const other = Object.entries({ ...fields, bias }).find(([name, value]) =>
     name === 'bias' ? !isOff(value) : !harmless.has(name) && !isOff(value),
   );
-  if (other) throw refuse(`${other[0]} is ${quoted(other[1])}: an adapter with a feature`, other[1]);
-  return checkConfig(schema, fields, where);
-}
-
-/** What an adapter of this rank beside a part is multiplied by. @throws CheckpointError for a pattern that is none */
-export function scaleOf({ lora_alpha, alpha_pattern, use_rslora }: PeftConfig, part: string, rank: number): number {
-  const [, alpha = lora_alpha] = Object.entries(alpha_pattern ?? {}).find(([key]) => patternOf(key).test(part)) ?? [];
-  return alpha / (use_rslora ? Math.sqrt(rank) : rank);
-}
-
-function patternOf(key: string): RegExp {
-  try {
-    return new RegExp(`^(?:.*\\.)?(?:${key})$`);
-  } catch (cause) {
-    throw new CheckpointError(`alpha_pattern of the adapter has ${quoted(key)}, which is no pattern. Correct it.`, {
-      found: key,
-      cause,
-    });
+  if (other) {
+    const [name, value] = other;
+    throw refuse(`${name} is ${quoted(value)}: ${features[name] ?? `the feature ${name}`}`, value);
   }
+  const checked = checkConfig(schema, fields, where);
+  const patterns = new ModulePatterns(where);
+  const byPattern = (field: 'rank_pattern' | 'alpha_pattern', otherwise: number) => {
+    const tests = Object.entries(checked[field] ?? {}).map(
+      ([source, value]) => [patterns.ending(field, source), value] as const,
+    );
+    return (module: string) => tests.find(([test]) => test(module))?.[1] ?? otherwise;
+  };
+  return {
+    ...checked,
+    rankOf: byPattern('rank_pattern', checked.r),
+    alphaOf: byPattern('alpha_pattern', checked.lora_alpha),
+    isTarget: peftTargets(checked, patterns),
+  };
+}
+
+/** What is switched on by fields that are refused. */
+const features: Readonly<Record<string, string>> = {
+  bias: 'an adapter that trained biases of the base as well',
+  lora_bias: 'an adapter with biases of its own',
+  use_dora: 'DoRA',
+  trainable_token_indices: 'an adapter that trained rows of the embedding',
+  layer_replication: 'an adapter of a base whose layers are repeated',
+  megatron_config: "an adapter of Megatron's parallel layers",
+  target_parameters: 'adapters of parameters in place of modules',
+};
+
+/** What the adapter beside a module is multiplied by. */
+export function scaleOf(config: PeftConfig, module: string): number {
+  const rank = config.rankOf(module);
+  return config.alphaOf(module) / (config.use_rslora ? Math.sqrt(rank) : rank);
 }
 
 /** What the file says of where the base is. */
@@ -112,3 +144,31 @@ export const peftFields = (
   ...{ r: rank, lora_alpha: alpha, lora_dropout: dropout, use_rslora: rsLora },
   ...{ bias: 'none', init_lora_weights: true, inference_mode: true, rank_pattern: {}, alpha_pattern: {} },
 });
+
+/** What an adapter of one part is, for the fields of a file. */
+export interface HeldAdapter {
+  readonly rank: number;
+  readonly alpha: number;
+}
+
+/**
+ * The fields of a stored adapter that goes on being trained: what it was made with, and ranks, alphas and names as the model
+ * holds them.
+ */
+export function heldFields(
+  { fields, config }: { readonly fields: Readonly<Record<string, unknown>>; readonly config: PeftConfig },
+  held: ReadonlyMap<string, HeldAdapter>,
+  named: { readonly target_modules: readonly string[]; readonly modules_to_save: readonly string[] | null },
+): LoraAdapter['config'] {
+  const differing = (of: (each: HeldAdapter) => number, usual: number) =>
+    Object.fromEntries([...held].flatMap(([part, each]) => (of(each) === usual ? [] : [[part, of(each)]])));
+  // The names say it all.
+  const narrowing = ['exclude_modules', 'layers_to_transform', 'layers_pattern'].filter((name) => name in fields);
+  return {
+    ...fields,
+    ...named,
+    ...Object.fromEntries(narrowing.map((name) => [name, null])),
+    ...{ r: config.r, rank_pattern: differing(({ rank }) => rank, config.r) },
+    ...{ lora_alpha: config.lora_alpha, alpha_pattern: differing(({ alpha }) => alpha, config.lora_alpha) },
+  };
+}

@@ -25,15 +25,27 @@ type Step =
 
 const MOST_STEPS = 20_000;
 const MOST_STATES = 4096;
+/** How much work expressions may make: the places that are looked at while states are found, a million of them a second. */
+export interface Work {
+  left: number;
+}
+const MOST_WORK = 2_000_000;
 
-/** @param refuse makes the error for a pattern whose table would be too large */
-export function compilePattern(pattern: Pattern, refuse: (what: string) => Error): Automaton {
+/**
+ * @param refuse makes the error for a pattern whose table would be too large
+ * @param work what may still be spent, of several patterns together; by default that of one
+ */
+export function compilePattern(
+  pattern: Pattern,
+  refuse: (what: string) => Error,
+  work: Work = { left: MOST_WORK },
+): Automaton {
   const sets = new Map<string, number>();
   const program: Step[] = [];
   const start = write(pattern, program, sets, push(program, { kind: 'match' }, refuse), refuse);
   const { ranges, members } = classes([...sets.keys()].map((key) => (key === '' ? [] : key.split(',').map(Number))));
   if (members.length > 256) throw refuse('more than 256 classes of characters');
-  return { ranges, columns: members.length + 1, table: tabulate(program, start, members, refuse) };
+  return { ranges, columns: members.length + 1, table: tabulate(program, start, { members, work, refuse }) };
 }
 
 function push(program: Step[], step: Step, refuse: (what: string) => Error): number {
@@ -82,7 +94,12 @@ function write(
         if (lazy) loop.other = inside;
         else loop.next = inside;
       } else for (let i = least; i < most; i++) begin = fork(part(pattern.part, begin), next);
-      for (let i = 0; i < least; i++) begin = part(pattern.part, begin);
+      for (let i = 0; i < least; i++) {
+        const before = program.length;
+        begin = part(pattern.part, begin);
+        // Nothing, many times.
+        if (program.length === before) break;
+      }
       return begin;
     }
   }
@@ -123,8 +140,11 @@ function classes(sets: readonly CharacterSet[]): { ranges: Uint32Array; members:
 function tabulate(
   program: readonly Step[],
   start: number,
-  members: readonly boolean[][],
-  refuse: (what: string) => Error,
+  {
+    members,
+    work,
+    refuse,
+  }: { readonly members: readonly boolean[][]; readonly work: Work; readonly refuse: (what: string) => Error },
 ): Uint32Array {
   const columns = members.length + 1;
   const states: (readonly number[])[] = [[], [start]];
@@ -135,7 +155,9 @@ function tabulate(
   const table: number[] = Array.from({ length: columns }, () => 0);
   for (let state = 1; state < states.length; state++) {
     for (let column = 0; column < columns; column++) {
-      const { places, matches } = step(program, states[state] as readonly number[], members[column]);
+      const { places, matches, visited } = step(program, states[state] as readonly number[], members[column]);
+      work.left -= visited;
+      if (work.left < 0) throw refuse('too many places in its states');
       const key = places.join();
       let next = numbers.get(key);
       if (next === undefined) {
@@ -154,19 +176,20 @@ function tabulate(
  * in; undefined at the end of the text. `matches`: a match ends before the character.
  */
 function step(program: readonly Step[], from: readonly number[], inside: readonly boolean[] | undefined) {
-  const places: number[] = [];
+  const places = new Set<number>();
   const visited = new Set<number>();
+  const found = (matches: boolean) => ({ places: [...places], matches, visited: visited.size });
   const pending = [...from].reverse();
   while (pending.length > 0) {
     const at = pending.pop() as number;
     if (visited.has(at)) continue;
     visited.add(at);
     const here = program[at] as Step;
-    if (here.kind === 'match') return { places, matches: true };
+    if (here.kind === 'match') return found(true);
     if (here.kind === 'fork') pending.push(here.other, here.next);
     else if (here.kind === 'before') {
       if (inside ? inside[here.set] : here.orEnd) pending.push(here.next);
-    } else if (inside?.[here.set] && !places.includes(here.next)) places.push(here.next);
+    } else if (inside?.[here.set]) places.add(here.next);
   }
-  return { places, matches: false };
+  return found(false);
 }

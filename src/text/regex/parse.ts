@@ -126,10 +126,12 @@ class Parser {
   }
 
   #repeated(part: Pattern): Pattern {
-    for (let inner = part; ; ) {
+    let inner = part;
+    for (let depth = 0; ; depth++) {
       const at = this.#at;
       const count = this.#count();
       if (!count) return inner;
+      if (depth === 100) throw this.refuse('repetitions nested more than 100 deep', at);
       if (inner.kind === 'before') throw this.refuse('a repeated look-ahead', at);
       const [least, most, braces] = count;
       const lazy = this.#takes('?');
