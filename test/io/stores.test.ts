@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -233,6 +233,29 @@ describe('a folder on disk', () => {
     expect(await treeOf(store)).toEqual({ best: { a: '1' } });
     await (await store.lock())();
     expect((await readdir(folder, { recursive: true })).sort()).toEqual(['best', join('best', 'a')]);
+  });
+
+  it('is not made anew by one who has it locked, wherever it goes', async () => {
+    const store = openFolder(`${folder}/run/`);
+    const release = await store.lock();
+    await store.write('sub/a', [bytes('1')]);
+    let begun = () => {};
+    const moved = new Promise<void>((resolve) => {
+      begun = resolve;
+    });
+    const adding = store.addFolder('state', async (part) => {
+      await rename(join(folder, 'run'), join(folder, 'away'));
+      begun();
+      await part.write('deep/b', [bytes('2')]);
+    });
+    await moved;
+    await expect(adding).rejects.toThrow(/cannot be (?:written|made)/);
+    await expect(store.write('c', [bytes('3')])).rejects.toThrow(/c: cannot be written: there is no such file or folder/);
+    await expect(store.folder('sub').write('d', [bytes('4')])).rejects.toThrow(CheckpointError);
+    expect(await readdir(folder)).toEqual(['away']);
+    await release();
+    await store.write('c', [bytes('3')]);
+    expect((await readdir(folder)).sort()).toEqual(['away', 'run']);
   });
 
   it('holds tensors once, whatever names they have; texts, which people edit in place, are copies', async () => {

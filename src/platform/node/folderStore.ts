@@ -16,8 +16,16 @@ const underWay = /\.\d+-[a-z0-9]+\.part$/;
 /** Tensors get a second name instead of a copy; texts people edit in place. */
 const isTensors = /\.safetensors$/;
 
-/** The folder at `folder`. It is made when it is first written to. */
+/**
+ * The folder at `folder`. It is made when it is first written to, but not a second time while it is locked: one that is
+ * gone then may be a disk that was taken out.
+ */
 export function folderStore(folder: string): FileStore {
+  return storeOf(folder, {});
+}
+
+/** `fixed.folder` is there, and whoever writes below it does not make it, nor what is above it. */
+function storeOf(folder: string, fixed: { folder?: string | undefined }): FileStore {
   const at = (path: string) => join(folder, insidePath(folder, path));
   /** Why a path of the store cannot be read; where there is nothing, an error that says so. */
   const unreadable = async (path: string, cause: unknown): Promise<CheckpointError> => {
@@ -89,11 +97,11 @@ export function folderStore(folder: string): FileStore {
   };
   const addFolder: FileStore['addFolder'] = (path, fill) =>
     writing(path, async (target) => {
-      await makeFolder(dirname(target));
+      await makeFolder(dirname(target), fixed.folder);
       if (await isThere(target)) throw nameTaken(folder, path);
       await written(target, async (part) => {
         await mkdir(part);
-        await fill(folderStore(part));
+        await fill(storeOf(part, { folder: part }));
       });
     });
   return {
@@ -131,7 +139,7 @@ export function folderStore(folder: string): FileStore {
     },
     write: (path, chunks) =>
       writing(path, async (target) => {
-        await makeFolder(dirname(target));
+        await makeFolder(dirname(target), fixed.folder);
         await written(target, async (part) => {
           const file = await open(part, 'wx');
           try {
@@ -154,7 +162,7 @@ export function folderStore(folder: string): FileStore {
         await syncFolder(dirname(target));
         await rm(part, { recursive: true, force: true });
       }),
-    folder: (path) => folderStore(at(path)),
+    folder: (path) => storeOf(at(path), fixed),
     addFolder,
     async share(from, to, names) {
       const give = (source: string, target: string) => written(target, (part) => secondName(source, part));
@@ -178,7 +186,15 @@ export function folderStore(folder: string): FileStore {
           await lock();
           throw error;
         });
-        return lock;
+        // As `dirname` gives it, of whatever is in it.
+        fixed.folder = dirname(join(folder, 'in'));
+        return Object.assign(
+          async () => {
+            fixed.folder = undefined;
+            await lock();
+          },
+          { isHeld: lock.isHeld },
+        );
       }),
   };
 }
@@ -218,11 +234,13 @@ function sizeOfFile(found: Awaited<ReturnType<typeof stat>>, path: string): numb
 
 /**
  * Makes a folder and those above it, one by one: the system then says which one it refuses, and why. Of a file system
- * that takes no folders, `mkdir` with `recursive` says ENOENT, or never returns.
+ * that takes no folders, `mkdir` with `recursive` says ENOENT, or never returns. `fixed` is not made.
  */
-async function makeFolder(path: string): Promise<void> {
+async function makeFolder(path: string, fixed?: string): Promise<void> {
   const missing: string[] = [];
-  for (let each = path; !(await isThere(each)) && dirname(each) !== each; each = dirname(each)) missing.unshift(each);
+  for (let each = path; each !== fixed && !(await isThere(each)) && dirname(each) !== each; each = dirname(each)) {
+    missing.unshift(each);
+  }
   for (const each of missing) {
     await mkdir(each).catch((cause: NodeJS.ErrnoException) => {
       // Another process was faster.
