@@ -84,7 +84,7 @@ const usualLength = 256;
 /**
  * Answers prompts that are text by text. The model's own template, all of its EOS ids, and the ids of a vocabulary that is
  * padded beyond the tokenizer's are seen to. The temperature is 1 by default. The same seed gives the same answer, whatever
- * prompts are beside it.
+ * prompts are beside it; for more than 32 of them f32 and f16 models are summed in another order, in the last bits.
  * @returns the answers, in the order of the prompts
  * @example
  * const [answer] = await generateText(model, ['Name three colours.'], { tokenizer, temperature: 0 });

@@ -5,7 +5,7 @@
 // and the depth alone, however the output is cut into `tileRows` x `tileCols` pieces. Range: pieces, row-major.
 import { packLeftAcrossRows, packLeftAlongRows, packRightAcrossRows, packRightAlongRows } from '../shared/pack';
 import { DEPTH, ROWS } from './shared/blocks';
-import { packInt4AcrossRows, packInt4AlongRows } from './shared/packInt4';
+import { packInt4AcrossRows } from './shared/packInt4';
 import { packStoredAcrossRows, packStoredAlongRows, wideBytes } from './shared/packStored';
 import { scratch } from '../shared/scratch';
 import { int4RowBytes } from '../shared/int4';
@@ -70,9 +70,7 @@ function gemm(
           if (bTransposed) packRightAlongRows(from, bStride, cols, depth, packedB);
           else packRightAcrossRows(from, bStride, cols, depth, packedB);
         } else if (bKind == INT4) {
-          const scales = bScales + ((<usize>bRow * halves) << 1);
-          if (bTransposed) packInt4AlongRows(row, scales, k, halves, bScale, cols, p, depth, packedB, wide);
-          else packInt4AcrossRows(row, scales, n, halves, bScale, j, cols, depth, packedB);
+          packInt4AcrossRows(row, bScales + ((<usize>p * halves) << 1), n, halves, bScale, j, cols, depth, packedB);
         } else {
           if (bTransposed) packStoredAlongRows(bKind, from, bStride, cols, depth, packedB, wide, bScale);
           else packStoredAcrossRows(bKind, from, bStride, cols, depth, packedB, bScale, bScales + (p << 2));
@@ -140,12 +138,4 @@ export function gemmNNInt4(
   tileCols: u32, begin: u32, end: u32,
 ): void {
   gemm(false, false, INT4, a, b, scale, scales, halves, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
-}
-
-/** c [m, n] (+)= a [m, k] b[n, k]^T, b int4 with groups along k, times a scale */
-export function gemmNTInt4(
-  a: usize, b: usize, scales: usize, c: usize, m: u32, n: u32, k: u32, halves: u32, accumulate: u32, scale: f32, tileRows: u32,
-  tileCols: u32, begin: u32, end: u32,
-): void {
-  gemm(false, true, INT4, a, b, scale, scales, halves, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
 }

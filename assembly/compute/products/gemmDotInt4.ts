@@ -1,5 +1,4 @@
-// gemmNT for few rows of a with the weight b in int4 (decoding; the LM head), as dot products of integers: b is read once,
-// in order. A strip of its rows stays in the first-level cache for all rows of a, four at a time. Range: columns of c.
+// gemmNT with the weight b in int4, as dot products of integers: b is read once, in order. A strip of its rows stays in the first-level cache for all rows of a, four at a time. Range: columns of c.
 import { int4RowBytes } from '../shared/int4';
 import { scratch } from '../shared/scratch';
 import { dotInt4x2, dotInt4x4, groupFloats, int4LeftBytes, layInt4Left, layInt4Scales } from './shared/dotInt4';

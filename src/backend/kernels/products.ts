@@ -80,7 +80,7 @@ type Products<F extends WeightFormat> = {
  * first and a k of the second. Groups of int4 are along its inputs, which are the k of the first and an n of the second.
  *
  * On WASM gemmNTInt8, and with it linearNTInt8, rounds a to 15 bits of the largest of every 1024 neighbours along k, a hundredth of what rounding
- * b to 8 bits did, and sums the products as integers. So do gemmNTInt4 and linearNTInt4 for few rows of a; there q and m are
+ * b to 8 bits did, and sums the products as integers. So do gemmNTInt4 and linearNTInt4; there q and m are
  * added up apart, so that an error counts at the size of both.
  */
 function productsWith<F extends WeightFormat>(format: F): Products<F> {

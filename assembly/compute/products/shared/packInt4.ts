@@ -1,24 +1,6 @@
 // packStored.ts for a right operand in int4.
-import { packRightAlongRows } from '../../shared/pack';
 import { int4RowBytes, widenInt4 } from '../../shared/int4';
 import { zero } from '../../shared/simd';
-
-/** Rows [count, cols] with their scales; elements [first, first + depth) of each, the depth along the rows. */
-export function packInt4AlongRows(
-  row: usize, scales: usize, cols: u32, halves: u32, scale: f32, count: u32, first: u32, depth: u32, panels: usize, wide: usize,
-): void {
-  const width = (<usize>depth) << 2;
-  const stride = int4RowBytes(cols);
-  for (let i: u32 = 0; i < count; i += 16) {
-    const rows = min(count - i, 16);
-    for (let r: u32 = 0; r < rows; r++) {
-      widenInt4(row, scales, cols, halves, scale, first, depth, wide + <usize>r * width);
-      row += stride;
-      scales += (<usize>halves) << 1;
-    }
-    packRightAlongRows(wide, width, rows, depth, panels + <usize>i * width);
-  }
-}
 
 /** Rows [depth, cols] with their scales; elements [first, first + count) of each, the depth across the rows. */
 export function packInt4AcrossRows(

@@ -30,7 +30,8 @@ export function choosePath(kernel: ProductName, m: number, n: number, k: number)
   }
   // Sums of integers are twice as fast as those of floats, for any number of rows.
   if (kernel === 'gemmNTInt8') return { kind: 'dots', name: 'gemmDotInt8', scratch: 'gemmDotInt8' };
-  if (kernel === 'gemmNTInt4' && few) return { kind: 'dots', name: 'gemmDotInt4', scratch: 'gemmDotInt4' };
+  // One way for any number of rows here, too: an answer does not depend on how many others are beside it.
+  if (kernel === 'gemmNTInt4') return { kind: 'dots', name: 'gemmDotInt4', scratch: 'gemmDotInt4' };
   if (kernel === 'gemmNT' && few) {
     // From 3 rows on, a strip of b in the cache that meets four of them at a time is faster than b row by row.
     return { kind: 'dots', name: m < 3 ? 'gemmDotStraight' : 'gemmDotStrips', scratch: 'gemmDot' };
