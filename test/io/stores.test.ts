@@ -250,7 +250,9 @@ describe('a folder on disk', () => {
     });
     await moved;
     await expect(adding).rejects.toThrow(/cannot be (?:written|made)/);
-    await expect(store.write('c', [bytes('3')])).rejects.toThrow(/c: cannot be written: there is no such file or folder/);
+    await expect(store.write('c', [bytes('3')])).rejects.toThrow(
+      /c: cannot be written: there is no such file or folder/,
+    );
     await expect(store.folder('sub').write('d', [bytes('4')])).rejects.toThrow(CheckpointError);
     expect(await readdir(folder)).toEqual(['away']);
     await release();
