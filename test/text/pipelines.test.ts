@@ -230,6 +230,20 @@ describe("tiktoken's files", () => {
     expect([...tokenizer.encode('ab1  ab ab  ')]).toEqual([256, 49, 32, 32, 256, 32, 256, 259]);
   });
 
+  it.each([
+    ['(a?){1000}{9}', 'has too many places in its states'],
+    [`a${'*'.repeat(100_000)}`, 'has repetitions nested more than 100 deep'],
+    ['(b(){1000}{1000}{1000}{1000}', 'has a "(" without ")"'],
+    ['(){1000}{1000}{1000}{1000}[', 'has a "[" without "]"'],
+  ])('refuse soon a pattern that would take long: %.20s', async (pattern, message) => {
+    await expect(load(ranks, { pattern })).rejects.toThrow(message);
+  });
+
+  it('take nothing a billion times for nothing', async () => {
+    const tokenizer = await load(ranks, { pattern: 'a(){1000}{1000}{1000}{1000}' });
+    expect([...tokenizer.encode('a')]).toHaveLength(1);
+  });
+
   it('are refused where they are malformed, by their line, and where the options do not fit', async () => {
     await expect(load('IQ== 0\nIQ==\n')).rejects.toThrow(/a.tiktoken: tiktoken: line 2 is "IQ==", expected base64 and/);
     await expect(load('A 0')).rejects.toThrow(CheckpointError);
