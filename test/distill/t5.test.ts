@@ -59,7 +59,8 @@ describe('T5 on WASM', () => {
     'is distilled from a teacher in %s, by data, fresh outputs and replayed ones',
     async (dtype) => {
       using teacher = await loadModel(skilled, { device, dtype });
-      using student = await t5(2, { dropout_rate: 0 });
+      // With teachers in f32, int8, int4 and the values of int4 in f32 it ends at 0.15 to 0.22 of where it began.
+      using student = await t5(4, { dropout_rate: 0 });
       const before = device.memory().liveBytes;
       const run = distill({
         ...options({ steps: 60, kdRatio: 0.9, lmCoef: 0.1, optimizer: { lr: 2e-2 } }),
@@ -71,7 +72,7 @@ describe('T5 on WASM', () => {
       expect(new Set(steps.map(({ source }) => source)).size).toBe(3);
       expect(Object.keys(steps[0]!.terms)).toEqual(expect.arrayContaining(['divergence', 'text']));
       const mean = (some: typeof steps) => some.reduce((sum, { terms }) => sum + terms.divergence!, 0) / some.length;
-      expect(mean(steps.slice(-8))).toBeLessThan(0.5 * mean(steps.slice(0, 8)));
+      expect(mean(steps.slice(-8))).toBeLessThan(0.3 * mean(steps.slice(0, 8)));
       // Gradients are the run's, and gone with it.
       expect(device.memory().liveBytes).toBe(before);
     },
