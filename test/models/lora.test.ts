@@ -614,7 +614,7 @@ describe('a file that PEFT could have written otherwise', () => {
 });
 
 describe('options of an adapter', () => {
-  it.each<[object, string]>([
+  it.each<[object, string | RegExp]>([
     [{ rank: 0 }, 'loadModel: lora.rank is 0, expected an integer of at least 1.'],
     [{ alpha: 0 }, 'loadModel: lora.alpha is 0, expected a number above 0.'],
     [{ dropout: 1 }, 'loadModel: lora.dropout is 1, expected a number of at least 0 and below 1.'],
@@ -629,7 +629,7 @@ describe('options of an adapter', () => {
       { targetModules: ['embed_tokens'] },
       'It is no linear part that an adapter can stand beside: name it in lora.modulesToSave',
     ],
-    [{ modulesToSave: ['lm_haed'] }, "lora.modulesToSave has 'lm_haed'"],
+    [{ modulesToSave: ['lm_haed'] }, /lora.modulesToSave has 'lm_haed', .*, lm_head\. Did you mean lm_head\?/],
     [
       { targetModules: ['q_proj'], modulesToSave: ['q_proj'] },
       'is named in lora.targetModules and in lora.modulesToSave',
@@ -639,7 +639,15 @@ describe('options of an adapter', () => {
     const store = await baseOf('llama');
     const error = await failure(loadModel(store, { device: host, lora: { ...lora, ...options } }));
     expect(error).toBeInstanceOf(OptionError);
-    expect(error.message).toContain(message);
+    if (message instanceof RegExp) expect(error.message).toMatch(message);
+    else expect(error.message).toContain(message);
+  });
+
+  it('name the head among the choices, also where it is tied', async () => {
+    const tied = await baseOf('gpt2');
+    const error = await failure(loadModel(tied, { device: host, lora: { ...lora, modulesToSave: ['nope'] } }));
+    expect(error.message).toMatch(/^loadModel: lora.modulesToSave has 'nope', .* expected some of wte, .*, lm_head\./);
+    expect(error).toMatchObject({ expected: expect.arrayContaining(['lm_head']) });
   });
 
   it('are refused where nothing is trained, where a part is left out, and beside a stored adapter', async () => {

@@ -42,7 +42,9 @@ export function findTargets(where: string, parts: Parts, { targetModules, module
   }
   for (const name of modulesToSave) {
     if (matches(parts, [name])) continue;
-    throw refusal(where, 'modulesToSave', name, { expected: endsOf(parts), advice: didYouMean(name, endsOf(parts)) });
+    // A model whose head is tied to its embedding gets one of its own where it is named.
+    const expected = [...new Set([...endsOf(parts), headPart])];
+    throw refusal(where, 'modulesToSave', name, { expected, advice: didYouMean(name, expected) });
   }
   const isTarget = (name: string) => targetModules.includes(allLinear) || isNamed(name, targetModules);
   const whole = new Set([...parts.keys()].filter((name) => isNamed(name, modulesToSave)));
