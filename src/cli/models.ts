@@ -185,15 +185,24 @@ export async function openStudent(
   return model;
 }
 
-/** A new model of a file's fields, which messages call by the file's name. @throws as `createModel` */
+/**
+ * A new model of a file's fields, which messages call by the file's name.
+ * @param originOf where a field comes from that the file does not have, after its name: "which follows from n_embd"
+ * @throws as `createModel`
+ */
 export const createFromFile = (
   config: Readonly<Record<string, unknown>>,
   path: string,
   options: CreateOptions,
+  originOf: (field: string) => string | undefined = () => undefined,
 ): Promise<LanguageModel> =>
   createModel(config, options).catch((error: unknown) => {
     if (!(error instanceof CheckpointError || error instanceof OptionError)) throw error;
-    const message = error.message.replace(/^createModel: config/, path);
+    const named = error.message.replace(/^createModel: config/, path);
+    const message = named.replace(/(?<=: field '(\w+)')(?= is )/, (_, field) => {
+      const origin = originOf(field);
+      return origin === undefined ? '' : `, ${origin},`;
+    });
     const details = { found: error.found, expected: error.expected, cause: error };
     if (error instanceof CheckpointError) throw new CheckpointError(message, details);
     throw new OptionError(message, { ...details, ...(error.option !== undefined && { option: error.option }) });

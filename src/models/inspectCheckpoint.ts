@@ -4,12 +4,13 @@
  */
 import { type Device, deviceOption } from '../backend/backend.js';
 import { type Checkpoint, type CheckpointSource, checkpointOption, openCheckpoint } from '../checkpoints/index.js';
-import { DistillmError } from '../errors.js';
+import { CompatibilityError, DistillmError } from '../errors.js';
 import { parseJson } from '../io/json.js';
 import { type OpenOptions, openOptions } from '../platform/openFolder.js';
 import { checkOption, checkOptions, type Fields } from '../settings/index.js';
 import { sizeOf } from '../tensor/index.js';
 import { loadTokenizer, type Tokenizer } from '../text/index.js';
+import { checkTokenizer } from './checkTokenizer.js';
 import { configure } from './config.js';
 import { loadModel } from './loadModel.js';
 import { readStoredAdapter } from './lora/peftFile.js';
@@ -79,6 +80,8 @@ export interface TokenizerFacts {
   readonly specialTokens: readonly SpecialToken[];
   /** What `encode` puts around a text, as texts: ["<s>"]. */
   readonly around: readonly string[];
+  /** Why the model cannot be used with it, as `checkTokenizer` says; absent where it can, or where there is no model. */
+  readonly mismatch?: string;
 }
 
 /** What a stored adapter is. */
@@ -136,7 +139,7 @@ export async function inspectCheckpoint(source: CheckpointSource, given: Inspect
   const checkpoint = await openCheckpoint(source, opening);
   const model = await orMissing(() => modelFacts(checkpoint, device));
   const adapter = await orMissing(() => adapterFacts(checkpoint));
-  const tokenizer = await orMissing(() => tokenizerFacts(checkpoint));
+  const tokenizer = await orMissing(() => tokenizerFacts(checkpoint, model));
   return {
     name: checkpoint.name,
     storedAs: checkpoint.storedAs,
@@ -202,7 +205,7 @@ async function storedFacts(checkpoint: Checkpoint): Promise<readonly StoredFacts
   return [...byDType.values()].sort((a, b) => b.bytes - a.bytes);
 }
 
-async function tokenizerFacts(checkpoint: Checkpoint): Promise<TokenizerFacts> {
+async function tokenizerFacts(checkpoint: Checkpoint, model: ModelFacts | MissingPart): Promise<TokenizerFacts> {
   using tokenizer = await loadTokenizer(checkpoint);
   const spelt = (id: number) => tokenizer.idToToken(id) ?? '';
   const special = new Set([...tokenizer.specialTokenIds, ...rolesOf(tokenizer).keys()]);
@@ -212,7 +215,18 @@ async function tokenizerFacts(checkpoint: Checkpoint): Promise<TokenizerFacts> {
       .sort((a, b) => a - b)
       .map((id) => ({ id, token: spelt(id), roles: rolesOf(tokenizer).get(id) ?? [] })),
     around: Array.from(tokenizer.encode(''), spelt),
+    ...('vocabSize' in model && mismatchOf(tokenizer, model)),
   };
+}
+
+function mismatchOf(tokenizer: Tokenizer, model: ModelFacts): Pick<TokenizerFacts, 'mismatch'> {
+  try {
+    checkTokenizer(tokenizer, model);
+    return {};
+  } catch (error) {
+    if (!(error instanceof CompatibilityError)) throw error;
+    return { mismatch: error.message };
+  }
 }
 
 function rolesOf({ bosTokenId, eosTokenIds, padTokenId }: Tokenizer): ReadonlyMap<number, SpecialToken['roles']> {

@@ -23,6 +23,8 @@ beforeAll(async () => {
   await device.dispose();
   await writeFile(at('narrow.json'), JSON.stringify({ n_embd: 4, n_layer: 2 }));
   await writeFile(at('slip.json'), JSON.stringify({ n_embed: 4 }));
+  await writeFile(at('few.json'), JSON.stringify({ vocab_size: vocabSize - 1 }));
+  await writeFile(at('odd.json'), JSON.stringify({ n_embd: 9 }));
   await writeFile(at('other.json'), JSON.stringify({ model_type: 'llama' }));
 });
 afterAll(() => rm(folder, { recursive: true }));
@@ -132,6 +134,20 @@ describe('distillm init', () => {
     expect(saved).toMatchObject({ ...own, ...expected });
   });
 
+  it('names what a size follows from that does not fit', async () => {
+    const device = await openDevice({ kind: 'wasm', wasm: { threads: 1 } });
+    const model = await createModel({ vocab_size: vocabSize, ...llama, head_dim: 4 }, { device });
+    await saveModel(model, at('llama'), { files: tinyTokenizer().save() });
+    await device.dispose();
+    await writeFile(at('half.json'), JSON.stringify({ hidden_size: 9 }));
+    const asked = ['--from', at('llama'), '--student-config', at('half.json'), '--out', at('half'), '--device', 'wasm'];
+    const { code, err } = await distillm('init', { more: asked });
+    expect(code).not.toBe(0);
+    expect(err).toContain(
+      "half.json: field 'head_dim', which follows from hidden_size and num_attention_heads, is 4.5, expected",
+    );
+  });
+
   it('makes a narrower model of random weights, the same for the same seed', async () => {
     const weights = [];
     for (const [out, seed] of [
@@ -159,9 +175,17 @@ describe('distillm init', () => {
     [['--layers', '2', '--seed', '3', '--out', 'x'], /--seed draws random weights, and --layers takes/],
     [['--student-config', 'other.json', '--out', 'x'], /model_type is "llama"/],
     [['--student-config', 'slip.json', '--out', 'x'], /slip\.json has a field n_embed, which gpt2 does not know/],
+    [
+      ['--student-config', 'few.json', '--out', 'x'],
+      /The tokenizer has 12 tokens, the .* new model of .*few\.json has 11/,
+    ],
+    [
+      ['--student-config', 'odd.json', '--out', 'x'],
+      /odd\.json: field 'n_head', the teacher's own, is 2, expected .*n_embd/,
+    ],
     [['--layers', '2', '--out', 'teacher'], /holds config\.json already/],
   ])('refuses %j, and writes nothing', async (line, message) => {
-    const files = ['x', 'teacher', 'narrow.json', 'other.json', 'slip.json'];
+    const files = ['x', 'teacher', 'narrow.json', 'few.json', 'odd.json', 'other.json', 'slip.json'];
     const before = await readdir(at('teacher'));
     const { code, err } = await init(...line.map((word) => (files.includes(word) ? at(word) : word)));
     expect([code === 0, err]).toEqual([false, expect.stringMatching(message)]);

@@ -58,7 +58,10 @@ describe('distillm inspect', () => {
       companionFiles: ['chat_template.jinja'],
     });
     const tokenizer = tinyTokenizer();
-    expect(found.tokenizer).toMatchObject({ vocabSize: tokenizer.vocabSize, around: [] });
+    expect(found.tokenizer).toMatchObject({
+      ...{ vocabSize: tokenizer.vocabSize, around: [] },
+      mismatch: expect.stringMatching(/^The tokenizer has 12 tokens, the vocabulary of the model has 300/),
+    });
     expect(Object(found.tokenizer).specialTokens).toContainEqual({
       id: tokenizer.eosTokenId,
       token: tokenizer.idToToken(tokenizer.eosTokenId as number),
@@ -82,6 +85,10 @@ describe('distillm inspect', () => {
     expect(out).toMatch(/^Source {5}.*, a Hugging Face folder$/m);
     expect(out).toMatch(/^Model {6}gpt2 \(GPT2LMHeadModel\), [\d,]+ parameters: 2 layers of width 8, .*head tied/m);
     expect(out).toMatch(/^Stored {5}[\d.]+ KiB: F32 [\d.]+ KiB \(28 tensors\)$/m);
+    // Lines are wrapped at the width of the terminal.
+    expect(out.replace(/\s+/g, ' ')).toContain(
+      'Note: The tokenizer has 12 tokens, the vocabulary of the model has 300.',
+    );
     expect(out).toMatch(/^ {11}<eos> \(11, EOS\)$/m);
     expect(out).toMatch(/^Templates {2}a chat template of 14 characters, prompt template 'compact'$/m);
     expect(out).toMatch(/^Answering {2}f32 .*, f16 .*, int8 .*, int4 .*; 32 tokens and 32 new ones$/m);

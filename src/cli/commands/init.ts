@@ -2,9 +2,11 @@
 import { basename, dirname } from 'node:path';
 import {
   type Checkpoint,
+  checkTokenizer,
   type Device,
   type LanguageModel,
   loadModel,
+  loadTokenizer,
   numParameters,
   OptionError,
   openFolder,
@@ -15,7 +17,7 @@ import { defineCommand } from '../command.js';
 import { deviceOptions, deviceRules, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
 import { counted, layersInWords } from '../format.js';
-import { createFromFile, keptFiles, openModelFolder, sourceWords } from '../models.js';
+import { createFromFile, hasTokenizer, keptFiles, openModelFolder, sourceWords } from '../models.js';
 import { countOrZero, counts, optional, required, text, withDefault } from '../options.js';
 import { tryNewFolder } from '../outputs.js';
 import { exclusive } from '../rules.js';
@@ -114,7 +116,10 @@ function studentFields(teacher: ConfigFields, own: ConfigFields): ConfigFields {
   return fields;
 }
 
-/** Random weights, sized by the teacher's config with some fields of another. @throws OptionError for another family */
+/**
+ * Random weights, sized by the teacher's config with some fields of another.
+ * @throws OptionError for another family; CompatibilityError for a vocabulary that the teacher's tokenizer does not fit
+ */
 async function newModel(
   teacher: Checkpoint,
   path: string,
@@ -128,10 +133,19 @@ async function newModel(
         'Leave it out; for a student of another family, give the whole config to train --student-config.',
     );
   }
-  const model = await createFromFile(studentFields(fields, own), path, {
-    ...{ device, seed },
-    trainable: false,
-  });
+  const sized = studentFields(fields, own);
+  const originOf = (field: string) => {
+    if (field in own || !(field in fields)) return undefined;
+    const followed = followers[field]?.from.join(' and ');
+    return followed !== undefined && sized[field] !== fields[field]
+      ? `which follows from ${followed}`
+      : "the teacher's own";
+  };
+  const model = await createFromFile(sized, path, { ...{ device, seed }, trainable: false }, originOf);
+  if (await hasTokenizer(teacher)) {
+    using tokenizer = await loadTokenizer(teacher);
+    checkTokenizer(tokenizer, model, { called: `the new model of ${path}` });
+  }
   model.promptTemplate = await teacher.promptTemplate();
   return model;
 }

@@ -126,6 +126,7 @@ function linesOf(facts: CheckpointFacts, memory: Plans | undefined, options: Len
       : []),
     ...(stored.length > 0 ? [row('Stored', `${bytes(total)}: ${formats.join(', ')}`)] : []),
     row('Tokenizer', 'missing' in tokenizer ? `none: ${tokenizer.missing}` : tokenizerWords(tokenizer)),
+    ...('mismatch' in tokenizer ? [row('', `Note: ${tokenizer.mismatch}`)] : []),
     ...('missing' in tokenizer ? [] : specialLines(tokenizer.specialTokens).map((line) => row('', line))),
     row('Templates', templateWords(chatTemplate, promptTemplate)),
     ...(companionFiles.length > 0 ? [row('Files', companionFiles.join(', '))] : []),
