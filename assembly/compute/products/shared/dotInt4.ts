@@ -7,7 +7,7 @@ import { groupsOf, hasLeast, INT4_GROUP_BYTES } from '../../shared/int4';
 import { madd, madd1, storePairs, sumLanes, sumPair, zero } from '../../shared/simd';
 import { HALF_FACTOR, unpackEven, unpackOdd } from '../../shared/stored';
 import { sumFour } from './dotFloats';
-import { GROUP, integersStride, layIntegers, paddedBytes } from './dotIntegers';
+import { GROUP, integersStride, layIntegers, paddedBytes, scalesOfFour } from './dotIntegers';
 
 /** Bytes of a float for each group of a row, padded to whole pairs of vectors. */
 // @ts-ignore: decorator
@@ -233,11 +233,7 @@ export function dotInt4x4(x: usize, stride: usize, b: usize, k: u32, scales: usi
       x + (first << 6), stride, xSums + at, b + <usize>first * INT4_GROUP_BYTES, min(all - first, GROUPS), scales + at, width,
       sums,
     );
-    let xScales = v128.load32_splat(xScale);
-    xScales = v128.load_lane<f32>(xScale + stride, xScales, 1);
-    xScales = v128.load_lane<f32>(xScale + 2 * stride, xScales, 2);
-    xScales = v128.load_lane<f32>(xScale + 3 * stride, xScales, 3);
-    total = madd(sumFour(sums), xScales, total);
+    total = madd(sumFour(sums), scalesOfFour(xScale, stride), total);
     xScale += 4;
   }
   return total;

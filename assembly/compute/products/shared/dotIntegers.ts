@@ -138,6 +138,16 @@ export function dotBytes(x: usize, b: usize, end: u32, sums: usize): f32 {
   return total;
 }
 
+/** A scale of each of four left rows, `stride` bytes apart, from that of the first. */
+// @ts-ignore: decorator
+@inline
+export function scalesOfFour(scale: usize, stride: usize): v128 {
+  let scales = v128.load32_splat(scale);
+  scales = v128.load_lane<f32>(scale + stride, scales, 1);
+  scales = v128.load_lane<f32>(scale + 2 * stride, scales, 2);
+  return v128.load_lane<f32>(scale + 3 * stride, scales, 3);
+}
+
 /** The same with four left rows, a lane each. */
 // @ts-ignore: decorator
 @inline
@@ -147,11 +157,7 @@ export function dotBytes4(x: usize, stride: usize, b: usize, end: u32, sums: usi
   for (let first: u32 = 0; first < end; first += GROUP) {
     sumStretch4(x + (first << 1), stride, b + first, min(end - first, GROUP), sums);
     const sum = sumLanes4(true, fold(sums, 0), fold(sums, 1), fold(sums, 2), fold(sums, 3));
-    let scales = v128.load32_splat(scale);
-    scales = v128.load_lane<f32>(scale + stride, scales, 1);
-    scales = v128.load_lane<f32>(scale + 2 * stride, scales, 2);
-    scales = v128.load_lane<f32>(scale + 3 * stride, scales, 3);
-    total = madd(f32x4.convert_i32x4_s(sum), scales, total);
+    total = madd(f32x4.convert_i32x4_s(sum), scalesOfFour(scale, stride), total);
     scale += 4;
   }
   return total;
