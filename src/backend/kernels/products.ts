@@ -79,9 +79,9 @@ type Products<F extends WeightFormat> = {
  * forward pass and b of gemmNN in the gradient of the input; its bytes have a scale an output, which is an n of the
  * first and a k of the second. Groups of int4 are along its inputs, which are the k of the first and an n of the second.
  *
- * On WASM gemmNTInt8, and with it linearNTInt8, rounds a to 15 bits of the largest of every 1024 neighbours along k, a hundredth of what rounding
- * b to 8 bits did, and sums the products as integers. So do gemmNTInt4 and linearNTInt4; there q and m are
- * added up apart, so that an error counts at the size of both.
+ * On WASM gemmNTInt8, and with it linearNTInt8, rounds a to 15 bits of the largest of every 1024 neighbours along k, a
+ * hundredth of what rounding b to 8 bits did, and sums the products as integers. So do gemmNTInt4 and linearNTInt4; there
+ * q and m are added up apart, so that an error counts at the size of both.
  */
 function productsWith<F extends WeightFormat>(format: F): Products<F> {
   // A rounding is 2^-15 of the largest: up to 512 units where the scale counts every term of a group as large as that.

@@ -56,8 +56,16 @@ const largestOfGroups = (row: Float64Array): number[] =>
 export const gemmNNInt4: Reference<'gemmNNInt4'> = (dims, { b, scales, ...operands }, params) =>
   gemmNN(dims, { ...operands, b: int4Elements([dims.k, dims.n], b, scales, params.scale).element }, params);
 
-export const gemmNTInt4: Reference<'gemmNTInt4'> = ({ m, n, k }, { a, b, scales, c: before }, params) => {
-  const { element, size } = int4Elements([n, k], b, scales, params.scale);
+/**
+ * c (+)= a element[n, k]^T, where each left element may be rounded by the size of the largest of its group. `size` is what an
+ * element's own parts add up to, by which such an error counts.
+ */
+function ofRoundedRows(
+  { m, n, k }: { readonly m: number; readonly n: number; readonly k: number },
+  { a, c: before }: { readonly a: Float64Array; readonly c: Float64Array },
+  { element, size }: { readonly element: Float64Array; readonly size: Float64Array },
+  accumulate: number,
+) {
   const c = expected(m * n);
   for (let i = 0; i < m; i++) {
     const largest = largestOfGroups(a.subarray(i * k, (i + 1) * k));
@@ -66,28 +74,19 @@ export const gemmNTInt4: Reference<'gemmNTInt4'> = ({ m, n, k }, { a, b, scales,
       for (let p = 0; p < k; p++) {
         sum.add(a[i * k + p]! * element[j * k + p]!, largest[Math.floor(p / GROUP)]! * size[j * k + p]!);
       }
-      if (params.accumulate) sum.add(before[i * n + j]!);
-      sum.put(c, i * n + j);
-    }
-  }
-  return { c };
-};
-
-export const gemmNTInt8: Reference<'gemmNTInt8'> = ({ m, n, k }, { a, b, scales, c: before }, { accumulate }) => {
-  const c = expected(m * n);
-  for (let i = 0; i < m; i++) {
-    const largest = largestOfGroups(a.subarray(i * k, (i + 1) * k));
-    for (let j = 0; j < n; j++) {
-      const sum = new Sum();
-      for (let p = 0; p < k; p++) {
-        const weight = b[j * k + p]! * scales[j]!;
-        sum.add(a[i * k + p]! * weight, largest[Math.floor(p / GROUP)]! * Math.abs(weight));
-      }
       if (accumulate) sum.add(before[i * n + j]!);
       sum.put(c, i * n + j);
     }
   }
   return { c };
+}
+
+export const gemmNTInt4: Reference<'gemmNTInt4'> = (dims, { b, scales, ...operands }, { accumulate, scale }) =>
+  ofRoundedRows(dims, operands, int4Elements([dims.n, dims.k], b, scales, scale), accumulate);
+
+export const gemmNTInt8: Reference<'gemmNTInt8'> = (dims, { b, scales, ...operands }, { accumulate }) => {
+  const element = b.map((byte, at) => byte * scales[Math.floor(at / dims.k)]!);
+  return ofRoundedRows(dims, operands, { element, size: element.map(Math.abs) }, accumulate);
 };
 
 /** c before a product that is added to a bias. */
