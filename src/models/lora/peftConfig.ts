@@ -47,7 +47,7 @@ const harmless = new Set([
   ...['auto_mapping', 'base_model_name_or_path', 'revision', 'inference_mode', 'task_type', 'peft_version'],
   ...['target_modules', 'exclude_modules', 'layers_to_transform', 'layers_pattern', 'rank_pattern', 'modules_to_save'],
   ...['fan_in_fan_out', 'megatron_core', 'loftq_config', 'eva_config', 'corda_config', 'lora_ga_config'],
-  ...['qalora_group_size', 'runtime_config', 'peft_type', 'alpha_pattern', 'bias', 'init_lora_weights'],
+  ...['qalora_group_size', 'runtime_config', 'peft_type', 'alpha_pattern', 'init_lora_weights'],
   ...['r', 'lora_alpha', 'lora_dropout', 'use_rslora'],
 ]);
 
@@ -59,7 +59,7 @@ const isOff = (value: unknown): boolean =>
 
 /** @throws CheckpointError for another type of adapter, and for each feature that is not known here, by its name */
 export function readPeftConfig(fields: Readonly<Record<string, unknown>>, where: string): PeftConfig {
-  const { peft_type: type, init_lora_weights: beginning, bias } = fields;
+  const { peft_type: type, init_lora_weights: beginning } = fields;
   const refuse = (what: string, found: unknown) =>
     new CheckpointError(
       `${where}: ${what}, which is not known here. Merge the adapter with PEFT (merge_and_unload), and load what it saves.`,
@@ -69,9 +69,7 @@ export function readPeftConfig(fields: Readonly<Record<string, unknown>>, where:
   if (!plainBeginnings.includes(beginning)) {
     throw refuse(`init_lora_weights is ${quoted(beginning)}: an adapter of a base that was changed`, beginning);
   }
-  const other = Object.entries({ ...fields, bias }).find(([name, value]) =>
-    name === 'bias' ? !isOff(value) : !harmless.has(name) && !isOff(value),
-  );
+  const other = Object.entries(fields).find(([name, value]) => !harmless.has(name) && !isOff(value));
   if (other) {
     const [name, value] = other;
     throw refuse(`${name} is ${quoted(value)}: ${features[name] ?? `the feature ${name}`}`, value);
