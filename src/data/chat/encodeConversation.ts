@@ -8,7 +8,7 @@ import type { Example } from '../encodeInstruction.js';
 import { shorten } from '../shorten.js';
 import { type ChatEncoder, chatEncoder } from './chatEncoder.js';
 import type { ChatTemplate, RenderedChat } from './chatTemplate.js';
-import type { ChatMessage } from './messages.js';
+import { type ChatMessage, someAnswer } from './messages.js';
 import { TemplateAtFault } from './templateAtFault.js';
 
 /** How a conversation is rendered, encoded and cut. */
@@ -117,8 +117,6 @@ const answerIn = ({ text, answers }: RenderedChat, promptLength: number): string
     ? text.slice(promptLength)
     : answers.map(([start, end]) => text.slice(Math.max(start, promptLength), end)).join('');
 
-/** Stands for an answer: one word, which no template has reason to change. */
-const someAnswer = 'Marzipan';
 /** Templates that were seen to put that word where it is learnt. */
 const sound = new WeakSet<ChatTemplate>();
 

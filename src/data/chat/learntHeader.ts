@@ -4,9 +4,8 @@
  */
 import { DataError } from '../../errors.js';
 import type { ChatTemplate } from './chatTemplate.js';
-import type { ChatMessage } from './messages.js';
+import { type ChatMessage, someAnswer } from './messages.js';
 
-const answer = 'Marzipan';
 const question: ChatMessage = { role: 'user', content: 'Well?' };
 
 /** undefined where the prompt has all that comes before an answer, or the template does not take a plain question. */
@@ -16,9 +15,9 @@ export function learntHeader(template: ChatTemplate): string | undefined {
       template.renderChat([question], { addGenerationPrompt }),
     );
     if (!prompt || prompt.text !== without?.text) return undefined;
-    const messages: ChatMessage[] = [question, { role: 'assistant', content: answer }];
+    const messages: ChatMessage[] = [question, { role: 'assistant', content: someAnswer }];
     const { text } = template.renderChat(messages, { addGenerationPrompt: false });
-    const begin = text.indexOf(answer);
+    const begin = text.indexOf(someAnswer);
     if (begin < 0 || !text.startsWith(prompt.text)) return undefined;
     const header = text.slice(prompt.text.length, begin);
     return header.trim() === '' ? undefined : header;

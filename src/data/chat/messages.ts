@@ -96,6 +96,9 @@ function orderProblem(
   );
 }
 
+/** Stands for an answer where a template is tried: one word, which no template has reason to change. */
+export const someAnswer = 'Marzipan';
+
 /** An instruction and its input as one message. */
 export const spoken = ({
   instruction,
