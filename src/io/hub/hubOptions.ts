@@ -16,6 +16,10 @@ export interface HubOptions {
   readonly offline?: boolean | undefined;
 }
 
+/** The hub that is asked, as paths follow it. */
+export const endpointOf = (given: string | undefined): string =>
+  (given ?? 'https://huggingface.co').replace(/\/+$/, '');
+
 /** Takes them, for the options of whoever opens files. */
 export const hubOption = z.strictObject({
   endpoint: special<string>(

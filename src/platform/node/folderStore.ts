@@ -7,11 +7,8 @@ import { dirname, join } from 'node:path';
 import { CheckpointError } from '../../errors.js';
 import { type FileStore, insidePath, NothingThere, nameTaken, shortFile } from '../../io/fileStore.js';
 import { isSystemError, systemReason } from '../../systemReason.js';
+import { aside, isAside } from './aside.js';
 import { isLock, lockFolder } from './folderLock.js';
-
-/** A name beside `target` for what is being written or removed; no other call or process has the same. */
-const aside = (target: string): string => `${target}.${process.pid}-${Math.random().toString(36).slice(2)}.part`;
-const underWay = /\.\d+-[a-z0-9]+\.part$/;
 
 /** Tensors get a second name instead of a copy; texts people edit in place. */
 const isTensors = /\.safetensors$/;
@@ -111,7 +108,7 @@ function storeOf(folder: string, fixed: { folder?: string | undefined }): FileSt
       const files: string[] = [];
       const folders: string[] = [];
       for (const entry of found) {
-        if (underWay.test(entry.name) || isLock(entry.name)) continue;
+        if (isAside(entry.name) || isLock(entry.name)) continue;
         // Hugging Face's cache holds links. A dead one is neither file nor folder.
         const kind = entry.isSymbolicLink() ? await stat(join(folder, entry.name)).catch(() => undefined) : entry;
         if (kind?.isFile()) files.push(entry.name);
@@ -218,7 +215,7 @@ async function secondName(source: string, target: string): Promise<void> {
 async function sweep(folder: string, depth: number): Promise<void> {
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
-    if (underWay.test(entry.name)) await rm(path, { recursive: true, force: true });
+    if (isAside(entry.name)) await rm(path, { recursive: true, force: true });
     else if (entry.isDirectory() && depth > 0) await sweep(path, depth - 1);
   }
 }

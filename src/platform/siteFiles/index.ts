@@ -5,7 +5,7 @@
  */
 import type { FileStore } from '../../io/fileStore.js';
 import type { HubName } from '../../io/hub/hubName.js';
-import type { OpenHubOptions } from '../../io/hub/hubOptions.js';
+import { endpointOf, type OpenHubOptions } from '../../io/hub/hubOptions.js';
 import { hubStore } from '../../io/hub/hubStore.js';
 import { siteCache } from './siteCache.js';
 
@@ -18,9 +18,9 @@ const settings = {
 
 /** Nothing is asked or read yet. */
 export function openHub(name: HubName, { onProgress, signal, hub = {} }: OpenHubOptions = {}): FileStore {
-  const { endpoint = 'https://huggingface.co', token, offline = false } = hub;
+  const { endpoint, token, offline = false } = hub;
   return hubStore(name, {
-    access: { endpoint: endpoint.replace(/\/+$/, ''), token, signal, settings },
+    access: { endpoint: endpointOf(endpoint), token, signal, settings },
     offline,
     cache: async (name) => {
       const root = await privateFiles();

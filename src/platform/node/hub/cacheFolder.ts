@@ -10,13 +10,11 @@ import type { FileStore } from '../../../io/fileStore.js';
 import type { HubCache, HubPart } from '../../../io/hub/hubCache.js';
 import type { HubName } from '../../../io/hub/hubName.js';
 import { isCommit } from '../../../io/hub/listing.js';
+import { aside } from '../aside.js';
 import { folderStore } from '../folderStore.js';
 import { createSha1, createSha256 } from '../hashes.js';
 import { waitForFolder } from './waitForFolder.js';
 import { writing } from './writing.js';
-
-/** A name beside `target` that no other call or process has. */
-const aside = (target: string): string => `${target}.${process.pid}-${Math.random().toString(36).slice(2)}.part`;
 
 /** The folder of all models, by the variables that Hugging Face's libraries go by. */
 function hubFolder(): string {
