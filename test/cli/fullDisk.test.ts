@@ -29,20 +29,24 @@ const begins = (out: string) =>
   `train --method sft --student-config ${path('config.json')} --tokenizer ${path('tokenizer')} --data ${path('train.jsonl')} ` +
   `--template compact --validation 4 --validate-every 3 --steps 6 --batch-size 4 --device wasm --threads 1 --out ${out}`;
 
+/** The end of a script: the run, and what happens once it waits. */
+const waitedFor = (then: string) => `
+  "$@" > "$PLACE/out" 2> "$PLACE/err" &
+  run=$!
+  tries=0
+  until grep -q 'Waiting:' "$PLACE/err" || [ $tries = 400 ]; do tries=$((tries + 1)); sleep 0.1; done
+  ${then}
+  wait $run
+  code=$?
+  cp -r "$DISK/run" "$PLACE/run"
+  exit $code`;
+
 /** A disk of 512 KiB with room for the log, not for a state. What happens once the run waits is `then`. */
 const script = `
   mount -t tmpfs -o size=512k tmpfs "$DISK" || exit 99
   : > "$PLACE/err"
   head -c 470000 /dev/zero > "$DISK/filler"
-  "$@" > "$PLACE/out" 2> "$PLACE/err" &
-  run=$!
-  tries=0
-  until grep -q 'Waiting:' "$PLACE/err" || [ $tries = 400 ]; do tries=$((tries + 1)); sleep 0.1; done
-  eval "$THEN"
-  wait $run
-  code=$?
-  cp -r "$DISK/run" "$PLACE/run"
-  exit $code`;
+  ${waitedFor('eval "$THEN"')}`;
 
 async function onFullDisk(name: string, then: string, more = '') {
   const place = path(name);
@@ -151,15 +155,7 @@ describe.skipIf(!existsSync(built) || !mounts).concurrent('distillm train on a f
       `mount -t tmpfs -o size=768k tmpfs "$DISK" || exit 99
        cp -r "$BEGUN" "$DISK/run" && rm -r "$DISK/run/best"
        head -c 1000000 /dev/zero > "$DISK/filler" 2> "$PLACE/filler"
-       "$@" > "$PLACE/out" 2> "$PLACE/err" &
-       run=$!
-       tries=0
-       until grep -q 'Waiting:' "$PLACE/err" || [ $tries = 400 ]; do tries=$((tries + 1)); sleep 0.1; done
-       rm "$DISK/filler"
-       wait $run
-       code=$?
-       cp -r "$DISK/run" "$PLACE/run"
-       exit $code`,
+       ${waitedFor('rm "$DISK/filler"')}`,
     );
     const env = { ...process.env, DISK: join(place, 'disk'), PLACE: place, BEGUN: path('begun') };
     const line = ['train', '--resume', '--out', join(place, 'disk/run')];

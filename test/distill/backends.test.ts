@@ -5,7 +5,7 @@ import { adaptiveOffPolicy } from '../../src/distill/sgo/index.js';
 import { distill, fineTune } from '../../src/distill/trainer/index.js';
 import { forEachBackend } from '../harness/backends.js';
 import { openReference } from '../harness/referenceBackend.js';
-import { collect, stepsOf, succession, tinyModel, tinyTokenizer, validationsOf } from './fixtures.js';
+import { collect, numbersOf, succession, tinyModel, tinyTokenizer } from './fixtures.js';
 
 const tokenizer = tinyTokenizer();
 const data = { train: succession(2), validation: succession(3) };
@@ -32,11 +32,7 @@ async function losses(device: Device) {
   );
   teacher.dispose();
   student.dispose();
-  return {
-    sources: stepsOf(events).map(({ source, lossTokens }) => `${source} ${lossTokens}`),
-    losses: [...stepsOf(events), ...validationsOf(events)].map(({ loss }) => loss!),
-    norms: stepsOf(events).map(({ gradNorm }) => gradNorm),
-  };
+  return numbersOf(events);
 }
 let pending: ReturnType<typeof losses> | undefined;
 /** The same run in float64, which draws the same tokens. */

@@ -51,6 +51,13 @@ export const stepsOf = (events: readonly TrainingEvent[]) =>
 export const validationsOf = (events: readonly TrainingEvent[]) =>
   events.filter((event): event is ValidationEvent => event.type === 'validation');
 
+/** What two runs that do the same have alike: what each step was taught by, and all numbers. */
+export const numbersOf = (events: readonly TrainingEvent[]) => ({
+  sources: stepsOf(events).map(({ source, lossTokens }) => `${source} ${lossTokens}`),
+  losses: [...stepsOf(events), ...validationsOf(events)].map(({ loss }) => loss!),
+  norms: stepsOf(events).map(({ gradNorm }) => gradNorm),
+});
+
 /** All weights of a model, one after the other. */
 export async function weightsOf(model: LanguageModel): Promise<number[]> {
   const weights: number[] = [];

@@ -12,7 +12,7 @@ import { generate } from '../../src/generation/index.js';
 import type { LanguageModel } from '../../src/models/index.js';
 import { createTokenizer } from '../../src/text/index.js';
 import { openReference } from '../harness/referenceBackend.js';
-import { collect, stepsOf, succession, tinyModel, tinyTokenizer, validationsOf, vocabSize } from './fixtures.js';
+import { collect, numbersOf, succession, tinyModel, tinyTokenizer, validationsOf, vocabSize } from './fixtures.js';
 
 const tokenizer = tinyTokenizer();
 const data = { train: succession(2), validation: succession(3) };
@@ -48,9 +48,7 @@ async function run(device: Device, spare: { student: number; teacher: number }) 
   teacher.dispose();
   student.dispose();
   return {
-    sources: stepsOf(events).map(({ source, lossTokens }) => `${source} ${lossTokens}`),
-    losses: [...stepsOf(events), ...validationsOf(events)].map(({ loss }) => loss!),
-    norms: stepsOf(events).map(({ gradNorm }) => gradNorm),
+    ...numbersOf(events),
     told: validationsOf(events).flatMap(({ examples = [] }) => examples.map(({ answer }) => answer)),
     answers,
   };
