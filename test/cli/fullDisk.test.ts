@@ -29,12 +29,12 @@ const begins = (out: string) =>
   `train --method sft --student-config ${path('config.json')} --tokenizer ${path('tokenizer')} --data ${path('train.jsonl')} ` +
   `--template compact --validation 4 --validate-every 3 --steps 6 --batch-size 4 --device wasm --threads 1 --out ${out}`;
 
-/** The end of a script: the run, and what happens once it waits. */
+/** The end of a script: the run, and what happens once it waits, or has failed. */
 const waitedFor = (then: string) => `
   "$@" > "$PLACE/out" 2> "$PLACE/err" &
   run=$!
   tries=0
-  until grep -q 'Waiting:' "$PLACE/err" || [ $tries = 400 ]; do tries=$((tries + 1)); sleep 0.1; done
+  until grep -qE '^(Waiting|distillm):' "$PLACE/err" || [ $tries = 400 ]; do tries=$((tries + 1)); sleep 0.1; done
   ${then}
   wait $run
   code=$?
