@@ -35,18 +35,29 @@ type GroupValues<Groups extends Readonly<Record<string, OptionTable>>> = Values<
   Intersection<Groups[keyof Groups]> extends infer Table extends OptionTable ? Table : never
 >;
 
-/** What `runCli` needs: a commander command that hands its exit code to `done`. */
-export type CommandFactory = (terminal: Terminal, done: (code: ExitCode) => void) => Command;
+/** What must be known of a command to call it with options that a file has. */
+export interface CommandFacts {
+  readonly name: string;
+  readonly table: OptionTable;
+  readonly rules: readonly Rule[];
+}
 
-export const defineCommand =
-  <Groups extends Readonly<Record<string, OptionTable>>>(spec: CommandSpec<Groups>): CommandFactory =>
-  (terminal, done) => {
+/** What `runCli` needs: a commander command that hands its exit code to `done`. */
+export interface CommandFactory {
+  (terminal: Terminal, done: (code: ExitCode) => void): Command;
+  readonly facts: CommandFacts;
+}
+
+export function defineCommand<Groups extends Readonly<Record<string, OptionTable>>>(
+  spec: CommandSpec<Groups>,
+): CommandFactory {
+  const table: OptionTable = Object.assign({}, ...Object.values(spec.options));
+  const make = (terminal: Terminal, done: (code: ExitCode) => void) => {
     const command = new Command(spec.name).summary(spec.summary).description(spec.description);
     for (const [heading, table] of Object.entries(spec.options)) addOptions(command, `${heading}:`, table);
     const example = spec.example.replace(/(?<=^|\| )distillm /gm, `${terminal.program} `);
     command.addHelpText('after', `\nExample:\n${example.replace(/^/gm, '  ')}`);
     if (spec.words) command.argument(spec.words);
-    const table: OptionTable = Object.assign({}, ...Object.values(spec.options));
     return command.action(async () => {
       if (!spec.words) refuseWords(command.args, spec.name);
       const fromFile = await spec.fromFile?.(typedOptions(command), table);
@@ -58,6 +69,8 @@ export const defineCommand =
       done(await spec.run(command.opts() as GroupValues<Groups>, terminal, command.args));
     });
   };
+  return Object.assign(make, { facts: { name: spec.name, table, rules: spec.rules ?? [] } });
+}
 
 /** What commander calls the source of a value that a file has. */
 const fileSource = 'config';

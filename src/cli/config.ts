@@ -46,18 +46,48 @@ export async function readConfig(
   const fields = recordOf(await fieldsOf(path));
   const values: Record<string, unknown> = {};
   const replaced = new Set(Object.keys(typed).flatMap((name) => names.replacedBy.get(name) ?? []));
-  for (const [name, value] of optionsIn(fields, names)) {
-    if (names.passedOn.includes(name)) {
-      values[name] = value;
-      continue;
-    }
-    const option = Object.hasOwn(table, name) ? name : names.flags.get(name);
-    if (option === undefined || option === 'config') throw unknownName(path, name, table, names);
-    const read = readField(table[option] as OptionSpec<unknown>, value, `${path}: '${name}'`);
+  for (const { option, value } of readFields(fields, table, { names, where: () => path })) {
+    const isFree = names.passedOn.includes(option) || (!(option in typed) && !replaced.has(option));
     // A switch that is off says nothing.
-    if (read !== false && !(option in typed) && !replaced.has(option)) values[option] = read;
+    if (value !== false && isFree) values[option] = value;
   }
   return values;
+}
+
+/** An option that a file has. */
+interface FileOption {
+  /** Its name, that of its flag. */
+  readonly option: string;
+  /** As the option takes it. */
+  readonly value: unknown;
+  /** As the file has it. */
+  readonly written: unknown;
+}
+
+/**
+ * Options that a file has, by the names of their flags.
+ * @param where begins the messages about a name of the file
+ * @throws OptionError for a name that is no option, with the nearest, and for a wrong value
+ */
+export function readFields(
+  fields: Fields,
+  table: OptionTable,
+  { names, where }: { readonly names: ConfigNames; readonly where: (name: string) => string },
+): FileOption[] {
+  return optionsIn(fields, names).map(([name, written]) => {
+    if (names.passedOn.includes(name)) return { option: name, value: written, written };
+    const option = Object.hasOwn(table, name) ? name : names.flags.get(name);
+    if (option === undefined || option === 'config') throw unknownName(where(name), name, table, names);
+    const value = readField(table[option] as OptionSpec<unknown>, written, `${where(name)}: '${name}'`);
+    return { option, value, written };
+  });
+}
+
+/** An option of a file as it is typed on a command line. @throws OptionError for what cannot be typed */
+export function typedWords(option: string, { argument = '' }: OptionSpec<unknown>, written: unknown): string[] {
+  if (typeof written === 'boolean') return written ? [flagOf(option)] : [];
+  const values = argument.includes('...') ? [written].flat() : [written];
+  return [flagOf(option), ...values.map((value) => textOf(value, flagOf(option)))];
 }
 
 /** The first line of a log where the file is one, else all of it. */

@@ -17,8 +17,8 @@ export type DecidedOptions = Readonly<Record<string, string | number>>;
 
 /** What says nothing about the run, or only about this call. */
 const ofOneCall = new Set(['out', 'resume', 'config', 'dryRun', 'profile']);
-/** A resume may come from another folder. */
-const paths = new Set([
+/** Options whose values are paths. A resume may come from another folder. */
+export const pathOptions: ReadonlySet<string> = new Set([
   'data',
   'validation',
   'text',
@@ -35,7 +35,7 @@ const paths = new Set([
 export async function keepOptions(out: string, options: object, decided: DecidedOptions): Promise<void> {
   const kept = Object.entries(options)
     .filter(([name, value]) => value !== undefined && !ofOneCall.has(name))
-    .map(([name, value]) => [name, paths.has(name) ? fromAnywhere(value) : value]);
+    .map(([name, value]) => [name, pathOptions.has(name) ? fromAnywhere(value) : value]);
   const lines = [
     { type: 'options', ...Object.fromEntries(kept) },
     { type: 'decided', ...decided },

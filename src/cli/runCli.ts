@@ -8,6 +8,7 @@ import { type CommandFactory, optionsFromFile } from './command.js';
 import { chat } from './commands/chat.js';
 import { doctor } from './commands/doctor.js';
 import { evaluate } from './commands/eval.js';
+import { experimentOf } from './commands/experiment.js';
 import { generateAnswers } from './commands/generate.js';
 import { init } from './commands/init.js';
 import { inspect } from './commands/inspect.js';
@@ -23,7 +24,8 @@ import { flagOf, spellFlags } from './options.js';
 import { shownOn, type Terminal, wrapped } from './terminal.js';
 import { usageMessage } from './usage.js';
 
-const commands: readonly CommandFactory[] = [
+/** Those that an experiment may be made of. */
+const alone: readonly CommandFactory[] = [
   train,
   generateAnswers,
   chat,
@@ -36,6 +38,7 @@ const commands: readonly CommandFactory[] = [
   doctor,
   verify,
 ];
+const commands: readonly CommandFactory[] = [...alone, experimentOf({ commands: alone, run: runCli })];
 
 /**
  * Finds the command, parses its options and runs it.

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { Writable } from 'node:stream';
 import { DataError } from '../errors.js';
+import type { TrainingEvent } from '../index.js';
 import { type Interrupt, onInterrupt } from './interrupts.js';
 
 /** A stream that people may read, at a terminal of so many columns, or through a pipe. */
@@ -25,6 +26,10 @@ export interface Terminal {
    * @returns a function that stops listening
    */
   onInterrupt(listener: (signal: Interrupt) => void, signals: readonly Interrupt[]): () => void;
+  /** Ends what a command does, as soon as it can. Absent where no program runs the command. */
+  readonly signal?: AbortSignal;
+  /** Gets each event of a run, where a program runs the command. */
+  watch?(event: TrainingEvent): void;
   /** From now on the process goes on where nobody reads its results: for commands that have more to do than to print. */
   outliveReaders(): void;
 }

@@ -131,7 +131,10 @@ export const evaluate = defineCommand({
       const scores: SeedScore[] = [];
       try {
         for (const seed of seeds) {
-          const how = { ...sampling, maxNewTokens, batchSize: options.batchSize, seed, line };
+          const how = {
+            ...{ ...sampling, maxNewTokens, batchSize: options.batchSize, seed, line },
+            ...given({ signal: terminal.signal }),
+          };
           const answers = await answerAll(model, tokenizer, examples, how);
           scores.push(score(seed, answers, examples));
           if (file !== undefined) {
@@ -207,6 +210,7 @@ interface AnswerOptions extends SamplerOptions {
   readonly maxNewTokens: number;
   readonly batchSize: number;
   readonly line: ProgressLine;
+  readonly signal?: AbortSignal;
 }
 
 /**

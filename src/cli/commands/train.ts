@@ -487,6 +487,7 @@ async function follow(
       }
       log(event);
       board(event);
+      terminal.watch?.(event);
       progress.show(event);
       if (event.type === 'start' || event.type === 'device' || event.type === 'waited' || event.type === 'end') {
         for (const remark of event.remarks) line.print(noteOf(remark));

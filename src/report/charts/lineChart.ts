@@ -1,4 +1,4 @@
-/** Curves over steps, several in one chart, told apart by colour, dashes and marks. */
+/** Curves over steps, or over any other number, several in one chart, told apart by colour, dashes and marks. */
 import { counted } from '../../errors.js';
 import { element, hundredths } from '../markup.js';
 import { type Bin, binned, type Point } from './bins.js';
@@ -11,6 +11,8 @@ export interface Line {
   readonly name: string;
   /** With x that rises. */
   readonly points: readonly Point[];
+  /** How far the values behind each point reach, where a point is a mean: of several runs, say. */
+  readonly bins?: readonly Bin[];
   /** Which of the series it is: the same run looks the same in every chart. */
   readonly series: number;
 }
@@ -21,18 +23,29 @@ export interface LineChart {
   readonly lines: readonly Line[];
   /** Last step of the axis. */
   readonly steps: number;
+  /** The horizontal axis where it has no steps. Curves have few points then, which are drawn as they are. */
+  readonly x?: HorizontalAxis;
   /** The vertical axis for values as they are drawn. */
   scale(values: readonly number[]): Scale;
   /** Every value is a measurement of its own, worth a mark. */
   readonly marks?: boolean;
 }
 
+/** What stands along a chart, other than steps. */
+export interface HorizontalAxis {
+  readonly name: string;
+  readonly scale: Scale;
+}
+
 /** Bins of a curve: two and a half pixels each. */
 const most = 140;
 
-export function lineChart({ title, unit, lines, steps, scale, marks = false }: LineChart): Drawing {
-  const x = linearScale([], { from: 0, to: steps, whole: true });
-  const curves = lines.map((line) => ({ ...line, bins: binned(line.points, { from: 0, to: steps, most }) }));
+export function lineChart({ title, unit, lines, steps, x: axis, scale, marks = false }: LineChart): Drawing {
+  const x = axis?.scale ?? linearScale([], { from: 0, to: steps, whole: true });
+  const curves = lines.map((line) => ({
+    ...line,
+    bins: line.bins ?? binned(line.points, { from: 0, to: steps, most }),
+  }));
   const y = scale(curves.flatMap(({ bins }) => bins.flatMap(({ low, high }) => [low, high])));
   const measured = lines.flatMap(({ points }) => points.map((point) => point.y));
   const missing = measured.filter((value) => !Number.isFinite(value)).length;
@@ -40,13 +53,13 @@ export function lineChart({ title, unit, lines, steps, scale, marks = false }: L
     ...(missing > 0 ? [`${counted(missing, 'value', 'are')} not finite: a gap`] : []),
     ...(alike(lines.map(({ series }) => series)) ? ['there are more runs than styles: some look the same'] : []),
   ];
-  const longest = Math.max(...lines.map(({ points }) => points.length), 0);
+  const longest = Math.max(...lines.map(({ points, bins }) => (bins ? 0 : points.length)), 0);
   const together = longest > most ? `, mean and range of ${Math.ceil(longest / most)} steps` : '';
   const frame = {
     title,
     unit: `${unit}${together}${y.kind === 'log' ? ', log scale' : ''}`,
     legend: lines.length > 1 ? curves.map((curve) => entryOf(curve, marks)) : [],
-    x: { scale: x, name: 'optimizer step' },
+    x: { scale: x, name: axis?.name ?? 'optimizer step' },
     y,
     note: notes.length > 0 ? notes.join('; ') : undefined,
     empty: missing === measured.length,
@@ -60,7 +73,7 @@ export function lineChart({ title, unit, lines, steps, scale, marks = false }: L
     const readings = curves.flatMap(({ name, bins }) =>
       bins.filter(isMeasured).map((bin) => ({
         at: at(bin).x,
-        place: `step ${Math.round(bin.x).toLocaleString('en')}`,
+        place: axis ? `${axis.name} ${readable(bin.x)}` : `step ${Math.round(bin.x).toLocaleString('en')}`,
         values: [`${lines.length > 1 ? `${name} ` : ''}${readable(bin.mean)}`],
       })),
     );

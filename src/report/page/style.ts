@@ -36,6 +36,7 @@ dd{margin:0;white-space:pre-line;overflow-wrap:anywhere}
 dd.reference{font-weight:600}
 .score{margin-left:8px;padding:1px 7px;border-radius:99px;background:var(--c-panel);color:var(--c-muted);font-size:12.5px;white-space:nowrap}
 em{color:var(--c-muted)}
+pre{overflow-x:auto;margin:0;font-size:13px;line-height:1.45}
 summary{cursor:pointer;margin-bottom:10px}
 .long>summary{list-style:none;margin:0}
 .long>summary::-webkit-details-marker{display:none}

@@ -1,0 +1,119 @@
+/** Runs what an experiment has no results of, one command after the other, and tells how far it is and what failed. */
+import { wordsOf } from '../../experiments/measures.js';
+import type { Failure } from '../../experiments/report.js';
+import { counted, duration } from '../format.js';
+import type { Interrupt } from '../interrupts.js';
+import type { ProgressLine } from '../progress.js';
+import { type Job, jobsOf, keyOf, type PlannedRun } from './plan.js';
+import { type JobContext, JobFailure, type JobResult, runJob, Stopped } from './runJob.js';
+import type { Times } from './timeLeft.js';
+
+/** The runs of an experiment, and how far they are. */
+export interface Grid {
+  readonly runs: readonly PlannedRun[];
+  /** Results by the keys of their commands: those that are there, and those that come. */
+  readonly done: Map<string, JobResult>;
+  readonly known: Times;
+  readonly line: ProgressLine;
+}
+
+export type Context = Omit<JobContext, 'signal' | 'onEvent'>;
+
+/** What is left of runs, each command after those that it needs. */
+export const leftOf = (runs: readonly PlannedRun[], done: Grid['done']): Job[] =>
+  [...jobsOf(runs)].flatMap(([key, job]) => (done.has(key) ? [] : [job]));
+
+/** Results of a run: of training and of scoring. */
+export const measuresOf = ({ last, train }: PlannedRun, done: Grid['done']) => ({
+  ...(train && done.get(keyOf(train))?.measures),
+  ...done.get(keyOf(last))?.measures,
+});
+
+interface Ended {
+  readonly failures: readonly Failure[];
+  /** What told it to stop. */
+  readonly interrupt: Interrupt | undefined;
+}
+
+/** @param measure what is told of each run */
+export async function runAll(grid: Grid, measure: string, context: Context): Promise<Ended> {
+  const { runs, done, line } = grid;
+  const stop = new AbortController();
+  let interrupt: Interrupt | undefined;
+  const release = context.terminal.onInterrupt(
+    (signal) => {
+      interrupt = signal;
+      line.print('Stopping, with what is done kept. Ctrl-C again ends at once.');
+      stop.abort();
+    },
+    ['SIGINT', 'SIGTERM', 'SIGHUP'],
+  );
+  const failed = new Map<string, string>();
+  const failures: Failure[] = [];
+  const fail = (name: string, message: string) => void failures.push({ name, message });
+  const there = runs.filter(({ last }) => done.has(keyOf(last))).length;
+  if (there > 0) line.print(`${there} of ${counted(runs.length, 'run')} have their results already.`);
+  let number = there;
+  try {
+    for (const run of runs) {
+      if (stop.signal.aborted) break;
+      if (done.has(keyOf(run.last))) continue;
+      number++;
+      const place = `${number}/${runs.length}`;
+      try {
+        const seconds = await runOne(run, place);
+        const { title, digits } = wordsOf(measure);
+        const value = measuresOf(run, done)[measure];
+        const score = value === undefined ? '' : `${title} ${value.toFixed(digits)}, `;
+        line.print(`[${place}] ${run.name}: ${score}${duration(1000 * seconds)}${remaining()}`);
+      } catch (error) {
+        if (error instanceof Stopped) break;
+        fail(run.name, (error as Error).message);
+        line.print(`[${place}] ${run.name} failed: ${(error as Error).message}`);
+      }
+    }
+    return { failures, interrupt };
+  } finally {
+    release();
+  }
+
+  /** @returns seconds that its commands took */
+  async function runOne(run: PlannedRun, place: string): Promise<number> {
+    let seconds = 0;
+    for (const job of leftOf([run], done)) {
+      if (stop.signal.aborted) throw new Stopped();
+      const key = keyOf(job);
+      const isShared = job.kind === 'prepared';
+      const before = failed.get(key);
+      if (before !== undefined) throw new JobFailure(isShared ? `needs ${job.name}, which failed` : before);
+      const what = isShared ? `${run.name}: ${job.name}` : run.name;
+      line.update(`${place} ${what}: ${job.command}${remaining()}`);
+      const result = await runJob(job, {
+        ...{ ...context, signal: stop.signal },
+        onEvent(_, event) {
+          if (event.type !== 'step') return;
+          const { step, totalSteps, loss } = event;
+          line.update(`${place} ${what}: step ${step}/${totalSteps}, loss ${loss.toFixed(3)}${remaining()}`);
+        },
+      }).catch((error: Error) => {
+        if (error instanceof Stopped) throw error;
+        failed.set(key, error.message);
+        if (!isShared) throw error;
+        fail(job.name, error.message);
+        line.print(`${job.name} failed: ${error.message}`);
+        throw new JobFailure(`needs ${job.name}, which failed`);
+      });
+      done.set(key, result);
+      grid.known.add(job, result.seconds);
+      seconds += result.seconds;
+      if (isShared) line.print(`${job.name} is prepared, in ${duration(1000 * result.seconds)}.`);
+    }
+    return seconds;
+  }
+
+  function remaining(): string {
+    const jobs = leftOf(runs, done).filter((job) => !failed.has(keyOf(job)));
+    const { seconds, unknown } = grid.known.of(jobs);
+    return jobs.length === 0 || unknown.length > 0 ? '' : `; about ${duration(1000 * seconds)} left`;
+  }
+}

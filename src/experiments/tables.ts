@@ -1,0 +1,73 @@
+/** Tables of an experiment: what each configuration came to, and how the claims fared; for a page and as Markdown. */
+import type { Table } from '../report/page/tables.js';
+import { replicateAxis } from './file.js';
+import { wordsOf } from './measures.js';
+import { type ClaimResult, type Configuration, type Spread, spreadIn } from './summary.js';
+
+/** "41.20 ± 0.81 (40.32 to 41.91)"; of one value the value alone. */
+export function spreadInWords(spread: Spread | undefined, digits: number): string {
+  if (!spread) return '';
+  const { mean, deviation, least, most, values } = spread;
+  if (values.length === 1) return mean.toFixed(digits);
+  return `${mean.toFixed(digits)} \u00b1 ${deviation.toFixed(digits)} (${least.toFixed(digits)} to ${most.toFixed(digits)})`;
+}
+
+/** What a configuration is called, by its labels on the axes on which several differ. */
+export function namesOf(configurations: readonly Configuration[]): string[] {
+  const axes = axesOf(configurations);
+  const differing = axes.filter((axis) => new Set(configurations.map(({ labels }) => labels[axis])).size > 1);
+  return configurations.map(({ labels }) => {
+    const words = (differing.length > 0 ? differing : axes).flatMap((axis) => labels[axis] ?? []);
+    return words.join(', ');
+  });
+}
+
+/** The axes of which any configuration has a label, in order. */
+const axesOf = (configurations: readonly Configuration[]): string[] => [
+  ...new Set(configurations.flatMap(({ labels }) => Object.keys(labels))),
+];
+
+/** A row a configuration, a column a measure; those of which nothing is known are left out. */
+export function resultTable(configurations: readonly Configuration[], measures: readonly string[]): Table {
+  const axes = axesOf(configurations);
+  const shown = measures.filter((measure) => configurations.some((each) => spreadIn(each, measure)));
+  const [first] = shown;
+  const largest = Math.max(...configurations.map((each) => (first && spreadIn(each, first)?.mean) || 0));
+  const headingOf = (measure: string) => {
+    const { title, unit } = wordsOf(measure);
+    return unit ? `${title}, ${unit}` : title;
+  };
+  return {
+    headings: [...axes, `${replicateAxis}s`, ...shown.map(headingOf)],
+    rows: configurations.map((each) => [
+      ...axes.map((axis) => each.labels[axis] ?? ''),
+      String(each.runs.length),
+      ...shown.map((measure) => {
+        const spread = spreadIn(each, measure);
+        const words = spreadInWords(spread, wordsOf(measure).digits);
+        return measure === first && spread && largest > 0 ? { text: words, share: spread.mean / largest } : words;
+      }),
+    ]),
+  };
+}
+
+export function claimTable(claims: readonly ClaimResult[]): Table {
+  return {
+    headings: ['claim', 'at this scale', 'pairs', 'measured'],
+    rows: claims.map(({ text, measure, spread, holding, verdict }) => [
+      text,
+      verdict,
+      spread ? `${holding} of ${spread.values.length}` : '',
+      spread ? `${wordsOf(measure).title}: ${spreadInWords(spread, 2)}` : '',
+    ]),
+  };
+}
+
+/** The table as Markdown. */
+export function markdownTable({ headings, rows }: Table): string {
+  const line = (cells: readonly string[]) => `| ${cells.map(markdownCell).join(' | ')} |`;
+  const written = rows.map((cells) => line(cells.map((cell) => (typeof cell === 'string' ? cell : cell.text))));
+  return [line(headings), `|${' --- |'.repeat(headings.length)}`, ...written].map((each) => `${each}\n`).join('');
+}
+
+const markdownCell = (words: string): string => words.replace(/[\\|]/g, '\\$&').replace(/\s+/g, ' ');

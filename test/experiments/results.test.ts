@@ -1,0 +1,209 @@
+import { describe, expect, it } from 'vitest';
+import { type ExperimentSpec, readExperiment } from '../../src/experiments/file.js';
+import { scoresIn, stepMeasures } from '../../src/experiments/measures.js';
+import { type FinishedRun, reportExperiment } from '../../src/experiments/report.js';
+import { configurationsOf, judge, spreadOf } from '../../src/experiments/summary.js';
+import { markdownTable, resultTable } from '../../src/experiments/tables.js';
+import { barChart } from '../../src/report/charts/barChart.js';
+import { requireWellFormed, textsOf } from '../report/markup.js';
+
+const run = (loss: string, seed: number, rougeL: number, more: object = {}): FinishedRun => ({
+  labels: { loss, seed: String(seed) },
+  measures: { rougeL, ...more },
+  digest: `${loss}${seed}`,
+  folder: 'f',
+  notes: [],
+});
+const runs = [run('KL', 1, 40), run('KL', 2, 42), run('skew', 1, 43), run('skew', 2, 41)];
+
+describe('what runs came to', () => {
+  it('is a mean with the deviation of a sample and the ends', () => {
+    expect(spreadOf([1, 2, 6])).toMatchObject({ mean: 3, least: 1, most: 6, values: [1, 2, 6] });
+    expect(spreadOf([1, 2, 6])?.deviation).toBeCloseTo(Math.sqrt(7), 12);
+    expect([spreadOf([5])?.deviation, spreadOf([])]).toEqual([0, undefined]);
+  });
+
+  it('stands in one row for all seeds', () => {
+    const table = resultTable(configurationsOf(runs), ['rougeL', 'unknown']);
+    expect(table.headings).toEqual(['loss', 'seeds', 'ROUGE-L, 0 to 100']);
+    expect(table.rows[0]).toEqual(['KL', '2', { text: '41.00 \u00b1 1.41 (40.00 to 42.00)', share: 41 / 42 }]);
+    expect(markdownTable({ headings: ['a|b'], rows: [['x\ny\\']] })).toBe('| a\\|b |\n| --- |\n| x y\\\\ |\n');
+  });
+
+  const claim = (more: object) => ({
+    text: 't',
+    measure: 'rougeL',
+    of: { loss: 'skew' },
+    over: { loss: 'KL' },
+    as: 'difference' as const,
+    ...more,
+  });
+  it('tells of a claim how many pairs of like seeds it holds for', () => {
+    expect(judge(claim({ atLeast: 0 }), runs)).toMatchObject({
+      holding: 1,
+      verdict: 'holds on average',
+      spread: { values: [3, -1] },
+    });
+    expect(judge(claim({ atLeast: -1 }), runs).verdict).toBe('holds for every pair');
+    expect(judge(claim({ atLeast: 2 }), runs)).toMatchObject({ holding: 1, verdict: 'does not hold' });
+    expect(judge(claim({ as: 'ratio', atMost: 1 }), runs).spread?.values).toEqual([43 / 40, 41 / 42]);
+    expect(judge(claim({ atLeast: 0, measure: 'bleu' }), runs).verdict).toBe('no runs to tell');
+    expect(judge(claim({ atLeast: 0 }), runs.slice(0, 3)).spread?.values).toEqual([3]);
+  });
+
+  it('pairs a run with a model that is no run', () => {
+    const start = { ...run('start', 1, 30), labels: { loss: 'start' } };
+    expect(judge(claim({ over: { loss: 'start' }, atLeast: 0 }), [...runs, start]).spread?.values).toEqual([13, 11]);
+  });
+
+  it('takes times apart, and processor times only of runs whose steps all have one', () => {
+    const step = { source: 'data', gradNorm: 1, stepMs: 100, generationMs: 0, cpuMs: 200 };
+    const fresh = { source: 'generate', gradNorm: 3, stepMs: 400, generationMs: 300, cpuMs: 400 };
+    expect(stepMeasures([step, fresh, { ...step, gradNorm: Number.NaN }])).toEqual({
+      ...{ stepSeconds: 0.6, generationSeconds: 0.3, updateSeconds: 0.3 },
+      ...{ stepCpuSeconds: 0.8, generationCpuSeconds: 0.3, updateCpuSeconds: 0.5 },
+      ...{ generatedShare: 100 / 3, replayedShare: 0, gradNorm: 3, gradNormLargest: 3 },
+    });
+    const { cpuMs: _, ...untimed } = step;
+    expect(Object.keys(stepMeasures([fresh, untimed]))).not.toContain('stepCpuSeconds');
+    expect(stepMeasures([])).toEqual({});
+  });
+
+  it('takes every score that eval prints, by its name', () => {
+    const printed = {
+      model: 'm',
+      data: 'd',
+      examples: 9,
+      rougeL: 1.5,
+      bleu: { mean: 3, deviation: 1 },
+      seeds: [1],
+      other: 'x',
+    };
+    expect(scoresIn(printed)).toEqual({ rougeL: 1.5, bleu: 3 });
+  });
+});
+
+const specOf = (more: object = {}): ExperimentSpec =>
+  readExperiment(
+    JSON.stringify({
+      title: 'Losses & <b>',
+      train: {},
+      eval: {},
+      axes: { loss: ['KL', 'skew'], seed: [1, 2] },
+      ...more,
+    }),
+    'f',
+    () => {
+      throw new Error('none');
+    },
+  ).spec;
+
+describe('the report', () => {
+  it('is a page, a Markdown text, a JSON value and figures', () => {
+    const claims = [
+      { text: 'skew | above', measure: 'rougeL', of: { loss: 'skew' }, over: { loss: 'KL' }, atLeast: 0 },
+    ];
+    const failures = [{ name: 'skew, seed 3', message: 'no <memory>' }];
+    const files = reportExperiment({ spec: specOf({ claims }), total: 5, runs, failures });
+    expect(Object.keys(files)).toEqual(['report.html', 'results.md', 'results.json', 'figure-1.svg']);
+    const html = files['report.html'];
+    for (const words of [
+      '<h1>Losses &amp; &lt;b&gt;</h1>',
+      'holds on average',
+      'no &lt;memory&gt;',
+      '1 of 5 runs are missing',
+    ])
+      expect(html).toContain(words);
+    expect(html).not.toMatch(/<script|https?:|undefined|NaN/);
+    expect(files['results.md']).toContain('| KL | 2 | 41.00 \u00b1 1.41 (40.00 to 42.00) |');
+    expect(files['results.md']).toContain('skew \\| above');
+    const json = JSON.parse(files['results.json']);
+    expect(json.configurations[1]).toMatchObject({
+      labels: { loss: 'skew' },
+      runs: 2,
+      measures: { rougeL: { mean: 42 } },
+    });
+    expect(json.runs).toHaveLength(4);
+    expect(files['figure-1.svg']).toMatch(/^<svg [^>]*id="distillm-plot"/);
+    requireWellFormed(files['figure-1.svg'] as string);
+  });
+
+  it('can be made of no run at all', () => {
+    const files = reportExperiment({ spec: specOf(), total: 4, runs: [], failures: [] });
+    expect(files['report.html']).toContain('4 of 4 runs are missing');
+    expect(JSON.parse(files['results.json']).configurations).toEqual([]);
+  });
+
+  it('draws lines along an axis of numbers, with how far the seeds reach', () => {
+    const sweep = ['0', '0.1', '0.5'].flatMap((alpha, i) =>
+      [1, 2].map((seed) => ({ ...run('skew', seed, 40 + i + seed), labels: { alpha, seed: String(seed) } })),
+    );
+    const figures = [{ kind: 'lines', title: 'Sweep', measure: 'rougeL', x: 'alpha' }];
+    const spec = specOf({ axes: { alpha: [0, 0.1, 0.5], seed: [1, 2] }, figures });
+    const svg = reportExperiment({ spec, total: 6, runs: sweep, failures: [] })['figure-1.svg'] as string;
+    requireWellFormed(svg);
+    expect(textsOf(svg)).toEqual(expect.arrayContaining(['Sweep', 'alpha', '0.1']));
+    expect(svg).toContain('alpha 0.1\n42.5');
+    expect(svg.match(/fill-opacity="0.14"/g)).toHaveLength(1);
+  });
+
+  it('draws curves that are means over seeds', () => {
+    const log = (gradNorm: number) => ({
+      name: 'x',
+      validations: [],
+      steps: [1, 2, 3].map((step) => ({
+        ...{ step, source: 'data' as const, loss: 1, gradNorm: gradNorm * step, lr: 1, phi: 0, tokens: 1, stepMs: 1 },
+      })),
+    });
+    const drawn = [
+      { ...run('KL', 1, 1), log: log(1) },
+      { ...run('KL', 2, 1), log: log(3) },
+    ];
+    const spec = specOf({ figures: [{ kind: 'curves', title: 'Norms', curve: 'gradNorm' }] });
+    const svg = reportExperiment({ spec, total: 2, runs: drawn, failures: [] })['figure-1.svg'] as string;
+    expect(svg).toContain('step 2\n4');
+    requireWellFormed(svg);
+  });
+});
+
+describe('bars', () => {
+  const bar = (name: string, values: number[], range?: readonly [number, number]) => ({
+    name,
+    values,
+    range,
+    label: `${values}`,
+  });
+  it('are as long as their values, with parts in a legend and ranges as lines', () => {
+    const { content, height } = barChart({
+      ...{ title: 'Time', unit: 's', parts: ['updates', 'answers'] },
+      bars: [bar('on-policy', [1, 3]), bar('off', [1, 1])],
+    });
+    requireWellFormed(content);
+    const widths = [...content.matchAll(/<rect [^>]*width="([\d.]+)" height="13"/g)].map(([, width]) => Number(width));
+    expect((widths[1] as number) / (widths[0] as number)).toBeCloseTo(3, 1);
+    expect((widths[3] as number) / (widths[0] as number)).toBeCloseTo(1, 1);
+    expect(textsOf(content)).toEqual(expect.arrayContaining(['updates', 'answers', 'on-policy']));
+    expect(height).toBe(48 + 20 + 2 * 24 + 8);
+    const ranged = barChart({
+      title: 't',
+      unit: 'u',
+      parts: ['x'],
+      bars: [bar('a', [2], [1, 3]), bar('b', [2], [2, 2])],
+    });
+    expect(ranged.content.match(/fill="none" stroke-width="1.5"/g)).toHaveLength(1);
+  });
+
+  it('stand for nothing, zero and names of any length', () => {
+    expect(textsOf(barChart({ title: 't', unit: 'u', parts: ['x'], bars: [] }).content)).toContain(
+      'nothing was measured',
+    );
+    const { content } = barChart({
+      title: 't',
+      unit: 'u',
+      parts: ['x'],
+      bars: [bar('n'.repeat(300), [0]), bar('<', [Number.NaN])],
+    });
+    expect(content).not.toMatch(/width="NaN|Infinity/);
+    requireWellFormed(content);
+  });
+});
