@@ -33,7 +33,7 @@ const spec = {
   compareWith: { teacher: 'prepared:teacher' },
   claims: [{ text: 'skew is no worse', measure: 'rougeL', of: { loss: 'skew KL' }, over: { loss: 'KL' }, atLeast: 0 }],
 };
-type Spec = Omit<typeof spec, 'compareWith' | 'claims'>;
+type Spec = Omit<typeof spec, 'compareWith' | 'claims'> & object;
 
 async function write(name: string, value: object): Promise<void> {
   await writeFile(path(name), JSON.stringify(value, undefined, 1));
@@ -66,7 +66,7 @@ describe('an experiment', () => {
     expect(whole.code, whole.err).toBe(0);
     const report = path('whole/grid/report.html');
     expect(JSON.parse(whole.out)).toEqual({ runs: 5, done: 5, failed: 0, report });
-    expect(whole.err).toMatch(/^\[1\/5\] KL, seed 1: ROUGE-L [\d.]+, \d+\w*$/m);
+    expect(whole.err).toMatch(/^\[1\/5\] KL, seed 1: ROUGE-L [\d.]+, \d+\w*; about \d+\w* left$/m);
     expect(whole.err).toMatch(/^\[5\/5\] teacher: ROUGE-L/m);
     expect(whole.err.match(/is prepared/g)).toHaveLength(4);
     expect(namesIn('whole/prepared').map((name) => name.replace(/-[0-9a-f]{16}$/, ''))).toEqual([
@@ -210,7 +210,7 @@ describe('an experiment', () => {
 
 describe('what is wrong with an experiment', () => {
   const refused = async (change: (spec: Spec) => object): Promise<string> => {
-    await write('wrong.json', change(structuredClone(spec)));
+    await write('wrong.json', change({ ...structuredClone(spec), claims: [], compareWith: {} } as Spec));
     const { code, err } = await experiment('wrong.json', 'wrong');
     expect(code, err).toBe(2);
     expect(existsSync(path('wrong'))).toBe(false);

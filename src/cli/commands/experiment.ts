@@ -13,7 +13,7 @@ import { exitCodes } from '../exitCodes.js';
 import { contents } from '../experiment/contents.js';
 import { listRuns } from '../experiment/dryRun.js';
 import { jobsOf, keyOf, type PlannedRun, planExperiment } from '../experiment/plan.js';
-import { type Grid, measuresOf, runAll } from '../experiment/runAll.js';
+import { type Grid, isDone, measuresOf, runAll } from '../experiment/runAll.js';
 import { madeBy, openShelf, type Shelf } from '../experiment/runJob.js';
 import { times } from '../experiment/timeLeft.js';
 import { counted } from '../format.js';
@@ -181,14 +181,13 @@ function checkResults(folder: string): void {
 /** A run with its results, if it has them. */
 function finished(run: PlannedRun, done: Grid['done'], shelf: Shelf): FinishedRun[] {
   const { labels, train, last } = run;
-  const result = done.get(keyOf(last));
-  if (!result) return [];
-  const trained = train && done.get(keyOf(train));
+  if (!isDone(run, done)) return [];
+  const notes = [train, last].flatMap((job) => (job && done.get(keyOf(job))?.notes) ?? []);
   return [
     {
       ...{ labels, digest: last.digest, measures: measuresOf(run, done) },
       folder: train ? madeBy(shelf, train) : shelf.folderOf(last),
-      notes: [...new Set([...(trained?.notes ?? []), ...result.notes])],
+      notes: [...new Set(notes)],
       log: train && logOf(join(madeBy(shelf, train), 'log.jsonl'), run.name),
     },
   ];

@@ -1,7 +1,7 @@
 /** `--dry-run`: the runs of an experiment, which of them are there, and what the others would take. Nothing is written. */
 import { counted, duration } from '../format.js';
 import { type Job, jobsOf, keyOf, wordsOf } from './plan.js';
-import { type Context, type Grid, leftOf } from './runAll.js';
+import { type Context, type Grid, isDone, leftOf } from './runAll.js';
 import { madeBy, placeIn } from './runJob.js';
 import { streamTo } from './streams.js';
 
@@ -24,7 +24,7 @@ export async function listRuns({ runs, done, known, line }: Grid, title: string,
     if (ms !== undefined) known.add(job, ms / 1000);
   }
   const { seconds, unknown } = known.of(left);
-  const toRun = runs.filter((run) => leftOf([run], done).length > 0).length;
+  const toRun = runs.filter((run) => !isDone(run, done)).length;
   const estimate = left.length > unknown.length ? `, about ${duration(1000 * seconds)}` : '';
   const without =
     unknown.length > 0
@@ -32,7 +32,7 @@ export async function listRuns({ runs, done, known, line }: Grid, title: string,
       : '';
   line.print(`${counted(runs.length, 'run')}, ${toRun} to make${estimate}${without}. Nothing was written.`);
   line.done();
-  const listed = runs.map(({ labels, last }) => ({ labels, digest: last.digest, done: done.has(keyOf(last)) }));
+  const listed = runs.map((run) => ({ labels: run.labels, digest: run.last.digest, done: isDone(run, done) }));
   const estimates = { seconds, notEstimated: unknown.length };
   context.terminal.stdout.write(`${JSON.stringify({ dryRun: true, runs: listed, left: toRun, ...estimates })}\n`);
 }

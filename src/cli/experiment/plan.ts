@@ -83,6 +83,9 @@ const preparedPrefix = 'prepared:';
 const noNames: ConfigNames = { flags: new Map(), alsoCalled: new Map(), replacedBy: new Map(), passedOn: [] };
 const namesFor = (command: string): ConfigNames => (command === 'train' ? { ...configNames, passedOn: [] } : noNames);
 
+/** Whether what a command makes is a folder, which others may need. */
+const makesFolder = ({ table }: CommandFacts): boolean => table.out?.argument === '<folder>';
+
 interface Context {
   readonly file: ExperimentFile;
   /** The folder from which paths in the file go. */
@@ -119,8 +122,8 @@ export async function planExperiment(context: Context): Promise<PlannedRun[]> {
         .map(([option, value]) => [option, { value: withValues(value, run.values), keys: ['prepare', name, option] }]),
     );
     const facts = typeof command === 'string' ? context.commands.get(command) : undefined;
-    if (!facts || !('out' in facts.table)) {
-      const known = [...context.commands.values()].flatMap((each) => ('out' in each.table ? [each.name] : []));
+    if (!facts || !makesFolder(facts)) {
+      const known = [...context.commands.values()].filter(makesFolder).map((each) => each.name);
       throw new OptionError(
         `${where(['prepare', name, 'command'])}: 'command' is ${inWords(command)}, expected one of ${known.join(', ')}.`,
         { option: 'command', found: command, expected: known },
@@ -227,7 +230,7 @@ export async function planExperiment(context: Context): Promise<PlannedRun[]> {
     const identity = await Promise.all(options.map(({ option, value }) => identityOf(option, value, context.contents)));
     const counted = identity.filter(([option]) => !withoutEffect.has(option)).sort(([a], [b]) => (a < b ? -1 : 1));
     return {
-      ...{ kind, name, likeness, command: facts.name, options, hasOut: 'out' in facts.table, needs: [...needs] },
+      ...{ kind, name, likeness, command: facts.name, options, hasOut: makesFolder(facts), needs: [...needs] },
       digest: sha256(JSON.stringify([facts.name, counted])).slice(0, 16),
     };
   };

@@ -19,9 +19,13 @@ export interface Grid {
 
 export type Context = Omit<JobContext, 'signal' | 'onEvent'>;
 
+/** Whether the results of a run are there: of training and of scoring. */
+export const isDone = ({ last, train }: PlannedRun, done: Grid['done']): boolean =>
+  done.has(keyOf(last)) && (!train || done.has(keyOf(train)));
+
 /** What is left of runs, each command after those that it needs. */
 export const leftOf = (runs: readonly PlannedRun[], done: Grid['done']): Job[] =>
-  [...jobsOf(runs)].flatMap(([key, job]) => (done.has(key) ? [] : [job]));
+  [...jobsOf(runs.filter((run) => !isDone(run, done)))].flatMap(([key, job]) => (done.has(key) ? [] : [job]));
 
 /** Results of a run: of training and of scoring. */
 export const measuresOf = ({ last, train }: PlannedRun, done: Grid['done']) => ({
@@ -51,13 +55,15 @@ export async function runAll(grid: Grid, measure: string, context: Context): Pro
   const failed = new Map<string, string>();
   const failures: Failure[] = [];
   const fail = (name: string, message: string) => void failures.push({ name, message });
-  const there = runs.filter(({ last }) => done.has(keyOf(last))).length;
+  const there = runs.filter((run) => isDone(run, done)).length;
   if (there > 0) line.print(`${there} of ${counted(runs.length, 'run')} have their results already.`);
+  // In a file or a pipe a line a run is enough.
+  const show = context.terminal.stderr.isTTY ? line.update : () => {};
   let number = there;
   try {
     for (const run of runs) {
       if (stop.signal.aborted) break;
-      if (done.has(keyOf(run.last))) continue;
+      if (isDone(run, done)) continue;
       number++;
       const place = `${number}/${runs.length}`;
       try {
@@ -87,13 +93,13 @@ export async function runAll(grid: Grid, measure: string, context: Context): Pro
       const before = failed.get(key);
       if (before !== undefined) throw new JobFailure(isShared ? `needs ${job.name}, which failed` : before);
       const what = isShared ? `${run.name}: ${job.name}` : run.name;
-      line.update(`${place} ${what}: ${job.command}${remaining()}`);
+      show(`${place} ${what}: ${job.command}${remaining()}`);
       const result = await runJob(job, {
         ...{ ...context, signal: stop.signal },
         onEvent(_, event) {
           if (event.type !== 'step') return;
           const { step, totalSteps, loss } = event;
-          line.update(`${place} ${what}: step ${step}/${totalSteps}, loss ${loss.toFixed(3)}${remaining()}`);
+          show(`${place} ${what}: step ${step}/${totalSteps}, loss ${loss.toFixed(3)}${remaining()}`);
         },
       }).catch((error: Error) => {
         if (error instanceof Stopped) throw error;
