@@ -183,7 +183,9 @@ describe('an experiment', () => {
   it('lists its runs without writing anything, and says what they would take', async () => {
     const { code, out, err } = await experiment('grid.json', 'nowhere', ['--dry-run']);
     expect([code, existsSync(path('nowhere'))]).toEqual([0, false]);
-    expect(err).toContain('  to prepare: tokenizer (tokenizer)\n');
+    expect(err).toContain(
+      '  prepared: tokenizer (tokenizer)\n  prepared: teacher (train)\n  prepared: start (train), 2 times\n',
+    );
     expect(err).toContain('  skew KL, seed 2\n');
     expect(err).toMatch(/5 runs, 5 to make and \d+ commands that nothing is known of .*Nothing was written\.$/m);
     expect(JSON.parse(out)).toMatchObject({ dryRun: true, left: 5, runs: { length: 5 } });
@@ -221,7 +223,11 @@ describe('what is wrong with an experiment', () => {
   it.each<[string, (spec: Spec) => object, RegExp]>([
     ['a name', train({ aplha: 0.1 }), /FILE, line \d+: there is no option 'aplha'\. Did you mean 'alpha'\?/],
     ['a value', train({ batchSize: 0 }), /FILE, line \d+: 'batchSize' is 0, expected an integer of at least 1\./],
-    ['a value of an axis', (each) => ({ ...each, axes: { lr: [1, 'x'] } }), /FILE, line \d+: 'lr' is x, expected/],
+    [
+      'a value of an axis',
+      (each) => ({ ...each, axes: { lr: [1, 'x'], seed: [1] } }),
+      /FILE, line \d+: 'lr' is x, expected/,
+    ],
     ['a rule', train({ epochs: 1 }), /FILE, line \d+: KL, seed 1: .*--epochs.* and --steps.* are both given/],
     ['what the experiment decides', train({ out: 'x' }), /FILE, line \d+: 'out' is decided by the experiment\./],
     ['a file', train({ data: 'nothing.jsonl' }), /FILE, line \d+: 'data' is nothing\.jsonl, and there is no such file/],

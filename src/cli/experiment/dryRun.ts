@@ -7,9 +7,14 @@ import { streamTo } from './streams.js';
 
 export async function listRuns({ runs, done, known, line }: Grid, title: string, context: Context): Promise<void> {
   line.print(title);
-  for (const [key, job] of jobsOf(runs)) {
-    if (job.kind === 'prepared')
-      line.print(`  to prepare: ${job.name} (${job.command})${done.has(key) ? ', is there' : ''}`);
+  const prepared = [...jobsOf(runs).values()].filter(({ kind }) => kind === 'prepared');
+  for (const name of new Set(prepared.map((job) => job.name))) {
+    const alike = prepared.filter((job) => job.name === name);
+    const there = alike.filter((job) => done.has(keyOf(job))).length;
+    const state = there === alike.length ? ', is there' : there > 0 ? `, ${there} of them there` : '';
+    line.print(
+      `  prepared: ${name} (${alike[0]?.command})${alike.length > 1 ? `, ${alike.length} times` : ''}${state}`,
+    );
   }
   for (const run of runs) {
     const kinds = leftOf([run], done).map(({ kind }) => kind);
