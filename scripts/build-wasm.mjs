@@ -1,7 +1,7 @@
 // Compiles assembly/ to build/*.wasm and bundles the pool's worker script to build/poolWorker.js: what src/ embeds.
 // Before, it writes the numbers of the divergences for AssemblyScript and WGSL, from the table that TypeScript reads.
-//   node scripts/build-wasm.mjs [compute-fused] [compute-plain] [text]     when none is named, those that are not of the
-//                                                                          sources as they are
+//   node scripts/build-wasm.mjs [compute-fused] [compute-plain] [text] [numbers]     when none is named, those that are
+//                                                                                    not of the sources as they are
 import { execFile } from 'node:child_process';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
@@ -19,6 +19,7 @@ const targets = [
   ['compute-fused', compute],
   ['compute-plain', compute],
   ['text', ['assembly/text/index.ts']],
+  ['numbers', ['assembly/numbers/index.ts']],
 ];
 const wanted = process.argv.slice(2);
 /** Modules of another compiler are built anew. */

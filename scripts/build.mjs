@@ -19,7 +19,9 @@ const wasm = {
     ...['assembly', 'src/backend/kernels/divergenceKinds.ts', 'src/hardware/wasm'],
     ...['scripts/build-wasm.mjs', 'scripts/sources.mjs', 'asconfig.json', 'package-lock.json'],
   ],
-  makes: ['text.wasm', 'compute-fused.wasm', 'compute-plain.wasm', 'poolWorker.js'].map((name) => `build/${name}`),
+  makes: ['text.wasm', 'numbers.wasm', 'compute-fused.wasm', 'compute-plain.wasm', 'poolWorker.js'].map(
+    (name) => `build/${name}`,
+  ),
 };
 const dist = {
   name: 'dist',

@@ -39,7 +39,7 @@ export async function builtOf(name) {
 /** A digest of the sources of module `name`, as build/NAME.sources keeps that of the last build. */
 export async function digestOf(name) {
   const isCompute = name.startsWith('compute');
-  const folder = isCompute ? 'assembly/compute' : 'assembly/text';
+  const folder = `assembly/${isCompute ? 'compute' : name}`;
   const files = (await readdir(folder, { recursive: true })).filter((file) => file.endsWith('.ts')).sort();
   const hash = createHash('sha256');
   for (const path of [...files.map((file) => join(folder, file)), 'asconfig.json']) {

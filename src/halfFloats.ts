@@ -1,45 +1,27 @@
 /**
  * 16-bit floats to and from f32, exactly: reading loses nothing (subnormals, infinities and NaN payloads included),
- * writing rounds to nearest, ties to even.
+ * writing rounds to nearest, ties to even. assembly/numbers/floats.ts does it.
  */
 import { CheckpointError } from './errors.js';
-
-let f16Bits: Uint32Array | undefined;
-
-/** f32 bits of every f16: 256 KiB, made on first use. */
-function f16Table(): Uint32Array {
-  if (f16Bits) return f16Bits;
-  f16Bits = new Uint32Array(65536);
-  const value = new Float32Array(1);
-  const bits = new Uint32Array(value.buffer);
-  for (let half = 0; half < 65536; half++) {
-    const exponent = (half >> 10) & 31;
-    const fraction = half & 1023;
-    let magnitude: number;
-    if (exponent === 31) magnitude = 0x7f800000 | (fraction << 13);
-    else if (exponent > 0) magnitude = ((exponent + 112) << 23) | (fraction << 13);
-    else {
-      value[0] = fraction * 2 ** -24;
-      magnitude = bits[0] as number;
-    }
-    f16Bits[half] = (magnitude | ((half & 0x8000) << 16)) >>> 0;
-  }
-  return f16Bits;
-}
+import { hostNumbers, PART, partsOf } from './hostNumbers.js';
 
 /** IEEE half precision to f32. */
-export function f16ToF32(half: Uint16Array): Float32Array<ArrayBuffer> {
-  const table = f16Table();
-  const bits = new Uint32Array(half.length);
-  for (let i = 0; i < half.length; i++) bits[i] = table[half[i] as number] as number;
-  return new Float32Array(bits.buffer);
-}
+export const f16ToF32 = (half: Uint16Array): Float32Array<ArrayBuffer> => widened(half, 'widen');
 
 /** bfloat16 (the upper half of an f32) to f32. */
-export function bf16ToF32(half: Uint16Array): Float32Array<ArrayBuffer> {
-  const bits = new Uint32Array(half.length);
-  for (let i = 0; i < half.length; i++) bits[i] = (half[i] as number) << 16;
-  return new Float32Array(bits.buffer);
+export const bf16ToF32 = (half: Uint16Array): Float32Array<ArrayBuffer> => widened(half, 'widenUpper');
+
+function widened(half: Uint16Array, format: 'widen' | 'widenUpper'): Float32Array<ArrayBuffer> {
+  const result = new Float32Array(half.length);
+  const { exports, buffer, at } = hostNumbers(2 * PART, 4 * PART);
+  const [from, to] = at as [number, number];
+  for (const [first, end] of partsOf(half.length)) {
+    new Uint16Array(buffer, from, PART).set(half.subarray(first, end));
+    exports[format](from, end - first, to);
+    // As integers: engines may change the bits of a NaN that they copy as a number.
+    new Uint32Array(result.buffer, 4 * first).set(new Uint32Array(buffer, to, end - first));
+  }
+  return result;
 }
 
 /**
@@ -47,37 +29,15 @@ export function bf16ToF32(half: Uint16Array): Float32Array<ArrayBuffer> {
  * @param shift the values times 2^shift: from 0 to 64, and no product may be beyond f32
  */
 export function f32ToF16(values: Float32Array, shift = 0): Uint16Array<ArrayBuffer> {
-  // Signed: engines compute with integers of 32 bits, and with doubles beyond.
-  const bits = new Int32Array(values.buffer, values.byteOffset, values.length);
-  const half = new Uint16Array(values.length);
-  for (let first = 0; first < bits.length; first += BLOCK) {
-    const end = Math.min(first + BLOCK, bits.length);
-    if (!putNormals(bits, half, first, end, shift << 23)) putAny(bits, half, first, end, shift << 23);
+  const result = new Uint16Array(values.length);
+  const { exports, buffer, at } = hostNumbers(4 * PART, 2 * PART);
+  const [from, to] = at as [number, number];
+  for (const [first, end] of partsOf(values.length)) {
+    new Float32Array(buffer, from, PART).set(values.subarray(first, end));
+    exports.narrow(from, end - first, to, shift);
+    result.set(new Uint16Array(buffer, to, end - first), first);
   }
-  return half;
-}
-
-/** Elements that are tried together. */
-const BLOCK = 1024;
-
-/** The halves of a block where all are normal, without a branch; false: some are not, and those that were put are wrong. */
-function putNormals(bits: Int32Array, half: Uint16Array, first: number, end: number, exponents: number): boolean {
-  let outside = 0;
-  for (let i = first; i < end; i++) {
-    const value = bits[i] as number;
-    const magnitude = ((value & 0x7fffffff) + exponents) | 0;
-    outside |= (magnitude - LEAST_NORMAL) | (BEYOND - 1 - magnitude);
-    half[i] = ((value >>> 16) & 0x8000) | roundedNormal(magnitude);
-  }
-  return outside >= 0;
-}
-
-function putAny(bits: Int32Array, half: Uint16Array, first: number, end: number, exponents: number): void {
-  for (let i = first; i < end; i++) {
-    const value = bits[i] as number;
-    // Subnormal f32 numbers times 2^64 are still 0 as halves.
-    half[i] = halfBits((value & 0x7f800000) === 0 ? value : (value + exponents) | 0);
-  }
+  return result;
 }
 
 /**
@@ -102,27 +62,3 @@ export function checkHalves(
 
 /** Exponent bits of an f16; all set in infinities and NaN. */
 const HALF_EXPONENT = 0x7c00;
-
-/** f32 bits of 2^-14, the least f16 that is not subnormal. */
-const LEAST_NORMAL = 0x38800000;
-/** f32 bits of 65520, halfway between the largest f16 and the next power of two: it rounds up to infinity. */
-const BEYOND = 0x477ff000;
-
-/** f32 bits between the two to those of the nearest f16. */
-const roundedNormal = (magnitude: number): number => (magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13;
-
-function halfBits(bits: number): number {
-  const sign = (bits >>> 16) & 0x8000;
-  const magnitude = bits & 0x7fffffff;
-  if (magnitude > 0x7f800000) return sign | 0x7e00;
-  if (magnitude >= BEYOND) return sign | 0x7c00;
-  if (magnitude >= LEAST_NORMAL) return sign | roundedNormal(magnitude);
-  // Subnormal f16: the significand with its hidden bit, shifted down to units of 2^-24.
-  const shift = 126 - (magnitude >>> 23);
-  if (shift > 24) return sign;
-  const significand = (magnitude & 0x7fffff) | 0x800000;
-  const kept = significand >>> shift;
-  const rest = significand & ((1 << shift) - 1);
-  const half = 1 << (shift - 1);
-  return sign | (kept + (rest > half || (rest === half && (kept & 1) === 1) ? 1 : 0));
-}

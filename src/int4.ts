@@ -27,15 +27,12 @@ export function packInt4(integers: ArrayLike<number>, shape: readonly number[]):
   const cols = shape.at(-1) ?? 1;
   const stride = int4Bytes([cols]);
   for (let from = 0, row = 0; from < integers.length; from += cols, row += stride) {
-    for (let col = 0; col < cols; col++) putInteger(integers[from + col] as number, bytes, row, col);
+    for (let col = 0; col < cols; col++) {
+      const at = row + byteOf(col);
+      bytes[at] = (bytes[at] as number) | ((integers[from + col] as number) << shiftOf(col));
+    }
   }
   return bytes;
-}
-
-/** Stores an element of the row that begins at `row`, where zeros are. */
-export function putInteger(integer: number, bytes: Uint8Array, row: number, col: number): void {
-  const at = row + byteOf(col);
-  bytes[at] = (bytes[at] as number) | (integer << shiftOf(col));
 }
 
 /** The integers, row-major. */

@@ -55,6 +55,32 @@ function instantiate(
   return exports;
 }
 
+/** The memory that all objects of this thread share, with blocks for work that is no object's (src/hostNumbers.ts). */
+export interface SharedMemory {
+  /** Its buffer is another one after anything that allocates. */
+  readonly memory: WebAssembly.Memory;
+  /** An address in bytes. @throws LimitError when there is no room */
+  allocate(what: string, size: number): number;
+  free(at: number): void;
+}
+
+/** @throws LimitError when the system gives no addresses for the memory */
+export function sharedMemory(): SharedMemory {
+  const { memory, exports: heap } = openHeap();
+  return {
+    memory,
+    allocate(what, size) {
+      try {
+        if (size < LARGEST_REQUEST) return heap.heapAllocate(size) >>> 0;
+      } catch (cause) {
+        throw noRoom(what, size, cause);
+      }
+      throw noRoom(what, size, undefined);
+    },
+    free: heap.heapFree,
+  };
+}
+
 /**
  * What an object shares with the finalizer and with its own imports. None of them may know the TextInstance: it would
  * never be collected.

@@ -90,4 +90,46 @@ describe('rounding weights', () => {
       expect(found.every((half, i) => half === expected.halves[i])).toBe(true);
     }
   });
+
+  it('long matrices are rounded row by row as each row alone', () => {
+    const { normal } = createRandom(6);
+    // Rows of no whole vectors: many to a part, and one of more than a part.
+    for (const [outputs, inputs] of [
+      [900, 77],
+      [2, 40003],
+    ] as const) {
+      const values = Float32Array.from({ length: outputs * inputs }, () => 0.02 * normal());
+      const [bytes, groups] = [quantise(values, outputs), quantiseGroups(values, outputs)];
+      const [stride, each] = [groups.integers.length / outputs, groups.scales.length / outputs];
+      for (let output = 0; output < outputs; output++) {
+        const row = values.subarray(output * inputs, (output + 1) * inputs);
+        const largest = row.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+        const scale = Math.fround(largest / 127);
+        expect(bytes.scales[output]).toBe(scale);
+        const found = bytes.integers.subarray(output * inputs, (output + 1) * inputs);
+        expect(found.every((integer, i) => integer === Math.floor(row[i]! / scale + 0.5))).toBe(true);
+        const alone = quantiseGroups(row.slice(), 1);
+        expect(groups.integers.subarray(output * stride, (output + 1) * stride)).toEqual(alone.integers);
+        expect(groups.scales.subarray(output * each, (output + 1) * each)).toEqual(alone.scales);
+      }
+      const { halves, scale } = halve(values);
+      const near = f16ToF32(halves).every(
+        (half, i) => Math.abs(half * scale - values[i]!) <= Math.abs(values[i]!) * 2 ** -11,
+      );
+      expect(near).toBe(true);
+    }
+  });
+
+  it('int4 of what is not finite has a scale that is not, and of what no half can hold is zeros', () => {
+    for (const spoilt of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+      const values = new Float32Array(64).fill(1);
+      values[40] = spoilt;
+      const { scales } = quantiseGroups(values, 1);
+      expect([...scales].map(Number.isFinite)).toEqual([true, false]);
+      expect(Number.isFinite(quantise(values, 1).scales[0])).toBe(false);
+    }
+    const { integers, scales } = quantiseGroups(new Float32Array(32).fill(1e-40), 1);
+    expect(unpackInt4(integers, [32]).every((integer) => integer === 8)).toBe(true);
+    expect([...scales]).toEqual([0]);
+  });
 });
