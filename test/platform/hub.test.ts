@@ -14,8 +14,8 @@ import { blobOf, commit, type HubPlay, type Played, playHub, sha256Of } from './
 
 /** Where a test sets `waits`, those between tries are over at once, and their ms are added to it. */
 const clock = vi.hoisted((): { waits: number[] | undefined } => ({ waits: undefined }));
-vi.mock('../../src/io/hub/pause.js', async (original) => {
-  const { pause } = await original<typeof import('../../src/io/hub/pause.js')>();
+vi.mock('../../src/io/pause.js', async (original) => {
+  const { pause } = await original<typeof import('../../src/io/pause.js')>();
   const passing: typeof pause = async (ms, signal) => {
     if (!clock.waits) return pause(ms, signal);
     clock.waits.push(ms);

@@ -8,7 +8,7 @@ import { siteCache } from '../../src/platform/siteFiles/siteCache.js';
 import { commit, type HubPlay, type Played, playHub, sha256Of } from './hubServer.js';
 import { FakeDisk, FakeFile, type FakeFolder, fakeLocks } from './privateFiles.js';
 
-vi.mock('../../src/io/hub/pause.js', () => ({
+vi.mock('../../src/io/pause.js', () => ({
   pause: async (_: number, signal?: AbortSignal) => signal?.throwIfAborted(),
 }));
 

@@ -7,7 +7,7 @@ import { waitForFolder } from '../../src/platform/node/hub/waitForFolder.js';
 
 /** Another process has the folder for so many looks; what a look and a wait do. */
 const other = vi.hoisted(() => ({ looks: 0, waited: 0, onLook: async (_: number): Promise<void> => {} }));
-vi.mock('../../src/io/hub/pause.js', () => ({
+vi.mock('../../src/io/pause.js', () => ({
   pause: async (ms: number, signal?: AbortSignal) => {
     signal?.throwIfAborted();
     other.waited += ms;

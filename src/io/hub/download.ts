@@ -3,10 +3,10 @@
  * has ended, and the rest is asked for; a content counts as there only when its size and its digest are right.
  */
 import { CheckpointError, formatBytes } from '../../errors.js';
+import { pause } from '../pause.js';
 import { requestReason } from '../requestReason.js';
 import type { HubCache, HubPart } from './hubCache.js';
 import type { HubFile } from './listing.js';
-import { pause } from './pause.js';
 import { type HubAccess, requestHub } from './requests.js';
 
 /** A connection may be cut so often in a row without that anything new comes. */

@@ -3,8 +3,9 @@
  * tried again; whatever else it answers becomes an error that says what to do.
  */
 import { CheckpointError } from '../../errors.js';
+import { pause } from '../pause.js';
 import { requestReason } from '../requestReason.js';
-import { pause } from './pause.js';
+import { retryAfterMs } from '../retryAfter.js';
 
 /** How the hub is reached. */
 export interface HubAccess {
@@ -65,19 +66,13 @@ export async function requestHub(
         { cause },
       );
     }
-    const { status } = response;
+    const { status, headers: answered } = response;
     if (response.ok || (status === 416 && headers.Range !== undefined)) return response;
     await response.body?.cancel().catch(() => {});
     const mayPass = status === 429 || status >= 500;
     if (!mayPass || attempt === attempts) throw refusal(response, what, access);
-    await pause(waitOf(response) ?? 200 * 2 ** attempt, signal);
+    await pause(Math.min(retryAfterMs(answered) ?? 200 * 2 ** attempt, longestWait), signal);
   }
-}
-
-/** Milliseconds that the server asks to wait; undefined where it does not say. */
-function waitOf({ headers }: Response): number | undefined {
-  const seconds = Number(headers.get('Retry-After') ?? Number.NaN);
-  return Number.isFinite(seconds) && seconds >= 0 ? Math.min(1000 * seconds, longestWait) : undefined;
 }
 
 function refusal(

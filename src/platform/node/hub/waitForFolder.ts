@@ -6,7 +6,7 @@ import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CheckpointError, rounded } from '../../../errors.js';
 import { StoreTaken } from '../../../io/fileStore.js';
-import { pause } from '../../../io/hub/pause.js';
+import { pause } from '../../../io/pause.js';
 import { lockFolder } from '../folderLock.js';
 import { writing } from './writing.js';
 
