@@ -5,8 +5,8 @@
  *   draws is a function of these, so a run keeps no generator's state: a resumed run computes the numbers of any step
  *   anew, and those of one purpose do not move when another draws more. `namedSeed` serves the places of dropout and the
  *   matrices of adapters.
- * - `normalGenerator` and `uniformGenerator` (sfc32) draw the initial weights of a model: long sequences that are needed once,
- *   in order.
+ * - `normalGenerator` and `uniformGenerator` (sfc32) draw the initial weights of a model and the resamples of a bootstrap: long
+ *   sequences that are needed once, in order.
  * - `shuffled` is xoshiro256** of src/text/rng.ts, the AssemblyScript generator that `createRng` gives to users and
  *   that the replay buffer and the host's sampler (repetition penalty, n-gram and token bans) draw from.
  * - Kernels have counter-based ones, since threads draw in no order. Dropout hashes (seed, element) with lowbias32

@@ -1,13 +1,6 @@
 /** ROUGE-L, the score that the paper reports. */
-import { refusedOption, requireFields, requireOption, unknownOptions } from '../requireOption.js';
-import { checkLists, checkTexts } from './checkTexts.js';
-import { porterStem } from './porterStemmer.js';
-
-/** How words are compared. */
-export interface RougeOptions {
-  /** Compares the stems of words longer than three letters. Default true, as the papers report it. */
-  readonly stemming?: boolean;
-}
+import { checkLists } from './checkTexts.js';
+import { bestOf, checkRouge, fMeasure, type RougeOptions, rougeWords } from './rougeWords.js';
 
 /**
  * ROUGE-L F-measure, 0 to 100 as the papers' tables have it: twice the longest common subsequence of words over the sum
@@ -18,10 +11,11 @@ export interface RougeOptions {
  * @throws OptionError without a reference, and for unknown and wrong options
  */
 export function rougeL(prediction: string, references: readonly string[], options: RougeOptions = {}): number {
-  checkTexts('rougeL', prediction, references);
-  const stemming = stemmingOf('rougeL', options);
-  const words = rougeWords(prediction, stemming);
-  return references.reduce((best, reference) => Math.max(best, fMeasure(words, rougeWords(reference, stemming))), 0);
+  const checked = checkRouge('rougeL', options);
+  return bestOf('rougeL', prediction, references, (reference) => {
+    const [predicted, expected] = [rougeWords(prediction, checked), rougeWords(reference, checked)];
+    return fMeasure(commonLength(predicted, expected), predicted.length, expected.length);
+  });
 }
 
 /**
@@ -34,43 +28,12 @@ export function meanRougeL(
   options: RougeOptions = {},
 ): number {
   checkLists('meanRougeL', predictions, references);
-  stemmingOf('meanRougeL', options);
+  checkRouge('meanRougeL', options);
   const total = predictions.reduce(
     (sum, text, i) => sum + rougeL(text, references[i] as readonly string[], options),
     0,
   );
   return total / predictions.length;
-}
-
-/**
- * Whether a text has a word that ROUGE-L knows: one of a to z and digits. Answers to a reference without one score 0,
- * whatever they are.
- * @throws OptionError for what is no text
- */
-export function hasRougeWords(text: string): boolean {
-  requireOption('hasRougeWords', 'text', text, typeof text === 'string', 'a string');
-  return /[a-z0-9]/.test(text.toLowerCase());
-}
-
-/** Checked by hand: a page that scores answers need not load the library of the schemas. */
-function stemmingOf(where: string, options: unknown): boolean {
-  requireFields(where, options);
-  const { stemming = true, ...others } = options;
-  const unknown = Object.keys(others);
-  if (unknown.length > 0) throw unknownOptions(where, unknown, ['stemming']);
-  if (typeof stemming !== 'boolean') throw refusedOption(where, 'stemming', stemming, 'true or false');
-  return stemming;
-}
-
-function rougeWords(text: string, stemming: boolean): string[] {
-  const words = text.toLowerCase().match(/[a-z0-9]+/g) ?? [];
-  return stemming ? words.map((word) => (word.length > 3 ? porterStem(word) : word)) : words;
-}
-
-/** 0 to 100. */
-function fMeasure(prediction: readonly string[], reference: readonly string[]): number {
-  const common = commonLength(prediction, reference);
-  return common === 0 ? 0 : (200 * common) / (prediction.length + reference.length);
 }
 
 /** Length of the longest common subsequence: one row of the table is kept, words are compared as numbers. */

@@ -1,4 +1,5 @@
-"""Writes test/oracles/metrics/bleu.json: corpus BLEU of sacrebleu with its default options.
+"""Writes test/oracles/metrics/{bleu,bleuOptions,diversity}.json: BLEU of sacrebleu with its default options and with others,
+self-BLEU by it, and distinct-n of the tokens that it cuts.
 
     pip install sacrebleu
     python test/oracles/make/bleu.py
@@ -8,9 +9,11 @@ import json
 import random
 from pathlib import Path
 
-import sacrebleu
+from sacrebleu.metrics import BLEU
 
-OUT = Path(__file__).parents[1] / "metrics" / "bleu.json"
+from oddTexts import TEXTS, pairs as odd_pairs
+
+OUT = Path(__file__).parents[1] / "metrics"
 
 # Predictions, and the references of each.
 CORPORA = {
@@ -63,17 +66,80 @@ def random_corpus():
     return [sentence() for _ in range(20)], [[sentence(), sentence()] for _ in range(20)]
 
 
+# Options as they are called here, and as sacrebleu calls them.
+OPTIONS = [
+    *({"tokenization": name, "lowercase": lower} for name in ["13a", "intl", "char", "none"] for lower in [False, True]),
+    *({"smoothing": name, **value} for name, values in [("floor", [{}, {"smoothingValue": 0.5}]), ("add-k", [{}, {"smoothingValue": 0.25}]),
+                                                        ("none", [{}]), ("exp", [{}])] for value in values),
+]
+NAMES = {"tokenization": "tokenize", "lowercase": "lowercase", "smoothing": "smooth_method", "smoothingValue": "smooth_value",
+         "effectiveOrder": "effective_order"}
+
+
+def metric(options):
+    return BLEU(**{NAMES[name]: value for name, value in options.items()})
+
+
+def told(score):
+    return {"score": score.score, "precisions": score.precisions, "brevityPenalty": score.bp, "length": score.sys_len,
+            "referenceLength": score.ref_len}
+
+
+def corpus_score(options, predictions, references):
+    """sacrebleu takes a stream of references each; where a prediction has fewer than others, there is None in it."""
+    most = max(map(len, references))
+    streams = [[each[i] if i < len(each) else None for each in references] for i in range(most)]
+    return metric(options).corpus_score(predictions, streams)
+
+
+def option_cases():
+    """Single texts and small corpora of odd ones, by every option."""
+    rng = random.Random(31)
+    pairs = odd_pairs(rng)
+    for i, options in enumerate(OPTIONS):
+        for effective in [False, True]:
+            chosen = {**options, **({"effectiveOrder": True} if effective else {})}
+            # Every pair is in some case.
+            for prediction, references in pairs[i % 12 :: 12]:
+                yield chosen, [prediction], [references]
+            yield chosen, *CORPORA["two references"]
+            for _ in range(2):
+                drawn = rng.sample(pairs, 6)
+                yield chosen, [prediction for prediction, _ in drawn], [references for _, references in drawn]
+
+
+def diversity_cases():
+    rng = random.Random(41)
+    words = "the a dog cat ran fast and slowly , .".split()
+    sets = [TEXTS[:12], TEXTS[14:30], TEXTS[30:50], ["same text here now"] * 3, ["", ""], ["", "a b"], ["one", "two"]]
+    sets += [[" ".join(rng.choices(words, k=rng.randint(1, 12))) for _ in range(rng.randint(2, 9))] for _ in range(20)]
+    for texts in sets:
+        for options in [{}, {"tokenization": "intl", "lowercase": True}, {"tokenization": "char"}]:
+            judge = metric({**options, "effectiveOrder": True})
+            alike = [judge.sentence_score(text, texts[:i] + texts[i + 1 :]).score for i, text in enumerate(texts)]
+            tokens = [judge._preprocess_segment(text).split() for text in texts]
+            grams = {n: [tuple(each[i : i + n]) for each in tokens for i in range(len(each) - n + 1)] for n in [1, 2, 4]}
+            yield {"texts": texts, "options": options, "selfBleu": sum(alike) / len(alike),
+                   "distinct": {n: 100 * len(set(all)) / len(all) if all else 0 for n, all in grams.items()}}
+
+
+def write(name, cases):
+    OUT.mkdir(parents=True, exist_ok=True)
+    (OUT / name).write_text("[\n" + ",\n".join(map(json.dumps, cases)) + "\n]\n")
+
+
 def main():
     cases = []
     for name, (predictions, references) in {**CORPORA, **dict(space_corpora()), "random": random_corpus()}.items():
-        streams = [list(stream) for stream in zip(*references)]
-        bleu = sacrebleu.corpus_bleu(predictions, streams)
-        cases.append({
-            "name": name, "predictions": predictions, "references": references, "score": bleu.score,
-            "precisions": bleu.precisions, "brevityPenalty": bleu.bp, "length": bleu.sys_len, "referenceLength": bleu.ref_len,
-        })
-    OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text("[\n" + ",\n".join(map(json.dumps, cases)) + "\n]\n")
+        cases.append({"name": name, "predictions": predictions, "references": references,
+                      **told(corpus_score({}, predictions, references))})
+    write("bleu.json", cases)
+    write("bleuOptions.json", [
+        {"options": options, "predictions": predictions, "references": references,
+         **told(corpus_score(options, predictions, references))}
+        for options, predictions, references in option_cases()
+    ])
+    write("diversity.json", diversity_cases())
 
 
 main()

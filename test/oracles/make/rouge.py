@@ -1,4 +1,4 @@
-"""Writes test/oracles/metrics/{stems,rouge}.json: stems of NLTK's extended Porter stemmer, ROUGE-L of rouge_score.
+"""Writes test/oracles/metrics/{stems,rouge}.json: stems of NLTK's extended Porter stemmer, ROUGE of rouge_score.
 
     pip install nltk rouge_score
     python test/oracles/make/rouge.py
@@ -11,6 +11,8 @@ from pathlib import Path
 
 from nltk.stem.porter import PorterStemmer
 from rouge_score import rouge_scorer
+
+from oddTexts import pairs as odd_pairs
 
 OUT = Path(__file__).parents[1] / "metrics"
 
@@ -76,7 +78,11 @@ def text_pairs():
     for length in [1, 2, 3, 5, 8, 13, 21, 34, 55, 90] * 4 + [1, 2, 3, 4]:
         prediction = " ".join(rng.choices(PLAIN, k=length))
         pairs.append((prediction, [" ".join(rng.choices(PLAIN, k=rng.randint(1, 2 * length))) for _ in range(rng.randint(1, 3))]))
-    return pairs
+    # Texts of several lines, some of them empty.
+    for _ in range(40):
+        lines = lambda: "\n".join(" ".join(rng.choices(PLAIN, k=rng.randint(0, 12))) for _ in range(rng.randint(1, 6)))
+        pairs.append((lines(), [lines() for _ in range(rng.randint(1, 2))]))
+    return pairs + odd_pairs(random.Random(23))
 
 
 def main():
@@ -87,12 +93,14 @@ def main():
     stems = [[word, stemmer.stem(word)] for word in words]
     (OUT / "stems.json").write_text("[\n" + ",\n".join(map(json.dumps, stems)) + "\n]\n")
 
-    scorers = {"stemmed": rouge_scorer.RougeScorer(["rougeL"], use_stemmer=True), "plain": rouge_scorer.RougeScorer(["rougeL"])}
+    kinds = ["rouge1", "rouge2", "rouge3", "rougeL", "rougeLsum"]
+    scorers = {name: rouge_scorer.RougeScorer(kinds, use_stemmer=name == "stemmed") for name in ["stemmed", "plain"]}
     cases = []
     for prediction, references in text_pairs():
         case = {"prediction": prediction, "references": references}
         for name, scorer in scorers.items():
-            case[name] = max(scorer.score(reference, prediction)["rougeL"].fmeasure for reference in references)
+            scores = [scorer.score(reference, prediction) for reference in references]
+            case[name] = {kind: max(score[kind].fmeasure for score in scores) for kind in kinds}
         cases.append(case)
     (OUT / "rouge.json").write_text("[\n" + ",\n".join(map(json.dumps, cases)) + "\n]\n")
 

@@ -1,0 +1,284 @@
+/**
+ * All scores of a model's answers: the means over the seeds, how far seeds differ, and how far other records would have
+ * moved them. The answers may come from anywhere.
+ */
+import { OptionError } from '../errors.js';
+import { isPlainObject } from '../inWords.js';
+import { requireFields, requireOption, unknownOptions } from '../requireOption.js';
+import {
+  BLEU_COUNTS,
+  type BleuCounts,
+  type BleuOptions,
+  type BleuSettings,
+  bleuCounts,
+  bleuOf,
+  bleuOfSum,
+  checkBleu,
+} from './bleu.js';
+import { type BootstrapOptions, checkBootstrap, type Interval, resampled } from './bootstrap.js';
+import { checkLists } from './checkTexts.js';
+import { distinctN, selfBleu } from './diversity.js';
+import { exactMatch } from './exactMatch.js';
+import type { AnswerNormalization } from './normalizeAnswer.js';
+import { rougeL } from './rougeL.js';
+import { rougeLsum } from './rougeLsum.js';
+import { rougeN } from './rougeN.js';
+
+/** What a model said to one prompt. */
+export interface GivenAnswer {
+  /** All of it. */
+  readonly text: string;
+  /** Tokens that were drawn, EOS among them. Default: not known. */
+  readonly tokens?: number;
+  /** Whether the answer ended because it was as long as was allowed. Default: not known. */
+  readonly cut?: boolean;
+}
+
+/** The answers that one seed drew. */
+export interface SeedAnswers {
+  /** An integer of at least 0. */
+  readonly seed: number;
+  /** One a record, in the order of the records. */
+  readonly answers: readonly GivenAnswer[];
+}
+
+/** How answers are scored. */
+export interface ScoreAnswersOptions {
+  /** Of `bleu`, and for its tokens of `distinct1`, `distinct2` and `selfBleu`. */
+  readonly bleu?: BleuOptions;
+  /** What `normalizedMatch` leaves out. Default 'naturalInstructions', as in the paper's code. */
+  readonly normalization?: AnswerNormalization;
+  /** Of the intervals. */
+  readonly bootstrap?: BootstrapOptions;
+}
+
+/** What is told of each seed. Shares and scores are from 0 to 100. */
+const seedMetrics = [
+  'rouge1',
+  'rouge2',
+  'rougeL',
+  'rougeLsum',
+  'bleu',
+  'exactMatch',
+  'normalizedMatch',
+  'distinct1',
+  'distinct2',
+  'answerTokens',
+  'cutShare',
+] as const;
+
+/** Names of the scores. */
+export type AnswerMetric = (typeof seedMetrics)[number] | 'selfBleu';
+
+/** The scores that are measured whatever is known of the answers. */
+type AlwaysMeasured = Exclude<AnswerMetric, 'answerTokens' | 'cutShare' | 'selfBleu'>;
+
+/**
+ * Scores by their names, 0 to 100: `rouge1`, `rouge2`, `rougeL`, `rougeLsum` and `bleu`; `exactMatch`, and
+ * `normalizedMatch`, where case and punctuation do not count; `distinct1` and `distinct2`. `answerTokens` is the mean
+ * length, and `cutShare` the share of answers that were cut, where these are known. `selfBleu`, the mean over the records of
+ * the self-BLEU of their answers, is there where there are several seeds, for all of them together.
+ */
+export type MetricMeans = Readonly<Record<AlwaysMeasured, number> & Partial<Record<AnswerMetric, number>>>;
+
+/** The scores of a model. */
+export interface AnswerScores {
+  /** Over the seeds. */
+  readonly mean: MetricMeans;
+  /** Standard deviation over the seeds, with one degree of freedom less than there are seeds. 0 for one seed. */
+  readonly deviation: Readonly<Partial<Record<AnswerMetric, number>>>;
+  /** Of the means, by the bootstrap over the records. `distinct1` and `distinct2`, which are of all texts together, have none. */
+  readonly interval: Readonly<Partial<Record<AnswerMetric, Interval>>>;
+  /** Each seed's. `emptyAnswers` counts those that are nothing but white space. */
+  readonly seeds: readonly (MetricMeans & { readonly seed: number; readonly emptyAnswers: number })[];
+}
+
+/** Scores that are means over the answers: one value each. */
+type Scorer = (answer: GivenAnswer, references: readonly string[]) => number | undefined;
+
+/**
+ * Scores the answers of a model, drawn by one seed or by several.
+ * @param runs the answers of each seed, to the same records
+ * @param references the references of each record, at least one
+ * @example
+ * const { mean, interval } = scoreAnswers([{ seed: 10, answers: [{ text: 'Paris' }] }], [['Paris', 'Paris.']]);
+ * console.log(mean.rougeL, interval.rougeL);
+ * @throws OptionError for empty or unequal lists, and for unknown and wrong options
+ */
+export function scoreAnswers(
+  runs: readonly SeedAnswers[],
+  references: readonly (readonly string[])[],
+  options: ScoreAnswersOptions = {},
+): AnswerScores {
+  checkRuns(runs, references);
+  const { bleu, normalization, bootstrap } = checkScoring(options);
+  const scorers: Readonly<Partial<Record<AnswerMetric, Scorer>>> = {
+    rouge1: ({ text }, those) => rougeN(text, those),
+    rouge2: ({ text }, those) => rougeN(text, those, { n: 2 }),
+    rougeL: ({ text }, those) => rougeL(text, those),
+    rougeLsum: ({ text }, those) => rougeLsum(text, those),
+    exactMatch: ({ text }, those) => percent(exactMatch(text, those)),
+    normalizedMatch: ({ text }, those) => percent(exactMatch(text, those, { normalization })),
+    answerTokens: ({ tokens }) => tokens,
+    cutShare: ({ cut }) => (cut === undefined ? undefined : percent(cut)),
+  };
+  const scored = runs.map(({ seed, answers }) => scoreSeed(seed, answers, references, { scorers, bleu }));
+  const records = references.length;
+  const ofRecords = Array.from({ length: records }, (_, record) => runs.map((run) => run.answers[record]!.text));
+  const alike = runs.length > 1 ? ofRecords.map((texts) => selfBleu(texts, tokensOf(bleu))) : undefined;
+
+  // Over the seeds: one value a record, of which any draw of records has a mean.
+  const values = new Map<AnswerMetric, readonly number[]>();
+  for (const name of Object.keys(scorers) as AnswerMetric[]) {
+    const all = scored.map((each) => each.values.get(name));
+    if (all.every((of) => of !== undefined)) {
+      values.set(
+        name,
+        Array.from({ length: records }, (_, i) => meanOf(all.map((of) => of[i] as number))),
+      );
+    }
+  }
+  if (alike) values.set('selfBleu', alike);
+  const names = [...values.keys()];
+  const intervals = resampled(
+    records,
+    (drawn) => [
+      ...names.map((name) => meanAt(values.get(name) as readonly number[], drawn)),
+      meanOf(scored.map(({ counts }) => bleuAt(counts, drawn, bleu))),
+    ],
+    bootstrap,
+  );
+  const seeds = scored.map(({ told }) => told);
+  return {
+    mean: {
+      ...(over(seeds, meanOf) as MetricMeans),
+      ...(alike && { selfBleu: meanOf(alike) }),
+    },
+    deviation: over(seeds, deviationOf),
+    interval: Object.fromEntries([...names, 'bleu'].map((name, i) => [name, intervals[i]])),
+    seeds,
+  };
+}
+
+interface ScoredSeed {
+  readonly told: AnswerScores['seeds'][number];
+  readonly values: ReadonlyMap<AnswerMetric, readonly number[]>;
+  readonly counts: readonly BleuCounts[];
+}
+
+function scoreSeed(
+  seed: number,
+  answers: readonly GivenAnswer[],
+  references: readonly (readonly string[])[],
+  { scorers, bleu }: { readonly scorers: Readonly<Partial<Record<AnswerMetric, Scorer>>>; readonly bleu: BleuSettings },
+): ScoredSeed {
+  const values = new Map<AnswerMetric, readonly number[]>();
+  for (const [name, scorer] of Object.entries(scorers) as [AnswerMetric, Scorer][]) {
+    const all = answers.map((answer, i) => scorer(answer, references[i] as readonly string[]));
+    if (all.every((value) => value !== undefined)) values.set(name, all);
+  }
+  const counts = answers.map(({ text }, i) => bleuCounts(text, references[i] as readonly string[], bleu));
+  const texts = answers.map(({ text }) => text);
+  const found: Partial<Record<AnswerMetric, number>> = {
+    ...Object.fromEntries([...values].map(([name, each]) => [name, meanOf(each)])),
+    bleu: bleuOf(counts, bleu).score,
+    distinct1: distinctN(texts, { ...tokensOf(bleu), n: 1 }),
+    distinct2: distinctN(texts, { ...tokensOf(bleu), n: 2 }),
+  };
+  const inOrder = seedMetrics.filter((name) => found[name] !== undefined).map((name) => [name, found[name]]);
+  const emptyAnswers = texts.filter((text) => text.trim() === '').length;
+  return { told: { seed, ...(Object.fromEntries(inOrder) as MetricMeans), emptyAnswers }, values, counts };
+}
+
+const percent = (is: boolean): number => (is ? 100 : 0);
+const meanOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+const tokensOf = ({ tokenization, lowercase }: BleuSettings) => ({ tokenization, lowercase });
+
+function deviationOf(values: readonly number[]): number {
+  if (values.length < 2) return 0;
+  const mean = meanOf(values);
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
+}
+
+/** A number for each score that all seeds have. */
+const over = (seeds: AnswerScores['seeds'], of: (values: readonly number[]) => number) =>
+  Object.fromEntries(
+    seedMetrics.flatMap((name): [AnswerMetric, number][] => {
+      const values = seeds.map((seed) => seed[name]).filter((value) => value !== undefined);
+      return values.length === seeds.length ? [[name, of(values)]] : [];
+    }),
+  );
+
+function meanAt(values: readonly number[], drawn: Int32Array): number {
+  let sum = 0;
+  for (let i = 0; i < drawn.length; i++) sum += values[drawn[i] as number] as number;
+  return sum / drawn.length;
+}
+
+function bleuAt(counts: readonly BleuCounts[], drawn: Int32Array, settings: BleuSettings): number {
+  const sum = new Float64Array(BLEU_COUNTS);
+  for (let i = 0; i < drawn.length; i++) {
+    const record = counts[drawn[i] as number] as BleuCounts;
+    for (let j = 0; j < BLEU_COUNTS; j++) sum[j]! += record[j] as number;
+  }
+  return bleuOfSum(sum, settings).score;
+}
+
+/** The options with their defaults; those of each group are checked by whoever takes them. */
+function checkScoring(options: unknown) {
+  const where = 'scoreAnswers';
+  requireFields(where, options);
+  const {
+    bleu = {},
+    normalization = 'naturalInstructions',
+    bootstrap = {},
+    ...others
+  } = options as ScoreAnswersOptions;
+  const unknown = Object.keys(others);
+  if (unknown.length > 0) throw unknownOptions(where, unknown, ['bleu', 'normalization', 'bootstrap']);
+  // Whether there is such a normalisation is said before any answer is scored.
+  exactMatch('', [''], { normalization });
+  return { bleu: checkBleu(where, bleu), normalization, bootstrap: checkBootstrap(where, bootstrap) };
+}
+
+/** @throws OptionError unless each run has an answer to each record */
+function checkRuns(runs: unknown, references: unknown): asserts runs is readonly SeedAnswers[] {
+  const where = 'scoreAnswers';
+  const isList = Array.isArray(runs) && runs.length > 0;
+  requireOption(where, 'runs', runs, isList, 'a list of { seed, answers }, at least one');
+  for (const [at, run] of (runs as readonly unknown[]).entries()) {
+    const place = `runs[${at}]`;
+    const { seed, answers } = Object(run) as Partial<SeedAnswers>;
+    requireOption(where, place, run, isPlainObject(run), '{ seed, answers }');
+    requireOption(
+      where,
+      `${place}.seed`,
+      seed,
+      Number.isSafeInteger(seed) && (seed as number) >= 0,
+      'an integer of at least 0',
+    );
+    requireOption(
+      where,
+      `${place}.answers`,
+      answers,
+      Array.isArray(answers),
+      'a list of answers, { text, tokens, cut }',
+    );
+    for (const [i, answer] of (answers as readonly unknown[]).entries()) {
+      const { text, tokens, cut } = Object(answer) as Partial<GivenAnswer>;
+      const isCut = cut === undefined || typeof cut === 'boolean';
+      const ok = isPlainObject(answer) && typeof text === 'string' && isCut;
+      requireOption(where, `${place}.answers[${i}]`, answer, ok, 'an answer, { text, tokens, cut }');
+      const isCount = tokens === undefined || (Number.isSafeInteger(tokens) && tokens >= 0);
+      requireOption(where, `${place}.answers[${i}].tokens`, tokens, isCount, 'an integer of at least 0');
+    }
+    const texts = (answers as readonly GivenAnswer[]).map(({ text }) => text);
+    checkLists(where, texts, references);
+  }
+  const found = (runs as readonly SeedAnswers[]).map(({ seed }) => seed);
+  if (new Set(found).size === found.length) return;
+  throw new OptionError(`${where}: a seed is there twice among ${found.join(', ')}, expected each once.`, {
+    option: 'runs',
+    found,
+  });
+}
