@@ -20,7 +20,7 @@ const benchOrder = [
   ['page', 'page/'],
   ['pack', 'pack/'],
 ];
-const leaves = 'text|data|metrics|io|checkpoints|settings';
+const leaves = 'text|data|metrics|judge|io|checkpoints|settings';
 
 module.exports = {
   forbidden: [

@@ -14,7 +14,8 @@ export type ErrorCode =
   | 'ERR_CHECKPOINT'
   | 'ERR_DATA'
   | 'ERR_COMPATIBILITY'
-  | 'ERR_TRAINING';
+  | 'ERR_TRAINING'
+  | 'ERR_JUDGE';
 
 /**
  * What all errors of this package are. A structured clone (`postMessage`, `structuredClone`) keeps nothing of an error's
@@ -140,6 +141,12 @@ export class TrainingError extends DistillmError {
   override readonly name = 'TrainingError';
   /** Always 'ERR_TRAINING'. */
   override readonly code = 'ERR_TRAINING';
+}
+/** A judge cannot be asked, does not answer, or gives no scores. `found` is the server's status where it answered. */
+export class JudgeError extends DistillmError {
+  override readonly name = 'JudgeError';
+  /** Always 'ERR_JUDGE'. */
+  override readonly code = 'ERR_JUDGE';
 }
 
 /** 1536 -> "1.5 KiB", 1 -> "1 byte". */

@@ -111,6 +111,7 @@ export {
   DistillmError,
   type ErrorCode,
   type FittingChange,
+  JudgeError,
   LimitError,
   OptionError,
   ShapeError,
@@ -150,6 +151,23 @@ export {
   type StoreLock,
   type TensorSource,
 } from './io/index.js';
+export {
+  type AnswersToCompare,
+  type AnswerToRate,
+  type Comparison,
+  type ComparisonSummary,
+  createJudge,
+  type Judge,
+  type JudgeCache,
+  type JudgeEstimate,
+  type JudgeOptions,
+  type JudgeWork,
+  type Rating,
+  type RatingSummary,
+  summarizeComparisons,
+  summarizeRatings,
+  type VerdictFacts,
+} from './judge/index.js';
 export {
   type AnswerMetric,
   type AnswerNormalization,
