@@ -76,6 +76,7 @@ export {
 } from './data/index.js';
 export * from './distill/losses/factories.js';
 export type { Divergence } from './distill/losses/index.js';
+export { type Perplexity, type PerplexityOptions, perplexity } from './distill/perplexity.js';
 export type { BestBy, DistillSettings, RunSettings } from './distill/settings.js';
 export * from './distill/sgo/factories.js';
 export type { BatchSource, SgoPolicy, ValidationEffect } from './distill/sgo/index.js';
