@@ -19,6 +19,8 @@ const all = { ...api, ...report };
 const config = { model_type: 'gpt2', vocab_size: 300, n_positions: 64, n_embd: 8, n_layer: 1, n_head: 2 };
 const text = ['a b', 'b c', 'c d'].map((output) => JSON.stringify({ instruction: 'say', output })).join('\n');
 
+const evaluated = { name: 'one', scores: api.scoreAnswers([{ seed: 1, answers: [{ text: 'a' }] }], [['a']]) };
+
 const log = `${JSON.stringify({ type: 'validation', step: 1, loss: 2 })}\n`;
 /** A function of the caller's, which an option takes. */
 const ignore = () => {};
@@ -120,6 +122,7 @@ beforeAll(async () => {
     ],
     distinctN: [['a b'], { tokenization: 'char', lowercase: true, n: 1 }],
     exactMatch: ['a', ['a'], { normalization: 'squad' }],
+    perplexity: [student, data.train, { vocabSize: 300, batchSize: 2 }],
     rougeLsum: ['a', ['a'], { stemming: true }],
     rougeN: ['a', ['a'], { stemming: true, n: 2 }],
     scoreAnswers: [
@@ -130,6 +133,8 @@ beforeAll(async () => {
     selfBleu: [['a', 'b'], { tokenization: 'none', lowercase: false }],
     summarizeComparisons: [[{ winner: 'tie' }]],
     summarizeRatings: [[{ score: 3, referenceScore: 4 }]],
+    evaluationTable: [[evaluated]],
+    reportEvaluations: [[evaluated], { title: 'one', lead: ['a'], answers: [] }],
     meanRougeL: [['a'], [['a']], { stemming: true }],
     rougeL: ['a', ['a'], { stemming: true }],
     createModel: [config, { device, seed: 1, trainable: false, dtype: 'f32', defaults: { vocabSize: 300 } }],

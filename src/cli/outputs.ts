@@ -34,10 +34,11 @@ interface OutputKind {
 }
 
 export const logFile: OutputKind = { what: 'a log of distillm', begins: /^\{"time":"[^"]+","type":"/ };
-export const answersFile: OutputKind = { what: 'answers of distillm eval', begins: /^\{"seed":\d+,"instruction":"/ };
+export const answersFile: OutputKind = { what: 'answers of distillm eval', begins: /^\{"type":"model","model":"/ };
+export const judgeCacheFile: OutputKind = { what: "a judge's replies", begins: /^\{"judged":"[0-9a-f]{64}","reply":"/ };
 export const traceFile: OutputKind = { what: 'a trace', begins: /^\s*\{\s*"traceEvents"/ };
 export const reportFile: OutputKind = {
-  what: 'a report of distillm plot',
+  what: 'a report of distillm',
   begins: /^<!doctype html><!-- a report of distillm -->/,
   isDrawn: true,
 };

@@ -14,7 +14,7 @@ const ours = Object.keys(promptTemplates) as [PromptTemplateName, ...PromptTempl
 /** Those of this package. */
 export const templates = choice(ours);
 /** `chat` is whatever the files of the tokenizer have. */
-type TemplateName = PromptTemplateName | 'chat';
+export type TemplateName = PromptTemplateName | 'chat';
 
 export const templateOption = optional(
   '<name>',

@@ -19,7 +19,12 @@ const table = z.strictObject({
   headings: z.array(anyText, 'a list of headings'),
   rows: z.array(z.array(cell, 'a list of cells'), 'a list of rows'),
 });
-const answer = z.strictObject({ by: text, text: anyText, score: z.number().optional() });
+const answer = z.strictObject({
+  by: text,
+  text: anyText,
+  score: z.number().optional(),
+  rating: z.number().optional(),
+});
 const card = z.strictObject({
   prompt: anyText,
   input: anyText.optional(),
@@ -27,12 +32,15 @@ const card = z.strictObject({
   answers: z.array(answer, 'a list of answers'),
 });
 
+export const answerCards = z.array(card, 'a list of answers');
+export const paragraphs = z.array(anyText, 'a list of paragraphs').default([]);
+
 export const reportOptions = z.strictObject({
   title: text.default('Training runs'),
-  lead: z.array(anyText, 'a list of paragraphs').default([]),
+  lead: paragraphs,
   charts,
   tables: z.array(table, 'a list of tables').optional(),
-  answers: z.array(card, 'a list of answers').optional(),
+  answers: answerCards.optional(),
 });
 export const plotOptions = z.strictObject({ charts });
 

@@ -483,16 +483,31 @@ describe('distillm eval', () => {
     ]);
     expect(code).toBe(0);
     const result = JSON.parse(out);
-    const answers = readFileSync(at('answers.jsonl'), 'utf8')
+    const [head, ...answers] = readFileSync(at('answers.jsonl'), 'utf8')
       .trim()
       .split('\n')
       .map((text) => JSON.parse(text));
+    expect(head).toMatchObject({
+      type: 'model',
+      model,
+      records: 7,
+      settings: { maxNewTokens: 6, template: 'compact' },
+    });
     expect(answers).toHaveLength(14);
     const scores = answers.map(({ answer, references }) => rougeL(answer, references));
     expect(answers.map((record) => record.rougeL)).toEqual(scores);
     expect(result.rougeL).toBeCloseTo(scores.reduce((total, score) => total + score, 0) / 14, 9);
     expect(result.seeds.map(({ seed }: { seed: number }) => seed)).toEqual([1, 2]);
     expect(answers[0].instruction).toBe('Say ant 1 times.');
+    for (const { type, tokens, finishReason } of answers) {
+      expect([type, ['eos', 'length'].includes(finishReason), tokens <= 6]).toEqual(['answer', true, true]);
+    }
+    const tokensOf = (all: typeof answers) => all.reduce((sum, { tokens }) => sum + tokens, 0) / all.length;
+    expect(result.answerTokens).toBeCloseTo(tokensOf(answers), 9);
+    const cut = answers.filter(({ finishReason }) => finishReason === 'length').length;
+    expect(result.cutShare).toBeCloseTo((100 * cut) / 14, 9);
+    const [low, high] = result.interval.rougeL;
+    expect(low <= result.rougeL && result.rougeL <= high).toBe(true);
     expect(result.settings).toMatchObject({ temperature: 1, topP: 1, noRepeatNgramSize: 6, maxNewTokens: 6 });
     expect(err).toContain('ROUGE-L');
   });
@@ -506,7 +521,7 @@ describe('distillm eval', () => {
     });
     const words = ['eval', '--model', model, '--data', at('train.jsonl'), '--limit', '1', '--greedy', ...wasm];
     expect((await run([...words, '--max-new-tokens', '2'], terminal)).code).toBe(0);
-    expect(terminal.err()).toMatch(/ROUGE-L [\d.]+ /);
+    expect(terminal.err()).toMatch(/^ROUGE-L +[\d.]+ /m);
     expect(JSON.parse(terminal.out())).toMatchObject({ examples: 1 });
     expect(resultCame).toBe(false);
   });

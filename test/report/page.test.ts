@@ -5,12 +5,38 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { plotRuns, reportRuns } from '../../src/entries/report.js';
+import { plotRuns, reportEvaluations, reportRuns } from '../../src/entries/report.js';
+import { scoreAnswers } from '../../src/index.js';
 import { chromiumPath, launch } from '../browser/page.js';
 import { makeRun } from './runs.js';
 
 const runs = [makeRun('DistiLLM', { phi: 0.4, rate: 2 }), makeRun('KD', { rate: 1.5 }), makeRun('SFT')];
 const long = 'Summarize this dialogue in one sentence.\nAnna: Hello! '.repeat(12);
+
+/** Five models with long names, and a prompt with the answers of each. */
+const names = [
+  'teacher',
+  'runs/sft/best',
+  'runs/kd/best',
+  'hf:organisation/some-longer-name-of-a-model',
+  'runs/distillm/best',
+];
+const texts = ['The cat sat.', 'A dog.', ''];
+const models = names.map((name, i) => ({
+  name,
+  scores: scoreAnswers(
+    [10, 20].map((seed) => ({
+      seed,
+      answers: texts.map((text) => ({ text: text.repeat(1 + (i % 2)), tokens: 9, cut: seed > 10 })),
+    })),
+    [['the cat sat'], ['a dog ran'], ['nothing']],
+  ),
+}));
+const compared = Array.from({ length: 7 }, (_, i) => ({
+  prompt: i === 0 ? long : 'Say it.',
+  reference: 'x'.repeat(300),
+  answers: names.map((by, at) => ({ by, text: at === 0 ? long : 'y'.repeat(200), score: 12, rating: 7.5 })),
+}));
 
 if (!chromiumPath && process.env.DISTILLM_REQUIRE_WEBGPU) throw new Error('DISTILLM_CHROMIUM names no browser');
 describe.skipIf(!chromiumPath)('a report in a browser', () => {
@@ -21,6 +47,7 @@ describe.skipIf(!chromiumPath)('a report in a browser', () => {
     const answers = [{ prompt: long, reference: 'x'.repeat(300), answers: [{ by: 'student', text: long, score: 12 }] }];
     await writeFile(join(folder, 'report.html'), reportRuns(runs, { answers }));
     await writeFile(join(folder, 'plot.svg'), plotRuns(runs));
+    await writeFile(join(folder, 'eval.html'), reportEvaluations(models, { title: 'x'.repeat(90), answers: compared }));
     browser = await launch(chromiumPath as string);
   });
   afterAll(async () => {
@@ -80,6 +107,42 @@ describe.skipIf(!chromiumPath)('a report in a browser', () => {
     expect(seen.background).toBe(scheme === 'light' ? 'rgb(255, 255, 255)' : 'rgb(20, 24, 29)');
     expect(seen.curve).toBe(scheme === 'light' ? 'rgb(0, 114, 178)' : 'rgb(86, 180, 233)');
   });
+
+  it.each([
+    [390, 'dark', 1],
+    [820, 'light', 2],
+    [1440, 'dark', 3],
+  ] as const)(
+    'of an evaluation fits %d pixels (%s): the table scrolls by itself, answers are side by side',
+    async (width, scheme, columns) => {
+      const { page, faults, foreign } = await open('eval.html', width, scheme);
+      const seen = await page.evaluate(() => {
+        const box = (selector: string) => (document.querySelector(selector) as HTMLElement).getBoundingClientRect();
+        return {
+          pageWidth: document.documentElement.scrollWidth,
+          scrollWidth: box('.scroll').width,
+          tableWidth: box('table').width,
+          rows: document.querySelectorAll('tbody tr').length,
+          columns: new Set([...document.querySelectorAll('article')].map((each) => each.getBoundingClientRect().left))
+            .size,
+          outside: [...document.querySelectorAll('article *')].filter((each) => {
+            const [inner, outer] = [
+              each.getBoundingClientRect(),
+              (each.closest('article') as Element).getBoundingClientRect(),
+            ];
+            return inner.width > 0 && (inner.left < outer.left - 1 || inner.right > outer.right + 1);
+          }).length,
+        };
+      });
+      await page.close();
+      expect([faults, foreign]).toEqual([[], []]);
+      expect(seen).toMatchObject({ pageWidth: width, columns, outside: 0 });
+      expect(seen.scrollWidth).toBeLessThanOrEqual(width);
+      expect(seen.rows).toBeGreaterThan(9);
+      // On a phone five models take more room than there is.
+      if (width === 390) expect(seen.tableWidth).toBeGreaterThan(seen.scrollWidth);
+    },
+  );
 
   it('folds a long answer, and shows all of it once at a click', async () => {
     const { page } = await open('report.html', 820, 'light');

@@ -1,48 +1,45 @@
-/** `distillm eval`: answers the prompts of a file and scores the answers, once for each seed. */
-import { closeSync, openSync, writeSync } from 'node:fs';
+/** `distillm eval`: models answer the prompts of a file, once for each seed, and their answers are scored. */
+import { writeFileSync } from 'node:fs';
+import { reportEvaluations } from '../../entries/report.js';
 import {
+  type Checkpoint,
+  type Device,
   type Example,
-  exactMatch,
-  generateBatches,
   hasRougeWords,
-  type LanguageModel,
-  loadModel,
-  meanRougeL,
-  planGeneration,
-  readInstructions,
-  recordKind,
-  requireMemory,
-  rougeL,
-  type SamplerOptions,
-  type Tokenizer,
+  OptionError,
+  type ScoreAnswersOptions,
+  type SeedAnswers,
+  scoreAnswers,
 } from '../../index.js';
-import { randomSeed } from '../../random.js';
 import { samplerSettings } from '../../text/sampler.js';
 import { defineCommand } from '../command.js';
 import { recordOptions, skipping } from '../data.js';
 import { deviceOptions, deviceRules, withDevice } from '../device.js';
-import { exitCodes } from '../exitCodes.js';
-import { counted, countedOf, duration, whole } from '../format.js';
-import { tryInputs } from '../inputs.js';
 import {
-  answerLength,
-  dtypeOption,
-  lengthLimits,
-  openModelFolder,
-  sizeModel,
-  sourceWords,
-  tokenizerOf,
-  tokenizerWords,
-} from '../models.js';
-import { count, distinctCounts, given, listed, optional, required, text, withDefault } from '../options.js';
-import { answersFile, tryApart, tryFile, writing } from '../outputs.js';
+  type Answer,
+  type Answerer,
+  answerAll,
+  loadAnswerer,
+  perplexityOf,
+  prepareAnswerer,
+} from '../evaluation/answering.js';
+import { type AnswersFile, noFile, openAnswers } from '../evaluation/answersFile.js';
+import { judgeAll, judgeOptions, judgeRules, openJudge } from '../evaluation/judging.js';
+import { cardsOf, type Evaluated, resultOf, shownModels, textTable } from '../evaluation/results.js';
+import { exitCodes } from '../exitCodes.js';
+import { counted, countedOf, duration } from '../format.js';
+import { tryInputs } from '../inputs.js';
+import { dtypeOption, openModelFolder, sourceWords, tokenizerWords } from '../models.js';
+import { choice, count, distinctCounts, flag, listed, optional, required, text, withDefault } from '../options.js';
+import { answersFile, reportFile, tryApart, tryFile, writing } from '../outputs.js';
 import { type ProgressLine, progressLine } from '../progress.js';
+import type { Rule } from '../rules.js';
 import { samplingOf, samplingOptions, samplingRules } from '../sampling.js';
-import { chooseTemplate, templateOption } from '../template.js';
+import { templateOption } from '../template.js';
 import { noted } from '../terminal.js';
 
 const evaluationOptions = {
-  model: required('<source>', text, sourceWords),
+  model: required('<source...>', listed, `${sourceWords}; several are shown side by side`),
   dtype: dtypeOption,
   tokenizer: optional('<source>', text, `${tokenizerWords} (default: the model's)`),
   data: required('<file...>', listed, 'records with the reference answers, as train takes them'),
@@ -53,191 +50,274 @@ const evaluationOptions = {
   maxPromptLength: optional('<tokens>', count, 'longer prompts are cut inside the input or instruction (default: 256)'),
   maxNewTokens: optional('<tokens>', count, 'longest answer (default: 256, or what the model has room for)'),
   batchSize: withDefault('<number>', count, 'prompts that are answered side by side', 32),
-  answers: optional('<file>', text, 'JSONL of all answers with their references and scores'),
 };
+
+const scoreOptions = {
+  normalization: withDefault(
+    '<kind>',
+    choice(['none', 'naturalInstructions', 'squad']),
+    "what the normalized exact match leaves out: naturalInstructions (case and punctuation, as the paper's code), squad (a, an, the as well)",
+    'naturalInstructions' as const,
+  ),
+  bleuTokenization: withDefault(
+    '<kind>',
+    choice(['13a', 'intl', 'char', 'none']),
+    "sacreBLEU's tokenizer: char for scripts without spaces",
+    '13a' as const,
+  ),
+  bleuSmoothing: withDefault(
+    '<kind>',
+    choice(['exp', 'floor', 'add-k', 'none']),
+    'what an order of BLEU without a match counts',
+    'exp' as const,
+  ),
+  bleuLowercase: flag('BLEU compares letters without their case'),
+  perplexity: flag('measures the perplexity of the references, too'),
+};
+
+const outputOptions = {
+  answers: optional('<file>', text, 'JSONL of all answers with their references and scores'),
+  resume: flag('goes on with --answers: seeds whose answers are there are not drawn again'),
+  report: optional('<file>', text, 'an HTML page with the scores and the answers side by side, which needs no network'),
+};
+
+const rules: readonly Rule[] = [
+  ({ resume, answers }) =>
+    resume === undefined || answers !== undefined
+      ? undefined
+      : '--resume goes on with the answers of a file, and --answers names none. Name it, or leave --resume out.',
+  ({ model }) => {
+    const names = Array.isArray(model) ? model : [];
+    const twice = names.find((name, at) => names.indexOf(name) !== at);
+    return twice === undefined ? undefined : `--model names ${twice} twice. Name each model once.`;
+  },
+  ...judgeRules,
+  ...samplingRules,
+  ...deviceRules,
+];
 
 export const evaluate = defineCommand({
   name: 'eval',
-  summary: 'scores the answers of a model by ROUGE-L',
+  summary: 'scores the answers of models by ROUGE, BLEU, exact match and a judge',
   description:
-    'Answers every prompt of a data file, and prints ROUGE-L (stems, best reference, 0 to 100) and exact matches as one ' +
-    'line of JSON: the mean over the seeds, and each. ROUGE-L knows words of a to z and digits only: in other scripts ' +
-    'look at exact matches. The defaults are the ' +
-    "paper's: seeds 10 to 50, temperature 1, no six tokens twice. --greedy gives one answer whatever the seed, so one is run.",
-  example: 'distillm eval --model runs/dolly/best --data dolly-valid.jsonl --answers answers.jsonl',
+    'Models answer every prompt of a data file, once for each seed. A table shows ROUGE-L and its siblings (stems, best reference, ' +
+    '0 to 100), BLEU, exact matches, how much answers differ, and how long they are: means with their deviation over the seeds and ' +
+    'a bootstrap interval over the records. stdout gets a line of JSON a model. ROUGE knows words of a to z and digits only: ' +
+    'in other scripts look at BLEU and exact matches. The defaults are the ' +
+    "paper's: seeds 10 to 50, temperature 1, no six tokens twice. --greedy gives one answer whatever the seed, so one is run. " +
+    'With --judge a model on any OpenAI-compatible server scores the answers of the first seed.',
+  example: [
+    'distillm eval --model runs/dolly/best --data dolly-valid.jsonl --answers answers.jsonl',
+    'distillm eval --model runs/sft/best runs/kd/best runs/dolly/best --data dolly-valid.jsonl --report eval.html',
+    'distillm eval --model runs/dolly/best --data dolly-valid.jsonl --answers answers.jsonl --resume \\',
+    '  --judge http://localhost:8080/v1 --judge-model qwen3-32b --judge-estimate',
+  ].join('\n'),
   options: {
     Evaluation: evaluationOptions,
+    Scores: scoreOptions,
+    Output: outputOptions,
+    Judge: judgeOptions,
     Sampling: samplingOptions({ noRepeatNgramSize: '6' }),
     Device: deviceOptions,
   },
-  rules: [...samplingRules, ...deviceRules],
+  rules,
   async run(options, terminal) {
-    tryApart({ '--answers': options.answers, '--profile': options.profile });
-    if (options.answers !== undefined) tryFile('--answers', options.answers, answersFile, options.data);
+    const { answers: path, report, resume } = options;
+    tryApart({
+      '--answers': path,
+      '--report': report,
+      '--profile': options.profile,
+      '--judge-cache': options.judgeCache,
+    });
+    if (path !== undefined) tryFile('--answers', path, answersFile, options.data, { isOwn: resume });
+    if (report !== undefined) tryFile('--report', report, reportFile, options.data);
     tryInputs('--data', options.data);
-    const checkpoint = await openModelFolder('--model', options.model, terminal);
+    const judging = openJudge(options, { answers: path, data: options.data, signal: terminal.signal });
+    const checkpoints: Checkpoint[] = [];
+    for (const source of options.model) checkpoints.push(await openModelFolder('--model', source, terminal));
     const line = progressLine(terminal);
     return withDevice(options, terminal, async (device) => {
       line.print(`Device: ${device.info.description}`);
-      const held = given({ dtype: options.dtype });
-      // No weight is read before it is known that all will fit.
-      const sized = await sizeModel(checkpoint, { device, ...held });
-      const tokenizer = await tokenizerOf(sized, checkpoint, options.tokenizer);
-      const { maxPromptLength } = lengthLimits({ ...options, maxLength: undefined }, [sized]);
-      const { limit } = options;
-      const areChats = (await recordKind(options.data, { fields: options.fields })) === 'conversation';
-      const template = await chooseTemplate(options.template, [checkpoint], {
-        ...{ tokenizer, areChats, prefersChat: true },
-        say: (text) => line.print(noted(text)),
-      });
       const sampling = samplerSettings({ noRepeatNgramSize: 6, ...samplingOf(options) });
-      // The references may be of any length: only the prompts are fed to the model.
-      const data = await readInstructions(options.data, {
-        tokenizer,
-        template,
-        maxPromptLength,
-        maxLength: Number.MAX_SAFE_INTEGER,
-        fields: options.fields,
-        skipInvalid: skipping(terminal.stderr, options.skipInvalid),
-      });
-      const examples = data.train.slice(0, limit);
-      const isAnswered = ({ references }: Example) => references.some((text) => text.trim() !== '');
-      const unanswered = examples.filter((example) => !isAnswered(example)).length;
-      if (unanswered > 0) {
-        line.print(
-          noted(
-            `${countedOf(unanswered, examples.length, 'record', 'have')} an empty reference: only an empty answer matches it, and ` +
-              'ROUGE-L is 0 there.',
-          ),
-        );
+      const answerers = new Map<string, Answerer>();
+      // No weight is read before it is known that all can answer.
+      for (const [at, checkpoint] of checkpoints.entries()) {
+        const skipInvalid = at === 0 ? skipping(terminal.stderr, options.skipInvalid) : options.skipInvalid;
+        const prepared = await prepareAnswerer(checkpoint, { ...options, device, sampling, line, skipInvalid });
+        answerers.set(options.model[at] as string, prepared);
       }
-      const unknown = examples.filter((each) => isAnswered(each) && !each.references.some(hasRougeWords)).length;
-      if (unknown > 0) {
-        line.print(
-          noted(
-            `${countedOf(unknown, examples.length, 'record', 'have')} no reference with a word of a to z or digits, all that ROUGE-L ` +
-              'knows: it is 0 there whatever the answer. Exact matches count in every script.',
-          ),
-        );
-      }
-      const longest = Math.max(...examples.map(({ promptLength }) => promptLength));
-      const maxNewTokens = options.maxNewTokens ?? answerLength(sized, longest);
-      const batchSize = Math.min(options.batchSize, examples.length);
-      requireMemory(await planGeneration(sized, { promptLength: longest, maxNewTokens, batchSize }));
-      const model = await loadModel(checkpoint, { device, ...held });
+      const { examples } = requireSame(answerers);
+      noteReferences(examples, line);
       const seeds = sampling.temperature === 0 ? options.seeds.slice(0, 1) : options.seeds;
-      const file = options.answers === undefined ? undefined : openSync(options.answers, 'w');
-      const started = performance.now();
-      const scores: SeedScore[] = [];
-      try {
-        for (const seed of seeds) {
-          const how = {
-            ...{ ...sampling, maxNewTokens, batchSize: options.batchSize, seed, line },
-            ...given({ signal: terminal.signal }),
-          };
-          const answers = await answerAll(model, tokenizer, examples, how);
-          scores.push(score(seed, answers, examples));
-          if (file !== undefined) {
-            writing('--answers', options.answers ?? '', () => writeSync(file, answerLines(seed, answers, examples)));
-          }
-        }
-      } finally {
-        if (file !== undefined) closeSync(file);
-      }
-      const result = {
-        model: options.model,
-        data: options.data.length === 1 ? options.data[0] : options.data,
-        examples: examples.length,
-        promptsCut: data.cut.prompts,
-        rougeL: meanOf(scores, 'rougeL'),
-        exactMatch: meanOf(scores, 'exactMatch'),
-        seeds: scores,
-        settings: { ...sampling, maxNewTokens, maxPromptLength, template: template.name },
+      const scoring: ScoreAnswersOptions = {
+        normalization: options.normalization,
+        bleu: {
+          tokenization: options.bleuTokenization,
+          smoothing: options.bleuSmoothing,
+          lowercase: options.bleuLowercase,
+        },
       };
-      line.done();
-      const empty = scores.reduce((sum, each) => sum + each.emptyAnswers, 0);
-      if (empty === scores.length * examples.length) {
+      const started = performance.now();
+      const file = path === undefined ? noFile : openAnswers(path, answerers, { resume });
+      try {
+        const models: Evaluated[] = [];
+        for (const [name, answerer] of answerers) {
+          const called = answerers.size > 1 ? `${name}, ` : '';
+          const how = {
+            seeds,
+            batchSize: options.batchSize,
+            line,
+            file,
+            called,
+            device,
+            perplexity: options.perplexity,
+            signal: terminal.signal,
+          };
+          const { runs, perplexity } = await answerRecords(name, answerer, how);
+          const references = examples.map((example) => example.references);
+          const scores = scoreAnswers(runs, references, scoring);
+          noteEmpty(called, scores.seeds, { examples, line });
+          models.push({
+            ...{ name, answerer, scores, perplexity, verdicts: {} },
+            answers: runs[0]!.answers as readonly Answer[],
+          });
+        }
+        line.done();
+        const judged = models.map(({ name, answers }) => ({ name, answers }));
+        const verdicts =
+          judging && (await judgeAll(judging, judged, examples, { line, file, answersPath: path ?? '' }));
+        const all = models.map((model, i) => ({ ...model, verdicts: verdicts?.[i] ?? {} }));
+        for (const each of textTable(all)) line.print(each);
         line.print(
-          noted(
-            `of ${counted(empty, 'answer')} none has a word: the model ends each at once. Check that it was trained on answers, and ` +
-              'with this template.',
-          ),
+          `${counted(examples.length, 'record')}, ${counted(seeds.length, 'seed')}, in ${duration(performance.now() - started)}`,
         );
+        if (report !== undefined) writeReport(report, all, { examples, data: options.data, seeds, line });
+        const told = { data: options.data, ...scoring };
+        for (const model of all) terminal.stdout.write(`${JSON.stringify(resultOf(model, told))}\n`);
+      } finally {
+        file.close();
       }
-      line.print(
-        `ROUGE-L ${result.rougeL.toFixed(2)} (${scores.map((each) => each.rougeL.toFixed(2)).join(', ')}), ` +
-          `exact matches ${result.exactMatch.toFixed(1)}%, in ${duration(performance.now() - started)}`,
-      );
-      terminal.stdout.write(`${JSON.stringify(result)}\n`);
       return exitCodes.done;
     });
   },
 });
 
-interface SeedScore {
-  readonly seed: number;
-  /** 0 to 100, as the next. */
-  readonly rougeL: number;
-  readonly exactMatch: number;
-  /** How many have nothing but white space. */
-  readonly emptyAnswers: number;
+/** The records, which all models are asked. @throws OptionError where a template leaves out some of them for one model */
+function requireSame(answerers: ReadonlyMap<string, Answerer>): Answerer {
+  const [[first, answerer], ...others] = [...answerers] as [[string, Answerer], ...[string, Answerer][]];
+  const asked = ({ examples }: Answerer) =>
+    JSON.stringify(examples.map(({ instruction, input, references }) => [instruction, input, references]));
+  const other = others.find(([, each]) => asked(each) !== asked(answerer));
+  if (!other) return answerer;
+  throw new OptionError(
+    `--model ${other[0]} reads ${counted(other[1].examples.length, 'record')} of --data, and ${first} ` +
+      `${counted(answerer.examples.length, 'other')}: their templates leave out different ones. Evaluate them one by one.`,
+    { found: other[1].examples.length, expected: answerer.examples.length },
+  );
 }
 
-const meanOf = (scores: readonly SeedScore[], metric: 'rougeL' | 'exactMatch') =>
-  scores.reduce((total, each) => total + each[metric], 0) / scores.length;
-
-function score(seed: number, answers: readonly string[], examples: readonly Example[]): SeedScore {
-  const references = examples.map((example) => example.references);
-  const matches = answers.filter((answer, i) => exactMatch(answer, references[i] as string[])).length;
-  return {
-    seed,
-    rougeL: meanRougeL(answers, references),
-    exactMatch: (100 * matches) / answers.length,
-    emptyAnswers: answers.filter((answer) => answer.trim() === '').length,
-  };
-}
-
-function answerLines(seed: number, answers: readonly string[], examples: readonly Example[]): string {
-  const lines = answers.map((answer, i) => {
-    const { instruction, input, references } = examples[i] as Example;
-    return JSON.stringify({ seed, instruction, input, answer, references, rougeL: rougeL(answer, references) });
-  });
-  return `${lines.join('\n')}\n`;
-}
-
-interface AnswerOptions extends SamplerOptions {
-  readonly seed: number;
-  readonly maxNewTokens: number;
+interface AnsweringOptions {
+  readonly device: Device;
+  readonly seeds: readonly number[];
   readonly batchSize: number;
+  readonly perplexity: boolean;
   readonly line: ProgressLine;
-  readonly signal?: AbortSignal;
+  readonly file: AnswersFile;
+  readonly called: string;
+  readonly signal: AbortSignal | undefined;
 }
 
-/**
- * An answer to each example. Prompts of similar lengths share a batch; what is drawn depends on seed and index alone.
- */
-async function answerAll(
-  model: LanguageModel,
-  tokenizer: Tokenizer,
-  examples: readonly Example[],
-  { seed, line, ...options }: AnswerOptions,
-): Promise<string[]> {
-  const order = [...examples.keys()].sort((a, b) => examples[a]!.promptLength - examples[b]!.promptLength);
-  const answers = new Array<string>(examples.length);
-  const started = performance.now();
-  let tokens = 0;
-  let done = 0;
-  const prompts = order.map((index) => examples[index]!.ids.subarray(0, examples[index]!.promptLength));
-  // The draws of a run's validation with this seed.
-  const seeds = order.map((index) => randomSeed(seed, 'validation', index));
-  const { eosTokenIds: eosTokenId, vocabSize } = tokenizer;
-  for await (const batch of generateBatches(model, prompts, { ...options, eosTokenId, vocabSize, seeds })) {
-    for (const ids of batch) {
-      tokens += ids.length;
-      answers[order[done++] as number] = tokenizer.decode(ids, { skipSpecialTokens: true });
+/** The answers of each seed, those of the file or new ones. A model whose answers are all there is not loaded. */
+async function answerRecords(
+  name: string,
+  answerer: Answerer,
+  { device, seeds, perplexity, file, called, ...how }: AnsweringOptions,
+) {
+  const missing = seeds.filter((seed) => file.kept(name, seed) === undefined);
+  const model = missing.length > 0 || perplexity ? await loadAnswerer(answerer, device) : undefined;
+  try {
+    const drawn = new Map<number, readonly Answer[]>();
+    for (const seed of missing) {
+      const answers = await answerAll(model!, answerer, { ...how, seed, called: `${called}seed ${seed}: ` });
+      file.add(name, seed, answers);
+      drawn.set(seed, answers);
     }
-    const rate = (1000 * tokens) / (performance.now() - started);
-    line.update(`seed ${seed}: ${whole(done)}/${whole(order.length)} answers, ${whole(rate)} new tokens/s`);
+    if (missing.length < seeds.length) {
+      const kept = seeds.length - missing.length;
+      how.line.print(noted(`${called}the answers of ${countedOf(kept, seeds.length, 'seed')} are those of --answers.`));
+    }
+    const runs = seeds.map((seed) => {
+      const answers = drawn.get(seed) ?? file.kept(name, seed) ?? [];
+      return { seed, answers: answers.map((answer) => ({ ...answer, cut: answer.finishReason === 'length' })) };
+    });
+    return {
+      runs: runs as readonly SeedAnswers[],
+      perplexity: perplexity ? await perplexityOf(model!, answerer) : undefined,
+    };
+  } finally {
+    model?.dispose();
   }
-  return answers;
+}
+
+/** What cannot be scored by some measure, before anybody waits for it. */
+function noteReferences(examples: readonly Example[], line: ProgressLine): void {
+  const isAnswered = ({ references }: Example) => references.some((text) => text.trim() !== '');
+  const unanswered = examples.filter((example) => !isAnswered(example)).length;
+  if (unanswered > 0) {
+    line.print(
+      noted(
+        `${countedOf(unanswered, examples.length, 'record', 'have')} an empty reference: only an empty answer matches it, and ` +
+          'ROUGE-L is 0 there.',
+      ),
+    );
+  }
+  const unknown = examples.filter((each) => isAnswered(each) && !each.references.some(hasRougeWords)).length;
+  if (unknown > 0) {
+    line.print(
+      noted(
+        `${countedOf(unknown, examples.length, 'record', 'have')} no reference with a word of a to z or digits, all that ROUGE-L ` +
+          'knows: it is 0 there whatever the answer. Exact matches count in every script.',
+      ),
+    );
+  }
+}
+
+function noteEmpty(
+  called: string,
+  seeds: readonly { readonly emptyAnswers: number }[],
+  { examples, line }: { readonly examples: readonly Example[]; readonly line: ProgressLine },
+): void {
+  const empty = seeds.reduce((sum, each) => sum + each.emptyAnswers, 0);
+  if (empty < seeds.length * examples.length) return;
+  line.print(
+    noted(
+      `${called}of ${counted(empty, 'answer')} none has a word: the model ends each at once. Check that it was trained on answers, and ` +
+        'with this template.',
+    ),
+  );
+}
+
+function writeReport(
+  path: string,
+  models: readonly Evaluated[],
+  {
+    examples,
+    data,
+    seeds,
+    line,
+  }: {
+    readonly examples: readonly Example[];
+    readonly data: readonly string[];
+    readonly seeds: readonly number[];
+    readonly line: ProgressLine;
+  },
+): void {
+  const { cards, note } = cardsOf(models, examples);
+  const drawn = reportEvaluations(shownModels(models), {
+    title: `Evaluation on ${data.join(', ')}`,
+    lead: [`${counted(examples.length, 'record')}, ${counted(seeds.length, 'seed')} (${seeds.join(', ')}). ${note}`],
+    answers: cards,
+  });
+  writing('--report', path, () => writeFileSync(path, drawn));
+  line.print(`Report: ${path}`);
 }

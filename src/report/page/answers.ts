@@ -18,6 +18,8 @@ export interface AnswerCard {
     readonly text: string;
     /** ROUGE-L, 0 to 100. */
     readonly score?: number;
+    /** A judge's, 1 to 10. */
+    readonly rating?: number;
   }[];
 }
 
@@ -27,8 +29,8 @@ export function drawAnswers(cards: readonly AnswerCard[]): string {
 
 function drawCard({ prompt, input = '', reference, answers }: AnswerCard): string {
   const lines = [
-    drawAnswer('reference', reference, undefined, 'reference'),
-    ...answers.map(({ by, text, score }) => drawAnswer(by, text, score)),
+    drawAnswer('reference', reference, {}, 'reference'),
+    ...answers.map(({ by, text, score, rating }) => drawAnswer(by, text, { score, rating })),
   ];
   const asked = [prompt, input].map((text) => text.trim()).filter((text) => text !== '');
   const paragraphs = asked.map((text, i) => element('p', i === 0 ? { class: 'asked' } : {}, escaped(text)));
@@ -40,11 +42,21 @@ function drawCard({ prompt, input = '', reference, answers }: AnswerCard): strin
   );
 }
 
-function drawAnswer(by: string, answer: string, score: number | undefined, name?: string): string {
+interface Marks {
+  readonly score?: number | undefined;
+  readonly rating?: number | undefined;
+}
+
+function drawAnswer(by: string, answer: string, { score, rating }: Marks, name?: string): string {
   const said = answer.trim() === '' ? element('em', {}, 'says nothing') : longText(answer.trim());
-  const points =
-    score === undefined || !Number.isFinite(score)
-      ? ''
-      : element('span', { class: 'score', title: 'ROUGE-L, 0 to 100' }, score.toFixed(0));
-  return element('dt', {}, escaped(by)) + element('dd', { class: name }, said, points);
+  const marks = [
+    mark(score, 'ROUGE-L, 0 to 100', (value) => value.toFixed(0)),
+    mark(rating, "a judge's score, 1 to 10", (value) => `judge ${Number(value.toFixed(1))}`),
+  ];
+  return element('dt', {}, escaped(by)) + element('dd', { class: name }, said, ...marks);
+}
+
+function mark(value: number | undefined, title: string, text: (value: number) => string): string {
+  if (value === undefined || !Number.isFinite(value)) return '';
+  return element('span', { class: 'score', title }, text(value));
 }
