@@ -82,7 +82,7 @@ describe('rate', () => {
   });
 
   it('leaves out what it cannot read, and says so', async () => {
-    const server = await play({ reply: (_, number) => [null, 'Both are fine.', '9 3'][number - 1] ?? '1 1' });
+    const server = await play({ reply: (_, number) => [null, 'Both are fine.', '9 3'][number - 1] as string | null });
     const ratings = await all(judgeOf(server, { concurrency: 1 }).rate(answersOf('a', 'b', 'c')));
     expect(ratings.map(({ score }) => score)).toEqual([undefined, undefined, 3]);
     expect(summarizeRatings(ratings)).toMatchObject({ score: 3, referenceScore: 9, rated: 1, unreadable: 2 });
@@ -433,7 +433,7 @@ describe('createJudge refuses', () => {
 
   it('lists that are none, at the first verdict', async () => {
     const judge = createJudge({ endpoint, model: 'm' });
-    await expect(all(judge.rate('a' as never))).rejects.toThrow('rate: answers is a, expected a list of answers');
+    await expect(all(judge.rate('a' as never))).rejects.toThrow("rate: answers is the string 'a', expected a list of answers");
     await expect(all(judge.rate([{ instruction: 'a' }] as never))).rejects.toThrow(OptionError);
     await expect(all(judge.compare([{ instruction: 'a', answers: ['b'] }] as never))).rejects.toThrow(OptionError);
     await expect(judge.estimate({ answer: [] } as never)).rejects.toThrow('Did you mean answers?');
