@@ -433,7 +433,9 @@ describe('createJudge refuses', () => {
 
   it('lists that are none, at the first verdict', async () => {
     const judge = createJudge({ endpoint, model: 'm' });
-    await expect(all(judge.rate('a' as never))).rejects.toThrow("rate: answers is the string 'a', expected a list of answers");
+    await expect(all(judge.rate('a' as never))).rejects.toThrow(
+      "rate: answers is the string 'a', expected a list of answers",
+    );
     await expect(all(judge.rate([{ instruction: 'a' }] as never))).rejects.toThrow(OptionError);
     await expect(all(judge.compare([{ instruction: 'a', answers: ['b'] }] as never))).rejects.toThrow(OptionError);
     await expect(judge.estimate({ answer: [] } as never)).rejects.toThrow('Did you mean answers?');
