@@ -145,7 +145,7 @@ describe('a model that was trained on conversations', () => {
     ]);
     expect(code).toBe(0);
     expect(JSON.parse(out)).toMatchObject({ examples: 6, settings: { template: 'chat' } });
-    const [line = ''] = (await readFile(at('answers.jsonl'), 'utf8')).split('\n');
+    const [, line = ''] = (await readFile(at('answers.jsonl'), 'utf8')).split('\n');
     expect(JSON.parse(line)).toMatchObject({ instruction: 'Again.', references: ['ant ant'] });
   });
 

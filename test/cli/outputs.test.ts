@@ -104,7 +104,7 @@ describe('outputs are tried before models are opened', () => {
     for (const content of [
       '',
       '{"time":"2026-01-01T00:00:00Z","type":"options"}\n',
-      '{"seed":1,"instruction":"a"}\n',
+      '{"type":"model","model":"a","records":1}\n',
     ]) {
       await writeFile(path('own'), content);
       const { code, err } = await run(path('own'));
