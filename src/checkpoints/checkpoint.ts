@@ -31,6 +31,12 @@ export interface Checkpoint {
    */
   companionFiles(asks?: boolean): Promise<ReadonlyMap<string, Uint8Array>>;
   /**
+   * Those of them that a model which is made from this one has as well, with fewer layers or weights of its own:
+   * generation_config.json, chat_template.jinja, a licence. The model card and other files that tell of this model are
+   * none of them.
+   */
+  inheritedFiles(): Promise<ReadonlyMap<string, Uint8Array>>;
+  /**
    * Name of the prompt template that the model was trained with; undefined when the checkpoint does not say.
    * @throws CheckpointError when it is malformed
    */

@@ -21,6 +21,7 @@ import {
   contentsOf,
   type OpenBase,
 } from './checkpoint.js';
+import { inheritedOf } from './inheritedFiles.js';
 
 const configFile = 'config.json';
 const weights = 'model.safetensors';
@@ -106,6 +107,7 @@ export const huggingFace: CheckpointKind = {
           ),
       ),
       companionFiles: (asks = true) => (asks ? companions() : listed()),
+      inheritedFiles: async () => inheritedOf(await companions()),
       promptTemplate: once(
         async () =>
           (await readTemplate(store)) ??

@@ -6,6 +6,7 @@
  */
 export type { Checkpoint, CheckpointAdapter, CheckpointConfig } from './checkpoint.js';
 export { adapterConfig, adapterWeights, manifestFile, templateFile } from './huggingFace.js';
+export { inheritedOf } from './inheritedFiles.js';
 export {
   type CheckpointSource,
   checkpointOption,

@@ -64,9 +64,12 @@ async function naming<T>(flag: string, source: string, open: () => Promise<T>): 
   }
 }
 
-/** The files of a model's tokenizer, and those that belong to it, for a model that is made of it. */
-export async function keptFiles(model: Checkpoint): Promise<Readonly<Record<string, Uint8Array>>> {
-  const files = [...(await model.companionFiles()), ...((await model.tokenizerFiles()) ?? [])];
+/** The files of a model's tokenizer, and `others` of its folder, for a model that is made of it. */
+export async function keptFiles(
+  model: Checkpoint,
+  others: ReadonlyMap<string, Uint8Array>,
+): Promise<Readonly<Record<string, Uint8Array>>> {
+  const files = [...others, ...((await model.tokenizerFiles()) ?? [])];
   // Tokenizers read config.json too; the new model has one of its own.
   return Object.fromEntries(files.filter(([name]) => name !== 'config.json'));
 }

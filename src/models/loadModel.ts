@@ -1,7 +1,13 @@
 /** Models from checkpoints: names and shapes are matched before any tensor is read. */
 import * as z from 'zod';
 import { type Device, deviceOption } from '../backend/backend.js';
-import { type Checkpoint, type CheckpointSource, checkpointOption, openCheckpoint } from '../checkpoints/index.js';
+import {
+  type Checkpoint,
+  type CheckpointSource,
+  checkpointOption,
+  inheritedOf,
+  openCheckpoint,
+} from '../checkpoints/index.js';
 import { CheckpointError, OptionError } from '../errors.js';
 import { requireFinite, requireFiniteScales } from '../io/finite.js';
 import { readInt4Blocks } from '../io/gguf/int4Blocks.js';
@@ -115,7 +121,8 @@ export async function loadModel(source: CheckpointSource, options: LoadOptions):
   const stored = adapter && (await readStoredAdapter(adapter, asStored));
   const configured = untied(asStored, { lora, stored, where });
   // Whoever only answers by a model of a web server has no use for a 404 in the console of a page.
-  const files = await checkpoint.companionFiles(trainable);
+  const companions = await checkpoint.companionFiles(trainable);
+  const files = layers === undefined ? companions : inheritedOf(companions);
   const promptTemplate = await checkpoint.promptTemplate();
   const largest = [...weights.entries.values()].reduce((most, { byteLength }) => Math.max(most, byteLength), 0);
   const buffer = new Uint8Array(Math.min(pieceBytes, largest));

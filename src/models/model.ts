@@ -65,7 +65,8 @@ export interface LanguageModel {
   readonly config: Readonly<Record<string, unknown>>;
   /**
    * Further files of the folder that the model was loaded from, by name: generation_config.json, chat_template.jinja, a
-   * licence. `saveModel` writes them as they are. None for a model with random weights.
+   * licence. `saveModel` writes them as they are. A model of some of the layers has none that tell of the whole one, such
+   * as its card; a model with random weights has none at all.
    */
   readonly companionFiles: ReadonlyMap<string, Uint8Array>;
   /**

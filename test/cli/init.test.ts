@@ -12,14 +12,23 @@ const init = (...more: string[]) =>
   distillm('init', { more: ['--from', at('teacher'), ...more, '--device', 'wasm', '--threads', '1'] });
 const configOf = async (name: string) => JSON.parse(await readFile(join(at(name), 'config.json'), 'utf8'));
 
+/** What tells of the teacher, and would be wrong of a student. */
+const ofTeacherAlone = {
+  'README.md': 'Scores 96.9.',
+  'all_results.json': '{}',
+  'reference.json': '[]',
+  'curve.png': '',
+};
+const inherited = (names: readonly string[]) => names.filter((name) => !Object.hasOwn(ofTeacherAlone, name));
+
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'distillm-init-'));
   const device = await openDevice({ kind: 'wasm', wasm: { threads: 1 } });
   const config = { model_type: 'gpt2', vocab_size: vocabSize, n_positions: 64, n_embd: 8, n_layer: 4, n_head: 2 };
   const model = await createModel(config, { device });
   model.promptTemplate = 'compact';
-  const files = { ...tinyTokenizer().save(), 'generation_config.json': '{"max_new_tokens": 7}' };
-  await saveModel(model, at('teacher'), { files });
+  const files = { ...tinyTokenizer().save(), 'generation_config.json': '{"max_new_tokens": 7}', LICENSE: 'free' };
+  await saveModel(model, at('teacher'), { files: { ...files, ...ofTeacherAlone } });
   await device.dispose();
   await writeFile(at('narrow.json'), JSON.stringify({ n_embd: 4, n_layer: 2 }));
   await writeFile(at('slip.json'), JSON.stringify({ n_embed: 4 }));
@@ -39,7 +48,7 @@ describe('distillm init', () => {
     expect([code, err]).toEqual([0, expect.stringContaining(`${count} layers`)]);
     expect(JSON.parse(printed)).toMatchObject({ student: at(out), numLayers: count });
     expect(await configOf(out)).toMatchObject({ n_layer: count, n_embd: 8, vocab_size: vocabSize });
-    expect((await readdir(at(out))).sort()).toEqual((await readdir(at('teacher'))).sort());
+    expect((await readdir(at(out))).sort()).toEqual(inherited((await readdir(at('teacher'))).sort()));
     expect(await readFile(join(at(out), 'generation_config.json'), 'utf8')).toBe('{"max_new_tokens": 7}');
     const asked = ['--model', at(out), '--max-new-tokens', '2', '--device', 'wasm', '--threads', '1', 'a'];
     expect(await distillm('generate', { more: asked })).toMatchObject({ code: 0 });
@@ -159,6 +168,7 @@ describe('distillm init', () => {
       expect(code).toBe(0);
       weights.push(await readFile(join(at(out), 'model.safetensors')));
     }
+    expect((await readdir(at('a'))).sort()).toEqual(inherited((await readdir(at('teacher'))).sort()));
     expect(await configOf('a')).toMatchObject({ model_type: 'gpt2', n_layer: 2, n_embd: 4, vocab_size: vocabSize });
     expect(weights[1]!.equals(weights[0]!)).toBe(true);
     expect(weights[2]!.equals(weights[0]!)).toBe(false);
@@ -183,7 +193,7 @@ describe('distillm init', () => {
       ['--student-config', 'odd.json', '--out', 'x'],
       /odd\.json: field 'n_head', the teacher's own, is 2, expected .*n_embd/,
     ],
-    [['--layers', '2', '--out', 'teacher'], /holds config\.json already/],
+    [['--layers', '2', '--out', 'teacher'], /holds LICENSE already/],
   ])('refuses %j, and writes nothing', async (line, message) => {
     const files = ['x', 'teacher', 'narrow.json', 'few.json', 'odd.json', 'other.json', 'slip.json'];
     const before = await readdir(at('teacher'));

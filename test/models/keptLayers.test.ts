@@ -80,6 +80,27 @@ describe('loadModel with layers', () => {
     );
   });
 
+  it('has the files that say how it answers and its licence, and none that tell of the whole model', async () => {
+    const store = await teacherOf(gpt2);
+    const usage = {
+      'generation_config.json': '{}',
+      'chat_template.jinja': 'x',
+      LICENSE: 'free',
+      'NOTICE.txt': 'by us',
+    };
+    const others = { 'README.md': '# A teacher', 'all_results.json': '{}', 'licensed-to.csv': '1' };
+    for (const [name, text] of Object.entries({ ...usage, ...others })) {
+      await store.write(name, [new TextEncoder().encode(text)]);
+    }
+    for (const [layers, expected] of [
+      [2, Object.keys(usage)],
+      [undefined, Object.keys({ ...usage, ...others })],
+    ] as const) {
+      using student = await loadModel(store, { device, layers, trainable: true });
+      expect([...student.companionFiles.keys()].sort()).toEqual([...expected].sort());
+    }
+  });
+
   it('keeps the kinds of layers: sliding ones stay sliding, wherever they come to stand', async () => {
     const gemma = { ...gated, model_type: 'gemma3_text', num_hidden_layers: 7, sliding_window: 4 };
     expect((await origins(await teacherOf(gemma), [4, 5, 6])).config).toMatchObject({

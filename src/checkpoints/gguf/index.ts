@@ -52,6 +52,10 @@ export function openGgufCheckpoint(store: FileStore, path: string): Checkpoint {
     return { name, fields };
   });
   const has = (metadata: Metadata) => metadata.has('tokenizer.ggml.tokens');
+  const companionFiles = once(async () => {
+    const { metadata } = await model();
+    return new Map(has(metadata) ? [['generation_config.json', generationConfigOf(tokensOf(metadata))]] : []);
+  });
   return {
     name,
     storedAs: 'a GGUF file',
@@ -62,10 +66,8 @@ export function openGgufCheckpoint(store: FileStore, path: string): Checkpoint {
       return asHuggingFace(tensors, findArchitecture(metadata), (await config()).fields);
     }),
     tokenizerFiles: once(async () => tokenizerFilesOf((await model()).metadata)),
-    companionFiles: once(async () => {
-      const { metadata } = await model();
-      return new Map(has(metadata) ? [['generation_config.json', generationConfigOf(tokensOf(metadata))]] : []);
-    }),
+    companionFiles,
+    inheritedFiles: companionFiles,
     promptTemplate: async () => undefined,
     adapter: async () => undefined,
   };

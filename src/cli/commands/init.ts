@@ -27,7 +27,8 @@ export const init = defineCommand({
   summary: 'makes a student from a teacher',
   description:
     "Writes a smaller model: some of the teacher's layers with its embeddings and head, or random weights for another " +
-    "config. The teacher's tokenizer and templates come along, so that the two can be distilled.",
+    "config. The teacher's tokenizer, templates, generation settings and licence come along, so that the two can be distilled; " +
+    'its model card and what else tells of the teacher do not.',
   example: [
     'distillm init --from ./gpt2-medium --layers 12 --out ./student',
     'distillm init --from ./gpt2-medium --student-config narrow.json --out ./student',
@@ -71,7 +72,7 @@ export const init = defineCommand({
       const student = await (studentConfig === undefined
         ? loadModel(teacher, { device, layers: layers?.length === 1 ? layers[0] : layers })
         : newModel(teacher, studentConfig, { device, seed: options.seed }));
-      await saveModel(student, out, { files: await keptFiles(teacher) });
+      await saveModel(student, out, { files: await keptFiles(teacher, await teacher.inheritedFiles()) });
       const { numLayers, numEncoderLayers } = student;
       const layered = { numLayers, ...(numEncoderLayers !== undefined && { numEncoderLayers }) };
       const result = { student: out, ...layered, parameters: numParameters(student) };

@@ -45,7 +45,10 @@ export const merge = defineCommand({
     }
     return withDevice(options, terminal, async (device) => {
       const model = await loadModel(checkpoint, { device });
-      await saveModel(model, out, { files: await keptFiles(checkpoint), ...given({ dtype }) });
+      await saveModel(model, out, {
+        files: await keptFiles(checkpoint, await checkpoint.companionFiles()),
+        ...given({ dtype }),
+      });
       const result = { model: out, parameters: numParameters(model) };
       terminal.stdout.write(`${JSON.stringify(result)}\n`);
       terminal.stderr.write(`${out}: ${counted(result.parameters, 'parameter')}.\n`);
