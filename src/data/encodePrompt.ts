@@ -8,24 +8,22 @@ import { isPlainObject } from '../inWords.js';
 import { refusedOption } from '../requireOption.js';
 import { checkOptions, type Fields, ranges } from '../settings/index.js';
 import { type Tokenizer, tokenizerOption } from '../text/index.js';
+import { askingTemplate } from './askingTemplate.js';
 import { fitChatPrompt } from './chat/encodeConversation.js';
 import { isChatTemplate, needsChatTemplate } from './chat/isChatTemplate.js';
 import { type ChatPrompt, messagesOf, spoken } from './chat/messages.js';
 import { Problem } from './jsonLine.js';
 import { plainEncoding, shorten } from './shorten.js';
-import {
-  type PromptFields,
-  type PromptTemplate,
-  resolveTemplate,
-  type TemplateChoice,
-  templateOption,
-} from './template.js';
+import { type PromptFields, type PromptTemplate, type TemplateChoice, templateOption } from './template.js';
 
 /** How a prompt is rendered, encoded and cut. */
 export interface PromptOptions {
   /** The model's. */
   readonly tokenizer: Tokenizer;
-  /** A template or its name: the one that the model was trained with (see `savedTemplate`). Default 'alpaca'. */
+  /**
+   * A template or its name: the one that the model was trained with (see `savedTemplate`), 'chat' being the tokenizer's.
+   * Default: the tokenizer's chat template, where it has one, else 'alpaca'.
+   */
   readonly template?: TemplateChoice | undefined;
   /**
    * Tokens. A longer prompt loses the end of its input, then of its instruction; the template stays whole. Default: no
@@ -79,7 +77,7 @@ export function encodePrompt(prompt: PromptFields | ChatPrompt, options: PromptO
   const where = 'encodePrompt';
   const fields = checkPrompt(where, prompt);
   const { tokenizer, template, maxPromptLength } = checkOptions(where, promptOptions, options);
-  return fitPrompt(fields, { tokenizer, template: resolveTemplate(where, template), maxPromptLength }).ids;
+  return fitPrompt(fields, { tokenizer, template: askingTemplate(where, template, tokenizer), maxPromptLength }).ids;
 }
 
 /** A rendered prompt that keeps to a length. */

@@ -3,9 +3,10 @@
  * side by side, and decoded while the tokens come.
  */
 import * as z from 'zod';
+import { askingTemplate } from '../data/askingTemplate.js';
 import type { ChatPrompt } from '../data/chat/messages.js';
 import { checkPrompt, encodePrompt } from '../data/encodePrompt.js';
-import { type PromptFields, resolveTemplate, type TemplateChoice, templateOption } from '../data/template.js';
+import { type PromptFields, type TemplateChoice, templateOption } from '../data/template.js';
 import { isPlainObject } from '../inWords.js';
 import { checkTokenizer } from '../models/index.js';
 import { type LanguageModel, modelOption } from '../models/model.js';
@@ -27,8 +28,8 @@ export interface GenerateTextOptions extends Omit<GenerateOptions, 'maxNewTokens
   /** The model's. */
   readonly tokenizer: Tokenizer;
   /**
-   * A template or its name. Default: the one that the model was trained with (`LanguageModel.promptTemplate`), else
-   * 'alpaca'. A chat template is made by `createChatTemplate`.
+   * A template or its name, 'chat' being the tokenizer's chat template. Default: the one that the model was trained with
+   * (`LanguageModel.promptTemplate`), else the tokenizer's chat template, where it has one, else 'alpaca'.
    */
   readonly template?: TemplateChoice | undefined;
   /** At most so many tokens a prompt. Default: 256, or what the model has room for after the longest prompt. */
@@ -162,9 +163,10 @@ function checkTexts(where: string, model: LanguageModel, prompts: readonly TextP
   const { tokenizer } = options;
   checkTokenizer(tokenizer, model);
   const asWritten = promptsOf(where, prompts);
-  // The model's own may be one that is not known here: only texts need it.
-  const own = asWritten.every((prompt) => prompt instanceof Int32Array) ? undefined : model.promptTemplate;
-  const encoding = { tokenizer, template: resolveTemplate(where, template ?? own) };
+  // The model's own may be one that is not known here, and a chat template takes long to read: only texts need one.
+  const hasTexts = !asWritten.every((prompt) => prompt instanceof Int32Array);
+  const chosen = template ?? (hasTexts ? model.promptTemplate : 'alpaca');
+  const encoding = { tokenizer, template: askingTemplate(where, chosen, tokenizer) };
   const ids = asWritten.map((prompt) => (prompt instanceof Int32Array ? prompt : encodePrompt(prompt, encoding)));
   const room = model.room(ids.reduce((longest, { length }) => Math.max(longest, length), 0));
   const maxNewTokens = asked ?? Math.max(1, Math.min(usualLength, room));

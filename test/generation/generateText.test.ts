@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Device } from '../../src/backend/backend.js';
 import { openWasm } from '../../src/backend/wasm/index.js';
-import { encodePrompt, type PromptFields } from '../../src/data/index.js';
+import { encodePrompt, type PromptFields, type TemplateChoice } from '../../src/data/index.js';
 import { fineTune } from '../../src/distill/trainer/index.js';
 import { CompatibilityError, LimitError, OptionError } from '../../src/errors.js';
 import { AnswerText } from '../../src/generation/answerText.js';
@@ -11,6 +11,7 @@ import {
   generateText,
   streamText,
   type TextPiece,
+  type TextPrompt,
 } from '../../src/generation/index.js';
 import { memoryStore } from '../../src/io/memoryStore.js';
 import { createModel, type LanguageModel, loadModel, saveModel } from '../../src/models/index.js';
@@ -158,6 +159,34 @@ describe('generateText', () => {
 
 describe('the template', () => {
   const config = { model_type: 'gpt2', vocab_size: 12, n_positions: 96, n_embd: 8, n_layer: 1, n_head: 2 };
+
+  it("is the tokenizer's chat template where nothing says another, as on the command line", async () => {
+    const chats = tokenizerFromFiles({
+      ...tokenizer.save(),
+      'chat_template.jinja': '{% for m in messages %}{{ m.role[0] }}{{ m.content }}{% endfor %}:',
+    });
+    const lengthOf = async (prompt: TextPrompt, template?: TemplateChoice) => {
+      const [answer] = await generateText(model, [prompt], { tokenizer: chats, maxNewTokens: 1, template });
+      return answer!.promptLength;
+    };
+    const asked = chats.encode('ucat:').length;
+    const ids = encodePrompt({ instruction: 'cat' }, { tokenizer: chats });
+    expect(chats.decode(ids)).toBe('ucat:');
+    expect([...encodePrompt({ instruction: 'cat' }, { tokenizer: chats, template: 'chat' })]).toEqual([...ids]);
+    expect([await lengthOf('cat'), await lengthOf('cat', 'chat')]).toEqual([asked, asked]);
+    expect(await lengthOf({ messages: [{ role: 'user', content: 'cat' }] })).toBe(asked);
+    const compact = encodePrompt({ instruction: 'cat' }, { tokenizer: chats, template: 'compact' }).length;
+    expect(await lengthOf('cat', 'compact')).toBe(compact);
+    model.promptTemplate = 'compact';
+    expect(await lengthOf('cat')).toBe(compact);
+    model.promptTemplate = 'chat';
+    expect(await lengthOf('cat')).toBe(asked);
+    await expect(generateText(model, ['cat'], { tokenizer, maxNewTokens: 1 })).rejects.toThrow(
+      'the tokenizer has no chat template',
+    );
+    model.promptTemplate = undefined;
+    chats.dispose();
+  });
 
   it('is the one that the model was trained with: its folder says it, and training says it anew', async () => {
     const lettered = tinyTokenizer();
