@@ -43,7 +43,7 @@ const shared = {
   gradientCheckpointing: option(
     switched.default(false),
     'compute each layer again for its gradients instead of keeping what it computed: less memory, a third more time',
-    { mayChange: true },
+    { mayChange: true, alsoCalled: ['checkpointActivations', 'activationCheckpointing'] },
   ),
   /** How weights are updated. */
   optimizer: group(

@@ -330,6 +330,9 @@ describe('distillm train', () => {
     const named = await train(`${short} --learning-rate 1`);
     expect([named.code, named.err]).toEqual([2, 'distillm: train has no option --learning-rate. Did you mean --lr?\n']);
     expect((await train(`${short} --learningRate 1`)).err).toMatch(/--learningRate\. Did you mean --lr\?/);
+    for (const other of ['--checkpoint-activations', '--activation-checkpointing']) {
+      expect((await train(`${short} ${other}`)).err).toContain('Did you mean --gradient-checkpointing?');
+    }
     const other = await train(`${short} --batch-size 3 --resume`);
     expect(other.err).toMatch(/other settings: --batch-size was \d+ and is 3\. Resume/);
     const homeless = await distillm('train --resume');
