@@ -14,7 +14,7 @@ export const held: Readonly<Record<Weight['format'], Hold>> = {
         Int8Array.from(values, (value) => 128 * value),
         shape,
       ),
-      Tensor.from(device, new Float32Array(shape[0]).fill(1 / 128), [shape[0]]),
+      Tensor.from(device, new Float32Array(shape[0]).fill(1 / 128), [shape[0], 1]),
     ),
   int4(device, values, shape) {
     const halves = Math.ceil(shape[1] / 32);

@@ -10,7 +10,7 @@ import {
 } from '../checkpoints/index.js';
 import { CheckpointError, OptionError } from '../errors.js';
 import { requireFinite, requireFiniteScales } from '../io/finite.js';
-import { readInt4Blocks } from '../io/gguf/int4Blocks.js';
+import { readStoredBlocks } from '../io/gguf/storedBlocks.js';
 import { type OnProgress, progressOption } from '../io/httpStore.js';
 import { type HubOptions, hubOption } from '../io/hub/hubOptions.js';
 import { readElements, readFloatPieces, readFloats, type TensorSource } from '../io/tensorSource.js';
@@ -76,8 +76,8 @@ const loadOptions = z.strictObject({
 /**
  * Loads the model of a checkpoint, a Hugging Face folder with tensors in F32, F16 or BF16. Tensors are read one at a
  * time and held as f32 on the device, the matrices as `dtype` says. F16 files reach 'f16' without a rounding, and
- * matrices of GGUF files in Q4_0 and Q4_1 'int4'. Where
- * config.json ties the head to the token embedding and the file has another head, both are kept, with a warning.
+ * matrices of GGUF files in Q4_0 and Q4_1 'int4'; there a matrix in Q8_0 beside others in four bits stays in eight, as it is
+ * stored. Where config.json ties the head to the token embedding and the file has another head, both are kept, with a warning.
  *
  * A folder that holds an adapter (PEFT's LoRA) is loaded with its base: merged into it, or, where it is `trainable`, beside
  * it, to be trained further. `saveModel` stores it as it came.
@@ -248,25 +248,23 @@ async function tieAsStored(
 /** Bytes that are read at a time where a tensor comes in pieces, at most: they stay in a processor's cache. */
 const pieceBytes = 4 * 1024 * 1024;
 
-/** A matrix whose blocks are what int4 holds, its scales checked. */
-function int4Of(source: TensorSource, name: string): Pick<Values, 'int4'> {
-  const { dtype, shape = [] } = source.entries.get(name) ?? {};
-  if (dtype !== 'Q4_0' && dtype !== 'Q4_1') return {};
-  return {
-    int4: {
-      hasLeast: dtype === 'Q4_1',
-      async read() {
-        const { integers, scales } = readInt4Blocks(dtype, await source.read(name), shape);
-        requireFiniteScales(scales, { source, name });
-        return { integers, scales };
-      },
-    },
+/** A matrix whose blocks are what int4 or int8 holds, their scales checked. */
+function storedOf(source: TensorSource, name: string): Pick<Values, 'int4' | 'int8'> {
+  const { dtype } = source.entries.get(name) ?? {};
+  if (dtype !== 'Q4_0' && dtype !== 'Q4_1' && dtype !== 'Q8_0') return {};
+  const read = async () => {
+    const blocks = readStoredBlocks(dtype, await source.read(name));
+    requireFiniteScales(blocks.scales, { source, name });
+    return blocks;
   };
+  if (dtype !== 'Q8_0') return { int4: { hasLeast: dtype === 'Q4_1', read } };
+  const isMixed = [...source.entries.values()].some((other) => other.dtype.startsWith('Q4_'));
+  return { int8: { isMixed, read } };
 }
 
 /** The values of a tensor of a checkpoint: those in F16 stay as they are stored where all are asked for. */
 const valuesOf = (source: TensorSource, name: string, buffer: Uint8Array<ArrayBuffer>): Values => ({
-  ...int4Of(source, name),
+  ...storedOf(source, name),
   async all() {
     const isHalf = source.entries.get(name)?.dtype === 'F16';
     const values = isHalf ? await readElements(source, name, 'F16') : await readFloats(source, name);

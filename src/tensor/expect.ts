@@ -7,7 +7,7 @@ import { weightFormats } from '../backend/kernels/formats.js';
 import { ShapeError } from '../errors.js';
 import { refusedOption, requireFields, unknownOptions } from '../requireOption.js';
 import { Tensor } from './tensor.js';
-import type { Weight } from './weight.js';
+import type { Weight } from './weights/index.js';
 
 /** @throws OptionError unless all of these are tensors */
 export function expectTensors(operation: string, tensors: Readonly<Record<string, unknown>>): void {

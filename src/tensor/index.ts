@@ -6,6 +6,7 @@
 export { type WeightFormat, weightFormats } from '../backend/kernels/formats.js';
 export { sizeOf } from '../shape.js';
 export { asRead, checkpointed } from './checkpointed.js';
+export { gemm } from './gemm.js';
 export { adaptedLinear, type LowRank } from './ops/adaptedLinear.js';
 export { add } from './ops/add.js';
 export {
@@ -65,7 +66,6 @@ export {
   f16Weight,
   f32Weight,
   fileDTypeOf,
-  gemm,
   holdWeight,
   type Int4Weight,
   type Int8Weight,
@@ -81,4 +81,4 @@ export {
   type Weight,
   type WeightLayout,
   weightBytes,
-} from './weight.js';
+} from './weights/index.js';

@@ -12,9 +12,9 @@ import { Tensor } from './tensor.js';
 /** Numbers as f32, or as the bits of f16. */
 export type Floats = Float32Array | Uint16Array;
 
-/** Integers and scales of a matrix [outputs, inputs], as `Int4Weight` has them. */
-export interface Int4Values {
-  /** Packed (src/int4.ts). */
+/** Integers and scales of a matrix [outputs, inputs], groups of 32 inputs having a scale each. */
+export interface StoredGroups {
+  /** Bits: of bytes, or of integers of four bits, packed (src/int4.ts). */
   readonly integers: Uint8Array<ArrayBuffer>;
   /** Halves. */
   readonly scales: Uint16Array<ArrayBuffer>;
@@ -29,7 +29,13 @@ export interface Values {
   readonly int4?: {
     /** Whether groups have minima. */
     readonly hasLeast: boolean;
-    read(): Promise<Int4Values>;
+    read(): Promise<StoredGroups>;
+  };
+  /** Where they are stored as bytes, each 32 of which have a scale. */
+  readonly int8?: {
+    /** Whether other matrices of the file are stored in four bits: whoever made it chose which are in more. */
+    readonly isMixed: boolean;
+    read(): Promise<StoredGroups>;
   };
 }
 

@@ -12,7 +12,7 @@ import { memoryStore } from '../../src/io/memoryStore.js';
 import { readFloats } from '../../src/io/tensorSource.js';
 import { loadModel, saveModel } from '../../src/models/index.js';
 import { weightBytesOf } from '../../src/models/memory.js';
-import { readWeight } from '../../src/tensor/index.js';
+import { headLogits, readWeight, tidy } from '../../src/tensor/index.js';
 import { createRandom } from '../../src/testing/random.js';
 import { fieldsOf, floatOf } from '../../src/text/formats/protobuf.js';
 import { createTokenizer, loadTokenizer, type Tokenizer } from '../../src/text/index.js';
@@ -118,20 +118,23 @@ const fieldsOfModel = async (metadata: Readonly<Record<string, Typed>>, tensors 
 describe('blocks of four bits', () => {
   const { normal, integer } = createRandom(3);
   const [dim, ffn, vocabulary] = [96, 64, 40];
-  /** A matrix in Q4_0 (2) or Q4_1 (3). */
-  const blocks = (name: string, shape: readonly [number, number], type: 2 | 3) => {
-    const bytes = new Uint8Array(((shape[0] * shape[1]) / 32) * (type === 2 ? 18 : 20));
-    const step = type === 2 ? 18 : 20;
+  const blockBytesOf = { 2: 18, 3: 20, 8: 34 } as const;
+  type BlockType = keyof typeof blockBytesOf;
+  /** A matrix in Q4_0 (2), Q4_1 (3) or Q8_0 (8). */
+  const blocks = (name: string, shape: readonly [number, number], type: BlockType) => {
+    const step = blockBytesOf[type];
+    const bytes = new Uint8Array(((shape[0] * shape[1]) / 32) * step);
     for (let at = 0; at < bytes.length; at += step) {
       for (let i = at; i < at + step; i++) bytes[i] = integer(256);
       // A scale of either sign, and a minimum.
       const halves = f32ToF16(Float32Array.of(0.02 * normal(), 0.1 * normal()));
-      bytes.set(new Uint8Array(halves.buffer, 0, type === 2 ? 2 : 4), at);
+      bytes.set(new Uint8Array(halves.buffer, 0, type === 3 ? 4 : 2), at);
     }
     return { name, shape, type, bytes };
   };
-  const model = (type: 2 | 3, spoil: (bytes: Uint8Array) => void = () => {}) => {
-    const table = blocks('token_embd.weight', [vocabulary, dim], type);
+  /** `tableType`: of the embedding, to which the head is tied. */
+  const model = (type: BlockType, spoil: (bytes: Uint8Array) => void = () => {}, tableType = type) => {
+    const table = blocks('token_embd.weight', [vocabulary, dim], tableType);
     spoil(table.bytes);
     const layer = (part: string, rows: number, cols: number) => blocks(`blk.0.${part}.weight`, [rows, cols], type);
     const norm = (name: string) => f32Tensor(name, [dim], Array(dim).fill(1));
@@ -170,6 +173,46 @@ describe('blocks of four bits', () => {
     if (made.head.format !== 'int4') expect.unreachable();
     expect(made.head.scales.storage.byteLength).toBe(vocabulary * 3 * (blockBytes - 16));
     await wasm.dispose();
+  });
+
+  it('stay beside matrices of eight bits, which stay as they are stored, with the scales of their groups', async () => {
+    const wasm = await openWasm({ threads: 1 });
+    const file = model(3, undefined, 8);
+    for (const dtype of ['int4', 'int8'] as const) {
+      using made = await loadModel(file, { device: wasm, dtype });
+      using plain = await loadModel(file, { device: wasm });
+      expect([made.head.format, made.weights.get('model.layers.0.mlp.up_proj.weight')?.format]).toEqual([
+        'int8',
+        dtype,
+      ]);
+      const tableName = 'model.embed_tokens.weight';
+      expect(await readWeight(made.head, 'outIn')).toEqual(await plain.parameters.get(tableName)?.read());
+      if (made.head.format !== 'int8') expect.unreachable();
+      expect(made.head.scales.shape).toEqual([vocabulary, 3]);
+      using planned = await loadModel(file, { device: wasm.meta(), dtype });
+      expect(weightBytesOf(planned)).toBe(weightBytesOf(made));
+      // Logits, and the embeddings of the prompt, as those of the same values in f32.
+      const logits = await Promise.all(
+        [made, plain].map(async (each) => {
+          const batch = { batch: 1, seq: 3, ids: Int32Array.of(1, 39, 7), keyRange: Int32Array.of(0, 3) };
+          const result = tidy(() => headLogits(each.forward(batch), each.head));
+          const values = (await result.read()) as Float32Array;
+          result.dispose();
+          return values;
+        }),
+      );
+      const [found, wanted] = logits as [Float32Array, Float32Array];
+      const largest = Math.max(...wanted.map(Math.abs));
+      const off = largestDifference(found, wanted) / largest;
+      // int8 rounds the other matrices once more.
+      expect(off).toBeLessThan(dtype === 'int4' ? 2e-4 : 0.05);
+    }
+    await wasm.dispose();
+  });
+
+  it('are what int4 makes of a file that is in eight bits throughout', async () => {
+    using made = await loadModel(model(8), { device, dtype: 'int4' });
+    expect(new Set([...made.weights.values()].map(({ format }) => format))).toEqual(new Set(['int4']));
   });
 
   it('are requantised once where they are of another kind', async () => {

@@ -99,7 +99,8 @@ describe('Weight', () => {
   it('is [outputs, inputs] whichever way it lies', () => {
     expect(f32Weight(Tensor.zeros(device, [2, 3])).shape).toEqual([2, 3]);
     expect(f32Weight(Tensor.zeros(device, [2, 3]), 'inOut').shape).toEqual([3, 2]);
-    expect(int8Weight(bytes(2, 3), Tensor.zeros(device, [2])).shape).toEqual([2, 3]);
+    expect(int8Weight(bytes(2, 3), Tensor.zeros(device, [2, 1])).shape).toEqual([2, 3]);
+    expect(int8Weight(bytes(2, 64), Tensor.zeros(device, [2, 2])).shape).toEqual([2, 64]);
     expect(int4Weight(nibbles(2, 65), halves(2, 3)).shape).toEqual([2, 65]);
     expect(int4Weight(nibbles(2, 65), halves(2, 6), 0.5).shape).toEqual([2, 65]);
   });
@@ -107,7 +108,16 @@ describe('Weight', () => {
   it('refuses values that are no matrix of its format, and scales that do not fit', () => {
     expect(() => f32Weight(Tensor.zeros(device, [6]))).toThrow(ShapeError);
     expect(() => f16Weight(bytes(2, 3))).toThrow('its values are int8 [2, 3], expected a matrix of f16');
-    expect(() => int8Weight(bytes(2, 3), Tensor.zeros(device, [3]))).toThrow('its scales are [3], expected [2]');
+    expect(() => int8Weight(bytes(2, 3), Tensor.zeros(device, [2]))).toThrow(
+      'its scales are f32 [2], expected f32 [2, 1], one for each output feature.',
+    );
+    for (const scales of [Tensor.zeros(device, [2, 3]), Tensor.zeros(device, [3, 1]), halves(2, 2)]) {
+      expect(() => int8Weight(bytes(2, 64), scales)).toThrow(
+        `its scales are ${scales.dtype} [${scales.shape.join(', ')}], expected f32 [2, 1], one for each output feature, or [2, 2]`,
+      );
+    }
+    // Rows of no whole groups have one scale.
+    expect(() => int8Weight(bytes(2, 33), Tensor.zeros(device, [2, 2]))).toThrow('expected f32 [2, 1]');
     expect(() => int4Weight(bytes(2, 3), halves(2, 1))).toThrow(
       'its values are int8 [2, 3], expected a matrix of int4',
     );

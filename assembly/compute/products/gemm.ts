@@ -34,7 +34,7 @@ function gemm(
   b: usize,
   bScale: f32,
   bScales: usize,
-  halves: u32,
+  scalesEach: u32,
   c: usize,
   m: u32,
   n: u32,
@@ -70,10 +70,13 @@ function gemm(
           if (bTransposed) packRightAlongRows(from, bStride, cols, depth, packedB);
           else packRightAcrossRows(from, bStride, cols, depth, packedB);
         } else if (bKind == INT4) {
-          packInt4AcrossRows(row, bScales + ((<usize>p * halves) << 1), n, halves, bScale, j, cols, depth, packedB);
+          packInt4AcrossRows(row, bScales + ((<usize>p * scalesEach) << 1), n, scalesEach, bScale, j, cols, depth, packedB);
         } else {
           if (bTransposed) packStoredAlongRows(bKind, from, bStride, cols, depth, packedB, wide, bScale);
-          else packStoredAcrossRows(bKind, from, bStride, cols, depth, packedB, bScale, bScales + (p << 2));
+          else {
+            const scales = bScales + ((<usize>p * scalesEach) << 2);
+            packStoredAcrossRows(bKind, from, bStride, j, cols, depth, packedB, bScale, scales, scalesEach);
+          }
         }
         for (let i = firstRow; i < lastRow; i += ROWS) {
           const rows = min(lastRow - i, ROWS);
@@ -124,12 +127,12 @@ export function gemmNTF16(
   gemm(false, true, F16, a, b, scale, 0, 0, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
 }
 
-/** c [m, n] (+)= a [m, k] diag(scales [k]) b [k, n], b int8 */
+/** c [m, n] (+)= a [m, k] b [k, n], b int8 with `groups` scales a row: one, or one for 32 columns */
 export function gemmNNInt8(
-  a: usize, b: usize, scales: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, tileRows: u32, tileCols: u32, begin: u32,
-  end: u32,
+  a: usize, b: usize, scales: usize, c: usize, m: u32, n: u32, k: u32, groups: u32, accumulate: u32, tileRows: u32, tileCols: u32,
+  begin: u32, end: u32,
 ): void {
-  gemm(false, false, INT8, a, b, 1, scales, 0, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
+  gemm(false, false, INT8, a, b, 1, scales, groups, c, m, n, k, accumulate != 0, tileRows, tileCols, begin, end);
 }
 
 /** c [m, n] (+)= a [m, k] b [k, n], b int4 with groups along n, times a scale */

@@ -1,5 +1,6 @@
 // Products with b, the weight, transposed and stored as bytes, as dot products of integers: twice as fast as floats,
 // for any number of rows of a. b is read once for every ROWS rows of a, unpacked. Range: columns of c.
+import { dotGroups, dotGroups4 } from './shared/dotGroups';
 import { dotBytes, dotBytes4, INTEGER_SUMS_BYTES, integersStride, layIntegers, paddedBytes } from './shared/dotIntegers';
 import { putFour, putOne } from './shared/putProducts';
 import { scratch } from '../shared/scratch';
@@ -16,22 +17,25 @@ export function gemmDotInt8Scratch(m: u32, n: u32, k: u32): usize {
   return INTEGER_SUMS_BYTES + paddedBytes(k) + <usize>min(m, ROWS) * integersStride(k);
 }
 
-/** c [m, n] (+)= (a [m, k] b[n, k]^T) scales [n], b bytes, a rounded to 15 bits of the largest of every GROUP. */
+/**
+ * c [m, n] (+)= a [m, k] b[n, k]^T, b bytes with `groups` scales a row: one, or one for 32 elements, which a row has whole
+ * groups of then. a is rounded to 15 bits of the largest of every GROUP.
+ */
 export function gemmDotInt8(
-  a: usize, b: usize, scales: usize, c: usize, m: u32, n: u32, k: u32, accumulate: u32, begin: u32, end: u32,
+  a: usize, b: usize, scales: usize, c: usize, m: u32, n: u32, k: u32, groups: u32, accumulate: u32, begin: u32, end: u32,
 ): void {
   const width = integersStride(k);
   const left = scratch() + INTEGER_SUMS_BYTES + paddedBytes(k);
   for (let i: u32 = 0; i < m; i += ROWS) {
     const rows = min(m - i, ROWS);
     for (let r: u32 = 0; r < rows; r++) layIntegers(a + ((<usize>(i + r) * k) << 2), k, left + <usize>r * width);
-    multiplyStrips(left, rows, b, scales, c + ((<usize>i * n) << 2), n, k, accumulate != 0, begin, end);
+    multiplyStrips(left, rows, b, scales, c + ((<usize>i * n) << 2), n, k, groups, accumulate != 0, begin, end);
   }
 }
 
 /** c [rows, n] (+)= left rows times rows [begin, end) of b, transposed, each with its scale. */
 function multiplyStrips(
-  left: usize, rows: u32, b: usize, scales: usize, c: usize, n: u32, k: u32, accumulate: bool, begin: u32, end: u32,
+  left: usize, rows: u32, b: usize, scales: usize, c: usize, n: u32, k: u32, groups: u32, accumulate: bool, begin: u32, end: u32,
 ): void {
   const sums = scratch();
   const copy = sums + INTEGER_SUMS_BYTES;
@@ -52,9 +56,19 @@ function multiplyStrips(
           memory.copy(copy, row, k);
           row = copy;
         }
-        const scale = load<f32>(scales + (j << 2));
+        const rowScales = scales + ((<usize>j * groups) << 2);
         const at = c + (j << 2);
         let i = first;
+        if (groups > 1) {
+          for (; i + 4 <= last; i += 4) {
+            putFour(dotGroups4(left + <usize>i * width, width, row, count, rowScales, sums), at + <usize>i * across, across, accumulate);
+          }
+          for (; i < last; i++) {
+            putOne(dotGroups(left + <usize>i * width, row, count, rowScales, sums), at + <usize>i * across, accumulate);
+          }
+          continue;
+        }
+        const scale = load<f32>(rowScales);
         for (; i + 4 <= last; i += 4) {
           const y = f32x4.mul(dotBytes4(left + <usize>i * width, width, row, count, sums), f32x4.splat(scale));
           putFour(y, at + <usize>i * across, across, accumulate);

@@ -19,13 +19,20 @@ export function embeddingF16(
   }
 }
 
-/** y[t, c] = table[ids[t], c] * scales[ids[t]], the table in int8. Range: tokens. */
+/** y[t, c] = table[ids[t], c] * scales[ids[t], group of c], the table in int8. Range: tokens. */
 export function embeddingInt8(
-  table: usize, scales: usize, ids: usize, y: usize, tokens: u32, rows: u32, cols: u32, begin: u32, end: u32,
+  table: usize, scales: usize, ids: usize, y: usize, tokens: u32, rows: u32, cols: u32, groups: u32, begin: u32, end: u32,
 ): void {
+  const each = cols / groups;
   for (let t = begin; t < end; t++) {
     const row = <usize>load<u32>(ids + (t << 2));
-    widenElements(INT8, table + row * cols, y + ((<usize>t * cols) << 2), cols, load<f32>(scales + (row << 2)));
+    let from = table + row * cols;
+    let to = y + ((<usize>t * cols) << 2);
+    for (let g: u32 = 0; g < groups; g++) {
+      widenElements(INT8, from, to, each, load<f32>(scales + ((row * groups + g) << 2)));
+      from += each;
+      to += (<usize>each) << 2;
+    }
   }
 }
 

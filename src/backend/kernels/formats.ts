@@ -9,7 +9,7 @@ import type { DType, Extent } from './spec.js';
  * How the matrices of a model may be held on the device. f16: half the memory of f32, rounded to nearest, stored as
  * scale x f16; the scale is a power of two chosen so that small weights are not subnormal (they would lose bits and run
  * slowly). int8: a quarter; each output feature is stored as its largest weight over 127 (f32) times integers from -127
- * to 127. int4: about a seventh; 32 neighbouring inputs of an output feature share a scale and perhaps a minimum (f16),
+ * to 127; what a file stores as bytes keeps a scale for each 32 inputs of an output feature. int4: about a seventh; 32 neighbouring inputs of an output feature share a scale and perhaps a minimum (f16),
  * which take half a bit a weight each, and a weight is scale times an integer from 0 to 15, plus the minimum or minus
  * eight scales. Biases, norms and position embeddings stay f32, and all computation is in f32 (with int8 and int4
  * weights on WASM also in 16-bit integers, see the kernel gemmNTInt8). f16, int8 and int4 are [outputs, inputs], so that
@@ -21,7 +21,8 @@ export const weightFormats = ['f32', 'f16', 'int8', 'int4'] as const satisfies r
 
 /**
  * What kernels read: of f32 the elements; of f16 the elements and a power of two from 2^-64 to 1 for all (`scale`); of
- * int8 signed bytes and a number for each row of the weight [outputs, inputs] (`scales`); of int4 integers q from 0 to 15
+ * int8 signed bytes and a number for each row of the weight [outputs, inputs], or for each group of 32 neighbours along a row,
+ * whose length is whole groups then (`scales` [rows, groups]); of int4 integers q from 0 to 15
  * in groups of 32 neighbours along a row, an element being scale (s q + m), s and m of its group halves (`scales`). A row
  * of `scales` has the s of each group, m then being -8 s; or s and m of each.
  */
@@ -49,22 +50,25 @@ export const scaleParam = <F extends WeightFormat>(format: F): ScaleParam<F> =>
 
 /** `Axis` is that of the weight's rows. */
 export type Scales<F extends WeightFormat, Axis extends string> = F extends 'int8'
-  ? { readonly scales: readonly [Axis] }
+  ? { readonly scales: readonly [Axis, 'groups'] }
   : F extends 'int4'
     ? { readonly scales: { readonly shape: readonly [Axis, 'halves']; readonly dtype: 'f16' } }
     : None;
 export const scales = <F extends WeightFormat, Axis extends string>(format: F, axis: Axis): Scales<F, Axis> =>
   (format === 'int8'
-    ? { scales: [axis] }
+    ? { scales: [axis, 'groups'] }
     : format === 'int4'
       ? { scales: { shape: [axis, 'halves'], dtype: 'f16' } }
       : {}) as Scales<F, Axis>;
 
-/** The dims of a kernel, and halves of a row of scales where the format has those. */
-export type WithHalves<F extends WeightFormat, Names extends readonly string[]> = F extends 'int4'
-  ? readonly [...Names, 'halves']
-  : Readonly<Names>;
-export const withHalves = <F extends WeightFormat, const Names extends readonly string[]>(
+/** The dims of a kernel, and the numbers of a row of scales where the format has several. */
+export type WithScales<F extends WeightFormat, Names extends readonly string[]> = F extends 'int8'
+  ? readonly [...Names, 'groups']
+  : F extends 'int4'
+    ? readonly [...Names, 'halves']
+    : Readonly<Names>;
+const ofScales = { f32: [], f16: [], int8: ['groups'], int4: ['halves'] } as const;
+export const withScales = <F extends WeightFormat, const Names extends readonly string[]>(
   format: F,
   names: Names,
-): WithHalves<F, Names> => (format === 'int4' ? [...names, 'halves'] : names) as unknown as WithHalves<F, Names>;
+): WithScales<F, Names> => [...names, ...ofScales[format]] as unknown as WithScales<F, Names>;

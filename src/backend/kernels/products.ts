@@ -9,8 +9,8 @@ import {
   scales,
   stored,
   type WeightFormat,
-  type WithHalves,
-  withHalves,
+  type WithScales,
+  withScales,
 } from './formats.js';
 import { of, roundings } from './notation.js';
 import { overColumns } from './plan.js';
@@ -19,7 +19,7 @@ import type { KernelSpec } from './spec.js';
 /** c [m, n] (+)= a [m, k] B, B being the weight b. `Axis` is that of the weight's rows. */
 export interface Product<F extends WeightFormat, B extends readonly [string, string], Axis extends string>
   extends KernelSpec {
-  readonly dims: WithHalves<F, ['m', 'n', 'k']>;
+  readonly dims: WithScales<F, ['m', 'n', 'k']>;
   readonly params: { readonly accumulate: 'u32' } & ScaleParam<F>;
   readonly in: { readonly a: readonly ['m', 'k']; readonly b: Stored<F, B> } & Scales<F, Axis>;
   readonly inout: { readonly c: readonly ['m', 'n'] };
@@ -31,7 +31,7 @@ function product<F extends WeightFormat, const B extends readonly [string, strin
   ulp: (k: number) => number,
 ): Product<F, B, Axis> {
   return {
-    dims: withHalves(format, ['m', 'n', 'k']),
+    dims: withScales(format, ['m', 'n', 'k']),
     params: { accumulate: 'u32', ...scaleParam(format) },
     in: { a: ['m', 'k'], b: stored(format, b), ...scales(format, axis) },
     inout: { c: ['m', 'n'] },
@@ -42,7 +42,7 @@ function product<F extends WeightFormat, const B extends readonly [string, strin
 
 /** c [m, n] = bias + a [m, k] B: the forward pass of a linear layer. One rounding more than the product alone. */
 export interface BiasedProduct<F extends WeightFormat, B extends readonly [string, string]> extends KernelSpec {
-  readonly dims: WithHalves<F, ['m', 'n', 'k']>;
+  readonly dims: WithScales<F, ['m', 'n', 'k']>;
   readonly params: ScaleParam<F>;
   readonly in: { readonly a: readonly ['m', 'k']; readonly b: Stored<F, B> } & Scales<F, 'n'> & {
       readonly bias: readonly ['n'];
@@ -55,7 +55,7 @@ function biasedProduct<F extends WeightFormat, const B extends readonly [string,
   ulp: (k: number) => number,
 ): BiasedProduct<F, B> {
   return {
-    dims: withHalves(format, ['m', 'n', 'k']),
+    dims: withScales(format, ['m', 'n', 'k']),
     params: scaleParam(format),
     in: { a: ['m', 'k'], b: stored(format, b), ...scales(format, 'n'), bias: ['n'] },
     out: { c: ['m', 'n'] },
@@ -65,10 +65,10 @@ function biasedProduct<F extends WeightFormat, const B extends readonly [string,
 }
 
 type Products<F extends WeightFormat> = {
-  /** c [m, n] (+)= scale a [m, k] diag(scales [k]) b [k, n]; with int4 b, its groups along n */
+  /** c [m, n] (+)= scale a [m, k] diag(scales [k]) b [k, n]; groups of b are along n */
   readonly [N in Formatted<'gemmNN', F>]: Product<F, readonly ['k', 'n'], 'k'>;
 } & {
-  /** c [m, n] (+)= scale (a [m, k] b[n, k]^T) diag(scales [n]) */
+  /** c [m, n] (+)= scale (a [m, k] b[n, k]^T) diag(scales [n]); groups of b are along k */
   readonly [N in Formatted<'gemmNT', F>]: Product<F, readonly ['n', 'k'], 'n'>;
 } & {
   /** c [m, n] = bias [n] + scale (a [m, k] b[n, k]^T) diag(scales [n]) */
@@ -77,7 +77,7 @@ type Products<F extends WeightFormat> = {
 /**
  * The products with a weight in one format. Held [out, in], as checkpoints have it, the weight is b of gemmNT in the
  * forward pass and b of gemmNN in the gradient of the input; its bytes have a scale an output, which is an n of the
- * first and a k of the second. Groups of int4 are along its inputs, which are the k of the first and an n of the second.
+ * first and a k of the second. Groups are along its inputs, which are the k of the first and an n of the second.
  *
  * On WASM gemmNTInt8, and with it linearNTInt8, rounds a to 15 bits of the largest of every 1024 neighbours along k, a
  * hundredth of what rounding b to 8 bits did, and sums the products as integers. So do gemmNTInt4 and linearNTInt4; there

@@ -10,15 +10,15 @@ import {
   scales,
   stored,
   type WeightFormat,
-  type WithHalves,
-  withHalves,
+  type WithScales,
+  withScales,
 } from './formats.js';
 import { i32, of, roundings, u32 } from './notation.js';
 import { overColumns, overRows, overTable, type Plan } from './plan.js';
 import { type Dims, type KernelSpec, storageBytes } from './spec.js';
 
 export interface Embedding<F extends WeightFormat> extends KernelSpec {
-  readonly dims: WithHalves<F, ['tokens', 'rows', 'cols']>;
+  readonly dims: WithScales<F, ['tokens', 'rows', 'cols']>;
   readonly params: ScaleParam<F>;
   readonly in: { readonly table: Stored<F, readonly ['rows', 'cols']> } & Scales<F, 'rows'> & {
       readonly ids: { readonly shape: readonly ['tokens']; readonly dtype: 'i32' };
@@ -27,18 +27,24 @@ export interface Embedding<F extends WeightFormat> extends KernelSpec {
   readonly plan: Plan;
 }
 /**
- * y[t, c] = scale table[ids[t], c] scales[ids[t]], the table in one format. Also gathers rows of any matrix. ids are
+ * y[t, c] = scale table[ids[t], c] scales[ids[t], group of c], the table in one format. Also gathers rows of any matrix. ids are
  * checked on the host.
  */
 function embeddingsOf<F extends WeightFormat>(format: F): { readonly [N in Formatted<'embedding', F>]: Embedding<F> } {
-  const rowBytes = (d: Dims) => storageBytes(format, [of(d, 'cols')]) + 2 * of(d, 'halves') * Number(format === 'int4');
+  const scaleBytes = {
+    f32: () => 0,
+    f16: () => 0,
+    int8: (d: Dims) => 4 * of(d, 'groups'),
+    int4: (d: Dims) => 2 * of(d, 'halves'),
+  };
+  const rowBytes = (d: Dims) => storageBytes(format, [of(d, 'cols')]) + scaleBytes[format](d);
   const embedding: Embedding<F> = {
-    dims: withHalves(format, ['tokens', 'rows', 'cols']),
+    dims: withScales(format, ['tokens', 'rows', 'cols']),
     params: scaleParam(format),
     in: { table: stored(format, ['rows', 'cols']), ...scales(format, 'rows'), ids: i32('tokens') },
     out: { y: ['tokens', 'cols'] },
     flops: (d) => of(d, 'tokens', 'cols'),
-    bytes: (d) => 4 * of(d, 'tokens', 'cols') + (rowBytes(d) + (format === 'int8' ? 8 : 4)) * of(d, 'tokens'),
+    bytes: (d) => 4 * of(d, 'tokens', 'cols') + (rowBytes(d) + 4) * of(d, 'tokens'),
     ulp: () => (format === 'int8' || format === 'int4' ? 0.5 : 0),
     plan: overTable('tokens', (d) => (format === 'f32' ? 1 : 2) * of(d, 'cols')),
   };

@@ -5,10 +5,11 @@
  */
 import { ShapeError } from '../../errors.js';
 import { expectOptions, expectTensors, expectWeight } from '../expect.js';
+import { gemm } from '../gemm.js';
 import { flat, run } from '../run.js';
 import { track } from '../tape.js';
 import { Tensor } from '../tensor.js';
-import { gemm, type Weight } from '../weight.js';
+import type { Weight } from '../weights/index.js';
 import { dropoutParams } from './dropout.js';
 import { addGradients, project, sourcesOf } from './linear.js';
 

@@ -7,7 +7,7 @@ import { expectWeight } from '../expect.js';
 import { rows, run } from '../run.js';
 import { track } from '../tape.js';
 import { Tensor } from '../tensor.js';
-import { lookUp, trainedValues, type Weight } from '../weight.js';
+import { lookUp, trainedValues, type Weight } from '../weights/index.js';
 
 /**
  * Rows of a table: y[t] = table[ids[t]]. table [rows, cols] in any format, ids on the host (row-major over `shape`) ->

@@ -11,7 +11,7 @@ import {
   multiplyTransposed,
   trainedValues,
   type Weight,
-} from '../weight.js';
+} from '../weights/index.js';
 
 /**
  * y = x W^T (+ bias). x [..., inputs], weight [outputs, inputs] in any format, bias [outputs] -> y [..., outputs].

@@ -18,7 +18,7 @@ import {
   multiplyTransposed,
   trainedValues,
   type Weight,
-} from '../weight.js';
+} from '../weights/index.js';
 
 /** Label of a position that does not count in the loss. */
 export const ignoredLabel = -100;

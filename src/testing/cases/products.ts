@@ -110,6 +110,34 @@ const int4GemmCases = (axis: 'n' | 'k'): Case<'gemmNNInt4'>[] =>
     }),
   );
 
+/** Whole groups of bytes, along k. */
+const groupedBytes = [
+  [1, 5, 64],
+  [2, 3, 96],
+  [4, 33, 64],
+  [7, 9, 1056],
+  [9, 31, 288],
+  [33, 19, 128],
+  [3, 9, 2080],
+] as const;
+
+/** A scale a row, or one for each `group` elements of it. */
+const groupsOf = (along: number, group?: number) => (group === undefined ? 1 : along / group);
+
+/** `axis`: along which the weight has its groups. */
+function int8GemmCases(axis: 'n' | 'k'): Case<'gemmNNInt8'>[] {
+  const grouped = groupedBytes.map(([m, n, k]) => (axis === 'k' ? [m, n, k] : [m, k, n]) as const);
+  const withGroups = (cases: readonly Case<'gemmNN'>[], group?: number) =>
+    cases.map((each) => ({ ...each, dims: { ...each.dims, groups: groupsOf(each.dims[axis], group) } }));
+  return [...withGroups(storedGemmCases(hardBytes)), ...withGroups(gemmCases(grouped), 32)];
+}
+
+const int8LinearCases = (
+  shapes: readonly (readonly [m: number, n: number, k: number])[],
+  group?: number,
+): Case<'linearNTInt8'>[] =>
+  linearCases(shapes).map(({ dims }) => ({ dims: { ...dims, groups: groupsOf(dims.k, group) }, params: {} }));
+
 const halfGemmCases = (): Case<'gemmNNF16'>[] =>
   storedGemmCases(hardHalves).map((testCase, i) => ({
     ...testCase,
@@ -139,14 +167,14 @@ export const products: Cases<keyof typeof records> = {
   gemmTN: gemmCases(),
   gemmNNF16: halfGemmCases(),
   gemmNTF16: halfGemmCases(),
-  gemmNNInt8: storedGemmCases(hardBytes),
-  gemmNTInt8: storedGemmCases(hardBytes),
+  gemmNNInt8: int8GemmCases('n'),
+  gemmNTInt8: int8GemmCases('k'),
   gemmNNInt4: int4GemmCases('n'),
   gemmNTInt4: int4GemmCases('k'),
   linearNN: linearCases([...gemmShapes, [5, 9003, 37]]),
   linearNT: linearCases(),
   linearNTF16: linearCases(storedShapes).map((testCase, i) => ({ ...testCase, params: { scale: halfScale(i) } })),
-  linearNTInt8: linearCases(storedShapes),
+  linearNTInt8: [...int8LinearCases(storedShapes), ...int8LinearCases(groupedBytes, 32)],
   linearNTInt4: linearCases(groupedShapes).map(({ dims }, i) => ({
     dims: { ...dims, halves: halvesOf(dims.k, i) },
     params: { scale: halfScale(i) },

@@ -21,14 +21,22 @@ const rowShapes = [
   [257, 3],
 ] as const;
 
-function embeddingCases(): Case<'embedding'>[] {
-  const shapes = [
-    [1, 1, 1],
-    [5, 3, 7],
-    [19, 11, 16],
-    [7, 40, 257],
-    [4099, 5, 2],
-  ] as const;
+/** Tokens, rows, columns. */
+type TableShape = readonly [tokens: number, rows: number, cols: number];
+const tables: readonly TableShape[] = [
+  [1, 1, 1],
+  [5, 3, 7],
+  [19, 11, 16],
+  [7, 40, 257],
+  [4099, 5, 2],
+];
+/** Of whole groups of 32. */
+const groupedTables: readonly TableShape[] = [
+  [3, 2, 64],
+  [9, 40, 96],
+];
+
+function embeddingCases(shapes = tables): Case<'embedding'>[] {
   return shapes.map(([tokens, rows, cols]) => ({
     dims: { tokens, rows, cols },
     params: {},
@@ -244,7 +252,10 @@ export const rows: Cases<keyof typeof records> = {
       prepare: ({ table }) => void table.set(hardHalves),
     },
   ],
-  embeddingInt8: embeddingCases(),
+  embeddingInt8: [...embeddingCases(), ...embeddingCases(groupedTables)].map((testCase, i) => ({
+    ...testCase,
+    dims: { ...testCase.dims, groups: i < tables.length ? 1 : testCase.dims.cols / 32 },
+  })),
   embeddingInt4: embeddingCases().flatMap((testCase, i) =>
     [1, 2].map((each) => ({
       ...testCase,

@@ -1,4 +1,5 @@
 import { int4Elements } from './int4Elements.js';
+import { int8Elements } from './int8Elements.js';
 import { expected, type Reference, Sum } from './types.js';
 
 type Gemm = Reference<'gemmNN'>;
@@ -42,7 +43,7 @@ export const gemmNNF16 = scaled(gemmNN);
 export const gemmNTF16 = scaled(gemmNT);
 
 export const gemmNNInt8: Reference<'gemmNNInt8'> = (dims, { b, scales, ...operands }, params) =>
-  gemmNN(dims, { ...operands, b: b.map((byte, at) => byte * scales[Math.floor(at / dims.n)]!) }, params);
+  gemmNN(dims, { ...operands, b: int8Elements([dims.k, dims.n], b, scales) }, params);
 
 /** Neighbours along k whose left elements may be rounded by the size of the largest. */
 const GROUP = 1024;
@@ -85,7 +86,7 @@ export const gemmNTInt4: Reference<'gemmNTInt4'> = (dims, { b, scales, ...operan
   ofRoundedRows(dims, operands, int4Elements([dims.n, dims.k], b, scales, scale), accumulate);
 
 export const gemmNTInt8: Reference<'gemmNTInt8'> = (dims, { b, scales, ...operands }, { accumulate }) => {
-  const element = b.map((byte, at) => byte * scales[Math.floor(at / dims.k)]!);
+  const element = int8Elements([dims.n, dims.k], b, scales);
   return ofRoundedRows(dims, operands, { element, size: element.map(Math.abs) }, accumulate);
 };
 

@@ -92,11 +92,14 @@ const large: readonly Call[] = [
     [kernel, { m: 29, n: 403, k: 1029 }, { accumulate: 0 }],
   ]),
   ...(['gemmNNF16', 'gemmNTF16', 'gemmNNInt8', 'gemmNTInt8'] as const).flatMap((kernel): Call[] => [
-    [kernel, { m: 131, n: 203, k: 301 }, { accumulate: 1, scale: 0.25 }],
-    [kernel, { m: 5, n: 2003, k: 517 }, { accumulate: 0, scale: 0.25 }],
-    [kernel, { m: 1, n: 2003, k: 517 }, { accumulate: 1, scale: 0.25 }],
-    [kernel, { m: 7, n: 2003, k: 528 }, { accumulate: 1, scale: 0.25 }],
+    [kernel, { m: 131, n: 203, k: 301, groups: 1 }, { accumulate: 1, scale: 0.25 }],
+    [kernel, { m: 5, n: 2003, k: 517, groups: 1 }, { accumulate: 0, scale: 0.25 }],
+    [kernel, { m: 1, n: 2003, k: 517, groups: 1 }, { accumulate: 1, scale: 0.25 }],
+    [kernel, { m: 7, n: 2003, k: 528, groups: 1 }, { accumulate: 1, scale: 0.25 }],
   ]),
+  ['gemmNNInt8', { m: 131, n: 192, k: 301, groups: 6 }, { accumulate: 1 }],
+  ['gemmNTInt8', { m: 131, n: 203, k: 320, groups: 10 }, { accumulate: 1 }],
+  ['gemmNTInt8', { m: 1, n: 2003, k: 544, groups: 17 }, { accumulate: 0 }],
   ...(['gemmNNInt4', 'gemmNTInt4'] as const).flatMap((kernel, index) =>
     (
       [
@@ -223,18 +226,21 @@ describe('gives a row of a product the same bits whatever rows are beside it', (
     ['gemmNTF16', 130, 1031],
     ['gemmNTF16', 67, 768],
     ['gemmNTInt8', 67, 2075],
+    ['gemmNTInt8, in groups', 67, 1120],
     ['gemmNTInt4', 67, 1120],
     ['gemmNTInt4', 67, 1031],
-  ] as const)('%s, n %i, k %i', async (kernel, n, k) => {
+  ] as const)('%s, n %i, k %i', async (name, n, k) => {
+    const kernel = name === 'gemmNTInt8, in groups' ? 'gemmNTInt8' : name;
     const values = Float32Array.from({ length: n * k }, (_, i) => Math.fround(Math.sin(i)));
     const halves = Math.ceil(k / 32);
+    const groups = kernel === name ? 1 : halves;
     const held = {
       gemmNN: { b: values },
       gemmNT: { b: values },
       gemmNTF16: { b: f32ToF16(values) },
       gemmNTInt8: {
         b: Int8Array.from(values, (x) => 127 * x),
-        scales: Float32Array.from({ length: n }, (_, j) => 0.01 + j),
+        scales: Float32Array.from({ length: n * groups }, (_, j) => 0.01 + j),
       },
       gemmNTInt4: {
         b: packInt4(
@@ -248,7 +254,7 @@ describe('gives a row of a product the same bits whatever rows are beside it', (
     const most = /Int[48]$/.test(kernel) ? 66 : 32;
     const rows = Float32Array.from({ length: most * k }, (_, i) => Math.fround(Math.cos(i)));
     const product = async (backend: Device, m: number) => {
-      const dims = { m, n, k, ...(kernel === 'gemmNTInt4' && { halves }) };
+      const dims = { m, n, k, groups, ...(kernel === 'gemmNTInt4' && { halves }) };
       const call: Call = [kernel, dims, { accumulate: 0, scale: 0.25 }];
       const { c } = await runCall(backend, call, {
         ...{ a: rows.subarray(0, m * k), ...held, c: new Float32Array(m * n) },
@@ -275,7 +281,7 @@ it.each(arithmetics)(
     const b = Int8Array.from({ length: n * k }, (_, i) => (i < k ? -128 : ((i * 104_729) % 256) - 128));
     for (let row = 0; row < m; row++) for (const p of [0, 1024, 2074]) a[row * k + p] = 16383;
     const scales = Float32Array.from({ length: n }, (_, j) => 2 ** -j);
-    const call: Call = ['gemmNTInt8', { m, n, k }, { accumulate: 0 }];
+    const call: Call = ['gemmNTInt8', { m, n, k, groups: 1 }, { accumulate: 0 }];
     const { c } = await runCall(opened[arithmetic]!.backends[0]!, call, { a, b, scales, c: new Float32Array(m * n) });
     for (let i = 0; i < m * n; i++) {
       const [row, column] = [Math.floor(i / n), i % n];
@@ -295,7 +301,7 @@ it.each(arithmetics)(
 );
 
 it('products with bytes keep what is not a number', async () => {
-  const call: Call = ['gemmNTInt8', { m: 3, n: 1, k: 40 }, { accumulate: 0 }];
+  const call: Call = ['gemmNTInt8', { m: 3, n: 1, k: 40, groups: 1 }, { accumulate: 0 }];
   const a = new Float32Array(120).fill(1);
   [a[7], a[47]] = [Number.NaN, Number.POSITIVE_INFINITY];
   const operands = { a, b: new Int8Array(40).fill(3), scales: Float32Array.of(0.5), c: new Float32Array(3) };

@@ -74,13 +74,17 @@ const windowed: { readonly [K in KernelName]?: readonly (readonly [maxBindingByt
   ],
   gemmNNInt8: [
     // b cut along k: each window has its own part of the scales
-    [2048, { dims: { m: 5, n: 37, k: 211 }, params: { accumulate: 1 } }],
-    [4096, { dims: { m: 67, n: 19, k: 101 }, params: { accumulate: 0 } }],
+    [2048, { dims: { m: 5, n: 37, k: 211, groups: 1 }, params: { accumulate: 1 } }],
+    [4096, { dims: { m: 67, n: 19, k: 101, groups: 1 }, params: { accumulate: 0 } }],
+    [2048, { dims: { m: 5, n: 96, k: 67, groups: 3 }, params: { accumulate: 1 } }],
+    [8192, { dims: { m: 19, n: 96, k: 101, groups: 3 }, params: { accumulate: 0 } }],
   ],
   gemmNTInt8: [
     // b cut along n: each window has its own part of the scales
-    [2048, { dims: { m: 5, n: 211, k: 37 }, params: { accumulate: 1 } }],
-    [8192, { dims: { m: 19, n: 301, k: 28 }, params: { accumulate: 0 } }],
+    [2048, { dims: { m: 5, n: 211, k: 37, groups: 1 }, params: { accumulate: 1 } }],
+    [8192, { dims: { m: 19, n: 301, k: 28, groups: 1 }, params: { accumulate: 0 } }],
+    [2048, { dims: { m: 5, n: 67, k: 96, groups: 3 }, params: { accumulate: 1 } }],
+    [8192, { dims: { m: 19, n: 151, k: 96, groups: 3 }, params: { accumulate: 0 } }],
   ],
   gemmNNInt4: [
     // b cut along k: each window has its own part of the scales, without and with minima

@@ -27,19 +27,24 @@ export function packStoredAlongRows(
   }
 }
 
-/** Source [depth, count], the depth across its rows; bytes have a scale a row, at `scales`. */
+/**
+ * Source [depth, count], the depth across its rows, from column `first` of them on, a multiple of 16. Bytes have `groups` scales
+ * a row, at `scales`: one, or one for 32 columns.
+ */
 // @ts-ignore: decorator
 @inline
 export function packStoredAcrossRows(
-  kind: u32, source: usize, stride: usize, count: u32, depth: u32, panels: usize, scale: f32, scales: usize,
+  kind: u32, source: usize, stride: usize, first: u32, count: u32, depth: u32, panels: usize, scale: f32, scales: usize,
+  groups: u32,
 ): void {
   let to = panels;
   for (let i: u32 = 0; i < count; i += 16) {
     const cols = min(count - i, 16);
+    const group = groups > 1 ? (first + i) >> 5 : 0;
     let from = source + ((<usize>i) << kind);
     for (let p: u32 = 0; p < depth; p++) {
       if (cols < 16) for (let j: u32 = 0; j < 64; j += 16) v128.store(to + j, zero());
-      widenElements(kind, from, to, cols, kind == INT8 ? load<f32>(scales + (p << 2)) : scale);
+      widenElements(kind, from, to, cols, kind == INT8 ? load<f32>(scales + ((<usize>p * groups + group) << 2)) : scale);
       from += stride;
       to += 64;
     }

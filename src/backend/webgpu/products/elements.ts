@@ -10,6 +10,7 @@ import bF16x4 from '../../../../kernels/products/shared/elements/bF16x4.wgsl';
 import bF32 from '../../../../kernels/products/shared/elements/bF32.wgsl';
 import bInt4 from '../../../../kernels/products/shared/elements/bInt4.wgsl';
 import bInt8 from '../../../../kernels/products/shared/elements/bInt8.wgsl';
+import bInt8Groups from '../../../../kernels/products/shared/elements/bInt8Groups.wgsl';
 import bInt8x4 from '../../../../kernels/products/shared/elements/bInt8x4.wgsl';
 import biasColumns from '../../../../kernels/products/shared/elements/biasColumns.wgsl';
 import biasNone from '../../../../kernels/products/shared/elements/biasNone.wgsl';
@@ -17,6 +18,7 @@ import bVec4 from '../../../../kernels/products/shared/elements/bVec4.wgsl';
 import cF32 from '../../../../kernels/products/shared/elements/cF32.wgsl';
 import cVec4 from '../../../../kernels/products/shared/elements/cVec4.wgsl';
 import matrices from '../../../../kernels/products/shared/elements/matrices.wgsl';
+import scaleByteGroups from '../../../../kernels/products/shared/elements/scaleByteGroups.wgsl';
 import scaleColumns from '../../../../kernels/products/shared/elements/scaleColumns.wgsl';
 import scaleDepth from '../../../../kernels/products/shared/elements/scaleDepth.wgsl';
 import scaleGroups from '../../../../kernels/products/shared/elements/scaleGroups.wgsl';
@@ -29,12 +31,12 @@ import { constantLines, type Prelude } from '../context.js';
 /** How an operand of a product is bound: four elements at a time where its rows start at multiples of four. */
 export type ElementLayout = 'vec4' | 'f32';
 /** The same for weights in fewer bits, which are bound as words. */
-export type StoredLayout = 'f16x4' | 'f16' | 'int8x4' | 'int8' | 'int4';
+export type StoredLayout = 'f16x4' | 'f16' | 'int8x4' | 'int8' | 'int8Groups' | 'int4';
 /**
- * What a weight's scales belong to: all of it, the columns of c, the steps of k, or groups of its elements, which may have
- * minima too.
+ * What a weight's scales belong to: all of it, the columns of c, the steps of k, groups of its bytes, or groups of its elements
+ * of four bits, which may have minima too.
  */
-export type ScaledAxis = 'whole' | 'n' | 'k' | 'groups' | 'groupsWithLeast';
+export type ScaledAxis = 'whole' | 'n' | 'k' | 'byteGroups' | 'groups' | 'groupsWithLeast';
 interface GemmLayout {
   readonly a: ElementLayout;
   readonly b: ElementLayout | StoredLayout;
@@ -62,11 +64,20 @@ export const layoutOf = <F extends WeightFormat>(
 
 const code = {
   a: { vec4: aVec4, f32: aF32 },
-  b: { vec4: bVec4, f32: bF32, f16x4: bF16x4, f16: bF16, int8x4: bInt8x4, int8: bInt8, int4: bInt4 },
+  b: {
+    vec4: bVec4,
+    f32: bF32,
+    f16x4: bF16x4,
+    f16: bF16,
+    int8x4: bInt8x4,
+    int8: bInt8,
+    int8Groups: bInt8Groups,
+    int4: bInt4,
+  },
   c: { vec4: cVec4, f32: cF32 },
   scaled: {
     ...{ whole: scaleWhole, n: scaleColumns, k: scaleDepth },
-    ...{ groups: scaleGroups, groupsWithLeast: scaleGroupsWithLeast },
+    ...{ byteGroups: scaleByteGroups, groups: scaleGroups, groupsWithLeast: scaleGroupsWithLeast },
   },
 } satisfies { readonly [K in 'a' | 'b' | 'c' | 'scaled']: Record<GemmLayout[K], string> };
 const biasCode = (biased: boolean) => (biased ? biasColumns : biasNone);

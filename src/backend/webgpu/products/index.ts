@@ -42,7 +42,7 @@ function describe(kernel: ProductName | LinearName): { form: Form; format: Weigh
 /** What the scales of a call belong to. */
 function scaledBy(scales: OperandSpec | undefined, [, cols]: readonly [Axis, Axis], dims: Dims): ScaledAxis {
   if (!scales) return 'whole';
-  if (operandDType(scales) !== 'f16') return extents(scales)[0] as 'n' | 'k';
+  if (operandDType(scales) !== 'f16') return dims.groups === 1 ? (extents(scales)[0] as 'n' | 'k') : 'byteGroups';
   return dims.halves === groupsOf(dims[cols] as number) ? 'groups' : 'groupsWithLeast';
 }
 type Axis = 'm' | 'n' | 'k';
@@ -151,7 +151,8 @@ function encodeGemm(
           ...{ m: windows.m.count, n: windows.n.count, k: windows.k.count },
           accumulate: k > 0 ? 1 : accumulate,
           a: { ...a, layout: layoutOf('f32', a) },
-          b: { ...b, layout: layoutOf(format, b) },
+          // Rows are whole groups.
+          b: { ...b, layout: scaled === 'byteGroups' ? 'int8Groups' : layoutOf(format, b) },
           c: { ...c, layout: layoutOf('f32', c) },
           scale,
           scaled,
@@ -191,8 +192,8 @@ function firstScaleOf(
   windows: Readonly<Record<Axis, Window>>,
 ): number {
   if (scaled === 'whole') return 0;
-  if (scaled === 'groups' || scaled === 'groupsWithLeast') return first / groupElements;
-  return windows[scaled].start;
+  if (scaled === 'n' || scaled === 'k') return windows[scaled].start;
+  return first / groupElements;
 }
 
 /** Elements of an entry. */
