@@ -49,7 +49,7 @@ forEachBackend((backend) => {
     const worst = (a: number[], b: number[]) => Math.max(...a.map((value, i) => Math.abs(value / b[i]! - 1)));
     expect(worst(found.losses, expected.losses)).toBeLessThan(1e-4);
     expect(worst(found.norms, expected.norms)).toBeLessThan(1e-3);
-  }, 120_000); // a software GPU compiles every shader here
+  });
 
   it('sums up the memory of a run, and says the limit where the device has one', async () => {
     const device = backend();

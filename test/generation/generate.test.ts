@@ -113,8 +113,7 @@ forEachBackend((backend) => {
       const refused = generate(model, prompts, { maxNewTokens: 1, vocabSize });
       await expect(refused).rejects.toThrow(`vocabSize is ${vocabSize}, expected an integer`);
     }
-    // On a GPU in software beside other work.
-  }, 120_000);
+  });
 
   it('gives the same answers in batches, which come as they are done', async () => {
     using model = await load();

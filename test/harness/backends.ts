@@ -10,6 +10,9 @@ interface Target {
   readonly missing?: string;
 }
 
+/** The first call of a kernel on a software GPU waits for its shader: seconds each, more on a busy machine. */
+export const COMPILING_MS = 180_000;
+
 const REQUIRED = process.env.DISTILLM_REQUIRE_WEBGPU === '1';
 
 const opened: Device[] = [];
@@ -57,7 +60,7 @@ let disposing = false;
 
 /**
  * Runs a suite once a backend: WASM with plain and with fused arithmetic, WebGPU where there is an adapter. `backend()`
- * is open while tests run, and disposed of at the end of the file.
+ * is open while tests run, and disposed of at the end of the file. Each test has the time that a busy software GPU takes.
  */
 export function forEachBackend(suite: (backend: () => Device, name: string) => void): void {
   if (!disposing) {
@@ -72,7 +75,7 @@ export function forEachBackend(suite: (backend: () => Device, name: string) => v
       describe.skip(name, () => suite(() => expect.unreachable(), name));
       continue;
     }
-    describe(name, () => {
+    describe(name, { timeout: COMPILING_MS }, () => {
       let backend: Device;
       beforeAll(async () => {
         backend = await open();

@@ -25,9 +25,6 @@ const ALLOWED = { reference: 2e-7, device: 2e-5 };
 /** Gradients that are zero in theory are compared at this share of the largest gradient of all inputs. */
 const FLOOR = 1e-2;
 
-/** The first case of an op on a software GPU waits for its shaders: seconds each, more on a busy machine. */
-const COMPILING_MS = 120_000;
-
 type Values = Readonly<Record<string, Float32Array>>;
 
 function fill({ name, inputs, spread = 1 }: GradientCase): Values {
@@ -142,11 +139,7 @@ export function gradientTests(cases: readonly GradientCase[]): void {
   });
   forEachBackend((backend) => {
     for (const testCase of cases) {
-      it(
-        `gradients: ${testCase.name}`,
-        () => checkGradients(backend(), testCase, testCase.allowed ?? ALLOWED.device),
-        COMPILING_MS,
-      );
+      it(`gradients: ${testCase.name}`, () => checkGradients(backend(), testCase, testCase.allowed ?? ALLOWED.device));
     }
   });
 }

@@ -4,6 +4,7 @@ import type { AnyCase } from '../../src/testing/case.js';
 import { cases } from '../../src/testing/cases/index.js';
 import { checkCase, prepare } from '../../src/testing/compare.js';
 import { compareUlp, ulpAt } from '../../src/testing/ulp.js';
+import { COMPILING_MS, forEachBackend } from './backends.js';
 import { openReference } from './referenceBackend.js';
 
 const small = (kernel: KernelName, at = 1) => prepare(kernel, cases[kernel][at] as AnyCase);
@@ -77,5 +78,13 @@ describe('the harness', () => {
     expect(ulpAt(4)).toBe(2 ** -21);
     const want = { value: Float64Array.of(1e-40, 1), scale: Float64Array.of(1e-40, 8) };
     expect(compareUlp([0, 1 + 2 ** -20], want, 0).worst).toMatchObject({ index: 1, ulp: 1 });
+  });
+});
+
+forEachBackend(() => {
+  describe('a suite of a backend', () => {
+    it('has the time that a software GPU takes for its shaders', ({ task }) => {
+      expect(task.timeout).toBe(COMPILING_MS);
+    });
   });
 });

@@ -13,9 +13,6 @@ import { headLogits, linearCrossEntropy, Tape, tidy } from '../../src/tensor/ind
 import { forEachBackend } from '../harness/backends.js';
 import { labelledBatch, largestDifference } from './oracle.js';
 
-/** The first calls on a software GPU wait for its shaders. */
-const COMPILING_MS = 180_000;
-
 function openAdapter(variant: string) {
   const path = (name: string) => fileURLToPath(new URL(`../oracles/lora/${variant}/${name}`, import.meta.url));
   return { path, oracle: JSON.parse(readFileSync(path('oracle.json'), 'utf8')) };
@@ -73,79 +70,63 @@ forEachBackend((backend, name) => {
     const { path, oracle } = openAdapter(variant);
     const load = (trainable: boolean) => loadModel(path('adapter'), { device: backend(), trainable });
 
-    it(
-      "gives PEFT's logits beside its base and merged into it",
-      async () => {
-        for (const trainable of [true, false]) {
-          using model = await load(trainable);
-          const [first] = batchesOf(model, oracle);
-          expect(largestDifference(await logitsOf(model, first!), oracle.logits)).toBeLessThan(1e-4);
-          expect(model.adapter === undefined).toBe(!trainable);
-        }
-      },
-      COMPILING_MS,
-    );
+    it("gives PEFT's logits beside its base and merged into it", async () => {
+      for (const trainable of [true, false]) {
+        using model = await load(trainable);
+        const [first] = batchesOf(model, oracle);
+        expect(largestDifference(await logitsOf(model, first!), oracle.logits)).toBeLessThan(1e-4);
+        expect(model.adapter === undefined).toBe(!trainable);
+      }
+    });
 
-    it(
-      "has PEFT's gradients, of its own parameters alone",
-      async () => {
-        using model = await load(true);
-        await backward(model, batchesOf(model, oracle)[0]!);
-        const wanted = await openSafetensors(openFolder(path('')), 'gradients.safetensors');
-        const trained = [...model.parameters].filter(([, { requiresGrad }]) => requiresGrad);
-        expect(trained.map(([name]) => ofFile(name)).sort()).toEqual([...wanted.entries.keys()].sort());
-        expect(trained.map(([name]) => name)).toEqual(model.adapter!.parameters);
-        for (const [name, { grad, requiresGrad }] of model.parameters) {
-          expect(grad !== undefined, name).toBe(requiresGrad);
-          if (!requiresGrad) continue;
-          const want = await readFloats(wanted, ofFile(name));
-          const largest = want.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-          expect(largest, name).toBeGreaterThan(1e-6);
-          expect(largestDifference((await grad!.read()) as Float32Array, want) / largest, name).toBeLessThan(2e-4);
-        }
-      },
-      COMPILING_MS,
-    );
+    it("has PEFT's gradients, of its own parameters alone", async () => {
+      using model = await load(true);
+      await backward(model, batchesOf(model, oracle)[0]!);
+      const wanted = await openSafetensors(openFolder(path('')), 'gradients.safetensors');
+      const trained = [...model.parameters].filter(([, { requiresGrad }]) => requiresGrad);
+      expect(trained.map(([name]) => ofFile(name)).sort()).toEqual([...wanted.entries.keys()].sort());
+      expect(trained.map(([name]) => name)).toEqual(model.adapter!.parameters);
+      for (const [name, { grad, requiresGrad }] of model.parameters) {
+        expect(grad !== undefined, name).toBe(requiresGrad);
+        if (!requiresGrad) continue;
+        const want = await readFloats(wanted, ofFile(name));
+        const largest = want.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+        expect(largest, name).toBeGreaterThan(1e-6);
+        expect(largestDifference((await grad!.read()) as Float32Array, want) / largest, name).toBeLessThan(2e-4);
+      }
+    });
 
     // A software GPU takes half a minute for them.
-    it.skipIf(name === 'WebGPU')(
-      "follows PEFT's loss over AdamW steps",
-      async () => {
-        using model = await load(true);
-        const { lr, beta1, beta2, eps, weightDecay, losses } = oracle.adamW;
-        using optimizer = createAdamW(model.parameters, { betas: [beta1, beta2], eps, weightDecay, clipGradNorm: 0 });
-        const batches = batchesOf(model, oracle);
-        for (const [step, want] of losses.entries()) {
-          const mean = await backward(model, batches[step % batches.length]!);
-          tidy(() => void optimizer.step(lr));
-          expect(Math.abs(mean - want), `step ${step}: ${mean}, PEFT ${want}`).toBeLessThan(5e-4);
-        }
-        expect(losses.at(-2)).toBeLessThan(losses[0]);
-      },
-      COMPILING_MS,
-    );
+    it.skipIf(name === 'WebGPU')("follows PEFT's loss over AdamW steps", async () => {
+      using model = await load(true);
+      const { lr, beta1, beta2, eps, weightDecay, losses } = oracle.adamW;
+      using optimizer = createAdamW(model.parameters, { betas: [beta1, beta2], eps, weightDecay, clipGradNorm: 0 });
+      const batches = batchesOf(model, oracle);
+      for (const [step, want] of losses.entries()) {
+        const mean = await backward(model, batches[step % batches.length]!);
+        tidy(() => void optimizer.step(lr));
+        expect(Math.abs(mean - want), `step ${step}: ${mean}, PEFT ${want}`).toBeLessThan(5e-4);
+      }
+      expect(losses.at(-2)).toBeLessThan(losses[0]);
+    });
 
-    it(
-      "merges to PEFT's weights, while it is loaded and while it is saved",
-      async () => {
-        using merged = await load(false);
-        using beside = await load(true);
-        const wanted = await openSafetensors(openFolder(path('')), 'merged.safetensors');
-        for (const [model, merge] of [
-          [merged, false],
-          [beside, true],
-        ] as const) {
-          const store = memoryStore();
-          await saveModel(model, store, { merge });
-          const saved = await openSafetensors(store, 'model.safetensors');
-          for (const name of wanted.entries.keys()) {
-            const found = await readFloats(saved, name);
-            expect(largestDifference(found, await readFloats(wanted, name)), name).toBeLessThan(1e-5);
-          }
+    it("merges to PEFT's weights, while it is loaded and while it is saved", async () => {
+      using merged = await load(false);
+      using beside = await load(true);
+      const wanted = await openSafetensors(openFolder(path('')), 'merged.safetensors');
+      for (const [model, merge] of [
+        [merged, false],
+        [beside, true],
+      ] as const) {
+        const store = memoryStore();
+        await saveModel(model, store, { merge });
+        const saved = await openSafetensors(store, 'model.safetensors');
+        for (const name of wanted.entries.keys()) {
+          const found = await readFloats(saved, name);
+          expect(largestDifference(found, await readFloats(wanted, name)), name).toBeLessThan(1e-5);
         }
-      },
-      COMPILING_MS,
-    );
+      }
+    });
   });
 });
 

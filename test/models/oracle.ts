@@ -8,9 +8,6 @@ import { readFloats } from '../../src/io/tensorSource.js';
 import type { LanguageModel } from '../../src/models/index.js';
 import { openFolder } from '../../src/platform/openFolder.js';
 
-/** The first call of a kernel on a software GPU waits for its shader: seconds each, more on a busy machine. */
-export const COMPILING_MS = 120_000;
-
 interface OracleBatch {
   readonly batch: number;
   readonly seq: number;
@@ -38,8 +35,8 @@ interface Oracle {
     readonly eos: number;
     readonly greedy: readonly (readonly number[])[];
     readonly noRepeatNgram: { readonly size: number; readonly ids: readonly (readonly number[])[] };
-    /** Prompt by prompt. The oldest oracles lack it. */
-    readonly repetitionPenalty?: { readonly penalty: number; readonly ids: readonly (readonly number[])[] };
+    /** Prompt by prompt. */
+    readonly repetitionPenalty: { readonly penalty: number; readonly ids: readonly (readonly number[])[] };
   };
 }
 

@@ -61,13 +61,16 @@ def generated(model, prompts, new_tokens, eos, **options):
     for row in range(len(prompts)):
         new = out.sequences[row, longest:].tolist()
         rows.append(new[: new.index(eos) + 1] if eos in new else new)
-        if 0 in rows[-1] and "no_repeat_ngram_size" in options:
-            raise Unclear("transformers counts the padding as tokens 0 of the prompt: change the seed")
         for step in range(len(rows[-1])):
             best, second = out.scores[step][row].topk(2).values.tolist()
             if best - second <= 1e-3:
                 raise Unclear("a greedy choice is too close to call: change the seed")
     return rows
+
+
+def one_by_one(model, prompts, new_tokens, eos, **options):
+    """In a batch transformers would count the padding as tokens 0 of the prompt."""
+    return [generated(model, [prompt], new_tokens, eos, **options)[0] for prompt in prompts]
 
 
 def made(script):
@@ -105,7 +108,8 @@ def generation(model, generator, vocab):
     return {
         "prompts": prompts, "maxNewTokens": 20, "eos": eos,
         "greedy": generated(model, prompts, 20, eos),
-        "noRepeatNgram": {"size": 2, "ids": generated(model, prompts, 20, eos, no_repeat_ngram_size=2)},
+        "noRepeatNgram": {"size": 2, "ids": one_by_one(model, prompts, 20, eos, no_repeat_ngram_size=2)},
+        "repetitionPenalty": {"penalty": 1.4, "ids": one_by_one(model, prompts, 20, eos, repetition_penalty=1.4)},
     }
 
 
@@ -124,12 +128,6 @@ def spread_weights(model, seed=11):
     return model
 
 
-def penalised(model, prompts, new_tokens, eos, penalty):
-    """One by one: in a batch transformers would penalise the padding."""
-    rows = [generated(model, [p], new_tokens, eos, repetition_penalty=penalty)[0] for p in prompts]
-    return {"penalty": penalty, "ids": rows}
-
-
 def save_oracle(script, model, folder, vocab):
     """model/, oracle.json and gradients.safetensors of one variant. The model's weights are still those at first."""
     model.save_pretrained(folder / "model")
@@ -140,12 +138,11 @@ def save_oracle(script, model, folder, vocab):
     # Before generation: it leaves dynamic rotary positions as its longest sequence had them.
     save_gradients(model, batches[0], folder / "gradients.safetensors")
     answers = generation(model, generator, vocab)
-    given = answers["prompts"], answers["maxNewTokens"], answers["eos"]
     oracle = {
         "made": made(script),
         "batches": [batch_json(b) for b in batches],
         "logits": logits,
-        "generation": {**answers, "repetitionPenalty": penalised(model, *given, 1.4)},
+        "generation": answers,
     }
     (folder / "oracle.json").write_text(json.dumps(oracle) + "\n")
 

@@ -49,7 +49,9 @@ def make_model():
 
 
 def main():
-    shutil.rmtree(OUT, ignore_errors=True)
+    # Not the folders of gpt2_variants.py.
+    for folder in ("model", "bf16", "f16"):
+        shutil.rmtree(OUT / folder, ignore_errors=True)
     model = make_model()
     model.save_pretrained(OUT / "model")
     model.to(torch.bfloat16).save_pretrained(OUT / "bf16", max_shard_size="30KB")

@@ -85,7 +85,7 @@ forEachBackend((backend) => {
     for (const [i, value] of got!.entries()) expect(Math.abs(value - want![i]!)).toBeLessThan(1e-5);
     expect(nothing).toEqual(plain);
     for (const tensor of [x, weight.values, down, up, ...results]) tensor.dispose();
-  }, 120_000);
+  });
 });
 
 describe('adaptedLinear', () => {

@@ -27,50 +27,41 @@ function difference(got: ArrayLike<number>, want: readonly number[]): number {
   return Math.max(...want.map((value, i) => Math.abs(value - got[i]!))) / largest;
 }
 
-/**
- * A software adapter compiles eight shaders in the first case, a second or two each when it has the machine to itself.
- */
-const TIMEOUT_MS = 120_000;
-
 forEachBackend((backend) => {
-  it.each(cases)(
-    '$name: output and every gradient',
-    async ({ causal, ranges, buckets, inputs, output, dy, shape }) => {
-      const device = backend();
-      const tensors = new Map(
-        Object.entries(inputs).map(([name, { shape, values }]) => {
-          const tensor = Tensor.from(device, Float32Array.from(values), shape, name);
-          tensor.requiresGrad = true;
-          return [name, tensor];
-        }),
-      );
-      const at = (name: string) => tensors.get(name)!;
-      const y = tidy(() => {
-        const keyRange = Tensor.from(device, Int32Array.from(ranges.flat()), [ranges.length, 2]);
-        const tape = new Tape();
-        const result = tape.record(() => {
-          const [x, source] = [at('x'), tensors.get('source') ?? at('x')];
-          const project = (name: string, of: Tensor) => linear(of, f32Weight(at(`${name}.weight`)));
-          const biasAt = () => ({
-            table: embedding(f32Weight(at('relative_attention_bias.weight')), Int32Array.from(buckets)),
-            center: (buckets.length - 1) / 2,
-          });
-          const heads = attention(
-            { q: project('q', x), k: project('k', source), v: project('v', source) },
-            { numHeads, causal, keyRange, scale: 1, ...(buckets.length > 0 ? { bias: biasAt() } : {}) },
-          );
-          return project('o', heads);
+  it.each(cases)('$name: output and every gradient', async ({ causal, ranges, buckets, inputs, output, dy, shape }) => {
+    const device = backend();
+    const tensors = new Map(
+      Object.entries(inputs).map(([name, { shape, values }]) => {
+        const tensor = Tensor.from(device, Float32Array.from(values), shape, name);
+        tensor.requiresGrad = true;
+        return [name, tensor];
+      }),
+    );
+    const at = (name: string) => tensors.get(name)!;
+    const y = tidy(() => {
+      const keyRange = Tensor.from(device, Int32Array.from(ranges.flat()), [ranges.length, 2]);
+      const tape = new Tape();
+      const result = tape.record(() => {
+        const [x, source] = [at('x'), tensors.get('source') ?? at('x')];
+        const project = (name: string, of: Tensor) => linear(of, f32Weight(at(`${name}.weight`)));
+        const biasAt = () => ({
+          table: embedding(f32Weight(at('relative_attention_bias.weight')), Int32Array.from(buckets)),
+          center: (buckets.length - 1) / 2,
         });
-        tape.backward(result, Tensor.from(device, Float32Array.from(dy), shape, 'dy'));
-        return result;
+        const heads = attention(
+          { q: project('q', x), k: project('k', source), v: project('v', source) },
+          { numHeads, causal, keyRange, scale: 1, ...(buckets.length > 0 ? { bias: biasAt() } : {}) },
+        );
+        return project('o', heads);
       });
-      expect(difference(await y.read(), output)).toBeLessThan(1e-5);
-      y.dispose();
-      for (const [name, { gradient }] of Object.entries(inputs)) {
-        expect(difference(await at(name).grad!.read(), gradient), `gradient of ${name}`).toBeLessThan(2e-5);
-        at(name).dispose();
-      }
-    },
-    TIMEOUT_MS,
-  );
+      tape.backward(result, Tensor.from(device, Float32Array.from(dy), shape, 'dy'));
+      return result;
+    });
+    expect(difference(await y.read(), output)).toBeLessThan(1e-5);
+    y.dispose();
+    for (const [name, { gradient }] of Object.entries(inputs)) {
+      expect(difference(await at(name).grad!.read(), gradient), `gradient of ${name}`).toBeLessThan(2e-5);
+      at(name).dispose();
+    }
+  });
 });
