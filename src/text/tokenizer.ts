@@ -25,7 +25,10 @@ export interface EncodeOptions {
 
 /** How ids become text. */
 export interface DecodeOptions {
-  /** Leave special tokens out. Default false. */
+  /**
+   * Leave special tokens out. As in Hugging Face, one that is found by another spelling than its content (normalized: true
+   * under a normalizer that changes it) stays. Default false.
+   */
   readonly skipSpecialTokens?: boolean;
 }
 
@@ -130,6 +133,7 @@ class PipelineTokenizer implements Tokenizer {
   readonly #input = new TextInput();
   readonly #spec: TokenizerSpec;
   #ids: Map<string, number> | undefined;
+  #skipped: ReadonlySet<number> | undefined;
   #asText: readonly AddedToken[] = [];
 
   constructor(spec: TokenizerSpec) {
@@ -258,7 +262,20 @@ class PipelineTokenizer implements Tokenizer {
     requireOption('decode', 'ids', ids, typeof Object(ids).length === 'number', 'a list of token ids');
     // Holes of an array count: they would be the id 0.
     for (let i = 0; i < ids.length; i++) checkedId('decode', ids[i] as number);
-    return skipSpecialTokens ? Array.from(ids).filter((id) => !this.specialTokenIds.has(id)) : ids;
+    if (!skipSpecialTokens) return ids;
+    this.#skipped ??= this.#skippedIds();
+    const skipped = this.#skipped;
+    return Array.from(ids).filter((id) => !skipped.has(id));
+  }
+
+  /**
+   * Ids that `skipSpecialTokens` leaves out. As in Hugging Face tokenizers the text of a token decides, not its id: one
+   * that is found by its normal form has that for its text, and stays where the normal form is no special token's content.
+   */
+  #skippedIds(): ReadonlySet<number> {
+    const contents = new Set(this.#spec.added.filter(({ special }) => special).map(({ content }) => content));
+    const isSkipped = ({ id }: AddedToken) => contents.has(this.idToToken(id) as string);
+    return new Set(this.#spec.added.filter(isSkipped).map(({ id }) => id));
   }
 
   /** UTF-8 of ids, in the instance's memory: valid until the next call. `seen`: what the call before returned. */

@@ -4,7 +4,8 @@
     node test/oracles/make/locales.mjs && python test/oracles/make/pipelines.py
 
 The texts are those of ../tokenizer/cases.json and locales.json. A case keeps one digest a text, of its ids and of the text that
-they decode to; and under "mixed" one for every 50 of 2,400 texts that are put together of pieces of these.
+they decode to; and under "mixed" one for every 50 of 2,400 texts that are put together of pieces of these ("skipped": of both, decoded
+without special tokens).
 
 characters.json    BPE over characters with byte fallback, trained here, as tokenizer.json
 unigram.model      Unigram by SentencePiece, with a small charsmap; bpe.model is BPE
@@ -28,6 +29,16 @@ CORPUS = json.loads((ORACLES / "tokenizer/corpus.json").read_text())
 CASES = json.loads((ORACLES / "tokenizer/cases.json").read_text())
 LOCALES = json.loads((OUT / "locales.json").read_text())
 EXTRA = ["ab\u017f'\u017f it'\u017f", "\u2581", "\u2581a b\u2581", "a\u2581\u2581 b", "<0x41>", "<s>a</s>", "<unk>", "ﬁ\u0301 ª\u0301x e\u0301\u0302", "Ａ１\u3000Ｂ ²½", "ª\u102bx ª\u1038y ª\u1acfz", "!!!!!! thethe", "\u2581\u2581 \u2581a"]
+# Every control character, every kind of white space, and format characters of each block: in a word, alone, in a run, at the ends.
+RANGES = [
+    (0x00, 0x20), (0x7F, 0xA0), (0xAD, 0xAD), (0x600, 0x605), (0x61C, 0x61C), (0x6DD, 0x6DD), (0x70F, 0x70F), (0x890, 0x891), (0x8E2, 0x8E2),
+    (0x1680, 0x1680), (0x180B, 0x180F), (0x2000, 0x200F), (0x2028, 0x202F), (0x205F, 0x206F), (0x3000, 0x3000), (0xFE00, 0xFE00), (0xFE0F, 0xFE0F),
+    (0xFEFF, 0xFEFF), (0xFFF0, 0xFFF0), (0xFFF9, 0xFFFF), (0x110BD, 0x110BD), (0x110CD, 0x110CD), (0x13430, 0x13431), (0x1BCA0, 0x1BCA3),
+    (0x1D173, 0x1D174), (0x1FFFE, 0x1FFFF), (0xE0001, 0xE0001), (0xE0020, 0xE0021), (0xE007F, 0xE007F), (0xE0100, 0xE0100), (0xE000, 0xE000),
+    (0xF0000, 0xF0000), (0x10FFFF, 0x10FFFF),
+]
+ODD = [chr(code) for first, last in RANGES for code in range(first, last + 1)]
+EXTRA += [f"{c}the{c}cat {c} {c}{c}a\n{c}1{c}2 {c}" for c in ODD]
 TEXTS = list(dict.fromkeys([*CASES["plain"]["texts"], *CASES["added tokens"]["texts"], *LOCALES, *EXTRA]))
 BYTE_TOKENS = [f"<0x{byte:02X}>" for byte in range(256)]
 MARK = "\u2581"
@@ -72,8 +83,12 @@ def digests(encode, decode):
     return [digest(numbers_of([text], encode, decode)) for text in TEXTS]
 
 
+def grouped_digests(texts, encode, decode):
+    return [digest(numbers_of(texts[i : i + GROUP], encode, decode)) for i in range(0, len(texts), GROUP)]
+
+
 def mixed_digests(encode, decode):
-    return [digest(numbers_of(MIXED[i : i + GROUP], encode, decode)) for i in range(0, len(MIXED), GROUP)]
+    return grouped_digests(MIXED, encode, decode)
 
 
 def added(content, id, **flags):
@@ -127,7 +142,10 @@ def train(kind, size, **options):
         sentence_iterator=iter(CORPUS), model_writer=model, vocab_size=size, model_type=kind, character_coverage=0.995, minloglevel=2,
         num_threads=1, normalization_rule_tsv=str(rules), **options,
     )
-    return model.getvalue()
+    proto = sentencepiece_model_pb2.ModelProto.FromString(model.getvalue())
+    # It would name a folder of whoever runs this.
+    proto.normalizer_spec.normalization_rule_tsv = ""
+    return proto.SerializeToString()
 
 
 unigram = train("unigram", 420, pad_id=0, eos_id=1, unk_id=2, bos_id=-1)
@@ -233,7 +251,7 @@ cases = {
 }
 bases = {"bytes": BYTES, "characters": characters, "unigram": unigram_base}
 result = {}
-mixed = {"cases": {}, "sentencePiece": {}}
+mixed = {"cases": {}, "skipped": {}, "sentencePiece": {}}
 for name, (base, changes) in cases.items():
     content = {**bases[base], **{key: value for key, value in changes.items() if key not in ("model", "dropMerges", "byteTokens")}}
     content["model"] = {**(with_bytes if changes.get("byteTokens") else content["model"]), **changes.get("model", {})}
@@ -244,6 +262,8 @@ for name, (base, changes) in cases.items():
     encode = lambda text: tokenizer.encode(text).ids
     result[name] = {"base": base, "changes": changes, "digests": digests(encode, decode)}
     mixed["cases"][name] = mixed_digests(encode, decode)
+    skipping = lambda ids: tokenizer.decode(ids, skip_special_tokens=True)
+    mixed["skipped"][name] = grouped_digests(TEXTS + MIXED, encode, skipping)
 
 models_of = {}
 for name, model in (("unigram", unigram), ("bpe", bpe)):
