@@ -126,7 +126,9 @@ const groupsOf = (along: number, group?: number) => (group === undefined ? 1 : a
 
 /** `axis`: along which the weight has its groups. */
 function int8GemmCases(axis: 'n' | 'k'): Case<'gemmNNInt8'>[] {
-  const grouped = groupedBytes.map(([m, n, k]) => (axis === 'k' ? [m, n, k] : [m, k, n]) as const);
+  const grouped = groupedBytes.map(([m, n, k]): readonly [number, number, number] =>
+    axis === 'k' ? [m, n, k] : [m, k, n],
+  );
   const withGroups = (cases: readonly Case<'gemmNN'>[], group?: number) =>
     cases.map((each) => ({ ...each, dims: { ...each.dims, groups: groupsOf(each.dims[axis], group) } }));
   return [...withGroups(storedGemmCases(hardBytes)), ...withGroups(gemmCases(grouped), 32)];
