@@ -56,7 +56,7 @@ export function reportExperiment({ spec, total, runs, failures }: ExperimentResu
   const claims = claimed.map((claim) => judge(claim, runs));
   const missing = total - runs.length;
   const note =
-    `Mean \u00b1 standard deviation over the ${replicateAxis}s (least to most).` +
+    `Mean \u00b1 standard deviation over the ${replicateAxis}s.` +
     (missing > 0 ? ` ${missing} of ${total} runs are missing.` : '');
   const notes = notesOf(runs);
   const sections: Section[] = [
@@ -70,7 +70,7 @@ export function reportExperiment({ spec, total, runs, failures }: ExperimentResu
   const markdown = [
     `# ${title}\n`,
     ...about.map((words) => `${words}\n`),
-    markdownTable(table),
+    markdownTable(resultTable(configurations, measures, { isWide: true })),
     `${note}\n`,
     ...(claims.length > 0 ? [markdownTable(claimTable(claims))] : []),
     ...(failures.length > 0 ? [markdownTable(failureTable(failures))] : []),

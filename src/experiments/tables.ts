@@ -4,12 +4,18 @@ import { replicateAxis } from './file.js';
 import { wordsOf } from './measures.js';
 import { type ClaimResult, type Configuration, type Spread, spreadIn } from './summary.js';
 
-/** "41.20 ± 0.81 (40.32 to 41.91)"; of one value the value alone. */
-export function spreadInWords(spread: Spread | undefined, digits: number): string {
+/** "41.20 ± 0.81"; of one value the value alone. */
+function briefly(spread: Spread | undefined, digits: number): string {
   if (!spread) return '';
-  const { mean, deviation, least, most, values } = spread;
-  if (values.length === 1) return mean.toFixed(digits);
-  return `${mean.toFixed(digits)} \u00b1 ${deviation.toFixed(digits)} (${least.toFixed(digits)} to ${most.toFixed(digits)})`;
+  const { mean, deviation, values } = spread;
+  return values.length === 1 ? mean.toFixed(digits) : `${mean.toFixed(digits)} \u00b1 ${deviation.toFixed(digits)}`;
+}
+
+/** "41.20 ± 0.81 (40.32 to 41.91)". */
+export function spreadInWords(spread: Spread | undefined, digits: number): string {
+  const words = briefly(spread, digits);
+  if (!spread || spread.values.length === 1) return words;
+  return `${words} (${spread.least.toFixed(digits)} to ${spread.most.toFixed(digits)})`;
 }
 
 /** What a configuration is called, by its labels on the axes on which several differ. */
@@ -27,8 +33,15 @@ const axesOf = (configurations: readonly Configuration[]): string[] => [
   ...new Set(configurations.flatMap(({ labels }) => Object.keys(labels))),
 ];
 
-/** A row a configuration, a column a measure; those of which nothing is known are left out. */
-export function resultTable(configurations: readonly Configuration[], measures: readonly string[]): Table {
+/**
+ * A row a configuration, a column a measure; those of which nothing is known are left out.
+ * @param isWide also the least and the largest value of each
+ */
+export function resultTable(
+  configurations: readonly Configuration[],
+  measures: readonly string[],
+  { isWide = false } = {},
+): Table {
   const axes = axesOf(configurations);
   const shown = measures.filter((measure) => configurations.some((each) => spreadIn(each, measure)));
   const [first] = shown;
@@ -44,7 +57,7 @@ export function resultTable(configurations: readonly Configuration[], measures: 
       String(each.runs.length),
       ...shown.map((measure) => {
         const spread = spreadIn(each, measure);
-        const words = spreadInWords(spread, wordsOf(measure).digits);
+        const words = (isWide ? spreadInWords : briefly)(spread, wordsOf(measure).digits);
         return measure === first && spread && largest > 0 ? { text: words, share: spread.mean / largest } : words;
       }),
     ]),

@@ -24,7 +24,11 @@ describe('what runs came to', () => {
   });
 
   it('stands in one row for all seeds', () => {
-    const table = resultTable(configurationsOf(runs), ['rougeL', 'unknown']);
+    const table = resultTable(configurationsOf(runs), ['rougeL', 'unknown'], { isWide: true });
+    expect(resultTable(configurationsOf(runs), ['rougeL']).rows[1]?.[2]).toEqual({
+      text: '42.00 \u00b1 1.41',
+      share: 1,
+    });
     expect(table.headings).toEqual(['loss', 'seeds', 'ROUGE-L, 0 to 100']);
     expect(table.rows[0]).toEqual(['KL', '2', { text: '41.00 \u00b1 1.41 (40.00 to 42.00)', share: 41 / 42 }]);
     expect(markdownTable({ headings: ['a|b'], rows: [['x\ny\\']] })).toBe('| a\\|b |\n| --- |\n| x y\\\\ |\n');

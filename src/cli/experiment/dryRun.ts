@@ -24,7 +24,7 @@ export async function listRuns({ runs, done, known, line }: Grid, title: string,
   const left = leftOf(runs, done);
   for (const job of oneOfAlike(known.of(left).unknown)) {
     if (job.command !== 'train' || job.needs.some((need) => !done.has(keyOf(need)))) continue;
-    line.update(`measuring ${job.name}`);
+    if (context.terminal.stderr.isTTY) line.update(`measuring ${job.name}`);
     const ms = await estimated(job, context);
     if (ms !== undefined) known.add(job, ms / 1000);
   }
