@@ -1,6 +1,7 @@
 // One token from each row of logits. Same contract as kernels/rows/sample.wgsl, computed otherwise: thresholds are
 // found one bit a pass instead of two, over weights that are computed once, and the race skips tokens that cannot win
 // any more.
+import { keyOf } from './shared/keys';
 import { constant, HALF, lowLanes, ONE } from '../shared/constants';
 import { exp4, log1p4, log4 } from '../shared/math';
 import { scratch } from '../shared/scratch';
@@ -22,14 +23,6 @@ function cellsOf(vocab: u32): u32 {
  */
 export function sampleScratch(rows: u32, vocab: u32): usize {
   return 32 + ((<usize>cellsOf(vocab)) << 3);
-}
-
-/** Unsigned integers in the order of the floats; -0 is 0, NaN is above all. */
-// @ts-ignore: decorator
-@inline
-function keyOf(bits: u32): u32 {
-  if ((bits & 0x7fffffff) > 0x7f800000) return 0xffffffff;
-  return bits > 0x80000000 ? ~bits : bits | 0x80000000;
 }
 
 // @ts-ignore: decorator

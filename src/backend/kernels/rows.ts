@@ -164,6 +164,55 @@ export const rows = {
     plan: overRows('vocab', 24),
   },
   /**
+   * Ids of the k largest logits of each row, in ascending order; of those equal to the last of them the lowest ids. k is at
+   * most vocab. Rows with NaN have some k ids.
+   */
+  topTokens: {
+    dims: ['rows', 'vocab', 'k'],
+    in: { logits: ['rows', 'vocab'] },
+    inout: { ids: i32('rows', 'k') },
+    flops: (d) => 32 * of(d, 'rows', 'vocab'),
+    ulp: () => 0,
+    plan: overRows('vocab', 8),
+  },
+  /**
+   * The logits of k tokens a row, and of all others together: with z the row's logits, top[r] = max z,
+   * reduced[r, i] = z[ids[r, i]] - top[r] for i < k, and
+   * reduced[r, k] = temperature log(sum over the other tokens of e^((z - top[r]) / temperature)), -1e30 where they have no
+   * share. softmax(reduced / temperature) has the probabilities of the k tokens and that of all others. bins is k + 1; the
+   * ids of a row differ.
+   */
+  reduceToTop: {
+    dims: ['rows', 'vocab', 'k', 'bins'],
+    params: { temperature: 'f32' },
+    in: { logits: ['rows', 'vocab'], ids: i32('rows', 'k') },
+    inout: { reduced: ['rows', 'bins'] },
+    out: { top: ['rows'] },
+    flops: (d) => 8 * of(d, 'rows', 'vocab'),
+    ulp: (d) => roundings(of(d, 'vocab')) + 8,
+    plan: overRows('vocab', 8),
+  },
+  /**
+   * The way back: from the gradient of reduced logits that of the logits themselves, which it replaces. A token among the
+   * ids has its own; every other one its share of the last, e^((z - top[r] - reduced[r, k]) / temperature). Rows whose
+   * label is -100 get zeros.
+   */
+  spreadFromTop: {
+    dims: ['rows', 'vocab', 'k', 'bins'],
+    params: { temperature: 'f32' },
+    in: {
+      ids: i32('rows', 'k'),
+      reduced: ['rows', 'bins'],
+      gradient: ['rows', 'bins'],
+      top: ['rows'],
+      labels: i32('rows'),
+    },
+    inout: { logits: ['rows', 'vocab'] },
+    flops: (d) => 6 * of(d, 'rows', 'vocab'),
+    ulp: () => 4,
+    plan: overRows('vocab', 6),
+  },
+  /**
    * The next token of each row, one of the first `drawable` of the vocabulary: the others, NaN or not, are not looked
    * at. Of its logits the topK largest stay (0: all) and those equal to the last of them; of
    * these the largest whose weights exp((logit - largest) / temperature) add up to at least topP of all, among equal

@@ -255,7 +255,7 @@ const partOf = (gradient: Tensor, count: number, outputs: number): Tensor =>
   count === outputs ? gradient : gradient.firstRows(count);
 
 /** Indices of the rows whose label is not -100. @throws ShapeError */
-function countedRows(labels: Int32Array, hidden: Tensor, vocab: number): Int32Array {
+export function countedRows(labels: Int32Array, hidden: Tensor, vocab: number): Int32Array {
   const hiddenRows = hidden.size / (hidden.shape.at(-1) as number);
   if (labels.length !== hiddenRows) {
     throw new ShapeError(`loss: ${labels.length} labels for ${hiddenRows} rows of hidden states.`, {
@@ -282,7 +282,7 @@ const labelTensor = (device: Tensor['device'], labels: Int32Array, rowIndices: I
   );
 
 /** Not the tracked op: these gradients are computed here, not on the tape. */
-const gatherRows = (x: Tensor, indices: Tensor): Tensor =>
+export const gatherRows = (x: Tensor, indices: Tensor): Tensor =>
   run(x.device, 'embedding', { table: rows(x), ids: indices }, {}).y;
 
 function scatterRows(chunk: Tensor, indices: Tensor, into: Tensor): void {

@@ -165,6 +165,27 @@ const divergenceCases: readonly Case<'divergence'>[] = [
   },
 ];
 
+/** Rows, words and the tokens that stand alone. */
+const topShapes = [
+  [1, 1, 1],
+  [3, 2, 1],
+  [5, 17, 17],
+  [4, 64, 3],
+  [3, 131, 5],
+  [2, 1031, 64],
+  [257, 3, 2],
+  // Beyond the stretch whose marks a workgroup holds.
+  [1, 70_001, 9],
+] as const;
+const topCases = topShapes.flatMap(([rows, vocab, k]) =>
+  [1, 2.5].map((temperature) => ({ dims: { rows, vocab, k, bins: k + 1 }, params: { temperature } })),
+);
+/** k ids a row that differ, in any order. */
+function fillIds(ids: Float64Array, { rows, vocab, k }: Readonly<Record<'rows' | 'vocab' | 'k', number>>): void {
+  for (let r = 0; r < rows; r++)
+    for (let i = 0; i < k; i++) ids[r * k + i] = (r * 5 + (k - 1 - i) * (vocab > 6 * k ? 6 : 1)) % vocab;
+}
+
 type SampleShape = Partial<Case<'sample'>['params']> & {
   readonly rows?: number;
   readonly vocab: number;
@@ -330,5 +351,35 @@ export const rows: Cases<keyof typeof records> = {
     },
   ],
   divergence: divergenceCases,
+  topTokens: topShapes.flatMap(([rows, vocab, k]) => [
+    { dims: { rows, vocab, k }, params: {}, prepare: ({ ids }: Given<'topTokens'>) => void poison(ids) },
+    {
+      dims: { rows, vocab, k },
+      params: {},
+      note: 'few values',
+      prepare: ({ logits }: Given<'topTokens'>) =>
+        logits.forEach((z, i) => {
+          logits[i] = [z > 0.5 ? 1 : z < -2 ? Number.NEGATIVE_INFINITY : -1, -0, 0][i % 3]!;
+        }),
+    },
+  ]),
+  reduceToTop: topCases.map((testCase) => ({
+    ...testCase,
+    prepare: ({ ids, logits }, _, { dims }) => {
+      fillIds(ids, dims);
+      scaleBy(logits, 4);
+    },
+  })),
+  spreadFromTop: topCases.map((testCase) => ({
+    ...testCase,
+    prepare: ({ ids, logits, reduced, top, labels }, _, { dims, params }) => {
+      fillIds(ids, dims);
+      scaleBy(logits, 4);
+      const made = reference.reduceToTop(dims, { logits, ids, reduced }, params);
+      reduced.set(made.reduced.value.map(Math.fround));
+      top.set(made.top.value);
+      maskRows(labels, [logits]);
+    },
+  })),
   sample: sampleCases,
 };

@@ -4,3 +4,4 @@ export * from './divergence.js';
 export * from './embedding.js';
 export * from './norm.js';
 export * from './sample.js';
+export * from './top.js';
