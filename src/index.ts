@@ -81,6 +81,19 @@ export type { BestBy, DistillSettings, RunSettings } from './distill/settings.js
 export * from './distill/sgo/factories.js';
 export type { BatchSource, SgoPolicy, ValidationEffect } from './distill/sgo/index.js';
 export {
+  type CacheShard,
+  type CacheTeacherOptions,
+  cacheTeacher,
+  mergeTeacherCache,
+  type OpenTeacherCacheOptions,
+  openTeacherCache,
+  type TeacherCache,
+  type TeacherCacheEvent,
+  type TeacherCacheFacts,
+  type TeacherCacheMemory,
+  type TeacherCaching,
+} from './distill/teacherCache/index.js';
+export {
   type BestValidation,
   type CheckpointEvent,
   type DeviceEvent,

@@ -58,6 +58,8 @@ beforeAll(async () => {
   const { eosTokenId: _, ...drawing } = generation;
   const texts = { ...drawing, tokenizer, template: 'compact', stop: ['b'], seeds: [1], batchSize: 1 };
   const memory = await api.planGeneration(student, { promptLength: 3, maxNewTokens: 2 });
+  const cache = api.memoryStore({}, { name: 'cache' });
+  for await (const _ of api.cacheTeacher({ teacher, data, topK: 2, out: cache }));
   const run = { data, tokenizer, steps: 1, optimizer: { lr: 1e-3 }, validation: { every: 1 }, signal };
   const encoding = { tokenizer, template: 'compact', maxPromptLength: 50 };
   calls = {
@@ -87,6 +89,14 @@ beforeAll(async () => {
     ),
     adaptiveOffPolicy: [{ capacity: 10, guard: { cap: 1 } }],
     offPolicy: [{}],
+    cacheTeacher: [
+      {
+        ...{ teacher, data, tokenizer, out: api.memoryStore(), topK: 2, temperature: 1, vocabSize: 300, batchSize: 2 },
+        ...{ partRows: 9, shard: { index: 1, of: 1 }, signal },
+      },
+    ],
+    openTeacherCache: [cache, { verify: true }],
+    mergeTeacherCache: [cache],
     distill: [{ ...run, student, teacher, loss: api.skewKL(), sgo: api.offPolicy(), generation: { topK: 1 } }],
     fineTune: [{ ...run, model: student }],
     generate: [student, [prompt], { ...generation, seeds: [1], batchSize: 1 }],

@@ -25,6 +25,7 @@ export const pathOptions: ReadonlySet<string> = new Set([
   'student',
   'studentConfig',
   'teacher',
+  'teacherCache',
   'tokenizer',
   'fallbackOut',
   'log',

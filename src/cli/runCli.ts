@@ -5,6 +5,7 @@ import * as report from '../entries/report.js';
 import * as api from '../index.js';
 import { DistillmError, OptionError } from '../index.js';
 import { type CommandFactory, optionsFromFile } from './command.js';
+import { cacheTeacherCommand } from './commands/cacheTeacher.js';
 import { chat } from './commands/chat.js';
 import { doctor } from './commands/doctor.js';
 import { evaluate } from './commands/eval.js';
@@ -27,6 +28,7 @@ import { usageMessage } from './usage.js';
 /** Those that an experiment may be made of. */
 const alone: readonly CommandFactory[] = [
   train,
+  cacheTeacherCommand,
   generateAnswers,
   chat,
   evaluate,
@@ -89,6 +91,7 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
     }
     const flags = new Map((command?.options ?? []).map((option) => [option.attributeName(), option.attributeName()]));
     flags.set('wasm.threads', 'threads');
+    if (flags.has('data')) flags.set('data.train', 'data');
     // Only train has the options of a run.
     if (args[0] === 'train') for (const [name, flag] of runFlags) flags.set(name, flag);
     say(shownOn(terminal.stderr, command ? withFile(messageOf(error, flags), command) : messageOf(error, flags)));

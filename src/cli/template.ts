@@ -23,6 +23,9 @@ export const templateOption = optional(
     'conversations, and to answer where the tokenizer has one)',
 );
 
+/** What says with which template a model was trained, or its predictions made. */
+type Trained = Pick<Checkpoint, 'name' | 'promptTemplate'>;
+
 /** What a template is chosen for. */
 interface Purpose {
   /** A chat template is this one's. */
@@ -43,7 +46,7 @@ interface Purpose {
  */
 export async function chooseTemplate(
   wanted: TemplateName | undefined,
-  checkpoints: readonly (Checkpoint | undefined)[],
+  checkpoints: readonly (Trained | undefined)[],
   { tokenizer, areChats = false, prefersChat = false, say }: Purpose,
 ): Promise<PromptTemplate> {
   const hasChat = tokenizer.chatTemplates.has('default');
@@ -67,7 +70,7 @@ const takenInWords = (name: TemplateName): string =>
     : `The data are in the template ${name}, though the tokenizer has a chat template. For that one give --template chat.`;
 
 /** What the checkpoints say; undefined where none says it. */
-async function trainedWith(checkpoints: readonly (Checkpoint | undefined)[]): Promise<TemplateName | undefined> {
+async function trainedWith(checkpoints: readonly (Trained | undefined)[]): Promise<TemplateName | undefined> {
   const saved: { readonly name: string; readonly of: string }[] = [];
   for (const checkpoint of checkpoints) {
     const name = await checkpoint?.promptTemplate();

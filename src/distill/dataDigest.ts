@@ -32,6 +32,10 @@ export function digestOf(samples: readonly (Sample & { readonly references?: rea
   return hash.digest();
 }
 
+/** The digest of samples to train on: their references, which only validation compares with, do not count. */
+export const trainingDigest = (samples: readonly Sample[]): string =>
+  digestOf(samples.map((sample) => ({ ...sample, references: [] })));
+
 /** Calls of a hash cost more than the few bytes that they add: these are collected. */
 function gathered(hash: Hash): Hash {
   const buffer = new Uint8Array(65_536);

@@ -3,6 +3,7 @@ const elementArrays = {
   F64: Float64Array,
   F32: Float32Array,
   F16: Uint16Array,
+  U16: Uint16Array,
   I32: Int32Array,
   U8: Uint8Array,
 } as const;
@@ -12,6 +13,7 @@ export type ElementsOf<D extends ElementDType> = {
   F64: Float64Array;
   F32: Float32Array;
   F16: Uint16Array;
+  U16: Uint16Array;
   I32: Int32Array;
   U8: Uint8Array;
 }[D];

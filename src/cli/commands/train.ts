@@ -24,11 +24,13 @@ import {
   numParameters,
   OptionError,
   openFolder,
+  openTeacherCache,
   type RunSettings,
   readInstructions,
   readText,
   recordKind,
   requireMemory,
+  type TeacherCache,
   type Tokenizer,
   type TrainingEvent,
   type TrainingRun,
@@ -42,7 +44,7 @@ import { deviceOptions, deviceRules, withDevice } from '../device.js';
 import { memoryLines, memoryTable, printEstimate } from '../estimate.js';
 import { type ExitCode, exitCodes } from '../exitCodes.js';
 import { makeKind, optionsFrom } from '../flags.js';
-import { counted, duration, whole } from '../format.js';
+import { bytes, counted, duration, whole } from '../format.js';
 import { tryInputs } from '../inputs.js';
 import type { Interrupt } from '../interrupts.js';
 import { type DecidedOptions, keepOptions, optionsOfRun } from '../keptOptions.js';
@@ -105,8 +107,10 @@ export const train = defineCommand({
       options.student === undefined ? undefined : await openModelFolder('--student', options.student, terminal);
     const teacherSource =
       options.teacher === undefined ? undefined : await openModelFolder('--teacher', options.teacher, terminal);
+    const teacherCache = options.teacherCache === undefined ? undefined : await openTeacherCache(options.teacherCache);
     // Made first: loading may take minutes.
-    const distilling = teacherSource && (await distillationOf(options, teacherSource));
+    const distils = teacherSource !== undefined || teacherCache !== undefined;
+    const distilling = distils ? await distillationOf(options, teacherSource) : undefined;
     return withDevice(options, terminal, async (device) => {
       terminal.stderr.write(`Device: ${device.info.description}\n`);
       const tokenizer = await findTokenizer(options.tokenizer, [studentSource, teacherSource]);
@@ -127,16 +131,20 @@ export const train = defineCommand({
       await checkLeast(sized, options, { limits, distilling, tokenizer });
       checkEndTokens(options, tokenizer, distilling?.teacherTokenizer);
       const areChats = (await recordKind(options.data, { fields: options.fields })) === 'conversation';
-      const template = await chooseTemplate(options.template, [studentSource, teacherSource], {
-        ...{ tokenizer, areChats },
-        say: (text) => note(terminal.stderr, text),
-      });
+      const template = await chooseTemplate(
+        options.template,
+        [studentSource, teacherSource ?? templateOf(teacherCache)],
+        {
+          ...{ tokenizer, areChats },
+          say: (text) => note(terminal.stderr, text),
+        },
+      );
       const data = await readInstructions(options.data, {
         ...{ template, tokenizer, ...limits, fields: options.fields, validation: heldOutOf(options) ?? 'tenth' },
         ...given({ validationOrder: options.validationOrder }),
         skipInvalid: skipping(terminal.stderr, options.skipInvalid),
       });
-      describe(terminal, { ...sized, data });
+      describe(terminal, { ...sized, teacherCache, data });
       const text =
         options.text === undefined
           ? undefined
@@ -152,8 +160,8 @@ export const train = defineCommand({
         data: { ...data, ...given({ text }) },
       };
       const runOf = ({ teacher, student }: Models, signal: AbortSignal) =>
-        teacher && distilling
-          ? distill({ ...distilling, ...shared, teacher, student, signal })
+        distilling
+          ? distill({ ...distilling, ...shared, ...given({ teacher, teacherCache }), student, signal })
           : fineTune({ ...shared, model: student, signal });
       const plan = runOf(sized, new AbortController().signal);
       checkMemory(await plan.memory(), { ...{ device, terminal, dryRun: options.dryRun }, settings: plan.settings });
@@ -334,15 +342,29 @@ function checkInputs(options: TrainOptions): void {
 const logName = 'log.jsonl';
 const logOf = ({ log, out }: TrainOptions): string => log ?? join(out, logName);
 
+/** A student learns best what the teacher predicted. */
+const templateOf = (cache: TeacherCache | undefined) =>
+  cache && { name: cache.name, promptTemplate: async () => cache.facts.data.template ?? undefined };
+
 function describe(
   { stderr }: Terminal,
-  models: { teacher: LanguageModel | undefined; student: LanguageModel; data: InstructionData },
+  models: {
+    teacher: LanguageModel | undefined;
+    teacherCache: TeacherCache | undefined;
+    student: LanguageModel;
+    data: InstructionData;
+  },
 ): void {
-  const { teacher, student, data } = models;
+  const { teacher, teacherCache, student, data } = models;
   const size = (model: LanguageModel) => `${whole(numParameters(model))} parameters`;
   if (teacher) stderr.write(`Teacher: ${size(teacher)}\n`);
+  if (teacherCache) {
+    const { rows, bytes: held, facts } = teacherCache;
+    const kept = `the ${counted(facts.topK, 'likeliest token')} each`;
+    stderr.write(`Teacher: ${counted(rows, 'prediction')} in ${teacherCache.name}, ${kept}, ${bytes(held)}\n`);
+  }
   const trained = student.adapter ? `, of which the ${whole(trainedSize(student))} of an adapter are trained` : '';
-  stderr.write(`${teacher ? 'Student' : 'Model'}: ${size(student)}${trained}\n`);
+  stderr.write(`${teacher || teacherCache ? 'Student' : 'Model'}: ${size(student)}${trained}\n`);
   const { prompts, responses } = data.cut;
   const cut =
     prompts + responses > 0
@@ -392,11 +414,12 @@ function runOptions(
   };
 }
 
-async function distillationOf(options: TrainOptions, teacher: Checkpoint) {
+/** @param teacher none where its predictions are read from a cache */
+async function distillationOf(options: TrainOptions, teacher: Checkpoint | undefined) {
   const { method } = options;
   const loss = options.loss ?? (method === 'kd' ? 'forwardKL' : 'skewReverseKL');
   const sgo = options.sgo ?? (method === 'kd' ? 'offPolicy' : 'adaptiveOffPolicy');
-  const teacherTokenizer = (await hasTokenizer(teacher)) ? await loadTokenizer(teacher) : undefined;
+  const teacherTokenizer = teacher && (await hasTokenizer(teacher)) ? await loadTokenizer(teacher) : undefined;
   return {
     ...optionsFrom(distillationOptions, options),
     loss: makeKind('loss', losses, loss, options),

@@ -22,8 +22,8 @@ const heldOut = text.transform((value, context): (number | string)[] => {
   return z.NEVER;
 });
 
-const dataOptions = {
-  method: withDefault('<name>', choice(['sft', 'kd', 'distillm']), 'how to train: sft, kd or distillm', 'distillm'),
+/** How data are read: of trainings, and of what is made for them. */
+export const readingOptions = {
   data: required(
     '<file...>',
     listed,
@@ -45,6 +45,11 @@ const dataOptions = {
   template: templateOption,
   maxPromptLength: optional('<tokens>', count, 'longer prompts are cut inside the input or instruction (default: 256)'),
   maxLength: optional('<tokens>', count, 'longer sequences are cut (default: 512, or what the models take)'),
+};
+
+const dataOptions = {
+  method: withDefault('<name>', choice(['sft', 'kd', 'distillm']), 'how to train: sft, kd or distillm', 'distillm'),
+  ...readingOptions,
   text: optional('<file...>', listed, 'plain text, for an additional language modelling loss'),
 };
 
@@ -52,6 +57,11 @@ const modelOptions = {
   student: optional('<source>', text, `the model to train: ${sourceWords}`),
   studentConfig: optional('<file>', text, 'instead of --student: random weights by --seed, sized by this config.json'),
   teacher: optional('<source>', text, 'the teacher (kd and distillm), from the same kinds of sources'),
+  teacherCache: optional(
+    '<folder>',
+    text,
+    'in place of --teacher: its predictions on the data, as cache-teacher wrote them; with kd, or --sgo offPolicy',
+  ),
   teacherDtype: dtypeOption,
   studentDtype: optional(
     '<dtype>',
@@ -186,7 +196,7 @@ export function heldOutOf({
 
 /** Options that a method has no use for. */
 const foreignTo: Readonly<Record<TrainOptions['method'], readonly string[]>> = {
-  sft: ['teacher', 'teacherDtype', ...Object.keys(lossOptions), ...Object.keys(studentOutputOptions)],
+  sft: ['teacher', 'teacherCache', 'teacherDtype', ...Object.keys(lossOptions), ...Object.keys(studentOutputOptions)],
   kd: Object.keys(studentOutputOptions),
   distillm: [],
 };
@@ -194,17 +204,44 @@ const foreignTo: Readonly<Record<TrainOptions['method'], readonly string[]>> = {
 /** As `trainRules` sees them: those that were given, by their names. */
 type GivenOptions = Partial<TrainOptions>;
 
+/** Of `readingOptions`. */
+export const readingRules: readonly Rule[] = [
+  (given) => {
+    const { validation = [] } = given as GivenOptions;
+    return new Set(validation.map((each) => typeof each)).size < 2
+      ? undefined
+      : `--validation is ${validation.join(' and ')}, expected files or a number. Leave one out.`;
+  },
+  ({ maxPromptLength, maxLength }) =>
+    maxPromptLength === undefined || maxLength === undefined || Number(maxPromptLength) < Number(maxLength)
+      ? undefined
+      : `--max-length is ${maxLength}, expected more than --max-prompt-length (${maxPromptLength}).`,
+];
+
 /** What can be said of the options before any file is looked at. */
 export const trainRules: readonly Rule[] = [
+  ...readingRules,
   exclusive('epochs', 'steps', 'each is the length of the run'),
   exclusive('student', 'studentConfig', 'each is the model to train'),
+  exclusive('teacher', 'teacherCache', 'each is what to learn from'),
+  exclusive('teacherDtype', 'teacherCache', 'the predictions of a cache need no model'),
+  ({ teacherCache, sgo, method = 'distillm' }) => {
+    const policy = (sgo ?? (method === 'distillm' ? 'adaptiveOffPolicy' : 'offPolicy')) as keyof typeof policies;
+    return teacherCache === undefined || !policies[policy].generates
+      ? undefined
+      : `--sgo ${policy} trains on the student's own answers, and --teacher-cache has predictions on those of the data alone. Give ` +
+          '--method kd or --sgo offPolicy, or the teacher itself.';
+  },
   (given) => {
-    const { student, studentConfig, teacher, tokenizer, method = 'distillm' } = given as GivenOptions;
+    const { student, studentConfig, teacher, teacherCache, tokenizer, method = 'distillm' } = given as GivenOptions;
     if (student === undefined && studentConfig === undefined) {
       return 'train needs the model to train: --student <source>, or --student-config <file> for random weights.';
     }
-    if (method !== 'sft' && teacher === undefined) {
-      return `--method ${method} needs --teacher <source>, the model to learn from. Without a teacher: --method sft.`;
+    if (method !== 'sft' && teacher === undefined && teacherCache === undefined) {
+      return (
+        `--method ${method} needs --teacher <source>, the model to learn from, or --teacher-cache <folder>. Without a teacher: ` +
+        '--method sft.'
+      );
     }
     if (student !== undefined || teacher !== undefined || tokenizer !== undefined) return undefined;
     return '--student-config makes a new model, which needs --tokenizer <source>. The command tokenizer trains one.';
@@ -220,12 +257,6 @@ export const trainRules: readonly Rule[] = [
     lmCoef === undefined || text !== undefined
       ? undefined
       : '--lm-coef weighs the loss on --text, which is not given. Give it, or leave --lm-coef out.',
-  (given) => {
-    const { validation = [] } = given as GivenOptions;
-    return new Set(validation.map((each) => typeof each)).size < 2
-      ? undefined
-      : `--validation is ${validation.join(' and ')}, expected files or a number. Leave one out.`;
-  },
   (given) => {
     const { method = 'distillm', sgo = 'adaptiveOffPolicy' } = given as GivenOptions;
     if (heldOutOf(given as GivenOptions) !== 0) return undefined;
@@ -244,10 +275,6 @@ export const trainRules: readonly Rule[] = [
     bestBy === undefined || bestBy === 'loss' || rougeSamples !== 0
       ? undefined
       : `--best-by ${bestBy} needs answers that are scored, and --rouge-samples is 0. Leave one of them out.`,
-  ({ maxPromptLength, maxLength }) =>
-    maxPromptLength === undefined || maxLength === undefined || Number(maxPromptLength) < Number(maxLength)
-      ? undefined
-      : `--max-length is ${maxLength}, expected more than --max-prompt-length (${maxPromptLength}).`,
   ({ dryRun, profile }) =>
     dryRun === undefined || typeof profile !== 'string'
       ? undefined

@@ -6,5 +6,6 @@ import type { Term } from './term.js';
 export const divergence = (teacher: TeacherSignal, spec: DivergenceSpec, weight: number): Term => ({
   name: 'divergence',
   weight,
+  ...(teacher.prepare && { prepare: teacher.prepare }),
   rowLoss: (batch, gradScale) => teacher.divergenceOf(batch, spec, gradScale),
 });

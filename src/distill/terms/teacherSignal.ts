@@ -9,12 +9,17 @@ import type { TermBatch } from './term.js';
 
 /** What a divergence learns from: a teacher, in whatever form its predictions are at hand. */
 export interface TeacherSignal {
+  /** Tokens that it predicts. */
+  readonly vocabSize: number;
+  /** As `Term.prepare`. */
+  prepare?(batches: readonly TermBatch[]): Promise<void>;
   /** The divergence of the student's rows of this batch from the teacher's. As `Term.rowLoss`. */
   divergenceOf(batch: TermBatch, divergence: DivergenceSpec, gradScale: number): RowLoss;
 }
 
 /** A model that predicts each batch when it is wanted. */
 export const liveTeacher = (teacher: LanguageModel): TeacherSignal => ({
+  vocabSize: teacher.vocabSize,
   divergenceOf(batch, divergence, gradScale) {
     const { device, head } = teacher;
     markPhase(device, 'teacher');

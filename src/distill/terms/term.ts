@@ -15,6 +15,8 @@ export interface Term {
   readonly weight: number;
   /** Whether the term is taken on a sample. Absent: on every one. */
   readonly takes?: (sample: Sample) => boolean;
+  /** Fetches what the term needs for these batches, where that takes time. Called before their first `rowLoss`. */
+  readonly prepare?: (batches: readonly TermBatch[]) => Promise<void>;
   /**
    * How the rows of the student's logits of this batch are turned into gradients. It is called before the student's
    * forward pass, within `tidy`: what a teacher computes here is under way while the student's pass is recorded.

@@ -55,6 +55,17 @@ function checkAnswers(set: string, samples: readonly Sample[]): void {
   );
 }
 
+/**
+ * Whether a model can read the samples of a set.
+ * @throws DataError, CompatibilityError, LimitError naming the first sample that is wrong
+ */
+export function requireSamples(set: string, samples: readonly Sample[], readers: Demands['readers']): void {
+  if (samples.length === 0) {
+    throw new DataError(`data.${set} is empty, expected at least one sample. Check the data file and its split.`);
+  }
+  checkSamples(set, samples, { readers, answered: false });
+}
+
 function checkSamples(set: string, samples: readonly Sample[] = [], { readers, answered }: Demands): void {
   // A teacher's may be padded less or more than the student's.
   const [[reader, { vocabSize }]] = [...readers].sort(([, a], [, b]) => a.vocabSize - b.vocabSize) as [

@@ -10,6 +10,7 @@ import { modelOption } from '../../models/model.js';
 import { refusedOption } from '../../requireOption.js';
 import { checkOption, hasMethods, ranges, signalOption, special } from '../../settings/index.js';
 import { tokenizerOption } from '../../text/index.js';
+import { teacherCacheOption } from '../teacherCache/openTeacherCache.js';
 import type { Participants, TrainingData } from './options.js';
 
 const dataOption = special<TrainingData>(
@@ -25,12 +26,18 @@ const templateName = ranges.text.optional();
 
 /** @throws OptionError for an object of another kind */
 export function checkObjects(where: 'distill' | 'fineTune', run: Participants): void {
-  const { student, teacher, tokenizer, teacherTokenizer, data, checkpoint, resume, fallbackOut, signal } = run;
-  if (where === 'distill' && !teacher) {
+  const { student, teacher, teacherCache, tokenizer, teacherTokenizer, data, checkpoint, resume, fallbackOut, signal } =
+    run;
+  if (where === 'distill' && !teacher && !teacherCache) {
     throw new OptionError(
-      'distill: no teacher is given. Give a teacher, or call fineTune to train on the data alone.',
+      'distill: no teacher is given. Give a teacher, or a teacherCache, or call fineTune to train on the data alone.',
       { option: 'teacher', found: teacher },
     );
+  }
+  if (teacher && teacherCache) {
+    throw new OptionError('distill: teacher and teacherCache are both given, expected one of them. Leave one out.', {
+      option: 'teacherCache',
+    });
   }
   const learner = where === 'fineTune' ? 'model' : 'student';
   if (!student) {
@@ -41,6 +48,7 @@ export function checkObjects(where: 'distill' | 'fineTune', run: Participants): 
   }
   checkOption(where, learner, student, modelOption);
   checkOption(where, 'teacher', teacher, modelOption.optional());
+  checkOption(where, 'teacherCache', teacherCache, teacherCacheOption.optional());
   checkOption(where, 'tokenizer', tokenizer, tokenizerOption.optional());
   checkOption(where, 'teacherTokenizer', teacherTokenizer, tokenizerOption.optional());
   checkOption(where, 'checkpoint', checkpoint, folderOption.optional());

@@ -9,6 +9,7 @@ import { tokenInWords, vocabularyDifferences } from '../../text/compareTokenizer
 import type { Tokenizer } from '../../text/index.js';
 import type { BestBy, RunOptions } from '../settings.js';
 import { offPolicy, policyFacts } from '../sgo/index.js';
+import { requireCache } from '../teacherCache/requireCache.js';
 import { checkData, hasAnswer } from './checkData.js';
 import { learnerOf, type Participants } from './options.js';
 import { roomForAnswer } from './plan.js';
@@ -20,6 +21,7 @@ import { roomForAnswer } from './plan.js';
 export function checkRun(run: Participants, options: RunOptions): void {
   checkLength(options);
   checkModels(run);
+  if (run.teacherCache) requireCache(run.teacherCache, { student: run.student, tokenizer: run.tokenizer }, options);
   const { generates } = policyFacts(options.sgo ?? offPolicy());
   const scores = options.validation.rougeL.samples > 0;
   checkData(run, { train: generates, validation: scores });

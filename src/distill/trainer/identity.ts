@@ -6,12 +6,13 @@ import { createSha256 } from '#platform';
 import { fnv1a } from '../../fnv1a.js';
 import type { LanguageModel, LoraAdapter } from '../../models/model.js';
 import type { Tokenizer } from '../../text/index.js';
+import type { TeacherCache } from '../teacherCache/openTeacherCache.js';
 import { weightsDigest } from './weightsDigest.js';
 
 /** Fields of config.json that say where a model comes from and how its file is stored, not what it computes. */
 const provenance = ['architectures', 'torch_dtype', 'dtype', 'transformers_version', '_name_or_path'];
 
-const configOf = ({ config }: LanguageModel) =>
+export const configOf = ({ config }: LanguageModel) =>
   Object.fromEntries(Object.entries(config).filter(([field]) => !provenance.includes(field)));
 
 /** Plain JSON, compared field by field: 'student.n_head', 'teacherFormat'. */
@@ -22,6 +23,8 @@ export interface RunIdentity extends IdentityDigests {
   readonly teacher?: Readonly<Record<string, unknown>>;
   /** The formats of the teacher's matrices. */
   readonly teacherFormat?: string;
+  /** The digest of the cache that is in the teacher's place. */
+  readonly teacherCache?: string;
   /** Of a student with an adapter: what decides how it computes, besides the tensors. */
   readonly adapter?: Readonly<Record<string, unknown>>;
   /** The formats of the matrices beside which the adapter stands. */
@@ -33,10 +36,11 @@ export interface RunIdentity extends IdentityDigests {
 export function identityOf(run: {
   readonly student: LanguageModel;
   readonly teacher: LanguageModel | undefined;
+  readonly teacherCache: Pick<TeacherCache, 'digest'> | undefined;
   readonly tokenizer: Tokenizer | undefined;
   readonly template: string | undefined;
 }): RunIdentity {
-  const { student, teacher, tokenizer, template } = run;
+  const { student, teacher, teacherCache, tokenizer, template } = run;
   const trained = [...student.parameters].flatMap(([name, { requiresGrad }]) => (requiresGrad ? [name] : []));
   const names = new TextEncoder().encode(trained.sort().join('\n'));
   return {
@@ -44,12 +48,13 @@ export function identityOf(run: {
     trained: `${trained.length} parameters (${fnv1a(names).toString(16)})`,
     ...(student.adapter && { adapter: adapterFacts(student.adapter), studentFormat: formatsOf(student) }),
     ...(teacher && { teacher: configOf(teacher), teacherFormat: formatsOf(teacher) }),
+    ...(teacherCache && { teacherCache: teacherCache.digest }),
     ...(tokenizer && { tokenizer: { vocabSize: tokenizer.vocabSize, eosTokenId: tokenizer.eosTokenId } }),
     ...(template !== undefined && { template }),
   };
 }
 
-const formatsOf = ({ weights }: LanguageModel): string =>
+export const formatsOf = ({ weights }: LanguageModel): string =>
   [...new Set([...weights.values()].map(({ format }) => format))].sort().join(', ');
 
 /** The ranks are in the shapes, and which parts have adapters in the names of what is trained. */

@@ -8,9 +8,10 @@ import type { Sample } from '../../data/batch.js';
 import { TrainingError } from '../../errors.js';
 import { generate } from '../../generation/index.js';
 import { type BatchSource, offPolicy, policyFacts, startPolicy } from '../sgo/index.js';
+import { standInTeacher } from '../terms/index.js';
 import { batchOrder, chunks } from './batches.js';
 import { hasAnswer } from './checkData.js';
-import type { Plan } from './plan.js';
+import { objectiveOf, type Plan } from './plan.js';
 import type { RunState } from './runState.js';
 import { takeStep } from './step.js';
 import { validationLoss } from './validation.js';
@@ -87,7 +88,10 @@ export async function measureTime(plan: Plan, run: RunState, counts: Counts): Pr
 /** A few steps on the data, as the run has them. The later half of them counts, which kernels that were compiled anew are in. */
 async function measureSteps(plan: Plan, run: RunState): Promise<{ steps: number; tokens: number; ms: number }> {
   const { steps } = plan.settings;
-  const still: Plan = { ...plan, schedule: () => 0 };
+  const { teacherCache, objective } = plan;
+  // A cache has no predictions on parts of samples.
+  const tried = teacherCache && objectiveOf(objective.student, standInTeacher(teacherCache.facts), plan.settings);
+  const still: Plan = { ...plan, schedule: () => 0, ...(tried && { objective: tried }) };
   const onData: RunState = { ...run, sgo: startPolicy(offPolicy(), { totalSteps: steps }) };
   const order = batchOrder(plan);
   const done: { readonly tokens: number; readonly ms: number }[] = [];

@@ -20,7 +20,7 @@ import type { LanguageModel } from '../../models/model.js';
 import { createAdamW } from '../../optim/index.js';
 import { logitsAtOnce, type WeightFormat, weightFormats } from '../../tensor/index.js';
 import { policyFacts } from '../sgo/index.js';
-import type { TermBatch } from '../terms/index.js';
+import { liveTeacher, standInTeacher, type TermBatch } from '../terms/index.js';
 import { objectiveOf, type Plan } from './plan.js';
 import { type Objective, updateStudent } from './update.js';
 import { validationLoss } from './validation.js';
@@ -246,7 +246,8 @@ async function rehearse(
   });
   const held = heldBytes(student, teacher);
   const { lr: _, ...adamW } = settings.optimizer;
-  const objective = objectiveOf(student, teacher, settings);
+  const signal = plan.teacherCache ? standInTeacher(plan.teacherCache.facts) : teacher && liveTeacher(teacher);
+  const objective = objectiveOf(student, signal, settings);
   const optimizer = createAdamW(student.parameters, adamW);
   const batchOf = (samples: readonly Sample[]): TermBatch => ({ ...student.collate(samples), samples });
   const batches = load.batches.map(batchOf);

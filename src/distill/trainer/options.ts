@@ -5,6 +5,7 @@ import type { FileStore } from '../../io/fileStore.js';
 import type { LanguageModel } from '../../models/model.js';
 import type { Tokenizer } from '../../text/index.js';
 import type { distillOptions, fineTuneOptions } from '../settings.js';
+import type { TeacherCache } from '../teacherCache/index.js';
 
 /** A held-out sample. */
 export interface ValidationSample extends Sample {
@@ -75,9 +76,15 @@ export interface DistillOptions extends RunObjects, Readonly<z.input<typeof dist
   readonly student: LanguageModel;
   /**
    * Frozen; on the student's device and with its tokenizer. Vocabularies that are padded to different sizes are compared up
-   * to the smaller one, exactly as if both ended there.
+   * to the smaller one, exactly as if both ended there. Either it or `teacherCache` is given.
    */
-  readonly teacher: LanguageModel;
+  readonly teacher?: LanguageModel;
+  /**
+   * The teacher's predictions on `data.train`, as `openTeacherCache` gives them, in place of the teacher. The student is
+   * compared with the likeliest tokens by name and with all others as one outcome; the loss is at most what the teacher itself
+   * would give. The student's own answers cannot be learnt from: there are no predictions on them.
+   */
+  readonly teacherCache?: TeacherCache;
   /** Names the first tokens that differ when vocabularies do not match; the run says where the end tokens differ. */
   readonly teacherTokenizer?: Tokenizer;
 }
@@ -85,12 +92,14 @@ export interface DistillOptions extends RunObjects, Readonly<z.input<typeof dist
 /** What messages call the model that is trained: fine-tuning knows no student. */
 export type Learner = 'student' | 'model';
 
-export const learnerOf = ({ teacher }: Pick<Participants, 'teacher'>): Learner => (teacher ? 'student' : 'model');
+export const learnerOf = ({ teacher, teacherCache }: Pick<Participants, 'teacher' | 'teacherCache'>): Learner =>
+  teacher || teacherCache ? 'student' : 'model';
 
 /** The objects of either kind of run. */
 export interface Participants extends RunObjects {
   readonly student: LanguageModel;
-  /** None: fine-tuning. */
+  /** None, and no cache: fine-tuning. */
   readonly teacher?: LanguageModel;
+  readonly teacherCache?: TeacherCache;
   readonly teacherTokenizer?: Tokenizer;
 }

@@ -4,11 +4,13 @@ import type { FileStore } from '../../io/fileStore.js';
 import type { LanguageModel } from '../../models/model.js';
 import { type Schedule, schedules } from '../../optim/index.js';
 import type { Tokenizer } from '../../text/index.js';
-import { digestOf } from '../dataDigest.js';
+import { digestOf, trainingDigest } from '../dataDigest.js';
 import { divergenceSpec } from '../losses/index.js';
 import { type RunOptions, type RunSettings, resolveSettings } from '../settings.js';
 import { offPolicy, policyFacts, type SgoPolicy } from '../sgo/index.js';
-import { crossEntropy, divergence, isGiven, liveTeacher } from '../terms/index.js';
+import type { TeacherCache } from '../teacherCache/index.js';
+import { requireSameData } from '../teacherCache/requireCache.js';
+import { cachedTeacher, crossEntropy, divergence, isGiven, liveTeacher, type TeacherSignal } from '../terms/index.js';
 import { identityOf, type RunIdentity } from './identity.js';
 import { type Learner, learnerOf, type Participants, type ValidationSample } from './options.js';
 import { startRemarks } from './remarks.js';
@@ -22,6 +24,8 @@ export interface Plan {
   readonly learner: Learner;
   /** None where nothing is learnt from it. */
   readonly teacher: LanguageModel | undefined;
+  /** In its place. */
+  readonly teacherCache: TeacherCache | undefined;
   readonly tokenizer: Tokenizer | undefined;
   readonly train: readonly Sample[];
   readonly validation: readonly ValidationSample[];
@@ -49,15 +53,15 @@ export interface Plan {
 
 /** The options have been checked. @throws CompatibilityError, OptionError */
 export function makePlan(participants: Participants, options: RunOptions): Plan {
-  const { student, teacher, data, tokenizer } = participants;
+  const { student, teacher, teacherCache, data, tokenizer } = participants;
   const { batchSize, gradAccumulationSteps, loss, kdRatio = 0, warmupSteps } = options;
   const { train, validation = [], text = [] } = data;
   // The last, incomplete batch of an epoch is dropped, as in the official code; a data set smaller than one is one.
   const stepsPerEpoch = Math.max(1, Math.floor(train.length / (batchSize * gradAccumulationSteps)));
   const digests = {
-    train: digestOf(samplesOf(train)),
+    train: trainingDigest(train),
     validation: digestOf(validation),
-    text: digestOf(samplesOf(text)),
+    text: trainingDigest(text),
   };
   const settings = resolveSettings(options, {
     stepsPerEpoch,
@@ -65,14 +69,18 @@ export function makePlan(participants: Participants, options: RunOptions): Plan 
     device: student.device.info,
     digests,
   });
-  const distils = teacher && loss && kdRatio > 0;
-  const learntFrom = distils ? teacher : undefined;
+  if (teacherCache) requireSameData(teacherCache, data, digests.train);
+  const distils = loss && kdRatio > 0;
+  const learntFrom = {
+    teacher: distils ? teacher : undefined,
+    teacherCache: distils ? teacherCache : undefined,
+  };
   return {
     settings,
-    identity: identityOf({ student, teacher: learntFrom, tokenizer, template: data.template }),
-    teacher: learntFrom,
+    identity: identityOf({ student, ...learntFrom, tokenizer, template: data.template }),
+    ...learntFrom,
     learner: learnerOf(participants),
-    objective: objectiveOf(student, learntFrom, settings),
+    objective: objectiveOf(student, signalOf(learntFrom, train), settings),
     tokenizer,
     train,
     validation,
@@ -93,10 +101,19 @@ export function makePlan(participants: Participants, options: RunOptions): Plan 
   };
 }
 
+/** What the student learns from beside the data; none where it learns from these alone. */
+function signalOf(
+  { teacher, teacherCache }: Pick<Plan, 'teacher' | 'teacherCache'>,
+  train: readonly Sample[],
+): TeacherSignal | undefined {
+  if (teacherCache) return cachedTeacher(teacherCache, train);
+  return teacher && liveTeacher(teacher);
+}
+
 /** @param teacher from which the student learns; none where it learns from the data alone */
 export function objectiveOf(
   student: LanguageModel,
-  teacher: LanguageModel | undefined,
+  teacher: TeacherSignal | undefined,
   { loss, kdRatio = 0, lmCoef }: Pick<RunSettings, 'loss' | 'kdRatio' | 'lmCoef'>,
 ): Objective {
   const distils = teacher && loss;
@@ -104,7 +121,7 @@ export function objectiveOf(
     student,
     vocabSize: Math.min(student.vocabSize, teacher?.vocabSize ?? student.vocabSize),
     terms: [
-      ...(distils ? [divergence(liveTeacher(teacher), divergenceSpec(loss), kdRatio)] : [crossEntropy(1)]),
+      ...(distils ? [divergence(teacher, divergenceSpec(loss), kdRatio)] : [crossEntropy(1)]),
       ...(distils && kdRatio < 1 ? [crossEntropy(1 - kdRatio, { takes: isGiven })] : []),
     ],
     textTerms: [crossEntropy(lmCoef, { name: 'text' })],
@@ -116,6 +133,7 @@ const digestNames: Plan['derived'] = new Map([
     (set) => [`dataDigest.${set}`, `the digest of data.${set}`] as const,
   ),
   ['teacherWeights', "the digest of the teacher's weights"],
+  ['teacherCache', 'the digest of the teacher cache'],
   ['studentBase', 'the digest of the weights beside the adapter'],
   ['tokenizerFiles', "the digest of the tokenizer's files"],
 ]);
@@ -129,9 +147,6 @@ function following({ steps, maxNewTokens, validation }: RunOptions): Plan['follo
     ...(bestBy === undefined ? ([['validation.bestBy', 'the measure of the best by default']] as const) : []),
   ]);
 }
-
-/** What training reads of them: examples may have references, which only validation compares with. */
-const samplesOf = (samples: readonly Sample[]): Sample[] => samples.map((sample) => ({ ...sample, references: [] }));
 
 /** Tokens that every generated answer may have, whatever its prompt: each model that reads it must have room. */
 export function roomForAnswer({ student, teacher, data }: Participants, { sgo }: RunOptions): number {

@@ -4,8 +4,9 @@
  * state behind, or missing: who goes on with the run compares them with their states, and shares those again.
  */
 import type { FileStore } from '../../io/index.js';
+import { writtenAs } from '../fileDigest.js';
 import type { CheckpointEvent } from './events.js';
-import { filesOf, isWeights, type StateFiles, stateFile, stateName, verifyState, writtenAs } from './stateFolder.js';
+import { filesOf, isWeights, type StateFiles, stateFile, stateName, verifyState } from './stateFolder.js';
 
 type Kind = CheckpointEvent['kind'];
 

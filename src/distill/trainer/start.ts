@@ -39,7 +39,7 @@ export interface TrainingRun<Settings extends RunSettings = RunSettings>
 /** What the functions take besides settings. Every other name must be a setting. */
 const objectsOfBoth = ['data', 'tokenizer', 'checkpoint', 'resume', 'fallbackOut', 'signal'];
 const objectsOf = {
-  distill: ['student', 'teacher', 'teacherTokenizer', ...objectsOfBoth],
+  distill: ['student', 'teacher', 'teacherCache', 'teacherTokenizer', ...objectsOfBoth],
   fineTune: ['model', ...objectsOfBoth],
 };
 

@@ -7,7 +7,6 @@
  */
 
 import * as z from 'zod';
-import { createSha256 } from '#platform';
 import { adapterWeights, manifestFile } from '../../checkpoints/index.js';
 import { CheckpointError } from '../../errors.js';
 import { short } from '../../inWords.js';
@@ -15,6 +14,7 @@ import type { FileStore } from '../../io/fileStore.js';
 import { parseJson, readSmall } from '../../io/json.js';
 import { decodeText } from '../../io/utf8.js';
 import { parse, ranges } from '../../settings/index.js';
+import { digestOfFile, writeHashed } from '../fileDigest.js';
 
 /** Names the states of a run by their steps: 'state-000120'. */
 export const stateName = (step: number): string => `state-${String(step).padStart(6, '0')}`;
@@ -66,17 +66,7 @@ export async function writeState(
     await fill({
       ...aside,
       async write(path, chunks) {
-        const hash = createSha256();
-        let bytes = 0;
-        async function* hashed() {
-          for await (const chunk of chunks) {
-            hash.update(chunk);
-            bytes += chunk.byteLength;
-            yield chunk;
-          }
-        }
-        await aside.write(path, hashed());
-        files[path] = { bytes, sha256: hash.digest() };
+        files[path] = await writeHashed((hashed) => aside.write(path, hashed), chunks);
       },
     });
     const content: z.output<typeof manifest> = { format, step, files };
@@ -106,7 +96,7 @@ export async function verifyState(state: FileStore, step: number): Promise<void>
     if (size !== bytes) {
       throw unusable(state, `/${file}: the file has ${size} bytes, ${bytes} were written`, { found: size });
     }
-    const digest = await digestOf(state, file, bytes);
+    const digest = await digestOfFile(state, file, bytes);
     if (digest !== sha256) {
       throw unusable(state, `/${file}: its bytes are not those that were written (SHA-256 ${digest.slice(0, 12)})`, {
         found: digest,
@@ -114,13 +104,6 @@ export async function verifyState(state: FileStore, step: number): Promise<void>
     }
   }
 }
-
-/** Whether a file has the bytes that were written for it. @throws CheckpointError where it cannot be read */
-export const writtenAs = async (
-  folder: FileStore,
-  file: string,
-  { bytes, sha256 }: StateFiles[string],
-): Promise<boolean> => (await folder.size(file)) === bytes && (await digestOf(folder, file, bytes)) === sha256;
 
 /**
  * What was written as the state, by its manifest.
@@ -144,18 +127,4 @@ async function readManifest(state: FileStore): Promise<z.output<typeof manifest>
   return parse(manifest, json, ({ path, found }) =>
     unusable(state, `/${manifestFile}: ${path || 'it'} is ${short(JSON.stringify(found) ?? 'missing')}`, { found }),
   );
-}
-
-/** Bytes that are read at a time. */
-const pieceBytes = 4 * 1024 * 1024;
-
-async function digestOf(state: FileStore, file: string, bytes: number): Promise<string> {
-  const hash = createSha256();
-  const buffer = new Uint8Array(Math.min(bytes, pieceBytes));
-  for (let offset = 0; offset < bytes; offset += pieceBytes) {
-    const piece = buffer.subarray(0, Math.min(bytes - offset, pieceBytes));
-    await state.readInto(file, offset, piece);
-    hash.update(piece);
-  }
-  return hash.digest();
 }

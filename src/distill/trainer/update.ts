@@ -61,6 +61,8 @@ export async function updateStudent(objective: Objective, optimizer: AdamW, inpu
     ...addendsOf(objective.textTerms, input.textBatches),
   ].map((addend, slot) => ({ ...addend, slot }));
 
+  for (const { term, batches } of addends) await term.prepare?.(batches);
+
   const own: Tensor[] = [];
   /** Forward and backward passes of all micro-batches, from the beginning. */
   const gather = async (chunkBytes: number) => {
