@@ -9,9 +9,16 @@ export function memoryTable(
   memory: MemoryEstimate,
   {
     settings: { loss, batchSize, maxNewTokens },
+    samples,
     device,
     free = freemem(),
-  }: { readonly settings: RunSettings; readonly device: Pick<Device, 'info'>; readonly free?: number },
+  }: {
+    readonly settings: RunSettings;
+    /** Those that are trained on, or those that the run is validated on, whichever are more. */
+    readonly samples: number;
+    readonly device: Pick<Device, 'info'>;
+    readonly free?: number;
+  },
 ): string[] {
   const learner = loss ? 'student' : 'model';
   const rows: [name: string, bytes: number, what: string][] = [
@@ -19,7 +26,7 @@ export function memoryTable(
     [`${learner}'s weights`, memory.student, ''],
     ['gradients', memory.gradients, 'f32'],
     ["AdamW's moments", memory.moments, 'two of each weight that is trained, f32'],
-    ['activations', memory.activations, `of the longest ${counted(batchSize, 'sequence')}`],
+    ['activations', memory.activations, `of the longest ${counted(Math.min(batchSize, samples), 'sequence')}`],
     ['logits', memory.logits, 'the chunk that is in memory at once'],
     ['caches', memory.caches, `of answers of ${counted(maxNewTokens, 'token')}, while nothing is trained`],
     ['answering', memory.answering, 'what answers take besides'],
@@ -38,14 +45,14 @@ export function memoryTable(
 
 /** Lines about steps and time. */
 export function estimateLines(
-  { steps, totalSteps, stepsPerEpoch, generatingSteps, tokens, validations, time }: RunEstimate,
-  { batchSize, gradAccumulationSteps, loss }: RunSettings,
+  { steps, totalSteps, stepsPerEpoch, sequencesPerStep, generatingSteps, tokens, validations, time }: RunEstimate,
+  { loss }: RunSettings,
 ): string[] {
   const learner = loss ? 'student' : 'model';
   const done = totalSteps - steps;
   return [
     `Run: ${counted(steps, 'step')}${done > 0 ? ` after ${whole(done)} that are done` : ''}, ${whole(stepsPerEpoch)} an epoch, of ` +
-      `${counted(batchSize * gradAccumulationSteps, 'sequence')} each; about ${counted(tokens, 'token')}; ${counted(validations, 'validation')}`,
+      `${counted(sequencesPerStep, 'sequence')} each; about ${counted(tokens, 'token')}; ${counted(validations, 'validation')}`,
     ...(generatingSteps > 0
       ? [
           `  ${counted(generatingSteps, 'step')} would begin with answers of the ${learner}, as long as phi stays as it is`,

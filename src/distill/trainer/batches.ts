@@ -4,6 +4,7 @@
  */
 import type { Sample } from '../../data/batch.js';
 import { type Purpose, randomOrder } from '../../random.js';
+import type { RunSettings } from '../settings.js';
 import type { Plan } from './plan.js';
 
 /**
@@ -17,11 +18,16 @@ export interface BatchOrder {
   text(step: number): Sample[];
 }
 
+/** Sequences that an optimizer step trains on: those of its micro-batches, or all of the data where these are fewer. */
+export const sequencesOfStep = (
+  { batchSize, gradAccumulationSteps }: Pick<RunSettings, 'batchSize' | 'gradAccumulationSteps'>,
+  samples: readonly unknown[],
+): number => Math.min(batchSize * gradAccumulationSteps, samples.length);
+
 export function batchOrder(plan: Plan): BatchOrder {
-  const { train, text } = plan;
-  const { batchSize, gradAccumulationSteps, groupByLength, seed } = plan.settings;
-  const wanted = batchSize * gradAccumulationSteps;
-  const size = Math.min(wanted, train.length);
+  const { train, text, settings } = plan;
+  const { groupByLength, seed } = settings;
+  const size = sequencesOfStep(settings, train);
   const random = (purpose: Purpose, count: number) => (epoch: number) => randomOrder(seed, purpose, epoch, count);
   const order = random('order', train.length);
   const grouped = (epoch: number) =>
@@ -29,7 +35,7 @@ export function batchOrder(plan: Plan): BatchOrder {
   return {
     data: reader(train, size, groupByLength ? grouped : order),
     // Plain text comes in pieces of one length.
-    text: reader(text, Math.min(wanted, text.length), random('textOrder', text.length)),
+    text: reader(text, sequencesOfStep(settings, text), random('textOrder', text.length)),
   };
 }
 

@@ -10,6 +10,7 @@ import type { Tokenizer } from '../../text/index.js';
 import type { BestBy, RunOptions } from '../settings.js';
 import { offPolicy, policyFacts } from '../sgo/index.js';
 import { requireCache } from '../teacherCache/requireCache.js';
+import { sequencesOfStep } from './batches.js';
 import { checkData, hasAnswer } from './checkData.js';
 import { learnerOf, type Participants } from './options.js';
 import { roomForAnswer } from './plan.js';
@@ -102,7 +103,7 @@ function firstDifferences(teacher: Tokenizer, student: Tokenizer): string {
 
 function checkGeneration(run: Participants, options: RunOptions): void {
   const { data, tokenizer, checkpoint, resume } = run;
-  const { validation, batchSize, gradAccumulationSteps, kdRatio, sgo = offPolicy() } = options;
+  const { validation, kdRatio, sgo = offPolicy() } = options;
   const { generates, usesValidation, capacity } = policyFacts(sgo);
   const scores = validation.rougeL.samples > 0;
   if (scores && !data.validation?.length) {
@@ -134,7 +135,7 @@ function checkGeneration(run: Participants, options: RunOptions): void {
     );
   }
   checkValidationLoss(run, { scores, follows: usesValidation ? sgo.kind : undefined, bestBy });
-  const batch = Math.min(batchSize * gradAccumulationSteps, data.train.length);
+  const batch = sequencesOfStep(options, data.train);
   if (capacity > 0 && capacity < batch) {
     throw new OptionError(
       `distill: the replay buffer's capacity is ${capacity}, expected at least the ${batch} samples of a batch.`,

@@ -7,6 +7,7 @@ import type { Sample } from '../../data/batch.js';
 import { requireMemory } from '../../models/memory.js';
 import { randomUniform } from '../../random.js';
 import { policyFacts } from '../sgo/index.js';
+import { sequencesOfStep } from './batches.js';
 import { openCheckpoints } from './checkpoint.js';
 import { type Counts, measureTime, type TimeEstimate } from './measure.js';
 import { type MemoryEstimate, planMemory, refuseMeta } from './memory.js';
@@ -22,6 +23,8 @@ export interface RunEstimate {
   readonly totalSteps: number;
   /** Optimizer steps of one pass over the data. */
   readonly stepsPerEpoch: number;
+  /** Sequences of each: batchSize times gradAccumulationSteps, or all of the data where these are fewer. */
+  readonly sequencesPerStep: number;
   /**
    * Of the steps that are left, how many would begin with answers of the student while phi stays as it is now: an
    * adaptive policy raises it where the validation loss rises.
@@ -62,6 +65,7 @@ export async function estimateRun(plan: Plan): Promise<RunEstimate> {
     const { steps: totalSteps } = plan.settings;
     return {
       ...{ steps: totalSteps - run.step, totalSteps, stepsPerEpoch: plan.stepsPerEpoch },
+      sequencesPerStep: sequencesOfStep(plan.settings, plan.train),
       generatingSteps: counts.generate,
       tokens: Math.round(counts.tokens),
       validations: counts.validations,
@@ -81,8 +85,8 @@ const MOST_DECISIONS = 100_000;
 /** Follows the policy to the end of the run, as if no validation changed it. */
 function countSteps(plan: Plan, { step: done, sgo, replay }: RunState): Counts {
   const { settings, train } = plan;
-  const { steps, seed, batchSize, gradAccumulationSteps, maxNewTokens, validation } = settings;
-  const batch = Math.min(batchSize * gradAccumulationSteps, train.length);
+  const { steps, seed, maxNewTokens, validation } = settings;
+  const batch = sequencesOfStep(settings, train);
   const { capacity } = policyFacts(plan.sgo);
   const counts = { generate: 0, replay: 0, data: 0 };
   let filled = replay?.size ?? 0;

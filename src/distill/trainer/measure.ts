@@ -9,7 +9,7 @@ import { TrainingError } from '../../errors.js';
 import { generate } from '../../generation/index.js';
 import { type BatchSource, offPolicy, policyFacts, startPolicy } from '../sgo/index.js';
 import { standInTeacher } from '../terms/index.js';
-import { batchOrder, chunks } from './batches.js';
+import { batchOrder, chunks, sequencesOfStep } from './batches.js';
 import { hasAnswer } from './checkData.js';
 import { objectiveOf, type Plan } from './plan.js';
 import type { RunState } from './runState.js';
@@ -69,7 +69,7 @@ export async function measureTime(plan: Plan, run: RunState, counts: Counts): Pr
   const mostTokens = msPerToken > 0 ? (2 * LONGEST_MS) / msPerToken : Number.POSITIVE_INFINITY;
   const answersMs = asked.length === 0 ? 0 : await measureAnswers(plan, asked.slice(0, settings.batchSize), mostTokens);
   const batches = (number: number) => Math.ceil(number / settings.batchSize);
-  const stepBatches = batches(Math.min(settings.batchSize * settings.gradAccumulationSteps, plan.train.length));
+  const stepBatches = batches(sequencesOfStep(settings, plan.train));
   const lossMs = counts.validations === 0 ? 0 : await measureValidation(plan, mostTokens);
   const parts = {
     updates: counts.tokens * msPerToken,

@@ -11,6 +11,7 @@ import { offPolicy, policyFacts, type SgoPolicy } from '../sgo/index.js';
 import type { TeacherCache } from '../teacherCache/index.js';
 import { requireSameData } from '../teacherCache/requireCache.js';
 import { cachedTeacher, crossEntropy, divergence, isGiven, liveTeacher, type TeacherSignal } from '../terms/index.js';
+import { sequencesOfStep } from './batches.js';
 import { identityOf, type RunIdentity } from './identity.js';
 import { type Learner, learnerOf, type Participants, type ValidationSample } from './options.js';
 import { startRemarks } from './remarks.js';
@@ -54,10 +55,10 @@ export interface Plan {
 /** The options have been checked. @throws CompatibilityError, OptionError */
 export function makePlan(participants: Participants, options: RunOptions): Plan {
   const { student, teacher, teacherCache, data, tokenizer } = participants;
-  const { batchSize, gradAccumulationSteps, loss, kdRatio = 0, warmupSteps } = options;
+  const { loss, kdRatio = 0, warmupSteps } = options;
   const { train, validation = [], text = [] } = data;
   // The last, incomplete batch of an epoch is dropped, as in the official code; a data set smaller than one is one.
-  const stepsPerEpoch = Math.max(1, Math.floor(train.length / (batchSize * gradAccumulationSteps)));
+  const stepsPerEpoch = Math.max(1, Math.floor(train.length / Math.max(1, sequencesOfStep(options, train))));
   const digests = {
     train: trainingDigest(train),
     validation: digestOf(validation),
