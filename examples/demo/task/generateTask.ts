@@ -20,7 +20,7 @@ const kinds: readonly (readonly [(rng: Rng) => TaskRecord, number])[] = [
   [sums, 2],
 ];
 
-interface Task {
+export interface Task {
   /** Clean pairs in number for the teacher. */
   readonly teacher: TaskRecord[];
   /** Few pairs, a share of the answers spoilt, for the students. */
@@ -42,18 +42,21 @@ interface TaskOptions {
  * A small instruction-following task: translation into German, dialogue summaries, opposites, sorting, lists, sums.
  * The teacher's set and the held-out set depend on no option but their sizes; `seed` draws the student's pairs.
  */
-export function generateTask(options: TaskOptions): Task {
+export const generateTask = (options: TaskOptions): Task => generateTaskOf(mixed, options);
+
+/** The same of one kind of record. */
+export function generateTaskOf(make: (rng: Rng) => TaskRecord, options: TaskOptions): Task {
   const { seed, teacherPairs = 20_000, studentPairs = 600, spoilt = 0.3, heldOutPairs = 500 } = options;
   const seen = new Set<string>();
-  const heldOut = distinct(heldOutPairs, createRng(1), seen);
-  const teacher = draw(teacherPairs, createRng(2), seen);
+  const heldOut = distinct(make, heldOutPairs, createRng(1), seen);
+  const teacher = draw(make, teacherPairs, createRng(2), seen);
   const rng = createRng(1000 + seed);
-  return { teacher, heldOut, student: spoil(draw(studentPairs, rng, seen), spoilt, rng) };
+  return { teacher, heldOut, student: spoil(draw(make, studentPairs, rng, seen), spoilt, rng) };
 }
 
 const keyOf = ({ instruction, input }: TaskRecord) => `${instruction}\n${input}`;
 
-function drawOne(rng: Rng): TaskRecord {
+function mixed(rng: Rng): TaskRecord {
   const total = kinds.reduce((sum, [, parts]) => sum + parts, 0);
   let ticket = rng.int(total);
   for (const [make, parts] of kinds) {
@@ -64,10 +67,10 @@ function drawOne(rng: Rng): TaskRecord {
 }
 
 /** Records that differ from one another; their keys are added to `seen`. */
-function distinct(count: number, rng: Rng, seen: Set<string>): TaskRecord[] {
+function distinct(make: (rng: Rng) => TaskRecord, count: number, rng: Rng, seen: Set<string>): TaskRecord[] {
   const records: TaskRecord[] = [];
   while (records.length < count) {
-    const record = drawOne(rng);
+    const record = make(rng);
     if (seen.has(keyOf(record))) continue;
     seen.add(keyOf(record));
     records.push(record);
@@ -76,10 +79,10 @@ function distinct(count: number, rng: Rng, seen: Set<string>): TaskRecord[] {
 }
 
 /** Records that are not held out; the same one may come twice, as in real data. */
-function draw(count: number, rng: Rng, heldOut: ReadonlySet<string>): TaskRecord[] {
+function draw(make: (rng: Rng) => TaskRecord, count: number, rng: Rng, heldOut: ReadonlySet<string>): TaskRecord[] {
   const records: TaskRecord[] = [];
   while (records.length < count) {
-    const record = drawOne(rng);
+    const record = make(rng);
     if (!heldOut.has(keyOf(record))) records.push(record);
   }
   return records;
