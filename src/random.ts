@@ -61,6 +61,9 @@ export const randomUniform = (seed: number, purpose: Purpose, index: number): nu
 export const randomOrder = (seed: number, purpose: Purpose, index: number, size: number): Int32Array =>
   shuffled(size, randomSeed(seed, purpose, index));
 
+/** The order in which so many records are drawn to be held out, the same for every run on them, whatever its seed. */
+export const heldOutOrder = (records: number): Int32Array => randomOrder(10, 'heldOut', 0, records);
+
 /** 0 .. size - 1 in an order that is a function of the seed, each order as likely as any other. */
 export function shuffled(size: number, seed: number): Int32Array {
   const order = Int32Array.from({ length: size }, (_, i) => i);

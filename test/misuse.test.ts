@@ -69,16 +69,24 @@ beforeAll(async () => {
     openCheckpoint: [store, { base: store, onProgress: ignore, signal, hub }],
     createChatTemplate: [chatting, { name: 'default' }],
     recordKind: [[{ text }], { fields: { output: 'output' }, skipInvalid: true }],
-    encodePrompt: [{ instruction: 'say', input: 'a' }, encoding],
+    encodePrompt: [{ instruction: 'say', input: 'a', prefix: 'say: ' }, encoding],
     encodeInstruction: [
       { instruction: 'say', input: '', outputs: ['a'] },
       { ...encoding, maxLength: 60 },
     ],
     readInstructions: [
       [{ text }],
-      { ...encoding, maxLength: 60, validation: 1, fields: { output: 'output' }, skipInvalid: true },
+      {
+        ...{ ...encoding, maxLength: 60, validation: 1 },
+        ...{ fields: { output: 'output' }, languages: 'en-de', skipInvalid: true },
+      },
     ],
     readPrompts: [[{ text }], { fields: { instruction: 'instruction' }, skipInvalid: true }],
+    readRecords: [[{ text }], { fields: { instruction: 'instruction' }, languages: 'en-de', skipInvalid: true }],
+    surveyData: [
+      [{ text, name: 'd.jsonl' }],
+      { ...encoding, maxLength: 60, samples: 1, fields: { output: 'output' }, languages: 'en-de', onProgress: ignore },
+    ],
     readText: [{ text: 'a b c' }, { tokenizer, length: 4, limit: 9, seed: 1, skipInvalid: false }],
     readTokenizerTexts: [{ text }, { template: 'compact', fields: { output: 'output' } }],
     savedTemplate: [store],
@@ -175,7 +183,7 @@ beforeAll(async () => {
 /** Runs a call to its end; a run of training only to the end of its checks. */
 async function called(name: string, given: readonly unknown[]): Promise<void> {
   const result: unknown = await (Object(all)[name] as (...given: readonly unknown[]) => unknown)(...given);
-  if (['generateBatches', 'streamTokens', 'streamText'].includes(name))
+  if (['generateBatches', 'readRecords', 'streamTokens', 'streamText'].includes(name))
     for await (const _ of result as AsyncIterable<unknown>);
   if (name === 'openDevice') await (result as api.Device).dispose();
   if (name === 'startProfile') await (result as api.Profile).stop();

@@ -1,8 +1,8 @@
 /** The options of commands that read data files. */
 import * as z from 'zod';
-import type { InstructionFields, SkipInvalid } from '../index.js';
+import { type InstructionFields, type RecordKind, recordKind, type SkipInvalid } from '../index.js';
 import { counted } from './format.js';
-import { flag, optional } from './options.js';
+import { flag, given, optional, text } from './options.js';
 import { note, shownOn, type Terminal } from './terminal.js';
 
 const known = ['instruction', 'input', 'output'];
@@ -38,8 +38,31 @@ export const recordOptions = {
     fieldNames,
     "the data's own names: instruction=question,output=answer (default: those of Alpaca and Dolly)",
   ),
+  languages: optional(
+    '<pair>',
+    text.refine((pair) => /^[a-z]{2,3}-[a-z]{2,3}$/.test(pair), 'two languages, as in en-de'),
+    'which way translations go, as in en-de (default: from the language of the file that is named, or of the first field)',
+  ),
   skipInvalid: flag('leaves records out that cannot be used, and says how many (default: they end the command)'),
 };
+
+/** The options that say what of a record is what, as the API takes them. */
+export const recordNames = ({
+  fields,
+  languages,
+}: {
+  fields: InstructionFields | undefined;
+  languages: string | undefined;
+}) => given({ fields, languages });
+
+/** What the first record of data is, and what follows from that for its template. */
+export async function kindOfData(
+  data: readonly string[],
+  options: Parameters<typeof recordNames>[0],
+): Promise<{ readonly kind: RecordKind; readonly areChats: boolean; readonly haveT5Prefix: boolean }> {
+  const kind = await recordKind(data, recordNames(options));
+  return { kind, areChats: kind === 'conversation', haveT5Prefix: kind === 'summary' || kind === 'translation' };
+}
 
 /** Tells how many records were left out, and the first of them. */
 export const skipping = (stderr: Terminal['stderr'], skipInvalid: boolean): SkipInvalid =>

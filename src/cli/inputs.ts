@@ -4,7 +4,7 @@ import { CheckpointError } from '../index.js';
 import { systemReason } from '../systemReason.js';
 
 /**
- * @param flag the option that names the files: '--data'
+ * @param flag the option that names the files: '--data'; '' for words that are files
  * @param paths what is no path, an address on the web, is asked when it is read
  * @throws CheckpointError naming the first that cannot be read
  */
@@ -13,11 +13,12 @@ export function tryInputs(flag: string, paths: readonly string[] = []): void {
 }
 
 function tryInput(flag: string, path: string): void {
+  const named = `${flag} ${path}`.trimStart();
   try {
     accessSync(path, constants.R_OK);
   } catch (cause) {
-    throw new CheckpointError(`${flag} ${path} cannot be read: ${systemReason(cause)}`, { found: path, cause });
+    throw new CheckpointError(`${named} cannot be read: ${systemReason(cause)}`, { found: path, cause });
   }
   if (!statSync(path).isDirectory()) return;
-  throw new CheckpointError(`${flag} ${path} is a folder, expected a file. Name a file in it.`, { found: path });
+  throw new CheckpointError(`${named} is a folder, expected a file. Name a file in it.`, { found: path });
 }

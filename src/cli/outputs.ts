@@ -36,6 +36,7 @@ interface OutputKind {
 export const logFile: OutputKind = { what: 'a log of distillm', begins: /^\{"time":"[^"]+","type":"/ };
 export const answersFile: OutputKind = { what: 'answers of distillm eval', begins: /^\{"type":"model","model":"/ };
 export const judgeCacheFile: OutputKind = { what: "a judge's replies", begins: /^\{"judged":"[0-9a-f]{64}","reply":"/ };
+export const recordsFile: OutputKind = { what: 'records of distillm data', begins: /^\{"(instruction|messages)":/ };
 export const traceFile: OutputKind = { what: 'a trace', begins: /^\s*\{\s*"traceEvents"/ };
 export const reportFile: OutputKind = {
   what: 'a report of distillm',

@@ -7,6 +7,7 @@ import { DistillmError, OptionError } from '../index.js';
 import { type CommandFactory, optionsFromFile } from './command.js';
 import { cacheTeacherCommand } from './commands/cacheTeacher.js';
 import { chat } from './commands/chat.js';
+import { data } from './commands/data.js';
 import { doctor } from './commands/doctor.js';
 import { evaluate } from './commands/eval.js';
 import { experimentOf } from './commands/experiment.js';
@@ -32,6 +33,7 @@ const alone: readonly CommandFactory[] = [
   generateAnswers,
   chat,
   evaluate,
+  data,
   inspect,
   init,
   merge,

@@ -20,7 +20,7 @@ export const templateOption = optional(
   '<name>',
   choice([...ours, 'chat'] as [TemplateName, ...TemplateName[]]),
   `prompt template: ${ours.join(', ')}, or chat, the tokenizer's own (default: what the models were trained with; else alpaca, or chat for ` +
-    'conversations, and to answer where the tokenizer has one)',
+    'conversations, and to answer where the tokenizer has one; t5 for summaries and translations by an encoder-decoder)',
 );
 
 /** What says with which template a model was trained, or its predictions made. */
@@ -34,24 +34,26 @@ interface Purpose {
   readonly areChats?: boolean;
   /** Where nothing says with which template a model was trained, the tokenizer's own counts. */
   readonly prefersChat?: boolean;
+  /** Where nothing says it, T5's counts: the model is of T5's kind, and the data are what T5 was trained on with a prefix. */
+  readonly prefersT5?: boolean;
   /** Is told which template was taken where nothing says it. */
   readonly say?: (text: string) => void;
 }
 
 /**
  * The template that is asked for, else that of the checkpoints that say what their models were trained with, else the
- * chat template for conversations, and for prompts where the tokenizer has one, and alpaca for others.
+ * chat template for conversations, and for prompts where the tokenizer has one, that of T5 for its tasks, and alpaca for others.
  * @throws OptionError where two were trained with different ones, for one that is not known here, and for conversations
  * that would go into another than a chat template
  */
 export async function chooseTemplate(
   wanted: TemplateName | undefined,
   checkpoints: readonly (Trained | undefined)[],
-  { tokenizer, areChats = false, prefersChat = false, say }: Purpose,
+  { tokenizer, areChats = false, prefersChat = false, prefersT5 = false, say }: Purpose,
 ): Promise<PromptTemplate> {
   const hasChat = tokenizer.chatTemplates.has('default');
   const said = wanted ?? (await trainedWith(checkpoints));
-  const name = said ?? (areChats || (prefersChat && hasChat) ? 'chat' : 'alpaca');
+  const name = said ?? (areChats || (prefersChat && hasChat) ? 'chat' : prefersT5 ? 't5' : 'alpaca');
   if (said === undefined && hasChat && !areChats) say?.(takenInWords(name));
   if (name === 'chat') return createChatTemplate(tokenizer);
   if (!areChats) return promptTemplates[name];

@@ -147,6 +147,16 @@ export function shellWord(word: string, platform: string = process.platform): st
 export const shownOn = ({ isTTY }: { readonly isTTY?: boolean }, text: string): string =>
   isTTY ? text.replace(/(?![\n\t])\p{Cc}/gu, pictureOf) : text;
 
+/** Codes that colour what follows, and those that end it. */
+const styles = { green: [32, 39], bold: [1, 22] } as const;
+
+/** Text in a colour, or bold, where people see it on a terminal and do not forbid it (NO_COLOR, see no-color.org). */
+export function coloured({ isTTY }: { readonly isTTY?: boolean }, style: keyof typeof styles, text: string): string {
+  if (!isTTY || process.env.NO_COLOR || process.env.TERM === 'dumb') return text;
+  const [begin, end] = styles[style];
+  return `\u001b[${begin}m${text}\u001b[${end}m`;
+}
+
 function pictureOf(control: string): string {
   const code = control.charCodeAt(0);
   if (code < 0x20) return String.fromCharCode(0x2400 + code);

@@ -51,6 +51,7 @@ const encodeOptions = z.strictObject({
 const instructionFields = z.looseObject({
   instruction: ranges.text,
   input: z.string('some text, or none'),
+  prefix: z.string('some text, or none').optional(),
   outputs: z.array(z.string('text'), 'a list of answers').min(1, 'at least one answer'),
 });
 

@@ -36,6 +36,7 @@ export interface PromptOptions {
 const promptFields = z.strictObject({
   instruction: ranges.text,
   input: z.string('some text, or nothing').optional(),
+  prefix: z.string('some text, or nothing').optional(),
 } satisfies Fields<PromptFields>);
 
 /**
@@ -44,8 +45,8 @@ const promptFields = z.strictObject({
  */
 export function checkPrompt(where: string, prompt: unknown): PromptFields | ChatPrompt {
   if (!isPlainObject(prompt) || !Object.hasOwn(prompt, 'messages')) {
-    const { input, instruction } = checkOptions(where, promptFields, prompt);
-    return { instruction, ...(input !== undefined && { input }) };
+    const { input, instruction, prefix } = checkOptions(where, promptFields, prompt);
+    return { instruction, ...(input !== undefined && { input }), ...(prefix !== undefined && { prefix }) };
   }
   const { messages, ...others } = prompt;
   const [other] = Object.keys(others);
@@ -103,8 +104,8 @@ export function fitPrompt(
     return fitChatPrompt(messages, { tokenizer, template, maxPromptLength });
   }
   if ('messages' in asked) throw needsChatTemplate('encodePrompt', template);
-  const { instruction, input = '' } = asked;
-  const fields = { instruction, input };
+  const { instruction, input = '', prefix } = asked;
+  const fields = { instruction, input, ...(prefix !== undefined && { prefix }) };
   for (let cut = false; ; cut = true) {
     const prompt = template.render(fields);
     const ids = tokenizer.encode(prompt, plainEncoding);

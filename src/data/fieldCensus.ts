@@ -45,12 +45,13 @@ export class FieldCensus {
 
   /**
    * What is wrong with the names, when so many records were read.
+   * @param needsAnswer whether an output that was not named must be there
    * @returns undefined where every field that must be there is in some record, or most lines are no records
    */
-  fault(records: number): DataError | undefined {
-    const missing = fieldRoles.filter(
-      (role) => !this.#roles.has(role) && (role !== 'input' || this.#named.input !== undefined),
-    );
+  fault(records: number, { needsAnswer }: { readonly needsAnswer: boolean }): DataError | undefined {
+    const isNeeded = (role: keyof FieldNames) =>
+      this.#named[role] !== undefined || role === 'instruction' || (role === 'output' && needsAnswer);
+    const missing = fieldRoles.filter((role) => !this.#roles.has(role) && isNeeded(role));
     if (missing.length === 0 || this.#objects * 2 <= records) return undefined;
     const found = [...this.#found];
     const expected = missing.map((role) => this.#names[role].map((name) => `'${short(name)}'`).join(' or '));

@@ -1,5 +1,5 @@
 /** Which records a run is validated on. */
-import { randomOrder } from '../random.js';
+import { heldOutOrder } from '../random.js';
 
 /**
  * `random`: a draw, the same for every run on the same number of records, whatever the run's seed: so a teacher and its
@@ -8,8 +8,6 @@ import { randomOrder } from '../random.js';
  */
 export type HoldOutOrder = 'random' | 'first';
 export const holdOutOrders = ['random', 'first'] as const satisfies readonly HoldOutOrder[];
-
-const SEED = 10;
 
 /**
  * Holds `count` records out. The held-out ones come in the order in which they were drawn, so that the first of them are a
@@ -21,7 +19,7 @@ export function holdOut<T>(
   order: HoldOutOrder,
 ): { readonly train: T[]; readonly held: T[] } {
   if (order === 'first') return { train: records.slice(count), held: records.slice(0, count) };
-  const drawn = randomOrder(SEED, 'heldOut', 0, records.length).subarray(0, count);
+  const drawn = heldOutOrder(records.length).subarray(0, count);
   const isHeld = new Set(drawn);
   return {
     train: records.filter((_, index) => !isHeld.has(index)),

@@ -10,13 +10,25 @@ export { encodePrompt, type PromptOptions } from './encodePrompt.js';
 export type { HoldOutOrder } from './holdOut.js';
 export type { InstructionFields } from './instructionFields.js';
 export { type Instruction, type ReadRecordsOptions, type RecordKind, recordKind } from './instructions.js';
+export type { Question } from './question.js';
 export { type InstructionData, type ReadInstructionsOptions, readInstructions } from './readInstructions.js';
 export { readPrompts } from './readPrompts.js';
+export { type DataConversation, type DataQuestion, type DataRecord, readRecords } from './readRecords.js';
 export { type ReadTextOptions, readText } from './readText.js';
 export { readTokenizerTexts } from './readTokenizerTexts.js';
 export type { SkipInvalid, SkippedRecords } from './records.js';
 export { savedTemplate } from './savedTemplate.js';
 export type { GivenRecords, GivenText, TextSource, TextSources } from './source.js';
+export type { SharedQuestion, SharedQuestions } from './survey/duplicates.js';
+export type { Lengths } from './survey/lengths.js';
+export {
+  type DataSurvey,
+  type FileSurvey,
+  type SurveyDataOptions,
+  type SurveyProgress,
+  type SurveySample,
+  surveyData,
+} from './survey/surveyData.js';
 export {
   alpacaTemplate,
   compactTemplate,

@@ -1,6 +1,7 @@
 /**
  * The records that data files hold: instructions, under the field names of Alpaca, of Dolly and of prompt and completion, or
- * under names of the user's own; and conversations. A file has one kind.
+ * under names of the user's own; conversations; the formats of formats/; and two files that translate each other. A file has
+ * one kind.
  */
 import * as z from 'zod';
 import { DataError } from '../errors.js';
@@ -10,17 +11,19 @@ import { checkOptions, type Fields as FieldsOf, ranges } from '../settings/index
 import { type Conversation, messagesOf } from './chat/messages.js';
 import { isVeryLong, TemplateAtFault } from './chat/templateAtFault.js';
 import { chatField, FieldCensus } from './fieldCensus.js';
+import { type FormatName, formatOf, formats } from './formats/index.js';
 import { type FieldNames, fieldNames, type InstructionFields } from './instructionFields.js';
 import { Problem } from './jsonLine.js';
-import { RecordCount, readRecords, type SkipInvalid, skipOption } from './records.js';
+import { languagesOf, languagesOption } from './languages.js';
+import { parallelFiles } from './parallel/parallelFiles.js';
+import { readParallel } from './parallel/readParallel.js';
+import type { Question } from './question.js';
+import { answersIn, type Fields, has, wrongField } from './recordFields.js';
+import { type Place, RecordCount, readJsonRecords, type SkipInvalid, skipOption } from './records.js';
 import { checkSources, namesOf, sourcesOf, type TextSource, type TextSources } from './source.js';
 
 /** One instruction with its acceptable answers. */
-export interface Instruction {
-  /** What the model is asked to do. */
-  readonly instruction: string;
-  /** Further context, '' where there is none. */
-  readonly input: string;
+export interface Instruction extends Question {
   /** At least one. Training takes the first; ROUGE-L compares with all. */
   readonly outputs: readonly [string, ...string[]];
 }
@@ -29,6 +32,11 @@ export interface Instruction {
 export interface ReadRecordsOptions {
   /** Names of the fields, where they are neither Alpaca's nor Dolly's. */
   readonly fields?: InstructionFields | undefined;
+  /**
+   * Which way translations go, as in 'en-de'. Default: of two files, from the language of the one that is named; of a record,
+   * from its first language to its second. It is needed for two files whose names do not have the pair (`corpus.en`).
+   */
+  readonly languages?: string | undefined;
   /** Default false. */
   readonly skipInvalid?: SkipInvalid | undefined;
 }
@@ -42,47 +50,108 @@ export const recordFields = {
       output: ranges.text.optional(),
     } satisfies FieldsOf<InstructionFields>)
     .optional(),
+  languages: languagesOption.optional(),
   skipInvalid: skipOption,
 } satisfies FieldsOf<ReadRecordsOptions>;
 
 /**
- * Reads JSON lines, or one JSON array of records: objects with `instruction` (or `prompt`), optional `input` or `context`, and
- * `output`, `response` or `completion`, a string or a list of strings; or conversations, with `messages`, or with the
- * messages of a `prompt` and of its `completion`. Blank lines are left out. A field that is null is absent.
- * @param use what becomes of a record; a DataError that it throws is a problem of the record, unless it is of the template
+ * Reads what sources ask, with its answers: JSON lines, one JSON array, objects over many lines, or two files that translate
+ * each other. Blank lines are left out. A field that is null is absent. A record of several instances gives as many.
+ * @param use what becomes of each; a DataError that it throws of a conversation is a problem of the record, unless it is of
+ * the template
+ * @param needsAnswer whether a record without an answer is a problem
  * @throws DataError naming the file, the lines (from 1) and the fields, also for a field that no record has, unless it
  * is an input that was not named, and for a missing file
  */
-export async function* readInstructionRecords<T>(
+export async function* readQuestions<T>(
   sources: TextSources,
-  { fields = {}, skipInvalid = false }: ReadRecordsOptions,
-  use: (record: Instruction | Conversation) => T,
+  { fields = {}, languages, skipInvalid = false }: ReadRecordsOptions,
+  use: (record: Question | Conversation, place: Place) => T,
+  { needsAnswer }: { readonly needsAnswer: boolean },
 ): AsyncGenerator<T> {
   const names = fieldNames(fields);
   const census = new FieldCensus(namesOf(sources), fields, names);
-  const count = new RecordCount(skipInvalid, (records) => census.fault(records));
+  let unanswered = 0;
+  const count = new RecordCount(skipInvalid, (records) =>
+    unanswered > 0 && unanswered === records ? questionsAlone(sources) : census.fault(records, { needsAnswer }),
+  );
+  const usedOrNot = (record: Question | Conversation, place: Place): T | Problem => {
+    if (record.outputs.length > 0 || !needsAnswer) return used(record, place, use);
+    unanswered++;
+    return new Problem(' has no answer, expected one to learn, or to compare with');
+  };
   for (const source of sourcesOf(sources)) {
+    const pair = parallelFiles(source, languages);
+    if (pair) {
+      yield* readParallel(pair, usedOrNot, count);
+      continue;
+    }
     let first: RecordKind | undefined;
-    const recordOf = (value: unknown) => {
+    const recordsOf = (value: unknown, place: Place): readonly T[] | Problem => {
       const kind = isObject(value) ? kindOf(value, fields) : undefined;
-      if (kind !== 'conversation' && isObject(value)) census.add(value);
+      const isOwn = kind === undefined || !(kind === 'conversation' || isFormat(kind));
+      if (isOwn && isObject(value)) census.add(value);
       first ??= kind;
       if (kind !== undefined && kind !== first) {
         return new Problem(
-          `: is ${kindInWords[kind]}, and those before are ${kindInWords[first as RecordKind]}: one kind a file`,
+          `: is ${kindInWords(kind)}, and those before are ${kindInWords(first as RecordKind)}: one kind a file`,
         );
       }
-      const record = kind === 'conversation' ? conversationOf(value as Fields) : instructionOf(value, names);
-      return record instanceof Problem ? record : used(record, use);
+      const read = readValue(value, kind, { names, languages, needsAnswer });
+      if (read instanceof Problem) return read;
+      const all: T[] = [];
+      for (const each of read) {
+        const made = usedOrNot(each, place);
+        if (made instanceof Problem) return made;
+        all.push(made);
+      }
+      return all;
     };
-    yield* readRecords(source, recordOf, count);
+    for await (const some of readJsonRecords(source, recordsOf, count)) yield* some;
   }
   count.end();
 }
 
-function used<T>(record: Instruction | Conversation, use: (record: Instruction | Conversation) => T): T | Problem {
+/** The same, of records that have an answer each: what is learnt, and what is compared with. */
+export const readInstructionRecords = <T>(
+  sources: TextSources,
+  options: ReadRecordsOptions,
+  use: (record: Instruction | Conversation) => T,
+): AsyncGenerator<T> =>
+  readQuestions(sources, options, (record) => use(record as Instruction | Conversation), { needsAnswer: true });
+
+interface Reading {
+  readonly names: FieldNames;
+  readonly languages: string | undefined;
+  readonly needsAnswer: boolean;
+}
+
+function readValue(
+  value: unknown,
+  kind: RecordKind | undefined,
+  { names, languages, needsAnswer }: Reading,
+): readonly (Question | Conversation)[] | Problem {
+  if (isObject(value) && isFormat(kind)) {
+    return formats[kind].questions(value, { languages: languages === undefined ? undefined : languagesOf(languages) });
+  }
+  const record =
+    kind === 'conversation' ? conversationOf(value as Fields) : instructionOf(value, names, { needsAnswer });
+  return record instanceof Problem ? record : [record];
+}
+
+const questionsAlone = (sources: TextSources) =>
+  new DataError(
+    `${namesOf(sources)}: no record has an answer: these are questions alone. They can be answered (readPrompts reads them, and ` +
+      'generate --prompts); to learn from, or to score with, take a file that has answers too.',
+  );
+
+function used<T>(
+  record: Question | Conversation,
+  place: Place,
+  use: (record: Question | Conversation, place: Place) => T,
+): T | Problem {
   try {
-    return use(record);
+    return use(record, place);
   } catch (error) {
     if (!(error instanceof DataError) || !('messages' in record)) throw error;
     if (error instanceof TemplateAtFault && !isVeryLong(record.messages)) throw error;
@@ -90,23 +159,44 @@ function used<T>(record: Instruction | Conversation, use: (record: Instruction |
   }
 }
 
-/** What a record is. */
-export type RecordKind = 'instruction' | 'completion' | 'conversation';
-const kindInWords: Readonly<Record<RecordKind, string>> = {
+/**
+ * What a record is: an instruction, a prompt with its completion, a conversation, plain text, or of one of the published formats:
+ * Self-Instruct's, that of Super-NaturalInstructions, questions alone (Vicuna), dialogues with summaries (SAMSum, DialogSum),
+ * translations.
+ */
+export type RecordKind =
+  | 'instruction'
+  | 'completion'
+  | 'conversation'
+  | 'text'
+  | 'selfInstruct'
+  | 'superNaturalInstructions'
+  | 'question'
+  | 'summary'
+  | 'translation';
+const ownKinds = {
   instruction: 'an instruction with its output',
   completion: 'a prompt with its completion',
   conversation: 'a conversation',
-};
-
-type Fields = Readonly<Record<string, unknown>>;
+  text: 'plain text',
+} as const satisfies Readonly<Record<Exclude<RecordKind, FormatName>, string>>;
+const isFormat = (kind: RecordKind | undefined): kind is FormatName => kind !== undefined && kind in formats;
+const kindInWords = (kind: RecordKind): string => (isFormat(kind) ? formats[kind].inWords : ownKinds[kind]);
 
 /** Names of the user's own are those of an instruction. */
 function kindOf(record: Fields, { instruction, output }: InstructionFields): RecordKind {
   if (instruction !== undefined || output !== undefined) return 'instruction';
-  const has = (field: string) => Object.hasOwn(record, field) && record[field] !== null;
-  if (has('messages') || (Array.isArray(record.prompt) && !has('instruction'))) return 'conversation';
-  return has('prompt') && !has('instruction') ? 'completion' : 'instruction';
+  const isInstruction = has(record, 'instruction');
+  if (has(record, 'messages') || (Array.isArray(record.prompt) && !isInstruction)) return 'conversation';
+  const format = formatOf(record);
+  if (format !== undefined) return format;
+  if (isInstruction) return 'instruction';
+  if (has(record, 'prompt')) return 'completion';
+  const isText = typeof record.text === 'string' && !answerFields.some((field) => has(record, field));
+  return isText ? 'text' : 'instruction';
 }
+
+const answerFields = fieldNames({}).output;
 
 function conversationOf(record: Fields): Conversation | Problem {
   const { messages, prompt, completion } = record;
@@ -129,14 +219,19 @@ function conversationOf(record: Fields): Conversation | Problem {
  */
 export async function recordKind(sources: TextSources, options: ReadRecordsOptions = {}): Promise<RecordKind> {
   checkSources('recordKind', sources);
-  const { fields = {} } = checkOptions('recordKind', kindOptions, options);
+  const { fields = {}, languages } = checkOptions('recordKind', kindOptions, options);
   const [source] = sourcesOf(sources) as [TextSource];
+  if (parallelFiles(source, languages)) return 'translation';
   const recordOf = (value: unknown) => (isObject(value) ? kindOf(value, fields) : 'instruction');
-  for await (const kind of readRecords(source, recordOf, new RecordCount(true))) return kind;
+  for await (const kind of readJsonRecords(source, recordOf, new RecordCount(true))) return kind;
   return 'instruction';
 }
 
-function instructionOf(value: unknown, names: FieldNames): Instruction | Problem {
+function instructionOf(
+  value: unknown,
+  names: FieldNames,
+  { needsAnswer }: { readonly needsAnswer: boolean },
+): Question | Problem {
   if (!isObject(value))
     return new Problem(`: is ${inWords(value)}, expected an object with an instruction and an output`);
   /** The first of these fields that is there. A spreadsheet writes null for an empty cell. */
@@ -146,34 +241,25 @@ function instructionOf(value: unknown, names: FieldNames): Instruction | Problem
   const output = find(names.output);
   if (instruction === undefined) return missingInstruction(value, names.instruction[0]);
   const asked = value[instruction];
-  if (typeof asked !== 'string' || asked === '') return wrong(instruction, asked, 'some text');
+  if (typeof asked !== 'string' || asked === '') return wrongField(instruction, asked, 'some text');
   const context = input === undefined ? '' : value[input];
-  if (typeof context !== 'string') return wrong(input as string, context, 'text, or null');
+  if (typeof context !== 'string') return wrongField(input as string, context, 'text, or null');
+  const { prefix } = value;
+  const question = { instruction: asked, input: context, ...(typeof prefix === 'string' && { prefix }) };
+  if (output === undefined && !needsAnswer) return { ...question, outputs: [] };
   if (output === undefined) {
     const [first, ...others] = names.output;
     const either = others.length > 0 ? ` (or '${others.join("', '")}')` : '';
     return new Problem(` has no '${first}'${either}: add the answer, a string or a list of strings`);
   }
   if (instruction === 'prompt' && output === 'completion' && areMessages(value.completion)) {
-    return wrong(instruction, asked, "a list of messages, as 'completion' is");
+    return wrongField(instruction, asked, "a list of messages, as 'completion' is");
   }
-  const outputs = answersOf(output, value[output]);
-  return outputs instanceof Problem ? outputs : { instruction: asked, input: context, outputs };
+  const outputs = answersIn(output, value[output]);
+  return outputs instanceof Problem ? outputs : { ...question, outputs };
 }
 
 const areMessages = (value: unknown): boolean => Array.isArray(value) && value.length > 0 && value.every(isObject);
-
-function answersOf(field: string, answer: unknown): Instruction['outputs'] | Problem {
-  if (typeof answer === 'string') return [answer];
-  if (!Array.isArray(answer)) return wrong(field, answer, 'the answer, a string or a list of strings');
-  if (answer.length === 0) return wrong(field, answer, 'at least one answer');
-  const index = answer.findIndex((each) => typeof each !== 'string');
-  if (index >= 0) return wrong(`${field}[${index}]`, answer[index], 'a string');
-  return answer as [string, ...string[]];
-}
-
-const wrong = (field: string, found: unknown, expected: string) =>
-  new Problem(`: field '${field}' is ${found === '' ? 'empty' : inWords(found)}, expected ${expected}`);
 
 const kindOptions = z.strictObject(recordFields);
 

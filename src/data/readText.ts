@@ -1,15 +1,13 @@
 /** Plain text to training samples of one length. */
 import * as z from 'zod';
 import { DataError } from '../errors.js';
-import { inWords } from '../inWords.js';
 import { checkOptions, type Fields, ranges } from '../settings/index.js';
 import { createRng, type Rng, type Tokenizer, tokenizerOption } from '../text/index.js';
 import type { Sample } from './batch.js';
-import { Problem } from './jsonLine.js';
-import { RecordCount, readRecords, type SkipInvalid, skipOption } from './records.js';
+import { readDocuments } from './documents.js';
+import { RecordCount, type SkipInvalid, skipOption } from './records.js';
 import { plainEncoding } from './shorten.js';
-import { checkSources, isJsonLines, namesOf, sourcesOf, type TextSource, type TextSources } from './source.js';
-import { readPieces } from './textPieces.js';
+import { checkSources, namesOf, sourcesOf, type TextSources } from './source.js';
 
 /** How text becomes samples. */
 export interface ReadTextOptions {
@@ -52,7 +50,7 @@ export async function readText(sources: TextSources, options: ReadTextOptions): 
   const count = new RecordCount(skipInvalid);
   const samples = new SampleCutter(length, limit, seed);
   for (const source of sourcesOf(sources)) {
-    for await (const { text, begins } of documentsOf(source, count)) {
+    for await (const { text, begins } of readDocuments(source, count)) {
       if (begins && samples.tokens > 0) samples.add(Int32Array.of(separator));
       samples.add(tokenizer.encode(text, plainEncoding));
     }
@@ -61,37 +59,6 @@ export async function readText(sources: TextSources, options: ReadTextOptions): 
   if (samples.tokens > 0) samples.add(Int32Array.of(separator));
   if (samples.tokens < 2) throw new DataError(`${namesOf(sources)} holds no text.`);
   return samples.end();
-}
-
-/** A document or a part of one. */
-interface Part {
-  readonly text: string;
-  /** Whether a document begins with it. */
-  readonly begins: boolean;
-}
-
-async function* documentsOf(source: TextSource, count: RecordCount): AsyncGenerator<Part> {
-  const documents = isJsonLines(source) ? readRecords(source, documentOf, count) : undefined;
-  if (documents) {
-    for await (const text of documents) if (text.trim() !== '') yield { text, begins: true };
-    return;
-  }
-  let begins = true;
-  for await (const piece of readPieces(source)) {
-    // No piece begins or ends inside white space, which is what separates documents.
-    for (const [index, text] of piece.split(/\n\s*\n/).entries()) {
-      begins ||= index > 0;
-      if (text.trim() === '' && begins) continue;
-      yield { text, begins };
-      begins = false;
-    }
-  }
-}
-
-function documentOf(value: unknown): string | Problem {
-  const { text } = Object(value) as { text?: unknown };
-  if (typeof text === 'string') return text;
-  return new Problem(` has no 'text' that is a string${text === undefined ? '' : `, found ${inWords(text)}`}`);
 }
 
 /** Cuts a stream of tokens into samples of one length, and keeps a uniform choice of them where there is a limit. */

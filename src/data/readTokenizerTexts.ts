@@ -3,6 +3,7 @@ import { checkOptions } from '../settings/index.js';
 import { isChatTemplate } from './chat/isChatTemplate.js';
 import { type Conversation, turnsOf } from './chat/messages.js';
 import { type Instruction, type ReadRecordsOptions, readInstructionRecords, recordFields } from './instructions.js';
+import { parallelFiles } from './parallel/parallelFiles.js';
 import { checkSources, isJsonLines, sourcesOf, type TextSource, type TextSources } from './source.js';
 import { resolveTemplate, type TemplateChoice, templateOption } from './template.js';
 import { readPieces } from './textPieces.js';
@@ -12,8 +13,8 @@ const readOptions = z.strictObject({ template: templateOption.optional(), ...rec
 
 /**
  * What a model will see of its data, as the texts that a tokenizer is trained on: of records and of instruction JSONL (the
- * source's name ends in `.jsonl` or `.json`) each prompt in its template with its first answer, of conversations without a
- * chat template what is said in them, of any other source its text in pieces of about a million characters. No more than a
+ * source's name ends in `.jsonl` or `.json`), and of two files that translate each other, each prompt in its template with its first
+ * answer, of conversations without a chat template what is said in them, of any other source its text in pieces of about a million characters. No more than a
  * piece is in memory. A file that begins as XML or HTML is read where its name says so (`.xml`, `.html`): under any other
  * name it is a download that went wrong.
  * @param sources a file's path or URL, a File or Blob, text, records as a list of objects, or several of these
@@ -41,8 +42,10 @@ export function readTokenizerTexts(
     return resolved.render(record) + record.outputs[0];
   };
   async function* read(): AsyncGenerator<string, void, undefined> {
-    for (const group of neighbours(sourcesOf(sources))) {
-      if (!isJsonLines(group[0])) for (const source of group) yield* readPieces(source);
+    const holdsRecords = (source: TextSource) =>
+      isJsonLines(source) || parallelFiles(source, records.languages) !== undefined;
+    for (const group of neighbours(sourcesOf(sources), holdsRecords)) {
+      if (!holdsRecords(group[0])) for (const source of group) yield* readPieces(source);
       else yield* readInstructionRecords(group, records, textOf);
     }
   }
@@ -50,11 +53,14 @@ export function readTokenizerTexts(
 }
 
 /** The sources in their order, those of one kind that follow one another together: a reading of records has several. */
-function neighbours(sources: readonly TextSource[]): (readonly [TextSource, ...TextSource[]])[] {
+function neighbours(
+  sources: readonly TextSource[],
+  holdsRecords: (source: TextSource) => boolean,
+): (readonly [TextSource, ...TextSource[]])[] {
   const groups: [TextSource, ...TextSource[]][] = [];
   for (const source of sources) {
     const last = groups.at(-1);
-    if (last && isJsonLines(last[0]) === isJsonLines(source)) last.push(source);
+    if (last && holdsRecords(last[0]) === holdsRecords(source)) last.push(source);
     else groups.push([source]);
   }
   return groups;

@@ -27,6 +27,15 @@ export const skipOption = special<SkipInvalid>(
   (value) => typeof value === 'boolean' || typeof value === 'function',
 ).default(false);
 
+/** Where a record stands in its file, counted from 1. */
+export interface Place {
+  /** What is counted: lines, or the elements of an array. */
+  readonly kind: 'line' | 'record';
+  readonly number: number;
+}
+
+export const placeInWords = ({ kind, number }: Place): string => `${kind} ${number}`;
+
 /** Records that are told one by one. */
 const told = 10;
 /** A file that begins with so many unusable records, and no usable one, is no such file. */
@@ -96,26 +105,27 @@ export class RecordCount {
 }
 
 /**
- * The records of a file of JSON lines, or of one JSON array. After the first that cannot be used, unless these are left out, the others are
- * only counted.
- * @param recordOf makes a record of a line's value, or says why it cannot
+ * The records of a file of JSON lines, of one JSON array, or of objects over many lines. After the first that cannot be used, unless
+ * these are left out, the others are only counted.
+ * @param recordOf makes a record of a value and its place, or says why it cannot
  * @throws DataError for a file that is missing or no JSON
  */
-export async function* readRecords<T>(
+export async function* readJsonRecords<T>(
   source: TextSource,
-  recordOf: (value: unknown) => T | Problem,
+  recordOf: (value: unknown, place: Place) => T | Problem,
   count: RecordCount,
 ): AsyncGenerator<T> {
   const name = sourceName(source);
   for await (const { place, lines } of readRecordTexts(source)) {
     for (const line of lines) {
-      const where = `${name}: ${place} ${line.number}`;
+      const at = { kind: place, number: line.number };
+      const where = `${name}: ${placeInWords(at)}`;
       if ('problem' in line) {
         count.invalid(`${where}: ${line.problem}`);
         continue;
       }
       const value = parseJsonLine(line.text);
-      const record = value instanceof Problem ? value : recordOf(value);
+      const record = value instanceof Problem ? value : recordOf(value, at);
       if (record instanceof Problem) count.invalid(`${where}${record.text}`);
       else {
         count.usable();

@@ -11,6 +11,8 @@ export interface PromptFields {
   readonly instruction: string;
   /** Further context for the instruction. Default '': none. */
   readonly input?: string;
+  /** What T5 reads before the input in place of the instruction ('summarize: '). Default: nothing, and other templates ignore it. */
+  readonly prefix?: string;
 }
 
 /** How an instruction becomes the text that the model continues. */
@@ -41,13 +43,23 @@ export const compactTemplate: PromptTemplate = {
     input ? `Instruction: ${instruction}\nInput: ${input}\nResponse:\n` : `Instruction: ${instruction}\nResponse:\n`,
 };
 
+/**
+ * What T5 was trained on (Raffel et al., 2020, appendix D): the input behind a prefix that says what to do with it, 'summarize: '
+ * or 'translate English to German: '. Where a record has no such prefix, the instruction stands two lines above the input.
+ */
+export const t5Template: PromptTemplate = {
+  name: 't5',
+  render: ({ instruction, input, prefix }) => (input ? `${prefix ?? `${instruction}\n\n`}${input}` : instruction),
+};
+
 /** Templates by the name that options take. */
 export const promptTemplates: Readonly<Record<PromptTemplateName, PromptTemplate>> = {
   alpaca: alpacaTemplate,
   compact: compactTemplate,
+  t5: t5Template,
 };
 /** Name of one of our templates. */
-export type PromptTemplateName = 'alpaca' | 'compact';
+export type PromptTemplateName = 'alpaca' | 'compact' | 't5';
 
 /** A template, or the name of one of ours. `savedTemplate` gives a name as a plain string. */
 export type TemplateChoice = PromptTemplate | PromptTemplateName | (string & {});

@@ -99,7 +99,7 @@ describe('distillm', () => {
     [['eval', '--device', 'wsam'], '--device is wsam, expected one of auto, webgpu, wasm. Did you mean wasm?'],
     [
       ['generate', '--template', 'Compact'],
-      '--template is Compact, expected one of alpaca, compact, chat. Did you mean compact?',
+      '--template is Compact, expected one of alpaca, compact, t5, chat. Did you mean compact?',
     ],
     [
       ['eval', '--model', 'x', '--data', 'y', '--seeds', '1;2'],

@@ -93,6 +93,35 @@ describe('a T5', () => {
     expect(stepsIn('part/log.jsonl').map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   });
 
+  it('reads summaries and translations behind the prefixes of T5, unless another template is asked for', async () => {
+    const records = Array.from({ length: 8 }, (_, i) => ({ dialogue: `Ann: Say ant ${i}.`, summary: 'ant' }));
+    await writeFile(path('dialogues.jsonl'), records.map((record) => `${JSON.stringify(record)}\n`).join(''));
+    await writeFile(path('own.en-de.en'), 'The ant.\n'.repeat(8));
+    await writeFile(path('own.en-de.de'), 'Die Ameise.\n'.repeat(8));
+    const run = (data: string, out: string) =>
+      distillm(
+        `train --method sft --student-config ${path('t5.json')} --tokenizer ${path('tokenizer')} --device wasm --threads 1 --steps 1 ` +
+          `--batch-size 4 --validation 0 --data ${path(data)} --out ${path(out)}`,
+      );
+    const { code, err } = await run('dialogues.jsonl', 'summaries');
+    expect(code, err).toBe(0);
+    expect(err).toContain('template t5');
+    expect(JSON.parse(await readFile(path('summaries/last/distillm.json'), 'utf8'))).toEqual({ promptTemplate: 't5' });
+    const scored = await distillm(
+      `eval --model ${path('summaries/last')} --device wasm --data ${path('dialogues.jsonl')} --seeds 1 --max-new-tokens 2`,
+    );
+    expect(scored.code, scored.err).toBe(0);
+    expect(JSON.parse(scored.out).settings.template).toBe('t5');
+    const dry = await run('own.en-de.en --dry-run', 'translations');
+    expect(dry.code, dry.err).toBe(0);
+    expect(dry.err).toContain('in the template t5; what is learnt is between');
+    expect(dry.err).toMatch(/translate English to German: The ant\.\u27e6Die Ameise\./);
+    expect((await run('dialogues.jsonl --template compact --dry-run', 'other')).err).toContain(
+      'in the template compact',
+    );
+    expect((await run('train.jsonl --dry-run', 'plain')).err).toContain('in the template alpaca');
+  });
+
   it('answers, and is scored', async () => {
     const asked = await distillm(
       `generate --model ${path('teacher/best')} --device wasm --greedy --json --max-new-tokens 8`,

@@ -427,6 +427,21 @@ describe('distillm train', () => {
       }
     });
 
+    it('counts the records that there are, where they are fewer than a batch', async () => {
+      const records = Array.from({ length: 6 }, (_, i) =>
+        JSON.stringify({ instruction: `Say ant ${i}.`, output: 'ant' }),
+      );
+      await writeFile(path('six.jsonl'), records.join('\n'));
+      const { code, err, out } = await distillm(
+        `train --method sft --student ${path('teacher/best')} --data ${path('six.jsonl')} --validation 0 --device wasm --threads 1 ` +
+          `--grad-accumulation-steps 3 --batch-size 8 --epochs 2 --out ${path('dry-six')} --dry-run`,
+      );
+      expect(code, err).toBe(0);
+      expect(err).toMatch(/^ {2}activations .* of the longest 6 sequences$/m);
+      expect(err).toMatch(/^Run: 2 steps, 1 an epoch, of 6 sequences each; /m);
+      expect(JSON.parse(out)).toMatchObject({ steps: 2, stepsPerEpoch: 1, sequencesPerStep: 6 });
+    });
+
     it('says what is left of a run that goes on', async () => {
       const line = `--method sft --student ${path('teacher/best')} --validation 4 --steps 3 --out ${path('dry-resumed')}`;
       expect(await train(line)).toMatchObject({ code: 0 });

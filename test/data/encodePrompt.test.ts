@@ -39,7 +39,7 @@ const fields = {
 describe.each(Object.entries(tokenizers))('encodePrompt with the tokenizer of %s', (family, tokenizer) => {
   it.each(Object.entries(fields))('gives the ids that a training sample begins with, %s', async (what, prompt) => {
     const text = JSON.stringify({ ...prompt, output: 'an answer' });
-    for (const template of ['alpaca', 'compact'] as const) {
+    for (const template of ['alpaca', 'compact', 't5'] as const) {
       const limits = { template, maxPromptLength: 200 };
       const [sample] = (await readInstructions({ text }, { tokenizer, ...limits })).train;
       const ids = encodePrompt(prompt, { tokenizer, ...limits });
@@ -75,7 +75,9 @@ describe('encodePrompt', () => {
   it('refuses an unknown template, a length that is none, and a template that is too long', () => {
     const encode = (options: object) => encodePrompt({ instruction: 'x' }, { tokenizer, ...options });
     expect(() => encode({ template: 'toString' })).toThrow(OptionError);
-    expect(() => encode({ template: 'mine' })).toThrow('encodePrompt: template is mine, expected alpaca or compact.');
+    expect(() => encode({ template: 'mine' })).toThrow(
+      'encodePrompt: template is mine, expected alpaca or compact or t5.',
+    );
     expect(() => encode({ maxPromptLength: 0 })).toThrow(/maxPromptLength is 0, expected an integer of at least 1/);
     expect(() => encode({ maxPromptLength: 5 })).toThrow(DataError);
     expect(() => encode({ template: 'Compact' })).toThrow('Did you mean compact? Give a template of your own');
@@ -83,7 +85,7 @@ describe('encodePrompt', () => {
 
   it('refuses fields that it would leave out', () => {
     const encode = (more: object) => () => encodePrompt({ instruction: 'x', ...more }, { tokenizer });
-    expect(encode({ context: 'y' })).toThrow('there is no option context, expected one of instruction, input.');
+    expect(encode({ context: 'y' })).toThrow('there is no option context, expected one of instruction, input, prefix.');
     expect(encode({ inputs: 'y' })).toThrow('Did you mean input?');
     expect(encode({ instruction: '' })).toThrow('instruction is , expected some text.');
   });

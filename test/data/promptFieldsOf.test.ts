@@ -8,17 +8,20 @@ const asked = [
   { instruction: '### Instruction:\nWhy?\n\nBecause.' },
 ];
 
-it.each(Object.keys(promptTemplates) as (keyof typeof promptTemplates)[])(
-  'gives back what %s was filled with',
-  (name) => {
-    for (const fields of asked) {
-      const prompt = promptTemplates[name].render(fields);
-      for (const text of [prompt, `<s>${prompt}`, `<|begin_of_text|>${prompt}`, `<s> ${prompt.trimEnd()}`]) {
-        expect(promptFieldsOf(text)).toEqual(fields);
-      }
+it.each(['alpaca', 'compact'] as const)('gives back what %s was filled with', (name) => {
+  for (const fields of asked) {
+    const prompt = promptTemplates[name].render(fields);
+    for (const text of [prompt, `<s>${prompt}`, `<|begin_of_text|>${prompt}`, `<s> ${prompt.trimEnd()}`]) {
+      expect(promptFieldsOf(text)).toEqual(fields);
     }
-  },
-);
+  }
+});
+
+it("leaves T5's prompts as they are: nothing tells what was around the question", () => {
+  for (const fields of asked) expect(promptFieldsOf(promptTemplates.t5.render(fields))).toBeUndefined();
+  const task = { instruction: 'Summarize.', input: 'Ann: Hi.', prefix: 'summarize: ' };
+  expect(promptFieldsOf(promptTemplates.t5.render(task))).toBeUndefined();
+});
 
 it.each(['Name three colours.', 'User: Why?\nAssistant:', 'Q: Instruction: a\nResponse:\n', ''])(
   'knows nothing of %j, of another template',

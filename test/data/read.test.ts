@@ -255,6 +255,14 @@ describe('readText', () => {
     expect(samples.slice(0, -1).every(({ ids, promptLength }) => ids.length === 3 && promptLength === 1)).toBe(true);
   });
 
+  it('takes a document a line where line ends in it are written as the scripts of MiniLLM do', async () => {
+    const text = 'the cat<@x(x!>sat on\r\nthe mat\n\nthe cat\n';
+    const [sample] = await readText({ text }, { tokenizer });
+    const eos = tokenizer.eosTokenId as number;
+    const documents = ['the cat\nsat on', 'the mat', 'the cat'];
+    expect([...sample!.ids]).toEqual(documents.flatMap((each) => [...tokenizer.encode(each), eos]));
+  });
+
   it('takes Blobs as their names and types say, and records with a field `text`', async () => {
     const documents = ['the cat', 'the mat sat on'];
     const records = documents.map((text) => ({ text }));

@@ -213,7 +213,9 @@ describe('the template', () => {
     saved.promptTemplate = undefined;
     expect(await lengthOf(saved)).toBe(alpaca);
     saved.promptTemplate = 'mine';
-    await expect(lengthOf(saved)).rejects.toThrow(/template is mine, expected alpaca or compact.*\{ name, render \}/);
+    await expect(lengthOf(saved)).rejects.toThrow(
+      /template is mine, expected alpaca or compact or t5.*\{ name, render \}/,
+    );
     const ids = encodePrompt({ instruction: 'cab' }, { tokenizer: lettered });
     expect(await generateText(saved, [ids], { tokenizer: lettered, maxNewTokens: 1 })).toHaveLength(1);
     // What is named for one saving counts more.

@@ -11,6 +11,8 @@ import { openWasm } from '../../src/backend/wasm/index.js';
 import { openCheckpoint } from '../../src/checkpoints/index.js';
 import { createChatTemplate } from '../../src/data/chat/chatTemplate.js';
 import { readInstructions } from '../../src/data/index.js';
+import { readParallel } from '../../src/data/parallel/readParallel.js';
+import { RecordCount } from '../../src/data/records.js';
 import { skewKL } from '../../src/distill/losses/index.js';
 import { distillOptions } from '../../src/distill/settings.js';
 import { adaptiveOffPolicy } from '../../src/distill/sgo/index.js';
@@ -126,6 +128,32 @@ const asked = [
 const conversations = words
   .map((word) => `${JSON.stringify({ messages: [...asked, { role: 'assistant', content: `${word} ant` }] })}\n`)
   .join('');
+
+/** A file of each form in which data sets are published. */
+const published: readonly Files[] = [
+  (word: string) => ({
+    instruction: 'Say it.',
+    instances: [
+      { input: word, output: word },
+      { input: '', output: 'none' },
+    ],
+  }),
+  (word: string) => ({ Definition: ['Say it.'], Instances: [{ id: 'a', input: word, output: [word, 'none'] }] }),
+  (word: string) => ({ dialogue: `A: ${word}?`, summary1: word, summary2: 'none' }),
+  (word: string) => ({ translation: { en: word, de: `die ${word}` } }),
+  (word: string) => ({ question_id: 1, turns: [word], reference: [word] }),
+].map((recordOf) => ({ 'a.jsonl': encode(words.map((word) => `${JSON.stringify(recordOf(word))}\n`).join('')) }));
+
+const setOf = (side: string) =>
+  encode(
+    [
+      '<?xml version="1.0" encoding="UTF-8"?>\n<mteval>',
+      `<${side} setid="own" srclang="english">\n<doc docid="7" genre="own">\n<title>Own &amp; short</title>`,
+      ...words.map((word, at) => `<seg id="${at + 1}"> ${word} &lt;${at}&gt; </seg>`),
+      `</doc>\n</${side}>\n</mteval>\n`,
+    ].join('\n'),
+  );
+const translated: Files = { 'en.xml': setOf('srcset'), 'de.xml': setOf('refset') };
 
 /** @returns the formats, and what frees what they hold */
 export async function openFormats(): Promise<{ formats: readonly Format[]; dispose(): Promise<void> }> {
@@ -287,6 +315,27 @@ export async function openFormats(): Promise<{ formats: readonly Format[]; dispo
       ),
       read: async (files, random) =>
         inVocabulary(await readData(new File([files['a.json'] as never], 'a.json'), random)),
+    },
+    {
+      name: 'published records',
+      ...oneOf(published, ['a.jsonl'], mutateJsonLines),
+      async read(files, random) {
+        const file = new File([files['a.jsonl'] as never], 'a.jsonl');
+        inVocabulary(await readData(file, random));
+      },
+    },
+    {
+      name: 'translated sets',
+      ...oneOf([translated], ['en.xml', 'de.xml'], mutateBytes),
+      async read(files, random) {
+        const [source, target] = ['en.xml', 'de.xml'].map((name) => new File([files[name] as never], name));
+        const count = new RecordCount(random.chance(0.5));
+        const pair = { source: source as File, target: target as File, languages: { from: 'en', to: 'de' } };
+        for await (const { input, outputs } of readParallel(pair, (question) => question, count)) {
+          require(input !== '' && outputs.length === 1 && outputs[0] !== '', 'a pair with nothing on one side');
+        }
+        count.end();
+      },
     },
     {
       name: 'conversations',

@@ -9,7 +9,19 @@ import { builtCommand, fileFaults, kills } from './processes.js';
 const mutations = (name: string): number => (name === 'state' || name === 'adapter' ? 400 : 2000);
 const names = [
   ...['safetensors', 'shards', 'gguf', 'torch', 'tokenizer.json', 'sentencepiece', 'tokenizer texts', 'config'],
-  ...['jsonl', 'json array', 'conversations', 'chat template', 'gzip', 'gzip bytes', 'adapter', 'log', 'state'],
+  ...[
+    'jsonl',
+    'json array',
+    'published records',
+    'translated sets',
+    'conversations',
+    'chat template',
+    'gzip',
+    'gzip bytes',
+    'adapter',
+    'log',
+    'state',
+  ],
 ];
 
 describe('spoilt files are refused in words or read', () => {

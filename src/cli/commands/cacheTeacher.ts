@@ -10,12 +10,11 @@ import {
   openFolder,
   openTeacherCache,
   readInstructions,
-  recordKind,
   requireMemory,
   type TeacherCaching,
 } from '../../index.js';
 import { defineCommand } from '../command.js';
-import { skipping } from '../data.js';
+import { kindOfData, recordNames, skipping } from '../data.js';
 import { deviceOptions, deviceRules, withDevice } from '../device.js';
 import { type ExitCode, exitCodes } from '../exitCodes.js';
 import { flagsOf, optionsFrom } from '../flags.js';
@@ -104,13 +103,13 @@ export const cacheTeacherCommand = defineCommand({
       const tokenizer = await findTokenizer(options.tokenizer, [checkpoint]);
       const holding = given({ dtype: options.teacherDtype });
       const sized = await loadModel(checkpoint, { device: device.meta(), ...holding });
-      const areChats = (await recordKind(options.data, { fields: options.fields })) === 'conversation';
+      const { areChats, haveT5Prefix } = await kindOfData(options.data, options);
       const template = await chooseTemplate(options.template, [checkpoint], {
-        ...{ tokenizer, areChats },
+        ...{ tokenizer, areChats, prefersT5: haveT5Prefix && sized.numEncoderLayers !== undefined },
         say: (text) => note(stderr, text),
       });
       const read = await readInstructions(options.data, {
-        ...{ template, tokenizer, ...lengthLimits(options, [sized]), fields: options.fields },
+        ...{ template, tokenizer, ...lengthLimits(options, [sized]), ...recordNames(options) },
         validation: held ?? 'tenth',
         ...given({ validationOrder: options.validationOrder }),
         skipInvalid: skipping(stderr, options.skipInvalid),

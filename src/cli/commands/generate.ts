@@ -19,7 +19,7 @@ import {
 } from '../../index.js';
 import { ranges } from '../../settings/index.js';
 import { defineCommand } from '../command.js';
-import { recordOptions, skipping } from '../data.js';
+import { recordNames, recordOptions, skipping } from '../data.js';
 import { deviceOptions, deviceRules, withDevice } from '../device.js';
 import { exitCodes } from '../exitCodes.js';
 import { counted, whole } from '../format.js';
@@ -37,6 +37,7 @@ import {
   count,
   countOrZero,
   flag,
+  flagOf,
   given,
   optional,
   required,
@@ -59,8 +60,8 @@ const promptOptions = {
   prompts: optional(
     '<file>',
     text,
-    'prompts from a file, one a line, or JSON lines with instruction (or prompt) and input (or context), or with messages; - is ' +
-      'stdin',
+    'prompts from a file, one a line, or JSON lines with instruction (or prompt) and input (or context), with messages, or of the ' +
+      'other formats that train takes; - is stdin',
   ),
   ...recordOptions,
   input: optional('<text>', text, 'further context for the template, of prompts that have none of their own'),
@@ -105,9 +106,10 @@ const rules: readonly Rule[] = [
     prompts === undefined || words.length === 0
       ? undefined
       : `--prompts ${prompts} and prompts among the words are both given. Give one of them.`,
-  ({ prompts, fields, skipInvalid }) => {
-    if (prompts !== undefined || (fields === undefined && skipInvalid === undefined)) return undefined;
-    const flag = fields === undefined ? '--skip-invalid' : '--fields';
+  ({ prompts, ...given }) => {
+    const name = Object.keys(recordOptions).find((each) => given[each] !== undefined);
+    if (prompts !== undefined || name === undefined) return undefined;
+    const flag = flagOf(name);
     return `${flag} is about the records of --prompts, which is not given. Give it, or leave ${flag} out.`;
   },
   (given) => {
@@ -168,7 +170,7 @@ export const generateAnswers = defineCommand({
 
 type GenerateOptions = Values<typeof promptOptions & typeof answerOptions & ReturnType<typeof samplingOptions>>;
 
-type Prompt = { readonly instruction: string; readonly input: string } | ChatPrompt;
+type Prompt = { readonly instruction: string; readonly input: string; readonly prefix?: string } | ChatPrompt;
 
 /** What is asked: of a conversation, last. */
 const askedIn = (prompt: Prompt): string =>
@@ -180,10 +182,13 @@ async function promptsOf(
   { stdin, stderr }: Terminal,
   words: readonly string[],
 ): Promise<readonly Prompt[]> {
-  const { prompts: file, input = '', fields, raw } = options;
+  const { prompts: file, input = '', raw } = options;
   if (file !== undefined) {
     const source = file === '-' ? { text: await readAll(stdin), name: 'stdin' } : file;
-    const read = await readPrompts(source, { fields, skipInvalid: skipping(stderr, options.skipInvalid) });
+    const read = await readPrompts(source, {
+      ...recordNames(options),
+      skipInvalid: skipping(stderr, options.skipInvalid),
+    });
     if (raw && read.some((prompt) => 'messages' in prompt)) {
       throw new OptionError(`--raw leaves the template out, into which the conversations of --prompts ${file} go.`);
     }

@@ -1,7 +1,7 @@
 /** `distillm tokenizer`: trains a tokenizer on data files. */
 import { DataError, OptionError, openFolder, readTokenizerTexts, tokenizerTrainer } from '../../index.js';
 import { defineCommand } from '../command.js';
-import { recordOptions, skipping } from '../data.js';
+import { recordNames, recordOptions, skipping } from '../data.js';
 import { exitCodes } from '../exitCodes.js';
 import { counted, whole } from '../format.js';
 import { tryInputs } from '../inputs.js';
@@ -23,23 +23,23 @@ export const tokenizer = defineCommand({
       data: required(
         '<file...>',
         listed,
-        'instruction JSONL, or any other file as plain text, XML and HTML by a name that ends so; .gz as well',
+        'instruction JSONL and its kin as train takes them, or any other file as plain text, XML and HTML by a name that ends so; .gz as well',
       ),
       vocabSize: withDefault('<number>', count, 'tokens in all: 256 bytes, special tokens, merges or pieces', 4096),
       model: withDefault('<kind>', models, "bpe (GPT-2's kind) or unigram (T5's)", 'bpe'),
       out: required('<folder>', text, 'where the tokenizer files go'),
-      template: withDefault('<name>', templates, 'prompt template: alpaca or compact', 'alpaca'),
+      template: withDefault('<name>', templates, 'prompt template: alpaca, compact or t5', 'alpaca'),
       ...recordOptions,
     },
   },
-  async run({ data, vocabSize, model, out, template, fields, skipInvalid }, { stdout, stderr }) {
+  async run({ data, vocabSize, model, out, template, skipInvalid, ...records }, { stdout, stderr }) {
     await checkFolder(out);
     tryInputs('--data', data);
     const trainer = tokenizerTrainer({ vocabSize, model, specialTokens: { eos: '<|endoftext|>' } });
     let characters = 0;
     for await (const text of readTokenizerTexts(data, {
       template,
-      fields,
+      ...recordNames(records),
       skipInvalid: skipping(stderr, skipInvalid),
     })) {
       trainer.add(text);
@@ -55,7 +55,7 @@ export const tokenizer = defineCommand({
       for (const [name, file] of Object.entries(files)) await store.write(name, [new TextEncoder().encode(file)]);
       let tokens = 0;
       // Read again: the texts may be larger than memory.
-      for await (const text of readTokenizerTexts(data, { template, fields, skipInvalid })) {
+      for await (const text of readTokenizerTexts(data, { template, ...recordNames(records), skipInvalid })) {
         tokens += trained.encode(text).length;
       }
       const result = { tokenizer: out, vocabSize: trained.vocabSize, charactersPerToken: characters / tokens };

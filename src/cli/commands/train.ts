@@ -28,7 +28,6 @@ import {
   type RunSettings,
   readInstructions,
   readText,
-  recordKind,
   requireMemory,
   type TeacherCache,
   type Tokenizer,
@@ -39,7 +38,7 @@ import { quotedPath } from '../../inWords.js';
 import { isFullDisk } from '../../systemReason.js';
 import { defineCommand } from '../command.js';
 import { readConfig } from '../config.js';
-import { skipping } from '../data.js';
+import { kindOfData, recordNames, skipping } from '../data.js';
 import { deviceOptions, deviceRules, withDevice } from '../device.js';
 import { memoryLines, memoryTable, printEstimate } from '../estimate.js';
 import { type ExitCode, exitCodes } from '../exitCodes.js';
@@ -54,10 +53,10 @@ import { findTokenizer, hasTokenizer, lengthLimits, openModelFolder, openStudent
 import { given, type OptionTable, spellFlags, type Values } from '../options.js';
 import { holdsRun, logFile, namesIn, refuseAddress, tryApart, tryFile, tryFolder, tryLog } from '../outputs.js';
 import { measuredBy, progressLine, trainingProgress } from '../progress.js';
-import { drawnSample } from '../sample.js';
+import { drawnSample, maskInWords, samplePieces } from '../sample.js';
 import { chooseTemplate } from '../template.js';
 import { type Board, openBoard, tryBoard } from '../tensorboard/board.js';
-import { note, noted, shellWord, shownOn, type Terminal, wrapped } from '../terminal.js';
+import { note, noted, shellWord, type Terminal, wrapped } from '../terminal.js';
 import {
   configNames,
   heldOutOf,
@@ -130,17 +129,17 @@ export const train = defineCommand({
       // Told before how answers end: a tokenizer that ends them as the teacher does would not help other vocabularies.
       await checkLeast(sized, options, { limits, distilling, tokenizer });
       checkEndTokens(options, tokenizer, distilling?.teacherTokenizer);
-      const areChats = (await recordKind(options.data, { fields: options.fields })) === 'conversation';
+      const { areChats, haveT5Prefix } = await kindOfData(options.data, options);
       const template = await chooseTemplate(
         options.template,
         [studentSource, teacherSource ?? templateOf(teacherCache)],
         {
-          ...{ tokenizer, areChats },
+          ...{ tokenizer, areChats, prefersT5: haveT5Prefix && sized.student.numEncoderLayers !== undefined },
           say: (text) => note(terminal.stderr, text),
         },
       );
       const data = await readInstructions(options.data, {
-        ...{ template, tokenizer, ...limits, fields: options.fields, validation: heldOutOf(options) ?? 'tenth' },
+        ...{ template, tokenizer, ...limits, ...recordNames(options), validation: heldOutOf(options) ?? 'tenth' },
         ...given({ validationOrder: options.validationOrder }),
         skipInvalid: skipping(terminal.stderr, options.skipInvalid),
       });
@@ -164,7 +163,11 @@ export const train = defineCommand({
           ? distill({ ...distilling, ...shared, ...given({ teacher, teacherCache }), student, signal })
           : fineTune({ ...shared, model: student, signal });
       const plan = runOf(sized, new AbortController().signal);
-      checkMemory(await plan.memory(), { ...{ device, terminal, dryRun: options.dryRun }, settings: plan.settings });
+      const samples = Math.max(data.train.length, data.validation.length);
+      checkMemory(await plan.memory(), {
+        ...{ device, terminal, dryRun: options.dryRun, samples },
+        settings: plan.settings,
+      });
       if (options.dryRun) {
         terminal.stderr.write(
           'Reading the weights, then measuring: a few seconds, of large models about half a minute ...\n',
@@ -242,12 +245,13 @@ function checkMemory(
     device,
     terminal: { stdout, stderr },
     dryRun,
+    samples,
     settings,
-  }: { device: Device; terminal: Terminal; dryRun: boolean; settings: RunSettings },
+  }: { device: Device; terminal: Terminal; dryRun: boolean; samples: number; settings: RunSettings },
 ): void {
   if (dryRun && !memory.fits) stdout.write(`${JSON.stringify({ dryRun, memory, settings })}\n`);
   requireMemory(memory);
-  const lines = dryRun ? memoryTable(memory, { settings, device }) : memoryLines(memory, device);
+  const lines = dryRun ? memoryTable(memory, { settings, samples, device }) : memoryLines(memory, device);
   for (const line of lines) stderr.write(`${wrapped(line, stderr)}\n`);
 }
 
@@ -431,8 +435,8 @@ async function distillationOf(options: TrainOptions, teacher: Checkpoint | undef
 /** `--dry-run`: the first sample as the model gets it, and what it learns of it. */
 function showSample({ train: [sample], template }: InstructionData, tokenizer: Tokenizer, { stderr }: Terminal): void {
   if (!sample) return;
-  stderr.write(`The first sample, in the template ${template}; what is learnt is between \u27e6 and \u27e7:\n`);
-  stderr.write(`${shownOn(stderr, drawnSample(sample, tokenizer))}\n`);
+  stderr.write(`The first sample, in the template ${template}; ${maskInWords}:\n`);
+  stderr.write(`${drawnSample(samplePieces(sample, tokenizer), stderr)}\n`);
 }
 
 /** `--dry-run`: what the run would take. */

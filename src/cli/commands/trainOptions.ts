@@ -27,8 +27,9 @@ export const readingOptions = {
   data: required(
     '<file...>',
     listed,
-    'JSON lines, or one JSON array, of instruction, input (or context) and output (or response), of prompt and completion, or of ' +
-      'messages; .gz as well',
+    'JSON lines, or one JSON array, of instruction, input (or context) and output (or response), of prompt and completion, of ' +
+      'messages, or as Self-Instruct, Super-NaturalInstructions, SAMSum, DialogSum and translations are published; one of two files that ' +
+      'translate each other (x.en-de.en); .gz as well',
   ),
   ...recordOptions,
   validation: optional(

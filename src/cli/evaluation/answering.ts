@@ -11,7 +11,6 @@ import {
   perplexity,
   planGeneration,
   readInstructions,
-  recordKind,
   requireMemory,
   type SamplerOptions,
   type SkipInvalid,
@@ -19,6 +18,7 @@ import {
   type WeightFormat,
 } from '../../index.js';
 import { randomSeed } from '../../random.js';
+import { kindOfData, recordNames } from '../data.js';
 import { whole } from '../format.js';
 import { answerLength, lengthLimits, sizeModel, tokenizerOf } from '../models.js';
 import { given } from '../options.js';
@@ -31,6 +31,7 @@ interface AnswererOptions {
   readonly device: Device;
   readonly data: readonly string[];
   readonly fields: InstructionFields | undefined;
+  readonly languages: string | undefined;
   readonly skipInvalid: SkipInvalid;
   readonly tokenizer: string | undefined;
   readonly template: TemplateName | undefined;
@@ -80,14 +81,15 @@ export async function prepareAnswerer(
   const sized = await sizeModel(checkpoint, { device, dtype });
   const tokenizer = await tokenizerOf(sized, checkpoint, options.tokenizer);
   const { maxPromptLength } = lengthLimits({ ...options, maxLength: undefined }, [sized]);
-  const { data: files, fields, skipInvalid } = options;
-  const areChats = (await recordKind(files, { fields })) === 'conversation';
+  const { data: files, skipInvalid } = options;
+  const { areChats, haveT5Prefix } = await kindOfData(files, options);
   const template = await chooseTemplate(options.template, [checkpoint], {
     ...{ tokenizer, areChats, prefersChat: true },
+    prefersT5: haveT5Prefix && sized.numEncoderLayers !== undefined,
     say: (text) => line.print(noted(text)),
   });
   const data = await readInstructions(files, {
-    ...{ tokenizer, template, maxPromptLength, fields, skipInvalid },
+    ...{ tokenizer, template, maxPromptLength, ...recordNames(options), skipInvalid },
     // The references may be of any length: only the prompts are answered.
     maxLength: Number.MAX_SAFE_INTEGER,
   });
