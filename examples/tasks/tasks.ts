@@ -4,7 +4,7 @@
  * their answers spoilt, as crowd-written data has: with clean ones, which a small model learns by itself, a teacher has little
  * to add.
  */
-import { createRng } from 'distillm';
+import { createRng, type Rng } from 'distillm';
 import { dialogue } from '../demo/task/dialogue.ts';
 import { generateTask, generateTaskOf, type Task } from '../demo/task/generateTask.ts';
 import { pick } from '../demo/task/random.ts';
@@ -39,20 +39,25 @@ const filesOf = (task: Task, form: (record: TaskRecord, id: number) => object): 
   };
 };
 
+/** Records are known by their inputs: in these forms nothing is left of what they were asked by. */
+const asked = (make: (rng: Rng) => TaskRecord) => (rng: Rng) => ({ ...make(rng), instruction: '' });
+
 /** Makes the files of a task. */
 export const tasks: Readonly<Record<'instruction' | 'summarization' | 'translation', () => TaskFiles>> = {
   /** Alpaca's fields. */
   instruction: () => filesOf(generateTask(drawn), (record) => record),
   /** SAMSum's. */
   summarization: () =>
-    filesOf(generateTaskOf(dialogue, drawn), ({ input, output }, id) => ({
+    filesOf(generateTaskOf(asked(dialogue), drawn), ({ input, output }, id) => ({
       id: String(id),
       dialogue: input,
       summary: output,
     })),
   /** Those of IWSLT 2017 on Hugging Face. */
   translation: () =>
-    filesOf(generateTaskOf(translation, drawn), ({ input, output }) => ({ translation: { en: input, de: output } })),
+    filesOf(generateTaskOf(asked(translation), drawn), ({ input, output }) => ({
+      translation: { en: input, de: output },
+    })),
 };
 
 /** Plain text: paragraphs of English sentences, a document each. */

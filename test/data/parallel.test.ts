@@ -193,5 +193,5 @@ describe('parallel text', () => {
     for await (const _ of readRecords(path('long.en-de.en.gz'))) pairs++;
     expect(pairs).toBe(4000);
     expect(process.memoryUsage().rss - before).toBeLessThan(300 * 2 ** 20);
-  });
+  }, 120_000);
 });
