@@ -50,4 +50,25 @@ describe('the time of a step', () => {
       }
     }
   });
+
+  it('is not reckoned from a first step that took long once', async () => {
+    const { timed } = clock(500, 5);
+    let isFirst = true;
+    const slow = async (samples: readonly Sample[]) => {
+      const ms = await timed(samples);
+      const late = isFirst ? 13_000 : 0;
+      isFirst = false;
+      return ms + late;
+    };
+    const { ms } = await timeOfStep(slow, batch);
+    expect(ms).toBeGreaterThan(0.999 * 10_500);
+    expect(ms).toBeLessThan(1.001 * 10_500);
+  });
+
+  it('of few tokens that takes seconds says little of many: twice as many are tried', async () => {
+    const { timed, spent } = clock(6000, 1);
+    const { ms } = await timeOfStep(timed, batch);
+    expect(ms).toBeLessThan(1.001 * 8000);
+    expect(spent()).toBeLessThan(30_000);
+  });
 });

@@ -136,14 +136,16 @@ export async function timeOfStep(
   const few = tokensOf(small);
   if (all < 4 * few) return { ms: await timed(samples), share: 1 };
   let least = await timed(small);
-  // The first step compiles what steps need.
-  if (least < REPEAT_MS) least = await timed(small);
-  const mostTokens = (LONGEST_MS * few) / least;
+  // The first step compiles what steps need, and touches their memory.
+  if (least < 2 * LONGEST_MS) least = Math.min(least, await timed(small));
+  const proportional = { ms: (least * all) / few, share: few / all };
+  if (least > LONGEST_MS) return proportional;
+  // However long a step on few tokens takes, much of it is the optimizer's: on twice as many it is seldom twice as long.
+  const mostTokens = Math.max(2 * few, (LONGEST_MS * few) / least);
   if (all <= mostTokens) return { ms: await timed(samples), share: 1 };
-  if (mostTokens < 2 * few) return { ms: (least * all) / few, share: few / all };
   const part = partOf(samples, mostTokens);
   const many = tokensOf(part);
-  if (many <= few) return { ms: (least * all) / few, share: few / all };
+  if (many <= few) return proportional;
   const took = await timed(part);
   const each = Math.max(0, (took - least) / (many - few));
   return { ms: took + each * (all - many), share: many / all };
