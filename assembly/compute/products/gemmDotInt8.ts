@@ -1,7 +1,9 @@
 // Products with b, the weight, transposed and stored as bytes, as dot products of integers: twice as fast as floats,
 // for any number of rows of a. b is read once for every ROWS rows of a, unpacked. Range: columns of c.
 import { dotGroups, dotGroups4 } from './shared/dotGroups';
-import { dotBytes, dotBytes4, INTEGER_SUMS_BYTES, integersStride, layIntegers, paddedBytes } from './shared/dotIntegers';
+import {
+  dotBytes, dotBytes4, dotRowsOfBytes4, INTEGER_SUMS_BYTES, integersStride, layIntegers, paddedBytes, scalesOfFour,
+} from './shared/dotIntegers';
 import { putFour, putOne } from './shared/putProducts';
 import { scratch } from '../shared/scratch';
 
@@ -29,8 +31,27 @@ export function gemmDotInt8(
   for (let i: u32 = 0; i < m; i += ROWS) {
     const rows = min(m - i, ROWS);
     for (let r: u32 = 0; r < rows; r++) layIntegers(a + ((<usize>(i + r) * k) << 2), k, left + <usize>r * width);
-    multiplyStrips(left, rows, b, scales, c + ((<usize>i * n) << 2), n, k, groups, accumulate != 0, begin, end);
+    const to = c + ((<usize>i * n) << 2);
+    const single = rows == 1 && groups == 1 && k == paddedBytes(k);
+    const first = single ? multiplyRow(left, b, scales, to, k, accumulate != 0, begin, end) : begin;
+    multiplyStrips(left, rows, b, scales, to, n, k, groups, accumulate != 0, first, end);
   }
+}
+
+/**
+ * The same for one left row and rows of whole blocks, of which there may be up to three more: four rows of b at a time, each
+ * a long stretch of memory. Returns the first row that is left.
+ */
+function multiplyRow(
+  left: usize, b: usize, scales: usize, c: usize, k: u32, accumulate: bool, begin: u32, end: u32,
+): u32 {
+  const sums = scratch();
+  const quarter = (end - begin) >> 2;
+  for (let j = begin; j < begin + quarter; j++) {
+    const y = dotRowsOfBytes4(left, b + <usize>j * k, <usize>quarter * k, k, sums);
+    putFour(f32x4.mul(y, scalesOfFour(scales + (j << 2), quarter << 2)), c + (j << 2), quarter << 2, accumulate);
+  }
+  return begin + (quarter << 2);
 }
 
 /** c [rows, n] (+)= left rows times rows [begin, end) of b, transposed, each with its scale. */

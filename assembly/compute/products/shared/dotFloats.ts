@@ -111,6 +111,89 @@ export function dotHalves(x: usize, b: usize, count: u32, sums: usize): f32 {
 
 // @ts-ignore: decorator
 @inline
+function addRows4(kind: u32, x: usize, b: usize, apart: usize, count: u32, sums: usize): void {
+  const b1 = b + apart;
+  const b2 = b1 + apart;
+  const b3 = b2 + apart;
+  let lo0 = zero();
+  let hi0 = zero();
+  let lo1 = zero();
+  let hi1 = zero();
+  let lo2 = zero();
+  let hi2 = zero();
+  let lo3 = zero();
+  let hi3 = zero();
+  for (let p: u32 = 0; p < count; p += BLOCK) {
+    const from = (<usize>p) << kind;
+    const at = x + ((<usize>p) << 2);
+    let lo = v128.load(at);
+    let hi = v128.load(at, 16);
+    if (kind == F16) {
+      const u0 = v128.load(b + from);
+      const v0 = v128.load(b + from, 16);
+      const u1 = v128.load(b1 + from);
+      const v1 = v128.load(b1 + from, 16);
+      const u2 = v128.load(b2 + from);
+      const v2 = v128.load(b2 + from, 16);
+      const u3 = v128.load(b3 + from);
+      const v3 = v128.load(b3 + from, 16);
+      lo0 = madd(lo, unpackEven(u0), lo0);
+      hi0 = madd(hi, unpackEven(v0), hi0);
+      lo1 = madd(lo, unpackEven(u1), lo1);
+      hi1 = madd(hi, unpackEven(v1), hi1);
+      lo2 = madd(lo, unpackEven(u2), lo2);
+      hi2 = madd(hi, unpackEven(v2), hi2);
+      lo3 = madd(lo, unpackEven(u3), lo3);
+      hi3 = madd(hi, unpackEven(v3), hi3);
+      lo = v128.load(at, 32);
+      hi = v128.load(at, 48);
+      lo0 = madd(lo, unpackOdd(u0), lo0);
+      hi0 = madd(hi, unpackOdd(v0), hi0);
+      lo1 = madd(lo, unpackOdd(u1), lo1);
+      hi1 = madd(hi, unpackOdd(v1), hi1);
+      lo2 = madd(lo, unpackOdd(u2), lo2);
+      hi2 = madd(hi, unpackOdd(v2), hi2);
+      lo3 = madd(lo, unpackOdd(u3), lo3);
+      hi3 = madd(hi, unpackOdd(v3), hi3);
+      continue;
+    }
+    lo0 = madd(lo, v128.load(b + from), lo0);
+    hi0 = madd(hi, v128.load(b + from, 16), hi0);
+    lo1 = madd(lo, v128.load(b1 + from), lo1);
+    hi1 = madd(hi, v128.load(b1 + from, 16), hi1);
+    lo2 = madd(lo, v128.load(b2 + from), lo2);
+    hi2 = madd(hi, v128.load(b2 + from, 16), hi2);
+    lo3 = madd(lo, v128.load(b3 + from), lo3);
+    hi3 = madd(hi, v128.load(b3 + from, 16), hi3);
+    lo = v128.load(at, 32);
+    hi = v128.load(at, 48);
+    lo0 = madd(lo, v128.load(b + from, 32), lo0);
+    hi0 = madd(hi, v128.load(b + from, 48), hi0);
+    lo1 = madd(lo, v128.load(b1 + from, 32), lo1);
+    hi1 = madd(hi, v128.load(b1 + from, 48), hi1);
+    lo2 = madd(lo, v128.load(b2 + from, 32), lo2);
+    hi2 = madd(hi, v128.load(b2 + from, 48), hi2);
+    lo3 = madd(lo, v128.load(b3 + from, 32), lo3);
+    hi3 = madd(hi, v128.load(b3 + from, 48), hi3);
+  }
+  storePairs(sums, lo0, hi0, lo1, hi1, lo2, hi2, lo3, hi3);
+}
+
+/**
+ * sums [4][8] = eight partial sums each of the products of whole blocks of a left row with four rows of floats, `apart`
+ * bytes from one to the next. Sums of one row alone wait for each other.
+ */
+export function dotRows4(x: usize, b: usize, apart: usize, count: u32, sums: usize): void {
+  addRows4(F32, x, b, apart, count, sums);
+}
+
+/** The same with f16 rows. */
+export function dotHalfRows4(x: usize, b: usize, apart: usize, count: u32, sums: usize): void {
+  addRows4(F16, x, b, apart, count, sums);
+}
+
+// @ts-ignore: decorator
+@inline
 function addStretch4(kind: u32, x: usize, stride: usize, b: usize, count: u32, sums: usize): void {
   const x1 = x + stride;
   const x2 = x1 + stride;

@@ -115,6 +115,35 @@ function sumStretch4(x: usize, stride: usize, b: usize, count: u32, sums: usize)
   storePairs(sums, lo0, hi0, lo1, hi1, lo2, hi2, lo3, hi3);
 }
 
+/** sums [4][8] = the same for one left row and four rows of bytes, `apart` bytes from one to the next. */
+function sumRows4(x: usize, b: usize, apart: usize, count: u32, sums: usize): void {
+  const b1 = b + apart;
+  const b2 = b1 + apart;
+  const b3 = b2 + apart;
+  let lo0 = zero();
+  let hi0 = zero();
+  let lo1 = zero();
+  let hi1 = zero();
+  let lo2 = zero();
+  let hi2 = zero();
+  let lo3 = zero();
+  let hi3 = zero();
+  for (let p: u32 = 0; p < count; p += 16) {
+    const at = x + ((<usize>p) << 1);
+    const u = v128.load(at);
+    const v = v128.load(at, 16);
+    lo0 = addProducts(u, v128.load_ext<i8>(b + p), lo0);
+    hi0 = addProducts(v, v128.load_ext<i8>(b + p, 8), hi0);
+    lo1 = addProducts(u, v128.load_ext<i8>(b1 + p), lo1);
+    hi1 = addProducts(v, v128.load_ext<i8>(b1 + p, 8), hi1);
+    lo2 = addProducts(u, v128.load_ext<i8>(b2 + p), lo2);
+    hi2 = addProducts(v, v128.load_ext<i8>(b2 + p, 8), hi2);
+    lo3 = addProducts(u, v128.load_ext<i8>(b3 + p), lo3);
+    hi3 = addProducts(v, v128.load_ext<i8>(b3 + p, 8), hi3);
+  }
+  storePairs(sums, lo0, hi0, lo1, hi1, lo2, hi2, lo3, hi3);
+}
+
 /** Adds the eight partial sums of left row `row` to four lanes. */
 // @ts-ignore: decorator
 @inline
@@ -159,6 +188,18 @@ export function dotBytes4(x: usize, stride: usize, b: usize, end: u32, sums: usi
     const sum = sumLanes4(true, fold(sums, 0), fold(sums, 1), fold(sums, 2), fold(sums, 3));
     total = madd(f32x4.convert_i32x4_s(sum), scalesOfFour(scale, stride), total);
     scale += 4;
+  }
+  return total;
+}
+
+/** The dot products of a left row and of four rows of `end` bytes, whole blocks, `apart` bytes from one to the next. */
+export function dotRowsOfBytes4(x: usize, b: usize, apart: usize, end: u32, sums: usize): v128 {
+  const scales = x + ((<usize>end) << 1);
+  let total = zero();
+  for (let first: u32 = 0; first < end; first += GROUP) {
+    sumRows4(x + (first << 1), b + first, apart, min(end - first, GROUP), sums);
+    const four = sumLanes4(true, fold(sums, 0), fold(sums, 1), fold(sums, 2), fold(sums, 3));
+    total = madd(f32x4.convert_i32x4_s(four), v128.load32_splat(scales + (first / GROUP << 2)), total);
   }
   return total;
 }
