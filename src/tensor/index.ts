@@ -39,7 +39,9 @@ export {
   type RowLoss,
   type SummedLoss,
   type SummedLosses,
+  withLabels,
 } from './ops/linearLoss.js';
+export { policyGradientRows, type Rollout } from './ops/policyGradient.js';
 export { coarseKinds, linearTopTokens, topDivergenceRows } from './ops/predictions.js';
 export { relu } from './ops/relu.js';
 export { rmsNorm } from './ops/rmsNorm.js';

@@ -213,6 +213,23 @@ export const rows = {
     plan: overRows('vocab', 6),
   },
   /**
+   * The clipped surrogate of a policy gradient, row by row, as PPO and MiniLLM have it. With logq = log
+   * softmax(logits)[label] and ratio = importance exp(logq - oldLogProbs): loss[r] = max(-advantage ratio, -advantage
+   * clamp(ratio, 1 - clip, 1 + clip)), and logits becomes gradScale dloss[r]/dlogits, which is gradScale advantage ratio
+   * (softmax - onehot), or zeros where the clamped side is the larger. Rows whose label is -100 give loss 0 and
+   * gradient 0. Other labels are of the vocabulary, checked on the host.
+   */
+  policyGradient: {
+    dims: ['rows', 'vocab'],
+    params: { clip: 'f32', gradScale: 'f32' },
+    in: { labels: i32('rows'), advantages: ['rows'], oldLogProbs: ['rows'], importance: ['rows'] },
+    inout: { logits: ['rows', 'vocab'] },
+    out: { loss: ['rows'] },
+    flops: (d) => 8 * of(d, 'rows', 'vocab'),
+    ulp: (d) => roundings(of(d, 'vocab')) + 12,
+    plan: overRows('vocab', 8),
+  },
+  /**
    * The next token of each row, one of the first `drawable` of the vocabulary: the others, NaN or not, are not looked
    * at. Of its logits the topK largest stay (0: all) and those equal to the last of them; of
    * these the largest whose weights exp((logit - largest) / temperature) add up to at least topP of all, among equal

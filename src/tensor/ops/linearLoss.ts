@@ -98,17 +98,17 @@ export interface LogitsChunk {
 /** Turns a chunk of logits into their gradients, in place, and returns the loss of each row, [rows]. */
 export type RowLoss = (chunk: LogitsChunk) => Tensor;
 
-/**
- * Cross-entropy of each row's label. `gradScale` multiplies the gradients, not the losses.
- * @param own labels in place of the batch's, row by row: -100 in more rows
- */
+/** Cross-entropy of each row's label. `gradScale` multiplies the gradients, not the losses. */
 export const crossEntropyRows =
-  (gradScale: number, own?: Int32Array): RowLoss =>
-  ({ logits, labels, rowIndices }) => {
-    const { device } = logits;
-    const taken = own ? labelTensor(device, own, rowIndices) : labels;
-    return run(device, 'crossEntropy', { logits, labels: taken }, { gradScale }).loss;
-  };
+  (gradScale: number): RowLoss =>
+  ({ logits, labels }) =>
+    run(logits.device, 'crossEntropy', { logits, labels }, { gradScale }).loss;
+
+/** A loss by other labels than the batch's, row by row: -100 in more rows. */
+export const withLabels =
+  (own: Int32Array, loss: RowLoss): RowLoss =>
+  (chunk) =>
+    loss({ ...chunk, labels: labelTensor(chunk.logits.device, own, chunk.rowIndices) });
 
 /**
  * Divergence of each row from the teacher's logits of the same row, of which the tokens are taken that the student's have:

@@ -6,6 +6,7 @@ import type { Case, Cases } from '../case.js';
 import type { Random } from '../random.js';
 import { reference } from '../reference/index.js';
 import { IGNORED } from '../reference/rows/crossEntropy.js';
+import { logSoftmax } from '../reference/softmax.js';
 import type { Given } from '../reference/types.js';
 import { fillLabels, halfScale, hardHalves, matrices, poison, scaleBy, shaped } from './shared.js';
 
@@ -97,6 +98,24 @@ function crossEntropyCase(rows: number, vocab: number, spread: number, note: str
     prepare: ({ labels, logits }, random) => {
       fillLabels(labels, vocab, random);
       scaleBy(logits, spread);
+      maskRows(labels, [logits]);
+    },
+  };
+}
+/** Old log-probabilities near the row's own, so that ratios are on both sides of the clamp. */
+function policyGradientCase(rows: number, vocab: number, spread: number, note: string): Case<'policyGradient'> {
+  return {
+    dims: { rows, vocab },
+    params: { clip: 0.2, gradScale: 0.37 },
+    note,
+    prepare: ({ labels, oldLogProbs, importance, logits }, random) => {
+      fillLabels(labels, vocab, random);
+      scaleBy(logits, spread);
+      labels.forEach((label, r) => {
+        const { log } = logSoftmax(logits.subarray(r * vocab, (r + 1) * vocab));
+        oldLogProbs[r] = Math.fround(log[label]! + 0.3 * oldLogProbs[r]!);
+        importance[r] = Math.fround(Math.exp(0.3 * importance[r]!));
+      });
       maskRows(labels, [logits]);
     },
   };
@@ -346,6 +365,19 @@ export const rows: Cases<keyof typeof records> = {
     {
       dims: { rows: 3, vocab: 11 },
       params: { gradScale: 1 },
+      note: 'all masked',
+      prepare: ({ labels, logits }) => [labels.fill(IGNORED), poison(logits)] as never,
+    },
+  ],
+  policyGradient: [
+    policyGradientCase(1, 1, 1, 'one word'),
+    policyGradientCase(29, 17, 1, 'small'),
+    policyGradientCase(7, 64, 3, 'sharper'),
+    policyGradientCase(4, 1031, 1, 'two steps and a tail'),
+    policyGradientCase(257, 3, 1, 'many rows'),
+    {
+      dims: { rows: 3, vocab: 11 },
+      params: { clip: 0.2, gradScale: 1 },
       note: 'all masked',
       prepare: ({ labels, logits }) => [labels.fill(IGNORED), poison(logits)] as never,
     },

@@ -10,7 +10,7 @@ vi.setConfig({ testTimeout: 120_000 });
 
 const kernels = [
   ...(['layerNorm', 'layerNormBackward', 'rmsNorm', 'rmsNormBackward', 'crossEntropy', 'divergence'] as const),
-  ...(['sample', 'attention'] as const),
+  ...(['policyGradient', 'sample', 'attention'] as const),
 ] as const;
 /** Attention has such a workgroup for few queries; of the divergences, which sum alike, one is enough. */
 const wanted = (kernel: KernelName, { dims, params }: AnyCase) =>

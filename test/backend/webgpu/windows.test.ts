@@ -171,6 +171,7 @@ const windowed: { readonly [K in KernelName]?: readonly (readonly [maxBindingByt
   ],
   attentionDelta: [[4096, { dims: { batch: 5, heads: 2, queries: 32, headDim: 8 }, params: {} }]],
   crossEntropy: [[8192, { dims: { rows: 200, vocab: 13 }, params: { gradScale: 0.5 } }]],
+  policyGradient: [[8192, { dims: { rows: 200, vocab: 13 }, params: { clip: 0.2, gradScale: 0.5 } }]],
   divergence: [
     [
       8192,

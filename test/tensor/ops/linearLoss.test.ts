@@ -12,6 +12,7 @@ import {
   linearCrossEntropy,
   linearDivergence,
   linearLosses,
+  policyGradientRows,
   type RowLoss,
   run,
   Tape,
@@ -95,6 +96,22 @@ const sumCase = (names: readonly (keyof typeof addends)[], options: { chunkBytes
   },
 });
 
+/** Ratios on both sides of the clamp, advantages of both signs. */
+const rollout = {
+  advantages: Float32Array.of(1.5, 9, -0.7, 0.4, 9, -1.1, 0.8),
+  logProbs: Float32Array.of(-2.6, 9, -2.2, -3.1, 9, -1.4, -2.9),
+  importance: Float32Array.of(1, 9, 0.9, 1.1, 9, 0.7, 1.2),
+};
+const policyGradientCase = (name: string, options: { chunkBytes?: number } = {}): GradientCase => ({
+  name: `policyGradientRows, ${name}`,
+  inputs,
+  gradScale: 0.2,
+  forward: (tensors) => {
+    const losses = [policyGradientRows(rollout, 0.2, 0.2)];
+    return linearLosses({ student: student(tensors), labels: LABELS, losses, ...options }).losses[0]!;
+  },
+});
+
 /** Two rows of logits. */
 const CHUNK = 2 * 4 * VOCAB;
 const allMasked = crossEntropyCase('all masked', { labels: new Int32Array(LABELS.length).fill(-100) });
@@ -110,6 +127,8 @@ gradientTests([
   divergenceCase('skewKL', { weight: 0 }),
   divergenceCase('symmetricKL', { weight: 0 }),
   divergenceCase('symmetricKL', { weight: 1 }),
+  policyGradientCase('one chunk'),
+  policyGradientCase('chunks of two rows', { chunkBytes: CHUNK }),
   sumCase(['skewKL', 'crossEntropy']),
   sumCase(['crossEntropy', 'skewKL'], { chunkBytes: CHUNK }),
   sumCase(['jensenShannon', 'skewKL', 'crossEntropy'], { chunkBytes: CHUNK }),

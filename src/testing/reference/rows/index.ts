@@ -3,5 +3,6 @@ export * from './crossEntropy.js';
 export * from './divergence.js';
 export * from './embedding.js';
 export * from './norm.js';
+export * from './policyGradient.js';
 export * from './sample.js';
 export * from './top.js';
