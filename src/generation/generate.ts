@@ -1,6 +1,6 @@
 /** The public ways to get answers: all at once, batch by batch, or token by token. */
 import type { LanguageModel } from '../models/model.js';
-import { decode } from './decode.js';
+import { decode, type Partner } from './decode.js';
 import { checkGenerate, checkStream, type GenerateOptions, type StreamOptions } from './options.js';
 
 /**
@@ -32,20 +32,43 @@ export async function generate(
  * @example
  * for await (const answers of generateBatches(student, prompts, { maxNewTokens: 100, batchSize: 32 })) show(answers);
  */
-export async function* generateBatches(
+export const generateBatches = (
   model: LanguageModel,
   prompts: readonly Int32Array[],
   options: GenerateOptions,
+): AsyncGenerator<Int32Array[], void, undefined> => answerBatches(model, prompts, options);
+
+async function* answerBatches(
+  model: LanguageModel,
+  prompts: readonly Int32Array[],
+  options: GenerateOptions,
+  partner?: Partner,
 ): AsyncGenerator<Int32Array[], void, undefined> {
   const { batchSize, seeds, ...rest } = checkGenerate(model, prompts, options);
   for (let start = 0; start < prompts.length; start += batchSize) {
     const batch = prompts.slice(start, start + batchSize);
     const answers = batch.map((): number[] => []);
-    for await (const tokens of decode(model, batch, { ...rest, seeds: seeds.slice(start, start + batchSize) })) {
+    const drawn = { ...rest, seeds: seeds.slice(start, start + batchSize) };
+    for await (const tokens of decode(model, batch, drawn, { ...(partner && { partner }) })) {
       for (const { prompt, id } of tokens) answers[prompt]?.push(id);
     }
     yield answers.map((answer) => Int32Array.from(answer));
   }
+}
+
+/**
+ * The answers of `generate` drawn from the mixture of two models, (1 - share) of the first and `share` of the partner: with
+ * that probability a token is the partner's. topK and topP cut each model's distribution by itself.
+ */
+export async function generateMixed(
+  model: LanguageModel,
+  partner: Partner,
+  prompts: readonly Int32Array[],
+  options: GenerateOptions,
+): Promise<Int32Array[]> {
+  const answers: Int32Array[] = [];
+  for await (const batch of answerBatches(model, prompts, options, partner)) answers.push(...batch);
+  return answers;
 }
 
 /**

@@ -144,7 +144,7 @@ async function* answersOf(
     const answers = batch.map(() => new AnswerText(tokenizer, how));
     const stopped = new Set<number>();
     const seeded = { ...options, seeds: seeds.slice(start, start + batchSize) };
-    for await (const tokens of decode(model, batch, seeded, stopped)) {
+    for await (const tokens of decode(model, batch, seeded, { stopped })) {
       for (const { prompt, id } of tokens) {
         const answer = answers[prompt] as AnswerText;
         const text = answer.push(id);

@@ -1,5 +1,5 @@
 export type { FinishReason } from './answerText.js';
-export { generate, generateBatches, streamTokens } from './generate.js';
+export { generate, generateBatches, generateMixed, streamTokens } from './generate.js';
 export {
   type GenerateTextOptions,
   generateText,

@@ -133,7 +133,7 @@ export async function rehearseAnswers(
     const stopped = new Set(prompts.length > 1 ? Array.from({ length: (prompts.length + 1) >> 1 }, (_, i) => i) : []);
     const options = { ...generateOptions.parse({ maxNewTokens }), seeds: [...prompts.keys()] };
     let step = 0;
-    for await (const _ of decode(model, prompts, options, stopped)) if (++step === 2) break;
+    for await (const _ of decode(model, prompts, options, { stopped })) if (++step === 2) break;
   });
   return { caches, answering: Math.max(0, peak - held - caches) };
 }
