@@ -90,7 +90,15 @@ export {
 } from './data/index.js';
 export * from './distill/losses/factories.js';
 export type { Divergence } from './distill/losses/index.js';
+export {
+  type Method,
+  type MethodFacts,
+  type MethodName,
+  type MethodSettings,
+  methods,
+} from './distill/methods/index.js';
 export { type Perplexity, type PerplexityOptions, perplexity } from './distill/perplexity.js';
+export { policyGradient } from './distill/policyGradient.js';
 export type { BestBy, DistillSettings, RunSettings } from './distill/settings.js';
 export * from './distill/sgo/factories.js';
 export type { BatchSource, SgoPolicy, ValidationEffect } from './distill/sgo/index.js';
@@ -108,6 +116,7 @@ export {
   type TeacherCaching,
 } from './distill/teacherCache/index.js';
 export {
+  type AnswersEvent,
   type BestValidation,
   type CheckpointEvent,
   type DeviceEvent,

@@ -46,6 +46,9 @@ const purposes = {
   validation: 7,
   batchOrder: 8,
   heldOut: 9,
+  teacherAnswers: 10,
+  partner: 11,
+  update: 12,
 } as const;
 export type Purpose = keyof typeof purposes;
 

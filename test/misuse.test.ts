@@ -96,7 +96,11 @@ beforeAll(async () => {
       ),
     ),
     adaptiveOffPolicy: [{ capacity: 10, guard: { cap: 1 } }],
-    offPolicy: [{}],
+    dataOnly: [{}],
+    onPolicy: [{}],
+    mixed: [{ share: 0.5 }],
+    offPolicy: [{ share: 0.5, capacity: 10, schedule: 'constant' }],
+    policyGradient: [{ clip: 0.2, updates: 2 }],
     cacheTeacher: [
       {
         ...{ teacher, data, tokenizer, out: api.memoryStore(), topK: 2, temperature: 1, vocabSize: 300, batchSize: 2 },
@@ -105,7 +109,7 @@ beforeAll(async () => {
     ],
     openTeacherCache: [cache, { verify: true }],
     mergeTeacherCache: [cache],
-    distill: [{ ...run, student, teacher, loss: api.skewKL(), sgo: api.offPolicy(), generation: { topK: 1 } }],
+    distill: [{ ...run, student, teacher, loss: api.skewKL(), sgo: api.dataOnly(), generation: { topK: 1 } }],
     fineTune: [{ ...run, model: student }],
     generate: [student, [prompt], { ...generation, seeds: [1], batchSize: 1 }],
     generateBatches: [student, [prompt], { ...generation, seeds: [1], batchSize: 1 }],

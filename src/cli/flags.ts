@@ -19,13 +19,13 @@ export function flagsOf(schema: z.ZodObject, defaults: Readonly<Record<string, s
 }
 
 /** What messages of the API call the options of a schema that stand in a group, and the names of their flags. */
-export const flagsByPath = (schema: z.ZodObject, prefix = ''): [path: string, flag: string][] =>
-  flagged(schema).map(({ path, flag }) => [prefix + path.join('.'), flag]);
+export const flagsByPath = (schema: z.ZodObject, prefix = '', flags = ''): [path: string, flag: string][] =>
+  flaggedAs(schema, flags).map(({ path, flag }) => [prefix + path.join('.'), flag]);
 
 /** What the flags of a schema were given, as the API takes it: nested as its options are. */
-export function optionsFrom<Schema extends z.ZodObject>(schema: Schema, values: object): z.input<Schema> {
+export function optionsFrom<Schema extends z.ZodObject>(schema: Schema, values: object, prefix = ''): z.input<Schema> {
   const options: Record<string, unknown> = {};
-  for (const { flag, path } of flagged(schema)) {
+  for (const { flag, path } of flaggedAs(schema, prefix)) {
     const value = Object(values)[flag];
     if (value === undefined) continue;
     let group = options;
@@ -38,9 +38,23 @@ export function optionsFrom<Schema extends z.ZodObject>(schema: Schema, values: 
   return options as z.input<Schema>;
 }
 
-/** The options of all kinds of a table. The help says of which kinds an option is, unless all have it. */
-export function kindFlags(table: VariantTable): OptionTable<never> {
-  const kinds = Object.values(table).map(({ kind, options }) => ({ kind, leaves: flagged(options) }));
+/** What flags are made of: kinds, each with a schema of its options. */
+type KindTable = Readonly<Record<string, { readonly kind: string; readonly options: z.ZodObject }>>;
+
+/** With a prefix 'student', the flag 'alpha' is 'studentAlpha'. */
+const prefixed = (flag: string, prefix: string): string =>
+  prefix === '' ? flag : prefix + flag.replace(/^./, (first) => first.toUpperCase());
+
+/** An option that has a flag, which begins with a prefix. */
+const flaggedAs = (schema: z.ZodObject, prefix: string): Flagged[] =>
+  flagged(schema).map((leaf) => ({ ...leaf, flag: prefixed(leaf.flag, prefix) }));
+
+/**
+ * The options of all kinds of a table. The help says of which kinds an option is, unless all have it.
+ * @param prefix begins every flag, where two choices from one table have flags of their own
+ */
+export function kindFlags(table: KindTable, prefix = ''): OptionTable<never> {
+  const kinds = Object.values(table).map(({ kind, options }) => ({ kind, leaves: flaggedAs(options, prefix) }));
   const withOptions = kinds.filter(({ leaves }) => leaves.length > 0);
   const flags = new Set(kinds.flatMap(({ leaves }) => leaves.map(({ flag }) => flag)));
   return Object.fromEntries(
@@ -59,9 +73,23 @@ export function kindFlags(table: VariantTable): OptionTable<never> {
   );
 }
 
+/** The options of the kinds of several tables. A flag that kinds of two tables have is one flag. */
+export function kindFlagsOf(...tables: readonly KindTable[]): OptionTable<never> {
+  const apart = tables.map((table): OptionTable => kindFlags(table));
+  const together: OptionTable = kindFlags(Object.assign({}, ...tables) as KindTable);
+  return Object.fromEntries(
+    Object.keys(together).map((flag): [string, OptionSpec<unknown>] => {
+      const [only, other] = apart.filter((flags) => flag in flags);
+      return [flag, (other ? together[flag] : only?.[flag]) as OptionSpec<unknown>];
+    }),
+  );
+}
+
 /**
  * The data of one kind from the flags that were given.
  * @param what names the table: 'loss'
+ * @param prefix of the flags, see `kindFlags`
+ * @param base data of a kind, whose options stay where no flag says otherwise
  * @throws OptionError for a flag that this kind does not have, and for a value that is out of range
  */
 export function makeKind<Table extends VariantTable>(
@@ -69,17 +97,21 @@ export function makeKind<Table extends VariantTable>(
   table: Table,
   kind: keyof Table & string,
   values: object,
+  { prefix = '', base = { kind } }: { readonly prefix?: string; readonly base?: { readonly kind: string } } = {},
 ): ReturnType<Table[keyof Table]> {
   const chosen = table[kind] as Table[keyof Table & string];
-  const takes = new Set(flagged(chosen.options).map(({ flag }) => flag));
-  for (const flag of Object.keys(kindFlags(table))) {
+  const takes = new Set(flaggedAs(chosen.options, prefix).map(({ flag }) => flag));
+  for (const flag of Object.keys(kindFlags(table, prefix))) {
     if (takes.has(flag) || Object(values)[flag] === undefined) continue;
-    const others = Object.values(table).filter(({ options }) => flagged(options).some((leaf) => leaf.flag === flag));
+    const others = Object.values(table).filter(({ options }) =>
+      flaggedAs(options, prefix).some((leaf) => leaf.flag === flag),
+    );
     throw new OptionError(
       `${flagOf(flag)} does not apply to the ${what} ${kind}, only to ${others.map(({ kind }) => kind).join(' and ')}. Leave it out.`,
     );
   }
-  return chosen(optionsFrom(chosen.options, values)) as ReturnType<Table[keyof Table]>;
+  const { kind: _, ...kept } = base.kind === kind ? base : { kind };
+  return chosen({ ...kept, ...optionsFrom(chosen.options, values, prefix) }) as ReturnType<Table[keyof Table]>;
 }
 
 /** The help line of an option, and how its text becomes a value. */

@@ -61,8 +61,8 @@ export const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, (let
 
 /**
  * A message of the API in the words of the command line: maxNewTokens becomes --max-new-tokens, optimizer.weightDecay
- * --weight-decay, `allowSoftware: true` the switch, data.train[6] "sample 7 of --data", sgo 'offPolicy' and sgo offPolicy()
- * --sgo offPolicy, and "(validation: 20)" the same of --validation 20. Any message may hold a name of one word, such as
+ * --weight-decay, `allowSoftware: true` the switch, data.train[6] "sample 7 of --data", sgo 'dataOnly' and sgo dataOnly()
+ * --sgo dataOnly, and "(validation: 20)" the same of --validation 20. Any message may hold a name of one word, such as
  * seed: only what a sentence is about is taken for an option, "seed is 3" at its beginning, and the `choices` before one of
  * their words. Text in quotes, in a path or before a colon stays, for it comes from the user.
  * @param flags what the API calls the command's options, and the names of their flags

@@ -108,6 +108,11 @@ export function trainingProgress(
         started ??= now - event.stepMs;
         const msPerStep = (now - started) / (event.step - firstStep);
         line.update(stepLine(recent, { msLeft: (totalSteps - event.step) * msPerStep, capacity }));
+      } else if (event.type === 'answers') {
+        const { answered, total, ms } = event;
+        const told = `the teacher has answered ${whole(answered)} of ${counted(total, 'prompt')}`;
+        if (answered < total) line.update(told);
+        else line.print(`${told} in ${duration(ms)}`);
       } else if (event.type === 'validation') {
         line.print(validationLine(event));
       } else if (event.type === 'device') {

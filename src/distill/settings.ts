@@ -10,7 +10,8 @@ import { adamWOptions, scheduleNames } from '../optim/index.js';
 import { advising, group, leavesOf, option, ranges } from '../settings/index.js';
 import { samplerOptions } from '../text/sampler.js';
 import { divergenceSchema } from './losses/index.js';
-import { offPolicy, policySchema } from './sgo/index.js';
+import { objectiveSchema } from './policyGradient.js';
+import { dataOnly, policySchema } from './sgo/index.js';
 
 const {
   choice,
@@ -22,6 +23,7 @@ const {
   positive,
   seed,
   share,
+  shareBelow1,
   stepsOrMinutes,
   switched,
   text,
@@ -118,6 +120,10 @@ const shared = {
     defaultWords: '256, or what the models have room for',
   }),
   seed: option(seed.default(10), 'decides order, generation, replay and dropout'),
+  noDropout: option(
+    switched.default(false),
+    "no dropout, whatever the models' configs and adapters say: a student that is its teacher then has a divergence of 0",
+  ),
   // The command line has one flag for it and for the device.
   arithmetic: option(
     choice(['fused', 'plain', 'gpu']).optional(),
@@ -132,8 +138,7 @@ const shared = {
 const inCode = {
   out: 'Did you mean checkpoint?',
   dryRun: 'Call estimate() of the run, before it is iterated.',
-  method:
-    'fineTune is the method sft, distill with sgo: offPolicy() is kd, with sgo: adaptiveOffPolicy() it is distillm.',
+  method: 'Spread the settings of a method among the options: distill({ ...methods.gkd(), teacher, student, ... }).',
   log: 'Write the events of the run, as they are iterated.',
   teacherDtype: 'Give loadModel of the teacher the dtype.',
 };
@@ -149,9 +154,51 @@ export const distillationOptions = z.strictObject({
     "share of the divergence; the rest is cross-entropy, taken on answers of the data only, never on the student's own",
     { unit: 'share' },
   ),
-  sgo: option(policySchema.default(offPolicy()), 'what to train on, step by step', { flag: false }),
-  /** How the student answers when it makes its own training data. */
-  generation: group(samplerOptions.pick({ temperature: true, topK: true, topP: true }), 'generation'),
+  answers: option(
+    choice(['data', 'teacher']).default('data'),
+    'whose answers are trained on in place of student outputs: those of the data, or those of the teacher, which answers every ' +
+      'prompt once before the first step',
+  ),
+  studentLoss: option(
+    divergenceSchema.optional(),
+    "divergence that is minimised on the student's own answers, where that is another; loss is then that of all other answers",
+    { flag: false },
+  ),
+  objective: option(
+    objectiveSchema.optional(),
+    "what is minimised on the student's own answers besides the divergence: the policy gradient of whole answers",
+    { flag: false },
+  ),
+  /** How loss and studentLoss change over a run (DistiLLM-2). */
+  curriculum: group(
+    z.strictObject({
+      alpha: option(
+        switched.default(false),
+        "alpha of loss and studentLoss falls as the student's probabilities of the answers come nearer to the teacher's",
+      ),
+      weight: option(
+        switched.default(false),
+        'the weight of studentLoss grows from 1 to 1.5 over the first half of the run, that of loss falls to 0.5',
+      ),
+    }),
+    'curriculum',
+  ),
+  sgo: option(policySchema.default(dataOnly()), 'what to train on, step by step', { flag: false }),
+  pairs: option(
+    switched.default(false),
+    'a step on student outputs trains on the answers of the data to the same prompts as well, each with its own mean',
+  ),
+  /** How student and teacher answer where they make training data. */
+  generation: group(
+    samplerOptions.pick({ temperature: true, topK: true, topP: true }).extend({
+      teacherShare: option(
+        shareBelow1.default(0),
+        "share of the tokens of a student's answer that the teacher draws, so that it comes from a mixture of both",
+        { unit: 'share' },
+      ),
+    }),
+    'generation',
+  ),
 });
 
 /** What `distill` takes besides models and data. */
@@ -191,7 +238,8 @@ export type RunSettings = Omit<
 };
 
 /** The settings of a run of `distill`: they have a loss and all that steers it. */
-export type DistillSettings = RunSettings & Required<Pick<RunSettings, 'loss' | 'kdRatio' | 'sgo' | 'generation'>>;
+export type DistillSettings = RunSettings &
+  Required<Pick<RunSettings, 'loss' | 'kdRatio' | 'answers' | 'sgo' | 'pairs' | 'curriculum' | 'generation'>>;
 
 /**
  * Fills in what depends on data and models.
@@ -269,3 +317,6 @@ export function flattened(value: object, prefix = ''): Map<string, unknown> {
   );
   return new Map(entries);
 }
+
+/** Updates of the student by the samples of one step. */
+export const updatesOf = ({ objective }: Pick<RunSettings, 'objective'>): number => objective?.updates ?? 1;

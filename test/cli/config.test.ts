@@ -130,11 +130,11 @@ it('typed losses and policies leave out the options of others in the file', asyn
       sgo: { kind: 'adaptiveOffPolicy', guard: { cap: 0.5 } },
     },
   });
-  const typed = await distillm(`${line} --loss reverseKL --sgo offPolicy --out ${path('losses')}`);
+  const typed = await distillm(`${line} --loss reverseKL --sgo dataOnly --out ${path('losses')}`);
   expect(typed.code, typed.err).toBe(0);
   expect(await settingsOf('losses/log.jsonl')).toMatchObject({
     loss: { kind: 'reverseKL', temperature: 1 },
-    sgo: { kind: 'offPolicy' },
+    sgo: { kind: 'dataOnly' },
   });
   const kept = await distillm(`${line} --out ${path('kept')}`);
   expect(kept.code, kept.err).toBe(0);
@@ -156,7 +156,10 @@ it.each<[object, string]>([
   [{ out: 8 }, "'out' is the number 8, expected text."],
   [{ batchSize: null }, "'batchSize' is null, expected text or a number."],
   [{ resume: 'yes' }, "'resume' is 'yes', expected true or false."],
-  [{ method: 'stf' }, "'method' is stf, expected one of sft, kd, distillm. Did you mean sft?"],
+  [
+    { method: 'stf' },
+    "'method' is stf, expected one of distillm, distillm2, gkd, imitkd, kd, minillm, onPolicy, seqkd, sft. Did you mean sft?",
+  ],
   [{ schedule: 'cosin' }, "'schedule' is cosin, expected one of constant, linear, cosine, noam. Did you mean cosine?"],
   [{ optimizer: { betas: [0.9] } }, "'optimizer.betas' is 0.9, expected two numbers of at least 0 and below 1."],
 ])('names what is wrong in %j', async (options, message) => {

@@ -26,7 +26,7 @@ describe('spellFlags', () => {
     ['data.validation[1233]: has no prompt', 'sample 1,234 of --validation: has no prompt'],
     ['data.train: of its 3 samples none has', '--data: of its 3 samples none has'],
     ["distill: sgo 'adaptiveOffPolicy' follows the loss", 'distill: --sgo adaptiveOffPolicy follows the loss'],
-    ['Raise kdRatio, or take sgo offPolicy().', 'Raise --kd-ratio, or take --sgo offPolicy.'],
+    ['Raise kdRatio, or take sgo dataOnly().', 'Raise --kd-ratio, or take --sgo dataOnly.'],
     ["validation.bestBy 'exactMatch' needs answers", '--best-by exactMatch needs answers'],
     [
       'all 5 records go to the validation set (validation: 5).',

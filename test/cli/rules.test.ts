@@ -22,7 +22,7 @@ describe('is wrong usage, told at once:', () => {
       'train --data no/data --out no/run --student no/model',
       '--method distillm needs --teacher <source>, the model to learn from. Without a teacher: --method sft.',
     ],
-    [`${kd} --sgo offPolicy`, '--sgo does nothing with --method kd.'],
+    [`${kd} --sgo dataOnly`, '--sgo does nothing with --method kd.'],
     [
       `${distil} --validation 0`,
       '--sgo adaptiveOffPolicy follows the validation loss, and --validation 0 holds nothing out.',
@@ -68,7 +68,7 @@ describe('is nothing that contradicts, so the file is what is missing:', () => {
   it.each([
     `${train} --steps 10 --device wasm --threads 1 --arithmetic plain`,
     `${kd} --validation 0`,
-    `${distil} --validation 0 --sgo offPolicy --rouge-samples 0`,
+    `${distil} --validation 0 --sgo dataOnly --rouge-samples 0`,
     'generate --model no/model --greedy --temperature 0 --top-k 0 a',
     'eval --model no/model --data no/data --greedy --seeds 3,4',
   ])('%s', async (line) => {

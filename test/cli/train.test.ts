@@ -358,7 +358,7 @@ describe('distillm train', () => {
     ['--method sft --student x --out y --betas 0.9,', 'two numbers of at least 0 and below 1'],
     ['--method sft --student x --out y --betas ,0.99', 'two numbers of at least 0 and below 1'],
     ['--method sft --student x --out y --betas ,', 'two numbers of at least 0 and below 1'],
-    ['--method kd --teacher x --student x --out y --sgo offPolicy', '--sgo does nothing with --method kd'],
+    ['--method kd --teacher x --student x --out y --sgo dataOnly', '--sgo does nothing with --method kd'],
     ['--method sft --student x --out y --teacher-dtype f16', '--teacher-dtype does nothing with --method sft'],
     ['--method kd --teacher x --student x --out y --teacher-dtype bf16', 'one of f32, f16, int8, int4'],
     ['--method kd --teacher x --student x --out y --phi-cap 1', '--phi-cap does nothing with --method kd'],
@@ -559,7 +559,7 @@ describe('distillm train', () => {
 
   it.each([
     ['--loss reverseKL --alpha 0.1', 2, 'only to skewKL and skewReverseKL'],
-    ['--sgo offPolicy --capacity 9', 2, 'does not apply to the sgo offPolicy, only to adaptiveOffPolicy'],
+    ['--sgo dataOnly --capacity 9', 2, 'does not apply to the sgo dataOnly, only to adaptiveOffPolicy'],
     ['--validation 0', 2, /--sgo adaptiveOffPolicy follows the validation loss, and --validation 0 holds nothing out/],
     ['--init-threshold 0.5 --phi-cap 0.4', 2, '--phi-cap is 0.4, expected between --init-threshold (0.5) and 1'],
     [

@@ -4,7 +4,7 @@ import type { Device } from '../../src/backend/backend.js';
 import { openWasm } from '../../src/backend/wasm/index.js';
 import { forwardKL, skewReverseKL } from '../../src/distill/losses/index.js';
 import { distillOptions, fineTuneOptions } from '../../src/distill/settings.js';
-import { adaptiveOffPolicy, offPolicy } from '../../src/distill/sgo/index.js';
+import { adaptiveOffPolicy, dataOnly } from '../../src/distill/sgo/index.js';
 import { crossEntropy, type Term } from '../../src/distill/terms/index.js';
 import { batchOrder } from '../../src/distill/trainer/batches.js';
 import { type DistillOptions, distill, fineTune, type TrainingEvent } from '../../src/distill/trainer/index.js';
@@ -93,7 +93,7 @@ describe('a run on WASM', () => {
       const teacher = await tinyModel(device, { seed: 2, trainable: false });
       const student = await tinyModel(device, { ...dropout, n_layer: 8 });
       // One batch and no answers, so that the student's layers are what memory is taken for.
-      const plain = { ...options, sgo: offPolicy(), batchSize: 10, steps: 3 };
+      const plain = { ...options, sgo: dataOnly(), batchSize: 10, steps: 3 };
       const events = await collect(distill({ ...plain, teacher, student, gradientCheckpointing }));
       runs.push({ losses: stepsOf(events).map(({ loss }) => loss), weights: await weightsOf(student) });
       runs.push(device.memory().peakBytes);
@@ -500,12 +500,12 @@ describe('student samples', () => {
   });
 });
 
-it('offPolicy is the default', async () => {
+it('dataOnly is the default', async () => {
   const { sgo: _, ...plain } = options;
   const device = openReference({ precision: 'f32' });
   const teacher = await tinyModel(device, { seed: 2, trainable: false });
   const runs = [];
-  for (const policy of [{}, { sgo: offPolicy() }]) {
+  for (const policy of [{}, { sgo: dataOnly() }]) {
     const student = await tinyModel(device);
     await collect(distill({ ...plain, ...policy, steps: 2, teacher, student }));
     runs.push(await weightsOf(student));

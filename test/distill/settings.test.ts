@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Device } from '../../src/backend/backend.js';
 import { openWasm } from '../../src/backend/wasm/index.js';
-import { forwardKL, skewKL } from '../../src/distill/losses/index.js';
+import { forwardKL, skewKL, skewReverseKL } from '../../src/distill/losses/index.js';
 import { type DistillSettings, distillOptions, flattened, type RunSettings } from '../../src/distill/settings.js';
-import { adaptiveOffPolicy, offPolicy } from '../../src/distill/sgo/index.js';
+import { adaptiveOffPolicy, dataOnly } from '../../src/distill/sgo/index.js';
 import { type DistillOptions, distill, fineTune, type TrainingData } from '../../src/distill/trainer/index.js';
 import { CheckpointError, CompatibilityError } from '../../src/errors.js';
 import { type MemoryStore, memoryStore } from '../../src/io/index.js';
@@ -16,6 +16,7 @@ const tokenizer = tinyTokenizer();
 const data: TrainingData = { train: succession(2), validation: succession(3), text: succession(4) };
 const options = {
   loss: skewKL(),
+  studentLoss: skewReverseKL(),
   sgo: adaptiveOffPolicy({ initThreshold: 0.6, capacity: 9, lossEps: 0 }),
   optimizer: { lr: 1e-2 },
   batchSize: 3,
@@ -62,7 +63,8 @@ describe('RunSettings', () => {
     for (const { path } of leavesOf(distillOptions)) {
       const name = path.join('.');
       // The length of a run is its steps.
-      if (name === 'epochs') expect(names).not.toContain(name);
+      // What a run has by its method only is not there without it.
+      if (name === 'epochs' || name === 'objective') expect(names).not.toContain(name);
       else
         expect(
           names.some((each) => each === name || each.startsWith(`${name}.`)),
@@ -75,7 +77,7 @@ describe('RunSettings', () => {
       ...{ batchSize: 8, kdRatio: 1, lmCoef: 1, warmupSteps: 0, loss: { kind: 'skewKL', alpha: 0.1, temperature: 1 } },
       optimizer: { lr: 5e-4, betas: [0.9, 0.999], weightDecay: 0.01, clipGradNorm: 1 },
       generation: { temperature: 1, topK: 0, topP: 1 },
-      sgo: { kind: 'offPolicy' },
+      sgo: { kind: 'dataOnly' },
     });
     expect(adaptiveOffPolicy()).toMatchObject({
       capacity: 1000,
@@ -136,8 +138,9 @@ describe('a resume', () => {
           ? [!value]
           : Array.isArray(value)
             ? [value.map((each) => each / 2)]
-            : ['constant', 'official', 'loss'];
+            : ['constant', 'official', 'loss', 'teacher'];
     for (const is of candidates) {
+      if (is === value) continue;
       const settings = structuredClone(began) as unknown as Record<string, unknown>;
       const path = name.split('.');
       const last = path.pop() as string;
@@ -170,8 +173,8 @@ describe('a resume', () => {
     await expect(resumed({ loss: forwardKL() })).rejects.toThrow(
       /loss.alpha was 0.1 and is absent; loss.kind was skewKL and is forwardKL\./,
     );
-    await expect(resumed({ sgo: offPolicy() })).rejects.toThrow(
-      /sgo.guard.cap was 1 and is absent; .*sgo.kind was adaptiveOffPolicy and is offPolicy\./,
+    await expect(resumed({ sgo: dataOnly(), studentLoss: undefined } as never)).rejects.toThrow(
+      /sgo.guard.cap was 1 and is absent; .*sgo.kind was adaptiveOffPolicy and is dataOnly\./,
     );
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   adaptiveOffPolicy,
-  offPolicy,
+  dataOnly,
   policies,
   policySchema,
   type SgoState,
@@ -142,8 +142,8 @@ it('policies are plain data, made by the factory that the table has under their 
   });
 });
 
-it('offPolicy trains on data alone', () => {
-  const state = startPolicy(offPolicy(), { totalSteps: 10 });
+it('dataOnly trains on data alone', () => {
+  const state = startPolicy(dataOnly(), { totalSteps: 10 });
   expect(state.decide({ step: 1, random: 0, bufferFull: false })).toBe('data');
   expect(state.observeValidation(1)).toEqual({ phi: 0, raised: false });
 });

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Device } from '../../src/backend/backend.js';
 import { skewReverseKL } from '../../src/distill/losses/index.js';
-import { offPolicy } from '../../src/distill/sgo/index.js';
+import { dataOnly } from '../../src/distill/sgo/index.js';
 import { distill } from '../../src/distill/trainer/index.js';
 import { CheckpointError, OptionError, TrainingError } from '../../src/errors.js';
 import { f16ToF32 } from '../../src/halfFloats.js';
@@ -165,7 +165,7 @@ forEachBackend((backend) => {
         using student = await tinyModel(backend());
         const run = distill({
           ...{ teacher, student, tokenizer: tinyTokenizer(), data: { train: succession(2), validation: [] } },
-          ...{ loss: skewReverseKL(), sgo: offPolicy(), optimizer: { lr: 1e-2 }, batchSize: 3, steps: 3 },
+          ...{ loss: skewReverseKL(), sgo: dataOnly(), optimizer: { lr: 1e-2 }, batchSize: 3, steps: 3 },
         });
         return stepsOf(await collect(run)).map(({ loss }) => loss);
       };

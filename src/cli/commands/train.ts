@@ -2,9 +2,9 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type * as z from 'zod';
-import { losses } from '../../distill/losses/index.js';
+import { type Divergence, losses } from '../../distill/losses/index.js';
 import { distillationOptions, fineTuneOptions } from '../../distill/settings.js';
-import { policies, policyFacts } from '../../distill/sgo/index.js';
+import { policies, policyFacts, type SgoPolicy } from '../../distill/sgo/index.js';
 import {
   type BestValidation,
   type Checkpoint,
@@ -21,6 +21,8 @@ import {
   loadModel,
   loadTokenizer,
   type MemoryEstimate,
+  type MethodSettings,
+  methods,
   numParameters,
   OptionError,
   openFolder,
@@ -42,7 +44,7 @@ import { kindOfData, recordNames, skipping } from '../data.js';
 import { deviceOptions, deviceRules, withDevice } from '../device.js';
 import { memoryLines, memoryTable, printEstimate } from '../estimate.js';
 import { type ExitCode, exitCodes } from '../exitCodes.js';
-import { makeKind, optionsFrom } from '../flags.js';
+import { kindFlags, makeKind, optionsFrom } from '../flags.js';
 import { bytes, counted, duration, whole } from '../format.js';
 import { tryInputs } from '../inputs.js';
 import type { Interrupt } from '../interrupts.js';
@@ -62,6 +64,7 @@ import {
   heldOutOf,
   runChoices,
   runFlags,
+  studentPrefix,
   type TrainOptions,
   trainOptions,
   trainRules,
@@ -69,14 +72,14 @@ import {
 
 export const train = defineCommand({
   name: 'train',
-  summary: 'trains a model: supervised, by plain distillation, or by DistiLLM',
+  summary: 'trains a model: supervised, or by distillation from a teacher (KD, GKD, DistiLLM and others)',
   description:
     'Trains a model on instruction data, and writes Hugging Face folders: OUT/best (by validation) and OUT/last; from the ' +
     'states beside them --resume goes on. Ctrl-C saves and stops, as does a terminal that is closed. The result is one line ' +
     'of JSON on stdout.\n\n' +
-    'sft: supervised fine-tuning on the answers; makes teachers, prepares students.\n' +
-    "kd: learns the teacher's predictions on the answers of the data.\n" +
-    'distillm: the same, and on its own answers as needed (Ko et al., 2024).',
+    Object.values(methods)
+      .map(({ kind, summary }) => `${kind}: ${summary}.`)
+      .join('\n'),
   example: [
     'distillm train --method distillm --teacher ./teacher --student ./student --data dolly.jsonl --validation 1000 \\',
     '  --epochs 20 --batch-size 8 --loss skewReverseKL --alpha 0.1 --out runs/dolly',
@@ -408,26 +411,51 @@ function runOptions(
   { validation }: { readonly validation: readonly unknown[] },
 ): z.input<typeof fineTuneOptions> {
   const given = optionsFrom(fineTuneOptions, options);
+  const { optimizer, noDropout } = presetOf(options);
   const isSft = options.method === 'sft';
   // The paper chooses students by ROUGE-L, the models that they start from by loss.
   const samples = isSft || validation.length === 0 ? 0 : 100;
   return {
+    ...(noDropout !== undefined && { noDropout }),
     ...given,
+    optimizer: { ...optimizer, ...given.optimizer },
     ...(given.steps === undefined && { epochs: given.epochs ?? (isSft ? 3 : 20) }),
     validation: { ...given.validation, rougeL: { samples, ...given.validation?.rougeL } },
   };
 }
 
-/** @param teacher none where its predictions are read from a cache */
+/** The settings of the method, as its own options make them. */
+function presetOf(options: TrainOptions): MethodSettings {
+  const method = methods[options.method];
+  return method(optionsFrom(method.options, options) as never);
+}
+
+/**
+ * What distillation takes besides the options that every method has: the method's, and over them what was given.
+ * @param teacher none where its predictions are read from a cache
+ */
 async function distillationOf(options: TrainOptions, teacher: Checkpoint | undefined) {
-  const { method } = options;
-  const loss = options.loss ?? (method === 'kd' ? 'forwardKL' : 'skewReverseKL');
-  const sgo = options.sgo ?? (method === 'kd' ? 'offPolicy' : 'adaptiveOffPolicy');
+  const method = methods[options.method];
+  const { optimizer: _, noDropout: __, generation, curriculum, ...preset } = presetOf(options);
+  const own = new Set(Object.keys(kindFlags({ [method.kind]: method })));
+  const others = Object.fromEntries(Object.entries(options).filter(([name]) => !own.has(name)));
+  const [loss, sgo, studentLoss] = [preset.loss as Divergence, preset.sgo as SgoPolicy, preset.studentLoss];
   const teacherTokenizer = teacher && (await hasTokenizer(teacher)) ? await loadTokenizer(teacher) : undefined;
+  const { generation: drawn, curriculum: followed, ...ofOptions } = optionsFrom(distillationOptions, options);
+  const ownLoss = options.studentLoss ?? studentLoss?.kind;
   return {
-    ...optionsFrom(distillationOptions, options),
-    loss: makeKind('loss', losses, loss, options),
-    sgo: makeKind('sgo', policies, sgo, options),
+    ...preset,
+    ...ofOptions,
+    generation: { ...generation, ...drawn },
+    curriculum: { ...curriculum, ...followed },
+    loss: makeKind('loss', losses, options.loss ?? loss.kind, others, { base: loss }),
+    sgo: makeKind('sgo', policies, options.sgo ?? sgo.kind, options, { base: sgo }),
+    ...(ownLoss && {
+      studentLoss: makeKind('student loss', losses, ownLoss, options, {
+        prefix: studentPrefix,
+        ...(studentLoss && { base: studentLoss }),
+      }),
+    }),
     ...given({ teacherTokenizer }),
   };
 }

@@ -4,10 +4,11 @@ import { losses } from '../../distill/losses/index.js';
 import { distillationOptions, distillOptions, fineTuneOptions } from '../../distill/settings.js';
 import { policies } from '../../distill/sgo/index.js';
 import { weightFormats } from '../../entries/tensor.js';
+import { type MethodName, type MethodSettings, methods } from '../../index.js';
 import { leavesOf, withoutDefault } from '../../settings/index.js';
 import { type ConfigNames, configOption } from '../config.js';
 import { recordOptions } from '../data.js';
-import { flagsByPath, flagsOf, kindFlags } from '../flags.js';
+import { flagsByPath, flagsOf, kindFlags, kindFlagsOf } from '../flags.js';
 import { loraFlags, loraFlagsByPath } from '../lora.js';
 import { dtypeOption, sourceWords, tokenizerWords } from '../models.js';
 import { choice, count, flag, flagOf, listed, optional, required, text, type Values, withDefault } from '../options.js';
@@ -21,6 +22,8 @@ const heldOut = text.transform((value, context): (number | string)[] => {
   context.addIssue({ code: 'custom', message: 'a file, or a whole number of records' });
   return z.NEVER;
 });
+
+const methodNames = Object.keys(methods) as [MethodName];
 
 /** How data are read: of trainings, and of what is made for them. */
 export const readingOptions = {
@@ -49,7 +52,7 @@ export const readingOptions = {
 };
 
 const dataOptions = {
-  method: withDefault('<name>', choice(['sft', 'kd', 'distillm']), 'how to train: sft, kd or distillm', 'distillm'),
+  method: withDefault('<name>', choice(methodNames), `how to train: ${methodNames.join(', ')}`, 'distillm'),
   ...readingOptions,
   text: optional('<file...>', listed, 'plain text, for an additional language modelling loss'),
 };
@@ -61,7 +64,7 @@ const modelOptions = {
   teacherCache: optional(
     '<folder>',
     text,
-    'in place of --teacher: its predictions on the data, as cache-teacher wrote them; with kd, or --sgo offPolicy',
+    'in place of --teacher: its predictions on the data, as cache-teacher wrote them; with kd, or --sgo dataOnly',
   ),
   teacherDtype: dtypeOption,
   studentDtype: optional(
@@ -80,24 +83,32 @@ const modelOptions = {
 const lossNames = Object.keys(losses) as [keyof typeof losses];
 const policyNames = Object.keys(policies) as [keyof typeof policies];
 
+/** Options of a distillation that are about the student's own answers. */
+const ofOutputs = { generation: true, pairs: true, curriculum: true } as const;
+
 const lossOptions = {
-  loss: optional(
-    '<name>',
-    choice(lossNames),
-    `divergence: ${lossNames.join(', ')} (default: skewReverseKL; kd: forwardKL)`,
-  ),
-  ...kindFlags(losses),
-  ...flagsOf(distillationOptions.omit({ generation: true })),
+  loss: optional('<name>', choice(lossNames), `divergence: ${lossNames.join(', ')} (default: that of the method)`),
+  ...kindFlagsOf(losses, methods),
+  ...flagsOf(distillationOptions.omit(ofOutputs)),
 };
+
+/** Begins the flags of `studentLoss`: `--student-alpha`. */
+export const studentPrefix = 'student';
 
 const studentOutputOptions = {
   sgo: optional(
     '<name>',
     choice(policyNames),
-    `policy, what to train on step by step: ${policyNames.join(', ')} (default: adaptiveOffPolicy)`,
+    `policy, what to train on step by step: ${policyNames.join(', ')} (default: that of the method)`,
   ),
   ...kindFlags(policies),
-  ...flagsOf(distillationOptions.pick({ generation: true })),
+  studentLoss: optional(
+    '<name>',
+    choice(lossNames),
+    "divergence that is minimised on the student's own answers, where that is another than --loss",
+  ),
+  ...kindFlags(losses, studentPrefix),
+  ...flagsOf(distillationOptions.pick(ofOutputs)),
 };
 
 const runOptions = flagsOf(fineTuneOptions, { epochs: '20; sft: 3', rougeSamples: '100; sft: 0' });
@@ -128,13 +139,19 @@ const outputOptions = {
 export const runFlags: ReadonlyMap<string, string> = new Map([
   // A policy's own messages have its options without the group; a name that the run has too is the run's.
   ...Object.values(policies).flatMap(({ options }) => [...flagsByPath(options), ...flagsByPath(options, 'sgo.')]),
-  ...Object.values(losses).flatMap(({ options }) => flagsByPath(options, 'loss.')),
+  ...Object.values(losses).flatMap(({ options }) => [
+    ...flagsByPath(options, 'loss.'),
+    ...flagsByPath(options, 'studentLoss.', studentPrefix),
+  ]),
+  ...flagsByPath(methods.minillm.options, 'objective.'),
   ...flagsByPath(distillOptions),
   ...loraFlagsByPath,
   ['totalSteps', 'steps'],
   ['loss', 'loss'],
   ['sgo', 'sgo'],
   ['loss.kind', 'loss'],
+  ['studentLoss', 'studentLoss'],
+  ['studentLoss.kind', 'studentLoss'],
   ['sgo.kind', 'sgo'],
   ['data.train', 'data'],
   ['data.validation', 'validation'],
@@ -167,6 +184,7 @@ export const configNames: ConfigNames = {
     ['studentConfig', ['student']],
     ['loss', Object.keys(kindFlags(losses))],
     ['sgo', Object.keys(kindFlags(policies))],
+    ['studentLoss', Object.keys(kindFlags(losses, studentPrefix))],
   ]),
   passedOn: ['dataDigest'],
 };
@@ -175,7 +193,7 @@ export const trainOptions = {
   Data: dataOptions,
   Models: modelOptions,
   Distillation: lossOptions,
-  'Student outputs (distillm)': studentOutputOptions,
+  'Student outputs': studentOutputOptions,
   Training: runOptions,
   Output: outputOptions,
 };
@@ -196,14 +214,31 @@ export function heldOutOf({
 }
 
 /** Options that a method has no use for. */
-const foreignTo: Readonly<Record<TrainOptions['method'], readonly string[]>> = {
-  sft: ['teacher', 'teacherCache', 'teacherDtype', ...Object.keys(lossOptions), ...Object.keys(studentOutputOptions)],
-  kd: Object.keys(studentOutputOptions),
-  distillm: [],
-};
+function foreignTo({ method = 'distillm', answers }: GivenOptions): readonly string[] {
+  const { hasTeacher, hasStudentOutputs } = methods[method];
+  const own = new Set(Object.keys(kindFlags({ [method]: methods[method] })));
+  const ofOthers = Object.keys(kindFlags(methods)).filter((flag) => !own.has(flag) && !(flag in kindFlags(losses)));
+  const settings: MethodSettings = methods[method]();
+  const drawing = (answers ?? settings.answers) === 'teacher' ? drawingOptions : [];
+  const aboutOutputs = Object.keys(studentOutputOptions).filter((flag) => !drawing.includes(flag));
+  return [
+    ...(hasTeacher ? [] : ['teacher', 'teacherCache', 'teacherDtype', ...Object.keys(lossOptions)]),
+    ...(hasStudentOutputs ? [] : aboutOutputs),
+    ...ofOthers,
+  ];
+}
+
+/** How any model draws its answers, the teacher as well. */
+const drawingOptions = ['generationTemperature', 'generationTopK', 'generationTopP'];
+
+/** The policy of a run by its options, where it has one. */
+function policyOf({ method = 'distillm', sgo }: GivenOptions): keyof typeof policies | undefined {
+  const settings: MethodSettings = methods[method]();
+  return sgo ?? settings.sgo?.kind;
+}
 
 /** As `trainRules` sees them: those that were given, by their names. */
-type GivenOptions = Partial<TrainOptions>;
+type GivenOptions = Partial<TrainOptions> & { readonly answers?: 'data' | 'teacher'; readonly kdRatio?: number };
 
 /** Of `readingOptions`. */
 export const readingRules: readonly Rule[] = [
@@ -226,19 +261,19 @@ export const trainRules: readonly Rule[] = [
   exclusive('student', 'studentConfig', 'each is the model to train'),
   exclusive('teacher', 'teacherCache', 'each is what to learn from'),
   exclusive('teacherDtype', 'teacherCache', 'the predictions of a cache need no model'),
-  ({ teacherCache, sgo, method = 'distillm' }) => {
-    const policy = (sgo ?? (method === 'distillm' ? 'adaptiveOffPolicy' : 'offPolicy')) as keyof typeof policies;
-    return teacherCache === undefined || !policies[policy].generates
+  (given) => {
+    const policy = policyOf(given as GivenOptions);
+    return given.teacherCache === undefined || policy === undefined || !policies[policy].generates
       ? undefined
       : `--sgo ${policy} trains on the student's own answers, and --teacher-cache has predictions on those of the data alone. Give ` +
-          '--method kd or --sgo offPolicy, or the teacher itself.';
+          '--method kd or --sgo dataOnly, or the teacher itself.';
   },
   (given) => {
     const { student, studentConfig, teacher, teacherCache, tokenizer, method = 'distillm' } = given as GivenOptions;
     if (student === undefined && studentConfig === undefined) {
       return 'train needs the model to train: --student <source>, or --student-config <file> for random weights.';
     }
-    if (method !== 'sft' && teacher === undefined && teacherCache === undefined) {
+    if (methods[method].hasTeacher && teacher === undefined && teacherCache === undefined) {
       return (
         `--method ${method} needs --teacher <source>, the model to learn from, or --teacher-cache <folder>. Without a teacher: ` +
         '--method sft.'
@@ -249,22 +284,32 @@ export const trainRules: readonly Rule[] = [
   },
   (given) => {
     const { method = 'distillm' } = given as GivenOptions;
-    const misplaced = foreignTo[method].find((name) => given[name] !== undefined);
+    const misplaced = foreignTo(given as GivenOptions).find((name) => given[name] !== undefined);
     return misplaced === undefined
       ? undefined
       : `${flagOf(misplaced)} does nothing with --method ${method}. Leave it out, or choose another method.`;
+  },
+  (given) => {
+    const { method = 'distillm', kdRatio } = given as GivenOptions;
+    const settings: MethodSettings = methods[method]();
+    if ((kdRatio ?? settings.kdRatio) !== 0) return undefined;
+    const idle = ['loss', ...Object.keys(kindFlags(losses))].find((name) => given[name] !== undefined);
+    return idle === undefined
+      ? undefined
+      : `${asTyped(idle, given[idle])} is about the divergence, and --kd-ratio is 0: cross-entropy alone is learnt. Leave it out, or ` +
+          'raise --kd-ratio.';
   },
   ({ lmCoef, text }) =>
     lmCoef === undefined || text !== undefined
       ? undefined
       : '--lm-coef weighs the loss on --text, which is not given. Give it, or leave --lm-coef out.',
   (given) => {
-    const { method = 'distillm', sgo = 'adaptiveOffPolicy' } = given as GivenOptions;
+    const sgo = policyOf(given as GivenOptions);
     if (heldOutOf(given as GivenOptions) !== 0) return undefined;
-    if (method === 'distillm' && policies[sgo].usesValidation) {
+    if (sgo && policies[sgo].usesValidation) {
       return (
         `--sgo ${sgo} follows the validation loss, and --validation 0 holds nothing out. Hold some records out, or give ` +
-        '--sgo offPolicy.'
+        '--sgo dataOnly.'
       );
     }
     const idle = validatingOptions.find((name) => given[name] !== undefined && given[name] !== 0);

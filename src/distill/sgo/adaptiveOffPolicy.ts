@@ -6,31 +6,17 @@ import * as z from 'zod';
 import { CheckpointError } from '../../errors.js';
 import { group, option, ranges } from '../../settings/index.js';
 import { definePolicy, type PolicyRun, type SgoSnapshot, type SgoState, type ValidationEffect } from './policy.js';
-
-/** The share of fresh outputs among student outputs over a run: see `adaptiveOffPolicy`. */
-const shares = {
-  decreasing: (phi: number, step: number, totalSteps: number) => phi * (1 - step / totalSteps),
-  constant: (phi: number) => phi * 0.5,
-  increasing: (phi: number, step: number, totalSteps: number) => (phi * step) / totalSteps,
-};
-const schedules = ranges.choice(['decreasing', 'constant', 'increasing']);
+import { decideReplay, replayOptions } from './replaySchedule.js';
 
 const options = z
   .strictObject({
-    capacity: option(
-      ranges.count.default(1000),
-      'samples in the replay buffer, first in, first out; at least a whole batch',
-      { unit: 'samples' },
-    ),
     initThreshold: option(ranges.share.default(0), 'phi before the first validation that raises it', {
       unit: 'share',
     }),
     lossEps: option(ranges.notNegative.default(0.1), 'how much the validation loss must rise to raise phi by 0.1', {
       unit: 'nats',
     }),
-    schedule: option(schedules.default('decreasing'), 'share of fresh outputs among student outputs over the run', {
-      flag: 'replaySchedule',
-    }),
+    ...replayOptions,
     /** Brakes on phi. */
     guard: group(
       z.strictObject({
@@ -68,6 +54,7 @@ type Settings = z.output<typeof options>;
  */
 export const adaptiveOffPolicy = definePolicy('adaptiveOffPolicy', options, {
   generates: true,
+  usesData: true,
   usesValidation: true,
   capacity: ({ capacity }) => capacity,
   start,
@@ -90,12 +77,7 @@ function start(
       return phi();
     },
 
-    decide({ step, random, bufferFull }) {
-      const threshold = phi();
-      const share = shares[schedule](threshold, step, totalSteps);
-      if (random < share || (random < threshold && !bufferFull)) return 'generate';
-      return random < threshold ? 'replay' : 'data';
-    },
+    decide: (input) => decideReplay(input, { phi: phi(), schedule, totalSteps }),
 
     observeValidation(loss) {
       if (!Number.isFinite(loss)) return kept('loss is not finite');

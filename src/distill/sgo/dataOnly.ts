@@ -1,15 +1,11 @@
 import * as z from 'zod';
-import { definePolicy } from './policy.js';
+import { constantState, definePolicy } from './policy.js';
 
-/** The data set's own responses only: plain KD, and supervised fine-tuning. */
-export const offPolicy = definePolicy('offPolicy', z.strictObject({}), {
+/** No student outputs: the data set's own responses only, as in plain KD and supervised fine-tuning. */
+export const dataOnly = definePolicy('dataOnly', z.strictObject({}), {
   generates: false,
+  usesData: true,
   usesValidation: false,
   capacity: () => 0,
-  start: () => ({
-    phi: 0,
-    decide: () => 'data',
-    observeValidation: () => ({ phi: 0, raised: false }),
-    toState: () => ({}),
-  }),
+  start: () => constantState(0, () => 'data'),
 });

@@ -16,9 +16,11 @@ export type SgoPolicy = DataOf<typeof policies>;
 export const policySchema = variantSchema(policies);
 
 /** What the trainer must know of a policy before it starts. */
-export function policyFacts(policy: SgoPolicy): { generates: boolean; usesValidation: boolean; capacity: number } {
-  const { generates, usesValidation, capacity } = kindOf(policy);
-  return { generates, usesValidation, capacity: capacity(policy) };
+export function policyFacts(
+  policy: SgoPolicy,
+): Omit<PolicyBehaviour<never>, 'capacity' | 'start'> & { capacity: number } {
+  const { generates, usesData, usesValidation, capacity } = kindOf(policy);
+  return { generates, usesData, usesValidation, capacity: capacity(policy) };
 }
 
 /**

@@ -1,6 +1,6 @@
 /** What a policy is: the decisions that the trainer asks of it, and how a kind of policy is declared. */
 import type * as z from 'zod';
-import { type Variant, type VariantData, variant } from '../../settings/index.js';
+import { option, ranges, type Variant, type VariantData, variant } from '../../settings/index.js';
 
 /** What a step trains on: fresh student-generated outputs (SGOs), replayed ones, or the data set's own responses. */
 export type BatchSource = 'generate' | 'replay' | 'data';
@@ -50,6 +50,8 @@ export interface PolicyRun {
 export interface PolicyBehaviour<Settings> {
   /** The student may have to generate: the run then needs a tokenizer's EOS and room for a response. */
   readonly generates: boolean;
+  /** Steps may train on the answers of the data. */
+  readonly usesData: boolean;
   /** Validation losses raise its phi: without validation data phi would never change. */
   readonly usesValidation: boolean;
   /** Samples that the replay buffer keeps; 0 for a policy that never replays. */
@@ -65,3 +67,17 @@ export const definePolicy = <const Kind extends string, Options extends z.ZodObj
   behaviour: PolicyBehaviour<VariantData<Kind, z.output<Options>>>,
 ): Variant<Kind, z.input<Options>, z.output<Options>> & PolicyBehaviour<VariantData<Kind, z.output<Options>>> =>
   variant(kind, options, behaviour);
+
+/** The option of policies whose phi is given. */
+export const studentShare = option(ranges.share.default(0.5), 'probability that a step trains on student outputs', {
+  unit: 'share',
+  flag: 'studentShare',
+});
+
+/** A policy that no validation changes, and that has nothing to remember. */
+export const constantState = (phi: number, decide: SgoState['decide']): SgoState => ({
+  phi,
+  decide,
+  observeValidation: () => ({ phi, raised: false }),
+  toState: () => ({}),
+});

@@ -5,7 +5,7 @@ import type { LanguageModel } from '../../models/model.js';
 import { coarseKinds } from '../../tensor/index.js';
 import type { Tokenizer } from '../../text/index.js';
 import type { RunOptions } from '../settings.js';
-import { offPolicy, policyFacts } from '../sgo/index.js';
+import { dataOnly, policyFacts } from '../sgo/index.js';
 import type { TrainingData } from '../trainer/options.js';
 import { dataDifferences, dataFacts, vocabularyDigest } from './facts.js';
 import type { TeacherCache } from './openTeacherCache.js';
@@ -17,13 +17,20 @@ import type { TeacherCache } from './openTeacherCache.js';
 export function requireCache(
   { name, facts }: TeacherCache,
   { student, tokenizer }: { readonly student: LanguageModel; readonly tokenizer: Tokenizer | undefined },
-  { loss, sgo = offPolicy() }: RunOptions,
+  { loss, sgo = dataOnly(), answers }: RunOptions,
 ): void {
   if (policyFacts(sgo).generates) {
     throw new OptionError(
       `distill: sgo '${sgo.kind}' trains on the student's own answers, and a teacherCache has predictions on those of the data ` +
-        'alone. Take sgo offPolicy(), or give the teacher itself.',
-      { option: 'sgo', found: sgo.kind, expected: 'offPolicy' },
+        'alone. Take sgo dataOnly(), or give the teacher itself.',
+      { option: 'sgo', found: sgo.kind, expected: 'dataOnly' },
+    );
+  }
+  if (answers === 'teacher') {
+    throw new OptionError(
+      "distill: answers is 'teacher', and a teacherCache has predictions on the answers of the data alone. Leave it out, or give the " +
+        'teacher itself.',
+      { option: 'answers', found: answers, expected: 'data' },
     );
   }
   if (loss && !coarseKinds.has(loss.kind)) {

@@ -75,7 +75,7 @@ function placeOf(sample: Sample, places: ReadonlyMap<Sample, number>): number {
   if (place !== undefined) return place;
   throw new CompatibilityError(
     'training: a batch has a sample that is not of data.train, and the teacher cache has predictions on no other. Train on the ' +
-      'data alone, with sgo offPolicy(), or with the teacher itself.',
+      'data alone, with sgo dataOnly(), or with the teacher itself.',
   );
 }
 

@@ -3,7 +3,8 @@
  * makes these logits once for all terms of a batch. A new term is a file here, and its place in an objective.
  */
 export { cachedTeacher, standInTeacher } from './cachedTeacher.js';
-export { crossEntropy, isGiven } from './crossEntropy.js';
+export { crossEntropy, isGiven, isOwn } from './crossEntropy.js';
 export { divergence } from './divergence.js';
+export { policyGradient } from './policyGradient.js';
 export { liveTeacher, type TeacherSignal } from './teacherSignal.js';
-export { labelsTaken, type Term, type TermBatch } from './term.js';
+export { labelsTaken, type Term, type TermBatch, type TermStep } from './term.js';

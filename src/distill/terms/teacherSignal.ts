@@ -11,6 +11,8 @@ import type { TermBatch } from './term.js';
 export interface TeacherSignal {
   /** Tokens that it predicts. */
   readonly vocabSize: number;
+  /** The model itself, where it is in memory. */
+  readonly model?: LanguageModel;
   /** As `Term.prepare`. */
   prepare?(batches: readonly TermBatch[]): Promise<void>;
   /** The divergence of the student's rows of this batch from the teacher's. As `Term.rowLoss`. */
@@ -20,6 +22,7 @@ export interface TeacherSignal {
 /** A model that predicts each batch when it is wanted. */
 export const liveTeacher = (teacher: LanguageModel): TeacherSignal => ({
   vocabSize: teacher.vocabSize,
+  model: teacher,
   divergenceOf(batch, divergence, gradScale) {
     const { device, head } = teacher;
     markPhase(device, 'teacher');

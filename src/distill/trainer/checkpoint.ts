@@ -26,6 +26,7 @@ import { parse, ranges } from '../../settings/index.js';
 import { isSystemError } from '../../systemReason.js';
 import type { Tensor } from '../../tensor/index.js';
 import { type ReplayBuffer, restoreReplayBuffer } from '../../text/replayBuffer.js';
+import { updatesOf } from '../settings.js';
 import { type SgoSnapshot, startPolicy } from '../sgo/index.js';
 import type { BestValidation, CheckpointEvent } from './events.js';
 import { identityDigests, type RunIdentity } from './identity.js';
@@ -52,6 +53,8 @@ export interface Progress {
   readonly best: BestValidation | undefined;
   readonly initial: BestValidation | undefined;
   readonly soundness: Soundness;
+  /** What terms keep from step to step. */
+  readonly memory: Readonly<Record<string, number>>;
 }
 
 /** A stored run: `progress`, the replay buffer, and what people should know of how it was found. */
@@ -67,6 +70,8 @@ export interface StoredRun {
  * the newest state, `best/` the model of the best validation. `keep` states stay, and that of the best.
  */
 export interface Checkpoints {
+  /** The folder of the run. */
+  readonly folder: FileStore;
   /** What `open` looks at, without taking the folder: nothing is written. @throws CheckpointError as `open` */
   examine(): Promise<void>;
   /**
@@ -258,7 +263,7 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
       for (const [name, tensor] of moments) tensor.set(await readFinite(file, name));
       for (const [name, updated] of optimizer.moments) {
         const steps = state.steps[name] ?? 0;
-        if (steps > step) throw malformed(folder, `steps.${name}`, steps);
+        if (steps > step * updatesOf(settings)) throw malformed(folder, `steps.${name}`, steps);
         updated.steps = steps;
       }
       if (!file.entries.has('replay')) return undefined;
@@ -311,6 +316,7 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
   };
 
   return {
+    folder: root,
     examine,
 
     async open() {
@@ -470,6 +476,7 @@ const storedState = z.object({
   progress: z.object({
     step: ranges.countOrZero,
     sgo: z.record(z.string(), z.number().nullable()),
+    memory: z.record(z.string(), z.number()),
     best: storedValidation.optional(),
     initial: storedValidation.optional(),
     soundness: z.object({

@@ -8,12 +8,13 @@ import type { LanguageModel } from '../../models/model.js';
 import { tokenInWords, vocabularyDifferences } from '../../text/compareTokenizers.js';
 import type { Tokenizer } from '../../text/index.js';
 import type { BestBy, RunOptions } from '../settings.js';
-import { offPolicy, policyFacts } from '../sgo/index.js';
+import { dataOnly, policyFacts } from '../sgo/index.js';
 import { requireCache } from '../teacherCache/requireCache.js';
 import { sequencesOfStep } from './batches.js';
 import { checkData, hasAnswer } from './checkData.js';
+import { checkMethod } from './checkMethod.js';
 import { learnerOf, type Participants } from './options.js';
-import { roomForAnswer } from './plan.js';
+import { roomForAnswer, writesAnswers } from './plan.js';
 
 /**
  * `run` has passed `checkObjects`, `options` their schema.
@@ -23,9 +24,9 @@ export function checkRun(run: Participants, options: RunOptions): void {
   checkLength(options);
   checkModels(run);
   if (run.teacherCache) requireCache(run.teacherCache, { student: run.student, tokenizer: run.tokenizer }, options);
-  const { generates } = policyFacts(options.sgo ?? offPolicy());
   const scores = options.validation.rougeL.samples > 0;
-  checkData(run, { train: generates, validation: scores });
+  checkData(run, { train: writesAnswers(options), validation: scores });
+  checkMethod(options);
   checkGeneration(run, options);
 }
 
@@ -103,7 +104,7 @@ function firstDifferences(teacher: Tokenizer, student: Tokenizer): string {
 
 function checkGeneration(run: Participants, options: RunOptions): void {
   const { data, tokenizer, checkpoint, resume } = run;
-  const { validation, kdRatio, sgo = offPolicy() } = options;
+  const { validation, kdRatio, sgo = dataOnly() } = options;
   const { generates, usesValidation, capacity } = policyFacts(sgo);
   const scores = validation.rougeL.samples > 0;
   if (scores && !data.validation?.length) {
@@ -118,15 +119,16 @@ function checkGeneration(run: Participants, options: RunOptions): void {
   if (generates && kdRatio === 0) {
     throw new OptionError(
       `distill: kdRatio is 0, and sgo '${sgo.kind}' has the student make training data: cross-entropy is not taken on the ` +
-        "student's own answers, so nothing would be learnt from them. Raise kdRatio, or take sgo offPolicy().",
+        "student's own answers, so nothing would be learnt from them. Raise kdRatio, or take sgo dataOnly().",
       { found: kdRatio },
     );
   }
   if (resume && !checkpoint) {
     throw new OptionError('training: resume needs checkpoint, the folder that the run wrote to.');
   }
-  if ((generates || scores) && tokenizer?.eosTokenId === undefined) {
-    const who = generates ? `sgo '${sgo.kind}'` : 'validation.rougeL';
+  const writes = writesAnswers(options);
+  if ((writes || scores) && tokenizer?.eosTokenId === undefined) {
+    const who = generates ? `sgo '${sgo.kind}'` : writes ? "answers 'teacher'" : 'validation.rougeL';
     throw new OptionError(`training: ${who} generates answers and needs a tokenizer with an EOS token.`);
   }
   if (usesValidation && !data.validation?.length) {
@@ -142,7 +144,7 @@ function checkGeneration(run: Participants, options: RunOptions): void {
       { found: capacity, expected: batch },
     );
   }
-  if (!generates && !scores) return;
+  if (!writes && !scores) return;
   const wanted = options.maxNewTokens ?? 1;
   const room = roomForAnswer(run, options);
   if (wanted > room) {

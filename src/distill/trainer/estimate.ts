@@ -85,7 +85,7 @@ const MOST_DECISIONS = 100_000;
 /** Follows the policy to the end of the run, as if no validation changed it. */
 function countSteps(plan: Plan, { step: done, sgo, replay }: RunState): Counts {
   const { settings, train } = plan;
-  const { steps, seed, maxNewTokens, validation } = settings;
+  const { steps, seed, maxNewTokens, validation, pairs, answers } = settings;
   const batch = sequencesOfStep(settings, train);
   const { capacity } = policyFacts(plan.sgo);
   const counts = { generate: 0, replay: 0, data: 0 };
@@ -98,13 +98,13 @@ function countSteps(plan: Plan, { step: done, sgo, replay }: RunState): Counts {
     if (source === 'generate') filled = Math.min(capacity, filled + batch * stride);
   }
   const mean = (of: (sample: Sample) => number) => train.reduce((total, each) => total + of(each), 0) / train.length;
-  const ofData = mean(({ ids }) => ids.length);
   const ofAnswers = mean(({ promptLength }) => promptLength) + maxNewTokens;
+  const ofData = answers === 'teacher' ? ofAnswers : mean(({ ids }) => ids.length);
   const every = Math.floor(steps / validation.every) - Math.floor(done / validation.every);
   const atEnd = steps % validation.every === 0 || done === steps ? 0 : 1;
   return {
     ...counts,
-    tokens: batch * (counts.data * ofData + (counts.generate + counts.replay) * ofAnswers),
+    tokens: batch * (counts.data * ofData + (counts.generate + counts.replay) * (ofAnswers + (pairs ? ofData : 0))),
     validations: plan.validation.length === 0 ? 0 : every + atEnd + (done === 0 ? 1 : 0),
   };
 }

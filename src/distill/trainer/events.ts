@@ -19,6 +19,22 @@ export interface StartEvent {
   readonly remarks: readonly string[];
 }
 
+/** The teacher answers the prompts of the data, before the first step: after each part of them. */
+export interface AnswersEvent {
+  /** Which event it is. */
+  readonly type: 'answers';
+  /** Optimizer steps done. */
+  readonly step: number;
+  /** Prompts that are answered by now. */
+  readonly answered: number;
+  /** Prompts in all. */
+  readonly total: number;
+  /** These were in the folder of the run. */
+  readonly kept: boolean;
+  /** Wall time since the first prompt in ms. */
+  readonly ms: number;
+}
+
 /** After each optimizer step. Losses are means over the tokens that count, in nats per token. */
 export interface StepEvent {
   /** Which event it is. */
@@ -218,6 +234,7 @@ export interface BestValidation {
 /** What a run yields. */
 export type TrainingEvent =
   | StartEvent
+  | AnswersEvent
   | StepEvent
   | ValidationEvent
   | CheckpointEvent

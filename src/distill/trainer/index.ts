@@ -5,6 +5,7 @@
 export { distill } from './distill.js';
 export type { RunEstimate } from './estimate.js';
 export type {
+  AnswersEvent,
   BestValidation,
   CheckpointEvent,
   DeviceEvent,

@@ -17,6 +17,7 @@ import { progressOf, type RunState, startRun } from './runState.js';
 import { afterSaving, afterStep, afterValidation, mostSkipped } from './soundness.js';
 import { stateName } from './stateFolder.js';
 import { takeStep } from './step.js';
+import { trainingSamples } from './teacherAnswers.js';
 import { isBetter, validate } from './validation.js';
 import { goOnOnceThereIsRoom, store } from './waiting.js';
 
@@ -41,7 +42,6 @@ export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, v
     if (mended) run.best = mended.best;
     // What it learns to answer is what it is to be asked.
     if (plan.template !== undefined) student.promptTemplate = plan.template;
-    const order = batchOrder(plan);
     const trained = [...student.parameters.values()].filter(({ requiresGrad }) => requiresGrad);
     // Whoever reads the first event may take long, and the device be lost meanwhile.
     const guard = await guardDevice(plan, run, checkpoints);
@@ -54,6 +54,12 @@ export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, v
       trainedParameters: trained.reduce((total, { size }) => total + size, 0),
       remarks: [...run.remarks, ...(mended ? mended.remarks : []), ...plan.remarks],
     };
+    // A run that is finished already asks nobody.
+    const isOver = run.step === totalSteps;
+    const samples = isOver
+      ? undefined
+      : yield* goingOn(plan, () => trainingSamples(plan, { folder: checkpoints?.folder, step }));
+    const order = batchOrder({ ...plan, train: samples ?? plan.train });
     const course: Course = { saved: run.step, isSound: true, isFirstJudged: run.step > 0 };
     const isDue = savingTimes(settings.saveEvery);
     for (let isEnded = false; !isEnded; ) {
@@ -82,6 +88,19 @@ export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, v
     run?.dispose();
     giveBack();
     await checkpoints?.close();
+  }
+}
+
+/** What the work returns; undefined where the signal came meanwhile. */
+async function* goingOn<Event, T>(
+  { signal }: Plan,
+  work: () => AsyncGenerator<Event, T>,
+): AsyncGenerator<Event, T | undefined> {
+  try {
+    return yield* work();
+  } catch (error) {
+    if (signal?.aborted && error === signal.reason) return undefined;
+    throw error;
   }
 }
 

@@ -7,11 +7,13 @@
 import type { Sample } from '../../data/batch.js';
 import { TrainingError } from '../../errors.js';
 import { generate } from '../../generation/index.js';
-import { type BatchSource, offPolicy, policyFacts, startPolicy } from '../sgo/index.js';
+import type { LanguageModel } from '../../models/model.js';
+import { type BatchSource, dataOnly, startPolicy } from '../sgo/index.js';
 import { standInTeacher } from '../terms/index.js';
 import { batchOrder, chunks, sequencesOfStep } from './batches.js';
 import { hasAnswer } from './checkData.js';
-import { objectiveOf, type Plan } from './plan.js';
+import { objectiveOf } from './objective.js';
+import { type Plan, writesAnswers } from './plan.js';
 import type { RunState } from './runState.js';
 import { takeStep } from './step.js';
 import { validationLoss } from './validation.js';
@@ -63,17 +65,21 @@ export async function measureTime(plan: Plan, run: RunState, counts: Counts): Pr
   const msPerToken = measured.ms / measured.tokens;
   const { samples } = settings.validation.rougeL;
   const scored = tokenizer ? validation.slice(0, samples) : [];
-  const { generates } = policyFacts(plan.sgo);
-  const asked = generates ? plan.train : scored;
+  const writes = writesAnswers(settings);
+  const asked = writes ? plan.train : scored;
   // A forward pass alone takes less than half of a step.
   const mostTokens = msPerToken > 0 ? (2 * LONGEST_MS) / msPerToken : Number.POSITIVE_INFINITY;
-  const answersMs = asked.length === 0 ? 0 : await measureAnswers(plan, asked.slice(0, settings.batchSize), mostTokens);
+  const firstAsked = asked.slice(0, settings.batchSize);
+  const answersMs = asked.length === 0 ? 0 : await measureAnswers(plan, firstAsked, mostTokens);
   const batches = (number: number) => Math.ceil(number / settings.batchSize);
   const stepBatches = batches(sequencesOfStep(settings, plan.train));
+  const asksTeacher = settings.answers === 'teacher' && run.step === 0;
+  const teacherMs = asksTeacher ? await measureAnswers(plan, firstAsked, mostTokens, plan.teacher) : 0;
   const lossMs = counts.validations === 0 ? 0 : await measureValidation(plan, mostTokens);
   const parts = {
     updates: counts.tokens * msPerToken,
-    answers: counts.generate * stepBatches * answersMs,
+    // A run that goes on has the teacher's answers in its folder.
+    answers: counts.generate * stepBatches * answersMs + (asksTeacher ? batches(plan.train.length) * teacherMs : 0),
     validations: counts.validations * (lossMs + batches(scored.length) * answersMs),
   };
   return {
@@ -92,7 +98,7 @@ async function measureSteps(plan: Plan, run: RunState): Promise<{ steps: number;
   // A cache has no predictions on parts of samples.
   const tried = teacherCache && objectiveOf(objective.student, standInTeacher(teacherCache.facts), plan.settings);
   const still: Plan = { ...plan, schedule: () => 0, ...(tried && { objective: tried }) };
-  const onData: RunState = { ...run, sgo: startPolicy(offPolicy(), { totalSteps: steps }) };
+  const onData: RunState = { ...run, sgo: startPolicy(dataOnly(), { totalSteps: steps }) };
   const order = batchOrder(plan);
   const done: { readonly tokens: number; readonly ms: number }[] = [];
   const started = performance.now();
@@ -185,17 +191,23 @@ async function shortest(timed: () => Promise<number>): Promise<number> {
  * Time of a batch of answers of full length: that of the first token, and of each further one as the next few take it. Of
  * prompts that are longer together than `mostTokens` the ends are read.
  */
-async function measureAnswers(plan: Plan, samples: readonly Sample[], mostTokens: number): Promise<number> {
-  const { objective, tokenizer, settings } = plan;
+async function measureAnswers(
+  plan: Plan,
+  samples: readonly Sample[],
+  mostTokens: number,
+  model: LanguageModel = plan.objective.student,
+): Promise<number> {
+  const { tokenizer, settings } = plan;
   const longest = Math.max(1, Math.floor(mostTokens / samples.length));
   const whole = samples.map(({ ids, promptLength }) => ids.subarray(0, promptLength));
   const prompts = whole.map((ids) => ids.subarray(Math.max(0, ids.length - longest)));
+  const { teacherShare: _, ...generation } = settings.generation ?? {};
   const most = settings.maxNewTokens;
   const timed = async (maxNewTokens: number) => {
     const started = performance.now();
     // Without an end token each answer has its full length.
-    await generate(objective.student, prompts, {
-      ...(settings.generation ?? {}),
+    await generate(model, prompts, {
+      ...generation,
       ...{ maxNewTokens, vocabSize: tokenizer?.vocabSize, batchSize: settings.batchSize },
     });
     return performance.now() - started;

@@ -21,7 +21,8 @@ import { createAdamW } from '../../optim/index.js';
 import { logitsAtOnce, type WeightFormat, weightFormats } from '../../tensor/index.js';
 import { policyFacts } from '../sgo/index.js';
 import { liveTeacher, standInTeacher, type TermBatch } from '../terms/index.js';
-import { objectiveOf, type Plan } from './plan.js';
+import { objectiveOf } from './objective.js';
+import type { Plan } from './plan.js';
 import { type Objective, updateStudent } from './update.js';
 import { validationLoss } from './validation.js';
 
@@ -172,19 +173,23 @@ function loadOf(plan: Plan, change: Change): Load {
     maxLength === undefined ? Number.MAX_SAFE_INTEGER : maxLength >> 1,
   );
   const { generates } = policyFacts(sgo);
+  const ofTeacher = settings.answers === 'teacher';
   const scored = tokenizer ? validation.slice(0, settings.validation.rougeL.samples) : [];
-  const prompts = mostOf([...(generates ? train : []), ...scored], batchSize, ({ promptLength }) => promptLength).map(
-    (sample) => {
-      const { ids, promptLength } = cut(sample, maxLength);
-      return ids.subarray(0, promptLength);
-    },
-  );
+  const prompts = mostOf(
+    [...(generates || ofTeacher ? train : []), ...scored],
+    batchSize,
+    ({ promptLength }) => promptLength,
+  ).map((sample) => {
+    const { ids, promptLength } = cut(sample, maxLength);
+    return ids.subarray(0, promptLength);
+  });
   const ofMostTokens = objective.student.startTokenId === undefined ? longestOf : widestOf;
   const longest = (samples: readonly Sample[]) =>
     ofMostTokens(samples, batchSize).map((sample) => cut(sample, maxLength));
-  const ofData = longest(train);
   // A prompt without a token cannot be answered: the run refuses it.
-  const answered = generates ? prompts.slice(0, ofData.length).map((prompt) => withAnswer(prompt, maxNewTokens)) : [];
+  const answers = () => prompts.slice(0, train.length).map((prompt) => withAnswer(prompt, maxNewTokens));
+  const ofData = ofTeacher ? answers() : longest(train);
+  const answered = generates ? answers() : [];
   return {
     // The second batch finds the gradients of the first, as all batches but a run's first do.
     batches: [ofData, ...(answered.length > 0 ? [answered] : []), ofData],
@@ -253,11 +258,14 @@ async function rehearse(
   const batches = load.batches.map(batchOf);
   const peak = await rehearsal.peakOf(() =>
     updateStudent(objective, optimizer, {
-      ...{ batches, textBatches: load.textBatches.map(batchOf), lr: 0, dropoutSeed: () => 0 },
+      ...{ batches, textBatches: load.textBatches.map(batchOf), lr: 0 },
+      dropoutSeed: () => (settings.noDropout ? undefined : 0),
       gradientCheckpointing: change.gradientCheckpointing ?? settings.gradientCheckpointing,
     }),
   );
-  const { caches, answering } = await rehearseOthers(rehearsal, objective, load);
+  const isTogether = (settings.generation?.teacherShare ?? 0) > 0;
+  const writers = [student, ...(teacher && (isTogether || settings.answers === 'teacher') ? [teacher] : [])];
+  const { caches, answering } = await rehearseOthers(rehearsal, objective, load, { writers, isTogether });
   const logits = logitsBytes(
     student,
     Math.max(...batches.map(countedRows)),
@@ -278,13 +286,31 @@ async function rehearseOthers(
   rehearsal: Rehearsal,
   objective: Objective,
   { prompts, maxNewTokens, validation }: Load,
+  { writers, isTogether }: { readonly writers: readonly LanguageModel[]; readonly isTogether: boolean },
 ): Promise<{ caches: number; answering: number }> {
   const { student } = objective;
-  const answers =
-    prompts.length > 0 ? await rehearseAnswers(rehearsal, student, prompts, maxNewTokens) : { caches: 0, answering: 0 };
+  const each: Answering[] = [];
+  for (const model of prompts.length > 0 ? writers : []) {
+    each.push(await rehearseAnswers(rehearsal, model, prompts, maxNewTokens));
+  }
+  const answers = isTogether ? sumOf(each) : mostAnswering(each);
   if (validation.length > 0) await validationLoss(objective, [student.collate(validation)]);
   return answers;
 }
+
+type Answering = { readonly caches: number; readonly answering: number };
+
+const sumOf = (each: readonly Answering[]): Answering => ({
+  caches: each.reduce((sum, { caches }) => sum + caches, 0),
+  answering: each.reduce((sum, { answering }) => sum + answering, 0),
+});
+
+/** Of models that take turns the one that takes most counts. */
+const mostAnswering = (each: readonly Answering[]): Answering =>
+  each.reduce((most, one) => (one.caches + one.answering > most.caches + most.answering ? one : most), {
+    caches: 0,
+    answering: 0,
+  });
 
 const countedRows = ({ labels }: TermBatch): number => labels.reduce((count, label) => count + (label < 0 ? 0 : 1), 0);
 

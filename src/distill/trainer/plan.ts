@@ -5,14 +5,14 @@ import type { LanguageModel } from '../../models/model.js';
 import { type Schedule, schedules } from '../../optim/index.js';
 import type { Tokenizer } from '../../text/index.js';
 import { digestOf, trainingDigest } from '../dataDigest.js';
-import { divergenceSpec } from '../losses/index.js';
 import { type RunOptions, type RunSettings, resolveSettings } from '../settings.js';
-import { offPolicy, policyFacts, type SgoPolicy } from '../sgo/index.js';
+import { dataOnly, policyFacts, type SgoPolicy } from '../sgo/index.js';
 import type { TeacherCache } from '../teacherCache/index.js';
 import { requireSameData } from '../teacherCache/requireCache.js';
-import { cachedTeacher, crossEntropy, divergence, isGiven, liveTeacher, type TeacherSignal } from '../terms/index.js';
+import { cachedTeacher, liveTeacher, type TeacherSignal } from '../terms/index.js';
 import { sequencesOfStep } from './batches.js';
 import { identityOf, type RunIdentity } from './identity.js';
+import { objectiveOf } from './objective.js';
 import { type Learner, learnerOf, type Participants, type ValidationSample } from './options.js';
 import { startRemarks } from './remarks.js';
 import type { Objective } from './update.js';
@@ -55,7 +55,7 @@ export interface Plan {
 /** The options have been checked. @throws CompatibilityError, OptionError */
 export function makePlan(participants: Participants, options: RunOptions): Plan {
   const { student, teacher, teacherCache, data, tokenizer } = participants;
-  const { loss, kdRatio = 0, warmupSteps } = options;
+  const { loss, kdRatio = 0, answers, warmupSteps } = options;
   const { train, validation = [], text = [] } = data;
   // The last, incomplete batch of an epoch is dropped, as in the official code; a data set smaller than one is one.
   const stepsPerEpoch = Math.max(1, Math.floor(train.length / Math.max(1, sequencesOfStep(options, train))));
@@ -71,7 +71,7 @@ export function makePlan(participants: Participants, options: RunOptions): Plan 
     digests,
   });
   if (teacherCache) requireSameData(teacherCache, data, digests.train);
-  const distils = loss && kdRatio > 0;
+  const distils = loss && (kdRatio > 0 || answers === 'teacher');
   const learntFrom = {
     teacher: distils ? teacher : undefined,
     teacherCache: distils ? teacherCache : undefined,
@@ -88,7 +88,7 @@ export function makePlan(participants: Participants, options: RunOptions): Plan 
     validationByLength: validation.toSorted((a, b) => a.ids.length - b.ids.length),
     text,
     template: data.template,
-    sgo: options.sgo ?? offPolicy(),
+    sgo: options.sgo ?? dataOnly(),
     schedule: schedules[options.schedule]({ lr: options.optimizer.lr, warmupSteps, totalSteps: settings.steps }),
     stepsPerEpoch,
     remarks: startRemarks(participants, settings),
@@ -111,24 +111,6 @@ function signalOf(
   return teacher && liveTeacher(teacher);
 }
 
-/** @param teacher from which the student learns; none where it learns from the data alone */
-export function objectiveOf(
-  student: LanguageModel,
-  teacher: TeacherSignal | undefined,
-  { loss, kdRatio = 0, lmCoef }: Pick<RunSettings, 'loss' | 'kdRatio' | 'lmCoef'>,
-): Objective {
-  const distils = teacher && loss;
-  return {
-    student,
-    vocabSize: Math.min(student.vocabSize, teacher?.vocabSize ?? student.vocabSize),
-    terms: [
-      ...(distils ? [divergence(teacher, divergenceSpec(loss), kdRatio)] : [crossEntropy(1)]),
-      ...(distils && kdRatio < 1 ? [crossEntropy(1 - kdRatio, { takes: isGiven })] : []),
-    ],
-    textTerms: [crossEntropy(lmCoef, { name: 'text' })],
-  };
-}
-
 const digestNames: Plan['derived'] = new Map([
   ...(['train', 'validation', 'text'] as const).map(
     (set) => [`dataDigest.${set}`, `the digest of data.${set}`] as const,
@@ -149,10 +131,14 @@ function following({ steps, maxNewTokens, validation }: RunOptions): Plan['follo
   ]);
 }
 
-/** Tokens that every generated answer may have, whatever its prompt: each model that reads it must have room. */
-export function roomForAnswer({ student, teacher, data }: Participants, { sgo }: RunOptions): number {
-  const generates = sgo !== undefined && policyFacts(sgo).generates;
-  const samples = [...(generates ? data.train : []), ...(data.validation ?? [])];
+/** Tokens that every generated answer may have, whatever its prompt: each model that writes or reads it must have room. */
+export function roomForAnswer({ student, teacher, data }: Participants, options: RunOptions): number {
+  const answered = writesAnswers(options);
+  const samples = [...(answered ? data.train : []), ...(data.validation ?? [])];
   const longest = samples.reduce((most, { promptLength }) => Math.max(most, promptLength), 0);
-  return Math.min(...(generates && teacher ? [student, teacher] : [student]).map((model) => model.room(longest)));
+  return Math.min(...(answered && teacher ? [student, teacher] : [student]).map((model) => model.room(longest)));
 }
+
+/** Whether a model answers the prompts of the data, to be trained on. */
+export const writesAnswers = ({ sgo, answers }: Pick<RunOptions, 'sgo' | 'answers'>): boolean =>
+  answers === 'teacher' || (sgo !== undefined && policyFacts(sgo).generates);

@@ -13,7 +13,7 @@ import type { LanguageModel } from '../../models/model.js';
 import { eosDifference, tokenInWords } from '../../text/compareTokenizers.js';
 import type { Tokenizer } from '../../text/index.js';
 import type { RunOptions, RunSettings } from '../settings.js';
-import { offPolicy, policyFacts } from '../sgo/index.js';
+import { dataOnly, policyFacts } from '../sgo/index.js';
 import { hasAnswer } from './checkData.js';
 import { learnerOf, type Participants } from './options.js';
 import type { Plan } from './plan.js';
@@ -24,9 +24,9 @@ import { referencesOf } from './validation.js';
 export function startRemarks(run: Participants, settings: RunSettings): string[] {
   return [
     leftOut(run, settings),
-    unanswered(run, policyFacts(settings.sgo ?? offPolicy()).generates),
+    unanswered(run, settings),
     unansweredValidation(run),
-    emptyAnswers(run, 'training', run.data.train),
+    readsAnswers(settings) ? emptyAnswers(run, 'training', run.data.train) : undefined,
     emptyAnswers(run, 'validation', run.data.validation),
     smallDivergence(settings),
     otherEnd(run),
@@ -81,7 +81,7 @@ function strayed(
 
 function unused({ sgo, settings }: Plan, { replay, sgo: state }: Pick<RunState, 'replay' | 'sgo'>): string | undefined {
   // Whatever the student generates goes into the buffer, and nothing leaves it without something else coming in.
-  if (!policyFacts(sgo).generates || !replay || replay.size > 0) return undefined;
+  if (!policyFacts(sgo).usesValidation || !replay || replay.size > 0) return undefined;
   return (
     `Of ${counted(settings.steps, 'step')} none trained on student outputs: phi was ${rounded(state.phi)} at the end, and ` +
     'it rises only where the validation loss rises. For student outputs from the first step on, set sgo.initThreshold ' +
@@ -101,7 +101,13 @@ function leftOut({ data: { train } }: Participants, { batchSize, gradAccumulatio
 
 const goOn = 'give samples whose ids go on after promptLength.';
 
-function unanswered(run: Participants, generates: boolean): string | undefined {
+/** Whether the answers of the data themselves are trained on. */
+const readsAnswers = ({ sgo = dataOnly(), answers }: RunSettings): boolean =>
+  answers !== 'teacher' && policyFacts(sgo).usesData;
+
+function unanswered(run: Participants, settings: RunSettings): string | undefined {
+  if (!readsAnswers(settings)) return undefined;
+  const { generates } = policyFacts(settings.sgo ?? dataOnly());
   const { train } = run.data;
   const without = train.filter((sample) => !hasAnswer(sample)).length;
   if (without === 0) return undefined;

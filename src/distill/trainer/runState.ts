@@ -34,6 +34,8 @@ export interface RunState {
   sgo: SgoState;
   /** None for a policy that never replays. */
   replay: ReplayBuffer | undefined;
+  /** What terms keep from step to step, see `TermStep.memory`. */
+  memory: Map<string, number>;
   /** What the student said since this process has the run: at the last validation, and to be trained on. */
   readonly said: { validation: Answered; outputs: Answered };
   /** What people should know of how it was found. */
@@ -61,6 +63,7 @@ export async function startRun(plan: Plan, checkpoints: Checkpoints | undefined)
         remarks: [],
         said: { validation: noAnswers, outputs: noAnswers },
         replay: undefined,
+        memory: new Map(),
         optimizer,
       },
       sgo: startPolicy(plan.sgo, { totalSteps: settings.steps }),
@@ -92,14 +95,16 @@ export function goOnFrom(stored: StoredRun | undefined, { sgo, settings }: Plan,
   run.best = stored?.progress.best;
   run.initial = stored?.progress.initial;
   run.soundness = stored?.progress.soundness ?? unspoilt;
+  run.memory = new Map(Object.entries(stored?.progress.memory ?? {}));
   run.remarks = stored?.remarks ?? [];
   run.sgo = startPolicy(sgo, { totalSteps, ...(stored && { snapshot: stored.progress.sgo }) });
 }
 
-export const progressOf = ({ step, best, initial, soundness, sgo }: RunState): Progress => ({
+export const progressOf = ({ step, best, initial, soundness, sgo, memory }: RunState): Progress => ({
   step,
   best,
   initial,
   soundness,
   sgo: sgo.toState(),
+  memory: Object.fromEntries(memory),
 });

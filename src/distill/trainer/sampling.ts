@@ -1,29 +1,43 @@
 /** Where a step's samples come from: the data, the student's fresh answers, or the replay buffer. */
 import type { Sample } from '../../data/batch.js';
-import { generate } from '../../generation/index.js';
+import { generate, generateMixed } from '../../generation/index.js';
 import { randomSeed } from '../../random.js';
 import type { BatchSource } from '../sgo/index.js';
 import type { Plan } from './plan.js';
 import { type RunState, withAnswers } from './runState.js';
 
-/** The samples of a step: the data's own, fresh answers of the student (which the buffer keeps), or replayed ones. */
+/** What a step trains on, and how long the student answered for it. */
+interface ChosenSamples {
+  readonly samples: Sample[];
+  readonly generationMs: number;
+}
+
+/**
+ * The samples of a step: the data's own, fresh answers of the student (which the buffer keeps), or replayed ones. With
+ * `pairs` the data's own stand before those of the student.
+ */
 export async function chooseSamples(
   plan: Plan,
   { replay, said }: RunState,
   data: Sample[],
   source: BatchSource,
   step: number,
-): Promise<Sample[]> {
-  if (source === 'data') return data;
-  if (source === 'replay' && replay)
-    return replay.draw(data.length).map((sample) => ({ ...sample, origin: 'student' }));
-  const samples = await generateSamples(plan, data, step);
-  for (const sample of samples) replay?.push(sample);
+): Promise<ChosenSamples> {
+  if (source === 'data') return { samples: data, generationMs: 0 };
+  const beside = plan.settings.pairs ? data : [];
+  if (source === 'replay' && replay) {
+    const replayed = replay.draw(data.length).map((sample): Sample => ({ ...sample, origin: 'student' }));
+    return { samples: [...beside, ...replayed], generationMs: 0 };
+  }
+  const started = performance.now();
+  const answered = await generateSamples(plan, data, step);
+  const generationMs = performance.now() - started;
+  for (const sample of answered) replay?.push(sample);
   said.outputs = withAnswers(
     said.outputs,
-    samples.map((sample) => answerOf(plan, sample)),
+    answered.map((sample) => answerOf(plan, sample)),
   );
-  return samples;
+  return { samples: [...beside, ...answered], generationMs };
 }
 
 const answerOf = ({ tokenizer }: Plan, { ids, promptLength }: Sample): string =>
@@ -32,15 +46,15 @@ const answerOf = ({ tokenizer }: Plan, { ids, promptLength }: Sample): string =>
 /**
  * The student's own answers to the prompts of `samples`, as training samples: prompt and answer as one run of ids, with
  * the EOS that the student ended it with, so that collation shifts and masks them as it does data and the student
- * learns to stop. An answer that the length limit cut has no EOS; an answer that is EOS alone is legal. Dropout is off.
+ * learns to stop. With `generation.teacherShare` the teacher draws some of the tokens. An answer that the length limit cut has no EOS; an answer that is EOS alone is legal. Dropout is off.
  * Throws the signal's reason when it is aborted meanwhile.
  */
 export async function generateSamples(plan: Plan, samples: readonly Sample[], step: number): Promise<Sample[]> {
-  const { objective, tokenizer, signal } = plan;
-  const { generation, maxNewTokens, seed, batchSize } = plan.settings;
+  const { objective, teacher, tokenizer, signal } = plan;
+  const { generation: { teacherShare = 0, ...generation } = {}, maxNewTokens, seed, batchSize } = plan.settings;
   const prompts = samples.map(({ ids, promptLength }) => ids.subarray(0, promptLength));
   const stepSeed = randomSeed(seed, 'generation', step);
-  const answers = await generate(objective.student, prompts, {
+  const options = {
     ...generation,
     maxNewTokens,
     batchSize,
@@ -48,7 +62,12 @@ export async function generateSamples(plan: Plan, samples: readonly Sample[], st
     vocabSize: tokenizer?.vocabSize,
     ...(signal && { signal }),
     seeds: samples.map((_, index) => randomSeed(stepSeed, 'generation', index)),
-  });
+  };
+  const { student } = objective;
+  const answers =
+    teacher && teacherShare > 0
+      ? await generateMixed(student, { model: teacher, share: teacherShare }, prompts, options)
+      : await generate(student, prompts, options);
   return answers.map((ids, index) => {
     const prompt = prompts[index]!;
     const whole = new Int32Array(prompt.length + ids.length);

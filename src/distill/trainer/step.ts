@@ -1,20 +1,22 @@
 /** One optimizer step from the policy's decision to the event: choose samples, collate them, update the student. */
 import type { Sample } from '../../data/batch.js';
 import { randomSeed, randomUniform } from '../../random.js';
+import { updatesOf } from '../settings.js';
 import type { TermBatch } from '../terms/index.js';
 import { type BatchOrder, chunks } from './batches.js';
 import type { StepEvent } from './events.js';
+import { objectiveAt } from './objective.js';
 import type { Plan } from './plan.js';
 import type { RunState } from './runState.js';
 import { chooseSamples } from './sampling.js';
-import { updateStudent } from './update.js';
+import { type UpdateResult, updateStudent } from './update.js';
 
 /**
  * Optimizer step `step` (from 1): chooses what to train on, generates where that is wanted, and updates the student.
  */
 export async function takeStep(plan: Plan, run: RunState, order: BatchOrder, step: number): Promise<StepEvent> {
   const { settings, stepsPerEpoch } = plan;
-  const { seed, batchSize, gradientCheckpointing, steps: totalSteps } = settings;
+  const { seed, batchSize, gradientCheckpointing, noDropout, steps: totalSteps } = settings;
   const { student } = plan.objective;
   const started = performance.now();
   const source = run.sgo.decide({
@@ -22,19 +24,24 @@ export async function takeStep(plan: Plan, run: RunState, order: BatchOrder, ste
     random: randomUniform(seed, 'decision', step),
     bufferFull: run.replay?.full ?? true,
   });
-  const samples = await chooseSamples(plan, run, order.data(step), source, step);
-  const generationMs = source === 'generate' ? performance.now() - started : 0;
+  const chosen = await chooseSamples(plan, run, order.data(step), source, step);
+  const { samples } = chosen;
 
   const lr = plan.schedule(step - 1);
   const stepSeed = randomSeed(seed, 'dropout', step);
   const batchOf = (samples: readonly Sample[]): TermBatch => ({ ...student.collate(samples), samples });
-  const losses = await updateStudent(plan.objective, run.optimizer, {
-    batches: chunks(samples, batchSize).map(batchOf),
-    textBatches: chunks(order.text(step), batchSize).map(batchOf),
-    lr,
-    gradientCheckpointing,
-    dropoutSeed: (pass) => randomSeed(stepSeed, 'dropout', pass),
-  });
+  const batches = chunks(samples, batchSize).map(batchOf);
+  const place = { batches, progress: step / totalSteps, memory: run.memory };
+  const objective = await objectiveAt(plan.objective, place);
+  const textBatches = chunks(order.text(step), batchSize).map(batchOf);
+  const results: UpdateResult[] = [];
+  for (let update = 0; update < updatesOf(settings); update++) {
+    // Each update has masks of its own.
+    const updateSeed = update === 0 ? stepSeed : randomSeed(stepSeed, 'update', update);
+    const dropoutSeed = (pass: number) => (noDropout ? undefined : randomSeed(updateSeed, 'dropout', pass));
+    const input = { batches, textBatches, lr, gradientCheckpointing, dropoutSeed };
+    results.push(await updateStudent(objective, run.optimizer, input));
+  }
 
   const stepMs = performance.now() - started;
   const tokens = samples.reduce((total, { ids }) => total + ids.length, 0);
@@ -44,13 +51,29 @@ export async function takeStep(plan: Plan, run: RunState, order: BatchOrder, ste
     totalSteps,
     epoch: Math.ceil(step / stepsPerEpoch),
     source,
-    ...losses,
+    ...meanOf(results),
     lr,
     phi: run.sgo.phi,
     bufferSize: run.replay?.size ?? 0,
     tokens,
     stepMs,
-    generationMs,
+    generationMs: chosen.generationMs,
     tokensPerSecond: (1000 * tokens) / stepMs,
+  };
+}
+
+/** What the updates of a step come to: means, and a step is skipped where any of its updates was. */
+function meanOf(results: readonly UpdateResult[]): UpdateResult {
+  const [first] = results as [UpdateResult];
+  if (results.length === 1) return first;
+  const mean = (of: (result: UpdateResult) => number) =>
+    results.reduce((sum, result) => sum + of(result), 0) / results.length;
+  const terms = Object.keys(first.terms).map((name) => [name, mean((result) => result.terms[name] as number)]);
+  return {
+    loss: mean(({ loss }) => loss),
+    terms: Object.fromEntries(terms),
+    gradNorm: mean(({ gradNorm }) => gradNorm),
+    lossTokens: first.lossTokens,
+    skipped: results.some(({ skipped }) => skipped),
   };
 }

@@ -34,11 +34,12 @@ interface UpdateInput {
   readonly textBatches: readonly TermBatch[];
   readonly lr: number;
   readonly gradientCheckpointing: boolean;
-  /** Seed of the dropout masks of the step's n-th forward pass. */
-  readonly dropoutSeed: (pass: number) => number;
+  /** Seed of the dropout masks of the step's n-th forward pass; undefined for none. */
+  readonly dropoutSeed: (pass: number) => number | undefined;
 }
 
-interface UpdateResult {
+/** What an update was by. */
+export interface UpdateResult {
   readonly loss: number;
   readonly terms: Readonly<Record<string, number>>;
   readonly gradNorm: number;
@@ -73,7 +74,8 @@ export async function updateStudent(objective: Objective, optimizer: AdamW, inpu
     for (const batch of [...input.batches, ...input.textBatches]) {
       const taken = addends.filter(({ term, batches }) => batches.includes(batch) && isTaken(term, batch));
       const dropoutSeed = input.dropoutSeed(pass++);
-      accumulate(student, batch, taken, { totals, vocabSize, chunkBytes, dropoutSeed, gradientCheckpointing });
+      const how = { gradientCheckpointing, ...(dropoutSeed !== undefined && { dropoutSeed }) };
+      accumulate(student, batch, taken, { totals, vocabSize, chunkBytes, ...how });
       await device.drain();
     }
     markPhase(device, 'optimizer');

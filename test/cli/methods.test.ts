@@ -1,0 +1,110 @@
+/** Methods by name on the command line: the settings that they come to, flags over them, and flags that do nothing. */
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { methods } from '../../src/distill/methods/index.js';
+import { distillm, makeWorkspace } from './workspace.js';
+
+let folder: string;
+const path = (...parts: string[]) => join(folder, ...parts);
+const tiny = '--device wasm --threads 1 --template compact --batch-size 4';
+const train = (line: string) => distillm(`train --data ${path('train.jsonl')} ${tiny} ${line}`);
+const small = '--steps 2 --validation 4 --rouge-samples 0 --max-new-tokens 4';
+
+beforeAll(async () => {
+  folder = await makeWorkspace();
+  await distillm(
+    `tokenizer --data ${path('train.jsonl')} --template compact --vocab-size 280 --out ${path('tokenizer')}`,
+  );
+  const fresh = `--student-config ${path('config.json')} --tokenizer ${path('tokenizer')}`;
+  const made = await train(`--method sft ${fresh} --steps 1 --validation 0 --out ${path('teacher')}`);
+  expect(made.code, made.err).toBe(0);
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const models = () => `--teacher ${path('teacher/last')} --student-config ${path('config.json')}`;
+const settingsOf = async (out: string): Promise<Record<string, unknown>> => {
+  const lines = (await readFile(path(out, 'log.jsonl'), 'utf8')).trim().split('\n');
+  return lines.map((line) => JSON.parse(line)).find(({ type }) => type === 'settings');
+};
+
+describe('--method', () => {
+  const names = (Object.keys(methods) as (keyof typeof methods)[]).filter((name) => methods[name].hasTeacher);
+
+  it.each(names)('%s runs with the settings of the method in code', async (name) => {
+    const { code, err } = await train(`--method ${name} ${models()} ${small} --out ${path(name)}`);
+    expect(code, err).toBe(0);
+    const { optimizer, ...expected } = { optimizer: {}, ...methods[name]() };
+    expect(await settingsOf(name)).toMatchObject({ ...expected, optimizer });
+  });
+
+  it('has its own options as flags, and others over what the method sets', async () => {
+    const line = `${models()} ${small} --method gkd --beta 0.1 --lambda 0.25 --out ${path('own')}`;
+    const own = await train(line);
+    expect(own.code, own.err).toBe(0);
+    expect(await settingsOf('own')).toMatchObject({
+      loss: { kind: 'jensenShannon', weight: 0.9 },
+      sgo: { kind: 'mixed', share: 0.25 },
+    });
+    const over = await train(
+      `${models()} ${small} --method minillm --updates 1 --lr 1e-3 --sgo offPolicy --student-share 0.75 --replay-schedule constant ` +
+        `--teacher-share 0.4 --no-dropout --capacity 8 --out ${path('over')}`,
+    );
+    expect(over.code, over.err).toBe(0);
+    expect(await settingsOf('over')).toMatchObject({
+      objective: { kind: 'policyGradient', updates: 1, clip: 0.2 },
+      sgo: { kind: 'offPolicy', share: 0.75, schedule: 'constant' },
+      generation: { teacherShare: 0.4 },
+      optimizer: { lr: 1e-3 },
+      noDropout: true,
+    });
+    const contrast = await train(
+      `${models()} ${small} --method distillm2 --alpha 0.3 --student-alpha 0.2 --answers data --out ${path('contrast')}`,
+    );
+    expect(contrast.code, contrast.err).toBe(0);
+    expect(await settingsOf('contrast')).toMatchObject({
+      loss: { kind: 'skewKL', alpha: 0.3 },
+      studentLoss: { kind: 'skewReverseKL', alpha: 0.2 },
+      answers: 'data',
+    });
+  });
+
+  it('goes on from its folder alone', async () => {
+    const { code, err } = await distillm(`train --resume --steps 3 --out ${path('distillm2')}`);
+    expect(code, err).toBe(0);
+    expect(err).toContain('going on after step 2');
+  });
+
+  it('is listed in the help with what it does', async () => {
+    const { out } = await distillm('train --help');
+    const words = out.replace(/\s+/g, ' ');
+    for (const { kind, summary } of Object.values(methods)) expect(words).toContain(`${kind}: ${summary}.`);
+  });
+
+  it.each([
+    ['--method kd --beta 0.5', '--beta does nothing with --method kd. Leave it out, or choose another method.'],
+    ['--method distillm --lambda 0.5', '--lambda does nothing with --method distillm.'],
+    ['--method gkd --updates 2', '--updates does nothing with --method gkd.'],
+    ['--method seqkd --student-share 0.5', '--student-share does nothing with --method seqkd.'],
+    [
+      '--method seqkd --loss skewKL',
+      '--loss skewKL is about the divergence, and --kd-ratio is 0: cross-entropy alone is learnt.',
+    ],
+    ['--method kd --pairs', '--pairs does nothing with --method kd.'],
+    ['--method kd --generation-top-k 3', '--generation-top-k does nothing with --method kd.'],
+    [
+      '--method mystery',
+      '--method is mystery, expected one of distillm, distillm2, gkd, imitkd, kd, minillm, onPolicy, seqkd, sft',
+    ],
+  ])('%s is wrong usage, told at once', async (line, message) => {
+    const { code, err } = await distillm(`train --teacher no/t --student no/s --data no/d --out no/o ${line}`);
+    expect(code).toBe(2);
+    expect(err.replace(/\s+/g, ' ')).toContain(message);
+  });
+
+  it('draws the answers of a teacher as --generation-temperature says', async () => {
+    const run = await train(`--method seqkd ${models()} ${small} --generation-temperature 0 --out ${path('greedy')}`);
+    expect(run.code, run.err).toBe(0);
+    expect(run.err).toMatch(/the teacher has answered 16 of 16 prompts in /);
+  });
+});
