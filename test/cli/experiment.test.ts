@@ -157,6 +157,24 @@ describe('an experiment', () => {
     expect(scoresIn('stopped')).toEqual(scoresIn('whole'));
   }, 60_000);
 
+  it('makes a model anew that is gone, where something needs it, and none that is scored already', async () => {
+    const [run] = namesIn('stopped/runs') as [string];
+    const [teacher] = namesIn('stopped/prepared').filter((name) => name.startsWith('teacher')) as [string];
+    await rm(path('stopped/runs', run, 'made'), { recursive: true });
+    await rm(path('stopped/prepared', teacher, 'made'), { recursive: true });
+    const unneeded = await experiment('grid.json', 'stopped');
+    expect([unneeded.code, unneeded.err]).toEqual([
+      0,
+      expect.stringContaining('5 of 5 runs have their results already.'),
+    ]);
+    const scores = namesIn('stopped/scores').map((name) => path('stopped/scores', name));
+    for (const folder of scores) await rm(folder, { recursive: true });
+    const again = await experiment('grid.json', 'stopped');
+    expect(again.code, again.err).toBe(0);
+    expect(again.err.match(/^Note: what .* made is gone/gm)).toHaveLength(2);
+    expect(scoresIn('stopped')).toEqual(scoresIn('whole'));
+  }, 60_000);
+
   it('tells several failures, and makes the rest', async () => {
     const axes = { loss: { 'no alpha': { loss: 'forwardKL', alpha: 0.1 }, KL: { loss: 'forwardKL' } }, seed: [1, 2] };
     await write('failing.json', { ...spec, axes, claims: [], compareWith: {} });

@@ -12,8 +12,8 @@ import { type CommandFactory, defineCommand } from '../command.js';
 import { exitCodes } from '../exitCodes.js';
 import { contents } from '../experiment/contents.js';
 import { listRuns } from '../experiment/dryRun.js';
-import { jobsOf, keyOf, type PlannedRun, planExperiment } from '../experiment/plan.js';
-import { type Grid, isDone, measuresOf, runAll } from '../experiment/runAll.js';
+import { type Job, jobsOf, keyOf, type PlannedRun, planExperiment } from '../experiment/plan.js';
+import { type Grid, isDone, leftOf, measuresOf, runAll } from '../experiment/runAll.js';
 import { madeBy, openShelf, type Shelf } from '../experiment/runJob.js';
 import { times } from '../experiment/timeLeft.js';
 import { counted } from '../format.js';
@@ -94,6 +94,13 @@ export const experimentOf = (program: Program): CommandFactory =>
         if (!result) continue;
         grid.known.add(job, result.seconds);
         grid.done.set(key, result);
+      }
+      // What needs others comes first: what is made anew needs them, too.
+      for (const [key, job] of [...jobsOf(all)].reverse()) {
+        if (grid.done.has(key) && isNeeded(job, all, grid.done) && !existsSync(madeBy(shelf, job))) {
+          line.print(noted(`what ${job.name} made is gone (${madeBy(shelf, job)}). It is made anew.`));
+          grid.done.delete(key);
+        }
       }
       const context = {
         ...{ shelf, terminal, threads, run: program.run },
@@ -177,6 +184,10 @@ function checkResults(folder: string): void {
     { found: folder },
   );
 }
+
+/** Whether what a command made has to be there, for others that have no result yet. Models of runs with a score need not be. */
+const isNeeded = (job: Job, runs: readonly PlannedRun[], done: Grid['done']): boolean =>
+  job.hasOut && leftOf(runs, done).some(({ needs }) => needs.some((need) => keyOf(need) === keyOf(job)));
 
 /** A run with its results, if it has them. */
 function finished(run: PlannedRun, done: Grid['done'], shelf: Shelf): FinishedRun[] {
