@@ -64,6 +64,10 @@ export interface DeviceInfo {
   readonly arithmetic: 'fused' | 'plain' | 'gpu';
   /** Why arithmetic is plain, as a sentence. */
   readonly plainBecause?: string;
+  /** WASM: why one thread computes where more were wanted, as a sentence. */
+  readonly oneThreadBecause?: string;
+  /** Why it is no GPU, as a sentence, where one would have been taken. */
+  readonly noGPUBecause?: string;
   /** WebGPU: the adapter is software (SwiftShader, llvmpipe). */
   readonly software: boolean;
 }

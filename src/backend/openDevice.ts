@@ -26,7 +26,8 @@ const deviceOptions = z.strictObject({
 
 /**
  * Opens a device. 'auto' takes a hardware GPU where there is one, else WebAssembly on all cores; a software adapter
- * (SwiftShader, llvmpipe) is used only with 'webgpu' and `webgpu.allowSoftware`.
+ * (SwiftShader, llvmpipe) is used only with 'webgpu' and `webgpu.allowSoftware`. `device.info` says which it is, and why it
+ * is no GPU (`noGPUBecause`) or one thread (`oneThreadBecause`).
  * @example
  * const device = await openDevice();
  * console.log(device.info.description);
@@ -41,12 +42,12 @@ export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
   if (kind === 'webgpu') return openGPU(options);
   const hardware = { wasm, webgpu: { ...webgpu, allowSoftware: false } };
   if (webgpu?.subgroupMatrices) return openGPU(hardware);
-  if (!mayHaveGPU()) return openWasm(wasm);
+  if (!mayHaveGPU()) return openWasm(wasm, 'This machine shows no GPU.');
   try {
     return await openGPU(hardware);
   } catch (error) {
     if (!(error instanceof DeviceError)) throw error;
-    return openWasm(wasm);
+    return openWasm(wasm, error.message);
   }
 }
 

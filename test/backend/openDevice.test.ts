@@ -48,6 +48,7 @@ describe.each(failing)('where %s', (_, gpu, said) => {
     platform.gpu = gpu;
     const device = await openDevice({ wasm: { threads: 1 } });
     expect(device.info.kind).toBe('wasm');
+    expect(device.info.noGPUBecause).toMatch(said);
     await device.dispose();
   });
 
@@ -73,6 +74,7 @@ describe.each([
     const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
     const device = await openDevice({ kind: 'wasm', wasm: { threads: 3 } });
     expect(device.info.threads).toBe(1);
+    expect(device.info.oneThreadBecause).toBe(`Worker thread 1 did not start: ${why}.`);
     expect(warn.mock.calls).toEqual([[`Worker thread 1 did not start: ${why}. Going on with one thread.`]]);
     await device.dispose();
   });

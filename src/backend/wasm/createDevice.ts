@@ -28,7 +28,10 @@ export interface OpenThreads extends Threads {
 /** A device on open threads. */
 export function createDevice(
   threads: OpenThreads,
-  how: { revectorized: boolean; arithmetic: WasmArithmetic; plainBecause?: string },
+  how: { revectorized: boolean; arithmetic: WasmArithmetic } & Pick<
+    DeviceInfo,
+    'noGPUBecause' | 'oneThreadBecause' | 'plainBecause'
+  >,
 ): AdoptingDevice {
   const { memory, pool } = threads;
   const { threads: count } = pool;

@@ -8,6 +8,7 @@ import { DeviceError } from '../../errors.js';
 import { createLinearMemory } from '../../hardware/wasm/memory.js';
 import { openPool, WorkerStartError } from '../../hardware/wasm/pool.js';
 import { checkOptions, type Fields, ranges } from '../../settings/index.js';
+import type { DeviceInfo } from '../backend.js';
 import type { AdoptingDevice } from '../recovery.js';
 import {
   allowPacking,
@@ -55,35 +56,51 @@ export const wasmOptions = z.strictObject({
  * The kernels in WebAssembly SIMD on a pool of threads. Within one arithmetic, results are the same bits for any number
  * of threads, with and without `revectorize`, on every machine. Calls are done when they return.
  * Where no worker starts, it warns and takes one thread.
+ * @param noGPUBecause why it is no GPU, where one would have been taken
  * @throws OptionError; DeviceError (fused arithmetic is asked for and is not to be had, the self-check fails);
  * LimitError (no memory)
  */
-export async function openWasm(options: WasmOptions = {}): Promise<AdoptingDevice> {
+export async function openWasm(options: WasmOptions = {}, noGPUBecause?: string): Promise<AdoptingDevice> {
   const { threads, revectorize, arithmetic } = checkOptions('openWasm', wasmOptions, options);
-  const count = sharedMemoryAllowed() ? Math.min(threads ?? hardwareConcurrency(), MAX_THREADS) : 1;
+  const wanted = Math.min(threads ?? hardwareConcurrency(), MAX_THREADS);
+  const how: Opening = {
+    threads: sharedMemoryAllowed() ? wanted : 1,
+    ...(wanted > 1 && !sharedMemoryAllowed() && { oneThreadBecause: notIsolated }),
+    ...(noGPUBecause !== undefined && { noGPUBecause }),
+  };
   if (revectorize) allowPacking();
-  if (arithmetic === 'plain') return openPlain(count, "It was asked for by arithmetic: 'plain'.");
-  const fused = await openFused(count);
+  if (arithmetic === 'plain') return openPlain(how, "It was asked for by arithmetic: 'plain'.");
+  const fused = await openFused(how);
   if (!(fused instanceof DeviceError)) return fused;
-  if (arithmetic === undefined) return openPlain(count, fused.message);
+  if (arithmetic === undefined) return openPlain(how, fused.message);
   throw new DeviceError(
     `openWasm: arithmetic: 'fused' is not to be had here. ${fused.message} Leave arithmetic out, or take 'plain'.`,
     { found: 'plain', expected: 'fused', cause: fused },
   );
 }
 
-/** @returns a device, or why there is none */
-async function openFused(threads: number): Promise<AdoptingDevice | DeviceError> {
-  if (!hasRelaxedSimd()) return new DeviceError('This WebAssembly engine has no relaxed SIMD.');
-  const opened = await openChecked('fused', threads);
-  if (opened instanceof DeviceError) return opened;
-  return createDevice(opened, { revectorized: packingInForce(), arithmetic: 'fused' });
+/** How a device is opened, and what its `info` is to say of that. */
+interface Opening extends Pick<DeviceInfo, 'noGPUBecause' | 'oneThreadBecause'> {
+  readonly threads: number;
 }
 
-async function openPlain(threads: number, plainBecause: string): Promise<AdoptingDevice> {
-  const opened = await openChecked('plain', threads);
+const notIsolated =
+  'Threads share no memory in a page that is not cross-origin isolated: serve it with the headers ' +
+  'Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp.';
+
+/** @returns a device, or why there is none */
+async function openFused(how: Opening): Promise<AdoptingDevice | DeviceError> {
+  if (!hasRelaxedSimd()) return new DeviceError('This WebAssembly engine has no relaxed SIMD.');
+  const opened = await openChecked('fused', how);
+  if (opened instanceof DeviceError) return opened;
+  return createDevice(opened, { revectorized: packingInForce(), arithmetic: 'fused', ...opened.facts });
+}
+
+async function openPlain(how: Opening, plainBecause: string): Promise<AdoptingDevice> {
+  const opened = await openChecked('plain', how);
   if (opened instanceof DeviceError) throw opened;
-  return createDevice(opened, { revectorized: packingInForce(), arithmetic: 'plain', plainBecause });
+  const facts = { arithmetic: 'plain', plainBecause, ...opened.facts } as const;
+  return createDevice(opened, { revectorized: packingInForce(), ...facts });
 }
 
 /** @returns why there are no workers, where the system or the policy of a page gives none */
@@ -100,23 +117,29 @@ async function openThreads(module: WebAssembly.Module, threads: number): Promise
 /** What each build that was opened was found to be: engine and processor are the same for the whole process. */
 const verdicts = new Map<string, DeviceError | undefined>();
 
+/** Threads, and what `info` is to say of how they were opened. */
+interface CheckedThreads extends OpenThreads {
+  readonly facts: Omit<Opening, 'threads'>;
+}
+
 /** Threads whose kernels passed the self-check, at 128 bits where V8's packing fails it; else what is wrong. */
-async function openChecked(arithmetic: WasmArithmetic, threads: number): Promise<OpenThreads | DeviceError> {
+async function openChecked(arithmetic: WasmArithmetic, how: Opening): Promise<CheckedThreads | DeviceError> {
+  const { threads, ...facts } = how;
   const shared = threads > 1;
   const module = await compileKernels({ arithmetic, shared });
   const opened = await openThreads(module, threads);
   if (opened instanceof WorkerStartError) {
     console.warn(`${opened.message} Going on with one thread.`);
-    return openChecked(arithmetic, 1);
+    return openChecked(arithmetic, { ...how, threads: 1, oneThreadBecause: opened.message });
   }
   const revectorized = packingInForce();
   const build = [arithmetic, shared, revectorized].join();
   if (!verdicts.has(build)) verdicts.set(build, selfCheck(opened, { arithmetic, revectorized }));
   const wrong = verdicts.get(build);
-  if (wrong === undefined) return opened;
+  if (wrong === undefined) return { ...opened, facts };
   await opened.pool.dispose();
   if (!revectorized || wrong instanceof RoundsTwiceError) return wrong;
   console.warn(`${wrong.message} Going on with 128-bit vectors.`);
   forbidPacking();
-  return openChecked(arithmetic, threads);
+  return openChecked(arithmetic, how);
 }

@@ -138,7 +138,7 @@ function start(init: WorkerInit, startMs: number, onDeath: (why: string) => void
       });
       worker.post(init);
     } catch (error) {
-      died(String(error)); // some browsers throw where a page's policy forbids it
+      died(String(error));
     }
   });
 }

@@ -84,6 +84,10 @@ describe('WASM backend', () => {
     vi.stubGlobal('crossOriginIsolated', false);
     const backend = await open({ threads: 4 });
     expect(backend.info.threads).toBe(1);
+    expect(backend.info.oneThreadBecause).toMatch(
+      /not cross-origin isolated: .*Cross-Origin-Opener-Policy: same-origin/,
+    );
+    expect((await open({ threads: 1 })).info.oneThreadBecause).toBeUndefined();
     expect(backend.info.description).toMatch(/^WASM SIMD, 1 thread, /);
   });
 
