@@ -447,7 +447,9 @@ describe('the samples of a batch', () => {
         return crossEntropyRows(gradScale);
       },
     };
-    const events = await collect(trainingLoop({ ...plan, objective: { ...plan.objective, terms: [spy] } }));
+    const events = await collect(
+      trainingLoop({ ...plan, objective: { ...plan.objective, terms: [spy] } }, () => false),
+    );
     const sources = stepsOf(events).map(({ source }) => source);
     expect(new Set(sources).size).toBe(3);
     expect(seen).toEqual(sources.map((source) => (source === 'data' ? 'undefined record' : 'student undefined')));

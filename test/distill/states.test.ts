@@ -14,6 +14,7 @@ import {
   type EndEvent,
   fineTune,
   type StartEvent,
+  type TrainingEvent,
 } from '../../src/distill/trainer/index.js';
 import { CheckpointError } from '../../src/errors.js';
 import { type FileStore, type MemoryStore, memoryStore } from '../../src/io/index.js';
@@ -299,6 +300,22 @@ describe('states', () => {
     expect(lasts(byTime.events)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
     const rarely = await kept({ validation, saveEvery: '600min' });
     expect(lasts(rarely.events)).toEqual(sorted(...bests(rarely.events), 20));
+  });
+
+  it('are written after the step in progress when the caller asks for one, once each time', async () => {
+    const student = await tinyModel(device);
+    const options = { saveEvery: 100, validation: { every: 100 }, steps: 6 };
+    const asked = run(student, memoryStore(), options);
+    const events: TrainingEvent[] = [];
+    for await (const event of asked) {
+      events.push(event);
+      if (event.type === 'step' && [2, 3].includes(event.step)) asked.requestSave();
+    }
+    expect(lasts(events)).toEqual([2, 3, 6]);
+    const without = fineTune({ model: student, data, tokenizer, steps: 2, batchSize: 5 });
+    without.requestSave();
+    expect(lasts(await collect(without))).toEqual([]);
+    student.dispose();
   });
 
   it('between two validations give the same bits when a run goes on from them', async () => {

@@ -21,8 +21,14 @@ import { trainingSamples } from './teacherAnswers.js';
 import { isBetter, validate } from './validation.js';
 import { goOnOnceThereIsRoom, store } from './waiting.js';
 
-/** The loop of every run: validate, step, validate and save now and then, go on after a loss of the device, end. */
-export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, void, undefined> {
+/**
+ * The loop of every run: validate, step, validate and save now and then, go on after a loss of the device, end.
+ * @param isSaveWanted whether a state was asked for since the last call
+ */
+export async function* trainingLoop(
+  plan: Plan,
+  isSaveWanted: () => boolean,
+): AsyncGenerator<TrainingEvent, void, undefined> {
   const started = performance.now();
   const { settings, stepsPerEpoch } = plan;
   const { steps: totalSteps } = settings;
@@ -64,7 +70,7 @@ export async function* trainingLoop(plan: Plan): AsyncGenerator<TrainingEvent, v
     const isDue = savingTimes(settings.saveEvery);
     for (let isEnded = false; !isEnded; ) {
       try {
-        yield* advance(plan, run, { course, order, isDue, checkpoints, guard });
+        yield* advance(plan, run, { course, order, isDue, isSaveWanted, checkpoints, guard });
         isEnded = true;
       } catch (error) {
         yield await guard.recover(error, run);
@@ -119,6 +125,7 @@ interface Tools {
   readonly course: Course;
   readonly order: ReturnType<typeof batchOrder>;
   readonly isDue: ReturnType<typeof savingTimes>;
+  readonly isSaveWanted: () => boolean;
   readonly checkpoints: Checkpoints | undefined;
   readonly guard: DeviceGuard;
 }
@@ -127,7 +134,7 @@ interface Tools {
 async function* advance(
   plan: Plan,
   run: RunState,
-  { course, order, isDue, checkpoints, guard }: Tools,
+  { course, order, isDue, isSaveWanted, checkpoints, guard }: Tools,
 ): AsyncGenerator<TrainingEvent, void, undefined> {
   const { settings, signal } = plan;
   const { steps: totalSteps } = settings;
@@ -154,7 +161,8 @@ async function* advance(
       yield validation;
       course.isSound = validation.loss === undefined || Number.isFinite(validation.loss);
     }
-    const isWanted = isDue(run.step, isJudged) || validation?.best || run.step === totalSteps;
+    const isAsked = isSaveWanted();
+    const isWanted = isDue(run.step, isJudged) || isAsked || validation?.best || run.step === totalSteps;
     if (!isWanted || !course.isSound || run.soundness.inARow > 0) continue;
     if (checkpoints) {
       yield* save(plan, checkpoints, run, { course, isValidated: validation !== undefined });

@@ -34,6 +34,11 @@ export interface TrainingRun<Settings extends RunSettings = RunSettings>
    * const { total, fits, fitting } = await fineTune({ model: sized, data, epochs: 3 }).memory();
    */
   memory(): Promise<MemoryEstimate>;
+  /**
+   * Asks for a state after the step in progress, whatever `saveEvery` says: because the page is about to go, say. Without
+   * `checkpoint`, and once the run has ended, nothing comes of it.
+   */
+  requestSave(): void;
 }
 
 /** What the functions take besides settings. Every other name must be a setting. */
@@ -74,9 +79,15 @@ export function startTraining(
   checkRun(participants, options);
   const plan = makePlan(participants, options);
   let begun = false;
+  let isSaveWanted = false;
+  const takeRequest = () => {
+    const wasWanted = isSaveWanted;
+    isSaveWanted = false;
+    return wasWanted;
+  };
   async function* events(): AsyncGenerator<TrainingEvent, void, undefined> {
     begun = true;
-    yield* trainingLoop(plan);
+    yield* trainingLoop(plan, takeRequest);
   }
   const estimate = async () => {
     if (!begun) return estimateRun(plan);
@@ -84,5 +95,8 @@ export function startTraining(
       `${where}: the run has begun, and estimate would disturb it. Call it before the run is iterated.`,
     );
   };
-  return Object.assign(events(), { settings: plan.settings, estimate, memory: () => planMemory(plan) });
+  const requestSave = () => {
+    isSaveWanted = true;
+  };
+  return Object.assign(events(), { settings: plan.settings, estimate, memory: () => planMemory(plan), requestSave });
 }
