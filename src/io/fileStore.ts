@@ -1,7 +1,7 @@
 /**
  * The contract between everything that loads or saves and the place where the files are: a folder on disk
- * (`platform/node/folderStore.ts`), memory (`memoryStore.ts`), a web server (`httpStore.ts`). A new kind of place is
- * one file that makes such an object. Paths are relative to the store, with `/`, and stay inside it: `..` is refused.
+ * (`platform/node/folderStore.ts`), the private files of a site (`platform/siteFiles/siteStore.ts`), memory
+ * (`memoryStore.ts`), a web server (`httpStore.ts`). A new kind of place is one file that makes such an object. Paths are relative to the store, with `/`, and stay inside it: `..` is refused.
  */
 import * as z from 'zod';
 import { CheckpointError, OptionError } from '../errors.js';

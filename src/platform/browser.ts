@@ -2,9 +2,12 @@
 import { OptionError } from '../errors.js';
 import type { FileStore } from '../io/fileStore.js';
 import { type HttpStoreOptions, httpStore } from '../io/httpStore.js';
-import type { KeptTexts, Revectorizer, WorkerHandle, WorkerListeners } from './workers.js';
+import { isPrivateName } from './privateName.js';
+import { openPrivate } from './siteFiles/index.js';
+import type { KeptTexts, Revectorizer } from './workers.js';
 
 export { createSha256 } from '../sha256.js';
+export { spawnWorker } from './poolThreads.js';
 export { openHub } from './siteFiles/index.js';
 
 /** Logical processors that this page may use. */
@@ -20,8 +23,12 @@ export async function openGPU(
 /** Whether looking for a GPU can find one. */
 export const mayHaveGPU = (): boolean => true;
 
-/** The files at a path, which here is a URL relative to the page. @throws OptionError when it cannot be resolved */
+/**
+ * The files at a path, which here is a URL relative to the page, or `opfs:PATH` in the private files of the site.
+ * @throws OptionError when it cannot be resolved
+ */
 export function openPath(path: string, options: HttpStoreOptions = {}): FileStore {
+  if (isPrivateName(path)) return openPrivate(path);
   const page = globalThis.location?.href;
   if (!page || !URL.canParse(path, page)) {
     throw new OptionError(
@@ -34,12 +41,13 @@ export function openPath(path: string, options: HttpStoreOptions = {}): FileStor
 /** The folder of a relative URL and the name in it. */
 export function splitPath(path: string): { readonly folder: string; readonly name: string } {
   const end = path.search(/[?#]|$/);
-  const cut = path.lastIndexOf('/', end) + 1;
+  const cut = Math.max(path.lastIndexOf('/', end), isPrivateName(path) ? path.indexOf(':') : -1) + 1;
   return { folder: path.slice(0, cut) || '.', name: path.slice(cut) };
 }
 
 /** A URL that means the same on every page. */
-export const wholePath = (path: string): string => new URL(path, globalThis.location?.href).href;
+export const wholePath = (path: string): string =>
+  isPrivateName(path) ? path : new URL(path, globalThis.location?.href).href;
 
 const cacheName = 'distillm';
 
@@ -55,24 +63,6 @@ export const keptTexts: KeptTexts = {
     return `the cache storage of ${location.origin}`;
   },
 };
-
-/** Starts a web worker that runs the script `source`. */
-export function spawnWorker(source: string, { message, died }: WorkerListeners): WorkerHandle {
-  const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
-  const worker = new Worker(url);
-  worker.onmessage = ({ data }) => {
-    URL.revokeObjectURL(url);
-    message(data);
-  };
-  worker.onerror = (event) =>
-    died(event.message ?? "its script did not load, which a Content-Security-Policy allows with 'worker-src blob:'");
-  return {
-    post: (data) => worker.postMessage(data),
-    unref: () => {},
-    terminate: async () => worker.terminate(),
-    alive: () => true,
-  };
-}
 
 /** Pages cannot set V8's flags (Chromium's own --js-flags can, unseen by us). */
 export const revectorizer: Revectorizer | undefined = undefined;

@@ -26,7 +26,7 @@ export const openOptions = z.strictObject({
 /**
  * The files behind `source`: a store as it is; an `http:` or `https:` URL; a model on Hugging Face
  * (`hf:organisation/name`, `hf:organisation/name@revision`); in Node a folder's path; in a page or worker a URL relative to
- * it. Opening does not touch the files. Files of Hugging Face are downloaded when they are first read: in Node into its own
+ * it, or a folder in the private files of its site (`opfs:runs/a`), which can be written to. Opening does not touch the files. Files of Hugging Face are downloaded when they are first read: in Node into its own
  * cache folder, where HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE count as they do in its libraries; in a
  * page or worker into the private files of its site.
  * @throws OptionError for another source or option, and when a page cannot resolve the path

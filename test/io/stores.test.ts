@@ -7,7 +7,9 @@ import { type DownloadProgress, httpStore, type OnProgress } from '../../src/io/
 import type { FileStore } from '../../src/io/index.js';
 import { readJson } from '../../src/io/json.js';
 import { memoryStore } from '../../src/io/memoryStore.js';
+import { openPath as openInPage } from '../../src/platform/browser.js';
 import { openFolder } from '../../src/platform/openFolder.js';
+import { FakeDisk, FakeFile, FakeSyncFile, fakeLocks } from '../platform/privateFiles.js';
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const bytes = (content: string) => new TextEncoder().encode(content);
@@ -23,14 +25,26 @@ async function treeOf(store: FileStore): Promise<Tree> {
 }
 
 /** What every store that can be written to promises. */
-describe.each(['a folder', 'memory'])('%s', (kind) => {
+describe.each(['a folder', 'memory', 'private files', 'private files in a worker'])('%s', (kind) => {
   let path: string;
   let store: FileStore;
   beforeEach(async () => {
-    path = await mkdtemp(join(tmpdir(), 'distillm-'));
-    store = kind === 'memory' ? memoryStore({}, { name: path }) : openFolder(path);
+    if (!kind.startsWith('private')) {
+      path = await mkdtemp(join(tmpdir(), 'distillm-'));
+      store = kind === 'memory' ? memoryStore({}, { name: path }) : openFolder(path);
+      return;
+    }
+    const Kind = kind === 'private files' ? FakeFile : FakeSyncFile;
+    const disk = new FakeDisk(Number.POSITIVE_INFINITY, Kind);
+    vi.stubGlobal('navigator', { storage: { getDirectory: async () => disk.root }, locks: fakeLocks() });
+    vi.stubGlobal('FileSystemFileHandle', Kind);
+    path = 'opfs:runs/deep';
+    store = openInPage(path);
   });
-  afterEach(() => rm(path, { recursive: true }));
+  afterEach(async () => {
+    vi.unstubAllGlobals();
+    if (!kind.startsWith('private')) await rm(path, { recursive: true });
+  });
   const put = (path: string, content = path) => store.write(path, [bytes(content)]);
 
   it('has folders, which are stores of their own', async () => {

@@ -1,23 +1,28 @@
-/** The private files of a site in memory, as far as the cache of the hub uses them: files are swapped in when they are closed. */
+/**
+ * The private files of a site in memory, as far as this package uses them: files are swapped in when their streams are closed;
+ * files and no folders can be renamed.
+ */
 
 type Entry = FakeFolder | FakeFile;
 
 export class FakeFile {
   readonly kind = 'file';
   bytes = new Uint8Array(0);
-  readonly #disk: FakeDisk;
-  constructor(disk: FakeDisk) {
-    this.#disk = disk;
+  name: string;
+  readonly folder: FakeFolder;
+  constructor(folder: FakeFolder, name: string) {
+    this.folder = folder;
+    this.name = name;
   }
   async getFile(): Promise<File> {
-    return new File([this.bytes], 'name');
+    return new File([this.bytes], 'name', { lastModified: 0 });
   }
   async createWritable() {
     const parts: Uint8Array<ArrayBuffer>[] = [];
     return {
       write: async (content: string | Uint8Array) => {
         const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content.slice();
-        this.#disk.take(bytes.byteLength);
+        this.folder.disk.take(bytes.byteLength);
         parts.push(bytes as Uint8Array<ArrayBuffer>);
       },
       abort: async () => {},
@@ -26,44 +31,76 @@ export class FakeFile {
       },
     };
   }
+  async move(name: string): Promise<void> {
+    const { children } = this.folder;
+    if (children.get(this.name) !== this) throw new DOMException('The file is gone.', 'NotFoundError');
+    children.delete(this.name);
+    this.name = name;
+    children.set(name, this);
+  }
+}
+
+/** A file as workers have it. */
+export class FakeSyncFile extends FakeFile {
+  async createSyncAccessHandle() {
+    this.bytes = new Uint8Array(0);
+    return {
+      write: (content: Uint8Array, { at }: { at: number }): number => {
+        this.folder.disk.take(content.byteLength);
+        const bytes = new Uint8Array(Math.max(this.bytes.length, at + content.byteLength));
+        bytes.set(this.bytes);
+        bytes.set(content, at);
+        this.bytes = bytes;
+        return content.byteLength;
+      },
+      flush: () => {},
+      close: () => {},
+    };
+  }
 }
 
 export class FakeFolder {
   readonly kind = 'directory';
-  readonly entries = new Map<string, Entry>();
-  readonly #disk: FakeDisk;
+  readonly children = new Map<string, Entry>();
+  readonly disk: FakeDisk;
   constructor(disk: FakeDisk) {
-    this.#disk = disk;
+    this.disk = disk;
   }
   #entry<T extends Entry>(name: string, make: (() => T) | undefined, kind: T['kind']): T {
     if (name === '' || /[/\\]/.test(name) || name === '..') throw new TypeError('Name is not allowed.');
-    const found = this.entries.get(name) ?? make?.();
+    const found = this.children.get(name) ?? make?.();
     if (!found) throw new DOMException('A requested file or directory could not be found.', 'NotFoundError');
     if (found.kind !== kind) throw new DOMException('The path supplied is of another kind.', 'TypeMismatchError');
-    this.entries.set(name, found);
+    this.children.set(name, found);
     return found as T;
   }
   async getDirectoryHandle(name: string, { create = false } = {}) {
-    return this.#entry(name, create ? () => new FakeFolder(this.#disk) : undefined, 'directory');
+    return this.#entry(name, create ? () => new FakeFolder(this.disk) : undefined, 'directory');
   }
   async getFileHandle(name: string, { create = false } = {}) {
-    return this.#entry(name, create ? () => new FakeFile(this.#disk) : undefined, 'file');
+    const { Kind } = this.disk;
+    return this.#entry(name, create ? () => new Kind(this, name) : undefined, 'file');
   }
   async removeEntry(name: string) {
-    if (!this.entries.delete(name)) throw new DOMException('It could not be found.', 'NotFoundError');
+    if (!this.children.delete(name)) throw new DOMException('It could not be found.', 'NotFoundError');
   }
   async *keys() {
-    yield* this.entries.keys();
+    yield* this.children.keys();
+  }
+  async *entries() {
+    yield* [...this.children];
   }
 }
 
 /** Room for so many bytes in all. */
 export class FakeDisk {
   readonly quota: number;
+  readonly Kind: typeof FakeFile;
   usage = 0;
   readonly root = new FakeFolder(this);
-  constructor(quota = Number.POSITIVE_INFINITY) {
+  constructor(quota = Number.POSITIVE_INFINITY, Kind = FakeFile) {
     this.quota = quota;
+    this.Kind = Kind;
   }
   take(bytes: number) {
     if (this.usage + bytes > this.quota) throw new DOMException('The quota has been exceeded.', 'QuotaExceededError');
@@ -71,18 +108,34 @@ export class FakeDisk {
   }
 }
 
-/** Web locks without modes and options but the signal. */
+type Hold = (lock: object | null) => unknown;
+
+/** Web locks without modes and steals: taken one after the other, or not at all where that is asked for. */
 export function fakeLocks() {
   const last = new Map<string, Promise<unknown>>();
+  const held = new Set<string>();
   return {
-    request(name: string, { signal }: { signal?: AbortSignal }, hold: () => Promise<void>): Promise<void> {
+    async request(
+      name: string,
+      ...rest: [Hold] | [{ signal?: AbortSignal; ifAvailable?: boolean }, Hold]
+    ): Promise<unknown> {
+      const hold = rest.at(-1) as Hold;
+      const { signal, ifAvailable = false } =
+        rest.length > 1 ? (rest[0] as { signal?: AbortSignal; ifAvailable?: boolean }) : {};
+      if (ifAvailable && held.has(name)) return hold(null);
+      if (ifAvailable) held.add(name);
       const before = last.get(name) ?? Promise.resolve();
       const aborted = new Promise<never>((_, reject) => {
         signal?.addEventListener('abort', () => reject(signal.reason));
       });
-      const turn = before.then(() => {
+      const turn = before.then(async () => {
         signal?.throwIfAborted();
-        return hold();
+        held.add(name);
+        try {
+          return await hold({ name });
+        } finally {
+          held.delete(name);
+        }
       });
       last.set(
         name,

@@ -135,7 +135,7 @@ describe('a model on Hugging Face in a page', () => {
     expect(await found.read('a/b')).toEqual(bytes);
     expect(await found.read('a/b', 999, 1002)).toEqual(bytes.slice(999, 2001));
     const content = await (await (await cached()).getDirectoryHandle('contents')).getDirectoryHandle('d');
-    expect([...content.entries.keys()]).toEqual(['0', '1', '2', 'whole']);
+    expect([...content.children.keys()]).toEqual(['0', '1', '2', 'whole']);
     await content.removeEntry('1');
     expect((await failure(found.read('a/b'))).message).toMatch(/d\/1: 0 bytes are there, expected .*clear the data/);
   });
@@ -144,7 +144,7 @@ describe('a model on Hugging Face in a page', () => {
     await play();
     await open().read('config.json');
     const contents = await (await cached()).getDirectoryHandle('contents');
-    for (const folder of contents.entries.values())
+    for (const folder of contents.children.values())
       (await (folder as FakeFolder).getFileHandle('whole')).bytes = new Uint8Array(0);
     const before = hub.asked.length;
     expect(await text(open().read('config.json'))).toBe(files['config.json']);
@@ -157,7 +157,7 @@ describe('a model on Hugging Face in a page', () => {
     for (const path of ['config.json', 'model.safetensors']) {
       expect((await failure(open().read(path))).message).toMatch(/the digest of what came is .* it was removed/);
     }
-    expect([...(await (await cached()).getDirectoryHandle('contents')).entries]).toEqual([]);
+    expect([...(await (await cached()).getDirectoryHandle('contents')).children]).toEqual([]);
   });
 
   it('says where the browser gives no more room', async () => {

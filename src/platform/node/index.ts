@@ -4,14 +4,27 @@
  * chooses between the two. The core reaches Node only through here.
  */
 import { availableParallelism } from 'node:os';
+import { OptionError } from '../../errors.js';
 import type { FileStore } from '../../io/fileStore.js';
+import { isPrivateName } from '../privateName.js';
 import { folderStore } from './folderStore.js';
 
 /** Logical processors that this process may use. */
 export const hardwareConcurrency = (): number => availableParallelism();
 
-/** The files in a folder. The options are for files that come from a web server. */
-export const openPath = (path: string, _options?: object): FileStore => folderStore(path);
+/**
+ * The files in a folder. The options are for files that come from a web server.
+ * @throws OptionError for private files of a site, which pages have
+ */
+export function openPath(path: string, _options?: object): FileStore {
+  if (!isPrivateName(path)) return folderStore(path);
+  throw new OptionError(
+    `'${path}': Node has no private files of a site, which pages and workers have. Give a folder.`,
+    {
+      found: path,
+    },
+  );
+}
 
 export { keptTexts } from './cache.js';
 export { hasGPUDevice, mayHaveGPU, openGPU } from './gpu.js';

@@ -3,11 +3,14 @@
  * private file system). Where a browser or a page has none (no HTTPS, private windows of some browsers) files are read from
  * the hub's web server in place.
  */
+import { CheckpointError } from '../../errors.js';
 import type { FileStore } from '../../io/fileStore.js';
 import type { HubName } from '../../io/hub/hubName.js';
 import { endpointOf, type OpenHubOptions } from '../../io/hub/hubOptions.js';
 import { hubStore } from '../../io/hub/hubStore.js';
+import { privatePath } from '../privateName.js';
 import { siteCache } from './siteCache.js';
+import { siteStore } from './siteStore.js';
 
 const settings = {
   endpoint: 'hub.endpoint',
@@ -28,6 +31,19 @@ export function openHub(name: HubName, { onProgress, signal, hub = {} }: OpenHub
     },
     onProgress,
   });
+}
+
+/** The folder of the private files that `opfs:PATH` names. Nothing is asked or read yet. */
+export const openPrivate = (name: string): FileStore => siteStore(requirePrivateFiles, privatePath(name));
+
+/** @throws CheckpointError where there are none */
+async function requirePrivateFiles(): Promise<FileSystemDirectoryHandle> {
+  const root = await navigator.storage?.getDirectory?.().catch(() => undefined);
+  if (root && navigator.locks) return root;
+  throw new CheckpointError(
+    'opfs: this browser or page has no private files. They need HTTPS or localhost, and no private window of some ' +
+      'browsers. Take a memoryStore, and save what it has.',
+  );
 }
 
 /** The private files of the site; undefined where there are none, or none that can be written to without waiting. */

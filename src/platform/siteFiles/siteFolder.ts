@@ -86,17 +86,20 @@ export function siteFolder(root: FileSystemDirectoryHandle, path: string): SiteF
   };
 }
 
-const unlessMissing = <T>(found: Promise<T>): Promise<T | undefined> =>
+/** undefined where there is nothing of the name, or something of another kind. */
+export const unlessMissing = <T>(found: Promise<T>): Promise<T | undefined> =>
   found.catch((error: unknown) => {
-    if (Object(error).name === 'NotFoundError') return undefined;
+    if (['NotFoundError', 'TypeMismatchError'].includes(Object(error).name)) return undefined;
     throw error;
   });
 
 /** @throws CheckpointError that says what the browser refuses */
-async function refused<T>(where: string, what: string, action: () => Promise<T>): Promise<T> {
+export async function refused<T>(where: string, what: string, action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (cause) {
+    // Those of whoever gives the bytes pass.
+    if (!(cause instanceof DOMException) && !(cause instanceof TypeError)) throw cause;
     if (Object(cause).name !== 'QuotaExceededError') {
       throw new CheckpointError(`${where}: cannot be ${what}: ${cause}. Clear the data of this site, and load again.`, {
         cause,
