@@ -82,7 +82,7 @@ module.exports = {
       to: {
         path: '^src/',
         pathNot:
-          '^src/(cli|entries|settings|experiments|distill/(losses|sgo)|index\\.ts|errors\\.ts|systemReason\\.ts|requireOption\\.ts|random\\.ts|inWords\\.ts|text/noTokenizer\\.ts|distill/settings\\.ts|models/lora/options\\.ts|distill/teacherCache/options\\.ts|text/sampler\\.ts)',
+          '^src/(cli|entries|settings|experiments|distill/(losses|sgo)|index\\.ts|errors\\.ts|systemReason\\.ts|requireOption\\.ts|random\\.ts|version\\.ts|inWords\\.ts|text/noTokenizer\\.ts|distill/settings\\.ts|models/lora/options\\.ts|distill/teacherCache/options\\.ts|text/sampler\\.ts)',
       },
     },
     ...benchOrder.slice(0, -1).map(([name, layer], index) => ({

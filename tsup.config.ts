@@ -1,6 +1,6 @@
-import { readFile, rm } from 'node:fs/promises';
+import { copyFile, readFile, rm } from 'node:fs/promises';
 import { dirname, relative, resolve } from 'node:path';
-import type { Plugin } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 import { defineConfig } from 'tsup';
 import { resolveShader, shadersModule } from './scripts/shaders.ts';
 
@@ -44,6 +44,23 @@ const exported = async (entry: string) =>
   );
 const modules = (await Promise.all(['src/index.ts', 'src/entries/tensor.ts'].map(exported))).flat();
 
+const { version } = JSON.parse(await readFile('package.json', 'utf8'));
+
+/**
+ * The scripts of web workers, each one file that needs no other: the one that runs the whole API with all that it depends on,
+ * for import maps hold for pages alone, and the one of the thread pool.
+ */
+async function browserScripts(): Promise<void> {
+  await build({
+    entryPoints: ['dist/platform/nodeWorker.js'],
+    outfile: 'dist/platform/browserWorker.js',
+    ...{ bundle: true, minify: true, format: 'esm', platform: 'browser', target: 'es2022', logLevel: 'error' },
+    // Without our tsconfig, whose paths point at the sources.
+    tsconfigRaw: {},
+  });
+  await copyFile('build/poolWorker.js', 'dist/platform/poolWorker.js');
+}
+
 export default defineConfig({
   entry: {
     ...Object.fromEntries(modules.map((name) => [`${parts}/${name}`, `src/${name}.ts`])),
@@ -51,9 +68,13 @@ export default defineConfig({
     report: 'src/entries/report.ts',
     tensor: 'src/entries/tensor.ts',
     testing: 'src/entries/testing.ts',
+    worker: 'src/entries/worker.ts',
     cli: 'src/cli/main.ts',
     'platform/node': 'src/platform/node/index.ts',
     'platform/browser': 'src/platform/browser.ts',
+    'platform/nodeThread': 'src/platform/node/thread.ts',
+    'platform/webThread': 'src/platform/webThread.ts',
+    'platform/nodeWorker': 'src/worker/script.ts',
   },
   format: 'esm',
   target: 'es2022',
@@ -61,9 +82,11 @@ export default defineConfig({
   // One build for Node and browsers: `#platform` stays an import that package.json resolves by condition.
   external: [
     '#platform',
+    '#thread',
     /^node:/,
     'webgpu',
     '@huggingface/jinja',
+    'comlink',
     'commander',
     'zod',
     'log-update',
@@ -75,5 +98,9 @@ export default defineConfig({
   clean: ['!types/**'],
   loader: { '.wasm': 'binary' },
   esbuildPlugins: [wgsl, textQuery],
-  onSuccess: () => rm(`dist/${parts}`, { recursive: true }),
+  define: { DISTILLM_VERSION: JSON.stringify(version) },
+  async onSuccess() {
+    await rm(`dist/${parts}`, { recursive: true });
+    await browserScripts();
+  },
 });

@@ -37,9 +37,12 @@ const dist = {
     'package-lock.json',
   ],
   after: wasm,
-  makes: ['index', 'report', 'tensor', 'testing', 'cli', 'platform/node', 'platform/browser'].map(
-    (name) => `dist/${name}.js`,
-  ),
+  makes: [
+    ...['index', 'report', 'tensor', 'testing', 'worker', 'cli'],
+    ...['node', 'browser', 'nodeThread', 'webThread', 'nodeWorker', 'browserWorker', 'poolWorker'].map(
+      (name) => `platform/${name}`,
+    ),
+  ].map((name) => `dist/${name}.js`),
 };
 const types = {
   name: 'types',

@@ -1,9 +1,9 @@
 /** The CLI from its arguments to its exit code. Errors become one line, in the words of the command line. */
 import { Command, CommanderError } from 'commander';
-import { version } from '../../package.json';
 import * as report from '../entries/report.js';
 import * as api from '../index.js';
 import { DistillmError, OptionError } from '../index.js';
+import { version } from '../version.js';
 import { type CommandFactory, optionsFromFile } from './command.js';
 import { cacheTeacherCommand } from './commands/cacheTeacher.js';
 import { chat } from './commands/chat.js';

@@ -13,7 +13,7 @@ export const launch = (path: string): Promise<Browser> =>
     args: ['--no-sandbox', '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--headless=new'],
   });
 
-/** Bundles a worker script as a user's bundler would: the built package, browser conditions, nothing of Node. */
+/** Bundles a script as a user's bundler would: the built package, browser conditions, nothing of Node. */
 export async function bundle(entry: string): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [fileURLToPath(new URL(entry, import.meta.url))],
@@ -38,19 +38,35 @@ const html = `<!doctype html><title>distillm</title><script type="module">
   });
 </script>`;
 
-/** Serves the page and its worker on localhost, cross-origin isolated or not, under a Content-Security-Policy or none. */
-export async function serve(
-  worker: string,
-  { isolated, policy }: { isolated: boolean; policy?: string | undefined },
-): Promise<{ url: string; close: () => void }> {
+/** How a page is served: cross-origin isolated or not, under a Content-Security-Policy or none. */
+export interface Serving {
+  readonly isolated: boolean;
+  readonly policy?: string | undefined;
+}
+
+/** Serves the page and its worker on localhost. */
+export const serve = (worker: string, how: Serving): Promise<Served> =>
+  serveFiles({ '/': html, '/worker.js': worker }, how);
+
+export interface Served {
+  readonly url: string;
+  close(): void;
+}
+
+/** Serves files by path on localhost. */
+export async function serveFiles(
+  files: Readonly<Record<string, string>>,
+  { isolated, policy }: Serving,
+): Promise<Served> {
   const headers = {
     ...(isolated && { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' }),
     ...(policy && { 'Content-Security-Policy': policy }),
   };
   const server: Server = createServer(({ url = '/' }, response) => {
-    const script = url.startsWith('/worker.js');
-    response.writeHead(200, { ...headers, 'Content-Type': script ? 'text/javascript' : 'text/html' });
-    response.end(script ? worker : html);
+    const path = url.replace(/\?.*/, '');
+    const type = path.endsWith('.js') ? 'text/javascript' : 'text/html';
+    response.writeHead(path in files ? 200 : 404, { ...headers, 'Content-Type': type });
+    response.end(files[path]);
   });
   await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));
   const { port } = server.address() as AddressInfo;

@@ -1,0 +1,117 @@
+/** `distillm/worker` in a page of Chromium: the run of Node bit for bit, under policies, with and without isolation. */
+import { readFile } from 'node:fs/promises';
+import { openDevice } from 'distillm';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type EmbeddedRun, trainEmbedded } from '../../examples/train-embedded.js';
+import type { DeviceInfo } from '../../src/backend/backend.js';
+import { arithmetics } from '../harness/arithmetics.js';
+import { bundle, chromiumPath, launch, serveFiles } from './page.js';
+import type { WorkerRun } from './workerPage.js';
+
+const toBits = ({ weights }: EmbeddedRun) =>
+  Object.fromEntries(Object.entries(weights).map(([name, values]) => [name, [...new Uint32Array(values.buffer)]]));
+
+async function inNode(temperature: number): Promise<EmbeddedRun> {
+  const device = await openDevice({ kind: 'wasm', wasm: { threads: 1, arithmetic: arithmetics.at(-1)! } });
+  const run = await trainEmbedded(device, { temperature });
+  await device.dispose();
+  return run;
+}
+
+const strict =
+  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; img-src 'self'";
+
+if (!chromiumPath && process.env.DISTILLM_REQUIRE_WEBGPU) throw new Error('DISTILLM_CHROMIUM names no browser');
+describe.skipIf(!chromiumPath)('distillm/worker in a page', () => {
+  let browser: Browser;
+  let expected: EmbeddedRun;
+  let files: Record<string, string>;
+  beforeAll(async () => {
+    const built = async (name: string) => readFile(`dist/platform/${name}`, 'utf8');
+    const [opened, page, worker, pool, run] = await Promise.all([
+      launch(chromiumPath as string),
+      bundle('./workerPage.ts'),
+      built('browserWorker.js'),
+      built('poolWorker.js'),
+      inNode(1),
+    ]);
+    browser = opened;
+    expected = run;
+    // As esbuild leaves it: the files of the package beside the page's own.
+    files = { '/page.js': page, '/browserWorker.js': worker, '/poolWorker.js': pool };
+  });
+  afterAll(() => browser?.close());
+
+  async function inPage(
+    device: 'wasm' | 'webgpu',
+    {
+      isolated = false,
+      policy,
+      temperature = 1,
+      without = [],
+    }: Partial<{
+      isolated: boolean;
+      policy: string;
+      temperature: number;
+      without: readonly string[];
+    }> = {},
+  ) {
+    const served = Object.entries(files).filter(([path]) => !without.includes(path));
+    const html =
+      '<!doctype html><title>distillm</title><link rel="icon" href="data:,"><script type="module" src="/page.js"></script>';
+    const server = await serveFiles({ '/': html, ...Object.fromEntries(served) }, { isolated, policy });
+    const page = await browser.newPage();
+    page.setDefaultTimeout(0);
+    const faults: string[] = [];
+    page.on('pageerror', (error) => faults.push(String(error)));
+    page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
+    try {
+      await page.goto(`${server.url}?device=${device}&temperature=${temperature}`);
+      await page.waitForFunction('window.result !== undefined', undefined, { timeout: 0 });
+      const run = await page.evaluate(() => (window as unknown as { result: Promise<WorkerRun> }).result);
+      return { ...run, info: run.info as DeviceInfo, faults };
+    } finally {
+      await page.close();
+      server.close();
+    }
+  }
+
+  // A task's time is by the clock, so that another process can make it long: what counts is that it can be short.
+  it('gives the same bits on one thread where the page is not isolated, says why, and leaves the page responsive', { retry: 3, timeout: 120_000 }, async () => {
+    const { info, losses, sources, bits, longTasks } = await inPage('wasm');
+    expect(info).toMatchObject({ threads: 1, arithmetic: arithmetics.at(-1) });
+    expect(info.oneThreadBecause).toContain('Cross-Origin-Opener-Policy');
+    expect({ losses, sources }).toEqual({ losses: expected.losses, sources: expected.sources });
+    expect(bits).toEqual(toBits(expected));
+    expect(longTasks).toEqual([]);
+  });
+
+  it('takes threads under a policy without eval and workers of blobs, from the files of the package', async () => {
+    const { info, losses, bits } = await inPage('wasm', { isolated: true, policy: strict });
+    expect(info.threads).toBeGreaterThan(1);
+    expect(info.oneThreadBecause).toBeUndefined();
+    expect(losses).toEqual(expected.losses);
+    expect(bits).toEqual(toBits(expected));
+  }, 120_000);
+
+  it('goes on with one thread where the file of the pool is not served, and says so', async () => {
+    const { info, losses } = await inPage('wasm', { isolated: true, policy: strict, without: ['/poolWorker.js'] });
+    expect(info.threads).toBe(1);
+    expect(info.oneThreadBecause).toMatch(/worker-src blob:.*nor from its file/);
+    expect(losses).toEqual(expected.losses);
+  }, 120_000);
+
+  it('computes on WebGPU', async () => {
+    const [{ info, losses }, greedy] = await Promise.all([inPage('webgpu', { temperature: 0 }), inNode(0)]);
+    expect(info.kind).toBe('webgpu');
+    const differences = losses.map((loss, step) => Math.abs(loss - (greedy.losses[step] as number)));
+    expect(Math.max(...differences)).toBeLessThan(1e-5);
+  }, 120_000);
+
+  it('says what is missing where its script is not served', async () => {
+    await expect(inPage('wasm', { without: ['/browserWorker.js'] })).rejects.toThrow(
+      /startWorker: the worker ended: .*Check that its script is served \(option script\)/,
+    );
+  }, 120_000);
+});
