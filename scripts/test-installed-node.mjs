@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const executable = process.platform === 'win32' ? 'node.exe' : 'node';
 
 /** The first `node` in PATH that is not a package's. */
-function installedNode() {
+export function installedNode() {
   const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => !folder.includes('node_modules'));
   return folders.map((folder) => join(folder, executable)).find((path) => existsSync(path));
 }

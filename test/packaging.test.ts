@@ -5,16 +5,30 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import { build } from 'esbuild';
+import { publint } from 'publint';
 import { extract } from 'tar';
 import { build as buildWithVite } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { installedNode } from '../scripts/test-installed-node.mjs';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('..', import.meta.url));
+const entries = ['distillm', 'distillm/tensor', 'distillm/report', 'distillm/testing', 'distillm/worker'];
+/** The Node of this machine, beside the one that runs the tests. */
+const installed = installedNode() ?? process.execPath;
 // What git has, and build/ with the WASM modules, whose compiler takes a minute.
 const sources = ['assembly', 'kernels', 'src', 'scripts', 'build', 'LICENSE', 'README.md', 'asconfig.json'];
-const configs = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.types.json', 'tsup.config.ts'];
+const configs = [
+  'CHANGELOG.md',
+  'package.json',
+  'package-lock.json',
+  'tsconfig.json',
+  'tsconfig.types.json',
+  'tsup.config.ts',
+];
 
 let folder: string;
 beforeAll(async () => {
@@ -44,14 +58,21 @@ async function filesOf(path: string): Promise<Map<string, string>> {
   return new Map(names.map((name, i) => [name.slice(path.length + 1), texts[i] as string]));
 }
 
+/** Builds and packs a clone. @returns the tarball */
+async function pack(clone: string): Promise<string> {
+  const { stdout } = await run('npm', ['pack', '--json', '--loglevel=error'], { cwd: clone });
+  const [{ filename }] = JSON.parse(stdout.slice(stdout.indexOf('[\n')));
+  return join(clone, filename);
+}
+
 describe('a clean clone', () => {
   let one: string;
   let packed: Map<string, string>;
+  let tarball: string;
   beforeAll(async () => {
     one = await clone('one');
-    const { stdout } = await run('npm', ['pack', '--json', '--loglevel=error'], { cwd: one });
-    const [{ filename }] = JSON.parse(stdout.slice(stdout.indexOf('[\n')));
-    await extract({ file: join(one, filename), cwd: folder });
+    tarball = await pack(one);
+    await extract({ file: tarball, cwd: folder });
     packed = await filesOf(join(folder, 'package'));
     // An application that has it, and its dependencies beside it.
     await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
@@ -65,7 +86,7 @@ describe('a clean clone', () => {
       manifest.main,
       manifest.types,
       ...Object.values(manifest.bin),
-      ...Object.values(manifest.imports['#platform']),
+      ...Object.values(manifest.imports).flatMap((each) => Object.values(each as object)),
       ...Object.values(manifest.exports).flatMap((entry) =>
         typeof entry === 'string' ? entry : Object.values(entry as object),
       ),
@@ -82,15 +103,44 @@ describe('a clean clone', () => {
     expect(await readFile(join(one, 'dist/types/index.d.ts'), 'utf8')).toBe(packed.get('dist/types/index.d.ts'));
   }, 60_000);
 
-  it('gives the same in another folder, without the path of either', async () => {
+  it('gives the same tarball in another folder, without the path of either', async () => {
     const other = await clone('a/deeper/place/of another name');
-    await run(process.execPath, ['node_modules/tsup/dist/cli-default.js', '--silent'], { cwd: other });
+    const again = await readFile(await pack(other));
     for (const [name, text] of await filesOf(join(other, 'dist'))) {
       // toBe would print them.
       expect(packed.get(`dist/${name}`) === text, `dist/${name} differs`).toBe(true);
       expect(text.includes(folder) || text.includes(root), `dist/${name} has a path`).toBe(false);
     }
+    expect((await readFile(tarball)).equals(again)).toBe(true);
+  }, 240_000);
+
+  it('is found in order by publint and by arethetypeswrong', async () => {
+    const { messages } = await publint({ pkgDir: join(folder, 'package'), strict: true, pack: false });
+    expect(messages.map(({ code, path }) => `${code} at ${path.join('.')}`)).toEqual([]);
+    const found = await checkPackage(createPackageFromTarballData(new Uint8Array(await readFile(tarball))));
+    // require() gets the ES modules themselves, which Node loads since 20.19 and TypeScript knows as nodenext.
+    const problems = (found.types ? found.problems : []).filter(({ kind }) => kind !== 'CJSResolvesToESM');
+    expect(found.types && problems.map((problem) => JSON.stringify(problem))).toEqual([]);
   }, 60_000);
+
+  it.each([...new Set([process.execPath, installed])])(
+    'is imported and required by %s, as one copy, and leaves nothing running',
+    async (node) => {
+      const script = `
+      const names = ${JSON.stringify(entries)};
+      const required = names.map((name) => require(name));
+      Promise.all(names.map((name) => import(name))).then((imported) => {
+        if (!required.every((each, at) => each.OptionError === imported[at].OptionError)) throw new Error('two copies');
+        console.log(required[0].rougeL('a b', ['a b']), imported.length);
+      });`;
+      const { stdout } = await run(node, ['--no-warnings', '-e', script], {
+        cwd: join(folder, 'app'),
+        timeout: 20_000,
+      });
+      expect(stdout).toBe(`100 ${entries.length}\n`);
+    },
+    30_000,
+  );
 
   it.each([
     ['rougeL', 10_000],
@@ -114,19 +164,29 @@ describe('a clean clone', () => {
     const inputs = Object.entries(Object.values(metafile.outputs)[0]?.inputs ?? {});
     const used = inputs.filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([path]) => path);
     expect(used.some((path) => path.includes('@huggingface/jinja'))).toBe(name === 'createChatTemplate');
+    const texts = outputFiles.map(({ text }) => text).join('\n');
+    expect(texts.match(/["'](?:node:\w+|webgpu|worker_threads)["']/g)).toBe(null);
     expect(used.filter((path) => path.includes('zod/v4/locales') && !path.endsWith('/en.js'))).toEqual([]);
   });
 
   it("is taken into a worker by Vite's defaults", async () => {
     const app = join(folder, 'app');
     await writeFile(join(app, 'index.html'), '<!doctype html><script type="module" src="/main.js"></script>');
-    await writeFile(join(app, 'main.js'), "new Worker(new URL('./worker.js', import.meta.url));");
+    await writeFile(
+      join(app, 'main.js'),
+      "import { startWorker } from 'distillm/worker'; startWorker(); new Worker(new URL('./worker.js', import.meta.url));",
+    );
     await writeFile(
       join(app, 'worker.js'),
       "import { distill, loadModel, openDevice } from 'distillm'; self.all = [distill, loadModel, openDevice];",
     );
     await buildWithVite({ root: app, configFile: false, logLevel: 'silent' });
     const made = [...(await filesOf(join(app, 'dist/assets')))];
-    expect(made.filter(([name]) => name.startsWith('worker-'))).toHaveLength(1);
+    for (const script of ['worker-', 'browserWorker-', 'poolWorker-']) {
+      expect(made.filter(([name]) => name.startsWith(script))).toHaveLength(1);
+    }
+    // The page has handles, and the worker all that they are handles of.
+    const [, page = ''] = made.find(([name]) => name.startsWith('index-')) ?? [];
+    expect(gzipSync(page).length).toBeLessThan(8_000);
   }, 60_000);
 });

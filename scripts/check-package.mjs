@@ -1,0 +1,144 @@
+// The packed package where it is to work: installed from its file by npm, with its dependencies from the registry, imported
+// and required by Node 20, 22 and 24, type-checked as an ES module under every resolution of TypeScript, and bundled by Vite,
+// webpack and esbuild. It needs the registry and some minutes, so that CI's tests do not have it; a release does.
+//   npm run check:package [-- FILE.tgz]
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const [given] = process.argv.slice(2);
+const folder = mkdtempSync(join(tmpdir(), 'distillm-package-'));
+const file = given
+  ? resolve(given)
+  : join(folder, run('npm', ['pack', '--silent', '--pack-destination', folder], root).trim().split('\n').at(-1));
+
+let failures = 0;
+/** Runs a check, and prints a line of it. */
+function check(name, work) {
+  try {
+    console.log(`  passed ${name}${work() ?? ''}`);
+  } catch (error) {
+    failures++;
+    console.log(`  failed ${name}: ${error.stdout ?? ''}${error.stderr ?? ''}${error.message}`);
+  }
+}
+function run(command, args, cwd = folder) {
+  return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+}
+function write(files) {
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(join(folder, path, '..'), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  }
+}
+
+const { devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const versions = (...names) => names.map((name) => `${name}@${devDependencies[name] ?? 'latest'}`);
+write({ 'package.json': '{ "name": "app", "private": true, "type": "module" }' });
+
+check('npm install', () => {
+  run('npm', ['install', '--no-audit', '--no-fund', file]);
+  const names = readdirSync(join(folder, 'node_modules'));
+  // The optional peer comes only when it is asked for.
+  if (names.includes('webgpu')) throw new Error('webgpu was installed unasked');
+});
+
+const names = ['distillm', 'distillm/tensor', 'distillm/report', 'distillm/testing', 'distillm/worker'];
+write({
+  'esm.mjs': `${names.map((name) => `import '${name}';`).join('\n')}
+import { openDevice, rougeL } from 'distillm';
+import { startWorker } from 'distillm/worker';
+const device = await openDevice({ kind: 'wasm', wasm: { threads: 2 } });
+const worker = await startWorker();
+const score = await worker.rougeL('a b', ['a b']);
+if (score !== 100 || rougeL('a b', ['a b']) !== 100) throw new Error(\`rougeL is \${score}\`);
+await Promise.all([device.dispose(), worker.terminate()]);
+`,
+  'cjs.cjs': `${names.map((name) => `require('${name}');`).join('\n')}
+const { rougeL, OptionError } = require('distillm');
+if (rougeL('a b', ['a b']) !== 100) throw new Error('rougeL');
+import('distillm').then((same) => { if (same.OptionError !== OptionError) throw new Error('two copies'); });
+`,
+});
+for (const major of [20, 22, 24]) {
+  const node = ['--yes', `--package=node@${major}`, '--', 'node'];
+  for (const script of ['esm.mjs', 'cjs.cjs'])
+    check(`Node ${major}, ${script}`, () => void run('npx', [...node, script]));
+}
+
+check('npm install of what bundles it', () => {
+  run('npm', [
+    'install',
+    '--no-audit',
+    '--no-fund',
+    ...versions('typescript', 'vite', 'esbuild', 'webpack', 'webpack-cli', '@types/node'),
+  ]);
+});
+write({
+  'typed.ts': `import { type Device, openDevice, rougeL } from 'distillm';
+import { type DistillmWorker, startWorker } from 'distillm/worker';
+import type { Tensor } from 'distillm/tensor';
+const worker: DistillmWorker = await startWorker();
+const score: number = await worker.rougeL('a', ['a']);
+export const tried: [Device, number, Tensor | undefined] = [await openDevice(), score + rougeL('a', ['a']), undefined];
+`,
+});
+for (const [module, resolution] of [
+  ['node16', 'node16'],
+  ['nodenext', 'nodenext'],
+  ['esnext', 'bundler'],
+]) {
+  check(`TypeScript, ${resolution}`, () => {
+    const options = [
+      '--module',
+      module,
+      '--moduleResolution',
+      resolution,
+      '--target',
+      'es2023',
+      '--lib',
+      'es2023,esnext.disposable,dom',
+    ];
+    run('npx', ['tsc', '--noEmit', '--strict', ...options, 'typed.ts']);
+  });
+}
+
+write({
+  'index.html': '<!doctype html><script type="module" src="/page.js"></script>',
+  'page.js': `import { startWorker } from 'distillm/worker';
+import { skewReverseKL } from 'distillm';
+globalThis.tried = [await startWorker(), skewReverseKL(), new Worker(new URL('./own.js', import.meta.url), { type: 'module' })];
+`,
+  'own.js':
+    "import { distill, loadModel, openDevice } from 'distillm';\nglobalThis.all = [distill, loadModel, openDevice];\n",
+});
+/** What a bundler made has neither Node nor Dawn in it, and the script of the worker beside it. */
+const requireFit = (made) => {
+  const texts = readdirSync(join(folder, made), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.js'))
+    .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'utf8'));
+  for (const word of ['node:worker_threads', 'node:fs', 'from"webgpu"', "import('webgpu')", 'import("webgpu")']) {
+    if (texts.some((text) => text.includes(word))) throw new Error(`${made} has ${word}`);
+  }
+  const bytes = texts.reduce((sum, text) => sum + text.length, 0);
+  return `: ${texts.length} scripts of ${(bytes / 1000).toFixed(0)} kB`;
+};
+check('Vite', () => {
+  run('npx', ['vite', 'build', '--outDir', 'vite-made', '--target', 'es2022']);
+  return requireFit('vite-made');
+});
+check('webpack', () => {
+  run('npx', ['webpack', './page.js', '--mode', 'production', '--output-path', 'webpack-made', '--target', 'web']);
+  return requireFit('webpack-made');
+});
+check('esbuild', () => {
+  run('npx', ['esbuild', 'page.js', 'own.js', '--bundle', '--format=esm', '--outdir=esbuild-made', '--minify']);
+  return requireFit('esbuild-made');
+});
+
+rmSync(folder, { recursive: true });
+console.log(failures === 0 ? `${file} works everywhere` : `${failures} failed`);
+process.exitCode = failures > 0 ? 1 : 0;

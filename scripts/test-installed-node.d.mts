@@ -1,0 +1,2 @@
+/** The first `node` in PATH that is not a package's. */
+export function installedNode(): string | undefined;
