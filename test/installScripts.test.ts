@@ -37,7 +37,9 @@ it('nor has what it depends on, and its optional peer is installed only where it
   const { optionalDependencies, peerDependencies, peerDependenciesMeta } = read('package.json');
   expect({ optionalDependencies, ...peerDependenciesMeta }).toEqual({ webgpu: { optional: true } });
   expect(Object.keys(peerDependencies)).toEqual(['webgpu']);
-  expect(readFileSync(at('SECURITY.md'), 'utf8')).toContain('Nor has what it depends on. `webgpu` (Dawn), an optional peer');
+  expect(readFileSync(at('SECURITY.md'), 'utf8')).toContain(
+    'Nor has what it depends on. `webgpu` (Dawn), an optional peer',
+  );
 });
 
 it('brings as many packages as SECURITY.md speaks of, each with a digest', () => {

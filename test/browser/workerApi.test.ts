@@ -78,7 +78,10 @@ describe.skipIf(!chromiumPath)('distillm/worker in a page', () => {
   }
 
   // A task's time is by the clock, so that another process can make it long: what counts is that it can be short.
-  it('gives the same bits on one thread where the page is not isolated, says why, and leaves the page responsive', { retry: 3, timeout: 120_000 }, async () => {
+  it('gives the same bits on one thread where the page is not isolated, says why, and leaves the page responsive', {
+    retry: 3,
+    timeout: 120_000,
+  }, async () => {
     const { info, losses, sources, bits, longTasks } = await inPage('wasm');
     expect(info).toMatchObject({ threads: 1, arithmetic: arithmetics.at(-1) });
     expect(info.oneThreadBecause).toContain('Cross-Origin-Opener-Policy');
