@@ -12,9 +12,9 @@ import type { WorkerRun } from './workerPage.js';
 const toBits = ({ weights }: EmbeddedRun) =>
   Object.fromEntries(Object.entries(weights).map(([name, values]) => [name, [...new Uint32Array(values.buffer)]]));
 
-async function inNode(temperature: number): Promise<EmbeddedRun> {
+async function inNode(temperature: number, steps = 12): Promise<EmbeddedRun> {
   const device = await openDevice({ kind: 'wasm', wasm: { threads: 1, arithmetic: arithmetics.at(-1)! } });
-  const run = await trainEmbedded(device, { temperature });
+  const run = await trainEmbedded(device, { temperature, steps });
   await device.dispose();
   return run;
 }
@@ -49,11 +49,13 @@ describe.skipIf(!chromiumPath)('distillm/worker in a page', () => {
       isolated = false,
       policy,
       temperature = 1,
+      steps = 12,
       without = [],
     }: Partial<{
       isolated: boolean;
       policy: string;
       temperature: number;
+      steps: number;
       without: readonly string[];
     }> = {},
   ) {
@@ -67,7 +69,7 @@ describe.skipIf(!chromiumPath)('distillm/worker in a page', () => {
     page.on('pageerror', (error) => faults.push(String(error)));
     page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
     try {
-      await page.goto(`${server.url}?device=${device}&temperature=${temperature}`);
+      await page.goto(`${server.url}?device=${device}&temperature=${temperature}&steps=${steps}`);
       await page.waitForFunction('window.result !== undefined', undefined, { timeout: 0 });
       const run = await page.evaluate(() => (window as unknown as { result: Promise<WorkerRun> }).result);
       return { ...run, info: run.info as DeviceInfo, faults };
@@ -106,7 +108,10 @@ describe.skipIf(!chromiumPath)('distillm/worker in a page', () => {
   }, 120_000);
 
   it('computes on WebGPU', async () => {
-    const [{ info, losses }, greedy] = await Promise.all([inPage('webgpu', { temperature: 0 }), inNode(0)]);
+    const [{ info, losses }, greedy] = await Promise.all([
+      inPage('webgpu', { temperature: 0, steps: 4 }),
+      inNode(0, 4),
+    ]);
     expect(info.kind).toBe('webgpu');
     const differences = losses.map((loss, step) => Math.abs(loss - (greedy.losses[step] as number)));
     expect(Math.max(...differences)).toBeLessThan(1e-5);

@@ -26,7 +26,7 @@ const records = things.flatMap((thing) =>
   })),
 );
 
-async function train(distillm: DistillmWorker, kind: 'wasm' | 'webgpu', temperature: number, steps = 12) {
+async function train(distillm: DistillmWorker, kind: 'wasm' | 'webgpu', temperature: number, steps: number) {
   const device = await distillm.openDevice({ kind, webgpu: { allowSoftware: true, limits: 'default' } });
   const source = { name: 'records.jsonl', text: records.map((record) => JSON.stringify(record)).join('\n') };
   const trainer = await distillm.tokenizerTrainer({ vocabSize: 320, specialTokens: { eos: '<|endoftext|>' } });
@@ -56,7 +56,7 @@ async function train(distillm: DistillmWorker, kind: 'wasm' | 'webgpu', temperat
 }
 
 /** What the address of the page asks for. */
-async function run({ device, temperature }: Record<string, string>): Promise<WorkerRun> {
+async function run({ device, temperature, steps }: Record<string, string>): Promise<WorkerRun> {
   const distillm = await startWorker();
   const longTasks: number[] = [];
   const observer = new PerformanceObserver((list) => {
@@ -69,7 +69,7 @@ async function run({ device, temperature }: Record<string, string>): Promise<Wor
     longestGap = Math.max(longestGap, performance.now() - last);
     last = performance.now();
   }, 5);
-  const result = await train(distillm, device as 'wasm' | 'webgpu', Number(temperature));
+  const result = await train(distillm, device as 'wasm' | 'webgpu', Number(temperature), Number(steps));
   clearInterval(timer);
   observer.disconnect();
   await distillm.terminate();
