@@ -52,26 +52,26 @@ export interface ScoreAnswersOptions {
   readonly bootstrap?: BootstrapOptions;
 }
 
-/** What is told of each seed. Shares and scores are from 0 to 100. */
-const seedMetrics = [
-  'rouge1',
-  'rouge2',
-  'rougeL',
-  'rougeLsum',
-  'bleu',
-  'exactMatch',
-  'normalizedMatch',
-  'distinct1',
-  'distinct2',
-  'answerTokens',
-  'cutShare',
-] as const;
-
 /** Names of the scores. */
-export type AnswerMetric = (typeof seedMetrics)[number] | 'selfBleu';
+export type AnswerMetric =
+  | 'rouge1'
+  | 'rouge2'
+  | 'rougeL'
+  | 'rougeLsum'
+  | 'bleu'
+  | 'exactMatch'
+  | 'normalizedMatch'
+  | 'distinct1'
+  | 'distinct2'
+  | 'answerTokens'
+  | 'cutShare'
+  | 'selfBleu';
 
-/** The scores that are measured whatever is known of the answers. */
-type AlwaysMeasured = Exclude<AnswerMetric, 'answerTokens' | 'cutShare' | 'selfBleu'>;
+/** What is told of each seed, in this order. */
+const seedMetrics: readonly Exclude<AnswerMetric, 'selfBleu'>[] = [
+  ...(['rouge1', 'rouge2', 'rougeL', 'rougeLsum', 'bleu', 'exactMatch', 'normalizedMatch'] as const),
+  ...(['distinct1', 'distinct2', 'answerTokens', 'cutShare'] as const),
+];
 
 /**
  * Scores by their names, 0 to 100: `rouge1`, `rouge2`, `rougeL`, `rougeLsum` and `bleu`; `exactMatch`, and
@@ -79,13 +79,16 @@ type AlwaysMeasured = Exclude<AnswerMetric, 'answerTokens' | 'cutShare' | 'selfB
  * length, and `cutShare` the share of answers that were cut, where these are known. `selfBleu`, the mean over the records of
  * the self-BLEU of their answers, is there where there are several seeds, for all of them together.
  */
-export type MetricMeans = Readonly<Record<AlwaysMeasured, number> & Partial<Record<AnswerMetric, number>>>;
+export type MetricMeans = Readonly<
+  Record<Exclude<AnswerMetric, 'answerTokens' | 'cutShare' | 'selfBleu'>, number> &
+    Partial<Record<AnswerMetric, number>>
+>;
 
 /** The scores of a model. */
 export interface AnswerScores {
   /** Over the seeds. */
   readonly mean: MetricMeans;
-  /** Standard deviation over the seeds, with one degree of freedom less than there are seeds. 0 for one seed. */
+  /** Standard deviation over the seeds, with one degree of freedom less than there are seeds. One seed has none. */
   readonly deviation: Readonly<Partial<Record<AnswerMetric, number>>>;
   /** Of the means, by the bootstrap over the records. `distinct1` and `distinct2`, which are of all texts together, have none. */
   readonly interval: Readonly<Partial<Record<AnswerMetric, Interval>>>;
@@ -154,7 +157,7 @@ export function scoreAnswers(
       ...(over(seeds, meanOf) as MetricMeans),
       ...(alike && { selfBleu: meanOf(alike) }),
     },
-    deviation: over(seeds, deviationOf),
+    deviation: seeds.length > 1 ? over(seeds, deviationOf) : {},
     interval: Object.fromEntries([...names, 'bleu'].map((name, i) => [name, intervals[i]])),
     seeds,
   };
@@ -195,7 +198,6 @@ const meanOf = (values: readonly number[]): number => values.reduce((sum, value)
 const tokensOf = ({ tokenization, lowercase }: BleuSettings) => ({ tokenization, lowercase });
 
 function deviationOf(values: readonly number[]): number {
-  if (values.length < 2) return 0;
   const mean = meanOf(values);
   return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
 }

@@ -108,6 +108,7 @@ function scoreCell(
 }
 
 /** One seed has no deviation. */
-const spread = (deviation: number | undefined): string => (deviation ? `\u00b1 ${deviation.toFixed(2)}` : '');
+const spread = (deviation: number | undefined): string =>
+  deviation === undefined ? '' : `\u00b1 ${deviation.toFixed(2)}`;
 const ends = (interval: Interval | undefined): string =>
   interval ? `[${interval.map((end) => end.toFixed(1)).join(', ')}]` : '';

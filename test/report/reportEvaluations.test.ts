@@ -34,7 +34,8 @@ describe('evaluationTable', () => {
     expect(rowOf(table, 'ROUGE-L')?.[0]).toBe(
       `${mean.rougeL.toFixed(2)} \u00b1 ${deviation.rougeL!.toFixed(2)} [${low.toFixed(1)}, ${high.toFixed(1)}]`,
     );
-    // One seed has no deviation, and no self-BLEU.
+    // Two seeds that agree have one of 0; one seed has none, and no self-BLEU.
+    expect(rowOf(table, 'tokens per answer')?.[0]).toBe('4.00 \u00b1 0.00 [4.0, 4.0]');
     expect(rowOf(table, 'ROUGE-L')?.[1]).toMatch(/^[\d.]+ \[[\d.]+, [\d.]+\]$/);
     expect(rowOf(table, 'self-BLEU')?.[1]).toBe('');
     expect(rowOf(table, 'perplexity of the references')).toEqual(['12.35', '']);

@@ -154,7 +154,7 @@ export const evaluate = defineCommand({
         bleu: {
           tokenization: options.bleuTokenization,
           smoothing: options.bleuSmoothing,
-          lowercase: options.bleuLowercase,
+          lowercase: Boolean(options.bleuLowercase),
         },
       };
       const started = performance.now();
