@@ -103,6 +103,7 @@ export type { BestBy, DistillSettings, RunSettings } from './distill/settings.js
 export * from './distill/sgo/factories.js';
 export type { BatchSource, SgoPolicy, ValidationEffect } from './distill/sgo/index.js';
 export {
+  type CachedPredictions,
   type CacheShard,
   type CacheTeacherOptions,
   cacheTeacher,

@@ -71,17 +71,19 @@ export interface CacheTeacherOptions extends Readonly<z.input<typeof cachingOpti
 /** What happens while a cache is written: 'start', 'progress' after each batch, 'part' after each file, 'end'. */
 export type TeacherCacheEvent =
   | {
+      /** Before the first prediction. */
       readonly type: 'start';
       /** Samples of the shard. */
       readonly samples: number;
       /** Those that are written already. */
       readonly done: number;
-      /** Bytes of the shard when it is whole. */
+      /** Of the shard's predictions when it is whole. */
       readonly bytes: number;
       /** Files that were damaged and are made anew. */
       readonly remarks: readonly string[];
     }
   | {
+      /** After each batch. */
       readonly type: 'progress';
       /** Samples that are predicted, those that were there included. */
       readonly samples: number;
@@ -93,25 +95,31 @@ export type TeacherCacheEvent =
       readonly tokensPerSecond: number;
     }
   | {
+      /** After each file. */
       readonly type: 'part';
       /** Its path in the folder. */
       readonly file: string;
-      /** Its first sample, and how many it has. */
+      /** Its first sample. */
       readonly first: number;
+      /** How many it has. */
       readonly samples: number;
       /** Predicted positions. */
       readonly rows: number;
+      /** Of the file. */
       readonly bytes: number;
     }
   | {
+      /** Comes last. */
       readonly type: 'end';
+      /** 'aborted' by the signal, which leaves files to be written. */
       readonly reason: 'finished' | 'aborted';
-      /** Bytes of the shard's files. */
+      /** Of the shard's files. */
       readonly bytes: number;
       /** Predicted positions in them. */
       readonly rows: number;
       /** The shards that are not whole yet: none where the cache can be used. */
       readonly missing: readonly CacheShard[];
+      /** Time of this call. */
       readonly ms: number;
     };
 

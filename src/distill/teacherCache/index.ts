@@ -12,4 +12,9 @@ export type { TeacherCacheFacts } from './facts.js';
 export type { CacheShard } from './files.js';
 export type { TeacherCacheMemory } from './memory.js';
 export { mergeTeacherCache } from './mergeTeacherCache.js';
-export { type OpenTeacherCacheOptions, openTeacherCache, type TeacherCache } from './openTeacherCache.js';
+export {
+  type CachedPredictions,
+  type OpenTeacherCacheOptions,
+  openTeacherCache,
+  type TeacherCache,
+} from './openTeacherCache.js';

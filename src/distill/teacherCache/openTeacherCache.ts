@@ -11,6 +11,17 @@ import { type CachePart, manifestName, readManifest } from './files.js';
 import { makeAnew, type OpenPart, openPart } from './parts.js';
 import type { Predictions } from './predict.js';
 
+/** A teacher's predictions on a sample: of each position the likeliest tokens, and all others together. */
+export interface CachedPredictions {
+  /** [rows, topK], the tokens that are named, ascending. */
+  readonly ids: Int32Array;
+  /**
+   * [rows, topK + 1], their log-probabilities and, last, that of all others together. They are rounded to f16, so that
+   * probabilities add up to 1 within half a percent.
+   */
+  readonly logs: Float32Array;
+}
+
 /** A teacher's predictions on the samples of a run, in place of the teacher. */
 export interface TeacherCache {
   /** Its folder, for messages. */
@@ -24,13 +35,11 @@ export interface TeacherCache {
   /** Bytes of its files. */
   readonly bytes: number;
   /**
-   * The predictions on one sample of `data.train`, at each position that counts, in order. `ids` [rows, topK] has the tokens
-   * that are named, `logs` [rows, topK + 1] their log-probabilities and, last, that of all others together; they are rounded
-   * to f16, so that they add up to 1 within a half percent.
+   * The predictions on one sample of `data.train`, at each position that counts, in order.
    * @param sample its index
    * @throws OptionError for a sample that there is not; CheckpointError when the file cannot be read or was replaced
    */
-  read(sample: number): Promise<{ readonly ids: Int32Array; readonly logs: Float32Array }>;
+  read(sample: number): Promise<CachedPredictions>;
 }
 
 /** How a teacher cache is opened. */
