@@ -36,6 +36,7 @@ export {
   createChatTemplate,
   type RenderedChat,
 } from './data/chat/chatTemplate.js';
+export { encodePrompt, type PromptOptions } from './data/encodePrompt.js';
 export {
   type ChatMessage,
   type ChatPrompt,
@@ -47,7 +48,6 @@ export {
   type EncodeInstructionOptions,
   type Example,
   encodeInstruction,
-  encodePrompt,
   type FileSurvey,
   type GivenRecords,
   type GivenText,
@@ -58,7 +58,6 @@ export {
   type LabelledBatch,
   type Lengths,
   type PromptFields,
-  type PromptOptions,
   type PromptTemplate,
   type PromptTemplateName,
   promptTemplates,

@@ -10,7 +10,7 @@ import type { Sample } from './batch.js';
 import { encodeConversation } from './chat/encodeConversation.js';
 import { isChatTemplate, needsChatTemplate } from './chat/isChatTemplate.js';
 import { type ChatMessage, type Conversation, turnsOf } from './chat/messages.js';
-import { fitPrompt } from './encodePrompt.js';
+import { fitPrompt } from './fitPrompt.js';
 import type { Instruction } from './instructions.js';
 import { plainEncoding } from './shorten.js';
 import { type PromptTemplate, resolveTemplate, type TemplateChoice, templateOption } from './template.js';

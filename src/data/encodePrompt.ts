@@ -3,18 +3,16 @@
  * prompted with exactly the ids that it was trained on.
  */
 import * as z from 'zod';
-import { DataError, OptionError } from '../errors.js';
+import { OptionError } from '../errors.js';
 import { isPlainObject } from '../inWords.js';
 import { refusedOption } from '../requireOption.js';
 import { checkOptions, type Fields, ranges } from '../settings/index.js';
 import { type Tokenizer, tokenizerOption } from '../text/index.js';
 import { askingTemplate } from './askingTemplate.js';
-import { fitChatPrompt } from './chat/encodeConversation.js';
-import { isChatTemplate, needsChatTemplate } from './chat/isChatTemplate.js';
-import { type ChatPrompt, messagesOf, spoken } from './chat/messages.js';
+import { type ChatPrompt, messagesOf } from './chat/messages.js';
+import { fitPrompt } from './fitPrompt.js';
 import { Problem } from './jsonLine.js';
-import { plainEncoding, shorten } from './shorten.js';
-import { type PromptFields, type PromptTemplate, type TemplateChoice, templateOption } from './template.js';
+import { type PromptFields, type TemplateChoice, templateOption } from './template.js';
 
 /** How a prompt is rendered, encoded and cut. */
 export interface PromptOptions {
@@ -79,45 +77,4 @@ export function encodePrompt(prompt: PromptFields | ChatPrompt, options: PromptO
   const fields = checkPrompt(where, prompt);
   const { tokenizer, template, maxPromptLength } = checkOptions(where, promptOptions, options);
   return fitPrompt(fields, { tokenizer, template: askingTemplate(where, template, tokenizer), maxPromptLength }).ids;
-}
-
-/** A rendered prompt that keeps to a length. */
-export interface FittedPrompt {
-  /** The prompt's text, as cut. */
-  readonly prompt: string;
-  readonly ids: Int32Array;
-  readonly cut: boolean;
-}
-
-/**
- * Renders the template, cutting the input and then the instruction until the prompt fits; of a conversation, its oldest
- * turns first.
- * @throws DataError; OptionError for a conversation without a chat template
- */
-export function fitPrompt(
-  asked: PromptFields | ChatPrompt,
-  options: { tokenizer: Tokenizer; template: PromptTemplate; maxPromptLength: number },
-): FittedPrompt {
-  const { tokenizer, template, maxPromptLength } = options;
-  if (isChatTemplate(template)) {
-    const messages = 'messages' in asked ? asked.messages : [{ role: 'user', content: spoken(asked) } as const];
-    return fitChatPrompt(messages, { tokenizer, template, maxPromptLength });
-  }
-  if ('messages' in asked) throw needsChatTemplate('encodePrompt', template);
-  const { instruction, input = '', prefix } = asked;
-  const fields = { instruction, input, ...(prefix !== undefined && { prefix }) };
-  for (let cut = false; ; cut = true) {
-    const prompt = template.render(fields);
-    const ids = tokenizer.encode(prompt, plainEncoding);
-    const excess = ids.length - maxPromptLength;
-    if (excess <= 0) return { prompt, ids, cut };
-    const field = fields.input ? 'input' : 'instruction';
-    if (fields[field] === '') {
-      throw new DataError(
-        `The template '${template.name}' alone takes ${ids.length} tokens, maxPromptLength is ${maxPromptLength}. Raise it.`,
-        { found: ids.length, expected: maxPromptLength },
-      );
-    }
-    fields[field] = shorten(fields[field], excess, tokenizer);
-  }
 }

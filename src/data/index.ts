@@ -6,7 +6,6 @@
 export type { LabelledBatch, Sample, TokenBatch } from './batch.js';
 export type { ChatMessage, ChatPrompt, ChatRole } from './chat/messages.js';
 export { type EncodeInstructionOptions, type Example, encodeInstruction } from './encodeInstruction.js';
-export { encodePrompt, type PromptOptions } from './encodePrompt.js';
 export type { HoldOutOrder } from './holdOut.js';
 export type { InstructionFields } from './instructionFields.js';
 export { type Instruction, type ReadRecordsOptions, type RecordKind, recordKind } from './instructions.js';

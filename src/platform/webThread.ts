@@ -27,10 +27,10 @@ function startOwnScript(): Worker {
     // As bundlers look for it.
     return new Worker(new URL('./browserWorker.js', import.meta.url), { type: 'module', name: 'distillm' });
   } catch (error) {
-    // From a CDN. Elsewhere the second try says what is wrong.
-    if (!import.meta.url) throw error;
-    const script = sameOrigin(new URL('./browserWorker.js', import.meta.url));
-    return new Worker(script, { type: 'module', name: 'distillm' });
+    // From a CDN, without a bundler: one must not take this for a second script.
+    const [name, here] = ['./browserWorker.js', import.meta.url];
+    if (!here) throw error;
+    return new Worker(sameOrigin(new URL(name, here)), { type: 'module', name: 'distillm' });
   }
 }
 

@@ -3,9 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { createChatTemplate } from '../../src/data/chat/chatTemplate.js';
 import { learntHeader } from '../../src/data/chat/learntHeader.js';
+import { encodePrompt } from '../../src/data/encodePrompt.js';
 import {
   type ChatMessage,
-  encodePrompt,
   readInstructions,
   readPrompts,
   readTokenizerTexts,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { compactTemplate, encodePrompt, readInstructions } from '../../src/data/index.js';
+import { encodePrompt } from '../../src/data/encodePrompt.js';
+import { compactTemplate, readInstructions } from '../../src/data/index.js';
 import { DataError, OptionError } from '../../src/errors.js';
 import { tokenizerFromFiles } from '../../src/text/index.js';
 import base from '../oracles/tokenizer/tokenizer.json' with { type: 'json' };

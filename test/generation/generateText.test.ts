@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Device } from '../../src/backend/backend.js';
 import { openWasm } from '../../src/backend/wasm/index.js';
-import { encodePrompt, type PromptFields, type TemplateChoice } from '../../src/data/index.js';
+import { encodePrompt } from '../../src/data/encodePrompt.js';
+import type { PromptFields, TemplateChoice } from '../../src/data/index.js';
 import { fineTune } from '../../src/distill/trainer/index.js';
 import { CompatibilityError, LimitError, OptionError } from '../../src/errors.js';
 import { AnswerText } from '../../src/generation/answerText.js';

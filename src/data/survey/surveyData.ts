@@ -10,7 +10,7 @@ import { isChatTemplate } from '../chat/isChatTemplate.js';
 import { type Conversation, someAnswer, turnsOf } from '../chat/messages.js';
 import { readDocuments } from '../documents.js';
 import { type Example, encodeExample } from '../encodeInstruction.js';
-import { fitPrompt } from '../encodePrompt.js';
+import { fitPrompt } from '../fitPrompt.js';
 import {
   type Instruction,
   type ReadRecordsOptions,
