@@ -471,6 +471,36 @@ describe('a model that is larger than the memory', () => {
     expect(trained.err).toMatch(/^No smaller batch or length is enough: take a smaller model\.$/m);
     expect(existsSync(at('xl-run'))).toBe(false);
   });
+
+  it('as a teacher is refused before data are read, with what would fit with batches of the size that is asked for', async () => {
+    const teacher = await sparseModel('xl', xl);
+    const words = [
+      'train',
+      '--method',
+      'kd',
+      '--teacher',
+      teacher,
+      '--student',
+      model,
+      '--data',
+      at('train.jsonl'),
+      ...wasm,
+    ];
+    const line = [...words, '--steps', '1', '--max-length', '96', '--out', at('xl-taught')];
+    const asked = async (...more: string[]) => {
+      const { code, err, seconds } = await quick([...line, ...more]);
+      expect([code, err]).toEqual([1, expect.stringMatching(/^ {2}teacher's weights +5\.\d GiB$/m)]);
+      expect(err).not.toContain('Data:');
+      expect(seconds).toBeLessThan(5);
+      const [, dtype, size] = /^What would fit: .*--teacher-dtype (\w+) \(([\d.]+) GiB\)/m.exec(err) ?? [];
+      return { dtype, size: Number(size) };
+    };
+    const [small, large] = [await asked('--batch-size', '1'), await asked('--batch-size', '128')];
+    // With the larger batch f16 would not fit.
+    expect([small.dtype, large.dtype]).toEqual(['f16', 'int8']);
+    for (const { size } of [small, large]) expect(size).toBeLessThan(4);
+    expect(existsSync(at('xl-taught'))).toBe(false);
+  });
 });
 
 describe('distillm eval', () => {
