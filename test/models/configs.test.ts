@@ -66,7 +66,7 @@ const narrower: Readonly<Record<string, Readonly<Record<string, number>>>> = {
     sliding_window: 1,
     sliding_window_pattern: 2,
     'rope_scaling.factor': 1,
-    'rope_scaling.type': 2,
+    'rope_scaling.type': 8,
     rope_parameters: 2,
   },
   'gemma3/pattern': {
@@ -79,7 +79,7 @@ const narrower: Readonly<Record<string, Readonly<Record<string, number>>>> = {
     hidden_activation: 11,
     sliding_window: 1,
     'rope_scaling.factor': 4,
-    'rope_scaling.type': 7,
+    'rope_scaling.type': 12,
     'rope_scaling.attention_factor': 1,
     'rope_scaling.beta_fast': 1,
     'rope_scaling.rope_type': 1,
@@ -156,6 +156,7 @@ const narrower: Readonly<Record<string, Readonly<Record<string, number>>>> = {
     is_encoder_decoder: 1,
     tie_word_embeddings: 5,
     scale_decoder_outputs: 3,
+    feed_forward_proj: 5,
     is_gated_act: 1,
   },
 };

@@ -58,6 +58,12 @@ SCALINGS = [
 ]
 
 
+# Each kind of scaling as transformers 4 and before wrote it.
+OLD = [{"type": "linear", "factor": 2.5}, {"type": "dynamic", "factor": 2}, {"type": "dynamic", "factor": 4.0},
+       {**without(YARN, "rope_type"), "type": "yarn"},
+       {**without(YARN, "rope_type"), "type": "yarn", "original_max_position_embeddings": 8, "beta_fast": 4},
+       {**without(LLAMA3, "rope_type"), "type": "llama3"}]
+
 # For families whose positions are read by the same code.
 FEW = [None, {}, {"type": "linear"}, LINEAR, YARN, LLAMA3]
 
@@ -85,6 +91,9 @@ def rotary(base, scalings=FEW):
 
     return [
         *given(*({"rope_theta": 100.0, "rope_scaling": scaling} for scaling in scalings)),
+        # Also over fewer positions than the ids have, where dynamic scaling begins; Llama 3's has the reach in that field.
+        *given(*({"rope_theta": 100.0, "rope_scaling": scaling, **fewer} for scaling in OLD
+                 for fewer in ({}, {"max_position_embeddings": 8}) if not fewer or scaling["type"] != "llama3")),
         *given(*({"rope_parameters": scaling} for scaling in scalings)),
         *given(*({"rope_theta": theta} for theta in [None, 0, 1, 50, 0.5, True]), {}),
         *given({"rope_theta": 50, "rope_parameters": {"rope_type": "default", "rope_theta": 100.0}},
@@ -144,7 +153,7 @@ def gemma(base, scalings=FEW):
         *odd(*SIZES, values=[None, True]), *activations("hidden_activation"), *rows(*local),
         *rows({"hidden_act": "relu"}, {"sliding_window_pattern": 0}, {"sliding_window_pattern": None},
               {"_sliding_window_pattern": 1, "layer_types": None}, {"query_pre_attn_scalar": 12.5}),
-        *given(*({"rope_theta": 100.0, "rope_local_base_freq": 20.0, "rope_scaling": s} for s in scalings)),
+        *given(*({"rope_theta": 100.0, "rope_local_base_freq": 20.0, "rope_scaling": s} for s in [*scalings, *OLD])),
         *given(*({"rope_parameters": {FULL: s, SLIDING: default}} for s in FEW)),
         *given(*({"rope_parameters": {FULL: default, SLIDING: s}} for s in [None, {}, LINEAR, YARN, {"factor": 2}])),
         *given({}, {"rope_theta": None}, {"rope_local_base_freq": None}, {"rope_theta": 50}, {"rope_local_base_freq": 5},
@@ -203,7 +212,7 @@ MODELS = {
     "mistral": lambda base: [*gated(base, "sliding_window"), *rows({"layer_types": [SLIDING, FULL]})],
     "opt/after": opt,
     "qwen2": qwen, "qwen3": lambda base: qwen(base, "attention_bias"),
-    "t5/flan": lambda base: t5(base, FORMS), "t5/mt5": t5, "t5/v1": t5,
+    "t5/flan": lambda base: t5(base, FORMS), "t5/mt5": t5, "t5/v1": lambda base: t5(base, FORMS),
 }
 
 
