@@ -20,7 +20,7 @@ describe('is wrong usage, told at once:', () => {
     ],
     [
       'train --data no/data --out no/run --student no/model',
-      '--method distillm needs --teacher <source>, the model to learn from. Without a teacher: --method sft.',
+      '--method distillm needs --teacher <source>, the model to learn from, or --teacher-cache <folder>. Without a teacher: --method sft.',
     ],
     [`${kd} --sgo dataOnly`, '--sgo does nothing with --method kd.'],
     [

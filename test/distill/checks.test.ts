@@ -61,7 +61,7 @@ describe('before a run starts', () => {
       'an option of a loss',
       distils({ alpha: 1 } as never),
       OptionError,
-      /no option alpha, .* Did you mean loss\.alpha\?$/,
+      /no option alpha, .* Did you mean loss\.alpha or studentLoss\.alpha or curriculum\.alpha\?$/,
     ],
     [
       'the name of a policy',
