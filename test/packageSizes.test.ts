@@ -7,6 +7,12 @@ import { gzipSync } from 'node:zlib';
 import { build, transform } from 'esbuild';
 import { expect, it } from 'vitest';
 
+/** What a page or a worker of its own takes that distils: all of the method, every family of models, every tokenizer. */
+const distilling = [
+  ...['openDevice', 'loadModel', 'loadTokenizer', 'readInstructions', 'distill', 'skewReverseKL', 'adaptiveOffPolicy'],
+  ...['saveModel', 'generateText'],
+];
+
 /** Bytes of a page that takes these names of an entry. */
 async function weight(names: readonly string[], entry = 'distillm'): Promise<number> {
   const { outputFiles } = await build({
@@ -21,6 +27,9 @@ async function weight(names: readonly string[], entry = 'distillm'): Promise<num
 it.each([
   ['a metric', ['rougeL'], 'distillm', 5_000],
   ['the page of a worker', ['startWorker'], 'distillm/worker', 8_000],
+  // Both builds of the kernels, 47 kB each as text in a script (34 as files); JavaScript and WGSL are 96, of which zod is 25.
+  ['a device', ['openDevice'], 'distillm', 200_000],
+  ['all of a run', distilling, 'distillm', 410_000],
 ])('%s', async (_, names, entry, most) => {
   expect(await weight(names, entry)).toBeLessThan(most);
 });
