@@ -12,7 +12,7 @@ import {
   type TeacherCacheEvent,
 } from '../../src/distill/teacherCache/index.js';
 import { type DistillOptions, distill } from '../../src/distill/trainer/index.js';
-import { openSafetensors, readElements } from '../../src/io/index.js';
+import { httpStore, openSafetensors, readElements } from '../../src/io/index.js';
 import { type MemoryStore, memoryStore } from '../../src/io/memoryStore.js';
 import { createModel, type LanguageModel } from '../../src/models/index.js';
 import { headLogits, tidy } from '../../src/tensor/index.js';
@@ -384,6 +384,31 @@ describe('a teacher cache', () => {
     expect(
       (await cacheTeacher({ ...options(), teacher: sized, data, out: memoryStore() }).memory()).total,
     ).toBeGreaterThan(0);
+  });
+
+  it('is read from a web server as from a folder, part by part', async () => {
+    const { out } = await whole();
+    const asked: string[] = [];
+    const serve = async (url: string, { headers }: RequestInit = {}) => {
+      const path = new URL(url).pathname.slice(1);
+      const bytes = out.files.get(path);
+      if (!bytes) return new Response(null, { status: 404 });
+      const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(new Headers(headers).get('range') ?? '') ?? [];
+      asked.push(`${path} ${from ?? 'whole'}`);
+      if (from === undefined)
+        return new Response(Uint8Array.from(bytes), { headers: { 'content-length': `${bytes.length}` } });
+      const end = to ? Number(to) + 1 : bytes.length;
+      const range = { 'content-range': `bytes ${from}-${end - 1}/${bytes.length}` };
+      return new Response(Uint8Array.from(bytes.subarray(Number(from), end)), { status: 206, headers: range });
+    };
+    const [here, there] = [
+      await openTeacherCache(out),
+      await openTeacherCache(httpStore('https://localhost/', { fetch: serve as typeof fetch })),
+    ];
+    expect(there.digest).toBe(here.digest);
+    asked.length = 0;
+    for (const index of train.keys()) expect(await there.read(index)).toEqual(await here.read(index));
+    expect(asked.every((each) => !each.endsWith('whole'))).toBe(true);
   });
 
   it('in which a teacher predicts no numbers is not written', async () => {
