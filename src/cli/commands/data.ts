@@ -99,7 +99,8 @@ export const data = defineCommand({
       samples: show,
       onProgress: ({ name, records }) => {
         // Most files are read before anyone could wonder.
-        if (performance.now() - begun > waits) line.update(`${name}: ${counted(records, 'record')} so far`);
+        if (records > 0 && performance.now() - begun > waits)
+          line.update(`${name}: ${counted(records, 'record')} so far`);
       },
     });
     line.done();
@@ -131,7 +132,7 @@ export const data = defineCommand({
 });
 
 /** Milliseconds after which people are told how far it is. */
-const waits = 1000;
+const waits = 3000;
 
 /** Without a tokenizer there is no chat template: conversations are then shown as they are said. */
 async function templateOf(
