@@ -333,7 +333,9 @@ describe('records', () => {
     await expect(readInstructions([fine], { tokenizer, template: 'chat' })).rejects.toThrow(
       /made of the tokenizer that has it/,
     );
-    expect(() => encodePrompt({ messages: [user('a')] }, { tokenizer, template: 'alpaca' })).toThrow(/knows no conversations/);
+    expect(() => encodePrompt({ messages: [user('a')] }, { tokenizer, template: 'alpaca' })).toThrow(
+      /knows no conversations/,
+    );
     expect(() => encodePrompt(fine, { tokenizer, template })).toThrow(
       /encodePrompt: the last of 'messages' is no turn of the user/,
     );
