@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { openWasm } from '../../src/backend/wasm/index.js';
 import { openCheckpoint } from '../../src/checkpoints/index.js';
 import { fineTune } from '../../src/distill/trainer/index.js';
@@ -100,6 +100,9 @@ describe.each([
     }
   });
 });
+
+// A busy machine compiles the module of a device, and reads hundreds of spoilt files, for longer than half a minute.
+vi.setConfig({ testTimeout: 120_000 });
 
 const key = (name: string) => `tokenizer.ggml.${name}`;
 const base: Readonly<Record<string, Typed>> = {

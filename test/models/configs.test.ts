@@ -12,6 +12,9 @@ import { headLogits, tidy } from '../../src/tensor/index.js';
 import { openReference } from '../harness/referenceBackend.js';
 import { largestDifference } from './oracle.js';
 
+// Some two hundred models each, which a busy machine takes its time for.
+vi.setConfig({ testTimeout: 120_000 });
+
 interface Row {
   readonly fields: Readonly<Record<string, unknown>>;
   readonly without?: readonly string[];
