@@ -90,6 +90,7 @@ export {
 export * from './distill/losses/factories.js';
 export type { Divergence } from './distill/losses/index.js';
 export {
+  type DistillingSettings,
   type Method,
   type MethodFacts,
   type MethodName,
@@ -97,7 +98,7 @@ export {
   methods,
 } from './distill/methods/index.js';
 export { type Perplexity, type PerplexityOptions, perplexity } from './distill/perplexity.js';
-export { policyGradient } from './distill/policyGradient.js';
+export { type PolicyGradient, policyGradient } from './distill/policyGradient.js';
 export type { BestBy, DistillSettings, RunSettings } from './distill/settings.js';
 export * from './distill/sgo/factories.js';
 export type { BatchSource, SgoPolicy, ValidationEffect } from './distill/sgo/index.js';

@@ -411,12 +411,11 @@ function runOptions(
   { validation }: { readonly validation: readonly unknown[] },
 ): z.input<typeof fineTuneOptions> {
   const given = optionsFrom(fineTuneOptions, options);
-  const { optimizer, noDropout } = presetOf(options);
+  const { optimizer } = presetOf(options);
   const isSft = options.method === 'sft';
   // The paper chooses students by ROUGE-L, the models that they start from by loss.
   const samples = isSft || validation.length === 0 ? 0 : 100;
   return {
-    ...(noDropout !== undefined && { noDropout }),
     ...given,
     optimizer: { ...optimizer, ...given.optimizer },
     ...(given.steps === undefined && { epochs: given.epochs ?? (isSft ? 3 : 20) }),
@@ -436,7 +435,7 @@ function presetOf(options: TrainOptions): MethodSettings {
  */
 async function distillationOf(options: TrainOptions, teacher: Checkpoint | undefined) {
   const method = methods[options.method];
-  const { optimizer: _, noDropout: __, generation, curriculum, ...preset } = presetOf(options);
+  const { optimizer: _, generation, curriculum, ...preset } = presetOf(options);
   const own = new Set(Object.keys(kindFlags({ [method.kind]: method })));
   const others = Object.fromEntries(Object.entries(options).filter(([name]) => !own.has(name)));
   const [loss, sgo, studentLoss] = [preset.loss as Divergence, preset.sgo as SgoPolicy, preset.studentLoss];

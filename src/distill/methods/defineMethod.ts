@@ -3,18 +3,38 @@ import type * as z from 'zod';
 import { checkOptions } from '../../settings/index.js';
 import type { Divergence } from '../losses/index.js';
 import type { PolicyGradient } from '../policyGradient.js';
-import type { distillOptions } from '../settings.js';
 import type { SgoPolicy } from '../sgo/index.js';
 
 /** Settings that make a run that of a method: to be spread among the options of `distill` or `fineTune`. */
-export type MethodSettings = Readonly<Partial<Omit<z.input<typeof distillOptions>, keyof Choices> & Choices>>;
+export interface MethodSettings {
+  /** Divergence from the teacher. */
+  readonly loss?: Divergence;
+  /** Share of the divergence beside cross-entropy. */
+  readonly kdRatio?: number;
+  /** What each step trains on. */
+  readonly sgo?: SgoPolicy;
+  /** Whose answers are trained on in place of student outputs. */
+  readonly answers?: 'data' | 'teacher';
+  /** Divergence on the student's own answers, where that is another. */
+  readonly studentLoss?: Divergence;
+  /** Whether a step on student outputs trains on the answers of the data as well. */
+  readonly pairs?: boolean;
+  /** What is minimised on the student's own answers besides. */
+  readonly objective?: PolicyGradient;
+  /** How `loss` and `studentLoss` change over the run. */
+  readonly curriculum?: Readonly<Partial<Record<'alpha' | 'weight', boolean>>>;
+  /** How the student answers: the share of tokens that the teacher draws. */
+  readonly generation?: Readonly<Record<'teacherShare', number>>;
+  /** The published learning rate, where it is not the usual one. */
+  readonly optimizer?: Readonly<Record<'lr', number>>;
+}
 
-/** Settings that are data of a kind, which schemas take as anything. */
-interface Choices {
+/** The settings of a method that learns from a teacher. */
+export interface DistillingSettings extends MethodSettings {
+  /** Divergence from the teacher. */
   readonly loss: Divergence;
-  readonly studentLoss: Divergence;
+  /** What each step trains on. */
   readonly sgo: SgoPolicy;
-  readonly objective: PolicyGradient;
 }
 
 /** What `--help` and the documentation say of a method, and which options have no use in it. */

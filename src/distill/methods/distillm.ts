@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { skewReverseKL } from '../losses/index.js';
 import { adaptiveOffPolicy } from '../sgo/index.js';
-import { defineMethod } from './defineMethod.js';
+import { type DistillingSettings, defineMethod } from './defineMethod.js';
 
 /**
  * DistiLLM: a skew divergence, here skew reverse KL with alpha 0.1, on the data and, as the validation loss asks for it, on
@@ -13,5 +13,5 @@ export const distillm = defineMethod('distillm', z.strictObject({}), {
   source: 'Ko et al. (arXiv:2402.03898); scripts/gpt2/distillm of its code',
   hasTeacher: true,
   hasStudentOutputs: true,
-  settings: () => ({ loss: skewReverseKL(), sgo: adaptiveOffPolicy(), kdRatio: 1 }),
+  settings: (): DistillingSettings => ({ loss: skewReverseKL(), sgo: adaptiveOffPolicy(), kdRatio: 1 }),
 });

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { option, ranges } from '../../settings/index.js';
 import { skewKL, skewReverseKL } from '../losses/index.js';
 import { onPolicy } from '../sgo/index.js';
-import { defineMethod } from './defineMethod.js';
+import { type DistillingSettings, defineMethod } from './defineMethod.js';
 
 /**
  * DistiLLM-2: skew KL on answers of the teacher beside skew reverse KL on answers of the student to the same prompts. The
@@ -26,11 +26,11 @@ export const distillm2 = defineMethod(
     source: 'Ko et al. (arXiv:2503.07067); src/distillm_trainer.py of its code',
     hasTeacher: true,
     hasStudentOutputs: true,
-    settings: ({ alpha, curriculum }) => ({
+    settings: ({ alpha, curriculum }): DistillingSettings => ({
       loss: skewKL({ alpha }),
       studentLoss: skewReverseKL({ alpha }),
       curriculum: { alpha: curriculum, weight: curriculum },
-      answers: 'teacher' as const,
+      answers: 'teacher',
       sgo: onPolicy(),
       pairs: true,
       kdRatio: 1,

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { option, ranges } from '../../settings/index.js';
 import { type Divergence, forwardKL, jensenShannon, reverseKL } from '../losses/index.js';
 import { mixed } from '../sgo/index.js';
-import { defineMethod } from './defineMethod.js';
+import { type DistillingSettings, defineMethod } from './defineMethod.js';
 
 /**
  * GKD: the generalised Jensen-Shannon divergence beta KL(p || m) + (1 - beta) KL(q || m) with m = beta p + (1 - beta) q,
@@ -26,7 +26,11 @@ export const gkd = defineMethod(
     source: "Agarwal et al. (arXiv:2306.13649); defaults of TRL's GKDTrainer",
     hasTeacher: true,
     hasStudentOutputs: true,
-    settings: ({ beta, lambda }) => ({ loss: generalisedJSD(beta), sgo: mixed({ share: lambda }), kdRatio: 1 }),
+    settings: ({ beta, lambda }): DistillingSettings => ({
+      loss: generalisedJSD(beta),
+      sgo: mixed({ share: lambda }),
+      kdRatio: 1,
+    }),
   },
 );
 

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { forwardKL } from '../losses/index.js';
 import { onPolicy } from '../sgo/index.js';
-import { defineMethod } from './defineMethod.js';
+import { type DistillingSettings, defineMethod } from './defineMethod.js';
 
 /**
  * ImitKD: forward KL from the teacher on the student's own answers. Each step's are fresh (`--mixed-alpha 1` of the
@@ -12,5 +12,5 @@ export const imitkd = defineMethod('imitkd', z.strictObject({}), {
   source: 'Lin et al. (arXiv:2009.07253); scripts/gpt2/imitkd of the DistiLLM code',
   hasTeacher: true,
   hasStudentOutputs: true,
-  settings: () => ({ loss: forwardKL(), sgo: onPolicy(), kdRatio: 1 }),
+  settings: (): DistillingSettings => ({ loss: forwardKL(), sgo: onPolicy(), kdRatio: 1 }),
 });

@@ -15,4 +15,4 @@ export const methods = { ...factories };
 /** Name of a method. */
 export type MethodName = keyof typeof methods;
 
-export type { Method, MethodFacts, MethodSettings } from './defineMethod.js';
+export type { DistillingSettings, Method, MethodFacts, MethodSettings } from './defineMethod.js';

@@ -3,7 +3,7 @@ import { option, ranges } from '../../settings/index.js';
 import { reverseKL } from '../losses/index.js';
 import { policyGradient, policyGradientOptions } from '../policyGradient.js';
 import { onPolicy } from '../sgo/index.js';
-import { defineMethod } from './defineMethod.js';
+import { type DistillingSettings, defineMethod } from './defineMethod.js';
 
 /**
  * MiniLLM: the reverse KL of whole answers by policy gradient, see `policyGradient`, on fresh answers of which the teacher
@@ -26,7 +26,7 @@ export const minillm = defineMethod(
     source: 'Gu et al. (arXiv:2306.08543); scripts/gpt2/minillm of its code (github.com/microsoft/LMOps)',
     hasTeacher: true,
     hasStudentOutputs: true,
-    settings: ({ teacherShare, ...options }) => ({
+    settings: ({ teacherShare, ...options }): DistillingSettings => ({
       loss: reverseKL(),
       objective: policyGradient(options),
       sgo: onPolicy(),

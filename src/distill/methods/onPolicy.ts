@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { reverseKL } from '../losses/index.js';
 import { onPolicy as policy } from '../sgo/index.js';
-import { defineMethod } from './defineMethod.js';
+import { type DistillingSettings, defineMethod } from './defineMethod.js';
 
 /**
  * On-policy distillation: reverse KL from the teacher, token by token, on fresh answers of the student. The data's answers
@@ -13,5 +13,5 @@ export const onPolicy = defineMethod('onPolicy', z.strictObject({}), {
     'Agarwal et al. (arXiv:2306.13649) with lambda 1 and reverse KL; Thinking Machines Lab, "On-Policy Distillation" (2025)',
   hasTeacher: true,
   hasStudentOutputs: true,
-  settings: () => ({ loss: reverseKL(), sgo: policy(), kdRatio: 1 }),
+  settings: (): DistillingSettings => ({ loss: reverseKL(), sgo: policy(), kdRatio: 1 }),
 });

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { forwardKL } from '../losses/index.js';
 import { dataOnly } from '../sgo/index.js';
-import { defineMethod } from './defineMethod.js';
+import { type DistillingSettings, defineMethod } from './defineMethod.js';
 
 /**
  * SeqKD: the teacher answers every prompt once, and the student is fine-tuned on these answers by cross-entropy. With
@@ -15,5 +15,5 @@ export const seqkd = defineMethod('seqkd', z.strictObject({}), {
   source: 'Kim and Rush (arXiv:1606.07947); scripts/gpt2/seqkd of the DistiLLM code',
   hasTeacher: true,
   hasStudentOutputs: false,
-  settings: () => ({ loss: forwardKL(), sgo: dataOnly(), kdRatio: 0, answers: 'teacher' as const }),
+  settings: (): DistillingSettings => ({ loss: forwardKL(), sgo: dataOnly(), kdRatio: 0, answers: 'teacher' }),
 });

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { defineMethod } from './defineMethod.js';
+import { defineMethod, type MethodSettings } from './defineMethod.js';
 
 /**
  * Supervised fine-tuning: cross-entropy of the data's answers, without a teacher. For `fineTune`.
@@ -11,5 +11,5 @@ export const sft = defineMethod('sft', z.strictObject({}), {
   source: 'DistiLLM (arXiv:2402.03898), scripts/gpt2/sft of its code',
   hasTeacher: false,
   hasStudentOutputs: false,
-  settings: () => ({}),
+  settings: (): MethodSettings => ({}),
 });

@@ -6,7 +6,7 @@ import { constantState, definePolicy, studentShare } from './policy.js';
  * (Agarwal et al., 2024). share 0 is `dataOnly`, share 1 `onPolicy`.
  * @throws OptionError
  */
-export const mixed = definePolicy('mixed', z.strictObject({ share: studentShare }), {
+export const mixed = definePolicy('mixed', z.strictObject(studentShare), {
   generates: true,
   usesData: true,
   usesValidation: false,

@@ -7,7 +7,7 @@ import { decideReplay, replayOptions } from './replaySchedule.js';
  * changes how often.
  * @throws OptionError
  */
-export const offPolicy = definePolicy('offPolicy', z.strictObject({ share: studentShare, ...replayOptions }), {
+export const offPolicy = definePolicy('offPolicy', z.strictObject({ ...studentShare, ...replayOptions }), {
   generates: true,
   usesData: true,
   usesValidation: false,

@@ -69,10 +69,12 @@ export const definePolicy = <const Kind extends string, Options extends z.ZodObj
   variant(kind, options, behaviour);
 
 /** The option of policies whose phi is given. */
-export const studentShare = option(ranges.share.default(0.5), 'probability that a step trains on student outputs', {
-  unit: 'share',
-  flag: 'studentShare',
-});
+export const studentShare = {
+  share: option(ranges.share.default(0.5), 'probability that a step trains on student outputs', {
+    unit: 'share',
+    flag: 'studentShare',
+  }),
+};
 
 /** A policy that no validation changes, and that has nothing to remember. */
 export const constantState = (phi: number, decide: SgoState['decide']): SgoState => ({
