@@ -115,7 +115,7 @@ describe.skipIf(!chromiumPath)('distillm/worker in a page', () => {
     expect(info.kind).toBe('webgpu');
     const differences = losses.map((loss, step) => Math.abs(loss - (greedy.losses[step] as number)));
     expect(Math.max(...differences)).toBeLessThan(1e-5);
-  }, 120_000);
+  }, 240_000);
 
   it('says what is missing where its script is not served', async () => {
     await expect(inPage('wasm', { without: ['/browserWorker.js'] })).rejects.toThrow(
