@@ -16,7 +16,9 @@ export async function withoutCaches(
     const ids = Int32Array.of(...prompt, ...answer, 0);
     const batch = model.collate([{ ids, promptLength: prompt.length }]);
     const logits = tidy(() => headLogits(model.forward(batch), model.head));
-    const last = [...(await logits.read()).slice(-model.vocabSize)];
+    // Rows behind the answer are padding.
+    const at = answer.length * model.vocabSize;
+    const last = [...(await logits.read()).slice(at, at + model.vocabSize)];
     logits.dispose();
     answer.push(last.indexOf(Math.max(...last)));
   }
