@@ -59,7 +59,7 @@ describe('distillm', () => {
   it.each([
     [
       ['nonsense'],
-      'there is no command nonsense, expected one of train, generate, chat, eval, data, inspect, init, merge, plot, tokenizer, doctor, verify.',
+      'there is no command nonsense, expected one of train, cache-teacher, generate, chat, eval, data, inspect, init, merge, plot, tokenizer, doctor, verify, experiment.',
     ],
     [['trian'], /^distillm: there is no command trian, .* Did you mean train\?$/],
     [['--colour'], 'distillm has no option --colour. What it has: npx distillm --help'],

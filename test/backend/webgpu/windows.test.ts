@@ -204,6 +204,9 @@ describeWebGPU('operands over the binding limit', () => {
     attentionBackwardQuery: 2048,
     attentionBackwardKeyValue: 2048,
     attentionBackwardBias: 2048,
+    topTokens: 2048,
+    reduceToTop: 2048,
+    spreadFromTop: 2048,
   };
   /** Dispatches of a call that is not cut; 0 where no case is. Left out: 1. */
   const dispatches: { readonly [K in KernelName]?: number } = {
