@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { duration } from '../../src/cli/format.js';
 import { testTerminal } from './terminal.js';
 import { distillm, type Finished, makeWorkspace } from './workspace.js';
 
@@ -82,6 +83,17 @@ describe('an experiment', () => {
     expect(new Set(runs.slice(0, 4).map(({ measures }) => measures.gradNorm)).size).toBe(4);
     expect(namesIn('whole/grid')).toEqual(['figure-1.svg', 'report.html', 'results.json', 'results.md']);
     expect(readFileSync(report, 'utf8')).toContain('skew is no worse');
+  });
+
+  it('tells the time of a run without that of what is prepared, which it tells apart', () => {
+    const [own, score] = ['runs', 'scores'].map((kind) => {
+      const [name = ''] = namesIn('whole', kind).filter((each) => each.startsWith('KL-seed-1-'));
+      return JSON.parse(readFileSync(path('whole', kind, name, 'result.json'), 'utf8')).value.seconds as number;
+    }) as [number, number];
+    expect(whole.err).toMatch(
+      new RegExp(`^\\[1/5\\] KL, seed 1: ROUGE-L [\\d.]+, ${duration(1000 * (own + score))};`, 'm'),
+    );
+    expect(whole.err.indexOf('start is prepared, in ')).toBeLessThan(whole.err.indexOf('[1/5]'));
   });
 
   it('does not run again what has its result, whatever it is called', async () => {
@@ -205,7 +217,9 @@ describe('an experiment', () => {
       '  prepared: tokenizer (tokenizer)\n  prepared: teacher (train)\n  prepared: start (train), 2 times\n',
     );
     expect(err).toContain('  skew KL, seed 2\n');
-    expect(err).toMatch(/5 runs, 5 to make and \d+ commands that nothing is known of .*Nothing was written\.$/m);
+    expect(err).toMatch(
+      /^5 runs, 5 to make; how long \d+ commands will take is known once .*\. Nothing was written\.$/m,
+    );
     expect(JSON.parse(out)).toMatchObject({ dryRun: true, left: 5, runs: { length: 5 } });
     // Where models are there, training is measured.
     await write('more.json', { ...spec, axes: { ...spec.axes, seed: [1, 2, 3] }, train: { ...spec.train, steps: 5 } });

@@ -33,7 +33,7 @@ export async function listRuns({ runs, done, known, line }: Grid, title: string,
   const estimate = left.length > unknown.length ? `, about ${duration(1000 * seconds)}` : '';
   const without =
     unknown.length > 0
-      ? ` and ${counted(unknown.length, 'command')} that nothing is known of before what they need is there`
+      ? `; how long ${counted(unknown.length, 'command')} will take is known once what comes before is there`
       : '';
   line.print(`${counted(runs.length, 'run')}, ${toRun} to make${estimate}${without}. Nothing was written.`);
   line.done();

@@ -83,7 +83,7 @@ export async function runAll(grid: Grid, measure: string, context: Context): Pro
     release();
   }
 
-  /** @returns seconds that its commands took */
+  /** @returns seconds that its own commands took; what it shares with other runs is told apart */
   async function runOne(run: PlannedRun, place: string): Promise<number> {
     let seconds = 0;
     for (const job of leftOf([run], done)) {
@@ -111,8 +111,8 @@ export async function runAll(grid: Grid, measure: string, context: Context): Pro
       });
       done.set(key, result);
       grid.known.add(job, result.seconds);
-      seconds += result.seconds;
       if (isShared) line.print(`${job.name} is prepared, in ${duration(1000 * result.seconds)}.`);
+      else seconds += result.seconds;
     }
     return seconds;
   }
