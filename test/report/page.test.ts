@@ -45,7 +45,17 @@ describe.skipIf(!chromiumPath)('a report in a browser', () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'distillm-report-'));
     const answers = [{ prompt: long, reference: 'x'.repeat(300), answers: [{ by: 'student', text: long, score: 12 }] }];
-    await writeFile(join(folder, 'report.html'), reportRuns(runs, { answers }));
+    const tables = [
+      {
+        heading: 'Scores',
+        headings: ['run', 'ROUGE-L', 'BLEU'],
+        rows: [
+          ['best', { text: '45.04', share: 1 }, '0.5'],
+          ['half', { text: '22.52', share: 0.5 }, '0.2'],
+        ],
+      },
+    ];
+    await writeFile(join(folder, 'report.html'), reportRuns(runs, { answers, tables }));
     await writeFile(join(folder, 'plot.svg'), plotRuns(runs));
     await writeFile(join(folder, 'eval.html'), reportEvaluations(models, { title: 'x'.repeat(90), answers: compared }));
     browser = await launch(chromiumPath as string);
@@ -143,6 +153,21 @@ describe.skipIf(!chromiumPath)('a report in a browser', () => {
       if (width === 390) expect(seen.tableWidth).toBeGreaterThan(seen.scrollWidth);
     },
   );
+
+  it('draws bars of a table that leave a gap before the next column', async () => {
+    const { page } = await open('report.html', 1440, 'light');
+    const bars = await page.evaluate(() =>
+      [...document.querySelectorAll('.bar')].map((bar) => {
+        const [inner, cell] = [bar.getBoundingClientRect(), (bar.closest('td') as Element).getBoundingClientRect()];
+        return { width: inner.width, gap: cell.right - inner.right };
+      }),
+    );
+    await page.close();
+    const [best = { width: 0, gap: 0 }, half = { width: 0 }] = bars;
+    expect(bars).toHaveLength(2);
+    expect(best.gap).toBeGreaterThan(10);
+    expect(half.width / best.width).toBeCloseTo(0.5, 2);
+  });
 
   it('folds a long answer, and shows all of it once at a click', async () => {
     const { page } = await open('report.html', 820, 'light');

@@ -80,7 +80,7 @@ describe('reportRuns', () => {
     });
     expect(html).not.toContain('<img');
     expect(html).toContain('&lt;img src=x onerror=alert(1)&gt;');
-    expect(html).toContain('width:100%');
+    expect(html).toContain('--share:1"');
     expect(html).toContain('says nothing');
     expect(figures(html)).toEqual(['Gradient norm', 'Training loss']);
   });

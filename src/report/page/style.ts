@@ -23,7 +23,7 @@ td{overflow-wrap:anywhere;min-width:4em;max-width:34em}
 .short{white-space:nowrap}
 .share{position:relative;min-width:8.5em}
 .share>span:last-child{position:relative;padding-left:8px}
-.bar{position:absolute;left:0;top:5px;bottom:5px;background:var(--c-0);opacity:.2;border-radius:3px}
+.bar{position:absolute;left:0;width:calc(var(--share)*(100% - 14px));top:5px;bottom:5px;background:var(--c-0);opacity:.2;border-radius:3px}
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,348px),1fr));gap:16px;align-items:start}
 article{border:1px solid var(--c-rule);border-radius:10px;overflow:hidden}
 .prompt{padding:12px 16px;background:var(--c-panel);overflow:auto;max-height:14em;font-size:15px}

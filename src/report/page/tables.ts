@@ -32,7 +32,7 @@ function drawCell(cell: Cell, isFirst: boolean): string {
   if (isFirst) return element('th', { scope: 'row' }, escaped(typeof cell === 'string' ? cell : cell.text));
   if (typeof cell === 'string')
     return element('td', { class: cell.length <= 24 ? 'short' : undefined }, longText(cell));
-  const percent = Math.round(1000 * Math.min(1, Math.max(0, cell.share))) / 10;
-  const bar = element('span', { class: 'bar', style: `width:${percent}%` }, '');
+  const share = Math.round(1000 * Math.min(1, Math.max(0, cell.share))) / 1000;
+  const bar = element('span', { class: 'bar', style: `--share:${share}` }, '');
   return element('td', { class: 'share' }, bar, element('span', {}, escaped(cell.text)));
 }
