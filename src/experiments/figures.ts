@@ -105,7 +105,7 @@ function drawCurves({ title, curve }: Of<'curves'>, configurations: Configuratio
     return bins.length > 0 ? [{ name: names[series] as string, series, bins, points }] : [];
   });
   const scale = curve === 'phi' ? (values: readonly number[]) => linearScale(values, { from: 0 }) : fittingScale;
-  return lineChart({ title, unit: `${unit}; mean of the ${replicateAxis}s and their range`, lines, steps, scale });
+  return lineChart({ title, unit: `${unit}; mean and range of ${replicateAxis}s`, lines, steps, scale });
 }
 
 /** Bins of several curves that have the same steps: the mean of their means, and how far these reach. */

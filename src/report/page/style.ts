@@ -18,7 +18,7 @@ svg{display:block;width:100%;height:auto;font-family:inherit;font-variant-numeri
 table{border-collapse:collapse;font-size:15px;font-variant-numeric:tabular-nums}
 th,td{padding:6px 14px 6px 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--c-rule)}
 thead th{color:var(--c-muted);font-weight:500;font-size:14px;vertical-align:bottom}
-tbody th{font-weight:600}
+tbody th{font-weight:600;min-width:7em}
 td{overflow-wrap:anywhere;min-width:4em;max-width:34em}
 .short{white-space:nowrap}
 .share{position:relative;min-width:8.5em}
