@@ -234,6 +234,7 @@ export {
   rougeN,
   type ScoreAnswersOptions,
   type SeedAnswers,
+  type SeedScores,
   scoreAnswers,
   selfBleu,
 } from './metrics/index.js';

@@ -36,7 +36,14 @@ export interface JudgeOptions {
   /** Where replies are kept, so that no question is paid for twice. Default: nowhere. */
   readonly cache?: JudgeCache | undefined;
   /** Dollars for a million tokens, for estimates. Default: not known. */
-  readonly price?: { readonly input: number; readonly output: number } | undefined;
+  readonly price?:
+    | {
+        /** Of requests. */
+        readonly input: number;
+        /** Of replies. */
+        readonly output: number;
+      }
+    | undefined;
   /** Ends what is under way. */
   readonly signal?: AbortSignal | undefined;
 }

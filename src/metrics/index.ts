@@ -19,5 +19,6 @@ export {
   type MetricMeans,
   type ScoreAnswersOptions,
   type SeedAnswers,
+  type SeedScores,
   scoreAnswers,
 } from './scoreAnswers.js';

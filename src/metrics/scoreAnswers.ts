@@ -84,6 +84,14 @@ export type MetricMeans = Readonly<
     Partial<Record<AnswerMetric, number>>
 >;
 
+/** The scores of the answers that were drawn by one seed. */
+export type SeedScores = MetricMeans & {
+  /** The seed. */
+  readonly seed: number;
+  /** Answers that are nothing but white space. */
+  readonly emptyAnswers: number;
+};
+
 /** The scores of a model. */
 export interface AnswerScores {
   /** Over the seeds. */
@@ -92,8 +100,8 @@ export interface AnswerScores {
   readonly deviation: Readonly<Partial<Record<AnswerMetric, number>>>;
   /** Of the means, by the bootstrap over the records. `distinct1` and `distinct2`, which are of all texts together, have none. */
   readonly interval: Readonly<Partial<Record<AnswerMetric, Interval>>>;
-  /** Each seed's. `emptyAnswers` counts those that are nothing but white space. */
-  readonly seeds: readonly (MetricMeans & { readonly seed: number; readonly emptyAnswers: number })[];
+  /** Each seed's. */
+  readonly seeds: readonly SeedScores[];
 }
 
 /** Scores that are means over the answers: one value each. */

@@ -63,18 +63,32 @@ export interface FileSurvey {
   readonly records: number;
   /** Those that cannot. */
   readonly skipped: SkippedRecords;
-  /** Records without an answer, and those of which an answer is empty. */
+  /** Records without an answer. */
   readonly unanswered: number;
+  /** Records of which an answer is empty. */
   readonly emptyAnswers: number;
-  /** Records with several answers that count as right, and the most that one has. */
+  /** Records with several answers that count as right. */
   readonly severalAnswers: number;
+  /** The most answers that a record has. */
   readonly mostAnswers: number;
   /** What lengths count. */
   readonly unit: 'tokens' | 'characters';
-  /** Of prompts in their template, of answers without EOS; of plain text, of documents. Absent where there are none. */
-  readonly lengths: { readonly prompts?: Lengths; readonly answers?: Lengths; readonly documents?: Lengths };
+  /** Each is absent where there are none. */
+  readonly lengths: {
+    /** In their template. */
+    readonly prompts?: Lengths;
+    /** Without EOS. */
+    readonly answers?: Lengths;
+    /** Of plain text. */
+    readonly documents?: Lengths;
+  };
   /** Records that the limits would cut; absent where no tokens are counted. */
-  readonly cut?: { readonly prompts: number; readonly answers: number };
+  readonly cut?: {
+    /** By maxPromptLength. */
+    readonly prompts: number;
+    /** By maxLength. */
+    readonly answers: number;
+  };
   /** Records whose question an earlier one has, word for word. */
   readonly repeated: number;
   /** The first ones. */
