@@ -26,6 +26,7 @@ interface CommandSpec<Groups extends Readonly<Record<string, OptionTable>>> {
   fromFile?(
     typed: Partial<GroupValues<Groups>>,
     table: OptionTable,
+    terminal: Terminal,
   ): Promise<Readonly<Record<string, unknown>>> | Readonly<Record<string, unknown>>;
   run(options: GroupValues<Groups>, terminal: Terminal, words: readonly string[]): Promise<ExitCode>;
 }
@@ -60,7 +61,7 @@ export function defineCommand<Groups extends Readonly<Record<string, OptionTable
     if (spec.words) command.argument(spec.words);
     return command.action(async () => {
       if (!spec.words) refuseWords(command.args, spec.name);
-      const fromFile = await spec.fromFile?.(typedOptions(command), table);
+      const fromFile = await spec.fromFile?.(typedOptions(command), table, terminal);
       for (const [name, value] of Object.entries(fromFile ?? {})) {
         command.setOptionValueWithSource(name, value, fileSource);
       }

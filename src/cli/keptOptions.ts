@@ -6,9 +6,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { CheckpointError, OptionError, openFolder } from '../index.js';
 import { type ConfigNames, readConfig } from './config.js';
+import { firstLine } from './firstLine.js';
 import { flagOf, type OptionTable } from './options.js';
 
-const optionsFile = 'options.jsonl';
+/** Its name in the folder of the run. */
+export const optionsFile = 'options.jsonl';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -31,6 +33,18 @@ export const pathOptions: ReadonlySet<string> = new Set([
   'log',
   'tensorboard',
 ]);
+
+/** Whether a run was started in a folder, even if it has no state yet. */
+export const hasOptions = (out: string): boolean => existsSync(join(out, optionsFile));
+
+/** Whether the run in a folder was given a path for an option, as a run that is started again is once more. */
+export function wasGiven(out: string, name: string, path: string): boolean {
+  try {
+    return (JSON.parse(firstLine(join(out, optionsFile)) ?? '') as Fields)[name] === resolve(path);
+  } catch {
+    return false;
+  }
+}
 
 /** Writes the options into the folder of the run. @throws CheckpointError where the system refuses */
 export async function keepOptions(out: string, options: object, decided: DecidedOptions): Promise<void> {

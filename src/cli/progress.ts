@@ -110,9 +110,9 @@ export function trainingProgress(
         line.update(stepLine(recent, { msLeft: (totalSteps - event.step) * msPerStep, capacity }));
       } else if (event.type === 'answers') {
         const { answered, total, ms } = event;
-        const told = `the teacher has answered ${whole(answered)} of ${counted(total, 'prompt')}`;
-        if (answered < total) line.update(told);
-        else line.print(`${told} in ${duration(ms)}`);
+        const many = `${whole(answered)} of ${counted(total, 'prompt')}`;
+        if (answered < total) line.update(`the teacher answers: ${many}`);
+        else line.print(`the teacher has answered ${many} in ${duration(ms)}`);
       } else if (event.type === 'validation') {
         line.print(validationLine(event));
       } else if (event.type === 'device') {

@@ -72,6 +72,11 @@ describe('distillm cache-teacher', () => {
   it('writes a cache from which train learns without a teacher, and which goes on as such', async () => {
     const made = await cacheTeacher('--out', at('cache'));
     expect([made.code, made.err]).toEqual([0, expect.stringContaining('Train with it:')]);
+    // The lengths are those that it came to.
+    expect(made.err).toContain(
+      `train --method kd --teacher-cache ${at('cache')} --data ${at('train.jsonl')} --template compact --max-prompt-length 45 ` +
+        '--max-length 90 --student ... --out ...\n',
+    );
     expect(JSON.parse(made.out)).toMatchObject({ cache: at('cache'), reason: 'finished', isWhole: true, missing: [] });
     const run = await train('--method', 'kd', '--teacher-cache', at('cache'), '--out', at('cached'));
     expect([run.code, run.err]).toEqual([
@@ -95,6 +100,20 @@ describe('distillm cache-teacher', () => {
     expect([verified.code, verified.err]).toEqual([0, expect.stringContaining(': whole. ')]);
     expect(JSON.parse(verified.out)).toMatchObject({ topK: 8, data: { samples: 18 } });
   }, 200_000);
+
+  it('prints a training that takes the cache, with all that it must match', async () => {
+    const made = await cacheTeacher(
+      ...['--validation', '3', '--validation-order', 'first', '--loss-temperature', '2', '--max-prompt-length', '30'],
+      ...['--fields', 'instruction=instruction,output=output', '--tokenizer', at('tokenizer'), '--out', at('matched')],
+    );
+    const [, words = ''] =
+      /Train with it:\n {2}npx distillm (train .*) --student \.\.\. --out \.\.\.\n/.exec(made.err) ?? [];
+    for (const each of ['--validation 3 --validation-order first', '--loss-temperature 2', '--max-prompt-length 30'])
+      expect(words).toContain(each);
+    const line = `${words} --student ${at('student/last')} --steps 1 --rouge-samples 0 --device wasm --threads 1 --out ${at('as-told')}`;
+    const run = await distillm(line);
+    expect(run.code, run.err).toBe(0);
+  });
 
   it('shares the work, stops at Ctrl-C and goes on, and names the file that is damaged', async () => {
     const first = await cacheTeacher('--shard', '2/2', '--out', at('shards'));

@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createModel, loadTokenizer, openDevice, perplexity, readInstructions, saveModel } from '../../src/index.js';
-import { type PlayedJudge, playJudge, refuse } from '../judge/judgeServer.js';
+import { byLength, type PlayedJudge, playJudge, refuse } from '../judge/judgeServer.js';
 import { requireWellFormed } from '../report/markup.js';
 import { testTerminal } from './terminal.js';
 import { distillm, makeWorkspace } from './workspace.js';
@@ -226,6 +226,17 @@ describe('--judge', () => {
     ]) {
       expect(text).not.toContain('secret');
     }
+  });
+
+  it.each([
+    [1, '1 of 6 verdicts has no line of two scores, and is left out.'],
+    [2, '2 of 6 verdicts have no line of two scores, and are left out.'],
+  ])('leaves %s verdicts out that cannot be read, and says so', async (many, words) => {
+    let left = many;
+    // Of the first model's answers, which are rated first.
+    server = await playJudge({ reply: (asked) => (left-- > 0 ? 'Both are short.' : byLength(asked)) });
+    const { code, err } = await judged(`unreadable-${many}`, '--judge-parallel', '1');
+    expect([code, err]).toEqual([0, expect.stringContaining(words)]);
   });
 
   it('keeps all that there is where it stops answering, and goes on', async () => {

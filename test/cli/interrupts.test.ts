@@ -161,6 +161,45 @@ describe.skipIf(!canRun)('Ctrl-C in seconds of work in which nothing waits', () 
   );
 });
 
+it.skipIf(!canRun)(
+  'SIGTERM while the teacher answers is heard, and no model is named that is not there',
+  async () => {
+    const shape = { model_type: 'gpt2', n_positions: 96, n_embd: 128, n_layer: 2, n_head: 2 };
+    await writeFile(path('teacher.json'), JSON.stringify(shape));
+    const common = `--data ${path('train.jsonl')} --template compact --device wasm --threads 1 --validation 4`;
+    const made = await distillm(
+      `train --method sft --student-config ${path('teacher.json')} --tokenizer ${path('tokenizer')} --steps 1 ${common} ` +
+        `--rouge-samples 0 --out ${path('teacher')}`,
+    );
+    expect(made.code, made.err).toBe(0);
+    const records = Array.from({ length: 4000 }, (_, i) => ({ instruction: `Say ant ${i} times.`, output: 'ant' }));
+    await writeFile(path('prompts.jsonl'), records.map((record) => `${JSON.stringify(record)}\n`).join(''));
+    const child = start(
+      `train --method seqkd --teacher ${path('teacher/last')} --student-config ${path('config.json')} --batch-size 8 ` +
+        `${common.replace('train.jsonl', 'prompts.jsonl')} --max-new-tokens 60 --out ${path('unanswered')}`,
+    );
+    const texts = { out: '', err: '' };
+    child.stdout.on('data', (data) => {
+      texts.out += data;
+    });
+    child.stderr.on('data', (data) => {
+      texts.err += data;
+    });
+    await until(() => texts.err.includes('the teacher answers: 0 of 3,996 prompts'));
+    await new Promise((done) => setTimeout(done, 300));
+    const asked = performance.now();
+    child.kill('SIGTERM');
+    expect(await ended(child)).toBe(130);
+    // All answers take a minute.
+    expect(performance.now() - asked).toBeLessThan(5000);
+    expect(texts.err).not.toContain('validating');
+    const printed = JSON.parse(texts.out);
+    expect(printed).toMatchObject({ step: 0, reason: 'aborted' });
+    expect(printed).not.toHaveProperty('student');
+  },
+  60_000,
+);
+
 it.skipIf(!canRun)('a command whose result nobody reads ends quietly', async () => {
   const child = start('tokenizer --help');
   child.stdout.destroy();

@@ -1,8 +1,13 @@
 /** Methods by name on the command line: the settings that they come to, flags over them, and flags that do nothing. */
+import { existsSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { flagOf } from '../../src/cli/options.js';
 import { methods } from '../../src/distill/methods/index.js';
+import { policies } from '../../src/distill/sgo/index.js';
+import { leavesOf } from '../../src/settings/index.js';
+import { testTerminal } from './terminal.js';
 import { distillm, makeWorkspace } from './workspace.js';
 
 let folder: string;
@@ -79,6 +84,22 @@ describe('--method', () => {
     const { out } = await distillm('train --help');
     const words = out.replace(/\s+/g, ' ');
     for (const { kind, summary } of Object.values(methods)) expect(words).toContain(`${kind}: ${summary}.`);
+    expect(words).toContain(`--teacher <source> the teacher (${names.join(', ')}), `);
+  });
+
+  it('has flags that the tables of docs/methods.md tell where they have other names than the options', async () => {
+    const rows = (await readFile('docs/methods.md', 'utf8')).split('\n');
+    const told: [kind: string, flag: string][] = [];
+    for (const { kind, options } of [...Object.values(methods), ...Object.values(policies)]) {
+      const row = rows.find((line) => line.startsWith(`| \`${kind}`));
+      for (const { path, flag } of leavesOf(options)) {
+        const name = path.at(-1) as string;
+        if (typeof flag !== 'string' || flag === name || !row?.includes(name)) continue;
+        told.push([kind, flagOf(flag)]);
+        expect(row, kind).toContain(`\`${flagOf(flag)}\``);
+      }
+    }
+    expect(told).toContainEqual(['minillm', '--clip-ratio']);
   });
 
   it.each([
@@ -106,5 +127,59 @@ describe('--method', () => {
     const run = await train(`--method seqkd ${models()} ${small} --generation-temperature 0 --out ${path('greedy')}`);
     expect(run.code, run.err).toBe(0);
     expect(run.err).toMatch(/the teacher has answered 16 of 16 prompts in /);
+  });
+
+  it.each([false, true])(
+    'says how far the teacher has answered before it validates (on a terminal: %s)',
+    async (isTTY) => {
+      const terminal = testTerminal({ isTTY });
+      const line = `train --data ${path('train.jsonl')} ${tiny} --method distillm2 ${models()} ${small} --out ${path(`told-${isTTY}`)}`;
+      const run = await distillm(line, { terminal });
+      expect(run.code, run.err).toBe(0);
+      const at = [
+        'answers: 0 of 16 prompts',
+        'has answered 16 of 16',
+        'validating before the first step',
+        'after step 0',
+      ];
+      const places = at.map((words) => run.err.indexOf(words));
+      expect([Math.min(...places) >= 0, places]).toEqual([true, places.toSorted((a, b) => a - b)]);
+    },
+  );
+
+  it.each([
+    ['the teacher answers', '0 of 16 prompts'],
+    ['it validates before the first step', 'validating before the first step'],
+  ])('stopped while %s, names no model that is not there, and how it is started again', async (name, words) => {
+    const out = path(`stopped ${name}`);
+    const board = path(`board ${name}`);
+    const log = path(`${name}.jsonl`);
+    const terminal = testTerminal({ wrote: (err, self) => err.includes(words) && self.interrupt() });
+    const line = `train --data ${path('train.jsonl')} ${tiny} --method seqkd ${models()} ${small}`;
+    const more = ['--out', out, '--tensorboard', board, '--log', log];
+    const stopped = await distillm(line, { more, terminal });
+    const { student, ...printed } = JSON.parse(stopped.out);
+    expect([stopped.code, student, printed]).toMatchObject([130, undefined, { step: 0, reason: 'aborted' }]);
+    const again = `npx distillm train --config "${out}/options.jsonl" --out "${out}"\n`;
+    expect(stopped.err).toContain(`The run has no state yet. To start it again:\n  ${again}`);
+    const resumed = await distillm('train --resume --out', { more: [out] });
+    expect([resumed.code, resumed.err]).toEqual([
+      1,
+      `distillm: --resume goes on from a state, and the run in ${out} was stopped before its first. Start it again, without ` +
+        `--resume:\n  ${again}`,
+    ]);
+    // By the same command, and by the one that is told.
+    for (const words of [
+      [...line.split(' '), ...more],
+      ['train', '--config', `${out}/options.jsonl`, '--out', out],
+    ]) {
+      const begun = testTerminal({ wrote: (err, self) => err.includes('0 of 16 prompts') && self.interrupt() });
+      const isLast = words.includes('--config');
+      const run = await distillm('', { more: words, ...(!isLast && { terminal: begun }) });
+      expect([isLast, run.code, run.err]).toEqual([isLast, isLast ? 0 : 130, expect.any(String)]);
+      if (!isLast) continue;
+      expect(existsSync(JSON.parse(run.out).student)).toBe(true);
+      expect(run.err).toMatch(/the teacher has answered 16 of 16/);
+    }
   });
 });

@@ -220,6 +220,8 @@ describe('distillm train', () => {
       130,
       expect.stringContaining('step 0. There was nothing new to save'),
     ]);
+    expect(JSON.parse(nothing.out)).not.toHaveProperty('student');
+    expect(nothing.err).toContain(`To start it again:\n  npx distillm train --config ${path('early')}/options.jsonl`);
 
     const again = await train(`${fresh} --out ${path('halves')}`, { more: whole });
     expect(again.code).toBe(2);

@@ -14,6 +14,7 @@ import {
   type TeacherCaching,
 } from '../../index.js';
 import { defineCommand } from '../command.js';
+import { typedWords } from '../config.js';
 import { kindOfData, recordNames, skipping } from '../data.js';
 import { deviceOptions, deviceRules, withDevice } from '../device.js';
 import { type ExitCode, exitCodes } from '../exitCodes.js';
@@ -21,7 +22,7 @@ import { flagsOf, optionsFrom } from '../flags.js';
 import { bytes, counted, duration, whole } from '../format.js';
 import { tryInputs } from '../inputs.js';
 import { dtypeOption, findTokenizer, lengthLimits, openModelFolder, sourceWords, tokenizerWords } from '../models.js';
-import { flag, flagOf, given, optional, required, text } from '../options.js';
+import { flag, flagOf, given, type OptionTable, optional, required, text } from '../options.js';
 import { tryFolder } from '../outputs.js';
 import { progressLine } from '../progress.js';
 import { chooseTemplate } from '../template.js';
@@ -37,6 +38,8 @@ const shard = z.string().transform((value, context): CacheShard => {
 });
 
 const { data, ...otherReading } = readingOptions;
+
+const tokenizerOption = optional('<source>', text, `${tokenizerWords} (default: the teacher's)`);
 
 export const cacheTeacherCommand = defineCommand({
   name: 'cache-teacher',
@@ -55,7 +58,7 @@ export const cacheTeacherCommand = defineCommand({
     Teacher: {
       teacher: optional('<source>', text, `the teacher: ${sourceWords}`),
       teacherDtype: dtypeOption,
-      tokenizer: optional('<source>', text, `${tokenizerWords} (default: the teacher's)`),
+      tokenizer: tokenizerOption,
     },
     Predictions: {
       ...flagsOf(cachingOptions),
@@ -108,8 +111,9 @@ export const cacheTeacherCommand = defineCommand({
         ...{ tokenizer, areChats, prefersT5: haveT5Prefix && sized.numEncoderLayers !== undefined },
         say: (text) => note(stderr, text),
       });
+      const limits = lengthLimits(options, [sized]);
       const read = await readInstructions(options.data, {
-        ...{ template, tokenizer, ...lengthLimits(options, [sized]), ...recordNames(options) },
+        ...{ template, tokenizer, ...limits, ...recordNames(options) },
         validation: held ?? 'tenth',
         ...given({ validationOrder: options.validationOrder }),
         skipInvalid: skipping(stderr, options.skipInvalid),
@@ -123,15 +127,34 @@ export const cacheTeacherCommand = defineCommand({
       const line = `Teacher: ${whole(numParameters(sized))} parameters; data: ${counted(read.train.length, 'record')}, template ${read.template}`;
       stderr.write(`${wrapped(line, stderr)}\n`);
       const teacher = await loadModel(checkpoint, { device, ...holding });
-      return follow((signal) => cacheTeacher({ ...shared, teacher, signal }), out, terminal);
+      // Lengths that were not given are the teacher's, and would be the student's.
+      const training = trainingCommand({ ...options, ...limits }, terminal);
+      return follow((signal) => cacheTeacher({ ...shared, teacher, signal }), { out, training }, terminal);
     });
   },
 });
 
+/** Options of the cache that a training must be given as well, for another value would make other samples or predictions. */
+const matched: OptionTable = {
+  ...readingOptions,
+  tokenizer: tokenizerOption,
+  ...flagsOf(cachingOptions.pick({ temperature: true })),
+};
+
+/** The training that learns of the cache, but for its student and its folder. */
+function trainingCommand(options: { readonly out: string }, { program }: Terminal): string {
+  const words = Object.entries(matched).flatMap(([name, spec]) => {
+    const value: unknown = (options as Readonly<Record<string, unknown>>)[name];
+    return value === undefined ? [] : typedWords(name, spec, value);
+  });
+  const cache = `--method kd --teacher-cache ${shellWord(options.out)}`;
+  return `${program} train ${cache} ${words.map((word) => shellWord(word)).join(' ')} --student ... --out ...`;
+}
+
 /** Writes to the end or to Ctrl-C. */
 async function follow(
   start: (signal: AbortSignal) => TeacherCaching,
-  out: string,
+  { out, training }: { readonly out: string; readonly training: string },
   terminal: Terminal,
 ): Promise<ExitCode> {
   const { stdout, stderr } = terminal;
@@ -168,7 +191,7 @@ async function follow(
         }
         const names = missing.map(({ index, of }) => `${index}/${of}`).join(', ');
         const next = isWhole
-          ? `Done in ${duration(ms)}. Train with it:\n  ${terminal.program} train --method kd --teacher-cache ${shellWord(out)} --student ...`
+          ? `Done in ${duration(ms)}. Train with it:\n  ${training}`
           : `Done in ${duration(ms)}. The cache is whole when these shards are: ${names}.`;
         stderr.write(`${next}\n`);
       }

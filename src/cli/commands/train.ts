@@ -48,7 +48,7 @@ import { kindFlags, makeKind, optionsFrom } from '../flags.js';
 import { bytes, counted, duration, whole } from '../format.js';
 import { tryInputs } from '../inputs.js';
 import type { Interrupt } from '../interrupts.js';
-import { type DecidedOptions, keepOptions, optionsOfRun } from '../keptOptions.js';
+import { type DecidedOptions, hasOptions, keepOptions, optionsFile, optionsOfRun, wasGiven } from '../keptOptions.js';
 import { type Log, openLog } from '../log.js';
 import { loraFrom } from '../lora.js';
 import { findTokenizer, hasTokenizer, lengthLimits, openModelFolder, openStudent } from '../models.js';
@@ -86,7 +86,7 @@ export const train = defineCommand({
   ].join('\n'),
   options: { ...trainOptions, Device: deviceOptions },
   rules: [...trainRules, ...deviceRules],
-  async fromFile({ config, ...typed }, table) {
+  async fromFile({ config, ...typed }, table, terminal) {
     const { resume, out } = typed;
     const ofFile: Readonly<Record<string, unknown>> =
       config === undefined ? {} : await fromConfig(config, table, typed);
@@ -95,7 +95,7 @@ export const train = defineCommand({
     }
     if (!resume || out === undefined) return ofFile;
     const wanted = { ...ofFile, ...typed };
-    if (wanted.data === undefined && !holdsRun(out)) throw noRun(out);
+    if (wanted.data === undefined && !holdsRun(out)) throw noRun(out, terminal);
     const ofRun = await optionsOfRun(out, table, { names: configNames, typed: wanted });
     return { ...ofFile, ...ofRun, ...(config !== undefined && { config }) };
   },
@@ -103,7 +103,7 @@ export const train = defineCommand({
     // Its results are files: a log's reader that dies is no reason to lose a run.
     terminal.outliveReaders();
     loraFrom(options, 0);
-    await checkOutput(options);
+    await checkOutput(options, terminal);
     checkInputs(options);
     const studentSource =
       options.student === undefined ? undefined : await openModelFolder('--student', options.student, terminal);
@@ -258,8 +258,16 @@ function checkMemory(
   for (const line of lines) stderr.write(`${wrapped(line, stderr)}\n`);
 }
 
-const noRun = (out: string) =>
-  new CheckpointError(`--resume goes on with a run, and --out ${out} holds none. Check the path, or leave it out.`);
+function noRun(out: string, terminal: Terminal): CheckpointError {
+  if (!hasOptions(out))
+    return new CheckpointError(
+      `--resume goes on with a run, and --out ${out} holds none. Check the path, or leave it out.`,
+    );
+  return new CheckpointError(
+    `--resume goes on from a state, and the run in ${out} was stopped before its first. Start it again, without --resume:\n` +
+      `  ${restartCommand(out, terminal)}`,
+  );
+}
 
 async function fromConfig(config: string, table: OptionTable, typed: Partial<TrainOptions>) {
   const { lmCoef, ...values } = await readConfig(config, table, { names: configNames, typed });
@@ -283,7 +291,10 @@ function checkEndTokens({ tokenizer: named, teacher }: TrainOptions, tokenizer: 
 }
 
 /** Refuses to write over another run, over what no run wrote, and over the data. Models are not loaded yet. */
-async function checkOutput(options: TrainOptions & Pick<Values<typeof deviceOptions>, 'profile'>): Promise<void> {
+async function checkOutput(
+  options: TrainOptions & Pick<Values<typeof deviceOptions>, 'profile'>,
+  terminal: Terminal,
+): Promise<void> {
   const { out, resume, fallbackOut, data, text = [], studentConfig, profile, tensorboard, dryRun } = options;
   const held = heldOutOf(options);
   // A dry run writes nothing, not even as a trial.
@@ -301,7 +312,7 @@ async function checkOutput(options: TrainOptions & Pick<Values<typeof deviceOpti
       `--out ${out} has a folder ${name} already, with ${first} in it: it would be replaced. Take another folder.`,
     );
   }
-  if (resume && !isRun) throw noRun(out);
+  if (resume && !isRun) throw noRun(out, terminal);
   // A run that goes on elsewhere is found out before models are loaded.
   if (isRun && !dryRun) await tryLock(out);
   const inputs = [...data, ...text, studentConfig, ...(Array.isArray(held) ? held : [])];
@@ -316,13 +327,15 @@ async function checkOutput(options: TrainOptions & Pick<Values<typeof deviceOpti
       );
     }
   }
-  if (tensorboard !== undefined) tryBoard(tensorboard, { resume, ...trial });
+  if (tensorboard !== undefined) {
+    tryBoard(tensorboard, { resume: resume || wasGiven(out, 'tensorboard', tensorboard), ...trial });
+  }
   refuseAddress('--log', log);
   tryLog(log, out);
   // Its folder is made where it is missing.
   if (existsSync(dirname(log))) {
     // What a run without a state logged is nobody's any more.
-    const isOwn = resume || resolve(log) === resolve(join(out, logName));
+    const isOwn = resume || resolve(log) === resolve(join(out, logName)) || wasGiven(out, 'log', log);
     tryFile('--log', log, logFile, inputs, { ...trial, isOwn });
   } else tryFolder('--log', dirname(log), trial);
 }
@@ -520,7 +533,10 @@ async function follow(
     const open = (goesOnAfter: number | undefined) => {
       const { tensorboard } = options;
       log = openLog(logOf(options), { goesOnAfter, warn });
-      if (tensorboard !== undefined) board = openBoard(tensorboard, { goesOnAfter, warn });
+      if (tensorboard !== undefined) {
+        // Curves of a run that was stopped before its first state are nobody's any more.
+        board = openBoard(tensorboard, { goesOnAfter: goesOnAfter ?? -1, warn });
+      }
     };
     for await (const event of goingOn(run, () => (saved ? (saved.fallback ?? options.out) : options.out), terminal)) {
       // Steps that are taken again are in the log once.
@@ -547,9 +563,11 @@ async function follow(
         for (const remark of event.remarks) line.print(noteOf(remark));
       }
       // On long validation sets it takes minutes.
-      if (event.type === 'start' && event.step === 0 && validates) {
-        line.update('validating before the first step');
-      }
+      const isReady =
+        run.settings.answers === 'teacher'
+          ? event.type === 'answers' && event.answered === event.total
+          : event.type === 'start';
+      if (isReady && event.step === 0 && validates) line.print('validating before the first step');
       if (event.type === 'end') end = event;
       if (event.type === 'checkpoint' && event.kind === 'last') {
         saved = event;
@@ -584,6 +602,10 @@ async function* goingOn(run: TrainingRun, folder: () => string, terminal: Termin
   }
 }
 
+/** For a run that has no state: by the options that it keeps. */
+const restartCommand = (folder: string, { program }: Terminal): string =>
+  `${program} train --config ${shellWord(join(folder, optionsFile))} --out ${shellWord(folder)}`;
+
 const resumeCommand = (folder: string, { program }: Terminal): string =>
   `${program} train --resume --out ${shellWord(folder)}`;
 
@@ -610,17 +632,27 @@ function report(
   // There the best is that of its own step alone.
   const isElsewhere = saved?.fallback !== undefined;
   const out = saved?.fallback ?? ofRun;
-  const student = `${out}/${best && (!isElsewhere || best.step === step) ? 'best' : 'last'}`;
+  const named = `${out}/${best && (!isElsewhere || best.step === step) ? 'best' : 'last'}`;
+  // A run that is stopped before its first state has none.
+  const student = existsSync(named) ? named : undefined;
   const judged = { ...(best && { best }), ...(initial && { initial, improved }) };
-  stdout.write(`${JSON.stringify({ step, reason, ...judged, student, seconds: Math.round(ms / 1000) })}\n`);
+  const seconds = Math.round(ms / 1000);
+  stdout.write(`${JSON.stringify({ step, reason, ...judged, ...given({ student }), seconds })}\n`);
   if (reason === 'aborted') {
     const where = saved ? `Saved in: ${saved.path}` : 'There was nothing new to save.';
     stderr.write(`${wrapped(`Stopped after step ${whole(step)}. ${where}`, stderr)}\n`);
-    if (step > 0) stderr.write(`To go on:\n  ${resumeCommand(out, terminal)}\n`);
+    // A folder that is gone has both when it is back.
+    const next =
+      hasOptions(out) && !holdsRun(out)
+        ? `The run has no state yet. To start it again:\n  ${restartCommand(out, terminal)}`
+        : `To go on:\n  ${resumeCommand(out, terminal)}`;
+    stderr.write(`${next}\n`);
     return interrupt === 'SIGHUP' ? exitCodes.hungUp : exitCodes.interrupted;
   }
   const done = before ? 'The run was finished already.' : `Done in ${duration(ms)}.`;
-  stderr.write(`${done} The trained model: ${student}\n`);
+  stderr.write(
+    student === undefined ? `${done} ${named} is not there any more.\n` : `${done} The trained model: ${student}\n`,
+  );
   if (best && initial && !improved) {
     const scores = (validation: BestValidation) => measuredBy(validation).join(', ');
     const verdict =
@@ -628,8 +660,10 @@ function report(
       'not an improvement. Try a lower learning rate, or more data.';
     stderr.write(`${wrapped(verdict, stderr)}\n`);
   }
-  const model = `--model ${shellWord(student)}`;
-  stderr.write(`Try it:\n  ${program} generate ${model} "Name three animals."\n  ${program} chat ${model}\n`);
+  if (student !== undefined) {
+    const model = `--model ${shellWord(student)}`;
+    stderr.write(`Try it:\n  ${program} generate ${model} "Name three animals."\n  ${program} chat ${model}\n`);
+  }
   stderr.write(`See its curves:\n  ${program} plot ${shellWord(log ?? out)}\n`);
   return exitCodes.done;
 }

@@ -51,6 +51,8 @@ export const readingOptions = {
   maxLength: optional('<tokens>', count, 'longer sequences are cut (default: 512, or what the models take)'),
 };
 
+const teachers = methodNames.filter((name) => methods[name].hasTeacher);
+
 const dataOptions = {
   method: withDefault('<name>', choice(methodNames), `how to train: ${methodNames.join(', ')}`, 'distillm'),
   ...readingOptions,
@@ -60,7 +62,7 @@ const dataOptions = {
 const modelOptions = {
   student: optional('<source>', text, `the model to train: ${sourceWords}`),
   studentConfig: optional('<file>', text, 'instead of --student: random weights by --seed, sized by this config.json'),
-  teacher: optional('<source>', text, 'the teacher (kd and distillm), from the same kinds of sources'),
+  teacher: optional('<source>', text, `the teacher (${teachers.join(', ')}), from the same kinds of sources`),
   teacherCache: optional(
     '<folder>',
     text,

@@ -250,7 +250,10 @@ const pairsOf = (model: Judged, first: Judged, examples: readonly Example[]): An
 function noteUnreadable(line: ProgressLine, unreadable: number, all: number, name: string): void {
   if (unreadable === 0) return;
   line.print(
-    noted(`${name}: ${countedOf(unreadable, all, 'verdict', 'have')} no line of two scores, and are left out.`),
+    noted(
+      `${name}: ${countedOf(unreadable, all, 'verdict', 'have')} no line of two scores, and ` +
+        `${unreadable === 1 ? 'is' : 'are'} left out.`,
+    ),
   );
 }
 

@@ -19,13 +19,13 @@ export interface StartEvent {
   readonly remarks: readonly string[];
 }
 
-/** The teacher answers the prompts of the data, before the first step: after each part of them. */
+/** The teacher answers the prompts of the data, before the first step: at the beginning, and after each batch of them. */
 export interface AnswersEvent {
   /** Which event it is. */
   readonly type: 'answers';
   /** Optimizer steps done. */
   readonly step: number;
-  /** Prompts that are answered by now. */
+  /** Prompts that are answered by now: 0 at the beginning. */
   readonly answered: number;
   /** Prompts in all. */
   readonly total: number;

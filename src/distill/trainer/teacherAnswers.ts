@@ -8,7 +8,7 @@
 import * as z from 'zod';
 import { createSha256 } from '#platform';
 import type { Sample } from '../../data/batch.js';
-import { generate } from '../../generation/index.js';
+import { generateBatches } from '../../generation/index.js';
 import type { FileStore } from '../../io/fileStore.js';
 import { readJson } from '../../io/json.js';
 import { randomSeed } from '../../random.js';
@@ -41,38 +41,44 @@ export async function* trainingSamples(
   // Whole batches, so that each answer has the same neighbours however often the run was stopped.
   const size = Math.ceil(aPart / settings.batchSize) * settings.batchSize;
   const answered: Sample[] = [];
+  const told = (count: number, kept: boolean): AnswersEvent => ({
+    ...{ type: 'answers', step, answered: count, total: train.length, kept },
+    ms: performance.now() - started,
+  });
   for (let first = 0; first < train.length; first += size) {
     const samples = train.slice(first, first + size);
     const name = `part-${String(first).padStart(6, '0')}.json`;
     const kept = parts && (await readPart(parts, name, samples.length));
-    const answers = kept ?? (await answer(plan, samples, first));
-    if (parts && !kept) await writePart(parts, name, answers);
+    const answers: number[][] = kept ?? [];
+    if (!kept) {
+      if (first === 0) yield told(0, false);
+      for await (const batch of answerBatches(plan, samples, first)) {
+        answers.push(...batch);
+        // Those of the last batch are told of once the part is written.
+        if (answers.length < samples.length) yield told(first + answers.length, false);
+      }
+      if (parts) await writePart(parts, name, answers);
+    }
     samples.forEach((sample, index) => {
       answered.push(withAnswer(sample, answers[index] as readonly number[]));
     });
-    yield {
-      type: 'answers',
-      step,
-      answered: answered.length,
-      total: train.length,
-      kept: kept !== undefined,
-      ms: performance.now() - started,
-    };
+    yield told(answered.length, kept !== undefined);
   }
   return answered;
 }
 
-async function answer(plan: Plan, samples: readonly Sample[], first: number): Promise<number[][]> {
+/** The answers of the teacher to the prompts of some samples, of which the first is sample `first` of all. */
+async function* answerBatches(plan: Plan, samples: readonly Sample[], first: number): AsyncGenerator<number[][]> {
   const { teacher, tokenizer, signal, settings } = plan;
   const { generation: { teacherShare: _, ...generation } = {}, maxNewTokens, seed, batchSize } = settings;
   const prompts = samples.map(({ ids, promptLength }) => ids.subarray(0, promptLength));
-  const answers = await generate(teacher as NonNullable<typeof teacher>, prompts, {
+  const batches = generateBatches(teacher as NonNullable<typeof teacher>, prompts, {
     ...generation,
     ...{ maxNewTokens, batchSize, eosTokenId: tokenizer?.eosTokenIds, vocabSize: tokenizer?.vocabSize },
     ...(signal && { signal }),
     seeds: samples.map((_, index) => randomSeed(seed, 'teacherAnswers', first + index)),
   });
-  return answers.map((ids) => [...ids]);
+  for await (const answers of batches) yield answers.map((ids) => [...ids]);
 }
 
 /** What belongs to the answer of the data goes with it; a key names the sample and stays. */
