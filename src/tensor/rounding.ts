@@ -55,10 +55,10 @@ export function quantise(values: Float32Array, outputs: number): { integers: Int
   const scales = new Float32Array(outputs);
   const integers = new Int8Array(values.length);
   const together = rowsTogether(inputs);
+  const { exports, buffer, at } = hostNumbers(4 * together * inputs, together * inputs, 4 * together);
+  const [from, bytes, factors] = at as [number, number, number];
   for (const [first, end] of partsOf(outputs, together)) {
     const rows = end - first;
-    const { exports, buffer, at } = hostNumbers(4 * together * inputs, together * inputs, 4 * together);
-    const [from, bytes, factors] = at as [number, number, number];
     new Float32Array(buffer, from, rows * inputs).set(values.subarray(first * inputs, end * inputs));
     exports.roundRows(from, rows, inputs, bytes, factors);
     integers.set(new Int8Array(buffer, bytes, rows * inputs), first * inputs);
@@ -85,11 +85,11 @@ export function quantiseGroups(
   const scales = new Float32Array(outputs * groups);
   const integers = new Uint8Array(outputs * stride);
   const together = rowsTogether(inputs);
+  const sizes = [4 * together * inputs, together * stride, 4 * together * groups, 4 * groupElements];
+  const { exports, buffer, at } = hostNumbers(...sizes);
+  const [from, bytes, factors, padded] = at as [number, number, number, number];
   for (const [first, end] of partsOf(outputs, together)) {
     const rows = end - first;
-    const sizes = [4 * together * inputs, together * stride, 4 * together * groups, 4 * groupElements];
-    const { exports, buffer, at } = hostNumbers(...sizes);
-    const [from, bytes, factors, padded] = at as [number, number, number, number];
     new Float32Array(buffer, from, rows * inputs).set(values.subarray(first * inputs, end * inputs));
     exports.roundGroups(from, rows, inputs, bytes, factors, padded);
     integers.set(new Uint8Array(buffer, bytes, rows * stride), first * stride);
