@@ -7,12 +7,14 @@ import { build } from 'esbuild';
 
 const table = 'src/backend/kernels/divergenceKinds.ts';
 
-/** SKEW_KL and so on with their numbers, from the one table of divergences, which TypeScript reads. */
+/** SKEW_KL and so on with their numbers, from the tables of divergences, which TypeScript reads. */
 async function divergenceNumbers() {
   const { outputFiles } = await build({ entryPoints: [table], format: 'esm', write: false });
-  const { divergenceKinds } = await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`);
+  const { divergenceKinds, alphaBetaPairs } = await import(
+    `data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`
+  );
   const upper = (name) => name.replace(/([a-z])([A-Z])/g, '$1_$2').toUpperCase();
-  return Object.entries(divergenceKinds).map(([name, kind]) => [upper(name), kind]);
+  return Object.entries({ ...divergenceKinds, ...alphaBetaPairs }).map(([name, kind]) => [upper(name), kind]);
 }
 
 /**

@@ -7,6 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { losses } from '../src/distill/losses/index.js';
 import * as report from '../src/entries/report.js';
 import * as api from '../src/index.js';
 import { isPlainObject } from '../src/inWords.js';
@@ -91,10 +92,16 @@ beforeAll(async () => {
     readTokenizerTexts: [{ text }, { template: 'compact', fields: { output: 'output' } }],
     savedTemplate: [store],
     ...Object.fromEntries(
-      ['forwardKL', 'jensenShannon', 'reverseKL', 'skewKL', 'skewReverseKL', 'symmetricKL', 'totalVariation'].map(
-        (loss) => [loss, [{ temperature: 1 }]],
-      ),
+      Object.keys(losses).map((loss) => [
+        loss,
+        [{ temperature: 2, teacherTemperature: 1, temperatureSquared: true, clamp: 5, topK: 3 }],
+      ]),
     ),
+    alphaBeta: [{ alpha: 0.2, beta: 0.7, topK: 3 }],
+    alphaMixture: [
+      { alpha: 0.5, lambda: 0.5, between: 'teacherMixture', divergenceAlpha: 0.2, divergenceBeta: 0.7, clamp: 5 },
+    ],
+    taid: [{ start: 0.4, end: 1, rate: 5e-4, momentum: 0.99, follows: 'crossEntropy' }],
     adaptiveOffPolicy: [{ capacity: 10, guard: { cap: 1 } }],
     dataOnly: [{}],
     onPolicy: [{}],
@@ -302,7 +309,7 @@ describe('what used to pass, or to fail late', () => {
           ...{ student: made.student, teacher: made.student, data: { train: [] }, steps: 1 },
           loss: api.skewReverseKL as never,
         }),
-      'training: loss is a function, expected one of forwardKL, jensenShannon, reverseKL, skewKL, skewReverseKL, symmetricKL, totalVariation. Call it: skewReverseKL().',
+      'training: loss is a function, expected one of alphaBeta, alphaMixture, forwardKL, jensenShannon, reverseKL, skewKL, skewReverseKL, symmetricKL, taid, totalVariation. Call it: skewReverseKL().',
     ],
     [
       'the name of a loss',
@@ -311,7 +318,7 @@ describe('what used to pass, or to fail late', () => {
           ...{ student: made.student, teacher: made.student, data: { train: [] }, steps: 1 },
           loss: 'skewReverseKL' as never,
         }),
-      "training: loss is the string 'skewReverseKL', expected one of forwardKL, jensenShannon, reverseKL, skewKL, skewReverseKL, symmetricKL, totalVariation. Call it: skewReverseKL().",
+      "training: loss is the string 'skewReverseKL', expected one of alphaBeta, alphaMixture, forwardKL, jensenShannon, reverseKL, skewKL, skewReverseKL, symmetricKL, taid, totalVariation. Call it: skewReverseKL().",
     ],
     [
       'a number as text',

@@ -15,7 +15,10 @@ export async function* divergence({ device, size }: Setting) {
   const student = Tensor.empty(device, shape);
   const labels = Tensor.from(device, new Int32Array(rows), [rows]);
   // The kernel's number of skewKL.
-  const params = { kind: 5, weight: skewAlpha, temperature: 1, gradScale: 1 / rows };
+  const params = {
+    ...{ kind: 5, weight: skewAlpha, gradScale: 1 / rows },
+    ...{ temperature: 1, teacherTemperature: 1, clamp: 0 },
+  };
 
   const values: number[] = [];
   let checked: Tensor | undefined;

@@ -17,12 +17,10 @@ import { summary, tokenAt } from '../frame/measure.ts';
 import { argument, flag, print } from '../runner/commandLine.ts';
 import { compareLogits, modelOracles, readOracle } from './modelOracles.ts';
 
-interface Loss {
-  readonly kind: string;
-  readonly weight: number;
+type Loss = Parameters<typeof measureDivergence>[2] & {
   readonly value: number;
   readonly gradient: readonly (readonly number[])[];
-}
+};
 
 const tiny = argument('size', 'large') === 'tiny';
 const only = argument('only', '');

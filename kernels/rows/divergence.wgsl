@@ -1,18 +1,20 @@
-// A divergence between p = softmax(teacher / temperature) and q = softmax(student / temperature), and its gradient:
+// A divergence between p = softmax(teacher / teacherTemperature) and q = softmax(student / temperature), and its gradient:
 //   teacher [rows, vocab], labels [rows], student [rows, vocab] (read, then the gradient) -> loss [rows], nats
 //   loss[r] = D(p, q), complete (0 at equality);  student = gradScale / temperature * q (g - sum q g);  label -100: 0, 0
+// A row whose loss is above `clamp`, unless that is 0, has `clamp` and no gradient.
 // One workgroup a row, three passes: log-sum-exps, with the maximum so far; loss and sums of the gradient; gradient.
 // A thread has four tokens in flight, THREADS apart, so that neighbours read neighbours and memory has time to answer.
 // All in log-probabilities, taken from the maximum so that large logits lose nothing; the mixture's logarithm by
 // log-sum-exp, so that no underflow becomes a NaN. log p - log q comes from the logits: in flat rows of a large
-// vocabulary both logarithms are rounded to 1e-6, and the gradient is made of differences that are not much larger. When the student's likeliest token r has nearly all probability,
-// g_r - sum q g would be rounding noise. So g_r is subtracted from all g. What needs no g, weight * (q - p), cancels at
-// r when both models have nearly all probability there: then it follows from the other tokens, since it sums to 0. When
-// neither has, it is taken directly, for the sum has the errors of all tokens.
+// vocabulary both logarithms are rounded to 1e-6, and the gradient is made of differences that are not much larger. When
+// the student's likeliest token r has nearly all probability, g_r - sum q g would be rounding noise. So g_r is subtracted
+// from all g. What needs no g, weight * (q - p), cancels at r when both models have nearly all probability there: then it
+// follows from the other tokens, since it sums to 0. When neither has, it is taken directly, for the sum has the errors of
+// all tokens.
 // A row with NaN or +infinity has NaN as its loss and gradient; -infinity is no probability.
-// Follows divergenceKinds.wgsl, math.wgsl and reduce.wgsl. Same contract as assembly/compute/rows/divergence.ts, which
-// says how the two differ.
-struct Shape { rows: u32, vocab: u32, weight: f32, temperature: f32, gradScale: f32 }
+// Follows divergenceKinds.wgsl, math.wgsl, reduce.wgsl and logitsPair.wgsl. Same contract as
+// assembly/compute/rows/divergence.ts, which says how the two differ.
+struct Shape { rows: u32, vocab: u32, weight: f32, temperature: f32, gradScale: f32, teacherTemperature: f32, clamp: f32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> teacher: array<f32>;
 @group(0) @binding(2) var<storage, read> labels: array<i32>;
@@ -23,20 +25,6 @@ override KIND: u32 = 0u;                      // one of divergenceKinds.wgsl
 
 // log of a weight that may be 0: so low that its share of a mixture is 0, yet finite in every sum
 fn logWeight(w: f32) -> f32 { return select(-1.0e30, logExact(max(w, 1.0e-37)), w > 0.0); }
-
-// Below it a series is more accurate than what cancels.
-const NEAR: f32 = 0.25;
-
-// e^d - 1 for abs(d) < NEAR, relatively accurate
-fn expm1Near(d: vec4f) -> vec4f {
-  return d * (1.0 + d * (0.5 + d * (0.16666667 + d * (0.041666668 + d * (0.0083333338 + d * (0.0013888889 + d * 1.9841270e-4))))));
-}
-// log(1 + u) for u in [-0.25, 0.3], relatively accurate
-fn log1pNear(u: vec4f) -> vec4f {
-  let s = u / (2.0 + u);
-  let q = s * s;                              // at most 0.021: the terms left out are below 1e-9
-  return 2.0 * s * (1.0 + q * (0.33333333 + q * (0.2 + q * (0.14285714 + q * 0.11111111))));
-}
 
 // One term of KL(a, b) as a d - a + b, d = log a - log b. The last two sum to 0 over the vocabulary; with them each term
 // is at least 0, and an error in the normalisation of a or b matters only in second order.
@@ -115,27 +103,6 @@ fn difference(p: vec4f, q: vec4f, d: vec4f, y: vec4f) -> vec4f {
   return select(q - p, -q * y, abs(d) < vec4f(NEAR));
 }
 
-// The tokens of one thread in one step, from `begin` on. Past the end they are the last token, which is not `inside`.
-struct Tokens { at: vec4u, element: vec4u, inside: vec4<bool> }
-fn tokensFrom(begin: u32, first: u32) -> Tokens {
-  let at = begin + vec4u(0u, THREADS, 2u * THREADS, 3u * THREADS);
-  return Tokens(at, first + min(at, vec4u(shape.vocab - 1u)), at < vec4u(shape.vocab));
-}
-const ACROSS: u32 = 4u;
-fn teacherAt(i: vec4u) -> vec4f { return vec4f(teacher[i.x], teacher[i.y], teacher[i.z], teacher[i.w]); }
-fn studentAt(i: vec4u) -> vec4f { return vec4f(student[i.x], student[i.y], student[i.z], student[i.w]); }
-// Of a row, given the largest logit, the inverse of the temperature, and log sum exp.
-fn logOf(logits: vec4f, most: f32, inverse: f32, logSum: f32) -> vec4f {
-  return (max(logits, vec4f(LEAST_LOGIT)) - most) * inverse - logSum;
-}
-// log p - log q from the logits, given the largest of both rows, and log(sum of the student / sum of the teacher).
-fn logRatioOf(t: vec4f, s: vec4f, most: vec2f, inverse: f32, shift: f32) -> vec4f {
-  let least = vec4f(LEAST_LOGIT);
-  return ((max(t, least) - most.x) - (max(s, least) - most.y)) * inverse + shift;
-}
-fn largestOf(x: vec4f) -> f32 { return max(max(x.x, x.y), max(x.z, x.w)); }
-fn sumOf(x: vec4f) -> f32 { return (x.x + x.y) + (x.z + x.w); }
-
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) lane: u32) {
@@ -147,62 +114,18 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     if (lane == 0u) { loss[row] = 0.0; }
     return;
   }
-  let inverse = 1.0 / shape.temperature;
-  var topT = LOWEST;                          // of this thread so far, as are the sums that are taken from them
-  var topS = LOWEST;
-  var at = 0u;
-  var spoilt = vec4<bool>();
-  var sumT = 0.0;
-  var sumS = 0.0;
-  for (var block = lane; block < shape.vocab; block += ROW_BLOCK * THREADS) {
-    var partT = vec4f();
-    var partS = vec4f();
-    for (var begin = block; begin < min(block + ROW_BLOCK * THREADS, shape.vocab); begin += ACROSS * THREADS) {
-      let tokens = tokensFrom(begin, first);
-      let foundT = teacherAt(tokens.element);
-      let foundS = studentAt(tokens.element);
-      spoilt |= spoils4(foundT) | spoils4(foundS);
-      let t = select(vec4f(LOWEST), max(foundT, vec4f(LEAST_LOGIT)), tokens.inside);
-      let s = select(vec4f(LOWEST), max(foundS, vec4f(LEAST_LOGIT)), tokens.inside);
-      if (largestOf(t) > topT) {
-        let fewer = expExact((topT - largestOf(t)) * inverse);
-        topT = largestOf(t);
-        sumT *= fewer;
-        partT *= fewer;
-      }
-      if (largestOf(s) > topS) {
-        let fewer = expExact((topS - largestOf(s)) * inverse);
-        topS = largestOf(s);
-        sumS *= fewer;
-        partS *= fewer;
-        let j = tokens.at;
-        at = select(select(select(j.w, j.z, s.z == topS), j.y, s.y == topS), j.x, s.x == topS);
-      }
-      partT += exp4((t - topT) * inverse);
-      partS += exp4((s - topS) * inverse);
-    }
-    sumT += sumOf(partT);
-    sumS += sumOf(partS);
-  }
-  if (largestKey(select(0u, 1u, any(spoilt)), lane) > 0u) {
+  let pair = pairOf(first, lane);
+  if (pair.spoilt) {
     for (var j = lane; j < shape.vocab; j += THREADS) { student[first + j] = notANumber(j); }
     if (lane == 0u) { loss[row] = notANumber(row); }
     return;
   }
-  let mostT = largest(topT, lane);
-  let mostS = largest(topS, lane);
-  // The first token with the student's maximum: f32 holds indices up to 2^24.
-  let likeliest = u32(-largest(select(LOWEST, -f32(at), topS == mostS), lane));
-  let sums = totals(vec3f(sumT * expExact((topT - mostT) * inverse), sumS * expExact((topS - mostS) * inverse), 0.0), lane);
-  let logT = logExact(sums.x);
-  let logS = logExact(sums.y);
-  let shift = logExact(sums.y / sums.x);
-  let most = vec2f(mostT, mostS);
+  let likeliest = pair.likeliest;
   let tTop = vec4f(teacher[first + likeliest]);
   let sTop = vec4f(student[first + likeliest]);
-  let logPTop = logOf(tTop, mostT, inverse, logT).x;
-  let logQTop = logOf(sTop, mostS, inverse, logS).x;
-  let dTop = logRatioOf(tTop, sTop, most, inverse, shift);
+  let logPTop = logTeacher(tTop, pair).x;
+  let logQTop = logStudent(sTop, pair).x;
+  let dTop = logRatio(tTop, sTop, pair);
   let alike = abs(dTop.x) < NEAR;
   let own = terms(vec4f(logPTop), dTop, exp4(vec4f(logQTop)), alike);
   let gTop = own.g.x;
@@ -216,9 +139,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
       let tokens = tokensFrom(begin, first);
       let foundT = teacherAt(tokens.element);
       let foundS = studentAt(tokens.element);
-      let q = exp4(logOf(foundS, mostS, inverse, logS));
-      let d = logRatioOf(foundT, foundS, most, inverse, shift);
-      let t = terms(logOf(foundT, mostT, inverse, logT), d, q, alike);
+      let q = exp4(logStudent(foundS, pair));
+      let d = logRatio(foundT, foundS, pair);
+      let t = terms(logTeacher(foundT, pair), d, q, alike);
       let other = tokens.inside & (tokens.at != vec4u(likeliest));
       losses += select(vec4f(), t.loss, tokens.inside);
       direct += select(vec4f(), t.direct, other);
@@ -227,8 +150,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     all += vec3f(sumOf(losses), sumOf(direct), sumOf(rest));
   }
   all = totals(all, lane);
+  if (shape.clamp > 0.0 && all.x > shape.clamp) {
+    for (var j = lane; j < shape.vocab; j += THREADS) { student[first + j] = 0.0; }
+    if (lane == 0u) { loss[row] = shape.clamp; }
+    return;
+  }
   if (lane == 0u) { loss[row] = all.x; }
-  let scale = shape.gradScale * inverse;
+  let scale = shape.gradScale * pair.inverse.y;
   // The direct part sums to 0. In nearly even rows what the sum has instead is the error of log p - log q, the same for all.
   let spare = select(own.direct.x + all.y, 0.0, bothThere);
   storageBarrier();                           // everyone has read the likeliest word before it becomes a gradient
@@ -236,9 +164,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     let tokens = tokensFrom(begin, first);
     let foundT = teacherAt(tokens.element);
     let foundS = studentAt(tokens.element);
-    let q = exp4(logOf(foundS, mostS, inverse, logS));
-    let d = logRatioOf(foundT, foundS, most, inverse, shift);
-    let t = terms(logOf(foundT, mostT, inverse, logT), d, q, alike);
+    let q = exp4(logStudent(foundS, pair));
+    let d = logRatio(foundT, foundS, pair);
+    let t = terms(logTeacher(foundT, pair), d, q, alike);
     // WGSL lets compilers take gTop + all.z first (Mesa does, it moves that out of the loop), which would round away
     // all.z where it is small: `max` keeps them from it.
     let g = max(t.g - gTop, vec4f(LOWEST));

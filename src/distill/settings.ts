@@ -199,6 +199,13 @@ export const distillationOptions = z.strictObject({
     }),
     'generation',
   ),
+  // It changes no step.
+  compareEvery: option(
+    countOrZero.default(0),
+    'steps between comparisons of the two models, which a step then tells: their entropies, how often they agree on the likeliest ' +
+      'token, and how much their ten likeliest overlap; 0 is never',
+    { unit: 'steps', mayChange: true },
+  ),
 });
 
 /** What `distill` takes besides models and data. */
@@ -239,7 +246,7 @@ export type RunSettings = Omit<
 
 /** The settings of a run of `distill`: they have a loss and all that steers it. */
 export type DistillSettings = RunSettings &
-  Required<Pick<RunSettings, 'loss' | 'kdRatio' | 'answers' | 'sgo' | 'pairs' | 'curriculum' | 'generation'>>;
+  Required<Pick<RunSettings, 'loss' | 'kdRatio' | 'answers' | 'sgo' | 'pairs' | 'curriculum' | 'generation' | 'compareEvery'>>;
 
 /**
  * Fills in what depends on data and models.

@@ -16,6 +16,14 @@ export {
   type PositionBias,
   type Projections,
 } from './ops/attention.js';
+export { type ComparedRows, comparedRows, compareRows } from './ops/compareRows.js';
+export {
+  type DivergenceLosses,
+  type DivergenceOperands,
+  type DivergenceSpec,
+  divergenceFromTop,
+  divergenceOf,
+} from './ops/divergence.js';
 export { dropout } from './ops/dropout.js';
 export { embedding } from './ops/embedding.js';
 export { geGLU } from './ops/geGLU.js';
@@ -25,7 +33,6 @@ export { layerNorm } from './ops/layerNorm.js';
 export { linear } from './ops/linear.js';
 export {
   crossEntropyRows,
-  type DivergenceSpec,
   divergenceRows,
   headLogits,
   ignoredLabel,

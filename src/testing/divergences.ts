@@ -1,6 +1,6 @@
 /** Divergences of small logits on a device, for comparison with exact values that other programs gave. */
 import type { Device, TypedArray } from '../backend/backend.js';
-import { type DivergenceKind, divergenceKinds, simplestKind } from '../backend/kernels/index.js';
+import { alphaBetaPairs, type DivergenceForm, divergenceKinds, simplestForm } from '../backend/kernels/index.js';
 
 const IGNORED = -100;
 
@@ -22,7 +22,7 @@ export interface DivergenceCase {
 export async function measureDivergence(
   device: Device,
   testCase: DivergenceCase,
-  { kind, weight }: { readonly kind: string; readonly weight: number },
+  divergence: DivergenceForm,
 ): Promise<{
   /** Mean loss of a row that counts. */
   value: number;
@@ -43,9 +43,19 @@ export async function measureDivergence(
     student: upload(Float32Array.from(testCase.student.flat()), 'student'),
     loss: upload(new Float32Array(rows).fill(Number.NaN), 'loss'),
   };
-  const number = divergenceKinds[simplestKind(kind as DivergenceKind, weight)];
-  const params = { weight, temperature, gradScale: 1 / counted, kind: number };
-  device.run('divergence', { dims: { rows, vocab }, operands, params });
+  const form = simplestForm(divergence);
+  const params = { temperature, teacherTemperature: temperature, gradScale: 1 / counted, clamp: 0 };
+  const dims = { rows, vocab };
+  if (form.kind === 'alphaBeta') {
+    const crossEntropy = upload(new Float32Array(rows), 'crossEntropy');
+    const { kind: _, between, ...numbers } = form;
+    const call = { dims, operands: { ...operands, crossEntropy } };
+    device.run('alphaBeta', { ...call, params: { ...params, ...numbers, pair: alphaBetaPairs[between] } });
+    device.free(crossEntropy);
+  } else {
+    const { kind, weight } = form;
+    device.run('divergence', { dims, operands, params: { ...params, weight, kind: divergenceKinds[kind] } });
+  }
   const losses = (await device.read(operands.loss, 'f32')) as Float32Array;
   const gradient = (await device.read(operands.student, 'f32')) as Float32Array;
   for (const storage of Object.values(operands)) device.free(storage);

@@ -50,7 +50,7 @@ describe('bindDims', () => {
 
 describe('checkParams', () => {
   it('names the first param or constant that is no number, of any kernel', () => {
-    const params = { weight: 0.1, temperature: 1, gradScale: 1 };
+    const params = { weight: 0.1, temperature: 1, gradScale: 1, teacherTemperature: 1, clamp: 0 };
     expect(() => checkParams('divergence', params as never)).toThrow(
       'divergence: kind is undefined, expected a number.',
     );

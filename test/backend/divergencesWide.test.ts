@@ -3,7 +3,7 @@
  * errors of all of them: every entry stays within 1e-5 of the row's largest, flat rows and peaked ones.
  */
 import { describe, expect, it } from 'vitest';
-import { type DivergenceKind, divergenceKinds } from '../../src/backend/kernels/index.js';
+import { type DivergenceForm, type DivergenceKind, divergenceKinds } from '../../src/backend/kernels/index.js';
 import { measureDivergence } from '../../src/testing/divergences.js';
 import { createRandom, seedOf } from '../../src/testing/random.js';
 import { forEachBackend } from '../harness/backends.js';
@@ -33,6 +33,61 @@ const terms: typeof slopes = {
   skewKL: (p, q, w) => kl(p, w * p + (1 - w) * q),
   skewReverseKL: (p, q, w) => kl(q, (1 - w) * p + w * q),
 };
+
+/** Losses after these, with the published numbers and others. */
+const later: readonly (Extract<DivergenceForm, { kind: 'alphaBeta' }> & { readonly name: string })[] = (
+  [
+    ['teacherStudent', 0.2, 0.7, 0, 0.5],
+    ['teacherStudent', 0.5, 0.5, 0, 0.5],
+    ['teacherStudent', 1, 0, 0, 0.5],
+    ['teacherStudent', 0, 1, 0, 0.5],
+    ['teacherStudent', 1.2, 0.6, 0, 0.5],
+    ['teacherMixture', 1, 0, 0.25, 0.5],
+    ['teacherMixture', 0.2, 0.7, 0.25, 0.5],
+    ['teacherMixture', 1, 0, 0, 0.3],
+    ['studentMixture', 1, 0, 0.25, 0.5],
+    ['studentMixture', 0.2, 0.7, 0.25, 0.5],
+    ['mixtureTeacher', 1, 0, 0.25, 0.5],
+    ['mixtureStudent', 1, 0, 0.25, 0.5],
+    ['mixtureStudent', 0.2, 0.7, 2, 0.4],
+    ['targetStudent', 1, 0, 0, 0.4],
+  ] as const
+).map(([between, alpha, beta, power, weight]) => ({
+  ...{ name: `${between} ${alpha} ${beta}, mixture ${power} ${weight}`, kind: 'alphaBeta' },
+  ...{ between, alpha, beta, power, weight },
+}));
+
+/** Loss and derivative by log q of a row, as the formulas have them, in float64. */
+function alphaBeta(
+  p: Float64Array,
+  q: Float64Array,
+  { between, alpha: a, beta: b, power: s, weight: w }: (typeof later)[number],
+) {
+  const c = a + b;
+  const raw = p.map((pj, j) =>
+    s === 0 ? pj ** w * q[j]! ** (1 - w) : (w * pj ** s + (1 - w) * q[j]! ** s) ** (1 / s),
+  );
+  const sum = raw.reduce((x, y) => x + y, 0);
+  const r = raw.map((x) => x / sum);
+  const isMixed = between !== 'teacherStudent';
+  const first = between.startsWith('teacher') ? p : between.startsWith('student') ? q : r;
+  const second = between.endsWith('Teacher') ? p : between.endsWith('Student') ? q : r;
+  const limit = (k: number, x: number) => (k === 0 ? x : Math.expm1(k * x) / k);
+  // (A^c - A^a B^b) / b and (B^c - A^a B^b) / a
+  const byFirst = first.map((A, j) => -(A ** c) * limit(b, Math.log(second[j]! / A)));
+  const bySecond = second.map((B, j) => -(B ** c) * limit(a, Math.log(first[j]! / B)));
+  const loss = byFirst.reduce((x, g, j) => x + (g + bySecond[j]!) / c, 0);
+  const ownBy = first === q ? byFirst : second === q ? bySecond : undefined;
+  const h = first === r ? byFirst : bySecond;
+  const sumH = h.reduce((x, y) => x + y, 0);
+  const d = q.map((qj, j) => {
+    const own = ownBy?.[j] ?? 0;
+    if (!isMixed || between === 'targetStudent') return own;
+    const share = ((1 - w) * qj ** s) / (w * p[j]! ** s + (1 - w) * qj ** s);
+    return own + share * (h[j]! - r[j]! * sumH);
+  });
+  return { loss, d };
+}
 
 function softmax(logits: Float32Array, temperature: number): Float64Array {
   const top = logits.reduce((a, b) => Math.max(a, b));
@@ -114,6 +169,24 @@ forEachBackend((backend) => {
             return Math.max(most, Math.abs(value - gradient[j]!) / largest);
           }, 0);
           worst[kind] = kind === 'totalVariation' ? error - undecided : error;
+        }
+        expect(Object.entries(worst).filter(([, error]) => !(error < 1e-5))).toEqual([]);
+      });
+
+      it('has the gradient of alpha-beta divergences and of mixtures', async () => {
+        const worst: Record<string, number> = {};
+        for (const { name, ...form } of later) {
+          const { loss, d } = alphaBeta(p, q, { name, ...form });
+          const sum = d.reduce((a, b) => a + b, 0);
+          const wanted = d.map((dj, j) => (dj - q[j]! * sum) / temperature);
+          const { value, gradient } = await measureDivergence(
+            backend(),
+            { labels: [0], vocab, temperature, teacher: [[...teacher]], student: [[...student]] },
+            form,
+          );
+          expect(Math.abs(value - loss), `loss of ${name}`).toBeLessThan(Math.max(1e-6, 1e-5 * loss));
+          const largest = wanted.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+          worst[name] = wanted.reduce((most, value, j) => Math.max(most, Math.abs(value - gradient[j]!) / largest), 0);
         }
         expect(Object.entries(worst).filter(([, error]) => !(error < 1e-5))).toEqual([]);
       });

@@ -1,7 +1,12 @@
 /** Logits that are no finite numbers: what no softmax can be made of shows as NaN, on every device; -infinity is no probability. */
 import { expect, it } from 'vitest';
 import type { Device } from '../../src/backend/backend.js';
-import { type DivergenceKind, divergenceKinds } from '../../src/backend/kernels/index.js';
+import {
+  type AlphaBetaPair,
+  alphaBetaPairs,
+  type DivergenceKind,
+  divergenceKinds,
+} from '../../src/backend/kernels/index.js';
 import { run } from '../../src/tensor/run.js';
 import { Tensor } from '../../src/tensor/tensor.js';
 import { forEachBackend } from '../harness/backends.js';
@@ -12,19 +17,32 @@ const logits = (seed: number) => Float32Array.from({ length: rows * vocab }, (_,
 const spoiltAt = vocab + 29;
 const label = 29;
 
-async function divergenceOf(device: Device, kind: DivergenceKind, change: { teacher?: number; student?: number }) {
+async function divergenceOf(
+  device: Device,
+  kind: DivergenceKind | AlphaBetaPair,
+  change: { teacher?: number; student?: number },
+) {
   const [teacher, student] = (['teacher', 'student'] as const).map((name, i) => {
     const data = logits(i + 1);
     if (change[name] !== undefined) data[spoiltAt] = change[name];
     return Tensor.from(device, data, [rows, vocab]);
   }) as [Tensor, Tensor];
   const labels = Tensor.from(device, new Int32Array(rows), [rows]);
-  const params = { kind: divergenceKinds[kind], weight: 0.1, temperature: 1, gradScale: 1 };
-  const { loss } = run(device, 'divergence', { teacher, labels, student }, params);
+  const params = { temperature: 1, teacherTemperature: 1, weight: 0.1, gradScale: 1, clamp: 0 };
+  const loss = isPair(kind)
+    ? run(
+        device,
+        'alphaBeta',
+        { teacher, labels, student },
+        { ...params, power: 0.25, alpha: 0.2, beta: 0.7, pair: alphaBetaPairs[kind] },
+      ).loss
+    : run(device, 'divergence', { teacher, labels, student }, { ...params, kind: divergenceKinds[kind] }).loss;
   const found = { loss: [...(await loss.read())], gradient: (await student.read()) as Float32Array };
   for (const tensor of [teacher, student, labels, loss]) tensor.dispose();
   return found;
 }
+
+const isPair = (kind: string): kind is AlphaBetaPair => kind in alphaBetaPairs;
 
 async function crossEntropyOf(device: Device, logit?: number) {
   const data = logits(1);
@@ -40,7 +58,8 @@ async function crossEntropyOf(device: Device, logit?: number) {
 const rowOf = (values: Float32Array, row: number) => [...values.subarray(row * vocab, (row + 1) * vocab)];
 
 forEachBackend((device) => {
-  const kinds = Object.keys(divergenceKinds) as DivergenceKind[];
+  const pairs = Object.keys(alphaBetaPairs) as AlphaBetaPair[];
+  const kinds = [...(Object.keys(divergenceKinds) as DivergenceKind[]), ...pairs];
   const spoilt = kinds.flatMap((kind) =>
     (['teacher', 'student'] as const).flatMap((whose) =>
       [Number.NaN, -Number.NaN, Infinity].map((logit) => [kind, whose, logit] as const),
@@ -54,7 +73,7 @@ forEachBackend((device) => {
     for (const row of [0, 2]) expect(rowOf(found.gradient, row)).toEqual(rowOf(whole.gradient, row));
   });
 
-  const mixtures = ['jensenShannon', 'skewKL', 'skewReverseKL', 'totalVariation'] as const;
+  const mixtures = ['jensenShannon', 'skewKL', 'skewReverseKL', 'totalVariation', ...pairs] as const;
   it.each(mixtures.flatMap((kind) => (['teacher', 'student'] as const).map((whose) => [kind, whose] as const)))(
     '%s, %s with -infinity: as with a logit of no share',
     async (kind, whose) => {

@@ -146,7 +146,9 @@ describe('distillm train', () => {
     const notes = err.split('\n').filter((line) => line.startsWith('Note: '));
     expect(notes).toEqual([
       expect.stringMatching(/2 of 18 records are left out of each epoch, by turns: .* a --batch-size that divides/),
-      expect.stringMatching(/square of --loss-temperature \(2\).* 4 times less .* Raise --kd-ratio/),
+      expect.stringMatching(
+        /square of --loss-temperature \(2\).* 4 times less .* Set --temperature-squared, or raise --kd-ratio/,
+      ),
       expect.stringMatching(
         /Of 4 steps none trained on student outputs: .* set --init-threshold .* lower --loss-eps .* \(--validate-every\)/,
       ),

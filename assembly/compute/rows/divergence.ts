@@ -12,9 +12,10 @@
 import { terms } from './shared/divergenceTerms';
 import { EVEN, evenTerms } from './shared/evenTerms';
 import { BLOCK_SUMS, DOT, LOSS, ORIGIN, ROW_BYTES, ROW_SUMS, setRow } from './shared/divergenceRow';
+import { expBytes, rowGradient } from './shared/rowGradient';
 import { log1 } from '../shared/math';
 import { scratch } from '../shared/scratch';
-import { fillFloats, loadUpTo, nmadd, storeUpTo, sumPair, zero } from '../shared/simd';
+import { fillFloats, sumPair } from '../shared/simd';
 import { BLOCK, firstIndex, rowExp, rowMax, rowMin } from '../shared/softmaxRow';
 
 /** Working memory of a thread, in bytes: the row's constants and sums, and two rows of exponentials. */
@@ -22,23 +23,22 @@ export function divergenceScratch(rows: u32, vocab: u32): usize {
   return ROW_BYTES + 2 * expBytes(vocab);
 }
 
-// @ts-ignore: decorator
-@inline
-function expBytes(vocab: u32): usize {
-  return ((<usize>vocab << 2) + 63) & ~63;
-}
-
 /**
- * loss[r] in nats; student becomes gradScale * dloss[r] / dstudent. Rows whose label is -100 give zeros. Range: rows.
+ * loss[r] in nats; student becomes gradScale * dloss[r] / dstudent. Rows whose label is -100 give zeros; those whose loss
+ * is above `clamp`, unless that is 0, give `clamp` and no gradient. Range: rows.
  */
 export function divergence(
   teacher: usize, labels: usize, student: usize, loss: usize,
-  rows: u32, vocab: u32, weight: f32, temperature: f32, gradScale: f32, kind: u32, begin: u32, end: u32,
+  rows: u32, vocab: u32, weight: f32, temperature: f32, gradScale: f32, teacherTemperature: f32, clamp: f32, kind: u32,
+  begin: u32, end: u32,
 ): void {
   const row = scratch();
   const p = row + ROW_BYTES;
   const q = p + expBytes(vocab);
   const factor = <f32>1 / temperature;
+  const teacherFactor = <f32>1 / teacherTemperature;
+  // Exactly 1 where both have one temperature, so that products with it change nothing.
+  const stretch = temperature / teacherTemperature;
   for (let r = begin; r < end; r++) {
     const offset = (<usize>r * vocab) << 2;
     const t = teacher + offset;
@@ -50,7 +50,7 @@ export function divergence(
     }
     const teacherMax = rowMax(t, vocab, row);
     const studentMax = rowMax(s, vocab, row);
-    const teacherSum = rowExp(t, p, vocab, teacherMax, factor, row);
+    const teacherSum = rowExp(t, p, vocab, teacherMax, teacherFactor, row);
     const studentSum = rowExp(s, q, vocab, studentMax, factor, row);
     // Of NaN or +infinity no softmax can be made. The logarithm of such a sum would be a number again.
     if (!(teacherSum + studentSum < f32.MAX_VALUE)) {
@@ -60,9 +60,9 @@ export function divergence(
     }
     const even =
       mayBeEven(teacherSum, studentSum, vocab) &&
-      (teacherMax - rowMin(t, vocab, row) + studentMax - rowMin(s, vocab, row)) * factor < EVEN;
+      ((teacherMax - rowMin(t, vocab, row)) * stretch + studentMax - rowMin(s, vocab, row)) * factor < EVEN;
     const shift = even ? log1(studentSum / teacherSum) : log1(studentSum) - log1(teacherSum);
-    setRow(row, teacherMax, studentMax, 1 / teacherSum, 1 / studentSum, factor, shift, weight);
+    setRow(row, teacherMax, studentMax, 1 / teacherSum, 1 / studentSum, factor, shift, weight, stretch);
     // First the likeliest token alone, for its g. Then p = q = 0 are stored for it, so that the pass over the row adds
     // nothing.
     const top = (<usize>firstIndex(s, vocab, studentMax)) << 2;
@@ -80,8 +80,14 @@ export function divergence(
       }
     }
     const dot = sumPair(row + ROW_SUMS + DOT);
-    store<f32>(loss + (r << 2), topLoss + sumPair(row + ROW_SUMS + LOSS));
-    gradient(s, q, vocab, dot / studentSum, gradScale * factor);
+    const rowLoss = topLoss + sumPair(row + ROW_SUMS + LOSS);
+    if (clamp > 0 && rowLoss > clamp) {
+      store<f32>(loss + (r << 2), clamp);
+      fillFloats(s, vocab, 0);
+      continue;
+    }
+    store<f32>(loss + (r << 2), rowLoss);
+    rowGradient(s, q, vocab, dot / studentSum, gradScale * factor);
     store<f32>(s + top, -(gradScale * factor) * topShare * dot);
   }
 }
@@ -101,24 +107,4 @@ function mayBeEven(teacherSum: f32, studentSum: f32, vocab: u32): bool {
 function passTerms(even: bool, kind: u32, row: usize, t: usize, s: usize, p: usize, q: usize, count: u32): void {
   if (even) evenTerms(kind, row, t, s, p, q, count);
   else terms(kind, row, t, s, p, q, count);
-}
-
-/** Pass 4: student = factor * (q g - q dot), dot = sum q g; `dot` comes divided by the sum of the exponentials `q`. */
-function gradient(student: usize, q: usize, count: u32, dot: f32, factor: f32): void {
-  const by = f32x4.splat(factor);
-  const mean = f32x4.splat(dot);
-  let i: u32 = 0;
-  for (; i + 8 <= count; i += 8) {
-    const at = (<usize>i) << 2;
-    const lo = nmadd(v128.load(q + at), mean, v128.load(student + at));
-    const hi = nmadd(v128.load(q + at, 16), mean, v128.load(student + at, 16));
-    v128.store(student + at, f32x4.mul(by, lo));
-    v128.store(student + at, f32x4.mul(by, hi), 16);
-  }
-  for (; i < count; i += 4) {
-    const at = (<usize>i) << 2;
-    const left = min(count - i, 4);
-    const v = nmadd(loadUpTo(q + at, left, zero()), mean, loadUpTo(student + at, left, zero()));
-    storeUpTo(student + at, f32x4.mul(by, v), left);
-  }
 }

@@ -14,7 +14,7 @@ import {
   withScales,
 } from './formats.js';
 import { i32, of, roundings, u32 } from './notation.js';
-import { overColumns, overRows, overTable, type Plan } from './plan.js';
+import { overColumns, overRows, overTable, type Plan, rangeOver, threadEach } from './plan.js';
 import { type Dims, type KernelSpec, storageBytes } from './spec.js';
 
 export interface Embedding<F extends WeightFormat> extends KernelSpec {
@@ -143,10 +143,12 @@ export const rows = {
     plan: overRows('vocab', 8),
   },
   /**
-   * A divergence between teacher p = softmax(teacher / temperature) and student q = softmax(student / temperature),
+   * A divergence between teacher p = softmax(teacher / teacherTemperature) and student q = softmax(student / temperature),
    * row by row, complete (zero at equality), in nats: loss[r], and student becomes gradScale * dloss[r]/dstudent.
    * Finite at any logits: where a probability underflows, its term takes its limit. `weight` is alpha of the skewed
    * forms, w of jensenShannon and symmetricKL, unused otherwise; `kind` is the simplest at this weight (simplestKind).
+   * The logits of the teacher are divided by `teacherTemperature`. A row whose loss is above `clamp` (0: none) has `clamp`
+   * as its loss and no gradient.
    * Rows whose label is -100 give loss 0 and gradient 0, whatever their logits hold; other labels are not looked at.
    * The gradient q_j (g_j - sum_i q_i g_i) is centred on the student's likeliest token r: with c_j = g_j - g_r it is
    * q_j (c_j - sum_i q_i c_i). When q_r is nearly 1, g_r - sum_i q_i g_i would cancel to rounding noise; c_r is exactly
@@ -154,7 +156,7 @@ export const rows = {
    */
   divergence: {
     dims: ['rows', 'vocab'],
-    params: { weight: 'f32', temperature: 'f32', gradScale: 'f32' },
+    params: { weight: 'f32', temperature: 'f32', gradScale: 'f32', teacherTemperature: 'f32', clamp: 'f32' },
     constants: { kind: 'u32' },
     in: { teacher: ['rows', 'vocab'], labels: i32('rows') },
     inout: { student: ['rows', 'vocab'] },
@@ -162,6 +164,37 @@ export const rows = {
     flops: (d) => 24 * of(d, 'rows', 'vocab'),
     ulp: (d) => roundings(of(d, 'vocab')) + 8,
     plan: overRows('vocab', 24),
+  },
+  /**
+   * The alpha-beta divergence D(A, B) of two distributions, row by row, complete (zero at equality), in nats where it is a
+   * KL: with a = alpha, b = beta, c = a + b above 0,
+   *   D = (sum gA + gB) / c,  gA = (A^c - A^a B^b) / b,  gB = (B^c - A^a B^b) / a,
+   * and its limits where a or b is 0: (1, 0) is KL(A, B), (0, 1) KL(B, A). gA and gB are its derivatives by log A and log B.
+   * A and B are what `pair` names (alphaBetaPairs): p = softmax(teacher / teacherTemperature), q = softmax(student /
+   * temperature), or r, their mixture (weight p^power + (1 - weight) q^power)^(1 / power), normalised; power 0 is
+   * p^weight q^(1 - weight). student becomes gradScale * dloss[r]/dstudent. With w = dlog r / dlog q of a token alone and h
+   * the derivative by log r, the mixture adds w (h - r sum h) to the derivative by log q; a target adds nothing.
+   * crossEntropy[r] is -sum A log B of the pair targetStudent, else 0. `clamp` and labels as in `divergence`.
+   */
+  alphaBeta: {
+    dims: ['rows', 'vocab'],
+    params: {
+      weight: 'f32',
+      power: 'f32',
+      alpha: 'f32',
+      beta: 'f32',
+      temperature: 'f32',
+      gradScale: 'f32',
+      teacherTemperature: 'f32',
+      clamp: 'f32',
+    },
+    constants: { pair: 'u32' },
+    in: { teacher: ['rows', 'vocab'], labels: i32('rows') },
+    inout: { student: ['rows', 'vocab'] },
+    out: { loss: ['rows'], crossEntropy: ['rows'] },
+    flops: (d) => 80 * of(d, 'rows', 'vocab'),
+    ulp: (d) => roundings(of(d, 'vocab')) + 8,
+    plan: overRows('vocab', 80),
   },
   /**
    * Ids of the k largest logits of each row, in ascending order; of those equal to the last of them the lowest ids. k is at
@@ -228,6 +261,28 @@ export const rows = {
     flops: (d) => 8 * of(d, 'rows', 'vocab'),
     ulp: (d) => roundings(of(d, 'vocab')) + 12,
     plan: overRows('vocab', 8),
+  },
+  /**
+   * How sure two models are, and whether they agree: the entropies of softmax(teacher) and softmax(student) in nats, and 1
+   * where their likeliest tokens, the first of equals, are the same, else 0. The entropy of a row with NaN or +infinity is
+   * NaN.
+   */
+  compareRows: {
+    dims: ['rows', 'vocab'],
+    in: { teacher: ['rows', 'vocab'], student: ['rows', 'vocab'] },
+    out: { teacherEntropy: ['rows'], studentEntropy: ['rows'], agreement: ['rows'] },
+    flops: (d) => 16 * of(d, 'rows', 'vocab'),
+    ulp: (d) => roundings(of(d, 'vocab')) + 8,
+    plan: overRows('vocab', 16),
+  },
+  /** share[r]: of the k ids in either row of a and b, each ascending, how many are in both, over k. */
+  overlap: {
+    dims: ['rows', 'k'],
+    in: { a: i32('rows', 'k'), b: i32('rows', 'k') },
+    out: { share: ['rows'] },
+    flops: (d) => 2 * of(d, 'rows', 'k'),
+    ulp: () => 1,
+    plan: { wasm: rangeOver(['rows'], (d) => 4 * of(d, 'k')), webgpu: threadEach('rows') },
   },
   /**
    * The next token of each row, one of the first `drawable` of the vocabulary: the others, NaN or not, are not looked

@@ -51,7 +51,10 @@ const probes: readonly Probe[] = [
   {
     kernel: 'divergence',
     dims: { rows: 3, vocab: 2101 },
-    params: { weight: 0.25, temperature: 2, gradScale: 0.5, kind: divergenceKinds.skewReverseKL },
+    params: {
+      ...{ weight: 0.25, temperature: 2, gradScale: 0.5, kind: divergenceKinds.skewReverseKL },
+      ...{ teacherTemperature: 2, clamp: 0 },
+    },
     expected: { fused: 3_196_071_693, plain: 821_108_791 },
   },
 ];

@@ -96,12 +96,13 @@ function scalarsOf(event: TrainingEvent): Scalar[] {
     return curves('validation', { loss, rougeL, exactMatch, phi });
   }
   if (event.type !== 'step') return [];
-  const { loss, terms, gradNorm, lr, phi, bufferSize, tokensPerSecond, source } = event;
+  const { loss, terms, measures = {}, gradNorm, lr, phi, bufferSize, tokensPerSecond, source } = event;
   // A curve of 1 and 0 for each source: smoothed, it is the share.
   const sources = Object.fromEntries(['data', 'generate', 'replay'].map((each) => [each, each === source ? 1 : 0]));
   return [
     ...curves('train', { loss, gradNorm, lr, phi, bufferSize, tokensPerSecond }),
     ...curves('terms', terms),
+    ...curves('measures', measures),
     ...curves('source', sources),
   ];
 }

@@ -5,4 +5,4 @@ import { defineLoss } from './defineLoss.js';
  * Unbounded: large where the student gives little to what the teacher allows.
  * @throws OptionError
  */
-export const forwardKL = defineLoss('forwardKL', {}, () => 0);
+export const forwardKL = defineLoss('forwardKL', {}, () => ({ kind: 'forwardKL', weight: 0 }));

@@ -11,5 +11,5 @@ import { defineLoss } from './defineLoss.js';
 export const jensenShannon = defineLoss(
   'jensenShannon',
   { weight: option(ranges.openShare.default(0.5), "the student's weight in the mixture") },
-  ({ weight }) => weight,
+  ({ weight }) => ({ kind: 'jensenShannon', weight }),
 );

@@ -5,4 +5,4 @@ import { defineLoss } from './defineLoss.js';
  * Unbounded: large where the student gives weight to what the teacher rules out.
  * @throws OptionError
  */
-export const reverseKL = defineLoss('reverseKL', {}, () => 0);
+export const reverseKL = defineLoss('reverseKL', {}, () => ({ kind: 'reverseKL', weight: 0 }));

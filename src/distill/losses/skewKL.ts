@@ -11,5 +11,5 @@ import { defineLoss } from './defineLoss.js';
 export const skewKL = defineLoss(
   'skewKL',
   { alpha: option(ranges.shareBelow1.default(0.1), "the teacher's share in the mixture") },
-  ({ alpha }) => alpha,
+  ({ alpha }) => ({ kind: 'skewKL', weight: alpha }),
 );

@@ -11,5 +11,5 @@ import { defineLoss } from './defineLoss.js';
 export const skewReverseKL = defineLoss(
   'skewReverseKL',
   { alpha: option(ranges.shareBelow1.default(0.1), "the student's share in the mixture") },
-  ({ alpha }) => alpha,
+  ({ alpha }) => ({ kind: 'skewReverseKL', weight: alpha }),
 );

@@ -9,5 +9,5 @@ import { defineLoss } from './defineLoss.js';
 export const symmetricKL = defineLoss(
   'symmetricKL',
   { weight: option(ranges.share.default(0.5), "the reverse direction's weight") },
-  ({ weight }) => weight,
+  ({ weight }) => ({ kind: 'symmetricKL', weight }),
 );

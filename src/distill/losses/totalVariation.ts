@@ -7,4 +7,4 @@ import { defineLoss } from './defineLoss.js';
  * mean that all other tokens share.
  * @throws OptionError
  */
-export const totalVariation = defineLoss('totalVariation', {}, () => 0);
+export const totalVariation = defineLoss('totalVariation', {}, () => ({ kind: 'totalVariation', weight: 0 }));

@@ -7,4 +7,4 @@ export { crossEntropy, isGiven, isOwn } from './crossEntropy.js';
 export { divergence } from './divergence.js';
 export { policyGradient } from './policyGradient.js';
 export { liveTeacher, type TeacherSignal } from './teacherSignal.js';
-export { labelsTaken, type Term, type TermBatch, type TermStep } from './term.js';
+export { labelsTaken, type StepFacts, type Term, type TermBatch, type TermStep } from './term.js';

@@ -15,20 +15,23 @@ export interface TeacherSignal {
   readonly model?: LanguageModel;
   /** As `Term.prepare`. */
   prepare?(batches: readonly TermBatch[]): Promise<void>;
-  /** The divergence of the student's rows of this batch from the teacher's. As `Term.rowLoss`. */
-  divergenceOf(batch: TermBatch, divergence: DivergenceSpec, gradScale: number): RowLoss;
+  /**
+   * The divergence of the student's rows of this batch from the teacher's. As `Term.rowLoss`.
+   * @param compares the predictions of both are measured, too, where they are at hand
+   */
+  divergenceOf(batch: TermBatch, divergence: DivergenceSpec, gradScale: number, compares?: boolean): RowLoss;
 }
 
 /** A model that predicts each batch when it is wanted. */
 export const liveTeacher = (teacher: LanguageModel): TeacherSignal => ({
   vocabSize: teacher.vocabSize,
   model: teacher,
-  divergenceOf(batch, divergence, gradScale) {
+  divergenceOf(batch, divergence, gradScale, compares = false) {
     const { device, head } = teacher;
     markPhase(device, 'teacher');
     const hidden = teacher.forward(batch);
     // Submit now: the device works on the teacher while we record the student.
     device.submit();
-    return divergenceRows({ hidden, head }, divergence, gradScale);
+    return divergenceRows({ hidden, head }, divergence, gradScale, { compares });
   },
 });

@@ -1,6 +1,6 @@
 /** The interface of a term. The student's logits are made by the step, a term sees them chunk by chunk. */
 import type { LabelledBatch, Sample } from '../../data/batch.js';
-import { ignoredLabel, type RowLoss, withLabels } from '../../tensor/index.js';
+import { type DivergenceSpec, ignoredLabel, type RowLoss, withLabels } from '../../tensor/index.js';
 
 /** A batch with the samples that it is made of: a term may look at their origin or their key. */
 export interface TermBatch extends LabelledBatch {
@@ -18,6 +18,14 @@ export interface TermStep {
   readonly memory: Map<string, number>;
 }
 
+/** What changes from step to step. */
+export interface StepFacts {
+  /** The divergence of this step, of a loss that changes during a run. */
+  readonly divergence?: DivergenceSpec;
+  /** Whether the predictions of teacher and student are compared in this step. */
+  readonly compares?: boolean;
+}
+
 /** One addend of what a step minimises: `weight` times the mean of a loss over the tokens that count. */
 export interface Term {
   /** Names its mean in `StepEvent.terms`. */
@@ -27,12 +35,14 @@ export interface Term {
   readonly takes?: (sample: Sample) => boolean;
   /** Fetches what the term needs for these batches, where that takes time. Called before their first `rowLoss`. */
   readonly prepare?: (batches: readonly TermBatch[]) => Promise<void>;
+  /** Names of what its row losses measure besides in such a step. */
+  measures?(facts: StepFacts): readonly string[];
   /**
    * How the rows of the student's logits of this batch are turned into gradients. It is called before the student's
    * forward pass, within `tidy`: what a teacher computes here is under way while the student's pass is recorded.
    * @param gradScale multiplies the gradients, not the losses
    */
-  rowLoss(batch: TermBatch, gradScale: number): RowLoss;
+  rowLoss(batch: TermBatch, gradScale: number, facts: StepFacts): RowLoss;
   /**
    * The term of one step, for a term that depends on all of the step, or on how far the run is. It is asked for before the
    * first forward pass of the step. Absent: the term is the same in every step.

@@ -26,6 +26,7 @@ import { parse, ranges } from '../../settings/index.js';
 import { isSystemError } from '../../systemReason.js';
 import type { Tensor } from '../../tensor/index.js';
 import { type ReplayBuffer, restoreReplayBuffer } from '../../text/replayBuffer.js';
+import { type LossState, startLoss } from '../losses/index.js';
 import { updatesOf } from '../settings.js';
 import { type SgoSnapshot, startPolicy } from '../sgo/index.js';
 import type { BestValidation, CheckpointEvent } from './events.js';
@@ -55,6 +56,8 @@ export interface Progress {
   readonly soundness: Soundness;
   /** What terms keep from step to step. */
   readonly memory: Readonly<Record<string, number>>;
+  /** Where a loss is that changes during the run. */
+  readonly loss?: LossState | undefined;
 }
 
 /** A stored run: `progress`, the replay buffer, and what people should know of how it was found. */
@@ -258,7 +261,9 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
     requireShapes(file, moments);
     const { progress } = state;
     const replay = await whole(folder, async () => {
-      startPolicy(plan.sgo, { totalSteps: settings.steps, snapshot: progress.sgo });
+      const { steps: totalSteps, loss } = settings;
+      startPolicy(plan.sgo, { totalSteps, snapshot: progress.sgo });
+      if (loss) startLoss(loss, { totalSteps, snapshot: progress.loss });
       for (const [name, tensor] of parameters) tensor.set(await readFinite(weights, name));
       for (const [name, tensor] of moments) tensor.set(await readFinite(file, name));
       for (const [name, updated] of optimizer.moments) {
@@ -477,6 +482,7 @@ const storedState = z.object({
     step: ranges.countOrZero,
     sgo: z.record(z.string(), z.number().nullable()),
     memory: z.record(z.string(), z.number()),
+    loss: z.record(z.string(), z.number().nullable()).optional(),
     best: storedValidation.optional(),
     initial: storedValidation.optional(),
     soundness: z.object({

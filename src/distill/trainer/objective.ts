@@ -1,6 +1,6 @@
 /** What a run minimises, as the sum of terms that its settings say. */
 import type { LanguageModel } from '../../models/model.js';
-import { type Divergence, divergenceSpec } from '../losses/index.js';
+import { type Divergence, divergenceScale, divergenceSpec } from '../losses/index.js';
 import type { RunSettings } from '../settings.js';
 import { inCurriculum, ownWeight } from '../terms/curriculum.js';
 import {
@@ -57,7 +57,7 @@ function distillationTerms(models: Models, loss: Divergence, settings: Objective
   if (kdRatio > 0 && studentLoss) terms.push(...contrast(models, [loss, studentLoss], settings));
   else if (kdRatio > 0) {
     const onlyGiven = objective?.noSingleStep && { takes: isGiven };
-    terms.push(divergence(teacher, divergenceSpec(loss), kdRatio, onlyGiven || {}));
+    terms.push(divergence(teacher, divergenceSpec(loss), kdRatio * divergenceScale(loss), onlyGiven || {}));
   }
   if (kdRatio < 1) terms.push(crossEntropy(1 - kdRatio, { takes: isGiven }));
   return terms;
@@ -72,7 +72,7 @@ function contrast(
   const termOf =
     (loss: Divergence, options: { name: string; takes: NonNullable<Term['takes']> }) =>
     (alpha: number | undefined, weight: number) =>
-      divergence(teacher, divergenceSpec(withAlpha(loss, alpha)), kdRatio * weight, options);
+      divergence(teacher, divergenceSpec(withAlpha(loss, alpha)), kdRatio * weight * divergenceScale(loss), options);
   const onGiven = termOf(given, { name: 'divergence', takes: isGiven });
   const onOwn = termOf(own, { name: 'studentDivergence', takes: isOwn });
   const { model } = teacher;

@@ -148,11 +148,11 @@ function emptyAnswers({ tokenizer, ...run }: Participants, set: string, samples:
 
 /** The divergence's gradient shrinks with the square of the temperature, the cross-entropy's beside it does not. */
 function smallDivergence({ loss, kdRatio = 0 }: RunOptions | RunSettings): string | undefined {
-  if (!loss || loss.temperature === 1 || kdRatio === 0 || kdRatio === 1) return undefined;
+  if (!loss || loss.temperature === 1 || loss.temperatureSquared || kdRatio === 0 || kdRatio === 1) return undefined;
   return (
     `The divergence is not multiplied by the square of loss.temperature (${loss.temperature}), so its gradient counts ` +
-    `about ${rounded(loss.temperature ** 2)} times less beside cross-entropy than at 1. Raise kdRatio where that is not ` +
-    'meant.'
+    `about ${rounded(loss.temperature ** 2)} times less beside cross-entropy than at 1. Set loss.temperatureSquared, or ` +
+    'raise kdRatio, where that is not meant.'
   );
 }
 

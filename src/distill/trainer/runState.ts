@@ -3,6 +3,7 @@ import { type AdamW, createAdamW } from '../../optim/index.js';
 import { randomSeed } from '../../random.js';
 import { disposeGradients } from '../../tensor/index.js';
 import { createReplayBuffer, type ReplayBuffer } from '../../text/replayBuffer.js';
+import { type LossAtWork, startLoss } from '../losses/index.js';
 import { policyFacts, type SgoState, startPolicy } from '../sgo/index.js';
 import type { Checkpoints, Progress, StoredRun } from './checkpoint.js';
 import type { BestValidation } from './events.js';
@@ -32,6 +33,8 @@ export interface RunState {
   soundness: Soundness;
   readonly optimizer: AdamW;
   sgo: SgoState;
+  /** None where nothing is learnt from a teacher. */
+  loss: LossAtWork | undefined;
   /** None for a policy that never replays. */
   replay: ReplayBuffer | undefined;
   /** What terms keep from step to step, see `TermStep.memory`. */
@@ -64,6 +67,7 @@ export async function startRun(plan: Plan, checkpoints: Checkpoints | undefined)
         said: { validation: noAnswers, outputs: noAnswers },
         replay: undefined,
         memory: new Map(),
+        loss: undefined,
         optimizer,
       },
       sgo: startPolicy(plan.sgo, { totalSteps: settings.steps }),
@@ -86,7 +90,7 @@ const unspoilt: Soundness = { skipped: 0, inARow: 0 };
 
 /** Puts all of a run but weights and moments to where a state has it; to its beginning without one. */
 export function goOnFrom(stored: StoredRun | undefined, { sgo, settings }: Plan, run: RunState): void {
-  const { seed, steps: totalSteps } = settings;
+  const { seed, steps: totalSteps, loss } = settings;
   const { capacity } = policyFacts(sgo);
   run.replay?.dispose();
   run.replay = stored?.replay;
@@ -98,13 +102,15 @@ export function goOnFrom(stored: StoredRun | undefined, { sgo, settings }: Plan,
   run.memory = new Map(Object.entries(stored?.progress.memory ?? {}));
   run.remarks = stored?.remarks ?? [];
   run.sgo = startPolicy(sgo, { totalSteps, ...(stored && { snapshot: stored.progress.sgo }) });
+  run.loss = loss && startLoss(loss, { totalSteps, snapshot: stored?.progress.loss });
 }
 
-export const progressOf = ({ step, best, initial, soundness, sgo, memory }: RunState): Progress => ({
+export const progressOf = ({ step, best, initial, soundness, sgo, memory, loss }: RunState): Progress => ({
   step,
   best,
   initial,
   soundness,
   sgo: sgo.toState(),
   memory: Object.fromEntries(memory),
+  loss: loss?.toState(),
 });

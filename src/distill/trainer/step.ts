@@ -1,6 +1,7 @@
 /** One optimizer step from the policy's decision to the event: choose samples, collate them, update the student. */
 import type { Sample } from '../../data/batch.js';
 import { randomSeed, randomUniform } from '../../random.js';
+import type { Tokenizer } from '../../text/index.js';
 import { updatesOf } from '../settings.js';
 import type { TermBatch } from '../terms/index.js';
 import { type BatchOrder, chunks } from './batches.js';
@@ -16,7 +17,7 @@ import { type UpdateResult, updateStudent } from './update.js';
  */
 export async function takeStep(plan: Plan, run: RunState, order: BatchOrder, step: number): Promise<StepEvent> {
   const { settings, stepsPerEpoch } = plan;
-  const { seed, batchSize, gradientCheckpointing, noDropout, steps: totalSteps } = settings;
+  const { seed, batchSize, gradientCheckpointing, noDropout, steps: totalSteps, compareEvery = 0 } = settings;
   const { student } = plan.objective;
   const started = performance.now();
   const source = run.sgo.decide({
@@ -39,9 +40,18 @@ export async function takeStep(plan: Plan, run: RunState, order: BatchOrder, ste
     // Each update has masks of its own.
     const updateSeed = update === 0 ? stepSeed : randomSeed(stepSeed, 'update', update);
     const dropoutSeed = (pass: number) => (noDropout ? undefined : randomSeed(updateSeed, 'dropout', pass));
-    const input = { batches, textBatches, lr, gradientCheckpointing, dropoutSeed };
+    const facts = {
+      ...(run.loss && { divergence: run.loss.spec }),
+      compares: compareEvery > 0 && step % compareEvery === 0,
+    };
+    const input = { batches, textBatches, lr, gradientCheckpointing, dropoutSeed, facts };
     results.push(await updateStudent(objective, run.optimizer, input));
   }
+  const { measures, ...losses } = meanOf(results);
+  const answers = source === 'data' ? {} : answersOf(samples, plan.tokenizer);
+  const told = { ...measures, ...run.loss?.told, ...answers };
+  const { divergence = 0 } = losses.terms;
+  run.loss?.observe({ step, divergence, ...measures });
 
   const stepMs = performance.now() - started;
   const tokens = samples.reduce((total, { ids }) => total + ids.length, 0);
@@ -51,7 +61,8 @@ export async function takeStep(plan: Plan, run: RunState, order: BatchOrder, ste
     totalSteps,
     epoch: Math.ceil(step / stepsPerEpoch),
     source,
-    ...meanOf(results),
+    ...losses,
+    ...(Object.keys(told).length > 0 && { measures: told }),
     lr,
     phi: run.sgo.phi,
     bufferSize: run.replay?.size ?? 0,
@@ -68,12 +79,24 @@ function meanOf(results: readonly UpdateResult[]): UpdateResult {
   if (results.length === 1) return first;
   const mean = (of: (result: UpdateResult) => number) =>
     results.reduce((sum, result) => sum + of(result), 0) / results.length;
-  const terms = Object.keys(first.terms).map((name) => [name, mean((result) => result.terms[name] as number)]);
+  const meansOf = (values: 'terms' | 'measures') =>
+    Object.fromEntries(Object.keys(first[values]).map((name) => [name, mean((each) => each[values][name] as number)]));
   return {
     loss: mean(({ loss }) => loss),
-    terms: Object.fromEntries(terms),
+    terms: meansOf('terms'),
+    measures: meansOf('measures'),
     gradNorm: mean(({ gradNorm }) => gradNorm),
     lossTokens: first.lossTokens,
     skipped: results.some(({ skipped }) => skipped),
   };
+}
+
+/** Tokens of the student's answers, the one that ends them included, and the share of those that no such token ends. */
+function answersOf(samples: readonly Sample[], tokenizer: Tokenizer | undefined) {
+  const ends = new Set(tokenizer?.eosTokenIds);
+  const own = samples.filter(({ origin }) => origin === 'student');
+  const tokens = own.reduce((sum, { ids, promptLength }) => sum + ids.length - promptLength, 0);
+  const cut = own.filter(({ ids }) => !ends.has(ids.at(-1) as number)).length;
+  const each = Math.max(1, own.length);
+  return { answerLength: tokens / each, cutAnswers: cut / each };
 }

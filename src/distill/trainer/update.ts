@@ -6,7 +6,7 @@ import { markPhase } from '../../backend/profile.js';
 import type { LanguageModel } from '../../models/model.js';
 import type { AdamW } from '../../optim/index.js';
 import { disposeGradients, ignoredLabel, linearLosses, run, Tape, Tensor, tidy } from '../../tensor/index.js';
-import { labelsTaken, type Term, type TermBatch } from '../terms/index.js';
+import { labelsTaken, type StepFacts, type Term, type TermBatch } from '../terms/index.js';
 import { withLogitsRoom } from './logitsRoom.js';
 
 /** What the student learns from: the sum of all terms. */
@@ -36,12 +36,15 @@ interface UpdateInput {
   readonly gradientCheckpointing: boolean;
   /** Seed of the dropout masks of the step's n-th forward pass; undefined for none. */
   readonly dropoutSeed: (pass: number) => number | undefined;
+  readonly facts?: StepFacts;
 }
 
 /** What an update was by. */
 export interface UpdateResult {
   readonly loss: number;
   readonly terms: Readonly<Record<string, number>>;
+  /** What the terms measure besides: means over the tokens that count. */
+  readonly measures: Readonly<Record<string, number>>;
   readonly gradNorm: number;
   readonly lossTokens: number;
   /** The loss or a gradient was not finite, and nothing was updated. */
@@ -50,32 +53,33 @@ export interface UpdateResult {
 
 /**
  * Forward, backward and, where all numbers are finite, update. One read-back, before the update: the sum of each term,
- * and the gradient norm. Everything but the gradients is freed.
+ * the gradient norm, and the sum of each measure. Everything but the gradients is freed.
  */
 export async function updateStudent(objective: Objective, optimizer: AdamW, input: UpdateInput): Promise<UpdateResult> {
   const { student, vocabSize } = objective;
   const { device } = student;
-  const { gradientCheckpointing } = input;
-  /** Each term's sum has its place among the totals, by this order; the gradient norm comes last. */
+  const { gradientCheckpointing, facts = {} } = input;
+  /** Each term's sum has its place among the totals, by this order; then come the gradient norm and the measures. */
   const addends = [
     ...addendsOf(objective.terms, input.batches),
     ...addendsOf(objective.textTerms, input.textBatches),
   ].map((addend, slot) => ({ ...addend, slot }));
 
   for (const { term, batches } of addends) await term.prepare?.(batches);
-
+  const measures = [...new Set(objective.terms.flatMap((term) => term.measures?.(facts) ?? []))];
   const own: Tensor[] = [];
   /** Forward and backward passes of all micro-batches, from the beginning. */
   const gather = async (chunkBytes: number) => {
     if (own.length > 0) disposeGradients(student.parameters.values());
     let pass = 0;
-    const totals = Tensor.zeros(device, [addends.length + 1], 'f32', 'step.sums');
+    const totals = Tensor.zeros(device, [addends.length + 1 + measures.length], 'f32', 'step.sums');
     own.push(totals);
     for (const batch of [...input.batches, ...input.textBatches]) {
       const taken = addends.filter(({ term, batches }) => batches.includes(batch) && isTaken(term, batch));
       const dropoutSeed = input.dropoutSeed(pass++);
       const how = { gradientCheckpointing, ...(dropoutSeed !== undefined && { dropoutSeed }) };
-      accumulate(student, batch, taken, { totals, vocabSize, chunkBytes, ...how });
+      const places = { totals, measures, firstMeasure: addends.length + 1 };
+      accumulate(student, batch, taken, { ...places, facts, vocabSize, chunkBytes, ...how });
       await device.drain();
     }
     markPhase(device, 'optimizer');
@@ -93,38 +97,56 @@ export async function updateStudent(objective: Objective, optimizer: AdamW, inpu
     if (skipped) optimizer.skip();
     else optimizer.update(input.lr, scale);
     const terms = Object.fromEntries(means.map(({ name, mean }) => [name, mean]));
-    return { loss, terms, gradNorm, lossTokens: countLabels(input.batches), skipped };
+    const lossTokens = countLabels(input.batches);
+    const measured = measures.map((name, i) => [
+      name,
+      (sums[addends.length + 1 + i] as number) / Math.max(1, lossTokens),
+    ]);
+    return { loss, terms, measures: Object.fromEntries(measured), gradNorm, lossTokens, skipped };
   } finally {
     for (const tensor of own) tensor.dispose();
   }
 }
 
-/** Forward and backward pass of one micro-batch: adds to the gradients, and to each term's place among the totals. */
+/** Forward and backward pass of one micro-batch: adds to the gradients, and to the places of terms and measures. */
 function accumulate(
   student: LanguageModel,
   batch: TermBatch,
   terms: readonly Addend[],
   {
     totals,
+    measures,
+    firstMeasure,
+    facts,
     chunkBytes,
     vocabSize,
     ...how
-  }: { readonly totals: Tensor; readonly chunkBytes: number; readonly vocabSize: number } & Parameters<
-    LanguageModel['forward']
-  >[1],
+  }: {
+    readonly totals: Tensor;
+    readonly measures: readonly string[];
+    /** Place of the first of them among the totals. */
+    readonly firstMeasure: number;
+    readonly facts: StepFacts;
+    readonly chunkBytes: number;
+    readonly vocabSize: number;
+  } & Parameters<LanguageModel['forward']>[1],
 ): void {
   const { device } = student;
   tidy(() => {
-    const losses = terms.map(({ term, tokens }) => term.rowLoss(batch, term.weight / tokens));
+    const losses = terms.map(({ term, tokens }) => term.rowLoss(batch, term.weight / tokens, facts));
     const tape = new Tape();
     markPhase(device, 'forward');
     const sums = tape.record(() => {
       const hidden = student.forward(batch, how);
       const predicted = { hidden, head: student.head };
-      return linearLosses({ student: predicted, labels: batch.labels, losses, chunkBytes, vocabSize });
+      return linearLosses({ student: predicted, labels: batch.labels, losses, measures, chunkBytes, vocabSize });
     });
+    const addUp = (x: Tensor, slot: number) => void run(device, 'sum', { x, total: totals }, { slot, accumulate: 1 });
     sums.losses.forEach((x, i) => {
-      run(device, 'sum', { x, total: totals }, { slot: terms[i]!.slot, accumulate: 1 });
+      addUp(x, terms[i]!.slot);
+    });
+    measures.forEach((name, i) => {
+      addUp(sums.measures[name] as Tensor, firstMeasure + i);
     });
     markPhase(device, 'backward');
     tape.backward();

@@ -2,8 +2,6 @@
  * Losses of the LM head's logits. The logits of a batch are never in memory at once: rows that do not count are
  * dropped, the others are computed in chunks, and each chunk of logits turns into its gradient in place.
  */
-import type { DivergenceKind } from '../../backend/kernels/index.js';
-import { divergenceKinds, simplestKind } from '../../backend/kernels/index.js';
 import { ShapeError } from '../../errors.js';
 import { requireOption } from '../../requireOption.js';
 import { expectOptions, expectTensors, expectWeight } from '../expect.js';
@@ -19,6 +17,8 @@ import {
   trainedValues,
   type Weight,
 } from '../weights/index.js';
+import { compareRows } from './compareRows.js';
+import { type DivergenceSpec, divergenceOf, expectDivergence } from './divergence.js';
 
 /** Label of a position that does not count in the loss. */
 export const ignoredLabel = -100;
@@ -32,16 +32,6 @@ export interface Logits {
   readonly hidden: Tensor;
   /** [vocabSize, hiddenSize]. */
   readonly head: Weight;
-}
-
-/** A divergence between teacher and student distributions; see `divergenceKinds` for what `weight` means in each. */
-export interface DivergenceSpec {
-  /** Its name. */
-  readonly kind: DivergenceKind;
-  /** How the distributions are mixed or the terms weighed: the meaning is the kind's own. Unused by some. */
-  readonly weight: number;
-  /** Both logits are divided by it. Above 0. */
-  readonly temperature: number;
 }
 
 /** What every loss of the LM head's logits takes. */
@@ -81,6 +71,8 @@ export interface SummedLosses {
   readonly losses: readonly Tensor[];
   /** Rows that count. */
   readonly tokens: number;
+  /** [1] each: the sums of what the losses measured, by the names that `measures` asked for. */
+  readonly measures: Readonly<Record<string, Tensor>>;
 }
 
 /** Rows of the student's logits that are in memory together. */
@@ -93,6 +85,8 @@ export interface LogitsChunk {
   readonly rows: Tensor;
   /** The same, where the host reads them. */
   readonly rowIndices: Int32Array;
+  /** Adds up what a loss measures besides, [rows], by name. What nobody asked for is left. */
+  measure(name: string, values: Tensor): void;
 }
 
 /** Turns a chunk of logits into their gradients, in place, and returns the loss of each row, [rows]. */
@@ -112,15 +106,30 @@ export const withLabels =
 
 /**
  * Divergence of each row from the teacher's logits of the same row, of which the tokens are taken that the student's have:
- * the teacher's head has at least as many rows. `gradScale` multiplies the gradients, not the losses.
+ * the teacher's head has at least as many rows. `gradScale` multiplies the gradients, not the losses. A divergence from a
+ * target measures 'crossEntropy', the target's to the student.
+ * @param how `compares`: measures what `compareRows` finds, too
  */
-export function divergenceRows(teacher: Logits, divergence: DivergenceSpec, gradScale: number): RowLoss {
-  const { kind, weight, temperature } = divergence;
-  const params = { kind: divergenceKinds[simplestKind(kind, weight)], weight, temperature, gradScale };
-  return ({ logits, labels, rows }) => {
+export function divergenceRows(
+  teacher: Logits,
+  divergence: DivergenceSpec,
+  gradScale: number,
+  { compares = false }: { readonly compares?: boolean } = {},
+): RowLoss {
+  return ({ logits, labels, rows, measure }) => {
     const head = firstOutputs(teacher.head, logits.shape[1] as number);
     const teacherLogits = headLogits(gatherRows(teacher.hidden, rows), head);
-    return run(logits.device, 'divergence', { teacher: teacherLogits, labels, student: logits }, params).loss;
+    if (compares) {
+      for (const [name, values] of Object.entries(compareRows(teacherLogits, logits))) measure(name, values);
+    }
+    const { loss, crossEntropy } = divergenceOf(divergence, {
+      teacher: teacherLogits,
+      student: logits,
+      labels,
+      gradScale,
+    });
+    if (crossEntropy) measure('crossEntropy', crossEntropy);
+    return loss;
   };
 }
 
@@ -150,7 +159,7 @@ export function linearDivergence(
   const { teacher, divergence, gradScale, ...others } = options;
   expectLogits('linearDivergence', 'student', others.student);
   expectLogits('linearDivergence', 'teacher', teacher);
-  expectOptions('linearDivergence', divergence, ['kind', 'weight', 'temperature']);
+  expectDivergence('linearDivergence', divergence);
   const [vocab, teacherVocab] = [others.student.head.shape[0], teacher.head.shape[0]];
   if (others.vocabSize === undefined ? vocab !== teacherVocab : others.vocabSize > teacherVocab) {
     throw new ShapeError(`linearDivergence: the teacher's vocabulary is ${teacherVocab}, the student's ${vocab}.`, {
@@ -167,7 +176,10 @@ function expectLogits(operation: string, name: string, logits: Logits): void {
   expectWeight(operation, `${name}.head`, logits.head);
 }
 
-const only = ({ losses: [loss], tokens }: SummedLosses): SummedLoss => ({ loss: loss as Tensor, tokens });
+const only = ({ losses: [loss], tokens }: Pick<SummedLosses, 'losses' | 'tokens'>): SummedLoss => ({
+  loss: loss as Tensor,
+  tokens,
+});
 
 /** Rows of logits that are in memory together. */
 export function logitsAtOnce(
@@ -186,10 +198,16 @@ export function logitsAtOnce(
  * Inside a recording tape it is a root: gradients of hidden states and head are computed in the same pass.
  * @throws OptionError, ShapeError
  */
-export function linearLosses(options: LossOptions & { readonly losses: readonly RowLoss[] }): SummedLosses {
-  expectOptions('linearLosses', options, [...lossOptions, 'losses']);
+export function linearLosses(
+  options: LossOptions & {
+    readonly losses: readonly RowLoss[];
+    /** Names of what the losses measure besides that is added up. Default: none. */
+    readonly measures?: readonly string[];
+  },
+): SummedLosses {
+  expectOptions('linearLosses', options, [...lossOptions, 'losses', 'measures']);
   expectLogits('linearLosses', 'student', options.student);
-  const { labels, losses, chunkBytes } = options;
+  const { labels, losses, chunkBytes, measures: wanted = [] } = options;
   const { hidden, head: whole } = options.student;
   const { vocabSize: vocab = whole.shape[0] } = options;
   const isPart = Number.isInteger(vocab) && vocab >= 1 && vocab <= whole.shape[0];
@@ -198,7 +216,14 @@ export function linearLosses(options: LossOptions & { readonly losses: readonly 
   requireOption('linearLosses', 'labels', labels, labels instanceof Int32Array, 'an Int32Array');
   const { device } = hidden;
   const counted = countedRows(labels, hidden, vocab);
+  requireOption('linearLosses', 'measures', wanted, Array.isArray(wanted), 'a list of names');
   const sums = losses.map(() => Tensor.zeros(device, [1], 'f32', 'loss'));
+  const measures = Object.fromEntries(wanted.map((name) => [name, Tensor.zeros(device, [1], 'f32', name)]));
+  const addUp = (x: Tensor, total: Tensor) => void run(device, 'sum', { x, total }, { slot: 0, accumulate: 1 });
+  const measure = (name: string, values: Tensor) => {
+    const total = measures[name];
+    if (total) addUp(values, total);
+  };
 
   const tape = activeTape();
   const dHidden = tape?.wants(hidden) ? Tensor.zeros(device, hidden.shape, 'f32', 'loss.dHidden') : undefined;
@@ -215,9 +240,11 @@ export function linearLosses(options: LossOptions & { readonly losses: readonly 
       const chunkHidden = gatherRows(hidden, chunk);
       const head = firstOutputs(whole, vocab);
       const logits = headLogits(chunkHidden, head);
-      differentiate(losses, { logits, labels: chunkLabels, rows: chunk, rowIndices }).forEach((rowLosses, i) => {
-        run(device, 'sum', { x: rowLosses, total: sums[i] as Tensor }, { slot: 0, accumulate: 1 });
-      });
+      differentiate(losses, { logits, labels: chunkLabels, rows: chunk, rowIndices, measure }).forEach(
+        (rowLosses, i) => {
+          addUp(rowLosses, sums[i] as Tensor);
+        },
+      );
       // The gradient of rows that are no token's is zero.
       if (dHead) addWeightGradient(chunkHidden, head, logits, partOf(dHead.tensor, vocab, whole.shape[0]), 1);
       if (dHidden) {
@@ -231,7 +258,7 @@ export function linearLosses(options: LossOptions & { readonly losses: readonly 
     tape.add(hidden, dHidden);
     dHidden.dispose();
   }
-  return { losses: sums, tokens: counted.length };
+  return { losses: sums, tokens: counted.length, measures };
 }
 
 /**

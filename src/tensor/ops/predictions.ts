@@ -7,14 +7,13 @@
  * that over all tokens, rises as further tokens stand alone, and is the same where all do (the data processing inequality;
  * Csiszar 1967).
  */
-import { type DivergenceKind, divergenceKinds, simplestKind } from '../../backend/kernels/index.js';
-import { run } from '../run.js';
+import type { DivergenceKind } from '../../backend/kernels/index.js';
 import { tidy } from '../scope.js';
 import { Tensor } from '../tensor.js';
 import { firstOutputs } from '../weights/index.js';
+import { type DivergenceSpec, divergenceFromTop } from './divergence.js';
 import {
   countedRows,
-  type DivergenceSpec,
   gatherRows,
   headLogits,
   type Logits,
@@ -81,15 +80,6 @@ export function linearTopTokens(
 export const topDivergenceRows =
   (teacher: (chunk: LogitsChunk) => TopTokens, divergence: DivergenceSpec, gradScale: number): RowLoss =>
   (chunk) => {
-    const { logits, labels } = chunk;
-    const { device } = logits;
-    const { kind, weight, temperature } = divergence;
-    const { ids, logits: theirs } = teacher(chunk);
-    const { logits: reduced, top } = reduceToTop(logits, ids, temperature);
-    const gradient = Tensor.empty(device, reduced.shape, 'f32', 'topDivergence.gradient');
-    device.copy(reduced.storage, 0, gradient.storage, 0, 4 * reduced.size);
-    const params = { kind: divergenceKinds[simplestKind(kind, weight)], weight, temperature, gradScale };
-    const { loss } = run(device, 'divergence', { teacher: theirs, labels, student: gradient }, params);
-    run(device, 'spreadFromTop', { ids, reduced, gradient, top, labels, logits }, { temperature });
-    return loss;
+    const { logits: student, labels } = chunk;
+    return divergenceFromTop(divergence, { teacher: teacher(chunk), student, labels, gradScale }).loss;
   };

@@ -1,6 +1,12 @@
 /** Cases of kernels that own rows: embeddings, norms, losses, sampling. */
 
-import { type DivergenceKind, divergenceKinds, simplestKind } from '../../backend/kernels/divergenceKinds.js';
+import {
+  type AlphaBetaPair,
+  alphaBetaPairs,
+  type DivergenceKind,
+  divergenceKinds,
+  simplestKind,
+} from '../../backend/kernels/divergenceKinds.js';
 import type { rows as records } from '../../backend/kernels/rows.js';
 import type { Case, Cases } from '../case.js';
 import type { Random } from '../random.js';
@@ -125,6 +131,9 @@ interface DivergenceShape {
   readonly vocab: number;
   readonly weights?: readonly number[];
   readonly temperature?: number;
+  /** That of both by default. */
+  readonly teacherTemperature?: number;
+  readonly clamp?: number;
   readonly spread?: number;
   readonly note: string;
   readonly prepare?: (given: Given<'divergence'>) => void;
@@ -134,6 +143,8 @@ const divergenceShapes: readonly DivergenceShape[] = [
   { rows: 5, vocab: 17, weights: [0, 0.1, 0.9, 1], note: 'limits of the weight' },
   { rows: 4, vocab: 64, temperature: 2.5, note: 'warm' },
   { rows: 3, vocab: 131, temperature: 0.5, spread: 2, note: 'cold' },
+  { rows: 4, vocab: 67, temperature: 2, teacherTemperature: 0.7, note: 'a temperature each' },
+  { rows: 9, vocab: 29, clamp: 0.3, spread: 1.5, note: 'clamped' },
   { rows: 3, vocab: 1031, note: 'two steps and a tail' },
   { rows: 5, vocab: 37, spread: 300, weights: [0, 0.1, 1], note: 'extreme' },
   {
@@ -159,30 +170,70 @@ const divergenceShapes: readonly DivergenceShape[] = [
   },
 ];
 
+const paramsOf = ({
+  temperature = 1,
+  teacherTemperature = temperature,
+  clamp = 0,
+}: Partial<Pick<DivergenceShape, 'temperature' | 'teacherTemperature' | 'clamp'>>) => ({
+  ...{ temperature, teacherTemperature, clamp },
+  gradScale: 0.37,
+});
+const divergenceCase = ({ rows, vocab, spread = 1, note, prepare }: DivergenceShape) => ({
+  dims: { rows, vocab },
+  note,
+  prepare: (given: Given<'divergence'>) => {
+    scaleBy(given.teacher, spread);
+    scaleBy(given.student, spread);
+    maskRows(given.labels, [given.teacher, given.student]);
+    prepare?.(given);
+  },
+});
+
 const divergenceCases: readonly Case<'divergence'>[] = [
   ...(Object.keys(divergenceKinds) as DivergenceKind[]).flatMap((kind) =>
-    divergenceShapes.flatMap(({ rows, vocab, weights = [0.1], temperature = 1, spread = 1, note, prepare }) =>
+    divergenceShapes.flatMap(({ weights = [0.1], ...shape }) =>
       weights
         .filter((weight) => simplestKind(kind, weight) === kind)
         .map((weight) => ({
-          dims: { rows, vocab },
-          params: { weight, temperature, gradScale: 0.37, kind: divergenceKinds[kind] },
-          note,
-          prepare: (given: Given<'divergence'>) => {
-            scaleBy(given.teacher, spread);
-            scaleBy(given.student, spread);
-            maskRows(given.labels, [given.teacher, given.student]);
-            prepare?.(given);
-          },
+          ...divergenceCase(shape),
+          params: { ...paramsOf(shape), weight, kind: divergenceKinds[kind] },
         })),
     ),
   ),
   {
     dims: { rows: 257, vocab: 3 },
-    params: { weight: 0.1, temperature: 1, gradScale: 1, kind: divergenceKinds.skewReverseKL },
+    params: { ...paramsOf({}), weight: 0.1, kind: divergenceKinds.skewReverseKL },
     note: 'many rows',
   },
 ];
+
+/** Pairs, powers of the mixture and its weight, alpha and beta of the divergence. */
+const alphaBetaForms: readonly (readonly [AlphaBetaPair, number, number, number, number])[] = [
+  ['teacherStudent', 0, 0.5, 0.2, 0.7],
+  ['teacherStudent', 0, 0.5, 0, 1],
+  ['teacherStudent', 0, 0.5, 1, 0],
+  ['teacherStudent', 0, 0.5, 1.3, 0.9],
+  // A hair beside the limit, and a small sum.
+  ['teacherStudent', 0, 0.5, 0.05, 1e-6],
+  ['teacherMixture', 0.25, 0.5, 0.2, 0.7],
+  ['teacherMixture', 1, 0.9, 1, 0],
+  ['studentMixture', 0, 0.3, 1, 0],
+  ['studentMixture', 2, 0.5, 0.5, 0.5],
+  ['mixtureTeacher', 0.25, 0.5, 1, 0],
+  ['mixtureStudent', 0.25, 0.5, 0.2, 0.7],
+  ['mixtureStudent', -1, 0.4, 0.6, 0.6],
+  ['targetStudent', 0, 0.4, 1, 0],
+  ['targetStudent', 0, 1, 1, 0],
+];
+const alphaBetaCases: readonly Case<'alphaBeta'>[] = alphaBetaForms.flatMap(([pair, power, weight, alpha, beta]) =>
+  divergenceShapes
+    // What is almost without any share in both has a mixture without any.
+    .filter(({ note }) => power >= 0 || note !== 'extreme')
+    .map(({ weights: _, ...shape }) => ({
+      ...divergenceCase(shape),
+      params: { ...paramsOf(shape), power, weight, alpha, beta, pair: alphaBetaPairs[pair] },
+    })),
+);
 
 /** Rows, words and the tokens that stand alone. */
 const topShapes = [
@@ -383,6 +434,62 @@ export const rows: Cases<keyof typeof records> = {
     },
   ],
   divergence: divergenceCases,
+  alphaBeta: alphaBetaCases,
+  compareRows: [
+    { dims: { rows: 1, vocab: 1 }, params: {}, note: 'one word' },
+    ...[1, 3, 30].map((spread) => ({
+      dims: { rows: 7, vocab: 131 },
+      params: {},
+      note: `spread ${spread}`,
+      prepare: ({ teacher, student }: Given<'compareRows'>) => {
+        scaleBy(teacher, spread);
+        scaleBy(student, spread);
+        // The same row, and rows whose likeliest tokens are the same, or one of two equal ones.
+        student.set(teacher.subarray(0, 131));
+        for (const [row, id] of [
+          [1, 5],
+          [2, 130],
+        ] as const)
+          for (const logits of [teacher, student]) logits[row * 131 + id] = 4 * spread;
+        for (const [logits, ids] of [
+          [teacher, [7, 9]],
+          [student, [9]],
+        ] as const)
+          for (const id of ids) logits[3 * 131 + id] = 5 * spread;
+        student[4 * 131 + 3] = Number.NEGATIVE_INFINITY;
+      },
+    })),
+    { dims: { rows: 2, vocab: 20_011 }, params: {}, note: 'a long row' },
+    { dims: { rows: 257, vocab: 3 }, params: {}, note: 'many rows' },
+    {
+      dims: { rows: 2, vocab: 1031 },
+      params: {},
+      note: 'even',
+      prepare: ({ teacher, student }) => [teacher.fill(2), scaleBy(student, 1e-3)] as never,
+    },
+  ],
+  overlap: [
+    [1, 1, 1],
+    [5, 3, 4],
+    [7, 16, 40],
+    [700, 5, 9],
+  ].map(([rows, k, vocab]) => ({
+    dims: { rows, k } as { rows: number; k: number },
+    params: {},
+    prepare: ({ a, b }, random) => {
+      for (const ids of [a, b])
+        for (let r = 0; r < rows!; r++) {
+          const drawn = Array.from({ length: vocab! }, (_, id) => [random.uniform(), id] as const).sort(([x], [y]) => x - y);
+          ids.set(
+            drawn
+              .slice(0, k)
+              .map(([, id]) => id)
+              .sort((x, y) => x - y),
+            r * k!,
+          );
+        }
+    },
+  })),
   topTokens: topShapes.flatMap(([rows, vocab, k]) => [
     { dims: { rows, vocab, k }, params: {}, prepare: ({ ids }: Given<'topTokens'>) => void poison(ids) },
     {

@@ -177,7 +177,10 @@ const windowed: { readonly [K in KernelName]?: readonly (readonly [maxBindingByt
       8192,
       {
         dims: { rows: 200, vocab: 13 },
-        params: { weight: 0.1, temperature: 1.5, gradScale: 0.5, kind: divergenceKinds.skewKL },
+        params: {
+          ...{ weight: 0.1, temperature: 1.5, gradScale: 0.5, kind: divergenceKinds.skewKL },
+          ...{ teacherTemperature: 1, clamp: 0 },
+        },
       },
     ],
   ],

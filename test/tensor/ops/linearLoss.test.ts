@@ -5,6 +5,7 @@ import { openWasm } from '../../../src/backend/wasm/index.js';
 import { ShapeError } from '../../../src/errors.js';
 import {
   crossEntropyRows,
+  type DivergenceSpec,
   disposeWeight,
   divergenceRows,
   f32Weight,
@@ -68,6 +69,30 @@ const divergenceCase = (
     }).loss,
 });
 
+const specCase = (name: string, divergence: DivergenceSpec, chunkBytes?: number): GradientCase => ({
+  name: `linearDivergence, ${name}`,
+  inputs,
+  gradScale: 0.2,
+  forward: (tensors, device) =>
+    linearDivergence({
+      student: student(tensors),
+      teacher: teacherOf(device),
+      labels: LABELS,
+      divergence,
+      gradScale: 0.2,
+      ...(chunkBytes ? { chunkBytes } : {}),
+    }).loss,
+});
+const alphaBetaOf = (
+  between: 'teacherStudent' | 'teacherMixture' | 'studentMixture' | 'mixtureTeacher' | 'mixtureStudent',
+  numbers: Partial<DivergenceSpec & { alpha: number; beta: number; power: number }> = {},
+): DivergenceSpec =>
+  ({
+    ...{ kind: 'alphaBeta', between, alpha: 0.2, beta: 0.7, power: 0.25, weight: 0.5, temperature: 1 },
+    ...numbers,
+  }) as DivergenceSpec;
+const mixed = ['teacherMixture', 'studentMixture', 'mixtureTeacher', 'mixtureStudent'] as const;
+
 /** 0.3 skew KL + 0.7 cross-entropy + 0.5 Jensen-Shannon of the same logits, in whatever order. */
 const addends = {
   skewKL: [
@@ -129,6 +154,29 @@ gradientTests([
   divergenceCase('symmetricKL', { weight: 1 }),
   policyGradientCase('one chunk'),
   policyGradientCase('chunks of two rows', { chunkBytes: CHUNK }),
+  ...[[0.2, 0.7] as const, [1, 0] as const, [0, 1] as const, [1.4, 0.3] as const].map(([alpha, beta]) =>
+    specCase(`alpha-beta ${alpha} ${beta}`, alphaBetaOf('teacherStudent', { alpha, beta })),
+  ),
+  ...mixed.flatMap((between) => [
+    specCase(`${between}, alpha-beta`, alphaBetaOf(between)),
+    specCase(`${between}, KL, geometric`, alphaBetaOf(between, { alpha: 1, beta: 0, power: 0, weight: 0.3 })),
+    specCase(`${between}, harmonic, warm`, alphaBetaOf(between, { alpha: 0, beta: 1, power: -1, temperature: 2 })),
+    specCase(`${between}, of squares`, alphaBetaOf(between, { power: 2 }), CHUNK),
+  ]),
+  // Other temperatures, and the tokens that stand alone.
+  specCase('a temperature each', { kind: 'forwardKL', weight: 0, temperature: 2, teacherTemperature: 0.7 }),
+  specCase(
+    'alpha-beta, a temperature each',
+    alphaBetaOf('teacherStudent', { temperature: 0.8, teacherTemperature: 2 }),
+  ),
+  ...[1, 4, VOCAB - 1, VOCAB, VOCAB + 1].map((topK) =>
+    specCase(`skew KL of ${topK} tokens and the rest`, { kind: 'skewKL', weight: 0.1, temperature: 1.5, topK }),
+  ),
+  specCase('reverse KL of 3 tokens and the rest', { kind: 'reverseKL', weight: 0, temperature: 1, topK: 3 }, CHUNK),
+  specCase(
+    'a mixture of 3 tokens and the rest',
+    alphaBetaOf('mixtureStudent', { topK: 3, temperature: 2, teacherTemperature: 1 }),
+  ),
   sumCase(['skewKL', 'crossEntropy']),
   sumCase(['crossEntropy', 'skewKL'], { chunkBytes: CHUNK }),
   sumCase(['jensenShannon', 'skewKL', 'crossEntropy'], { chunkBytes: CHUNK }),

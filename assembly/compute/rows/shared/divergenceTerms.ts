@@ -9,7 +9,7 @@
 import {
   FORWARD_KL, JENSEN_SHANNON, REVERSE_KL, SKEW_KL, SKEW_REVERSE_KL, SYMMETRIC_KL, TOTAL_VARIATION,
 } from '../../../../build/divergenceKinds';
-import { BLOCK_SUMS, DOT, FACTOR, LOSS, ORIGIN, SHIFT, STUDENT_MAX, STUDENT_SCALE, TEACHER_MAX, TEACHER_SCALE, WEIGHT } from './divergenceRow';
+import { BLOCK_SUMS, DOT, FACTOR, LOSS, ORIGIN, SHIFT, STRETCH, STUDENT_MAX, STUDENT_SCALE, TEACHER_MAX, TEACHER_SCALE, WEIGHT } from './divergenceRow';
 import { constant, HALF, ONE, SLOPE_0, SLOPE_1, SLOPE_2, SLOPE_3, SLOPE_4, SLOPE_SERIES, SMALLEST, ZERO } from '../../shared/constants';
 import { log1p4, log4 } from '../../shared/math';
 import { loadUpTo, madd, nmadd, storeUpTo, zero } from '../../shared/simd';
@@ -124,6 +124,7 @@ function block(form: u32, row: usize, teacher: usize, student: usize, p: usize, 
   const studentScale = v128.load32_splat(row, STUDENT_SCALE);
   const factor = v128.load32_splat(row, FACTOR);
   const shift = v128.load32_splat(row, SHIFT);
+  const stretch = v128.load32_splat(row, STRETCH);
   const w = v128.load32_splat(row, WEIGHT);
   const v = f32x4.sub(one(), w);
   const logW = log4(w);
@@ -142,8 +143,8 @@ function block(form: u32, row: usize, teacher: usize, student: usize, p: usize, 
     let rl = shift;
     let rh = shift;
     if (readsLogits(form)) {
-      const tl = f32x4.sub(v128.load(teacher + at), teacherMax);
-      const th = f32x4.sub(v128.load(teacher + at, 16), teacherMax);
+      const tl = f32x4.mul(f32x4.sub(v128.load(teacher + at), teacherMax), stretch);
+      const th = f32x4.mul(f32x4.sub(v128.load(teacher + at, 16), teacherMax), stretch);
       // Teacher and student meet before the product, so that equal logits give exactly the shift in either arithmetic.
       rl = madd(f32x4.sub(tl, f32x4.sub(v128.load(student + at), studentMax)), factor, shift);
       rh = madd(f32x4.sub(th, f32x4.sub(v128.load(student + at, 16), studentMax)), factor, shift);
@@ -167,7 +168,7 @@ function block(form: u32, row: usize, teacher: usize, student: usize, p: usize, 
     // Lanes behind the row have p = q = 0 and add nothing.
     const pt = f32x4.mul(loadUpTo(p + at, left, zero()), teacherScale);
     const qt = f32x4.mul(loadUpTo(q + at, left, zero()), studentScale);
-    const t = f32x4.sub(loadUpTo(teacher + at, left, teacherMax), teacherMax);
+    const t = f32x4.mul(f32x4.sub(loadUpTo(teacher + at, left, teacherMax), teacherMax), stretch);
     const s = f32x4.sub(loadUpTo(student + at, left, studentMax), studentMax);
     const r = madd(f32x4.sub(t, s), factor, shift);
     const g = nmadd(qt, origin, weighted(form, pt, qt, r, w, v));

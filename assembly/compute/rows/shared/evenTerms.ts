@@ -7,7 +7,7 @@
 import {
   FORWARD_KL, JENSEN_SHANNON, REVERSE_KL, SKEW_KL, SYMMETRIC_KL, TOTAL_VARIATION,
 } from '../../../../build/divergenceKinds';
-import { BLOCK_SUMS, DOT, FACTOR, LOSS, ORIGIN, SHIFT, STUDENT_MAX, STUDENT_SCALE, TEACHER_MAX, TEACHER_SCALE, WEIGHT } from './divergenceRow';
+import { BLOCK_SUMS, DOT, FACTOR, LOSS, ORIGIN, SHIFT, STRETCH, STUDENT_MAX, STUDENT_SCALE, TEACHER_MAX, TEACHER_SCALE, WEIGHT } from './divergenceRow';
 import { loadUpTo, madd, nmadd, storeUpTo, zero } from '../../shared/simd';
 
 /** The largest distance of log p from log q for which the series hold. */
@@ -95,6 +95,7 @@ export function evenTerms(form: u32, row: usize, teacher: usize, student: usize,
   const studentScale = v128.load32_splat(row, STUDENT_SCALE);
   const factor = v128.load32_splat(row, FACTOR);
   const shift = v128.load32_splat(row, SHIFT);
+  const stretch = v128.load32_splat(row, STRETCH);
   const w = v128.load32_splat(row, WEIGHT);
   const v = f32x4.sub(all(1), w);
   const origin = v128.load32_splat(row, ORIGIN);
@@ -106,7 +107,7 @@ export function evenTerms(form: u32, row: usize, teacher: usize, student: usize,
     // Lanes behind the row have p = q = 0 and add nothing.
     const pt = f32x4.mul(loadUpTo(p + at, left, zero()), teacherScale);
     const qt = f32x4.mul(loadUpTo(q + at, left, zero()), studentScale);
-    const t = f32x4.sub(loadUpTo(teacher + at, left, teacherMax), teacherMax);
+    const t = f32x4.mul(f32x4.sub(loadUpTo(teacher + at, left, teacherMax), teacherMax), stretch);
     const s = f32x4.sub(loadUpTo(student + at, left, studentMax), studentMax);
     const d = madd(f32x4.sub(t, s), factor, shift);
     const y = expm1Near(d);

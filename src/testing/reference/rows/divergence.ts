@@ -118,16 +118,20 @@ const divergences: readonly Divergence[] = (() => {
 export const divergence: Reference<'divergence'> = (
   { rows, vocab },
   { teacher, labels, student: z },
-  { weight, temperature, gradScale, kind },
+  { weight, temperature, gradScale, teacherTemperature, clamp, kind },
 ) => {
   const student = expected(rows * vocab);
   const loss = expected(rows);
-  const row = (of: Float64Array, r: number) => logSoftmax(of.subarray(r * vocab, (r + 1) * vocab), temperature);
+  const row = (of: Float64Array, r: number, by: number) => logSoftmax(of.subarray(r * vocab, (r + 1) * vocab), by);
   for (let r = 0; r < rows; r++) {
     if (labels[r] === IGNORED) continue;
-    const [p, q] = [row(teacher, r), row(z, r)];
+    const [p, q] = [row(teacher, r, teacherTemperature), row(z, r, temperature)];
     const contribution = { loss: new Sum(), h: Array.from({ length: vocab }, () => new Sum()) };
     divergences[kind]!(p, q, weight, contribution);
+    if (clamp > 0 && contribution.loss.value > clamp) {
+      loss.value[r] = clamp;
+      continue;
+    }
     contribution.loss.put(loss, r);
     // Only differences of g matter. Taken from that of the likeliest word, they stay exact when the student puts nearly
     // all weight on it and everything else in the gradient is smaller than one rounding of g.

@@ -1,4 +1,6 @@
 /** What the kernels that own rows mean. */
+export * from './alphaBeta.js';
+export * from './compare.js';
 export * from './crossEntropy.js';
 export * from './divergence.js';
 export * from './embedding.js';
