@@ -24,7 +24,7 @@ import {
 import { reduceToTop, type TopTokens, topTokens } from './topTokens.js';
 
 /** The divergences of which that holds. */
-export const coarseKinds: ReadonlySet<DivergenceKind> = new Set([
+export const coarseKinds: ReadonlySet<string> = new Set<DivergenceKind>([
   'forwardKL',
   'reverseKL',
   'symmetricKL',

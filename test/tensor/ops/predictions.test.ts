@@ -1,3 +1,4 @@
+import type { DivergenceKind } from '../../../src/backend/kernels/index.js';
 import { describe, expect, it } from 'vitest';
 import type { Device } from '../../../src/backend/backend.js';
 import {
@@ -54,10 +55,10 @@ function coarseLoss(
   );
 }
 
-const kinds = [...coarseKinds];
+const kinds = [...coarseKinds] as DivergenceKind[];
 
 const gradientCase = (
-  kind: DivergenceSpec['kind'],
+  kind: DivergenceKind,
   { count = 4, weight = 0.1, temperature = 1, chunkBytes = 2 ** 20, spread = 1 } = {},
 ): GradientCase => ({
   name: `coarse ${kind} ${weight}, ${count} tokens, temperature ${temperature}, ${chunkBytes} bytes, spread ${spread}`,
@@ -201,6 +202,7 @@ forEachBackend((backend) => {
           labels,
           rows: Tensor.from(device, rowIndices, [rows]),
           rowIndices,
+          measure() {},
         };
         return topDivergenceRows(() => teacher, { kind: 'skewKL', weight: 0.1, temperature: 1 }, 1)(chunk);
       });
