@@ -246,7 +246,9 @@ export type RunSettings = Omit<
 
 /** The settings of a run of `distill`: they have a loss and all that steers it. */
 export type DistillSettings = RunSettings &
-  Required<Pick<RunSettings, 'loss' | 'kdRatio' | 'answers' | 'sgo' | 'pairs' | 'curriculum' | 'generation' | 'compareEvery'>>;
+  Required<
+    Pick<RunSettings, 'loss' | 'kdRatio' | 'answers' | 'sgo' | 'pairs' | 'curriculum' | 'generation' | 'compareEvery'>
+  >;
 
 /**
  * Fills in what depends on data and models.

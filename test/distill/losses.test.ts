@@ -221,7 +221,10 @@ async function bitsOf(device: Device, divergence: Divergence) {
   const logits = (seed: number) =>
     Float32Array.from({ length: rows * vocab }, (_, i) => 4 * Math.sin(seed * i + i * i));
   const made = tidy(() => {
-    const [teacher, student] = [1, 2].map((seed) => Tensor.from(device, logits(seed), [rows, vocab])) as [Tensor, Tensor];
+    const [teacher, student] = [1, 2].map((seed) => Tensor.from(device, logits(seed), [rows, vocab])) as [
+      Tensor,
+      Tensor,
+    ];
     const labels = Tensor.from(device, new Int32Array(rows), [rows]);
     const { loss } = divergenceOf(divergenceSpec(divergence), { teacher, student, labels, gradScale: 0.3 });
     return [loss, student];

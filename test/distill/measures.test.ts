@@ -87,10 +87,15 @@ forEachBackend((device) => {
   it('the entropies and agreements are those of the logits', async () => {
     const [rows, vocab] = [3, 13];
     // An even row, one with a sure token, one with two likely ones.
-    const teacher = Float32Array.from({ length: rows * vocab }, (_, i) => (i === vocab + 3 ? 200 : i < vocab ? 1 : i % 7));
+    const teacher = Float32Array.from({ length: rows * vocab }, (_, i) =>
+      i === vocab + 3 ? 200 : i < vocab ? 1 : i % 7,
+    );
     const student = teacher.with(0, 2);
     const found = tidy(() => {
-      const [t, s] = [teacher, student].map((values) => Tensor.from(device(), values, [rows, vocab])) as [Tensor, Tensor];
+      const [t, s] = [teacher, student].map((values) => Tensor.from(device(), values, [rows, vocab])) as [
+        Tensor,
+        Tensor,
+      ];
       return { ...compareRows(t, s) };
     });
     const read = async (tensor: Tensor) => {

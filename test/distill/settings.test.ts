@@ -127,7 +127,15 @@ describe('a resume', () => {
     expect((await resumed({ saveEvery: 2, keep: 5 }))[0]).toMatchObject({ type: 'start', step: 3 });
   });
   /** The learning rate, so that a run that diverged can go on; and what changes no number. */
-  const free = ['optimizer.lr', 'gradientCheckpointing', 'compareEvery', 'onDeviceLoss', 'saveEvery', 'keep', 'waitForRoom'];
+  const free = [
+    'optimizer.lr',
+    'gradientCheckpointing',
+    'compareEvery',
+    'onDeviceLoss',
+    'saveEvery',
+    'keep',
+    'waitForRoom',
+  ];
 
   /** Settings of which `name` alone has another value, one that the schema takes. */
   function withAnother(name: string, value: unknown): { settings: object; is: unknown } {

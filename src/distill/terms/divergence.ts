@@ -19,10 +19,7 @@ export const divergence = (
   weight,
   ...(takes && { takes }),
   ...(teacher.prepare && { prepare: teacher.prepare }),
-  measures: ({ compares = false }) => [
-    ...(moves(spec) ? ['crossEntropy'] : []),
-    ...(compares ? comparedRows : []),
-  ],
+  measures: ({ compares = false }) => [...(moves(spec) ? ['crossEntropy'] : []), ...(compares ? comparedRows : [])],
   rowLoss(batch, gradScale, { divergence = spec, compares = false }) {
     const current = moves(spec) ? divergence : spec;
     return onTaken(batch, takes, teacher.divergenceOf(batch, current, gradScale, compares));

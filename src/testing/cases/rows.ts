@@ -479,7 +479,9 @@ export const rows: Cases<keyof typeof records> = {
     prepare: ({ a, b }, random) => {
       for (const ids of [a, b])
         for (let r = 0; r < rows!; r++) {
-          const drawn = Array.from({ length: vocab! }, (_, id) => [random.uniform(), id] as const).sort(([x], [y]) => x - y);
+          const drawn = Array.from({ length: vocab! }, (_, id) => [random.uniform(), id] as const).sort(
+            ([x], [y]) => x - y,
+          );
           ids.set(
             drawn
               .slice(0, k)

@@ -1,6 +1,6 @@
-import type { DivergenceKind } from '../../../src/backend/kernels/index.js';
 import { describe, expect, it } from 'vitest';
 import type { Device } from '../../../src/backend/backend.js';
+import type { DivergenceKind } from '../../../src/backend/kernels/index.js';
 import {
   coarseKinds,
   type DivergenceSpec,
