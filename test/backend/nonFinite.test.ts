@@ -29,16 +29,16 @@ async function divergenceOf(
   }) as [Tensor, Tensor];
   const labels = Tensor.from(device, new Int32Array(rows), [rows]);
   const params = { temperature: 1, teacherTemperature: 1, weight: 0.1, gradScale: 1, clamp: 0 };
-  const loss = isPair(kind)
+  const outputs = isPair(kind)
     ? run(
         device,
         'alphaBeta',
         { teacher, labels, student },
         { ...params, power: 0.25, alpha: 0.2, beta: 0.7, pair: alphaBetaPairs[kind] },
-      ).loss
-    : run(device, 'divergence', { teacher, labels, student }, { ...params, kind: divergenceKinds[kind] }).loss;
-  const found = { loss: [...(await loss.read())], gradient: (await student.read()) as Float32Array };
-  for (const tensor of [teacher, student, labels, loss]) tensor.dispose();
+      )
+    : run(device, 'divergence', { teacher, labels, student }, { ...params, kind: divergenceKinds[kind] });
+  const found = { loss: [...(await outputs.loss.read())], gradient: (await student.read()) as Float32Array };
+  for (const tensor of [teacher, student, labels, ...Object.values(outputs)]) tensor.dispose();
   return found;
 }
 

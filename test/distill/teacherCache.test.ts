@@ -313,6 +313,12 @@ describe('a teacher cache', () => {
       [{ student: smaller, tokenizer: undefined, data: { ...data, train: few } }, 'Make the cache with vocabSize 11.'],
       [{ sgo: adaptiveOffPolicy() }, "sgo 'adaptiveOffPolicy' trains on the student's own answers"],
       [{ loss: losses.skewKL({ temperature: 2 }) }, 'loss.temperature is 2, the predictions in cache were made with 1'],
+      [
+        { loss: losses.skewKL({ teacherTemperature: 2 }) },
+        'loss.teacherTemperature is 2, the predictions in cache were made with 1',
+      ],
+      [{ compareEvery: 2 }, 'compareEvery is 2, and comparing takes all of'],
+      [{ loss: losses.skewKL({ topK: 3 }) }, 'loss.topK is 3, and which tokens of a prediction stand alone'],
       [{ teacher }, 'teacher and teacherCache are both given'],
     ] as const) {
       expect(() => training({ teacherCache, ...extra } as never)).toThrow(words);

@@ -4,15 +4,21 @@
 //
 // A row takes up to seven passes; the last two have no exponentials:
 //   1 maxima of both rows   2 exponentials and their sums   3, 4 the mixture and its sum, where the pair has it
-//   5 the loss, and what log q changes of it   6 its sum   7 student = gradScale / T * (d - q sum d)
+//   5 the loss, d, which is what log q changes of it, and their sums   6 d without most of its mean, and its sum
+//   7 student = gradScale / T * (d - q sum d)
 // The formulas of passes 3 and 5 are in shared/alphaBetaTerms.ts.
 //
 // Where the student gives nearly all probability to one token, d - q sum d would cancel there. It is taken as d times the
 // probability of all other tokens, less q times the sum of their d.
+//
+// Where teacher and student have few likely tokens in common, d is nearly q times a constant, and the error of the sum
+// would be most of what is left. So d is first taken less q times the sum that pass 5 found, which changes no gradient:
+// pass 6 then adds up what is small.
 import { TARGET_STUDENT, TEACHER_STUDENT } from '../../../build/divergenceKinds';
 import { mixtureSum, mixtureTerms, terms } from './shared/alphaBetaTerms';
 import {
-  CROSS, FACTOR, H, LOG_MIXTURE, LOG_STUDENT, LOG_TEACHER, LOSS, ROW_BYTES, ROW_SUMS, setDivergence, SHIFT, STRETCH,
+  CROSS, D, FACTOR, H, LOG_MIXTURE, LOG_STUDENT, LOG_TEACHER, LOSS, MEAN_BYTES, MEAN_SUMS, MIXED,
+  ROW_BYTES, ROW_SUMS, setDivergence, SHIFT, STRETCH,
   STUDENT_MAX, STUDENT_SCALE, SUM_BYTES, TEACHER_MAX, TEACHER_SCALE,
 } from './shared/alphaBetaRow';
 import { expBytes, rowGradient } from './shared/rowGradient';
@@ -78,6 +84,7 @@ export function alphaBeta(
       store<f32>(row + LOG_MIXTURE, most + log1(mixtureSum(row, t, s, mixed, vocab, most)));
     }
     fillFloats(row + ROW_SUMS, SUM_BYTES >> 2, 0);
+    fillFloats(row + MEAN_SUMS, MEAN_BYTES >> 2, 0);
     for (let i: u32 = 0; i < vocab; i += BLOCK) {
       const at = (<usize>i) << 2;
       terms(pair, row, t + at, s + at, mixed + at, min(vocab - i, BLOCK));
@@ -93,13 +100,14 @@ export function alphaBeta(
     // The student's likeliest token: the one whose exponential is 1.
     const top = (<usize>firstIndex(q, vocab, 1)) << 2;
     const sumH = sumLanes(v128.load(row + ROW_SUMS, H));
-    const topD = load<f32>(s + top) - sumH * load<f32>(mixed + top);
+    const mean = sumLanes(v128.load(row + MEAN_SUMS, D)) - sumH * sumLanes(v128.load(row + MEAN_SUMS, MIXED));
     const topShare = load<f32>(q + top) / studentSum;
+    const topD = load<f32>(s + top) - sumH * load<f32>(mixed + top) - mean * topShare;
     // Zeros are stored for it, so that the sums are those of all others.
     store<f32>(s + top, 0);
     store<f32>(mixed + top, 0);
     store<f32>(q + top, 0);
-    const others = derivatives(row, s, mixed, q, vocab, sumH);
+    const others = derivatives(row, s, mixed, q, vocab, sumH, mean / studentSum);
     const sumD = sumLanes(v128.load(row));
     rowGradient(s, q, vocab, (topD + sumD) / studentSum, gradScale * factor);
     store<f32>(s + top, gradScale * factor * (topD * (others / studentSum) - topShare * sumD));
@@ -107,11 +115,12 @@ export function alphaBeta(
 }
 
 /**
- * Pass 6: student = student - h mixed, the derivatives by log q. Returns the sum of the exponentials `q`; the sum of the
- * derivatives is left in the four lanes at `row`.
+ * Pass 6: student = student - h mixed - mean q, the derivatives by log q without most of their mean. Returns the sum of
+ * the exponentials `q`; the sum of what student holds is left in the four lanes at `row`.
  */
-function derivatives(row: usize, student: usize, mixed: usize, q: usize, count: u32, h: f32): f32 {
+function derivatives(row: usize, student: usize, mixed: usize, q: usize, count: u32, h: f32, mean: f32): f32 {
   const by = f32x4.splat(h);
+  const less = f32x4.splat(mean);
   let total = zero();
   let share = zero();
   for (let begin: u32 = 0; begin < count; begin += BLOCK) {
@@ -121,9 +130,11 @@ function derivatives(row: usize, student: usize, mixed: usize, q: usize, count: 
     for (let i = begin; i < end; i += 4) {
       const at = (<usize>i) << 2;
       const left = min(end - i, 4);
-      const d = nmadd(loadUpTo(mixed + at, left, zero()), by, loadUpTo(student + at, left, zero()));
+      const e = loadUpTo(q + at, left, zero());
+      const all = nmadd(loadUpTo(mixed + at, left, zero()), by, loadUpTo(student + at, left, zero()));
+      const d = nmadd(e, less, all);
       sum = f32x4.add(sum, d);
-      exps = f32x4.add(exps, loadUpTo(q + at, left, zero()));
+      exps = f32x4.add(exps, e);
       storeUpTo(student + at, d, left);
     }
     total = f32x4.add(total, sum);

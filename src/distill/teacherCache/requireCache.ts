@@ -17,7 +17,7 @@ import type { TeacherCache } from './openTeacherCache.js';
 export function requireCache(
   { name, facts }: TeacherCache,
   { student, tokenizer }: { readonly student: LanguageModel; readonly tokenizer: Tokenizer | undefined },
-  { loss, sgo = dataOnly(), answers }: RunOptions,
+  { loss, sgo = dataOnly(), answers, compareEvery = 0 }: RunOptions,
 ): void {
   if (policyFacts(sgo).generates) {
     throw new OptionError(
@@ -33,6 +33,13 @@ export function requireCache(
       { option: 'answers', found: answers, expected: 'data' },
     );
   }
+  if (compareEvery > 0) {
+    throw new OptionError(
+      `distill: compareEvery is ${compareEvery}, and comparing takes all of the teacher's predictions, of which a teacherCache has ` +
+        'the likeliest alone. Leave it out, or give the teacher itself.',
+      { option: 'compareEvery', found: compareEvery, expected: 0 },
+    );
+  }
   if (loss && !coarseKinds.has(loss.kind)) {
     throw new OptionError(
       `distill: loss '${loss.kind}' needs each of the teacher's probabilities, and a teacherCache has the likeliest alone. Take one ` +
@@ -41,12 +48,21 @@ export function requireCache(
     );
   }
   const { topK, vocabSize, temperature, startTokenId } = facts;
-  // Where all tokens are named, nothing is hidden in the rest.
-  if (loss && loss.temperature !== temperature && topK < vocabSize) {
+  if (loss?.topK !== undefined) {
     throw new OptionError(
-      `distill: loss.temperature is ${loss.temperature}, the predictions in ${name} were made with ${temperature}: what tokens without a ` +
+      `distill: loss.topK is ${loss.topK}, and which tokens of a prediction stand alone a teacherCache has settled: in ${name} ` +
+        `the ${topK} likeliest. Leave it out, or give the teacher itself.`,
+      { option: 'loss.topK', found: loss.topK },
+    );
+  }
+  const option = loss?.teacherTemperature === undefined ? 'loss.temperature' : 'loss.teacherTemperature';
+  const taught = loss?.teacherTemperature ?? loss?.temperature;
+  // Where all tokens are named, nothing is hidden in the rest.
+  if (taught !== undefined && taught !== temperature && topK < vocabSize) {
+    throw new OptionError(
+      `distill: ${option} is ${taught}, the predictions in ${name} were made with ${temperature}: what tokens without a ` +
         'name have together at another temperature cannot be told. Take that of the cache, or make one with this.',
-      { option: 'loss.temperature', found: loss.temperature, expected: temperature },
+      { option, found: taught, expected: temperature },
     );
   }
   if ((student.startTokenId ?? null) !== startTokenId) {

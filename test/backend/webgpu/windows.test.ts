@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { divergenceKinds, type KernelName, kernels } from '../../../src/backend/kernels/index.js';
+import { alphaBetaPairs, divergenceKinds, type KernelName, kernels } from '../../../src/backend/kernels/index.js';
 import { windowsOf } from '../../../src/backend/webgpu/windows.js';
 import { LimitError } from '../../../src/errors.js';
 import type { AnyCase, Case } from '../../../src/testing/case.js';
@@ -184,6 +184,18 @@ const windowed: { readonly [K in KernelName]?: readonly (readonly [maxBindingByt
       },
     ],
   ],
+  alphaBeta: [
+    [
+      8192,
+      {
+        dims: { rows: 200, vocab: 13 },
+        params: {
+          ...{ weight: 0.4, power: 0.25, alpha: 0.2, beta: 0.7, pair: alphaBetaPairs.teacherMixture },
+          ...{ temperature: 1.5, teacherTemperature: 1, gradScale: 0.5, clamp: 0 },
+        },
+      },
+    ],
+  ],
   sample: [
     [8192, { dims: { rows: 200, vocab: 13 }, params: { temperature: 1, topK: 7, topP: 0.9, step: 1, drawable: 11 } }],
   ],
@@ -207,6 +219,7 @@ describeWebGPU('operands over the binding limit', () => {
     attentionBackwardQuery: 2048,
     attentionBackwardKeyValue: 2048,
     attentionBackwardBias: 2048,
+    compareRows: 2048,
     topTokens: 2048,
     reduceToTop: 2048,
     spreadFromTop: 2048,

@@ -2,6 +2,7 @@
 //   0    64 bytes for the sums of softmaxRow.ts
 //   64   [3][4] partial sums of the row: loss, derivative by log r, cross-entropy
 //   112  numbers of the row, then numbers of the divergence: see the offsets
+//   224  [2][4] partial sums from which the mean derivative is estimated
 import { log1 } from '../../shared/math';
 
 export const ROW_SUMS: usize = 64;
@@ -45,6 +46,12 @@ export const STUDENT_SCALE: usize = 212;
 /** 1 / alpha and 1 / beta; 0 where these are 0. */
 export const INVERSE_ALPHA: usize = 216;
 export const INVERSE_BETA: usize = 220;
+/** [2][4] partial sums of the row: derivative by log q, and share of a token in log r. */
+export const MEAN_SUMS: usize = 224;
+export const MEAN_BYTES: usize = 32;
+/** Inside these sums. */
+export const D: usize = 0;
+export const MIXED: usize = 16;
 export const ROW_BYTES: usize = 256;
 
 function inverseOf(x: f32): f32 {

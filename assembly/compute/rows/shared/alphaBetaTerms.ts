@@ -13,8 +13,8 @@ import {
   MIXTURE_STUDENT, MIXTURE_TEACHER, STUDENT_MIXTURE, TARGET_STUDENT, TEACHER_MIXTURE, TEACHER_STUDENT,
 } from '../../../../build/divergenceKinds';
 import {
-  ALPHA, BETA, CROSS, FACTOR, H, INVERSE_ALPHA, INVERSE_BETA, INVERSE_POWER, INVERSE_TOTAL, LOG_MIXTURE, LOG_ODDS, LOG_REST, LOG_STUDENT, LOG_TEACHER,
-  LOG_WEIGHT, LOSS, POWER, ROW_SUMS, SERIES, SHIFT, STRETCH, STUDENT_MAX, STUDENT_SCALE, TEACHER_MAX, TEACHER_SCALE, TOTAL, WEIGHT,
+  ALPHA, BETA, CROSS, D, FACTOR, H, INVERSE_ALPHA, INVERSE_BETA, INVERSE_POWER, INVERSE_TOTAL, LOG_MIXTURE, LOG_ODDS, LOG_REST, LOG_STUDENT, LOG_TEACHER,
+  LOG_WEIGHT, LOSS, MEAN_SUMS, MIXED, POWER, ROW_SUMS, SERIES, SHIFT, STRETCH, STUDENT_MAX, STUDENT_SCALE, TEACHER_MAX, TEACHER_SCALE, TOTAL, WEIGHT,
 } from './alphaBetaRow';
 import { lowLanes } from '../../shared/constants';
 import { exp4, log1p4 } from '../../shared/math';
@@ -190,6 +190,8 @@ export function terms(pair: u32, row: usize, teacher: usize, student: usize, mix
   let losses = zero();
   let chains = zero();
   let crosses = zero();
+  let derivatives = zero();
+  let shares = zero();
   for (let i: u32 = 0; i < count; i += 4) {
     const at = (<usize>i) << 2;
     const left = min(count - i, 4);
@@ -250,6 +252,7 @@ export function terms(pair: u32, row: usize, teacher: usize, student: usize, mix
         const cross = f32x4.mul(exp4(logR), f32x4.neg(logQ));
         crosses = f32x4.add(crosses, v128.and(cross, inside));
       }
+      derivatives = f32x4.add(derivatives, v128.and(bySecond, inside));
       storeUpTo(student + at, bySecond, left);
       storeUpTo(mixed + at, zero(), left);
       continue;
@@ -262,11 +265,17 @@ export function terms(pair: u32, row: usize, teacher: usize, student: usize, mix
     let derivative = f32x4.mul(share, chain);
     if (pair == STUDENT_MIXTURE) derivative = f32x4.add(derivative, byFirst);
     if (pair == MIXTURE_STUDENT) derivative = f32x4.add(derivative, bySecond);
+    const ofMixture = f32x4.mul(share, exp4(logR));
+    derivatives = f32x4.add(derivatives, v128.and(derivative, inside));
+    shares = f32x4.add(shares, v128.and(ofMixture, inside));
     storeUpTo(student + at, derivative, left);
-    storeUpTo(mixed + at, f32x4.mul(share, exp4(logR)), left);
+    storeUpTo(mixed + at, ofMixture, left);
   }
   const sums = row + ROW_SUMS;
   v128.store(sums, f32x4.add(v128.load(sums, LOSS), losses), LOSS);
   v128.store(sums, f32x4.add(v128.load(sums, H), chains), H);
   v128.store(sums, f32x4.add(v128.load(sums, CROSS), crosses), CROSS);
+  const means = row + MEAN_SUMS;
+  v128.store(means, f32x4.add(v128.load(means, D), derivatives), D);
+  v128.store(means, f32x4.add(v128.load(means, MIXED), shares), MIXED);
 }
