@@ -1,6 +1,7 @@
 // How sure two models are, and whether they agree, row by row:
-//   teacher [rows, vocab], student [rows, vocab] -> teacherEntropy [rows], studentEntropy [rows], nats, agreement [rows]
-//   agreement: 1 where the likeliest tokens, the first of equals, are the same, else 0
+//   teacher [rows, vocab], student [rows, vocab], labels [rows]
+//     -> teacherEntropy [rows], studentEntropy [rows], nats, agreement [rows]
+//   agreement: 1 where the likeliest tokens, the first of equals, are the same, else 0;  label -100: 0, 0, 0
 // One workgroup a row. The entropy is log(sum e^x) - sum x e^x / sum e^x, x the distances from the largest logit: both
 // addends are at least 0. A row with NaN or +infinity has the entropy NaN.
 // Follows math.wgsl and reduce.wgsl. Same contract as assembly/compute/rows/compareRows.ts.
@@ -8,9 +9,10 @@ struct Shape { rows: u32, vocab: u32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> teacher: array<f32>;
 @group(0) @binding(2) var<storage, read> student: array<f32>;
-@group(0) @binding(3) var<storage, read_write> teacherEntropy: array<f32>;
-@group(0) @binding(4) var<storage, read_write> studentEntropy: array<f32>;
-@group(0) @binding(5) var<storage, read_write> agreement: array<f32>;
+@group(0) @binding(3) var<storage, read> labels: array<i32>;
+@group(0) @binding(4) var<storage, read_write> teacherEntropy: array<f32>;
+@group(0) @binding(5) var<storage, read_write> studentEntropy: array<f32>;
+@group(0) @binding(6) var<storage, read_write> agreement: array<f32>;
 
 // What one thread has found of a row so far: the sums are taken from its largest logit.
 struct Found { most: f32, at: u32, sum: f32, product: f32 }
@@ -42,6 +44,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
         @builtin(local_invocation_index) lane: u32) {
   let row = group.x + group.y * groups.x;     // y continues x: one side of a grid ends at 65535
   if (row >= shape.rows) { return; }          // the same for the whole workgroup, so barriers stay legal
+  if (labels[row] == -100) {
+    if (lane == 0u) {
+      teacherEntropy[row] = 0.0;
+      studentEntropy[row] = 0.0;
+      agreement[row] = 0.0;
+    }
+    return;
+  }
   let first = row * shape.vocab;
   var t = Found(LOWEST, 0u, 0.0, 0.0);
   var s = t;

@@ -85,6 +85,27 @@ export function kindFlagsOf(...tables: readonly KindTable[]): OptionTable<never>
   );
 }
 
+/** What is wrong with a flag that was given and that this kind does not have; undefined where there is none. */
+export function foreignFlag<Table extends KindTable>(
+  what: string,
+  table: Table,
+  kind: keyof Table & string,
+  values: object,
+  prefix = '',
+): string | undefined {
+  const flagsOfKind = (options: z.ZodObject) => flaggedAs(options, prefix).map(({ flag }) => flag);
+  const takes = new Set(flagsOfKind((table[kind] as KindTable[string]).options));
+  const flag = Object.keys(kindFlags(table, prefix)).find((each) => !takes.has(each) && Object(values)[each] !== undefined);
+  if (flag === undefined) return undefined;
+  const others = Object.values(table).filter(({ options }) => flagsOfKind(options).includes(flag));
+  const names = inList(others.map((other) => other.kind));
+  return `${flagOf(flag)} does not apply to the ${what} ${kind}, only to ${names}. Leave it out.`;
+}
+
+/** 'a', 'a and b', 'a, b and c' */
+const inList = (names: readonly string[]): string =>
+  names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+
 /**
  * The data of one kind from the flags that were given.
  * @param what names the table: 'loss'
@@ -100,16 +121,8 @@ export function makeKind<Table extends VariantTable>(
   { prefix = '', base = { kind } }: { readonly prefix?: string; readonly base?: { readonly kind: string } } = {},
 ): ReturnType<Table[keyof Table]> {
   const chosen = table[kind] as Table[keyof Table & string];
-  const takes = new Set(flaggedAs(chosen.options, prefix).map(({ flag }) => flag));
-  for (const flag of Object.keys(kindFlags(table, prefix))) {
-    if (takes.has(flag) || Object(values)[flag] === undefined) continue;
-    const others = Object.values(table).filter(({ options }) =>
-      flaggedAs(options, prefix).some((leaf) => leaf.flag === flag),
-    );
-    throw new OptionError(
-      `${flagOf(flag)} does not apply to the ${what} ${kind}, only to ${others.map(({ kind }) => kind).join(' and ')}. Leave it out.`,
-    );
-  }
+  const foreign = foreignFlag(what, table, kind, values, prefix);
+  if (foreign !== undefined) throw new OptionError(foreign);
   const { kind: _, ...kept } = base.kind === kind ? base : { kind };
   return chosen({ ...kept, ...optionsFrom(chosen.options, values, prefix) }) as ReturnType<Table[keyof Table]>;
 }

@@ -55,6 +55,22 @@ async function crossEntropyOf(device: Device, logit?: number) {
   return found;
 }
 
+/** A ratio inside of the clamp: what is clamped has no gradient. */
+async function policyGradientOf(device: Device, logit?: number) {
+  const data = logits(1);
+  if (logit !== undefined) data[spoiltAt + 1] = logit;
+  const held = Tensor.from(device, data, [rows, vocab]);
+  const row = (value: number) => Tensor.from(device, new Float32Array(rows).fill(value), [rows]);
+  const given = {
+    labels: Tensor.from(device, new Int32Array(rows).fill(label), [rows]),
+    ...{ advantages: row(-0.7), oldLogProbs: row(-5), importance: row(1) },
+  };
+  const { loss } = run(device, 'policyGradient', { ...given, logits: held }, { clip: 0.2, gradScale: 1 });
+  const found = { loss: [...(await loss.read())], gradient: (await held.read()) as Float32Array };
+  for (const tensor of [...Object.values(given), held, loss]) tensor.dispose();
+  return found;
+}
+
 const rowOf = (values: Float32Array, row: number) => [...values.subarray(row * vocab, (row + 1) * vocab)];
 
 forEachBackend((device) => {
@@ -102,6 +118,25 @@ forEachBackend((device) => {
   it('crossEntropy with -infinity: as with a logit of no share', async () => {
     const want = await crossEntropyOf(device(), -300);
     const found = await crossEntropyOf(device(), -Infinity);
+    expect(found.loss).toEqual(want.loss);
+    expect([...found.gradient]).toEqual([...want.gradient]);
+  });
+
+  it.each([Number.NaN, -Number.NaN, Infinity])(
+    'policyGradient with %d: a loss and a gradient of NaN, in that row alone',
+    async (logit) => {
+      const whole = await policyGradientOf(device());
+      expect(rowOf(whole.gradient, 1).some((g) => g !== 0)).toBe(true);
+      const found = await policyGradientOf(device(), logit);
+      expect(found.loss).toEqual([whole.loss[0], Number.NaN, whole.loss[2]]);
+      expect(rowOf(found.gradient, 1).every(Number.isNaN)).toBe(true);
+      for (const row of [0, 2]) expect(rowOf(found.gradient, row)).toEqual(rowOf(whole.gradient, row));
+    },
+  );
+
+  it('policyGradient with -infinity: as with a logit of no share', async () => {
+    const want = await policyGradientOf(device(), -300);
+    const found = await policyGradientOf(device(), -Infinity);
     expect(found.loss).toEqual(want.loss);
     expect([...found.gradient]).toEqual([...want.gradient]);
   });

@@ -112,6 +112,22 @@ describe('--method', () => {
       '--loss skewKL is about the divergence, and --kd-ratio is 0: cross-entropy alone is learnt.',
     ],
     ['--method kd --pairs', '--pairs does nothing with --method kd.'],
+    [
+      '--method kd --alpha 0.3',
+      '--alpha does not apply to the loss forwardKL, only to alphaMixture, skewKL and skewReverseKL. Leave it out.',
+    ],
+    [
+      '--loss alphaBeta --mixture-lambda 0.3',
+      '--mixture-lambda does not apply to the loss alphaBeta, only to alphaMixture. Leave it out.',
+    ],
+    ['--sgo dataOnly --capacity 9', '--capacity does not apply to the sgo dataOnly, only to adaptiveOffPolicy and offPolicy.'],
+    ['--student-alpha 0.3', '--student-alpha is about --student-loss, which is not given.'],
+    [
+      '--student-loss forwardKL --student-alpha 0.3',
+      '--student-alpha does not apply to the student loss forwardKL, only to alphaMixture,',
+    ],
+    ['--method sft --compare-every 5', '--compare-every does nothing with --method sft.'],
+    ['--method seqkd --compare-every 5', '--compare-every 5 is about the divergence, and --kd-ratio is 0'],
     ['--method kd --generation-top-k 3', '--generation-top-k does nothing with --method kd.'],
     [
       '--method mystery',

@@ -562,7 +562,7 @@ describe('distillm train', () => {
   });
 
   it.each([
-    ['--loss reverseKL --alpha 0.1', 2, 'only to skewKL and skewReverseKL'],
+    ['--loss reverseKL --alpha 0.1', 2, 'only to alphaMixture, skewKL and skewReverseKL'],
     ['--sgo dataOnly --capacity 9', 2, 'does not apply to the sgo dataOnly, only to adaptiveOffPolicy'],
     ['--validation 0', 2, /--sgo adaptiveOffPolicy follows the validation loss, and --validation 0 holds nothing out/],
     ['--init-threshold 0.5 --phi-cap 0.4', 2, '--phi-cap is 0.4, expected between --init-threshold (0.5) and 1'],

@@ -317,6 +317,9 @@ describe('a teacher cache', () => {
         { loss: losses.skewKL({ teacherTemperature: 2 }) },
         'loss.teacherTemperature is 2, the predictions in cache were made with 1',
       ],
+      ...[losses.alphaBeta(), losses.alphaMixture(), losses.taid()].map(
+        (loss) => [{ loss }, `loss '${loss.kind}' needs each of the teacher's probabilities`] as const,
+      ),
       [{ compareEvery: 2 }, 'compareEvery is 2, and comparing takes all of'],
       [{ loss: losses.skewKL({ topK: 3 }) }, 'loss.topK is 3, and which tokens of a prediction stand alone'],
       [{ teacher }, 'teacher and teacherCache are both given'],

@@ -11,13 +11,22 @@ export function compareRowsScratch(rows: u32, vocab: u32): usize {
   return SUMS + (<usize>vocab << 2);
 }
 
-/** The entropies of both, and 1 where their likeliest tokens are the same, else 0. Range: rows. */
+/**
+ * The entropies of both, and 1 where their likeliest tokens are the same, else 0. Rows whose label is -100 give zeros.
+ * Range: rows.
+ */
 export function compareRows(
-  teacher: usize, student: usize, teacherEntropy: usize, studentEntropy: usize, agreement: usize, rows: u32, vocab: u32,
-  begin: u32, end: u32,
+  teacher: usize, student: usize, labels: usize, teacherEntropy: usize, studentEntropy: usize, agreement: usize,
+  rows: u32, vocab: u32, begin: u32, end: u32,
 ): void {
   const exps = scratch() + SUMS;
   for (let r = begin; r < end; r++) {
+    if (load<i32>(labels + (r << 2)) == -100) {
+      store<f32>(teacherEntropy + (r << 2), 0);
+      store<f32>(studentEntropy + (r << 2), 0);
+      store<f32>(agreement + (r << 2), 0);
+      continue;
+    }
     const offset = (<usize>r * vocab) << 2;
     const t = teacher + offset;
     const s = student + offset;

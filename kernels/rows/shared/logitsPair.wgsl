@@ -16,7 +16,6 @@ fn log1pNear(u: vec4f) -> vec4f {
   return 2.0 * s * (1.0 + q * (0.33333333 + q * (0.2 + q * (0.14285714 + q * 0.11111111))));
 }
 
-
 // The tokens of one thread in one step, from `begin` on. Past the end they are the last token, which is not `inside`.
 struct Tokens { at: vec4u, element: vec4u, inside: vec4<bool> }
 fn tokensFrom(begin: u32, first: u32) -> Tokens {
@@ -28,7 +27,6 @@ fn teacherAt(i: vec4u) -> vec4f { return vec4f(teacher[i.x], teacher[i.y], teach
 fn studentAt(i: vec4u) -> vec4f { return vec4f(student[i.x], student[i.y], student[i.z], student[i.w]); }
 fn largestOf(x: vec4f) -> f32 { return max(max(x.x, x.y), max(x.z, x.w)); }
 fn sumOf(x: vec4f) -> f32 { return (x.x + x.y) + (x.z + x.w); }
-
 
 // Both rows of a workgroup. Of two numbers the first is the teacher's.
 struct Pair {

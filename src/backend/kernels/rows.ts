@@ -265,20 +265,20 @@ export const rows = {
   /**
    * How sure two models are, and whether they agree: the entropies of softmax(teacher) and softmax(student) in nats, and 1
    * where their likeliest tokens, the first of equals, are the same, else 0. The entropy of a row with NaN or +infinity is
-   * NaN.
+   * NaN. Rows whose label is -100 give zeros, whatever their logits hold.
    */
   compareRows: {
     dims: ['rows', 'vocab'],
-    in: { teacher: ['rows', 'vocab'], student: ['rows', 'vocab'] },
+    in: { teacher: ['rows', 'vocab'], student: ['rows', 'vocab'], labels: i32('rows') },
     out: { teacherEntropy: ['rows'], studentEntropy: ['rows'], agreement: ['rows'] },
     flops: (d) => 16 * of(d, 'rows', 'vocab'),
     ulp: (d) => roundings(of(d, 'vocab')) + 8,
     plan: overRows('vocab', 16),
   },
-  /** share[r]: of the k ids in either row of a and b, each ascending, how many are in both, over k. */
+  /** share[r]: of the k ids in either row of a and b, each ascending, how many are in both, over k; 0 where the label is -100. */
   overlap: {
     dims: ['rows', 'k'],
-    in: { a: i32('rows', 'k'), b: i32('rows', 'k') },
+    in: { a: i32('rows', 'k'), b: i32('rows', 'k'), labels: i32('rows') },
     out: { share: ['rows'] },
     flops: (d) => 2 * of(d, 'rows', 'k'),
     ulp: () => 1,

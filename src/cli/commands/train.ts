@@ -44,7 +44,7 @@ import { kindOfData, recordNames, skipping } from '../data.js';
 import { deviceOptions, deviceRules, withDevice } from '../device.js';
 import { memoryLines, memoryTable, printEstimate } from '../estimate.js';
 import { type ExitCode, exitCodes } from '../exitCodes.js';
-import { kindFlags, makeKind, optionsFrom } from '../flags.js';
+import { makeKind, optionsFrom } from '../flags.js';
 import { bytes, counted, duration, whole } from '../format.js';
 import { tryInputs } from '../inputs.js';
 import type { Interrupt } from '../interrupts.js';
@@ -62,6 +62,7 @@ import { note, noted, shellWord, type Terminal, wrapped } from '../terminal.js';
 import {
   configNames,
   heldOutOf,
+  notOfMethod,
   runChoices,
   runFlags,
   studentPrefix,
@@ -449,8 +450,6 @@ function presetOf(options: TrainOptions): MethodSettings {
 async function distillationOf(options: TrainOptions, teacher: Checkpoint | undefined) {
   const method = methods[options.method];
   const { optimizer: _, generation, curriculum, ...preset } = presetOf(options);
-  const own = new Set(Object.keys(kindFlags({ [method.kind]: method })));
-  const others = Object.fromEntries(Object.entries(options).filter(([name]) => !own.has(name)));
   const [loss, sgo, studentLoss] = [preset.loss as Divergence, preset.sgo as SgoPolicy, preset.studentLoss];
   const teacherTokenizer = teacher && (await hasTokenizer(teacher)) ? await loadTokenizer(teacher) : undefined;
   const { generation: drawn, curriculum: followed, ...ofOptions } = optionsFrom(distillationOptions, options);
@@ -460,7 +459,7 @@ async function distillationOf(options: TrainOptions, teacher: Checkpoint | undef
     ...ofOptions,
     generation: { ...generation, ...drawn },
     curriculum: { ...curriculum, ...followed },
-    loss: makeKind('loss', losses, options.loss ?? loss.kind, others, { base: loss }),
+    loss: makeKind('loss', losses, options.loss ?? loss.kind, notOfMethod(options), { base: loss }),
     sgo: makeKind('sgo', policies, options.sgo ?? sgo.kind, options, { base: sgo }),
     ...(ownLoss && {
       studentLoss: makeKind('student loss', losses, ownLoss, options, {

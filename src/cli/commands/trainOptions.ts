@@ -8,7 +8,7 @@ import { type MethodName, type MethodSettings, methods } from '../../index.js';
 import { leavesOf, withoutDefault } from '../../settings/index.js';
 import { type ConfigNames, configOption } from '../config.js';
 import { recordOptions } from '../data.js';
-import { flagsByPath, flagsOf, kindFlags, kindFlagsOf } from '../flags.js';
+import { flagsByPath, flagsOf, foreignFlag, kindFlags, kindFlagsOf } from '../flags.js';
 import { loraFlags, loraFlagsByPath } from '../lora.js';
 import { dtypeOption, sourceWords, tokenizerWords } from '../models.js';
 import { choice, count, flag, flagOf, listed, optional, required, text, type Values, withDefault } from '../options.js';
@@ -230,6 +230,29 @@ function foreignTo({ method = 'distillm', answers }: GivenOptions): readonly str
   ];
 }
 
+/** Options without those that the method has of its own. */
+export function notOfMethod<Given extends GivenOptions>(options: Given): Partial<Given> {
+  const { method = 'distillm' } = options;
+  const own = new Set(Object.keys(kindFlags({ [method]: methods[method] })));
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !own.has(name))) as Partial<Given>;
+}
+
+/** Options of another loss or policy than those that are chosen. */
+function ofOtherKinds(given: GivenOptions): string | undefined {
+  const { method = 'distillm' } = given;
+  const preset: MethodSettings = methods[method]();
+  const loss = given.loss ?? preset.loss?.kind;
+  const sgo = given.sgo ?? preset.sgo?.kind;
+  const studentLoss = given.studentLoss ?? preset.studentLoss?.kind;
+  const idle = Object.keys(kindFlags(losses, studentPrefix)).find((name) => given[name as keyof GivenOptions] !== undefined);
+  if (!studentLoss && idle !== undefined) return `${flagOf(idle)} is about --student-loss, which is not given. Leave it out, or give that.`;
+  return (
+    (loss && foreignFlag('loss', losses, loss, notOfMethod(given))) ??
+    (sgo && foreignFlag('sgo', policies, sgo, given)) ??
+    (studentLoss && foreignFlag('student loss', losses, studentLoss, given, studentPrefix))
+  );
+}
+
 /** How any model draws its answers, the teacher as well. */
 const drawingOptions = ['generationTemperature', 'generationTopK', 'generationTopP'];
 
@@ -295,12 +318,14 @@ export const trainRules: readonly Rule[] = [
     const { method = 'distillm', kdRatio } = given as GivenOptions;
     const settings: MethodSettings = methods[method]();
     if ((kdRatio ?? settings.kdRatio) !== 0) return undefined;
-    const idle = ['loss', ...Object.keys(kindFlags(losses))].find((name) => given[name] !== undefined);
+    const compares = Number(given.compareEvery) > 0 ? ['compareEvery'] : [];
+    const idle = ['loss', ...Object.keys(kindFlags(losses)), ...compares].find((name) => given[name] !== undefined);
     return idle === undefined
       ? undefined
       : `${asTyped(idle, given[idle])} is about the divergence, and --kd-ratio is 0: cross-entropy alone is learnt. Leave it out, or ` +
           'raise --kd-ratio.';
   },
+  (given) => ofOtherKinds(given as GivenOptions),
   ({ lmCoef, text }) =>
     lmCoef === undefined || text !== undefined
       ? undefined

@@ -16,7 +16,7 @@ import { exponent, refuseExponents } from './exponents.js';
  */
 export const alphaBeta = defineLoss(
   'alphaBeta',
-  { alpha: exponent(0.2, "teacher's"), beta: exponent(0.7, "student's") },
+  { alpha: exponent('alpha', 0.2, "teacher's"), beta: exponent('beta', 0.7, "student's") },
   {
     form: ({ alpha, beta }) => ({ kind: 'alphaBeta', between: 'teacherStudent', alpha, beta, power: 0, weight: 0.5 }),
     refuse: ({ alpha, beta }) => refuseExponents('beta', alpha, beta),

@@ -22,13 +22,13 @@ export const alphaMixture = defineLoss(
   'alphaMixture',
   {
     alpha: option(ranges.between(-5, 5).default(0.5), 'curvature of the mixture: -1 is the plain one, 1 the geometric'),
-    lambda: option(ranges.openShare.default(0.5), "the teacher's weight in the mixture"),
+    lambda: option(ranges.openShare.default(0.5), "the teacher's weight in the mixture", { flag: 'mixtureLambda' }),
     between: option(
       ranges.choice(pairs).default('teacherMixture'),
       'of which two, in this order, the divergence is taken',
     ),
-    divergenceAlpha: exponent(1, "first's"),
-    divergenceBeta: exponent(0, "second's"),
+    divergenceAlpha: exponent('alpha', 1, "first's"),
+    divergenceBeta: exponent('beta', 0, "second's"),
   },
   {
     form: ({ alpha, lambda, between, divergenceAlpha, divergenceBeta }) => ({

@@ -13,10 +13,10 @@ export interface MeasuredStep {
   readonly step: number;
   /** Of the whole run. */
   readonly totalSteps: number;
-  /** The divergence itself. */
-  readonly divergence: number;
-  /** The cross-entropy from the target to the student; absent where there is no target. */
-  readonly crossEntropy?: number;
+  /** The divergence itself; none in a step that takes none. */
+  readonly divergence: number | undefined;
+  /** The cross-entropy from the target to the student; none where there is no target. */
+  readonly crossEntropy: number | undefined;
 }
 
 /** How a kind of loss changes. Each is a function of its arguments. */

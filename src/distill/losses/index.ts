@@ -43,6 +43,9 @@ export const divergenceSpec = (loss: Divergence): DivergenceSpec => specOf(loss,
 export const divergenceScale = ({ temperature, temperatureSquared }: Divergence): number =>
   temperatureSquared ? temperature ** 2 : 1;
 
+/** Whether it is not the same in every step. */
+export const changesDuringRun = (loss: Divergence): boolean => kindOf(loss).course !== undefined;
+
 /** A loss at work in one run. */
 export interface LossAtWork {
   /** The divergence of the next step. */

@@ -35,7 +35,7 @@ export interface Term {
   readonly takes?: (sample: Sample) => boolean;
   /** Fetches what the term needs for these batches, where that takes time. Called before their first `rowLoss`. */
   readonly prepare?: (batches: readonly TermBatch[]) => Promise<void>;
-  /** Names of what its row losses measure besides in such a step. */
+  /** Names of what its row losses measure besides in such a step, over the tokens on which the term is taken. */
   measures?(facts: StepFacts): readonly string[];
   /**
    * How the rows of the student's logits of this batch are turned into gradients. It is called before the student's

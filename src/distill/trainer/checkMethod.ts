@@ -3,6 +3,7 @@
  * misunderstanding, and refused by its name.
  */
 import { OptionError } from '../../errors.js';
+import { changesDuringRun } from '../losses/index.js';
 import type { RunOptions } from '../settings.js';
 import { dataOnly, policyFacts } from '../sgo/index.js';
 
@@ -11,6 +12,8 @@ export function checkMethod(options: RunOptions): void {
   checkAnswers(options);
   checkCurriculum(options);
   checkObjective(options);
+  checkStudentLoss(options);
+  checkComparison(options);
 }
 
 /** What is said of some answers must find such answers. */
@@ -61,5 +64,31 @@ function checkObjective({ objective, studentLoss, generation }: RunOptions): voi
     `distill: objective '${objective.kind}' reckons with answers that are drawn from whole distributions. Leave generation.temperature, ` +
       'generation.topK and generation.topP as they are by default.',
     { option: 'generation', found: generation },
+  );
+}
+
+/** The state of a run has the course of one loss. */
+function checkStudentLoss({ studentLoss }: RunOptions): void {
+  if (!studentLoss || !changesDuringRun(studentLoss)) return;
+  throw new OptionError(
+    `distill: studentLoss is ${studentLoss.kind}, which changes during a run, and loss alone may. Take it as loss, or another here.`,
+    { option: 'studentLoss', found: studentLoss.kind },
+  );
+}
+
+/** Teacher and student are compared where a divergence is taken: there both have predicted. */
+function checkComparison({ compareEvery = 0, kdRatio, objective, sgo = dataOnly(), pairs }: RunOptions): void {
+  if (compareEvery === 0) return;
+  const onlyOwn = !policyFacts(sgo).usesData && !pairs;
+  const reason =
+    kdRatio === 0
+      ? 'kdRatio is 0: the teacher is not asked'
+      : objective?.noSingleStep && onlyOwn
+        ? "objective.noSingleStep leaves no divergence on the student's own answers"
+        : undefined;
+  if (reason === undefined) return;
+  throw new OptionError(
+    `distill: compareEvery is ${compareEvery}, and ${reason}, so that nothing is compared. Leave one of them out.`,
+    { option: 'compareEvery', found: compareEvery, expected: 0 },
   );
 }

@@ -55,11 +55,12 @@ export interface StepEvent {
    */
   readonly terms: Readonly<Record<string, number>>;
   /**
-   * What else was measured; absent where there is nothing. On the student's own answers: 'answerLength', their mean in tokens,
-   * the one that ends them included, and 'cutAnswers', the share of those that the limit of their length cut. Where
-   * `compareEvery` asks for it, means over the tokens that count: 'teacherEntropy' and 'studentEntropy' in nats at
-   * temperature 1, 'agreement', the share whose likeliest token is the same in both, and 'overlap', of the ten likeliest of
-   * both the share that is in both. Of taid: 'crossEntropy' of the target to the student, and 't', how far the target was.
+   * What else was measured; absent where there is nothing. On the student's own answers: 'answerLength', their mean in
+   * tokens, the one that ends them included, and 'cutAnswers', the share of those that the limit of their length cut.
+   * Where `compareEvery` asks for it, means over the tokens on which a divergence is taken: 'teacherEntropy' and
+   * 'studentEntropy' in nats at temperature 1, 'agreement', the share whose likeliest token is the same in both, and
+   * 'overlap', of the ten likeliest of both the share that is in both. Of taid: 'crossEntropy' of the target to the
+   * student, and 't', how far the target was.
    */
   readonly measures?: Readonly<Record<string, number>>;
   /** Global L2 norm of the gradient, before clipping. */

@@ -259,6 +259,7 @@ async function rehearse(
   const peak = await rehearsal.peakOf(() =>
     updateStudent(objective, optimizer, {
       ...{ batches, textBatches: load.textBatches.map(batchOf), lr: 0 },
+      facts: { compares: (settings.compareEvery ?? 0) > 0 },
       dropoutSeed: () => (settings.noDropout ? undefined : 0),
       gradientCheckpointing: change.gradientCheckpointing ?? settings.gradientCheckpointing,
     }),

@@ -50,8 +50,7 @@ export async function takeStep(plan: Plan, run: RunState, order: BatchOrder, ste
   const { measures, ...losses } = meanOf(results);
   const answers = source === 'data' ? {} : answersOf(samples, plan.tokenizer);
   const told = { ...measures, ...run.loss?.told, ...answers };
-  const { divergence = 0 } = losses.terms;
-  run.loss?.observe({ step, divergence, ...measures });
+  run.loss?.observe({ step, divergence: losses.terms.divergence, crossEntropy: measures.crossEntropy });
 
   const stepMs = performance.now() - started;
   const tokens = samples.reduce((total, { ids }) => total + ids.length, 0);

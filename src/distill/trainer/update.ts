@@ -36,6 +36,7 @@ interface UpdateInput {
   readonly gradientCheckpointing: boolean;
   /** Seed of the dropout masks of the step's n-th forward pass; undefined for none. */
   readonly dropoutSeed: (pass: number) => number | undefined;
+  /** What changes from step to step. Default: nothing. */
   readonly facts?: StepFacts;
 }
 
@@ -43,7 +44,7 @@ interface UpdateInput {
 export interface UpdateResult {
   readonly loss: number;
   readonly terms: Readonly<Record<string, number>>;
-  /** What the terms measure besides: means over the tokens that count. */
+  /** What the terms measure besides: means over the tokens on which those terms are taken. */
   readonly measures: Readonly<Record<string, number>>;
   readonly gradNorm: number;
   readonly lossTokens: number;
@@ -66,7 +67,12 @@ export async function updateStudent(objective: Objective, optimizer: AdamW, inpu
   ].map((addend, slot) => ({ ...addend, slot }));
 
   for (const { term, batches } of addends) await term.prepare?.(batches);
-  const measures = [...new Set(objective.terms.flatMap((term) => term.measures?.(facts) ?? []))];
+  /** Over how many tokens each is measured. */
+  const measuredTokens = new Map<string, number>();
+  for (const { term, tokens } of addends)
+    for (const name of term.measures?.(facts) ?? [])
+      measuredTokens.set(name, (measuredTokens.get(name) ?? 0) + tokens);
+  const measures = [...measuredTokens.keys()];
   const own: Tensor[] = [];
   /** Forward and backward passes of all micro-batches, from the beginning. */
   const gather = async (chunkBytes: number) => {
@@ -98,9 +104,9 @@ export async function updateStudent(objective: Objective, optimizer: AdamW, inpu
     else optimizer.update(input.lr, scale);
     const terms = Object.fromEntries(means.map(({ name, mean }) => [name, mean]));
     const lossTokens = countLabels(input.batches);
-    const measured = measures.map((name, i) => [
+    const measured = [...measuredTokens].map(([name, tokens], i) => [
       name,
-      (sums[addends.length + 1 + i] as number) / Math.max(1, lossTokens),
+      (sums[addends.length + 1 + i] as number) / tokens,
     ]);
     return { loss, terms, measures: Object.fromEntries(measured), gradNorm, lossTokens, skipped };
   } finally {

@@ -23,11 +23,13 @@ export const comparedRows = ['teacherEntropy', 'studentEntropy', 'agreement', 'o
 
 /**
  * Compares rows of logits [rows, vocab] at temperature 1. Both stay as they are.
+ * @param labels [rows] i32. Of rows with -100 all is 0
  * @throws ShapeError
  */
-export function compareRows(teacher: Tensor, student: Tensor): ComparedRows {
+export function compareRows(teacher: Tensor, student: Tensor, labels: Tensor): ComparedRows {
   const { device } = student;
   const k = Math.min(SET, student.shape[1] as number);
-  const { share } = run(device, 'overlap', { a: topTokens(teacher, k), b: topTokens(student, k) }, {});
-  return { ...run(device, 'compareRows', { teacher, student }, {}), overlap: share };
+  const sets = { a: topTokens(teacher, k), b: topTokens(student, k) };
+  const { share } = run(device, 'overlap', { ...sets, labels }, {});
+  return { ...run(device, 'compareRows', { teacher, student, labels }, {}), overlap: share };
 }

@@ -120,7 +120,7 @@ export function divergenceRows(
     const head = firstOutputs(teacher.head, logits.shape[1] as number);
     const teacherLogits = headLogits(gatherRows(teacher.hidden, rows), head);
     if (compares) {
-      for (const [name, values] of Object.entries(compareRows(teacherLogits, logits))) measure(name, values);
+      for (const [name, values] of Object.entries(compareRows(teacherLogits, logits, labels))) measure(name, values);
     }
     const { loss, crossEntropy } = divergenceOf(divergence, {
       teacher: teacherLogits,

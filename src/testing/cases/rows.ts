@@ -89,12 +89,14 @@ function fillRoots({ x, rstd }: Pick<Given<'rmsNormBackward'>, 'x' | 'rstd'>): v
 
 /** Every third row masked; masked rows hold what memory happened to hold. */
 function maskRows(labels: Float64Array, logits: readonly Float64Array[]): void {
-  const vocab = logits[0]!.length / labels.length;
   labels.forEach((_, r) => {
-    if (r % 3 !== 1) return;
-    labels[r] = IGNORED;
-    for (const matrix of logits) poison(matrix.subarray(r * vocab, (r + 1) * vocab));
+    if (r % 3 === 1) maskRow(labels, r, logits);
   });
+}
+function maskRow(labels: Float64Array, r: number, logits: readonly Float64Array[]): void {
+  const vocab = logits[0]!.length / labels.length;
+  labels[r] = IGNORED;
+  for (const matrix of logits) poison(matrix.subarray(r * vocab, (r + 1) * vocab));
 }
 function crossEntropyCase(rows: number, vocab: number, spread: number, note: string): Case<'crossEntropy'> {
   return {
@@ -441,7 +443,7 @@ export const rows: Cases<keyof typeof records> = {
       dims: { rows: 7, vocab: 131 },
       params: {},
       note: `spread ${spread}`,
-      prepare: ({ teacher, student }: Given<'compareRows'>) => {
+      prepare: ({ teacher, student, labels }: Given<'compareRows'>) => {
         scaleBy(teacher, spread);
         scaleBy(student, spread);
         // The same row, and rows whose likeliest tokens are the same, or one of two equal ones.
@@ -456,7 +458,8 @@ export const rows: Cases<keyof typeof records> = {
           [student, [9]],
         ] as const)
           for (const id of ids) logits[3 * 131 + id] = 5 * spread;
-        student[4 * 131 + 3] = Number.NEGATIVE_INFINITY;
+        student[5 * 131 + 3] = Number.NEGATIVE_INFINITY;
+        maskRow(labels, 4, [teacher, student]);
       },
     })),
     { dims: { rows: 2, vocab: 20_011 }, params: {}, note: 'a long row' },
@@ -476,7 +479,8 @@ export const rows: Cases<keyof typeof records> = {
   ].map(([rows, k, vocab]) => ({
     dims: { rows, k } as { rows: number; k: number },
     params: {},
-    prepare: ({ a, b }, random) => {
+    prepare: ({ a, b, labels }, random) => {
+      if (rows! > 1) labels[1] = IGNORED;
       for (const ids of [a, b])
         for (let r = 0; r < rows!; r++) {
           const drawn = Array.from({ length: vocab! }, (_, id) => [random.uniform(), id] as const).sort(

@@ -47,9 +47,9 @@ function coarseLoss(
   divergence: DivergenceSpec,
   { count, gradScale }: { count: number; gradScale: number },
 ): RowLoss {
-  const { temperature } = divergence;
+  const { temperature, teacherTemperature = temperature } = divergence;
   return topDivergenceRows(
-    ({ rows }) => likeliest(headLogits(gatherRows(hidden, rows), head), count, temperature),
+    ({ rows }) => likeliest(headLogits(gatherRows(hidden, rows), head), count, teacherTemperature),
     divergence,
     gradScale,
   );
@@ -111,11 +111,14 @@ forEachBackend((backend) => {
       return { full: full!, coarse };
     }
 
-    it.each(kinds)(
+    it.each<[string, Partial<DivergenceSpec>]>([
+      ...kinds.map((kind): [string, object] => [kind, { kind }]),
+      ['reverseKL, clamped, a temperature each', { kind: 'reverseKL', teacherTemperature: 0.8, clamp: 2 }],
+    ])(
       'of %s is between 0 and the full one, rises with the tokens, and is the full one with all',
-      async (kind) => {
+      async (_, spec) => {
         const counts = [1, 2, 4, 12, 39, vocab];
-        const { full, coarse } = await sums({ kind, weight: 0.3, temperature: 1.5 }, counts);
+        const { full, coarse } = await sums({ weight: 0.3, temperature: 1.5, ...spec } as DivergenceSpec, counts);
         const slack = 1e-5 * full;
         expect(coarse[0]).toBeGreaterThan(0);
         for (const [i, value] of coarse.entries()) expect(value).toBeGreaterThanOrEqual((coarse[i - 1] ?? 0) - slack);
