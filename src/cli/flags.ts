@@ -95,7 +95,9 @@ export function foreignFlag<Table extends KindTable>(
 ): string | undefined {
   const flagsOfKind = (options: z.ZodObject) => flaggedAs(options, prefix).map(({ flag }) => flag);
   const takes = new Set(flagsOfKind((table[kind] as KindTable[string]).options));
-  const flag = Object.keys(kindFlags(table, prefix)).find((each) => !takes.has(each) && Object(values)[each] !== undefined);
+  const flag = Object.keys(kindFlags(table, prefix)).find(
+    (each) => !takes.has(each) && Object(values)[each] !== undefined,
+  );
   if (flag === undefined) return undefined;
   const others = Object.values(table).filter(({ options }) => flagsOfKind(options).includes(flag));
   const names = inList(others.map((other) => other.kind));

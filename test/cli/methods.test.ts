@@ -120,7 +120,10 @@ describe('--method', () => {
       '--loss alphaBeta --mixture-lambda 0.3',
       '--mixture-lambda does not apply to the loss alphaBeta, only to alphaMixture. Leave it out.',
     ],
-    ['--sgo dataOnly --capacity 9', '--capacity does not apply to the sgo dataOnly, only to adaptiveOffPolicy and offPolicy.'],
+    [
+      '--sgo dataOnly --capacity 9',
+      '--capacity does not apply to the sgo dataOnly, only to adaptiveOffPolicy and offPolicy.',
+    ],
     ['--student-alpha 0.3', '--student-alpha is about --student-loss, which is not given.'],
     [
       '--student-loss forwardKL --student-alpha 0.3',

@@ -23,7 +23,7 @@ async function measure(device: Device, { labels, vocab, ...logits }: OracleCase,
     const operands = { teacher, student, labels: Tensor.from(device, Int32Array.from(labels), [labels.length]) };
     return { ...divergenceOf(divergenceSpec(loss), { ...operands, gradScale: scale / counted }), student };
   });
-  const value = (scale * (await made.loss.read()).reduce((a, b) => a + b)) / counted;
+  const value = (scale * [...(await made.loss.read())].reduce((a, b) => a + b)) / counted;
   const gradient = [...(await made.student.read())];
   for (const tensor of Object.values(made)) tensor.dispose();
   return { value, gradient };
@@ -60,7 +60,9 @@ it('has a row on either side of each clamp', () => {
   const rows = oracle.flatMap(({ losses: ofCase, labels }) =>
     ofCase
       .filter(({ loss }) => 'clamp' in loss)
-      .flatMap(({ gradient }) => gradient.filter((_, r) => labels[r] !== IGNORED).map((row) => row.every((g) => g === 0))),
+      .flatMap(({ gradient }) =>
+        gradient.filter((_, r) => labels[r] !== IGNORED).map((row) => row.every((g) => g === 0)),
+      ),
   );
   expect(new Set(rows)).toEqual(new Set([true, false]));
 });

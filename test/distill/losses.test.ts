@@ -215,11 +215,11 @@ describe('divergences', () => {
   });
 });
 
+const [rows, vocab] = [5, 67];
+const logitsOf = (seed: number, spread = 4) =>
+  Float32Array.from({ length: rows * vocab }, (_, i) => spread * Math.sin(seed * i + i * i));
 /** Bits of loss and gradient on a device of f32. */
-async function bitsOf(device: Device, divergence: Divergence) {
-  const [rows, vocab] = [5, 67];
-  const logits = (seed: number) =>
-    Float32Array.from({ length: rows * vocab }, (_, i) => 4 * Math.sin(seed * i + i * i));
+async function bitsOf(device: Device, divergence: Divergence, logits = logitsOf) {
   const made = tidy(() => {
     const [teacher, student] = [1, 2].map((seed) => Tensor.from(device, logits(seed), [rows, vocab])) as [
       Tensor,
@@ -258,6 +258,32 @@ forEachBackend((device) => {
       expect(clamped.slice(0, 5)).toEqual(Array(5).fill(Math.fround(1e-3)));
       expect(clamped.slice(5).every((g) => g === 0)).toBe(true);
     }
+  });
+
+  it('every loss is finite at any logits, also where neither model gives a token any share', async () => {
+    const between = ['teacherMixture', 'studentMixture', 'mixtureTeacher', 'mixtureStudent'] as const;
+    const mixtures = [-5, -1, 0.5, 1, 5].flatMap((alpha) =>
+      between.map((each) => alphaMixture({ alpha, between: each })),
+    );
+    const others = Object.values(losses).map((make) => make() as Divergence);
+    const limits = [
+      alphaBeta({ alpha: 0.1, beta: 0 }),
+      alphaBeta({ alpha: 0, beta: 0.1 }),
+      alphaBeta({ alpha: 2, beta: 2 }),
+    ];
+    const wrong: Divergence[] = [];
+    for (const loss of [...others, ...limits, ...mixtures]) {
+      for (const spread of [300, 1e4, 1e30]) {
+        const bits = await bitsOf(device(), loss, (seed) => {
+          const logits = logitsOf(seed, spread);
+          for (const row of [0, vocab]) logits[row + 7] = -Infinity;
+          if (seed === 1) logits[2 * vocab + 3] = -Infinity;
+          return logits;
+        });
+        if (!bits.every(Number.isFinite) || bits.slice(0, rows).some((each) => each < 0)) wrong.push(loss);
+      }
+    }
+    expect(wrong).toEqual([]);
   });
 
   it('of the same temperature on both sides changes no bit', async () => {

@@ -69,7 +69,10 @@ describe('steps that compare', () => {
 });
 
 describe('steps that take more than one divergence', () => {
-  const contrast = { ...{ loss: forwardKL(), studentLoss: reverseKL(), sgo: onPolicy(), pairs: true }, compareEvery: 1 };
+  const contrast = {
+    ...{ loss: forwardKL(), studentLoss: reverseKL(), sgo: onPolicy(), pairs: true },
+    compareEvery: 1,
+  };
 
   it('compare the tokens of both, each once', async () => {
     const device = openReference();

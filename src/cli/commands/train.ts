@@ -448,7 +448,6 @@ function presetOf(options: TrainOptions): MethodSettings {
  * @param teacher none where its predictions are read from a cache
  */
 async function distillationOf(options: TrainOptions, teacher: Checkpoint | undefined) {
-  const method = methods[options.method];
   const { optimizer: _, generation, curriculum, ...preset } = presetOf(options);
   const [loss, sgo, studentLoss] = [preset.loss as Divergence, preset.sgo as SgoPolicy, preset.studentLoss];
   const teacherTokenizer = teacher && (await hasTokenizer(teacher)) ? await loadTokenizer(teacher) : undefined;

@@ -244,8 +244,11 @@ function ofOtherKinds(given: GivenOptions): string | undefined {
   const loss = given.loss ?? preset.loss?.kind;
   const sgo = given.sgo ?? preset.sgo?.kind;
   const studentLoss = given.studentLoss ?? preset.studentLoss?.kind;
-  const idle = Object.keys(kindFlags(losses, studentPrefix)).find((name) => given[name as keyof GivenOptions] !== undefined);
-  if (!studentLoss && idle !== undefined) return `${flagOf(idle)} is about --student-loss, which is not given. Leave it out, or give that.`;
+  const idle = Object.keys(kindFlags(losses, studentPrefix)).find(
+    (name) => given[name as keyof GivenOptions] !== undefined,
+  );
+  if (!studentLoss && idle !== undefined)
+    return `${flagOf(idle)} is about --student-loss, which is not given. Leave it out, or give that.`;
   return (
     (loss && foreignFlag('loss', losses, loss, notOfMethod(given))) ??
     (sgo && foreignFlag('sgo', policies, sgo, given)) ??

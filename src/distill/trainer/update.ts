@@ -70,8 +70,7 @@ export async function updateStudent(objective: Objective, optimizer: AdamW, inpu
   /** Over how many tokens each is measured. */
   const measuredTokens = new Map<string, number>();
   for (const { term, tokens } of addends)
-    for (const name of term.measures?.(facts) ?? [])
-      measuredTokens.set(name, (measuredTokens.get(name) ?? 0) + tokens);
+    for (const name of term.measures?.(facts) ?? []) measuredTokens.set(name, (measuredTokens.get(name) ?? 0) + tokens);
   const measures = [...measuredTokens.keys()];
   const own: Tensor[] = [];
   /** Forward and backward passes of all micro-batches, from the beginning. */
