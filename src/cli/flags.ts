@@ -5,7 +5,7 @@
 import * as z from 'zod';
 import { OptionError } from '../errors.js';
 import { leavesOf, type OptionLeaf, type VariantTable, withoutDefault } from '../settings/index.js';
-import { flagOf, type OptionSpec, type OptionTable, typed } from './options.js';
+import { flagOf, type OptionSpec, type OptionTable, spellFlags, typed } from './options.js';
 
 /** An option that has a flag. */
 type Flagged = OptionLeaf & { readonly flag: string };
@@ -126,7 +126,15 @@ export function makeKind<Table extends VariantTable>(
   const foreign = foreignFlag(what, table, kind, values, prefix);
   if (foreign !== undefined) throw new OptionError(foreign);
   const { kind: _, ...kept } = base.kind === kind ? base : { kind };
-  return chosen({ ...kept, ...optionsFrom(chosen.options, values, prefix) }) as ReturnType<Table[keyof Table]>;
+  try {
+    return chosen({ ...kept, ...optionsFrom(chosen.options, values, prefix) }) as ReturnType<Table[keyof Table]>;
+  } catch (error) {
+    if (!(error instanceof OptionError)) throw error;
+    // Only here is known whose option it is: `start` of taid is --taid-start.
+    const { option, found, expected } = error;
+    const message = spellFlags(error.message, new Map(flagsByPath(chosen.options, '', prefix)));
+    throw new OptionError(message, { ...(option !== undefined && { option }), found, expected });
+  }
 }
 
 /** The help line of an option, and how its text becomes a value. */

@@ -188,14 +188,29 @@ describe('an experiment', () => {
   }, 60_000);
 
   it('tells several failures, and makes the rest', async () => {
-    const axes = { loss: { 'no alpha': { loss: 'forwardKL', alpha: 0.1 }, KL: { loss: 'forwardKL' } }, seed: [1, 2] };
+    const backwards = { loss: 'taid', taidStart: 0.5, taidEnd: 0.4 };
+    const axes = { loss: { backwards, KL: { loss: 'forwardKL' } }, seed: [1, 2] };
     await write('failing.json', { ...spec, axes, claims: [], compareWith: {} });
     const { code, out, err } = await experiment('failing.json', 'whole');
     expect([code, JSON.parse(out)]).toEqual([1, expect.objectContaining({ runs: 4, done: 2, failed: 2 })]);
-    expect(err).toMatch(/^\[3\/4\] no alpha, seed 1 failed: --alpha does not apply to the loss forwardKL/m);
-    expect(err).toContain('2 failures; the same command tries again:\n  no alpha, seed 1: --alpha does not apply');
+    expect(err).toMatch(
+      /^\[3\/4\] backwards, seed 1 failed: taid: --taid-end is 0\.4, expected at least start \(0\.5\)\.$/m,
+    );
+    expect(err).toContain('2 failures; the same command tries again:\n  backwards, seed 1: taid: --taid-end is 0.4');
     expect(resultsIn('whole', 'failing').failures).toHaveLength(2);
     expect(readFileSync(path('whole/failing/report.html'), 'utf8')).toContain('What failed');
+  });
+
+  it('refuses an option that the loss does not have before anything runs', async () => {
+    await write('foreign.json', {
+      ...spec,
+      axes: { loss: { 'no alpha': { loss: 'forwardKL', alpha: 0.1 } }, seed: [1] },
+      claims: [],
+    });
+    const { code, out, err } = await experiment('foreign.json', 'foreign');
+    expect([code, out]).toEqual([2, '']);
+    expect(err).toMatch(/no alpha.*--alpha does not apply to the loss forwardKL/);
+    expect(namesIn('foreign')).toEqual([]);
   });
 
   it('tells what could not be prepared once, and what waits for it', async () => {

@@ -129,7 +129,6 @@ describe('--method', () => {
       '--student-loss forwardKL --student-alpha 0.3',
       '--student-alpha does not apply to the student loss forwardKL, only to alphaMixture,',
     ],
-    ['--method sft --compare-every 5', '--compare-every does nothing with --method sft.'],
     ['--method seqkd --compare-every 5', '--compare-every 5 is about the divergence, and --kd-ratio is 0'],
     ['--method kd --generation-top-k 3', '--generation-top-k does nothing with --method kd.'],
     [

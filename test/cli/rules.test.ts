@@ -23,6 +23,7 @@ describe('is wrong usage, told at once:', () => {
       '--method distillm needs --teacher <source>, the model to learn from, or --teacher-cache <folder>. Without a teacher: --method sft.',
     ],
     [`${kd} --sgo dataOnly`, '--sgo does nothing with --method kd.'],
+    [`${train} --compare-every 5`, '--compare-every does nothing with --method sft.'],
     [
       `${distil} --validation 0`,
       '--sgo adaptiveOffPolicy follows the validation loss, and --validation 0 holds nothing out.',

@@ -82,7 +82,7 @@ describe('before a run starts', () => {
       OptionError,
       /sgo.capacity is 0/,
     ],
-    ['no loss', distils({ loss: undefined as never }), OptionError, /loss is undefined, expected one of forwardKL/],
+    ['no loss', distils({ loss: undefined as never }), OptionError, /loss is undefined, expected one of alphaBeta, /],
     ['a model under its old name', tune({ model: undefined as never }), OptionError, /fineTune: no model is given/],
     ['a negative lr', tune({ optimizer: { lr: -1 } }), OptionError, /lr is -1/],
     ['a fractional seed', tune({ seed: 0.5 }), OptionError, /seed is 0.5/],
