@@ -17,7 +17,7 @@ export interface TopTokens {
   /** [rows, k] i32: which tokens, that differ, in any order. */
   readonly ids: Tensor;
   /**
-   * [rows, k + 1]: logits of these, and of all others together. Any constant may be added to a row. -1e30 where the others
+   * Logits of these, and of all others together, [rows, k + 1]. Any constant may be added to a row. -1e30 where the others
    * have no share.
    */
   readonly logits: Tensor;
