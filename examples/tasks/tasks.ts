@@ -1,14 +1,15 @@
 /**
- * Small data sets of each kind that distillm reads, in the form in which such sets are published: instructions, dialogues with
- * summaries, translations, plain text. The sentences are those of the demo's small grammars. A student's records have a share of
- * their answers spoilt, as crowd-written data has: with clean ones, which a small model learns by itself, a teacher has little
- * to add.
+ * Small data sets of each kind that distillm reads: instructions, dialogues with summaries, translations, plain text. The
+ * sentences are those of the demo's small grammars. A student's records have a share of their answers spoilt, as crowd-written
+ * data has: with clean ones, which a small model learns by itself, a teacher has little to add. The experiments of
+ * examples/experiments train on the translations.
  */
 import { createRng, type Rng } from 'distillm';
 import { dialogue } from '../demo/task/dialogue.ts';
 import { generateTask, generateTaskOf, type Task } from '../demo/task/generateTask.ts';
 import { pick } from '../demo/task/random.ts';
 import type { TaskRecord } from '../demo/task/record.ts';
+import { spoil } from '../demo/task/spoil.ts';
 import { translation } from '../demo/task/translation.ts';
 
 /** A set that a teacher learns, few spoilt records for its students, and clean ones that are in neither. */
@@ -42,6 +43,25 @@ const filesOf = (task: Task, form: (record: TaskRecord, id: number) => object): 
 /** Records are known by their inputs: in these forms nothing is left of what they were asked by. */
 const asked = (make: (rng: Rng) => TaskRecord) => (rng: Rng) => ({ ...make(rng), instruction: '' });
 
+/** Translations of which no sentence comes twice, in one set or in two. What a set holds depends on those drawn before it. */
+function translations(): TaskFiles {
+  const rng = createRng(3);
+  const seen = new Set<string>();
+  const fresh = (count: number): TaskRecord[] => {
+    const records: TaskRecord[] = [];
+    while (records.length < count) {
+      const record = translation(rng);
+      if (seen.has(record.input)) continue;
+      seen.add(record.input);
+      records.push(record);
+    }
+    return records;
+  };
+  const spoilt = (count: number) => spoil(fresh(count), 0.3, rng);
+  const [validation, test, firstHundreds, teacher] = [fresh(60), fresh(200), spoilt(400), fresh(5000)];
+  return { teacher, train: [...firstHundreds, ...spoilt(600)], validation, test };
+}
+
 /** Makes the files of a task. */
 export const tasks: Readonly<Record<'instruction' | 'summarization' | 'translation', () => TaskFiles>> = {
   /** Alpaca's fields. */
@@ -53,11 +73,8 @@ export const tasks: Readonly<Record<'instruction' | 'summarization' | 'translati
       dialogue: input,
       summary: output,
     })),
-  /** Those of IWSLT 2017 on Hugging Face. */
-  translation: () =>
-    filesOf(generateTaskOf(asked(translation), drawn), ({ input, output }) => ({
-      translation: { en: input, de: output },
-    })),
+  /** Alpaca's fields, asked for in four ways. */
+  translation: translations,
 };
 
 /** Plain text: paragraphs of English sentences, a document each. */

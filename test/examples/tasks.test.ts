@@ -10,6 +10,13 @@ import { answerOf } from './answerOf.js';
 const folder = fileURLToPath(new URL('../../examples/tasks/', import.meta.url));
 const names = Object.keys(tasks) as (keyof typeof tasks)[];
 const sets = ['teacher', 'train', 'validation', 'test'] as const satisfies readonly (keyof TaskFiles)[];
+const kinds = { instruction: 'instruction', summarization: 'summary', translation: 'instruction' } as const;
+/** Records of the sets, in their order. */
+const sizes = {
+  instruction: [6000, 800, 100, 300],
+  summarization: [6000, 800, 100, 300],
+  translation: [5000, 1000, 60, 200],
+} as const;
 const pathOf = (name: string, set: string) => `${folder}${name}/${set}.jsonl${set === 'teacher' ? '.gz' : ''}`;
 const textOf = (path: string) => {
   const bytes = readFileSync(path);
@@ -25,14 +32,13 @@ describe.each(names)('%s', (name) => {
   });
 
   it('holds out what is in neither training set, and spoils answers of the students alone', async () => {
-    const kinds = { instruction: 'instruction', summarization: 'summary', translation: 'translation' } as const;
     const wrong: Record<string, number> = {};
     for (const set of sets) {
       expect(await recordKind(pathOf(name, set))).toBe(kinds[name]);
       const shares: boolean[] = [];
       for await (const record of readRecords(pathOf(name, set))) {
         if ('messages' in record) expect.unreachable();
-        else shares.push(!answerOf(asTold(record)).includes(record.outputs[0] as string));
+        else shares.push(!answerOf({ ...record, output: '' }).includes(record.outputs[0] as string));
       }
       wrong[set] = shares.filter((each) => each).length / shares.length;
     }
@@ -41,17 +47,35 @@ describe.each(names)('%s', (name) => {
     expect(train).toBeGreaterThan(0.2);
     expect(train).toBeLessThan(0.4);
     const { files, shared } = await surveyData([...sets].map((set) => pathOf(name, set)));
-    expect(files.map(({ records }) => records)).toEqual([6000, 800, 100, 300]);
+    expect(files.map(({ records }) => records)).toEqual(sizes[name]);
     // Teacher and students may see the same question, as they do in real data; nobody sees one that is held out.
     const seen = shared.filter(({ files: [, later] }) => !later.includes('train'));
     expect(seen.map(({ files: [, later], same }) => [later, same])).toEqual([]);
   });
 });
 
-/** As the demo's instructions ask for it. */
-function asTold({ instruction, input }: { instruction: string; input: string }) {
-  if (instruction.startsWith('Translate the following text')) return { instruction: 'Into German.', input, output: '' };
-  return { instruction, input, output: '' };
-}
+describe('translation', () => {
+  const { teacher, train, validation, test } = tasks.translation();
+  const all = [teacher, train, validation, test] as { instruction: string; input: string; output: string }[][];
+
+  it('has no sentence twice, in one set or in two', () => {
+    const sentences = all.flat().map(({ input }) => input);
+    expect(new Set(sentences).size).toBe(sentences.length);
+  });
+
+  it('reads the same in the form of IWSLT 2017 on Hugging Face', async () => {
+    const pairs = test.map((record) => {
+      const { input, output } = record as { input: string; output: string };
+      return { translation: { en: input, de: output } };
+    });
+    expect(await recordKind(pairs)).toBe('translation');
+    const read: object[] = [];
+    for await (const record of readRecords(pairs)) {
+      if ('messages' in record) expect.unreachable();
+      else read.push({ translation: { en: record.input, de: record.outputs[0] } });
+    }
+    expect(read).toEqual(pairs);
+  });
+});
 
 it('plain text is what the script makes', () => expect(textOf(`${folder}text/corpus.txt`)).toBe(plainText()));
