@@ -40,7 +40,7 @@ export async function trainEmbedded(device: Device, { steps = 12, temperature = 
   const source = { name: 'records.jsonl', text: records.map((record) => JSON.stringify(record)).join('\n') };
   const trainer = tokenizerTrainer({ vocabSize: 320, specialTokens: { eos: '<|endoftext|>' } });
   for await (const text of readTokenizerTexts(source, { template: 'compact' })) trainer.add(text);
-  const tokenizer = trainer.train();
+  const tokenizer = await trainer.train();
   const data = await readInstructions(source, { tokenizer, template: 'compact', validation: 4 });
   const shape = { model_type: 'gpt2', vocab_size: tokenizer.vocabSize, n_positions: 64, n_head: 2 };
   const teacher = await createModel({ ...shape, n_embd: 32, n_layer: 2 }, { device, seed: 1 });

@@ -93,7 +93,7 @@ export function mergesLength(): u32 {
 }
 
 // trainer
-export { openTrainer, countWords, addTrainedToken, startMerges, trainSome } from './train';
+export { openTrainer, countWords, addTrainedToken, startMerges, spellSome, trainSome } from './train';
 /** u32 [trainedLength(), 3]: left, right and merged id of each merge. */
 export function trainedAt(): usize {
   return merged.data;

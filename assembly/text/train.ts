@@ -9,7 +9,7 @@ import { openClasses } from './characters';
 import { equalBytes, hash64, hashBytes } from './hash';
 import { wordEnd } from './preTokenizers/gpt2';
 
-// Words: distinct pre-tokens. After `startMerges`, `wordAt` is the index of the first symbol.
+// Words: distinct pre-tokens. Of those that are spelt, `wordAt` is the index of the first symbol.
 let wordTable: Buffer<u32> = changetype<Buffer<u32>>(0); // hash slots: word + 1
 let wordAt: Buffer<u32> = changetype<Buffer<u32>>(0);
 let wordLength: Buffer<u32> = changetype<Buffer<u32>>(0);
@@ -17,6 +17,7 @@ let wordHash: Buffer<u32> = changetype<Buffer<u32>>(0);
 let wordCount: Buffer<u64> = changetype<Buffer<u64>>(0);
 let wordBytes: Buffer<u8> = changetype<Buffer<u8>>(0);
 let symbols: Buffer<u32> = changetype<Buffer<u32>>(0);
+let spelt: u32 = 0; // words whose symbols are there
 
 // Tokens: their bytes, so that two ways to the same token give one id.
 let tokenAt: Buffer<u32> = changetype<Buffer<u32>>(0);
@@ -142,8 +143,8 @@ function findToken(from: usize, length: u32): i32 {
   return -1;
 }
 
-/** All texts are counted: spells the words (`byteIds`: u32 [256]) and counts their pairs. */
-export function startMerges(byteIds: usize, vocabSize: u32): void {
+/** All texts are counted: makes room for their pairs. */
+export function startMerges(vocabSize: u32): void {
   tokenTable.dispose();
   tokenTable = table(powerOfTwo(max(vocabSize, tokenAt.length) << 1));
   for (let id: u32 = 0; id < tokenAt.length; id++) {
@@ -166,15 +167,23 @@ export function startMerges(byteIds: usize, vocabSize: u32): void {
   queueCount = Buffer.create<i64>();
   queuePair = Buffer.create<u32>();
   queueNodes = Buffer.create<u32>();
-  for (let word: u32 = 0; word < wordAt.length; word++) {
+  spelt = 0;
+}
+
+/** Spells up to `words` of the words (`byteIds`: u32 [256]) and counts their pairs; true when all are spelt. */
+export function spellSome(byteIds: usize, words: u32): bool {
+  const end = min(wordAt.length, spelt + words);
+  for (; spelt < end; spelt++) {
     const first = symbols.length;
-    for (let i: u32 = 0; i < wordLength.at(word); i++) {
-      symbols.push(load<u32>(byteIds + (<usize>wordBytes.at(wordAt.at(word) + i) << 2)));
-      if (i) change(symbols.at(first + i - 1), symbols.at(first + i), 1, word);
+    for (let i: u32 = 0; i < wordLength.at(spelt); i++) {
+      symbols.push(load<u32>(byteIds + (<usize>wordBytes.at(wordAt.at(spelt) + i) << 2)));
+      if (i) change(symbols.at(first + i - 1), symbols.at(first + i), 1, spelt);
     }
-    wordAt.set(word, first);
+    wordAt.set(spelt, first);
   }
+  if (spelt < wordAt.length) return false;
   queueNews();
+  return true;
 }
 
 /** Adds `times` occurrences of a pair in each occurrence of a word, and notes the word when they are new. */

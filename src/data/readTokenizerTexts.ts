@@ -21,7 +21,7 @@ const readOptions = z.strictObject({ template: templateOption.optional(), ...rec
  * @example
  * const trainer = tokenizerTrainer({ vocabSize: 4096, specialTokens: { eos: '<|endoftext|>' } });
  * for await (const text of readTokenizerTexts('dolly.jsonl', { template: 'alpaca' })) trainer.add(text);
- * const tokenizer = trainer.train();
+ * const tokenizer = await trainer.train();
  * @throws OptionError for an unknown template; DataError for malformed lines, text that is not UTF-8
  * and a missing file
  */

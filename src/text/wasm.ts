@@ -67,7 +67,8 @@ export interface TextExports {
   openTrainer(tokens: number): void;
   countWords(at: number, stop: number, end: number): number;
   addTrainedToken(at: number, length: number): void;
-  startMerges(byteIds: number, vocabSize: number): void;
+  startMerges(vocabSize: number): void;
+  spellSome(byteIds: number, words: number): number;
   trainSome(steps: number, vocabSize: number): number;
   trainedAt(): number;
   trainedLength(): number;

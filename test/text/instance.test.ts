@@ -105,8 +105,8 @@ const uses: readonly Use[] = [
     () => tokenizerTrainer({ vocabSize: 320, specialTokens: { eos: '</s>' } }),
     (trainer, seed) => trainer.add(wordsOf(seed, 200)),
     (trainer, seed) => trainer.add(wordsOf(seed + 1, 200)),
-    (trainer) => {
-      const trained = trainer.train();
+    async (trainer) => {
+      const trained = await trainer.train();
       const files = trained.save();
       trained.dispose();
       return files;
@@ -124,24 +124,28 @@ const uses: readonly Use[] = [
 ];
 
 /** What each use says when its object is the only one. */
-const alone = () =>
-  [1, 2, 3].flatMap((seed) =>
-    uses.map(({ make, steps }) => {
+async function alone(): Promise<unknown[][]> {
+  const all: unknown[][] = [];
+  for (const seed of [1, 2, 3]) {
+    for (const { make, steps } of uses) {
       const object = make(seed);
-      const said = steps.map((step) => step(object as never, seed));
+      const said: unknown[] = [];
+      for (const step of steps) said.push(await step(object as never, seed));
       object.dispose();
-      return said;
-    }),
-  );
+      all.push(said);
+    }
+  }
+  return all;
+}
 
 /** The same with all objects at once: one step of each in turn. */
-function together(): unknown[][] {
+async function together(): Promise<unknown[][]> {
   const running = [1, 2, 3].flatMap((seed) =>
     uses.map(({ make, steps }) => ({ object: make(seed), steps, seed, said: [] as unknown[] })),
   );
   for (let step = 0; running.some(({ steps }) => step < steps.length); step++) {
     for (const { object, steps, seed, said } of running) {
-      if (step < steps.length) said.push(steps[step]!(object as never, seed));
+      if (step < steps.length) said.push(await steps[step]!(object as never, seed));
       // Others come and go meanwhile.
       createReplayBuffer({ capacity: 50, seed }).dispose();
     }
@@ -162,10 +166,10 @@ describe('one memory', () => {
     for (const instance of instances) expect(instance.deref()?.memory ?? memories[0]).toBe(memories[0]);
   });
 
-  it('serves many objects at once as if each were alone', () => {
-    const said = alone();
+  it('serves many objects at once as if each were alone', async () => {
+    const said = await alone();
     expect(new Set(said.map((each) => JSON.stringify(each))).size).toBe(said.length);
-    expect(together()).toEqual(said);
+    expect(await together()).toEqual(said);
   });
 
   it('does not grow over thousands of objects that are disposed of', () => {
@@ -220,19 +224,19 @@ describe('one memory', () => {
     expect(bytes()).toBe(before);
   });
 
-  it('keeps an object whose sequences are disposed of after it from touching others', () => {
+  it('keeps an object whose sequences are disposed of after it from touching others', async () => {
     const sampler = createSampler({ repetitionPenalty: 1.1 });
     const states = [1, 2, 3].map((seed) => sampler.start({ seed, tokens: [1, 2, 3] }));
     sampler.dispose();
-    const said = together();
+    const said = await together();
     for (const state of states) state.dispose();
-    expect(together()).toEqual(said);
+    expect(await together()).toEqual(said);
   });
 });
 
 describe('a limit', () => {
-  it('ends the object that meets it with a LimitError, and no other', () => {
-    const said = alone();
+  it('ends the object that meets it with a LimitError, and no other', async () => {
+    const said = await alone();
     const [one, other] = [createTokenizer({ tokenizerJson: base }), createTokenizer({ tokenizerJson: base })];
     const ids = [...other.encode(long)];
     const endless = () => one.encode('a'.repeat(2 ** 25 + 1));
@@ -241,12 +245,12 @@ describe('a limit', () => {
     expect(() => one.encode('a')).toThrow('The tokenizer ran out of memory and was freed. Make a new one.');
     one.dispose();
     expect([...other.encode(long)]).toEqual(ids);
-    expect(together()).toEqual(said);
+    expect(await together()).toEqual(said);
     other.dispose();
   }, 60_000);
 
-  it('of the engine, inside a call, is a LimitError that leaves all objects as they are', () => {
-    const said = alone();
+  it('of the engine, inside a call, is a LimitError that leaves all objects as they are', async () => {
+    const said = await alone();
     const tokenizer = createTokenizer({ tokenizerJson: { ...base, normalizer: { type: 'NFKC' } } });
     const ids = [...tokenizer.encode('a \ufb01ance\u0301')];
     const tooLong = vi.spyOn(String.prototype, 'normalize').mockImplementation(() => {
@@ -256,7 +260,7 @@ describe('a limit', () => {
     expect(() => tokenizer.encode('a \ufb01ance\u0301')).toThrow(/The NFKC of the text is longer than a string/);
     tooLong.mockRestore();
     expect([...tokenizer.encode('a \ufb01ance\u0301')]).toEqual(ids);
-    expect(together()).toEqual(said);
+    expect(await together()).toEqual(said);
     tokenizer.dispose();
   });
 
@@ -317,25 +321,25 @@ describe('large blocks', () => {
     object.dispose();
   });
 
-  it('beyond 2 GiB the addresses that WebAssembly gives are negative: objects work there too', () => {
-    const said = alone();
+  it('beyond 2 GiB the addresses that WebAssembly gives are negative: objects work there too', async () => {
+    const said = await alone();
     const blocks = new TextInstance('The object');
     for (let size = 400 * MiB; size >= 16; size = Math.floor(size / 2)) while (blocks.use().allocate(size) >= 0);
     expect(blocks.use().allocate(16)).toBeLessThan(0);
-    expect(together()).toEqual(said);
+    expect(await together()).toEqual(said);
     expect(blocks.use().intact()).toBe(1);
     blocks.dispose();
     expect(() => blocks.use()).toThrow(DisposedError);
   });
 
-  it('of which there are too many are refused, and what was there goes on', () => {
-    const said = alone();
+  it('of which there are too many are refused, and what was there goes on', async () => {
+    const said = await alone();
     const greedy = new TextInstance('The object');
     expect(() => {
       for (;;) greedy.use().allocate(900 * MiB);
     }).toThrow(LimitError);
     expect(greedy.disposed).toBe(true);
-    expect(together()).toEqual(said);
+    expect(await together()).toEqual(said);
   });
 });
 

@@ -51,17 +51,33 @@ describe('a Unigram vocabulary', () => {
     expect(tokenizer.decode(tokenizer.encode(corpus.join(' ')))).toBe(corpus.join(' '));
   });
 
-  it('is the same every time, ends when no text occurs twice, and needs room', () => {
+  it('is the same every time, ends when no text occurs twice, and needs room', async () => {
     expect(train(corpus, 400).save()).toEqual(train(corpus, 400).save());
     expect(train(['abc'], 400).vocabSize).toBe(2 + 256 + 19 + 4);
     expect(train([], 400).vocabSize).toBe(258 + 19);
     expect(train(['a '.repeat(3000) + 'b'.repeat(9000)], 300).vocabSize).toBeLessThanOrEqual(300);
     expect(() => train(corpus, 258 + 19)).toThrow(OptionError);
     const trainer = tokenizerTrainer({ vocabSize: 400, model: 'unigram' });
-    trainer.train();
+    const trained = trainer.train();
     expect(() => trainer.add('more')).toThrow(DisposedError);
+    await trained;
   });
 });
+
+/** Words of which few are frequent and most are rare, as in a language. */
+function megabyte(): string {
+  const rng = createRng(3);
+  const syllables = Array.from({ length: 300 }, () =>
+    rng
+      .int(2 ** 20)
+      .toString(36)
+      .slice(0, 1 + rng.int(3)),
+  );
+  const words = Array.from({ length: 20_000 }, () =>
+    Array.from({ length: 1 + rng.int(4) }, () => syllables[rng.int(300)]).join(''),
+  );
+  return Array.from({ length: 180_000 }, () => words[Math.floor(20_000 * rng.uniform() ** 4)]).join(' ');
+}
 
 describe('trainTokenizer', () => {
   it('makes the merges of Hugging Face on texts of many languages', () => {
@@ -80,7 +96,7 @@ describe('trainTokenizer', () => {
     expect(model.vocab).toEqual(hard.vocab);
   });
 
-  it('reads any iterable, and what it trains encodes', () => {
+  it('reads any iterable, and what it trains encodes', async () => {
     function* texts() {
       yield* corpus;
     }
@@ -92,26 +108,14 @@ describe('trainTokenizer', () => {
     expect(trainTokenizer([], { vocabSize: 300 }).vocabSize).toBe(256);
     const trainer = tokenizerTrainer({ vocabSize: 300, specialTokens: { eos: '<eos>' } });
     for (const text of texts()) trainer.add(text);
-    expect(trainer.train().save()).toEqual(tokenizer.save());
-    expect(() => trainer.train()).toThrow(DisposedError);
+    expect((await trainer.train()).save()).toEqual(tokenizer.save());
+    await expect(trainer.train()).rejects.toThrow(DisposedError);
     expect(() => trainer.add('more')).toThrow(DisposedError);
   });
 
   it.each(['bpe', 'unigram'] as const)('trains 2,000 tokens on 1 MB within seconds: %s', (model) => {
-    const rng = createRng(3);
-    const syllables = Array.from({ length: 300 }, () =>
-      rng
-        .int(2 ** 20)
-        .toString(36)
-        .slice(0, 1 + rng.int(3)),
-    );
-    // Few words are frequent and most are rare, as in a language.
-    const words = Array.from({ length: 20_000 }, () =>
-      Array.from({ length: 1 + rng.int(4) }, () => syllables[rng.int(300)]).join(''),
-    );
-    const text = Array.from({ length: 180_000 }, () => words[Math.floor(20_000 * rng.uniform() ** 4)]).join(' ');
     const start = performance.now();
-    expect(trainTokenizer([text], { vocabSize: 2000, model }).vocabSize).toBe(2000);
+    expect(trainTokenizer([megabyte()], { vocabSize: 2000, model }).vocabSize).toBe(2000);
     expect(performance.now() - start).toBeLessThan(model === 'bpe' ? 5000 : 15_000);
   });
 
@@ -119,5 +123,65 @@ describe('trainTokenizer', () => {
     expect(() => trainTokenizer(corpus, { vocabSize: 256, specialTokens: { eos: '<eos>' } })).toThrow(OptionError);
     expect(() => trainTokenizer(corpus, { vocabSize: 300, specialTokens: { eos: 'a' } })).toThrow(OptionError);
     expect(() => trainTokenizer(corpus, { vocabSize: 300, specialTokens: { additional: [''] } })).toThrow(OptionError);
+  });
+});
+
+describe.each([
+  ['bpe', 1],
+  ['unigram', 5],
+] as const)('a training that takes turns with other work: %s', (model, leastTurns) => {
+  const wanted = { vocabSize: 2000, model, specialTokens: { eos: '<eos>' } };
+  const text = megabyte();
+  const filled = () => {
+    const trainer = tokenizerTrainer(wanted);
+    trainer.add(text);
+    return trainer;
+  };
+
+  it('works less than 100 ms between two turns', async () => {
+    const trainer = filled();
+    let [turns, longest] = [0, 0];
+    let worked = process.cpuUsage();
+    let isDone = false;
+    const look = () => {
+      const { user, system } = process.cpuUsage(worked);
+      longest = Math.max(longest, (user + system) / 1000);
+      worked = process.cpuUsage();
+      turns++;
+      if (!isDone) setImmediate(look);
+    };
+    await new Promise((done) => setImmediate(done));
+    worked = process.cpuUsage();
+    setImmediate(look);
+    const trained = await trainer.train();
+    isDone = true;
+    expect(trained.vocabSize).toBe(2000);
+    expect(turns).toBeGreaterThanOrEqual(leastTurns);
+    // The engine's own threads, which compile and collect, work at the same time.
+    expect(longest).toBeLessThan(200);
+  });
+
+  it('stops where it is told to, and frees its memory', async () => {
+    const trainer = filled();
+    const stop = new AbortController();
+    const why = new Error('no longer wanted');
+    const training = expect(trainer.train({ signal: stop.signal })).rejects.toBe(why);
+    for (let turn = 1; turn < leastTurns; turn++) await new Promise((done) => setImmediate(done));
+    stop.abort(why);
+    await training;
+    expect(() => trainer.add('more')).toThrow(DisposedError);
+    await expect(trainer.train()).rejects.toThrow(DisposedError);
+  });
+
+  it('is ended by dispose', async () => {
+    const trainer = filled();
+    const training = expect(trainer.train()).rejects.toThrow(DisposedError);
+    for (let turn = 1; turn < leastTurns; turn++) await new Promise((done) => setImmediate(done));
+    trainer.dispose();
+    await training;
+  });
+
+  it('refuses another option than the signal', async () => {
+    await expect(tokenizerTrainer(wanted).train({ signals: 1 } as never)).rejects.toThrow(OptionError);
   });
 });

@@ -1,11 +1,12 @@
 /** `distillm tokenizer`: trains a tokenizer on data files. */
+import { giveTurn } from '../../eventLoop.js';
 import { DataError, OptionError, openFolder, readTokenizerTexts, tokenizerTrainer } from '../../index.js';
 import { defineCommand } from '../command.js';
 import { recordNames, recordOptions, skipping } from '../data.js';
 import { exitCodes } from '../exitCodes.js';
 import { counted, whole } from '../format.js';
 import { tryInputs } from '../inputs.js';
-import { choice, count, listed, required, text, withDefault } from '../options.js';
+import { choice, count, given, listed, required, text, withDefault } from '../options.js';
 import { tryFolder } from '../outputs.js';
 import { templates } from '../template.js';
 
@@ -32,7 +33,7 @@ export const tokenizer = defineCommand({
       ...recordOptions,
     },
   },
-  async run({ data, vocabSize, model, out, template, skipInvalid, ...records }, { stdout, stderr }) {
+  async run({ data, vocabSize, model, out, template, skipInvalid, ...records }, { stdout, stderr, signal }) {
     await checkFolder(out);
     tryInputs('--data', data);
     const trainer = tokenizerTrainer({ vocabSize, model, specialTokens: { eos: '<|endoftext|>' } });
@@ -42,13 +43,15 @@ export const tokenizer = defineCommand({
       ...recordNames(records),
       skipInvalid: skipping(stderr, skipInvalid),
     })) {
+      await giveTurn();
+      signal?.throwIfAborted();
       trainer.add(text);
       characters += text.length;
     }
     if (characters === 0) {
       throw new DataError(`${data.join(', ')}: no text to train on, expected instructions or plain text.`);
     }
-    const trained = trainer.train();
+    const trained = await trainer.train(given({ signal }));
     try {
       const store = openFolder(out);
       const files = trained.save();
@@ -56,6 +59,8 @@ export const tokenizer = defineCommand({
       let tokens = 0;
       // Read again: the texts may be larger than memory.
       for await (const text of readTokenizerTexts(data, { template, ...recordNames(records), skipInvalid })) {
+        await giveTurn();
+        signal?.throwIfAborted();
         tokens += trained.encode(text).length;
       }
       const result = { tokenizer: out, vocabSize: trained.vocabSize, charactersPerToken: characters / tokens };

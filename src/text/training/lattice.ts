@@ -3,10 +3,17 @@
  * pieces (Baum-Welch), and the best ways (Viterbi). Scores are natural logarithms of probabilities.
  */
 
+import type { Pausable } from '../../pausable.js';
+
 /** What an unknown character costs, below the lowest score, as in SentencePiece. */
 const unknownPenalty = 10;
 /** The id of a character that no piece is. */
 export const unknown = 0;
+
+/** Symbols of words between two pauses: a millisecond or two. */
+const pauseSymbols = 4096;
+/** Rounds of a short loop between two pauses. */
+const pauseMask = 0xffff;
 
 /** Pieces by id; the first is the unknown. */
 export interface Pieces {
@@ -43,57 +50,75 @@ export class Lattice {
   readonly #backward: Float64Array;
   readonly #bestId: Int32Array;
 
-  /** @param placesOf calls back with each place where a piece begins */
-  constructor(words: Words, pieces: Pieces, placesOf: (id: number, each: (place: number) => void) => void) {
+  private constructor(words: Words, pieces: Pieces, { starts, ids }: { starts: Int32Array; ids: Int32Array }) {
     this.#words = words;
     this.#pieces = pieces;
+    this.#starts = starts;
+    this.#ids = ids;
+    this.#scores = new Float64Array(pieces.scores.length);
+    let longest = 0;
+    for (let word = 0; word < words.counts.length; word++) {
+      longest = Math.max(longest, (words.starts[word + 1] as number) - (words.starts[word] as number));
+    }
+    this.#forward = new Float64Array(longest);
+    this.#backward = new Float64Array(longest);
+    this.#bestId = new Int32Array(longest);
+  }
+
+  /** @param placesOf the places where a piece begins */
+  static *of(words: Words, pieces: Pieces, placesOf: (id: number) => Int32Array): Pausable<Lattice> {
     const { length } = words.symbols;
+    const count = pieces.lengths.length;
     const starts = new Int32Array(length + 2);
-    for (let id = 1; id < pieces.lengths.length; id++) placesOf(id, (place) => (starts[place + 2] as number)++);
+    for (let id = 1, done = 0; id < count; id++) {
+      for (const place of placesOf(id)) starts[place + 2] = (starts[place + 2] as number) + 1;
+      done += placesOf(id).length;
+      if (done < pauseMask) continue;
+      done = 0;
+      yield;
+    }
     for (let place = 0; place < length; place++) {
       starts[place + 2] = (starts[place + 2] as number) + (starts[place + 1] as number);
     }
     const ids = new Int32Array(starts[length + 1] as number);
-    for (let id = 1; id < pieces.lengths.length; id++) {
-      placesOf(id, (place) => {
+    for (let id = 1, done = 0; id < count; id++) {
+      for (const place of placesOf(id)) {
         ids[starts[place + 1] as number] = id;
         starts[place + 1] = (starts[place + 1] as number) + 1;
-      });
+      }
+      done += placesOf(id).length;
+      if (done < pauseMask) continue;
+      done = 0;
+      yield;
     }
-    this.#starts = starts.subarray(0, length + 1);
-    this.#ids = ids;
-    this.#scores = new Float64Array(pieces.scores.length);
-    let longest = 0;
-    words.counts.forEach((_, word) => {
-      longest = Math.max(longest, (words.starts[word + 1] as number) - (words.starts[word] as number));
-    });
-    this.#forward = new Float64Array(longest);
-    this.#backward = new Float64Array(longest);
-    this.#bestId = new Int32Array(longest);
-    this.update();
+    const lattice = new Lattice(words, pieces, { starts: starts.subarray(0, length + 1), ids });
+    yield* lattice.update();
+    return lattice;
   }
 
   /** Leaves out the pieces that are no more, after scores have changed: without its own, a character is unknown. */
-  update(): void {
+  *update(): Pausable<void> {
     const { scores, lengths } = this.#pieces;
     const { symbols } = this.#words;
+    const [starts, ids] = [this.#starts, this.#ids];
     let kept = 0;
-    let next = this.#starts[0] as number;
+    let next = starts[0] as number;
     for (let place = 0; place < symbols.length; place++) {
-      const [first, end] = [next, this.#starts[place + 1] as number];
+      if ((place & pauseMask) === pauseMask) yield;
+      const [first, end] = [next, starts[place + 1] as number];
       next = end;
-      this.#starts[place] = kept;
+      starts[place] = kept;
       let isKnown = symbols[place] === 0;
       for (let i = first; i < end; i++) {
-        const id = this.#ids[i] as number;
+        const id = ids[i] as number;
         if (id === unknown || Number.isNaN(scores[id])) continue;
         if (lengths[id] === 1) isKnown = true;
-        this.#ids[kept++] = id;
+        ids[kept++] = id;
       }
       // What the character's own piece had is free.
-      if (!isKnown) this.#ids[kept++] = unknown;
+      if (!isKnown) ids[kept++] = unknown;
     }
-    this.#starts[symbols.length] = kept;
+    starts[symbols.length] = kept;
     this.#scores.set(scores);
     let lowest = 0;
     for (const score of scores) if (score < lowest) lowest = score;
@@ -101,16 +126,21 @@ export class Lattice {
   }
 
   /** How often each piece is expected, over all words. */
-  expectations(): Float64Array {
+  *expectations(): Pausable<Float64Array> {
     const { starts: wordStarts, counts } = this.#words;
     const { lengths } = this.#pieces;
     const [starts, ids, scores, forward, backward] = [
       ...([this.#starts, this.#ids, this.#scores, this.#forward, this.#backward] as const),
     ];
     const expected = new Float64Array(scores.length);
-    for (let word = 0; word < counts.length; word++) {
+    for (let word = 0, done = 0; word < counts.length; word++) {
       const [begin, count] = [wordStarts[word] as number, counts[word] as number];
       const length = (wordStarts[word + 1] as number) - 1 - begin;
+      done += length;
+      if (done >= pauseSymbols) {
+        done = 0;
+        yield;
+      }
       forward.fill(Number.NEGATIVE_INFINITY, 0, length + 1);
       forward[0] = 0;
       for (let i = 0; i < length; i++) {
@@ -139,14 +169,17 @@ export class Lattice {
   }
 
   /** How often each piece is in the best way to cut each word. */
-  bestCounts(): Float64Array {
+  *bestCounts(): Pausable<Float64Array> {
     const { starts, counts } = this.#words;
     const found = new Float64Array(this.#scores.length);
-    counts.forEach((count, word) => {
-      for (const id of this.#best(starts[word] as number, (starts[word + 1] as number) - 1).ids) {
-        found[id] = (found[id] as number) + count;
-      }
-    });
+    for (let word = 0, done = 0; word < counts.length; word++) {
+      const [begin, end] = [starts[word] as number, (starts[word + 1] as number) - 1];
+      for (const id of this.#best(begin, end).ids) found[id] = (found[id] as number) + (counts[word] as number);
+      done += end - begin;
+      if (done < pauseSymbols) continue;
+      done = 0;
+      yield;
+    }
     return found;
   }
 

@@ -3,6 +3,7 @@
  * texts that occur more than once are the first pieces; expectation maximisation gives them probabilities; those without
  * which the words lose least go, until there are few enough.
  */
+import { type Pausable, sorted } from '../../pausable.js';
 import { Lattice, unknown, type Words } from './lattice.js';
 import { type Repeat, repeatsOf, sortSuffixes } from './repeats.js';
 
@@ -19,6 +20,9 @@ const penaltyStep = 0.0001;
 /** Longer words are cut: what a piece is decided by is near. */
 const longestWord = 4096;
 
+/** Rounds of a loop between two pauses: a few milliseconds. */
+const pauseMask = 0xffff;
+
 /** A piece and its score, the natural logarithm of its probability. */
 export type ScoredPiece = readonly [text: string, score: number];
 
@@ -29,22 +33,22 @@ export type ScoredPiece = readonly [text: string, score: number];
  * @param required characters that are pieces whether they occur or not
  * @param reserved tokens that are no pieces, which count where the vocabulary is said to be small enough
  */
-export function trainUnigram(
+export function* trainUnigram(
   wordCounts: ReadonlyMap<string, number>,
   { wanted, required, reserved }: { wanted: number; required: readonly string[]; reserved: number },
-): readonly ScoredPiece[] {
-  const alphabet = alphabetOf(wordCounts, Math.ceil((wanted - required.length) / 2));
+): Pausable<readonly ScoredPiece[]> {
+  const alphabet = yield* alphabetOf(wordCounts, Math.ceil((wanted - required.length) / 2));
   const isMissing = (character: string) => !alphabet.includes(character.codePointAt(0) as number);
   const missing = required.filter(isMissing);
   if (alphabet.length === 0) return missing.map((character) => [character, 0]);
-  const words = wordsOf(wordCounts, alphabet);
+  const words = yield* wordsOf(wordCounts, alphabet);
   const { symbols } = words;
-  const order = sortSuffixes(symbols, longestPiece);
-  const singles = countSymbols(words, alphabet.length);
+  const order = yield* sortSuffixes(symbols, longestPiece);
+  const singles = yield* countSymbols(words, alphabet.length);
   const characters = Array.from(alphabet.keys()).sort(
     (a, b) => (singles[b + 1] as number) - (singles[a + 1] as number) || b - a,
   );
-  const repeats = bestRepeats(symbols, order, mostSeeds - characters.length);
+  const repeats = yield* bestRepeats(symbols, order, mostSeeds - characters.length);
 
   // Ids: the unknown, the characters, the repeats.
   const count = 1 + characters.length + repeats.length;
@@ -66,34 +70,39 @@ export function trainUnigram(
   characters.forEach((character, i) => {
     idOfSymbol[character + 1] = 1 + i;
   });
-  const placesOfSymbols = placesBySymbol(symbols, alphabet.length);
+  const placesOfSymbols = yield* placesBySymbol(symbols, alphabet.length);
   const placesOf = (id: number): Int32Array => {
     if (id < firstRepeat) return placesOfSymbols[(characters[id - 1] as number) + 1] as Int32Array;
     const { first, last } = repeats[id - firstRepeat] as Repeat;
     return order.subarray(first, last + 1);
   };
-  const lattice = new Lattice(words, pieces, (id, each) => placesOf(id).forEach(each));
+  const lattice = yield* Lattice.of(words, pieces, placesOf);
   const placeOf = (id: number) => placesOf(id)[0] as number;
 
   const limit = Math.floor((wanted + reserved) * surplus);
   let alive = Array.from({ length: count - 1 }, (_, i) => i + 1);
-  const keep = (ids: readonly number[]) => {
-    const kept = new Set(ids);
-    for (const id of alive) if (!kept.has(id)) pieces.scores[id] = Number.NaN;
+  const keep = (ids: readonly number[]): Pausable<void> => {
+    const kept = new Uint8Array(count);
+    for (const id of ids) kept[id] = 1;
+    for (const id of alive) if (kept[id] === 0) pieces.scores[id] = Number.NaN;
     alive = [...ids];
-    lattice.update();
+    return lattice.update();
   };
   while (true) {
     for (let round = 0; round < roundsOfEach; round++) {
-      const expected = lattice.expectations();
+      const expected = yield* lattice.expectations();
       const likely = alive.filter((id) => (expected[id] as number) >= leastExpected);
       const sum = digamma(likely.reduce((total, id) => total + (expected[id] as number), 0));
-      for (const id of likely) pieces.scores[id] = digamma(expected[id] as number) - sum;
-      keep(likely);
+      for (const [i, id] of likely.entries()) {
+        if ((i & pauseMask) === pauseMask) yield;
+        pieces.scores[id] = digamma(expected[id] as number) - sum;
+      }
+      yield* keep(likely);
     }
     if (alive.length + 1 <= limit) break;
     const before = alive.length;
-    keep(prune(lattice, pieces.scores, alive, words, placeOf, Math.max(limit, Math.floor((before + 1) * keptShare))));
+    const size = Math.max(limit, Math.floor((before + 1) * keptShare));
+    yield* keep(yield* prune(lattice, pieces.scores, alive, words, placeOf, size));
     if (alive.length === before) break;
   }
   const textOf = (id: number) => {
@@ -119,10 +128,12 @@ export function trainUnigram(
 }
 
 /** The code points of the words in their order: the most frequent `most`. */
-function alphabetOf(wordCounts: ReadonlyMap<string, number>, most: number): number[] {
+function* alphabetOf(wordCounts: ReadonlyMap<string, number>, most: number): Pausable<number[]> {
   const counts = new Map<number, number>();
+  let done = 0;
   for (const [word, count] of wordCounts) {
     for (const character of word) {
+      if ((done++ & pauseMask) === pauseMask) yield;
       const code = character.codePointAt(0) as number;
       counts.set(code, (counts.get(code) ?? 0) + count);
     }
@@ -135,7 +146,7 @@ function alphabetOf(wordCounts: ReadonlyMap<string, number>, most: number): numb
 }
 
 /** Words as symbols: places in the alphabet, from 1. Characters outside the alphabet part words, as their ends do. */
-function wordsOf(wordCounts: ReadonlyMap<string, number>, alphabet: readonly number[]): Words {
+function* wordsOf(wordCounts: ReadonlyMap<string, number>, alphabet: readonly number[]): Pausable<Words> {
   const symbolOf = new Map(alphabet.map((code, i) => [code, i + 1]));
   const symbols: number[] = [];
   const starts = [0];
@@ -149,6 +160,7 @@ function wordsOf(wordCounts: ReadonlyMap<string, number>, alphabet: readonly num
       counts.push(count);
     };
     for (const character of word) {
+      if ((symbols.length & pauseMask) === pauseMask) yield;
       const symbol = symbolOf.get(character.codePointAt(0) as number);
       if (symbol === undefined || symbols.length - (starts.at(-1) as number) === longestWord) end();
       if (symbol !== undefined) symbols.push(symbol);
@@ -159,56 +171,64 @@ function wordsOf(wordCounts: ReadonlyMap<string, number>, alphabet: readonly num
 }
 
 /** How often each symbol occurs. */
-function countSymbols({ symbols, starts, counts }: Words, most: number): Float64Array {
+function* countSymbols({ symbols, starts, counts }: Words, most: number): Pausable<Float64Array> {
   const found = new Float64Array(most + 1);
-  counts.forEach((count, word) => {
+  for (let word = 0; word < counts.length; word++) {
+    if ((word & pauseMask) === pauseMask) yield;
     for (let i = starts[word] as number; i < (starts[word + 1] as number) - 1; i++) {
       const symbol = symbols[i] as number;
-      found[symbol] = (found[symbol] as number) + count;
+      found[symbol] = (found[symbol] as number) + (counts[word] as number);
     }
-  });
+  }
   return found;
 }
 
-function placesBySymbol(symbols: Int32Array, most: number): Int32Array[] {
+function* placesBySymbol(symbols: Int32Array, most: number): Pausable<Int32Array[]> {
   const sizes = new Int32Array(most + 1);
   for (const symbol of symbols) sizes[symbol] = (sizes[symbol] as number) + 1;
   const places = Array.from(sizes, (size) => new Int32Array(size));
   sizes.fill(0);
-  symbols.forEach((symbol, place) => {
+  for (let place = 0; place < symbols.length; place++) {
+    if ((place & pauseMask) === pauseMask) yield;
+    const symbol = symbols[place] as number;
     (places[symbol] as Int32Array)[sizes[symbol] as number] = place;
     sizes[symbol] = (sizes[symbol] as number) + 1;
-  });
+  }
   return places;
 }
 
 /** The repeats that save most, best first; of equal ones the later text first. */
-function bestRepeats(symbols: Int32Array, order: Int32Array, most: number): Repeat[] {
+function* bestRepeats(symbols: Int32Array, order: Int32Array, most: number): Pausable<Repeat[]> {
   const saved = ({ length, first, last }: Repeat) => length * (last - first + 1);
-  return [...repeatsOf(symbols, order, longestPiece)]
-    .sort((a, b) => saved(b) - saved(a) || b.first - a.first || b.length - a.length)
-    .slice(0, Math.max(0, most));
+  const repeats: Repeat[] = [];
+  for (const repeat of repeatsOf(symbols, order, longestPiece)) {
+    if (repeat) repeats.push(repeat);
+    else yield;
+  }
+  const best = yield* sorted(repeats, (a, b) => saved(b) - saved(a) || b.first - a.first || b.length - a.length);
+  return best.slice(0, Math.max(0, most));
 }
 
 /**
  * The pieces that stay, at most `size` with the unknown: those that nothing can stand in for, and those without which the
  * words become least likely, were each replaced by its best alternative.
  */
-function prune(
+function* prune(
   lattice: Lattice,
   scores: Float64Array,
   alive: readonly number[],
   { counts }: Words,
   placeOf: (id: number) => number,
   size: number,
-): number[] {
-  const found = lattice.bestCounts();
+): Pausable<number[]> {
+  const found = yield* lattice.bestCounts();
   const words = counts.reduce((total, count) => total + count, 0);
   const sum = found.reduce((total, each) => total + each, 0);
   const logSum = Math.log(sum);
   const kept: number[] = [];
   const losses: { readonly id: number; readonly loss: number }[] = [];
-  for (const id of alive) {
+  for (const [i, id] of alive.entries()) {
+    if (i % 1024 === 1023) yield;
     const often = found[id] as number;
     const { ids, score } = lattice.alternative(placeOf(id), id);
     const isOnly = ids.length === 0;
@@ -227,8 +247,8 @@ function prune(
       losses.push({ id, loss: (often / words) * (own - others) });
     }
   }
-  losses.sort((a, b) => b.loss - a.loss);
-  return [...kept, ...losses.slice(0, Math.max(0, size - 1 - kept.length)).map(({ id }) => id)];
+  const worst = yield* sorted(losses, (a, b) => b.loss - a.loss);
+  return [...kept, ...worst.slice(0, Math.max(0, size - 1 - kept.length)).map(({ id }) => id)];
 }
 
 /** The derivative of log gamma: with it instead of the logarithm, rare pieces count for less (as in SentencePiece). */

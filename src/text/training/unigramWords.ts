@@ -2,9 +2,10 @@
  * A Unigram tokenizer from texts: what its words are, and the tokenizer.json around the trained pieces. Texts lose nothing:
  * spaces become U+2581, with one more before the text, and characters that are no piece are spelt in bytes.
  */
+import { DisposedError } from '../../errors.js';
 import { checkOption, ranges } from '../../settings/index.js';
-import type { SpecialTokens } from '../addedTokens.js';
-import { createTokenizer, type Tokenizer } from '../tokenizer.js';
+import { createTokenizer } from '../tokenizer.js';
+import type { Training, Wanted } from './training.js';
 import { trainUnigram } from './unigram.js';
 
 const space = '\u2581';
@@ -38,24 +39,8 @@ const stages = {
 /** With U+FFFD for half of a character, as texts reach the tokenizer. */
 const wellFormed = (text: string) => text.replace(/\p{Surrogate}/gu, '\ufffd');
 
-/** Counts the words of texts, and trains on them. */
-export interface UnigramWords {
-  add(text: string): void;
-  train(): Tokenizer;
-}
-
-/**
- * @param special texts of the special tokens, which get the first ids
- * @throws OptionError for a vocabulary that has no room for special tokens, the unknown, bytes and a few pieces
- */
-export function unigramWords(
-  where: string,
-  {
-    vocabSize,
-    special,
-    specialTokens,
-  }: { vocabSize: number; special: readonly string[]; specialTokens: SpecialTokens },
-): UnigramWords {
+/** @throws OptionError for a vocabulary that has no room for special tokens, the unknown, bytes and a few pieces */
+export function unigramWords(where: string, { vocabSize, special, specialTokens }: Wanted): Training {
   const unk = specialTokens.unk ?? '<unk>';
   const tokens = [...new Set([...special, unk])];
   checkOption(
@@ -65,6 +50,10 @@ export function unigramWords(
     ranges.integer(tokens.length + byteTokens.length + required.length + 1, 2 ** 24 - 1),
   );
   const counts = new Map<string, number>();
+  let isFree = false;
+  const requireThere = () => {
+    if (isFree) throw new DisposedError('The trainer was disposed. Make a new one.');
+  };
   return {
     add(text) {
       if (text === '') return;
@@ -76,9 +65,17 @@ export function unigramWords(
         at += word.length;
       }
     },
-    train() {
+    *run() {
+      requireThere();
       const taken = new Set([...tokens, ...byteTokens]);
-      const trained = trainUnigram(counts, { wanted: vocabSize - taken.size, required, reserved: tokens.length });
+      const wanted = vocabSize - taken.size;
+      const training = trainUnigram(counts, { wanted, required, reserved: tokens.length });
+      let step = training.next();
+      for (; !step.done; step = training.next()) {
+        yield;
+        requireThere();
+      }
+      const trained = step.value;
       const pieces = trained.filter(([text]) => !taken.has(text));
       const vocab = [
         ...tokens.map((token) => [token, 0]),
@@ -88,6 +85,10 @@ export function unigramWords(
       const model = { type: 'Unigram', unk_id: tokens.indexOf(unk), vocab, byte_fallback: true };
       const tokenizerJson = { version: '1.0', truncation: null, padding: null, added_tokens: [], ...stages, model };
       return createTokenizer({ tokenizerJson, specialTokens: { ...specialTokens, unk } });
+    },
+    free() {
+      isFree = true;
+      counts.clear();
     },
   };
 }
