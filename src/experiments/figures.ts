@@ -3,10 +3,11 @@ import { barChart } from '../report/charts/barChart.js';
 import { type Bin, binned, type Point } from '../report/charts/bins.js';
 import type { Drawing } from '../report/charts/drawing.js';
 import { lineChart } from '../report/charts/lineChart.js';
-import { fittingScale, linearScale } from '../report/charts/scale.js';
-import type { LoggedStep, RunLog } from '../report/runLog.js';
+import { linearScale } from '../report/charts/scale.js';
+import { type RunCurves, runCurves } from '../report/runCharts.js';
+import type { RunLog } from '../report/runLog.js';
 import { type FigureSpec, replicateAxis } from './file.js';
-import { type CurveName, wordsOf } from './measures.js';
+import { wordsOf } from './measures.js';
 import { type Configuration, type MeasuredRun, spreadIn, spreadOf } from './summary.js';
 import { namesOf } from './tables.js';
 
@@ -78,18 +79,12 @@ function drawLines({ title, measure, x }: Of<'lines'>, configurations: Configura
   });
 }
 
-const curves: Readonly<Record<CurveName, { readonly unit: string; value(step: LoggedStep): number }>> = {
-  trainingLoss: { unit: 'nats per token', value: ({ loss }) => loss },
-  gradNorm: { unit: 'L2, before clipping', value: ({ gradNorm }) => gradNorm },
-  phi: { unit: 'probability of student outputs', value: ({ phi }) => phi },
-};
-
 /** Bins of a curve that is a mean over seeds. */
 const most = 60;
 
 function drawCurves({ title, curve }: Of<'curves'>, configurations: Configurations): Drawing {
   const names = namesOf(configurations);
-  const { unit, value } = curves[curve];
+  const { unit, points: pointsOf, scale, marks = false }: RunCurves = runCurves[curve];
   const steps = Math.max(
     1,
     ...configurations.flatMap(({ runs }) => runs.map(({ log }) => log?.steps.at(-1)?.step ?? 0)),
@@ -97,15 +92,14 @@ function drawCurves({ title, curve }: Of<'curves'>, configurations: Configuratio
   const lines = configurations.flatMap((each, series) => {
     const bins = meanOf(
       each.runs.flatMap(({ log }) => {
-        const points = log?.steps.map((step): Point => ({ x: step.step, y: value(step) })) ?? [];
+        const points = log ? pointsOf(log) : [];
         return points.length > 0 ? [binned(points, { from: 0, to: steps, most })] : [];
       }),
     );
     const points = bins.map((bin): Point => ({ x: bin.x, y: bin.mean }));
     return bins.length > 0 ? [{ name: names[series] as string, series, bins, points }] : [];
   });
-  const scale = curve === 'phi' ? (values: readonly number[]) => linearScale(values, { from: 0 }) : fittingScale;
-  return lineChart({ title, unit: `${unit}; mean and range of ${replicateAxis}s`, lines, steps, scale });
+  return lineChart({ title, unit: `${unit}; mean and range of ${replicateAxis}s`, lines, steps, scale, marks });
 }
 
 /** Bins of several curves that have the same steps: the mean of their means, and how far these reach. */

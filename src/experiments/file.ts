@@ -6,10 +6,10 @@
 import * as z from 'zod';
 import { DataError, OptionError } from '../errors.js';
 import { inWords, isPlainObject } from '../inWords.js';
+import { runCurves } from '../report/runCharts.js';
 import { didYouMean } from '../requireOption.js';
 import { ranges, tryParse } from '../settings/index.js';
 import { type LinedJson, readLinedJson } from './json.js';
-import { curveNames } from './measures.js';
 
 const { choice, text, switched } = ranges;
 const scalar = z.union([text, z.number(), switched], 'text, a number, true or false');
@@ -42,7 +42,7 @@ const lineFigure = z.strictObject({
 const curveFigure = z.strictObject({
   kind: z.literal('curves'),
   title: text,
-  curve: choice(curveNames),
+  curve: choice(Object.keys(runCurves) as [keyof typeof runCurves]),
 });
 const figure = z.discriminatedUnion(
   'kind',
@@ -153,11 +153,14 @@ function extended(base: unknown, own: unknown): unknown {
   if (!isPlainObject(base) || !isPlainObject(own)) return own;
   const together = Object.entries(own).map(([name, value]) => {
     const below = base[name];
-    return [name, shared.has(name) && isPlainObject(below) && isPlainObject(value) ? { ...below, ...value } : value];
+    const isShared = shared.has(name) && isPlainObject(below) && isPlainObject(value);
+    return [name, isShared ? withoutNull({ ...below, ...value }) : value];
   });
-  const all = { ...base, ...Object.fromEntries(together) };
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null));
+  return withoutNull({ ...base, ...Object.fromEntries(together) });
 }
+
+const withoutNull = (fields: Readonly<Record<string, unknown>>) =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
 
 type Issue = Extract<ReturnType<typeof tryParse>, { issue: unknown }>['issue'];
 

@@ -113,6 +113,8 @@ function filled(settings: Settings, values: Values): Settings {
   );
 }
 
+const placeholder = /\{([^{}]+)\}/g;
+
 /** A value in which '{seed}' is that of the axis: the number itself where nothing stands around it. */
 export function withValues(value: unknown, values: Values): unknown {
   if (Array.isArray(value)) return value.map((each) => withValues(each, values));
@@ -122,5 +124,15 @@ export function withValues(value: unknown, values: Values): unknown {
   if (typeof value !== 'string') return value;
   const [, whole] = /^\{([^{}]+)\}$/.exec(value) ?? [];
   if (whole !== undefined && values.has(whole)) return values.get(whole);
-  return value.replace(/\{([^{}]+)\}/g, (found, name) => (values.has(name) ? String(values.get(name)) : found));
+  return value.replace(placeholder, (found, name) => (values.has(name) ? String(values.get(name)) : found));
+}
+
+/** The axes whose values a value of options names, as in '{seed}'. */
+export function axesIn(value: unknown, values: Values): string[] {
+  if (typeof value === 'string') {
+    return [...value.matchAll(placeholder)].flatMap(([, name = '']) => (values.has(name) ? [name] : []));
+  }
+  return isPlainObject(value) || Array.isArray(value)
+    ? Object.values(value).flatMap((each) => axesIn(each, values))
+    : [];
 }

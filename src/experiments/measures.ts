@@ -31,6 +31,7 @@ const known: Readonly<Record<string, MeasureWords>> = {
   stepCpuSeconds: seconds('Steps, processor'),
   generatedShare: { title: 'Fresh student batches', unit: '% of steps', digits: 0 },
   replayedShare: { title: 'Replayed batches', unit: '% of steps', digits: 0 },
+  phi: { title: 'phi at the end', unit: 'probability of student outputs', digits: 2 },
   gradNorm: { title: 'Gradient norm, median', unit: 'L2, before clipping', digits: 3 },
   gradNormLargest: { title: 'Gradient norm, largest', unit: 'L2, before clipping', digits: 3 },
 };
@@ -41,16 +42,13 @@ export const wordsOf = (measure: string): MeasureWords => known[measure] ?? { ti
 export const usualMeasures = (isScored: boolean): readonly string[] =>
   isScored ? ['rougeL', 'exactMatch', 'stepCpuSeconds'] : ['validationLoss', 'stepSeconds', 'stepCpuSeconds'];
 
-/** Curves over steps that figures may draw, means over the seeds. */
-export const curveNames = ['trainingLoss', 'gradNorm', 'phi'] as const;
-export type CurveName = (typeof curveNames)[number];
-
 /** Measures by their names. */
 export type Measures = Readonly<Record<string, number>>;
 
 /** A step as the log has it, as far as it is measured. */
 interface MeasuredStep {
   readonly source: string;
+  readonly phi: number;
   readonly gradNorm: number;
   readonly stepMs: number;
   readonly generationMs: number;
@@ -58,7 +56,7 @@ interface MeasuredStep {
   readonly cpuMs?: number;
 }
 
-/** Times and gradients of a run's steps. Processor times only where all steps have one. */
+/** Times, sources and gradients of a run's steps. Processor times only where all steps have one. */
 export function stepMeasures(steps: readonly MeasuredStep[]): Measures {
   if (steps.length === 0) return {};
   const sum = (value: (step: MeasuredStep) => number) => steps.reduce((total, step) => total + value(step), 0);
@@ -86,6 +84,7 @@ export function stepMeasures(steps: readonly MeasuredStep[]): Measures {
     }),
     generatedShare: shareOf('generate'),
     replayedShare: shareOf('replay'),
+    phi: (steps.at(-1) as MeasuredStep).phi,
     ...(norms.length > 0 && {
       gradNorm: norms[norms.length >> 1] as number,
       gradNormLargest: norms.at(-1) as number,

@@ -3,12 +3,13 @@
 import { element, escaped } from '../report/markup.js';
 import { drawFigures, drawPage, type Section } from '../report/page/page.js';
 import { drawTable } from '../report/page/tables.js';
+import type { RunLog } from '../report/runLog.js';
 import { drawSheet } from '../report/sheet.js';
 import { type DrawnRun, drawFigure, usualFigures } from './figures.js';
 import { type ExperimentSpec, replicateAxis } from './file.js';
 import { usualMeasures } from './measures.js';
 import { type ClaimResult, configurationsOf, judge, type Spread, spreadIn } from './summary.js';
-import { claimTable, markdownTable, resultTable } from './tables.js';
+import { aboutClaims, claimTable, markdownTable, resultTable } from './tables.js';
 
 /** A run that has its results. */
 export interface FinishedRun extends DrawnRun {
@@ -60,8 +61,8 @@ export function reportExperiment({ spec, total, runs, failures }: ExperimentResu
     (missing > 0 ? ` ${missing} of ${total} runs are missing.` : '');
   const notes = notesOf(runs);
   const sections: Section[] = [
-    { heading: 'Results', content: drawTable(table) + element('p', { class: 'note' }, escaped(note)) },
-    ...(claims.length > 0 ? [{ heading: 'Claims', content: drawTable(claimTable(claims)) }] : []),
+    { heading: 'Results', content: drawTable(table) + remark(note) },
+    ...(claims.length > 0 ? [{ heading: 'Claims', content: drawTable(claimTable(claims)) + remark(aboutClaims) }] : []),
     ...(drawings.length > 0 ? [{ heading: 'Figures', content: drawFigures(drawings) }] : []),
     ...(failures.length > 0 ? [{ heading: 'What failed', content: drawTable(failureTable(failures)) }] : []),
     ...(notes.length > 0 ? [{ heading: 'What runs noted', content: drawTable(noteTable(notes)) }] : []),
@@ -72,13 +73,14 @@ export function reportExperiment({ spec, total, runs, failures }: ExperimentResu
     ...about.map((words) => `${words}\n`),
     markdownTable(resultTable(configurations, measures, { isWide: true })),
     `${note}\n`,
-    ...(claims.length > 0 ? [markdownTable(claimTable(claims))] : []),
+    ...(claims.length > 0 ? [markdownTable(claimTable(claims)), `${aboutClaims}\n`] : []),
     ...(failures.length > 0 ? [markdownTable(failureTable(failures))] : []),
   ];
   const json = {
     experiment: title,
-    runs: runs.map(({ labels, digest, folder, measures: all, notes: own }) => ({
+    runs: runs.map(({ labels, digest, folder, measures: all, notes: own, log }) => ({
       ...{ labels, digest, folder, measures: all },
+      ...(log && log.steps.length > 0 && { phi: phiPath(log) }),
       ...(own.length > 0 && { notes: own }),
     })),
     configurations: configurations.map((each) => ({
@@ -101,6 +103,13 @@ export function reportExperiment({ spec, total, runs, failures }: ExperimentResu
     'results.json': `${JSON.stringify(json, undefined, 1)}\n`,
     ...Object.fromEntries(drawings.map((drawing, i) => [`figure-${i + 1}.svg`, drawSheet([drawing])])),
   };
+}
+
+const remark = (words: string) => element('p', { class: 'note' }, escaped(words));
+
+/** phi from each step on at which it changes. */
+function phiPath({ steps }: RunLog): { readonly step: number; readonly phi: number }[] {
+  return steps.filter(({ phi }, i) => i === 0 || phi !== steps[i - 1]?.phi).map(({ step, phi }) => ({ step, phi }));
 }
 
 const failureTable = (failures: readonly Failure[]) => ({

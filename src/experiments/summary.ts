@@ -1,5 +1,6 @@
 /** What the runs of an experiment came to: means over seeds with their spread, and which claims hold. */
 import { type ClaimSpec, replicateAxis } from './file.js';
+import { type Interval, meanInterval } from './interval.js';
 import type { Measures } from './measures.js';
 
 /** A run that was made, as far as it is summed up. */
@@ -55,15 +56,23 @@ export function configurationsOf<Run extends MeasuredRun>(runs: readonly Run[]):
   return [...byPlace.values()];
 }
 
+/**
+ * A claim of a range *holds* where the whole 95% interval of the pairs' mean lies in the range, *does not hold* where the whole
+ * interval lies outside it, and *cannot be told* where the interval has an end of the range in it, or there is none.
+ */
+export type Verdict = 'holds' | 'does not hold' | 'cannot be told';
+
 /** How a claim fares on the runs that there are. */
 export interface ClaimResult {
   readonly text: string;
   readonly measure: string;
   /** Differences or ratios, a pair of runs each, that are alike but for what is compared. */
   readonly spread: Spread | undefined;
+  /** The 95% interval of their mean. */
+  readonly interval: Interval | undefined;
   /** Pairs for which the claim holds. */
   readonly holding: number;
-  readonly verdict: 'holds for every pair' | 'holds on average' | 'does not hold' | 'no runs to tell';
+  readonly verdict: Verdict;
 }
 
 export function judge(
@@ -86,15 +95,16 @@ export function judge(
       if (one === undefined || base === undefined) return [];
       return [as === 'ratio' ? one / base : one - base];
     });
-  const holds = (value: number) =>
-    value >= (atLeast ?? Number.NEGATIVE_INFINITY) && value <= (atMost ?? Number.POSITIVE_INFINITY);
+  const [least, most] = [atLeast ?? Number.NEGATIVE_INFINITY, atMost ?? Number.POSITIVE_INFINITY];
   const spread = spreadOf(pairs);
-  const holding = pairs.filter(holds).length;
-  return { text, measure, spread, holding, verdict: verdictOf() };
+  const interval = spread && meanInterval(spread);
+  const holding = pairs.filter((value) => value >= least && value <= most).length;
+  return { text, measure, spread, interval, holding, verdict: verdictOf(interval, { least, most }) };
+}
 
-  function verdictOf(): ClaimResult['verdict'] {
-    if (!spread) return 'no runs to tell';
-    if (holding === pairs.length) return 'holds for every pair';
-    return holds(spread.mean) ? 'holds on average' : 'does not hold';
-  }
+function verdictOf(interval: Interval | undefined, { least, most }: { least: number; most: number }): Verdict {
+  if (!interval) return 'cannot be told';
+  const { low, high } = interval;
+  if (low >= least && high <= most) return 'holds';
+  return high < least || low > most ? 'does not hold' : 'cannot be told';
 }

@@ -66,15 +66,21 @@ export function resultTable(
 
 export function claimTable(claims: readonly ClaimResult[]): Table {
   return {
-    headings: ['claim', 'at this scale', 'pairs', 'measured'],
-    rows: claims.map(({ text, measure, spread, holding, verdict }) => [
+    headings: ['claim', 'at this scale', 'measured', '95% interval', 'pairs'],
+    rows: claims.map(({ text, measure, spread, interval, holding, verdict }) => [
       text,
       verdict,
+      spread ? `${wordsOf(measure).title}: ${briefly(spread, 2)}` : '',
+      interval ? `${interval.low.toFixed(2)} to ${interval.high.toFixed(2)}` : '',
       spread ? `${holding} of ${spread.values.length}` : '',
-      spread ? `${wordsOf(measure).title}: ${spreadInWords(spread, 2)}` : '',
     ]),
   };
 }
+
+/** What the table of claims has in its columns. */
+export const aboutClaims =
+  'Pairs are runs that are alike but for what is compared; measured is the mean \u00b1 standard deviation of their differences or ' +
+  "ratios. A claim holds, or does not, only where the whole 95% interval of the mean (Student's t) says so.";
 
 /** The table as Markdown. */
 export function markdownTable({ headings, rows }: Table): string {

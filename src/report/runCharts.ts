@@ -7,7 +7,7 @@ import { sourceChart } from './charts/sourceChart.js';
 import type { LoggedStep, LoggedValidation, RunLog } from './runLog.js';
 
 /** Curves of all runs in one chart. */
-interface Curves {
+export interface RunCurves {
   readonly title: string;
   readonly unit: string;
   /** The run's values; none where it has not measured it. */
@@ -32,7 +32,8 @@ const percent = (values: readonly number[]) =>
 /** Whether a run ever trained on what its student said, or may have. */
 const samples = ({ steps }: RunLog): boolean => steps.some(({ phi, source }) => phi > 0 || source !== 'data');
 
-const curves = {
+/** Curves of runs, by name: what each shows of a run's log. */
+export const runCurves = {
   trainingLoss: {
     title: 'Training loss',
     unit: 'nats per token',
@@ -78,7 +79,7 @@ const curves = {
     points: ofSteps(({ lr }) => lr),
     scale: (values) => linearScale(values, { from: 0 }),
   },
-} satisfies Record<string, Curves>;
+} satisfies Record<string, RunCurves>;
 
 /** The charts by name, as `charts` of a report and `distillm plot --charts` choose them. */
 export const chartNames = [
@@ -106,14 +107,14 @@ export const usualCharts = (runs: readonly RunLog[]): readonly ChartName[] =>
 export function drawCharts(runs: readonly RunLog[], names: readonly ChartName[]): Drawing[] {
   const steps = Math.max(0, ...runs.map(lastStepOf));
   return names.flatMap((name) =>
-    name === 'sources' ? drawSources(runs, steps) : drawCurves(curves[name], runs, steps),
+    name === 'sources' ? drawSources(runs, steps) : drawCurves(runCurves[name], runs, steps),
   );
 }
 
 const lastStepOf = ({ steps, validations }: RunLog): number =>
   Math.max(0, steps.at(-1)?.step ?? 0, validations.at(-1)?.step ?? 0);
 
-function drawCurves({ points, ...chart }: Curves, runs: readonly RunLog[], steps: number): Drawing[] {
+function drawCurves({ points, ...chart }: RunCurves, runs: readonly RunLog[], steps: number): Drawing[] {
   const lines = runs
     .map((run, series) => ({ name: run.name, points: points(run), series }))
     .filter((line) => line.points.length > 0);

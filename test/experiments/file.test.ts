@@ -61,14 +61,25 @@ describe("an experiment's file", () => {
   });
 
   it('takes from the file that it extends what it does not have itself, option by option', () => {
-    const base = { train: { data: 'base.jsonl', steps: 5 }, eval: { data: 'base.jsonl' }, compareWith: { a: 'm' } };
+    const prepare = { teacher: { method: 'sft' }, start: { method: 'sft' } };
+    const base = {
+      ...{ train: { data: 'base.jsonl', steps: 5 }, eval: { data: 'base.jsonl' }, compareWith: { a: 'm' }, prepare },
+    };
     const { train, ...rest } = whole;
     const { spec, where } = read(
-      lined({ ...rest, extends: 'base.json', train: { steps: 9 }, eval: null, compareWith: null }),
+      lined({
+        ...rest,
+        extends: 'base.json',
+        train: { steps: 9, seed: null },
+        eval: null,
+        compareWith: null,
+        prepare: { start: null },
+      }),
       lined(base),
     );
     expect(spec.train).toEqual({ data: 'base.jsonl', steps: 9 });
     expect([spec.eval, spec.compareWith]).toEqual([undefined, {}]);
+    expect(spec.prepare).toEqual({ teacher: { method: 'sft' } });
     expect(where(['train', 'data'])).toBe('base.json, line 3');
     expect(where(['train', 'steps'])).toMatch(/^grid\.json, line \d+$/);
   });

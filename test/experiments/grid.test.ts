@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { readExperiment } from '../../src/experiments/file.js';
-import { gridOf, type Settings, sharedLabels, withValues } from '../../src/experiments/grid.js';
+import { axesIn, gridOf, type Settings, sharedLabels, withValues } from '../../src/experiments/grid.js';
 
 const specOf = (value: object) =>
   readExperiment(JSON.stringify({ title: 't', train: {}, axes: { seed: [1] }, ...value }), 'f', () => {
@@ -55,6 +55,15 @@ describe('the grid', () => {
       { x: 3 },
       4,
     ]);
+  });
+
+  it('knows the axes that a value names', () => {
+    const values = new Map<string, unknown>([
+      ['seed', 3],
+      ['model', 'T5'],
+    ]);
+    expect(axesIn({ a: ['{seed}', 4, null], b: { c: 'x-{model}-{other}' } }, values)).toEqual(['seed', 'model']);
+    expect(axesIn('plain', values)).toEqual([]);
   });
 
   it('drops the axes on which places with one result differ', () => {

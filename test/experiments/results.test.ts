@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { type ExperimentSpec, readExperiment } from '../../src/experiments/file.js';
+import { type Interval, meanInterval } from '../../src/experiments/interval.js';
 import { scoresIn, stepMeasures } from '../../src/experiments/measures.js';
 import { type FinishedRun, reportExperiment } from '../../src/experiments/report.js';
-import { configurationsOf, judge, spreadOf } from '../../src/experiments/summary.js';
+import { configurationsOf, judge, type Spread, spreadOf } from '../../src/experiments/summary.js';
 import { markdownTable, resultTable } from '../../src/experiments/tables.js';
 import { barChart } from '../../src/report/charts/barChart.js';
 import { requireWellFormed, textsOf } from '../report/markup.js';
@@ -42,17 +43,57 @@ describe('what runs came to', () => {
     as: 'difference' as const,
     ...more,
   });
-  it('tells of a claim how many pairs of like seeds it holds for', () => {
-    expect(judge(claim({ atLeast: 0 }), runs)).toMatchObject({
-      holding: 1,
-      verdict: 'holds on average',
-      spread: { values: [3, -1] },
-    });
-    expect(judge(claim({ atLeast: -1 }), runs).verdict).toBe('holds for every pair');
-    expect(judge(claim({ atLeast: 2 }), runs)).toMatchObject({ holding: 1, verdict: 'does not hold' });
+  it('judges a claim by the 95% interval of the mean over pairs of like seeds', () => {
+    const of = (...differences: number[]) => [
+      ...differences.map((_, seed) => run('KL', seed, 40)),
+      ...differences.map((difference, seed) => run('skew', seed, 40 + difference)),
+    ];
+    // Three pairs: 4.303 standard errors to both sides.
+    const three = judge(claim({ atLeast: 0 }), of(1, 2, 3));
+    expect(three).toMatchObject({ holding: 3, verdict: 'cannot be told', spread: { values: [1, 2, 3] } });
+    expect(three.interval?.low).toBeCloseTo(2 - 4.3027 / Math.sqrt(3), 4);
+    expect(three.interval?.high).toBeCloseTo(2 + 4.3027 / Math.sqrt(3), 4);
+    expect(judge(claim({ atLeast: 0 }), of(2, 2.5, 3)).verdict).toBe('holds');
+    expect(judge(claim({ atLeast: 0 }), of(-2, -2.5, -3))).toMatchObject({ holding: 0, verdict: 'does not hold' });
+    // Most pairs are above, and their mean: what three seeds show may be chance.
+    expect(judge(claim({ atLeast: 0 }), of(3, 3, -1))).toMatchObject({ holding: 2, verdict: 'cannot be told' });
+    // The same spread over more pairs is told.
+    expect(judge(claim({ atLeast: 0 }), of(1, 2, 3, 1, 2, 3)).verdict).toBe('holds');
+    // A range: within it, above it, across its end.
+    const range = { as: 'ratio', atLeast: 1.05, atMost: 1.2 };
+    expect(judge(claim(range), of(4, 4.1, 4.2)).verdict).toBe('holds');
+    expect(judge(claim(range), of(20, 20.1, 20.2)).verdict).toBe('does not hold');
+    expect(judge(claim(range), of(8, 8.1, 7.9)).verdict).toBe('cannot be told');
     expect(judge(claim({ as: 'ratio', atMost: 1 }), runs).spread?.values).toEqual([43 / 40, 41 / 42]);
-    expect(judge(claim({ atLeast: 0, measure: 'bleu' }), runs).verdict).toBe('no runs to tell');
-    expect(judge(claim({ atLeast: 0 }), runs.slice(0, 3)).spread?.values).toEqual([3]);
+    expect(judge(claim({ atLeast: 0 }), of(0, 0, 0)).verdict).toBe('holds');
+  });
+
+  it('cannot tell of a claim by one pair, or none', () => {
+    const one = judge(claim({ atLeast: 0 }), runs.slice(0, 3));
+    expect(one).toMatchObject({ spread: { values: [3] }, interval: undefined, verdict: 'cannot be told' });
+    const none = judge(claim({ atLeast: 0, measure: 'bleu' }), runs);
+    expect(none).toMatchObject({ spread: undefined, holding: 0, verdict: 'cannot be told' });
+  });
+
+  it("has Student's t for any number of pairs", () => {
+    const reachOf = (count: number) => {
+      const values = Array.from({ length: count }, (_, i) => i % 2);
+      const spread = spreadOf(values) as Spread;
+      const { high } = meanInterval(spread) as Interval;
+      return ((high - spread.mean) / spread.deviation) * Math.sqrt(count);
+    };
+    // From printed tables.
+    const known = [
+      [2, 12.706],
+      [3, 4.303],
+      [6, 2.571],
+      [11, 2.228],
+      [12, 2.201],
+      [21, 2.086],
+      [31, 2.042],
+      [121, 1.98],
+    ] as const;
+    for (const [count, t] of known) expect(reachOf(count), `${count} pairs`).toBeCloseTo(t, 3);
   });
 
   it('pairs a run with a model that is no run', () => {
@@ -61,12 +102,12 @@ describe('what runs came to', () => {
   });
 
   it('takes times apart, and processor times only of runs whose steps all have one', () => {
-    const step = { source: 'data', gradNorm: 1, stepMs: 100, generationMs: 0, cpuMs: 200 };
-    const fresh = { source: 'generate', gradNorm: 3, stepMs: 400, generationMs: 300, cpuMs: 400 };
-    expect(stepMeasures([step, fresh, { ...step, gradNorm: Number.NaN }])).toEqual({
+    const step = { source: 'data', phi: 0.1, gradNorm: 1, stepMs: 100, generationMs: 0, cpuMs: 200 };
+    const fresh = { source: 'generate', phi: 0.2, gradNorm: 3, stepMs: 400, generationMs: 300, cpuMs: 400 };
+    expect(stepMeasures([step, fresh, { ...step, phi: 0.3, gradNorm: Number.NaN }])).toEqual({
       ...{ stepSeconds: 0.6, generationSeconds: 0.3, updateSeconds: 0.3 },
       ...{ stepCpuSeconds: 0.8, generationCpuSeconds: 0.3, updateCpuSeconds: 0.5 },
-      ...{ generatedShare: 100 / 3, replayedShare: 0, gradNorm: 3, gradNormLargest: 3 },
+      ...{ generatedShare: 100 / 3, replayedShare: 0, phi: 0.3, gradNorm: 3, gradNormLargest: 3 },
     });
     const { cpuMs: _, ...untimed } = step;
     expect(Object.keys(stepMeasures([fresh, untimed]))).not.toContain('stepCpuSeconds');
@@ -113,7 +154,8 @@ describe('the report', () => {
     const html = files['report.html'];
     for (const words of [
       '<h1>Losses &amp; &lt;b&gt;</h1>',
-      'holds on average',
+      'cannot be told',
+      'the whole 95% interval',
       'no &lt;memory&gt;',
       '1 of 5 runs are missing',
     ])
@@ -167,6 +209,37 @@ describe('the report', () => {
     const svg = reportExperiment({ spec, total: 2, runs: drawn, failures: [] })['figure-1.svg'] as string;
     expect(svg).toContain('step 2\n4');
     requireWellFormed(svg);
+  });
+
+  it('tells the path of phi, and draws it, with validation losses where they were measured', () => {
+    const phis = [0, 0, 0.1, 0.1, 0.2];
+    const log = {
+      name: 'x',
+      validations: [0, 2, 4].map((step) => ({ step, loss: 1 + step / 10 })),
+      steps: phis.map((phi, i) => ({
+        ...{ step: i + 1, source: 'data' as const, loss: 1, gradNorm: 1, lr: 1, phi, tokens: 1, stepMs: 1 },
+      })),
+    };
+    const figures = [
+      { kind: 'curves', title: 'The path of phi', curve: 'phi' },
+      { kind: 'curves', title: 'Losses', curve: 'validationLoss' },
+    ];
+    const drawn = [
+      { ...run('KL', 1, 1), log },
+      { ...run('skew', 1, 1), log: { ...log, steps: log.steps.map((step) => ({ ...step, phi: 0 })) } },
+    ];
+    const files = reportExperiment({ spec: specOf({ figures }), total: 2, runs: drawn, failures: [] });
+    const json = JSON.parse(files['results.json']);
+    expect(json.runs[0].phi).toEqual([
+      { step: 1, phi: 0 },
+      { step: 3, phi: 0.1 },
+      { step: 5, phi: 0.2 },
+    ]);
+    expect(json.runs[1].phi).toEqual([{ step: 1, phi: 0 }]);
+    const [phi, losses] = [files['figure-1.svg'], files['figure-2.svg']] as [string, string];
+    for (const svg of [phi, losses]) requireWellFormed(svg);
+    expect(phi).toContain('step 3\n0.1');
+    expect(losses).toMatch(/step 4\nKL 1\.4/);
   });
 });
 

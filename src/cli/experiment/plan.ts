@@ -7,7 +7,15 @@ import { existsSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import * as z from 'zod';
 import { type ExperimentFile, replicateAxis } from '../../experiments/file.js';
-import { type GridRun, gridOf, type Setting, type Settings, sharedLabels, withValues } from '../../experiments/grid.js';
+import {
+  axesIn,
+  type GridRun,
+  gridOf,
+  type Setting,
+  type Settings,
+  sharedLabels,
+  withValues,
+} from '../../experiments/grid.js';
 import { OptionError } from '../../index.js';
 import { inWords } from '../../inWords.js';
 import { didYouMean } from '../../requireOption.js';
@@ -23,9 +31,9 @@ import { sha256 } from './sealed.js';
 /** A command to run, once. */
 export interface Job {
   readonly kind: 'prepared' | 'runs' | 'scores';
-  /** For people: "teacher", "skew KL, seed 2". */
+  /** For people: "teacher", "start, seed 2", "skew KL, seed 2". */
   readonly name: string;
-  /** The same of all seeds. */
+  /** The same of all seeds; of what is prepared the name that the file gives it. */
   readonly likeness: string;
   readonly digest: string;
   readonly command: string;
@@ -101,6 +109,8 @@ interface Context {
 export async function planExperiment(context: Context): Promise<PlannedRun[]> {
   const { spec, where } = context.file;
   const prepared = new Map<string, Job>();
+  /** Axes on which what is prepared depends, by the digest. */
+  const axesOf = new Map<string, ReadonlySet<string>>();
 
   /** @param above preparations that wait for this one */
   const prepare = async (name: string, run: GridRun, by: Setting, above: readonly string[]): Promise<Job> => {
@@ -129,13 +139,19 @@ export async function planExperiment(context: Context): Promise<PlannedRun[]> {
         { option: 'command', found: command, expected: known },
       );
     }
-    const job = await jobOf({ kind: 'prepared', name, likeness: name, facts, settings, at: ['prepare', name] }, run, [
-      ...above,
-      name,
-    ]);
+    const at = ['prepare', name];
+    const job = await jobOf({ kind: 'prepared', name, likeness: name, facts, settings, at }, run, [...above, name]);
     const found = prepared.get(job.digest);
-    if (!found) prepared.set(job.digest, job);
-    return found ?? job;
+    if (found) return found;
+    const axes = new Set([
+      ...axesIn(given, run.values),
+      ...job.needs.flatMap(({ digest }) => [...(axesOf.get(digest) ?? [])]),
+    ]);
+    const place = Object.fromEntries(Object.entries(run.labels).filter(([axis]) => axes.has(axis)));
+    const named = { ...job, name: [name, ...(axes.size > 0 ? [nameOf(place)] : [])].join(', ') };
+    axesOf.set(job.digest, axes);
+    prepared.set(job.digest, named);
+    return named;
   };
 
   const jobOf = async (
