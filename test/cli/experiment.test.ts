@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { duration } from '../../src/cli/format.js';
@@ -69,9 +70,11 @@ describe('an experiment', () => {
     expect(JSON.parse(whole.out)).toEqual({ runs: 5, done: 5, failed: 0, report });
     expect(whole.err).toMatch(/^\[1\/5\] KL, seed 1: ROUGE-L [\d.]+, \d+\w*; about \d+\w* left$/m);
     expect(whole.err).toMatch(/^\[5\/5\] teacher: ROUGE-L/m);
-    expect(whole.err.match(/is prepared/g)).toHaveLength(4);
+    expect(whole.err.match(/^.*(?= is prepared, in )/gm)).toEqual([
+      ...['tokenizer', 'teacher', 'start, seed 1', 'start, seed 2'],
+    ]);
     expect(namesIn('whole/prepared').map((name) => name.replace(/-[0-9a-f]{16}$/, ''))).toEqual([
-      ...['start', 'start', 'teacher', 'tokenizer'],
+      ...['start-seed-1', 'start-seed-2', 'teacher', 'tokenizer'],
     ]);
     const { runs, missing } = resultsIn('whole');
     expect([runs.length, missing, runs[4]?.labels]).toEqual([5, 0, { loss: 'teacher' }]);
@@ -93,7 +96,7 @@ describe('an experiment', () => {
     expect(whole.err).toMatch(
       new RegExp(`^\\[1/5\\] KL, seed 1: ROUGE-L [\\d.]+, ${duration(1000 * (own + score))};`, 'm'),
     );
-    expect(whole.err.indexOf('start is prepared, in ')).toBeLessThan(whole.err.indexOf('[1/5]'));
+    expect(whole.err.indexOf('start, seed 1 is prepared, in ')).toBeLessThan(whole.err.indexOf('[1/5]'));
   });
 
   it('does not run again what has its result, whatever it is called', async () => {
@@ -149,6 +152,24 @@ describe('an experiment', () => {
     const ended = await experiment('grid.json', 'stopped');
     expect([ended.code, ended.err]).toEqual([0, expect.stringContaining('2 of 5 runs have their results already.')]);
     expect(scoresIn('stopped')).toEqual(scoresIn('whole'));
+  }, 60_000);
+
+  it('stops within a moment while it trains a tokenizer', async () => {
+    const words = Array.from({ length: 60_000 }, (_, i) => `${(i * 7919).toString(36)}x${(i * 104_729).toString(36)}`);
+    await writeFile(path('words.txt'), words.join(' '));
+    const tokenizer = { ...spec.prepare.tokenizer, data: 'words.txt', model: 'unigram', vocabSize: 20_000 };
+    await write('words.json', { ...spec, prepare: { ...spec.prepare, tokenizer }, claims: [] });
+    const terminal = testTerminal();
+    let pressed = 0;
+    const ended = experiment('words.json', 'words', [], terminal);
+    setTimeout(() => {
+      pressed = performance.now();
+      terminal.interrupt();
+    }, 1000);
+    const { code, err } = await ended;
+    expect([code, err]).toEqual([130, expect.stringContaining('Stopped with 0 of 5 runs.')]);
+    expect(performance.now() - pressed).toBeLessThan(1000);
+    expect(namesIn('words/prepared').flatMap((name) => namesIn('words/prepared', name))).toEqual([]);
   }, 60_000);
 
   it('notices results that are damaged, and makes these anew', async () => {
@@ -226,22 +247,43 @@ describe('an experiment', () => {
   });
 
   it('lists its runs without writing anything, and says what they would take', async () => {
+    const trials = readdirSync(tmpdir()).filter((name) => name.startsWith('distillm-dry-run-'));
     const { code, out, err } = await experiment('grid.json', 'nowhere', ['--dry-run']);
     expect([code, existsSync(path('nowhere'))]).toEqual([0, false]);
     expect(err).toContain(
       '  prepared: tokenizer (tokenizer)\n  prepared: teacher (train)\n  prepared: start (train), 2 times\n',
     );
     expect(err).toContain('  skew KL, seed 2\n');
-    expect(err).toMatch(
-      /^5 runs, 5 to make; how long \d+ commands will take is known once .*\. Nothing was written\.$/m,
-    );
-    expect(JSON.parse(out)).toMatchObject({ dryRun: true, left: 5, runs: { length: 5 } });
-    // Where models are there, training is measured.
+    // Nothing is prepared: trainings are measured with models of one step.
+    expect(err).toMatch(/^5 runs, 5 to make, about \d+\w+ without scoring, .*\. Nothing was written\.$/m);
+    const { seconds, ...estimated } = JSON.parse(out);
+    expect(estimated).toMatchObject({ dryRun: true, left: 5, runs: { length: 5 }, notEstimated: 5 });
+    expect(seconds).toBeGreaterThan(0);
+    expect(readdirSync(tmpdir()).filter((name) => name.startsWith('distillm-dry-run-'))).toEqual(trials);
     await write('more.json', { ...spec, axes: { ...spec.axes, seed: [1, 2, 3] }, train: { ...spec.train, steps: 5 } });
     const known = await experiment('more.json', 'whole', ['--dry-run', '--only', 'seed=1']);
     expect(known.err).toMatch(
       /^2 runs?, 2 to make, about \d+\w+\. Nothing was written\.$|^3 runs, 2 to make, about .*Nothing was written\.$/m,
     );
+  }, 60_000);
+
+  it('says of what it cannot measure that it is not known, and stops measuring at Ctrl-C', async () => {
+    const bad = JSON.parse(readFileSync(path('config.json'), 'utf8'));
+    await write('odd.json', { ...bad, n_head: 3 });
+    const prepare = { ...spec.prepare, teacher: { ...spec.prepare.teacher, studentConfig: 'odd.json' } };
+    await write('unmeasured.json', { ...spec, prepare, claims: [] });
+    const { code, err } = await experiment('unmeasured.json', 'nowhere', ['--dry-run']);
+    expect(code, err).toBe(0);
+    expect(err).toMatch(
+      /^5 runs, 5 to make, about \d+\w+; how long \d+ commands will take is known once what comes before/m,
+    );
+    const terminal = testTerminal({
+      wrote: (said, self) => {
+        if (said.includes('teacher\n')) setTimeout(() => self.interrupt(), 50);
+      },
+    });
+    const stopped = await experiment('grid.json', 'nowhere', ['--dry-run'], terminal);
+    expect([stopped.code, stopped.out]).toEqual([130, '']);
   }, 60_000);
 
   it('makes only what it is asked for, and reports what is there', async () => {

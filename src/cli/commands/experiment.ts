@@ -17,7 +17,8 @@ import { type Grid, isDone, leftOf, measuresOf, runAll } from '../experiment/run
 import { madeBy, openShelf, type Shelf } from '../experiment/runJob.js';
 import { times } from '../experiment/timeLeft.js';
 import { counted } from '../format.js';
-import { count, flag, optional, text, withDefault } from '../options.js';
+import type { Interrupt } from '../interrupts.js';
+import { count, flag, type OptionSpec, optional, text, withDefault } from '../options.js';
 import { tryFolder } from '../outputs.js';
 import { progressLine } from '../progress.js';
 import { noted, type Terminal, wrapped } from '../terminal.js';
@@ -63,7 +64,10 @@ export const experimentOf = (program: Program): CommandFactory =>
           count,
           "threads of the 'wasm' device, which change no result (default: all cores)",
         ),
-        dryRun: flag('lists the runs, which of them are there, and what the others would take; writes nothing'),
+        dryRun: flag(
+          'lists the runs, which of them are there, and what the others would take; in OUT nothing is written. Each kind of training is ' +
+            'measured for some seconds, with models of one step where none are prepared yet',
+        ),
       },
     },
     rules: [
@@ -102,13 +106,15 @@ export const experimentOf = (program: Program): CommandFactory =>
           grid.done.delete(key);
         }
       }
+      const tableOf = (command: string) => facts.get(command)?.table ?? {};
       const context = {
         ...{ shelf, terminal, threads, run: program.run },
-        takes: (command: string, option: string) => option in (facts.get(command)?.table ?? {}),
+        takes: (command: string, option: string) => option in tableOf(command),
+        specOf: (command: string, option: string) => tableOf(command)[option] as OptionSpec<unknown>,
       };
       if (dryRun) {
-        await listRuns(grid, spec.title, context);
-        return exitCodes.done;
+        const stoppedBy = await listRuns(grid, spec.title, context);
+        return stoppedBy === undefined ? exitCodes.done : exitOf(stoppedBy);
       }
       // Its results are files: a reader that dies is no reason to lose hours of work.
       terminal.outliveReaders();
@@ -137,13 +143,15 @@ export const experimentOf = (program: Program): CommandFactory =>
         }
         stderr.write(`Open the report in a browser:\n  ${report}\n`);
         stdout.write(`${JSON.stringify({ runs: all.length, done: made.length, failed: failures.length, report })}\n`);
-        if (interrupt !== undefined) return interrupt === 'SIGHUP' ? exitCodes.hungUp : exitCodes.interrupted;
+        if (interrupt !== undefined) return exitOf(interrupt);
         return failures.length > 0 ? exitCodes.failed : exitCodes.done;
       } finally {
         await giveBack();
       }
     },
   });
+
+const exitOf = (interrupt: Interrupt) => (interrupt === 'SIGHUP' ? exitCodes.hungUp : exitCodes.interrupted);
 
 /** @throws OptionError for an axis or a value that the file does not have */
 function chosenBy(only: readonly (readonly [axis: string, label: string])[], { axes, compareWith }: ExperimentSpec) {

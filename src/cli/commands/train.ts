@@ -181,7 +181,7 @@ export const train = defineCommand({
       const start = (signal: AbortSignal) => runOf(models, signal);
       if (options.dryRun) {
         showSample(data, tokenizer, terminal);
-        return estimated(start(new AbortController().signal), terminal);
+        return estimated(start(terminal.signal ?? new AbortController().signal), terminal);
       }
       const { method, validationOrder = 'random', teacherDtype = 'f32' } = options;
       const decided = { method, template: template.name, ...limits, validationOrder, teacherDtype };

@@ -1,15 +1,21 @@
-/** `--dry-run`: the runs of an experiment, which of them are there, and what the others would take. Nothing is written. */
+/**
+ * `--dry-run`: the runs of an experiment, which of them are there, and what the others would take: each kind of training is
+ * measured as it is by `train --dry-run`. Nothing is written where results go.
+ */
 import { counted, duration } from '../format.js';
+import type { Interrupt } from '../interrupts.js';
 import { type Job, jobsOf, keyOf, wordsOf } from './plan.js';
 import { type Context, type Grid, isDone, leftOf } from './runAll.js';
-import { madeBy, placeIn } from './runJob.js';
-import { streamTo } from './streams.js';
+import { call, madeBy, placeIn, Stopped } from './runJob.js';
+import { openStandIns, type StandIns } from './standIns.js';
 
-export async function listRuns({ runs, done, known, line }: Grid, title: string, context: Context): Promise<void> {
+/** @returns what told it to stop, if anything did */
+export async function listRuns(grid: Grid, title: string, context: Context): Promise<Interrupt | undefined> {
+  const { runs, done, known, line } = grid;
   line.print(title);
   const prepared = [...jobsOf(runs).values()].filter(({ kind }) => kind === 'prepared');
-  for (const name of new Set(prepared.map((job) => job.name))) {
-    const alike = prepared.filter((job) => job.name === name);
+  for (const name of new Set(prepared.map((job) => job.likeness))) {
+    const alike = prepared.filter((job) => job.likeness === name);
     const there = alike.filter((job) => done.has(keyOf(job))).length;
     const state = there === alike.length ? ', is there' : there > 0 ? `, ${there} of them there` : '';
     line.print(
@@ -21,25 +27,61 @@ export async function listRuns({ runs, done, known, line }: Grid, title: string,
     const isTrained = run.train && !kinds.includes('runs') && kinds.includes('scores');
     line.print(`  ${run.name}${kinds.length === 0 ? ', is there' : isTrained ? ', is trained' : ''}`);
   }
-  const left = leftOf(runs, done);
-  for (const job of oneOfAlike(known.of(left).unknown)) {
-    if (job.command !== 'train' || job.needs.some((need) => !done.has(keyOf(need)))) continue;
-    if (context.terminal.stderr.isTTY) line.update(`measuring ${job.name}`);
-    const ms = await estimated(job, context);
-    if (ms !== undefined) known.add(job, ms / 1000);
+  const stoppedBy = await measure(grid, context);
+  if (stoppedBy !== undefined) {
+    line.done();
+    return stoppedBy;
   }
+  const left = leftOf(runs, done);
   const { seconds, unknown } = known.of(left);
   const toRun = runs.filter((run) => !isDone(run, done)).length;
   const estimate = left.length > unknown.length ? `, about ${duration(1000 * seconds)}` : '';
-  const without =
-    unknown.length > 0
-      ? `; how long ${counted(unknown.length, 'command')} will take is known once what comes before is there`
-      : '';
-  line.print(`${counted(runs.length, 'run')}, ${toRun} to make${estimate}${without}. Nothing was written.`);
+  line.print(
+    `${counted(runs.length, 'run')}, ${toRun} to make${estimate}${withoutWhat(unknown)}. Nothing was written.`,
+  );
   line.done();
   const listed = runs.map((run) => ({ labels: run.labels, digest: run.last.digest, done: isDone(run, done) }));
   const estimates = { seconds, notEstimated: unknown.length };
   context.terminal.stdout.write(`${JSON.stringify({ dryRun: true, runs: listed, left: toRun, ...estimates })}\n`);
+  return undefined;
+}
+
+function withoutWhat(unknown: readonly Job[]): string {
+  if (unknown.length === 0) return '';
+  if (unknown.every(({ kind }) => kind === 'scores'))
+    return ' without scoring, whose time is known once a run is scored';
+  return `; how long ${counted(unknown.length, 'command')} will take is known once what comes before is there`;
+}
+
+/** Adds what commands would take to what is known of them. @returns what told it to stop */
+async function measure({ runs, done, known, line }: Grid, context: Context): Promise<Interrupt | undefined> {
+  const jobs = oneOfAlike(known.of(leftOf(runs, done)).unknown).filter(({ kind }) => kind !== 'scores');
+  if (jobs.length === 0) return undefined;
+  const stop = new AbortController();
+  let stoppedBy: Interrupt | undefined;
+  const release = context.terminal.onInterrupt(
+    (signal) => {
+      stoppedBy = signal;
+      stop.abort();
+    },
+    ['SIGINT', 'SIGTERM', 'SIGHUP'],
+  );
+  const measuring = { ...context, signal: stop.signal };
+  const standIns = openStandIns(measuring, (job) => done.has(keyOf(job)));
+  try {
+    for (const job of jobs) {
+      if (stop.signal.aborted) break;
+      if (context.terminal.stderr.isTTY) line.update(`measuring ${job.likeness}`);
+      const seconds = await secondsOf(job, standIns, measuring);
+      if (seconds !== undefined) known.add(job, seconds);
+    }
+  } catch (error) {
+    if (!(error instanceof Stopped)) throw error;
+  } finally {
+    release();
+    standIns.dispose();
+  }
+  return stoppedBy;
 }
 
 /** One of those that differ by their seeds alone. */
@@ -47,16 +89,22 @@ const oneOfAlike = (jobs: readonly Job[]): Job[] => [
   ...new Map(jobs.map((job) => [`${job.kind}/${job.likeness}`, job])).values(),
 ];
 
-/** Milliseconds that training says it would take; undefined where it says nothing. */
-async function estimated(job: Job, { shelf, terminal, run, threads }: Context): Promise<number | undefined> {
-  let out = '';
-  const stdout = streamTo((text) => {
-    out += text;
+/** Of training what it says itself, of other commands what they took; undefined where that is not known. */
+async function secondsOf(
+  job: Job,
+  standIns: StandIns,
+  context: Context & { readonly signal: AbortSignal },
+): Promise<number | undefined> {
+  if (job.command !== 'train') return (await standIns.make(job))?.seconds;
+  if (!(await standIns.makeNeeds(job))) return undefined;
+  const { threads } = context;
+  const out = `${madeBy(standIns.shelf, job)}-dry-run`;
+  const words = [...wordsOf(job, placeIn(standIns.shelf)), '--out', out, '--dry-run'];
+  const { code, out: printed } = await call([...words, ...(threads === undefined ? [] : ['--threads', `${threads}`])], {
+    ...{ ...context, job },
+    onEvent() {},
   });
-  const words = [...wordsOf(job, placeIn(shelf)), '--out', madeBy(shelf, job), '--dry-run'];
-  const code = await run([...words, ...(threads === undefined ? [] : ['--threads', `${threads}`])], {
-    ...terminal,
-    ...{ stdout, stderr: streamTo(() => {}) },
-  });
-  return code === 0 ? JSON.parse(out).time?.total : undefined;
+  if (context.signal.aborted) throw new Stopped();
+  const ms: number | undefined = code === 0 ? JSON.parse(printed).time?.total : undefined;
+  return ms === undefined ? undefined : ms / 1000;
 }

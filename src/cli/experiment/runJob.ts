@@ -8,6 +8,7 @@ import { type Measures, scoresIn, stepMeasures } from '../../experiments/measure
 import { CheckpointError, type TrainingEvent } from '../../index.js';
 import { isPlainObject } from '../../inWords.js';
 import { exitCodes } from '../exitCodes.js';
+import type { OptionSpec } from '../options.js';
 import { holdsRun } from '../outputs.js';
 import type { Terminal } from '../terminal.js';
 import { type Job, type Made, wordsOf } from './plan.js';
@@ -80,6 +81,8 @@ export interface JobContext {
   readonly threads: number | undefined;
   /** Whether a command has an option. */
   takes(command: string, option: string): boolean;
+  /** An option that a command has. */
+  specOf(command: string, option: string): OptionSpec<unknown>;
   onEvent(job: Job, event: TrainingEvent): void;
 }
 
@@ -148,7 +151,7 @@ interface Called {
 }
 
 /** A command line in this process, with a terminal that keeps what it says. */
-async function call(words: readonly string[], context: JobContext & { readonly job: Job }): Promise<Called> {
+export async function call(words: readonly string[], context: JobContext & { readonly job: Job }): Promise<Called> {
   const { terminal, signal, job, onEvent } = context;
   const cpuOfSteps = new Map<number, number>();
   let [out, err] = ['', ''];
@@ -213,9 +216,9 @@ function stepsOf(log: string, cpuOfSteps: ReadonlyMap<number, number>) {
   const steps = new Map<number, Parameters<typeof stepMeasures>[0][number]>();
   for (const line of readLog(log).split('\n')) {
     if (!line.includes('"type":"step"')) continue;
-    const { step, source, gradNorm, stepMs, generationMs } = JSON.parse(line);
+    const { step, source, phi, gradNorm, stepMs, generationMs } = JSON.parse(line);
     const cpu = cpuOfSteps.get(step);
-    const measured = { source, gradNorm: gradNorm ?? Number.NaN, stepMs, generationMs };
+    const measured = { source, phi, gradNorm: gradNorm ?? Number.NaN, stepMs, generationMs };
     steps.set(step, { ...measured, ...(cpu !== undefined && { cpuMs: cpu }) });
   }
   return [...steps.values()];

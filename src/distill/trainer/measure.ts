@@ -104,6 +104,7 @@ async function measureSteps(plan: Plan, run: RunState): Promise<{ steps: number;
   const started = performance.now();
   // A run that is shorter goes on with the data of further epochs.
   for (let step = run.step + 1; run.step < steps && done.length < MOST_STEPS; step++) {
+    plan.signal?.throwIfAborted();
     const samples = order.data(step);
     const timed = async (data: readonly Sample[]) => {
       const given = { ...order, data: () => [...data] };
