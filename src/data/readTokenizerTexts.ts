@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { giveTurn } from '../eventLoop.js';
 import { checkOptions } from '../settings/index.js';
 import { isChatTemplate } from './chat/isChatTemplate.js';
 import { type Conversation, turnsOf } from './chat/messages.js';
@@ -45,11 +46,19 @@ export function readTokenizerTexts(
     const holdsRecords = (source: TextSource) =>
       isJsonLines(source) || parallelFiles(source, records.languages) !== undefined;
     for (const group of neighbours(sourcesOf(sources), holdsRecords)) {
-      if (!holdsRecords(group[0])) for (const source of group) yield* readPieces(source);
-      else yield* readInstructionRecords(group, records, textOf);
+      if (!holdsRecords(group[0])) for (const source of group) yield* givingTurns(readPieces(source));
+      else yield* givingTurns(readInstructionRecords(group, records, textOf));
     }
   }
   return read();
+}
+
+/** What is read may be in memory, so that nothing waits: signals and timers have their turns between texts. */
+async function* givingTurns(texts: AsyncIterable<string>): AsyncGenerator<string, void, undefined> {
+  for await (const text of texts) {
+    await giveTurn();
+    yield text;
+  }
 }
 
 /** The sources in their order, those of one kind that follow one another together: a reading of records has several. */

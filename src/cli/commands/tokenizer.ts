@@ -1,5 +1,4 @@
 /** `distillm tokenizer`: trains a tokenizer on data files. */
-import { giveTurn } from '../../eventLoop.js';
 import { DataError, OptionError, openFolder, readTokenizerTexts, tokenizerTrainer } from '../../index.js';
 import { defineCommand } from '../command.js';
 import { recordNames, recordOptions, skipping } from '../data.js';
@@ -43,7 +42,6 @@ export const tokenizer = defineCommand({
       ...recordNames(records),
       skipInvalid: skipping(stderr, skipInvalid),
     })) {
-      await giveTurn();
       signal?.throwIfAborted();
       trainer.add(text);
       characters += text.length;
@@ -59,7 +57,6 @@ export const tokenizer = defineCommand({
       let tokens = 0;
       // Read again: the texts may be larger than memory.
       for await (const text of readTokenizerTexts(data, { template, ...recordNames(records), skipInvalid })) {
-        await giveTurn();
         signal?.throwIfAborted();
         tokens += trained.encode(text).length;
       }
