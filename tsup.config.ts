@@ -1,7 +1,8 @@
 import { copyFile, readFile, rm } from 'node:fs/promises';
-import { dirname, relative, resolve } from 'node:path';
+import { basename, dirname, relative, resolve } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 import { defineConfig } from 'tsup';
+import { deflatedModule, fileModule } from './scripts/embedded.ts';
 import { resolveShader, shadersModule } from './scripts/shaders.ts';
 
 /** WGSL files behind those that they follow, and all of them as one module, as scripts/embed.ts gives them to Vitest. */
@@ -33,6 +34,32 @@ const textQuery: Plugin = {
   },
 };
 
+/** `?file`: a file beside the code. As one file: its bytes, as `?deflated` gives them. */
+const wasmFiles = (asOneFile: boolean): Plugin => ({
+  name: 'wasm-files',
+  setup(build) {
+    build.onResolve({ filter: /\.wasm\?(file|deflated)$/ }, ({ path, resolveDir }) => ({
+      path: relative('.', resolve(resolveDir, path)),
+      namespace: 'wasm-files',
+    }));
+    build.onLoad({ filter: /.*/, namespace: 'wasm-files' }, async ({ path }) => {
+      const [file = '', query] = path.split('?');
+      if (asOneFile || query === 'deflated') return { contents: await deflatedModule(file) };
+      // As bundlers look for it.
+      return { contents: await fileModule(file, `new URL('./${basename(file)}', import.meta.url)`) };
+    });
+  },
+});
+
+/** What package.json chooses for pages. */
+const pagePlatform: Plugin = {
+  name: 'page-platform',
+  setup(build) {
+    const modules: Readonly<Record<string, string>> = { '#platform': 'browser', '#thread': 'webThread' };
+    build.onResolve({ filter: /^#/ }, ({ path }) => ({ path: resolve(`src/platform/${modules[path]}.ts`) }));
+  },
+};
+
 /**
  * The modules that the public entries export, as entries: code that an export alone needs gets a chunk of its own, and
  * bundlers take the chunks that a page needs. Their files are never imported, and go again.
@@ -45,6 +72,8 @@ const exported = async (entry: string) =>
 const modules = (await Promise.all(['src/index.ts', 'src/entries/tensor.ts'].map(exported))).flat();
 
 const { version } = JSON.parse(await readFile('package.json', 'utf8'));
+const define = { DISTILLM_VERSION: JSON.stringify(version) };
+const loader = { '.wasm': 'binary' } as const;
 
 /**
  * The scripts of web workers, each one file that needs no other: the one that runs the whole API with all that it depends on,
@@ -52,9 +81,10 @@ const { version } = JSON.parse(await readFile('package.json', 'utf8'));
  */
 async function browserScripts(): Promise<void> {
   await build({
-    entryPoints: ['dist/platform/nodeWorker.js'],
+    entryPoints: ['src/worker/script.ts'],
     outfile: 'dist/platform/browserWorker.js',
     ...{ bundle: true, minify: true, format: 'esm', platform: 'browser', target: 'es2022', logLevel: 'error' },
+    ...{ loader, define, plugins: [wasmFiles(true), pagePlatform, wgsl, textQuery] },
     // Without our tsconfig, whose paths point at the sources.
     tsconfigRaw: {},
   });
@@ -65,6 +95,7 @@ export default defineConfig({
   entry: {
     ...Object.fromEntries(modules.map((name) => [`${parts}/${name}`, `src/${name}.ts`])),
     index: 'src/index.ts',
+    embedded: 'src/entries/embedded.ts',
     report: 'src/entries/report.ts',
     tensor: 'src/entries/tensor.ts',
     testing: 'src/entries/testing.ts',
@@ -96,11 +127,12 @@ export default defineConfig({
   sourcemap: true,
   // tsc writes them, and only where the sources have changed.
   clean: ['!types/**'],
-  loader: { '.wasm': 'binary' },
-  esbuildPlugins: [wgsl, textQuery],
-  define: { DISTILLM_VERSION: JSON.stringify(version) },
+  loader,
+  esbuildPlugins: [wasmFiles(false), wgsl, textQuery],
+  define,
   async onSuccess() {
     await rm(`dist/${parts}`, { recursive: true });
+    for (const name of ['compute-fused.wasm', 'compute-plain.wasm']) await copyFile(`build/${name}`, `dist/${name}`);
     await browserScripts();
   },
 });

@@ -30,6 +30,7 @@ const dist = {
   reads: [
     'src',
     'kernels',
+    'scripts/embedded.ts',
     'scripts/shaders.ts',
     'tsup.config.ts',
     'tsconfig.json',
@@ -38,11 +39,14 @@ const dist = {
   ],
   after: wasm,
   makes: [
-    ...['index', 'report', 'tensor', 'testing', 'worker', 'cli'],
-    ...['node', 'browser', 'nodeThread', 'webThread', 'nodeWorker', 'browserWorker', 'poolWorker'].map(
-      (name) => `platform/${name}`,
-    ),
-  ].map((name) => `dist/${name}.js`),
+    ...[
+      ...['index', 'embedded', 'report', 'tensor', 'testing', 'worker', 'cli'],
+      ...['node', 'browser', 'nodeThread', 'webThread', 'nodeWorker', 'browserWorker', 'poolWorker'].map(
+        (name) => `platform/${name}`,
+      ),
+    ].map((name) => `dist/${name}.js`),
+    ...['dist/compute-fused.wasm', 'dist/compute-plain.wasm'],
+  ],
 };
 const types = {
   name: 'types',

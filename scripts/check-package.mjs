@@ -1,12 +1,16 @@
 // The packed package where it is to work: installed from its file by npm, with its dependencies from the registry, imported
-// and required by Node 20, 22 and 24, type-checked as an ES module under every resolution of TypeScript, and bundled by Vite,
-// webpack and esbuild. It needs the registry and some minutes, so that CI's tests do not have it; a release does.
+// and required by Node 20, 22 and 24, type-checked as an ES module under every resolution of TypeScript, bundled by Vite, webpack
+// and esbuild, and what they make run in Chromium. It needs the registry and some minutes, so that CI's tests do not have it; a
+// release does.
 //   npm run check:package [-- FILE.tgz]
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+import { softwareGPU } from './software-gpu.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const [given] = process.argv.slice(2);
@@ -17,9 +21,9 @@ const file = given
 
 let failures = 0;
 /** Runs a check, and prints a line of it. */
-function check(name, work) {
+async function check(name, work) {
   try {
-    console.log(`  passed ${name}${work() ?? ''}`);
+    console.log(`  passed ${name}${(await work()) ?? ''}`);
   } catch (error) {
     failures++;
     console.log(`  failed ${name}: ${error.stdout ?? ''}${error.stderr ?? ''}${error.message}`);
@@ -39,14 +43,14 @@ const { devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 
 const versions = (...names) => names.map((name) => `${name}@${devDependencies[name] ?? 'latest'}`);
 write({ 'package.json': '{ "name": "app", "private": true, "type": "module" }' });
 
-check('npm install', () => {
+await check('npm install', () => {
   run('npm', ['install', '--no-audit', '--no-fund', file]);
   const names = readdirSync(join(folder, 'node_modules'));
   // The optional peer comes only when it is asked for.
   if (names.includes('webgpu')) throw new Error('webgpu was installed unasked');
 });
 
-const names = ['distillm', 'distillm/tensor', 'distillm/report', 'distillm/testing', 'distillm/worker'];
+const names = ['distillm', ...['tensor', 'report', 'testing', 'worker', 'embedded'].map((name) => `distillm/${name}`)];
 write({
   'esm.mjs': `${names.map((name) => `import '${name}';`).join('\n')}
 import { openDevice, rougeL } from 'distillm';
@@ -66,10 +70,10 @@ import('distillm').then((same) => { if (same.OptionError !== OptionError) throw 
 for (const major of [20, 22, 24]) {
   const node = ['--yes', `--package=node@${major}`, '--', 'node'];
   for (const script of ['esm.mjs', 'cjs.cjs'])
-    check(`Node ${major}, ${script}`, () => void run('npx', [...node, script]));
+    await check(`Node ${major}, ${script}`, () => void run('npx', [...node, script]));
 }
 
-check('npm install of what bundles it', () => {
+await check('npm install of what bundles it', () => {
   run('npm', [
     'install',
     '--no-audit',
@@ -91,7 +95,7 @@ for (const [module, resolution] of [
   ['nodenext', 'nodenext'],
   ['esnext', 'bundler'],
 ]) {
-  check(`TypeScript, ${resolution}`, () => {
+  await check(`TypeScript, ${resolution}`, () => {
     const options = [
       '--module',
       module,
@@ -109,11 +113,19 @@ for (const [module, resolution] of [
 write({
   'index.html': '<!doctype html><script type="module" src="/page.js"></script>',
   'page.js': `import { startWorker } from 'distillm/worker';
-import { skewReverseKL } from 'distillm';
-globalThis.tried = [await startWorker(), skewReverseKL(), new Worker(new URL('./own.js', import.meta.url), { type: 'module' })];
+import { openDevice, skewReverseKL } from 'distillm';
+const own = new Worker(new URL('./own.js', import.meta.url), { type: 'module' });
+const heard = new Promise((resolve) => { own.onmessage = ({ data }) => resolve(data); });
+const kindIn = async (api) => (await (await api.openDevice({ kind: 'wasm' })).info).kind;
+Promise.all([startWorker().then(kindIn), kindIn({ openDevice }), heard, skewReverseKL().kind]).then(
+  (tried) => { globalThis.tried = tried.join(' '); },
+  (error) => { globalThis.tried = String(error); },
+);
 `,
-  'own.js':
-    "import { distill, loadModel, openDevice } from 'distillm';\nglobalThis.all = [distill, loadModel, openDevice];\n",
+  'own.js': `import { distill, loadModel, openDevice } from 'distillm';
+globalThis.all = [distill, loadModel];
+openDevice({ kind: 'wasm' }).then(({ info }) => postMessage(info.kind), (error) => postMessage(String(error)));
+`,
 });
 /** What a bundler made has neither Node nor Dawn in it, and the script of the worker beside it. */
 const requireFit = (made) => {
@@ -126,18 +138,63 @@ const requireFit = (made) => {
   const bytes = texts.reduce((sum, text) => sum + text.length, 0);
   return `: ${texts.length} scripts of ${(bytes / 1000).toFixed(0)} kB`;
 };
-check('Vite', () => {
+const gpu = await softwareGPU();
+const executablePath = process.env.DISTILLM_CHROMIUM ?? gpu.chromiumPath;
+const browser =
+  executablePath &&
+  (await chromium.launch({ executablePath, args: ['--no-sandbox'], env: { ...process.env, ...gpu.env } }));
+/** Opens in Chromium what was made, with the page's own script as it is loaded: devices open in page and workers. */
+const requireRunning = async (made, script) => {
+  if (!browser) return ', not opened: there is no Chromium here';
+  const asked = [];
+  const server = createServer(({ url = '/' }, response) => {
+    const path = new URL(url, 'http://localhost').pathname;
+    asked.push(path);
+    try {
+      const body = path === '/' ? `<!doctype html>${script}` : readFileSync(join(folder, made, path));
+      const type = path === '/' ? 'text/html' : path.endsWith('.js') ? 'text/javascript' : 'application/wasm';
+      response.writeHead(200, { 'Content-Type': type }).end(body);
+    } catch {
+      response.writeHead(404).end();
+    }
+  });
+  await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
+  const page = await browser.newPage();
+  try {
+    await page.goto(`http://127.0.0.1:${server.address().port}/`);
+    await page.waitForFunction('globalThis.tried', undefined, { timeout: 60_000 });
+    const tried = await page.evaluate('globalThis.tried');
+    if (tried !== 'wasm wasm wasm skewReverseKL') throw new Error(`${made} in Chromium: ${tried}`);
+    return `, run in Chromium with ${new Set(asked.filter((path) => path.endsWith('.wasm'))).size} .wasm`;
+  } finally {
+    await page.close();
+    server.close();
+  }
+};
+await check('Vite', async () => {
   run('npx', ['vite', 'build', '--outDir', 'vite-made', '--target', 'es2022']);
-  return requireFit('vite-made');
+  const [html] = /<script.*<\/script>/.exec(readFileSync(join(folder, 'vite-made/index.html'), 'utf8'));
+  return requireFit('vite-made') + (await requireRunning('vite-made', html));
 });
-check('webpack', () => {
+await check('webpack', async () => {
   run('npx', ['webpack', './page.js', '--mode', 'production', '--output-path', 'webpack-made', '--target', 'web']);
-  return requireFit('webpack-made');
+  return requireFit('webpack-made') + (await requireRunning('webpack-made', '<script src="/main.js"></script>'));
 });
-check('esbuild', () => {
+await check('esbuild', async () => {
   run('npx', ['esbuild', 'page.js', 'own.js', '--bundle', '--format=esm', '--outdir=esbuild-made', '--minify']);
-  return requireFit('esbuild-made');
+  // As docs/browsers.md says.
+  const dist = join(folder, 'node_modules/distillm/dist');
+  for (const name of [
+    'platform/browserWorker.js',
+    'platform/poolWorker.js',
+    'compute-fused.wasm',
+    'compute-plain.wasm',
+  ])
+    copyFileSync(join(dist, name), join(folder, 'esbuild-made', name.replace('platform/', '')));
+  const script = '<script type="module" src="/page.js"></script>';
+  return requireFit('esbuild-made') + (await requireRunning('esbuild-made', script));
 });
+await browser?.close();
 
 rmSync(folder, { recursive: true });
 console.log(failures === 0 ? `${file} works everywhere` : `${failures} failed`);

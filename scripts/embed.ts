@@ -1,8 +1,11 @@
 // Vite/Vitest plugin with the meaning of tsup's loaders: `.wgsl` as a string behind the files that it follows,
-// `kernels?shaders` as the code of every shader, `?text` as a string, `.wasm` as bytes.
+// `kernels?shaders` as the code of every shader, `?text` as a string, `.wasm` as bytes, `.wasm?file` and `.wasm?deflated` as
+// embedded.ts makes them.
 import { readFile } from 'node:fs/promises';
 import { basename, relative, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { Plugin } from 'vite';
+import { deflatedModule, fileModule } from './embedded.ts';
 import { resolveShader, shadersModule } from './shaders.ts';
 import { builtOf, digestOf } from './sources.mjs';
 
@@ -26,6 +29,8 @@ export function embed(): Plugin {
       if (query === 'text') return `export default ${JSON.stringify(await readFile(file, 'utf8'))};`;
       if (file.endsWith('.wasm')) {
         await checkFresh(file);
+        if (query === 'file') return fileModule(file, `new URL(${JSON.stringify(pathToFileURL(file).href)})`);
+        if (query === 'deflated') return deflatedModule(file);
         const base64 = (await readFile(file)).toString('base64');
         return `export default Uint8Array.from(atob(${JSON.stringify(base64)}), (c) => c.charCodeAt(0));`;
       }

@@ -60,6 +60,9 @@ export async function packScripts(folder) {
     await cp(join(root, 'test/oracles', file), join(folder, 'oracles', file), { recursive: true });
   for (const name of ['run.sh', 'README.txt']) await copyFile(join(root, 'bench/pack', name), join(folder, name));
   await chmod(join(folder, 'run.sh'), 0o755);
+  // The scripts share the code that loads them, in a file of this folder.
+  for (const name of ['compute-fused.wasm', 'compute-plain.wasm'])
+    await copyFile(join(root, 'dist', name), join(folder, name));
   const bundled = Object.keys(metafile.inputs).map((path) => /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1]);
   await packLicence(folder, 'distillm', root);
   for (const name of new Set(bundled.filter(Boolean))) await packLicence(folder, name, packageFolder(name));

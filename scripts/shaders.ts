@@ -14,6 +14,9 @@ export interface Shader {
 /** Where WGSL lies: the kernels, and the constants that scripts/build-wasm.mjs writes. */
 const wgslFolders = ['kernels', 'build'];
 
+/** Comments are two fifths of the shaders, as they are sent to pages. Lines keep their numbers. */
+const withoutComments = (text: string): string => text.replaceAll(/[ \t]*\/\/.*/g, '');
+
 /**
  * One WGSL file behind those that it follows.
  * @throws Error when one of them is missing, or follows the file itself
@@ -66,7 +69,7 @@ async function assemble(file: string, files: ReadonlyMap<string, string>): Promi
     texts.set(path, text);
   };
   await visit(file, []);
-  return { parts: [...texts.keys()], code: [...texts.values()].join('') };
+  return { parts: [...texts.keys()], code: [...texts.values()].map(withoutComments).join('') };
 }
 
 /** Names of the files that the opening comment says a text follows. */
@@ -82,7 +85,7 @@ export async function shadersModule(): Promise<{ readonly source: string; readon
   const files = [...new Set([...shaders.values()].flatMap(({ parts }) => parts))];
   const texts = await Promise.all(files.map((file) => readFile(file, 'utf8')));
   const variables = new Map(files.map((file, index) => [file, `part${index}`]));
-  const lines = texts.map((text, index) => `const part${index} = ${JSON.stringify(text)};`);
+  const lines = texts.map((text, index) => `const part${index} = ${JSON.stringify(withoutComments(text))};`);
   const entries = [...shaders].map(
     ([name, { parts }]) => `${name}: ${parts.map((file) => variables.get(file)).join(' + ')}`,
   );

@@ -20,6 +20,7 @@ export {
   startProfile,
 } from './backend/profile.js';
 export type { WasmOptions } from './backend/wasm/index.js';
+export type { EmbeddedKernels } from './backend/wasm/kernelFiles.js';
 export type { OwnGPUDevice, WebGPUOptions } from './backend/webgpu/options.js';
 export {
   type Checkpoint,

@@ -16,7 +16,10 @@ import { installedNode } from '../scripts/test-installed-node.mjs';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('..', import.meta.url));
-const entries = ['distillm', 'distillm/tensor', 'distillm/report', 'distillm/testing', 'distillm/worker'];
+const entries = [
+  'distillm',
+  ...['tensor', 'report', 'testing', 'worker', 'embedded'].map((name) => `distillm/${name}`),
+];
 /** The Node of this machine, beside the one that runs the tests. */
 const installed = installedNode() ?? process.execPath;
 // What git has, and build/ with the WASM modules, whose compiler takes a minute.
@@ -129,22 +132,24 @@ describe('a clean clone', () => {
       const script = `
       const names = ${JSON.stringify(entries)};
       const required = names.map((name) => require(name));
-      Promise.all(names.map((name) => import(name))).then((imported) => {
+      Promise.all(names.map((name) => import(name))).then(async (imported) => {
         if (!required.every((each, at) => each.OptionError === imported[at].OptionError)) throw new Error('two copies');
-        console.log(required[0].rougeL('a b', ['a b']), imported.length);
+        const device = await required[0].openDevice({ kind: 'wasm', wasm: { threads: 2 } });
+        console.log(required[0].rougeL('a b', ['a b']), imported.length, device.info.kind);
+        await device.dispose();
       });`;
       const { stdout } = await run(node, ['--no-warnings', '-e', script], {
         cwd: join(folder, 'app'),
         timeout: 20_000,
       });
-      expect(stdout).toBe(`100 ${entries.length}\n`);
+      expect(stdout).toBe(`100 ${entries.length} wasm\n`);
     },
     30_000,
   );
 
   it.each([
     ['rougeL', 10_000],
-    ['openDevice', 700_000],
+    ['openDevice', 400_000],
     ['readInstructions', 700_000],
     ['createChatTemplate', 300_000],
   ])('lets a bundler leave out what a page with %s does not need', async (name, most) => {
@@ -182,9 +187,9 @@ describe('a clean clone', () => {
     );
     await buildWithVite({ root: app, configFile: false, logLevel: 'silent' });
     const made = [...(await filesOf(join(app, 'dist/assets')))];
-    const scripts = ['own', 'browserWorker', 'poolWorker'];
+    const scripts = ['own', 'browserWorker', 'poolWorker', 'compute-fused', 'compute-plain'];
     const countOf = (script: string) => made.filter(([name]) => name.startsWith(`${script}-`)).length;
-    expect(scripts.map(countOf)).toEqual([1, 1, 1]);
+    expect(scripts.map(countOf)).toEqual([1, 1, 1, 1, 1]);
     // The page has handles, and the worker all that they are handles of.
     const [, page = ''] = made.find(([name]) => name.startsWith('index-')) ?? [];
     expect(gzipSync(page).length).toBeLessThan(8_000);

@@ -32,6 +32,9 @@ export async function buildPage(): Promise<string> {
     logLevel: 'error',
   });
   await copyFile(here('index.html'), `${folder}index.html`);
+  for (const name of ['compute-fused.wasm', 'compute-plain.wasm']) {
+    await copyFile(here(`../../dist/${name}`), folder + name);
+  }
   if (peersInstalled) {
     await writeFile(`${folder}english.txt`, await nodeAssets.english());
     await writeFile(`${folder}gpt2.json`, await nodeAssets.tokenizerJson('gpt2'));

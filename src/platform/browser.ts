@@ -2,6 +2,7 @@
 import { OptionError } from '../errors.js';
 import type { FileStore } from '../io/fileStore.js';
 import { type HttpStoreOptions, httpStore } from '../io/httpStore.js';
+import { requestReason } from '../io/requestReason.js';
 import { isPrivateName } from './privateName.js';
 import { openPrivate } from './siteFiles/index.js';
 import type { KeptTexts, Revectorizer } from './workers.js';
@@ -48,6 +49,15 @@ export function splitPath(path: string): { readonly folder: string; readonly nam
 /** A URL that means the same on every page. */
 export const wholePath = (path: string): string =>
   isPrivateName(path) ? path : new URL(path, globalThis.location?.href).href;
+
+/** The bytes at an address, relative to the page. @throws Error that says why there are none */
+export async function readAddress(address: string): Promise<Uint8Array<ArrayBuffer>> {
+  const response = await fetch(new URL(address, globalThis.location?.href)).catch((error: unknown) => {
+    throw new Error(requestReason(error), { cause: error });
+  });
+  if (!response.ok) throw new Error(`the server answered ${response.status}`);
+  return new Uint8Array(await response.arrayBuffer());
+}
 
 const cacheName = 'distillm';
 

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
@@ -7,10 +8,10 @@ import { type Browser, chromium } from 'playwright-core';
 /** Chromium that scripts/test.mjs unpacked, or one that the caller names. */
 export const chromiumPath = process.env.DISTILLM_CHROMIUM;
 
-export const launch = (path: string): Promise<Browser> =>
+export const launch = (path: string, ...flags: readonly string[]): Promise<Browser> =>
   chromium.launch({
     executablePath: path,
-    args: ['--no-sandbox', '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--headless=new'],
+    args: ['--no-sandbox', '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--headless=new', ...flags],
   });
 
 /** Bundles a script as a user's bundler would: the built package, browser conditions, nothing of Node. */
@@ -38,37 +39,54 @@ const html = `<!doctype html><title>distillm</title><script type="module">
   });
 </script>`;
 
+const types: Readonly<Record<string, string>> = {
+  js: 'text/javascript',
+  css: 'text/css',
+  wasm: 'application/wasm',
+};
+
 /** How a page is served: cross-origin isolated or not, under a Content-Security-Policy or none. */
 export interface Serving {
   readonly isolated: boolean;
   readonly policy?: string | undefined;
 }
 
-/** Serves the page and its worker on localhost. */
-export const serve = (worker: string, how: Serving): Promise<Served> =>
-  serveFiles({ '/': html, '/worker.js': worker }, how);
+/** Serves the page and its worker on localhost, with the kernels of WebAssembly beside it. */
+export const serve = async (worker: string, how: Serving): Promise<Served> =>
+  serveFiles({ '/': html, '/worker.js': worker, ...(await kernelFiles('/')) }, how);
+
+/** The kernels of WebAssembly as files of a folder. */
+export async function kernelFiles(folder: string): Promise<Record<string, Uint8Array>> {
+  const names = ['compute-fused.wasm', 'compute-plain.wasm'];
+  const entries = names.map(async (name) => [folder + name, await readFile(`dist/${name}`)] as const);
+  return Object.fromEntries(await Promise.all(entries));
+}
 
 export interface Served {
   readonly url: string;
+  /** The paths that were asked for. */
+  readonly asked: string[];
   close(): void;
 }
 
 /** Serves files by path on localhost. */
 export async function serveFiles(
-  files: Readonly<Record<string, string>>,
+  files: Readonly<Record<string, string | Uint8Array>>,
   { isolated, policy }: Serving,
 ): Promise<Served> {
+  const asked: string[] = [];
   const headers = {
     ...(isolated && { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' }),
     ...(policy && { 'Content-Security-Policy': policy }),
   };
   const server: Server = createServer(({ url = '/' }, response) => {
     const path = url.replace(/\?.*/, '');
-    const type = path.endsWith('.js') ? 'text/javascript' : 'text/html';
+    asked.push(path);
+    const type = types[path.replace(/.*\./, '')] ?? 'text/html';
     response.writeHead(path in files ? 200 : 404, { ...headers, 'Content-Type': type });
     response.end(files[path]);
   });
   await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));
   const { port } = server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${port}/`, close: () => void server.close() };
+  return { url: `http://127.0.0.1:${port}/`, asked, close: () => void server.close() };
 }

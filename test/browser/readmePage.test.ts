@@ -30,7 +30,9 @@ describe.skipIf(!chromiumPath)("the README's page", () => {
     ]);
     server = createServer(async ({ url = '/' }, response) => {
       const model = /^\/model\/([\w.]+)$/.exec(url)?.[1];
-      const body = model ? await readFile(join('examples/demo/teacher', model)).catch(() => undefined) : files.get(url);
+      const kernels = /^\/(compute-\w+\.wasm)$/.exec(url)?.[1];
+      const path = model ? join('examples/demo/teacher', model) : kernels && join('dist', kernels);
+      const body = path ? await readFile(path).catch(() => undefined) : files.get(url);
       if (body === undefined) missing.add(url);
       response.writeHead(body === undefined ? 404 : 200, {
         'Content-Type':

@@ -6,8 +6,8 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { Device } from '../../src/backend/backend.js';
-import type { WasmArithmetic } from '../../src/backend/wasm/compile.js';
 import { openWasm } from '../../src/backend/wasm/index.js';
+import type { WasmArithmetic } from '../../src/backend/wasm/kernelFiles.js';
 import {
   forwardKL,
   jensenShannon,

@@ -1,5 +1,5 @@
-import type { WasmArithmetic } from '../../src/backend/wasm/compile.js';
 import { openWasm } from '../../src/backend/wasm/index.js';
+import type { WasmArithmetic } from '../../src/backend/wasm/kernelFiles.js';
 
 const device = await openWasm({ threads: 1 });
 await device.dispose();

@@ -13,7 +13,7 @@ import { codeOf } from '../../scripts/doc-code.mjs';
 const files = new Map([
   [
     join(process.cwd(), 'readme-code.ts'),
-    `${codeOf(readFileSync('README.md', 'utf8'))}\nimport 'distillm/tensor';\nimport 'distillm/testing';\nimport 'distillm/worker';\n`,
+    `${codeOf(readFileSync('README.md', 'utf8'))}\nimport 'distillm/tensor';\nimport 'distillm/testing';\nimport 'distillm/worker';\nimport 'distillm/embedded';\n`,
   ],
   [
     join(process.cwd(), 'text-code.ts'),

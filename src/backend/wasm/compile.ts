@@ -2,13 +2,11 @@
  * Builds of the WebAssembly kernels, which of them an engine can run, and V8's packing of vectors to 256 bits.
  *
  * There are two builds of the same sources, which differ in how they multiply and add. Fused arithmetic, with one
- * rounding, is relaxed SIMD's, which nearly every engine and processor has. Plain arithmetic has two roundings. Both are
- * part of the library: with one that is loaded later, Vite makes no worker by its defaults.
+ * rounding, is relaxed SIMD's, which nearly every engine and processor has. Plain arithmetic has two roundings.
  */
 import { revectorizer } from '#platform';
-import fusedBytes from '../../../build/compute-fused.wasm';
-import plainBytes from '../../../build/compute-plain.wasm';
 import { DeviceError } from '../../errors.js';
+import { type KernelPlace, readKernels, type WasmArithmetic } from './kernelFiles.js';
 
 /** Whether threads can share memory here: browsers need cross-origin isolation (COOP and COEP headers). */
 export function sharedMemoryAllowed(): boolean {
@@ -36,14 +34,13 @@ export function forbidPacking(): void {
 
 export const packingInForce = (): boolean => packing;
 
-/** Whether a * b + c is rounded once ('fused') or after each operation ('plain'). */
-export type WasmArithmetic = 'fused' | 'plain';
-
 /** Which kernels to compile. */
 export interface KernelBuild {
   readonly arithmetic: WasmArithmetic;
   /** For a memory that threads share. */
   readonly shared: boolean;
+  /** Where the builds are; those of the package by default. */
+  readonly kernels?: KernelPlace | undefined;
 }
 
 /** In the import of the memory: the two names, the kind of import that a memory is. Its limits follow. */
@@ -84,27 +81,29 @@ function labelled(bytes: Uint8Array, label: string): Uint8Array<ArrayBuffer> {
   return result;
 }
 
-function bytesOf({ arithmetic, shared }: KernelBuild): Uint8Array {
-  const bytes = arithmetic === 'fused' ? fusedBytes : plainBytes;
-  return shared ? bytes : unshared(bytes);
-}
+/** A module of one function: the f32x4.relaxed_madd of three zeros. */
+const probe = Uint8Array.of(
+  ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 5, 1, 0x60, 0, 1, 0x7b, 3, 2, 1, 0, 10, 19, 1, 17, 0],
+  ...[0x41, 0, 0xfd, 15, 0x41, 0, 0xfd, 15, 0x41, 0, 0xfd, 15, 0xfd, 0x85, 2, 11],
+);
 
 /** Whether this engine has the instructions of fused arithmetic. Whether they round once, the self-check finds out. */
-export const hasRelaxedSimd = (): boolean => WebAssembly.validate(unshared(fusedBytes));
+export const hasRelaxedSimd = (): boolean => WebAssembly.validate(probe);
 
 /**
- * Compiles the kernels.
- * @throws DeviceError where WebAssembly SIMD (or relaxed SIMD, or threads, for what needs them) is missing
+ * Loads and compiles the kernels.
+ * @throws DeviceError where they cannot be loaded, and where WebAssembly SIMD (or relaxed SIMD, or threads, for what needs
+ * them) is missing
  */
-export async function compileKernels(build: KernelBuild): Promise<WebAssembly.Module> {
-  const bytes = labelled(bytesOf(build), packing ? '256-bit' : '128-bit');
+export async function compileKernels({ arithmetic, shared, kernels }: KernelBuild): Promise<WebAssembly.Module> {
+  const bytes = await readKernels(arithmetic, kernels);
+  const module = labelled(shared ? bytes : unshared(bytes), packing ? '256-bit' : '128-bit');
   try {
-    return await WebAssembly.compile(bytes);
+    return await WebAssembly.compile(module);
   } catch (cause) {
-    const simd = build.arithmetic === 'fused' ? 'WebAssembly relaxed SIMD' : 'WebAssembly SIMD';
-    throw new DeviceError(
-      `The kernels do not compile here: ${simd}${build.shared ? ' and threads are' : ' is'} needed.`,
-      { cause },
-    );
+    const simd = arithmetic === 'fused' ? 'WebAssembly relaxed SIMD' : 'WebAssembly SIMD';
+    throw new DeviceError(`The kernels do not compile here: ${simd}${shared ? ' and threads are' : ' is'} needed.`, {
+      cause,
+    });
   }
 }

@@ -15,8 +15,8 @@ import type { Device, DeviceInfo, KernelCall, KernelObserver, Storage } from '..
 import type { KernelName } from '../kernels/index.js';
 import type { AdoptingDevice } from '../recovery.js';
 import { at, type Threads, type WasmStorage } from './calls.js';
-import type { WasmArithmetic } from './compile.js';
 import { type Contents, contentsOf, noContents } from './contents.js';
+import type { WasmArithmetic } from './kernelFiles.js';
 import { createTable } from './table.js';
 
 /** Threads over a memory. Their calls are done when they return. */

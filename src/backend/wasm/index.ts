@@ -18,9 +18,9 @@ import {
   kernelGlobals,
   packingInForce,
   sharedMemoryAllowed,
-  type WasmArithmetic,
 } from './compile.js';
 import { createDevice, type OpenThreads } from './createDevice.js';
+import { type EmbeddedKernels, type KernelPlace, kernelPlace, type WasmArithmetic } from './kernelFiles.js';
 import { RoundsTwiceError, selfCheck } from './selfCheck.js';
 
 /** How the device that computes in WebAssembly is opened. */
@@ -41,6 +41,13 @@ export interface WasmOptions {
    * rounds once, else plain; `device.info` says which, and why. Each has the same bits on every machine.
    */
   readonly arithmetic?: 'fused' | 'plain';
+  /**
+   * Where the kernels are, of which one build is loaded: the address of a folder with `compute-fused.wasm` and
+   * `compute-plain.wasm` of the package's `dist/`, relative to the page (in Node a path), for hosts that move files; or
+   * `embeddedKernels` of `distillm/embedded`, for scripts that are to be one file. By default the files beside the package's
+   * code, as bundlers find them; the script of `startWorker` has its own in it.
+   */
+  readonly kernels?: string | URL | EmbeddedKernels;
 }
 
 const MAX_THREADS = 64;
@@ -50,6 +57,7 @@ export const wasmOptions = z.strictObject({
   threads: ranges.integer(1, MAX_THREADS).optional(),
   revectorize: ranges.switched.default(false),
   arithmetic: ranges.choice(['fused', 'plain']).optional(),
+  kernels: kernelPlace.optional(),
 } satisfies Fields<WasmOptions>);
 
 /**
@@ -57,14 +65,15 @@ export const wasmOptions = z.strictObject({
  * of threads, with and without `revectorize`, on every machine. Calls are done when they return.
  * Where no worker starts, it warns and takes one thread.
  * @param noGPUBecause why it is no GPU, where one would have been taken
- * @throws OptionError; DeviceError (fused arithmetic is asked for and is not to be had, the self-check fails);
- * LimitError (no memory)
+ * @throws OptionError; DeviceError (the kernels are not at their place, fused arithmetic is asked for and is not to be had,
+ * the self-check fails); LimitError (no memory)
  */
 export async function openWasm(options: WasmOptions = {}, noGPUBecause?: string): Promise<AdoptingDevice> {
-  const { threads, revectorize, arithmetic } = checkOptions('openWasm', wasmOptions, options);
+  const { threads, revectorize, arithmetic, kernels } = checkOptions('openWasm', wasmOptions, options);
   const wanted = Math.min(threads ?? hardwareConcurrency(), MAX_THREADS);
   const how: Opening = {
     threads: sharedMemoryAllowed() ? wanted : 1,
+    kernels,
     ...(wanted > 1 && !sharedMemoryAllowed() && { oneThreadBecause: notIsolated }),
     ...(noGPUBecause !== undefined && { noGPUBecause }),
   };
@@ -82,6 +91,7 @@ export async function openWasm(options: WasmOptions = {}, noGPUBecause?: string)
 /** How a device is opened, and what its `info` is to say of that. */
 interface Opening extends Pick<DeviceInfo, 'noGPUBecause' | 'oneThreadBecause'> {
   readonly threads: number;
+  readonly kernels: KernelPlace | undefined;
 }
 
 const notIsolated =
@@ -119,14 +129,14 @@ const verdicts = new Map<string, DeviceError | undefined>();
 
 /** Threads, and what `info` is to say of how they were opened. */
 interface CheckedThreads extends OpenThreads {
-  readonly facts: Omit<Opening, 'threads'>;
+  readonly facts: Omit<Opening, 'threads' | 'kernels'>;
 }
 
 /** Threads whose kernels passed the self-check, at 128 bits where V8's packing fails it; else what is wrong. */
 async function openChecked(arithmetic: WasmArithmetic, how: Opening): Promise<CheckedThreads | DeviceError> {
-  const { threads, ...facts } = how;
+  const { threads, kernels, ...facts } = how;
   const shared = threads > 1;
-  const module = await compileKernels({ arithmetic, shared });
+  const module = await compileKernels({ arithmetic, shared, kernels });
   const opened = await openThreads(module, threads);
   if (opened instanceof WorkerStartError) {
     console.warn(`${opened.message} Going on with one thread.`);

@@ -8,8 +8,8 @@ import type { KernelTable } from '../backend.js';
 import { operandDType, operandEntries, operandSpecs } from '../check.js';
 import { type Dims, divergenceKinds, type KernelSpec, kernels, type Params } from '../kernels/index.js';
 import type { WasmStorage } from './calls.js';
-import type { WasmArithmetic } from './compile.js';
 import type { OpenThreads } from './createDevice.js';
+import type { WasmArithmetic } from './kernelFiles.js';
 import { createTable } from './table.js';
 
 /**

@@ -3,6 +3,7 @@
  * SHA-256, V8's flag for 256-bit vectors. `../browser.ts` exports the same names for pages and web workers; package.json
  * chooses between the two. The core reaches Node only through here.
  */
+import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { OptionError } from '../../errors.js';
 import type { FileStore } from '../../io/fileStore.js';
@@ -24,6 +25,11 @@ export function openPath(path: string, _options?: object): FileStore {
       found: path,
     },
   );
+}
+
+/** The bytes at a path or a `file:` URL. @throws Error that says why there are none */
+export async function readAddress(address: string): Promise<Uint8Array<ArrayBuffer>> {
+  return new Uint8Array(await readFile(address.startsWith('file:') ? new URL(address) : address));
 }
 
 export { keptTexts } from './cache.js';

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
-import { compileKernels, kernelGlobals, type WasmArithmetic } from '../../../src/backend/wasm/compile.js';
+import { compileKernels, kernelGlobals } from '../../../src/backend/wasm/compile.js';
 import type { OpenThreads } from '../../../src/backend/wasm/createDevice.js';
+import type { WasmArithmetic } from '../../../src/backend/wasm/kernelFiles.js';
 import { selfCheck } from '../../../src/backend/wasm/selfCheck.js';
 import { DeviceError } from '../../../src/errors.js';
 import { createLinearMemory } from '../../../src/hardware/wasm/memory.js';

@@ -9,9 +9,10 @@ import {
   type KernelSpec,
   kernels,
 } from '../../../src/backend/kernels/index.js';
-import { compileKernels, kernelGlobals, type WasmArithmetic } from '../../../src/backend/wasm/compile.js';
+import { compileKernels, kernelGlobals } from '../../../src/backend/wasm/compile.js';
 import { createDevice } from '../../../src/backend/wasm/createDevice.js';
 import { openWasm } from '../../../src/backend/wasm/index.js';
+import type { WasmArithmetic } from '../../../src/backend/wasm/kernelFiles.js';
 import { cutPieces } from '../../../src/backend/wasm/products/cut.js';
 import { f32ToF16 } from '../../../src/halfFloats.js';
 import { createLinearMemory } from '../../../src/hardware/wasm/memory.js';
