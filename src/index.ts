@@ -175,6 +175,7 @@ export {
 } from './generation/index.js';
 export {
   type BlockDType,
+  blobStore,
   type DownloadProgress,
   type FileStore,
   type HttpStoreOptions,

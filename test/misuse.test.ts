@@ -126,6 +126,7 @@ beforeAll(async () => {
     generateText: [student, ['a b'], texts],
     streamText: [student, [{ instruction: 'say', input: 'a' }], texts],
     httpStore: ['https://localhost/', { fetch, onProgress: ignore, signal }],
+    blobStore: [{ 'a.txt': new Blob(['a']) }, { name: 'here' }],
     memoryStore: [{ 'a.txt': 'a' }, { name: 'here' }],
     readJson: [store, 'config.json'],
     openFolder: [store, { onProgress: ignore, signal, hub }],

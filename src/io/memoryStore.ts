@@ -13,7 +13,7 @@ import {
   storeTaken,
 } from './fileStore.js';
 
-/** Files in memory: for tests, for files that came from a picker or a download, for models on their way elsewhere. */
+/** Files in memory: for tests, for files that came from a download, for models on their way elsewhere. */
 export interface MemoryStore extends FileStore {
   /** The files as they are now, by path. */
   readonly files: ReadonlyMap<string, Uint8Array>;

@@ -37,6 +37,7 @@ export async function downloadFile(access: HubAccess, download: Download): Promi
     await part.remove();
     have = 0;
   }
+  await cache.requireRoom?.(file.size - have, what);
   /** The most bytes of the file that were ever there. Bytes that come once more are no progress. */
   let most = have;
   const onMore = (bytes: number) => {

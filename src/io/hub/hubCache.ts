@@ -23,6 +23,12 @@ export interface HubCache {
   has(digest: string): Promise<boolean>;
   /** What has come of a content. */
   part(digest: string): HubPart;
+  /**
+   * Called before bytes are asked for, where this place knows how many it may keep.
+   * @param what names the file, for messages
+   * @throws CheckpointError where so many more have no room
+   */
+  requireRoom?(bytes: number, what: string): Promise<void>;
   /** Gives a file of a commit its content, which is there. @throws CheckpointError where it cannot be written */
   link(commit: string, path: string, digest: string, size: number): Promise<void>;
   /** The files of a commit that have their contents. */
