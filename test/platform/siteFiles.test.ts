@@ -160,9 +160,27 @@ describe('a model on Hugging Face in a page', () => {
     expect([...(await (await cached()).getDirectoryHandle('contents')).children]).toEqual([]);
   });
 
-  it('says where the browser gives no more room', async () => {
+  it('is not asked for where the browser has no room for it, which the message says in numbers', async () => {
     disk = new FakeDisk(150_000);
     stubBrowser();
+    const { asked } = await play();
+    const refused = await failure(open().read('model.safetensors'));
+    expect(refused).toMatchObject({ code: 'ERR_CHECKPOINT', expected: 200_000 });
+    expect(refused.found).toBeGreaterThan(149_000);
+    expect(refused.message).toMatch(
+      /model\.safetensors: 195\.3 KiB are to come, and the browser gives the site 146\.\d KiB more/,
+    );
+    expect(asked.filter((line) => line.includes('safetensors'))).toEqual([]);
+    // What fits comes all the same.
+    expect(await text(open().read('config.json'))).toBe(files['config.json']);
+  });
+
+  it('says where the browser gives no more room than it has promised', async () => {
+    disk = new FakeDisk(150_000);
+    stubBrowser({
+      getDirectory: async () => disk.root,
+      estimate: vi.fn(async () => ({ quota: 150_000, usage: disk.usage })).mockResolvedValueOnce({} as never),
+    });
     await play();
     expect(await failure(open().read('model.safetensors'))).toMatchObject({
       ...{ code: 'ERR_CHECKPOINT', expected: 150_000 },

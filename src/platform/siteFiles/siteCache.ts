@@ -9,6 +9,7 @@
  * A browser writes a file aside and swaps it in when it is closed: what a page had written of an open file is lost when the
  * page goes, so that contents are kept in pieces.
  */
+import { CheckpointError, formatBytes } from '../../errors.js';
 import { missingFile, shortFile } from '../../io/fileStore.js';
 import type { CachedFiles, HubCache, HubPart } from '../../io/hub/hubCache.js';
 import type { HubName } from '../../io/hub/hubName.js';
@@ -48,11 +49,25 @@ export function siteCache(
     lock: (signal) => takeLock(name, signal),
     has: async (digest) => (await content(digest).text('whole')) !== undefined,
     part: (digest) => partOf(content(digest), pieceBytes),
+    requireRoom,
     link: (commit, path, digest, size) =>
       folder.folder(`commits/${commit}`).write(encodeURIComponent(path), JSON.stringify({ digest, size })),
     files: (commit) => filesOf(folder.folder(`commits/${commit}`), content, pieceBytes),
     hashes: { sha1: createSha1, sha256: createSha256 },
   };
+}
+
+/** A browser says how much it lets a site keep, if not to the byte. */
+async function requireRoom(bytes: number, what: string): Promise<void> {
+  const estimate = await navigator.storage.estimate?.().catch(() => undefined);
+  const { usage = 0, quota = Infinity } = estimate ?? {};
+  const room = Math.max(0, quota - usage);
+  if (bytes <= room) return;
+  throw new CheckpointError(
+    `${what}: ${formatBytes(bytes)} are to come, and the browser gives the site ${formatBytes(room)} more (it holds ` +
+      `${formatBytes(usage)} of ${formatBytes(quota)}). Free some: by clearing data of this site, or space on the disk.`,
+    { found: room, expected: bytes },
+  );
 }
 
 /** Web locks of other tabs and workers are waited for; the browser gives back that of one which has gone. */
