@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /**
- * The whole API of `distillm`, run by a worker: a web worker in pages, a worker thread in Node. The page stays responsive
+ * The whole API of `distillm`, `distillm/report` and `distillm/testing`, run by a worker: a web worker in pages, a worker thread in Node. The page stays responsive
  * while a model is trained.
  * @module distillm/worker
  */

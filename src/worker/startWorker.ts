@@ -1,12 +1,12 @@
 /** Starting the worker that runs the whole API, in a page or in Node, and ending it. */
 import { startThread } from '#thread';
 import { DeviceError } from '../errors.js';
-import type * as api from '../index.js';
 import { requireFields, requireOption, unknownOptions } from '../requireOption.js';
+import type * as api from './api.js';
 import { openWorker } from './openWorker.js';
 import type { Member } from './types.js';
 
-/** The functions of the entry `distillm`. */
+/** The functions that the worker offers. */
 type Functions = typeof api;
 
 /** Where the script of the worker is. */
@@ -19,7 +19,9 @@ export interface WorkerOptions {
   readonly script?: string | URL | undefined;
 }
 
-/** The functions of `distillm`, run by a worker; and the end of the worker. */
+/**
+ * The functions of `distillm`, `distillm/report` and `distillm/testing`, run by a worker; and the end of the worker.
+ */
 export type DistillmWorker = {
   readonly [Name in keyof Functions as Functions[Name] extends (...given: never[]) => unknown ? Name : never]: Member<
     Functions[Name]
@@ -32,7 +34,7 @@ export type DistillmWorker = {
 };
 
 /**
- * Starts a worker (a web worker in pages, a worker thread in Node) and gives the functions of `distillm` as it runs them, so
+ * Starts a worker (a web worker in pages, a worker thread in Node) and gives the functions of the package as it runs them, so
  * that this thread stays responsive. They take and give the same, but for objects at work: models, tokenizers, devices,
  * file stores and runs stay in the worker, and this thread has handles, whose methods give promises and whose properties
  * `await` reads. Data sets stay there too. Settings, events and results are plain data; buffers of results are moved and

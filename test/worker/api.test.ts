@@ -1,5 +1,6 @@
 /** The whole API behind the worker's protocol: the same runs, events and refusals as without it. */
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { plotRuns } from '../../src/entries/report.js';
 import * as direct from '../../src/index.js';
 import { openWorker } from '../../src/worker/openWorker.js';
 import { serveWorker } from '../../src/worker/serveWorker.js';
@@ -163,6 +164,41 @@ describe('the API in a worker', () => {
     expect(bytes.length).toBe(await store.size('model.safetensors'));
     const again = await distillm.loadModel(store, { device });
     expect(await weightsOf(again)).toEqual(await weightsOf(student));
+    await device.dispose();
+  });
+
+  it('has teacher caches, scores, reports and checks of a device too, and takes methods', async () => {
+    const { device, teacher, student, tokenizer, data } = await prepared();
+    const out = await distillm.memoryStore();
+    const told: string[] = [];
+    for await (const { type } of distillm.cacheTeacher({ teacher, data, tokenizer, out, topK: 2 })) told.push(type);
+    expect(told.at(-1)).toBe('end');
+    const teacherCache = await distillm.openTeacherCache(out);
+    expect((await teacherCache.facts).topK).toBe(2);
+    const steps: direct.StepEvent[] = [];
+    const run = distillm.distill({
+      ...direct.methods.kd(),
+      teacherCache,
+      student,
+      tokenizer,
+      data,
+      steps: 2,
+      batchSize: 4,
+    });
+    for await (const event of run) if (event.type === 'step') steps.push(event);
+    expect(steps.map(({ step }) => step)).toEqual([1, 2]);
+    const log = [{ name: 'a run', steps, validations: [] }];
+    expect(await distillm.plotRuns(log, { charts: ['trainingLoss'] })).toBe(
+      plotRuns(log, { charts: ['trainingLoss'] }),
+    );
+    const answers = [{ seed: 1, answers: [{ text: 'a b' }] }];
+    expect(await distillm.scoreAnswers(answers, [['a']])).toEqual(direct.scoreAnswers(answers, [['a']]));
+    const verdicts: (string | undefined)[] = [];
+    for await (const { kernel, failure } of distillm.verifyDevice(device, { kernels: 'swiGLU', most: 1 })) {
+      verdicts.push(kernel, failure);
+    }
+    expect(verdicts).toContain('swiGLU');
+    expect(verdicts.filter((each) => each?.includes(' '))).toEqual([]);
     await device.dispose();
   });
 
