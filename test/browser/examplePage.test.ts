@@ -1,42 +1,112 @@
-/** examples/page as docs/browsers.md builds it: a file is picked, a student distilled, and downloaded. */
-import { readFile } from 'node:fs/promises';
-import { describe, expect, it } from 'vitest';
-import { bundle, chromiumPath, launch, serveFiles } from './page.js';
+/** examples/page as docs/browsers.md builds it: files are picked or dropped, a student distilled, and downloaded. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { playHub } from '../platform/hubServer.js';
+import { bundle, chromiumPath, launch, type Served, serveFiles } from './page.js';
 
 const records = Array.from({ length: 20 }, (_, i) => ({ instruction: `say ${i % 8}`, output: `${i % 8} ${i}` }));
+const text = records.map((record) => JSON.stringify(record)).join('\n');
 
 if (!chromiumPath && process.env.DISTILLM_REQUIRE_WEBGPU) throw new Error('DISTILLM_CHROMIUM names no browser');
 describe.skipIf(!chromiumPath)('the example page', () => {
-  it('trains on a file in its worker, shows the curve, and gives the student as an archive', async () => {
-    const [page, worker, html, browser] = await Promise.all([
+  let browser: Browser;
+  let server: Served;
+  let folder: string;
+  beforeAll(async () => {
+    const [page, worker, html, opened] = await Promise.all([
       bundle('../../examples/page/page.ts'),
       readFile('dist/platform/browserWorker.js', 'utf8'),
       readFile('examples/page/index.html', 'utf8'),
       launch(chromiumPath as string),
     ]);
-    const files = { '/': html, '/page.js': page, '/browserWorker.js': worker };
-    const server = await serveFiles(files, { isolated: false });
-    try {
-      const tab = await browser.newPage();
-      tab.setDefaultTimeout(0);
-      const faults: string[] = [];
-      tab.on('pageerror', (error) => faults.push(String(error)));
-      await tab.goto(server.url);
-      const text = records.map((record) => JSON.stringify(record)).join('\n');
-      await tab.setInputFiles('input[type=file]', { name: 'a.jsonl', mimeType: '', buffer: Buffer.from(text) });
-      await tab.fill('input[type=number]', '2');
-      await tab.click('button[type=submit]');
-      await tab.waitForFunction(() => !/\.\.\.$|step|Pick/.test(document.querySelector('#status')?.textContent ?? ''));
-      expect(await tab.textContent('#status')).toMatch(/^Done\. WASM SIMD, 1 thread/);
-      expect(await tab.locator('#curve svg').count()).toBe(1);
-      const [archive] = await Promise.all([tab.waitForEvent('download'), tab.click('#download')]);
-      const bytes = (await readFile(await archive.path())).toString('latin1');
-      expect(archive.suggestedFilename()).toBe('student.zip');
-      for (const name of ['config.json', 'model.safetensors', 'tokenizer.json']) expect(bytes).toContain(name);
-      expect(faults).toEqual([]);
-    } finally {
-      await browser.close();
-      server.close();
+    browser = opened;
+    server = await serveFiles({ '/': html, '/page.js': page, '/browserWorker.js': worker }, { isolated: false });
+    folder = await mkdtemp(join(tmpdir(), 'distillm-page-'));
+    await writeFile(join(folder, 'a.jsonl'), text);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    server?.close();
+    await rm(folder, { recursive: true });
+  });
+
+  async function openPage() {
+    const tab = await browser.newPage();
+    tab.setDefaultTimeout(0);
+    const faults: string[] = [];
+    tab.on('pageerror', (error) => faults.push(String(error)));
+    await tab.goto(server.url);
+    return { tab, faults };
+  }
+  /** Trains for two steps. @returns what the page says then */
+  async function train(tab: Page): Promise<string | null> {
+    await tab.fill('[name=steps]', '2');
+    await tab.click('[type=submit]');
+    await tab.waitForSelector('[type=submit]:enabled');
+    return tab.textContent('#status');
+  }
+  async function downloaded(tab: Page): Promise<string> {
+    const [archive] = await Promise.all([tab.waitForEvent('download'), tab.click('#download')]);
+    expect(archive.suggestedFilename()).toBe('student.zip');
+    return (await readFile(await archive.path())).toString('latin1');
+  }
+
+  it('trains on a file in its worker, shows the curve, and gives the student as an archive', async () => {
+    const { tab, faults } = await openPage();
+    expect(await tab.textContent('#room')).toMatch(/^Private files of this site: .*, room for [\d.]+ .B more/);
+    expect(await train(tab)).toBe('Pick a file of data, or drop one.');
+    await tab.setInputFiles('[name=data]', { name: 'a.jsonl', mimeType: '', buffer: Buffer.from(text) });
+    expect(await train(tab)).toMatch(/^Done\. WASM SIMD, 1 thread/);
+    expect(await tab.locator('#curve svg').count()).toBe(1);
+    const bytes = await downloaded(tab);
+    for (const name of ['config.json', 'model.safetensors', 'tokenizer.json']) expect(bytes).toContain(name);
+    expect(faults).toEqual([]);
+    await tab.close();
+  }, 120_000);
+
+  it('takes a file and the folder of a teacher that are dropped', async () => {
+    const { tab, faults } = await openPage();
+    const devtools = await tab.context().newCDPSession(tab);
+    const { x, y } = (await tab.locator('#form').boundingBox()) as { x: number; y: number };
+    const files = [join(folder, 'a.jsonl'), resolve('examples/demo/teacher')];
+    for (const type of ['dragEnter', 'dragOver', 'drop'] as const) {
+      const data = { items: [], files, dragOperationsMask: 1 };
+      await devtools.send('Input.dispatchDragEvent', { type, x: x + 20, y: y + 20, data });
     }
-  }, 240_000);
+    await tab.waitForFunction(() => document.querySelector('#status')?.textContent?.startsWith('Data'));
+    expect(await tab.textContent('#status')).toMatch(/^Data a\.jsonl, teacher teacher \(\d+ files\)\.$/);
+    expect(await train(tab)).toMatch(/^Done\. /);
+    const config = JSON.parse(await readFile('examples/demo/teacher/config.json', 'utf8'));
+    expect(await downloaded(tab)).toContain(`"vocab_size": ${config.vocab_size}`);
+    expect(faults).toEqual([]);
+    await tab.close();
+  }, 120_000);
+
+  it('says what a model of the hub takes and what room there is, and downloads nothing unasked', async () => {
+    const { tab } = await openPage();
+    const hub = await playHub({ files: { 'config.json': '{}', 'model.safetensors': new Uint8Array(2_500_000) } });
+    await tab.context().route('https://huggingface.co/**', async (route) => {
+      const response = await fetch(route.request().url().replace('https://huggingface.co', hub.endpoint));
+      await route.fulfill({ status: response.status, body: Buffer.from(await response.arrayBuffer()) });
+    });
+    const said: string[] = [];
+    tab.on('dialog', async (dialog) => {
+      said.push(dialog.message());
+      await dialog.dismiss();
+    });
+    try {
+      await tab.setInputFiles('[name=data]', { name: 'a.jsonl', mimeType: '', buffer: Buffer.from(text) });
+      await tab.fill('[name=hub]', 'hf:org/name');
+      expect(await train(tab)).toBe('hf:org/name was not downloaded.');
+      expect(said).toEqual([expect.stringMatching(/^hf:org\/name has 2\.5 MB\. This site may keep [\d.]+ .B more\./)]);
+      expect(hub.asked.filter((line) => line.includes('safetensors'))).toEqual([]);
+    } finally {
+      await tab.context().unroute('https://huggingface.co/**');
+      await tab.close();
+      await hub.close();
+    }
+  }, 60_000);
 });
