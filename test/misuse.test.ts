@@ -271,6 +271,7 @@ describe('an option that there is not', () => {
     });
   /** Objects of the caller's own, which may hold anything: texts, configs, files. */
   const open = [
+    'blobStore',
     'memoryStore',
     'createModel',
     'readText',
