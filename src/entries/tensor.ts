@@ -85,6 +85,7 @@ export {
   type Outputs,
   type PositionBias,
   type Projections,
+  type ReducedRows,
   type RowLoss,
   reduceToTop,
   relu,

@@ -55,7 +55,7 @@ export { rmsNorm } from './ops/rmsNorm.js';
 export { scale } from './ops/scale.js';
 export { swiGLU } from './ops/swiGLU.js';
 export { swish } from './ops/swish.js';
-export { reduceToTop, type TopTokens, topTokens } from './ops/topTokens.js';
+export { type ReducedRows, reduceToTop, type TopTokens, topTokens } from './ops/topTokens.js';
 export { transpose } from './rounding.js';
 export { flat, type Given, type Outputs, rows, run, type View } from './run.js';
 export { keep, tidy } from './scope.js';

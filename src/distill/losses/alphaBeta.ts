@@ -1,3 +1,4 @@
+import { option } from '../../settings/index.js';
 import { defineLoss } from './defineLoss.js';
 import { exponent, refuseExponents } from './exponents.js';
 
@@ -16,7 +17,14 @@ import { exponent, refuseExponents } from './exponents.js';
  */
 export const alphaBeta = defineLoss(
   'alphaBeta',
-  { alpha: exponent('alpha', 0.2, "teacher's"), beta: exponent('beta', 0.7, "student's") },
+  {
+    alpha: option(exponent.default(0.2), "exponent of the teacher's probabilities in the alpha-beta divergence", {
+      flag: 'divergenceAlpha',
+    }),
+    beta: option(exponent.default(0.7), "exponent of the student's probabilities in the alpha-beta divergence", {
+      flag: 'divergenceBeta',
+    }),
+  },
   {
     form: ({ alpha, beta }) => ({ kind: 'alphaBeta', between: 'teacherStudent', alpha, beta, power: 0, weight: 0.5 }),
     refuse: ({ alpha, beta }) => refuseExponents('beta', alpha, beta),

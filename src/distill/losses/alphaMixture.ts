@@ -27,8 +27,8 @@ export const alphaMixture = defineLoss(
       ranges.choice(pairs).default('teacherMixture'),
       'of which two, in this order, the divergence is taken',
     ),
-    divergenceAlpha: exponent('alpha', 1, "first's"),
-    divergenceBeta: exponent('beta', 0, "second's"),
+    divergenceAlpha: option(exponent.default(1), "exponent of the first's probabilities in the alpha-beta divergence"),
+    divergenceBeta: option(exponent.default(0), "exponent of the second's probabilities in the alpha-beta divergence"),
   },
   {
     form: ({ alpha, lambda, between, divergenceAlpha, divergenceBeta }) => ({

@@ -37,13 +37,13 @@ export type Options<Own extends z.ZodRawShape> = z.ZodObject<Own & typeof common
 export type LossData<Own extends z.ZodRawShape> = z.output<Options<Own>>;
 
 /** What the code that works with a loss needs to know of its kind. */
-export interface Behaviour<Own extends z.ZodRawShape> {
+export interface Behaviour<Loss> {
   /** The divergence that the kernels compute; of a loss that changes during a run, the one at its beginning. */
-  readonly form: (loss: LossData<Own>) => DivergenceForm;
+  readonly form: (loss: Loss) => DivergenceForm;
   /** What is wrong with options that are each within its range: of which one, and what was expected of it. */
-  readonly refuse?: (loss: LossData<Own>) => readonly [option: string, expected: string] | undefined;
+  readonly refuse?: (loss: Loss) => readonly [option: string, expected: string] | undefined;
   /** How it changes during a run, step by step. */
-  readonly course?: LossCourse<LossData<Own>>;
+  readonly course?: LossCourse<Loss>;
 }
 
 /**
@@ -55,9 +55,9 @@ export interface Behaviour<Own extends z.ZodRawShape> {
 export const defineLoss = <const Kind extends string, Own extends z.ZodRawShape>(
   kind: Kind,
   own: Own,
-  behaviour: Behaviour<Own>['form'] | Behaviour<Own>,
-): Variant<Kind, z.input<Options<Own>>, LossData<Own>> & Behaviour<Own> => {
-  const facts: Behaviour<Own> = typeof behaviour === 'function' ? { form: behaviour } : behaviour;
+  behaviour: Behaviour<LossData<Own>>['form'] | Behaviour<LossData<Own>>,
+): Variant<Kind, z.input<Options<Own>>, LossData<Own>> & Behaviour<LossData<Own>> => {
+  const facts: Behaviour<LossData<Own>> = typeof behaviour === 'function' ? { form: behaviour } : behaviour;
   const options = z.strictObject({ ...own, ...common }).check(({ value, issues }) => {
     const { temperature, temperatureSquared } = value as LossData<z.ZodRawShape>;
     const idle =

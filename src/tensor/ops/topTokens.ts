@@ -38,12 +38,17 @@ export function topTokens(logits: Tensor, k: number): Tensor {
   return ids;
 }
 
+/** Rows of which k tokens stand alone, taken from whole ones. */
+export interface ReducedRows extends TopTokens {
+  /** The largest logit of each row, [rows], which is subtracted from `logits`. */
+  readonly top: Tensor;
+}
+
 /**
- * The logits of the tokens `ids` of each row, and of all others together, less the row's largest, `top` [rows]. Divided by
- * the temperature, their softmax has the probabilities that the whole row has at that temperature.
+ * The logits of the tokens `ids` of each row, and of all others together, less the row's largest. Divided by the temperature, their softmax has the probabilities that the whole row has at that temperature.
  * @param logits [rows, vocab]
  */
-export function reduceToTop(logits: Tensor, ids: Tensor, temperature: number): TopTokens & { readonly top: Tensor } {
+export function reduceToTop(logits: Tensor, ids: Tensor, temperature: number): ReducedRows {
   const { device } = logits;
   const [rows, k] = ids.shape as [number, number];
   const reduced = Tensor.empty(device, [rows, k + 1], 'f32', 'reduceToTop.reduced');
