@@ -66,6 +66,7 @@ export {
   disposeGradients,
   type GradientBuffer,
   type Gradients,
+  reserveGradients,
   Tape,
 } from './tape.js';
 export { Tensor } from './tensor.js';

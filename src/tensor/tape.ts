@@ -122,6 +122,17 @@ export class Tape implements Gradients {
   }
 }
 
+/**
+ * Gives a gradient of zeros to each parameter that is trained and has none. Made one by one in a backward pass, gradients would
+ * lie between the activations of that pass for as long as the model is trained, and divide the memory that later passes find.
+ */
+export function reserveGradients(parameters: Iterable<Tensor>): void {
+  for (const parameter of parameters) {
+    if (!parameter.requiresGrad || parameter.grad) continue;
+    parameter.grad = keep(Tensor.zeros(parameter.device, parameter.shape, 'f32', 'gradient'));
+  }
+}
+
 /** Frees the gradients of these parameters: the next backward pass makes new ones. */
 export function disposeGradients(parameters: Iterable<Tensor>): void {
   for (const parameter of parameters) {

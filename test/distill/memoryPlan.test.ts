@@ -23,10 +23,10 @@ import type { WeightFormat } from '../../src/tensor/index.js';
 import { describeWebGPU, withWebGPU } from '../backend/webgpu/adapter.js';
 import { collect, eos, succession, tinyTokenizer, vocabSize } from './fixtures.js';
 
-/** A plan may be below what was needed by so much: batches of many lengths leave gaps that a rehearsal does not have. */
-const below = 0.05;
-/** And above it by so much. */
-const above = 0.1;
+/** A plan may be off what was needed by so much: batches of many lengths leave gaps that a rehearsal does not have. */
+const apart = 0.01;
+/** On a GPU, whose buffers come in classes of sizes. */
+const apartOnGPU = 0.1;
 
 const shapes = {
   gpt2: (width: number) => ({ model_type: 'gpt2', n_positions: 64, n_embd: width, n_layer: 3, n_head: 4 }),
@@ -56,9 +56,8 @@ const train = Array.from({ length: 10 }, (_, x) => [40, 20, 8].map((length) => s
 const data = { train, validation: succession(30).slice(0, 6) };
 
 /** What was planned over what the device had to hold. */
-function expectNear(planned: number, needed: number): void {
-  expect(planned / needed).toBeGreaterThan(1 - below);
-  expect(planned / needed).toBeLessThan(1 + above);
+function expectNear(planned: number, needed: number, most = apart): void {
+  expect(Math.abs(planned / needed - 1)).toBeLessThan(most);
 }
 
 describe('a plan on WASM', () => {
@@ -87,18 +86,36 @@ describe('a plan on WASM', () => {
     });
   }
 
+  it.each(families)('knows what an adapter of %s over four bits takes, in batches of all lengths', async (family) => {
+    const device = await openDevice({ kind: 'wasm', wasm: { threads: 2 } });
+    const store = memoryStore();
+    const whole = await modelOf(family, device, { width: 64 });
+    await saveModel(whole, store);
+    whole.dispose();
+    const student = await loadModel(store, { device, dtype: 'int4', lora: { rank: 4 } });
+    const run = fineTune({ model: student, data, steps: 6, batchSize: 4, validation: { every: 2 } });
+    const { total } = await run.memory();
+    await collect(run);
+    expectNear(total, device.memory().reachedBytes);
+    await device.dispose();
+  });
+
   it.each(['f32', 'f16', 'int8', 'int4'] as const)('knows what answers of a model in %s take', async (dtype) => {
     for (const family of families) {
       const device = await openDevice({ kind: 'wasm', wasm: { threads: 2 } });
       const model = await modelOf(family, device, { width: 64, trainable: false, dtype });
       const plan = await planGeneration(model, { promptLength: 20, maxNewTokens: 24, batchSize: 12 });
       const prompts = Array.from({ length: 12 }, (_, i) => Int32Array.from({ length: 20 - (i % 3) }, () => i % 9));
-      await generate(model, prompts, { maxNewTokens: 24, eosTokenId: [3, 5] });
+      // What follows finds the working memory and the gaps that the first answers left.
+      for (let seed = 0; seed < 4; seed++) {
+        const seeds = prompts.map((_, i) => 100 * seed + i);
+        await generate(model, prompts, { maxNewTokens: 24, eosTokenId: [3, 5], temperature: 1, seeds });
+      }
       const { peakBytes, reachedBytes } = device.memory();
       // Answers may end one by one, so that the caches of half of them are never copied.
       expect(peakBytes).toBeLessThanOrEqual(plan.weights + plan.caches + plan.answering);
       expect(peakBytes).toBeGreaterThan(plan.weights + plan.caches);
-      expect(plan.total).toBeGreaterThan((1 - below) * reachedBytes);
+      expectNear(plan.total, reachedBytes);
       await device.dispose();
     }
   });
@@ -133,7 +150,7 @@ describeWebGPU('a plan on WebGPU', () => {
         const plan = await run.memory();
         expect([plan.limit, plan.fits]).toEqual([undefined, true]);
         await collect(run);
-        expectNear(plan.total, device.memory().reachedBytes);
+        expectNear(plan.total, device.memory().reachedBytes, apartOnGPU);
       }),
     180_000,
   ); // a software GPU compiles every shader here
@@ -226,7 +243,7 @@ describe('a plan that does not fit', () => {
     limitTo(2 ** 32);
     limitTo((await planOf(small)).total - 40_000);
     const narrow = await planOf(small);
-    expect(narrow.fitting.map(({ options }) => options)).toContainEqual({ studentDtype: 'int8' });
+    expect(narrow.fitting.map(({ options }) => options)).toContainEqual({ studentDtype: 'f16' });
   });
 
   it('counts what else is on the device', async () => {

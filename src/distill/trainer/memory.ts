@@ -191,8 +191,7 @@ function loadOf(plan: Plan, change: Change): Load {
   const ofData = ofTeacher ? answers() : longest(train);
   const answered = generates ? answers() : [];
   return {
-    // The second batch finds the gradients of the first, as all batches but a run's first do.
-    batches: [ofData, ...(answered.length > 0 ? [answered] : []), ofData],
+    batches: [ofData, ...(answered.length > 0 ? [answered] : [])],
     textBatches: text.length > 0 ? [longest(text)] : [],
     validation: longest(validation),
     prompts,

@@ -5,7 +5,16 @@
 import { markPhase } from '../../backend/profile.js';
 import type { LanguageModel } from '../../models/model.js';
 import type { AdamW } from '../../optim/index.js';
-import { disposeGradients, ignoredLabel, linearLosses, run, Tape, Tensor, tidy } from '../../tensor/index.js';
+import {
+  disposeGradients,
+  ignoredLabel,
+  linearLosses,
+  reserveGradients,
+  run,
+  Tape,
+  Tensor,
+  tidy,
+} from '../../tensor/index.js';
 import { labelsTaken, type StepFacts, type Term, type TermBatch } from '../terms/index.js';
 import { withLogitsRoom } from './logitsRoom.js';
 
@@ -76,6 +85,7 @@ export async function updateStudent(objective: Objective, optimizer: AdamW, inpu
   /** Forward and backward passes of all micro-batches, from the beginning. */
   const gather = async (chunkBytes: number) => {
     if (own.length > 0) disposeGradients(student.parameters.values());
+    reserveGradients(student.parameters.values());
     let pass = 0;
     const totals = Tensor.zeros(device, [addends.length + 1 + measures.length], 'f32', 'step.sums');
     own.push(totals);

@@ -1,7 +1,6 @@
 /**
- * The allocator of the WebAssembly memory that kernels and threads share: blocks of whole cache lines in segregated
- * free lists. It hands out numbers and never looks at what they point to: the same allocator plans a memory that is not
- * there.
+ * The allocator of the WebAssembly memory that kernels and threads share: whole cache lines, at the lowest place that is large
+ * enough. It hands out numbers and never looks at what they point to: the same allocator plans a memory that is not there.
  */
 import { formatBytes, LimitError } from '../../errors.js';
 
@@ -53,39 +52,40 @@ interface Space {
   grow(pages: number): boolean;
 }
 
-/** Above 32 bits, where a memory is only planned, a size is looked up in pages: its bin is that of 16 bits less. */
-const WIDE = 2 ** 32;
-/** Four bins a power of two: a block in a higher bin than a size's own always fits. The last has all from 2^49 on. */
-function binOf(size: number): number {
-  if (size >= WIDE) return Math.min(4 * 16 + binOf(Math.floor(size / PAGE)), BINS - 1);
-  const exponent = 31 - Math.clz32(size);
-  return exponent * 4 + ((size >>> (exponent - 2)) & 3);
-}
-const BINS = 49 * 4;
-
-/** Segregated free lists with merging of free neighbours: allocate and free take constant time in practice. */
+/**
+ * The lowest free block that is large enough, and merging of free neighbours. So storages gather at the low end, what is
+ * reached is little more than what is needed, and a run that is repeated finds the places that it found before. Free
+ * blocks are few, as most work frees in the reverse order of allocating.
+ */
 export function createAllocator({ maxBytes, byteLength: initialBytes, grow: growSpace }: Space): Allocator {
-  const bins: Set<Block>[] = Array.from({ length: BINS }, () => new Set());
+  /** By their places. */
+  const gaps: Block[] = [];
   const used = new Map<number, Block>();
   let usedBytes = 0;
   let reachedBytes = 0;
   let last: Block | undefined;
   let end = RESERVED;
 
+  /** Where among the gaps the first one is that begins at `start` or after it. */
+  const placeOf = (start: number): number => {
+    let low = 0;
+    let high = gaps.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((gaps[middle] as Block).start < start) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  };
   const release = (block: Block) => {
     block.free = true;
-    (bins[binOf(block.size)] as Set<Block>).add(block);
+    gaps.splice(placeOf(block.start), 0, block);
   };
   const take = (block: Block) => {
     block.free = false;
-    (bins[binOf(block.size)] as Set<Block>).delete(block);
+    gaps.splice(placeOf(block.start), 1);
   };
-  const find = (size: number): Block | undefined => {
-    const own = binOf(size);
-    for (const block of bins[own] as Set<Block>) if (block.size >= size) return block;
-    for (let bin = own + 1; bin < BINS; bin++) for (const block of bins[bin] as Set<Block>) return block;
-    return undefined;
-  };
+  const find = (size: number): Block | undefined => gaps.find((gap) => gap.size >= size);
   /** Makes [end, newEnd) a free block, merged with a free last one. */
   const extend = (newEnd: number) => {
     if (last?.free) {

@@ -49,6 +49,26 @@ describe.each([true, false])('linear memory, shared %s', (shared) => {
     expect(memory.memory.buffer.byteLength).toBe(byteLength);
   });
 
+  it('gives the lowest place that is large enough, so that a step takes the places of the one before', () => {
+    const memory = createLinearMemory({ shared, maxBytes: 256 * MiB });
+    const weights = memory.allocate(3 * MiB, 'weights');
+    const step = () => {
+      const pointers = [2 * MiB, 100, 5 * MiB, 5000, 3 * MiB].map((size) => memory.allocate(size, 'step'));
+      for (const at of [2, 0, 4, 1, 3]) memory.free(pointers[at]!);
+      return pointers;
+    };
+    const [first, reached] = [step(), memory.reachedBytes];
+    // What grows in a step and stays has a gap after it, and one before it.
+    const stays = [memory.allocate(4 * MiB, 'step'), memory.allocate(MiB, 'stays')];
+    memory.free(stays[0]!);
+    expect(memory.allocate(2 * MiB, 'low')).toBe(weights + 3 * MiB);
+    memory.free(weights + 3 * MiB);
+    memory.free(stays[1]!);
+    expect(step()).toEqual(first);
+    expect(memory.reachedBytes).toBe(reached);
+    expect(memory.allocate(MiB, 'after')).toBe(weights + 3 * MiB);
+  });
+
   it('says with numbers when the memory is full, and goes on afterwards', () => {
     const memory = createLinearMemory({ shared, maxBytes: 64 * MiB });
     const first = memory.allocate(40 * MiB, 'weights');
