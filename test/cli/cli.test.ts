@@ -86,7 +86,7 @@ describe('distillm', () => {
     ],
     [
       ['train', '--data', 'x', '--out', 'y', '--loss', 'reversKL'],
-      /^distillm: --loss is reversKL, expected one of forwardKL, jensenShannon, reverseKL, .*\. Did you mean reverseKL\?$/,
+      /^distillm: --loss is reversKL, expected one of alphaBeta, .*, reverseKL, .*\. Did you mean reverseKL\?$/,
     ],
     [
       ['train', '--arithmetic', 'Plain'],

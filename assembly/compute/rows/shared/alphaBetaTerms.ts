@@ -27,11 +27,6 @@ const NEAR: f32 = 0.25;
 /** Beyond every distance that changes a probability, and finite in every product here. */
 const FAR: f32 = 1e30;
 
-/** e^x. A function of its own: at nine places of these formulas its instructions would be a tenth of the module. */
-function exponential(x: v128): v128 {
-  return exp4(x);
-}
-
 // @ts-ignore: decorator
 @inline
 function all(value: f32): v128 {
@@ -114,7 +109,7 @@ function logSlopeNear(u: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function softplus(x: v128): v128 {
-  const e = exponential(f32x4.neg(f32x4.abs(x)));
+  const e = exp4(f32x4.neg(f32x4.abs(x)));
   return f32x4.add(f32x4.pmax(x, zero()), log1p4(e, f32x4.add(e, all(1))));
 }
 
@@ -175,7 +170,7 @@ export function mixtureSum(row: usize, teacher: usize, student: usize, mixed: us
       const t = below(loadUpTo(teacher + at, left, teacherMax), teacherMax);
       const s = below(loadUpTo(student + at, left, studentMax), studentMax);
       const log = f32x4.add(f32x4.pmax(logTeacher(row, t), logStudent(row, s)), loadUpTo(mixed + at, left, zero()));
-      sum = f32x4.add(sum, v128.and(exponential(f32x4.sub(log, from)), lanes(left)));
+      sum = f32x4.add(sum, v128.and(exp4(f32x4.sub(log, from)), lanes(left)));
     }
     total = f32x4.add(total, sum);
   }
@@ -229,15 +224,15 @@ export function terms(pair: u32, row: usize, teacher: usize, student: usize, mix
     const isOver = f32x4.gt(d, zero());
     const alphas = f32x4.mul(alpha, far);
     const betas = f32x4.mul(beta, far);
-    const ofAlpha = exponential(f32x4.neg(alphas));
-    const ofBeta = exponential(f32x4.neg(betas));
+    const ofAlpha = exp4(f32x4.neg(alphas));
+    const ofBeta = exp4(f32x4.neg(betas));
     let most: v128;
     if (pair == TEACHER_STUDENT) {
       // Without the logarithm of the sum, which would round off the digits of likely tokens that cancel in the gradient.
       const distance = v128.bitselect(f32x4.mul(t, held(row, STRETCH)), s, isOver);
       const scale = v128.bitselect(held(row, TEACHER_SCALE), held(row, STUDENT_SCALE), isOver);
-      most = f32x4.mul(exponential(f32x4.mul(total, f32x4.mul(distance, held(row, FACTOR)))), scale);
-    } else most = exponential(f32x4.mul(total, f32x4.pmax(first, second)));
+      most = f32x4.mul(exp4(f32x4.mul(total, f32x4.mul(distance, held(row, FACTOR)))), scale);
+    } else most = exp4(f32x4.mul(total, f32x4.pmax(first, second)));
     const both = f32x4.neg(f32x4.mul(most, v128.bitselect(ofBeta, ofAlpha, isOver)));
     const byFirst = f32x4.mul(v128.bitselect(most, both, isOver), rise(far, betas, ofBeta, held(row, INVERSE_BETA)));
     const bySecond = f32x4.mul(v128.bitselect(both, most, isOver), rise(far, alphas, ofAlpha, held(row, INVERSE_ALPHA)));
@@ -255,7 +250,7 @@ export function terms(pair: u32, row: usize, teacher: usize, student: usize, mix
     losses = f32x4.add(losses, v128.and(v128.bitselect(near, direct, isNear), inside));
     if (!isChained) {
       if (pair == TARGET_STUDENT) {
-        const cross = f32x4.mul(exponential(logR), f32x4.neg(logQ));
+        const cross = f32x4.mul(exp4(logR), f32x4.neg(logQ));
         crosses = f32x4.add(crosses, v128.and(cross, inside));
       }
       derivatives = f32x4.add(derivatives, v128.and(bySecond, inside));
@@ -266,12 +261,12 @@ export function terms(pair: u32, row: usize, teacher: usize, student: usize, mix
     const chain = pair == MIXTURE_TEACHER || pair == MIXTURE_STUDENT ? byFirst : bySecond;
     chains = f32x4.add(chains, v128.and(chain, inside));
     // dlog r / dlog q of a token alone
-    const odds = exponential(madd(ratio, held(row, POWER), held(row, LOG_ODDS)));
+    const odds = exp4(madd(ratio, held(row, POWER), held(row, LOG_ODDS)));
     const share = f32x4.div(all(1), f32x4.add(all(1), odds));
     let derivative = f32x4.mul(share, chain);
     if (pair == STUDENT_MIXTURE) derivative = f32x4.add(derivative, byFirst);
     if (pair == MIXTURE_STUDENT) derivative = f32x4.add(derivative, bySecond);
-    const ofMixture = f32x4.mul(share, exponential(logR));
+    const ofMixture = f32x4.mul(share, exp4(logR));
     derivatives = f32x4.add(derivatives, v128.and(derivative, inside));
     shares = f32x4.add(shares, v128.and(ofMixture, inside));
     storeUpTo(student + at, derivative, left);
