@@ -71,7 +71,6 @@ describe.skipIf(!chromiumPath)('a run in a page', () => {
     page.evaluate((asked) => (window as unknown as InPage).train(asked), asked);
   const refusals = (page: Page, script?: string) =>
     page.evaluate((script) => (window as unknown as InPage).refusals(script), script);
-  const typesOf = ({ events }: Came) => [...new Set(events.map(({ type }) => type))];
   const reach = (page: Page, step: number) =>
     page.waitForFunction((step) => (window as unknown as InPage).progress.step >= step, step, { polling: 5 });
 
@@ -163,17 +162,24 @@ describe.skipIf(!chromiumPath)('a run in a page', () => {
     await page.context().close();
   }, 60_000);
 
-  it('goes on with WebAssembly where the GPU is lost', async () => {
+  it('computes on WebGPU, and goes on with WebAssembly where the GPU is lost', async () => {
     const page = await openPage();
-    const asked = { script: '/losableWorker.js', kind: 'webgpu', isFineTuning: true, steps: 3 } as const;
-    const afterStep = { step: 1, does: 'lose' } as const;
-    const came = await train(page, { ...asked, onDeviceLoss: 'wasm', afterStep });
-    expect(typesOf(came)).toContain('device');
+    const asked = { isFineTuning: true, steps: 3 } as const;
+    const lossesOf = ({ events }: Came) =>
+      events.flatMap(({ type, step, loss }) => (type === 'step' ? [[Number(step), Number(loss)] as const] : []));
+    const expected = new Map(lossesOf(await train(page, asked)));
+    const losing = { script: '/losableWorker.js', kind: 'webgpu', onDeviceLoss: 'wasm' } as const;
+    const came = await train(page, { ...asked, ...losing, afterStep: { step: 2, does: 'lose' } });
+    expect([came.began.kind, came.info.kind]).toEqual(['webgpu', 'wasm']);
     expect(came.events.find(({ type }) => type === 'device')).toMatchObject({
       lost: expect.stringMatching(/^webgpu: the device was lost/),
       device: expect.stringMatching(/^WASM SIMD/),
     });
     expect(came.events.at(-1)).toMatchObject({ type: 'end', reason: 'finished', step: 3 });
+    // Steps 1 and 2 on the GPU, and again from the state at the beginning.
+    const losses = lossesOf(came);
+    expect(losses.map(([step]) => step)).toEqual([1, 2, 1, 2, 3]);
+    for (const [step, loss] of losses) expect(Math.abs(loss - (expected.get(step) as number))).toBeLessThan(1e-5);
     await page.context().close();
   }, 240_000);
 });

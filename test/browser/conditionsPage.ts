@@ -8,7 +8,7 @@ export interface Asked {
   readonly script?: string;
   readonly kind?: 'auto' | 'wasm' | 'webgpu';
   readonly steps?: number;
-  /** Without a teacher, where it is to be short. */
+  /** Without a teacher and without answers, where it is to be short: a GPU in software takes its time for each shader. */
   readonly isFineTuning?: boolean;
   readonly checkpoint?: string;
   readonly onDeviceLoss?: 'wasm';
@@ -18,6 +18,8 @@ export interface Asked {
 
 /** What came of it. */
 export interface Came {
+  /** Of the device, before the run and after it. */
+  readonly began: Readonly<Record<string, unknown>>;
   readonly info: Readonly<Record<string, unknown>>;
   readonly events: readonly (Pick<TrainingEvent, 'type'> & Readonly<Record<string, unknown>>)[];
   /** Bits of the student's last weights. */
@@ -42,6 +44,7 @@ async function train(asked: Asked): Promise<Came> {
   const { script, kind, steps = 4, isFineTuning, checkpoint, onDeviceLoss, afterStep } = asked;
   const distillm = await startWorker(script ? { script } : {});
   const { device, student, ...common } = await prepared(distillm, kind);
+  const began = { ...(await device.info) };
   const stop = new AbortController();
   const options = {
     ...{ ...common, steps, batchSize: 4, seed: 3, optimizer: { lr: 1e-2 }, validation: { every: 1e6 } },
@@ -55,7 +58,7 @@ async function train(asked: Asked): Promise<Came> {
     maxNewTokens: 4,
   };
   const run = isFineTuning
-    ? distillm.fineTune({ ...options, model: student })
+    ? distillm.fineTune({ ...options, model: student, data: { train: common.data.train } })
     : distillm.distill({
         ...{ ...options, ...method, student },
         teacher: await distillm.createModel(shape, { device, seed: 1, trainable: false }),
@@ -76,7 +79,7 @@ async function train(asked: Asked): Promise<Came> {
     bits.push(...new Uint32Array(((await tensor.read()) as Float32Array).buffer));
   }
   await distillm.terminate();
-  return { info, events, bits };
+  return { began, info, events, bits };
 }
 
 /** Milliseconds from a signal, in the middle of a long answer, to its refusal; and whether that is the signal's own reason. */

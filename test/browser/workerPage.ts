@@ -26,8 +26,8 @@ const records = things.flatMap((thing) =>
   })),
 );
 
-async function train(distillm: DistillmWorker, kind: 'wasm' | 'webgpu', temperature: number, steps: number) {
-  const device = await distillm.openDevice({ kind, webgpu: { allowSoftware: true, limits: 'default' } });
+async function train(distillm: DistillmWorker) {
+  const device = await distillm.openDevice({ kind: 'wasm' });
   const source = { name: 'records.jsonl', text: records.map((record) => JSON.stringify(record)).join('\n') };
   const trainer = await distillm.tokenizerTrainer({ vocabSize: 320, specialTokens: { eos: '<|endoftext|>' } });
   for await (const text of distillm.readTokenizerTexts(source, { template: 'compact' })) await trainer.add(text);
@@ -36,13 +36,13 @@ async function train(distillm: DistillmWorker, kind: 'wasm' | 'webgpu', temperat
   const shape = { model_type: 'gpt2', vocab_size: await tokenizer.vocabSize, n_positions: 64, n_head: 2 };
   const teacher = await distillm.createModel({ ...shape, n_embd: 32, n_layer: 2 }, { device, seed: 1 });
   const student = await distillm.createModel({ ...shape, n_embd: 16, n_layer: 1 }, { device, seed: 2 });
-  const common = { data, tokenizer, batchSize: 4, steps, optimizer: { lr: 3e-3 }, maxNewTokens: 8, seed: 3 };
+  const common = { data, tokenizer, batchSize: 4, steps: 12, optimizer: { lr: 3e-3 }, maxNewTokens: 8, seed: 3 };
   for await (const _ of distillm.fineTune({ ...common, model: teacher }));
   await teacher.setTrainable(false);
   const losses: number[] = [];
   const sources: string[] = [];
   const method = { loss: skewReverseKL(), sgo: adaptiveOffPolicy({ initThreshold: 0.6, capacity: 8 }) };
-  for await (const event of distillm.distill({ ...common, ...method, teacher, student, generation: { temperature } })) {
+  for await (const event of distillm.distill({ ...common, ...method, teacher, student })) {
     if (event.type !== 'step') continue;
     losses.push(event.loss);
     sources.push(event.source);
@@ -55,8 +55,7 @@ async function train(distillm: DistillmWorker, kind: 'wasm' | 'webgpu', temperat
   return { info: await device.info, losses, sources, bits };
 }
 
-/** What the address of the page asks for. */
-async function run({ device, temperature, steps }: Record<string, string>): Promise<WorkerRun> {
+async function run(): Promise<WorkerRun> {
   const distillm = await startWorker();
   const longTasks: number[] = [];
   const observer = new PerformanceObserver((list) => {
@@ -69,12 +68,11 @@ async function run({ device, temperature, steps }: Record<string, string>): Prom
     longestGap = Math.max(longestGap, performance.now() - last);
     last = performance.now();
   }, 5);
-  const result = await train(distillm, device as 'wasm' | 'webgpu', Number(temperature), Number(steps));
+  const result = await train(distillm);
   clearInterval(timer);
   observer.disconnect();
   await distillm.terminate();
   return { ...result, longTasks, longestGap };
 }
 
-const asked = Object.fromEntries(new URLSearchParams(location.search));
-(window as unknown as { result: Promise<WorkerRun> }).result = run(asked);
+(window as unknown as { result: Promise<WorkerRun> }).result = run();
