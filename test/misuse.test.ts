@@ -80,6 +80,7 @@ beforeAll(async () => {
       {
         ...{ ...encoding, maxLength: 60, validation: 1 },
         ...{ fields: { output: 'output' }, languages: 'en-de', skipInvalid: true },
+        ...{ answers: 'optional', teachers: { field: 'instruction', names: ['say'] } },
       },
     ],
     readPrompts: [[{ text }], { fields: { instruction: 'instruction' }, skipInvalid: true }],
@@ -155,6 +156,12 @@ beforeAll(async () => {
     perplexity: [student, data.train, { vocabSize: 300, batchSize: 2 }],
     rougeLsum: ['a', ['a'], { stemming: true }],
     rougeN: ['a', ['a'], { stemming: true, n: 2 }],
+    compareAnswers: [
+      [{ seed: 1, answers: [{ text: 'a', tokens: 1, cut: false }] }],
+      [{ seed: 2, answers: [{ text: 'b', tokens: 1, cut: false }] }],
+      [['a']],
+      { bleu: { smoothing: 'add-k', smoothingValue: 1 }, normalization: 'none', bootstrap: { resamples: 3, seed: 1 } },
+    ],
     scoreAnswers: [
       [{ seed: 1, answers: [{ text: 'a', tokens: 2, cut: true }] }],
       [['a']],
@@ -164,6 +171,7 @@ beforeAll(async () => {
     summarizeComparisons: [[{ winner: 'tie' }]],
     summarizeRatings: [[{ score: 3, referenceScore: 4 }]],
     evaluationTable: [[evaluated]],
+    differenceTable: [[evaluated]],
     reportEvaluations: [[evaluated], { title: 'one', lead: ['a'], answers: [] }],
     meanRougeL: [['a'], [['a']], { stemming: true }],
     rougeL: ['a', ['a'], { stemming: true }],

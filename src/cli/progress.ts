@@ -20,6 +20,11 @@ export interface ProgressLine {
   print(line: string): void;
   /** Shows the newest line and keeps it. */
   done(): void;
+  /**
+   * Does some work, and says that it goes on where no line has come for ten seconds: what it is, and how long it has taken.
+   * @param what it is, in a few words, whenever they are asked for
+   */
+  during<T>(what: () => string, work: () => Promise<T>): Promise<T>;
 }
 
 const LIVE_MS = 100;
@@ -30,11 +35,14 @@ export function progressLine({ stderr }: Terminal): ProgressLine {
     ? createLogUpdate(stderr as unknown as NodeJS.WritableStream, { showCursor: true })
     : undefined;
   let shownAt = Number.NEGATIVE_INFINITY;
+  // Of any line, also of those that stay.
+  let writtenAt = performance.now();
   // The newest line, when it came too soon after the one shown: `done` shows it.
   let waiting: string | undefined;
   const show = (line: string) => {
     waiting = undefined;
     shownAt = performance.now();
+    writtenAt = shownAt;
     if (live) live(wrapped(line, stderr));
     else stderr.write(`${line}\n`);
   };
@@ -48,10 +56,24 @@ export function progressLine({ stderr }: Terminal): ProgressLine {
       if (waiting !== undefined) show(waiting);
       live?.done();
       stderr.write(`${wrapped(line, stderr)}\n`);
+      writtenAt = performance.now();
     },
     done() {
       if (waiting !== undefined) show(waiting);
       live?.done();
+    },
+    async during(what, work) {
+      const started = performance.now();
+      const timer = setInterval(() => {
+        const now = performance.now();
+        if (now - writtenAt >= PLAIN_MS) show(waiting ?? `${what()}, for ${duration(now - started)} so far`);
+      }, LIVE_MS);
+      timer.unref();
+      try {
+        return await work();
+      } finally {
+        clearInterval(timer);
+      }
     },
   };
 }

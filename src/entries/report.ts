@@ -6,7 +6,7 @@
  * @module distillm/report
  */
 
-export { type EvaluatedModel, evaluationTable } from '../report/evaluationTable.js';
+export { differenceTable, type EvaluatedModel, evaluationTable } from '../report/evaluationTable.js';
 export type { AnswerCard } from '../report/page/answers.js';
 export type { Cell, Table } from '../report/page/tables.js';
 export { type EvaluationReportOptions, reportEvaluations } from '../report/reportEvaluations.js';

@@ -50,16 +50,23 @@ export function bootstrapInterval(values: readonly number[], options: BootstrapO
   return resampled(values.length, (records) => [mean(records)], checkBootstrap('bootstrapInterval', options))[0]!;
 }
 
+/** The intervals of several scores, from the same draws, as `drawnScores`. */
+export const resampled = (
+  records: number,
+  scores: (drawn: Int32Array) => readonly number[],
+  options: Required<BootstrapOptions>,
+): Interval[] => drawnScores(records, scores, options).map((each) => intervalOf(each, options.confidence));
+
 /**
- * The intervals of several scores, from the same draws.
+ * Several scores, each of all draws.
  * @param records how many there are
  * @param scores of those that were drawn, by their indices
  */
-export function resampled(
+export function drawnScores(
   records: number,
   scores: (drawn: Int32Array) => readonly number[],
-  { resamples, confidence, seed }: Required<BootstrapOptions>,
-): Interval[] {
+  { resamples, seed }: Pick<Required<BootstrapOptions>, 'resamples' | 'seed'>,
+): number[][] {
   const uniform = uniformGenerator(seed);
   const drawn = new Int32Array(records);
   const found: number[][] = [];
@@ -70,10 +77,13 @@ export function resampled(
       found[k].push(score);
     }
   }
-  return found.map((each) => {
-    const sorted = Float64Array.from(each).sort();
-    return [quantile(sorted, (1 - confidence) / 2), quantile(sorted, (1 + confidence) / 2)];
-  });
+  return found;
+}
+
+/** The middle share of the scores. */
+export function intervalOf(scores: readonly number[], confidence: number): Interval {
+  const sorted = Float64Array.from(scores).sort();
+  return [quantile(sorted, (1 - confidence) / 2), quantile(sorted, (1 + confidence) / 2)];
 }
 
 /** Between two of the values it is interpolated, as NumPy does. */

@@ -5,6 +5,7 @@
 export { type BleuOptions, type BleuScore, type BleuSmoothing, bleu } from './bleu.js';
 export type { BleuTokenization, BleuTokenOptions } from './bleuTokens.js';
 export { type BootstrapOptions, bootstrapInterval, type Interval } from './bootstrap.js';
+export { type ComparedScore, type ComparedScores, compareAnswers } from './compareAnswers.js';
 export { type DistinctNOptions, distinctN, selfBleu } from './diversity.js';
 export { type ExactMatchOptions, exactMatch } from './exactMatch.js';
 export type { AnswerNormalization } from './normalizeAnswer.js';

@@ -121,8 +121,31 @@ export function scoreAnswers(
   references: readonly (readonly string[])[],
   options: ScoreAnswersOptions = {},
 ): AnswerScores {
-  checkRuns(runs, references);
-  const { bleu, normalization, bootstrap } = checkScoring(options);
+  const where = 'scoreAnswers';
+  checkRuns(where, 'runs', runs, references);
+  return scoresOf(measureAnswers(runs, references, checkScoring(where, options)));
+}
+
+/** The answers of a model with all that is measured of each record, of which any draw of records has scores. */
+export interface MeasuredAnswers {
+  readonly records: number;
+  /** Of the scores that `at` gives. */
+  readonly names: readonly AnswerMetric[];
+  /** Of the records that were drawn: the means over the seeds. */
+  at(drawn: Int32Array): ReadonlyMap<AnswerMetric, number>;
+  /** Each seed's own scores. */
+  readonly seeds: AnswerScores['seeds'];
+  /** Of all records, where there are several seeds. */
+  readonly selfBleu: number | undefined;
+  readonly bootstrap: Required<BootstrapOptions>;
+}
+
+/** Runs and references have been checked. */
+export function measureAnswers(
+  runs: readonly SeedAnswers[],
+  references: readonly (readonly string[])[],
+  { bleu, normalization, bootstrap }: ReturnType<typeof checkScoring>,
+): MeasuredAnswers {
   const scorers: Readonly<Partial<Record<AnswerMetric, Scorer>>> = {
     rouge1: ({ text }, those) => rougeN(text, those),
     rouge2: ({ text }, those) => rougeN(text, those, { n: 2 }),
@@ -150,23 +173,27 @@ export function scoreAnswers(
     }
   }
   if (alike) values.set('selfBleu', alike);
-  const names = [...values.keys()];
-  const intervals = resampled(
-    records,
-    (drawn) => [
-      ...names.map((name) => meanAt(values.get(name) as readonly number[], drawn)),
-      meanOf(scored.map(({ counts }) => bleuAt(counts, drawn, bleu))),
-    ],
-    bootstrap,
-  );
-  const seeds = scored.map(({ told }) => told);
+  const ofRecord = [...values];
   return {
-    mean: {
-      ...(over(seeds, meanOf) as MetricMeans),
-      ...(alike && { selfBleu: meanOf(alike) }),
-    },
+    records,
+    names: [...values.keys(), 'bleu'],
+    at: (drawn) =>
+      new Map([
+        ...ofRecord.map(([name, each]) => [name, meanAt(each, drawn)] as const),
+        ['bleu', meanOf(scored.map(({ counts }) => bleuAt(counts, drawn, bleu)))],
+      ]),
+    seeds: scored.map(({ told }) => told),
+    selfBleu: alike && meanOf(alike),
+    bootstrap,
+  };
+}
+
+export function scoresOf({ records, names, at, seeds, selfBleu: alike, bootstrap }: MeasuredAnswers): AnswerScores {
+  const intervals = resampled(records, (drawn) => [...at(drawn).values()], bootstrap);
+  return {
+    mean: { ...(over(seeds, meanOf) as MetricMeans), ...(alike !== undefined && { selfBleu: alike }) },
     deviation: seeds.length > 1 ? over(seeds, deviationOf) : {},
-    interval: Object.fromEntries([...names, 'bleu'].map((name, i) => [name, intervals[i]])),
+    interval: Object.fromEntries(names.map((name, i) => [name, intervals[i]])),
     seeds,
   };
 }
@@ -235,8 +262,7 @@ function bleuAt(counts: readonly BleuCounts[], drawn: Int32Array, settings: Bleu
 }
 
 /** The options with their defaults; those of each group are checked by whoever takes them. */
-function checkScoring(options: unknown) {
-  const where = 'scoreAnswers';
+export function checkScoring(where: string, options: unknown) {
   requireFields(where, options);
   const {
     bleu = {},
@@ -251,13 +277,20 @@ function checkScoring(options: unknown) {
   return { bleu: checkBleu(where, bleu), normalization, bootstrap: checkBootstrap(where, bootstrap) };
 }
 
-/** @throws OptionError unless each run has an answer to each record */
-function checkRuns(runs: unknown, references: unknown): asserts runs is readonly SeedAnswers[] {
-  const where = 'scoreAnswers';
+/**
+ * @param option what the caller calls the runs
+ * @throws OptionError unless each run has an answer to each record
+ */
+export function checkRuns(
+  where: string,
+  option: string,
+  runs: unknown,
+  references: unknown,
+): asserts runs is readonly SeedAnswers[] {
   const isList = Array.isArray(runs) && runs.length > 0;
-  requireOption(where, 'runs', runs, isList, 'a list of { seed, answers }, at least one');
+  requireOption(where, option, runs, isList, 'a list of { seed, answers }, at least one');
   for (const [at, run] of (runs as readonly unknown[]).entries()) {
-    const place = `runs[${at}]`;
+    const place = `${option}[${at}]`;
     const { seed, answers } = Object(run) as Partial<SeedAnswers>;
     requireOption(where, place, run, isPlainObject(run), '{ seed, answers }');
     requireOption(
@@ -288,7 +321,7 @@ function checkRuns(runs: unknown, references: unknown): asserts runs is readonly
   const found = (runs as readonly SeedAnswers[]).map(({ seed }) => seed);
   if (new Set(found).size === found.length) return;
   throw new OptionError(`${where}: a seed is there twice among ${found.join(', ')}, expected each once.`, {
-    option: 'runs',
+    option,
     found,
   });
 }

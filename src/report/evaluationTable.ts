@@ -1,7 +1,7 @@
 /** The scores of models side by side: a row a score, a column a model. */
 import * as z from 'zod';
 import type { ComparisonSummary, RatingSummary } from '../judge/index.js';
-import type { AnswerMetric, AnswerScores, Interval } from '../metrics/index.js';
+import type { AnswerMetric, AnswerScores, ComparedScores, Interval } from '../metrics/index.js';
 import { checkOption, ranges } from '../settings/index.js';
 import type { Cell, Table } from './page/tables.js';
 
@@ -17,8 +17,11 @@ export interface EvaluatedModel {
   readonly rating?: RatingSummary | undefined;
   /** How a judge sees it beside another model, as the first of each pair. Default: not asked. */
   readonly comparison?: ComparisonSummary | undefined;
+  /** How its scores differ from those of the first model, as `compareAnswers` gives it. Default: not compared. */
+  readonly difference?: ComparedScores | undefined;
 }
 
+const interval = z.tuple([z.number(), z.number()]);
 const numbers = z.record(z.string(), z.number().or(z.undefined()));
 const models = z
   .array(
@@ -27,11 +30,14 @@ const models = z
       scores: z.looseObject({
         mean: numbers,
         deviation: numbers,
-        interval: z.record(z.string(), z.tuple([z.number(), z.number()]).or(z.undefined())),
+        interval: z.record(z.string(), interval.or(z.undefined())),
       }),
       perplexity: z.number().optional(),
       rating: z.looseObject({ score: z.number().or(z.nan()), ratio: z.number().or(z.nan()) }).optional(),
       comparison: z.looseObject({ winRate: z.number().or(z.nan()) }).optional(),
+      difference: z
+        .record(z.string(), z.looseObject({ difference: z.number(), interval, pValue: z.number() }).or(z.undefined()))
+        .optional(),
     }),
     'a list of models with their scores',
   )
@@ -94,6 +100,34 @@ export function evaluationTable(models: readonly EvaluatedModel[]): Table {
       .filter(([, cells]) => cells.some((cell) => cell !== undefined))
       .map(([name, cells]) => [name, ...cells.map((cell) => cell ?? '')]),
   };
+}
+
+/**
+ * How the scores of models differ from those of the first: in brackets the interval over the records, then how likely so much
+ * would be by chance. No rows where no model has been compared.
+ * @example
+ * const difference = compareAnswers(runs, runsOfBaseline, references);
+ * const models = [{ name: 'baseline', scores: baseline }, { name: 'student', scores, difference }];
+ * const { headings, rows } = differenceTable(models);
+ * @throws OptionError for what is no list of models with scores
+ */
+export function differenceTable(models: readonly EvaluatedModel[]): Table {
+  requireEvaluated('differenceTable', models);
+  const compared = models.filter(({ difference }) => difference);
+  return {
+    headings: [`less ${models[0]?.name}`, ...compared.map(({ name }) => name)],
+    rows: rows.flatMap(([metric, name]): Cell[][] => {
+      const cells = compared.map(({ difference }) => differenceCell(difference?.[metric]));
+      return cells.some((cell) => cell !== '') ? [[name, ...cells]] : [];
+    }),
+  };
+}
+
+function differenceCell(compared: ComparedScores[AnswerMetric]): string {
+  if (!compared) return '';
+  const { difference, interval, pValue } = compared;
+  const p = pValue < 0.001 ? 'p < 0.001' : `p = ${pValue.toFixed(3)}`;
+  return `${difference < 0 ? '' : '+'}${difference.toFixed(2)} ${ends(interval)} ${p}`;
 }
 
 function scoreCell(

@@ -109,7 +109,51 @@ describe('several models', () => {
   it('give by themselves what they give together', async () => {
     const both = (await run(words())).out.trimEnd().split('\n');
     const alone = (await run(words().filter((word) => word !== at('one')))).out.trimEnd();
-    expect(alone).toBe(both[1]);
+    const { difference, differenceFrom, ...own } = JSON.parse(both[1] as string);
+    expect(JSON.parse(alone)).toEqual(own);
+    expect([differenceFrom, JSON.parse(both[0] as string).difference]).toEqual([at('one'), undefined]);
+    expect(difference.rougeL).toEqual({
+      difference: expect.closeTo(own.rougeL - JSON.parse(both[0] as string).rougeL, 9),
+      interval: [expect.any(Number), expect.any(Number)],
+      pValue: expect.any(Number),
+    });
+  });
+
+  it('have a second table of their differences, which is in the page too', async () => {
+    const { code, out, err } = await run(words('--report', at('differences.html')));
+    expect(code, err).toBe(0);
+    const { difference } = JSON.parse(out.trimEnd().split('\n')[1] as string);
+    const shown = (name: string) =>
+      new RegExp(`^${name} {2,}([+-]\\S+) \\[\\S+, \\S+\\] p [<=] [01]\\.\\d{3}$`, 'm').exec(err);
+    expect(err).toContain(`less ${at('one')}`);
+    const signed = (value: number) => `${value < 0 ? '' : '+'}${value.toFixed(2)}`;
+    expect(shown('tokens per answer')?.[1]).toBe(signed(difference.answerTokens.difference));
+    expect(readFileSync(at('differences.html'), 'utf8')).toContain('<h2>Differences</h2>');
+  });
+
+  it('say at once what they do, and score BLEU as they are told to', async () => {
+    // Models of random weights say no word of the references, but letters of them.
+    const letters = ['--bleu-tokenization', 'char'];
+    const options = [
+      ...letters,
+      '--bleu-smoothing',
+      'floor',
+      '--bleu-smoothing-value',
+      '0.5',
+      '--bleu-effective-order',
+    ];
+    const { code, out, err } = await run(words(...options));
+    expect(code, err).toBe(0);
+    expect(err).toMatch(new RegExp(`^Evaluating ${at('one')}, ${at('two')} on ${at('held-out.jsonl')}\n`));
+    const [first] = out.split('\n').map((each) => each && JSON.parse(each));
+    expect(first.settings.bleu).toMatchObject({ smoothing: 'floor', smoothingValue: 0.5, effectiveOrder: true });
+    const usual = JSON.parse((await run(words(...letters))).out.split('\n')[0] as string);
+    expect(first.bleu).not.toBe(usual.bleu);
+    const none = await run(words('--bleu-smoothing-value', '0.5'));
+    expect([none.code, none.err]).toEqual([
+      2,
+      expect.stringContaining('--bleu-smoothing-value is that of --bleu-smoothing floor or add-k, and exp has none.'),
+    ]);
   });
 });
 

@@ -133,6 +133,51 @@ describe('progressLine', () => {
   });
 });
 
+describe('work that takes long', () => {
+  it.each([true, false])('says every ten seconds that it goes on (TTY: %s)', async (isTTY) => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'setTimeout', 'performance'] });
+    try {
+      const terminal = testTerminal({ isTTY });
+      const line = progressLine(terminal);
+      let done = 3;
+      const work = line.during(
+        () => `${done} of 9`,
+        () => new Promise<string>((resolve) => setTimeout(() => resolve('made'), 34_000)),
+      );
+      await vi.advanceTimersByTimeAsync(9000);
+      expect(terminal.err()).toBe('');
+      await vi.advanceTimersByTimeAsync(2000);
+      expect(terminal.err()).toContain('3 of 9, for 10s so far');
+      done = 4;
+      line.update('an answer');
+      await vi.advanceTimersByTimeAsync(10_000);
+      // What came too soon is shown when it is due.
+      expect(terminal.err()).toContain('an answer');
+      await vi.advanceTimersByTimeAsync(10_000);
+      // A terminal shows a line at once, and this one ten seconds after it.
+      expect(terminal.err()).toContain(`4 of 9, for ${isTTY ? 21 : 30}s so far`);
+      await vi.advanceTimersByTimeAsync(5000);
+      expect(await work).toBe('made');
+      const written = terminal.err();
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect(terminal.err()).toBe(written);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('ends with it where it fails', async () => {
+    const terminal = testTerminal();
+    const line = progressLine(terminal);
+    await expect(
+      line.during(
+        () => 'x',
+        () => Promise.reject(new Error('no')),
+      ),
+    ).rejects.toThrow('no');
+  });
+});
+
 it('durations show the two largest units', () => {
   expect([0, 8400, 200_000, 3_900_000, 90_000_000].map(duration)).toEqual(['0s', '8s', '3m 20s', '1h 05m', '25h 00m']);
   expect([172_799_000, 277_200_000, 1e18].map(duration)).toEqual(['47h 59m', '3d 05h', '11,574,074,074d 01h']);

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { reportEvaluations } from '../../entries/report.js';
 import {
   type Checkpoint,
+  compareAnswers,
   type Device,
   type Example,
   hasRougeWords,
@@ -11,6 +12,7 @@ import {
   type SeedAnswers,
   scoreAnswers,
 } from '../../index.js';
+import { ranges } from '../../settings/index.js';
 import { samplerSettings } from '../../text/sampler.js';
 import { defineCommand } from '../command.js';
 import { recordOptions, skipping } from '../data.js';
@@ -25,12 +27,24 @@ import {
 } from '../evaluation/answering.js';
 import { type AnswersFile, noFile, openAnswers } from '../evaluation/answersFile.js';
 import { judgeAll, judgeOptions, judgeRules, openJudge } from '../evaluation/judging.js';
-import { cardsOf, type Evaluated, resultOf, shownModels, textTable } from '../evaluation/results.js';
+import { cardsOf, type Evaluated, resultOf, shownModels, textTables } from '../evaluation/results.js';
 import { exitCodes } from '../exitCodes.js';
 import { counted, countedOf, duration } from '../format.js';
 import { tryInputs } from '../inputs.js';
 import { dtypeOption, openModelFolder, sourceWords, tokenizerWords } from '../models.js';
-import { choice, count, distinctCounts, flag, listed, optional, required, text, withDefault } from '../options.js';
+import {
+  choice,
+  count,
+  distinctCounts,
+  flag,
+  given,
+  listed,
+  optional,
+  required,
+  text,
+  typed,
+  withDefault,
+} from '../options.js';
 import { answersFile, reportFile, tryApart, tryFile, writing } from '../outputs.js';
 import { type ProgressLine, progressLine } from '../progress.js';
 import type { Rule } from '../rules.js';
@@ -71,6 +85,12 @@ const scoreOptions = {
     'what an order of BLEU without a match counts',
     'exp' as const,
   ),
+  bleuSmoothingValue: optional(
+    '<number>',
+    typed(ranges.positive),
+    'of --bleu-smoothing floor, the matches that it counts (default: 0.1); of add-k, what is added to matches and runs (default: 1)',
+  ),
+  bleuEffectiveOrder: flag('BLEU leaves out orders of which the answers have no run: for a few short answers'),
   bleuLowercase: flag('BLEU compares letters without their case'),
   perplexity: flag('measures the perplexity of the references, too'),
 };
@@ -91,6 +111,11 @@ const rules: readonly Rule[] = [
     const twice = names.find((name, at) => names.indexOf(name) !== at);
     return twice === undefined ? undefined : `--model names ${twice} twice. Name each model once.`;
   },
+  ({ bleuSmoothingValue, bleuSmoothing = 'exp' }) =>
+    bleuSmoothingValue === undefined || ['floor', 'add-k'].includes(String(bleuSmoothing))
+      ? undefined
+      : `--bleu-smoothing-value is that of --bleu-smoothing floor or add-k, and ${bleuSmoothing} has none. Leave it out, or take one ` +
+        'of these.',
   ...judgeRules,
   ...samplingRules,
   ...deviceRules,
@@ -102,7 +127,8 @@ export const evaluate = defineCommand({
   description:
     'Models answer every prompt of a data file, once for each seed. A table shows ROUGE-L and its siblings (stems, best reference, ' +
     '0 to 100), BLEU, exact matches, how much answers differ, and how long they are: means with their deviation over the seeds and ' +
-    'a bootstrap interval over the records. stdout gets a line of JSON a model. ROUGE knows words of a to z and digits only: ' +
+    'a bootstrap interval over the records. Of several models a second table says how each differs from the first, with the interval ' +
+    'of the difference and how likely it would be by chance (paired bootstrap). stdout gets a line of JSON a model. ROUGE knows words of a to z and digits only: ' +
     'in other scripts look at BLEU and exact matches. The defaults are the ' +
     "paper's: seeds 10 to 50, temperature 1, no six tokens twice. --greedy gives one answer whatever the seed, so one is run. " +
     'With --judge a model on any OpenAI-compatible server scores the answers of the first seed.',
@@ -133,9 +159,14 @@ export const evaluate = defineCommand({
     if (report !== undefined) tryFile('--report', report, reportFile, options.data);
     tryInputs('--data', options.data);
     const judging = openJudge(options, { answers: path, data: options.data, signal: terminal.signal });
-    const checkpoints: Checkpoint[] = [];
-    for (const source of options.model) checkpoints.push(await openModelFolder('--model', source, terminal));
     const line = progressLine(terminal);
+    // Whatever comes takes its time.
+    line.print(`Evaluating ${options.model.join(', ')} on ${options.data.join(', ')}`);
+    const checkpoints: Checkpoint[] = [];
+    for (const source of options.model) {
+      const open = () => openModelFolder('--model', source, terminal);
+      checkpoints.push(await line.during(() => `opening ${source}`, open));
+    }
     return withDevice(options, terminal, async (device) => {
       line.print(`Device: ${device.info.description}`);
       const sampling = samplerSettings({ noRepeatNgramSize: 6, ...samplingOf(options) });
@@ -143,8 +174,9 @@ export const evaluate = defineCommand({
       // No weight is read before it is known that all can answer.
       for (const [at, checkpoint] of checkpoints.entries()) {
         const skipInvalid = at === 0 ? skipping(terminal.stderr, options.skipInvalid) : options.skipInvalid;
-        const prepared = await prepareAnswerer(checkpoint, { ...options, device, sampling, line, skipInvalid });
-        answerers.set(options.model[at] as string, prepared);
+        const name = options.model[at] as string;
+        const prepare = () => prepareAnswerer(checkpoint, { ...options, device, sampling, line, skipInvalid });
+        answerers.set(name, await line.during(() => `reading the records for ${name}`, prepare));
       }
       const { examples } = requireSame(answerers);
       noteReferences(examples, line);
@@ -154,6 +186,8 @@ export const evaluate = defineCommand({
         bleu: {
           tokenization: options.bleuTokenization,
           smoothing: options.bleuSmoothing,
+          ...given({ smoothingValue: options.bleuSmoothingValue }),
+          effectiveOrder: Boolean(options.bleuEffectiveOrder),
           lowercase: Boolean(options.bleuLowercase),
         },
       };
@@ -161,6 +195,7 @@ export const evaluate = defineCommand({
       const file = path === undefined ? noFile : openAnswers(path, answerers, { resume });
       try {
         const models: Evaluated[] = [];
+        let first: readonly SeedAnswers[] | undefined;
         for (const [name, answerer] of answerers) {
           const called = answerers.size > 1 ? `${name}, ` : '';
           const how = {
@@ -175,24 +210,31 @@ export const evaluate = defineCommand({
           };
           const { runs, perplexity } = await answerRecords(name, answerer, how);
           const references = examples.map((example) => example.references);
+          line.update(`${called}scoring ${counted(seeds.length * examples.length, 'answer')}`);
           const scores = scoreAnswers(runs, references, scoring);
+          const difference = first && compareAnswers(runs, first, references, scoring);
+          first ??= runs;
           noteEmpty(called, scores.seeds, { examples, line });
           models.push({
-            ...{ name, answerer, scores, perplexity, verdicts: {} },
+            ...{ name, answerer, scores, perplexity, difference, verdicts: {} },
             answers: runs[0]!.answers as readonly Answer[],
           });
         }
         line.done();
         const judged = models.map(({ name, answers }) => ({ name, answers }));
         const verdicts =
-          judging && (await judgeAll(judging, judged, examples, { line, file, answersPath: path ?? '' }));
+          judging &&
+          (await line.during(
+            () => 'waiting for the judge',
+            () => judgeAll(judging, judged, examples, { line, file, answersPath: path ?? '' }),
+          ));
         const all = models.map((model, i) => ({ ...model, verdicts: verdicts?.[i] ?? {} }));
-        for (const each of textTable(all)) line.print(each);
+        for (const each of textTables(all)) line.print(each);
         line.print(
           `${counted(examples.length, 'record')}, ${counted(seeds.length, 'seed')}, in ${duration(performance.now() - started)}`,
         );
         if (report !== undefined) writeReport(report, all, { examples, data: options.data, seeds, line });
-        const told = { data: options.data, ...scoring };
+        const told = { data: options.data, first: options.model[0] as string, ...scoring };
         for (const model of all) terminal.stdout.write(`${JSON.stringify(resultOf(model, told))}\n`);
       } finally {
         file.close();
@@ -234,7 +276,10 @@ async function answerRecords(
   { device, seeds, perplexity, file, called, ...how }: AnsweringOptions,
 ) {
   const missing = seeds.filter((seed) => file.kept(name, seed) === undefined);
-  const model = missing.length > 0 || perplexity ? await loadAnswerer(answerer, device) : undefined;
+  const { line } = how;
+  const load = () => loadAnswerer(answerer, device);
+  const isAsked = missing.length > 0 || perplexity;
+  const model = isAsked ? await line.during(() => `${called}reading the weights`, load) : undefined;
   try {
     const drawn = new Map<number, readonly Answer[]>();
     for (const seed of missing) {
@@ -244,7 +289,7 @@ async function answerRecords(
     }
     if (missing.length < seeds.length) {
       const kept = seeds.length - missing.length;
-      how.line.print(noted(`${called}the answers of ${countedOf(kept, seeds.length, 'seed')} are those of --answers.`));
+      line.print(noted(`${called}the answers of ${countedOf(kept, seeds.length, 'seed')} are those of --answers.`));
     }
     const runs = seeds.map((seed) => {
       const answers = drawn.get(seed) ?? file.kept(name, seed) ?? [];
@@ -252,7 +297,12 @@ async function answerRecords(
     });
     return {
       runs: runs as readonly SeedAnswers[],
-      perplexity: perplexity ? await perplexityOf(model!, answerer) : undefined,
+      perplexity: perplexity
+        ? await line.during(
+            () => `${called}measuring the perplexity`,
+            () => perplexityOf(model!, answerer),
+          )
+        : undefined,
     };
   } finally {
     model?.dispose();

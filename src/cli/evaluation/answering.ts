@@ -136,19 +136,23 @@ export async function answerAll(
   const seeds = order.map((index) => randomSeed(seed, 'validation', index));
   const { eosTokenIds: eosTokenId, vocabSize } = tokenizer;
   const how = { ...drawing, ...given({ signal }), batchSize, eosTokenId, vocabSize, seeds };
-  for await (const batch of generateBatches(model, prompts, how)) {
-    for (const ids of batch) {
-      tokens += ids.length;
-      answers[order[done++] as number] = {
-        text: tokenizer.decode(ids, { skipSpecialTokens: true }),
-        tokens: ids.length,
-        finishReason: eosTokenId.includes(ids.at(-1) ?? -1) ? 'eos' : 'length',
-      };
+  const told = () => `${called}${whole(done)}/${whole(order.length)} answers`;
+  const answerOf = (ids: Int32Array): Answer => ({
+    text: tokenizer.decode(ids, { skipSpecialTokens: true }),
+    tokens: ids.length,
+    finishReason: eosTokenId.includes(ids.at(-1) ?? -1) ? 'eos' : 'length',
+  });
+  return line.during(told, async () => {
+    for await (const batch of generateBatches(model, prompts, how)) {
+      for (const ids of batch) {
+        tokens += ids.length;
+        answers[order[done++] as number] = answerOf(ids);
+      }
+      const rate = (1000 * tokens) / (performance.now() - started);
+      line.update(`${told()}, ${whole(rate)} new tokens/s`);
     }
-    const rate = (1000 * tokens) / (performance.now() - started);
-    line.update(`${called}${whole(done)}/${whole(order.length)} answers, ${whole(rate)} new tokens/s`);
-  }
-  return answers;
+    return answers;
+  });
 }
 
 /** Indices by the lengths of the prompts. */

@@ -1,6 +1,12 @@
 /** What `distillm eval` tells of its models: a table for people, a line of JSON each for programs, and a report. */
-import { type AnswerCard, type EvaluatedModel, evaluationTable } from '../../entries/report.js';
-import { type AnswerScores, type Example, type Perplexity, rougeL } from '../../index.js';
+import {
+  type AnswerCard,
+  differenceTable,
+  type EvaluatedModel,
+  evaluationTable,
+  type Table,
+} from '../../entries/report.js';
+import { type AnswerScores, type ComparedScores, type Example, type Perplexity, rougeL } from '../../index.js';
 import type { Answer, Answerer } from './answering.js';
 import type { Verdicts } from './judging.js';
 
@@ -13,19 +19,27 @@ export interface Evaluated {
   readonly answers: readonly Answer[];
   readonly perplexity: Perplexity | undefined;
   readonly verdicts: Verdicts;
+  /** From the first model; absent of that one. */
+  readonly difference: ComparedScores | undefined;
 }
 
 /** A model as tables have it. */
-const shown = ({ name, scores, perplexity, verdicts }: Evaluated): EvaluatedModel => ({
+const shown = ({ name, scores, perplexity, verdicts, difference }: Evaluated): EvaluatedModel => ({
   ...{ name, scores, perplexity: perplexity?.perplexity },
-  ...{ rating: verdicts.rating, comparison: verdicts.comparison },
+  ...{ rating: verdicts.rating, comparison: verdicts.comparison, difference },
 });
 
 export const shownModels = (models: readonly Evaluated[]): readonly EvaluatedModel[] => models.map(shown);
 
-/** The table in lines, its columns under each other. */
-export function textTable(models: readonly Evaluated[]): string[] {
-  const { headings, rows } = evaluationTable(shownModels(models));
+/** The tables in lines: the scores and, of several models, how they differ from the first. */
+export function textTables(models: readonly Evaluated[]): string[] {
+  const all = shownModels(models);
+  const differences = differenceTable(all);
+  return [...linesOf(evaluationTable(all)), ...(differences.rows.length > 0 ? ['', ...linesOf(differences)] : [])];
+}
+
+/** A table's columns under each other. */
+function linesOf({ headings, rows }: Table): string[] {
   const lines = [headings, ...rows.map((row) => row.map((cell) => (typeof cell === 'string' ? cell : cell.text)))];
   const widths = headings.map((_, column) => Math.max(...lines.map((cells) => Array.from(cells[column] ?? '').length)));
   const padded = (text: string, width: number) => text + ' '.repeat(Math.max(0, width - Array.from(text).length));
@@ -39,8 +53,12 @@ export function textTable(models: readonly Evaluated[]): string[] {
 
 /** A line of JSON: the means by their names, then what they come from. */
 export function resultOf(
-  { name, answerer, scores, perplexity, verdicts }: Evaluated,
-  { data, ...settings }: { readonly data: readonly string[] } & Readonly<Record<string, unknown>>,
+  { name, answerer, scores, perplexity, verdicts, difference }: Evaluated,
+  {
+    data,
+    first,
+    ...settings
+  }: { readonly data: readonly string[]; readonly first: string } & Readonly<Record<string, unknown>>,
 ): Readonly<Record<string, unknown>> {
   const { mean, deviation, interval, seeds } = scores;
   return {
@@ -51,6 +69,7 @@ export function resultOf(
     ...mean,
     ...(perplexity && { perplexity: perplexity.perplexity }),
     ...{ deviation, interval },
+    ...(difference && { differenceFrom: first, difference }),
     ...(verdicts.rating && { judge: verdicts.rating }),
     ...(verdicts.comparison && { judge: verdicts.comparison }),
     ...{ seeds, settings: { ...answerer.settings, ...settings } },
