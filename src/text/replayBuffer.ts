@@ -13,6 +13,8 @@ export interface ReplaySample {
   /** How many of `ids` are the prompt. */
   readonly promptLength: number;
   readonly ids: Int32Array<ArrayBuffer>;
+  /** A number of the caller's, absent where the sample was given none. */
+  readonly label?: number;
 }
 
 /** A first-in, first-out store of samples, drawn from uniformly. */
@@ -23,7 +25,7 @@ export interface ReplayBuffer {
   readonly size: number;
   readonly full: boolean;
   /** Adds a copy of a sample; a full buffer drops its oldest. Ids are 0 or more. @throws OptionError */
-  push(sample: { readonly promptLength: number; readonly ids: ArrayLike<number> }): void;
+  push(sample: { readonly promptLength: number; readonly ids: ArrayLike<number>; readonly label?: number }): void;
   /** `count` different samples, uniformly; they stay in the buffer. @throws OptionError when it holds fewer. */
   draw(count: number): ReplaySample[];
   /** Samples, generator and all: `restoreReplayBuffer` goes on exactly from there. */
@@ -35,9 +37,13 @@ export interface ReplayBuffer {
 const MAX_CAPACITY = 2 ** 24;
 /** 'DRB1', little-endian. */
 const MAGIC = 0x31425244;
-/** u32: magic, capacity, size, 8 words of the generator. Then each sample: u32 length, promptLength, u16 or u32 ids. */
+/**
+ * u32: magic, capacity, size, 8 words of the generator. Then each sample: u32 length, promptLength, its label where it has one,
+ * u16 or u32 ids. The length has WIDE added for ids of four bytes, and LABELLED for a label.
+ */
 const HEADER = 4 * 11;
 const WIDE = 2 ** 31;
+const LABELLED = 2 ** 30;
 
 /** An empty buffer. `seed`: an integer from 0 to 2^53 - 1. @throws OptionError */
 export function createReplayBuffer({ capacity, seed }: { readonly capacity: number; readonly seed: number }) {
@@ -51,9 +57,10 @@ export function createReplayBuffer({ capacity, seed }: { readonly capacity: numb
 /**
  * The buffer that `serialize` wrote.
  * @param vocabSize above all ids
+ * @param labels above all labels
  * @throws CheckpointError when the bytes are not such a buffer
  */
-export function restoreReplayBuffer(bytes: Uint8Array, vocabSize = WIDE): ReplayBuffer {
+export function restoreReplayBuffer(bytes: Uint8Array, vocabSize = WIDE, labels = WIDE): ReplayBuffer {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = 0;
   const take = (length: number) => {
@@ -86,7 +93,18 @@ export function restoreReplayBuffer(bytes: Uint8Array, vocabSize = WIDE): Replay
       const packed = word();
       const promptLength = word();
       const wide = packed >= WIDE;
-      const length = wide ? packed - WIDE : packed;
+      const isLabelled = packed % WIDE >= LABELLED;
+      const length = packed % LABELLED;
+      const label = isLabelled ? word() : undefined;
+      if (label !== undefined && label >= labels) {
+        throw new CheckpointError(
+          `replay buffer: sample ${sample} has the label ${label}, expected one below ${labels}.`,
+          {
+            found: label,
+            expected: labels,
+          },
+        );
+      }
       const start = take(length * (wide ? 4 : 2));
       if (promptLength > length) {
         throw new CheckpointError(`replay buffer: sample ${sample} has a prompt of ${promptLength} of ${length} ids.`);
@@ -102,7 +120,7 @@ export function restoreReplayBuffer(bytes: Uint8Array, vocabSize = WIDE): Replay
           { found: outside, expected: vocabSize },
         );
       }
-      buffer.push({ promptLength, ids });
+      buffer.push({ promptLength, ids, ...(label !== undefined && { label }) });
     }
     if (at !== bytes.length) {
       throw new CheckpointError(`replay buffer: has ${bytes.length} bytes, expected ${at}.`, {
@@ -120,6 +138,8 @@ export function restoreReplayBuffer(bytes: Uint8Array, vocabSize = WIDE): Replay
 class WasmReplayBuffer implements ReplayBuffer {
   readonly capacity: number;
   readonly #instance = new TextInstance('The replay buffer');
+  /** Of the samples, oldest first. */
+  readonly #labels: (number | undefined)[] = [];
 
   constructor(capacity: number) {
     this.capacity = capacity;
@@ -143,7 +163,7 @@ class WasmReplayBuffer implements ReplayBuffer {
     this.#rng().set(state);
   }
 
-  push({ promptLength, ids }: { readonly promptLength: number; readonly ids: ArrayLike<number> }): void {
+  push({ promptLength, ids, label }: Parameters<ReplayBuffer['push']>[0]): void {
     const wasm = this.#instance.use();
     const ok = Number.isInteger(promptLength) && promptLength >= 0 && promptLength <= ids.length;
     requireOption('push', 'promptLength', promptLength, ok, `an integer from 0 to ${ids.length}`);
@@ -154,7 +174,9 @@ class WasmReplayBuffer implements ReplayBuffer {
       }
     }
     const at = copyWords(wasm, ids);
+    if (this.full) this.#labels.shift();
     wasm.pushSample(at, ids.length, promptLength);
+    this.#labels.push(label);
     wasm.release(at);
   }
 
@@ -176,7 +198,10 @@ class WasmReplayBuffer implements ReplayBuffer {
   serialize(): Uint8Array<ArrayBuffer> {
     const samples = Array.from({ length: this.size }, (_, index) => this.#read(index));
     const widths = samples.map(({ ids }) => (ids.some((id) => id > 0xffff) ? 4 : 2));
-    const length = samples.reduce((sum, { ids }, i) => sum + 8 + ids.length * (widths[i] as number), HEADER);
+    const length = samples.reduce(
+      (sum, { ids, label }, i) => sum + (label === undefined ? 8 : 12) + ids.length * (widths[i] as number),
+      HEADER,
+    );
     const view = new DataView(new ArrayBuffer(length));
     let at = 0;
     const word = (value: number) => {
@@ -184,10 +209,11 @@ class WasmReplayBuffer implements ReplayBuffer {
       at += 4;
     };
     for (const value of [MAGIC, this.capacity, samples.length, ...this.#rng()]) word(value);
-    samples.forEach(({ promptLength, ids }, i) => {
+    samples.forEach(({ promptLength, ids, label }, i) => {
       const wide = widths[i] === 4;
-      word(wide ? ids.length + WIDE : ids.length);
+      word(ids.length + (wide ? WIDE : 0) + (label === undefined ? 0 : LABELLED));
       word(promptLength);
+      if (label !== undefined) word(label);
       for (const id of ids) {
         if (wide) view.setUint32(at, id, true);
         else view.setUint16(at, id, true);
@@ -217,6 +243,7 @@ class WasmReplayBuffer implements ReplayBuffer {
     wasm.readSample(index, at);
     const ids = wordsAt(wasm, at, length).slice();
     wasm.release(at);
-    return { promptLength: wasm.samplePromptLength(index), ids };
+    const label = this.#labels[index];
+    return { promptLength: wasm.samplePromptLength(index), ids, ...(label !== undefined && { label }) };
   }
 }

@@ -38,6 +38,23 @@ describe('ReplayBuffer', () => {
     expect(restoreReplayBuffer(buffer.serialize()).draw(5).sort(byLength)).toEqual(samples);
   });
 
+  it('keeps the label of a sample with it, also of those that follow one that was dropped', () => {
+    const buffer = createReplayBuffer({ capacity: 4, seed: 1 });
+    for (let i = 0; i < 9; i++) buffer.push({ ...sample(i === 7 ? 70_000 : i), ...(i !== 6 && { label: 10 * i }) });
+    const kept = (from: ReplayBuffer) => from.draw(4).sort((x, y) => x.ids[0]! - y.ids[0]!);
+    const expected = [
+      { ...sample(5), label: 50 },
+      sample(6),
+      { ...sample(8), label: 80 },
+      { ...sample(70_000), label: 70 },
+    ];
+    expect(kept(buffer)).toEqual(expected);
+    const bytes = buffer.serialize();
+    expect(kept(restoreReplayBuffer(bytes))).toEqual(expected);
+    expect(() => restoreReplayBuffer(bytes, undefined, 80)).toThrow('the label 80, expected one below 80');
+    expect(restoreReplayBuffer(bytes, undefined, 81).serialize()).toEqual(bytes);
+  });
+
   it('draws without replacement, and each sample and each order as often as any other', () => {
     const buffer = filled(6, 8, 4); // holds 2 to 7
     const singles = new Array(6).fill(0);
