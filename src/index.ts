@@ -83,6 +83,7 @@ export {
   type SurveySample,
   savedTemplate,
   surveyData,
+  type TeacherField,
   type TemplateChoice,
   type TextSource,
   type TextSources,

@@ -8,6 +8,7 @@ import { CheckpointError, OptionError, openFolder } from '../index.js';
 import { type ConfigNames, readConfig } from './config.js';
 import { firstLine } from './firstLine.js';
 import { flagOf, type OptionTable } from './options.js';
+import { parted, type TeacherOptions } from './teachers.js';
 
 /** Its name in the folder of the run. */
 export const optionsFile = 'options.jsonl';
@@ -48,9 +49,19 @@ export function wasGiven(out: string, name: string, path: string): boolean {
 
 /** Writes the options into the folder of the run. @throws CheckpointError where the system refuses */
 export async function keepOptions(out: string, options: object, decided: DecidedOptions): Promise<void> {
+  const resolved = (name: string, value: unknown) => {
+    if (name === 'teacher') {
+      return [value as string | readonly string[]].flat().map((each) => {
+        const [before, source] = parted(each, options as TeacherOptions);
+        return before + fromAnywhere(source);
+      });
+    }
+    if (!pathOptions.has(name)) return value;
+    return Array.isArray(value) ? value.map(pathFromAnywhere) : pathFromAnywhere(value);
+  };
   const kept = Object.entries(options)
     .filter(([name, value]) => value !== undefined && !ofOneCall.has(name))
-    .map(([name, value]) => [name, pathOptions.has(name) ? fromAnywhere(value) : value]);
+    .map(([name, value]) => [name, resolved(name, value)]);
   const lines = [
     { type: 'options', ...Object.fromEntries(kept) },
     { type: 'decided', ...decided },
@@ -59,10 +70,10 @@ export async function keepOptions(out: string, options: object, decided: Decided
   await openFolder(out).write(optionsFile, [new TextEncoder().encode(text)]);
 }
 
-function fromAnywhere(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(fromAnywhere);
-  return typeof value === 'string' && !/^https?:\/\//i.test(value) ? resolve(value) : value;
-}
+/** A path as it is known in every folder. Addresses are: of the web, and of models on Hugging Face. */
+const fromAnywhere = (path: string): string => (/^(?:https?:\/\/|hf:)/i.test(path) ? path : resolve(path));
+/** Of `--validation`, a number may stand where a path does. */
+const pathFromAnywhere = (value: unknown): unknown => (typeof value === 'string' ? fromAnywhere(value) : value);
 
 /**
  * Values of the options that were not typed, of the run in `out`; none where it was started otherwise.

@@ -13,6 +13,8 @@ export interface Sample {
   readonly origin?: 'data' | 'student' | 'teacher';
   /** Names the sample, so that what is stored about it can be found. */
   readonly key?: string;
+  /** Which teacher teaches it, of a run with several: its name in `teachers` of `distill`. */
+  readonly teacher?: string;
 }
 
 /** Token ids of `batch` sequences, padded to `seq`. Left or right padding: `keyRange` says where the tokens are. */

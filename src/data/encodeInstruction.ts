@@ -9,9 +9,10 @@ import { type Tokenizer, tokenizerOption } from '../text/index.js';
 import type { Sample } from './batch.js';
 import { encodeConversation } from './chat/encodeConversation.js';
 import { isChatTemplate, needsChatTemplate } from './chat/isChatTemplate.js';
-import { type ChatMessage, type Conversation, turnsOf } from './chat/messages.js';
+import { type ChatMessage, type Conversation, type OpenConversation, turnsOf } from './chat/messages.js';
 import { fitPrompt } from './fitPrompt.js';
-import type { Instruction } from './instructions.js';
+import type { AskedRecord, Instruction } from './instructions.js';
+import type { Question } from './question.js';
 import { plainEncoding } from './shorten.js';
 import { type PromptTemplate, resolveTemplate, type TemplateChoice, templateOption } from './template.js';
 
@@ -28,7 +29,9 @@ export interface EncodeInstructionOptions {
 }
 
 /** An instruction as the trainer takes it. */
-export interface Example extends Sample, Instruction {
+export interface Example extends Sample, Question {
+  /** Of the sample, and of the record that it was made of. */
+  readonly teacher?: string;
   /** Of a conversation, all that was said; its last question is the instruction. */
   readonly messages?: readonly ChatMessage[];
   /** The prompt's text, as cut. */
@@ -71,13 +74,14 @@ export function encodeInstruction(instruction: Instruction, options: EncodeInstr
 
 /** The same, for records and options that have been checked, and for conversations. */
 export function encodeExample(
-  record: Instruction | Conversation,
+  record: AskedRecord,
   options: Omit<EncodeInstructionOptions, 'template'> & { readonly template: PromptTemplate },
 ): Example {
   const { tokenizer, template, maxLength, maxPromptLength } = options;
-  if (isChatTemplate(template)) return encodeChat(record, { ...options, template });
-  if ('messages' in record) throw needsChatTemplate('readInstructions', template);
-  const instruction = record;
+  if ('messages' in record && !isChatTemplate(template)) throw needsChatTemplate('readInstructions', template);
+  if (record.outputs.length === 0) return encodeAsked(record, options);
+  if (isChatTemplate(template)) return encodeChat(record as Instruction | Conversation, { ...options, template });
+  const instruction = record as Instruction;
   const { eosTokenId } = tokenizer;
   if (eosTokenId === undefined) {
     throw new DataError('The tokenizer has no EOS token: a model could not learn to stop. Add one to its files.');
@@ -103,13 +107,30 @@ export function encodeExample(
   };
 }
 
+/** A prompt without an answer: nothing of it is learnt until a model has answered. */
+function encodeAsked(record: AskedRecord, options: Parameters<typeof encodeExample>[1]): Example {
+  const { prompt, ids, cut } = fitPrompt(record as Question | OpenConversation, options);
+  const { teacher } = record;
+  return {
+    ...('messages' in record ? { ...questionOf(record.messages), messages: record.messages } : record),
+    ...{ outputs: [], references: [], prompt, ids, promptLength: ids.length, promptCut: cut, responseCut: false },
+    ...(teacher !== undefined && { teacher }),
+  };
+}
+
+/** A conversation's last question, as that of an instruction. */
+const questionOf = (messages: readonly ChatMessage[]) => {
+  const { content } = messages.findLast(({ role }) => role === 'user') as ChatMessage;
+  return { instruction: content, input: '' };
+};
+
 /** An instruction is a conversation of a question and an answer. */
 function encodeChat(record: Instruction | Conversation, options: Parameters<typeof encodeConversation>[1]): Example {
   if ('messages' in record) {
-    const { messages, outputs } = record;
-    const { content } = messages.at(-2) as ChatMessage;
+    const { messages, outputs, teacher } = record;
     const sample = encodeConversation(messages, options);
-    return { instruction: content, input: '', outputs, messages, references: outputs, ...sample };
+    const named = teacher !== undefined && { teacher };
+    return { ...questionOf(messages), outputs, messages, references: outputs, ...named, ...sample };
   }
   return { ...record, references: record.outputs, ...encodeConversation(turnsOf(record), options) };
 }

@@ -28,6 +28,7 @@ export {
   type SurveySample,
   surveyData,
 } from './survey/surveyData.js';
+export type { TeacherField } from './teacherField.js';
 export {
   alpacaTemplate,
   compactTemplate,

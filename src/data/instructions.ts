@@ -8,19 +8,21 @@ import { DataError } from '../errors.js';
 import { inWords, short } from '../inWords.js';
 import { isObject } from '../io/json.js';
 import { checkOptions, type Fields as FieldsOf, ranges } from '../settings/index.js';
-import { type Conversation, messagesOf } from './chat/messages.js';
+import { type Conversation, messagesOf, type OpenConversation } from './chat/messages.js';
 import { isVeryLong, TemplateAtFault } from './chat/templateAtFault.js';
 import { chatField, FieldCensus } from './fieldCensus.js';
 import { type FormatName, formatOf, formats } from './formats/index.js';
 import { type FieldNames, fieldNames, type InstructionFields } from './instructionFields.js';
 import { Problem } from './jsonLine.js';
 import { languagesOf, languagesOption } from './languages.js';
+import { refuseOther } from './otherFiles.js';
 import { parallelFiles } from './parallel/parallelFiles.js';
 import { readParallel } from './parallel/readParallel.js';
 import type { Question } from './question.js';
 import { answersIn, type Fields, has, wrongField } from './recordFields.js';
 import { type Place, RecordCount, readJsonRecords, type SkipInvalid, skipOption } from './records.js';
-import { checkSources, namesOf, sourcesOf, type TextSource, type TextSources } from './source.js';
+import { checkSources, namesOf, sourceName, sourcesOf, type TextSource, type TextSources } from './source.js';
+import { type TeacherField, teacherIn } from './teacherField.js';
 
 /** One instruction with its acceptable answers. */
 export interface Instruction extends Question {
@@ -60,14 +62,15 @@ export const recordFields = {
  * @param use what becomes of each; a DataError that it throws of a conversation is a problem of the record, unless it is of
  * the template
  * @param needsAnswer whether a record without an answer is a problem
+ * @param teachers where each record names one: by which field
  * @throws DataError naming the file, the lines (from 1) and the fields, also for a field that no record has, unless it
  * is an input that was not named, and for a missing file
  */
 export async function* readQuestions<T>(
   sources: TextSources,
   { fields = {}, languages, skipInvalid = false }: ReadRecordsOptions,
-  use: (record: Question | Conversation, place: Place) => T,
-  { needsAnswer }: { readonly needsAnswer: boolean },
+  use: (record: AskedRecord, place: Place) => T,
+  { needsAnswer, teachers }: { readonly needsAnswer: boolean; readonly teachers?: TeacherField | undefined },
 ): AsyncGenerator<T> {
   const names = fieldNames(fields);
   const census = new FieldCensus(namesOf(sources), fields, names);
@@ -75,7 +78,7 @@ export async function* readQuestions<T>(
   const count = new RecordCount(skipInvalid, (records) =>
     unanswered > 0 && unanswered === records ? questionsAlone(sources) : census.fault(records, { needsAnswer }),
   );
-  const usedOrNot = (record: Question | Conversation, place: Place): T | Problem => {
+  const usedOrNot = (record: AskedRecord, place: Place): T | Problem => {
     if (record.outputs.length > 0 || !needsAnswer) return used(record, place, use);
     unanswered++;
     return new Problem(' has no answer, expected one to learn, or to compare with');
@@ -83,12 +86,14 @@ export async function* readQuestions<T>(
   for (const source of sourcesOf(sources)) {
     const pair = parallelFiles(source, languages);
     if (pair) {
+      if (teachers) throw noField(sourceName(source), teachers);
       yield* readParallel(pair, usedOrNot, count);
       continue;
     }
     let first: RecordKind | undefined;
     const recordsOf = (value: unknown, place: Place): readonly T[] | Problem => {
       const kind = isObject(value) ? kindOf(value, fields) : undefined;
+      if (first === undefined && isObject(value)) refuseOther(sourceName(source), value, names);
       const isOwn = kind === undefined || !(kind === 'conversation' || isFormat(kind));
       if (isOwn && isObject(value)) census.add(value);
       first ??= kind;
@@ -99,9 +104,11 @@ export async function* readQuestions<T>(
       }
       const read = readValue(value, kind, { names, languages, needsAnswer });
       if (read instanceof Problem) return read;
+      const teacher = teachers && teacherIn(value as Fields, teachers);
+      if (teacher instanceof Problem) return teacher;
       const all: T[] = [];
       for (const each of read) {
-        const made = usedOrNot(each, place);
+        const made = usedOrNot(teacher === undefined ? each : { ...each, teacher }, place);
         if (made instanceof Problem) return made;
         all.push(made);
       }
@@ -111,6 +118,15 @@ export async function* readQuestions<T>(
   }
   count.end();
 }
+
+/** What a record asks: an instruction or a conversation, with its answers, if it has some. */
+export type AskedRecord = Question | Conversation | OpenConversation;
+
+const noField = (name: string, { field }: TeacherField) =>
+  new DataError(
+    `${name}: two files that translate each other have no field '${field}', which names the teacher of a record. Write them as JSON lines, ` +
+      'with this field (distillm data --out).',
+  );
 
 /** The same, of records that have an answer each: what is learnt, and what is compared with. */
 export const readInstructionRecords = <T>(
@@ -130,26 +146,25 @@ function readValue(
   value: unknown,
   kind: RecordKind | undefined,
   { names, languages, needsAnswer }: Reading,
-): readonly (Question | Conversation)[] | Problem {
+): readonly AskedRecord[] | Problem {
   if (isObject(value) && isFormat(kind)) {
     return formats[kind].questions(value, { languages: languages === undefined ? undefined : languagesOf(languages) });
   }
   const record =
-    kind === 'conversation' ? conversationOf(value as Fields) : instructionOf(value, names, { needsAnswer });
+    kind === 'conversation'
+      ? conversationOf(value as Fields, { needsAnswer })
+      : instructionOf(value, names, { needsAnswer });
   return record instanceof Problem ? record : [record];
 }
 
 const questionsAlone = (sources: TextSources) =>
   new DataError(
     `${namesOf(sources)}: no record has an answer: these are questions alone. They can be answered (readPrompts reads them, and ` +
-      'generate --prompts); to learn from, or to score with, take a file that has answers too.',
+      'generate --prompts), and learnt from by methods that need prompts alone, such as onPolicy; to learn their answers, or to score with, ' +
+      'take a file that has answers too.',
   );
 
-function used<T>(
-  record: Question | Conversation,
-  place: Place,
-  use: (record: Question | Conversation, place: Place) => T,
-): T | Problem {
+function used<T>(record: AskedRecord, place: Place, use: (record: AskedRecord, place: Place) => T): T | Problem {
   try {
     return use(record, place);
   } catch (error) {
@@ -198,9 +213,18 @@ function kindOf(record: Fields, { instruction, output }: InstructionFields): Rec
 
 const answerFields = fieldNames({}).output;
 
-function conversationOf(record: Fields): Conversation | Problem {
+function conversationOf(
+  record: Fields,
+  { needsAnswer }: { readonly needsAnswer: boolean },
+): Conversation | OpenConversation | Problem {
   const { messages, prompt, completion } = record;
   const isSplit = messages === undefined || messages === null;
+  const open = isSplit && !has(record, 'completion') ? ['prompt', prompt] : ['messages', messages];
+  const [field, asked] = open as [string, unknown];
+  if (!needsAnswer && Array.isArray(asked) && Object(asked.at(-1)).role === 'user') {
+    const checked = messagesOf(field, asked, 'user');
+    return checked instanceof Problem ? checked : { messages: checked, outputs: [] };
+  }
   if (isSplit && !Array.isArray(completion)) {
     return new Problem(`: field 'completion' is ${inWords(completion)}, expected a list of messages, as 'prompt' is`);
   }
@@ -222,7 +246,11 @@ export async function recordKind(sources: TextSources, options: ReadRecordsOptio
   const { fields = {}, languages } = checkOptions('recordKind', kindOptions, options);
   const [source] = sourcesOf(sources) as [TextSource];
   if (parallelFiles(source, languages)) return 'translation';
-  const recordOf = (value: unknown) => (isObject(value) ? kindOf(value, fields) : 'instruction');
+  const recordOf = (value: unknown) => {
+    if (!isObject(value)) return 'instruction';
+    refuseOther(sourceName(source), value, fieldNames(fields));
+    return kindOf(value, fields);
+  };
   for await (const kind of readJsonRecords(source, recordOf, new RecordCount(true))) return kind;
   return 'instruction';
 }

@@ -11,6 +11,8 @@ export interface Question {
    * template 't5' has a place for it.
    */
   readonly prefix?: string;
+  /** Which of several teachers it is for, where a field of the record says so. */
+  readonly teacher?: string;
   /** Texts that answer it. */
   readonly outputs: readonly string[];
 }

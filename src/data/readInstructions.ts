@@ -6,8 +6,9 @@ import { checkOptions, type Fields, ranges, special } from '../settings/index.js
 import { type Tokenizer, tokenizerOption } from '../text/index.js';
 import { type Example, encodeExample } from './encodeInstruction.js';
 import { type HoldOutOrder, holdOut, holdOutOrders } from './holdOut.js';
-import { type ReadRecordsOptions, readInstructionRecords, recordFields } from './instructions.js';
+import { type ReadRecordsOptions, readQuestions, recordFields } from './instructions.js';
 import { areSources, checkSources, namesOf, type TextSources } from './source.js';
+import { type TeacherField, teacherFieldOption } from './teacherField.js';
 import { resolveTemplate, type TemplateChoice, templateOption } from './template.js';
 
 const where = 'readInstructions';
@@ -20,7 +21,8 @@ export interface ReadInstructionsOptions extends ReadRecordsOptions {
   readonly template?: TemplateChoice | undefined;
   /**
    * Sources of their own, or this many records of the data (the paper: 1000); 'tenth' is a tenth of them, at most 1000.
-   * Default none. A file is told from 'tenth' by `./tenth`.
+   * Default none. A file is told from 'tenth' by `./tenth`. What is held out has an answer each, to compare with: of data without
+   * answers 'tenth' is none, and sources of their own must have them.
    */
   readonly validation?: number | 'tenth' | TextSources;
   /**
@@ -33,6 +35,13 @@ export interface ReadInstructionsOptions extends ReadRecordsOptions {
   readonly maxPromptLength?: number;
   /** Tokens, more than maxPromptLength; default 512, or twice a longer maxPromptLength. */
   readonly maxLength?: number;
+  /**
+   * 'optional' takes records without an answer as well, as prompts alone, for methods that do not train on the answers of the data
+   * (`onPolicy`, `minillm`, `gkd` with lambda 1, and those whose teacher answers). Default 'required'.
+   */
+  readonly answers?: 'required' | 'optional';
+  /** Where a run has several teachers: which field of a record names its own. It is not looked for in sources for validation. */
+  readonly teachers?: TeacherField | undefined;
 }
 
 const readOptions = z.strictObject({
@@ -45,6 +54,8 @@ const readOptions = z.strictObject({
   validationOrder: ranges.choice(holdOutOrders).default('random'),
   maxPromptLength: ranges.count.optional(),
   maxLength: ranges.integer(2).optional(),
+  answers: ranges.choice(['required', 'optional']).default('required'),
+  teachers: teacherFieldOption.optional(),
   ...recordFields,
 } satisfies Fields<ReadInstructionsOptions>);
 
@@ -97,24 +108,33 @@ export async function readInstructions(
 ): Promise<InstructionData> {
   checkSources(where, sources);
   const checked = checkOptions(where, readOptions, options);
-  const { tokenizer, validation, validationOrder } = checked;
+  const { tokenizer, validation, validationOrder, answers, teachers } = checked;
   const template = resolveTemplate(where, checked.template);
   const encoding = { tokenizer, template, ...lengthsOf(checked) };
-  const read = async (from: TextSources): Promise<Example[]> => {
+  const read = async (from: TextSources, how: Parameters<typeof readQuestions>[3]): Promise<Example[]> => {
     const examples: Example[] = [];
     const encode = (record: Parameters<typeof encodeExample>[0]) => encodeExample(record, encoding);
-    for await (const example of readInstructionRecords(from, checked, encode)) examples.push(example);
+    for await (const example of readQuestions(from, checked, encode, how)) examples.push(example);
     if (examples.length === 0) {
       throw new DataError(`${namesOf(from)} holds no instruction. Check that it is the right file.`);
     }
     return examples;
   };
-  const all = await read(sources);
-  const own = typeof validation === 'number' || validation === 'tenth' ? undefined : await read(validation);
-  const count = own?.length ?? (typeof validation === 'number' ? validation : tenthOf(all.length));
-  const { held, train } = own
-    ? { held: holdOut(own, count, validationOrder).held, train: all }
-    : holdOut(all, count, validationOrder);
+  const all = await read(sources, { needsAnswer: answers === 'required', teachers });
+  const isOwn = typeof validation !== 'number' && validation !== 'tenth';
+  const own = isOwn ? await read(validation, { needsAnswer: true }) : undefined;
+  const answered = all.filter(({ outputs }) => outputs.length > 0);
+  const count = own?.length ?? (typeof validation === 'number' ? validation : tenthOf(answered.length));
+  if (!own && count > answered.length && answered.length < all.length) {
+    throw new DataError(
+      `${namesOf(sources)}: of ${whole(all.length)} records ${whole(answered.length)} have an answer, to which answers can be compared, and ` +
+        `${whole(count)} are to be held out (validation: ${count}). Lower it, or give files with answers.`,
+      { found: answered.length, expected: count },
+    );
+  }
+  const { held } = holdOut(own ?? answered, count, validationOrder);
+  const isHeld = new Set(held);
+  const train = own ? all : all.filter((example) => !isHeld.has(example));
   if (train.length === 0) {
     throw new DataError(
       `${namesOf(sources)}: ${all.length === 1 ? 'the only record goes' : `all ${whole(all.length)} records go`} to the validation set (validation: ${validation}). Lower it.`,

@@ -8,12 +8,13 @@ import { checkOptions, type Fields } from '../settings/index.js';
 import { type ChatPrompt, messagesOf } from './chat/messages.js';
 import type { FormatOptions } from './formats/format.js';
 import { formatOf, formats } from './formats/index.js';
-import { fieldNames } from './instructionFields.js';
+import { type FieldNames, fieldNames } from './instructionFields.js';
 import { type ReadRecordsOptions, recordFields } from './instructions.js';
 import { Problem, parseJsonLine } from './jsonLine.js';
 import { languagesOf } from './languages.js';
 import { linesOf } from './lines.js';
 import { beginsAsJson } from './looksLikeJson.js';
+import { refuseOther } from './otherFiles.js';
 import { parallelFiles } from './parallel/parallelFiles.js';
 import { readParallel } from './parallel/readParallel.js';
 import { peek } from './peek.js';
@@ -65,7 +66,7 @@ export async function readPrompts(sources: TextSources, options: ReadRecordsOpti
   for (const source of sourcesOf(sources)) {
     const pair = parallelFiles(source, languages);
     if (pair) for await (const question of readParallel(pair, askedIn, count)) prompts.push(question);
-    else prompts.push(...(await promptsOfFile(source, promptsOf, count)));
+    else prompts.push(...(await promptsOfFile(source, fieldNames(fields ?? {}), promptsOf, count)));
   }
   count.end();
   if (prompts.length === 0) throw noPrompts(sources);
@@ -77,6 +78,7 @@ const askedIn = ({ outputs: _, ...asked }: Question): Prompt => asked;
 
 async function promptsOfFile(
   source: TextSource,
+  names: FieldNames,
   promptsOf: (value: unknown) => readonly Prompt[] | Problem,
   count: RecordCount,
 ): Promise<Prompt[]> {
@@ -96,6 +98,7 @@ async function promptsOfFile(
     for await (const { place, lines } of recordTextsOf(name, pieces)) {
       for (const line of lines) {
         const value = 'problem' in line ? new Problem(`: ${line.problem}`) : parseJsonLine(line.text);
+        if (prompts.length === 0 && isObject(value)) refuseOther(name, value, names);
         take(`${place} ${line.number}`, value instanceof Problem ? value : promptsOf(value));
       }
     }

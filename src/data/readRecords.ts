@@ -1,8 +1,8 @@
 /** The records of data files one by one, whatever their form, for programs that look at them or write them anew. */
 import * as z from 'zod';
 import { checkOptions } from '../settings/index.js';
-import type { ChatMessage, Conversation } from './chat/messages.js';
-import { type ReadRecordsOptions, readQuestions, recordFields } from './instructions.js';
+import type { ChatMessage } from './chat/messages.js';
+import { type AskedRecord, type ReadRecordsOptions, readQuestions, recordFields } from './instructions.js';
 import type { Question } from './question.js';
 import { type Place, placeInWords } from './records.js';
 import { checkSources, type TextSources } from './source.js';
@@ -13,12 +13,12 @@ export interface DataQuestion extends Question {
   readonly at: string;
 }
 
-/** A conversation, whose last message is the answer. */
+/** A conversation. Its last message is the answer, if it has one, else the user's. */
 export interface DataConversation {
   /** All that is said. */
   readonly messages: readonly ChatMessage[];
-  /** The last message's text. */
-  readonly outputs: readonly [string, ...string[]];
+  /** The answer's text; none where there is no answer. */
+  readonly outputs: readonly string[];
   /** Where it stands in its file. */
   readonly at: string;
 }
@@ -46,7 +46,7 @@ export function readRecords(
 ): AsyncGenerator<DataRecord, void, undefined> {
   checkSources(where, sources);
   const checked = checkOptions(where, readOptions, options);
-  const placed = (record: Question | Conversation, place: Place): DataRecord => ({
+  const placed = (record: AskedRecord, place: Place): DataRecord => ({
     ...record,
     at: placeInWords(place),
   });

@@ -3,7 +3,7 @@ import type { Hash } from '../blockHash.js';
 import type { Sample } from '../data/batch.js';
 
 /**
- * SHA-256 of what a run reads of samples: prompt lengths, ids, loss masks, origins, keys, and the references where there are some.
+ * SHA-256 of what a run reads of samples: prompt lengths, ids, loss masks, origins, keys, teachers, and the references where there are some.
  * Two lists have one digest only if they are the same. It is made in one turn of the event loop, so that it has to be fast.
  */
 export function digestOf(samples: readonly (Sample & { readonly references?: readonly string[] })[]): string {
@@ -15,7 +15,7 @@ export function digestOf(samples: readonly (Sample & { readonly references?: rea
     header.set(numbers);
     hash.update(bytesOf(header.subarray(0, numbers.length)));
   };
-  for (const { ids, promptLength, lossMask, origin = 'data', key = '', references = [] } of samples) {
+  for (const { ids, promptLength, lossMask, origin = 'data', key = '', teacher, references = [] } of samples) {
     lengths(promptLength, ids.length, references.length);
     hash.update(bytesOf(ids));
     // No text has a length of -1, so a mask is not taken for what follows.
@@ -23,7 +23,9 @@ export function digestOf(samples: readonly (Sample & { readonly references?: rea
       lengths(-1, lossMask.length);
       hash.update(lossMask as Uint8Array<ArrayBuffer>);
     }
-    for (const string of [origin, key, ...references]) {
+    // Nor of -2, so that data without teachers have the digest that they always had.
+    if (teacher !== undefined) lengths(-2);
+    for (const string of [origin, key, ...(teacher === undefined ? [] : [teacher]), ...references]) {
       const text = encoder.encode(string);
       lengths(text.length);
       hash.update(text);

@@ -11,7 +11,7 @@ import { advising, group, leavesOf, option, ranges } from '../settings/index.js'
 import { samplerOptions } from '../text/sampler.js';
 import { divergenceSchema } from './losses/index.js';
 import { objectiveSchema } from './policyGradient.js';
-import { dataOnly, policySchema } from './sgo/index.js';
+import { dataOnly, policyFacts, policySchema } from './sgo/index.js';
 
 const {
   choice,
@@ -326,6 +326,14 @@ export function flattened(value: object, prefix = ''): Map<string, unknown> {
   );
   return new Map(entries);
 }
+
+/** Whether the answers of the data are trained on: where they are not, prompts are all that the data need. */
+export const readsAnswers = ({
+  sgo = dataOnly(),
+  answers,
+  pairs,
+}: { readonly [Name in 'sgo' | 'answers' | 'pairs']?: RunSettings[Name] | undefined }): boolean =>
+  answers !== 'teacher' && (policyFacts(sgo).usesData || pairs === true);
 
 /** Updates of the student by the samples of one step. */
 export const updatesOf = ({ objective }: Pick<RunSettings, 'objective'>): number => objective?.updates ?? 1;

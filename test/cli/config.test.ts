@@ -1,6 +1,7 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { methods } from '../../src/distill/methods/index.js';
 import { testTerminal } from './terminal.js';
 import { distillm, makeWorkspace } from './workspace.js';
 
@@ -100,6 +101,32 @@ it('gives the same run again from the log that it kept, or from its first line',
   ]);
   const refused = await distillm(`train --config ${path('first/log.jsonl')}`);
   expect([refused.code, refused.err]).toEqual([2, expect.stringContaining(`--out (in ${path('first/log.jsonl')}) `)]);
+});
+
+it.each(Object.keys(methods))('gives the same run again from the settings of a run of %s', async (method) => {
+  const isSft = method === 'sft';
+  const models = isSft
+    ? `--student-config ${path('config.json')} --tokenizer ${path('tokenizer')}`
+    : `--student ${path('teacher/last')} --teacher ${path('teacher/last')}`;
+  const shared = `--data ${path('train.jsonl')} ${models} --template compact ${tiny}`;
+  const own = method === 'minillm' ? '--clip-ratio 0.3 --updates 2 --teacher-share 0.1' : '';
+  for (const validation of [0, 4]) {
+    // Without validations the policy of distillm has nothing to follow.
+    if (validation === 0 && method === 'distillm') continue;
+    const out = `${method}-${validation}`;
+    const first = await distillm(
+      `train --method ${method} ${own} ${shared} --validation ${validation} --steps 2 --batch-size 4 --max-new-tokens 4 --out ${path(out)}`,
+    );
+    expect(first.code, first.err).toBe(0);
+    const { time: _, ...settings } = await settingsOf(`${out}/log.jsonl`);
+    await writeFile(path('settings.json'), JSON.stringify(settings));
+    const again = await distillm(
+      `train --config ${path('settings.json')} ${shared} --validation ${validation} --out ${path(`${out}-again`)}`,
+    );
+    expect(again.code, again.err).toBe(0);
+    expect(await settingsOf(`${out}-again/log.jsonl`)).toEqual({ ...settings, time: expect.any(String) });
+    expect((await weights(`${out}-again`)).equals(await weights(out))).toBe(true);
+  }
 });
 
 it('takes options from a line that is longer than a MiB, as a run on very many files keeps them', async () => {

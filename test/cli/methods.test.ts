@@ -84,7 +84,7 @@ describe('--method', () => {
     const { out } = await distillm('train --help');
     const words = out.replace(/\s+/g, ' ');
     for (const { kind, summary } of Object.values(methods)) expect(words).toContain(`${kind}: ${summary}.`);
-    expect(words).toContain(`--teacher <source> the teacher (${names.join(', ')}), `);
+    expect(words).toContain(`--teacher <source...> the teacher (${names.join(', ')}), `);
   });
 
   it('has flags that the tables of docs/methods.md tell where they have other names than the options', async () => {

@@ -11,7 +11,8 @@ import { recoverable, recoveryOf } from '../../src/backend/recovery.js';
 import { openWasm } from '../../src/backend/wasm/index.js';
 import { openWebGPU } from '../../src/backend/webgpu/index.js';
 import { skewKL } from '../../src/distill/losses/index.js';
-import { adaptiveOffPolicy } from '../../src/distill/sgo/index.js';
+import { methods } from '../../src/distill/methods/index.js';
+import { adaptiveOffPolicy, dataOnly } from '../../src/distill/sgo/index.js';
 import {
   type DeviceEvent,
   type DistillOptions,
@@ -129,6 +130,46 @@ describe('a run whose device is lost', () => {
     }
     const from = store() ? 'runs/a/state-' : 'memory';
     expect([...seen].sort()).toEqual(expect.arrayContaining([`memory 0`, `${from} 2`, `${from} 6`]));
+  });
+
+  it.each([
+    ['with a folder', () => memoryStore({}, { name: 'runs/a' })],
+    ['without one', () => undefined],
+  ])('%s, goes on while the teacher answers, and asks for no answer twice that it had', async (_, store) => {
+    // 80 prompts are two parts of answers.
+    const train = Array.from({ length: 8 }, () => succession(2)).flat();
+    const seqkd = { ...methods.seqkd(), sgo: dataOnly(), data: { train, validation: data.validation } };
+    const of = (extra: Partial<DistillOptions> = {}) => ({ ...seqkd, steps: 2, ...extra }) as Partial<DistillOptions>;
+    const whole = await outcome([], of());
+    const answersIn = (events: readonly TrainingEvent[]) => events.filter(({ type }) => type === 'answers');
+    const { device, opened } = await losingAt();
+    const models = await modelsOn(device);
+    const places: number[] = [];
+    for await (const event of run(models, of())) if (event.type === 'answers') places.push(opened[0]!.calls);
+    const found = new Set<number>();
+    for (const at of [places[0]! + 20, places[8]! + 20, places.at(-2)! + 20]) {
+      const checkpoint = store();
+      const lost = await outcome([at], of(checkpoint && { checkpoint }));
+      expect(lossesIn(lost.events)).toMatchObject([{ step: 0, from: 'memory' }]);
+      expect([lost.told, lost.weights]).toEqual([whole.told, whole.weights]);
+      const again = lost.events.slice(lost.events.findIndex(({ type }) => type === 'device'));
+      found.add(answersIn(again).filter((event) => event.type === 'answers' && event.kept).length);
+    }
+    // The first part was there in the last two of them.
+    expect([...found]).toEqual([0, 1]);
+  });
+
+  it('ends while the teacher answers where that is asked for', async () => {
+    const { device, opened } = await losingAt();
+    const models = await modelsOn(device);
+    const going = async () => {
+      for await (const event of run(models, { ...methods.seqkd(), sgo: dataOnly(), onDeviceLoss: 'stop' })) {
+        if (event.type === 'answers') opened[0]!.lose();
+      }
+    };
+    await expect(going()).rejects.toThrow(
+      /the device was lost .*, at step 0\. The run has no checkpoint to go back to/,
+    );
   });
 
   it('goes on where that happens while somebody looks at the first event', async () => {

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type * as z from 'zod';
 import { type Divergence, losses } from '../../distill/losses/index.js';
-import { distillationOptions, fineTuneOptions } from '../../distill/settings.js';
+import { distillationOptions, fineTuneOptions, readsAnswers } from '../../distill/settings.js';
 import { policies, policyFacts, type SgoPolicy } from '../../distill/sgo/index.js';
 import {
   type BestValidation,
@@ -21,6 +21,7 @@ import {
   loadModel,
   loadTokenizer,
   type MemoryEstimate,
+  type MethodName,
   type MethodSettings,
   methods,
   numParameters,
@@ -31,6 +32,7 @@ import {
   readInstructions,
   readText,
   requireMemory,
+  type Sample,
   type TeacherCache,
   type Tokenizer,
   type TrainingEvent,
@@ -44,8 +46,8 @@ import { kindOfData, recordNames, skipping } from '../data.js';
 import { deviceOptions, deviceRules, withDevice } from '../device.js';
 import { memoryLines, memoryTable, printEstimate } from '../estimate.js';
 import { type ExitCode, exitCodes } from '../exitCodes.js';
-import { makeKind, optionsFrom } from '../flags.js';
-import { bytes, counted, duration, whole } from '../format.js';
+import { kindFlags, makeKind, optionsFrom } from '../flags.js';
+import { bytes, counted, countedOf, duration, whole } from '../format.js';
 import { tryInputs } from '../inputs.js';
 import type { Interrupt } from '../interrupts.js';
 import { type DecidedOptions, hasOptions, keepOptions, optionsFile, optionsOfRun, wasGiven } from '../keptOptions.js';
@@ -56,19 +58,23 @@ import { given, type OptionTable, spellFlags, type Values } from '../options.js'
 import { holdsRun, logFile, namesIn, refuseAddress, tryApart, tryFile, tryFolder, tryLog } from '../outputs.js';
 import { measuredBy, progressLine, trainingProgress } from '../progress.js';
 import { drawnSample, maskInWords, samplePieces } from '../sample.js';
+import { byNames, type NamedSource, namedSources, teachersInData } from '../teachers.js';
 import { chooseTemplate } from '../template.js';
 import { type Board, openBoard, tryBoard } from '../tensorboard/board.js';
 import { note, noted, shellWord, type Terminal, wrapped } from '../terminal.js';
 import {
   configNames,
+  foreignTo,
   heldOutOf,
   notOfMethod,
+  objectiveKind,
   runChoices,
   runFlags,
   studentPrefix,
   type TrainOptions,
   trainOptions,
   trainRules,
+  validatingOptions,
 } from './trainOptions.js';
 
 export const train = defineCommand({
@@ -108,20 +114,22 @@ export const train = defineCommand({
     checkInputs(options);
     const studentSource =
       options.student === undefined ? undefined : await openModelFolder('--student', options.student, terminal);
-    const teacherSource =
-      options.teacher === undefined ? undefined : await openModelFolder('--teacher', options.teacher, terminal);
+    const teacherSources: (readonly [NamedSource, Checkpoint])[] = [];
+    for (const each of namedSources(options)) {
+      teacherSources.push([each, await openModelFolder('--teacher', each.source, terminal)]);
+    }
+    const sources = [studentSource, ...teacherSources.map(([, source]) => source)];
     const teacherCache = options.teacherCache === undefined ? undefined : await openTeacherCache(options.teacherCache);
     // Made first: loading may take minutes.
-    const distils = teacherSource !== undefined || teacherCache !== undefined;
-    const distilling = distils ? await distillationOf(options, teacherSource) : undefined;
+    const distils = teacherSources.length > 0 || teacherCache !== undefined;
+    const distilling = distils ? await distillationOf(options, teacherSources) : undefined;
     return withDevice(options, terminal, async (device) => {
       terminal.stderr.write(`Device: ${device.info.description}\n`);
-      const tokenizer = await findTokenizer(options.tokenizer, [studentSource, teacherSource]);
+      const tokenizer = await findTokenizer(options.tokenizer, sources);
       const seed = fineTuneOptions.shape.seed.parse(optionsFrom(fineTuneOptions, options).seed);
       const lora = loraFrom(options, seed);
       const open = async (on: Device, note: (text: string) => void): Promise<Models> => ({
-        teacher:
-          teacherSource && (await loadModel(teacherSource, { device: on, ...given({ dtype: options.teacherDtype }) })),
+        ...(await loadTeachers(teacherSources, { device: on, ...given({ dtype: options.teacherDtype }) })),
         student: await openStudent(
           { ...options, student: studentSource, seed, lora },
           { ...{ device: on, tokenizer, note }, positions: options.maxLength ?? 512 },
@@ -129,24 +137,23 @@ export const train = defineCommand({
       });
       // Tried for size: no weight is read before it is known that all will fit.
       const sized = await open(device.meta(), (text) => note(terminal.stderr, text));
-      const limits = lengthLimits(options, sized.teacher ? [sized.student, sized.teacher] : [sized.student]);
+      const limits = lengthLimits(options, [sized.student, ...teacherModels(sized)]);
       // Told before how answers end: a tokenizer that ends them as the teacher does would not help other vocabularies.
       await checkLeast(sized, options, { limits, distilling, tokenizer });
-      checkEndTokens(options, tokenizer, distilling?.teacherTokenizer);
+      checkEndTokens(options, tokenizer, distilling?.tokenizersOfTeachers ?? []);
       const { areChats, haveT5Prefix } = await kindOfData(options.data, options);
-      const template = await chooseTemplate(
-        options.template,
-        [studentSource, teacherSource ?? templateOf(teacherCache)],
-        {
-          ...{ tokenizer, areChats, prefersT5: haveT5Prefix && sized.student.numEncoderLayers !== undefined },
-          say: (text) => note(terminal.stderr, text),
-        },
-      );
+      const template = await chooseTemplate(options.template, [...sources, templateOf(teacherCache)], {
+        ...{ tokenizer, areChats, prefersT5: haveT5Prefix && sized.student.numEncoderLayers !== undefined },
+        say: (text) => note(terminal.stderr, text),
+      });
       const data = await readInstructions(options.data, {
         ...{ template, tokenizer, ...limits, ...recordNames(options), validation: heldOutOf(options) ?? 'tenth' },
         ...given({ validationOrder: options.validationOrder }),
+        ...teachersInData(options),
+        answers: distilling && !readsAnswers(distilling.options) ? 'optional' : 'required',
         skipInvalid: skipping(terminal.stderr, options.skipInvalid),
       });
+      noteUnanswered(data, options, terminal);
       describe(terminal, { ...sized, teacherCache, data });
       const text =
         options.text === undefined
@@ -162,9 +169,15 @@ export const train = defineCommand({
         ...given({ arithmetic: options.arithmetic, fallbackOut, dataDigest }),
         data: { ...data, ...given({ text }) },
       };
-      const runOf = ({ teacher, student }: Models, signal: AbortSignal) =>
+      const runOf = ({ teacher, teachers, student }: Models, signal: AbortSignal) =>
         distilling
-          ? distill({ ...distilling, ...shared, ...given({ teacher, teacherCache }), student, signal })
+          ? distill({
+              ...distilling.options,
+              ...shared,
+              ...given({ teacher, teachers, teacherCache }),
+              student,
+              signal,
+            })
           : fineTune({ ...shared, model: student, signal });
       const plan = runOf(sized, new AbortController().signal);
       const samples = Math.max(data.train.length, data.validation.length);
@@ -191,9 +204,27 @@ export const train = defineCommand({
   },
 });
 
-interface Models {
-  readonly teacher: LanguageModel | undefined;
+/** One teacher, several by their names, or none. */
+interface Teachers {
+  readonly teacher?: LanguageModel;
+  readonly teachers?: Readonly<Record<string, LanguageModel>>;
+}
+
+interface Models extends Teachers {
   readonly student: LanguageModel;
+}
+
+const teacherModels = ({ teacher, teachers = {} }: Teachers): LanguageModel[] =>
+  teacher ? [teacher] : Object.values(teachers);
+
+async function loadTeachers(
+  sources: readonly (readonly [NamedSource, Checkpoint])[],
+  how: Parameters<typeof loadModel>[1],
+): Promise<Teachers> {
+  const models: (readonly [NamedSource, LanguageModel])[] = [];
+  for (const [named, source] of sources) models.push([named, await loadModel(source, how)]);
+  const { one, several } = byNames(models);
+  return given({ teacher: one, teachers: several });
 }
 
 /**
@@ -202,13 +233,18 @@ interface Models {
  * @throws LimitError
  */
 async function checkLeast(
-  { teacher, student }: Models,
+  { student, ...teaching }: Models,
   options: TrainOptions,
   { limits: { maxLength, maxPromptLength }, distilling, tokenizer }: Asked,
 ): Promise<void> {
-  const least = { data: { train: [{ ids: Int32Array.of(0, 0), promptLength: 1 }] }, steps: 1, batchSize: 1 };
-  const { fits } = await (teacher && distilling
-    ? distill({ ...least, teacher, student, loss: distilling.loss })
+  const isTaught = teacherModels(teaching).length > 0;
+  // One sample of each teacher.
+  const [first, ...others] = Object.keys(teaching.teachers ?? {});
+  const taught = (sample: Sample) =>
+    first === undefined ? [sample] : [first, ...others].map((teacher) => ({ ...sample, teacher }));
+  const least = { data: { train: taught({ ids: Int32Array.of(0, 0), promptLength: 1 }) }, steps: 1, batchSize: 1 };
+  const { fits } = await (isTaught && distilling
+    ? distill({ ...least, ...teaching, student, loss: distilling.options.loss })
     : fineTune({ ...least, model: student })
   ).memory();
   if (fits) return;
@@ -223,13 +259,13 @@ async function checkLeast(
     ...{ tokenizer, steps: 1, validation: { rougeL: validation?.rougeL ?? {} } },
     ...(options.resume && { checkpoint: options.out, resume: true }),
     data: {
-      train: Array.from({ length: fineTuneOptions.shape.batchSize.parse(batchSize) }, () => longest),
+      train: Array.from({ length: fineTuneOptions.shape.batchSize.parse(batchSize) }, () => taught(longest)).flat(),
       validation: [longest],
     },
   };
   requireMemory(
-    await (teacher && distilling
-      ? distill({ ...distilling, ...asked, teacher, student })
+    await (isTaught && distilling
+      ? distill({ ...distilling.options, ...asked, ...teaching, student })
       : fineTune({ ...asked, model: student })
     ).memory(),
   );
@@ -271,23 +307,71 @@ function noRun(out: string, terminal: Terminal): CheckpointError {
 }
 
 async function fromConfig(config: string, table: OptionTable, typed: Partial<TrainOptions>) {
-  const { lmCoef, ...values } = await readConfig(config, table, { names: configNames, typed });
+  const {
+    lmCoef,
+    [objectiveKind]: objective,
+    ...values
+  } = await readConfig(config, table, { names: configNames, typed });
   // Settings have the default of every option, also of what the run does not do.
   const isDefault = lmCoef === fineTuneOptions.shape.lmCoef.parse(undefined);
-  return { ...values, ...given({ lmCoef: isDefault ? undefined : lmCoef }) };
+  const all = { ...values, ...given({ lmCoef: isDefault ? undefined : lmCoef }) };
+  return values.dataDigest === undefined ? all : ofSettings(all, objective, typed);
+}
+
+/**
+ * What the settings of a run stand for, which name no method: one whose preset has what no flag has. What does nothing in it is
+ * left out, for a user who types it is told so.
+ */
+function ofSettings(
+  values: Readonly<Record<string, unknown>>,
+  objective: unknown,
+  typed: Partial<TrainOptions>,
+): Readonly<Record<string, unknown>> {
+  const isAnswered = values.kdRatio === 0 && values.answers === 'teacher';
+  const named =
+    values.loss === undefined ? 'sft' : objective !== undefined ? 'minillm' : isAnswered ? 'seqkd' : undefined;
+  const method = typed.method ?? (values.method as MethodName | undefined) ?? named;
+  const held = heldOutOf({ validation: typed.validation ?? (values.validation as TrainOptions['validation']) });
+  const idle = new Set([
+    ...(values.kdRatio === 0 ? ['loss', ...Object.keys(kindFlags(losses))] : []),
+    ...(held === 0 ? validatingOptions : []),
+    ...foreignTo({ ...values, ...typed, ...given({ method }) } as Parameters<typeof foreignTo>[0]),
+  ]);
+  const kept = Object.entries(values).filter(([name]) => !idle.has(name));
+  return { ...Object.fromEntries(kept), ...given({ method }) };
 }
 
 /**
  * The teacher teaches its own way to end an answer.
  * @throws OptionError where it is another than the student's, unless --tokenizer says which one counts
  */
-function checkEndTokens({ tokenizer: named, teacher }: TrainOptions, tokenizer: Tokenizer, teachers?: Tokenizer): void {
-  const difference = named === undefined && teachers && eosDifference(tokenizer, teachers);
-  if (!difference) return;
-  throw new OptionError(
-    `the student's tokenizer ends answers with ${difference[0]}, the teacher's with ${difference[1]}. Choose one by ` +
-      `--tokenizer, the folder whose end token counts: for the teacher's, ${quotedPath(`--tokenizer ${teacher}`)}.`,
-    { found: tokenizer.eosTokenId, expected: teachers.eosTokenId },
+function checkEndTokens(
+  { tokenizer: named }: TrainOptions,
+  tokenizer: Tokenizer,
+  teachers: readonly (readonly [NamedSource, Tokenizer])[],
+): void {
+  for (const [teacher, own] of named === undefined ? teachers : []) {
+    const difference = eosDifference(tokenizer, own);
+    if (!difference) continue;
+    throw new OptionError(
+      `the student's tokenizer ends answers with ${difference[0]}, ${whose(teacher)} with ${difference[1]}. Choose ` +
+        `one by --tokenizer, the folder whose end token counts: for the teacher's, ${quotedPath(`--tokenizer ${teacher.source}`)}.`,
+      { found: tokenizer.eosTokenId, expected: own.eosTokenId },
+    );
+  }
+}
+
+const whose = ({ name }: NamedSource): string =>
+  name === undefined ? "the teacher's" : `that of the teacher '${name}'`;
+
+/** Held out is what answers can be compared with. */
+function noteUnanswered({ train, validation }: InstructionData, options: TrainOptions, { stderr }: Terminal): void {
+  const unanswered = train.filter(({ outputs }) => outputs.length === 0).length;
+  if (unanswered === 0 || validation.length > 0 || heldOutOf(options) === 0) return;
+  note(
+    stderr,
+    `${countedOf(unanswered, train.length, 'record', 'have')} no answer, so nothing is held out, and there is no validation. For one give ` +
+      '--validation a file with answers.',
   );
 }
 
@@ -369,23 +453,23 @@ const templateOf = (cache: TeacherCache | undefined) =>
 
 function describe(
   { stderr }: Terminal,
-  models: {
-    teacher: LanguageModel | undefined;
-    teacherCache: TeacherCache | undefined;
-    student: LanguageModel;
-    data: InstructionData;
-  },
+  models: Models & { teacherCache: TeacherCache | undefined; data: InstructionData },
 ): void {
-  const { teacher, teacherCache, student, data } = models;
+  const { teacher, teachers = {}, teacherCache, student, data } = models;
   const size = (model: LanguageModel) => `${whole(numParameters(model))} parameters`;
   if (teacher) stderr.write(`Teacher: ${size(teacher)}\n`);
+  for (const [name, model] of Object.entries(teachers)) {
+    const own = data.train.filter((sample) => sample.teacher === name).length;
+    stderr.write(`Teacher ${name}: ${size(model)}, of ${counted(own, 'record')}\n`);
+  }
   if (teacherCache) {
     const { rows, bytes: held, facts } = teacherCache;
     const kept = `the ${counted(facts.topK, 'likeliest token')} each`;
     stderr.write(`Teacher: ${counted(rows, 'prediction')} in ${teacherCache.name}, ${kept}, ${bytes(held)}\n`);
   }
   const trained = student.adapter ? `, of which the ${whole(trainedSize(student))} of an adapter are trained` : '';
-  stderr.write(`${teacher || teacherCache ? 'Student' : 'Model'}: ${size(student)}${trained}\n`);
+  const isTaught = teacherModels(models).length > 0 || teacherCache !== undefined;
+  stderr.write(`${isTaught ? 'Student' : 'Model'}: ${size(student)}${trained}\n`);
   const { prompts, responses } = data.cut;
   const cut =
     prompts + responses > 0
@@ -445,15 +529,19 @@ function presetOf(options: TrainOptions): MethodSettings {
 
 /**
  * What distillation takes besides the options that every method has: the method's, and over them what was given.
- * @param teacher none where its predictions are read from a cache
+ * @param teachers none where predictions are read from a cache
  */
-async function distillationOf(options: TrainOptions, teacher: Checkpoint | undefined) {
+async function distillationOf(options: TrainOptions, teachers: readonly (readonly [NamedSource, Checkpoint])[]) {
   const { optimizer: _, generation, curriculum, ...preset } = presetOf(options);
   const [loss, sgo, studentLoss] = [preset.loss as Divergence, preset.sgo as SgoPolicy, preset.studentLoss];
-  const teacherTokenizer = teacher && (await hasTokenizer(teacher)) ? await loadTokenizer(teacher) : undefined;
+  const tokenizersOfTeachers: (readonly [NamedSource, Tokenizer])[] = [];
+  for (const [named, source] of teachers) {
+    if (await hasTokenizer(source)) tokenizersOfTeachers.push([named, await loadTokenizer(source)]);
+  }
+  const { one: teacherTokenizer, several: teacherTokenizers } = byNames(tokenizersOfTeachers);
   const { generation: drawn, curriculum: followed, ...ofOptions } = optionsFrom(distillationOptions, options);
   const ownLoss = options.studentLoss ?? studentLoss?.kind;
-  return {
+  const settings = {
     ...preset,
     ...ofOptions,
     generation: { ...generation, ...drawn },
@@ -466,8 +554,9 @@ async function distillationOf(options: TrainOptions, teacher: Checkpoint | undef
         ...(studentLoss && { base: studentLoss }),
       }),
     }),
-    ...given({ teacherTokenizer }),
+    ...given({ teacherTokenizer, teacherTokenizers }),
   };
+  return { options: settings, tokenizersOfTeachers };
 }
 
 /** `--dry-run`: the first sample as the model gets it, and what it learns of it. */

@@ -13,6 +13,7 @@ import { loraFlags, loraFlagsByPath } from '../lora.js';
 import { dtypeOption, sourceWords, tokenizerWords } from '../models.js';
 import { choice, count, flag, flagOf, listed, optional, required, text, type Values, withDefault } from '../options.js';
 import { asTyped, exclusive, type Rule } from '../rules.js';
+import { teachersProblem } from '../teachers.js';
 import { templateOption } from '../template.js';
 
 /** A number is never the name of a file: 0.1 may be meant as a share. */
@@ -62,7 +63,17 @@ const dataOptions = {
 const modelOptions = {
   student: optional('<source>', text, `the model to train: ${sourceWords}`),
   studentConfig: optional('<file>', text, 'instead of --student: random weights by --seed, sized by this config.json'),
-  teacher: optional('<source>', text, `the teacher (${teachers.join(', ')}), from the same kinds of sources`),
+  teacher: optional(
+    '<source...>',
+    listed,
+    `the teacher (${teachers.join(', ')}), from the same kinds of sources; several each with a name before it, ` +
+      'math=SOURCE code=SOURCE, and --teacher-field',
+  ),
+  teacherField: optional(
+    '<field>',
+    text,
+    'the field of a record of --data that names its teacher, of several; it teaches that record alone',
+  ),
   teacherCache: optional(
     '<folder>',
     text,
@@ -175,6 +186,9 @@ export const flagsAlsoCalled: ReadonlyMap<string, string> = new Map(
   ),
 );
 
+/** A setting that a method has, and no flag. */
+export const objectiveKind = 'objective.kind';
+
 /** What `--config` knows beside the names of flags. */
 export const configNames: ConfigNames = {
   flags: runFlags,
@@ -188,7 +202,7 @@ export const configNames: ConfigNames = {
     ['sgo', Object.keys(kindFlags(policies))],
     ['studentLoss', Object.keys(kindFlags(losses, studentPrefix))],
   ]),
-  passedOn: ['dataDigest'],
+  passedOn: ['dataDigest', objectiveKind],
 };
 
 export const trainOptions = {
@@ -216,7 +230,7 @@ export function heldOutOf({
 }
 
 /** Options that a method has no use for. */
-function foreignTo({ method = 'distillm', answers }: GivenOptions): readonly string[] {
+export function foreignTo({ method = 'distillm', answers }: GivenOptions): readonly string[] {
   const { hasTeacher, hasStudentOutputs } = methods[method];
   const own = new Set(Object.keys(kindFlags({ [method]: methods[method] })));
   const ofOthers = Object.keys(kindFlags(methods)).filter((flag) => !own.has(flag) && !(flag in kindFlags(losses)));
@@ -224,7 +238,7 @@ function foreignTo({ method = 'distillm', answers }: GivenOptions): readonly str
   const drawing = (answers ?? settings.answers) === 'teacher' ? drawingOptions : [];
   const aboutOutputs = Object.keys(studentOutputOptions).filter((flag) => !drawing.includes(flag));
   return [
-    ...(hasTeacher ? [] : ['teacher', 'teacherCache', 'teacherDtype', ...Object.keys(lossOptions)]),
+    ...(hasTeacher ? [] : ['teacher', 'teacherField', 'teacherCache', 'teacherDtype', ...Object.keys(lossOptions)]),
     ...(hasStudentOutputs ? [] : aboutOutputs),
     ...ofOthers,
   ];
@@ -289,6 +303,7 @@ export const trainRules: readonly Rule[] = [
   exclusive('student', 'studentConfig', 'each is the model to train'),
   exclusive('teacher', 'teacherCache', 'each is what to learn from'),
   exclusive('teacherDtype', 'teacherCache', 'the predictions of a cache need no model'),
+  exclusive('teacherField', 'teacherCache', 'a cache has the predictions of one teacher'),
   (given) => {
     const policy = policyOf(given as GivenOptions);
     return given.teacherCache === undefined || policy === undefined || !policies[policy].generates
@@ -317,10 +332,14 @@ export const trainRules: readonly Rule[] = [
       ? undefined
       : `${flagOf(misplaced)} does nothing with --method ${method}. Leave it out, or choose another method.`;
   },
+  (given) => teachersProblem(given as GivenOptions),
   (given) => {
-    const { method = 'distillm', kdRatio } = given as GivenOptions;
+    const { method = 'distillm', kdRatio, answers } = given as GivenOptions;
     const settings: MethodSettings = methods[method]();
     if ((kdRatio ?? settings.kdRatio) !== 0) return undefined;
+    if (given.teacherField !== undefined && (answers ?? settings.answers) !== 'teacher') {
+      return '--teacher-field chooses among teachers, and with --kd-ratio 0 nothing is learnt from any. Leave it out, or raise --kd-ratio.';
+    }
     const compares = Number(given.compareEvery) > 0 ? ['compareEvery'] : [];
     const idle = ['loss', ...Object.keys(kindFlags(losses)), ...compares].find((name) => given[name] !== undefined);
     return idle === undefined
@@ -358,4 +377,4 @@ export const trainRules: readonly Rule[] = [
 ];
 
 /** Options that only say how validations go. */
-const validatingOptions = ['validationOrder', 'validateEvery', 'bestBy', 'rougeSamples', 'rougeTemperature'];
+export const validatingOptions = ['validationOrder', 'validateEvery', 'bestBy', 'rougeSamples', 'rougeTemperature'];

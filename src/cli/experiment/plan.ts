@@ -25,6 +25,7 @@ import { type ConfigNames, readFields, typedWords } from '../config.js';
 import { pathOptions } from '../keptOptions.js';
 import type { OptionSpec } from '../options.js';
 import { checkRules } from '../rules.js';
+import { parted } from '../teachers.js';
 import type { Contents } from './contents.js';
 import { sha256 } from './sealed.js';
 
@@ -57,6 +58,8 @@ export class Made {
   constructor(
     readonly job: Job,
     readonly inside: string,
+    /** What stands before it in the option: the name of a teacher. */
+    readonly before = '',
   ) {}
 }
 
@@ -181,24 +184,25 @@ export async function planExperiment(context: Context): Promise<PlannedRun[]> {
     const resolveValue = async (option: string, setting: Setting, value: unknown): Promise<JobValue> => {
       if (Array.isArray(value)) return Promise.all(value.map((each) => resolveValue(option, setting, each)));
       if (typeof value !== 'string') return value;
-      if (value.startsWith(preparedPrefix)) {
-        const [wanted = '', ...inside] = value.slice(preparedPrefix.length).split('/');
+      const [before, source] = partsOf(option, value, settings.has('teacherField'));
+      if (source.startsWith(preparedPrefix)) {
+        const [wanted = '', ...inside] = source.slice(preparedPrefix.length).split('/');
         const job = await prepare(wanted, run, setting, above);
         needs.add(job);
-        return new Made(job, inside.join('/'));
+        return new Made(job, inside.join('/'), before);
       }
       const isChoice = facts.table[option]?.schema instanceof z.ZodEnum;
-      const isPath = (morePaths.has(option) && !isChoice) || /^\.\.?\//.test(value);
-      if (!isPath || isAddress(value)) return value;
-      const path = resolve(context.folder, value);
+      const isPath = (morePaths.has(option) && !isChoice) || /^\.\.?\//.test(source);
+      if (!isPath || isAddress(source)) return value;
+      const path = resolve(context.folder, source);
       if (!existsSync(path)) {
         throw new OptionError(
-          `${where(setting.keys)}: '${option}' is ${value}, and there is no such file or folder (${path}). Check the path: it ` +
+          `${where(setting.keys)}: '${option}' is ${source}, and there is no such file or folder (${path}). Check the path: it ` +
             "goes from the experiment's file.",
           { option, found: value },
         );
       }
-      return fromHere(path);
+      return before + fromHere(path);
     };
     const resolved = new Map<string, { value: JobValue; keys: readonly PropertyKey[] }>();
     for (const [option, setting] of settings) {
@@ -243,7 +247,10 @@ export async function planExperiment(context: Context): Promise<PlannedRun[]> {
       const own = resolved.get(option)?.value;
       return [{ option, spec: facts.table[option] as OptionSpec<unknown>, value: own ?? written }];
     });
-    const identity = await Promise.all(options.map(({ option, value }) => identityOf(option, value, context.contents)));
+    const areNamed = settings.has('teacherField');
+    const identity = await Promise.all(
+      options.map(({ option, value }) => identityOf(option, value, { digests: context.contents, areNamed })),
+    );
     const counted = identity.filter(([option]) => !withoutEffect.has(option)).sort(([a], [b]) => (a < b ? -1 : 1));
     return {
       ...{ kind, name, likeness, command: facts.name, options, hasOut: makesFolder(facts), needs: [...needs] },
@@ -305,25 +312,39 @@ function merged(runs: readonly PlannedRun[]): PlannedRun[] {
 
 /** What is made, as the path where it will be, for checks that want a text. */
 function asPath(value: JobValue): unknown {
-  if (value instanceof Made) return `${value.job.name}/${value.inside}`;
+  if (value instanceof Made) return `${value.before}${value.job.name}/${value.inside}`;
   return Array.isArray(value) ? value.map(asPath) : value;
 }
 
 /** What an option says, wherever its files lie. */
-async function identityOf(option: string, value: JobValue, digests: Contents): Promise<[string, unknown]> {
+async function identityOf(
+  option: string,
+  value: JobValue,
+  { digests, areNamed }: { readonly digests: Contents; readonly areNamed: boolean },
+): Promise<[string, unknown]> {
   const of = async (each: JobValue): Promise<unknown> => {
-    if (each instanceof Made) return { made: each.job.digest, inside: each.inside };
+    if (each instanceof Made) {
+      const { job, inside, before } = each;
+      return { made: job.digest, inside, ...(before !== '' && { before }) };
+    }
     if (Array.isArray(each)) return Promise.all(each.map(of));
-    const isFile = typeof each === 'string' && !isAddress(each) && (morePaths.has(option) || each.includes('/'));
-    return isFile && existsSync(each) ? { contents: await digests.digestOf(each) } : each;
+    if (typeof each !== 'string') return each;
+    const [before, source] = partsOf(option, each, areNamed);
+    const isFile = !isAddress(source) && (morePaths.has(option) || source.includes('/'));
+    if (!isFile || !existsSync(source)) return each;
+    return { contents: await digests.digestOf(source), ...(before !== '' && { before }) };
   };
   return [option, await of(value)];
 }
 
+/** Of several teachers each has its name before it. */
+const partsOf = (option: string, value: string, areNamed: boolean): readonly [before: string, source: string] =>
+  option === 'teacher' && areNamed ? parted(value, { teacherField: '' }) : ['', value];
+
 /** The command line, without the program. @param place what a value that is made stands for, as a path */
 export const wordsOf = (job: Job, place: (made: Made) => string): string[] => {
   const textOf = (value: JobValue): unknown => {
-    if (value instanceof Made) return place(value);
+    if (value instanceof Made) return value.before + place(value);
     return Array.isArray(value) ? value.map(textOf) : value;
   };
   return [job.command, ...job.options.flatMap(({ option, spec, value }) => typedWords(option, spec, textOf(value)))];

@@ -25,6 +25,8 @@ export interface ChatPrompt {
 export interface Conversation extends ChatPrompt {
   /** The answers that are compared with, the last message's first. */
   readonly outputs: readonly [string, ...string[]];
+  /** Which of several teachers it is for, where a field of the record says so. */
+  readonly teacher?: string;
 }
 
 /**
@@ -94,6 +96,12 @@ function orderProblem(
       ? `: the last of '${field}' is the user's, expected an answer of the assistant`
       : `: '${field}' has no turn of the assistant, expected an answer to learn`,
   );
+}
+
+/** A conversation whose answer is not there: its last message is the user's. */
+export interface OpenConversation extends ChatPrompt {
+  readonly outputs: readonly [];
+  readonly teacher?: string;
 }
 
 /** Stands for an answer where a template is tried: one word, which no template has reason to change. */

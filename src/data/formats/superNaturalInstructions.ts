@@ -7,14 +7,16 @@
 import { isObject } from '../../io/json.js';
 import { Problem } from '../jsonLine.js';
 import type { Question } from '../question.js';
-import { allRead, answersIn, anyText, type Fields, has, objectsIn, someText, wrongField } from '../recordFields.js';
+import { allRead, answersIn, anyText, type Fields, objectsIn, someText, wrongField } from '../recordFields.js';
 import type { RecordFormat } from './format.js';
 
-const isTask = (record: Fields) => has(record, 'Definition');
+/** By its value too: a vocabulary has the word with a number. */
+const isTask = ({ Definition }: Fields) => typeof Definition === 'string' || Array.isArray(Definition);
+const isFlat = ({ definition, inputs }: Fields) => typeof definition === 'string' && typeof inputs === 'string';
 
 export const superNaturalInstructions: RecordFormat = {
   inWords: 'a task of Super-NaturalInstructions',
-  matches: (record) => isTask(record) || (has(record, 'definition') && has(record, 'inputs')),
+  matches: (record) => isTask(record) || isFlat(record),
   questions(record) {
     if (!isTask(record)) {
       const read = allRead({

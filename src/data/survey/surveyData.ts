@@ -7,12 +7,12 @@ import { requireOption } from '../../requireOption.js';
 import { checkOptions, type Fields, ranges, special } from '../../settings/index.js';
 import { type Tokenizer, tokenizerOption } from '../../text/index.js';
 import { isChatTemplate } from '../chat/isChatTemplate.js';
-import { type Conversation, someAnswer, turnsOf } from '../chat/messages.js';
+import { type ChatPrompt, someAnswer, turnsOf } from '../chat/messages.js';
 import { readDocuments } from '../documents.js';
 import { type Example, encodeExample } from '../encodeInstruction.js';
 import { fitPrompt } from '../fitPrompt.js';
 import {
-  type Instruction,
+  type AskedRecord,
   type ReadRecordsOptions,
   type RecordKind,
   readQuestions,
@@ -229,19 +229,22 @@ async function surveyRecords(source: TextSource, how: Asked): Promise<FileSurvey
 }
 
 /** The question, by which duplicates are known. */
-const askedIn = (record: Question | Conversation): string =>
+const askedIn = (record: AskedRecord): string =>
   'messages' in record
-    ? record.messages
-        .slice(0, -1)
+    ? promptIn(record)
         .map(({ role, content }) => `${role}\n${content}`)
         .join('\n\n')
     : `${record.instruction}\n\n${record.input}`.trim();
+
+/** All that is said before the answer. */
+const promptIn = ({ messages, outputs }: Extract<AskedRecord, ChatPrompt>) =>
+  outputs.length === 0 ? messages : messages.slice(0, -1);
 
 const unlimited = { maxLength: Number.MAX_SAFE_INTEGER, maxPromptLength: Number.MAX_SAFE_INTEGER };
 
 /** Of the whole prompt in its template, and of the first answer without EOS. */
 function lengthsOf(
-  record: Question | Conversation,
+  record: AskedRecord,
   { tokenizer, template }: Asked,
 ): { readonly prompt: number; readonly answer: number | undefined } {
   const [answer] = record.outputs;
@@ -250,34 +253,31 @@ function lengthsOf(
     return { prompt: prompt.length, answer: answer?.length };
   }
   if (answer === undefined) {
-    const { ids } = fitPrompt(record as Question, { tokenizer, template, ...unlimited });
+    const { ids } = fitPrompt(record as Question | ChatPrompt, { tokenizer, template, ...unlimited });
     return { prompt: ids.length, answer: undefined };
   }
-  const { ids, promptLength } = encodeExample(record as Instruction | Conversation, {
-    tokenizer,
-    template,
-    ...unlimited,
-  });
+  const { ids, promptLength } = encodeExample(record, { tokenizer, template, ...unlimited });
   return { prompt: promptLength, answer: ids.length - promptLength - 1 };
 }
 
 /** The text of prompt and answer. A conversation that no chat template is there for is shown as it is said. */
-function rendered(record: Question | Conversation, template: PromptTemplate): { prompt: string; answer: string } {
+function rendered(record: AskedRecord, template: PromptTemplate): { prompt: string; answer: string } {
   const answer = record.outputs[0] ?? '';
   if (isChatTemplate(template)) {
-    const messages = 'messages' in record ? record.messages : turnsOf({ ...record, outputs: [answer || someAnswer] });
-    return { prompt: template.renderChat(messages.slice(0, -1), { addGenerationPrompt: true }).text, answer };
+    const messages =
+      'messages' in record ? promptIn(record) : turnsOf({ ...record, outputs: [answer || someAnswer] }).slice(0, -1);
+    return { prompt: template.renderChat(messages, { addGenerationPrompt: true }).text, answer };
   }
   if ('messages' in record) return { prompt: `${askedIn(record)}\n\n`, answer };
   return { prompt: template.render(record), answer };
 }
 
-function sampleOf(record: Question | Conversation, how: Asked): SurveySample {
+function sampleOf(record: AskedRecord, how: Asked): SurveySample {
   const { tokenizer, template, maxLength, maxPromptLength } = how;
   const sample = { ...rendered(record, template), references: record.outputs };
   if (!tokenizer || record.outputs.length === 0) return sample;
   const limits = { tokenizer, template, maxLength, maxPromptLength };
-  return { ...sample, example: encodeExample(record as Instruction | Conversation, limits) };
+  return { ...sample, example: encodeExample(record, limits) };
 }
 
 /** Characters of a document by which it is known. */

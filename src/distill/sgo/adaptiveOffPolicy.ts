@@ -54,7 +54,7 @@ type Settings = z.output<typeof options>;
  */
 export const adaptiveOffPolicy = definePolicy('adaptiveOffPolicy', options, {
   generates: true,
-  usesData: true,
+  usesData: () => true,
   usesValidation: true,
   capacity: ({ capacity }) => capacity,
   start,

@@ -18,9 +18,9 @@ export const policySchema = variantSchema(policies);
 /** What the trainer must know of a policy before it starts. */
 export function policyFacts(
   policy: SgoPolicy,
-): Omit<PolicyBehaviour<never>, 'capacity' | 'start'> & { capacity: number } {
+): Omit<PolicyBehaviour<never>, 'usesData' | 'capacity' | 'start'> & { usesData: boolean; capacity: number } {
   const { generates, usesData, usesValidation, capacity } = kindOf(policy);
-  return { generates, usesData, usesValidation, capacity: capacity(policy) };
+  return { generates, usesData: usesData(policy), usesValidation, capacity: capacity(policy) };
 }
 
 /**

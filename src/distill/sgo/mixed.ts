@@ -8,7 +8,7 @@ import { constantState, definePolicy, studentShare } from './policy.js';
  */
 export const mixed = definePolicy('mixed', z.strictObject(studentShare), {
   generates: true,
-  usesData: true,
+  usesData: ({ share }) => share < 1,
   usesValidation: false,
   capacity: () => 0,
   start: ({ share }) => constantState(share, ({ random }) => (random < share ? 'generate' : 'data')),

@@ -9,7 +9,7 @@ import { decideReplay, replayOptions } from './replaySchedule.js';
  */
 export const offPolicy = definePolicy('offPolicy', z.strictObject({ ...studentShare, ...replayOptions }), {
   generates: true,
-  usesData: true,
+  usesData: ({ share }) => share < 1,
   usesValidation: false,
   capacity: ({ capacity }) => capacity,
   start: ({ share, schedule }, { totalSteps }) =>

@@ -50,10 +50,10 @@ export interface PolicyRun {
 export interface PolicyBehaviour<Settings> {
   /** The student may have to generate: the run then needs a tokenizer's EOS and room for a response. */
   readonly generates: boolean;
-  /** Steps may train on the answers of the data. */
-  readonly usesData: boolean;
   /** Validation losses raise its phi: without validation data phi would never change. */
   readonly usesValidation: boolean;
+  /** Whether steps may train on the answers of the data. */
+  usesData(settings: Settings): boolean;
   /** Samples that the replay buffer keeps; 0 for a policy that never replays. */
   capacity(settings: Settings): number;
   /** @throws CheckpointError when `snapshot` is not of this policy. */

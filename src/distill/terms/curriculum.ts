@@ -26,8 +26,8 @@ interface Course {
   /** Names what is remembered of it. */
   readonly name: string;
   readonly takes: NonNullable<Term['takes']>;
-  /** The likelier model of the answers that are taken, and the other. */
-  readonly models: readonly [LanguageModel, LanguageModel];
+  /** The likelier model of the answers of a batch that are taken, and the other. */
+  readonly models: (batch: TermBatch) => readonly [LanguageModel, LanguageModel];
   readonly vocabSize: number;
   /** Where its alpha takes part. */
   readonly alpha: number | undefined;
@@ -61,9 +61,10 @@ async function gapOf({ takes, models, vocabSize }: Course, batches: readonly Ter
   for (const batch of batches) {
     if (!batch.samples.some(takes)) continue;
     const asked = { ...batch, labels: labelsTaken(batch, takes) };
+    const [first, second] = models(batch);
     const [likelier, other] = [
-      await labelLogProbs(models[0], asked, vocabSize),
-      await labelLogProbs(models[1], asked, vocabSize),
+      await labelLogProbs(first, asked, vocabSize),
+      await labelLogProbs(second, asked, vocabSize),
     ];
     for (let b = 0; b < batch.batch; b++) {
       const rows = Array.from({ length: batch.seq }, (_, t) => b * batch.seq + t).filter(

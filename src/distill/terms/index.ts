@@ -6,5 +6,5 @@ export { cachedTeacher, standInTeacher } from './cachedTeacher.js';
 export { crossEntropy, isGiven, isOwn } from './crossEntropy.js';
 export { divergence } from './divergence.js';
 export { policyGradient } from './policyGradient.js';
-export { liveTeacher, type TeacherSignal } from './teacherSignal.js';
+export { liveTeachers, type TeacherSignal } from './teacherSignal.js';
 export { labelsTaken, type StepFacts, type Term, type TermBatch, type TermStep } from './term.js';

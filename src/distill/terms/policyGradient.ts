@@ -14,7 +14,8 @@ import { labelsTaken, onTaken, type Term, type TermBatch } from './term.js';
 /** Who is asked what an answer is worth. */
 interface Judges {
   readonly student: LanguageModel;
-  readonly teacher: LanguageModel;
+  /** The teacher of a batch. */
+  readonly teacherOf: (batch: TermBatch) => LanguageModel;
   /** Tokens that both predict. */
   readonly vocabSize: number;
   /** Share of the tokens that the teacher has drawn. */
@@ -48,7 +49,7 @@ const noRollout = ({ labels }: TermBatch): Rollout => ({
 async function rolloutsOf(
   batches: readonly TermBatch[],
   { rewardScale, rewardClip, gamma, noLengthNorm }: PolicyGradient,
-  { student, teacher, vocabSize, teacherShare }: Judges,
+  { student, teacherOf, vocabSize, teacherShare }: Judges,
 ): Promise<Map<TermBatch, Rollout>> {
   const rollouts = new Map<TermBatch, Rollout>();
   const answers: {
@@ -60,7 +61,7 @@ async function rolloutsOf(
     if (!batch.samples.some(isOwn)) continue;
     const asked = { ...batch, labels: labelsTaken(batch, isOwn) };
     const logQ = await labelLogProbs(student, asked, vocabSize);
-    const logP = await labelLogProbs(teacher, asked, vocabSize);
+    const logP = await labelLogProbs(teacherOf(batch), asked, vocabSize);
     const mixed = (row: number) =>
       (1 - teacherShare) * Math.exp(logQ[row] as number) + teacherShare * Math.exp(logP[row] as number);
     const importance = logQ.map((log, row) => (teacherShare === 0 ? 1 : Math.exp(log - Math.log(mixed(row)))));

@@ -5,14 +5,15 @@
 import { markPhase } from '../../backend/profile.js';
 import type { LanguageModel } from '../../models/model.js';
 import { type DivergenceSpec, divergenceRows, type RowLoss } from '../../tensor/index.js';
+import { type Teacher, teacherOf } from '../teachers.js';
 import type { TermBatch } from './term.js';
 
 /** What a divergence learns from: a teacher, in whatever form its predictions are at hand. */
 export interface TeacherSignal {
   /** Tokens that it predicts. */
   readonly vocabSize: number;
-  /** The model itself, where it is in memory. */
-  readonly model?: LanguageModel;
+  /** The model that teaches a batch, where it is in memory. */
+  modelOf?(batch: TermBatch): LanguageModel;
   /** As `Term.prepare`. */
   prepare?(batches: readonly TermBatch[]): Promise<void>;
   /**
@@ -22,11 +23,13 @@ export interface TeacherSignal {
   divergenceOf(batch: TermBatch, divergence: DivergenceSpec, gradScale: number, compares?: boolean): RowLoss;
 }
 
-/** A model that predicts each batch when it is wanted. */
-export const liveTeacher = (teacher: LanguageModel): TeacherSignal => ({
-  vocabSize: teacher.vocabSize,
-  model: teacher,
+/** Models that predict each batch when it is wanted, each those of its own samples. All samples of a batch have one teacher. */
+export const liveTeachers = (teachers: readonly Teacher[]): TeacherSignal => ({
+  vocabSize: Math.min(...teachers.map(({ model }) => model.vocabSize)),
+  modelOf: ({ samples: [first = {}] }) => teacherOf(teachers, first),
   divergenceOf(batch, divergence, gradScale, compares = false) {
+    const [first = {}] = batch.samples;
+    const teacher = teacherOf(teachers, first);
     const { device, head } = teacher;
     markPhase(device, 'teacher');
     const hidden = teacher.forward(batch);

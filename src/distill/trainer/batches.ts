@@ -5,6 +5,7 @@
 import type { Sample } from '../../data/batch.js';
 import { type Purpose, randomOrder } from '../../random.js';
 import type { RunSettings } from '../settings.js';
+import { byTeacher } from '../teachers.js';
 import type { Plan } from './plan.js';
 
 /**
@@ -80,7 +81,18 @@ function batchesOfOneLength(
   return indices;
 }
 
-/** Samples in runs of `size`: the micro-batches of a step. */
+/** The micro-batches of a step: samples in runs of the batch size, of several teachers those of each for themselves. */
+export function microBatches({ teachers, settings }: Plan, samples: readonly Sample[]): Sample[][] {
+  const groups = teachers.length > 1 ? byTeacher(samples) : [[...samples.keys()]];
+  return groups.flatMap((indices) =>
+    chunks(
+      indices.map((index) => samples[index] as Sample),
+      settings.batchSize,
+    ),
+  );
+}
+
+/** Values in runs of `size`. */
 export function chunks<T>(samples: readonly T[], size: number): T[][] {
   return Array.from({ length: Math.ceil(samples.length / size) }, (_, i) => samples.slice(i * size, (i + 1) * size));
 }

@@ -1,14 +1,18 @@
 /** Whether models can be trained on the samples of a run. Each sample is looked at once, before the run starts. */
 import type { Sample } from '../../data/batch.js';
 import { CompatibilityError, counted, DataError, LimitError, whole } from '../../errors.js';
+import { quoted } from '../../inWords.js';
 import { checkSample, idOutside } from '../../models/checkSample.js';
 import type { LanguageModel } from '../../models/model.js';
+import { type Teacher, teachersOf } from '../teachers.js';
 import { learnerOf, type Participants } from './options.js';
 
 /** What a set of samples must have beyond its type. */
 interface Demands {
-  /** Models that read the samples. */
+  /** Models that read the samples, by what messages call them. */
   readonly readers: ReadonlyMap<string, LanguageModel>;
+  /** Teachers of which each sample names one that reads it as well. */
+  readonly teachers?: readonly Teacher[];
   /** The student answers their prompts, so that each needs one. */
   readonly answered: boolean;
 }
@@ -25,7 +29,7 @@ export function checkData(
   run: Participants,
   answered: { readonly train: boolean; readonly validation: boolean },
 ): void {
-  const { student, teacher, data } = run;
+  const { student, data } = run;
   const { train, validation, text } = data;
   if (train.length === 0) {
     throw new DataError(
@@ -36,8 +40,13 @@ export function checkData(
     throw new DataError('training: data.text is empty, expected at least one sample. Leave it out for no LM loss.');
   }
   const readers = new Map<string, LanguageModel>([[learnerOf(run), student]]);
-  const all = new Map(teacher ? [...readers, ['teacher', teacher]] : readers);
-  checkSamples('train', train, { readers: all, answered: answered.train });
+  const { teacher, teachers } = run;
+  if (!teachers && learnerOf(run) === 'student') refuseNamedTeachers('train', train);
+  checkSamples('train', train, {
+    readers: new Map(teacher ? [...readers, ['teacher', teacher]] : readers),
+    ...(teachers && { teachers: teachersOf(run) }),
+    answered: answered.train,
+  });
   checkSamples('validation', validation, { readers, answered: answered.validation });
   checkSamples('text', text, { readers, answered: false });
   // A student that answers the prompts itself learns from its own answers, and plain text teaches without any.
@@ -66,16 +75,57 @@ export function requireSamples(set: string, samples: readonly Sample[], readers:
   checkSamples(set, samples, { readers, answered: false });
 }
 
-function checkSamples(set: string, samples: readonly Sample[] = [], { readers, answered }: Demands): void {
+/**
+ * Samples of several teachers, where there is one.
+ * @throws DataError naming the first
+ */
+export function refuseNamedTeachers(set: string, samples: readonly Sample[]): void {
+  const at = samples.findIndex((sample) => Object(sample).teacher !== undefined);
+  if (at < 0) return;
+  const { teacher } = samples[at] as Sample;
+  throw new DataError(
+    `data.${set}[${at}]: its teacher is ${quoted(teacher)}, and the one that is given teaches all samples. Give several as teachers, ` +
+      'by their names, or read the data without the option teachers.',
+    { found: teacher },
+  );
+}
+
+/** The teacher that a sample names. @throws DataError */
+function namedBy({ teacher }: Sample, where: string, teachers: readonly Teacher[]): Teacher {
+  const found = teachers.find(({ name }) => name === teacher);
+  if (found) return found;
+  const names = teachers.map(({ name }) => name as string);
+  const what = teacher === undefined ? 'names no teacher' : `its teacher is ${quoted(teacher)}`;
+  throw new DataError(
+    `${where}: ${what}, expected one of ${names.map(quoted).join(', ')}. Read the data with teachers, the field that names it and ` +
+      'these names.',
+    { found: teacher, expected: names },
+  );
+}
+
+function checkSamples(
+  set: string,
+  samples: readonly Sample[] = [],
+  { readers: ofAll, teachers, answered }: Demands,
+): void {
+  const [learner] = ofAll.keys();
   // A teacher's may be padded less or more than the student's.
-  const [[reader, { vocabSize }]] = [...readers].sort(([, a], [, b]) => a.vocabSize - b.vocabSize) as [
-    [string, LanguageModel],
-  ];
-  const [learner] = readers.keys();
+  const withLeast = (readers: Demands['readers']) => {
+    const [least] = [...readers].sort(([, a], [, b]) => a.vocabSize - b.vocabSize);
+    return { readers, least: least as [string, LanguageModel] };
+  };
+  const reading = withLeast(ofAll);
+  const readingWith = new Map(
+    teachers?.map((each) => [each, withLeast(new Map([...ofAll, [`teacher '${each.name}'`, each.model]]))]),
+  );
   // An index at a time: forEach leaves out the holes of an array.
   for (let index = 0; index < samples.length; index++) {
     const where = `data.${set}[${index}]`;
-    const { ids, promptLength } = checkSample(where, samples[index]);
+    const sample = checkSample(where, samples[index]);
+    const { ids, promptLength } = sample;
+    const teacher = teachers && namedBy(sample, where, teachers);
+    const { readers, least } = (teacher && readingWith.get(teacher)) ?? reading;
+    const [reader, { vocabSize }] = least;
     const outside = idOutside(ids, vocabSize);
     if (outside !== undefined) {
       throw new CompatibilityError(

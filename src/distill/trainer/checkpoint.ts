@@ -272,7 +272,7 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
         updated.steps = steps;
       }
       if (!file.entries.has('replay')) return undefined;
-      return restoreReplayBuffer(await readElements(file, 'replay', 'U8'), student.vocabSize);
+      return restoreReplayBuffer(await readElements(file, 'replay', 'U8'), student.vocabSize, plan.teachers.length);
     });
     return { progress, replay, remarks };
   };

@@ -10,6 +10,7 @@ import type { Tokenizer } from '../../text/index.js';
 import type { BestBy, RunOptions } from '../settings.js';
 import { dataOnly, policyFacts } from '../sgo/index.js';
 import { requireCache } from '../teacherCache/requireCache.js';
+import { calledTeacher, ofTeacher, type Teacher, teachersOf } from '../teachers.js';
 import { sequencesOfStep } from './batches.js';
 import { checkData, hasAnswer } from './checkData.js';
 import { checkMethod } from './checkMethod.js';
@@ -40,7 +41,7 @@ function checkLength({ epochs, steps }: RunOptions): void {
 }
 
 function checkModels(run: Participants): void {
-  const { student, teacher, tokenizer } = run;
+  const { student, tokenizer } = run;
   if (![...student.parameters.values()].some(({ requiresGrad }) => requiresGrad)) {
     throw new OptionError(
       `training: no parameter of the ${learnerOf(run)} is trainable. Load it with { trainable: true } or call ` +
@@ -48,43 +49,47 @@ function checkModels(run: Participants): void {
     );
   }
   if (tokenizer) checkTokenizer(tokenizer, student, { called: `the ${learnerOf(run)}` });
-  if (!teacher) return;
-  if (teacher.device !== student.device) {
-    throw new OptionError('distill: teacher and student are on different devices. Load both on the same one.');
+  const trained = new Set(student.parameters.values());
+  for (const teacher of teachersOf(run)) {
+    const { model } = teacher;
+    const called = teacher.name === undefined ? 'teacher' : calledTeacher(teacher);
+    if (model.device !== student.device) {
+      throw new OptionError(`distill: ${called} and student are on different devices. Load both on the same one.`);
+    }
+    checkStarts(student, teacher);
+    if ([...model.parameters.values()].some((parameter) => trained.has(parameter))) {
+      throw new OptionError(`distill: ${called} and student share weights. Load the teacher as a model of its own.`);
+    }
+    checkVocabularies(run, teacher);
   }
-  checkStarts(student, teacher);
-  if ([...teacher.parameters.values()].some((parameter) => [...student.parameters.values()].includes(parameter))) {
-    throw new OptionError('distill: teacher and student share weights. Load the teacher as a model of its own.');
-  }
-  checkVocabularies(run, teacher);
 }
 
 /**
  * One tokenizer, in tables that may be padded differently (50,257 and 50,304 rows, 151,936 and 152,064): what both have
  * is compared. @throws CompatibilityError
  */
-function checkVocabularies({ student, tokenizer, teacherTokenizer }: Participants, teacher: LanguageModel): void {
-  const [found, expected] = [teacher.vocabSize, student.vocabSize];
-  const differences = tokenizer && teacherTokenizer ? firstDifferences(teacherTokenizer, tokenizer) : '';
+function checkVocabularies({ student, tokenizer }: Participants, teacher: Teacher): void {
+  const [found, expected] = [teacher.model.vocabSize, student.vocabSize];
+  const differences = tokenizer && teacher.tokenizer ? firstDifferences(teacher.tokenizer, tokenizer) : '';
   if (Math.abs(found - expected) > usualPadding(Math.min(found, expected)) || differences !== '') {
     throw new CompatibilityError(
-      `distill: the teacher's vocabulary has ${found} tokens, the student's ${expected}${differences}. Both must use the same ` +
+      `distill: ${ofTeacher('vocabulary', teacher)} has ${found} tokens, the student's ${expected}${differences}. Both must use the same ` +
         'tokenizer: take a student of the same family, or make one with random weights for the tokenizer of the teacher.',
       { found, expected },
     );
   }
-  const ofTeacher = teacherTokenizer ?? tokenizer;
-  if (ofTeacher) checkTokenizer(ofTeacher, teacher, { called: 'the teacher' });
+  const read = teacher.tokenizer ?? tokenizer;
+  if (read) checkTokenizer(read, teacher.model, { called: calledTeacher(teacher) });
 }
 
 /** Both predict the tokens of one batch, so an answer must begin in the same way for both. @throws CompatibilityError */
-function checkStarts(student: LanguageModel, teacher: LanguageModel): void {
-  const [found, expected] = [teacher.startTokenId, student.startTokenId];
+function checkStarts(student: LanguageModel, teacher: Teacher): void {
+  const [found, expected] = [teacher.model.startTokenId, student.startTokenId];
   if (found === expected) return;
   const kindOf = (start: number | undefined) =>
     start === undefined ? 'decoder-only' : `an encoder-decoder model whose answers begin with the token ${start}`;
   throw new CompatibilityError(
-    `distill: the teacher is ${kindOf(found)}, the student ${kindOf(expected)}. Both must read an answer in the same way: ` +
+    `distill: ${calledTeacher(teacher)} is ${kindOf(found)}, the student ${kindOf(expected)}. Both must read an answer in the same way: ` +
       'take models of the same kind, with the same decoder_start_token_id in their config.json.',
     { found, expected },
   );

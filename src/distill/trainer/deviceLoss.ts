@@ -72,7 +72,7 @@ export async function guardDevice(
     const stored = remembered ? recallState(remembered, trained, run) : await checkpoints?.restore(run.optimizer);
     goOnFrom(stored, plan, run);
     // WebAssembly reads a matrix fastest in an order of its own.
-    for (const weight of plan.teacher?.weights.values() ?? []) {
+    for (const weight of plan.teachers.flatMap(({ model }) => [...model.weights.values()])) {
       if (!weight.values.requiresGrad) settleWeight(weight);
     }
   }

@@ -3,6 +3,7 @@
  * device that is lost and cannot be had again.
  */
 import { rounded, TrainingError } from '../../errors.js';
+import { memoryStore } from '../../io/memoryStore.js';
 import { requireMemory } from '../../models/memory.js';
 import type { RunSettings } from '../settings.js';
 import { batchOrder } from './batches.js';
@@ -60,16 +61,15 @@ export async function* trainingLoop(
       trainedParameters: trained.reduce((total, { size }) => total + size, 0),
       remarks: [...run.remarks, ...(mended ? mended.remarks : []), ...plan.remarks],
     };
-    // A run that is finished already asks nobody.
-    const isOver = run.step === totalSteps;
-    const samples = isOver
-      ? undefined
-      : yield* goingOn(plan, () => trainingSamples(plan, { folder: checkpoints?.folder, step }));
-    const order = batchOrder({ ...plan, train: samples ?? plan.train });
+    // A run that is finished already asks nobody. Without a folder the answers are in memory, for a device that is lost meanwhile.
+    const folder = checkpoints?.folder ?? memoryStore();
+    let samples = run.step === totalSteps ? plan.train : undefined;
     const course: Course = { saved: run.step, isSound: true, isFirstJudged: run.step > 0 };
     const isDue = savingTimes(settings.saveEvery);
     for (let isEnded = false; !isEnded; ) {
       try {
+        samples ??= (yield* goingOn(plan, () => trainingSamples(plan, { folder, step }))) ?? plan.train;
+        const order = batchOrder({ ...plan, train: samples });
         yield* advance(plan, run, { course, order, isDue, isSaveWanted, checkpoints, guard });
         isEnded = true;
       } catch (error) {

@@ -9,6 +9,7 @@ import { TrainingError } from '../../errors.js';
 import { generate } from '../../generation/index.js';
 import type { LanguageModel } from '../../models/model.js';
 import { type BatchSource, dataOnly, startPolicy } from '../sgo/index.js';
+import { byTeacher, teacherOf } from '../teachers.js';
 import { standInTeacher } from '../terms/index.js';
 import { batchOrder, chunks, sequencesOfStep } from './batches.js';
 import { hasAnswer } from './checkData.js';
@@ -74,12 +75,18 @@ export async function measureTime(plan: Plan, run: RunState, counts: Counts): Pr
   const batches = (number: number) => Math.ceil(number / settings.batchSize);
   const stepBatches = batches(sequencesOfStep(settings, plan.train));
   const asksTeacher = settings.answers === 'teacher' && run.step === 0;
-  const teacherMs = asksTeacher ? await measureAnswers(plan, firstAsked, mostTokens, plan.teacher) : 0;
+  let teacherMs = 0;
+  for (const indices of asksTeacher ? byTeacher(plan.train) : []) {
+    const ofOne = indices.map((index) => plan.train[index] as Sample);
+    const teacher = teacherOf(plan.teachers, ofOne[0] as Sample);
+    const each = await measureAnswers(plan, ofOne.slice(0, settings.batchSize), mostTokens, teacher);
+    teacherMs += batches(ofOne.length) * each;
+  }
   const lossMs = counts.validations === 0 ? 0 : await measureValidation(plan, mostTokens);
   const parts = {
     updates: counts.tokens * msPerToken,
     // A run that goes on has the teacher's answers in its folder.
-    answers: counts.generate * stepBatches * answersMs + (asksTeacher ? batches(plan.train.length) * teacherMs : 0),
+    answers: counts.generate * stepBatches * answersMs + teacherMs,
     validations: counts.validations * (lossMs + batches(scored.length) * answersMs),
   };
   return {
@@ -174,10 +181,14 @@ function partOf(samples: readonly Sample[], mostTokens: number): Sample[] {
 }
 
 /** What follows the prompt's end counts, whatever a mask says of the whole. */
-function shortened({ ids, promptLength }: Sample, mostTokens: number): Sample {
+function shortened({ ids, promptLength, teacher }: Sample, mostTokens: number): Sample {
   const kept = Math.min(promptLength, Math.max(1, Math.floor(mostTokens / 2)));
   const from = promptLength - kept;
-  return { ids: ids.subarray(from, from + Math.max(kept + 1, Math.floor(mostTokens))), promptLength: kept };
+  return {
+    ids: ids.subarray(from, from + Math.max(kept + 1, Math.floor(mostTokens))),
+    promptLength: kept,
+    ...(teacher !== undefined && { teacher }),
+  };
 }
 
 /** The least of a few times. */

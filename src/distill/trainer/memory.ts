@@ -20,7 +20,8 @@ import type { LanguageModel } from '../../models/model.js';
 import { createAdamW } from '../../optim/index.js';
 import { logitsAtOnce, type WeightFormat, weightFormats } from '../../tensor/index.js';
 import { policyFacts } from '../sgo/index.js';
-import { liveTeacher, standInTeacher, type TermBatch } from '../terms/index.js';
+import type { Teacher } from '../teachers.js';
+import { liveTeachers, standInTeacher, type TermBatch } from '../terms/index.js';
 import { objectiveOf } from './objective.js';
 import type { Plan } from './plan.js';
 import { type Objective, updateStudent } from './update.js';
@@ -28,7 +29,7 @@ import { validationLoss } from './validation.js';
 
 /** Memory of a run on its device, in bytes. Training and answering take turns, so that the larger of them counts. */
 export interface MemoryEstimate extends MemoryPlan {
-  /** The teacher's weights, as they are held; 0 without one. */
+  /** The teacher's weights, or those of all teachers, as they are held; 0 without one. */
   readonly teacher: number;
   /** The student's weights. */
   readonly student: number;
@@ -53,7 +54,7 @@ interface Change {
   readonly gradientCheckpointing?: boolean;
   readonly batchSize?: number;
   readonly gradAccumulationSteps?: number;
-  /** The dtype that `loadModel` would hold the teacher in. */
+  /** The dtype that `loadModel` would hold the teachers in. */
   readonly teacherDtype?: WeightFormat;
   /** The dtype that `loadModel` would hold the matrices beside an adapter in. */
   readonly studentDtype?: WeightFormat;
@@ -68,14 +69,15 @@ interface Change {
  * @throws OptionError where the models cannot be rehearsed
  */
 export async function planMemory(plan: Plan): Promise<MemoryEstimate> {
-  const { objective, teacher } = plan;
+  const { objective } = plan;
   const { device } = objective.student;
+  const teachers = plan.teachers.map(({ model }) => model);
   const limit = limitOf(device);
-  const other = otherBytes(device, [objective.student, ...(teacher ? [teacher] : [])]);
-  const held = heldBytes(objective.student, teacher);
+  const other = otherBytes(device, [objective.student, ...teachers]);
+  const held = heldBytes(objective.student, teachers);
   const least = held.student + held.gradients + held.moments + other;
   const measure = (change: Change = {}) =>
-    overDepths({ student: objective.student, teacher }, (layers) => rehearse(plan, change, { layers, other }));
+    overDepths(modelsOf(plan), (layers) => rehearse(plan, change, { layers, other }));
   const found = await measure().catch((error: unknown) => {
     // A buffer of a GPU is too large.
     if (!(error instanceof LimitError)) throw error;
@@ -107,16 +109,28 @@ export function refuseMeta({ objective: { student }, learner }: Plan): void {
   );
 }
 
+/** What a rehearsal calls a teacher. No name of a user's is 'student'. */
+const keyOf = ({ name }: Teacher): string => (name === undefined ? 'teacher' : `teacher ${name}`);
+
+const modelsOf = ({ objective, teachers }: Plan): Readonly<Record<string, LanguageModel>> => ({
+  student: objective.student,
+  ...Object.fromEntries(teachers.map((teacher) => [keyOf(teacher), teacher.model])),
+});
+
 type HeldBytes = Pick<MemoryEstimate, 'teacher' | 'student' | 'gradients' | 'moments'>;
 
-function heldBytes(student: LanguageModel, teacher: LanguageModel | undefined): HeldBytes {
+function heldBytes(student: LanguageModel, teachers: readonly LanguageModel[]): HeldBytes {
   const trained = [...student.parameters.values()].filter(({ requiresGrad }) => requiresGrad);
   const gradients = trained.reduce((total, { size }) => total + 4 * size, 0);
   return {
-    ...{ teacher: teacher ? weightBytesOf(teacher) : 0, student: weightBytesOf(student) },
+    ...{ teacher: bytesOf(teachers), student: weightBytesOf(student) },
     ...{ gradients, moments: 2 * gradients },
   };
 }
+
+/** A model that teaches under two names is in memory once. */
+const bytesOf = (models: readonly LanguageModel[]): number =>
+  [...new Set(models)].reduce((sum, model) => sum + weightBytesOf(model), 0);
 
 /** The rank of a new adapter; undefined where it cannot be chosen. */
 function rankOf({ adapter, parameters }: LanguageModel): number | undefined {
@@ -137,8 +151,18 @@ function bytesLess(student: LanguageModel, rank: number | undefined): number {
 const smallerFormats = (model: LanguageModel): readonly WeightFormat[] =>
   weightFormats.slice(weightFormats.indexOf(formatOf(model)) + 1);
 
+/** Formats that take less for one of the teachers at least. */
+const smallerForAny = (teachers: readonly Teacher[]): readonly WeightFormat[] =>
+  weightFormats.filter((format) => teachers.some(({ model }) => smallerFormats(model).includes(format)));
+
 /** Ways to milder work; a run that goes on keeps its batches. */
-function waysToFit({ settings, teacher, resume, train, objective: { student } }: Plan): readonly (readonly Change[])[] {
+function waysToFit({
+  settings,
+  teachers,
+  resume,
+  train,
+  objective: { student },
+}: Plan): readonly (readonly Change[])[] {
   const { batchSize, gradAccumulationSteps, gradientCheckpointing } = settings;
   const rows = batchSize * gradAccumulationSteps;
   const longest = train.reduce((most, { ids }) => Math.max(most, ids.length), 0);
@@ -147,7 +171,7 @@ function waysToFit({ settings, teacher, resume, train, objective: { student } }:
     resume
       ? []
       : halvings(batchSize, 1).map((size) => ({ batchSize: size, gradAccumulationSteps: Math.ceil(rows / size) })),
-    teacher && !resume ? smallerFormats(teacher).map((dtype) => ({ teacherDtype: dtype })) : [],
+    resume ? [] : smallerForAny(teachers).map((dtype) => ({ teacherDtype: dtype })),
     student.adapter && !resume ? smallerFormats(student).map((dtype) => ({ studentDtype: dtype })) : [],
     resume ? [] : halvings(rankOf(student) ?? 1, 1).map((rank) => ({ 'lora.rank': rank })),
     resume ? [] : halvings(longest, 32).map((length) => ({ maxLength: length })),
@@ -232,29 +256,36 @@ function withAnswer(prompt: Int32Array, maxNewTokens: number): Sample {
 async function rehearse(
   plan: Plan,
   change: Change,
-  {
-    layers,
-    other,
-  }: { readonly layers: Readonly<Partial<Record<'student' | 'teacher', number>>>; readonly other: number },
+  { layers, other }: { readonly layers: Readonly<Partial<Record<string, number>>>; readonly other: number },
 ) {
   const { settings } = plan;
   const load = loadOf(plan, change);
   const rehearsal = startRehearsal(plan.objective.student.device);
-  const teacher = await plan.teacher?.onMeta(rehearsal.device, {
-    dtype: change.teacherDtype,
-    layers: layers.teacher,
-  });
+  const teachers: Teacher[] = [];
+  /** A model that teaches under two names is in memory once. */
+  const sized = new Map<LanguageModel, LanguageModel>();
+  for (const teacher of plan.teachers) {
+    const how = { dtype: change.teacherDtype, layers: layers[keyOf(teacher)] };
+    const model = sized.get(teacher.model) ?? (await teacher.model.onMeta(rehearsal.device, how));
+    sized.set(teacher.model, model);
+    teachers.push({ ...teacher, model });
+  }
   const student = await plan.objective.student.onMeta(rehearsal.device, {
     dtype: change.studentDtype,
     layers: layers.student,
   });
-  const held = heldBytes(student, teacher);
+  const held = heldBytes(
+    student,
+    teachers.map(({ model }) => model),
+  );
   const { lr: _, ...adamW } = settings.optimizer;
-  const signal = plan.teacherCache ? standInTeacher(plan.teacherCache.facts) : teacher && liveTeacher(teacher);
+  const live = teachers.length > 0 ? liveTeachers(teachers) : undefined;
+  const signal = plan.teacherCache ? standInTeacher(plan.teacherCache.facts) : live;
   const objective = objectiveOf(student, signal, settings);
   const optimizer = createAdamW(student.parameters, adamW);
   const batchOf = (samples: readonly Sample[]): TermBatch => ({ ...student.collate(samples), samples });
-  const batches = load.batches.map(batchOf);
+  // Each teacher teaches the largest batches: which of them takes most is not known before.
+  const batches = taughtBy(teachers, load.batches).map(batchOf);
   const peak = await rehearsal.peakOf(() =>
     updateStudent(objective, optimizer, {
       ...{ batches, textBatches: load.textBatches.map(batchOf), lr: 0 },
@@ -264,12 +295,12 @@ async function rehearse(
     }),
   );
   const isTogether = (settings.generation?.teacherShare ?? 0) > 0;
-  const writers = [student, ...(teacher && (isTogether || settings.answers === 'teacher') ? [teacher] : [])];
+  const writers = isTogether || settings.answers === 'teacher' ? [...new Set(teachers.map(({ model }) => model))] : [];
   const { caches, answering } = await rehearseOthers(rehearsal, objective, load, { writers, isTogether });
   const logits = logitsBytes(
     student,
     Math.max(...batches.map(countedRows)),
-    objective.terms.length + (teacher ? 1 : 0),
+    objective.terms.length + (teachers.length > 0 ? 1 : 0),
   );
   const holding = held.teacher + held.student + held.gradients + held.moments;
   const activations = Math.max(0, peak - holding - logits);
@@ -281,7 +312,18 @@ async function rehearse(
   };
 }
 
-/** Answers and a validation, which come between the steps. */
+/** The batches with samples of each teacher in turn. */
+const taughtBy = (teachers: readonly Teacher[], batches: Load['batches']): Load['batches'] =>
+  teachers[0]?.name === undefined
+    ? batches
+    : teachers.flatMap(({ name = '' }) =>
+        batches.map((batch) => batch.map((sample) => ({ ...sample, teacher: name }))),
+      );
+
+/**
+ * Answers and a validation, which come between the steps.
+ * @param writers teachers that answer; `isTogether`: each beside the student
+ */
 async function rehearseOthers(
   rehearsal: Rehearsal,
   objective: Objective,
@@ -290,10 +332,11 @@ async function rehearseOthers(
 ): Promise<{ caches: number; answering: number }> {
   const { student } = objective;
   const each: Answering[] = [];
-  for (const model of prompts.length > 0 ? writers : []) {
+  for (const model of prompts.length > 0 ? [student, ...writers] : []) {
     each.push(await rehearseAnswers(rehearsal, model, prompts, maxNewTokens));
   }
-  const answers = isTogether ? sumOf(each) : mostAnswering(each);
+  const [own, ...ofTeachers] = each;
+  const answers = own && isTogether ? sumOf([own, mostAnswering(ofTeachers)]) : mostAnswering(each);
   if (validation.length > 0) await validationLoss(objective, [student.collate(validation)]);
   return answers;
 }

@@ -11,6 +11,7 @@ import {
   policyGradient,
   type TeacherSignal,
   type Term,
+  type TermBatch,
   type TermStep,
 } from '../terms/index.js';
 import type { Objective } from './update.js';
@@ -50,8 +51,9 @@ function distillationTerms(models: Models, loss: Divergence, settings: Objective
   const { student, teacher, vocabSize } = models;
   const terms: Term[] = [];
   // `checkRun` sees to it that answers of the student are judged by a model.
-  if (kdRatio > 0 && objective && teacher.model) {
-    const judges = { student, teacher: teacher.model, vocabSize, teacherShare: generation?.teacherShare ?? 0 };
+  const { modelOf } = teacher;
+  if (kdRatio > 0 && objective && modelOf) {
+    const judges = { student, teacherOf: modelOf, vocabSize, teacherShare: generation?.teacherShare ?? 0 };
     terms.push(policyGradient(objective, judges, kdRatio));
   }
   if (kdRatio > 0 && studentLoss) terms.push(...contrast(models, [loss, studentLoss], settings));
@@ -75,13 +77,23 @@ function contrast(
       divergence(teacher, divergenceSpec(withAlpha(loss, alpha)), kdRatio * weight * divergenceScale(loss), options);
   const onGiven = termOf(given, { name: 'divergence', takes: isGiven });
   const onOwn = termOf(own, { name: 'studentDivergence', takes: isOwn });
-  const { model } = teacher;
-  if (!model || (!curriculum?.alpha && !curriculum?.weight)) return [onGiven(undefined, 1), onOwn(undefined, 1)];
+  const { modelOf } = teacher;
+  if (!modelOf || (!curriculum?.alpha && !curriculum?.weight)) return [onGiven(undefined, 1), onOwn(undefined, 1)];
   const weight = (progress: number) => (curriculum.weight ? ownWeight(progress) : 1);
   const alphaOf = (loss: Divergence) => (curriculum.alpha && 'alpha' in loss ? loss.alpha : undefined);
   const courses = {
-    given: { name: 'given', takes: isGiven, models: [model, student], alpha: alphaOf(given) },
-    own: { name: 'own', takes: isOwn, models: [student, model], alpha: alphaOf(own) },
+    given: {
+      name: 'given',
+      takes: isGiven,
+      models: (batch: TermBatch) => [modelOf(batch), student] as const,
+      alpha: alphaOf(given),
+    },
+    own: {
+      name: 'own',
+      takes: isOwn,
+      models: (batch: TermBatch) => [student, modelOf(batch)] as const,
+      alpha: alphaOf(own),
+    },
   } as const;
   return [
     inCurriculum({ ...courses.given, vocabSize, weight: (progress) => 2 - weight(progress) }, onGiven),

@@ -6,6 +6,7 @@ import type { LanguageModel } from '../../models/model.js';
 import type { Tokenizer } from '../../text/index.js';
 import type { distillOptions, fineTuneOptions } from '../settings.js';
 import type { TeacherCache } from '../teacherCache/index.js';
+import type { GivenTeachers } from '../teachers.js';
 
 /** A held-out sample. */
 export interface ValidationSample extends Sample {
@@ -76,9 +77,15 @@ export interface DistillOptions extends RunObjects, Readonly<z.input<typeof dist
   readonly student: LanguageModel;
   /**
    * Frozen; on the student's device and with its tokenizer. Vocabularies that are padded to different sizes are compared up
-   * to the smaller one, exactly as if both ended there. Either it or `teacherCache` is given.
+   * to the smaller one, exactly as if both ended there. Either it, `teachers` or `teacherCache` is given.
    */
   readonly teacher?: LanguageModel;
+  /**
+   * Several teachers by their names, in place of `teacher`: each teaches the samples that name it, see `Sample.teacher` and
+   * `readInstructions` with `teachers`. What holds for `teacher` holds for each. A step may have samples of several; its loss
+   * is the mean over the tokens of all of them.
+   */
+  readonly teachers?: Readonly<Record<string, LanguageModel>>;
   /**
    * The teacher's predictions on `data.train`, as `openTeacherCache` gives them, in place of the teacher. The student is
    * compared with the likeliest tokens by name and with all others as one outcome; the loss is at most what the teacher itself
@@ -87,19 +94,22 @@ export interface DistillOptions extends RunObjects, Readonly<z.input<typeof dist
   readonly teacherCache?: TeacherCache;
   /** Names the first tokens that differ when vocabularies do not match; the run says where the end tokens differ. */
   readonly teacherTokenizer?: Tokenizer;
+  /** The same of `teachers`, by their names. */
+  readonly teacherTokenizers?: Readonly<Record<string, Tokenizer>>;
 }
 
 /** What messages call the model that is trained: fine-tuning knows no student. */
 export type Learner = 'student' | 'model';
 
-export const learnerOf = ({ teacher, teacherCache }: Pick<Participants, 'teacher' | 'teacherCache'>): Learner =>
-  teacher || teacherCache ? 'student' : 'model';
+export const learnerOf = ({
+  teacher,
+  teachers,
+  teacherCache,
+}: Pick<Participants, 'teacher' | 'teachers' | 'teacherCache'>): Learner =>
+  teacher || teachers || teacherCache ? 'student' : 'model';
 
-/** The objects of either kind of run. */
-export interface Participants extends RunObjects {
+/** The objects of either kind of run. Neither a teacher nor a cache: fine-tuning. */
+export interface Participants extends RunObjects, GivenTeachers {
   readonly student: LanguageModel;
-  /** None, and no cache: fine-tuning. */
-  readonly teacher?: LanguageModel;
   readonly teacherCache?: TeacherCache;
-  readonly teacherTokenizer?: Tokenizer;
 }

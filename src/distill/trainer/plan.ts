@@ -1,7 +1,6 @@
 /** Puts settings and objects together to a run that is ready to start: its objective, its schedule, its data. */
 import type { Sample } from '../../data/batch.js';
 import type { FileStore } from '../../io/fileStore.js';
-import type { LanguageModel } from '../../models/model.js';
 import { type Schedule, schedules } from '../../optim/index.js';
 import type { Tokenizer } from '../../text/index.js';
 import { digestOf, trainingDigest } from '../dataDigest.js';
@@ -9,7 +8,8 @@ import { type RunOptions, type RunSettings, resolveSettings } from '../settings.
 import { dataOnly, policyFacts, type SgoPolicy } from '../sgo/index.js';
 import type { TeacherCache } from '../teacherCache/index.js';
 import { requireSameData } from '../teacherCache/requireCache.js';
-import { cachedTeacher, liveTeacher, type TeacherSignal } from '../terms/index.js';
+import { type Teacher, teachersOf } from '../teachers.js';
+import { cachedTeacher, liveTeachers, type TeacherSignal } from '../terms/index.js';
 import { sequencesOfStep } from './batches.js';
 import { identityOf, type RunIdentity } from './identity.js';
 import { objectiveOf } from './objective.js';
@@ -23,9 +23,9 @@ export interface Plan {
   readonly identity: RunIdentity;
   readonly objective: Objective;
   readonly learner: Learner;
-  /** None where nothing is learnt from it. */
-  readonly teacher: LanguageModel | undefined;
-  /** In its place. */
+  /** None where nothing is learnt from one. */
+  readonly teachers: readonly Teacher[];
+  /** In their place. */
   readonly teacherCache: TeacherCache | undefined;
   readonly tokenizer: Tokenizer | undefined;
   readonly train: readonly Sample[];
@@ -54,7 +54,7 @@ export interface Plan {
 
 /** The options have been checked. @throws CompatibilityError, OptionError */
 export function makePlan(participants: Participants, options: RunOptions): Plan {
-  const { student, teacher, teacherCache, data, tokenizer } = participants;
+  const { student, teacherCache, data, tokenizer } = participants;
   const { loss, kdRatio = 0, answers, warmupSteps } = options;
   const { train, validation = [], text = [] } = data;
   // The last, incomplete batch of an epoch is dropped, as in the official code; a data set smaller than one is one.
@@ -73,7 +73,7 @@ export function makePlan(participants: Participants, options: RunOptions): Plan 
   if (teacherCache) requireSameData(teacherCache, data, digests.train);
   const distils = loss && (kdRatio > 0 || answers === 'teacher');
   const learntFrom = {
-    teacher: distils ? teacher : undefined,
+    teachers: distils ? teachersOf(participants) : [],
     teacherCache: distils ? teacherCache : undefined,
   };
   return {
@@ -95,7 +95,7 @@ export function makePlan(participants: Participants, options: RunOptions): Plan 
     checkpoint: participants.checkpoint,
     resume: participants.resume ?? false,
     fallbackOut: participants.fallbackOut,
-    derived: new Map([...digestNames, ...following(options)]),
+    derived: new Map([...digestNames, ...namesOfTeachers(learntFrom.teachers), ...following(options)]),
     follows: following(options),
     arithmeticGiven: options.arithmetic !== undefined,
     signal: participants.signal,
@@ -104,11 +104,11 @@ export function makePlan(participants: Participants, options: RunOptions): Plan 
 
 /** What the student learns from beside the data; none where it learns from these alone. */
 function signalOf(
-  { teacher, teacherCache }: Pick<Plan, 'teacher' | 'teacherCache'>,
+  { teachers, teacherCache }: Pick<Plan, 'teachers' | 'teacherCache'>,
   train: readonly Sample[],
 ): TeacherSignal | undefined {
   if (teacherCache) return cachedTeacher(teacherCache, train);
-  return teacher && liveTeacher(teacher);
+  return teachers.length > 0 ? liveTeachers(teachers) : undefined;
 }
 
 const digestNames: Plan['derived'] = new Map([
@@ -119,7 +119,15 @@ const digestNames: Plan['derived'] = new Map([
   ['teacherCache', 'the digest of the teacher cache'],
   ['studentBase', 'the digest of the weights beside the adapter'],
   ['tokenizerFiles', "the digest of the tokenizer's files"],
+  ['teacherNames', 'the list of the teachers'],
 ]);
+
+const namesOfTeachers = (teachers: readonly Teacher[]): [string, string][] =>
+  teachers.flatMap(({ name }) =>
+    name === undefined
+      ? []
+      : [[`teachersWeights.${name}`, `the digest of the weights of the teacher '${name}'`] as [string, string]],
+  );
 
 function following({ steps, maxNewTokens, validation }: RunOptions): Plan['follows'] {
   const { every, bestBy } = validation;
@@ -132,11 +140,12 @@ function following({ steps, maxNewTokens, validation }: RunOptions): Plan['follo
 }
 
 /** Tokens that every generated answer may have, whatever its prompt: each model that writes or reads it must have room. */
-export function roomForAnswer({ student, teacher, data }: Participants, options: RunOptions): number {
+export function roomForAnswer({ student, data, ...given }: Participants, options: RunOptions): number {
   const answered = writesAnswers(options);
+  const teachers = answered ? teachersOf(given).map(({ model }) => model) : [];
   const samples = [...(answered ? data.train : []), ...(data.validation ?? [])];
   const longest = samples.reduce((most, { promptLength }) => Math.max(most, promptLength), 0);
-  return Math.min(...(answered && teacher ? [student, teacher] : [student]).map((model) => model.room(longest)));
+  return Math.min(...[student, ...teachers].map((model) => model.room(longest)));
 }
 
 /** Whether a model answers the prompts of the data, to be trained on. */

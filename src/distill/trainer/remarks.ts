@@ -12,8 +12,9 @@ import { usualPadding } from '../../models/checkTokenizer.js';
 import type { LanguageModel } from '../../models/model.js';
 import { eosDifference, tokenInWords } from '../../text/compareTokenizers.js';
 import type { Tokenizer } from '../../text/index.js';
-import type { RunOptions, RunSettings } from '../settings.js';
+import { type RunOptions, type RunSettings, readsAnswers } from '../settings.js';
 import { dataOnly, policyFacts } from '../sgo/index.js';
+import { calledTeacher, ofTeacher, type Teacher, teachersOf } from '../teachers.js';
 import { hasAnswer } from './checkData.js';
 import { learnerOf, type Participants } from './options.js';
 import type { Plan } from './plan.js';
@@ -29,11 +30,13 @@ export function startRemarks(run: Participants, settings: RunSettings): string[]
     readsAnswers(settings) ? emptyAnswers(run, 'training', run.data.train) : undefined,
     emptyAnswers(run, 'validation', run.data.validation),
     smallDivergence(settings),
-    otherEnd(run),
+    ...teachersOf(run).map((teacher) => otherEnd(run, teacher)),
     otherTemplate(run),
     learntHeaders(run),
     modelEnd(`The ${learnerOf(run)}`, run.student, run.tokenizer),
-    run.teacher && modelEnd('The teacher', run.teacher, run.teacherTokenizer ?? run.tokenizer),
+    ...teachersOf(run).map((teacher) =>
+      modelEnd(atBeginning(calledTeacher(teacher)), teacher.model, teacher.tokenizer ?? run.tokenizer),
+    ),
     padding(run),
     unknownScript(run, settings),
   ].filter((remark) => remark !== undefined);
@@ -101,10 +104,6 @@ function leftOut({ data: { train } }: Participants, { batchSize, gradAccumulatio
 
 const goOn = 'give samples whose ids go on after promptLength.';
 
-/** Whether the answers of the data themselves are trained on. */
-const readsAnswers = ({ sgo = dataOnly(), answers }: RunSettings): boolean =>
-  answers !== 'teacher' && policyFacts(sgo).usesData;
-
 function unanswered(run: Participants, settings: RunSettings): string | undefined {
   if (!readsAnswers(settings)) return undefined;
   const { generates } = policyFacts(settings.sgo ?? dataOnly());
@@ -156,30 +155,42 @@ function smallDivergence({ loss, kdRatio = 0 }: RunOptions | RunSettings): strin
   );
 }
 
-function otherEnd({ tokenizer, teacherTokenizer }: Participants): string | undefined {
-  const difference = tokenizer && teacherTokenizer && eosDifference(tokenizer, teacherTokenizer);
+const atBeginning = (words: string): string => words.replace(/^./, (first) => first.toUpperCase());
+
+function otherEnd({ tokenizer }: Participants, teacher: Teacher): string | undefined {
+  const difference = tokenizer && teacher.tokenizer && eosDifference(tokenizer, teacher.tokenizer);
   return (
     difference &&
-    `The student ends its answers with ${difference[0]}, the teacher with ${difference[1]}: at the end of an answer the ` +
+    `The student ends its answers with ${difference[0]}, ${calledTeacher(teacher)} with ${difference[1]}: at the end of an answer the ` +
       'teacher expects another token. Give tokenizer the end token that the teacher was trained with.'
   );
 }
 
 /** A model answers best to prompts in the template that it was trained with. */
-function otherTemplate({ data, student, teacher, tokenizer, teacherTokenizer }: Participants): string | undefined {
+function otherTemplate(run: Participants): string | undefined {
+  const { data, student, tokenizer } = run;
   const { template } = data;
   if (template === undefined) return undefined;
-  const [ours, theirs] = [tokenizer, teacherTokenizer].map((each) => each?.chatTemplates.get('default'));
-  if (template === 'chat' && ours !== undefined && theirs !== undefined && ours !== theirs) {
+  const teachers = teachersOf(run);
+  const ours = tokenizer?.chatTemplates.get('default');
+  const other = teachers.find((teacher) => {
+    const theirs = teacher.tokenizer?.chatTemplates.get('default');
+    return theirs !== undefined && theirs !== ours;
+  });
+  if (template === 'chat' && ours !== undefined && other) {
     return (
-      "The teacher's chat template is another than the student's, in which the data are read: a teacher predicts less well what " +
-      'it was not trained on. Give the student the chat template of the teacher (chat_template.jinja in its folder).'
+      `${atBeginning(ofTeacher('chat template', other))} is another than the student's, in which the data are read: a teacher ` +
+      'predicts less well what it was not trained on. Give the student the chat template of the teacher (chat_template.jinja in its ' +
+      'folder).'
     );
   }
-  const trained = { 'the student': student.promptTemplate, 'the teacher': teacher?.promptTemplate };
-  const others = Object.entries(trained).filter(([, own]) => own !== undefined && own !== template);
+  const trained = [
+    ['the student', student.promptTemplate] as const,
+    ...teachers.map((teacher) => [calledTeacher(teacher), teacher.model.promptTemplate] as const),
+  ];
+  const others = trained.filter(([, own]) => own !== undefined && own !== template);
   // One that is trained anew learns the template of its data.
-  if (!others.some(([who]) => who === 'the teacher')) return undefined;
+  if (others.every(([who]) => who === 'the student')) return undefined;
   return (
     `The prompts are in the template '${template}'; ${others.map(([who, own]) => `${who} was trained with '${own}'`).join(', ')}: ` +
     'a teacher predicts less well what it was not trained on. Read the data in its template, or train both with one.'

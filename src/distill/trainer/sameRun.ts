@@ -39,8 +39,9 @@ export function requireSameRun(
   );
   if (changed.length === 0) return isLonger ? [longer(began.settings, goesOn.settings, plan)] : [];
   const words = (value: unknown) => (value === undefined ? 'absent' : JSON.stringify(value).replaceAll('"', ''));
-  // What follows from a setting that is told says nothing more.
-  const causes = changed.filter(({ name }) => !plan.follows.has(name));
+  // What follows from a setting that is told says nothing more; neither does what is known of teachers that are others.
+  const areOthers = changed.some(({ name }) => name === 'teacherNames');
+  const causes = changed.filter(({ name }) => !plan.follows.has(name) && !(areOthers && isOfTeachers(name)));
   const told = causes.length > 0 ? causes : changed;
   const list = told
     .map(({ name, was, is }) => `${plan.derived.get(name) ?? name} was ${words(was)} and is ${words(is)}`)
@@ -57,6 +58,9 @@ export function requireSameRun(
     { found: goesOn, expected: began },
   );
 }
+
+/** Whether a fact of a run's identity is one of its teachers' own. */
+const isOfTeachers = (name: string): boolean => /^teachers?(?:Formats?|Weights)?(?:\.|$)/.test(name);
 
 /** The learning rate jumps where a schedule that has ended gets another end. */
 function longer(began: RunSettings, goesOn: RunSettings, { schedule }: Pick<Plan, 'schedule'>): string {

@@ -3,6 +3,7 @@ import type { Sample } from '../../data/batch.js';
 import { generate, generateMixed } from '../../generation/index.js';
 import { randomSeed } from '../../random.js';
 import type { BatchSource } from '../sgo/index.js';
+import { byTeacher, teacherOf } from '../teachers.js';
 import type { Plan } from './plan.js';
 import { type RunState, withAnswers } from './runState.js';
 
@@ -26,13 +27,19 @@ export async function chooseSamples(
   if (source === 'data') return { samples: data, generationMs: 0 };
   const beside = plan.settings.pairs ? data : [];
   if (source === 'replay' && replay) {
-    const replayed = replay.draw(data.length).map((sample): Sample => ({ ...sample, origin: 'student' }));
+    const replayed = replay.draw(data.length).map(({ label, ...sample }): Sample => {
+      const teacher = label === undefined ? undefined : plan.teachers[label]?.name;
+      return { ...sample, origin: 'student', ...(teacher !== undefined && { teacher }) };
+    });
     return { samples: [...beside, ...replayed], generationMs: 0 };
   }
   const started = performance.now();
   const answered = await generateSamples(plan, data, step);
   const generationMs = performance.now() - started;
-  for (const sample of answered) replay?.push(sample);
+  for (const { ids, promptLength, teacher } of answered) {
+    const label = plan.teachers.findIndex(({ name }) => name === teacher);
+    replay?.push({ ids, promptLength, ...(teacher !== undefined && { label }) });
+  }
   said.outputs = withAnswers(
     said.outputs,
     answered.map((sample) => answerOf(plan, sample)),
@@ -50,7 +57,7 @@ const answerOf = ({ tokenizer }: Plan, { ids, promptLength }: Sample): string =>
  * Throws the signal's reason when it is aborted meanwhile.
  */
 export async function generateSamples(plan: Plan, samples: readonly Sample[], step: number): Promise<Sample[]> {
-  const { objective, teacher, tokenizer, signal } = plan;
+  const { objective, teachers, tokenizer, signal } = plan;
   const { generation: { teacherShare = 0, ...generation } = {}, maxNewTokens, seed, batchSize } = plan.settings;
   const prompts = samples.map(({ ids, promptLength }) => ids.subarray(0, promptLength));
   const stepSeed = randomSeed(seed, 'generation', step);
@@ -61,18 +68,27 @@ export async function generateSamples(plan: Plan, samples: readonly Sample[], st
     eosTokenId: tokenizer?.eosTokenIds,
     vocabSize: tokenizer?.vocabSize,
     ...(signal && { signal }),
-    seeds: samples.map((_, index) => randomSeed(stepSeed, 'generation', index)),
   };
   const { student } = objective;
-  const answers =
-    teacher && teacherShare > 0
-      ? await generateMixed(student, { model: teacher, share: teacherShare }, prompts, options)
-      : await generate(student, prompts, options);
-  return answers.map((ids, index) => {
-    const prompt = prompts[index]!;
+  const isMixed = teacherShare > 0 && teachers.length > 0;
+  const answers: Int32Array[] = [];
+  for (const indices of isMixed ? byTeacher(samples) : [[...samples.keys()]]) {
+    const asked = indices.map((index) => prompts[index] as Int32Array);
+    const how = { ...options, seeds: indices.map((index) => randomSeed(stepSeed, 'generation', index)) };
+    const helper = isMixed && {
+      model: teacherOf(teachers, samples[indices[0] as number] as Sample),
+      share: teacherShare,
+    };
+    const given = helper ? await generateMixed(student, helper, asked, how) : await generate(student, asked, how);
+    indices.forEach((index, at) => {
+      answers[index] = given[at] as Int32Array;
+    });
+  }
+  return samples.map(({ teacher }, index) => {
+    const [prompt, ids] = [prompts[index] as Int32Array, answers[index] as Int32Array];
     const whole = new Int32Array(prompt.length + ids.length);
     whole.set(prompt);
     whole.set(ids, prompt.length);
-    return { ids: whole, promptLength: prompt.length, origin: 'student' };
+    return { ids: whole, promptLength: prompt.length, origin: 'student', ...(teacher !== undefined && { teacher }) };
   });
 }

@@ -44,7 +44,10 @@ export interface TrainingRun<Settings extends RunSettings = RunSettings>
 /** What the functions take besides settings. Every other name must be a setting. */
 const objectsOfBoth = ['data', 'tokenizer', 'checkpoint', 'resume', 'fallbackOut', 'signal'];
 const objectsOf = {
-  distill: ['student', 'teacher', 'teacherCache', 'teacherTokenizer', ...objectsOfBoth],
+  distill: [
+    ...['student', 'teacher', 'teachers', 'teacherCache', 'teacherTokenizer', 'teacherTokenizers'],
+    ...objectsOfBoth,
+  ],
   fineTune: ['model', ...objectsOfBoth],
 };
 

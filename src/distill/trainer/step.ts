@@ -4,7 +4,7 @@ import { randomSeed, randomUniform } from '../../random.js';
 import type { Tokenizer } from '../../text/index.js';
 import { updatesOf } from '../settings.js';
 import type { TermBatch } from '../terms/index.js';
-import { type BatchOrder, chunks } from './batches.js';
+import { type BatchOrder, chunks, microBatches } from './batches.js';
 import type { StepEvent } from './events.js';
 import { objectiveAt } from './objective.js';
 import type { Plan } from './plan.js';
@@ -31,7 +31,7 @@ export async function takeStep(plan: Plan, run: RunState, order: BatchOrder, ste
   const lr = plan.schedule(step - 1);
   const stepSeed = randomSeed(seed, 'dropout', step);
   const batchOf = (samples: readonly Sample[]): TermBatch => ({ ...student.collate(samples), samples });
-  const batches = chunks(samples, batchSize).map(batchOf);
+  const batches = microBatches(plan, samples).map(batchOf);
   const place = { batches, progress: step / totalSteps, memory: run.memory };
   const objective = await objectiveAt(plan.objective, place);
   const textBatches = chunks(order.text(step), batchSize).map(batchOf);

@@ -1,7 +1,7 @@
 /**
  * Answers of the teacher in place of the data's (sequence-level distillation): before the first step it answers every
- * prompt once. The answers of a run with a folder are kept there in parts, so that neither a run that was stopped
- * meanwhile nor one that is resumed asks again. They follow from the settings and the prompts alone: without the parts
+ * prompt once, of several each the prompts of its own samples. The answers are kept in parts, in the folder of the run or in
+ * memory, so that a run does not ask again that was stopped meanwhile, is resumed, or has lost its device. They follow from the settings and the prompts alone: without the parts
  * the teacher would give the same once more.
  */
 
@@ -13,6 +13,7 @@ import type { FileStore } from '../../io/fileStore.js';
 import { readJson } from '../../io/json.js';
 import { randomSeed } from '../../random.js';
 import { ranges, tryParse } from '../../settings/index.js';
+import { byTeacher, teacherOf } from '../teachers.js';
 import type { AnswersEvent } from './events.js';
 import type { Plan } from './plan.js';
 import { passingReason } from './waiting.js';
@@ -27,17 +28,17 @@ const storedPart = z.object({ key: ranges.text, answers: z.array(z.array(ranges.
 
 /**
  * The samples that a run trains on: the plan's own, or the same prompts with answers of the teacher.
- * @param folder of the run, where it has one; @param step from which the run goes on
+ * @param folder that keeps the answers; @param step from which the run goes on
  * @throws the signal's reason when it is aborted meanwhile
  */
 export async function* trainingSamples(
   plan: Plan,
-  { folder, step }: { readonly folder: FileStore | undefined; readonly step: number },
+  { folder, step }: { readonly folder: FileStore; readonly step: number },
 ): AsyncGenerator<AnswersEvent, readonly Sample[], undefined> {
-  const { train, settings, teacher } = plan;
-  if (settings.answers !== 'teacher' || !teacher) return train;
+  const { train, settings, teachers } = plan;
+  if (settings.answers !== 'teacher' || teachers.length === 0) return train;
   const started = performance.now();
-  const parts = folder && { store: folder.folder(folderName), key: await keyOf(plan) };
+  const parts = { store: folder.folder(folderName), key: await keyOf(plan) };
   // Whole batches, so that each answer has the same neighbours however often the run was stopped.
   const size = Math.ceil(aPart / settings.batchSize) * settings.batchSize;
   const answered: Sample[] = [];
@@ -48,16 +49,18 @@ export async function* trainingSamples(
   for (let first = 0; first < train.length; first += size) {
     const samples = train.slice(first, first + size);
     const name = `part-${String(first).padStart(6, '0')}.json`;
-    const kept = parts && (await readPart(parts, name, samples.length));
+    const kept = await readPart(parts, name, samples.length);
     const answers: number[][] = kept ?? [];
     if (!kept) {
       if (first === 0) yield told(0, false);
+      let count = 0;
       for await (const batch of answerBatches(plan, samples, first)) {
-        answers.push(...batch);
+        for (const { index, ids } of batch) answers[index] = ids;
+        count += batch.length;
         // Those of the last batch are told of once the part is written.
-        if (answers.length < samples.length) yield told(first + answers.length, false);
+        if (count < samples.length) yield told(first + count, false);
       }
-      if (parts) await writePart(parts, name, answers);
+      await writePart(parts, name, answers);
     }
     samples.forEach((sample, index) => {
       answered.push(withAnswer(sample, answers[index] as readonly number[]));
@@ -67,26 +70,39 @@ export async function* trainingSamples(
   return answered;
 }
 
-/** The answers of the teacher to the prompts of some samples, of which the first is sample `first` of all. */
-async function* answerBatches(plan: Plan, samples: readonly Sample[], first: number): AsyncGenerator<number[][]> {
-  const { teacher, tokenizer, signal, settings } = plan;
-  const { generation: { teacherShare: _, ...generation } = {}, maxNewTokens, seed, batchSize } = settings;
-  const prompts = samples.map(({ ids, promptLength }) => ids.subarray(0, promptLength));
-  const batches = generateBatches(teacher as NonNullable<typeof teacher>, prompts, {
-    ...generation,
-    ...{ maxNewTokens, batchSize, eosTokenId: tokenizer?.eosTokenIds, vocabSize: tokenizer?.vocabSize },
-    ...(signal && { signal }),
-    seeds: samples.map((_, index) => randomSeed(seed, 'teacherAnswers', first + index)),
-  });
-  for await (const answers of batches) yield answers.map((ids) => [...ids]);
+/** An answer, and the place of its sample among those that were asked. */
+interface Placed {
+  readonly index: number;
+  readonly ids: number[];
 }
 
-/** What belongs to the answer of the data goes with it; a key names the sample and stays. */
-const withAnswer = ({ ids, promptLength, key }: Sample, answer: readonly number[]): Sample => ({
+/** The answers of the teachers to the prompts of some samples, of which the first is sample `first` of all. */
+async function* answerBatches(plan: Plan, samples: readonly Sample[], first: number): AsyncGenerator<Placed[]> {
+  const { teachers, tokenizer, signal, settings } = plan;
+  const { generation: { teacherShare: _, ...generation } = {}, maxNewTokens, seed, batchSize } = settings;
+  for (const indices of byTeacher(samples)) {
+    const asked = indices.map((index) => samples[index] as Sample);
+    const prompts = asked.map(({ ids, promptLength }) => ids.subarray(0, promptLength));
+    const batches = generateBatches(teacherOf(teachers, asked[0] as Sample), prompts, {
+      ...generation,
+      ...{ maxNewTokens, batchSize, eosTokenId: tokenizer?.eosTokenIds, vocabSize: tokenizer?.vocabSize },
+      ...(signal && { signal }),
+      seeds: indices.map((index) => randomSeed(seed, 'teacherAnswers', first + index)),
+    });
+    let done = 0;
+    for await (const answers of batches) {
+      yield answers.map((ids) => ({ index: indices[done++] as number, ids: [...ids] }));
+    }
+  }
+}
+
+/** What belongs to the answer of the data goes with it; a key and a teacher are the sample's and stay. */
+const withAnswer = ({ ids, promptLength, key, teacher }: Sample, answer: readonly number[]): Sample => ({
   ids: Int32Array.of(...ids.subarray(0, promptLength), ...answer),
   promptLength,
   origin: 'teacher',
   ...(key !== undefined && { key }),
+  ...(teacher !== undefined && { teacher }),
 });
 
 interface Parts {
@@ -114,13 +130,15 @@ async function writePart({ store, key }: Parts, name: string, answers: readonly 
 }
 
 /** Digest of all that the answers follow from. */
-async function keyOf({ settings, teacher, tokenizer }: Plan): Promise<string> {
+async function keyOf({ settings, teachers, tokenizer }: Plan): Promise<string> {
   const { generation, maxNewTokens, seed, batchSize, arithmetic, dataDigest } = settings;
   const hash = createSha256();
+  const digests: string[] = [];
+  for (const { model } of teachers) digests.push(await weightsDigest(model));
   const facts = {
     ...{ generation, maxNewTokens, seed, batchSize, arithmetic, data: dataDigest.train },
     ...{ ends: tokenizer?.eosTokenIds, vocabSize: tokenizer?.vocabSize },
-    teacher: teacher && (await weightsDigest(teacher)),
+    teachers: digests,
   };
   hash.update(new TextEncoder().encode(JSON.stringify(facts)));
   return hash.digest();
