@@ -62,7 +62,7 @@ export async function readKernels(
   try {
     const text = isEmbedded(kernels) ? kernels[arithmetic] : kernels === undefined ? own.text : undefined;
     if (text !== undefined) return checked(await inflated(text), own);
-    const address = kernels === undefined ? own.file?.() : `${String(kernels).replace(/\/$/, '')}/${name}`;
+    const address = kernels === undefined ? addressOf(own) : `${String(kernels).replace(/\/$/, '')}/${name}`;
     told = String(address);
     const bytes = loaded.get(told) ?? readAddress(told).then((bytes) => checked(bytes, own));
     loaded.set(told, bytes);
@@ -76,6 +76,15 @@ export async function readKernels(
         'wasm: { kernels: embeddedKernels } of distillm/embedded.',
       { found: told, expected: name, cause },
     );
+  }
+}
+
+/** @throws Error where it has none, in CommonJS for example */
+function addressOf({ file }: OwnBuild): URL | undefined {
+  try {
+    return file?.();
+  } catch (cause) {
+    throw new Error('this bundle knows no address of its own, beside which files are', { cause });
   }
 }
 

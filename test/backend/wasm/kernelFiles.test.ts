@@ -3,7 +3,7 @@ import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promi
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { openDevice } from '../../../src/backend/openDevice.js';
 import { embeddedKernels } from '../../../src/backend/wasm/embeddedKernels.js';
 import { readKernels } from '../../../src/backend/wasm/kernelFiles.js';
@@ -62,6 +62,17 @@ it('a page in the place of the file, and a file of another version, are told apa
   await expect(readKernels('plain', other)).rejects.toThrow('what is there are kernels of another version');
   const broken = { ...embeddedKernels, plain: 'AAAA' };
   await expect(readKernels('plain', broken)).rejects.toBeInstanceOf(DeviceError);
+});
+
+it('a bundle that knows no address of its own says so', async () => {
+  const own = { digest: 0, file: () => new URL('./compute-fused.wasm', undefined) };
+  vi.doMock('../../../src/backend/wasm/ownKernels.js', () => ({ ownKernels: { fused: own, plain: own } }));
+  vi.resetModules();
+  const { readKernels } = await import('../../../src/backend/wasm/kernelFiles.js');
+  vi.doUnmock('../../../src/backend/wasm/ownKernels.js');
+  await expect(readKernels('fused', undefined)).rejects.toThrow(
+    /^openWasm: compute-fused\.wasm: this bundle knows no address of its own.*distillm\/embedded/,
+  );
 });
 
 it('other places are refused', async () => {
