@@ -18,6 +18,8 @@ export interface TaskFiles {
   readonly train: readonly object[];
   readonly validation: readonly object[];
   readonly test: readonly object[];
+  /** So few of `train` that a student learns them by heart. */
+  readonly few?: readonly object[];
 }
 
 const sizes = { teacher: 6000, train: 800, validation: 100, test: 300 };
@@ -59,7 +61,8 @@ function translations(): TaskFiles {
   };
   const spoilt = (count: number) => spoil(fresh(count), 0.3, rng);
   const [validation, test, firstHundreds, teacher] = [fresh(60), fresh(200), spoilt(400), fresh(5000)];
-  return { teacher, train: [...firstHundreds, ...spoilt(600)], validation, test };
+  const train = [...firstHundreds, ...spoilt(600)];
+  return { teacher, train, validation, test, few: train.slice(0, 40) };
 }
 
 /** Makes the files of a task. */

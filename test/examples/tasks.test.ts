@@ -55,12 +55,17 @@ describe.each(names)('%s', (name) => {
 });
 
 describe('translation', () => {
-  const { teacher, train, validation, test } = tasks.translation();
+  const { teacher, train, validation, test, few = [] } = tasks.translation();
   const all = [teacher, train, validation, test] as { instruction: string; input: string; output: string }[][];
 
   it('has no sentence twice, in one set or in two', () => {
     const sentences = all.flat().map(({ input }) => input);
     expect(new Set(sentences).size).toBe(sentences.length);
+  });
+
+  it('has a few of its training set by themselves', () => {
+    expect(few).toEqual(train.slice(0, 40));
+    expect(textOf(pathOf('translation', 'few'))).toBe(few.map((each) => `${JSON.stringify(each)}\n`).join(''));
   });
 
   it('reads the same in the form of IWSLT 2017 on Hugging Face', async () => {
