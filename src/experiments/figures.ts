@@ -7,6 +7,7 @@ import { linearScale } from '../report/charts/scale.js';
 import { type RunCurves, runCurves } from '../report/runCharts.js';
 import type { RunLog } from '../report/runLog.js';
 import { type FigureSpec, replicateAxis } from './file.js';
+import { nameOf } from './grid.js';
 import { wordsOf } from './measures.js';
 import { type Configuration, type MeasuredRun, spreadIn, spreadOf } from './summary.js';
 import { namesOf } from './tables.js';
@@ -54,7 +55,7 @@ function drawLines({ title, measure, x }: Of<'lines'>, configurations: Configura
   for (const each of configurations) {
     if (!Number.isFinite(Number(each.labels[x]))) continue;
     const { [x]: _, ...others } = each.labels;
-    const key = Object.values(others).join(', ');
+    const key = nameOf(others);
     groups.set(key, [...(groups.get(key) ?? []), each]);
   }
   const lines = [...groups].map(([name, members], series) => {

@@ -3,7 +3,7 @@
  * axis come before those of all runs, and of two axes those of the later. A value '{axis}' stands for that of the axis.
  */
 import { isPlainObject } from '../inWords.js';
-import { type ExperimentSpec, firstAxisOf, labelsOf } from './file.js';
+import { type ExperimentSpec, firstAxisOf, labelsOf, replicateAxis } from './file.js';
 
 /** An option's value, and where in the file it stands. */
 export interface Setting {
@@ -136,3 +136,9 @@ export function axesIn(value: unknown, values: Values): string[] {
     ? Object.values(value).flatMap((each) => axesIn(each, values))
     : [];
 }
+
+/** What a place is called: "skew KL, seed 2". A number says nothing without its axis. */
+export const nameOf = (labels: Readonly<Record<string, string>>): string =>
+  Object.entries(labels)
+    .map(([axis, label]) => (axis === replicateAxis || Number.isFinite(Number(label)) ? `${axis} ${label}` : label))
+    .join(', ');

@@ -1,6 +1,7 @@
 /** Tables of an experiment: what each configuration came to, and how the claims fared; for a page and as Markdown. */
 import type { Table } from '../report/page/tables.js';
 import { replicateAxis } from './file.js';
+import { nameOf } from './grid.js';
 import { wordsOf } from './measures.js';
 import { type ClaimResult, type Configuration, type Spread, spreadIn } from './summary.js';
 
@@ -22,10 +23,10 @@ export function spreadInWords(spread: Spread | undefined, digits: number): strin
 export function namesOf(configurations: readonly Configuration[]): string[] {
   const axes = axesOf(configurations);
   const differing = axes.filter((axis) => new Set(configurations.map(({ labels }) => labels[axis])).size > 1);
-  return configurations.map(({ labels }) => {
-    const words = (differing.length > 0 ? differing : axes).flatMap((axis) => labels[axis] ?? []);
-    return words.join(', ');
-  });
+  const told = differing.length > 0 ? differing : axes;
+  return configurations.map(({ labels }) =>
+    nameOf(Object.fromEntries(told.flatMap((axis) => (labels[axis] === undefined ? [] : [[axis, labels[axis]]])))),
+  );
 }
 
 /** The axes of which any configuration has a label, in order. */

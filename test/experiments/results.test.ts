@@ -193,6 +193,22 @@ describe('the report', () => {
     expect(svg.match(/fill-opacity="0.14"/g)).toHaveLength(1);
   });
 
+  it('names in figures the axis of a number', () => {
+    const sweep = ['2', '16'].flatMap((batch) =>
+      ['on', 'off'].flatMap((policy) =>
+        ['6', '12'].map((tokens) => ({ ...run('', 1, Number(tokens)), labels: { policy, batch, tokens, seed: '1' } })),
+      ),
+    );
+    const figures = [
+      { kind: 'lines', title: 'Lines', measure: 'rougeL', x: 'tokens' },
+      { kind: 'bars', title: 'Bars', measure: 'rougeL' },
+    ];
+    const spec = specOf({ axes: { policy: ['on', 'off'], batch: [2, 16], tokens: [6, 12], seed: [1] }, figures });
+    const files = reportExperiment({ spec, total: 8, runs: sweep, failures: [] });
+    expect(textsOf(files['figure-1.svg'] as string)).toContain('on, batch 2');
+    expect(textsOf(files['figure-2.svg'] as string)).toContain('off, batch 16, tokens 6');
+  });
+
   it('draws curves that are means over seeds', () => {
     const log = (gradNorm: number) => ({
       name: 'x',

@@ -11,6 +11,7 @@ import {
   axesIn,
   type GridRun,
   gridOf,
+  nameOf,
   type Setting,
   type Settings,
   sharedLabels,
@@ -288,11 +289,6 @@ const fromHere = (path: string): string => {
   const short = relative('.', path);
   return short === '' || short.startsWith('..') ? path : short;
 };
-
-const nameOf = (labels: Readonly<Record<string, string>>): string =>
-  Object.entries(labels)
-    .map(([axis, label]) => (axis === replicateAxis || Number.isFinite(Number(label)) ? `${axis} ${label}` : label))
-    .join(', ');
 
 /** Models that no run trains are there once, by the axes on which they depend. */
 function merged(runs: readonly PlannedRun[]): PlannedRun[] {
