@@ -99,6 +99,35 @@ describe('an experiment', () => {
     expect(whole.err.indexOf('start, seed 1 is prepared, in ')).toBeLessThan(whole.err.indexOf('[1/5]'));
   });
 
+  it('has runs with several teachers, prepared and from files, which are known by what is in them', async () => {
+    const records = readFileSync(path('train.jsonl'), 'utf8').trim().split('\n');
+    const routed = records.map((line, i) => JSON.stringify({ ...JSON.parse(line), by: i % 2 === 0 ? 'a' : 'b' }));
+    await writeFile(path('routed.jsonl'), routed.join('\n'));
+    const teachers = (b: string) => ({
+      teacher: ['a=prepared:teacher', `b=${b}`],
+      teacherField: 'by',
+      data: 'routed.jsonl',
+    });
+    const taught = (b: string) => ({
+      ...spec,
+      ...{ train: { ...spec.train, ...teachers(b) }, claims: [], compareWith: {} },
+      axes: { loss: { KL: { loss: 'forwardKL' } }, seed: [1] },
+    });
+    await write('several.json', taught('prepared:start'));
+    const first = await experiment('several.json', 'whole');
+    expect(first.code, first.err).toBe(0);
+    const [prepared = ''] = namesIn('whole/prepared').filter((name) => name.startsWith('start-seed-1'));
+    await write('files.json', taught(`./whole/prepared/${prepared}/made/last`));
+    const again = await experiment('files.json', 'whole');
+    expect(again.code, again.err).toBe(0);
+    await write('nowhere.json', taught('./nowhere'));
+    const nowhere = await experiment('nowhere.json', 'whole');
+    expect([nowhere.code, nowhere.err]).toEqual([
+      2,
+      expect.stringContaining("'teacher' is ./nowhere, and there is no such"),
+    ]);
+  });
+
   it('does not run again what has its result, whatever it is called', async () => {
     const times = () => namesIn('whole/runs').map((name) => statSync(path('whole/runs', name, 'result.json')).mtimeMs);
     const before = times();

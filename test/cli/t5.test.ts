@@ -93,6 +93,35 @@ describe('a T5', () => {
     expect(stepsIn('part/log.jsonl').map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   });
 
+  it('learns from several teachers, each the records that name it, and from prompts alone', async () => {
+    const records = readFileSync(path('train.jsonl'), 'utf8').trim().split('\n');
+    const routed = records.map((line, i) => JSON.stringify({ ...JSON.parse(line), by: i % 2 === 0 ? 'a' : 'b' }));
+    await writeFile(path('routed.jsonl'), routed.join('\n'));
+    const prompts = records.map((line) => JSON.stringify({ instruction: JSON.parse(line).instruction }));
+    await writeFile(path('prompts.jsonl'), prompts.join('\n'));
+    const run = (data: string, words: string) =>
+      distillm(
+        `train --data ${path(data)} ${tiny} --student-config ${path('t5.json')} --steps 2 --max-new-tokens 4 --rouge-samples 0 ${words}`,
+      );
+    const teachers = `a=${path('teacher/best')} b=${path('teacher/last')}`;
+    for (const method of ['kd', 'minillm', 'seqkd']) {
+      const out = `several-${method}`;
+      const taught = await run(
+        'routed.jsonl',
+        `--teacher ${teachers} --teacher-field by --method ${method} --validation 4 --out ${path(out)}`,
+      );
+      expect(taught.code, taught.err).toBe(0);
+      const resumed = await distillm(`train --resume --steps 3 --out ${path(out)}`);
+      expect(resumed.code, resumed.err).toBe(0);
+    }
+    const alone = await run(
+      'prompts.jsonl',
+      `--teacher ${path('teacher/best')} --method onPolicy --validation ${path('held-out.jsonl')} --out ${path('alone')}`,
+    );
+    expect(alone.code, alone.err).toBe(0);
+    expect(stepsIn('alone/log.jsonl').every(({ source }) => source === 'generate')).toBe(true);
+  });
+
   it('reads summaries and translations behind the prefixes of T5, unless another template is asked for', async () => {
     const records = Array.from({ length: 8 }, (_, i) => ({ dialogue: `Ann: Say ant ${i}.`, summary: 'ant' }));
     await writeFile(path('dialogues.jsonl'), records.map((record) => `${JSON.stringify(record)}\n`).join(''));

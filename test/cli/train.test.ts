@@ -552,13 +552,20 @@ describe('distillm train', () => {
     expect(missing.err).toMatch(/^distillm: .*nowhere: there is no checkpoint: .*ENOENT.*\n$/);
     const run = await train(`--method sft --student ${path('teacher')} --out ${path('unused')}`);
     expect(run.err).toContain(`A run wrote its model to '${path('teacher')}/best': give that.`);
-    const broken = await distillm(
-      `train --data ${path('config.json')} ${tiny} --method sft --student ${path('teacher/best')} --out ${path('unused')}`,
-    );
-    expect(broken.code).toBe(1);
-    expect(broken.err.trim().split('\n').at(-1)).toMatch(
-      /^distillm: .*config\.json: no record has 'instruction' or 'prompt', nor/,
-    );
+    await writeFile(path('other.json'), '{"n_embd": 8}');
+    for (const [name, message] of [
+      ['other.json', /^distillm: .*other\.json: no record has 'instruction' or 'prompt', nor/],
+      [
+        'config.json',
+        /^distillm: .*config\.json is the config of a model \(config\.json\), expected records of data\. Leave/,
+      ],
+    ] as const) {
+      const broken = await distillm(
+        `train --data ${path(name)} ${tiny} --method sft --student ${path('teacher/best')} --out ${path('unused')}`,
+      );
+      expect(broken.code).toBe(1);
+      expect(broken.err.trim().split('\n').at(-1)).toMatch(message);
+    }
   });
 
   it.each([
