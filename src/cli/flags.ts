@@ -67,8 +67,10 @@ export function kindFlags(table: KindTable, prefix = ''): OptionTable<never> {
         const users = specs.filter(({ spec }) => spec.description === text).map(({ kind }) => kind);
         return users.length === withOptions.length ? text : `${users.join(', ')}: ${text}`;
       };
-      const schema = typed(...specs.map(({ leaf }) => leaf.schema));
-      return [flag, { ...specs[0]!.spec, schema, description: [...texts].map(linesOf).join('; ') }];
+      const [{ spec }] = specs as [(typeof specs)[number]];
+      // A switch has no value to read.
+      const schema = spec.argument && typed(...specs.map(({ leaf }) => leaf.schema));
+      return [flag, { ...spec, ...(schema && { schema }), description: [...texts].map(linesOf).join('; ') }];
     }),
   );
 }

@@ -53,15 +53,27 @@ describe('--method', () => {
     });
     const over = await train(
       `${models()} ${small} --method minillm --updates 1 --lr 1e-3 --sgo offPolicy --student-share 0.75 --replay-schedule constant ` +
-        `--teacher-share 0.4 --no-dropout --capacity 8 --out ${path('over')}`,
+        `--teacher-share 0.4 --no-dropout --no-single-step --capacity 8 --out ${path('over')}`,
     );
     expect(over.code, over.err).toBe(0);
     expect(await settingsOf('over')).toMatchObject({
-      objective: { kind: 'policyGradient', updates: 1, clip: 0.2 },
+      objective: { kind: 'policyGradient', updates: 1, clip: 0.2, noSingleStep: true },
       sgo: { kind: 'offPolicy', share: 0.75, schedule: 'constant' },
       generation: { teacherShare: 0.4 },
       optimizer: { lr: 1e-3 },
       noDropout: true,
+    });
+    const later = await train(
+      `${models()} ${small} --method kd --loss taid --taid-start 0.2 --taid-linear --loss-temperature 2 --teacher-temperature 1 ` +
+        `--temperature-squared --loss-clamp 5 --loss-top-k 20 --compare-every 2 --out ${path('later')}`,
+    );
+    expect(later.code, later.err).toBe(0);
+    expect(await settingsOf('later')).toMatchObject({
+      loss: {
+        ...{ kind: 'taid', start: 0.2, linear: true, temperature: 2, teacherTemperature: 1, temperatureSquared: true },
+        ...{ clamp: 5, topK: 20 },
+      },
+      compareEvery: 2,
     });
     const contrast = await train(
       `${models()} ${small} --method distillm2 --alpha 0.3 --student-alpha 0.2 --answers data --out ${path('contrast')}`,
@@ -112,6 +124,9 @@ describe('--method', () => {
       '--loss skewKL is about the divergence, and --kd-ratio is 0: cross-entropy alone is learnt.',
     ],
     ['--method kd --pairs', '--pairs does nothing with --method kd.'],
+    // Switches of losses and of methods take no value.
+    ['--method sft --no-single-step', '--teacher does nothing with --method sft.'],
+    ['--loss forwardKL --taid-linear', '--taid-linear does not apply to the loss forwardKL, only to taid.'],
     [
       '--method kd --alpha 0.3',
       '--alpha does not apply to the loss forwardKL, only to alphaMixture, skewKL and skewReverseKL. Leave it out.',

@@ -286,6 +286,17 @@ forEachBackend((device) => {
     expect(wrong).toEqual([]);
   });
 
+  it('every loss is 0 where the student is the teacher, and teaches nothing', async () => {
+    const between = ['teacherMixture', 'studentMixture', 'mixtureTeacher', 'mixtureStudent'] as const;
+    const mixtures = [-5, 0.5, 1, 3].flatMap((alpha) => between.map((each) => alphaMixture({ alpha, between: each })));
+    const limits = [alphaBeta({ alpha: 0.5, beta: 0 }), alphaBeta({ alpha: 0, beta: 0.5 }), forwardKL({ topK: 3 })];
+    for (const loss of [...Object.values(losses).map((make) => make() as Divergence), ...limits, ...mixtures]) {
+      const bits = await bitsOf(device(), loss, () => logitsOf(1));
+      const largest = bits.reduce((most, each) => Math.max(most, Math.abs(each)), 0);
+      expect([loss, largest < 1e-7]).toEqual([loss, true]);
+    }
+  });
+
   it('of the same temperature on both sides changes no bit', async () => {
     for (const make of [forwardKL, skewKL, alphaBeta]) {
       const each = await bitsOf(device(), make({ temperature: 3, teacherTemperature: 3 }));
