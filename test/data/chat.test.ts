@@ -136,6 +136,26 @@ it('appends EOS where a template ends no turn', async () => {
   expect(tokenizer.decode(ids)).toBe('user: a\nassistant: b\n<|im_end|>');
 });
 
+describe('a field of a conversation that names its teacher', () => {
+  it('goes with the sample', async () => {
+    const tokenizer = tokenizerOf(families[0] as string);
+    const how = { tokenizer, template: createChatTemplate(tokenizer), ...lengths };
+    const teachers = { field: 'by', names: ['a', 'b'] };
+    const records = ['a', 'b'].map((by) => ({ by, messages: [user('Hi.'), assistant('Hello.')] }));
+    const { train } = await readInstructions(records, { ...how, teachers });
+    expect(train.map(({ teacher }) => teacher)).toEqual(['a', 'b']);
+    // So it is with one that only asks.
+    const asking = await readInstructions([{ by: 'b', messages: [user('Hi.')] }], {
+      ...how,
+      teachers,
+      answers: 'optional',
+    });
+    const { promptLength, ids } = train[0]!;
+    expect(asking.train[0]).toMatchObject({ teacher: 'b', instruction: 'Hi.', promptLength, outputs: [] });
+    expect([...asking.train[0]!.ids]).toEqual([...ids.subarray(0, promptLength)]);
+  });
+});
+
 describe('special tokens that a message spells out', () => {
   it.each(['smollm2', 'llama32', 'zephyr'])('are text, and end no turn: %s', async (family) => {
     const tokenizer = tokenizerOf(family);

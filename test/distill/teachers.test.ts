@@ -6,6 +6,7 @@ import type { Sample } from '../../src/data/batch.js';
 import { forwardKL } from '../../src/distill/losses/index.js';
 import { type MethodSettings, methods } from '../../src/distill/methods/index.js';
 import { offPolicy } from '../../src/distill/sgo/index.js';
+import { cacheTeacher } from '../../src/distill/teacherCache/index.js';
 import { byTeacher } from '../../src/distill/teachers.js';
 import { type DistillOptions, distill, fineTune } from '../../src/distill/trainer/index.js';
 import { generate } from '../../src/generation/index.js';
@@ -242,6 +243,11 @@ describe('what cannot be', () => {
     expect(asked({ teachers: { a, b }, teacherTokenizers: { b: other } })).toThrow(
       /^distill: the vocabulary of the teacher 'b' has 12 tokens, the student's 12; their tokenizers differ/,
     );
+    const cache = { teacher: a, tokenizer, topK: 4, out: memoryStore() };
+    expect(() => cacheTeacher({ ...cache, data: ofTwo })).toThrow(
+      /^data\.train\[0\]: its teacher is "a", and the one that is given teaches all samples/,
+    );
+    expect(() => cacheTeacher({ ...cache, data: ofAll })).not.toThrow();
     // What a model is fine-tuned on may be what it is to be taught later.
     expect(() => fineTune({ ...common, model: student, data: ofTwo })).not.toThrow();
   });

@@ -16,7 +16,7 @@ import { checkOptions, type Fields, ranges, signalOption, special } from '../../
 import { type Tokenizer, tokenizerOption } from '../../text/index.js';
 import { writtenAs } from '../fileDigest.js';
 import { chunks } from '../trainer/batches.js';
-import { requireSamples } from '../trainer/checkData.js';
+import { refuseNamedTeachers, requireSamples } from '../trainer/checkData.js';
 import type { TrainingData } from '../trainer/options.js';
 import { factDifferences, factsOf, type TeacherCacheFacts } from './facts.js';
 import {
@@ -159,6 +159,7 @@ export function cacheTeacher(options: CacheTeacherOptions): TeacherCaching {
     );
   }
   requireSamples('train', data.train, new Map([['teacher', teacher]]));
+  refuseNamedTeachers('train', data.train);
   const far = data.train.findIndex(({ ids }) => idOutside(ids, vocabSize) !== undefined);
   if (far >= 0) {
     throw new CompatibilityError(

@@ -23,7 +23,7 @@ export interface TeacherSignal {
   divergenceOf(batch: TermBatch, divergence: DivergenceSpec, gradScale: number, compares?: boolean): RowLoss;
 }
 
-/** Models that predict each batch when it is wanted, each those of its own samples. All samples of a batch have one teacher. */
+/** Models that predict each batch when it is wanted, each those of its own samples: a batch has one teacher. */
 export const liveTeachers = (teachers: readonly Teacher[]): TeacherSignal => ({
   vocabSize: Math.min(...teachers.map(({ model }) => model.vocabSize)),
   modelOf: ({ samples: [first = {}] }) => teacherOf(teachers, first),
