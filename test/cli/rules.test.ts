@@ -22,6 +22,14 @@ describe('is wrong usage, told at once:', () => {
       'train --data no/data --out no/run --student no/model',
       '--method distillm needs --teacher <source>, the model to learn from, or --teacher-cache <folder>. Without a teacher: --method sft.',
     ],
+    [
+      `${distil} --method gkd --loss skewKL --beta 0.3`,
+      '--beta 0.3 is about what --method gkd sets, and --loss skewKL takes its place.',
+    ],
+    [
+      `${distil} --method gkd --sgo onPolicy --lambda 0.3`,
+      '--lambda 0.3 is about what --method gkd sets, and --sgo onPolicy takes its place.',
+    ],
     [`${kd} --sgo dataOnly`, '--sgo does nothing with --method kd.'],
     [`${train} --compare-every 5`, '--compare-every does nothing with --method sft.'],
     [

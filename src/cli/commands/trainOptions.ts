@@ -270,6 +270,32 @@ function ofOtherKinds(given: GivenOptions): string | undefined {
   );
 }
 
+/** An option of the method that says something of its loss or policy alone, where another one is chosen. */
+function overruled(given: GivenOptions): string | undefined {
+  const { method = 'distillm', loss, sgo } = given;
+  const preset = methods[method] as (options: object) => MethodSettings;
+  const left = (options: object) => {
+    const settings = preset(options);
+    return JSON.stringify({ ...settings, ...(loss && { loss }), ...(sgo && { sgo }) });
+  };
+  for (const name of Object.keys(kindFlags({ [method]: methods[method] }))) {
+    const value = given[name as keyof GivenOptions];
+    if (value === undefined) continue;
+    try {
+      const isIdle =
+        JSON.stringify(preset({ [name]: value })) !== JSON.stringify(preset({})) &&
+        left({ [name]: value }) === left({});
+      if (isIdle) {
+        const by = [...(loss ? [`--loss ${loss}`] : []), ...(sgo ? [`--sgo ${sgo}`] : [])].join(' and ');
+        return `${asTyped(name, value)} is about what --method ${method} sets, and ${by} takes its place. Leave one of them out.`;
+      }
+    } catch {
+      // A value out of range is told where options are read.
+    }
+  }
+  return undefined;
+}
+
 /** How any model draws its answers, the teacher as well. */
 const drawingOptions = ['generationTemperature', 'generationTopK', 'generationTopP'];
 
@@ -347,6 +373,7 @@ export const trainRules: readonly Rule[] = [
       : `${asTyped(idle, given[idle])} is about the divergence, and --kd-ratio is 0: cross-entropy alone is learnt. Leave it out, or ` +
           'raise --kd-ratio.';
   },
+  (given) => overruled(given as GivenOptions),
   (given) => ofOtherKinds(given as GivenOptions),
   ({ lmCoef, text }) =>
     lmCoef === undefined || text !== undefined
