@@ -21,6 +21,8 @@ export const configOption = optional(
 export interface ConfigNames {
   /** Options by what the API calls them: 'optimizer.lr' is that of --lr. */
   readonly flags: ReadonlyMap<string, string>;
+  /** Of a choice the options of its kinds, for kinds may differ: 'loss.alpha' is --alpha, of alphaBeta --divergence-alpha. */
+  readonly flagsOfKinds: ReadonlyMap<string, Readonly<Record<string, ReadonlyMap<string, string>>>>;
   /** Flags by what others call them. */
   readonly alsoCalled: ReadonlyMap<string, string>;
   /** Options of the file that do not count where another one is typed: epochs for steps. */
@@ -74,9 +76,11 @@ export function readFields(
   table: OptionTable,
   { names, where }: { readonly names: ConfigNames; readonly where: (name: string) => string },
 ): FileOption[] {
-  return optionsIn(fields, names).map(([name, written]) => {
+  const options = optionsIn(fields, names);
+  const flagsHere = new Map([...names.flags, ...flagsOfChosenKinds(options, names)]);
+  return options.map(([name, written]) => {
     if (names.passedOn.includes(name)) return { option: name, value: written, written };
-    const option = Object.hasOwn(table, name) ? name : names.flags.get(name);
+    const option = Object.hasOwn(table, name) ? name : flagsHere.get(name);
     if (option === undefined || option === 'config') throw unknownName(where(name), name, table, names);
     const value = readField(table[option] as OptionSpec<unknown>, written, `${where(name)}: '${name}'`);
     return { option, value, written };
@@ -114,6 +118,16 @@ function optionsIn(fields: Fields, { flags }: ConfigNames): [name: string, value
     groups.has(name) && isGroup(value) ? [...flattened({ [name]: value })] : [[name, value] as [string, unknown]],
   );
 }
+
+/** What the API calls the options of the kinds that a file chooses: by `loss: 'skewKL'`, or `loss: { kind: 'skewKL' }`. */
+const flagsOfChosenKinds = (
+  options: readonly (readonly [name: string, value: unknown])[],
+  { flagsOfKinds }: ConfigNames,
+): [path: string, flag: string][] =>
+  options.flatMap(([name, kind]) => {
+    const kinds = flagsOfKinds.get(name.replace(/\.kind$/, ''));
+    return kinds && typeof kind === 'string' && Object.hasOwn(kinds, kind) ? [...(kinds[kind] ?? [])] : [];
+  });
 
 const isGroup = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);
 

@@ -49,6 +49,16 @@ const prefixed = (flag: string, prefix: string): string =>
 const flaggedAs = (schema: z.ZodObject, prefix: string): Flagged[] =>
   flagged(schema).map((leaf) => ({ ...leaf, flag: prefixed(leaf.flag, prefix) }));
 
+/** `flagsByPath` of each kind of a table. */
+export const flagsByKind = (
+  table: KindTable,
+  prefix = '',
+  flags = '',
+): Readonly<Record<string, ReadonlyMap<string, string>>> =>
+  Object.fromEntries(
+    Object.values(table).map(({ kind, options }) => [kind, new Map(flagsByPath(options, prefix, flags))]),
+  );
+
 /**
  * The options of all kinds of a table. The help says of which kinds an option is, unless all have it.
  * @param prefix begins every flag, where two choices from one table have flags of their own

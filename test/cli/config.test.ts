@@ -1,6 +1,7 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { losses } from '../../src/distill/losses/index.js';
 import { methods } from '../../src/distill/methods/index.js';
 import { testTerminal } from './terminal.js';
 import { distillm, makeWorkspace } from './workspace.js';
@@ -126,6 +127,48 @@ it.each(Object.keys(methods))('gives the same run again from the settings of a r
     expect(again.code, again.err).toBe(0);
     expect(await settingsOf(`${out}-again/log.jsonl`)).toEqual({ ...settings, time: expect.any(String) });
     expect((await weights(`${out}-again`)).equals(await weights(out))).toBe(true);
+  }
+});
+
+/** Options of which no default is among them, all that a kind has; those that exclude each other as further ones. */
+const common = { temperature: 2, teacherTemperature: 3, temperatureSquared: true, clamp: 4, topK: 5 };
+const ownOptions: { readonly [Kind in keyof typeof losses]: readonly object[] } = {
+  alphaBeta: [{ alpha: 0.5, beta: 0.6 }],
+  alphaMixture: [{ alpha: -1, lambda: 0.4, between: 'mixtureStudent', divergenceAlpha: 0.3, divergenceBeta: 0.8 }],
+  forwardKL: [{}],
+  jensenShannon: [{ weight: 0.3 }],
+  reverseKL: [{}],
+  skewKL: [{ alpha: 0.2 }],
+  skewReverseKL: [{ alpha: 0.3 }],
+  symmetricKL: [{ weight: 0.3 }],
+  taid: [
+    { start: 0.3, end: 0.9, rate: 0.01, momentum: 0.8, follows: 'divergence' },
+    { start: 0.3, end: 0.9, linear: true },
+  ],
+  totalVariation: [{}],
+};
+
+it('gives every loss back from a line of settings, all of its options set, on data and on answers of the student', async () => {
+  const kinds = Object.keys(losses) as (keyof typeof losses)[];
+  const all = kinds.flatMap((kind) => {
+    const set = new Set(['kind', ...Object.keys(common), ...ownOptions[kind].flatMap((own) => Object.keys(own))]);
+    expect([...set].sort()).toEqual(['kind', ...Object.keys(losses[kind].options.shape)].sort());
+    return ownOptions[kind].map((own) => ({ kind, ...common, ...own }));
+  });
+  const models = `--student ${path('teacher/last')} --teacher ${path('teacher/last')} --data ${path('train.jsonl')}`;
+  const shared = `${models} --template compact --validation 3 ${tiny}`;
+  const first = await distillm(
+    `train --method distillm --sgo onPolicy --student-loss skewKL ${shared} --steps 1 --batch-size 2 --max-new-tokens 2 --rouge-samples 0 --out ${path('losses-0')}`,
+  );
+  expect(first.code, first.err).toBe(0);
+  const { time: _, ...settings } = await settingsOf('losses-0/log.jsonl');
+  // What changes during a run may be the loss alone.
+  const steady = all.filter(({ kind }) => kind !== 'taid');
+  for (const [i, loss] of all.entries()) {
+    const line = { ...settings, loss, studentLoss: steady[(i + 3) % steady.length] };
+    const again = await distillm(`${await config(line)} ${shared} --out ${path(`losses-${i + 1}`)}`);
+    expect(again.code, again.err).toBe(0);
+    expect(await settingsOf(`losses-${i + 1}/log.jsonl`)).toEqual({ ...line, time: expect.any(String) });
   }
 });
 

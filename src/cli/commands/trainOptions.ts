@@ -8,7 +8,7 @@ import { type MethodName, type MethodSettings, methods } from '../../index.js';
 import { leavesOf, withoutDefault } from '../../settings/index.js';
 import { type ConfigNames, configOption } from '../config.js';
 import { recordOptions } from '../data.js';
-import { flagsByPath, flagsOf, foreignFlag, kindFlags, kindFlagsOf } from '../flags.js';
+import { flagsByKind, flagsByPath, flagsOf, foreignFlag, kindFlags, kindFlagsOf } from '../flags.js';
 import { loraFlags, loraFlagsByPath } from '../lora.js';
 import { dtypeOption, sourceWords, tokenizerWords } from '../models.js';
 import { choice, count, flag, flagOf, listed, optional, required, text, type Values, withDefault } from '../options.js';
@@ -192,6 +192,11 @@ export const objectiveKind = 'objective.kind';
 /** What `--config` knows beside the names of flags. */
 export const configNames: ConfigNames = {
   flags: runFlags,
+  flagsOfKinds: new Map([
+    ['loss', flagsByKind(losses, 'loss.')],
+    ['studentLoss', flagsByKind(losses, 'studentLoss.', studentPrefix)],
+    ['sgo', flagsByKind(policies, 'sgo.')],
+  ]),
   alsoCalled: flagsAlsoCalled,
   replacedBy: new Map([
     ['steps', ['epochs']],

@@ -92,7 +92,13 @@ const isAddress = (value: string) => /^(?:hf:|https?:\/\/)/i.test(value);
 const preparedPrefix = 'prepared:';
 
 /** Names that only `train` knows are those of its settings. */
-const noNames: ConfigNames = { flags: new Map(), alsoCalled: new Map(), replacedBy: new Map(), passedOn: [] };
+const noNames: ConfigNames = {
+  flags: new Map(),
+  flagsOfKinds: new Map(),
+  alsoCalled: new Map(),
+  replacedBy: new Map(),
+  passedOn: [],
+};
 const namesFor = (command: string): ConfigNames => (command === 'train' ? { ...configNames, passedOn: [] } : noNames);
 
 /** Whether what a command makes is a folder, which others may need. */
