@@ -86,6 +86,18 @@ export function intervalOf(scores: readonly number[], confidence: number): Inter
   return [quantile(sorted, (1 - confidence) / 2), quantile(sorted, (1 + confidence) / 2)];
 }
 
+/**
+ * How likely a value at least as far from 0 would be, on either side, were the true one 0. The resamples, moved so that their
+ * mean is 0, show how far chance goes. What was found counts as one more of them (Davison and Hinkley, 1997), so that no value is 0.
+ * @param found of all records
+ * @param draws of each resample, with its sign
+ */
+export function pValueOf(found: number, draws: readonly number[]): number {
+  const mean = draws.reduce((sum, each) => sum + each, 0) / draws.length;
+  const asFar = draws.filter((each) => Math.abs(each - mean) >= Math.abs(found)).length;
+  return (asFar + 1) / (draws.length + 1);
+}
+
 /** Between two of the values it is interpolated, as NumPy does. */
 function quantile(sorted: Float64Array, share: number): number {
   const place = share * (sorted.length - 1);

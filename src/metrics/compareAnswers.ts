@@ -1,21 +1,22 @@
 /**
- * Whether two models differ by more than the choice of the records: a paired bootstrap (Koehn, 2004), as sacreBLEU computes
- * it. Both are scored on the same draws of records, so that what makes a record hard for both does not count.
+ * Whether two models differ by more than the choice of the records: a paired bootstrap (Koehn, 2004). Both are scored on the
+ * same draws of records, so that what makes a record hard for both does not count.
  */
-import { drawnScores, type Interval, intervalOf } from './bootstrap.js';
+import { drawnScores, type Interval, intervalOf, pValueOf } from './bootstrap.js';
 import type { AnswerMetric, MeasuredAnswers, ScoreAnswersOptions, SeedAnswers } from './scoreAnswers.js';
 import { checkRuns, checkScoring, measureAnswers } from './scoreAnswers.js';
 
 /** How much a score of a model differs from that of another. */
 export interface ComparedScore {
-  /** The model's less the other's, of the means over the seeds. */
+  /** The model's score minus the other's, of the means over the seeds. */
   readonly difference: number;
   /** Of the difference, by the bootstrap over the records. */
   readonly interval: Interval;
   /**
    * How likely a difference of at least this size would be, in either direction, if both were as good: of the resamples, those
-   * whose absolute difference is further above the mean of these than the one that was found is above 0; one more counts in both.
-   * 1 where no resample has a difference.
+   * whose difference is at least as far from the mean of all resamples as the one that was found is from 0; one more counts in
+   * both. 1 where both gave the same answers. sacreBLEU's is about half of it: that one compares absolute differences with their
+   * mean, and so counts only resamples that differ more, not those that differ as much less.
    */
   readonly pValue: number;
 }
@@ -68,13 +69,4 @@ export function compareAnswers(
       ];
     }),
   );
-}
-
-function pValueOf(difference: number, draws: readonly number[]): number {
-  // sacreBLEU has 1 / (resamples + 1) here, as if two models with the same answers were surely different.
-  if (draws.every((each) => each === 0)) return 1;
-  const sizes = draws.map(Math.abs);
-  const mean = sizes.reduce((sum, size) => sum + size, 0) / sizes.length;
-  const above = sizes.filter((size) => size - mean > Math.abs(difference)).length;
-  return (above + 1) / (draws.length + 1);
 }

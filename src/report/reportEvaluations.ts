@@ -29,9 +29,9 @@ const explained =
   '(95%), which says how far other records of the same kind would move the mean.';
 
 const differences =
-  'Each score less that of the first model; in brackets a bootstrap interval (95%) over the records, the same draws for both ' +
-  'models; p is how likely a difference of this size would be if both were as good (paired bootstrap, as in sacreBLEU). Of many scores ' +
-  'some are below 0.05 by chance.';
+  'Each score minus that of the first model; in brackets a bootstrap interval (95%) over the records, the same draws for both ' +
+  'models; p is how likely a difference of this size, in either direction, would be if both were as good (paired bootstrap, ' +
+  'two-sided). Of many scores some are below 0.05 by chance.';
 
 /**
  * A report of evaluations: a table of all scores, another of the differences from the first model where they were compared, and the answers side by side. One HTML file without scripts that needs no
