@@ -19,6 +19,8 @@ export interface EvaluatedModel {
   readonly comparison?: ComparisonSummary | undefined;
   /** How its scores differ from those of the first model, as `compareAnswers` gives it. Default: not compared. */
   readonly difference?: ComparedScores | undefined;
+  /** How its answers were drawn and scored, by names for people: `{ temperature: '0.7' }`. Default: not told. */
+  readonly settings?: Readonly<Record<string, string>> | undefined;
 }
 
 const interval = z.tuple([z.number(), z.number()]);
@@ -38,6 +40,7 @@ const models = z
       difference: z
         .record(z.string(), z.looseObject({ difference: z.number(), interval, pValue: z.number() }).or(z.undefined()))
         .optional(),
+      settings: z.record(z.string(), z.string('some text')).optional(),
     }),
     'a list of models with their scores',
   )
@@ -115,11 +118,20 @@ export function differenceTable(models: readonly EvaluatedModel[]): Table {
   requireEvaluated('differenceTable', models);
   const compared = models.filter(({ difference }) => difference);
   return {
-    headings: [`less ${models[0]?.name}`, ...compared.map(({ name }) => name)],
+    headings: [`difference from ${models[0]?.name}`, ...compared.map(({ name }) => name)],
     rows: rows.flatMap(([metric, name]): Cell[][] => {
       const cells = compared.map(({ difference }) => differenceCell(difference?.[metric]));
       return cells.some((cell) => cell !== '') ? [[name, ...cells]] : [];
     }),
+  };
+}
+
+/** How the answers of models were drawn and scored: a row a setting. No rows where no model tells of any. */
+export function settingsTable(models: readonly EvaluatedModel[]): Table {
+  const names = new Set(models.flatMap(({ settings = {} }) => Object.keys(settings)));
+  return {
+    headings: ['', ...models.map(({ name }) => name)],
+    rows: [...names].map((name) => [name, ...models.map(({ settings }) => settings?.[name] ?? '')]),
   };
 }
 

@@ -1,7 +1,13 @@
 /** The scores and the answers of several models as one HTML file. It is a function of its arguments, and runs anywhere. */
 import * as z from 'zod';
 import { checkOptions, ranges } from '../settings/index.js';
-import { differenceTable, type EvaluatedModel, evaluationTable, requireEvaluated } from './evaluationTable.js';
+import {
+  differenceTable,
+  type EvaluatedModel,
+  evaluationTable,
+  requireEvaluated,
+  settingsTable,
+} from './evaluationTable.js';
 import { escaped } from './markup.js';
 import { answerCards, paragraphs } from './options.js';
 import { type AnswerCard, drawAnswers } from './page/answers.js';
@@ -34,8 +40,9 @@ const differences =
   'two-sided). Of many scores some are below 0.05 by chance.';
 
 /**
- * A report of evaluations: a table of all scores, another of the differences from the first model where they were compared, and the answers side by side. One HTML file without scripts that needs no
- * network, in the reader's colour scheme, for any width.
+ * A report of evaluations: a table of all scores, another of the differences from the first model where they were compared, a
+ * third of the settings where these are told, and the answers side by side. One HTML file without scripts that needs no network,
+ * in the reader's colour scheme, for any width.
  * @param models with their scores, in the order of the columns
  * @throws OptionError for what is no list of models with scores, and for unknown and wrong options
  * @example
@@ -45,12 +52,13 @@ export function reportEvaluations(models: readonly EvaluatedModel[], given: Eval
   requireEvaluated('reportEvaluations', models);
   const { title, lead, answers } = checkOptions('reportEvaluations', options, given);
   const table = drawTable(evaluationTable(models));
-  const compared = differenceTable(models);
+  const [compared, settings] = [differenceTable(models), settingsTable(models)];
   return drawPage(title, lead, [
     { heading: 'Scores', content: `${table}<p class="note">${escaped(explained)}</p>` },
     ...(compared.rows.length > 0
       ? [{ heading: 'Differences', content: `${drawTable(compared)}<p class="note">${escaped(differences)}</p>` }]
       : []),
+    ...(settings.rows.length > 0 ? [{ heading: 'Settings', content: drawTable(settings) }] : []),
     ...(answers.length > 0 ? [{ heading: 'Answers', content: drawAnswers(answers as readonly AnswerCard[]) }] : []),
   ]);
 }

@@ -32,6 +32,13 @@ const models = names.map((name, i) => ({
     [['the cat sat'], ['a dog ran'], ['nothing']],
   ),
 }));
+const settled = models.map((model, i) => ({
+  ...model,
+  ...(i > 0 && {
+    difference: { rougeL: { difference: -3.1, interval: [-17.45, 11.85] as const, pValue: 0.181 } },
+  }),
+  settings: { '--temperature': '1', BLEU: 'case:mixed|eff:no|tok:13a|smooth:floor[0.10]' },
+}));
 const compared = Array.from({ length: 7 }, (_, i) => ({
   prompt: i === 0 ? long : 'Say it.',
   reference: 'x'.repeat(300),
@@ -57,7 +64,10 @@ describe.skipIf(!chromiumPath)('a report in a browser', () => {
     ];
     await writeFile(join(folder, 'report.html'), reportRuns(runs, { answers, tables }));
     await writeFile(join(folder, 'plot.svg'), plotRuns(runs));
-    await writeFile(join(folder, 'eval.html'), reportEvaluations(models, { title: 'x'.repeat(90), answers: compared }));
+    await writeFile(
+      join(folder, 'eval.html'),
+      reportEvaluations(settled, { title: 'x'.repeat(90), answers: compared }),
+    );
     browser = await launch(chromiumPath as string);
   });
   afterAll(async () => {
@@ -153,6 +163,34 @@ describe.skipIf(!chromiumPath)('a report in a browser', () => {
       if (width === 390) expect(seen.tableWidth).toBeGreaterThan(seen.scrollWidth);
     },
   );
+
+  it('keeps each score on one line, and the names of the rows in sight where the table scrolls', async () => {
+    const { page } = await open('eval.html', 400, 'light');
+    const seen = await page.evaluate(() => {
+      const scores = [...document.querySelectorAll('td.share > span:last-child')].map(
+        (cell) => cell.getBoundingClientRect().height,
+      );
+      const scroll = document.querySelector('.scroll') as HTMLElement;
+      scroll.scrollLeft = 200;
+      const name = document.querySelector('tbody th') as HTMLElement;
+      const [left, edge] = [name.getBoundingClientRect().left, scroll.getBoundingClientRect().left];
+      const heads = [...document.querySelectorAll('thead')].map((head) => head.getBoundingClientRect().height);
+      const firsts = [...document.querySelectorAll('tbody th')].map((each) => each.getBoundingClientRect().width);
+      return {
+        tallest: Math.max(...scores),
+        shift: left - edge,
+        heads,
+        widest: Math.max(...firsts),
+        shades: getComputedStyle(scroll).backgroundAttachment,
+      };
+    });
+    await page.close();
+    expect(seen.tallest).toBeLessThan(30);
+    expect(seen.shift).toBe(0);
+    expect(Math.max(...seen.heads)).toBeLessThan(80);
+    expect(seen.widest).toBeLessThan(200);
+    expect(seen.shades).toBe('local, scroll');
+  });
 
   it('draws bars of a table that leave a gap before the next column', async () => {
     const { page } = await open('report.html', 1440, 'light');

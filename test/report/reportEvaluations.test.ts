@@ -87,6 +87,14 @@ describe('reportEvaluations', () => {
     expect(page).toMatch(/<th scope="row">ROUGE-L<\/th><td class="share">/);
   });
 
+  it('has the settings of each model, where they are told', () => {
+    const page = reportEvaluations([{ ...one, settings: { '--seeds': '10,20' } }, two]);
+    expect(page).toContain('<h2>Settings</h2>');
+    expect(page).toMatch(/<th scope="row">--seeds<\/th><td class="short">10,20<\/td><td class="short"><\/td>/);
+    expect(reportEvaluations([one])).not.toContain('<h2>Settings</h2>');
+    expect(() => reportEvaluations([{ ...one, settings: { seeds: 10 } } as never])).toThrow(OptionError);
+  });
+
   it('has no answers where none are given, and refuses options of another kind', () => {
     expect(reportEvaluations([one])).not.toContain('<h2>Answers</h2>');
     expect(() => reportEvaluations([one], { answer: answers } as never)).toThrow('Did you mean answers?');

@@ -11,17 +11,19 @@ h2{margin:40px 0 12px;font-size:20px;letter-spacing:-.01em}
 p{margin:0 0 10px;max-width:75ch}
 header p{font-size:17px;color:var(--c-muted)}
 .note{color:var(--c-muted);font-size:14px}
+.scroll+.note{margin-top:8px}
 .charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,348px),1fr));gap:16px;align-items:start}
 figure{margin:0;padding:12px;border:1px solid var(--c-rule);border-radius:10px;max-width:600px}
 svg{display:block;width:100%;height:auto;font-family:inherit;font-variant-numeric:tabular-nums}
-.scroll{overflow-x:auto}
+.scroll{overflow-x:auto;background:linear-gradient(to left,var(--c-paper) 12px,transparent) right/48px calc(100% + 4px) no-repeat local,linear-gradient(to left,color-mix(in srgb,var(--c-muted) 45%,transparent),transparent) right/12px 100% no-repeat scroll}
 table{border-collapse:collapse;font-size:15px;font-variant-numeric:tabular-nums}
 th,td{padding:6px 14px 6px 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--c-rule)}
 thead th{color:var(--c-muted);font-weight:500;font-size:14px;vertical-align:bottom}
-tbody th{font-weight:600;min-width:7em}
+tbody th{font-weight:600;min-width:8.5em}
+.scroll tr>:first-child{position:sticky;left:0;z-index:1;background:var(--c-paper)}
 td{overflow-wrap:anywhere;min-width:4em;max-width:34em}
 .short{white-space:nowrap}
-.share{position:relative;min-width:8.5em}
+.share{position:relative;min-width:8.5em;white-space:nowrap}
 .share>span:last-child{position:relative;padding-left:8px}
 .bar{position:absolute;left:0;width:calc(var(--share)*(100% - 14px));top:5px;bottom:5px;background:var(--c-0);opacity:.2;border-radius:3px}
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,348px),1fr));gap:16px;align-items:start}

@@ -20,7 +20,10 @@ export interface Table {
   readonly rows: readonly (readonly Cell[])[];
 }
 
-/** It scrolls sideways where the page is narrower. */
+/** Text of no more letters than this stays on one line: a difference with its interval and p-value, the usual settings of BLEU. */
+const oneLine = 36;
+
+/** It scrolls sideways where the page is narrower: the first column stays, and a shade at the edge says that there is more. */
 export function drawTable({ headings, rows }: Table): string {
   const head = element('tr', {}, ...headings.map((heading) => element('th', { scope: 'col' }, escaped(heading))));
   const body = rows.map((cells) => element('tr', {}, ...cells.map((cell, i) => drawCell(cell, i === 0))));
@@ -31,7 +34,7 @@ export function drawTable({ headings, rows }: Table): string {
 function drawCell(cell: Cell, isFirst: boolean): string {
   if (isFirst) return element('th', { scope: 'row' }, escaped(typeof cell === 'string' ? cell : cell.text));
   if (typeof cell === 'string')
-    return element('td', { class: cell.length <= 24 ? 'short' : undefined }, longText(cell));
+    return element('td', { class: cell.length <= oneLine ? 'short' : undefined }, longText(cell));
   const share = Math.round(1000 * Math.min(1, Math.max(0, cell.share))) / 1000;
   const bar = element('span', { class: 'bar', style: `--share:${share}` }, '');
   return element('td', { class: 'share' }, bar, element('span', {}, escaped(cell.text)));
