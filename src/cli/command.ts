@@ -60,7 +60,7 @@ export function defineCommand<Groups extends Readonly<Record<string, OptionTable
     command.addHelpText('after', `\nExample:\n${example.replace(/^/gm, '  ')}`);
     if (spec.words) command.argument(spec.words);
     return command.action(async () => {
-      if (!spec.words) refuseWords(command.args, spec.name);
+      if (!spec.words) refuseWords(command, typedOptions(command));
       const fromFile = await spec.fromFile?.(typedOptions(command), table, terminal);
       for (const [name, value] of Object.entries(fromFile ?? {})) {
         command.setOptionValueWithSource(name, value, fileSource);
@@ -94,11 +94,22 @@ const givenOptions = (command: Command): Given =>
     ),
   );
 
-/** @throws OptionError for words that belong to no option */
-function refuseWords([word]: readonly string[], name: string): void {
+/** @throws OptionError for words that belong to no option: numbers after an option whose numbers have commas between, too */
+function refuseWords(command: Command, typed: Given): void {
+  const [word] = command.args;
   if (word === undefined) return;
+  const isNumber = (text: string) => /^\d[\d,]*$/.test(text);
+  const isList = (value: unknown) => Array.isArray(value) && value.every(Number.isFinite);
+  const [name, value] = Object.entries(typed).find((entry) => isNumber(word) && isList(entry[1])) ?? [];
+  if (name !== undefined) {
+    const list = [value, ...command.args.filter(isNumber)].join(',');
+    throw new OptionError(
+      `${flagOf(name)} takes numbers with commas between them, and ${word} stands alone: did you mean ${flagOf(name)} ${list}?`,
+      { found: word },
+    );
+  }
   throw new OptionError(
-    `${name} takes options only, and ${shellWord(word)} belongs to none. Leave it out, or put the name of its option before it.`,
+    `${command.name()} takes options only, and ${shellWord(word)} belongs to none. Leave it out, or put the name of its option before it.`,
     { found: word },
   );
 }

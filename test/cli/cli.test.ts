@@ -75,6 +75,14 @@ describe('distillm', () => {
       'doctor takes options only, and "two words" belongs to none. Leave it out, or put the name of its option before it.',
     ],
     [
+      ['eval', '--model', 'x', '--data', 'y', '--seeds', '10', '20', '30'],
+      '--seeds takes numbers with commas between them, and 20 stands alone: did you mean --seeds 10,20,30?',
+    ],
+    [
+      ['eval', '--seeds', '10', 'z', '--model', 'x'],
+      'eval takes options only, and z belongs to none. Leave it out, or put the name of its option before it.',
+    ],
+    [
       ['train', '--data', 'x', '--out', 'y', '--batch-size', '1.5'],
       '--batch-size is 1.5, expected an integer of at least 1.',
     ],

@@ -125,10 +125,35 @@ describe('several models', () => {
     const { difference } = JSON.parse(out.trimEnd().split('\n')[1] as string);
     const shown = (name: string) =>
       new RegExp(`^${name} {2,}([+-]\\S+) \\[\\S+, \\S+\\] p [<=] [01]\\.\\d{3}$`, 'm').exec(err);
-    expect(err).toContain(`less ${at('one')}`);
+    expect(err).toContain(`difference from ${at('one')}`);
     const signed = (value: number) => `${value < 0 ? '' : '+'}${value.toFixed(2)}`;
     expect(shown('tokens per answer')?.[1]).toBe(signed(difference.answerTokens.difference));
     expect(readFileSync(at('differences.html'), 'utf8')).toContain('<h2>Differences</h2>');
+  });
+
+  it('say how many of the prompts that they are asked are cut, and of one page all settings', async () => {
+    const cut = words('--max-prompt-length', '12', '--report', at('settings.html'), '--bleu-tokenization', 'char');
+    const { code, out, err } = await run([...cut, '--bleu-lowercase', '--normalization', 'squad']);
+    expect(code, err).toBe(0);
+    const [first] = out.split('\n').map((each) => each && JSON.parse(each));
+    expect([first.examples, first.promptsCut]).toEqual([6, 6]);
+    for (const name of ['one', 'two']) {
+      expect(err).toContain(`Note: ${at(name)}, 6 of 6 prompts are longer than 12 tokens, and cut inside. Raise`);
+    }
+    expect(err).toContain('\nBLEU: case:lc|eff:no|tok:char|smooth:exp; exact match, normalized: squad\n');
+    const page = readFileSync(at('settings.html'), 'utf8');
+    for (const [name, value] of Object.entries({
+      ...{ '--temperature': '1', '--max-new-tokens': '5', '--max-prompt-length': '12', '--template': 'compact' },
+      ...{ '--seeds': '1,2', '--normalization': 'squad', BLEU: 'case:lc|eff:no|tok:char|smooth:exp' },
+      ...{ 'prompts cut': '6 of 6 prompts' },
+    })) {
+      expect(page).toMatch(
+        new RegExp(`<th scope="row">${name}</th>(<td[^>]*>${value.replaceAll('|', '\\|')}</td>){2}`),
+      );
+    }
+    expect(page).toMatch(/<th scope="row">--tokenizer<\/th><td[^>]*>[^<]*one \(\d+ tokens\)</);
+    const usual = await run(words());
+    expect(usual.err).not.toMatch(/^BLEU:|prompts are longer/m);
   });
 
   it('say at once what they do, and score BLEU as they are told to', async () => {
@@ -146,6 +171,7 @@ describe('several models', () => {
     expect(code, err).toBe(0);
     expect(err).toMatch(new RegExp(`^Evaluating ${at('one')}, ${at('two')} on ${at('held-out.jsonl')}\n`));
     const [first] = out.split('\n').map((each) => each && JSON.parse(each));
+    expect(err).toContain('\nBLEU: case:mixed|eff:yes|tok:char|smooth:floor[0.5]\n');
     expect(first.settings.bleu).toMatchObject({ smoothing: 'floor', smoothingValue: 0.5, effectiveOrder: true });
     const usual = JSON.parse((await run(words(...letters))).out.split('\n')[0] as string);
     expect(first.bleu).not.toBe(usual.bleu);

@@ -28,6 +28,7 @@ import {
 import { type AnswersFile, noFile, openAnswers } from '../evaluation/answersFile.js';
 import { judgeAll, judgeOptions, judgeRules, openJudge } from '../evaluation/judging.js';
 import { cardsOf, type Evaluated, resultOf, shownModels, textTables } from '../evaluation/results.js';
+import { settingsOf, unusualScoring } from '../evaluation/settings.js';
 import { exitCodes } from '../exitCodes.js';
 import { counted, countedOf, duration } from '../format.js';
 import { tryInputs } from '../inputs.js';
@@ -60,7 +61,12 @@ const evaluationOptions = {
   ...recordOptions,
   template: templateOption,
   limit: optional('<records>', count, 'only so many records, from the start (default: all)'),
-  seeds: withDefault('<list>', distinctCounts, 'one answer to each prompt for each seed', [10, 20, 30, 40, 50]),
+  seeds: withDefault(
+    '<list>',
+    distinctCounts,
+    'one answer to each prompt for each seed, with commas between: 10,20',
+    [10, 20, 30, 40, 50],
+  ),
   maxPromptLength: optional('<tokens>', count, 'longer prompts are cut inside the input or instruction (default: 256)'),
   maxNewTokens: optional('<tokens>', count, 'longest answer (default: 256, or what the model has room for)'),
   batchSize: withDefault('<number>', count, 'prompts that are answered side by side', 32),
@@ -179,6 +185,7 @@ export const evaluate = defineCommand({
         answerers.set(name, await line.during(() => `reading the records for ${name}`, prepare));
       }
       const { examples } = requireSame(answerers);
+      for (const [name, answerer] of answerers) noteCut(answerers.size > 1 ? `${name}, ` : '', answerer, line);
       noteReferences(examples, line);
       const seeds = sampling.temperature === 0 ? options.seeds.slice(0, 1) : options.seeds;
       const scoring: ScoreAnswersOptions = {
@@ -215,8 +222,10 @@ export const evaluate = defineCommand({
           const difference = first && compareAnswers(runs, first, references, scoring);
           first ??= runs;
           noteEmpty(called, scores.seeds, { examples, line });
+          const judge = options.judge && `${options.judgeModel}, ${options.judgeMode}`;
+          const settings = settingsOf(answerer, { tokenizer: options.tokenizer ?? name, seeds, scoring, judge });
           models.push({
-            ...{ name, answerer, scores, perplexity, difference, verdicts: {} },
+            ...{ name, answerer, scores, perplexity, difference, settings, verdicts: {} },
             answers: runs[0]!.answers as readonly Answer[],
           });
         }
@@ -230,6 +239,8 @@ export const evaluate = defineCommand({
           ));
         const all = models.map((model, i) => ({ ...model, verdicts: verdicts?.[i] ?? {} }));
         for (const each of textTables(all)) line.print(each);
+        const unusual = unusualScoring(scoring);
+        if (unusual !== '') line.print(unusual);
         line.print(
           `${counted(examples.length, 'record')}, ${counted(seeds.length, 'seed')}, in ${duration(performance.now() - started)}`,
         );
@@ -307,6 +318,17 @@ async function answerRecords(
   } finally {
     model?.dispose();
   }
+}
+
+/** Prompts of which the model does not see all. */
+function noteCut(called: string, { examples, promptsCut, settings }: Answerer, line: ProgressLine): void {
+  if (promptsCut === 0) return;
+  line.print(
+    noted(
+      `${called}${countedOf(promptsCut, examples.length, 'prompt', 'are')} longer than ${counted(settings.maxPromptLength, 'token')}, ` +
+        'and cut inside. Raise --max-prompt-length where the model has room.',
+    ),
+  );
 }
 
 /** What cannot be scored by some measure, before anybody waits for it. */

@@ -57,7 +57,7 @@ export interface Answerer {
   readonly checkpoint: Checkpoint;
   readonly tokenizer: Tokenizer;
   readonly examples: readonly Example[];
-  /** Prompts that were longer than allowed. */
+  /** Of the examples, those whose prompt was longer than allowed. */
   readonly promptsCut: number;
   readonly settings: AnswerSettings;
 }
@@ -99,7 +99,7 @@ export async function prepareAnswerer(
   const batchSize = Math.min(options.batchSize, examples.length);
   requireMemory(await planGeneration(sized, { promptLength: longest, maxNewTokens, batchSize }));
   return {
-    ...{ checkpoint, tokenizer, examples, promptsCut: data.cut.prompts },
+    ...{ checkpoint, tokenizer, examples, promptsCut: examples.filter(({ promptCut }) => promptCut).length },
     settings: { ...sampling, maxNewTokens, maxPromptLength, template: template.name, dtype },
   };
 }

@@ -21,12 +21,14 @@ export interface Evaluated {
   readonly verdicts: Verdicts;
   /** From the first model; absent of that one. */
   readonly difference: ComparedScores | undefined;
+  /** For people. */
+  readonly settings: Readonly<Record<string, string>>;
 }
 
 /** A model as tables have it. */
-const shown = ({ name, scores, perplexity, verdicts, difference }: Evaluated): EvaluatedModel => ({
+const shown = ({ name, scores, perplexity, verdicts, difference, settings }: Evaluated): EvaluatedModel => ({
   ...{ name, scores, perplexity: perplexity?.perplexity },
-  ...{ rating: verdicts.rating, comparison: verdicts.comparison, difference },
+  ...{ rating: verdicts.rating, comparison: verdicts.comparison, difference, settings },
 });
 
 export const shownModels = (models: readonly Evaluated[]): readonly EvaluatedModel[] => models.map(shown);
