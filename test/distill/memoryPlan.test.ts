@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Device } from '../../src/backend/backend.js';
 import { skewReverseKL } from '../../src/distill/losses/index.js';
+import { methods } from '../../src/distill/methods/index.js';
 import { adaptiveOffPolicy } from '../../src/distill/sgo/index.js';
 import { distill, fineTune } from '../../src/distill/trainer/index.js';
 import { LimitError, OptionError } from '../../src/errors.js';
@@ -97,6 +98,24 @@ describe('a plan on WASM', () => {
     const { total } = await run.memory();
     await collect(run);
     expectNear(total, device.memory().reachedBytes);
+    await device.dispose();
+  });
+
+  it('knows that pairs of answers fill a batch that takes the terms of both', async () => {
+    const device = await openDevice({ kind: 'wasm', wasm: { threads: 1 } });
+    const teacher = await modelOf('gpt2', device, { width: 64, seed: 2, trainable: false });
+    const student = await modelOf('gpt2', device, { width: 64 });
+    const run = distill({
+      ...{ ...methods.distillm2(), teacher, student, tokenizer: tinyTokenizer(), maxNewTokens: 17 },
+      // Of 9 records in batches of 5 the second one has four answers of the teacher and one of the student.
+      ...{ data: { train: succession(34).slice(0, 9) }, batchSize: 5, gradAccumulationSteps: 2, steps: 3 },
+    });
+    const plan = await run.memory();
+    await collect(run);
+    const { peakBytes, reachedBytes } = device.memory();
+    const { student: held, gradients, moments, activations, logits } = plan;
+    expect(peakBytes).toBeLessThanOrEqual(plan.teacher + held + gradients + moments + activations + logits);
+    expectNear(plan.total, reachedBytes);
     await device.dispose();
   });
 

@@ -22,6 +22,7 @@ import { logitsAtOnce, type WeightFormat, weightFormats } from '../../tensor/ind
 import { policyFacts } from '../sgo/index.js';
 import type { Teacher } from '../teachers.js';
 import { liveTeachers, standInTeacher, type TermBatch } from '../terms/index.js';
+import { sequencesOfStep } from './batches.js';
 import { objectiveOf } from './objective.js';
 import type { Plan } from './plan.js';
 import { type Objective, updateStudent } from './update.js';
@@ -211,11 +212,17 @@ function loadOf(plan: Plan, change: Change): Load {
   const longest = (samples: readonly Sample[]) =>
     ofMostTokens(samples, batchSize).map((sample) => cut(sample, maxLength));
   // A prompt without a token cannot be answered: the run refuses it.
-  const answers = () => prompts.slice(0, train.length).map((prompt) => withAnswer(prompt, maxNewTokens));
+  const answers = (origin?: 'student') =>
+    prompts
+      .slice(0, train.length)
+      .map((prompt) => ({ ...withAnswer(prompt, maxNewTokens), ...(origin && { origin }) }));
   const ofData = ofTeacher ? answers() : longest(train);
-  const answered = generates ? answers() : [];
+  const answered = generates ? answers('student') : [];
+  // Of pairs, a batch that the data do not fill takes answers of the student as well, and the terms of both.
+  const areMixed = plan.teachers.length > 1 || sequencesOfStep({ ...settings, batchSize }, train) % batchSize !== 0;
+  const mixed = settings.pairs && areMixed && answered.length > 0 ? mixedBatch(ofData, answered) : [];
   return {
-    batches: [ofData, ...(answered.length > 0 ? [answered] : [])],
+    batches: [ofData, answered, mixed].filter(({ length }) => length > 0),
     textBatches: text.length > 0 ? [longest(text)] : [],
     validation: longest(validation),
     prompts,
@@ -236,6 +243,13 @@ function widestOf(samples: readonly Sample[], count: number): Sample[] {
   const answer = most(({ ids, promptLength }) => ids.length - promptLength);
   const widest = { ids: new Int32Array(promptLength + answer), promptLength };
   return Array.from({ length: Math.min(count, samples.length) }, () => widest);
+}
+
+/** As many as there are of either, of those that are longer all but one. */
+function mixedBatch(some: readonly Sample[], others: readonly Sample[]): Sample[] {
+  const isLonger = (some[0]?.ids.length ?? 0) > (others[0]?.ids.length ?? 0);
+  const [longer, shorter] = isLonger ? [some, others] : [others, some];
+  return [...longer.slice(1), ...shorter.slice(0, 1)];
 }
 
 function cut(sample: Sample, maxLength: number | undefined): Sample {
