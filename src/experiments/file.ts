@@ -10,6 +10,7 @@ import { runCurves } from '../report/runCharts.js';
 import { didYouMean } from '../requireOption.js';
 import { ranges, tryParse } from '../settings/index.js';
 import { type LinedJson, readLinedJson } from './json.js';
+import { isComparison, isScore, measureNames } from './measures.js';
 
 const { choice, text, switched } = ranges;
 const scalar = z.union([text, z.number(), switched], 'text, a number, true or false');
@@ -120,6 +121,7 @@ export function readExperiment(
   if ('issue' in result) throw refusal(result.issue, { value, where });
   const spec = result.value;
   checkNames(spec, where);
+  checkMeasures(spec, where);
   return { spec, where };
 }
 
@@ -173,28 +175,76 @@ function refusal(
   if (unknown) {
     const [name = ''] = unknown;
     const inside = [...keys, name];
-    const advice = didYouMean(name, keys.length === 0 ? fieldNames : namesBeside(value, keys));
-    return new OptionError(
-      `${where(inside)}: there is no field '${path ? `${path}.` : ''}${name}'.${advice && ` ${advice}`}`,
-      { option: name, found: name },
-    );
+    const known = keys.length === 0 ? fieldNames : namesBeside(value, keys);
+    const advice = didYouMean(name, known) || `Expected one of ${known.join(', ')}.`;
+    return new OptionError(`${where(inside)}: there is no field '${path ? `${path}.` : ''}${name}'. ${advice}`, {
+      option: name,
+      found: name,
+      expected: known,
+    });
   }
   if (path === '') {
     return new OptionError(`${where([])}: the experiment is ${inWords(found)}, expected ${message}.`, { found });
   }
   const is = found === undefined ? 'is missing' : `is ${inWords(found)}`;
-  return new OptionError(`${where(keys)}: '${path}' ${is}, expected ${message}.`, {
+  const advice = keys.at(-1) === 'curve' ? didYouMean(found, Object.keys(runCurves)) : '';
+  return new OptionError(`${where(keys)}: '${path}' ${is}, expected ${message}. ${advice}`.trim(), {
     option: path,
     found,
     expected: message,
   });
 }
 
-/** Names that may have been meant: those of claims and figures. */
-function namesBeside(value: unknown, [group]: readonly PropertyKey[]): string[] {
-  if (group === 'claims') return Object.keys(claim.shape);
-  if (group !== 'figures') return Object.keys(Object(value));
-  return [barFigure, lineFigure, curveFigure].flatMap(({ shape }) => Object.keys(shape));
+/** The fields of a claim, or of a figure of its kind. */
+function namesBeside(value: unknown, keys: readonly PropertyKey[]): string[] {
+  if (keys[0] === 'claims') return Object.keys(claim.shape);
+  const { kind } = Object(keys.reduce<unknown>((inside, key) => Object(inside)[key], value)) as { kind?: unknown };
+  const shape = [barFigure, lineFigure, curveFigure].find((each) => each.shape.kind.value === kind)?.shape;
+  return Object.keys(shape ?? {});
+}
+
+/**
+ * Measures that columns, figures and claims name. One that no run can have would leave them empty after all runs are made.
+ * @throws OptionError
+ */
+function checkMeasures(
+  { measures = [], figures, claims, train, eval: scored, axes }: ExperimentSpec,
+  where: ExperimentFile['where'],
+): void {
+  const compares = [train, ...Object.values(axes).flatMap((each) => (Array.isArray(each) ? [] : Object.values(each)))];
+  const isCompared = 'compareEvery' in axes || compares.some(({ compareEvery }) => Number(compareEvery) > 0);
+  const check = (name: string, keys: readonly PropertyKey[]) => {
+    const path = keys.reduce<string>(
+      (before, key) =>
+        typeof key === 'number' ? `${before}[${key}]` : before ? `${before}.${String(key)}` : String(key),
+      '',
+    );
+    const is = `${where(keys)}: '${path}' is ${inWords(name)}`;
+    if (!measureNames.includes(name)) {
+      throw new OptionError(
+        `${is}, expected one of ${measureNames.join(', ')}. ${didYouMean(name, measureNames)}`.trim(),
+        { option: path, found: name, expected: measureNames },
+      );
+    }
+    if (isScore(name) && scored === undefined) {
+      throw new OptionError(`${is}, a score, and there is no 'eval' that says how runs are scored. Add it.`, {
+        ...{ option: path, found: name },
+      });
+    }
+    if (isComparison(name) && !isCompared) {
+      throw new OptionError(
+        `${is}, for which steps have to compare the two models, and no run has 'compareEvery'. Add it to 'train'.`,
+        { option: path, found: name },
+      );
+    }
+  };
+  for (const [i, name] of measures.entries()) check(name, ['measures', i]);
+  for (const [i, figure] of figures.entries()) {
+    if (figure.kind === 'curves') continue;
+    if (typeof figure.measure === 'string') check(figure.measure, ['figures', i, 'measure']);
+    else for (const [j, name] of figure.measure.entries()) check(name, ['figures', i, 'measure', j]);
+  }
+  for (const [i, { measure: name }] of claims.entries()) check(name, ['claims', i, 'measure']);
 }
 
 /** Axes and their values that other fields name. @throws OptionError */

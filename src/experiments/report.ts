@@ -9,7 +9,7 @@ import { type DrawnRun, drawFigure, usualFigures } from './figures.js';
 import { type ExperimentSpec, replicateAxis } from './file.js';
 import { usualMeasures } from './measures.js';
 import { type ClaimResult, configurationsOf, judge, type Spread, spreadIn } from './summary.js';
-import { aboutClaims, claimTable, markdownTable, resultTable } from './tables.js';
+import { aboutClaims, claimTable, markdownTable, markdownText, resultTable } from './tables.js';
 
 /** A run that has its results. */
 export interface FinishedRun extends DrawnRun {
@@ -69,8 +69,8 @@ export function reportExperiment({ spec, total, runs, failures }: ExperimentResu
     { heading: 'Settings', content: settingsOf(spec) },
   ];
   const markdown = [
-    `# ${title}\n`,
-    ...about.map((words) => `${words}\n`),
+    `# ${markdownText(title)}\n`,
+    ...about.map((words) => `${markdownText(words)}\n`),
     markdownTable(resultTable(configurations, measures, { isWide: true })),
     `${note}\n`,
     ...(claims.length > 0 ? [markdownTable(claimTable(claims)), `${aboutClaims}\n`] : []),

@@ -58,9 +58,10 @@ export function configurationsOf<Run extends MeasuredRun>(runs: readonly Run[]):
 
 /**
  * A claim of a range *holds* where the whole 95% interval of the pairs' mean lies in the range, *does not hold* where the whole
- * interval lies outside it, and *cannot be told* where the interval has an end of the range in it, or there is none.
+ * interval lies outside it, and *cannot be told* where the interval has an end of the range in it, or there is none. There are
+ * *no runs yet* where none was made of those that it is about, or of those that these are compared with.
  */
-export type Verdict = 'holds' | 'does not hold' | 'cannot be told';
+export type Verdict = 'holds' | 'does not hold' | 'cannot be told' | 'no runs yet';
 
 /** How a claim fares on the runs that there are. */
 export interface ClaimResult {
@@ -99,7 +100,9 @@ export function judge(
   const spread = spreadOf(pairs);
   const interval = spread && meanInterval(spread);
   const holding = pairs.filter((value) => value >= least && value <= most).length;
-  return { text, measure, spread, interval, holding, verdict: verdictOf(interval, { least, most }) };
+  const areThere = [of, over].every((place) => runs.some((run) => isAt(run, place)));
+  const verdict = areThere ? verdictOf(interval, { least, most }) : 'no runs yet';
+  return { text, measure, spread, interval, holding, verdict };
 }
 
 function verdictOf(interval: Interval | undefined, { least, most }: { least: number; most: number }): Verdict {

@@ -85,9 +85,16 @@ export const aboutClaims =
 
 /** The table as Markdown. */
 export function markdownTable({ headings, rows }: Table): string {
-  const line = (cells: readonly string[]) => `| ${cells.map(markdownCell).join(' | ')} |`;
+  const line = (cells: readonly string[]) => `| ${cells.map(markdownText).join(' | ')} |`;
   const written = rows.map((cells) => line(cells.map((cell) => (typeof cell === 'string' ? cell : cell.text))));
   return [line(headings), `|${' --- |'.repeat(headings.length)}`, ...written].map((each) => `${each}\n`).join('');
 }
 
-const markdownCell = (words: string): string => words.replace(/[\\|]/g, '\\$&').replace(/\s+/g, ' ');
+/** Words in a line of Markdown, in which nothing of them is taken for its marks, or for HTML. */
+export const markdownText = (words: string): string =>
+  words
+    .replace(/[\\|*`[\]]/g, '\\$&')
+    .replace(/&/g, '&amp;')
+    .replace(/</g, '&lt;')
+    .replace(/>/g, '&gt;')
+    .replace(/\s+/g, ' ');

@@ -68,7 +68,7 @@ export type AnswerMetric =
   | 'selfBleu';
 
 /** What is told of each seed, in this order. */
-const seedMetrics: readonly Exclude<AnswerMetric, 'selfBleu'>[] = [
+export const seedMetrics: readonly Exclude<AnswerMetric, 'selfBleu'>[] = [
   ...(['rouge1', 'rouge2', 'rougeL', 'rougeLsum', 'bleu', 'exactMatch', 'normalizedMatch'] as const),
   ...(['distinct1', 'distinct2', 'answerTokens', 'cutShare'] as const),
 ];

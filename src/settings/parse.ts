@@ -37,12 +37,19 @@ export function tryParse<Schema extends z.ZodType>(
 ): { readonly value: z.output<Schema> } | { readonly issue: Issue } {
   const result = schema.safeParse(given, { error });
   if (result.success) return { value: result.data };
-  const issue = result.error.issues[0] as z.core.$ZodIssue;
+  const { issues } = result.error;
+  const [first] = issues as [z.core.$ZodIssue];
+  const at = (path: readonly PropertyKey[]) => path.reduce<unknown>((inside, key) => Object(inside)[key], value);
+  // What is missing may be there under a wrong name, of which more is learnt.
+  const misnamed =
+    at(first.path) === undefined &&
+    issues.find(({ code, path }) => code === 'unrecognized_keys' && pathOf(path) === pathOf(first.path.slice(0, -1)));
+  const issue = misnamed || first;
   return {
     issue: {
       path: pathOf(issue.path),
       keys: issue.path,
-      found: issue.path.reduce<unknown>((inside, key) => Object(inside)[key], value),
+      found: at(issue.path),
       message: issue.message,
       otherKind: issue.code === 'invalid_type' || (issue.code === 'invalid_union' && !issue.discriminator),
       ...(issue.code === 'unrecognized_keys' && { unknown: issue.keys }),

@@ -102,7 +102,46 @@ describe("an experiment's file", () => {
       but({ claims: [{ text: 't', measure: 'm', of: { loss: 'KL' }, over: { loss: 'skew' } }] }),
       /'claims\[0\]' is .*expected a claim with atLeast, atMost or both\.$/,
     ],
-    [but({ claims: [{ text: 't', measures: 'm' }] }), /claims\[0\]/],
+    [
+      but({ claims: [{ text: 't', measures: 'm' }] }),
+      /line \d+: there is no field 'claims\[0\]\.measures'\. Did you mean measure\?$/,
+    ],
+    [
+      but({ figures: [{ kind: 'curves', title: 'x', chart: 'phi' }] }),
+      /there is no field 'figures\[0\]\.chart'\. Expected one of kind, title, curve\.$/,
+    ],
+    [
+      but({ figures: [{ kind: 'curves', title: 'x', curve: 'gradNrm' }] }),
+      /'figures\[0\]\.curve' is gradNrm, expected one of trainingLoss, .*\. Did you mean gradNorm\?$/,
+    ],
+    [
+      but({ measures: ['rougeL', 'rougeM'] }),
+      /^grid\.json, line \d+: 'measures\[1\]' is rougeM, expected one of rouge1, .*\. Did you mean .*\?$/,
+    ],
+    [
+      but({ figures: [{ kind: 'bars', title: 'x', measure: 'rougeX' }] }),
+      /line \d+: 'figures\[0\]\.measure' is rougeX, expected one of .* Did you mean/,
+    ],
+    [
+      but({ figures: [{ kind: 'bars', title: 'x', measure: ['stepSeconds', 'nothing of all'] }] }),
+      /line \d+: 'figures\[0\]\.measure\[1\]' is nothing of all, expected one of .*, cutAnswers\.$/,
+    ],
+    [
+      but({ figures: [{ kind: 'lines', title: 'x', measure: 'fi', x: 'seed' }] }),
+      /'figures\[0\]\.measure' is fi, expected one of/,
+    ],
+    [
+      but({ claims: [{ text: 't', measure: 'rougeX', of: { loss: 'KL' }, over: { loss: 'skew' }, atLeast: 0 }] }),
+      /line \d+: 'claims\[0\]\.measure' is rougeX, expected one of .* Did you mean/,
+    ],
+    [
+      but({ eval: undefined, measures: ['bleu'] }),
+      /'measures\[0\]' is bleu, a score, and there is no 'eval' that says how runs are scored\. Add it\.$/,
+    ],
+    [
+      but({ measures: ['agreement'] }),
+      /'measures\[0\]' is agreement, .* no run has 'compareEvery'\. Add it to 'train'\.$/,
+    ],
     [
       but({ eval: undefined, compareWith: { teacher: 'm' } }),
       /'compareWith' names models to score, and there is no 'eval'/,
@@ -114,6 +153,14 @@ describe("an experiment's file", () => {
     ['[]', /^grid\.json, line 1: the experiment is \[\], expected an object/],
   ])('is refused with its line: %#', (content, words) => {
     expect(message(content)).toMatch(words);
+  });
+
+  it('may ask for comparisons of the two models where a run makes them', () => {
+    const measures = ['teacherEntropy', 'studentEntropy', 'agreement', 'overlap', 'answerLength'];
+    expect(read(but({ measures, train: { compareEvery: 5 } })).spec.measures).toEqual(measures);
+    const axes = { loss: { KL: {}, skew: { compareEvery: 5 } } };
+    expect(read(but({ measures, axes })).spec.measures).toEqual(measures);
+    expect(message(but({ measures, train: { compareEvery: 0 } }))).toContain("no run has 'compareEvery'");
   });
 
   it('is refused where the file that it extends is no such file, naming that', () => {

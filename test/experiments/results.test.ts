@@ -96,6 +96,20 @@ describe('what runs came to', () => {
     for (const [count, t] of known) expect(reachOf(count), `${count} pairs`).toBeCloseTo(t, 3);
   });
 
+  it('says of a claim of whose runs none was made that there are none yet', () => {
+    const ofBoth = [runs, runs.slice(0, 2), runs.slice(2), []].map((made) => judge(claim({ atLeast: 0 }), made));
+    expect(ofBoth.map(({ verdict }) => verdict)).toEqual(['cannot be told', ...Array(3).fill('no runs yet')]);
+  });
+
+  it('has of comparisons the mean over the steps that made them', () => {
+    const step = { source: 'data', phi: 0, gradNorm: 1, stepMs: 1, generationMs: 0 };
+    const compared = (agreement: number) => ({ ...step, measures: { agreement, overlap: 0.5, t: 3 } });
+    const measures = stepMeasures([step, compared(0.25), step, compared(0.75), compared(Number.NaN)]);
+    expect(measures).toMatchObject({ agreement: 0.5, overlap: 0.5 });
+    expect(Object.keys(measures)).not.toContain('t');
+    expect(Object.keys(measures)).not.toContain('studentEntropy');
+  });
+
   it('pairs a run with a model that is no run', () => {
     const start = { ...run('start', 1, 30), labels: { loss: 'start' } };
     expect(judge(claim({ over: { loss: 'start' }, atLeast: 0 }), [...runs, start]).spread?.values).toEqual([13, 11]);
@@ -149,7 +163,7 @@ describe('the report', () => {
       { text: 'skew | above', measure: 'rougeL', of: { loss: 'skew' }, over: { loss: 'KL' }, atLeast: 0 },
     ];
     const failures = [{ name: 'skew, seed 3', message: 'no <memory>' }];
-    const files = reportExperiment({ spec: specOf({ claims }), total: 5, runs, failures });
+    const files = reportExperiment({ spec: specOf({ claims, about: ['More of\n<it>'] }), total: 5, runs, failures });
     expect(Object.keys(files)).toEqual(['report.html', 'results.md', 'results.json', 'figure-1.svg']);
     const html = files['report.html'];
     for (const words of [
@@ -163,6 +177,8 @@ describe('the report', () => {
     expect(html).not.toMatch(/<script|https?:|undefined|NaN/);
     expect(files['results.md']).toContain('| KL | 2 | 41.00 \u00b1 1.41 (40.00 to 42.00) |');
     expect(files['results.md']).toContain('skew \\| above');
+    expect(files['results.md']).toMatch(/^# Losses &amp; &lt;b&gt;\n\nMore of &lt;it&gt;\n/);
+    expect(files['results.md']).toContain('no &lt;memory&gt;');
     const json = JSON.parse(files['results.json']);
     expect(json.configurations[1]).toMatchObject({
       labels: { loss: 'skew' },

@@ -216,9 +216,9 @@ function stepsOf(log: string, cpuOfSteps: ReadonlyMap<number, number>) {
   const steps = new Map<number, Parameters<typeof stepMeasures>[0][number]>();
   for (const line of readLog(log).split('\n')) {
     if (!line.includes('"type":"step"')) continue;
-    const { step, source, phi, gradNorm, stepMs, generationMs } = JSON.parse(line);
+    const { step, source, phi, gradNorm, stepMs, generationMs, measures } = JSON.parse(line);
     const cpu = cpuOfSteps.get(step);
-    const measured = { source, phi, gradNorm: gradNorm ?? Number.NaN, stepMs, generationMs };
+    const measured = { source, phi, gradNorm: gradNorm ?? Number.NaN, stepMs, generationMs, measures };
     steps.set(step, { ...measured, ...(cpu !== undefined && { cpuMs: cpu }) });
   }
   return [...steps.values()];
