@@ -1,5 +1,6 @@
 /** What a report says of runs in tables: how far each came and how well, and in which settings they differ. */
-import { flattened } from '../distill/settings.js';
+import { distillOptions, flattened } from '../distill/settings.js';
+import { leavesOf } from '../settings/index.js';
 import { readable } from './charts/strips.js';
 import type { Table } from './page/tables.js';
 import type { LoggedValidation, RunLog } from './runLog.js';
@@ -58,14 +59,33 @@ function timeInWords(seconds: number): string {
   return seconds < 6000 ? `${(seconds / 60).toFixed(1)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 
+const inCamelCase = (parts: readonly string[]): string =>
+  parts.map((part, i) => (i === 0 ? part : part.charAt(0).toUpperCase() + part.slice(1))).join('');
+
+/** Of a digest the beginning is enough to tell it from others. */
+const withShortDigests = (words: string): string => words.replace(/\b([0-9a-f]{12})[0-9a-f]{28,}\b/g, '$1\u2026');
+
 /** Of one run all settings; of several those in which they differ. undefined where there is nothing to show. */
 export function settingsTable(runs: readonly RunLog[]): Table | undefined {
   const all = runs.map(({ settings }) => flattened(settings ?? {}));
   const names = [...new Set(all.flatMap((settings) => [...settings.keys()]))];
   const shown = (value: unknown) =>
     value === undefined ? '' : typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
+  const flags = new Map(leavesOf(distillOptions).map(({ path, flag }) => [path.join('.'), flag as unknown]));
+  const values = (name: string) => all.map((settings) => shown(settings.get(name)));
+  /** A flag that says no more than a setting: lossTopK beside loss.topK, validateEvery beside validation.every. */
+  const isTold = (name: string) =>
+    !name.includes('.') &&
+    names.some((other) => {
+      const parts = other.split('.');
+      if (parts.length < 2 || ![inCamelCase(parts), parts.at(-1), flags.get(other)].includes(name)) return false;
+      const settings = values(other);
+      return values(name).every((value, i) => value === '' || value === settings[i]);
+    });
   const rows = names
-    .map((name) => [name, ...all.map((settings) => shown(settings.get(name)))])
-    .filter(([, ...values]) => runs.length === 1 || new Set(values).size > 1);
+    .filter((name) => !isTold(name))
+    .map((name) => [name, ...values(name)])
+    .filter(([, ...values]) => runs.length === 1 || new Set(values).size > 1)
+    .map((cells) => cells.map(withShortDigests));
   return rows.length === 0 ? undefined : { headings: ['setting', ...runs.map(({ name }) => name)], rows };
 }

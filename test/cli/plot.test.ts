@@ -70,6 +70,15 @@ describe('distillm plot', () => {
     expect(html).not.toContain('>notes<');
     const both = await plot(path('runs'), path('kd'), '--out', path('three.html'));
     expect(both.err).toContain('Drew 3 runs');
+    // Beside the first log, which it says.
+    const first = await plot(path('kd'), path('runs'), path('sft'));
+    expect(first.out).toBe(`${path('kd/plot.html')}\n`);
+    expect(first.err.replace(/\s+/g, ' ')).toContain(
+      `Drew 4 runs with 65 steps. The file is in the folder of the first run, ${path('kd')}; --out FILE puts it elsewhere.`,
+    );
+    expect(readFileSync(path('kd/plot.html'), 'utf8')).toContain('<h1>4 runs</h1>');
+    expect(readFileSync(path('three.html'), 'utf8')).toContain('<h1>a, b, kd</h1>');
+    expect(both.err).not.toContain('first run');
     const twice = await plot(path('runs'), path('runs/a'));
     expect([twice.code, twice.err]).toEqual([2, expect.stringMatching(/is named twice/)]);
   });

@@ -31,6 +31,36 @@ describe('reportRuns', () => {
     expect(reportRuns([two])).toContain('optimizer.lr');
   });
 
+  it('has a setting once whose flag says the same, and of digests the beginning', () => {
+    const digest = (begin: string) => begin.padEnd(64, '0123456789abcdef');
+    const settings = (alpha: number, more: object) => ({
+      ...{
+        alpha,
+        lossTopK: 5 + alpha,
+        validateEvery: alpha,
+        validation: { every: alpha },
+        other: alpha,
+        digests: { data: digest(alpha > 0 ? 'abc' : 'def') },
+      },
+      ...{ loss: { alpha, topK: 5 + alpha }, ...more },
+    });
+    const html = reportRuns([
+      { ...one, settings: settings(0, { other: 3 }) },
+      { ...two, settings: settings(0.1, { batch: { other: 4 } }) },
+    ]);
+    const rows = [...html.matchAll(/<tr><th scope="row">([^<]*)<\/th>(?:<td class="short">([^<]*)<\/td>)?/g)];
+    const names = rows.map(([, name]) => name);
+    expect(names).toEqual(expect.arrayContaining(['loss.alpha', 'loss.topK', 'other', 'digests.data']));
+    for (const flag of ['alpha', 'lossTopK', 'validateEvery']) expect(names).not.toContain(flag);
+    expect(rows.find(([, name]) => name === 'digests.data')?.[2]).toBe(`${digest('def').slice(0, 12)}\u2026`);
+  });
+
+  it('does not let a long heading make the others high', () => {
+    const html = reportRuns([one], { tables: [{ heading: 'T', headings: ['a', 'x'.repeat(21)], rows: [['1', '2']] }] });
+    expect(html).toContain('<th scope="col">a</th><th scope="col" class="long">xxx');
+    expect(html).toContain('thead th.long{min-width:');
+  });
+
   it('shows what was asked, without the template around it', () => {
     const prompt = promptTemplates.alpaca.render({ instruction: 'Translate into German.', input: 'The red cat.' });
     const [first, ...others] = one.validations.map((validation) => ({

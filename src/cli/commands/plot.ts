@@ -54,7 +54,7 @@ export const plot = defineCommand({
         'a name that ends in .html or .svg (default: plot.html in the folder, or beside the log of the first run)',
       ),
       charts: optional('<names>', charts, `only these: ${chartNames.join(', ')} (default: all that were measured)`),
-      title: optional('<text>', text, "the report's heading (default: the names of the runs)"),
+      title: optional('<text>', text, "the report's heading (default: the names of the runs, or how many they are)"),
     },
   },
   async run({ out, charts, title }, { stdout, stderr }, words) {
@@ -80,16 +80,26 @@ export const plot = defineCommand({
     }
     const drawn =
       kind === reportFile
-        ? reportRuns(runs, { title: title ?? names.join(', '), ...given({ charts }) })
+        ? reportRuns(runs, { title: title ?? headingOf(names), ...given({ charts }) })
         : plotRuns(runs, given({ charts }));
     writing('--out', file, () => writeFileSync(file, drawn));
     const steps = runs.reduce((sum, run) => sum + run.steps.length, 0);
     const what = `${counted(runs.length, 'run')} with ${counted(steps, 'step')}`;
-    stderr.write(`${wrapped(`Drew ${what}. Open the file in a browser:`, stderr)}\n`);
+    const where =
+      out === undefined && words.length > 1
+        ? ` The file is in the folder of the first run, ${beside}; --out FILE puts it elsewhere.`
+        : '';
+    stderr.write(`${wrapped(`Drew ${what}.${where} Open the file in a browser:`, stderr)}\n`);
     stdout.write(`${file}\n`);
     return exitCodes.done;
   },
 });
+
+/** Names that a heading takes. */
+const mostNames = 3;
+
+const headingOf = (names: readonly string[]): string =>
+  names.length > mostNames ? counted(names.length, 'run') : names.join(', ');
 
 /** A log, and the path of its run as it was given. */
 interface FoundLog {

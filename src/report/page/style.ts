@@ -19,6 +19,7 @@ svg{display:block;width:100%;height:auto;font-family:inherit;font-variant-numeri
 table{border-collapse:collapse;font-size:15px;font-variant-numeric:tabular-nums}
 th,td{padding:6px 14px 6px 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--c-rule)}
 thead th{color:var(--c-muted);font-weight:500;font-size:14px;vertical-align:bottom}
+thead th.long{min-width:11em}
 tbody th{font-weight:600;min-width:8.5em}
 .scroll tr>:first-child{position:sticky;left:0;z-index:1;background:var(--c-paper)}
 td{overflow-wrap:anywhere;min-width:4em;max-width:34em}

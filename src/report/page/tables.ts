@@ -25,11 +25,20 @@ const oneLine = 36;
 
 /** It scrolls sideways where the page is narrower: the first column stays, and a shade at the edge says that there is more. */
 export function drawTable({ headings, rows }: Table): string {
-  const head = element('tr', {}, ...headings.map((heading) => element('th', { scope: 'col' }, escaped(heading))));
+  const head = element(
+    'tr',
+    {},
+    ...headings.map((heading) =>
+      element('th', { scope: 'col', class: isLong(heading) ? 'long' : undefined }, escaped(heading)),
+    ),
+  );
   const body = rows.map((cells) => element('tr', {}, ...cells.map((cell, i) => drawCell(cell, i === 0))));
   const table = element('table', {}, element('thead', {}, head), element('tbody', {}, ...body));
   return element('div', { class: 'scroll', tabindex: 0 }, table);
 }
+
+/** It gets a column of its own width, so that it does not make all of the header high. */
+const isLong = (heading: string): boolean => heading.length > 20;
 
 function drawCell(cell: Cell, isFirst: boolean): string {
   if (isFirst) return element('th', { scope: 'row' }, escaped(typeof cell === 'string' ? cell : cell.text));
