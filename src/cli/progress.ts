@@ -14,6 +14,8 @@ import { type Terminal, wrapped } from './terminal.js';
 
 /** A line that is rewritten in place on a terminal, and lines that stay. */
 export interface ProgressLine {
+  /** Whether a line is rewritten: not in a file or a pipe, nor on a terminal that has no height, where nothing would be seen. */
+  readonly isLive: boolean;
   /** Replaces the live line. In a file or a pipe, adds a line now and then. */
   update(line: string): void;
   /** Adds a line that stays, below the newest line, which stays too. */
@@ -31,14 +33,14 @@ const LIVE_MS = 100;
 const PLAIN_MS = 10_000;
 
 export function progressLine({ stderr }: Terminal): ProgressLine {
-  const live = stderr.isTTY
-    ? createLogUpdate(stderr as unknown as NodeJS.WritableStream, { showCursor: true })
-    : undefined;
+  const isLive = stderr.isTTY === true && stderr.rows !== 0;
+  const live = isLive ? createLogUpdate(stderr as unknown as NodeJS.WritableStream, { showCursor: true }) : undefined;
   let shownAt = Number.NEGATIVE_INFINITY;
   // Of any line, also of those that stay.
   let writtenAt = performance.now();
   // The newest line, when it came too soon after the one shown: `done` shows it.
   let waiting: string | undefined;
+  let timer: NodeJS.Timeout | undefined;
   const show = (line: string) => {
     waiting = undefined;
     shownAt = performance.now();
@@ -47,9 +49,19 @@ export function progressLine({ stderr }: Terminal): ProgressLine {
     else stderr.write(`${line}\n`);
   };
   return {
+    isLive,
     update(line) {
       if (performance.now() - shownAt >= (live ? LIVE_MS : PLAIN_MS)) show(line);
-      else waiting = line;
+      else {
+        waiting = line;
+        if (!live || timer) return;
+        // No other line may come for a long time.
+        timer = setTimeout(() => {
+          timer = undefined;
+          if (waiting !== undefined) show(waiting);
+        }, LIVE_MS);
+        timer.unref();
+      }
     },
     print(line) {
       // What came before it stays above it: the step that is validated, whose line may not have been shown yet.

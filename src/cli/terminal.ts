@@ -5,7 +5,7 @@ import type { TrainingEvent } from '../index.js';
 import { type Interrupt, onInterrupt } from './interrupts.js';
 
 /** A stream that people may read, at a terminal of so many columns, or through a pipe. */
-type HumanStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+type HumanStream = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number };
 
 /** Where a command reads and writes: the process's own streams, or a test's. */
 export interface Terminal {

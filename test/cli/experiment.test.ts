@@ -70,6 +70,15 @@ describe('an experiment', () => {
     expect(JSON.parse(whole.out)).toEqual({ runs: 5, done: 5, failed: 0, report });
     expect(whole.err).toMatch(/^\[1\/5\] KL, seed 1: ROUGE-L [\d.]+, \d+\w*; about \d+\w* left$/m);
     expect(whole.err).toMatch(/^\[5\/5\] teacher: ROUGE-L/m);
+    // Each is named when it begins.
+    const places = [
+      ...['1/5 KL, seed 1: tokenizer: tokenizer', 'tokenizer is prepared', '1/5 KL, seed 1: teacher: train'],
+      ...['teacher is prepared', '1/5 KL, seed 1: train', '1/5 KL, seed 1: eval', '[1/5] KL, seed 1: ROUGE-L'],
+      ...['2/5 KL, seed 2: start, seed 2: train', '5/5 teacher: eval', '[5/5] teacher: ROUGE-L'],
+    ].map((words) => whole.err.split('\n').findIndex((line) => line.startsWith(words)));
+    expect(places).toEqual([...places].sort((one, other) => one - other));
+    expect(places).not.toContain(-1);
+    expect(whole.err).toContain('\n5 of 5 runs have their results.\n');
     expect(whole.err.match(/^.*(?= is prepared, in )/gm)).toEqual([
       ...['tokenizer', 'teacher', 'start, seed 1', 'start, seed 2'],
     ]);
@@ -140,6 +149,7 @@ describe('an experiment', () => {
     for (const name of ['grid', 'renamed']) {
       const again = await experiment(`${name}.json`, 'whole');
       expect([again.code, again.err]).toEqual([0, expect.stringContaining('5 of 5 runs have their results already.')]);
+      expect(again.err.match(/have their results/g)).toHaveLength(1);
     }
     expect(times()).toEqual(before);
     expect(namesIn('whole/runs')).toHaveLength(before.length);
@@ -188,14 +198,17 @@ describe('an experiment', () => {
     await writeFile(path('words.txt'), words.join(' '));
     const tokenizer = { ...spec.prepare.tokenizer, data: 'words.txt', model: 'unigram', vocabSize: 20_000 };
     await write('words.json', { ...spec, prepare: { ...spec.prepare, tokenizer }, claims: [] });
-    const terminal = testTerminal();
     let pressed = 0;
-    const ended = experiment('words.json', 'words', [], terminal);
-    setTimeout(() => {
-      pressed = performance.now();
-      terminal.interrupt();
-    }, 1000);
-    const { code, err } = await ended;
+    const terminal = testTerminal({
+      wrote: (said, self) => {
+        if (!said.endsWith(': tokenizer: tokenizer\n')) return;
+        setTimeout(() => {
+          pressed = performance.now();
+          self.interrupt();
+        }, 300);
+      },
+    });
+    const { code, err } = await experiment('words.json', 'words', [], terminal);
     expect([code, err]).toEqual([130, expect.stringContaining('Stopped with 0 of 5 runs.')]);
     expect(performance.now() - pressed).toBeLessThan(1000);
     expect(namesIn('words/prepared').flatMap((name) => namesIn('words/prepared', name))).toEqual([]);
@@ -246,7 +259,11 @@ describe('an experiment', () => {
     expect(err).toMatch(
       /^\[3\/4\] backwards, seed 1 failed: taid: --taid-end is 0\.4, expected at least start \(0\.5\)\.$/m,
     );
-    expect(err).toContain('2 failures; the same command tries again:\n  backwards, seed 1: taid: --taid-end is 0.4');
+    expect(err).toMatch(/^\[4\/4\] backwards, seed 2 failed, as backwards, seed 1 did$/m);
+    expect(err.match(/--taid-end is 0\.4/g)).toHaveLength(1);
+    expect(err).toContain(
+      '2 failures, told above; the same command tries again:\n  backwards, seed 1\n  backwards, seed 2\n',
+    );
     expect(resultsIn('whole', 'failing').failures).toHaveLength(2);
     expect(readFileSync(path('whole/failing/report.html'), 'utf8')).toContain('What failed');
   });
@@ -284,16 +301,17 @@ describe('an experiment', () => {
     );
     expect(err).toContain('  skew KL, seed 2\n');
     // Nothing is prepared: trainings are measured with models of one step.
-    expect(err).toMatch(/^5 runs, 5 to make, about \d+\w+ without scoring, .*\. Nothing was written\.$/m);
+    expect(err).toMatch(
+      /^5 runs, 5 to make: about \d+\w+ for preparing and training; what scoring takes .*\. Nothing was written\.$/m,
+    );
+    expect(err).toMatch(/^Measuring 5 kinds of preparing and training, for some seconds each \.\.\.$/m);
     const { seconds, ...estimated } = JSON.parse(out);
     expect(estimated).toMatchObject({ dryRun: true, left: 5, runs: { length: 5 }, notEstimated: 5 });
     expect(seconds).toBeGreaterThan(0);
     expect(readdirSync(tmpdir()).filter((name) => name.startsWith('distillm-dry-run-'))).toEqual(trials);
     await write('more.json', { ...spec, axes: { ...spec.axes, seed: [1, 2, 3] }, train: { ...spec.train, steps: 5 } });
     const known = await experiment('more.json', 'whole', ['--dry-run', '--only', 'seed=1']);
-    expect(known.err).toMatch(
-      /^2 runs?, 2 to make, about \d+\w+\. Nothing was written\.$|^3 runs, 2 to make, about .*Nothing was written\.$/m,
-    );
+    expect(known.err).toMatch(/^3 runs, 2 to make: about \d+\w+ for training and scoring\. Nothing was written\.$/m);
   }, 60_000);
 
   it('says of what it cannot measure that it is not known, and stops measuring at Ctrl-C', async () => {
@@ -304,7 +322,7 @@ describe('an experiment', () => {
     const { code, err } = await experiment('unmeasured.json', 'nowhere', ['--dry-run']);
     expect(code, err).toBe(0);
     expect(err).toMatch(
-      /^5 runs, 5 to make, about \d+\w+; how long \d+ commands will take is known once what comes before/m,
+      /^5 runs, 5 to make: about \d+\w+ for preparing.*; what \d+ commands for .* will take could not be measured\. Nothing/m,
     );
     const terminal = testTerminal({
       wrote: (said, self) => {
@@ -323,8 +341,10 @@ describe('an experiment', () => {
     const refused = await experiment('wider.json', 'whole', ['--only', 'seed=4']);
     expect([refused.code, refused.err]).toEqual([
       2,
-      expect.stringContaining('--only seed=4: there is no 4 on the axis seed, expected one of 1, 2, 3'),
+      expect.stringContaining('--only seed=4: there is no 4 on the axis seed, expected one of 1, 2, 3.'),
     ]);
+    const named = await experiment('wider.json', 'whole', ['--only', 'loss=teachr']);
+    expect(named.err).toContain('expected one of KL, skew KL, teacher. Did you mean teacher?');
   }, 60_000);
 });
 
@@ -345,6 +365,11 @@ describe('what is wrong with an experiment', () => {
       'a value of an axis',
       (each) => ({ ...each, axes: { lr: [1, 'x'], seed: [1] } }),
       /FILE, line \d+: 'lr' is x, expected/,
+    ],
+    [
+      'a measure',
+      (each) => ({ ...each, measures: ['rougeM'] }),
+      /FILE, line \d+: 'measures\[0\]' is rougeM, expected one of .*Did you mean/,
     ],
     ['a rule', train({ epochs: 1 }), /FILE, line \d+: KL, seed 1: .*--epochs.* and --steps.* are both given/],
     ['what the experiment decides', train({ out: 'x' }), /FILE, line \d+: 'out' is decided by the experiment\./],

@@ -133,6 +133,30 @@ describe('progressLine', () => {
   });
 });
 
+it('takes a terminal without a height for a file: nothing would be seen of a line that is rewritten', () => {
+  const terminal = testTerminal({ isTTY: true });
+  Object.assign(terminal.stderr, { rows: 0 });
+  const line = progressLine(terminal);
+  line.update('step 1');
+  expect([line.isLive, terminal.err()]).toEqual([false, 'step 1\n']);
+  expect(progressLine(testTerminal({ isTTY: true })).isLive).toBe(true);
+});
+
+it('shows the newest line on a terminal within a moment, also where no other comes', () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'performance'] });
+  try {
+    const terminal = testTerminal({ isTTY: true });
+    const line = progressLine(terminal);
+    line.update('step 3');
+    line.update('scoring');
+    expect(terminal.err()).not.toContain('scoring');
+    vi.advanceTimersByTime(150);
+    expect(terminal.err()).toContain('scoring');
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
 describe('work that takes long', () => {
   it.each([true, false])('says every ten seconds that it goes on (TTY: %s)', async (isTTY) => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'setTimeout', 'performance'] });

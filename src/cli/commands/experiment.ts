@@ -3,10 +3,11 @@ import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import * as z from 'zod';
 import { type RunLog, readRunLog } from '../../entries/report.js';
-import { type ExperimentSpec, labelsOf, readExperiment, requireRuns } from '../../experiments/file.js';
+import { type ExperimentSpec, firstAxisOf, labelsOf, readExperiment, requireRuns } from '../../experiments/file.js';
 import { usualMeasures } from '../../experiments/measures.js';
 import { type FinishedRun, reportExperiment, resultsBegin } from '../../experiments/report.js';
 import { CheckpointError, OptionError, openFolder } from '../../index.js';
+import { didYouMean } from '../../requireOption.js';
 import { systemReason } from '../../systemReason.js';
 import { type CommandFactory, defineCommand } from '../command.js';
 import { exitCodes } from '../exitCodes.js';
@@ -121,6 +122,7 @@ export const experimentOf = (program: Program): CommandFactory =>
       mkdirSync(out, { recursive: true });
       const giveBack = await openFolder(out).lock();
       try {
+        const wereThere = all.every((run) => isDone(run, grid.done));
         const [measure = ''] = spec.measures ?? usualMeasures(spec.eval !== undefined);
         const { failures, interrupt } = await runAll(grid, measure, context);
         const made = all.flatMap((run) => finished(run, grid.done, shelf));
@@ -136,10 +138,11 @@ export const experimentOf = (program: Program): CommandFactory =>
           interrupt === undefined
             ? `${made.length} of ${inAll} have their results.`
             : `Stopped with ${made.length} of ${inAll}. The same command goes on.`;
-        stderr.write(`${wrapped(said, stderr)}\n`);
+        if (!wereThere) stderr.write(`${wrapped(said, stderr)}\n`);
         if (failures.length > 0) {
-          const list = failures.map(({ name, message }) => `  ${name}: ${message}\n`);
-          stderr.write(`${counted(failures.length, 'failure')}; the same command tries again:\n${list.join('')}`);
+          const list = failures.map(({ name }) => `  ${name}\n`);
+          const said = `${counted(failures.length, 'failure')}, told above; the same command tries again:`;
+          stderr.write(`${wrapped(said, stderr)}\n${list.join('')}`);
         }
         stderr.write(`Open the report in a browser:\n  ${report}\n`);
         stdout.write(`${JSON.stringify({ runs: all.length, done: made.length, failed: failures.length, report })}\n`);
@@ -157,14 +160,16 @@ const exitOf = (interrupt: Interrupt) => (interrupt === 'SIGHUP' ? exitCodes.hun
 function chosenBy(only: readonly (readonly [axis: string, label: string])[], { axes, compareWith }: ExperimentSpec) {
   const wanted = new Map<string, string[]>();
   for (const [axis, label] of only) {
-    const known = axes[axis] && [...labelsOf(axes[axis]), ...Object.keys(compareWith)];
+    const models = axis === firstAxisOf(axes) ? Object.keys(compareWith) : [];
+    const known = axes[axis] && [...labelsOf(axes[axis]), ...models];
     if (!known?.includes(label)) {
       const expected = known ?? Object.keys(axes);
       const what = known ? `no ${label} on the axis ${axis}` : `no axis ${axis}`;
-      throw new OptionError(`--only ${axis}=${label}: there is ${what}, expected one of ${expected.join(', ')}.`, {
-        found: known ? label : axis,
-        expected,
-      });
+      const advice = didYouMean(known ? label : axis, expected);
+      throw new OptionError(
+        `--only ${axis}=${label}: there is ${what}, expected one of ${expected.join(', ')}. ${advice}`.trim(),
+        { found: known ? label : axis, expected },
+      );
     }
     wanted.set(axis, [...(wanted.get(axis) ?? []), label]);
   }

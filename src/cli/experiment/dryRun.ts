@@ -35,7 +35,8 @@ export async function listRuns(grid: Grid, title: string, context: Context): Pro
   const left = leftOf(runs, done);
   const { seconds, unknown } = known.of(left);
   const toRun = runs.filter((run) => !isDone(run, done)).length;
-  const estimate = left.length > unknown.length ? `, about ${duration(1000 * seconds)}` : '';
+  const estimated = left.filter((job) => !unknown.includes(job));
+  const estimate = estimated.length > 0 ? `: about ${duration(1000 * seconds)} for ${workOf(estimated)}` : '';
   line.print(
     `${counted(runs.length, 'run')}, ${toRun} to make${estimate}${withoutWhat(unknown)}. Nothing was written.`,
   );
@@ -49,14 +50,28 @@ export async function listRuns(grid: Grid, title: string, context: Context): Pro
 function withoutWhat(unknown: readonly Job[]): string {
   if (unknown.length === 0) return '';
   if (unknown.every(({ kind }) => kind === 'scores'))
-    return ' without scoring, whose time is known once a run is scored';
-  return `; how long ${counted(unknown.length, 'command')} will take is known once what comes before is there`;
+    return '; what scoring takes cannot be told before one of them is scored';
+  return `; what ${counted(unknown.length, 'command')} for ${workOf(unknown)} will take could not be measured`;
 }
+
+const works = [
+  ['prepared', 'preparing'],
+  ['runs', 'training'],
+  ['scores', 'scoring'],
+] as const;
+
+/** "preparing and training". */
+const workOf = (jobs: readonly Job[]): string =>
+  works
+    .filter(([kind]) => jobs.some((job) => job.kind === kind))
+    .map(([, work]) => work)
+    .join(' and ');
 
 /** Adds what commands would take to what is known of them. @returns what told it to stop */
 async function measure({ runs, done, known, line }: Grid, context: Context): Promise<Interrupt | undefined> {
   const jobs = oneOfAlike(known.of(leftOf(runs, done)).unknown).filter(({ kind }) => kind !== 'scores');
   if (jobs.length === 0) return undefined;
+  line.print(`Measuring ${counted(jobs.length, 'kind')} of preparing and training, for some seconds each ...`);
   const stop = new AbortController();
   let stoppedBy: Interrupt | undefined;
   const release = context.terminal.onInterrupt(
@@ -71,8 +86,12 @@ async function measure({ runs, done, known, line }: Grid, context: Context): Pro
   try {
     for (const job of jobs) {
       if (stop.signal.aborted) break;
-      if (context.terminal.stderr.isTTY) line.update(`measuring ${job.likeness}`);
-      const seconds = await secondsOf(job, standIns, measuring);
+      const what = `measuring ${job.likeness} (${job.command})`;
+      if (line.isLive) line.update(what);
+      const seconds = await line.during(
+        () => what,
+        () => secondsOf(job, standIns, measuring),
+      );
       if (seconds !== undefined) known.add(job, seconds);
     }
   } catch (error) {

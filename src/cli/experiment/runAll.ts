@@ -33,6 +33,13 @@ export const measuresOf = ({ last, train }: PlannedRun, done: Grid['done']) => (
   ...done.get(keyOf(last))?.measures,
 });
 
+/** What a run needs could not be made. */
+class NeedFailure extends JobFailure {
+  constructor({ name }: Job) {
+    super(`needs ${name}, which failed`);
+  }
+}
+
 interface Ended {
   readonly failures: readonly Failure[];
   /** What told it to stop. */
@@ -57,8 +64,8 @@ export async function runAll(grid: Grid, measure: string, context: Context): Pro
   const fail = (name: string, message: string) => void failures.push({ name, message });
   const there = runs.filter((run) => isDone(run, done)).length;
   if (there > 0) line.print(`${there} of ${counted(runs.length, 'run')} have their results already.`);
-  // In a file or a pipe a line a run is enough.
-  const show = context.terminal.stderr.isTTY ? line.update : () => {};
+  // In a file or a pipe a line at the beginning, and one in ten seconds, are enough.
+  const { isLive } = line;
   let number = there;
   try {
     for (const run of runs) {
@@ -74,8 +81,10 @@ export async function runAll(grid: Grid, measure: string, context: Context): Pro
         line.print(`[${place}] ${run.name}: ${score}${duration(1000 * seconds)}${remaining()}`);
       } catch (error) {
         if (error instanceof Stopped) break;
-        fail(run.name, (error as Error).message);
-        line.print(`[${place}] ${run.name} failed: ${(error as Error).message}`);
+        const { message } = error as Error;
+        const alike = error instanceof NeedFailure ? undefined : failures.find((each) => each.message === message);
+        fail(run.name, message);
+        line.print(`[${place}] ${run.name} failed${alike ? `, as ${alike.name} did` : `: ${message}`}`);
       }
     }
     return { failures, interrupt };
@@ -91,24 +100,31 @@ export async function runAll(grid: Grid, measure: string, context: Context): Pro
       const key = keyOf(job);
       const isShared = job.kind === 'prepared';
       const before = failed.get(key);
-      if (before !== undefined) throw new JobFailure(isShared ? `needs ${job.name}, which failed` : before);
+      if (before !== undefined) throw isShared ? new NeedFailure(job) : new JobFailure(before);
       const what = isShared ? `${run.name}: ${job.name}` : run.name;
-      show(`${place} ${what}: ${job.command}${remaining()}`);
-      const result = await runJob(job, {
-        ...{ ...context, signal: stop.signal },
-        onEvent(_, event) {
-          if (event.type !== 'step') return;
-          const { step, totalSteps, loss } = event;
-          show(`${place} ${what}: step ${step}/${totalSteps}, loss ${loss.toFixed(3)}${remaining()}`);
-        },
-      }).catch((error: Error) => {
-        if (error instanceof Stopped) throw error;
-        failed.set(key, error.message);
-        if (!isShared) throw error;
-        fail(job.name, error.message);
-        line.print(`${job.name} failed: ${error.message}`);
-        throw new JobFailure(`needs ${job.name}, which failed`);
-      });
+      let now = `${place} ${what}: ${job.command}${remaining()}`;
+      if (isLive) line.update(now);
+      else line.print(now);
+      const work = () =>
+        runJob(job, {
+          ...{ ...context, signal: stop.signal },
+          onEvent(_, event) {
+            if (event.type !== 'step') return;
+            const { step, totalSteps, loss } = event;
+            now = `${place} ${what}: step ${step}/${totalSteps}, loss ${loss.toFixed(3)}${remaining()}`;
+            if (isLive) line.update(now);
+          },
+        });
+      const result = await line
+        .during(() => now, work)
+        .catch((error: Error) => {
+          if (error instanceof Stopped) throw error;
+          failed.set(key, error.message);
+          if (!isShared) throw error;
+          fail(job.name, error.message);
+          line.print(`${job.name} failed: ${error.message}`);
+          throw new NeedFailure(job);
+        });
       done.set(key, result);
       grid.known.add(job, result.seconds);
       if (isShared) line.print(`${job.name} is prepared, in ${duration(1000 * result.seconds)}.`);
