@@ -115,7 +115,7 @@ describe('a plan on WASM', () => {
     const { peakBytes, reachedBytes } = device.memory();
     const { student: held, gradients, moments, activations, logits } = plan;
     expect(peakBytes).toBeLessThanOrEqual(plan.teacher + held + gradients + moments + activations + logits);
-    expectNear(plan.total, reachedBytes);
+    expect(reachedBytes).toBeLessThan(1.01 * plan.total);
     await device.dispose();
   });
 
