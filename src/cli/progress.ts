@@ -114,6 +114,7 @@ export function trainingProgress(
   let started: number | undefined;
   let totalSteps = 0;
   const recent: StepEvent[] = [];
+  let agreement: number | undefined;
   let waitingFor: WaitingEvent['reason'] | undefined;
   return {
     show(event) {
@@ -136,12 +137,13 @@ export function trainingProgress(
         );
       } else if (event.type === 'step') {
         recent.push(event);
+        agreement = event.measures?.agreement ?? agreement;
         if (recent.length > RECENT_STEPS) recent.shift();
         const now = performance.now();
         // Not from the run's start: the validation before the first step comes once.
         started ??= now - event.stepMs;
         const msPerStep = (now - started) / (event.step - firstStep);
-        line.update(stepLine(recent, { msLeft: (totalSteps - event.step) * msPerStep, capacity }));
+        line.update(stepLine(recent, { msLeft: (totalSteps - event.step) * msPerStep, capacity, agreement }));
       } else if (event.type === 'answers') {
         const { answered, total, ms } = event;
         const many = `${whole(answered)} of ${counted(total, 'prompt')}`;
@@ -185,10 +187,18 @@ export function waitingLine({ step, what, message, neededBytes, retryMs, limitMs
   );
 }
 
-/** The last step, with loss and speed over the last few. `capacity`: of the replay buffer, 0 without one. */
+/**
+ * The last step, with loss and speed over the last few.
+ * @param capacity of the replay buffer, 0 without one
+ * @param agreement share of the tokens whose likeliest is the teacher's, as it was measured last
+ */
 export function stepLine(
   recent: readonly StepEvent[],
-  { msLeft, capacity }: { readonly msLeft: number; readonly capacity: number },
+  {
+    msLeft,
+    capacity,
+    agreement,
+  }: { readonly msLeft: number; readonly capacity: number; readonly agreement?: number | undefined },
 ): string {
   const last = recent.at(-1) as StepEvent;
   const sum = (of: (event: StepEvent) => number) => recent.reduce((total, event) => total + of(event), 0);
@@ -196,6 +206,7 @@ export function stepLine(
   return [
     `step ${whole(last.step)}/${whole(last.totalSteps)} (epoch ${whole(last.epoch)})`,
     `training loss ${(sum(({ loss }) => loss) / recent.length).toFixed(4)}`,
+    ...(agreement === undefined ? [] : [`agreement ${(100 * agreement).toFixed(0)}%`]),
     `${whole(tokensPerSecond)} tokens/s`,
     ...(capacity > 0
       ? [`phi ${last.phi.toFixed(2)} (${last.source})`, `buffer ${whole(last.bufferSize)}/${whole(capacity)}`]

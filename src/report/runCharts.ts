@@ -19,6 +19,13 @@ export interface RunCurves {
 const ofSteps = (value: (step: LoggedStep) => number) => (run: RunLog) =>
   run.steps.map((step) => ({ x: step.step, y: value(step) }));
 
+/** What some steps measured besides: see `measures` of a step. */
+const ofMeasures = (name: string) => (run: RunLog) =>
+  run.steps.flatMap(({ step, measures }) => {
+    const y = measures?.[name];
+    return y === undefined ? [] : [{ x: step, y }];
+  });
+
 const ofValidations = (value: (validation: LoggedValidation) => number | undefined) => (run: RunLog) =>
   run.validations.flatMap((validation) => {
     const y = value(validation);
@@ -26,6 +33,7 @@ const ofValidations = (value: (validation: LoggedValidation) => number | undefin
   });
 
 const plain = (values: readonly number[]) => linearScale(values, {});
+const share = (values: readonly number[]) => linearScale(values, { from: 0, to: 1, count: 5 });
 const percent = (values: readonly number[]) =>
   linearScale(values, { from: 0, ...(values.some((y) => y > 75) && { to: 100 }) });
 
@@ -65,7 +73,31 @@ export const runCurves = {
     title: 'phi',
     unit: 'probability of student outputs',
     points: (run) => (samples(run) ? ofSteps(({ phi }) => phi)(run) : []),
-    scale: (values) => linearScale(values, { from: 0, to: 1, count: 5 }),
+    scale: share,
+  },
+  agreement: {
+    title: 'Agreement with the teacher',
+    unit: 'share of tokens whose likeliest is the same',
+    points: ofMeasures('agreement'),
+    scale: share,
+  },
+  overlap: {
+    title: 'Overlap with the teacher',
+    unit: 'share of the ten likeliest tokens that is in both',
+    points: ofMeasures('overlap'),
+    scale: share,
+  },
+  studentEntropy: {
+    title: 'Entropy of the student',
+    unit: 'nats per token',
+    points: ofMeasures('studentEntropy'),
+    scale: plain,
+  },
+  teacherEntropy: {
+    title: 'Entropy of the teacher',
+    unit: 'nats per token',
+    points: ofMeasures('teacherEntropy'),
+    scale: plain,
   },
   gradNorm: {
     title: 'Gradient norm',
@@ -89,6 +121,10 @@ export const chartNames = [
   'exactMatch',
   'phi',
   'sources',
+  'agreement',
+  'overlap',
+  'studentEntropy',
+  'teacherEntropy',
   'gradNorm',
   'lr',
 ] as const;

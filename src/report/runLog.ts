@@ -28,7 +28,10 @@ export interface RunLog {
 }
 
 /** A step, as `StepEvent` describes it. */
-export type LoggedStep = Pick<StepEvent, 'step' | 'source' | 'loss' | 'gradNorm' | 'lr' | 'phi' | 'tokens' | 'stepMs'>;
+export type LoggedStep = Pick<
+  StepEvent,
+  'step' | 'source' | 'loss' | 'gradNorm' | 'lr' | 'phi' | 'tokens' | 'stepMs' | 'measures'
+>;
 
 /** A validation, as `ValidationEvent` describes it. */
 export type LoggedValidation = Pick<ValidationEvent, 'step' | 'loss' | 'rougeL' | 'exactMatch' | 'examples'>;
@@ -44,6 +47,7 @@ const stepRecord = z.object({
   step: countOrZero,
   source: choice(['data', 'generate', 'replay']),
   ...{ loss: measured, gradNorm: measured, lr: measured, phi: measured, tokens: measured, stepMs: measured },
+  measures: z.record(z.string(), measured, 'an object of numbers').optional(),
 });
 const validationRecord = z.object({
   step: countOrZero,
@@ -87,7 +91,7 @@ export function readRunLog(log: string, name: string): RunLog {
     // Of a step that was taken twice, because a run went on from an earlier one, the later counts.
     if (record.type === 'step') {
       const step = checked(stepRecord, record, where);
-      steps.set(step.step, step);
+      steps.set(step.step, step as LoggedStep);
     } else if (record.type === 'validation') {
       const validation = checked(validationRecord, record, where) as LoggedValidation;
       validations.set(validation.step, validation);

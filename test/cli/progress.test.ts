@@ -46,6 +46,15 @@ describe('stepLine', () => {
   });
 });
 
+it('keeps the last agreement with the teacher in the line of a step', () => {
+  const terminal = testTerminal({ isTTY: true });
+  const progress = trainingProgress(progressLine(terminal), 0);
+  progress.show({ ...step, step: 1, measures: { agreement: 0.714 } });
+  progress.show({ ...step, step: 2 });
+  progress.done();
+  expect(terminal.err()).toMatch(/step 2\/.*agreement 71%/);
+});
+
 it('validationLine says what happened to phi', () => {
   const line = validationLine({
     ...{ type: 'validation', step: 40, epoch: 2, loss: 2.25, rougeL: 31.456, best: true, ms: 4000 },

@@ -83,6 +83,21 @@ describe('reportRuns', () => {
     expect(figures(html)).toContain('What it trained on: other');
   });
 
+  it('shows how far teacher and student agree, at the steps that compared them', () => {
+    const measures = { agreement: 0.5, overlap: 0.4, studentEntropy: 2, teacherEntropy: 1 };
+    const steps = two.steps.map((step) => (step.step % 100 === 0 ? { ...step, measures } : step));
+    const compared = [
+      'Agreement with the teacher',
+      'Overlap with the teacher',
+      'Entropy of the student',
+      'Entropy of the teacher',
+    ];
+    expect(figures(reportRuns([{ ...two, steps }, one]))).toEqual(expect.arrayContaining(compared));
+    for (const title of compared) expect(figures(reportRuns([two]))).not.toContain(title);
+    const svg = plotRuns([{ ...two, steps }], { charts: ['agreement'] });
+    expect(textsOf(svg)).toContain('Agreement with the teacher');
+  });
+
   it('asks for nothing but itself, and runs nothing', () => {
     const html = reportRuns([one, two]);
     expect(html).not.toMatch(/<script|<link|<img|<iframe|@import|url\(|src=|href=|https?:/i);
@@ -170,7 +185,8 @@ it('what is no run, and what is no chart, is refused', () => {
   expect(() => reportRuns(one as never)).toThrow('reportRuns: runs is {"name":"DistiLLM"');
   expect(() => plotRuns([{ name: 'a', steps: [{ loss: 1 }] }] as never)).toThrow(OptionError);
   expect(() => plotRuns([one], { charts: ['losses' as never] })).toThrow(
-    'plotRuns: charts[0] is losses, expected one of trainingLoss, validationLoss, rougeL, exactMatch, phi, sources, gradNorm, lr.',
+    'plotRuns: charts[0] is losses, expected one of trainingLoss, validationLoss, rougeL, exactMatch, phi, sources, ' +
+      'agreement, overlap, studentEntropy, teacherEntropy, gradNorm, lr.',
   );
   expect(() => reportRuns([one], { titel: 'x' } as never)).toThrow('Did you mean title?');
 });

@@ -45,6 +45,11 @@ describe('readRunLog', () => {
     expect(readRunLog(text(step(1, { loss: null })), 'r').steps[0]!.loss).toBeNaN();
   });
 
+  it('takes what steps measured besides', () => {
+    const { steps } = readRunLog(text(step(1, { measures: { agreement: 0.5, t: null } }), step(2)), 'r');
+    expect(steps.map(({ measures }) => measures)).toEqual([{ agreement: 0.5, t: Number.NaN }, undefined]);
+  });
+
   it('leaves out a last line that is cut, and says so', () => {
     const whole = text(step(1), step(2));
     expect(readRunLog(whole, 'r')).not.toHaveProperty('cut');

@@ -35,7 +35,7 @@ export const plot = defineCommand({
   name: 'plot',
   summary: 'draws the curves of runs, several over each other',
   description:
-    'Draws what runs logged: losses, ROUGE-L, phi, what each step trained on, gradient norms. The file is an HTML report ' +
+    'Draws what runs logged: losses, ROUGE-L, phi, what each step trained on, agreement with the teacher, gradient norms. The file is an HTML report ' +
     'that needs no network, with tables and answers, or an SVG of the charts alone. A run is the folder that train wrote ' +
     '(its --out), or a log of its own (its --log); one that is still going on can be drawn, too. A folder of runs stands ' +
     'for all that are in it. The path of the file goes to stdout.',
