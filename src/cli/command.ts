@@ -117,7 +117,10 @@ function refuseWords(command: Command, typed: Given): void {
 /** @throws OptionError naming all that are missing */
 function requireOptions(command: Command, table: OptionTable, { program }: Terminal): void {
   const missing = Object.entries(table).filter(
-    ([name, { required }]) => required && command.getOptionValue(name) === undefined,
+    ([name, { required, unless }]) =>
+      required &&
+      command.getOptionValue(name) === undefined &&
+      (unless === undefined || !command.getOptionValue(unless)),
   );
   if (missing.length === 0) return;
   const flags = missing.map(([name, { argument }]) => `${flagOf(name)} ${argument}`);

@@ -9,7 +9,7 @@ import { OptionError, openFolder, readJson } from '../index.js';
 import { nearest } from '../requireOption.js';
 import { firstLine } from './firstLine.js';
 import { tryInputs } from './inputs.js';
-import { flagOf, type OptionSpec, type OptionTable, optional, readValue, text } from './options.js';
+import { flagOf, meantOptions, type OptionSpec, type OptionTable, optional, readValue, text } from './options.js';
 
 export const configOption = optional(
   '<file>',
@@ -23,8 +23,8 @@ export interface ConfigNames {
   readonly flags: ReadonlyMap<string, string>;
   /** Of a choice the options of its kinds, for kinds may differ: 'loss.alpha' is --alpha, of alphaBeta --divergence-alpha. */
   readonly flagsOfKinds: ReadonlyMap<string, Readonly<Record<string, ReadonlyMap<string, string>>>>;
-  /** Flags by what others call them. */
-  readonly alsoCalled: ReadonlyMap<string, string>;
+  /** Options by another name of theirs. */
+  optionsCalled(written: string): readonly string[];
   /** Options of the file that do not count where another one is typed: epochs for steps. */
   readonly replacedBy: ReadonlyMap<string, readonly string[]>;
   /** Settings of the API that no option has: the API checks them. */
@@ -131,12 +131,12 @@ const flagsOfChosenKinds = (
 
 const isGroup = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);
 
-function unknownName(path: string, name: string, table: OptionTable, { flags, alsoCalled }: ConfigNames): OptionError {
-  const known = [...Object.keys(table), ...flags.keys()].filter((each) => each !== 'config');
-  const called = [...alsoCalled].find(([flag]) => flag === flagOf(name))?.[1];
-  const meant = called && Object.keys(table).find((option) => flagOf(option) === called);
-  const near = meant ?? nearest(name, known);
-  const advice = near === undefined ? '' : ` Did you mean '${near}'?`;
+function unknownName(path: string, name: string, table: OptionTable, names: ConfigNames): OptionError {
+  const known = [...Object.keys(table), ...names.flags.keys()].filter((each) => each !== 'config');
+  const called = names.optionsCalled(name).filter((option) => Object.hasOwn(table, option));
+  const meant = meantOptions(name, Object.keys(table), called);
+  const near = meant.length > 0 ? meant : [nearest(name, known)].filter((each) => each !== undefined);
+  const advice = near.length === 0 ? '' : ` Did you mean ${near.map((each) => `'${each}'`).join(' or ')}?`;
   return new OptionError(`${path}: there is no option '${name}'.${advice}`, {
     option: name,
     found: name,

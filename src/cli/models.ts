@@ -7,21 +7,27 @@ import {
   type CreateOptions,
   checkTokenizer,
   createModel,
+  DataError,
   type Device,
+  encodePrompt,
   type LanguageModel,
+  LimitError,
   type LoraOptions,
   loadModel,
   loadTokenizer,
   OptionError,
   openCheckpoint,
   openFolder,
+  type PromptTemplate,
   planGeneration,
+  promptTemplates,
   readJson,
   requireMemory,
   type Tokenizer,
   type WeightFormat,
 } from '../index.js';
 import { noTokenizer } from '../text/noTokenizer.js';
+import { counted } from './format.js';
 import { choice, given, optional } from './options.js';
 import { downloadProgress, progressLine } from './progress.js';
 import type { Terminal } from './terminal.js';
@@ -218,6 +224,45 @@ export function lengthLimits(
 ): { maxPromptLength: number; maxLength: number } {
   const length = maxLength ?? Math.min(512, ...models.map(({ maxPositions }) => maxPositions));
   return { maxLength: length, maxPromptLength: maxPromptLength ?? Math.min(256, Math.floor(length / 2)) };
+}
+
+/** Tokens of a prompt of one letter; 0 where a chat template refuses it. */
+function shortestPrompt(template: PromptTemplate, tokenizer: Tokenizer): number {
+  try {
+    return encodePrompt({ instruction: 'a' }, { tokenizer, template }).length;
+  } catch (error) {
+    if (error instanceof DataError) return 0;
+    throw error;
+  }
+}
+
+/**
+ * Whether a prompt in the template and a token of an answer have room, before data are read.
+ * @throws LimitError where the template takes all positions of a model; OptionError for --max-prompt-length that does
+ */
+export function requireRoom(
+  template: PromptTemplate,
+  models: readonly LanguageModel[],
+  { tokenizer, maxPromptLength }: { readonly tokenizer: Tokenizer; readonly maxPromptLength: number },
+): void {
+  const positions = Math.min(...models.map((model) => model.maxPositions));
+  const most = `${counted(positions, 'position')}`;
+  const has = models.length > 1 ? 'one of the models has' : 'the model has';
+  const taken = shortestPrompt(template, tokenizer);
+  if (taken >= positions) {
+    const isShorter = shortestPrompt(promptTemplates.compact, tokenizer) < positions;
+    throw new LimitError(
+      `The template '${template.name}' takes ${counted(taken, 'token')} around one letter, and ${has} ${most}: no prompt fits. Take ` +
+        `${isShorter ? '--template compact, for models that are trained with it, or ' : ''}a model with more positions.`,
+      { found: taken, expected: positions },
+    );
+  }
+  if (maxPromptLength < positions) return;
+  throw new OptionError(`--max-prompt-length is ${maxPromptLength}, expected less, for ${has} ${most}.`, {
+    option: 'maxPromptLength',
+    found: maxPromptLength,
+    expected: positions,
+  });
 }
 
 /** Tokens of a conversation: what the model can read, and without a last position what T5 was trained to read. */

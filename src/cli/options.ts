@@ -19,6 +19,8 @@ export interface OptionSpec<T> {
   readonly words?: readonly string[];
   readonly fallback?: T;
   readonly required?: boolean;
+  /** A switch with which a required option may be left out. */
+  readonly unless?: string;
   /** --help leaves it out. */
   readonly hidden?: boolean;
 }
@@ -37,6 +39,13 @@ export const required = <T>(argument: string, schema: z.ZodType<T>, description:
   description,
   required: true,
 });
+/** @param unless a switch of the command with which it may be left out */
+export const requiredUnless = <T>(
+  unless: string,
+  argument: string,
+  schema: z.ZodType<T>,
+  description: string,
+): OptionSpec<T | undefined> => ({ ...required(argument, schema, description), unless });
 export const optional = <T>(
   argument: string,
   schema: z.ZodType<T>,
@@ -58,6 +67,18 @@ export const hidden = <T>(option: OptionSpec<T>): OptionSpec<T> => ({ ...option,
 
 /** batchSize -> --batch-size */
 export const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
+/** More would be a list, not an advice. */
+const mostMeant = 4;
+
+/**
+ * Which options an unknown name stands for: those that are called so elsewhere, else those whose flags go on where it ends:
+ * curriculumAlpha and curriculumWeight of 'curriculum'.
+ */
+export function meantOptions(written: string, known: readonly string[], called: readonly string[]): readonly string[] {
+  const meant = called.length > 0 ? called : known.filter((option) => flagOf(option).startsWith(`${flagOf(written)}-`));
+  return meant.length > mostMeant ? [] : meant;
+}
 
 /**
  * A message of the API in the words of the command line: maxNewTokens becomes --max-new-tokens, optimizer.weightDecay

@@ -19,6 +19,7 @@ import {
   statSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import { gunzipSync, constants as zlib } from 'node:zlib';
 import { CheckpointError, OptionError } from '../index.js';
 import { systemReason } from '../systemReason.js';
 import { firstLine } from './firstLine.js';
@@ -31,12 +32,18 @@ interface OutputKind {
   readonly begins: RegExp;
   /** It can be made again of what is there: one of its kind may take its place. */
   readonly isDrawn?: boolean;
+  /** It is packed by gzip where its name ends in .gz. */
+  readonly mayBePacked?: boolean;
 }
 
 export const logFile: OutputKind = { what: 'a log of distillm', begins: /^\{"time":"[^"]+","type":"/ };
 export const answersFile: OutputKind = { what: 'answers of distillm eval', begins: /^\{"type":"model","model":"/ };
 export const judgeCacheFile: OutputKind = { what: "a judge's replies", begins: /^\{"judged":"[0-9a-f]{64}","reply":"/ };
-export const recordsFile: OutputKind = { what: 'records of distillm data', begins: /^\{"(instruction|messages)":/ };
+export const recordsFile: OutputKind = {
+  what: 'records of distillm data',
+  begins: /^\{"(instruction|messages)":/,
+  mayBePacked: true,
+};
 export const traceFile: OutputKind = { what: 'a trace', begins: /^\s*\{\s*"traceEvents"/ };
 export const reportFile: OutputKind = {
   what: 'a report of distillm',
@@ -71,7 +78,7 @@ interface FileTrial extends Trial {
 export function tryFile(
   flag: string,
   path: string,
-  { what, begins, isDrawn = false }: OutputKind,
+  { what, begins, isDrawn = false, mayBePacked = false }: OutputKind,
   inputs: readonly (string | undefined)[] = [],
   { isWritten = true, isOwn = isDrawn }: FileTrial = {},
 ): void {
@@ -86,7 +93,7 @@ export function tryFile(
     throw refusal(flag, path, `is ${same}, which is read: it would be overwritten. Take another name.`);
   }
   if (found?.isFile() && found.size > 0) {
-    const isOfKind = begins.test(beginningOf(flag, path));
+    const isOfKind = begins.test(beginningOf(flag, path, { mayBePacked }));
     if (!isOfKind || !isOwn) {
       const held = isOfKind ? `${what} already` : `something else than ${what}`;
       throw refusal(flag, path, `holds ${held}: it would be overwritten. Take another name, or remove the file.`);
@@ -275,14 +282,24 @@ const isSame = (one: Stats | undefined, other: Stats | undefined): boolean =>
 /** Bytes by which the kinds of files are told apart. */
 const beginning = 512;
 
-function beginningOf(flag: string, path: string): string {
+function beginningOf(flag: string, path: string, { mayBePacked }: { readonly mayBePacked: boolean }): string {
   return writing(flag, path, () => {
     const file = openSync(path, 'r');
     try {
       const bytes = Buffer.alloc(beginning);
-      return bytes.toString('utf8', 0, readSync(file, bytes));
+      const read = bytes.subarray(0, readSync(file, bytes));
+      return (mayBePacked ? unpacked(read) : read).toString('utf8');
     } finally {
       closeSync(file);
     }
   });
+}
+
+/** What a gzip stream that is cut begins with; the bytes themselves where they are none. */
+function unpacked(bytes: Buffer): Buffer {
+  try {
+    return gunzipSync(bytes, { finishFlush: zlib.Z_SYNC_FLUSH });
+  } catch {
+    return bytes;
+  }
 }

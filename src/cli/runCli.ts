@@ -18,7 +18,7 @@ import { merge } from './commands/merge.js';
 import { plot } from './commands/plot.js';
 import { tokenizer } from './commands/tokenizer.js';
 import { train } from './commands/train.js';
-import { flagsAlsoCalled, runChoices, runFlags } from './commands/trainOptions.js';
+import { optionsCalled, runChoices, runFlags } from './commands/trainOptions.js';
 import { verify } from './commands/verify.js';
 import { spellFields } from './data.js';
 import { type ExitCode, exitCodes } from './exitCodes.js';
@@ -88,7 +88,7 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
       // The help or the version that was asked for.
       if (error.exitCode === 0) return exitCodes.done;
       const called = { command, program: terminal.program, main: program };
-      say(shownOn(terminal.stderr, usageMessage(error, called, flagsAlsoCalled)));
+      say(shownOn(terminal.stderr, usageMessage(error, called, optionsCalled)));
       return exitCodes.usage;
     }
     const flags = new Map((command?.options ?? []).map((option) => [option.attributeName(), option.attributeName()]));

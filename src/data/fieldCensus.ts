@@ -7,6 +7,11 @@ import { short } from '../inWords.js';
 import { didYouMean } from '../requireOption.js';
 import { type FieldNames, fieldRoles, type InstructionFields } from './instructionFields.js';
 
+/** What can be done with questions that have no answers. */
+export const questionsAdvice = (questions: string): string =>
+  `${questions} can be answered (readPrompts reads them, and generate --prompts), and learnt from by methods that need prompts alone: ` +
+  'onPolicy, imitkd, minillm, seqkd, distillm2, and gkd (lambda: 1)';
+
 /** Names that are kept for messages. */
 const mostNames = 20;
 
@@ -69,7 +74,10 @@ export class FieldCensus {
     const meant = missing.map((role) => didYouMean(this.#named[role], found)).filter((advice) => advice !== '');
     if (meant.length > 0) return meant.join(' ');
     const needed = missing.includes('input') ? "instruction: 'question', input: 'passage'" : "instruction: 'question'";
-    return `Check that it is the right file, or say which of them holds what, as in fields: { ${needed}, output: 'answer' }.`;
+    const advice = `Check that it is the right file, or say which of them holds what, as in fields: { ${needed}, output: 'answer' }.`;
+    // Whoever names the answers' field expects some.
+    const isAsked = missing.join() === 'output' && this.#named.output === undefined;
+    return isAsked ? `${advice} ${questionsAdvice('Questions alone')}.` : advice;
   }
 }
 

@@ -10,7 +10,7 @@ import { isObject } from '../io/json.js';
 import { checkOptions, type Fields as FieldsOf, ranges } from '../settings/index.js';
 import { type Conversation, messagesOf, type OpenConversation } from './chat/messages.js';
 import { isVeryLong, TemplateAtFault } from './chat/templateAtFault.js';
-import { chatField, FieldCensus } from './fieldCensus.js';
+import { chatField, FieldCensus, questionsAdvice } from './fieldCensus.js';
 import { type FormatName, formatOf, formats } from './formats/index.js';
 import { type FieldNames, fieldNames, type InstructionFields } from './instructionFields.js';
 import { Problem } from './jsonLine.js';
@@ -159,9 +159,8 @@ function readValue(
 
 const questionsAlone = (sources: TextSources) =>
   new DataError(
-    `${namesOf(sources)}: no record has an answer: these are questions alone. They can be answered (readPrompts reads them, and ` +
-      'generate --prompts), and learnt from by methods that need prompts alone, such as onPolicy; to learn their answers, or to score with, ' +
-      'take a file that has answers too.',
+    `${namesOf(sources)}: no record has an answer: these are questions alone. ${questionsAdvice('They')}; to learn their answers, or to ` +
+      'score with, take a file that has answers too.',
   );
 
 function used<T>(record: AskedRecord, place: Place, use: (record: AskedRecord, place: Place) => T): T | Problem {

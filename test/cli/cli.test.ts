@@ -69,6 +69,17 @@ describe('distillm', () => {
     [['train', '--out'], '--out <folder> has no value. What it takes: npx distillm train --help'],
     [['doctor', '--colour'], 'doctor has no option --colour. What it has: npx distillm doctor --help'],
     [['doctor', '--jsn'], 'doctor has no option --jsn. Did you mean --json?'],
+    [['train', '--loss-alpha', '1'], 'train has no option --loss-alpha. Did you mean --alpha or --divergence-alpha?'],
+    [['train', '--loss.alpha=1'], 'train has no option --loss.alpha=1. Did you mean --alpha or --divergence-alpha?'],
+    [['train', '--lossAlpha', '1'], 'train has no option --lossAlpha. Did you mean --alpha or --divergence-alpha?'],
+    [
+      ['train', '--optimizer.weightDecay', '1'],
+      'train has no option --optimizer.weightDecay. Did you mean --weight-decay?',
+    ],
+    [
+      ['train', '--curriculum'],
+      'train has no option --curriculum. Did you mean --curriculum-alpha or --curriculum-weight?',
+    ],
     [['train', '--bacth-size=8'], 'train has no option --bacth-size=8. Did you mean --batch-size?'],
     [
       ['doctor', 'two words'],

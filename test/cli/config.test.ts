@@ -218,6 +218,8 @@ it.each<[object, string]>([
   [{ batchsize: 8 }, "there is no option 'batchsize'. Did you mean 'batchSize'?"],
   [{ 'batch-size': 8 }, "there is no option 'batch-size'. Did you mean 'batchSize'?"],
   [{ learningRate: 1 }, "there is no option 'learningRate'. Did you mean 'lr'?"],
+  [{ lossAlpha: 0.2 }, "there is no option 'lossAlpha'. Did you mean 'alpha' or 'divergenceAlpha'?"],
+  [{ curriculum: true }, "there is no option 'curriculum'. Did you mean 'curriculumAlpha' or 'curriculumWeight'?"],
   [{ optimizer: { lrr: 1 } }, "there is no option 'optimizer.lrr'. Did you mean 'optimizer.lr'?"],
   [{ config: 'x' }, "there is no option 'config'."],
   [{ time: 'x' }, "there is no option 'time'."],

@@ -40,6 +40,17 @@ afterAll(() => rm(folder, { recursive: true }));
 afterEach(() => vi.unstubAllEnvs());
 
 describe('distillm data', () => {
+  it('knows a packed file as its own', async () => {
+    const line = `data ${path('train.jsonl')} --show 0 --out ${path('twice.jsonl.gz')}`;
+    expect((await distillm(line)).code).toBe(0);
+    const { code, err } = await distillm(line);
+    expect([code, err]).toEqual([2, expect.stringContaining('holds records of distillm data already')]);
+    await writeFile(path('other.jsonl.gz'), gzipSync('{"a":1}\n'));
+    expect((await distillm(line.replace('twice', 'other'))).err).toContain('holds something else than records');
+    await writeFile(path('torn.jsonl.gz'), Buffer.from([0x1f, 0x8b, 8, 0, 1]));
+    expect((await distillm(line.replace('twice', 'torn'))).err).toContain('holds something else than records');
+  });
+
   it('says what files hold, draws the mask, and finds what they share', async () => {
     const { code, out, err } = await distillm(`data ${path('train.jsonl')} ${path('test.jsonl')} --template t5`);
     expect(code, err).toBe(0);

@@ -57,6 +57,13 @@ describe('outputs are tried before models are opened', () => {
     expect(existsSync(path('new'))).toBe(false);
   });
 
+  it('a dry run needs none', async () => {
+    const dry = await distillm(`train --method sft --data ${path('train.jsonl')} --student no/such/model --dry-run`);
+    expect([dry.code, dry.err]).toEqual([1, expect.stringContaining('no/such/model: there is no checkpoint')]);
+    const { code, err } = await distillm(`train --method sft --data ${path('train.jsonl')} --student no/such/model`);
+    expect([code, err]).toEqual([2, expect.stringContaining('train needs --out <folder>. What it is:')]);
+  });
+
   // Root may write anywhere.
   it.skipIf(process.getuid?.() === 0)('a dry run finds a folder that takes nothing', async () => {
     await mkdir(path('closed'), { mode: 0o500 });

@@ -129,6 +129,16 @@ describe('--teacher-field', () => {
     expect([code, err.replace(/\s+/g, ' ')]).toEqual([2, expect.stringContaining(message)]);
   });
 
+  it('says which teacher no record names', async () => {
+    const { code, err } = await train(
+      `--data ${path('routed.jsonl')} --validation 4 --method kd ${two().replace(' --teacher-field', ` c=${path('one/last')} --teacher-field`)} --dry-run`,
+    );
+    expect(code, err).toBe(0);
+    expect(err.replace(/\s+/g, ' ')).toContain(
+      'Note: No record that is trained on names the teacher "c": nothing is learnt from it.',
+    );
+  });
+
   it('tells a record that names none of them with file, line and field, before it trains', async () => {
     const { code, err } = await train(
       `--data ${path('routed.jsonl')} --teacher math=${path('one/last')} --teacher-field subject --method kd --out ${path('none')}`,
@@ -179,7 +189,9 @@ describe('prompts without answers', () => {
       );
       expect([code, err]).toEqual([
         1,
-        expect.stringMatching(/prompts\.jsonl: (no record has 'output'|.*line 1 has no 'output')/),
+        expect.stringMatching(
+          /prompts\.jsonl: no record has 'output'.* prompts alone: onPolicy, .*, and gkd \(--lambda 1\)\./,
+        ),
       ]);
     },
   );

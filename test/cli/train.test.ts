@@ -182,6 +182,28 @@ describe('distillm train', () => {
     });
   });
 
+  it('tells another vocabulary before another end token, which no --tokenizer would mend', async () => {
+    await distillm(`tokenizer --data ${path('train.jsonl')} --vocab-size 270 --out ${path('small-tokenizer')}`);
+    const made = await train(
+      `--method sft --student-config ${path('config.json')} --tokenizer ${path('small-tokenizer')} --steps 1 --out ${path('small')} --validation 0`,
+    );
+    expect(made.code, made.err).toBe(0);
+    for (const file of ['tokenizer_config.json', 'special_tokens_map.json']) {
+      const fields = JSON.parse(await readFile(path('small/last', file), 'utf8'));
+      await writeFile(path('small/last', file), JSON.stringify({ ...fields, eos_token: '!' }));
+    }
+    const { code, err } = await train(
+      `--method kd --student ${path('small/last')} --teacher ${path('teacher/best')} --steps 1 --out ${path('unused')}`,
+    );
+    expect([code, err]).toEqual([
+      1,
+      expect.stringMatching(
+        /the teacher's vocabulary has 280 tokens, the student's 270; .* take a student of the same family/,
+      ),
+    ]);
+    expect(err).not.toContain('--tokenizer');
+  });
+
   it('chooses the best by the measure that is asked for', async () => {
     const { code, out, err } = await train(
       `--method sft --student ${path('teacher/best')} --steps 2 --validation 3 --rouge-samples 3 --max-new-tokens 4 ` +
@@ -601,6 +623,16 @@ describe('distillm train', () => {
       1,
       /The template 'compact' alone takes \d+ tokens, --max-prompt-length is 2\. Raise it\.$/m,
     ],
+    [
+      '--template alpaca --max-prompt-length 120',
+      1,
+      /^distillm: The template 'alpaca' takes \d+ tokens around one letter, and one of the models has 96 positions: no prompt fits\. Take --template compact, .* or a model with more positions\.$/m,
+    ],
+    [
+      '--max-prompt-length 96',
+      2,
+      /^distillm: --max-prompt-length is 96, expected less, for one of the models has 96 positions\.$/m,
+    ],
   ])('refuses a distillation with "%s"', async (line, expected, message) => {
     const { code, err, out } = await train(
       `--teacher ${path('teacher/best')} --student-config ${path('config.json')} --out ${path('unused')} ${line}`,
@@ -640,6 +672,8 @@ describe('distillm train', () => {
         `--epochs 1 --out ${path('unused')}`,
     );
     expect(code).toBe(1);
-    expect(err).toMatch(/teacher's vocabulary has 512 tokens, the student's 280\..*same family, or make one/);
+    expect(err).toMatch(
+      /teacher's vocabulary has 512 tokens, the student's 280; their tokenizers differ, .*same family, or make one/,
+    );
   });
 });

@@ -166,7 +166,8 @@ describe('instruction records', () => {
       'an output that was not named',
       { instruction: 'question', input: 'passage' },
       `no record has 'output' or 'response' or 'completion'; ${have} Check that it is the right file, or say which of them holds what, as in ` +
-        "fields: { instruction: 'question', output: 'answer' }.",
+        "fields: { instruction: 'question', output: 'answer' }. Questions alone can be answered (readPrompts reads them, and generate " +
+        '--prompts), and learnt from by methods that need prompts alone: onPolicy, imitkd, minillm, seqkd, distillm2, and gkd (lambda: 1).',
     ],
     [
       'an input that nothing resembles',

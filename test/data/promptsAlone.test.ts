@@ -38,7 +38,7 @@ describe('a record without an answer', () => {
       /^d\.jsonl: line 2 has no 'output' \(or 'response', 'completion'\): add the answer/,
     );
     await expect(read([{ question_id: 1, turns: ['Say 1.'] }], { answers: 'required' })).rejects.toThrow(
-      /no record has an answer: .*learnt from by methods that need prompts alone, such as onPolicy/,
+      /no record has an answer: .*learnt from by methods that need prompts alone: onPolicy, .* and gkd \(lambda: 1\);/,
     );
   });
 

@@ -295,6 +295,21 @@ describe('before a run starts', () => {
     expect(distils({ kdRatio: 0 })).not.toThrow();
   });
 
+  it('names the template of a model that its samples are too long for', () => {
+    const long = { ...data, train: [{ ids: new Int32Array(17), promptLength: 9 }], template: 'alpaca' };
+    const { promptTemplate } = student;
+    try {
+      student.promptTemplate = 'compact';
+      expect(tune({ data: long })).toThrow(
+        "Read the data with a maxLength of at most 16, and in the template 'compact', with which the model was trained: the prompts are in 'alpaca'.",
+      );
+      student.promptTemplate = 'alpaca';
+      expect(tune({ data: long })).toThrow(/at most 16\.$/);
+    } finally {
+      student.promptTemplate = promptTemplate;
+    }
+  });
+
   it('refuses vocabularies of other sizes, a frozen student, models that share weights or sit apart', async () => {
     const larger = await tinyModel(device, { vocab_size: vocabSize + 129, trainable: false });
     expect(distils({ teacher: larger })).toThrow(/teacher's vocabulary has 141 tokens, the student's 12\. Both/);

@@ -21,7 +21,15 @@ import { type ExitCode, exitCodes } from '../exitCodes.js';
 import { flagsOf, optionsFrom } from '../flags.js';
 import { bytes, counted, duration, whole } from '../format.js';
 import { tryInputs } from '../inputs.js';
-import { dtypeOption, findTokenizer, lengthLimits, openModelFolder, sourceWords, tokenizerWords } from '../models.js';
+import {
+  dtypeOption,
+  findTokenizer,
+  lengthLimits,
+  openModelFolder,
+  requireRoom,
+  sourceWords,
+  tokenizerWords,
+} from '../models.js';
 import { flag, flagOf, given, type OptionTable, optional, required, text } from '../options.js';
 import { tryFolder } from '../outputs.js';
 import { progressLine } from '../progress.js';
@@ -112,6 +120,7 @@ export const cacheTeacherCommand = defineCommand({
         say: (text) => note(stderr, text),
       });
       const limits = lengthLimits(options, [sized]);
+      requireRoom(template, [sized], { tokenizer, ...limits });
       const read = await readInstructions(options.data, {
         ...{ template, tokenizer, ...limits, ...recordNames(options) },
         validation: held ?? 'tenth',

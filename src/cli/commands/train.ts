@@ -10,6 +10,8 @@ import {
   type Checkpoint,
   CheckpointError,
   type CheckpointEvent,
+  CompatibilityError,
+  checkTokenizer,
   type Device,
   DeviceError,
   distill,
@@ -53,7 +55,7 @@ import type { Interrupt } from '../interrupts.js';
 import { type DecidedOptions, hasOptions, keepOptions, optionsFile, optionsOfRun, wasGiven } from '../keptOptions.js';
 import { type Log, openLog } from '../log.js';
 import { loraFrom } from '../lora.js';
-import { findTokenizer, hasTokenizer, lengthLimits, openModelFolder, openStudent } from '../models.js';
+import { findTokenizer, hasTokenizer, lengthLimits, openModelFolder, openStudent, requireRoom } from '../models.js';
 import { given, type OptionTable, spellFlags, type Values } from '../options.js';
 import { holdsRun, logFile, namesIn, refuseAddress, tryApart, tryFile, tryFolder, tryLog } from '../outputs.js';
 import { measuredBy, progressLine, trainingProgress } from '../progress.js';
@@ -110,7 +112,8 @@ export const train = defineCommand({
     // Its results are files: a log's reader that dies is no reason to lose a run.
     terminal.outliveReaders();
     loraFrom(options, 0);
-    await checkOutput(options, terminal);
+    const { out } = options;
+    if (out !== undefined) await checkOutput({ ...options, out }, terminal);
     checkInputs(options);
     const studentSource =
       options.student === undefined ? undefined : await openModelFolder('--student', options.student, terminal);
@@ -138,14 +141,14 @@ export const train = defineCommand({
       // Tried for size: no weight is read before it is known that all will fit.
       const sized = await open(device.meta(), (text) => note(terminal.stderr, text));
       const limits = lengthLimits(options, [sized.student, ...teacherModels(sized)]);
-      // Told before how answers end: a tokenizer that ends them as the teacher does would not help other vocabularies.
+      checkEndTokens(options, { tokenizer, student: sized.student }, distilling?.tokenizersOfTeachers ?? []);
       await checkLeast(sized, options, { limits, distilling, tokenizer });
-      checkEndTokens(options, tokenizer, distilling?.tokenizersOfTeachers ?? []);
       const { areChats, haveT5Prefix } = await kindOfData(options.data, options);
       const template = await chooseTemplate(options.template, [...sources, templateOf(teacherCache)], {
         ...{ tokenizer, areChats, prefersT5: haveT5Prefix && sized.student.numEncoderLayers !== undefined },
         say: (text) => note(terminal.stderr, text),
       });
+      requireRoom(template, [sized.student, ...teacherModels(sized)], { tokenizer, ...limits });
       const data = await readInstructions(options.data, {
         ...{ template, tokenizer, ...limits, ...recordNames(options), validation: heldOutOf(options) ?? 'tenth' },
         ...given({ validationOrder: options.validationOrder }),
@@ -162,11 +165,11 @@ export const train = defineCommand({
               ...{ tokenizer, length: limits.maxLength, limit: textSamples(options, data), seed },
               skipInvalid: skipping(terminal.stderr, options.skipInvalid),
             });
-      const { out: checkpoint, resume, fallbackOut, dataDigest }: TrainOptions = options;
+      const { resume, fallbackOut, dataDigest }: TrainOptions = options;
       const shared = {
         ...runOptions(options, data),
-        ...{ tokenizer, checkpoint, resume },
-        ...given({ arithmetic: options.arithmetic, fallbackOut, dataDigest }),
+        ...{ tokenizer, resume },
+        ...given({ checkpoint: out, arithmetic: options.arithmetic, fallbackOut, dataDigest }),
         data: { ...data, ...given({ text }) },
       };
       const runOf = ({ teacher, teachers, student }: Models, signal: AbortSignal) =>
@@ -192,14 +195,16 @@ export const train = defineCommand({
       }
       const models = await open(device, () => {});
       const start = (signal: AbortSignal) => runOf(models, signal);
-      if (options.dryRun) {
+      // Only a dry run is without.
+      if (options.dryRun || out === undefined) {
         showSample(data, tokenizer, terminal);
         return estimated(start(terminal.signal ?? new AbortController().signal), terminal);
       }
       const { method, validationOrder = 'random', teacherDtype = 'f32' } = options;
       const decided = { method, template: template.name, ...limits, validationOrder, teacherDtype };
-      const ended = await follow(start, { options, decided, validates: data.validation.length > 0 }, terminal);
-      return report(ended, options, terminal);
+      const written = { ...options, out };
+      const ended = await follow(start, { options: written, decided, validates: data.validation.length > 0 }, terminal);
+      return report(ended, written, terminal);
     });
   },
 });
@@ -209,6 +214,9 @@ interface Teachers {
   readonly teacher?: LanguageModel;
   readonly teachers?: Readonly<Record<string, LanguageModel>>;
 }
+
+/** Options of a run that writes. */
+type WritingOptions = TrainOptions & { readonly out: string };
 
 interface Models extends Teachers {
   readonly student: LanguageModel;
@@ -228,9 +236,10 @@ async function loadTeachers(
 }
 
 /**
- * Before data are read: whether a run of one sample of two tokens fits, for every run takes as much. Where it does not, what is
+ * Before data are read: whether the vocabularies are one, and whether a run of one sample of two tokens fits, for every run takes as
+ * much. Where it does not, what is
  * advised is what would fit with batches of the size that is asked for, of the longest sequences.
- * @throws LimitError
+ * @throws LimitError, CompatibilityError
  */
 async function checkLeast(
   { student, ...teaching }: Models,
@@ -243,8 +252,15 @@ async function checkLeast(
   const taught = (sample: Sample) =>
     first === undefined ? [sample] : [first, ...others].map((teacher) => ({ ...sample, teacher }));
   const least = { data: { train: taught({ ids: Int32Array.of(0, 0), promptLength: 1 }) }, steps: 1, batchSize: 1 };
+  const tokenizers = distilling && {
+    tokenizer,
+    ...given({
+      teacherTokenizer: distilling.options.teacherTokenizer,
+      teacherTokenizers: distilling.options.teacherTokenizers,
+    }),
+  };
   const { fits } = await (isTaught && distilling
-    ? distill({ ...least, ...teaching, student, loss: distilling.options.loss })
+    ? distill({ ...least, ...teaching, ...tokenizers, student, loss: distilling.options.loss })
     : fineTune({ ...least, model: student })
   ).memory();
   if (fits) return;
@@ -257,7 +273,7 @@ async function checkLeast(
   const asked = {
     ...given({ optimizer, batchSize, gradAccumulationSteps, gradientCheckpointing, maxNewTokens }),
     ...{ tokenizer, steps: 1, validation: { rougeL: validation?.rougeL ?? {} } },
-    ...(options.resume && { checkpoint: options.out, resume: true }),
+    ...(options.resume && { ...given({ checkpoint: options.out }), resume: true }),
     data: {
       train: Array.from({ length: fineTuneOptions.shape.batchSize.parse(batchSize) }, () => taught(longest)).flat(),
       validation: [longest],
@@ -347,17 +363,29 @@ function ofSettings(
  */
 function checkEndTokens(
   { tokenizer: named }: TrainOptions,
-  tokenizer: Tokenizer,
+  { tokenizer, student }: { readonly tokenizer: Tokenizer; readonly student: LanguageModel },
   teachers: readonly (readonly [NamedSource, Tokenizer])[],
 ): void {
   for (const [teacher, own] of named === undefined ? teachers : []) {
     const difference = eosDifference(tokenizer, own);
-    if (!difference) continue;
+    // Of two vocabularies `checkLeast` tells: the teacher's tokenizer would be refused.
+    if (!difference || !couldRead(student, own, tokenizer)) continue;
     throw new OptionError(
       `the student's tokenizer ends answers with ${difference[0]}, ${whose(teacher)} with ${difference[1]}. Choose ` +
         `one by --tokenizer, the folder whose end token counts: for the teacher's, ${quotedPath(`--tokenizer ${teacher.source}`)}.`,
       { found: tokenizer.eosTokenId, expected: own.eosTokenId },
     );
+  }
+}
+
+/** Whether a model could be given this tokenizer in place of its own. */
+function couldRead(model: LanguageModel, tokenizer: Tokenizer, own: Tokenizer): boolean {
+  try {
+    checkTokenizer(tokenizer, model, { own });
+    return true;
+  } catch (error) {
+    if (error instanceof CompatibilityError) return false;
+    throw error;
   }
 }
 
@@ -377,7 +405,7 @@ function noteUnanswered({ train, validation }: InstructionData, options: TrainOp
 
 /** Refuses to write over another run, over what no run wrote, and over the data. Models are not loaded yet. */
 async function checkOutput(
-  options: TrainOptions & Pick<Values<typeof deviceOptions>, 'profile'>,
+  options: WritingOptions & Pick<Values<typeof deviceOptions>, 'profile'>,
   terminal: Terminal,
 ): Promise<void> {
   const { out, resume, fallbackOut, data, text = [], studentConfig, profile, tensorboard, dryRun } = options;
@@ -445,7 +473,7 @@ function checkInputs(options: TrainOptions): void {
 }
 
 const logName = 'log.jsonl';
-const logOf = ({ log, out }: TrainOptions): string => log ?? join(out, logName);
+const logOf = ({ log, out }: WritingOptions): string => log ?? join(out, logName);
 
 /** A student learns best what the teacher predicted. */
 const templateOf = (cache: TeacherCache | undefined) =>
@@ -591,7 +619,7 @@ interface Ended {
 /** Runs to the end or to Ctrl-C: shows and logs what happens. */
 async function follow(
   start: (signal: AbortSignal) => TrainingRun,
-  { options, decided, validates }: { options: TrainOptions; decided: DecidedOptions; validates: boolean },
+  { options, decided, validates }: { options: WritingOptions; decided: DecidedOptions; validates: boolean },
   terminal: Terminal,
 ): Promise<Ended> {
   const stop = new AbortController();
@@ -702,7 +730,7 @@ const resumeCommand = (folder: string, { program }: Terminal): string =>
  */
 async function keepElsewhere(
   folder: string,
-  { fallbackOut: _, log: __, ...options }: TrainOptions,
+  { fallbackOut: _, log: __, ...options }: WritingOptions,
   decided: DecidedOptions,
   warn: (line: string) => void,
 ): Promise<void> {
@@ -711,7 +739,7 @@ async function keepElsewhere(
 
 function report(
   { end, before, saved, interrupt }: Ended,
-  { out: ofRun, log }: TrainOptions,
+  { out: ofRun, log }: WritingOptions,
   terminal: Terminal,
 ): ExitCode {
   const { program, stdout, stderr } = terminal;

@@ -11,7 +11,19 @@ import { recordOptions } from '../data.js';
 import { flagsByKind, flagsByPath, flagsOf, foreignFlag, kindFlags, kindFlagsOf } from '../flags.js';
 import { loraFlags, loraFlagsByPath } from '../lora.js';
 import { dtypeOption, sourceWords, tokenizerWords } from '../models.js';
-import { choice, count, flag, flagOf, listed, optional, required, text, type Values, withDefault } from '../options.js';
+import {
+  choice,
+  count,
+  flag,
+  flagOf,
+  listed,
+  optional,
+  required,
+  requiredUnless,
+  text,
+  type Values,
+  withDefault,
+} from '../options.js';
 import { asTyped, exclusive, type Rule } from '../rules.js';
 import { teachersProblem } from '../teachers.js';
 import { templateOption } from '../template.js';
@@ -127,7 +139,12 @@ const studentOutputOptions = {
 const runOptions = flagsOf(fineTuneOptions, { epochs: '20; sft: 3', rougeSamples: '100; sft: 0' });
 
 const outputOptions = {
-  out: required('<folder>', text, 'where to write; a run that is there already is not overwritten'),
+  out: requiredUnless(
+    'dryRun',
+    '<folder>',
+    text,
+    'where to write; a run that is there already is not overwritten; --dry-run needs none',
+  ),
   resume: flag(
     'go on with the run in --out, by the options that it began with: nothing else need be given. The learning rate may be ' +
       'another, and a run that is finished may get more --steps or --epochs',
@@ -148,8 +165,8 @@ const outputOptions = {
   dryRun: flag('checks everything and says what the run would take, in memory and time; writes nothing'),
 };
 
-/** The flags of a run's options by what messages of the API call these: 'sgo.guard.cap' is that of --phi-cap. */
-export const runFlags: ReadonlyMap<string, string> = new Map([
+/** The same name may stand for flags of several losses: 'loss.alpha'. */
+const runPaths: readonly (readonly [path: string, flag: string])[] = [
   // A policy's own messages have its options without the group; a name that the run has too is the run's.
   ...Object.values(policies).flatMap(({ options }) => [...flagsByPath(options), ...flagsByPath(options, 'sgo.')]),
   ...Object.values(losses).flatMap(({ options }) => [
@@ -170,7 +187,10 @@ export const runFlags: ReadonlyMap<string, string> = new Map([
   ['data.validation', 'validation'],
   ['data.text', 'text'],
   ['validation.rougeL', 'rougeSamples'],
-]);
+];
+
+/** The flags of a run's options by what messages of the API call these: 'sgo.guard.cap' is that of --phi-cap. */
+export const runFlags: ReadonlyMap<string, string> = new Map(runPaths);
 
 /** Those of them whose values are words. */
 export const runChoices: readonly string[] = [
@@ -180,11 +200,23 @@ export const runChoices: readonly string[] = [
 ];
 
 /** Flags by what others call them: '--learning-rate' is '--lr'. */
-export const flagsAlsoCalled: ReadonlyMap<string, string> = new Map(
+const flagsAlsoCalled: ReadonlyMap<string, string> = new Map(
   leavesOf(distillOptions).flatMap(({ alsoCalled = [], flag }) =>
     typeof flag === 'string' ? alsoCalled.map((name) => [flagOf(name), flagOf(flag)] as const) : [],
   ),
 );
+
+const joined = (name: string): string => name.replace(/[.\-_]/g, '').toLowerCase();
+
+/** Options by another name of theirs: 'learningRate', or as the API nests them, 'loss.alpha', 'lossAlpha', '--loss-alpha'. */
+export function optionsCalled(written: string): readonly string[] {
+  const flag = flagsAlsoCalled.get(flagOf(written.replace(/^--/, '')));
+  const called = runPaths.filter(([path, option]) =>
+    flag === undefined ? joined(path) === joined(written) : flagOf(option) === flag,
+  );
+  // The shortest is the plainest: alpha before divergenceAlpha.
+  return [...new Set(called.map(([, option]) => option))].sort((one, other) => one.length - other.length);
+}
 
 /** A setting that a method has, and no flag. */
 export const objectiveKind = 'objective.kind';
@@ -197,7 +229,7 @@ export const configNames: ConfigNames = {
     ['studentLoss', flagsByKind(losses, 'studentLoss.', studentPrefix)],
     ['sgo', flagsByKind(policies, 'sgo.')],
   ]),
-  alsoCalled: flagsAlsoCalled,
+  optionsCalled,
   replacedBy: new Map([
     ['steps', ['epochs']],
     ['epochs', ['steps']],

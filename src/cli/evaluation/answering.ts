@@ -20,7 +20,7 @@ import {
 import { randomSeed } from '../../random.js';
 import { kindOfData, recordNames } from '../data.js';
 import { whole } from '../format.js';
-import { answerLength, lengthLimits, sizeModel, tokenizerOf } from '../models.js';
+import { answerLength, lengthLimits, requireRoom, sizeModel, tokenizerOf } from '../models.js';
 import { given } from '../options.js';
 import type { ProgressLine } from '../progress.js';
 import { chooseTemplate, type TemplateName } from '../template.js';
@@ -88,6 +88,7 @@ export async function prepareAnswerer(
     prefersT5: haveT5Prefix && sized.numEncoderLayers !== undefined,
     say: (text) => line.print(noted(text)),
   });
+  requireRoom(template, [sized], { tokenizer, maxPromptLength });
   const data = await readInstructions(files, {
     ...{ tokenizer, template, maxPromptLength, ...recordNames(options), skipInvalid },
     // The references may be of any length: only the prompts are answered.

@@ -95,7 +95,7 @@ const preparedPrefix = 'prepared:';
 const noNames: ConfigNames = {
   flags: new Map(),
   flagsOfKinds: new Map(),
-  alsoCalled: new Map(),
+  optionsCalled: () => [],
   replacedBy: new Map(),
   passedOn: [],
 };

@@ -13,6 +13,8 @@ interface Demands {
   readonly readers: ReadonlyMap<string, LanguageModel>;
   /** Teachers of which each sample names one that reads it as well. */
   readonly teachers?: readonly Teacher[];
+  /** In which the prompts are, where the data say. */
+  readonly template?: string | undefined;
   /** The student answers their prompts, so that each needs one. */
   readonly answered: boolean;
 }
@@ -45,9 +47,10 @@ export function checkData(
   checkSamples('train', train, {
     readers: new Map(teacher ? [...readers, ['teacher', teacher]] : readers),
     ...(teachers && { teachers: teachersOf(run) }),
+    template: data.template,
     answered: answered.train,
   });
-  checkSamples('validation', validation, { readers, answered: answered.validation });
+  checkSamples('validation', validation, { readers, template: data.template, answered: answered.validation });
   checkSamples('text', text, { readers, answered: false });
   // A student that answers the prompts itself learns from its own answers, and plain text teaches without any.
   if (!answered.train && !text) checkAnswers('train', train);
@@ -103,10 +106,16 @@ function namedBy({ teacher }: Sample, where: string, teachers: readonly Teacher[
   );
 }
 
+/** A likely reason of a sample that is too long: a template that is made for longer models. */
+const longTemplate = (who: string, { promptTemplate: own }: LanguageModel, template: string | undefined): string =>
+  own === undefined || template === undefined || own === template
+    ? ''
+    : `, and in the template '${own}', with which the ${who} was trained: the prompts are in '${template}'`;
+
 function checkSamples(
   set: string,
   samples: readonly Sample[] = [],
-  { readers: ofAll, teachers, answered }: Demands,
+  { readers: ofAll, teachers, template, answered }: Demands,
 ): void {
   const [learner] = ofAll.keys();
   // A teacher's may be padded less or more than the student's.
@@ -138,7 +147,8 @@ function checkSamples(
       const most = promptLength + model.room(promptLength);
       if (ids.length <= most) continue;
       throw new LimitError(
-        `${where}: ${counted(ids.length, 'token')}, the ${who} takes ${whole(most)}. Read the data with a maxLength of at most ${most}.`,
+        `${where}: ${counted(ids.length, 'token')}, the ${who} takes ${whole(most)}. Read the data with a maxLength of at most ${most}` +
+          `${longTemplate(who, model, template)}.`,
         { found: ids.length, expected: most },
       );
     }

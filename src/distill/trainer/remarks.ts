@@ -30,6 +30,7 @@ export function startRemarks(run: Participants, settings: RunSettings): string[]
     readsAnswers(settings) ? emptyAnswers(run, 'training', run.data.train) : undefined,
     emptyAnswers(run, 'validation', run.data.validation),
     smallDivergence(settings),
+    idleTeachers(run),
     ...teachersOf(run).map((teacher) => otherEnd(run, teacher)),
     otherTemplate(run),
     learntHeaders(run),
@@ -152,6 +153,18 @@ function smallDivergence({ loss, kdRatio = 0 }: RunOptions | RunSettings): strin
     `The divergence is not multiplied by the square of loss.temperature (${loss.temperature}), so its gradient counts ` +
     `about ${rounded(loss.temperature ** 2)} times less beside cross-entropy than at 1. Set loss.temperatureSquared, or ` +
     'raise kdRatio, where that is not meant.'
+  );
+}
+
+/** A teacher that is held in memory for nothing: more often a name that is written differently in the data. */
+function idleTeachers({ data: { train }, teachers }: Participants): string | undefined {
+  const named = new Set(train.map(({ teacher }) => teacher));
+  const idle = Object.keys(teachers ?? {}).filter((name) => !named.has(name));
+  if (idle.length === 0) return undefined;
+  const [subject, it] = idle.length === 1 ? ['teacher', 'it'] : ['teachers', 'them'];
+  return (
+    `No record that is trained on names the ${subject} ${idle.map(quoted).join(', ')}: nothing is learnt from ${it}. Leave ${it} out, or ` +
+    'check the names in the data.'
   );
 }
 
