@@ -151,7 +151,14 @@ describe('distillm cache-teacher', () => {
     }
     const mended = await cacheTeacher('--shard', '1/2', '--out', at('shards'));
     expect(mended.err).toContain(`${part} is damaged and made anew`);
-    expect((await distillm('cache-teacher --verify --out', { more: [at('shards')] })).code).toBe(0);
+    const verify = () => distillm('cache-teacher --verify --out', { more: [at('shards')] });
+    expect((await verify()).code).toBe(0);
+    await writeFile(at('shards/shard-2-of-2/shard.json'), '{');
+    const found = await verify();
+    expect([found.code, found.err]).toEqual([1, expect.stringContaining('shard-2-of-2/shard.json: it is no JSON')]);
+    const anew = await cacheTeacher('--shard', '2/2', '--out', at('shards'));
+    expect([anew.code, anew.err]).toEqual([0, expect.stringContaining('shard.json is damaged and made anew')]);
+    expect((await verify()).code).toBe(0);
   }, 200_000);
 
   it.each([

@@ -11,6 +11,7 @@ import {
   openTeacherCache,
   type TeacherCacheEvent,
 } from '../../src/distill/teacherCache/index.js';
+import { requireRecords } from '../../src/distill/teacherCache/writtenBefore.js';
 import { type DistillOptions, distill } from '../../src/distill/trainer/index.js';
 import { httpStore, openSafetensors, readElements } from '../../src/io/index.js';
 import { type MemoryStore, memoryStore } from '../../src/io/memoryStore.js';
@@ -279,7 +280,7 @@ describe('a teacher cache', () => {
           await out.write(path, [path === name && damage === 'cut' ? spoilt.subarray(0, -5) : spoilt]);
         }
         const isPart = name.endsWith('.safetensors');
-        // The records of shards are not read by runs.
+        // The records of shards are not read by runs; see the next test.
         if (name.endsWith('shard.json')) continue;
         await expect(openTeacherCache(out)).rejects.toThrow(name);
         const events = await cached({ ...options(), out });
@@ -287,10 +288,68 @@ describe('a teacher cache', () => {
         expect(files(out)).toEqual(want);
       }
     }
+  });
+
+  it('of which the record of a shard is damaged or gone is verified as such, and mended by the same call', async () => {
+    const record = 'shard-1-of-1/shard.json';
+    const want = files((await whole()).out);
+    const spoilt = async (text: string | undefined, { isWhole = true } = {}) => {
+      const out = memoryStore({}, { name: 'cache' });
+      for (const [path, bytes] of want) {
+        if (path === 'teacher-cache.json' && !isWhole) continue;
+        if (path !== record) await out.write(path, [Uint8Array.from(bytes)]);
+        else if (text !== undefined) await out.write(path, [new TextEncoder().encode(text)]);
+      }
+      return out;
+    };
+    const good = new TextDecoder().decode(Uint8Array.from(want.get(record) ?? []));
+    const parts = [...want.keys()].filter((path) => path.endsWith('.safetensors'));
+    const remarks = [`cache/${record} is damaged and made anew.`];
+    for (const text of [
+      ...['', '{', '[]', 'not json', good.slice(0, -5), good.replace('"topK"', '"topL"')],
+      // Still a record, of something else.
+      good.replace('"topK": 3', '"topK": 2'),
+      good.replace('"partRows": 5', '"partRows": 7'),
+      good.replace(/"sha256": "./, '"sha256": "z'),
+      undefined,
+    ]) {
+      expect(text).not.toBe(good);
+      const out = await spoilt(text);
+      await openTeacherCache(out);
+      // Nothing tells how the parts were cut but the parts.
+      if (!text?.includes('"partRows": 7'))
+        await expect(requireRecords(out), text).rejects.toThrow(`cache/${record}: `);
+      const events = await cached({ ...options(), out });
+      expect(events[0]).toMatchObject({ done: train.length, remarks: text === undefined ? [] : remarks });
+      expect(files(out)).toEqual(want);
+      await requireRecords(out);
+    }
+    // Before the cache is whole, nothing else says what is there.
+    const begun = await spoilt('{', { isWhole: false });
+    await expect(mergeTeacherCache(begun)).rejects.toThrow(
+      `cache/${record}: it is no JSON any more. Run cache-teacher again`,
+    );
+    const events = await cached({ ...options(), out: begun });
+    expect(events[0]).toMatchObject({ done: 0, remarks });
+    expect(events.filter(({ type }) => type === 'part')).toHaveLength(parts.length);
+    expect(files(begun)).toEqual(want);
+    // The manifest says what the cache is of, and that nothing else goes into its folder.
+    for (const text of ['{', undefined]) {
+      const other = await spoilt(text);
+      const before = files(other);
+      await expect(cached({ ...options(), out: other, topK: 4 })).rejects.toThrow('topK is 3 there, 4 here');
+      expect(files(other)).toEqual(before);
+    }
+  });
+
+  it('of which the record of another shard is damaged says which is to be made', async () => {
     const out = memoryStore({}, { name: 'cache' });
-    for (const [path, bytes] of want) await out.write(path, [Uint8Array.from(bytes)]);
-    await out.write('shard-1-of-1/shard.json', [Uint8Array.of(123)]);
-    await expect(cached({ ...options(), out })).rejects.toThrow('shard.json');
+    await cached({ ...options(), out, shard: { index: 2, of: 2 } });
+    await out.write('shard-2-of-2/shard.json', [Uint8Array.of(123)]);
+    const events = await cached({ ...options(), out, shard: { index: 1, of: 2 } });
+    expect(events.at(-1)).toMatchObject({ type: 'end', missing: [{ index: 2, of: 2 }] });
+    await cached({ ...options(), out, shard: { index: 2, of: 2 } });
+    await requireRecords(out);
   });
 
   const training = (extra: Partial<DistillOptions>) =>

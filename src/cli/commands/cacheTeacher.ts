@@ -1,6 +1,7 @@
 /** `distillm cache-teacher`: writes a teacher's predictions on data, to train students without it. */
 import * as z from 'zod';
 import { cachingOptions } from '../../distill/teacherCache/options.js';
+import { requireRecords } from '../../distill/teacherCache/writtenBefore.js';
 import {
   type CacheShard,
   cacheTeacher,
@@ -217,6 +218,7 @@ async function verified(out: string, { stdout, stderr }: Terminal): Promise<Exit
   // Shards that were copied together have no manifest yet.
   if (!(await openFolder(out).exists('teacher-cache.json'))) await mergeTeacherCache(out);
   const { facts, rows, bytes: size, digest } = await openTeacherCache(out);
+  await requireRecords(openFolder(out));
   const { topK, temperature, data } = facts;
   stdout.write(`${JSON.stringify({ cache: out, rows, bytes: size, digest, topK, temperature, data })}\n`);
   stderr.write(

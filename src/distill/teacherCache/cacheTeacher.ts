@@ -18,12 +18,14 @@ import { writtenAs } from '../fileDigest.js';
 import { chunks } from '../trainer/batches.js';
 import { refuseNamedTeachers, requireSamples } from '../trainer/checkData.js';
 import type { TrainingData } from '../trainer/options.js';
-import { factDifferences, factsOf, type TeacherCacheFacts } from './facts.js';
+import { factsOf } from './facts.js';
 import {
   type CachePart,
   type CacheShard,
+  DamagedFile,
   partName,
   readRecord,
+  recordName,
   type ShardRecord,
   shardFolder,
   shardsIn,
@@ -34,6 +36,7 @@ import { planCaching, type TeacherCacheMemory } from './memory.js';
 import { cachingOptions } from './options.js';
 import { rowBytes, writePart } from './parts.js';
 import { predict, rowsOf } from './predict.js';
+import { requireSameFacts, writtenBefore } from './writtenBefore.js';
 
 const shardWords = 'an index from 1 and how many shards there are, { index: 1, of: 4 }';
 const shardSchema = z
@@ -189,10 +192,11 @@ async function* events(work: Work): AsyncGenerator<TeacherCacheEvent, void, unde
   const folder = store.folder(shardFolder(shard));
   const giveBack = await folder.lock();
   try {
-    const before = await readRecord(store, shard);
-    if (before) requireSameFacts(folder.name, { ...before.facts, partRows: before.partRows }, { ...facts, partRows });
     const wanted = await partsOf(work);
-    const { kept, damaged } = await undamaged(folder, before?.parts ?? [], wanted);
+    const cuts = new Map(wanted.map(({ first, rows }) => [first, rows.length]));
+    const before = await writtenBefore(store, shard, { facts, partRows, cuts });
+    const { kept, damaged } = await undamaged(folder, before.parts, cuts);
+    if (before.isDamaged) damaged.unshift(`${folder.name}/${recordName}`);
     const parts = new Map(kept.map((part) => [part.first, part]));
     const record = (isWhole: boolean): ShardRecord => {
       const inOrder = [...parts.values()].sort((a, b) => a.first - b.first);
@@ -301,14 +305,13 @@ async function partsOf({ teacher, data: { train }, shard, partRows }: Work): Pro
 async function undamaged(
   folder: FileStore,
   parts: readonly CachePart[],
-  wanted: readonly WantedPart[],
+  cuts: ReadonlyMap<number, number>,
 ): Promise<{ kept: CachePart[]; damaged: string[] }> {
   const kept: CachePart[] = [];
   const damaged: string[] = [];
-  const firsts = new Map(wanted.map(({ first, rows }) => [first, rows.length]));
   for (const part of parts) {
     const isWhole =
-      firsts.get(part.first) === part.samples &&
+      cuts.get(part.first) === part.samples &&
       (await folder.exists(part.file)) &&
       (await writtenAs(folder, part.file, part));
     if (isWhole) kept.push(part);
@@ -316,21 +319,6 @@ async function undamaged(
     await giveTurn();
   }
   return { kept, damaged };
-}
-
-/** Parts that are cut otherwise would be made anew: `partRows` is compared where there are some. */
-type Compared = TeacherCacheFacts & { readonly partRows?: number };
-
-function requireSameFacts(where: string, there: Compared, here: Compared): void {
-  const differences = [
-    ...factDifferences(there, here),
-    ...(there.partRows === here.partRows ? [] : [`partRows is ${there.partRows} there, ${here.partRows} here`]),
-  ];
-  if (differences.length === 0) return;
-  throw new CheckpointError(
-    `${where}: the cache is of something else: ${differences.join('; ')}. Give what it was begun with, or another folder.`,
-    { found: there, expected: here },
-  );
 }
 
 /** @throws CheckpointError where the samples were cut otherwise */
@@ -345,9 +333,16 @@ async function requireSameShards(store: FileStore, { of }: CacheShard): Promise<
 
 const allShards = (of: number): CacheShard[] => Array.from({ length: of }, (_, i) => ({ index: i + 1, of }));
 
+/** Shards that are to be made: one whose record is damaged is among them. */
 async function notWhole(store: FileStore, of: number): Promise<CacheShard[]> {
   const missing: CacheShard[] = [];
-  for (const shard of allShards(of)) if (!(await readRecord(store, shard))?.isWhole) missing.push(shard);
+  for (const shard of allShards(of)) {
+    const record = await readRecord(store, shard).catch((error: unknown) => {
+      if (error instanceof DamagedFile) return undefined;
+      throw error;
+    });
+    if (!record?.isWhole) missing.push(shard);
+  }
   return missing;
 }
 

@@ -6,7 +6,8 @@ import * as z from 'zod';
 import { CheckpointError } from '../../errors.js';
 import { short } from '../../inWords.js';
 import { type FileStore, NothingThere } from '../../io/fileStore.js';
-import { readJson } from '../../io/index.js';
+import { parseJson, readSmall } from '../../io/json.js';
+import { decodeText } from '../../io/utf8.js';
 import { parse, ranges } from '../../settings/index.js';
 import { writeHashed } from '../fileDigest.js';
 import { factsSchema, type TeacherCacheFacts } from './facts.js';
@@ -69,13 +70,13 @@ export interface ShardRecord extends Manifest {
   readonly isWhole: boolean;
 }
 
-/** @throws CheckpointError where there is none, or it is malformed */
+/** @throws NothingThere; DamagedFile where it is malformed */
 export async function readManifest(store: FileStore): Promise<Manifest> {
   const { format: _, parts, ...facts } = await readAs(manifestSchema, store, manifestName);
   return { facts: facts as TeacherCacheFacts, parts };
 }
 
-/** @returns undefined where the shard was not begun. @throws CheckpointError for a record that is malformed */
+/** @returns undefined where the shard was not begun. @throws DamagedFile for a record that is malformed */
 export async function readRecord(store: FileStore, shard: CacheShard): Promise<ShardRecord | undefined> {
   const folder = store.folder(shardFolder(shard));
   const found = await readAs(recordSchema, folder, recordName).catch((error: unknown) => {
@@ -92,17 +93,26 @@ async function readAs<Schema extends z.ZodType>(
   store: FileStore,
   path: string,
 ): Promise<z.output<Schema>> {
-  const json = await readJson(store, path);
-  return parse(schema, json, ({ path: field, found, message }) => {
-    const what = `${field || 'it'} is ${short(JSON.stringify(found) ?? 'missing')}, expected ${message}`;
-    return new CheckpointError(
-      `${store.name}/${path}: ${what}. Run cache-teacher again with the options that made it.`,
-      {
-        found,
-      },
-    );
-  });
+  const where = `${store.name}/${path}`;
+  const bytes = await readSmall(store, path);
+  const damaged = (what: string, details: { found?: unknown; cause?: unknown }) =>
+    new DamagedFile(`${where}: ${what}. ${makeAnew}`, details);
+  let json: unknown;
+  try {
+    json = parseJson(decodeText(bytes, where, 'JSON'), where);
+  } catch (cause) {
+    throw damaged('it is no JSON any more', { cause });
+  }
+  return parse(schema, json, ({ path: field, found, message }) =>
+    damaged(`${field || 'it'} is ${short(JSON.stringify(found) ?? 'missing')}, expected ${message}`, { found }),
+  );
 }
+
+/** What to do about files that are not what was written. */
+export const makeAnew = 'Run cache-teacher again with the options that made it: it makes damaged files anew.';
+
+/** A file that can be read, and is not what was written. */
+export class DamagedFile extends CheckpointError {}
 
 const asJson = (value: object): Uint8Array[] => [new TextEncoder().encode(`${JSON.stringify(value, null, 1)}\n`)];
 

@@ -3,7 +3,7 @@ import { type FileStore, folderOption } from '../../io/fileStore.js';
 import { openFolder } from '../../platform/openFolder.js';
 import { checkOption } from '../../settings/index.js';
 import { mergeShards } from './cacheTeacher.js';
-import { shardFolder, shardsIn } from './files.js';
+import { readRecord, shardFolder, shardsIn } from './files.js';
 
 /**
  * Makes one cache of shards that were written into other folders and have been copied together: writes the manifest that
@@ -27,6 +27,8 @@ export async function mergeTeacherCache(folder: string | FileStore): Promise<voi
       { found: other.of, expected: first.of },
     );
   }
+  // A record that is damaged is named.
+  for (const shard of shards) await readRecord(store, shard);
   const missing = await mergeShards(store, first.of);
   if (missing.length === 0) return;
   throw new CheckpointError(

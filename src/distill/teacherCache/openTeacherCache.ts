@@ -7,8 +7,8 @@ import { openFolder } from '../../platform/openFolder.js';
 import { checkOption, checkOptions, type Fields, instance, ranges } from '../../settings/index.js';
 import { digestOfFile, writtenAs } from '../fileDigest.js';
 import type { TeacherCacheFacts } from './facts.js';
-import { type CachePart, manifestName, readManifest } from './files.js';
-import { makeAnew, type OpenPart, openPart } from './parts.js';
+import { type CachePart, makeAnew, manifestName, readManifest } from './files.js';
+import { type OpenPart, openPart } from './parts.js';
 import type { Predictions } from './predict.js';
 
 /** A teacher's predictions on a sample: of each position the likeliest tokens, and all others together. */

@@ -11,7 +11,7 @@ import type { FileStore } from '../../io/fileStore.js';
 import { openSafetensors, type TensorSource, writeSafetensors } from '../../io/index.js';
 import { type WrittenFile, writeHashed } from '../fileDigest.js';
 import type { TeacherCacheFacts } from './facts.js';
-import type { CachePart } from './files.js';
+import { type CachePart, makeAnew } from './files.js';
 import type { Predictions } from './predict.js';
 
 /** The least log-probability that f16 holds: less is no probability. */
@@ -105,9 +105,6 @@ export async function openPart(
     },
   };
 }
-
-/** What to do about files that are not what was written. */
-export const makeAnew = 'Run cache-teacher again with the options that made it: it makes damaged files anew.';
 
 function requireTensor(
   { name: where, entries }: TensorSource,
