@@ -51,6 +51,25 @@ describe('distillm data', () => {
     expect((await distillm(line.replace('twice', 'torn'))).err).toContain('holds something else than records');
   });
 
+  it.each([
+    ['empty.jsonl', '', 'instruction'],
+    ['blank.jsonl', '\n\n', 'instruction'],
+    ['packed.jsonl.gz', gzipSync(''), 'instruction'],
+    ['list.json', '[]', 'instruction'],
+    ['empty.txt', '', ''],
+  ])('names %s, which holds nothing, alone and beside others', async (name, content, what) => {
+    await writeFile(path(name), content);
+    for (const files of [path(name), `${path('train.jsonl')} ${path(name)}`, `${path(name)} --skip-invalid`]) {
+      const { code, err } = await distillm(`data ${files}`);
+      expect([code, err]).toEqual([
+        1,
+        expect.stringMatching(
+          new RegExp(`${name} holds no ${what || '(text|instruction)'}\\. Check that it is the right file`),
+        ),
+      ]);
+    }
+  });
+
   it('says what files hold, draws the mask, and finds what they share', async () => {
     const { code, out, err } = await distillm(`data ${path('train.jsonl')} ${path('test.jsonl')} --template t5`);
     expect(code, err).toBe(0);

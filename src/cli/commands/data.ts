@@ -111,6 +111,11 @@ export const data = defineCommand({
         stdout.write(`${each}\n`);
     const invalid = survey.files.reduce((sum, { skipped }) => sum + skipped.count, 0);
     const isWhole = invalid === 0 || skipInvalid;
+    const none = survey.files.find(({ records }) => records === 0);
+    if (isWhole && none) {
+      const what = none.kind === 'text' ? 'text' : 'instruction';
+      throw new DataError(`${none.name} holds no ${what}. Check that it is the right file.`, { found: 0 });
+    }
     if (out === undefined) return isWhole ? exitCodes.done : exitCodes.failed;
     if (!isWhole) {
       throw new DataError(
