@@ -31,7 +31,7 @@ export interface JudgeOptions {
    * server says how long (Retry-After), that long.
    */
   readonly backoffMs?: number | undefined;
-  /** Milliseconds after which a request that is not answered has failed. Default 120,000. */
+  /** Milliseconds after which a request that is not answered has failed. Default 60,000. */
   readonly timeoutMs?: number | undefined;
   /** Where replies are kept, so that no question is paid for twice. Default: nowhere. */
   readonly cache?: JudgeCache | undefined;
@@ -67,7 +67,7 @@ const judgeOptions = z.strictObject({
   concurrency: ranges.count.default(4),
   attempts: ranges.count.default(6),
   backoffMs: ranges.notNegative.default(1000),
-  timeoutMs: ranges.integer(1, 2 ** 31 - 1).default(120_000),
+  timeoutMs: ranges.integer(1, 2 ** 31 - 1).default(60_000),
   cache: instance<JudgeCache>('a cache with get and set, such as a Map', 'get', 'set').optional(),
   price: z.strictObject({ input: ranges.notNegative, output: ranges.notNegative }).optional(),
   signal: signalOption.optional(),

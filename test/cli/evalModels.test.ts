@@ -309,6 +309,15 @@ describe('--judge', () => {
     expect([code, err]).toEqual([0, expect.stringContaining(words)]);
   });
 
+  it('is asked again where it takes a question and never answers, after the time that is given', async () => {
+    server = await playJudge({ first: (_, __, number) => number === 1 });
+    const { code, err } = await judged('silent', '--judge-parallel', '1', '--judge-timeout', '0.5');
+    expect(code, err).toBe(0);
+    expect(linesOf('silent.jsonl').filter(({ type }) => type === 'rating')).toHaveLength(12);
+    const wrong = await judged('silent', '--judge-timeout', '0');
+    expect([wrong.code, wrong.err]).toEqual([2, expect.stringContaining('--judge-timeout is 0, expected')]);
+  });
+
   it('keeps all that there is where it stops answering, and goes on', async () => {
     let isDown = true;
     server = await playJudge({ first: (response, _, number) => number > 4 && isDown && refuse(response, 401) });

@@ -63,6 +63,11 @@ export const judgeOptions = {
   ),
   judgePerMinute: optional('<number>', typed(ranges.positive), 'requests a minute at most (default: as many as come)'),
   judgeParallel: optional('<number>', count, 'requests under way at a time (default: 4)'),
+  judgeTimeout: optional(
+    '<seconds>',
+    typed(ranges.between(0.001, 2_000_000)),
+    'a request that is not answered by then has failed, and is tried again, six times in all (default: 60)',
+  ),
   judgeRequest: optional(
     '<json>',
     request,
@@ -133,6 +138,7 @@ export function openJudge(
         apiKey: process.env[keyVariable] || undefined,
         requestsPerMinute: options.judgePerMinute,
         concurrency: options.judgeParallel,
+        timeoutMs: options.judgeTimeout === undefined ? undefined : Math.round(1000 * options.judgeTimeout),
         request: options.judgeRequest,
         price: options.judgePrice,
         signal,
