@@ -1,14 +1,12 @@
 /** `distillm cache-teacher`: writes a teacher's predictions on data, to train students without it. */
 import * as z from 'zod';
 import { cachingOptions } from '../../distill/teacherCache/options.js';
-import { requireRecords } from '../../distill/teacherCache/writtenBefore.js';
 import {
   type CacheShard,
   cacheTeacher,
   loadModel,
   mergeTeacherCache,
   numParameters,
-  openFolder,
   openTeacherCache,
   readInstructions,
   requireMemory,
@@ -215,10 +213,9 @@ async function follow(
 
 /** @throws CheckpointError naming what is missing or damaged */
 async function verified(out: string, { stdout, stderr }: Terminal): Promise<ExitCode> {
-  // Shards that were copied together have no manifest yet.
-  if (!(await openFolder(out).exists('teacher-cache.json'))) await mergeTeacherCache(out);
+  // Shards that were copied together have no manifest yet; where there is one, their records are compared with it.
+  await mergeTeacherCache(out);
   const { facts, rows, bytes: size, digest } = await openTeacherCache(out);
-  await requireRecords(openFolder(out));
   const { topK, temperature, data } = facts;
   stdout.write(`${JSON.stringify({ cache: out, rows, bytes: size, digest, topK, temperature, data })}\n`);
   stderr.write(

@@ -3,16 +3,19 @@ import { type FileStore, folderOption } from '../../io/fileStore.js';
 import { openFolder } from '../../platform/openFolder.js';
 import { checkOption } from '../../settings/index.js';
 import { mergeShards } from './cacheTeacher.js';
-import { readRecord, shardFolder, shardsIn } from './files.js';
+import { manifestName, readRecord, shardFolder, shardsIn } from './files.js';
+import { requireRecords } from './writtenBefore.js';
 
 /**
  * Makes one cache of shards that were written into other folders and have been copied together: writes the manifest that
- * names the files of all of them. Where all shards were written into one folder, `cacheTeacher` has done so.
- * @throws CheckpointError where shards are missing or not whole, or are of different things; OptionError
+ * names the files of all of them. Where all shards were written into one folder, `cacheTeacher` has done so; a manifest that
+ * is there stays as it is, and the record of each shard is compared with it.
+ * @throws CheckpointError where a record is damaged, shards are missing or not whole, or are of different things; OptionError
  */
 export async function mergeTeacherCache(folder: string | FileStore): Promise<void> {
   checkOption('mergeTeacherCache', 'folder', folder, folderOption);
   const store = openFolder(folder);
+  if (await store.exists(manifestName)) return requireRecords(store);
   const shards = await shardsIn(store);
   const [first] = shards;
   if (!first) {
