@@ -68,10 +68,6 @@ fn divergenceOf() -> Divergence {
   );
 }
 
-// (e^x - 1) / x for abs(x) at most NEAR
-fn expSlopeNear(x: vec4f) -> vec4f {
-  return 1.0 + x * (0.5 + x * (0.16666667 + x * (0.041666668 + x * (0.0083333338 + x * (0.0013888889 + x * 1.9841270e-4)))));
-}
 // (1 - e^(-k d)) / k for d >= 0; e is e^(-k d), inverse 1 / k. Far from 0 it has the same bits for all d.
 fn rise(d: vec4f, k: f32, e: vec4f, inverse: f32) -> vec4f {
   let x = k * d;
@@ -81,8 +77,7 @@ fn rise(d: vec4f, k: f32, e: vec4f, inverse: f32) -> vec4f {
 fn logSlopeNear(u: vec4f) -> vec4f {
   let over = 2.0 + u;
   let s = u / over;
-  let q = s * s;
-  return (2.0 / over) * (1.0 + q * (0.33333333 + q * (0.2 + q * (0.14285714 + q * 0.11111111))));
+  return (2.0 / over) * artanhSlope(s * s);
 }
 fn softplus(x: vec4f) -> vec4f { return max(x, vec4f()) + log1pUnit4(exp4(-abs(x))); }
 
@@ -187,7 +182,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   if (row >= shape.rows) { return; }          // the same for the whole workgroup, so barriers stay legal
   let first = row * shape.vocab;
   if (labels[row] == -100) {
-    for (var j = lane; j < shape.vocab; j += THREADS) { student[first + j] = 0.0; }
+    clearStudent(first, lane);
     if (lane == 0u) {
       loss[row] = 0.0;
       crossEntropy[row] = 0.0;
@@ -196,7 +191,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   }
   let pair = pairOf(first, lane);
   if (pair.spoilt) {
-    for (var j = lane; j < shape.vocab; j += THREADS) { student[first + j] = notANumber(j); }
+    spoilStudent(first, lane);
     if (lane == 0u) {
       loss[row] = notANumber(row);
       crossEntropy[row] = notANumber(row + 1u);
@@ -236,7 +231,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   others = totals(others, lane);
   if (lane == 0u) { crossEntropy[row] = all.z; }
   if (shape.clamp > 0.0 && all.x > shape.clamp) {
-    for (var j = lane; j < shape.vocab; j += THREADS) { student[first + j] = 0.0; }
+    clearStudent(first, lane);
     if (lane == 0u) { loss[row] = shape.clamp; }
     return;
   }
@@ -254,11 +249,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     let q = exp4(logs.q);
     let other = (t.d - t.mixed * all.y) - q * (dTop + dOthers);
     let top = dTop * others.z - q * dOthers;
-    let gradient = scale * select(other, top, tokens.at == vec4u(likeliest));
-    let i = tokens.element;
-    if (tokens.inside.x) { student[i.x] = gradient.x; }
-    if (tokens.inside.y) { student[i.y] = gradient.y; }
-    if (tokens.inside.z) { student[i.z] = gradient.z; }
-    if (tokens.inside.w) { student[i.w] = gradient.w; }
+    putStudent(tokens, scale * select(other, top, tokens.at == vec4u(likeliest)));
   }
 }

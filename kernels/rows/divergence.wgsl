@@ -110,13 +110,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   if (row >= shape.rows) { return; }          // the same for the whole workgroup, so barriers stay legal
   let first = row * shape.vocab;
   if (labels[row] == -100) {
-    for (var j = lane; j < shape.vocab; j += THREADS) { student[first + j] = 0.0; }
+    clearStudent(first, lane);
     if (lane == 0u) { loss[row] = 0.0; }
     return;
   }
   let pair = pairOf(first, lane);
   if (pair.spoilt) {
-    for (var j = lane; j < shape.vocab; j += THREADS) { student[first + j] = notANumber(j); }
+    spoilStudent(first, lane);
     if (lane == 0u) { loss[row] = notANumber(row); }
     return;
   }
@@ -151,7 +151,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   }
   all = totals(all, lane);
   if (shape.clamp > 0.0 && all.x > shape.clamp) {
-    for (var j = lane; j < shape.vocab; j += THREADS) { student[first + j] = 0.0; }
+    clearStudent(first, lane);
     if (lane == 0u) { loss[row] = shape.clamp; }
     return;
   }
@@ -172,11 +172,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     let g = max(t.g - gTop, vec4f(LOWEST));
     let other = t.direct + q * (g - all.z - spare);
     let atTop = select(own.direct, vec4f(-all.y), bothThere) - q * (all.z + spare);
-    let gradient = scale * select(other, atTop, tokens.at == vec4u(likeliest));
-    let i = tokens.element;
-    if (tokens.inside.x) { student[i.x] = gradient.x; }
-    if (tokens.inside.y) { student[i.y] = gradient.y; }
-    if (tokens.inside.z) { student[i.z] = gradient.z; }
-    if (tokens.inside.w) { student[i.w] = gradient.w; }
+    putStudent(tokens, scale * select(other, atTop, tokens.at == vec4u(likeliest)));
   }
 }

@@ -1,19 +1,24 @@
-// Rows of a teacher and of a student, as softmaxes, and what is read of them by every kernel that compares the two. Put
-// before a kernel that has `teacher`, `student` and in its `shape` `vocab`, `temperature` and `teacherTemperature`; follows
-// math.wgsl and reduce.wgsl.
+// Rows of a teacher and of a student, as softmaxes, and what every kernel has in common that compares the two. Put before
+// a kernel that has `teacher`, `student` (read, then the gradient) and in its `shape` `vocab`, `temperature` and
+// `teacherTemperature`; follows math.wgsl and reduce.wgsl.
 
 // Below it a series is more accurate than what cancels.
 const NEAR: f32 = 0.25;
 
+// (e^x - 1) / x for abs(x) at most NEAR
+fn expSlopeNear(x: vec4f) -> vec4f {
+  return 1.0 + x * (0.5 + x * (0.16666667 + x * (0.041666668 + x * (0.0083333338 + x * (0.0013888889 + x * 1.9841270e-4)))));
+}
 // e^d - 1 for abs(d) < NEAR, relatively accurate
-fn expm1Near(d: vec4f) -> vec4f {
-  return d * (1.0 + d * (0.5 + d * (0.16666667 + d * (0.041666668 + d * (0.0083333338 + d * (0.0013888889 + d * 1.9841270e-4))))));
+fn expm1Near(d: vec4f) -> vec4f { return d * expSlopeNear(d); }
+// artanh(s) / s, q = s * s at most 0.021: the terms left out are below 1e-9
+fn artanhSlope(q: vec4f) -> vec4f {
+  return 1.0 + q * (0.33333333 + q * (0.2 + q * (0.14285714 + q * 0.11111111)));
 }
 // log(1 + u) for u in [-0.25, 0.3], relatively accurate
 fn log1pNear(u: vec4f) -> vec4f {
   let s = u / (2.0 + u);
-  let q = s * s;                              // at most 0.021: the terms left out are below 1e-9
-  return 2.0 * s * (1.0 + q * (0.33333333 + q * (0.2 + q * (0.14285714 + q * 0.11111111))));
+  return 2.0 * s * artanhSlope(s * s);
 }
 
 // The tokens of one thread in one step, from `begin` on. Past the end they are the last token, which is not `inside`.
@@ -25,6 +30,21 @@ fn tokensFrom(begin: u32, first: u32) -> Tokens {
 const ACROSS: u32 = 4u;
 fn teacherAt(i: vec4u) -> vec4f { return vec4f(teacher[i.x], teacher[i.y], teacher[i.z], teacher[i.w]); }
 fn studentAt(i: vec4u) -> vec4f { return vec4f(student[i.x], student[i.y], student[i.z], student[i.w]); }
+// Gradients of the tokens, in place of the student's logits.
+fn putStudent(tokens: Tokens, gradient: vec4f) {
+  let i = tokens.element;
+  if (tokens.inside.x) { student[i.x] = gradient.x; }
+  if (tokens.inside.y) { student[i.y] = gradient.y; }
+  if (tokens.inside.z) { student[i.z] = gradient.z; }
+  if (tokens.inside.w) { student[i.w] = gradient.w; }
+}
+// A whole row without a gradient, and one whose gradient is NaN.
+fn clearStudent(first: u32, lane: u32) {
+  for (var j = lane; j < shape.vocab; j += THREADS) { student[first + j] = 0.0; }
+}
+fn spoilStudent(first: u32, lane: u32) {
+  for (var j = lane; j < shape.vocab; j += THREADS) { student[first + j] = notANumber(j); }
+}
 fn largestOf(x: vec4f) -> f32 { return max(max(x.x, x.y), max(x.z, x.w)); }
 fn sumOf(x: vec4f) -> f32 { return (x.x + x.y) + (x.z + x.w); }
 

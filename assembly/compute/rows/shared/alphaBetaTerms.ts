@@ -17,6 +17,7 @@ import {
   LOG_REST, LOG_STUDENT, LOG_TEACHER, LOG_WEIGHT, LOSS, MEAN_SUMS, MIXED, POWER, ROW_SUMS, SERIES, SHIFT, STRETCH,
   STUDENT_MAX, STUDENT_SCALE, TEACHER_MAX, TEACHER_SCALE, TOTAL, WEIGHT,
 } from './alphaBetaRow';
+import { artanhSlope, expSlopeNear } from './nearZero';
 import { lowLanes } from '../../shared/constants';
 import { exp4, log1p4 } from '../../shared/math';
 import { loadUpTo, madd, maxLanes, storeUpTo, sumLanes, zero } from '../../shared/simd';
@@ -71,18 +72,6 @@ function logStudent(row: usize, s: v128): v128 {
   return bounded(f32x4.sub(f32x4.mul(s, held(row, FACTOR)), held(row, LOG_STUDENT)));
 }
 
-/** (e^x - 1) / x for |x| < NEAR. */
-// @ts-ignore: decorator
-@inline
-function expSlopeNear(x: v128): v128 {
-  let y = madd(x, all(1.9841270e-4), all(0.0013888889));
-  y = madd(x, y, all(0.0083333338));
-  y = madd(x, y, all(0.041666668));
-  y = madd(x, y, all(0.16666667));
-  y = madd(x, y, all(0.5));
-  return madd(x, y, all(1));
-}
-
 /** (1 - e^(-k d)) / k for d >= 0; `x` is k d, `e` is e^-x, `inverse` 1 / k. Far from 0 it has the same bits for all d. */
 // @ts-ignore: decorator
 @inline
@@ -97,11 +86,7 @@ function rise(d: v128, x: v128, e: v128, inverse: v128): v128 {
 function logSlopeNear(u: v128): v128 {
   const over = f32x4.add(all(2), u);
   const s = f32x4.div(u, over);
-  const square = f32x4.mul(s, s);
-  let y = madd(square, all(0.11111111), all(0.14285714));
-  y = madd(square, y, all(0.2));
-  y = madd(square, y, all(0.33333333));
-  y = madd(square, y, all(1));
+  const y = artanhSlope(f32x4.mul(s, s));
   return f32x4.div(f32x4.add(y, y), over);
 }
 

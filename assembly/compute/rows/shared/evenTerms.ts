@@ -8,6 +8,7 @@ import {
   FORWARD_KL, JENSEN_SHANNON, REVERSE_KL, SKEW_KL, SYMMETRIC_KL, TOTAL_VARIATION,
 } from '../../../../build/divergenceKinds';
 import { BLOCK_SUMS, DOT, FACTOR, LOSS, ORIGIN, SHIFT, STRETCH, STUDENT_MAX, STUDENT_SCALE, TEACHER_MAX, TEACHER_SCALE, WEIGHT } from './divergenceRow';
+import { artanhSlope, expSlopeNear } from './nearZero';
 import { loadUpTo, madd, nmadd, storeUpTo, zero } from '../../shared/simd';
 
 /** The largest distance of log p from log q for which the series hold. */
@@ -21,24 +22,13 @@ function all(value: f32): v128 {
 
 /** e^d - 1 for |d| <= EVEN, relatively accurate. */
 function expm1Near(d: v128): v128 {
-  let y = madd(d, all(1.9841270e-4), all(0.0013888889));
-  y = madd(d, y, all(0.0083333338));
-  y = madd(d, y, all(0.041666668));
-  y = madd(d, y, all(0.16666667));
-  y = madd(d, y, all(0.5));
-  y = madd(d, y, all(1));
-  return f32x4.mul(d, y);
+  return f32x4.mul(d, expSlopeNear(d));
 }
 
 /** log(1 + u) for |u| <= 0.3, relatively accurate: 2 artanh(u / (2 + u)). */
 function log1pNear(u: v128): v128 {
   const s = f32x4.div(u, f32x4.add(all(2), u));
-  const square = f32x4.mul(s, s);
-  let y = madd(square, all(0.11111111), all(0.14285714));
-  y = madd(square, y, all(0.2));
-  y = madd(square, y, all(0.33333333));
-  y = madd(square, y, all(1));
-  return f32x4.mul(f32x4.add(s, s), y);
+  return f32x4.mul(f32x4.add(s, s), artanhSlope(f32x4.mul(s, s)));
 }
 
 /** A term of KL(a, b): a (e^-d - 1 + d), d = log(a / b). */
