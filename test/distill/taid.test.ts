@@ -4,11 +4,13 @@ import type { Device } from '../../src/backend/backend.js';
 import { openWasm } from '../../src/backend/wasm/index.js';
 import { forwardKL, startLoss, taid } from '../../src/distill/losses/index.js';
 import { offPolicy } from '../../src/distill/sgo/index.js';
+import { divergence, type TeacherSignal, type TermBatch } from '../../src/distill/terms/index.js';
 import { type DistillOptions, distill } from '../../src/distill/trainer/index.js';
 import { CheckpointError } from '../../src/errors.js';
 import { memoryStore } from '../../src/io/index.js';
 import type { LanguageModel } from '../../src/models/index.js';
-import { collect, stepsOf, succession, tinyModel, tinyTokenizer, weightsOf } from './fixtures.js';
+import type { DivergenceSpec } from '../../src/tensor/index.js';
+import { collect, stepsOf, succession, tinyModel, tinyTokenizer, vocabSize, weightsOf } from './fixtures.js';
 import { forgeState } from './forged.js';
 
 const tokenizer = tinyTokenizer();
@@ -83,6 +85,23 @@ describe('the controller', () => {
     );
     expect(startLoss(forwardKL(), { totalSteps: 3 }).toState()).toBe(undefined);
   });
+});
+
+it('a term of a loss that changes takes the divergence of each step, whatever its form', () => {
+  const taken: DivergenceSpec[] = [];
+  const teacher: TeacherSignal = {
+    vocabSize,
+    divergenceOf(_, spec) {
+      taken.push(spec);
+      return ({ logits }) => logits;
+    },
+  };
+  const [begins, goesOn] = [0.1, 0.4].map((weight): DivergenceSpec => ({ kind: 'skewKL', weight, temperature: 1 }));
+  const batch = {} as TermBatch;
+  divergence(teacher, begins!, 1, { changes: true }).rowLoss(batch, 1, { divergence: goesOn! });
+  divergence(teacher, begins!, 1, { changes: true }).rowLoss(batch, 1, {});
+  divergence(teacher, begins!, 1).rowLoss(batch, 1, { divergence: goesOn! });
+  expect(taken).toEqual([goesOn, begins, begins]);
 });
 
 describe('runs on WASM', () => {

@@ -1,6 +1,6 @@
 /** What a run minimises, as the sum of terms that its settings say. */
 import type { LanguageModel } from '../../models/model.js';
-import { type Divergence, divergenceScale, divergenceSpec } from '../losses/index.js';
+import { changesDuringRun, type Divergence, divergenceScale, divergenceSpec } from '../losses/index.js';
 import type { RunSettings } from '../settings.js';
 import { inCurriculum, ownWeight } from '../terms/curriculum.js';
 import {
@@ -58,12 +58,19 @@ function distillationTerms(models: Models, loss: Divergence, settings: Objective
   }
   if (kdRatio > 0 && studentLoss) terms.push(...contrast(models, [loss, studentLoss], settings));
   else if (kdRatio > 0) {
-    const onlyGiven = objective?.noSingleStep && { takes: isGiven };
-    terms.push(divergence(teacher, divergenceSpec(loss), kdRatio * divergenceScale(loss), onlyGiven || {}));
+    terms.push(termOf(loss, teacher, kdRatio, objective?.noSingleStep ? { takes: isGiven } : {}));
   }
   if (kdRatio < 1) terms.push(crossEntropy(1 - kdRatio, { takes: isGiven }));
   return terms;
 }
+
+type TermOptions = Pick<Term, 'takes'> & Partial<Pick<Term, 'name'>>;
+
+const termOf = (loss: Divergence, teacher: TeacherSignal, weight: number, options: TermOptions): Term =>
+  divergence(teacher, divergenceSpec(loss), weight * divergenceScale(loss), {
+    ...options,
+    changes: changesDuringRun(loss),
+  });
 
 /** One divergence on answers that are given, another on the student's own. */
 function contrast(
@@ -71,12 +78,10 @@ function contrast(
   [given, own]: readonly [Divergence, Divergence],
   { kdRatio = 1, curriculum }: ObjectiveSettings,
 ): Term[] {
-  const termOf =
-    (loss: Divergence, options: { name: string; takes: NonNullable<Term['takes']> }) =>
-    (alpha: number | undefined, weight: number) =>
-      divergence(teacher, divergenceSpec(withAlpha(loss, alpha)), kdRatio * weight * divergenceScale(loss), options);
-  const onGiven = termOf(given, { name: 'divergence', takes: isGiven });
-  const onOwn = termOf(own, { name: 'studentDivergence', takes: isOwn });
+  const inCourse = (loss: Divergence, options: TermOptions) => (alpha: number | undefined, weight: number) =>
+    termOf(withAlpha(loss, alpha), teacher, kdRatio * weight, options);
+  const onGiven = inCourse(given, { name: 'divergence', takes: isGiven });
+  const onOwn = inCourse(own, { name: 'studentDivergence', takes: isOwn });
   const { modelOf } = teacher;
   if (!modelOf || (!curriculum?.alpha && !curriculum?.weight)) return [onGiven(undefined, 1), onOwn(undefined, 1)];
   const weight = (progress: number) => (curriculum.weight ? ownWeight(progress) : 1);
