@@ -22,7 +22,6 @@ import { factsOf } from './facts.js';
 import {
   type CachePart,
   type CacheShard,
-  DamagedFile,
   partName,
   readRecord,
   recordName,
@@ -36,7 +35,7 @@ import { planCaching, type TeacherCacheMemory } from './memory.js';
 import { cachingOptions } from './options.js';
 import { rowBytes, writePart } from './parts.js';
 import { predict, rowsOf } from './predict.js';
-import { requireSameFacts, writtenBefore } from './writtenBefore.js';
+import { requireSameFacts, whereDamaged, writtenBefore } from './writtenBefore.js';
 
 const shardWords = 'an index from 1 and how many shards there are, { index: 1, of: 4 }';
 const shardSchema = z
@@ -337,10 +336,7 @@ const allShards = (of: number): CacheShard[] => Array.from({ length: of }, (_, i
 async function notWhole(store: FileStore, of: number): Promise<CacheShard[]> {
   const missing: CacheShard[] = [];
   for (const shard of allShards(of)) {
-    const record = await readRecord(store, shard).catch((error: unknown) => {
-      if (error instanceof DamagedFile) return undefined;
-      throw error;
-    });
+    const record = await readRecord(store, shard).catch(whereDamaged(undefined));
     if (!record?.isWhole) missing.push(shard);
   }
   return missing;

@@ -26,6 +26,12 @@ export interface CacheShard {
 }
 
 export const shardFolder = ({ index, of }: CacheShard): string => `shard-${index}-of-${of}`;
+/** The shard whose folder this is; undefined for another folder. */
+export function shardNamed(folder: string): CacheShard | undefined {
+  const [, index, of] = /^shard-(\d+)-of-(\d+)$/.exec(folder) ?? [];
+  const shard = { index: Number(index), of: Number(of) };
+  return shardFolder(shard) === folder ? shard : undefined;
+}
 export const partName = (index: number): string => `part-${String(index).padStart(5, '0')}.safetensors`;
 
 const { count, countOrZero, text } = ranges;
@@ -134,9 +140,5 @@ export async function shardsIn(store: FileStore): Promise<CacheShard[]> {
     if (error instanceof NothingThere) return { folders: [] };
     throw error;
   });
-  return folders.flatMap((name) => {
-    const [, index, of] = /^shard-(\d+)-of-(\d+)$/.exec(name) ?? [];
-    const shard = { index: Number(index), of: Number(of) };
-    return shardFolder(shard) === name ? [shard] : [];
-  });
+  return folders.flatMap((name) => shardNamed(name) ?? []);
 }

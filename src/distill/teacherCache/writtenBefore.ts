@@ -15,6 +15,7 @@ import {
   readRecord,
   recordName,
   shardFolder,
+  shardNamed,
 } from './files.js';
 
 /** Parts that are cut otherwise would be made anew: `partRows` is compared where there is one. */
@@ -70,10 +71,9 @@ export async function requireRecords(store: FileStore): Promise<void> {
   const manifest = await readManifest(store);
   const folders = new Set(manifest.parts.map(({ file }) => file.split('/', 1)[0] as string));
   for (const folder of folders) {
-    const [index = 0, of = 0] = (folder.match(/\d+/g) ?? []).map(Number);
-    const shard = { index, of };
+    const shard = shardNamed(folder);
     const path = `${store.name}/${folder}/${recordName}`;
-    const record = await readRecord(store, shard);
+    const record = shard && (await readRecord(store, shard));
     if (!record) throw new CheckpointError(`${path}: the file is missing. ${makeAnew}`);
     const parts = partsOfShard(manifest, shard);
     if (record.isWhole && record.parts.length === parts.length && agrees(record, { facts: manifest.facts, parts }))
@@ -98,8 +98,8 @@ const partsOfShard = ({ parts }: Manifest, shard: CacheShard): CachePart[] => {
   );
 };
 
-/** For what is not there, and what is damaged. */
-const whereDamaged =
+/** Of what cannot be read: `instead` where it is damaged, undefined where it is not there. Other errors are thrown. */
+export const whereDamaged =
   <Instead>(instead: Instead) =>
   (error: unknown): Instead | undefined => {
     if (error instanceof DamagedFile) return instead;
