@@ -3,10 +3,11 @@
  * factories.ts; most are points of the alpha-beta family, the others a case in the divergence kernels. The command line and
  * whoever else offers a choice reads the table `losses`.
  */
+import type { DivergenceForm } from '../../backend/kernels/index.js';
 import { CheckpointError } from '../../errors.js';
 import { type DataOf, variantSchema } from '../../settings/index.js';
 import type { DivergenceSpec } from '../../tensor/index.js';
-import type { LossCourse, LossState, MeasuredStep } from './course.js';
+import type { LossState, MeasuredStep } from './course.js';
 import type { Behaviour } from './defineLoss.js';
 import * as factories from './factories.js';
 
@@ -19,15 +20,11 @@ export type Divergence = DataOf<typeof losses>;
 export const divergenceSchema = variantSchema(losses);
 
 /** The kind is found by the data, so its functions take this data. */
-const kindOf = ({ kind }: Divergence) =>
-  losses[kind] as unknown as {
-    readonly form: (loss: Divergence) => ReturnType<Behaviour<never>['form']>;
-    readonly course?: LossCourse<Divergence>;
-  };
+const kindOf = ({ kind }: Divergence) => losses[kind] as unknown as Behaviour<Divergence>;
 
 const specOf = (
   { temperature, teacherTemperature, clamp, topK }: Divergence,
-  form: ReturnType<Behaviour<never>['form']>,
+  form: DivergenceForm,
 ): DivergenceSpec => ({
   ...form,
   temperature,

@@ -24,17 +24,19 @@ export interface TeacherSignal {
 }
 
 /** Models that predict each batch when it is wanted, each those of its own samples: a batch has one teacher. */
-export const liveTeachers = (teachers: readonly Teacher[]): TeacherSignal => ({
-  vocabSize: Math.min(...teachers.map(({ model }) => model.vocabSize)),
-  modelOf: ({ samples: [first = {}] }) => teacherOf(teachers, first),
-  divergenceOf(batch, divergence, gradScale, compares = false) {
-    const [first = {}] = batch.samples;
-    const teacher = teacherOf(teachers, first);
-    const { device, head } = teacher;
-    markPhase(device, 'teacher');
-    const hidden = teacher.forward(batch);
-    // Submit now: the device works on the teacher while we record the student.
-    device.submit();
-    return divergenceRows({ hidden, head }, divergence, gradScale, { compares });
-  },
-});
+export const liveTeachers = (teachers: readonly Teacher[]): TeacherSignal => {
+  const modelOf = ({ samples }: TermBatch) => teacherOf(teachers, samples[0] ?? {});
+  return {
+    vocabSize: Math.min(...teachers.map(({ model }) => model.vocabSize)),
+    modelOf,
+    divergenceOf(batch, divergence, gradScale, compares = false) {
+      const teacher = modelOf(batch);
+      const { device, head } = teacher;
+      markPhase(device, 'teacher');
+      const hidden = teacher.forward(batch);
+      // Submit now: the device works on the teacher while we record the student.
+      device.submit();
+      return divergenceRows({ hidden, head }, divergence, gradScale, { compares });
+    },
+  };
+};

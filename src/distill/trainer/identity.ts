@@ -67,7 +67,7 @@ function factsOf(teachers: readonly Teacher[]): Partial<RunIdentity> {
   const byName = <T>(of: (model: LanguageModel) => T) =>
     Object.fromEntries(teachers.map(({ name = '', model }) => [name, of(model)]));
   return {
-    teacherNames: Object.keys(byName(formatsOf)),
+    teacherNames: teachers.map(({ name = '' }) => name),
     teachers: byName(configOf),
     teacherFormats: byName(formatsOf),
   };

@@ -81,19 +81,20 @@ export async function updateStudent(objective: Objective, optimizer: AdamW, inpu
   for (const { term, tokens } of addends)
     for (const name of term.measures?.(facts) ?? []) measuredTokens.set(name, (measuredTokens.get(name) ?? 0) + tokens);
   const measures = [...measuredTokens.keys()];
+  const firstMeasure = addends.length + 1;
   const own: Tensor[] = [];
   /** Forward and backward passes of all micro-batches, from the beginning. */
   const gather = async (chunkBytes: number) => {
     if (own.length > 0) disposeGradients(student.parameters.values());
     reserveGradients(student.parameters.values());
     let pass = 0;
-    const totals = Tensor.zeros(device, [addends.length + 1 + measures.length], 'f32', 'step.sums');
+    const totals = Tensor.zeros(device, [firstMeasure + measures.length], 'f32', 'step.sums');
     own.push(totals);
     for (const batch of [...input.batches, ...input.textBatches]) {
       const taken = addends.filter(({ term, batches }) => batches.includes(batch) && isTaken(term, batch));
       const dropoutSeed = input.dropoutSeed(pass++);
       const how = { gradientCheckpointing, ...(dropoutSeed !== undefined && { dropoutSeed }) };
-      const places = { totals, measures, firstMeasure: addends.length + 1 };
+      const places = { totals, measures, firstMeasure };
       accumulate(student, batch, taken, { ...places, facts, vocabSize, chunkBytes, ...how });
       await device.drain();
     }
@@ -115,7 +116,7 @@ export async function updateStudent(objective: Objective, optimizer: AdamW, inpu
     const lossTokens = countLabels(input.batches);
     const measured = [...measuredTokens].map(([name, tokens], i) => [
       name,
-      (sums[addends.length + 1 + i] as number) / tokens,
+      (sums[firstMeasure + i] as number) / tokens,
     ]);
     return { loss, terms, measures: Object.fromEntries(measured), gradNorm, lossTokens, skipped };
   } finally {
