@@ -32,6 +32,25 @@ export const tinyModel = (
   return createModel({ ...plain, ...shape, ...rest }, { device, seed, trainable: trainable as boolean });
 };
 
+/** A T5 of about as many, without dropout. */
+export const tinyT5 = (
+  device: Device,
+  { seed, trainable, ...config }: { seed: number; trainable: boolean } & Record<string, unknown>,
+): Promise<LanguageModel> => {
+  const shape = {
+    model_type: 't5',
+    vocab_size: vocabSize,
+    d_model: 16,
+    d_kv: 8,
+    d_ff: 24,
+    num_layers: 1,
+    num_heads: 2,
+  };
+  const tokens = { eos_token_id: eos, decoder_start_token_id: eos };
+  const plain = { ...shape, ...tokens, relative_attention_num_buckets: 8, dropout_rate: 0 };
+  return createModel({ ...plain, ...config }, { device, seed, trainable });
+};
+
 /** The task: after "xk", say the next `length` letters (a follows j), then stop. */
 export function succession(length: number): Sample[] {
   return Array.from({ length: 10 }, (_, x) => {

@@ -9,7 +9,7 @@ import { curriculumAlpha, ownWeight } from '../../src/distill/terms/curriculum.j
 import { type DistillOptions, distill, fineTune } from '../../src/distill/trainer/index.js';
 import { generate } from '../../src/generation/index.js';
 import { memoryStore } from '../../src/io/index.js';
-import { createModel, type LanguageModel } from '../../src/models/index.js';
+import type { LanguageModel } from '../../src/models/index.js';
 import { randomOrder, randomSeed, randomUniform } from '../../src/random.js';
 import { openReference } from '../harness/referenceBackend.js';
 import {
@@ -19,6 +19,7 @@ import {
   stepsOf,
   succession,
   tinyModel,
+  tinyT5,
   tinyTokenizer,
   vocabSize,
   weightsOf,
@@ -28,14 +29,11 @@ const tokenizer = tinyTokenizer();
 const data = { train: succession(2), validation: succession(3) };
 const common = { data, tokenizer, optimizer: { lr: 1e-2 }, batchSize: 4, maxNewTokens: 4, steps: 8 };
 const dropout = { embd_pdrop: 0.1, resid_pdrop: 0.1, attn_pdrop: 0.1 };
-const shape = { model_type: 't5', vocab_size: vocabSize, d_model: 16, d_kv: 8, d_ff: 24, num_layers: 1, num_heads: 2 };
-const t5Config = { ...shape, relative_attention_num_buckets: 8, eos_token_id: eos, decoder_start_token_id: eos };
 
 /** Teacher and student of each kind of model. */
 const kinds: Record<string, (device: Device, seed: number, trainable: boolean) => Promise<LanguageModel>> = {
   decoder: (device, seed, trainable) => tinyModel(device, { seed, trainable, ...dropout }),
-  'encoder-decoder': (device, seed, trainable) =>
-    createModel({ ...t5Config, dropout_rate: 0.1 }, { device, seed, trainable }),
+  'encoder-decoder': (device, seed, trainable) => tinyT5(device, { seed, trainable, dropout_rate: 0.1 }),
 };
 /** The settings of all methods that have a teacher, and of those that keep more from step to step than these do by default. */
 const presets: Readonly<Record<string, () => MethodSettings>> = {

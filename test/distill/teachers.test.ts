@@ -11,42 +11,25 @@ import { byTeacher } from '../../src/distill/teachers.js';
 import { type DistillOptions, distill, fineTune } from '../../src/distill/trainer/index.js';
 import { generate } from '../../src/generation/index.js';
 import { memoryStore } from '../../src/io/index.js';
-import { createModel, type LanguageModel } from '../../src/models/index.js';
+import type { LanguageModel } from '../../src/models/index.js';
 import { randomSeed } from '../../src/random.js';
 import { openReference } from '../harness/referenceBackend.js';
 import {
   collect,
-  eos,
   numbersOf,
   stepsOf,
   succession,
   tinyModel,
+  tinyT5,
   tinyTokenizer,
   vocabSize,
   weightsOf,
 } from './fixtures.js';
 
 const tokenizer = tinyTokenizer();
-const t5Shape = {
-  model_type: 't5',
-  vocab_size: vocabSize,
-  d_model: 16,
-  d_kv: 8,
-  d_ff: 24,
-  num_layers: 1,
-  num_heads: 2,
-};
-const t5Config = {
-  ...t5Shape,
-  dropout_rate: 0,
-  initializer_factor: 3,
-  relative_attention_num_buckets: 8,
-  eos_token_id: eos,
-  decoder_start_token_id: eos,
-};
 const kinds: Record<string, (device: Device, seed: number, trainable: boolean) => Promise<LanguageModel>> = {
   decoder: (device, seed, trainable) => tinyModel(device, { seed, trainable }),
-  'encoder-decoder': (device, seed, trainable) => createModel(t5Config, { device, seed, trainable }),
+  'encoder-decoder': (device, seed, trainable) => tinyT5(device, { seed, trainable, initializer_factor: 3 }),
 };
 
 /** The first teacher's samples are the first, third, fourth ... */

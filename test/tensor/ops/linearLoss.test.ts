@@ -54,20 +54,10 @@ const crossEntropyCase = (name: string, options: { labels?: Int32Array; chunkByt
 const divergenceCase = (
   kind: DivergenceKind,
   { weight = 0.1, temperature = 1, chunkBytes }: { weight?: number; temperature?: number; chunkBytes?: number } = {},
-): GradientCase => ({
-  name: `linearDivergence, ${kind} ${weight}, temperature ${temperature}${chunkBytes ? `, ${chunkBytes} bytes` : ''}`,
-  inputs,
-  gradScale: 0.2,
-  forward: (tensors, device) =>
-    linearDivergence({
-      student: student(tensors),
-      teacher: teacherOf(device),
-      labels: LABELS,
-      divergence: { kind, weight, temperature },
-      gradScale: 0.2,
-      ...(chunkBytes ? { chunkBytes } : {}),
-    }).loss,
-});
+): GradientCase => {
+  const name = `${kind} ${weight}, temperature ${temperature}${chunkBytes ? `, ${chunkBytes} bytes` : ''}`;
+  return specCase(name, { kind, weight, temperature }, chunkBytes);
+};
 
 const specCase = (name: string, divergence: DivergenceSpec, chunkBytes?: number): GradientCase => ({
   name: `linearDivergence, ${name}`,
