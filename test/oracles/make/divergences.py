@@ -8,12 +8,11 @@ PyTorch's float32 autograd, or null where it is not finite. Values are means ove
 gradients are those of the mean with respect to the student's logits, row by row.
 """
 
-import json
 import math
-from pathlib import Path
 
 import mpmath
 import torch
+from lossCases import f32, short, write_cases
 
 mpmath.mp.dps = 60
 IGNORED = -100
@@ -31,11 +30,6 @@ LOSSES = [
     ("skewReverseKL", 0.1),
     ("skewReverseKL", 0.9),
 ]
-
-
-def f32(x):
-    """Weights and temperatures reach the kernels as float32."""
-    return torch.tensor(x, dtype=torch.float32).double().item()
 
 
 def exact_row(kind, w, p, q):
@@ -167,17 +161,11 @@ def main():
             assert abs(check - value) <= 1e-12 * max(1, abs(value)), (case["name"], kind, check, value)
             assert (check_gradient - torch.tensor(gradient, dtype=torch.float64)).abs().max() < 1e-13, (case["name"], kind)
             _, official = autograd(kind, f32(weight), case, torch.float32, plain, torch.softmax)
-            short = lambda matrix: [[float(f"{x:.9g}") for x in row] for row in matrix]
             case["losses"].append({
                 "kind": kind, "weight": weight, "value": value, "gradient": short(gradient),
                 "official": short(official.tolist()) if bool(official.isfinite().all()) else None,
             })
-    lines = []
-    for case in cases:
-        losses = ",\n".join("  " + json.dumps(loss) for loss in case.pop("losses"))
-        lines.append(json.dumps(case)[:-1] + f', "losses": [\n{losses}\n]}}')
-    target = Path(__file__).parent.parent / "divergences.json"
-    target.write_text("[\n" + ",\n".join(lines) + "\n]\n")
+    write_cases("divergences", cases)
 
 
 main()

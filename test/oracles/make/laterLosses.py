@@ -8,11 +8,10 @@ is derived by hand. `loss` is the data of a factory of src/distill/losses. Value
 -100; gradients are those of the mean with respect to the student's logits, row by row.
 """
 
-import json
 import math
-from pathlib import Path
 
 import torch
+from lossCases import f32, short, write_cases
 
 IGNORED = -100
 
@@ -56,11 +55,6 @@ LOSSES = [
     {"kind": "skewReverseKL", "alpha": 0.1, "temperature": 3, "teacherTemperature": 1.5, "temperatureSquared": True},
     {"kind": "alphaBeta", "alpha": 0.2, "beta": 0.7, "temperature": 0.8, "teacherTemperature": 2},
 ]
-
-
-def f32(x):
-    """Numbers reach the kernels as float32."""
-    return torch.tensor(x, dtype=torch.float32).double().item()
 
 
 def kl(x, y):
@@ -152,14 +146,8 @@ def main():
         for loss in LOSSES:
             rows, value, gradient = measured(loss, case)
             assert min(rows) > -1e-15, (case["name"], loss, rows)
-            short = [[float(f"{x:.9g}") for x in row] for row in gradient]
-            case["losses"].append({"loss": loss, "value": value, "gradient": short})
-    lines = []
-    for case in cases:
-        losses = ",\n".join("  " + json.dumps(loss) for loss in case.pop("losses"))
-        lines.append(json.dumps(case)[:-1] + f', "losses": [\n{losses}\n]}}')
-    target = Path(__file__).parent.parent / "laterLosses.json"
-    target.write_text("[\n" + ",\n".join(lines) + "\n]\n")
+            case["losses"].append({"loss": loss, "value": value, "gradient": short(gradient)})
+    write_cases("laterLosses", cases)
 
 
 main()
