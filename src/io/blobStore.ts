@@ -5,7 +5,7 @@
 import * as z from 'zod';
 import { CheckpointError, OptionError } from '../errors.js';
 import { checkOption, checkOptions, ranges, special } from '../settings/index.js';
-import { type FileStore, insidePath, missingFile, NothingThere, shortFile } from './fileStore.js';
+import { type FileStore, insidePath, listingOf, missingFile, missingFolder, shortFile } from './fileStore.js';
 
 const filesOption = z.record(
   z.string(),
@@ -53,9 +53,8 @@ function storeOf(files: ReadonlyMap<string, Blob>, name: string): FileStore {
     name,
     async list() {
       const paths = [...files.keys()];
-      if (paths.length === 0) throw new NothingThere(`${name}: there is no such folder. Check the path.`);
-      const folders = paths.filter((path) => path.includes('/')).map((path) => path.slice(0, path.indexOf('/')));
-      return { files: paths.filter((path) => !path.includes('/')), folders: [...new Set(folders)] };
+      if (paths.length === 0) throw missingFolder(name);
+      return listingOf(paths);
     },
     exists: async (path) => files.has(insidePath(name, path)),
     size: async (path) => find(path).size,

@@ -84,6 +84,12 @@ export interface StoreListing {
   readonly folders: readonly string[];
 }
 
+/** What is directly in a store whose files have these paths. */
+export function listingOf(paths: readonly string[]): StoreListing {
+  const folders = paths.filter((path) => path.includes('/')).map((path) => path.slice(0, path.indexOf('/')));
+  return { files: paths.filter((path) => !path.includes('/')), folders: [...new Set(folders)] };
+}
+
 /** Takes a place for files, for options and arguments. */
 export const folderOption = special<string | FileStore>("a folder's path or a FileStore", (value) =>
   typeof value === 'string' ? value !== '' : hasMethods(value, 'read', 'write', 'exists'),
@@ -106,6 +112,9 @@ export const missingFile = (store: string, path: string): NothingThere =>
   new NothingThere(`${store}: there is no file '${path}'. Check the name of the folder, and that it is complete.`, {
     expected: path,
   });
+
+export const missingFolder = (store: string): NothingThere =>
+  new NothingThere(`${store}: there is no such folder. Check the path.`);
 
 export const shortFile = (store: string, path: string, wanted: number, size: number): CheckpointError =>
   new CheckpointError(

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { CheckpointError, formatBytes, OptionError } from '../errors.js';
 import { checkOption, checkOptions, type Fields, ranges, signalOption, special } from '../settings/index.js';
 import { readBody } from './body.js';
-import { type FileStore, insidePath, missingFile, shortFile } from './fileStore.js';
+import { type FileStore, insidePath, listingOf, missingFile, shortFile } from './fileStore.js';
 import { largestJson } from './json.js';
 import { requestReason } from './requestReason.js';
 
@@ -184,8 +184,7 @@ export function httpStore(url: string | URL, options: HttpStoreOptions = {}): Fi
     async list() {
       if (!files)
         throw new OptionError(`${name}: a web server does not list its files. Give httpStore their names: files.`);
-      const folders = files.filter((path) => path.includes('/')).map((path) => path.split('/', 1)[0] as string);
-      return { files: files.filter((path) => !path.includes('/')), folders: [...new Set(folders)] };
+      return listingOf(files);
     },
     exists: async (path) => (await ask(path)) !== undefined,
     size: async (path) => (await find(path)).size,

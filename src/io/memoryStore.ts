@@ -6,8 +6,9 @@ import {
   type FileStore,
   filesOption,
   insidePath,
+  listingOf,
   missingFile,
-  NothingThere,
+  missingFolder,
   nameTaken,
   shortFile,
   storeTaken,
@@ -79,11 +80,8 @@ function openMemory(memory: Memory, prefix: string, name: string): MemoryStore {
     },
     async list() {
       const paths = inside().map((path) => path.slice(prefix.length));
-      if (prefix && paths.length === 0) {
-        throw new NothingThere(`${name}: there is no such folder. Check the path.`);
-      }
-      const folders = paths.filter((path) => path.includes('/')).map((path) => path.slice(0, path.indexOf('/')));
-      return { files: paths.filter((path) => !path.includes('/')), folders: [...new Set(folders)] };
+      if (prefix && paths.length === 0) throw missingFolder(name);
+      return listingOf(paths);
     },
     exists: async (path) => contents.has(whole(path)),
     size: async (path) => find(path).byteLength,

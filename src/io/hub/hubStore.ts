@@ -4,7 +4,7 @@
  * web server in place.
  */
 import { CheckpointError, OptionError } from '../../errors.js';
-import { type FileStore, insidePath, missingFile } from '../fileStore.js';
+import { type FileStore, insidePath, listingOf, missingFile } from '../fileStore.js';
 import { httpStore, type OnProgress } from '../httpStore.js';
 import { once } from '../once.js';
 import { type Download, digestOf, downloadFile } from './download.js';
@@ -62,8 +62,7 @@ function readableStore(reading: Reading, prefix: string): FileStore {
     async list() {
       const paths = [...(await reading.files()).keys()].filter((path) => path.startsWith(prefix));
       const rest = paths.map((path) => path.slice(prefix.length));
-      const folders = rest.filter((path) => path.includes('/')).map((path) => path.slice(0, path.indexOf('/')));
-      return { files: rest.filter((path) => !path.includes('/')), folders: [...new Set(folders)] };
+      return listingOf(rest);
     },
     exists: async (path) => (await reading.files()).has(whole(path)),
     size: async (path) => (await find(path)).size,

@@ -9,13 +9,13 @@
  * A browser writes a file aside and swaps it in when it is closed: what a page had written of an open file is lost when the
  * page goes, so that contents are kept in pieces.
  */
-import { CheckpointError, formatBytes } from '../../errors.js';
 import { missingFile, shortFile } from '../../io/fileStore.js';
 import type { CachedFiles, HubCache, HubPart } from '../../io/hub/hubCache.js';
 import type { HubName } from '../../io/hub/hubName.js';
 import { isCommit } from '../../io/hub/listing.js';
 import { createSha1 } from '../../sha1.js';
 import { createSha256 } from '../../sha256.js';
+import { requireRoom } from './room.js';
 import { type SiteFolder, siteFolder } from './siteFolder.js';
 
 /** Bytes of a piece: what a page that goes loses at most. */
@@ -55,19 +55,6 @@ export function siteCache(
     files: (commit) => filesOf(folder.folder(`commits/${commit}`), content, pieceBytes),
     hashes: { sha1: createSha1, sha256: createSha256 },
   };
-}
-
-/** A browser says how much it lets a site keep, if not to the byte. */
-async function requireRoom(bytes: number, what: string): Promise<void> {
-  const estimate = await navigator.storage.estimate?.().catch(() => undefined);
-  const { usage = 0, quota = Infinity } = estimate ?? {};
-  const room = Math.max(0, quota - usage);
-  if (bytes <= room) return;
-  throw new CheckpointError(
-    `${what}: ${formatBytes(bytes)} are to come, and the browser gives the site ${formatBytes(room)} more (it holds ` +
-      `${formatBytes(usage)} of ${formatBytes(quota)}). Free some: by clearing data of this site, or space on the disk.`,
-    { found: room, expected: bytes },
-  );
 }
 
 /** Web locks of other tabs and workers are waited for; the browser gives back that of one which has gone. */

@@ -1,5 +1,6 @@
 /** A folder of a site's private files, by the little that a cache needs; what the browser refuses becomes a CheckpointError. */
 import { CheckpointError, formatBytes } from '../../errors.js';
+import { noRoom } from './room.js';
 
 /** Folders above a file are made when it is written. */
 export interface SiteFolder {
@@ -105,11 +106,6 @@ export async function refused<T>(where: string, what: string, action: () => Prom
         cause,
       });
     }
-    const { usage, quota } = await navigator.storage.estimate().catch((): StorageEstimate => ({}));
-    const room = quota === undefined ? '' : ` (it holds ${formatBytes(usage ?? 0)} of ${formatBytes(quota)})`;
-    throw new CheckpointError(
-      `${where}: the browser gives the site no more room${room}. Free some: by clearing data of this site, or space on the disk.`,
-      { found: usage, expected: quota, cause },
-    );
+    throw await noRoom(where, cause);
   }
 }

@@ -7,7 +7,7 @@ import {
   type FileStore,
   insidePath,
   missingFile,
-  NothingThere,
+  missingFolder,
   nameTaken,
   shortFile,
   storeTaken,
@@ -119,7 +119,7 @@ function storeAt(root: Root, base: readonly string[], within: readonly string[] 
     list: () =>
       reading(base, async () => {
         const folder = await find(base);
-        if (!folder) throw new NothingThere(`${name}: there is no such folder. Check the path.`);
+        if (!folder) throw missingFolder(name);
         const files: string[] = [];
         const folders: string[] = [];
         for await (const [entry, { kind }] of folder.entries()) {
