@@ -110,27 +110,19 @@ export function encodeExample(
 /** A prompt without an answer: nothing of it is learnt until a model has answered. */
 function encodeAsked(record: AskedRecord, options: Parameters<typeof encodeExample>[1]): Example {
   const { prompt, ids, cut } = fitPrompt(record as Question | OpenConversation, options);
-  const { teacher } = record;
-  return {
-    ...('messages' in record ? { ...questionOf(record.messages), messages: record.messages } : record),
-    ...{ outputs: [], references: [], prompt, ids, promptLength: ids.length, promptCut: cut, responseCut: false },
-    ...(teacher !== undefined && { teacher }),
-  };
+  const sample = { prompt, ids, promptLength: ids.length, promptCut: cut, responseCut: false };
+  return { ...asQuestion(record), references: [], ...sample };
 }
-
-/** A conversation's last question, as that of an instruction. */
-const questionOf = (messages: readonly ChatMessage[]) => {
-  const { content } = messages.findLast(({ role }) => role === 'user') as ChatMessage;
-  return { instruction: content, input: '' };
-};
 
 /** An instruction is a conversation of a question and an answer. */
 function encodeChat(record: Instruction | Conversation, options: Parameters<typeof encodeConversation>[1]): Example {
-  if ('messages' in record) {
-    const { messages, outputs, teacher } = record;
-    const sample = encodeConversation(messages, options);
-    const named = teacher !== undefined && { teacher };
-    return { ...questionOf(messages), outputs, messages, references: outputs, ...named, ...sample };
-  }
-  return { ...record, references: record.outputs, ...encodeConversation(turnsOf(record), options) };
+  const messages = 'messages' in record ? record.messages : turnsOf(record);
+  return { ...asQuestion(record), references: record.outputs, ...encodeConversation(messages, options) };
+}
+
+/** A record with an instruction: that of a conversation is its last question. */
+function asQuestion(record: AskedRecord): Question {
+  if (!('messages' in record)) return record;
+  const { content } = record.messages.findLast(({ role }) => role === 'user') as ChatMessage;
+  return { ...record, instruction: content, input: '' };
 }

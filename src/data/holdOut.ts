@@ -12,17 +12,18 @@ export const holdOutOrders = ['random', 'first'] as const satisfies readonly Hol
 /**
  * Holds `count` records out. The held-out ones come in the order in which they were drawn, so that the first of them are a
  * fair draw too; the others stay in order.
+ * @param records no two of them the same object
+ * @param mayBeHeld whether a record can be among the held-out ones; any by default
  */
 export function holdOut<T>(
   records: readonly T[],
   count: number,
   order: HoldOutOrder,
+  mayBeHeld: (record: T) => boolean = () => true,
 ): { readonly train: T[]; readonly held: T[] } {
-  if (order === 'first') return { train: records.slice(count), held: records.slice(0, count) };
-  const drawn = heldOutOrder(records.length).subarray(0, count);
-  const isHeld = new Set(drawn);
-  return {
-    train: records.filter((_, index) => !isHeld.has(index)),
-    held: Array.from(drawn, (index) => records[index] as T),
-  };
+  const among = records.filter(mayBeHeld);
+  const drawn = order === 'first' ? among : Array.from(heldOutOrder(among.length), (index) => among[index] as T);
+  const held = drawn.slice(0, count);
+  const isHeld = new Set(held);
+  return { train: records.filter((record) => !isHeld.has(record)), held };
 }

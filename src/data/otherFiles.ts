@@ -3,19 +3,20 @@
  * called as fields of data are (a vocabulary has the word 'Definition'), so they are known by what they hold.
  */
 import { DataError } from '../errors.js';
+import { isObject } from '../io/json.js';
 import { formatOf } from './formats/index.js';
 import type { FieldNames } from './instructionFields.js';
 import type { Fields } from './recordFields.js';
 
 /** Each is known by what all files of the kind have. Records of data may have such fields besides. */
 const kinds: readonly (readonly [what: string, is: (record: Fields) => boolean])[] = [
-  ['a tokenizer (tokenizer.json)', ({ model, added_tokens: added }) => isKeyed(model) && Array.isArray(added)],
+  ['a tokenizer (tokenizer.json)', ({ model, added_tokens: added }) => isObject(model) && Array.isArray(added)],
   ['the settings of a tokenizer (tokenizer_config.json)', ({ tokenizer_class: name }) => typeof name === 'string'],
   [
     'the config of a model (config.json)',
     ({ model_type: type, architectures }) => typeof type === 'string' || isNames(architectures),
   ],
-  ['an index of weights (model.safetensors.index.json)', ({ weight_map: map }) => isKeyed(map)],
+  ['an index of weights (model.safetensors.index.json)', ({ weight_map: map }) => isObject(map)],
   [
     "a model's settings for generation (generation_config.json)",
     (record) =>
@@ -51,7 +52,6 @@ export function refuseOther(
   throw new DataError(`${name} is ${other}, expected records of data. Leave it out.`, { found: other });
 }
 
-const isKeyed = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);
 const isNames = (value: unknown): boolean => Array.isArray(value) && value.every((each) => typeof each === 'string');
 const isNumbers = (value: unknown): boolean =>
   value === null || (Array.isArray(value) && value.every((each) => typeof each === 'number'));

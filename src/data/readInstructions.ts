@@ -123,18 +123,19 @@ export async function readInstructions(
   const all = await read(sources, { needsAnswer: answers === 'required', teachers });
   const isOwn = typeof validation !== 'number' && validation !== 'tenth';
   const own = isOwn ? await read(validation, { needsAnswer: true }) : undefined;
-  const answered = all.filter(({ outputs }) => outputs.length > 0);
-  const count = own?.length ?? (typeof validation === 'number' ? validation : tenthOf(answered.length));
-  if (!own && count > answered.length && answered.length < all.length) {
+  const hasAnswer = ({ outputs }: Example) => outputs.length > 0;
+  const answered = all.filter(hasAnswer).length;
+  const count = own?.length ?? (typeof validation === 'number' ? validation : tenthOf(answered));
+  if (!own && count > answered && answered < all.length) {
     throw new DataError(
-      `${namesOf(sources)}: of ${whole(all.length)} records ${whole(answered.length)} have an answer, to which answers can be compared, and ` +
+      `${namesOf(sources)}: of ${whole(all.length)} records ${whole(answered)} have an answer, to which answers can be compared, and ` +
         `${whole(count)} are to be held out (validation: ${count}). Lower it, or give files with answers.`,
-      { found: answered.length, expected: count },
+      { found: answered, expected: count },
     );
   }
-  const { held } = holdOut(own ?? answered, count, validationOrder);
-  const isHeld = new Set(held);
-  const train = own ? all : all.filter((example) => !isHeld.has(example));
+  const { held, train } = own
+    ? { held: holdOut(own, count, validationOrder).held, train: all }
+    : holdOut(all, count, validationOrder, hasAnswer);
   if (train.length === 0) {
     throw new DataError(
       `${namesOf(sources)}: ${all.length === 1 ? 'the only record goes' : `all ${whole(all.length)} records go`} to the validation set (validation: ${validation}). Lower it.`,

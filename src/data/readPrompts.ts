@@ -57,16 +57,17 @@ export async function readPrompts(sources: TextSources, options: ReadRecordsOpti
   const { fields, languages, skipInvalid } = checkOptions(where, readOptions, options);
   const prompts: Prompt[] = [];
   const count = new RecordCount(skipInvalid);
+  const names = fieldNames(fields ?? {});
   const promptsOf = (value: unknown) =>
     promptsIn(value, {
-      names: fieldNames(fields ?? {}),
+      names,
       languages: languages === undefined ? undefined : languagesOf(languages),
       isOwn: fields?.instruction !== undefined,
     });
   for (const source of sourcesOf(sources)) {
     const pair = parallelFiles(source, languages);
     if (pair) for await (const question of readParallel(pair, askedIn, count)) prompts.push(question);
-    else prompts.push(...(await promptsOfFile(source, fieldNames(fields ?? {}), promptsOf, count)));
+    else prompts.push(...(await promptsOfFile(source, names, promptsOf, count)));
   }
   count.end();
   if (prompts.length === 0) throw noPrompts(sources);
