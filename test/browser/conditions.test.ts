@@ -2,11 +2,10 @@
  * What may be missing in a page, and what may happen to a run there: no WebGPU, no private files, no network, no timers, a
  * signal, a page that is hidden, a GPU that is lost.
  */
-import { readFile } from 'node:fs/promises';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Asked, Came } from './conditionsPage.js';
-import { bundle, chromiumPath, launch, type Served, serveFiles } from './page.js';
+import { chromiumPath, launch, type Served, serveFiles, workerPage } from './page.js';
 
 interface InPage {
   train(asked: Asked): Promise<Came>;
@@ -27,26 +26,16 @@ const before = {
     };`,
 };
 
-if (!chromiumPath && process.env.DISTILLM_REQUIRE_WEBGPU) throw new Error('DISTILLM_CHROMIUM names no browser');
 describe.skipIf(!chromiumPath)('a run in a page', () => {
   let browser: Browser;
   let server: Served;
   beforeAll(async () => {
-    const [opened, page, worker, pool] = await Promise.all([
+    const [opened, files] = await Promise.all([
       // A name that is not the machine's own: a page of it is in no secure context.
       launch(chromiumPath as string, '--host-resolver-rules=MAP page.test 127.0.0.1'),
-      bundle('./conditionsPage.ts'),
-      readFile('dist/platform/browserWorker.js', 'utf8'),
-      readFile('dist/platform/poolWorker.js', 'utf8'),
+      workerPage('./conditionsPage.ts'),
     ]);
     browser = opened;
-    const html = '<!doctype html><title>distillm</title><script type="module" src="/page.js"></script>';
-    const files: Record<string, string> = {
-      '/': html,
-      '/page.js': page,
-      '/browserWorker.js': worker,
-      '/poolWorker.js': pool,
-    };
     for (const [name, script] of Object.entries(before)) {
       files[`/${name}.js`] = script;
       files[`/${name}Worker.js`] = `import './${name}.js'; import './browserWorker.js';`;
@@ -75,7 +64,7 @@ describe.skipIf(!chromiumPath)('a run in a page', () => {
     page.waitForFunction((step) => (window as unknown as InPage).progress.step >= step, step, { polling: 5 });
 
   /** The bits of a run that nothing happens to. */
-  let bits: readonly number[];
+  let bits: Came['bits'];
   beforeAll(async () => {
     const page = await openPage();
     ({ bits } = await train(page));

@@ -1,6 +1,7 @@
 /** A page whose test makes the conditions of a run: what its worker finds, what happens to it on the way, and what came of it. */
-import { adaptiveOffPolicy, skewReverseKL, type TrainingEvent } from 'distillm';
-import { type DistillmWorker, startWorker } from 'distillm/worker';
+import type { TrainingEvent } from 'distillm';
+import { startWorker } from 'distillm/worker';
+import { bitsOf, method, newTeacher, prepared } from './smallRun.js';
 
 /** What a test asks for. */
 export interface Asked {
@@ -22,28 +23,17 @@ export interface Came {
   readonly began: Readonly<Record<string, unknown>>;
   readonly info: Readonly<Record<string, unknown>>;
   readonly events: readonly (Pick<TrainingEvent, 'type'> & Readonly<Record<string, unknown>>)[];
-  /** Bits of the student's last weights. */
-  readonly bits: readonly number[];
+  /** Bits of the student's last weights, by name. */
+  readonly bits: Readonly<Record<string, readonly number[]>>;
 }
-
-const records = Array.from({ length: 16 }, (_, i) => ({ instruction: `say ${i % 8}`, output: `${i % 8} ${i}` }));
-const shape = { model_type: 'gpt2', vocab_size: 270, n_positions: 64, n_head: 2, n_embd: 16, n_layer: 1 };
 
 const progress = { step: 0, saved: [] as number[] };
 
-async function prepared(distillm: DistillmWorker, kind: Asked['kind'] = 'wasm') {
-  const device = await distillm.openDevice({ kind, webgpu: { allowSoftware: true, limits: 'default' } });
-  const texts = records.map(({ instruction, output }) => `${instruction} ${output}`);
-  const tokenizer = await distillm.trainTokenizer(texts, { vocabSize: 270, specialTokens: { eos: '<eos>' } });
-  const data = await distillm.readInstructions(records, { tokenizer, template: 'compact', validation: 2 });
-  const student = await distillm.createModel(shape, { device, seed: 2 });
-  return { device, tokenizer, data, student };
-}
-
 async function train(asked: Asked): Promise<Came> {
-  const { script, kind, steps = 4, isFineTuning, checkpoint, onDeviceLoss, afterStep } = asked;
+  const { script, kind = 'wasm', steps = 4, isFineTuning, checkpoint, onDeviceLoss, afterStep } = asked;
   const distillm = await startWorker(script ? { script } : {});
-  const { device, student, ...common } = await prepared(distillm, kind);
+  const device = await distillm.openDevice({ kind, webgpu: { allowSoftware: true, limits: 'default' } });
+  const { student, ...common } = await prepared(distillm, device);
   const began = { ...(await device.info) };
   const stop = new AbortController();
   const options = {
@@ -52,16 +42,11 @@ async function train(asked: Asked): Promise<Came> {
     ...(checkpoint && { checkpoint }),
     ...(onDeviceLoss && { onDeviceLoss }),
   } as const;
-  const method = {
-    loss: skewReverseKL(),
-    sgo: adaptiveOffPolicy({ initThreshold: 0.6, capacity: 8 }),
-    maxNewTokens: 4,
-  };
   const run = isFineTuning
     ? distillm.fineTune({ ...options, model: student, data: { train: common.data.train } })
     : distillm.distill({
         ...{ ...options, ...method, student },
-        teacher: await distillm.createModel(shape, { device, seed: 1, trainable: false }),
+        teacher: await newTeacher(distillm, device),
       });
   const events: Came['events'][number][] = [];
   for await (const event of run) {
@@ -74,10 +59,7 @@ async function train(asked: Asked): Promise<Came> {
     else new BroadcastChannel('lose').postMessage('now');
   }
   const info = { ...(await device.info) };
-  const bits: number[] = [];
-  for (const tensor of (await student.parameters).values()) {
-    bits.push(...new Uint32Array(((await tensor.read()) as Float32Array).buffer));
-  }
+  const bits = await bitsOf(student);
   await distillm.terminate();
   return { began, info, events, bits };
 }
@@ -85,7 +67,7 @@ async function train(asked: Asked): Promise<Came> {
 /** Milliseconds from a signal, in the middle of a long answer, to its refusal; and whether that is the signal's own reason. */
 async function abortAnswer(): Promise<{ readonly ms: number; readonly isOwn: boolean }> {
   const distillm = await startWorker();
-  const { student } = await prepared(distillm);
+  const { student } = await prepared(distillm, await distillm.openDevice({ kind: 'wasm' }));
   const stop = new AbortController();
   const reason = new Error('enough');
   const options = { maxNewTokens: 60, seeds: Array.from({ length: 2000 }, (_, i) => i), signal: stop.signal };

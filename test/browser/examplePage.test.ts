@@ -5,25 +5,23 @@ import { join, resolve } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { playHub } from '../platform/hubServer.js';
-import { bundle, chromiumPath, launch, type Served, serveFiles } from './page.js';
+import { chromiumPath, launch, type Served, serveFiles, workerPage } from './page.js';
 
 const records = Array.from({ length: 20 }, (_, i) => ({ instruction: `say ${i % 8}`, output: `${i % 8} ${i}` }));
 const text = records.map((record) => JSON.stringify(record)).join('\n');
 
-if (!chromiumPath && process.env.DISTILLM_REQUIRE_WEBGPU) throw new Error('DISTILLM_CHROMIUM names no browser');
 describe.skipIf(!chromiumPath)('the example page', () => {
   let browser: Browser;
   let server: Served;
   let folder: string;
   beforeAll(async () => {
-    const [page, worker, html, opened] = await Promise.all([
-      bundle('../../examples/page/page.ts'),
-      readFile('dist/platform/browserWorker.js', 'utf8'),
+    const [files, html, opened] = await Promise.all([
+      workerPage('../../examples/page/page.ts'),
       readFile('examples/page/index.html', 'utf8'),
       launch(chromiumPath as string),
     ]);
     browser = opened;
-    server = await serveFiles({ '/': html, '/page.js': page, '/browserWorker.js': worker }, { isolated: false });
+    server = await serveFiles({ ...files, '/': html }, { isolated: false });
     folder = await mkdtemp(join(tmpdir(), 'distillm-page-'));
     await writeFile(join(folder, 'a.jsonl'), text);
   });

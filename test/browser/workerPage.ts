@@ -1,6 +1,7 @@
 /** The main thread of a page: trains in the worker of `distillm/worker`, and watches how long its own tasks take. */
 import { adaptiveOffPolicy, skewReverseKL } from 'distillm';
 import { type DistillmWorker, startWorker } from 'distillm/worker';
+import { bitsOf } from './smallRun.js';
 
 /** What a page found. */
 export interface WorkerRun {
@@ -47,12 +48,7 @@ async function train(distillm: DistillmWorker) {
     losses.push(event.loss);
     sources.push(event.source);
   }
-  const bits: Record<string, number[]> = {};
-  for (const [name, tensor] of await student.parameters) {
-    const values = (await tensor.read()) as Float32Array;
-    bits[name] = [...new Uint32Array(values.buffer)];
-  }
-  return { info: await device.info, losses, sources, bits };
+  return { info: await device.info, losses, sources, bits: await bitsOf(student) };
 }
 
 async function run(): Promise<WorkerRun> {

