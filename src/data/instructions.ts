@@ -218,10 +218,10 @@ function conversationOf(
 ): Conversation | OpenConversation | Problem {
   const { messages, prompt, completion } = record;
   const isSplit = messages === undefined || messages === null;
-  const open = isSplit && !has(record, 'completion') ? ['prompt', prompt] : ['messages', messages];
-  const [field, asked] = open as [string, unknown];
-  if (!needsAnswer && Array.isArray(asked) && Object(asked.at(-1)).role === 'user') {
-    const checked = messagesOf(field, asked, 'user');
+  const mayBeOpen = !needsAnswer && !(isSplit && has(record, 'completion'));
+  const asked = isSplit ? prompt : messages;
+  if (mayBeOpen && Array.isArray(asked) && Object(asked.at(-1)).role === 'user') {
+    const checked = messagesOf(isSplit ? 'prompt' : 'messages', asked, 'user');
     return checked instanceof Problem ? checked : { messages: checked, outputs: [] };
   }
   if (isSplit && !Array.isArray(completion)) {

@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /**
- * The whole API of `distillm`, `distillm/report` and `distillm/testing`, run by a worker: a web worker in pages, a worker thread in Node. The page stays responsive
- * while a model is trained.
+ * The whole API of `distillm`, `distillm/report` and `distillm/testing`, run by a worker: a web worker in pages, a worker thread
+ * in Node. The page stays responsive while a model is trained.
  * @module distillm/worker
  */
 
