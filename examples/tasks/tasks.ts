@@ -6,7 +6,7 @@
  */
 import { createRng, type Rng } from 'distillm';
 import { dialogue } from '../demo/task/dialogue.ts';
-import { generateTask, generateTaskOf, type Task } from '../demo/task/generateTask.ts';
+import { distinct, generateTask, generateTaskOf, type Task } from '../demo/task/generateTask.ts';
 import { pick } from '../demo/task/random.ts';
 import type { TaskRecord } from '../demo/task/record.ts';
 import { spoil } from '../demo/task/spoil.ts';
@@ -49,16 +49,7 @@ const asked = (make: (rng: Rng) => TaskRecord) => (rng: Rng) => ({ ...make(rng),
 function translations(): TaskFiles {
   const rng = createRng(3);
   const seen = new Set<string>();
-  const fresh = (count: number): TaskRecord[] => {
-    const records: TaskRecord[] = [];
-    while (records.length < count) {
-      const record = translation(rng);
-      if (seen.has(record.input)) continue;
-      seen.add(record.input);
-      records.push(record);
-    }
-    return records;
-  };
+  const fresh = (count: number) => distinct(translation, count, rng, seen, ({ input }) => input);
   const spoilt = (count: number) => spoil(fresh(count), 0.3, rng);
   const [validation, test, firstHundreds, teacher] = [fresh(60), fresh(200), spoilt(400), fresh(5000)];
   const train = [...firstHundreds, ...spoilt(600)];

@@ -54,7 +54,7 @@ export function generateTaskOf(make: (rng: Rng) => TaskRecord, options: TaskOpti
   return { teacher, heldOut, student: spoil(draw(make, studentPairs, rng, seen), spoilt, rng) };
 }
 
-const keyOf = ({ instruction, input }: TaskRecord) => `${instruction}\n${input}`;
+const wholeQuestion = ({ instruction, input }: TaskRecord) => `${instruction}\n${input}`;
 
 function mixed(rng: Rng): TaskRecord {
   const total = kinds.reduce((sum, [, parts]) => sum + parts, 0);
@@ -66,8 +66,14 @@ function mixed(rng: Rng): TaskRecord {
   throw new RangeError('unreachable: the ticket is below the sum of the parts');
 }
 
-/** Records that differ from one another; their keys are added to `seen`. */
-function distinct(make: (rng: Rng) => TaskRecord, count: number, rng: Rng, seen: Set<string>): TaskRecord[] {
+/** Records that differ from one another, and from those whose keys are in `seen`, to which theirs are added. */
+export function distinct(
+  make: (rng: Rng) => TaskRecord,
+  count: number,
+  rng: Rng,
+  seen: Set<string>,
+  keyOf = wholeQuestion,
+): TaskRecord[] {
   const records: TaskRecord[] = [];
   while (records.length < count) {
     const record = make(rng);
@@ -83,7 +89,7 @@ function draw(make: (rng: Rng) => TaskRecord, count: number, rng: Rng, heldOut: 
   const records: TaskRecord[] = [];
   while (records.length < count) {
     const record = make(rng);
-    if (!heldOut.has(keyOf(record))) records.push(record);
+    if (!heldOut.has(wholeQuestion(record))) records.push(record);
   }
   return records;
 }
