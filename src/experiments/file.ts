@@ -8,7 +8,7 @@ import { DataError, OptionError } from '../errors.js';
 import { inWords, isPlainObject } from '../inWords.js';
 import { runCurves } from '../report/runCharts.js';
 import { didYouMean } from '../requireOption.js';
-import { ranges, tryParse } from '../settings/index.js';
+import { pathOf, ranges, tryParse } from '../settings/index.js';
 import { type LinedJson, readLinedJson } from './json.js';
 import { isComparison, isScore, measureNames } from './measures.js';
 
@@ -214,11 +214,7 @@ function checkMeasures(
   const compares = [train, ...Object.values(axes).flatMap((each) => (Array.isArray(each) ? [] : Object.values(each)))];
   const isCompared = 'compareEvery' in axes || compares.some(({ compareEvery }) => Number(compareEvery) > 0);
   const check = (name: string, keys: readonly PropertyKey[]) => {
-    const path = keys.reduce<string>(
-      (before, key) =>
-        typeof key === 'number' ? `${before}[${key}]` : before ? `${before}.${String(key)}` : String(key),
-      '',
-    );
+    const path = pathOf(keys);
     const is = `${where(keys)}: '${path}' is ${inWords(name)}`;
     if (!measureNames.includes(name)) {
       throw new OptionError(

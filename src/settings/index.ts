@@ -15,7 +15,7 @@ export {
   optionsInside,
   withoutDefault,
 } from './option.js';
-export { type Issue, parse, tryParse } from './parse.js';
+export { type Issue, parse, pathOf, tryParse } from './parse.js';
 export * as ranges from './ranges.js';
 export { type DataOf, type Variant, type VariantData, type VariantTable, variant, variantSchema } from './variant.js';
 export { expectedInWords } from './words.js';

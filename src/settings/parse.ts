@@ -58,7 +58,7 @@ export function tryParse<Schema extends z.ZodType>(
 }
 
 /** ['seeds', 0] -> 'seeds[0]' */
-const pathOf = (keys: readonly PropertyKey[]): string =>
+export const pathOf = (keys: readonly PropertyKey[]): string =>
   keys.map((key, at) => (typeof key === 'number' ? `[${key}]` : `${at > 0 ? '.' : ''}${String(key)}`)).join('');
 
 /** The same; throws what `refuse` makes of the issue. */
