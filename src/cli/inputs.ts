@@ -3,6 +3,9 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { CheckpointError } from '../index.js';
 import { systemReason } from '../systemReason.js';
 
+/** What names a place on the web, where a model may be read, and no path on this machine. */
+export const isAddress = (source: string): boolean => /^(?:https?:\/\/|hf:)/i.test(source);
+
 /**
  * @param flag the option that names the files: '--data'; '' for words that are files
  * @param paths what is no path, an address on the web, is asked when it is read

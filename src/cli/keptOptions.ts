@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import { CheckpointError, OptionError, openFolder } from '../index.js';
 import { type ConfigNames, readConfig } from './config.js';
 import { firstLine } from './firstLine.js';
+import { isAddress } from './inputs.js';
 import { flagOf, type OptionTable } from './options.js';
 import { parted, type TeacherOptions } from './teachers.js';
 
@@ -70,8 +71,8 @@ export async function keepOptions(out: string, options: object, decided: Decided
   await openFolder(out).write(optionsFile, [new TextEncoder().encode(text)]);
 }
 
-/** A path as it is known in every folder. Addresses are: of the web, and of models on Hugging Face. */
-const fromAnywhere = (path: string): string => (/^(?:https?:\/\/|hf:)/i.test(path) ? path : resolve(path));
+/** A path as it is known in every folder, as addresses are. */
+const fromAnywhere = (path: string): string => (isAddress(path) ? path : resolve(path));
 /** Of `--validation`, a number may stand where a path does. */
 const pathFromAnywhere = (value: unknown): unknown => (typeof value === 'string' ? fromAnywhere(value) : value);
 

@@ -23,6 +23,7 @@ import { gunzipSync, constants as zlib } from 'node:zlib';
 import { CheckpointError, OptionError } from '../index.js';
 import { systemReason } from '../systemReason.js';
 import { firstLine } from './firstLine.js';
+import { isAddress } from './inputs.js';
 
 /** A kind of file that a command writes. */
 interface OutputKind {
@@ -214,9 +215,9 @@ export function tryNewFolder(flag: string, path: string): void {
   if (name !== undefined) throw refusal(flag, path, `holds ${name} already. Take a new folder.`);
 }
 
-/** What names a place on the web where a model is read is no place to write to. @throws OptionError */
+/** An address is no place to write to. @throws OptionError */
 export function refuseAddress(flag: string, path: string): void {
-  if (/^(?:https?:\/\/|hf:)/i.test(path)) {
+  if (isAddress(path)) {
     throw refusal(flag, path, 'is an address on the web, expected a path on this machine. Write there, and copy it.');
   }
 }

@@ -23,6 +23,7 @@ import { didYouMean } from '../../requireOption.js';
 import type { CommandFacts } from '../command.js';
 import { configNames } from '../commands/trainOptions.js';
 import { type ConfigNames, readFields, typedWords } from '../config.js';
+import { isAddress } from '../inputs.js';
 import { pathOptions } from '../keptOptions.js';
 import type { OptionSpec } from '../options.js';
 import { checkRules } from '../rules.js';
@@ -88,7 +89,6 @@ const ofTheExperiment = new Set([
 ]);
 const withoutEffect = new Set(['threads']);
 const morePaths = new Set([...pathOptions, 'model', 'from', 'adapter']);
-const isAddress = (value: string) => /^(?:hf:|https?:\/\/)/i.test(value);
 const preparedPrefix = 'prepared:';
 
 /** Names that only `train` knows are those of its settings. */
