@@ -107,11 +107,9 @@ export const experimentOf = (program: Program): CommandFactory =>
           grid.done.delete(key);
         }
       }
-      const tableOf = (command: string) => facts.get(command)?.table ?? {};
       const context = {
         ...{ shelf, terminal, threads, run: program.run },
-        takes: (command: string, option: string) => option in tableOf(command),
-        specOf: (command: string, option: string) => tableOf(command)[option] as OptionSpec<unknown>,
+        specOf: (command: string, option: string): OptionSpec<unknown> | undefined => facts.get(command)?.table[option],
       };
       if (dryRun) {
         const stoppedBy = await listRuns(grid, spec.title, context);

@@ -116,13 +116,9 @@ async function secondsOf(
 ): Promise<number | undefined> {
   if (job.command !== 'train') return (await standIns.make(job))?.seconds;
   if (!(await standIns.makeNeeds(job))) return undefined;
-  const { threads } = context;
   const out = `${madeBy(standIns.shelf, job)}-dry-run`;
   const words = [...wordsOf(job, placeIn(standIns.shelf)), '--out', out, '--dry-run'];
-  const { code, out: printed } = await call([...words, ...(threads === undefined ? [] : ['--threads', `${threads}`])], {
-    ...{ ...context, job },
-    onEvent() {},
-  });
+  const { code, out: printed } = await call(words, { ...context, job, onEvent() {} });
   if (context.signal.aborted) throw new Stopped();
   const ms: number | undefined = code === 0 ? JSON.parse(printed).time?.total : undefined;
   return ms === undefined ? undefined : ms / 1000;

@@ -79,10 +79,8 @@ export interface JobContext {
   readonly signal: AbortSignal;
   /** For every command that takes the option; they change no result. */
   readonly threads: number | undefined;
-  /** Whether a command has an option. */
-  takes(command: string, option: string): boolean;
-  /** An option that a command has. */
-  specOf(command: string, option: string): OptionSpec<unknown>;
+  /** An option of a command; undefined where it has none of the name. */
+  specOf(command: string, option: string): OptionSpec<unknown> | undefined;
   onEvent(job: Job, event: TrainingEvent): void;
 }
 
@@ -104,12 +102,7 @@ export async function runJob(job: Job, context: JobContext): Promise<JobResult> 
   const words = goesOn
     ? ['train', '--resume', '--out', made]
     : [...wordsOf(job, placeIn(shelf)), ...(job.hasOut ? ['--out', made] : [])];
-  const { threads } = context;
-  const isTyped = words.includes('--threads') || !context.takes(job.command, 'threads');
-  const called = await call([...words, ...(threads === undefined || isTyped ? [] : ['--threads', `${threads}`])], {
-    ...context,
-    job,
-  });
+  const called = await call(words, { ...context, job });
   if (called.code !== exitCodes.done) {
     if (signal.aborted || called.code === exitCodes.interrupted || called.code === exitCodes.hungUp)
       throw new Stopped();
@@ -150,9 +143,11 @@ interface Called {
   readonly cpuOfSteps: ReadonlyMap<number, number>;
 }
 
-/** A command line in this process, with a terminal that keeps what it says. */
+/** A command line in this process, on as many threads as were asked for, with a terminal that keeps what it says. */
 export async function call(words: readonly string[], context: JobContext & { readonly job: Job }): Promise<Called> {
-  const { terminal, signal, job, onEvent } = context;
+  const { terminal, signal, job, onEvent, threads } = context;
+  const isChosen = words.includes('--threads') || !context.specOf(job.command, 'threads');
+  const onThreads = threads === undefined || isChosen ? [] : ['--threads', `${threads}`];
   const cpuOfSteps = new Map<number, number>();
   let [out, err] = ['', ''];
   let cpu = cpuMs();
@@ -182,7 +177,7 @@ export async function call(words: readonly string[], context: JobContext & { rea
     outliveReaders() {},
   };
   const started = performance.now();
-  const code = await context.run(words, inner).catch((error: Error) => {
+  const code = await context.run([...words, ...onThreads], inner).catch((error: Error) => {
     err += `distillm: ${error.message}`;
     return exitCodes.failed;
   });

@@ -5,6 +5,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { OptionSpec } from '../options.js';
 import type { Job } from './plan.js';
 import type { Context } from './runAll.js';
 import { type JobContext, JobFailure, type JobResult, openShelf, runJob, type Shelf } from './runJob.js';
@@ -43,10 +44,10 @@ export function openStandIns(
 
   const shortened = (job: Job): Job => {
     if (job.command !== 'train') return job;
-    const one = ['steps', 'rougeSamples'].map((option) => ({
+    const one = Object.entries({ steps: 1, rougeSamples: 0 }).map(([option, value]) => ({
       option,
-      spec: context.specOf(job.command, option),
-      value: option === 'steps' ? 1 : 0,
+      spec: context.specOf(job.command, option) as OptionSpec<unknown>,
+      value,
     }));
     return { ...job, options: [...job.options.filter(({ option }) => !ofLength.has(option)), ...one] };
   };
