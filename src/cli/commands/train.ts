@@ -24,7 +24,6 @@ import {
   loadTokenizer,
   type MemoryEstimate,
   type MethodName,
-  type MethodSettings,
   methods,
   numParameters,
   OptionError,
@@ -48,7 +47,7 @@ import { kindOfData, recordNames, skipping } from '../data.js';
 import { deviceOptions, deviceRules, withDevice } from '../device.js';
 import { memoryLines, memoryTable, printEstimate } from '../estimate.js';
 import { type ExitCode, exitCodes } from '../exitCodes.js';
-import { kindFlags, makeKind, optionsFrom } from '../flags.js';
+import { makeKind, optionsFrom } from '../flags.js';
 import { bytes, counted, countedOf, duration, whole } from '../format.js';
 import { tryInputs } from '../inputs.js';
 import type { Interrupt } from '../interrupts.js';
@@ -66,10 +65,12 @@ import { type Board, openBoard, tryBoard } from '../tensorboard/board.js';
 import { note, noted, shellWord, type Terminal, wrapped } from '../terminal.js';
 import {
   configNames,
+  divergenceOptions,
   foreignTo,
   heldOutOf,
   notOfMethod,
   objectiveKind,
+  presetOf,
   runChoices,
   runFlags,
   studentPrefix,
@@ -349,7 +350,7 @@ function ofSettings(
   const method = typed.method ?? (values.method as MethodName | undefined) ?? named;
   const held = heldOutOf({ validation: typed.validation ?? (values.validation as TrainOptions['validation']) });
   const idle = new Set([
-    ...(values.kdRatio === 0 ? ['loss', ...Object.keys(kindFlags(losses))] : []),
+    ...(values.kdRatio === 0 ? divergenceOptions : []),
     ...(held === 0 ? validatingOptions : []),
     ...foreignTo({ ...values, ...typed, ...given({ method }) } as Parameters<typeof foreignTo>[0]),
   ]);
@@ -547,12 +548,6 @@ function runOptions(
     ...(given.steps === undefined && { epochs: given.epochs ?? (isSft ? 3 : 20) }),
     validation: { ...given.validation, rougeL: { samples, ...given.validation?.rougeL } },
   };
-}
-
-/** The settings of the method, as its own options make them. */
-function presetOf(options: TrainOptions): MethodSettings {
-  const method = methods[options.method];
-  return method(optionsFrom(method.options, options) as never);
 }
 
 /**

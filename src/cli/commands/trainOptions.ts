@@ -1,14 +1,15 @@
 /** The options of `distillm train`: those of a run come from its schemas, the others name files and models. */
+import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
 import { losses } from '../../distill/losses/index.js';
 import { distillationOptions, distillOptions, fineTuneOptions } from '../../distill/settings.js';
 import { policies } from '../../distill/sgo/index.js';
 import { weightFormats } from '../../entries/tensor.js';
-import { type MethodName, type MethodSettings, methods } from '../../index.js';
+import { type MethodName, type MethodSettings, methods, OptionError } from '../../index.js';
 import { leavesOf, withoutDefault } from '../../settings/index.js';
 import { type ConfigNames, configOption } from '../config.js';
 import { recordOptions } from '../data.js';
-import { flagsByKind, flagsByPath, flagsOf, foreignFlag, kindFlags, kindFlagsOf } from '../flags.js';
+import { flagsByKind, flagsByPath, flagsOf, foreignFlag, kindFlags, kindFlagsOf, optionsFrom } from '../flags.js';
 import { loraFlags, loraFlagsByPath } from '../lora.js';
 import { dtypeOption, sourceWords, tokenizerWords } from '../models.js';
 import {
@@ -116,6 +117,9 @@ const lossOptions = {
   ...kindFlagsOf(losses, methods),
   ...flagsOf(distillationOptions.omit(ofOutputs)),
 };
+
+/** Those that say which divergence it is. */
+export const divergenceOptions: readonly string[] = ['loss', ...Object.keys(kindFlags(losses))];
 
 /** Begins the flags of `studentLoss`: `--student-alpha`. */
 export const studentPrefix = 'student';
@@ -266,11 +270,20 @@ export function heldOutOf({
   return files.length > 0 ? files : validation.findLast((each) => typeof each === 'number');
 }
 
+/** The names of the flags of what a method has of its own. */
+const flagsOfMethod = (method: MethodName): readonly string[] => Object.keys(flagsOf(methods[method].options));
+
+/** The settings of the method, as its own options make them. @throws OptionError for options that do not go together */
+export function presetOf(given: GivenOptions): MethodSettings {
+  const method = methods[given.method ?? 'distillm'];
+  return method(optionsFrom(method.options, given) as never);
+}
+
 /** Options that a method has no use for. */
 export function foreignTo({ method = 'distillm', answers }: GivenOptions): readonly string[] {
   const { hasTeacher, hasStudentOutputs } = methods[method];
-  const own = new Set(Object.keys(kindFlags({ [method]: methods[method] })));
-  const ofOthers = Object.keys(kindFlags(methods)).filter((flag) => !own.has(flag) && !(flag in kindFlags(losses)));
+  const notOfOthers = new Set([...flagsOfMethod(method), ...divergenceOptions]);
+  const ofOthers = Object.keys(kindFlags(methods)).filter((flag) => !notOfOthers.has(flag));
   const settings: MethodSettings = methods[method]();
   const drawing = (answers ?? settings.answers) === 'teacher' ? drawingOptions : [];
   const aboutOutputs = Object.keys(studentOutputOptions).filter((flag) => !drawing.includes(flag));
@@ -283,8 +296,7 @@ export function foreignTo({ method = 'distillm', answers }: GivenOptions): reado
 
 /** Options without those that the method has of its own. */
 export function notOfMethod<Given extends GivenOptions>(options: Given): Partial<Given> {
-  const { method = 'distillm' } = options;
-  const own = new Set(Object.keys(kindFlags({ [method]: methods[method] })));
+  const own = new Set(flagsOfMethod(options.method ?? 'distillm'));
   return Object.fromEntries(Object.entries(options).filter(([name]) => !own.has(name))) as Partial<Given>;
 }
 
@@ -293,7 +305,7 @@ function ofOtherKinds(given: GivenOptions): string | undefined {
   const { method = 'distillm' } = given;
   const preset: MethodSettings = methods[method]();
   const loss = given.loss ?? preset.loss?.kind;
-  const sgo = given.sgo ?? preset.sgo?.kind;
+  const sgo = policyOf(given);
   const studentLoss = given.studentLoss ?? preset.studentLoss?.kind;
   const idle = Object.keys(kindFlags(losses, studentPrefix)).find(
     (name) => given[name as keyof GivenOptions] !== undefined,
@@ -309,28 +321,31 @@ function ofOtherKinds(given: GivenOptions): string | undefined {
 
 /** An option of the method that says something of its loss or policy alone, where another one is chosen. */
 function overruled(given: GivenOptions): string | undefined {
-  const { method = 'distillm', loss, sgo } = given;
-  const preset = methods[method] as (options: object) => MethodSettings;
-  const left = (options: object) => {
-    const settings = preset(options);
-    return JSON.stringify({ ...settings, ...(loss && { loss }), ...(sgo && { sgo }) });
-  };
-  for (const name of Object.keys(kindFlags({ [method]: methods[method] }))) {
+  const { method = 'distillm' } = given;
+  const replaced = ['loss', 'sgo'].filter((name) => given[name as keyof GivenOptions] !== undefined);
+  if (replaced.length === 0) return undefined;
+  for (const name of flagsOfMethod(method)) {
     const value = given[name as keyof GivenOptions];
     if (value === undefined) continue;
-    try {
-      const isIdle =
-        JSON.stringify(preset({ [name]: value })) !== JSON.stringify(preset({})) &&
-        left({ [name]: value }) === left({});
-      if (isIdle) {
-        const by = [...(loss ? [`--loss ${loss}`] : []), ...(sgo ? [`--sgo ${sgo}`] : [])].join(' and ');
-        return `${asTyped(name, value)} is about what --method ${method} sets, and ${by} takes its place. Leave one of them out.`;
-      }
-    } catch {
-      // A value out of range is told where options are read.
+    const changed = changedBy(name, value, method);
+    if (changed.length > 0 && changed.every((each) => replaced.includes(each))) {
+      const by = replaced.map((each) => asTyped(each, given[each as keyof GivenOptions])).join(' and ');
+      return `${asTyped(name, value)} is about what --method ${method} sets, and ${by} takes its place. Leave one of them out.`;
     }
   }
   return undefined;
+}
+
+/** The settings that an option of the method changes: none where its value is out of range, which is told where options are read. */
+function changedBy(name: string, value: unknown, method: MethodName): readonly string[] {
+  try {
+    const usual: Readonly<Record<string, unknown>> = { ...presetOf({ method }) };
+    const changed: Readonly<Record<string, unknown>> = { ...presetOf({ method, [name]: value }) };
+    return Object.keys({ ...usual, ...changed }).filter((key) => !isDeepStrictEqual(usual[key], changed[key]));
+  } catch (error) {
+    if (error instanceof OptionError) return [];
+    throw error;
+  }
 }
 
 /** How any model draws its answers, the teacher as well. */
@@ -404,7 +419,7 @@ export const trainRules: readonly Rule[] = [
       return '--teacher-field chooses among teachers, and with --kd-ratio 0 nothing is learnt from any. Leave it out, or raise --kd-ratio.';
     }
     const compares = Number(given.compareEvery) > 0 ? ['compareEvery'] : [];
-    const idle = ['loss', ...Object.keys(kindFlags(losses)), ...compares].find((name) => given[name] !== undefined);
+    const idle = [...divergenceOptions, ...compares].find((name) => given[name] !== undefined);
     return idle === undefined
       ? undefined
       : `${asTyped(idle, given[idle])} is about the divergence, and --kd-ratio is 0: cross-entropy alone is learnt. Leave it out, or ` +
