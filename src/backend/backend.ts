@@ -122,6 +122,12 @@ export interface Device {
   /** Frees a storage once the queued work that uses it is done. Twice is harmless. */
   free(storage: Storage): void;
   /**
+   * Makes room at once for work that is going to take so many bytes, all that is there included: on WASM memory that grows
+   * bit by bit keeps the event loop waiting. A GPU, and a host that does not give as much, leave it at that; `allocate` says
+   * where no memory is left.
+   */
+  reserve(byteLength: number): void;
+  /**
    * Says that gemmNN is going to read this storage, an f32 matrix, as its b [k, n] again and again, with the same
    * contents: the device may hold it in the order that its products read fastest. No number changes by it, and nothing
    * else: reads, writes and every other kernel find the contents as they were. A write, or another kernel, ends the

@@ -109,6 +109,7 @@ export function recoverable(
       current.observe(next);
       observer = next;
     },
+    reserve: (byteLength) => current.reserve(byteLength),
     submit: () => current.submit(),
     drain: () => current.drain(),
     finish: () => current.finish(),

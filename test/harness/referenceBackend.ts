@@ -106,6 +106,7 @@ export function openReference({
     },
     run,
     observe: () => {},
+    reserve: () => {},
     submit: () => {},
     drain: async () => {},
     finish: async () => {},

@@ -105,6 +105,7 @@ function deviceOn(threads: Threads, { info, contents, queue, isMeta = false }: P
       forget(own);
       liveBytes -= own.byteLength;
     },
+    reserve: (byteLength) => memory.reserve(byteLength),
     arrange(storage, [k, n]) {
       const own = storage as WasmStorage;
       const { arrangement } = own;

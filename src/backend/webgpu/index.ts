@@ -240,6 +240,7 @@ function deviceOn(parts: Parts): WebGPUDevice {
       }
       observer = next;
     },
+    reserve() {},
     submit: () => queue.submit(),
     async drain() {
       queue.submit();

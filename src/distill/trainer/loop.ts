@@ -39,7 +39,9 @@ export async function* trainingLoop(
   let run: RunState | undefined;
   try {
     refuseMeta(plan);
-    requireMemory(await planMemory(plan));
+    const memory = await planMemory(plan);
+    requireMemory(memory);
+    student.device.reserve(memory.total);
     if (checkpoints && plan.resume) yield* goOnOnceThereIsRoom(checkpoints.open, { plan, step: 0, what: 'folder' });
     else await checkpoints?.open();
     run = await startRun(plan, checkpoints);

@@ -10,7 +10,10 @@ export const PAGE = 65536;
 const ALIGNMENT = 64;
 /** The first bytes hold the kernels' constants; no allocation has pointer 0. */
 const RESERVED = 4096;
-/** Smaller steps would cost more calls than they save memory. */
+/**
+ * Smaller steps would cost more than they save memory: V8 collects garbage with each, of some tens of milliseconds where
+ * memory is not shared and has gigabytes.
+ */
 const MIN_GROWTH = 16 * 1024 * 1024;
 /** Pages of a memory that is new. */
 export const INITIAL_PAGES = 64;
@@ -41,6 +44,8 @@ export interface Allocator {
   allocate(byteLength: number, label: string): number;
   /** Gives back what `allocate` returned. */
   free(pointer: number): void;
+  /** Grows to so many bytes at once, where the host gives them. */
+  reserve(byteLength: number): void;
 }
 
 /** A memory that grows by pages. */
@@ -106,11 +111,11 @@ export function createAllocator({ maxBytes, byteLength: initialBytes, grow: grow
     extend(newEnd);
     return true;
   };
-  /** Grows until a block of `size` exists; false when that is not possible. */
+  /** Grows until a block of `size` exists, by all that is left where that is little; false when that is not possible. */
   const grow = (size: number): boolean => {
     const needed = size - (last?.free ? last.size : 0);
-    const generous = Math.max(needed, MIN_GROWTH, Math.floor(end / 4));
-    return tryGrow(generous) || tryGrow(needed);
+    const generous = Math.min(Math.max(MIN_GROWTH, Math.floor(end / 4)), maxBytes - end);
+    return tryGrow(Math.max(needed, generous)) || tryGrow(needed);
   };
 
   extend(initialBytes);
@@ -178,6 +183,9 @@ export function createAllocator({ maxBytes, byteLength: initialBytes, grow: grow
         else last = block;
       }
       release(block);
+    },
+    reserve(byteLength) {
+      if (byteLength > end) tryGrow(Math.min(byteLength, maxBytes) - end);
     },
   };
 }

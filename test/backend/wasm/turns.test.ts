@@ -75,7 +75,7 @@ describe('long work', () => {
       expect(total).toBeGreaterThan(150);
       expect(turns).toBeGreaterThan(total / 200);
       // A turn has 50 ms of work, and a part of a kernel.
-      expect(longest).toBeLessThan(Math.min(150, 0.7 * total));
+      expect(longest).toBeLessThan(Math.min(100, 0.7 * total));
       await device.dispose();
     },
     60_000,

@@ -49,6 +49,31 @@ describe.each([true, false])('linear memory, shared %s', (shared) => {
     expect(memory.memory.buffer.byteLength).toBe(byteLength);
   });
 
+  it('grows in few steps, also near its end', () => {
+    const memory = createLinearMemory({ shared, maxBytes: 256 * MiB });
+    const grow = vi.spyOn(memory.memory, 'grow');
+    for (let i = 0; i < 255; i++) memory.allocate(MiB, 'storage');
+    expect(memory.heldBytes).toBe(256 * MiB);
+    expect(grow.mock.calls.length).toBeLessThan(15);
+    expect(() => memory.allocate(MiB, 'storage')).toThrow(LimitError);
+  });
+
+  it('has room for what is reserved without growing again; more than there may be is left to what needs it', () => {
+    const memory = createLinearMemory({ shared, maxBytes: 256 * MiB });
+    memory.reserve(100 * MiB);
+    memory.reserve(50 * MiB);
+    expect([memory.heldBytes, memory.usedBytes]).toEqual([100 * MiB, 0]);
+    const grow = vi.spyOn(memory.memory, 'grow');
+    for (let i = 0; i < 99; i++) memory.allocate(MiB, 'storage');
+    expect(grow).not.toHaveBeenCalled();
+    memory.reserve(2 ** 40);
+    expect(memory.heldBytes).toBe(256 * MiB);
+    grow.mockImplementation(() => {
+      throw new RangeError('no memory');
+    });
+    memory.reserve(2 ** 40);
+  });
+
   it('gives the lowest place that is large enough, so that a step takes the places of the one before', () => {
     const memory = createLinearMemory({ shared, maxBytes: 256 * MiB });
     const weights = memory.allocate(3 * MiB, 'weights');
