@@ -3,13 +3,15 @@
  * options by the names of their flags (`batchSize`), its line of settings has them as the API does (`optimizer: { lr }`).
  * A file of one's own may mix both. Messages have its names in quotes, as they stand there, not as flags. What is typed comes before what the file has.
  */
+import { readFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { flattened } from '../distill/settings.js';
-import { OptionError, openFolder, readJson } from '../index.js';
+import { CheckpointError, OptionError, openFolder, readJson } from '../index.js';
 import { nearest } from '../requireOption.js';
 import { firstLine } from './firstLine.js';
 import { tryInputs } from './inputs.js';
 import { flagOf, meantOptions, type OptionSpec, type OptionTable, optional, readValue, text } from './options.js';
+import { optionsFile, wholeness } from './optionsFile.js';
 
 export const configOption = optional(
   '<file>',
@@ -94,8 +96,17 @@ export function typedWords(option: string, { argument = '' }: OptionSpec<unknown
   return [flagOf(option), ...values.map((value) => textOf(value, flagOf(option)))];
 }
 
-/** The first line of a log where the file is one, else all of it. */
+/**
+ * The first line of a log where the file is one, else all of it.
+ * @throws CheckpointError for options that a run kept and that are not what it wrote any more
+ */
 async function fieldsOf(path: string): Promise<Fields> {
+  if (basename(path) === optionsFile && wholeness(readFileSync(path, 'utf8')) === 'changed') {
+    throw new CheckpointError(
+      `${path} does not hold the options of the run any more: it was changed. Put it back, or name the options themselves; ` +
+        'those of a run are also in the first line of its log.',
+    );
+  }
   try {
     const line = JSON.parse(firstLine(path) ?? '') as Fields | null;
     if (line?.type === 'options') return line;

@@ -7,12 +7,10 @@ import { join, resolve } from 'node:path';
 import { CheckpointError, OptionError, openFolder } from '../index.js';
 import { type ConfigNames, readConfig } from './config.js';
 import { firstLine } from './firstLine.js';
-import { isAddress } from './inputs.js';
+import { isAddress, tryInputs } from './inputs.js';
 import { flagOf, type OptionTable } from './options.js';
+import { optionsFile, wholeness, withDigest } from './optionsFile.js';
 import { parted, type TeacherOptions } from './teachers.js';
-
-/** Its name in the folder of the run. */
-export const optionsFile = 'options.jsonl';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -67,8 +65,7 @@ export async function keepOptions(out: string, options: object, decided: Decided
     { type: 'options', ...Object.fromEntries(kept) },
     { type: 'decided', ...decided },
   ];
-  const text = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
-  await openFolder(out).write(optionsFile, [new TextEncoder().encode(text)]);
+  await openFolder(out).write(optionsFile, [new TextEncoder().encode(withDigest(lines))]);
 }
 
 /** A path as it is known in every folder, as addresses are. */
@@ -80,7 +77,7 @@ const pathFromAnywhere = (value: unknown): unknown => (typeof value === 'string'
  * Values of the options that were not typed, of the run in `out`; none where it was started otherwise.
  * @param typed options that were typed, by their names
  * @throws OptionError naming each option that was typed and is not what the run began with; CheckpointError for a
- * file that holds no options
+ * file that is not what the run wrote
  */
 export async function optionsOfRun(
   out: string,
@@ -89,7 +86,7 @@ export async function optionsOfRun(
 ): Promise<Fields> {
   const path = join(out, optionsFile);
   if (!existsSync(path)) return {};
-  const decided = decidedIn(path);
+  const decided = decidedIn(readKept(path));
   const changed = Object.keys(decided).filter((name) => typed[name] !== undefined && typed[name] !== decided[name]);
   if (changed.length > 0) {
     const list = changed.map((name) => `${flagOf(name)} was ${decided[name]} and is ${typed[name]}`).join('; ');
@@ -102,29 +99,27 @@ export async function optionsOfRun(
   // What was typed once more counts as it counted then: a length that was not given is that of the models.
   const again = Object.keys(decided).filter((name) => Object.hasOwn(typed, name));
   const others = Object.fromEntries(Object.entries(typed).filter(([name]) => !again.includes(name)));
-  const kept = await readConfig(path, table, { names, typed: others }).catch((cause: unknown) => {
-    throw isNoJson(cause) ? noOptions(path, cause) : cause;
-  });
+  const kept = await readConfig(path, table, { names, typed: others });
   const asThen = Object.fromEntries(again.map((name) => [name, kept[name]]));
   return { ...asThen, ...kept, template: decided.template, config: path };
 }
 
-const isNoJson = (error: unknown): boolean => error instanceof CheckpointError && error.cause instanceof SyntaxError;
-
-/** Nobody but a run writes this file, and there is no other copy of it. */
-const noOptions = (path: string, cause: unknown): CheckpointError =>
-  new CheckpointError(
-    `${path} does not hold the options of the run any more: it is empty or no JSON. Remove it, and name the ` +
-      'options again, as the run was started, beside --resume.',
-    { cause },
+/**
+ * Nobody but a run writes this file, and there is no other copy of it.
+ * @throws CheckpointError for a file that cannot be read, or is not what the run wrote
+ */
+function readKept(path: string): string {
+  tryInputs('', [path]);
+  const text = readFileSync(path, 'utf8');
+  if (wholeness(text) === 'whole') return text;
+  throw new CheckpointError(
+    `${path} does not hold the options of the run any more: it is empty, cut or changed. Remove it, and name the options ` +
+      'again, as the run was started, beside --resume.',
   );
+}
 
 /** The second line of the file; a file without one decides nothing. */
-function decidedIn(path: string): Fields {
-  try {
-    const { type, ...decided } = JSON.parse(readFileSync(path, 'utf8').split('\n')[1] as string) as Fields;
-    return type === 'decided' ? decided : {};
-  } catch {
-    return {};
-  }
+function decidedIn(text: string): Fields {
+  const { type, ...decided } = JSON.parse(text.split('\n')[1] ?? '') as Fields;
+  return type === 'decided' ? decided : {};
 }

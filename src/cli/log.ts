@@ -2,7 +2,7 @@
  * The log of a run: JSON lines, one for each event as it happens, with the time. A run is worth more than its log:
  * where the log cannot be written, people are warned, and the run goes on.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import { counted } from './format.js';
 import { unwritable } from './outputs.js';
 import { type OwnFile, openOwnFile } from './ownFile.js';
@@ -46,20 +46,38 @@ export function openLog(
   };
 }
 
-const newline = 0x0a;
-
 /** Leaves out what a killed run wrote after its last checkpoint. */
 function keepUntil(file: OwnFile, step: number): void {
-  if (!existsSync(file.path)) return;
-  const log = readFileSync(file.path);
-  const kept: Buffer[] = [];
-  for (let at = 0; at < log.length; ) {
-    const end = log.indexOf(newline, at) + 1 || log.length;
-    const line = log.subarray(at, end);
-    if (line.at(-1) === newline && isBefore(line.toString(), step)) kept.push(line);
-    at = end;
+  if (existsSync(file.path)) file.replace(linesUntil(file.path, step));
+}
+
+const newline = 0x0a;
+/** Bytes that are looked at at a time: the log of many days may be larger than an array. */
+const pieceBytes = 2 ** 22;
+
+/** The lines of a log that belong to no step after `step`, without the last one where a kill cut it. */
+function* linesUntil(path: string, step: number): Generator<Buffer> {
+  const file = openSync(path, 'r');
+  try {
+    let rest = Buffer.alloc(0);
+    for (;;) {
+      const piece = Buffer.alloc(pieceBytes);
+      const bytes = readSync(file, piece);
+      if (bytes === 0) return;
+      const found = Buffer.concat([rest, piece.subarray(0, bytes)]);
+      const kept: Buffer[] = [];
+      let begin = 0;
+      for (let end = found.indexOf(newline); end >= 0; end = found.indexOf(newline, begin)) {
+        const line = found.subarray(begin, end + 1);
+        if (isBefore(line.toString(), step)) kept.push(line);
+        begin = end + 1;
+      }
+      yield Buffer.concat(kept);
+      rest = found.subarray(begin);
+    }
+  } finally {
+    closeSync(file);
   }
-  file.replace(Buffer.concat(kept));
 }
 
 /** Whether a line is a whole record that belongs to no step after `step`. */

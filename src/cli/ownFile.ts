@@ -27,8 +27,8 @@ export interface OwnFile {
   append(content: string | Uint8Array): void;
   /** Makes the file, or takes what is in it out. */
   clear(): void;
-  /** Puts another content in place of the file, which is written aside and renamed. */
-  replace(content: string | Uint8Array): void;
+  /** Puts another content, in pieces, in place of the file, which is written aside and renamed. */
+  replace(pieces: Iterable<Uint8Array>): void;
 }
 
 /** `O_NOFOLLOW`, which Windows does not have. */
@@ -68,11 +68,16 @@ export function openOwnFile(path: string): OwnFile {
         closeSync(file);
       }
     },
-    replace(content) {
+    replace(pieces) {
       requireSame();
       const part = `${place}.${process.pid}-${Math.random().toString(36).slice(2)}.part`;
       try {
-        writeFileSync(part, content, { flag: 'wx' });
+        const file = openSync(part, 'wx');
+        try {
+          for (const piece of pieces) writeFileSync(file, piece);
+        } finally {
+          closeSync(file);
+        }
         renameSync(part, place);
       } finally {
         rmSync(part, { force: true });

@@ -274,17 +274,26 @@ it('says of a file that is none', async () => {
 });
 
 it('says what to do where the options that a run kept are gone', async () => {
-  const options = { ...sft(), steps: 1, out: path('emptied') };
+  const options = { ...sft(), steps: 1, lr: 1e-3, out: path('emptied') };
   expect(await distillm(await config(options))).toMatchObject({ code: 0 });
-  for (const text of ['', '{"type":"opti']) {
+  const kept = await readFile(path('emptied/options.jsonl'), 'utf8');
+  // A bit that flips in a digit is another number, and a learning rate may be another.
+  const flipped = kept.replace('"lr":0.001', '"lr":0.003');
+  expect(flipped).not.toBe(kept);
+  for (const text of ['', '{"type":"opti', kept.slice(0, kept.lastIndexOf('{')), flipped]) {
     await writeFile(path('emptied/options.jsonl'), text);
     const { code, err } = await distillm(`train --resume --out ${path('emptied')}`);
     expect(code).toBe(1);
     expect(err.replace(/\s+/g, ' ')).toContain(
-      'options.jsonl does not hold the options of the run any more: it is empty or no JSON. Remove it, and name the ' +
+      'options.jsonl does not hold the options of the run any more: it is empty, cut or changed. Remove it, and name the ' +
         'options again, as the run was started, beside --resume.',
     );
   }
+  const anew = await distillm(`train --config ${path('emptied/options.jsonl')} --out ${path('anew')}`);
+  expect([anew.code, anew.err]).toEqual([
+    1,
+    expect.stringMatching(/options\.jsonl does not hold .*: it was changed\./),
+  ]);
   await rm(path('emptied/options.jsonl'));
   const again = await distillm(`${await config(options)} --resume`);
   expect(again.code, again.err).toBe(0);

@@ -274,6 +274,31 @@ describe('a log', () => {
     expect(warnings).toEqual([]);
   });
 
+  it('is cut back in pieces, however long it is', async () => {
+    // Lines of many lengths, so that pieces end within them; one is longer than a piece.
+    const long = Array.from({ length: 3000 }, (_, i) => ({ ...step(i), note: 'x'.repeat(i === 1500 ? 2 ** 23 : i) }));
+    await writeFile(path('long.jsonl'), `${long.map((each) => `${JSON.stringify(each)}\n`).join('')}{"st`);
+    vi.resetModules();
+    vi.doMock('node:fs', async (original) => ({
+      ...(await original<typeof import('node:fs')>()),
+      // As of a file of more than 2 GiB.
+      readFileSync: () => {
+        throw Object.assign(new Error('File size is greater than 2 GiB'), { code: 'ERR_FS_FILE_TOO_LARGE' });
+      },
+    }));
+    try {
+      const { openLog: open } = await import('../../src/cli/log.js');
+      open(path('long.jsonl'), { goesOnAfter: 2400, warn })(step(2401));
+    } finally {
+      vi.doUnmock('node:fs');
+      vi.resetModules();
+    }
+    expect(warnings).toEqual([]);
+    const kept = lines('long.jsonl').map((line) => JSON.parse(line));
+    expect(kept.map((each) => each.step)).toEqual(Array.from({ length: 2402 }, (_, i) => i));
+    expect(kept[1500].note.length).toBe(2 ** 23);
+  });
+
   it('on a full disk warns once, with the path, and the run goes on', () => {
     const log = openLog('/dev/full', { warn });
     for (let each = 1; each <= 3; each++) log(step(each));

@@ -38,7 +38,7 @@ describe('a file of a run', () => {
     expect(() => file.append('two\n')).toThrow(/ELOOP/);
     expect(() => file.clear()).toThrow(/ELOOP/);
     // What is put in its place takes the link's name, not what it leads to.
-    file.replace('three\n');
+    file.replace([Buffer.from('three\n')]);
     file.append('four\n');
     expect([secret(), readFileSync(path('run/log.jsonl'), 'utf8')]).toEqual(['untouched', 'three\nfour\n']);
     expect(readdirSync(path('run')).sort()).toEqual(['log.jsonl', 'old']);
@@ -51,7 +51,7 @@ describe('a file of a run', () => {
     renameSync(path('run'), path('moved'));
     symlinkSync(path('elsewhere'), path('run'));
     expect(() => file.append('two\n')).toThrow(/is a link by now/);
-    expect(() => file.replace('two\n')).toThrow(/is a link by now/);
+    expect(() => file.replace([Buffer.from('two\n')])).toThrow(/is a link by now/);
     expect(readdirSync(path('elsewhere'))).toEqual([]);
     rmSync(path('run'));
     // Unless it is the same folder, which was moved.

@@ -66,9 +66,7 @@ export function openBoard(
     const start = { wallTime: seconds(), step: goesOnAfter === undefined ? 0 : goesOnAfter + 1 };
     if (goesOnAfter !== undefined) for (const name of before) cutAfter(openOwnFile(join(folder, name)), goesOnAfter);
     const begun = openOwnFile(path);
-    begun.replace(
-      Buffer.concat([versionRecord({ ...start, step: 0 }), ...(before.length > 0 ? [restartRecord(start)] : [])]),
-    );
+    begun.replace([versionRecord({ ...start, step: 0 }), ...(before.length > 0 ? [restartRecord(start)] : [])]);
     return begun;
   };
   let warned = false;
@@ -86,8 +84,7 @@ export function openBoard(
   };
 }
 
-const cutAfter = (file: OwnFile, step: number): void =>
-  file.replace(Buffer.concat(recordsUntil(readFileSync(file.path), step)));
+const cutAfter = (file: OwnFile, step: number): void => file.replace(recordsUntil(readFileSync(file.path), step));
 
 /** The curves of an event; none of most. */
 function scalarsOf(event: TrainingEvent): Scalar[] {
