@@ -47,6 +47,20 @@ const wide = (variant: Variant): Variant => ({
   flags: vectors['256-bit'],
 });
 
+/** The same in PyTorch, by the script of a suite's folder. */
+const pytorch = (folder: string, threads: number, ...more: string[]): Variant => ({
+  name: `PyTorch, ${threadsOf(threads)}`,
+  script: `${folder}/pytorch.py`,
+  args: ['--threads', `${threads}`, ...more],
+});
+
+/** As it runs on a processor without AVX-512, which has vectors as wide as ours: by the switches of PyTorch, MKL and oneDNN. */
+const heldToAVX2 = (variant: Variant): Variant => ({
+  ...variant,
+  name: `${variant.name}, held to AVX2`,
+  env: { ATEN_CPU_CAPABILITY: 'avx2', MKL_ENABLE_INSTRUCTIONS: 'AVX2', ONEDNN_MAX_CPU_ISA: 'AVX2' },
+});
+
 const threadsOf = (threads: number) => `${threads} thread${threads > 1 ? 's' : ''}`;
 
 /** Results that pack/report.ts brings from a GPU archive, in the order of its parts. */
@@ -82,8 +96,9 @@ export const suites: readonly Suite[] = [
       peer('gemm', 'tfjs-backend-wasm', 1),
       wide(peer('gemm', 'tfjs-backend-wasm', 1)),
       peer('gemm', 'jax-js', 1),
-      { name: 'PyTorch, 2 threads', script: 'gemm/pytorch.py', args: ['--threads', '2'] },
-      { name: 'PyTorch, 1 thread', script: 'gemm/pytorch.py', args: ['--threads', '1'] },
+      pytorch('gemm', 2),
+      pytorch('gemm', 1),
+      heldToAVX2(pytorch('gemm', 2)),
     ],
   },
   {
@@ -121,8 +136,8 @@ export const suites: readonly Suite[] = [
       // Forward alone: they have no gradients.
       peer('attention', 'onnxruntime-node', 2),
       peer('attention', 'onnxruntime-web', 2),
-      { name: 'PyTorch, 2 threads', script: 'attention/pytorch.py', args: ['--threads', '2'] },
-      { name: 'PyTorch, 1 thread', script: 'attention/pytorch.py', args: ['--threads', '1'] },
+      pytorch('attention', 2),
+      pytorch('attention', 1),
     ],
   },
   {
@@ -138,7 +153,7 @@ export const suites: readonly Suite[] = [
       peer('divergence', 'onnxruntime-node', 2),
       peer('divergence', 'onnxruntime-web', 2),
       peer('divergence', 'jax-js', 1),
-      { name: 'PyTorch, 2 threads', script: 'divergence/pytorch.py', args: ['--threads', '2'] },
+      pytorch('divergence', 2),
     ],
   },
   {
@@ -173,7 +188,8 @@ export const suites: readonly Suite[] = [
       distillm('trainingStep', 1),
       onWebGPU('trainingStep'),
       peer('trainingStep', 'jax-js', 1),
-      { name: 'PyTorch, 2 threads', script: 'training-step/pytorch.py', args: ['--threads', '2'] },
+      pytorch('training-step', 2),
+      heldToAVX2(pytorch('training-step', 2)),
     ],
   },
   {
@@ -185,7 +201,8 @@ export const suites: readonly Suite[] = [
       distillm('trainingStepLlama', 2),
       distillm('trainingStepLlama', 1),
       onWebGPU('trainingStepLlama'),
-      { name: 'PyTorch, 2 threads', script: 'training-step/pytorch.py', args: ['--threads', '2', '--family', 'llama'] },
+      pytorch('training-step', 2, '--family', 'llama'),
+      heldToAVX2(pytorch('training-step', 2, '--family', 'llama')),
     ],
   },
   {
@@ -197,8 +214,8 @@ export const suites: readonly Suite[] = [
       distillm('trainingStepT5', 2),
       distillm('trainingStepT5', 1),
       onWebGPU('trainingStepT5'),
-      { name: 'PyTorch, 2 threads', script: 'training-step/pytorch.py', args: ['--threads', '2', '--family', 't5'] },
-      { name: 'PyTorch, 1 thread', script: 'training-step/pytorch.py', args: ['--threads', '1', '--family', 't5'] },
+      pytorch('training-step', 2, '--family', 't5'),
+      pytorch('training-step', 1, '--family', 't5'),
     ],
   },
   {
@@ -210,7 +227,7 @@ export const suites: readonly Suite[] = [
       distillm('trainingStepLora', 2),
       distillm('trainingStepLora', 2, '128-bit'),
       onWebGPU('trainingStepLora'),
-      { name: 'PyTorch, 2 threads', script: 'training-step/pytorch_lora.py', args: ['--threads', '2'] },
+      { ...pytorch('training-step', 2), script: 'training-step/pytorch_lora.py' },
     ],
   },
   {
@@ -242,7 +259,7 @@ export const suites: readonly Suite[] = [
       onWebGPU('decode'),
       peer('decode', 'onnxruntime-node', 2),
       peer('decode', 'onnxruntime-web', 2),
-      { name: 'PyTorch, 2 threads', script: 'decode/pytorch.py', args: ['--threads', '2'] },
+      pytorch('decode', 2),
     ],
   },
   {

@@ -59,10 +59,8 @@ export function* ggufModel(shape: LlamaShape, gguf: GgufDType): Generator<Uint8A
   const header = headerOf(keysOf(shape), tensors);
   yield header;
   yield new Uint8Array(padded(header.length) - header.length);
-  const random = Uint8Array.from(noise(2 ** 20), (value) => 128 * (value + 1));
-  for (const tensor of tensors) {
-    const bytes = new Uint8Array(padded(bytesOf(tensor)));
-    for (let at = 0; at < bytes.length; at += random.length) bytes.set(random.subarray(0, bytes.length - at), at);
+  for (const [index, tensor] of tensors.entries()) {
+    const bytes = Uint8Array.from(noise(padded(bytesOf(tensor)), index + 1), (value) => 128 * (value + 1));
     tensor.dtype.mend(bytes.subarray(0, bytesOf(tensor)));
     yield bytes;
   }

@@ -5,6 +5,8 @@ export interface Variant {
   readonly script: string;
   readonly flags?: readonly string[];
   readonly args?: readonly string[];
+  /** Variables of its process beside those of this one. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 export interface Suite {
   readonly name: string;

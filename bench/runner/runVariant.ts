@@ -37,7 +37,7 @@ export type Facts = Readonly<Record<string, unknown>>;
  * @throws the signal's reason, once the process has ended
  */
 export async function runVariant(
-  { script, flags = [], args = [] }: Variant,
+  { script, flags = [], args = [], env: ofVariant }: Variant,
   {
     pathOf,
     signal,
@@ -50,7 +50,10 @@ export async function runVariant(
   const python = script.endsWith('.py');
   const command = python ? (process.env.BENCH_PYTHON ?? 'python3') : process.execPath;
   const parts = python ? [pathOf(script), ...args] : ['--no-warnings', ...flags, pathOf(script), ...args];
-  const child = spawn(command, parts, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+  const child = spawn(command, parts, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...ofVariant, ...env },
+  });
   const measurements: Measurement[] = [];
   let runtime: string | undefined;
   let facts: Facts = {};

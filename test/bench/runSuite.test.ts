@@ -14,6 +14,7 @@ import { suites } from '../../bench/suites.ts';
 const measured = { case: 'a', unit: 'ms', median: 2, min: 1, max: 3, runs: 3 };
 const scripts = {
   'good.mjs': `console.log(JSON.stringify({ runtime: 'Test 1' })); console.log('{"case":"a","unit":"ms","median":2,"min":1,"max":3,"runs":3}');`,
+  'told.mjs': `console.log(JSON.stringify({ runtime: process.env.HELD_TO }));`,
   'fails.mjs': `console.error('a warning'); throw new TypeError('no such thing');`,
   'killed.mjs': `process.kill(process.pid, 'SIGKILL');`,
   'hangs.mjs': `console.log('${JSON.stringify(measured)}'); process.on('SIGTERM', () => {}); setInterval(() => {}, 1000);`,
@@ -40,6 +41,11 @@ afterAll(async () => {
 });
 
 describe('a suite', () => {
+  it('gives the process of a variant its variables', async () => {
+    const held = { ...suite(), variants: [{ ...variant('told.mjs'), env: { HELD_TO: 'AVX2' } }] };
+    expect((await runSuite(held, { pathOf })).machine).toContain('AVX2');
+  });
+
   it('has the results of variants that ran, and why others did not', async () => {
     vi.stubEnv('BENCH_PYTHON', join(folder, 'nopython'));
     const { variants, skipped, machine, processor } = await runSuite(
