@@ -17,7 +17,7 @@ const scripts = {
   'told.mjs': `console.log(JSON.stringify({ runtime: process.env.HELD_TO }));`,
   'fails.mjs': `console.error('a warning'); throw new TypeError('no such thing');`,
   'killed.mjs': `process.kill(process.pid, 'SIGKILL');`,
-  'hangs.mjs': `console.log('${JSON.stringify(measured)}'); process.on('SIGTERM', () => {}); setInterval(() => {}, 1000);`,
+  'hangs.mjs': `process.on('SIGTERM', () => {}); console.log('${JSON.stringify(measured)}'); setInterval(() => {}, 1000);`,
   'loops.mjs': `console.log('${JSON.stringify(measured)}'); for (;;);`,
 };
 const variant = (script: keyof typeof scripts | 'none.py') => ({ name: script, script });
