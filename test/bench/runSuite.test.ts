@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -17,7 +17,7 @@ const scripts = {
   'told.mjs': `console.log(JSON.stringify({ runtime: process.env.HELD_TO }));`,
   'fails.mjs': `console.error('a warning'); throw new TypeError('no such thing');`,
   'killed.mjs': `process.kill(process.pid, 'SIGKILL');`,
-  'hangs.mjs': `process.on('SIGTERM', () => {}); console.log('${JSON.stringify(measured)}'); setInterval(() => {}, 1000);`,
+  'hangs.mjs': `import { writeFileSync } from 'node:fs'; process.on('SIGTERM', () => {}); writeFileSync(new URL('hangs', import.meta.url), ''); console.log('${JSON.stringify(measured)}'); setInterval(() => {}, 1000);`,
   'loops.mjs': `console.log('${JSON.stringify(measured)}'); for (;;);`,
 };
 const variant = (script: keyof typeof scripts | 'none.py') => ({ name: script, script });
@@ -74,11 +74,15 @@ describe('a suite', () => {
   it('ends the process of the variant in progress when it is interrupted, even one that would go on', async () => {
     const controller = new AbortController();
     const reason = new Error('Ctrl-C');
-    setTimeout(() => controller.abort(reason), 500);
+    const ended = expect(runSuite(suite('hangs.mjs', 'good.mjs'), { pathOf, signal: controller.signal })).rejects.toBe(
+      reason,
+    );
+    await vi.waitFor(() => access(join(folder, 'hangs')), { timeout: 30_000 });
     const started = performance.now();
-    await expect(runSuite(suite('hangs.mjs', 'good.mjs'), { pathOf, signal: controller.signal })).rejects.toBe(reason);
+    controller.abort(reason);
+    await ended;
     // The promise waits for the process: it let SIGTERM pass.
-    expect(performance.now() - started).toBeGreaterThan(3000);
+    expect(performance.now() - started).toBeGreaterThan(2900);
   });
 });
 
