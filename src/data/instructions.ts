@@ -8,7 +8,7 @@ import { DataError } from '../errors.js';
 import { inWords, short } from '../inWords.js';
 import { isObject } from '../io/json.js';
 import { checkOptions, type Fields as FieldsOf, ranges } from '../settings/index.js';
-import { type Conversation, messagesOf, type OpenConversation } from './chat/messages.js';
+import { type Conversation, messagesOf, type OpenConversation, unusedProblem } from './chat/messages.js';
 import { isVeryLong, TemplateAtFault } from './chat/templateAtFault.js';
 import { chatField, FieldCensus, questionsAdvice } from './fieldCensus.js';
 import { type FormatName, formatOf, formats } from './formats/index.js';
@@ -217,6 +217,8 @@ function conversationOf(
   { needsAnswer }: { readonly needsAnswer: boolean },
 ): Conversation | OpenConversation | Problem {
   const { messages, prompt, completion } = record;
+  const unused = unusedProblem(record);
+  if (unused) return unused;
   const isSplit = messages === undefined || messages === null;
   const mayBeOpen = !needsAnswer && !(isSplit && has(record, 'completion'));
   const asked = isSplit ? prompt : messages;

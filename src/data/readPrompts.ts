@@ -5,7 +5,7 @@ import { inWords, short } from '../inWords.js';
 import { isObject } from '../io/json.js';
 import { mistaken } from '../io/likeness.js';
 import { checkOptions, type Fields } from '../settings/index.js';
-import { type ChatPrompt, messagesOf } from './chat/messages.js';
+import { type ChatPrompt, messagesOf, unusedProblem } from './chat/messages.js';
 import type { FormatOptions } from './formats/format.js';
 import { formatOf, formats } from './formats/index.js';
 import { type FieldNames, fieldNames } from './instructionFields.js';
@@ -125,8 +125,10 @@ function promptsIn(value: unknown, { names, isOwn, languages }: Reading): readon
   if (!isObject(value)) return new Problem(`: is ${inWords(value)}, expected an object with an instruction`);
   const { messages, prompt } = value;
   if (!Object.hasOwn(value, names.instruction[0] as string)) {
-    if (messages !== undefined && messages !== null) return chatOf('messages', messages);
-    if (Array.isArray(prompt)) return chatOf('prompt', prompt);
+    const isChat = messages !== undefined && messages !== null;
+    if (isChat || Array.isArray(prompt)) {
+      return unusedProblem(value) ?? (isChat ? chatOf('messages', messages) : chatOf('prompt', prompt));
+    }
   }
   const format = isOwn ? undefined : formatOf(value);
   if (format !== undefined) {

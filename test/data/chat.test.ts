@@ -289,6 +289,21 @@ describe('records', () => {
       /line 2: messages\[1\] has tool_calls\. Tool calls are not supported/,
     ],
     [
+      'tools that may be called',
+      { messages: [user('a'), assistant('b')], tools: [{ type: 'function', function: { name: 'f' } }] },
+      /line 2: has tools\. Tool calls are not supported/,
+    ],
+    [
+      'tools as a text',
+      { prompt: [user('a')], completion: [assistant('b')], functions: '[{"name": "f"}]' },
+      /line 2: has functions\. Tool calls are not supported/,
+    ],
+    [
+      'documents',
+      { messages: [user('a'), assistant('b')], documents: [{ title: 't', text: 'x' }] },
+      /line 2: has documents beside its messages, which are not supported\. Put their text into a message/,
+    ],
+    [
       'a role of its own',
       { messages: [{ role: 'human', content: 'a' }] },
       /line 2: messages\[0\]\.role is human, expected system/,
@@ -338,6 +353,7 @@ describe('records', () => {
       prompt: [system('s'), user('a')],
       completion: [{ ...assistant('b'), tool_calls: [], name: 'x' }],
       id: 7,
+      ...{ tools: null, functions: '[]', documents: [] },
     };
     const { train } = await readInstructions([split], { tokenizer, template });
     expect(train[0]!.messages).toEqual([system('s'), user('a'), assistant('b')]);

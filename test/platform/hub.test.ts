@@ -10,7 +10,7 @@ import { parseHubName } from '../../src/io/hub/hubName.js';
 import { readFloats } from '../../src/io/tensorSource.js';
 import { openFolder } from '../../src/platform/openFolder.js';
 import { f32Tensor, ggufBytes, text } from '../io/ggufBytes.js';
-import { blobOf, commit, type HubPlay, type Played, playHub, sha256Of } from './hubServer.js';
+import { blobOf, commit, cutLater, type HubPlay, type Played, playHub, sha256Of } from './hubServer.js';
 
 /** Where a test sets `waits`, those between tries are over at once, and their ms are added to it. */
 const clock = vi.hoisted((): { waits: number[] | undefined } => ({ waits: undefined }));
@@ -155,7 +155,7 @@ describe('a model on Hugging Face', () => {
         const [status, bytes, headers] = answer(asked, request.headers.range !== undefined);
         response.writeHead(status, headers);
         if (status === 416) response.end();
-        else response.write('x'.repeat(bytes), () => setTimeout(() => response.destroy(), 20));
+        else response.write('x'.repeat(bytes), () => void cutLater(response));
         return true;
       },
     });

@@ -27,6 +27,15 @@ export interface HubPlay {
   readonly spoilt?: Readonly<Record<string, string>>;
 }
 
+/**
+ * Cuts a connection when the other side, which is in this process, has had turns to take what was sent: a client gives up
+ * what it has not taken. One timer could be due before it had any.
+ */
+export async function cutLater(response: ServerResponse): Promise<void> {
+  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setTimeout(resolve, 5));
+  response.destroy();
+}
+
 export const commit = 'c0ffee'.padEnd(40, '0');
 const bytesOf = (content: string | Uint8Array) => Buffer.from(content);
 const digest = (kind: 'sha1' | 'sha256', ...parts: (string | Uint8Array)[]) => {
@@ -55,7 +64,7 @@ export async function playHub({
       ...(begin > 0 && { 'Content-Range': `bytes ${begin}-${content.length - 1}/${content.length}` }),
     });
     if (cut === undefined || cut >= rest.length) response.end(rest);
-    else response.write(rest.subarray(0, cut), () => setTimeout(() => response.destroy(), 20));
+    else response.write(rest.subarray(0, cut), () => void cutLater(response));
   };
   const contentOf = (path: string) => bytesOf(spoilt[path] ?? (files[path] as string));
   const store = await listen((request, response) => {

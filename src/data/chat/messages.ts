@@ -66,8 +66,20 @@ function messageOf(place: string, value: unknown): ChatMessage | Problem {
   return { role: known, content };
 }
 
+/** What a template would put into the prompt besides the messages: an answer would be learnt without what it was given for. */
+export function unusedProblem(record: Readonly<Record<string, unknown>>): Problem | undefined {
+  const tools = ['tools', 'functions'].find((name) => isFilled(record[name]));
+  if (tools !== undefined) return new Problem(`: has ${tools}. Tool calls are not supported`);
+  if (!Array.isArray(record.documents) || record.documents.length === 0) return undefined;
+  return new Problem(': has documents beside its messages, which are not supported. Put their text into a message');
+}
+
 const isFilled = (value: unknown): boolean =>
-  value !== undefined && value !== null && !(Array.isArray(value) && value.length === 0);
+  value !== undefined &&
+  value !== null &&
+  value !== '' &&
+  value !== '[]' &&
+  !(Array.isArray(value) && value.length === 0);
 
 const whose: Readonly<Record<ChatRole, string>> = {
   system: "the system's",
