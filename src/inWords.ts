@@ -15,6 +15,7 @@ export function isPlainObject(value: unknown): value is Readonly<Record<string, 
 
 /** A function or an instance tells nothing by its text: its kind is named. At most about 100 characters. */
 export function inWords(value: unknown): string {
+  if (value === '') return 'empty';
   if (typeof value !== 'object' || value === null) return typeof value === 'function' ? 'a function' : short(value);
   if (!Array.isArray(value) && !isPlainObject(value)) return instanceInWords(value);
   try {

@@ -7,6 +7,11 @@ describe('a value in words', () => {
     expect(inWords(Array(200).fill(1))).toBe(`[${'1,'.repeat(49)}1... (401 characters)`);
   });
 
+  it('is there where it is an empty text', () => {
+    expect(inWords('')).toBe('empty');
+    expect(inWords([''])).toBe('[""]');
+  });
+
   it('stays on its line, and moves no cursor', () => {
     expect([inWords('a\nb\u001b'), short('a\r\u2028\u202e')]).toEqual(['a\\nb\\u001b', 'a\\r\\u2028\\u202e']);
     expect(quoted('a\n"\u009b')).toBe('"a\\n\\"\\u009b"');

@@ -13,7 +13,7 @@ import { huggingFace } from './huggingFace.js';
 
 /**
  * A folder's path, a URL, a name on Hugging Face or a store, see `openFolder`; the path, URL or name of a GGUF file
- * (`.gguf`); or a checkpoint that was opened before.
+ * (`.gguf`, on disk any); or a checkpoint that was opened before.
  */
 export type CheckpointSource = string | FileStore | Checkpoint;
 
@@ -83,7 +83,24 @@ export async function openCheckpoint(
   };
   for (const kind of kinds)
     if (await kind.isIn(store)) return { ...(await kind.open(store, openBase)), location: location() };
+  const bare = await bareGguf(source, checked);
+  if (bare) return { ...openGgufCheckpoint(bare.store, bare.path), location: location() };
   throw (await noFolder(source)) ?? (await noCheckpoint(store));
+}
+
+/** A file of a disk that begins as GGUF files do, though its name does not end so: ollama names them by their digests. */
+async function bareGguf(
+  source: string | FileStore,
+  options: OpenOptions,
+): Promise<ReturnType<typeof openFile> | undefined> {
+  if (typeof source !== 'string' || isHubName(source) || /^https?:/i.test(source)) return undefined;
+  const file = openFile(source, options);
+  const begins = async () => {
+    if (!(await file.store.exists(file.path))) return false;
+    return new TextDecoder().decode(await file.store.read(file.path, 0, 4)) === 'GGUF';
+  };
+  // Why it cannot be read is told of the path.
+  return (await begins().catch(() => false)) ? file : undefined;
 }
 
 /** A repository on Hugging Face may be called so as well. */

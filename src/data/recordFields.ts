@@ -11,7 +11,7 @@ export const has = (record: Fields, field: string): boolean =>
   Object.hasOwn(record, field) && record[field] !== null && record[field] !== undefined;
 
 export const wrongField = (field: string, found: unknown, expected: string): Problem =>
-  new Problem(`: field '${field}' is ${found === '' ? 'empty' : inWords(found)}, expected ${expected}`);
+  new Problem(`: field '${field}' is ${inWords(found)}, expected ${expected}`);
 
 /** Text that says something. */
 export const someText = (field: string, value: unknown): string | Problem =>

@@ -12,6 +12,7 @@ import { createModel, loadModel, saveModel } from '../../src/models/index.js';
 import { loadTokenizer } from '../../src/text/index.js';
 import { tinyTokenizer } from '../distill/fixtures.js';
 import { openReference } from '../harness/referenceBackend.js';
+import { ggufBytes, text } from '../io/ggufBytes.js';
 
 const failure = async (work: Promise<unknown>) =>
   work.then(
@@ -238,6 +239,19 @@ describe('a folder without a checkpoint', () => {
     expect(error.message).toBe(
       `${path}: there is no checkpoint: there is no such file or folder (ENOENT). Check the path.${advice}`,
     );
+  });
+
+  it('that is a GGUF file is known by its content, whatever its name', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'distillm-'));
+    const file = join(folder, 'sha256-c0ffee');
+    try {
+      await writeFile(file, ggufBytes({ 'general.architecture': text('llama') }));
+      expect(await openCheckpoint(file)).toMatchObject({ name: file, storedAs: 'a GGUF file', location: file });
+      await writeFile(file, 'GGU');
+      expect((await failure(openCheckpoint(file))).message).toMatch(/sha256-c0ffee is a file, expected the folder/);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   it('that is a file of one names its folder', async () => {

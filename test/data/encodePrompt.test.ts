@@ -88,6 +88,6 @@ describe('encodePrompt', () => {
     const encode = (more: object) => () => encodePrompt({ instruction: 'x', ...more }, { tokenizer });
     expect(encode({ context: 'y' })).toThrow('there is no option context, expected one of instruction, input, prefix.');
     expect(encode({ inputs: 'y' })).toThrow('Did you mean input?');
-    expect(encode({ instruction: '' })).toThrow('instruction is , expected some text.');
+    expect(encode({ instruction: '' })).toThrow('instruction is empty, expected some text.');
   });
 });

@@ -48,7 +48,7 @@ export function messagesOf(field: string, value: unknown, last: 'user' | 'assist
 
 function messageOf(place: string, value: unknown): ChatMessage | Problem {
   const refuse = (what: string, found: unknown, expected: string) =>
-    new Problem(`: ${place}${what} is ${found === '' ? 'empty' : inWords(found)}, expected ${expected}`);
+    new Problem(`: ${place}${what} is ${inWords(found)}, expected ${expected}`);
   if (!isObject(value)) return refuse('', value, 'a message, { role, content }');
   const { role, content } = value;
   const known = roles.find((each) => each === role);
