@@ -31,6 +31,8 @@ export interface EmbeddedRun {
   readonly losses: number[];
   /** What each step trained on. */
   readonly sources: string[];
+  /** Of each validation of the student: nats per token. */
+  readonly validations: number[];
   /** Final weights of the student by name. */
   readonly weights: Record<string, Float32Array>;
 }
@@ -51,9 +53,11 @@ export async function trainEmbedded(device: Device, { steps = 12, temperature = 
 
   const losses: number[] = [];
   const sources: string[] = [];
+  const validations: number[] = [];
   const sgo = adaptiveOffPolicy({ initThreshold: 0.6, capacity: 8 });
   const generation = { temperature };
   for await (const event of distill({ ...common, teacher, student, loss: skewReverseKL(), sgo, generation })) {
+    if (event.type === 'validation') validations.push(event.loss);
     if (event.type !== 'step') continue;
     losses.push(event.loss);
     sources.push(event.source);
@@ -61,5 +65,5 @@ export async function trainEmbedded(device: Device, { steps = 12, temperature = 
   const weights: Record<string, Float32Array> = {};
   for (const [name, tensor] of student.parameters) weights[name] = (await tensor.read()) as Float32Array;
   for (const owned of [teacher, student, tokenizer]) owned.dispose();
-  return { losses, sources, weights };
+  return { losses, sources, validations, weights };
 }

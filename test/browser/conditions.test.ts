@@ -127,7 +127,7 @@ describe.skipIf(!chromiumPath)('a run in a page', () => {
     await page.context().close();
   }, 60_000);
 
-  // Pages of a headless browser are never hidden: here one says that it is.
+  // Playwright's pages are never hidden: here one says that it is. hiddenPage.test.ts has those that are.
   it('writes a state when its page is hidden, and when it is left', async () => {
     const page = await openPage();
     // Its last step is far, and so are the states that it writes by itself.

@@ -1,11 +1,10 @@
 /** Runs in the private files of a site, in Chromium: reloaded pages, killed browsers, two tabs, a full disk. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type OwnBrowser, openOwnBrowser } from './ownBrowser.js';
 import { chromiumPath, type Served, serveFiles, workerPage } from './page.js';
 import type { StoredRun } from './storagePage.js';
 
@@ -20,28 +19,16 @@ type InPage = {
 describe.skipIf(!chromiumPath)('a run in the private files of a site', () => {
   let profile: string;
   let server: Served;
-  let chrome: ChildProcess;
+  let own: OwnBrowser;
   let browser: Browser;
 
-  /** A browser of its own process, on the same profile each time. */
+  /** On the same profile each time. */
   async function openBrowser(): Promise<void> {
-    const flags = ['--headless=new', '--no-sandbox', '--remote-debugging-port=0', `--user-data-dir=${profile}`];
-    chrome = spawn(chromiumPath as string, [...flags, 'about:blank'], { stdio: ['ignore', 'ignore', 'pipe'] });
-    const address = await new Promise<string>((resolve, reject) => {
-      let told = '';
-      chrome.stderr?.on('data', (text) => {
-        told += text;
-        const found = /DevTools listening on (ws:\S+)/.exec(told)?.[1];
-        if (found) resolve(found);
-      });
-      chrome.once('exit', () => reject(new Error(told)));
-    });
-    browser = await chromium.connectOverCDP(address);
+    own = await openOwnBrowser(chromiumPath as string, profile);
+    browser = await chromium.connectOverCDP(own.address);
   }
   async function endBrowser(signal: NodeJS.Signals): Promise<void> {
-    const gone = once(chrome, 'exit');
-    chrome.kill(signal);
-    await gone;
+    await own.end(signal);
     await browser.close().catch(() => {});
   }
   beforeAll(async () => {

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type EmbeddedRun, trainEmbedded } from '../../examples/train-embedded.js';
 import type { DeviceInfo } from '../../src/backend/backend.js';
 import { arithmetics } from '../harness/arithmetics.js';
-import { chromiumPath, launch, serveFiles, workerPage } from './page.js';
-import type { WorkerRun } from './workerPage.js';
+import { chromiumPath, kernelFiles, launch, serveFiles, workerPage } from './page.js';
+import type { Trained, WorkerRun } from './workerPage.js';
 
 const toBits = ({ weights }: EmbeddedRun) =>
   Object.fromEntries(Object.entries(weights).map(([name, values]) => [name, [...new Uint32Array(values.buffer)]]));
@@ -24,13 +24,15 @@ const strict =
 describe.skipIf(!chromiumPath)('distillm/worker in a page', () => {
   let browser: Browser;
   let expected: EmbeddedRun;
-  let files: Record<string, string>;
+  let files: Record<string, string | Uint8Array>;
   beforeAll(async () => {
     [browser, files, expected] = await Promise.all([
       launch(chromiumPath as string),
       workerPage('./workerPage.ts'),
       inNode(),
     ]);
+    // For a page that trains without a worker.
+    Object.assign(files, await kernelFiles('/'));
   });
   afterAll(() => browser?.close());
 
@@ -38,10 +40,12 @@ describe.skipIf(!chromiumPath)('distillm/worker in a page', () => {
     isolated = false,
     policy,
     without = [],
+    asked = '',
   }: {
     isolated?: boolean;
     policy?: string;
     without?: readonly string[];
+    asked?: string;
   } = {}) {
     const served = Object.entries(files).filter(([path]) => !without.includes(path));
     const server = await serveFiles(Object.fromEntries(served), { isolated, policy });
@@ -51,7 +55,7 @@ describe.skipIf(!chromiumPath)('distillm/worker in a page', () => {
     page.on('pageerror', (error) => faults.push(String(error)));
     page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
     try {
-      await page.goto(server.url);
+      await page.goto(server.url + asked);
       await page.waitForFunction('window.result !== undefined', undefined, { timeout: 0 });
       const run = await page.evaluate(() => (window as unknown as { result: Promise<WorkerRun> }).result);
       return { ...run, info: run.info as DeviceInfo, faults };
@@ -66,13 +70,35 @@ describe.skipIf(!chromiumPath)('distillm/worker in a page', () => {
     retry: 3,
     timeout: 120_000,
   }, async () => {
-    const { info, losses, sources, bits, longTasks } = await inPage();
+    const { info, losses, sources, validations, bits, longTasks, deliberate } = await inPage();
     expect(info).toMatchObject({ threads: 1, arithmetic: arithmetics.at(-1) });
     expect(info.oneThreadBecause).toContain('Cross-Origin-Opener-Policy');
-    expect({ losses, sources }).toEqual({ losses: expected.losses, sources: expected.sources });
+    const { weights: _, ...wanted } = expected;
+    expect({ losses, sources, validations }).toEqual(wanted);
     expect(bits).toEqual(toBits(expected));
     expect(longTasks).toEqual([]);
+    // The browser tells of such tasks.
+    expect(Math.max(...deliberate)).toBeGreaterThanOrEqual(100);
   });
+
+  it('is what keeps the page responsive: the same run without it has long tasks', async () => {
+    const { longTasks, bits } = await inPage({ asked: '?where=page' });
+    expect(bits).toEqual(toBits(expected));
+    expect(longTasks.length).toBeGreaterThan(0);
+  }, 120_000);
+
+  it('gives on WebGPU the bits of the same run without it, of student outputs and validations', async () => {
+    const byWorker = await inPage({ asked: '?kind=webgpu' });
+    const byPage = await inPage({ asked: '?kind=webgpu&where=page' });
+    expect([byWorker.info.kind, byPage.info.kind]).toEqual(['webgpu', 'webgpu']);
+    expect(new Set(byWorker.sources)).toEqual(new Set(['data', 'generate', 'replay']));
+    expect(byWorker.validations.length).toBeGreaterThanOrEqual(2);
+    const said = ({ losses, sources, validations, bits }: Trained) => ({ losses, sources, validations, bits });
+    expect(said(byWorker)).toEqual(said(byPage));
+    // Rounded otherwise, and drawn by the same numbers.
+    const apart = byWorker.losses.map((loss, at) => Math.abs(loss - (expected.losses[at] as number)));
+    expect(Math.max(...apart)).toBeLessThan(1e-5);
+  }, 240_000);
 
   it('takes threads under a policy without eval and workers of blobs, from the files of the package', async () => {
     const { info, losses, bits } = await inPage({ isolated: true, policy: strict });

@@ -1,19 +1,34 @@
-/** The main thread of a page: trains in the worker of `distillm/worker`, and watches how long its own tasks take. */
-import { adaptiveOffPolicy, skewReverseKL } from 'distillm';
+/**
+ * The main thread of a page: trains in the worker of `distillm/worker`, or, for comparison, by itself, and watches how long its
+ * own tasks take.
+ */
+import { adaptiveOffPolicy, type DeviceOptions, openDevice, skewReverseKL } from 'distillm';
 import { type DistillmWorker, startWorker } from 'distillm/worker';
+import { trainEmbedded } from '../../examples/train-embedded.js';
 import { bitsOf } from './smallRun.js';
 
-/** What a page found. */
-export interface WorkerRun {
+/** What the page's address asks for. */
+interface Asked {
+  readonly where?: 'worker' | 'page';
+  readonly kind?: 'wasm' | 'webgpu';
+}
+
+/** What came of a run. */
+export interface Trained {
   readonly info: unknown;
   readonly losses: number[];
   readonly sources: string[];
+  readonly validations: number[];
   /** Of the final weights of the student, by name. */
   readonly bits: Record<string, number[]>;
-  /** Milliseconds of each task of the main thread above 50 ms while the worker trained. */
+}
+
+/** What a page found. */
+export interface WorkerRun extends Trained {
+  /** Milliseconds of each task of the main thread above 50 ms, from the start of the run to its end. */
   readonly longTasks: number[];
-  /** Turns of a timer of the main thread while the worker trained, in ms between them: the longest. */
-  readonly longestGap: number;
+  /** The same of a task that works for 100 ms on purpose: whether such tasks are seen at all. */
+  readonly deliberate: number[];
 }
 
 const colors = ['red', 'blue', 'green', 'white', 'black', 'pink'];
@@ -27,8 +42,8 @@ const records = things.flatMap((thing) =>
   })),
 );
 
-async function train(distillm: DistillmWorker) {
-  const device = await distillm.openDevice({ kind: 'wasm' });
+async function train(distillm: DistillmWorker, options: DeviceOptions): Promise<Trained> {
+  const device = await distillm.openDevice(options);
   const source = { name: 'records.jsonl', text: records.map((record) => JSON.stringify(record)).join('\n') };
   const trainer = await distillm.tokenizerTrainer({ vocabSize: 320, specialTokens: { eos: '<|endoftext|>' } });
   for await (const text of distillm.readTokenizerTexts(source, { template: 'compact' })) await trainer.add(text);
@@ -42,33 +57,57 @@ async function train(distillm: DistillmWorker) {
   await teacher.setTrainable(false);
   const losses: number[] = [];
   const sources: string[] = [];
+  const validations: number[] = [];
   const method = { loss: skewReverseKL(), sgo: adaptiveOffPolicy({ initThreshold: 0.6, capacity: 8 }) };
   for await (const event of distillm.distill({ ...common, ...method, teacher, student })) {
+    if (event.type === 'validation') validations.push(event.loss);
     if (event.type !== 'step') continue;
     losses.push(event.loss);
     sources.push(event.source);
   }
-  return { info: await device.info, losses, sources, bits: await bitsOf(student) };
+  return { info: await device.info, losses, sources, validations, bits: await bitsOf(student) };
 }
 
-async function run(): Promise<WorkerRun> {
-  const distillm = await startWorker();
+/** The same run on the main thread. */
+async function trainHere(options: DeviceOptions): Promise<Trained> {
+  const device = await openDevice(options);
+  const { weights, ...run } = await trainEmbedded(device);
+  const bits = Object.fromEntries(
+    Object.entries(weights).map(([name, values]) => [name, [...new Uint32Array(values.buffer)]]),
+  );
+  await device.dispose();
+  return { ...run, info: device.info, bits };
+}
+
+/** Milliseconds of the tasks above 50 ms meanwhile. */
+async function watched<T>(work: () => Promise<T>): Promise<{ readonly result: T; readonly longTasks: number[] }> {
   const longTasks: number[] = [];
-  const observer = new PerformanceObserver((list) => {
-    longTasks.push(...list.getEntries().map(({ duration }) => duration));
-  });
+  const take = (entries: readonly PerformanceEntry[]) => {
+    for (const { duration } of entries) longTasks.push(duration);
+  };
+  const observer = new PerformanceObserver((list) => take(list.getEntries()));
   observer.observe({ type: 'longtask' });
-  let longestGap = 0;
-  let last = performance.now();
-  const timer = setInterval(() => {
-    longestGap = Math.max(longestGap, performance.now() - last);
-    last = performance.now();
-  }, 5);
-  const result = await train(distillm);
-  clearInterval(timer);
+  const result = await work();
+  // A task has its entry once it has ended.
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  take(observer.takeRecords());
   observer.disconnect();
-  await distillm.terminate();
-  return { ...result, longTasks, longestGap };
+  return { result, longTasks };
 }
 
-(window as unknown as { result: Promise<WorkerRun> }).result = run();
+/** Works for 100 ms in one task. */
+async function keepBusy(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve));
+  for (const end = performance.now() + 100; performance.now() < end; );
+}
+
+async function run({ where = 'worker', kind = 'wasm' }: Asked): Promise<WorkerRun> {
+  const options = { kind, webgpu: { allowSoftware: true, limits: 'default' } } as const;
+  const distillm = await startWorker();
+  const { result, longTasks } = await watched(() => (where === 'page' ? trainHere(options) : train(distillm, options)));
+  const { longTasks: deliberate } = await watched(keepBusy);
+  await distillm.terminate();
+  return { ...result, longTasks, deliberate };
+}
+
+Object.assign(window, { result: run(Object.fromEntries(new URLSearchParams(location.search))) });
