@@ -1,20 +1,21 @@
 // Holds what is saved to transformers, which loads it and must compute the same logits; not part of the tests.
 //
 //   pip install torch transformers
-//   npm run build && node scripts/check-saved-models.mjs [PYTHON]
+//   npm run build && node scripts/check-saved-models.mjs [PYTHON [FOLDER...]]
 //
 // Saved are the models of test/oracles as they are, in f16, and with one of their layers, and a model of random weights of
-// each family, from the least config that it takes. Exits with 1 when one is not loaded as a whole, or a logit is off by more
-// than 1e-4. PYTHON is the interpreter that has transformers, by default python3.
+// each family, from the least config that it takes; or taken are the FOLDERs, models that are saved already: what examples/page
+// gives to download, say, unpacked. Exits with 1 when one is not loaded as a whole, a logit is off by more than 1e-4, or the
+// tokenizer beside a model gives other ids. PYTHON is the interpreter that has transformers, by default python3.
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createModel, loadModel, openDevice, saveModel } from 'distillm';
+import { createModel, loadModel, loadTokenizer, openDevice, saveModel } from 'distillm';
 import { headLogits, tidy } from 'distillm/tensor';
 
-const [python = 'python3'] = process.argv.slice(2);
+const [python = 'python3', ...given] = process.argv.slice(2);
 const oracles = fileURLToPath(new URL('../test/oracles/', import.meta.url));
 const out = await mkdtemp(join(tmpdir(), 'distillm-saved-'));
 const device = await openDevice({ kind: 'wasm' });
@@ -28,17 +29,32 @@ const batchOf = (tokens) => ({
   keyRange: Int32Array.of(0, tokens.length),
 });
 
-/** Saves a model, and the logits that the saved one has here. */
 async function save(name, model, options = {}) {
   const folder = join(out, name);
   await saveModel(model, folder, options);
   model.dispose();
+  await note(folder);
+}
+
+const texts = ['It was a red cat.', 'Translate into German: 12 + 30 = ?\n\n  «ja» \u{1F600}'];
+
+/** Writes beside a model what it is here: its logits, and the ids of its tokenizer where it has one. */
+async function note(folder) {
   const saved = await loadModel(folder, { device });
   const source = saved.startTokenId === undefined ? {} : { source: batchOf(prompt) };
   const logits = tidy(() => headLogits(saved.forward({ ...batchOf(ids), ...source }), saved.head));
-  await writeFile(join(folder, 'logits.json'), JSON.stringify({ ids, prompt, logits: [...(await logits.read())] }));
+  const tokens = (await readdir(folder)).includes('tokenizer.json') ? await encoded(folder) : [];
+  const noted = { ids, prompt, logits: [...(await logits.read())], texts: tokens };
+  await writeFile(join(folder, 'logits.json'), JSON.stringify(noted));
   logits.dispose();
   saved.dispose();
+}
+
+async function encoded(folder) {
+  const tokenizer = await loadTokenizer(folder);
+  const pairs = texts.map((text) => [text, [...tokenizer.encode(text)]]);
+  tokenizer.dispose();
+  return pairs;
 }
 
 const least = {
@@ -53,7 +69,7 @@ const gated = {
 };
 for (const family of ['llama', 'mistral', 'qwen2', 'qwen3', 'gemma3_text']) least[family] = gated;
 
-try {
+async function saveAll() {
   const found = await readdir(oracles, { recursive: true });
   const folders = found
     .filter((path) => /^(gemma3|gpt2|llama|mistral|opt|qwen2|qwen3|t5)\b.*\bmodel$/.test(path))
@@ -69,6 +85,15 @@ try {
     const config = { model_type: family, vocab_size: 83, ...shape };
     await save(join('random weights', family), await createModel(config, { device, seed: 1 }));
   }
+}
+
+try {
+  for (const [index, folder] of given.entries()) {
+    const copy = join(out, `${index} ${basename(resolve(folder))}`);
+    await cp(folder, copy, { recursive: true });
+    await note(copy);
+  }
+  if (given.length === 0) await saveAll();
   const script = fileURLToPath(new URL('check-saved-models.py', import.meta.url));
   const { status, error } = spawnSync(python, [script, out], { stdio: 'inherit' });
   if (error) throw error;

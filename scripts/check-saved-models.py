@@ -6,13 +6,19 @@ from pathlib import Path
 
 import torch
 import transformers
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 
 ALLOWED = 1e-4
 
 
 def difference(folder, asked):
-    """@raises where the weights are not those of the config"""
+    """@raises where the weights are not those of the config, and where the tokenizer gives other ids"""
+    if asked["texts"]:
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        for text, ids in asked["texts"]:
+            found = tokenizer(text)["input_ids"]
+            if found != ids:
+                raise ValueError(f"{text!r} has the ids {found}, expected {ids}")
     config = AutoConfig.from_pretrained(folder)
     auto = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
     model, info = auto.from_pretrained(

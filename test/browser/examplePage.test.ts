@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { contentOf, readZip } from '../../src/io/torch/zip.js';
 import { playHub } from '../platform/hubServer.js';
 import { chromiumPath, launch, type Served, serveFiles, workerPage } from './page.js';
 
@@ -46,11 +47,36 @@ describe.skipIf(!chromiumPath)('the example page', () => {
     await tab.waitForSelector('[type=submit]:enabled');
     return tab.textContent('#status');
   }
-  async function downloaded(tab: Page): Promise<string> {
+  /** The files of the archive, by name: their bytes as latin-1. */
+  async function downloaded(tab: Page): Promise<Record<string, string>> {
     const [archive] = await Promise.all([tab.waitForEvent('download'), tab.click('#download')]);
     expect(archive.suggestedFilename()).toBe('student.zip');
-    return (await readFile(await archive.path())).toString('latin1');
+    const bytes = await readFile(await archive.path());
+    const read = async (at: number, count: number) => bytes.subarray(at, at + count);
+    const file = { name: 'student.zip', size: bytes.length, read };
+    const contents = [...(await readZip(file)).values()].map(async (entry) => {
+      const begin = await contentOf(file, entry);
+      return [entry.name, bytes.toString('latin1', begin, begin + entry.byteLength)] as const;
+    });
+    return Object.fromEntries(await Promise.all(contents));
   }
+  /** The files of the best student, as the browser itself has them. */
+  const kept = (tab: Page) =>
+    tab.evaluate(async () => {
+      const within = async (folder: FileSystemDirectoryHandle, name?: string) => {
+        for await (const [found, handle] of folder.entries())
+          if ((name ?? found) === found && handle.kind === 'directory') return handle as FileSystemDirectoryHandle;
+        throw new Error(`${folder.name} has no ${name ?? 'folder'}`);
+      };
+      const run = await within(await within(await navigator.storage.getDirectory(), 'distillm-page'));
+      const best = await within(await within(run, 'student'), 'best');
+      const files: Record<string, string> = {};
+      for await (const [name, handle] of best.entries()) {
+        const bytes = new Uint8Array(await (await (handle as FileSystemFileHandle).getFile()).arrayBuffer());
+        files[name] = Array.from(bytes, (byte) => String.fromCharCode(byte)).join('');
+      }
+      return files;
+    });
 
   it('trains on a file in its worker, shows the curve, and gives the student as an archive', async () => {
     const { tab, faults } = await openPage();
@@ -59,8 +85,13 @@ describe.skipIf(!chromiumPath)('the example page', () => {
     await tab.setInputFiles('[name=data]', { name: 'a.jsonl', mimeType: '', buffer: Buffer.from(text) });
     expect(await train(tab)).toMatch(/^Done\. WASM SIMD, 1 thread/);
     expect(await tab.locator('#curve svg').count()).toBe(1);
-    const bytes = await downloaded(tab);
-    for (const name of ['config.json', 'model.safetensors', 'tokenizer.json']) expect(bytes).toContain(name);
+    // Byte for byte what a run saves, which scripts/check-saved-models.mjs holds to transformers.
+    const files = await downloaded(tab);
+    const names = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'];
+    expect(Object.keys(files)).toEqual(expect.arrayContaining(names));
+    // toEqual would print them.
+    const sorted = (each: Record<string, string>) => JSON.stringify(Object.entries(each).sort());
+    expect(sorted(files) === sorted(await kept(tab))).toBe(true);
     expect(faults).toEqual([]);
     await tab.close();
   }, 120_000);
@@ -78,7 +109,8 @@ describe.skipIf(!chromiumPath)('the example page', () => {
     expect(await tab.textContent('#status')).toMatch(/^Data a\.jsonl, teacher teacher \(\d+ files\)\.$/);
     expect(await train(tab)).toMatch(/^Done\. /);
     const config = JSON.parse(await readFile('examples/demo/teacher/config.json', 'utf8'));
-    expect(await downloaded(tab)).toContain(`"vocab_size": ${config.vocab_size}`);
+    const { 'config.json': student = '' } = await downloaded(tab);
+    expect(JSON.parse(student).vocab_size).toBe(config.vocab_size);
     expect(faults).toEqual([]);
     await tab.close();
   }, 120_000);

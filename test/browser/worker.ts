@@ -2,20 +2,14 @@ import { openDevice } from 'distillm';
 import { trainEmbedded } from '../../examples/train-embedded.js';
 
 interface Request {
-  readonly device: 'wasm' | 'webgpu';
   readonly arithmetic?: 'fused' | 'plain';
-  readonly temperature: string;
 }
 
 /** Runs in a worker of the page: opens the device that the page's address asks for, trains, sends everything back. */
 self.onmessage = async ({ data }: MessageEvent<Request>) => {
   try {
-    const device = await openDevice({
-      kind: data.device,
-      wasm: data.arithmetic ? { arithmetic: data.arithmetic } : {},
-      webgpu: { allowSoftware: true, limits: 'default' },
-    });
-    const { losses, sources, weights } = await trainEmbedded(device, { temperature: Number(data.temperature) });
+    const device = await openDevice({ kind: 'wasm', wasm: data.arithmetic ? { arithmetic: data.arithmetic } : {} });
+    const { losses, sources, weights } = await trainEmbedded(device);
     const bits = Object.fromEntries(
       Object.entries(weights).map(([name, values]) => [name, [...new Uint32Array(values.buffer)]]),
     );

@@ -11,6 +11,8 @@ import { bitsOf } from './smallRun.js';
 interface Asked {
   readonly where?: 'worker' | 'page';
   readonly kind?: 'wasm' | 'webgpu';
+  /** Of the student's own answers. */
+  readonly temperature?: string;
 }
 
 /** What came of a run. */
@@ -42,7 +44,7 @@ const records = things.flatMap((thing) =>
   })),
 );
 
-async function train(distillm: DistillmWorker, options: DeviceOptions): Promise<Trained> {
+async function train(distillm: DistillmWorker, options: DeviceOptions, temperature: number): Promise<Trained> {
   const device = await distillm.openDevice(options);
   const source = { name: 'records.jsonl', text: records.map((record) => JSON.stringify(record)).join('\n') };
   const trainer = await distillm.tokenizerTrainer({ vocabSize: 320, specialTokens: { eos: '<|endoftext|>' } });
@@ -59,7 +61,8 @@ async function train(distillm: DistillmWorker, options: DeviceOptions): Promise<
   const sources: string[] = [];
   const validations: number[] = [];
   const method = { loss: skewReverseKL(), sgo: adaptiveOffPolicy({ initThreshold: 0.6, capacity: 8 }) };
-  for await (const event of distillm.distill({ ...common, ...method, teacher, student })) {
+  const run = distillm.distill({ ...common, ...method, teacher, student, generation: { temperature } });
+  for await (const event of run) {
     if (event.type === 'validation') validations.push(event.loss);
     if (event.type !== 'step') continue;
     losses.push(event.loss);
@@ -69,9 +72,9 @@ async function train(distillm: DistillmWorker, options: DeviceOptions): Promise<
 }
 
 /** The same run on the main thread. */
-async function trainHere(options: DeviceOptions): Promise<Trained> {
+async function trainHere(options: DeviceOptions, temperature: number): Promise<Trained> {
   const device = await openDevice(options);
-  const { weights, ...run } = await trainEmbedded(device);
+  const { weights, ...run } = await trainEmbedded(device, { temperature });
   const bits = Object.fromEntries(
     Object.entries(weights).map(([name, values]) => [name, [...new Uint32Array(values.buffer)]]),
   );
@@ -101,10 +104,12 @@ async function keepBusy(): Promise<void> {
   for (const end = performance.now() + 100; performance.now() < end; );
 }
 
-async function run({ where = 'worker', kind = 'wasm' }: Asked): Promise<WorkerRun> {
+async function run({ where = 'worker', kind = 'wasm', temperature = '1' }: Asked): Promise<WorkerRun> {
   const options = { kind, webgpu: { allowSoftware: true, limits: 'default' } } as const;
   const distillm = await startWorker();
-  const { result, longTasks } = await watched(() => (where === 'page' ? trainHere(options) : train(distillm, options)));
+  const { result, longTasks } = await watched(() =>
+    where === 'page' ? trainHere(options, Number(temperature)) : train(distillm, options, Number(temperature)),
+  );
   const { longTasks: deliberate } = await watched(keepBusy);
   await distillm.terminate();
   return { ...result, longTasks, deliberate };
