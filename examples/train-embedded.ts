@@ -57,7 +57,7 @@ export async function trainEmbedded(device: Device, { steps = 12, temperature = 
   const sgo = adaptiveOffPolicy({ initThreshold: 0.6, capacity: 8 });
   const generation = { temperature };
   for await (const event of distill({ ...common, teacher, student, loss: skewReverseKL(), sgo, generation })) {
-    if (event.type === 'validation') validations.push(event.loss);
+    if (event.type === 'validation' && event.loss !== undefined) validations.push(event.loss);
     if (event.type !== 'step') continue;
     losses.push(event.loss);
     sources.push(event.source);

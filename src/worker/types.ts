@@ -11,6 +11,7 @@ type Data =
   | Date
   | Error
   | RegExp
+  | URL
   | bigint
   | boolean
   | null

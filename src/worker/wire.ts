@@ -15,6 +15,7 @@ export type Mark =
   | { readonly kind: 'reason'; readonly id: number }
   | { readonly kind: 'listener'; readonly index: number }
   | { readonly kind: 'error'; readonly error: unknown }
+  | { readonly kind: 'url'; readonly href: string }
   | { readonly kind: 'entries'; readonly entries: readonly (readonly [string, unknown])[] };
 
 /** The mark of an object or a function that does not go as data; undefined for one that does. */
@@ -46,6 +47,8 @@ export function toWire(value: unknown, mark: Marking, place: string): unknown {
   const write = (value: unknown, place: string): unknown => {
     if (typeof value === 'symbol') throw noWay(value, place);
     if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return value;
+    // Structured clone knows none.
+    if (value instanceof URL) return { [MARK]: { kind: 'url', href: value.href } };
     const marked = mark(value, place);
     if (marked) return { [MARK]: marked };
     if (isCloned(value)) return value;
@@ -82,6 +85,7 @@ export function fromWire(value: unknown, read: (mark: Mark) => unknown): unknown
     return new Map([...value].map(([key, inside]) => [fromWire(key, read), fromWire(inside, read)]));
   }
   const mark = (value as { [MARK]?: Mark })[MARK];
+  if (mark?.kind === 'url') return new URL(mark.href);
   const entries = mark === undefined ? Object.entries(value) : mark.kind === 'entries' ? mark.entries : undefined;
   if (entries) return Object.fromEntries(entries.map(([name, inside]) => [name, fromWire(inside, read)]));
   return read(mark as Mark);

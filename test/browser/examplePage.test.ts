@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { memoryStore } from '../../src/io/memoryStore.js';
 import { contentOf, readZip } from '../../src/io/torch/zip.js';
+import { unchanging } from '../../src/io/unchanging.js';
 import { playHub } from '../platform/hubServer.js';
 import { chromiumPath, launch, type Served, serveFiles, workerPage } from './page.js';
 
@@ -52,8 +54,7 @@ describe.skipIf(!chromiumPath)('the example page', () => {
     const [archive] = await Promise.all([tab.waitForEvent('download'), tab.click('#download')]);
     expect(archive.suggestedFilename()).toBe('student.zip');
     const bytes = await readFile(await archive.path());
-    const read = async (at: number, count: number) => bytes.subarray(at, at + count);
-    const file = { name: 'student.zip', size: bytes.length, read };
+    const file = await unchanging(memoryStore({ 'student.zip': bytes }), 'student.zip');
     const contents = [...(await readZip(file)).values()].map(async (entry) => {
       const begin = await contentOf(file, entry);
       return [entry.name, bytes.toString('latin1', begin, begin + entry.byteLength)] as const;

@@ -2,7 +2,7 @@
  * The main thread of a page: trains in the worker of `distillm/worker`, or, for comparison, by itself, and watches how long its
  * own tasks take.
  */
-import { adaptiveOffPolicy, type DeviceOptions, openDevice, skewReverseKL } from 'distillm';
+import { adaptiveOffPolicy, openDevice, skewReverseKL } from 'distillm';
 import { type DistillmWorker, startWorker } from 'distillm/worker';
 import { trainEmbedded } from '../../examples/train-embedded.js';
 import { bitsOf } from './smallRun.js';
@@ -13,6 +13,11 @@ interface Asked {
   readonly kind?: 'wasm' | 'webgpu';
   /** Of the student's own answers. */
   readonly temperature?: string;
+}
+
+interface Options {
+  readonly kind: 'wasm' | 'webgpu';
+  readonly webgpu: { readonly allowSoftware: true; readonly limits: 'default' };
 }
 
 /** What came of a run. */
@@ -44,7 +49,7 @@ const records = things.flatMap((thing) =>
   })),
 );
 
-async function train(distillm: DistillmWorker, options: DeviceOptions, temperature: number): Promise<Trained> {
+async function train(distillm: DistillmWorker, options: Options, temperature: number): Promise<Trained> {
   const device = await distillm.openDevice(options);
   const source = { name: 'records.jsonl', text: records.map((record) => JSON.stringify(record)).join('\n') };
   const trainer = await distillm.tokenizerTrainer({ vocabSize: 320, specialTokens: { eos: '<|endoftext|>' } });
@@ -63,7 +68,7 @@ async function train(distillm: DistillmWorker, options: DeviceOptions, temperatu
   const method = { loss: skewReverseKL(), sgo: adaptiveOffPolicy({ initThreshold: 0.6, capacity: 8 }) };
   const run = distillm.distill({ ...common, ...method, teacher, student, generation: { temperature } });
   for await (const event of run) {
-    if (event.type === 'validation') validations.push(event.loss);
+    if (event.type === 'validation' && event.loss !== undefined) validations.push(event.loss);
     if (event.type !== 'step') continue;
     losses.push(event.loss);
     sources.push(event.source);
@@ -72,7 +77,7 @@ async function train(distillm: DistillmWorker, options: DeviceOptions, temperatu
 }
 
 /** The same run on the main thread. */
-async function trainHere(options: DeviceOptions, temperature: number): Promise<Trained> {
+async function trainHere(options: Options, temperature: number): Promise<Trained> {
   const device = await openDevice(options);
   const { weights, ...run } = await trainEmbedded(device, { temperature });
   const bits = Object.fromEntries(
@@ -105,7 +110,7 @@ async function keepBusy(): Promise<void> {
 }
 
 async function run({ where = 'worker', kind = 'wasm', temperature = '1' }: Asked): Promise<WorkerRun> {
-  const options = { kind, webgpu: { allowSoftware: true, limits: 'default' } } as const;
+  const options = { kind, webgpu: { allowSoftware: true, limits: 'default' } } as const satisfies Options;
   const distillm = await startWorker();
   const { result, longTasks } = await watched(() =>
     where === 'page' ? trainHere(options, Number(temperature)) : train(distillm, options, Number(temperature)),

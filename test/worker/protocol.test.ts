@@ -43,7 +43,23 @@ describe('data', () => {
     const cyclic: unknown[] = [];
     cyclic.push(cyclic);
     for (const value of [
-      ...[undefined, null, true, 0.1, -0, Number.NaN, 10n, '', 'a', new Date(3), /a/g, [], {}, [1, [undefined]]],
+      ...[
+        undefined,
+        null,
+        true,
+        0.1,
+        -0,
+        Number.NaN,
+        10n,
+        '',
+        'a',
+        new Date(3),
+        /a/g,
+        new URL('https://a.example/b?c'),
+        [],
+        {},
+        [1, [undefined]],
+      ],
       ...[Float32Array.of(1, 2), new Uint8Array(0), { a: { b: [Int32Array.of(1)] } }, new Set([1, 'a'])],
       new Map<unknown, unknown>([
         ['a', Uint8Array.of(1)],
