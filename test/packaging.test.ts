@@ -126,6 +126,25 @@ describe('a clean clone', () => {
     expect(found.types && problems.map((problem) => JSON.stringify(problem))).toEqual([]);
   }, 60_000);
 
+  it('is packed, and given to npm, by the commands of the release', async () => {
+    const workflow = await readFile('.github/workflows/release.yml', 'utf8');
+    const commands = [...workflow.matchAll(/^ +(?:- )?run: (.*npm (?:pkg set|pack|publish) .*)$/gm)].map(
+      ([, line]) => line as string,
+    );
+    expect(commands.map((line) => /npm (\w+)/.exec(line)?.[1])).toEqual(['pkg', 'pack', 'publish']);
+    // What they need of npm's and GitHub's servers is left out.
+    const dry = commands.join(' && ').replace('--provenance', '--dry-run --registry http://127.0.0.1:9/');
+    const env = { ...process.env, GITHUB_REPOSITORY: 'someone/something', npm_config_loglevel: 'notice' };
+    const place = join(folder, 'release');
+    await mkdir(place);
+    await extract({ file: tarball, cwd: place, strip: 1 });
+    const { stdout, stderr } = await run('bash', ['-e', '-c', `npm pkg delete scripts && ${dry}`], { cwd: place, env });
+    expect(stderr).toMatch(/Publishing to http:\/\/127\.0\.0\.1:9\/ with tag latest and public access/);
+    expect(stdout).toContain(`+ distillm@${JSON.parse(packed.get('package.json') as string).version}`);
+    const { repository } = JSON.parse(await readFile(join(place, 'package.json'), 'utf8'));
+    expect(repository).toEqual({ type: 'git', url: 'git+https://github.com/someone/something.git' });
+  }, 60_000);
+
   it.each([...new Set([process.execPath, installed])])(
     'is imported and required by %s, as one copy, and leaves nothing running',
     async (node) => {
