@@ -1,14 +1,15 @@
 // The packed package where it is to work: installed from its file by npm, with its dependencies from the registry, imported
-// and required by Node 20, 22 and 24, type-checked as an ES module under every resolution of TypeScript, bundled by Vite, webpack
-// and esbuild, and what they make run in Chromium. It needs the registry and some minutes, so that CI's tests do not have it; a
+// and required by Node 20, 22 and 24, type-checked under every resolution of TypeScript, bundled by Vite, webpack and esbuild, and
+// what they make run in Chromium; by Vite 7 and 8, their development servers, and for rendering on a server too. It needs the registry and some minutes, so that CI's tests do not have it; a
 // release does.
 //   npm run check:package [-- FILE.tgz]
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { chromium } from 'playwright-core';
 import { softwareGPU } from './software-gpu.mjs';
 
@@ -73,12 +74,14 @@ for (const major of [20, 22, 24]) {
     await check(`Node ${major}, ${script}`, () => void run('npx', [...node, script]));
 }
 
+const vites = ['vite7', 'vite8'];
 await check('npm install of what bundles it', () => {
   run('npm', [
     'install',
     '--no-audit',
     '--no-fund',
-    ...versions('typescript', 'vite', 'esbuild', 'webpack', 'webpack-cli', '@types/node'),
+    ...versions('typescript', 'esbuild', 'webpack', 'webpack-cli', '@types/node'),
+    ...vites.map((name) => `${name}@npm:vite@${name.slice(-1)}`),
   ]);
 });
 write({
@@ -89,10 +92,17 @@ const worker: DistillmWorker = await startWorker();
 const score: number = await worker.rougeL('a', ['a']);
 export const tried: [Device, number, Tensor | undefined] = [await openDevice(), score + rougeL('a', ['a']), undefined];
 `,
+  'typed.cts': `import { type Device, openDevice, rougeL } from 'distillm';
+import { startWorker } from 'distillm/worker';
+import type { Tensor } from 'distillm/tensor';
+export const tried: [Promise<Device>, number, Tensor | undefined] = [openDevice(), rougeL('a', ['a']), undefined];
+void startWorker().then((worker) => worker.terminate());
+`,
 });
-for (const [module, resolution] of [
+for (const [module, resolution, ...commonJS] of [
+  // It knows nothing of Node's loading ES modules by `require`.
   ['node16', 'node16'],
-  ['nodenext', 'nodenext'],
+  ['nodenext', 'nodenext', 'typed.cts'],
   ['esnext', 'bundler'],
 ]) {
   await check(`TypeScript, ${resolution}`, () => {
@@ -106,7 +116,7 @@ for (const [module, resolution] of [
       '--lib',
       'es2023,esnext.disposable,dom',
     ];
-    run('npx', ['tsc', '--noEmit', '--strict', ...options, 'typed.ts']);
+    run('npx', ['tsc', '--noEmit', '--strict', ...options, 'typed.ts', ...commonJS]);
   });
 }
 
@@ -159,23 +169,90 @@ const requireRunning = async (made, script) => {
     }
   });
   await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
-  const page = await browser.newPage();
   try {
-    await page.goto(`http://127.0.0.1:${server.address().port}/`);
-    await page.waitForFunction('globalThis.tried', undefined, { timeout: 60_000 });
-    const tried = await page.evaluate('globalThis.tried');
-    if (tried !== 'wasm wasm wasm skewReverseKL') throw new Error(`${made} in Chromium: ${tried}`);
+    const tried = await triedAt(`http://127.0.0.1:${server.address().port}/`);
+    if (tried !== allWork) throw new Error(`${made} in Chromium: ${tried}`);
     return `, run in Chromium with ${new Set(asked.filter((path) => path.endsWith('.wasm'))).size} .wasm`;
   } finally {
-    await page.close();
     server.close();
   }
 };
-await check('Vite', async () => {
-  run('npx', ['vite', 'build', '--outDir', 'vite-made', '--target', 'es2022']);
-  const [html] = /<script.*<\/script>/.exec(readFileSync(join(folder, 'vite-made/index.html'), 'utf8'));
-  return requireFit('vite-made') + (await requireRunning('vite-made', html));
+const allWork = 'wasm wasm wasm skewReverseKL';
+/** What the page says in the end. */
+const triedAt = async (url) => {
+  const page = await browser.newPage();
+  try {
+    await page.goto(url);
+    await page.waitForFunction('globalThis.tried', undefined, { timeout: 60_000 });
+    return await page.evaluate('globalThis.tried');
+  } finally {
+    await page.close();
+  }
+};
+
+write({
+  'server.js': `${names.map((name) => `import '${name}';`).join('\n')}
+import { rougeL } from 'distillm';
+import { startWorker } from 'distillm/worker';
+export const rendered = rougeL('a b', ['a b']) + typeof startWorker;
+`,
 });
+const requireRendered = async ({ rendered }) => {
+  if (rendered !== '100function') throw new Error(`rendered was ${rendered}`);
+};
+for (const name of vites) {
+  const entry = createRequire(join(folder, 'app.js')).resolve(name);
+  const vite = await import(pathToFileURL(entry).href);
+  const common = { root: folder, configFile: false, logLevel: 'silent' };
+  await check(`${name}, build`, async () => {
+    const made = `${name}-made`;
+    await vite.build({ ...common, build: { outDir: made, target: 'es2022' } });
+    const [html] = /<script.*<\/script>/.exec(readFileSync(join(folder, made, 'index.html'), 'utf8'));
+    return requireFit(made) + (await requireRunning(made, html));
+  });
+  for (const noExternal of [false, true]) {
+    await check(`${name}, build for a server${noExternal ? ', the package in the bundle' : ''}`, async () => {
+      const outDir = `${name}-server${noExternal ? '-whole' : ''}`;
+      await vite.build({
+        ...common,
+        build: { ssr: 'server.js', outDir },
+        ssr: { noExternal: noExternal || undefined },
+      });
+      await requireRendered(await import(pathToFileURL(join(folder, outDir, 'server.js')).href));
+    });
+  }
+  /** Does something with the development server. */
+  const withServer = async (optimizeDeps, work) => {
+    const asked = { entries: ['index.html'], force: true, ...optimizeDeps };
+    const server = await vite.createServer({ ...common, optimizeDeps: asked, server: { host: '127.0.0.1', port: 0 } });
+    try {
+      await server.listen();
+      await work(server, `http://127.0.0.1:${server.httpServer.address().port}/`);
+    } finally {
+      await server.close();
+    }
+  };
+  await check(`${name}, rendering on the development server`, () =>
+    withServer({}, async (server) => requireRendered(await server.ssrLoadModule('/server.js'))),
+  );
+  if (!browser) continue;
+  // As docs/browsers.md says.
+  const optimizeDeps = name === 'vite7' ? { exclude: ['distillm'] } : {};
+  await check(`${name}, development server${name === 'vite7' ? ' with optimizeDeps.exclude' : ''}`, () =>
+    withServer(optimizeDeps, async (_, url) => {
+      const tried = await triedAt(url);
+      if (tried !== allWork) throw new Error(tried);
+    }),
+  );
+  if (name === 'vite7') {
+    await check('vite7, development server without optimizeDeps.exclude says what to do', () =>
+      withServer({}, async (_, url) => {
+        const tried = await triedAt(url);
+        if (!tried.includes("optimizeDeps: { exclude: ['distillm'] }")) throw new Error(tried);
+      }),
+    );
+  }
+}
 await check('webpack', async () => {
   run('npx', ['webpack', './page.js', '--mode', 'production', '--output-path', 'webpack-made', '--target', 'web']);
   return requireFit('webpack-made') + (await requireRunning('webpack-made', '<script src="/main.js"></script>'));

@@ -3,6 +3,7 @@
  * same names. It is no part of `#platform`, for bundlers make a file of each worker that they find.
  */
 import type { Endpoint } from 'comlink';
+import { bundledAdvice } from '../bundledAdvice.js';
 import type { ThreadHandle } from './thread.js';
 
 /** Starts the script of the worker that runs the whole API; `died` hears that it does not load. */
@@ -17,10 +18,13 @@ export function startThread(script: string | URL | undefined, died: (why: string
     isHeard = true;
   });
   worker.addEventListener('error', ({ message }) => {
-    if (!isHeard) died(message || 'its script did not load');
+    if (!isHeard) died((message || 'its script did not load') + bundledAdvice(script === undefined ? here : ''));
   });
   return { endpoint: worker, terminate: async () => worker.terminate() };
 }
+
+/** The address of this script; empty in bundles that know none. */
+const here: string = import.meta.url ?? '';
 
 function startOwnScript(): Worker {
   try {
@@ -28,7 +32,7 @@ function startOwnScript(): Worker {
     return new Worker(new URL('./browserWorker.js', import.meta.url), { type: 'module', name: 'distillm' });
   } catch (error) {
     // From a CDN, without a bundler: one must not take this for a second script.
-    const [name, here] = ['./browserWorker.js', import.meta.url];
+    const name = './browserWorker.js';
     if (!here) throw error;
     return new Worker(sameOrigin(new URL(name, here)), { type: 'module', name: 'distillm' });
   }

@@ -3,6 +3,7 @@
  * itself. One build is loaded, and only where WebAssembly computes: a page that trains on a GPU loads none.
  */
 import { readAddress } from '#platform';
+import { bundledAdvice } from '../../bundledAdvice.js';
 import { DeviceError } from '../../errors.js';
 import { fnv1a } from '../../fnv1a.js';
 import { isPlainObject } from '../../inWords.js';
@@ -71,9 +72,9 @@ export async function readKernels(
     loaded.delete(told);
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new DeviceError(
-      `openWasm: ${told}: ${why}; expected the kernels of this version. Serve compute-fused.wasm and compute-plain.wasm of ` +
-        "the package's dist/ in one folder, and name it by wasm: { kernels: '/folder/' }; or take them into the script by " +
-        'wasm: { kernels: embeddedKernels } of distillm/embedded.',
+      `openWasm: ${told}: ${why}${bundledAdvice(told)}; expected the kernels of this version. Serve compute-fused.wasm and ` +
+        "compute-plain.wasm of the package's dist/ in one folder, and name it by wasm: { kernels: '/folder/' }; or take them into " +
+        'the script by wasm: { kernels: embeddedKernels } of distillm/embedded.',
       { found: told, expected: name, cause },
     );
   }

@@ -58,6 +58,9 @@ it('what is not there is named, with the ways out, and looked for again the next
 it('a page in the place of the file, and a file of another version, are told apart from it', async () => {
   const page = await folderWith('page', '<!doctype html>');
   await expect(readKernels('plain', page)).rejects.toThrow('what is there is no WebAssembly');
+  await mkdir(join(folder, '.vite'));
+  const moved = readKernels('plain', await folderWith('.vite/deps', '<!doctype html>'));
+  await expect(moved).rejects.toThrow(/no WebAssembly; the development server of Vite .*exclude: \['distillm'\]/);
   const other = await folderWith('other', await readFile('build/compute-fused.wasm'));
   await expect(readKernels('plain', other)).rejects.toThrow('what is there are kernels of another version');
   const broken = { ...embeddedKernels, plain: 'AAAA' };
