@@ -175,6 +175,18 @@ describe('a damaged state', () => {
     );
   });
 
+  it('is named where a finished run cannot be made longer from the one before it', async () => {
+    const store = memoryStore({}, { name: 'runs/a' });
+    const student = await tinyModel(device);
+    await collect(run(student, store));
+    await store.write('state-000012/model.safetensors', []);
+    const longer = run(student, store, { resume: true, steps: 16 });
+    await expect(collect(longer)).rejects.toThrow(
+      /it can be made longer when it is finished, and this one is at step 8 of 12\. That is state-000008, and not the newest state\. runs\/a\/state-000012\/model\.safetensors: the file has 0 bytes/,
+    );
+    student.dispose();
+  });
+
   it('is another thing than one that the system does not let be read', async () => {
     const cause = Object.assign(new Error('EACCES: permission denied, open'), { code: 'EACCES' });
     const refused = async () => {

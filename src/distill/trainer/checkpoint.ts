@@ -366,8 +366,8 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
             const remark = `The run goes on from ${root.name}/${stateName(step)}, not from the newest state. ${passed.join('. ')}.`;
             return { ...stored, remarks: [remark, ...stored.remarks] };
           } catch (error) {
-            if (!(error instanceof UnusableState)) throw error;
-            passed.push(error.message);
+            if (error instanceof UnusableState) passed.push(error.message);
+            else throw error instanceof CheckpointError && passed.length > 0 ? ofOlder(error, step, passed) : error;
           }
         }
         return undefined;
@@ -414,6 +414,12 @@ export function openCheckpoints(plan: Plan, target: string | FileStore): Checkpo
     },
   };
 }
+
+/** What is wrong with a run at the state of `step` may be so because newer ones were passed over. */
+const ofOlder = (error: CheckpointError, step: number, passed: readonly string[]): CheckpointError =>
+  new CheckpointError(`${error.message} That is ${stateName(step)}, and not the newest state. ${passed.join('. ')}.`, {
+    ...{ found: error.found, expected: error.expected, cause: error },
+  });
 
 /** Who gives a store back is ending, often by an error of its own, which one from here must not replace. */
 const release = (lock: StoreLock): Promise<void> => lock().catch(() => {});
