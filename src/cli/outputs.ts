@@ -20,7 +20,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { gunzipSync, constants as zlib } from 'node:zlib';
-import { CheckpointError, OptionError } from '../index.js';
+import { CheckpointError, type FileStore, OptionError, openFolder } from '../index.js';
 import { systemReason } from '../systemReason.js';
 import { firstLine } from './firstLine.js';
 import { isAddress } from './inputs.js';
@@ -209,10 +209,32 @@ export function tryFolder(flag: string, path: string, { isWritten = true }: Tria
 }
 
 /** @throws OptionError for a folder that is not empty; CheckpointError for one that cannot be written */
-export function tryNewFolder(flag: string, path: string): void {
+export async function tryNewFolder(flag: string, path: string): Promise<void> {
   tryFolder(flag, path);
-  const [name] = namesIn(path);
+  if (!statOf(path)) return;
+  const { files, folders } = await openFolder(path).list();
+  const [name] = [...files, ...folders];
   if (name !== undefined) throw refusal(flag, path, `holds ${name} already. Take a new folder.`);
+}
+
+/**
+ * Writes into a folder while no other command does: the files of two would be mixed.
+ * @param tryAgain as before the work, for another command may have written there meanwhile
+ * @throws CheckpointError where another command is writing there; what `tryAgain` throws
+ */
+export async function fillAlone(
+  path: string,
+  tryAgain: () => Promise<void>,
+  write: (folder: FileStore) => Promise<void>,
+): Promise<void> {
+  const folder = openFolder(path);
+  const giveBack = await folder.lock();
+  try {
+    await tryAgain();
+    await write(folder);
+  } finally {
+    await giveBack();
+  }
 }
 
 /** An address is no place to write to. @throws OptionError */

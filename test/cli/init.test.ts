@@ -54,6 +54,17 @@ describe('distillm init', () => {
     expect(await distillm('generate', { more: asked })).toMatchObject({ code: 0 });
   });
 
+  it('writes alone: of two into one folder at once one has it, and its files are of one model', async () => {
+    const both = await Promise.all(['3', '2'].map((layers) => init('--layers', layers, '--out', at('shared'))));
+    const [one, other] = both.toSorted((a, b) => a.code - b.code);
+    expect([one?.code, other?.err]).toEqual([0, expect.stringMatching(/another run writes to it|holds .* already/)]);
+    const made = JSON.parse(one?.out ?? '');
+    expect(await configOf('shared')).toMatchObject({ n_layer: made.numLayers });
+    const asked = ['--model', at('shared'), '--max-new-tokens', '1', '--device', 'wasm', '--threads', '1', 'a'];
+    expect(await distillm('generate', { more: asked })).toMatchObject({ code: 0 });
+    expect((await readdir(at('shared'))).filter((name) => name.startsWith('.'))).toEqual([]);
+  });
+
   it('makes an encoder-decoder whose two stacks follow one number of layers, and tells both', async () => {
     const device = await openDevice({ kind: 'wasm', wasm: { threads: 1 } });
     const shape = { ...{ d_model: 8, d_kv: 4, d_ff: 8, num_heads: 2 }, num_layers: 4, num_decoder_layers: 3 };

@@ -211,6 +211,17 @@ describe('outputs are tried before models are opened', () => {
     expect((await distillm(`tokenizer --data x --out ${path('train.jsonl')}`)).code).toBe(2);
   });
 
+  it('tokenizer writes alone: of two into one folder at once one is refused', async () => {
+    const make = (size: number) =>
+      distillm(
+        `tokenizer --data ${path('train.jsonl')} --template compact --vocab-size ${size} --out ${path('shared')}`,
+      );
+    const both = await Promise.all([make(270), make(275)]);
+    const [one, other] = both.toSorted((a, b) => a.code - b.code);
+    expect([one?.code, other?.err]).toEqual([0, expect.stringMatching(/another run writes to it|holds .* already/)]);
+    expect((await loadTokenizer(path('shared'))).vocabSize).toBe(JSON.parse(one?.out ?? '').vocabSize);
+  });
+
   it.each(['https://example.org/run', 'hf:me/model'])('are no places on the web: %s', async (place) => {
     const message = `${place} is an address on the web, expected a path on this machine`;
     for (const line of [`--out ${place}`, `--out ${path('unused')} --log ${place}`]) {

@@ -1,5 +1,5 @@
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -138,6 +138,15 @@ describe('distillm plot', () => {
     const { code, err } = await plot(path('broken.jsonl'), '--out', path('broken.html'));
     expect([code, err]).toEqual([1, expect.stringMatching(message)]);
     expect(existsSync(path('broken.html'))).toBe(false);
+  });
+
+  it('says of links that lead in a circle that they do', async () => {
+    await symlink('circle', path('circle'));
+    const { code, err } = await plot(path('circle'));
+    expect([code, err]).toEqual([
+      1,
+      expect.stringMatching(/^distillm: .*circle cannot be read: links lead in a circle/),
+    ]);
   });
 
   it('overwrites nothing but its own', async () => {

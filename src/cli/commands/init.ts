@@ -19,7 +19,7 @@ import { exitCodes } from '../exitCodes.js';
 import { counted, layersInWords } from '../format.js';
 import { createFromFile, hasTokenizer, keptFiles, openModelFolder, sourceWords } from '../models.js';
 import { countOrZero, counts, optional, required, text, withDefault } from '../options.js';
-import { tryNewFolder } from '../outputs.js';
+import { fillAlone, tryNewFolder } from '../outputs.js';
 import { exclusive } from '../rules.js';
 
 export const init = defineCommand({
@@ -66,13 +66,15 @@ export const init = defineCommand({
   ],
   async run(options, terminal) {
     const { from, layers, studentConfig, out } = options;
-    tryNewFolder('--out', out);
+    const tryOut = () => tryNewFolder('--out', out);
+    await tryOut();
     const teacher = await openModelFolder('--from', from, terminal);
     return withDevice(options, terminal, async (device) => {
       const student = await (studentConfig === undefined
         ? loadModel(teacher, { device, layers: layers?.length === 1 ? layers[0] : layers })
         : newModel(teacher, studentConfig, { device, seed: options.seed }));
-      await saveModel(student, out, { files: await keptFiles(teacher, await teacher.inheritedFiles()) });
+      const files = await keptFiles(teacher, await teacher.inheritedFiles());
+      await fillAlone(out, tryOut, (folder) => saveModel(student, folder, { files }));
       const { numLayers, numEncoderLayers } = student;
       const layered = { numLayers, ...(numEncoderLayers !== undefined && { numEncoderLayers }) };
       const result = { student: out, ...layered, parameters: numParameters(student) };

@@ -6,7 +6,7 @@ import { exitCodes } from '../exitCodes.js';
 import { counted } from '../format.js';
 import { keptFiles, openModelFolder, sourceWords } from '../models.js';
 import { choice, given, optional, required, text } from '../options.js';
-import { tryNewFolder } from '../outputs.js';
+import { fillAlone, tryNewFolder } from '../outputs.js';
 
 export const merge = defineCommand({
   name: 'merge',
@@ -38,17 +38,16 @@ export const merge = defineCommand({
   },
   rules: deviceRules,
   async run({ adapter, base, dtype, out, ...options }, terminal) {
-    tryNewFolder('--out', out);
+    const tryOut = () => tryNewFolder('--out', out);
+    await tryOut();
     const checkpoint = await openModelFolder('--adapter', adapter, terminal, base);
     if (!(await checkpoint.adapter())) {
       throw new OptionError(`--adapter ${adapter} holds no adapter_config.json. Give the folder of an adapter.`);
     }
     return withDevice(options, terminal, async (device) => {
       const model = await loadModel(checkpoint, { device });
-      await saveModel(model, out, {
-        files: await keptFiles(checkpoint, await checkpoint.companionFiles()),
-        ...given({ dtype }),
-      });
+      const files = await keptFiles(checkpoint, await checkpoint.companionFiles());
+      await fillAlone(out, tryOut, (folder) => saveModel(model, folder, { files, ...given({ dtype }) }));
       const result = { model: out, parameters: numParameters(model) };
       terminal.stdout.write(`${JSON.stringify(result)}\n`);
       terminal.stderr.write(`${out}: ${counted(result.parameters, 'parameter')}.\n`);

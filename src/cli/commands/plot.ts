@@ -1,5 +1,5 @@
 /** `distillm plot`: draws what runs logged, several over each other, as an HTML report or an SVG file. */
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, type Stats, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import * as z from 'zod';
 import { type ChartName, chartNames, plotRuns, type RunLog, readRunLog, reportRuns } from '../../entries/report.js';
@@ -10,7 +10,7 @@ import { defineCommand } from '../command.js';
 import { exitCodes } from '../exitCodes.js';
 import { counted } from '../format.js';
 import { given, optional, text } from '../options.js';
-import { drawingFile, reportFile, tryFile, writing } from '../outputs.js';
+import { drawingFile, namesIn, reportFile, tryFile, writing } from '../outputs.js';
 import { note, wrapped } from '../terminal.js';
 
 /** What is written, by the ending of its name. */
@@ -109,17 +109,26 @@ interface FoundLog {
 
 const logFileName = 'log.jsonl';
 
+/** @throws CheckpointError where the system does not let it be looked at */
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (cause) {
+    throw new CheckpointError(`${path} cannot be read: ${systemReason(cause)}`, { found: path, cause });
+  }
+}
+
 /**
  * A file itself, the log of a run's folder, or those of all runs in a folder of runs, by their names.
  * @throws CheckpointError where there is none
  */
 function logsIn(path: string): FoundLog[] {
-  const found = statSync(path, { throwIfNoEntry: false });
+  const found = statOf(path);
   if (!found) throw new CheckpointError(`${path}: there is no such file or folder. Check the path.`, { found: path });
   if (!found.isDirectory()) return [{ path, log: path }];
   const log = join(path, logFileName);
   if (existsSync(log)) return [{ path, log }];
-  const runs = readdirSync(path)
+  const runs = namesIn(path)
     .sort()
     .map((name) => join(path, name))
     .filter((run) => existsSync(join(run, logFileName)));

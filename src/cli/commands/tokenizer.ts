@@ -6,7 +6,7 @@ import { exitCodes } from '../exitCodes.js';
 import { counted, whole } from '../format.js';
 import { tryInputs } from '../inputs.js';
 import { choice, count, given, listed, required, text, withDefault } from '../options.js';
-import { tryFolder } from '../outputs.js';
+import { fillAlone, tryFolder } from '../outputs.js';
 import { templates } from '../template.js';
 
 const models = choice(['bpe', 'unigram']);
@@ -51,9 +51,15 @@ export const tokenizer = defineCommand({
     }
     const trained = await trainer.train(given({ signal }));
     try {
-      const store = openFolder(out);
-      const files = trained.save();
-      for (const [name, file] of Object.entries(files)) await store.write(name, [new TextEncoder().encode(file)]);
+      await fillAlone(
+        out,
+        () => checkFolder(out),
+        async (folder) => {
+          for (const [name, file] of Object.entries(trained.save())) {
+            await folder.write(name, [new TextEncoder().encode(file)]);
+          }
+        },
+      );
       let tokens = 0;
       // Read again: the texts may be larger than memory.
       for await (const text of readTokenizerTexts(data, { template, ...recordNames(records), skipInvalid })) {
