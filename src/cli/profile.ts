@@ -1,5 +1,5 @@
 /** --profile: what each kernel took while a command worked, as a table and as a trace file. */
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
 import * as z from 'zod';
 import { type Device, type KernelProfile, type Profile, startProfile } from '../index.js';
 import { duration, threeDigits, whole } from './format.js';
@@ -38,7 +38,7 @@ export async function profiled<T>(
     for (const line of lines) terminal.stderr.write(`${line}\n`);
     if (file !== undefined) {
       const trace = profile.trace();
-      writing('--profile', wanted as string, () => writeSync(file, JSON.stringify(trace)));
+      writing('--profile', wanted as string, () => writeFileSync(file, JSON.stringify(trace)));
       const { kernelCalls, kernelCallsKept } = trace.otherData;
       const kept = kernelCallsKept < kernelCalls ? ` (the first ${whole(kernelCallsKept)} kernel calls)` : '';
       terminal.stderr.write(`Trace: ${wanted}${kept}, for chrome://tracing or ui.perfetto.dev\n`);

@@ -1,6 +1,6 @@
 /** `distillm eval` with several models, with answers that are there already, with a page, and with a judge. */
 import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createModel, loadTokenizer, openDevice, perplexity, readInstructions, saveModel } from '../../src/index.js';
@@ -222,6 +222,21 @@ describe('--resume', () => {
   ])('refuses answers of %s', async (_, more, message) => {
     const { code, err } = await evaluate('--resume', ...more);
     expect([code, err]).toEqual([2, expect.stringMatching(message)]);
+  });
+
+  it('refuses answers of another model in the same place', async () => {
+    const place = at('best');
+    await cp(at('one'), place, { recursive: true });
+    const line = words('--answers', at('moved.jsonl')).map((word) => (word === at('one') ? place : word));
+    expect((await run(line)).code).toBe(0);
+    await cp(at('two/model.safetensors'), join(place, 'model.safetensors'));
+    const { code, err } = await run([...line, '--resume']);
+    expect([code, err]).toEqual([
+      2,
+      expect.stringMatching(/line 1: .*best was another model: .* have changed since\./),
+    ]);
+    await cp(at('one/model.safetensors'), join(place, 'model.safetensors'));
+    expect((await run([...line, '--resume'])).code).toBe(0);
   });
 
   it('refuses answers to other records, and of other models', async () => {

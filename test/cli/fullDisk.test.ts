@@ -183,6 +183,27 @@ describe.skipIf(!existsSync(built) || !mounts).concurrent('distillm train on a f
     expect([resumed.code, JSON.parse(resumed.out)]).toMatchObject([0, { step: 6, reason: 'finished' }]);
   }, 60_000);
 
+  it('says of a trace and of answers for which there is no room that they cannot be written', async () => {
+    const place = path('short');
+    await mkdir(join(place, 'disk'), { recursive: true });
+    const disk = join(place, 'disk');
+    const made = await distillm(begins(path('short-run')));
+    expect(made.code, made.err).toBe(0);
+    const script = 'mount -t tmpfs -o size=4k tmpfs "$DISK" || exit 99\nexec "$@" 2> "$PLACE/err" > "$PLACE/out"\n';
+    await writeFile(join(place, 'script'), script);
+    const asked = `--model ${path('short-run/last')} --device wasm --threads 1 --max-new-tokens 30`;
+    for (const [flag, line] of [
+      ['--profile', `generate ${asked} --profile ${disk}/trace.json hello`],
+      ['--answers', `eval ${asked} --data ${path('train.jsonl')} --answers ${disk}/answers.jsonl`],
+    ]) {
+      const words = ['-rm', 'sh', join(place, 'script'), process.execPath, built, ...(line as string).split(' ')];
+      const child = spawn('unshare', words, { env: { ...process.env, DISK: disk, PLACE: place } });
+      const code = await new Promise<number | null>((done) => child.on('close', done));
+      const err = readFileSync(join(place, 'err'), 'utf8');
+      expect([flag, code, err]).toEqual([flag, 1, expect.stringMatching(`distillm: ${flag} .* the disk is full`)]);
+    }
+  }, 60_000);
+
   it('warns of a log and of curves that find no room, and goes on', async () => {
     // The run itself is elsewhere.
     const place = path('curves');

@@ -25,8 +25,9 @@ import {
   perplexityOf,
   prepareAnswerer,
 } from '../evaluation/answering.js';
-import { type AnswersFile, noFile, openAnswers } from '../evaluation/answersFile.js';
+import { type AnswersFile, type KnownAnswerer, noFile, openAnswers } from '../evaluation/answersFile.js';
 import { judgeAll, judgeOptions, judgeRules, openJudge } from '../evaluation/judging.js';
+import { modelDigest } from '../evaluation/modelDigest.js';
 import { cardsOf, type Evaluated, resultOf, shownModels, textTables } from '../evaluation/results.js';
 import { settingsOf, unusualScoring } from '../evaluation/settings.js';
 import { exitCodes } from '../exitCodes.js';
@@ -199,7 +200,7 @@ export const evaluate = defineCommand({
         },
       };
       const started = performance.now();
-      const file = path === undefined ? noFile : openAnswers(path, answerers, { resume });
+      const file = path === undefined ? noFile : openAnswers(path, await known(answerers), { resume });
       try {
         const models: Evaluated[] = [];
         let first: readonly SeedAnswers[] | undefined;
@@ -254,6 +255,12 @@ export const evaluate = defineCommand({
     });
   },
 });
+
+async function known(answerers: ReadonlyMap<string, Answerer>): Promise<ReadonlyMap<string, KnownAnswerer>> {
+  const each = new Map<string, KnownAnswerer>();
+  for (const [name, answerer] of answerers) each.set(name, { ...answerer, digest: await modelDigest(answerer) });
+  return each;
+}
 
 /** The records, which all models are asked. @throws OptionError where a template leaves out some of them for one model */
 function requireSame(answerers: ReadonlyMap<string, Answerer>): Answerer {

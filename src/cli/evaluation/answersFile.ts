@@ -3,7 +3,7 @@
  * the end what a judge said. A seed's answers are written at once, so that an evaluation that was stopped goes on after the
  * last seed that is whole.
  */
-import { closeSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { CheckpointError, type Example, exactMatch, OptionError, rougeL } from '../../index.js';
 import { inWords, isPlainObject } from '../../inWords.js';
 import { systemReason } from '../../systemReason.js';
@@ -26,6 +26,9 @@ export interface AnswersFile {
 /** For an evaluation whose answers are not kept. */
 export const noFile: AnswersFile = { kept: () => undefined, add() {}, note() {}, close() {} };
 
+/** A model that answers, and the digest of it: see `modelDigest`. */
+export type KnownAnswerer = Answerer & { readonly digest: string };
+
 /**
  * Opens the file, or goes on with it.
  * @param answerers the models by their names
@@ -33,7 +36,7 @@ export const noFile: AnswersFile = { kept: () => undefined, add() {}, note() {},
  */
 export function openAnswers(
   path: string,
-  answerers: ReadonlyMap<string, Answerer>,
+  answerers: ReadonlyMap<string, KnownAnswerer>,
   { resume }: { readonly resume: boolean },
 ): AnswersFile {
   const old = resume ? keptIn(path, answerers) : { bytes: 0, blocks: new Map<string, Block>() };
@@ -44,11 +47,11 @@ export function openAnswers(
   });
   let last = [...old.blocks.values()].at(-1)?.model;
   const write = (records: readonly object[]) =>
-    writing(flag, path, () => writeSync(file, records.map((record) => `${JSON.stringify(record)}\n`).join('')));
+    writing(flag, path, () => writeFileSync(file, records.map((record) => `${JSON.stringify(record)}\n`).join('')));
   return {
     kept: (model, seed) => old.blocks.get(blockName(model, seed))?.answers,
     add(model, seed, answers) {
-      const answerer = answerers.get(model) as Answerer;
+      const answerer = answerers.get(model) as KnownAnswerer;
       const head = last === model ? [] : [headOf(model, answerer)];
       write([...head, ...answers.map((answer, i) => recordOf(model, seed, answer, answerer.examples[i] as Example))]);
       last = model;
@@ -60,8 +63,8 @@ export function openAnswers(
   };
 }
 
-const headOf = (model: string, { examples, settings }: Answerer) => ({
-  ...{ type: 'model', model, records: examples.length, settings },
+const headOf = (model: string, { examples, settings, digest }: KnownAnswerer) => ({
+  ...{ type: 'model', model, records: examples.length, settings, digest },
 });
 
 const recordOf = (
@@ -91,7 +94,7 @@ const blockName = (model: string, seed: number) => JSON.stringify([model, seed])
 /** The seeds that are whole, and the bytes up to the end of the last of them. */
 function keptIn(
   path: string,
-  answerers: ReadonlyMap<string, Answerer>,
+  answerers: ReadonlyMap<string, KnownAnswerer>,
 ): { readonly bytes: number; readonly blocks: ReadonlyMap<string, Block> } {
   const blocks = new Map<string, Block>();
   const refuse = (at: number, what: string) =>
@@ -114,7 +117,7 @@ function keptIn(
     const answerer = answerers.get(String(model));
     if (!answerer) throw refuse(at, `the model is ${inWords(model)}, which --model does not name.`);
     if (type === 'model') {
-      const { records, settings } = record;
+      const { records, settings, digest } = record;
       const expected = headOf(String(model), answerer);
       if (records !== expected.records) {
         throw refuse(at, `there were ${inWords(records)} records, and now there are ${expected.records}.`);
@@ -122,6 +125,9 @@ function keptIn(
       const other = Object.entries(expected.settings).find(
         ([name, value]) => JSON.stringify(Object(settings)[name]) !== JSON.stringify(value),
       );
+      if (digest !== expected.digest) {
+        throw refuse(at, `${model} was another model: its config, its weights or its tokenizer have changed since.`);
+      }
       if (other) {
         const [name, value] = other;
         throw refuse(at, `${name} was ${inWords(Object(settings)[name])}, and is ${inWords(value)} now.`);
