@@ -39,6 +39,13 @@ describe.skipIf(!chromiumPath)('the example page', () => {
     tab.setDefaultTimeout(0);
     const faults: string[] = [];
     tab.on('pageerror', (error) => faults.push(String(error)));
+    await tab.addInitScript(() => {
+      const { persist } = StorageManager.prototype;
+      StorageManager.prototype.persist = function () {
+        document.documentElement.dataset.persist = 'asked';
+        return persist.call(this);
+      };
+    });
     await tab.goto(server.url);
     return { tab, faults };
   }
@@ -84,7 +91,10 @@ describe.skipIf(!chromiumPath)('the example page', () => {
     expect(await tab.textContent('#room')).toMatch(/^Private files of this site: .*, room for [\d.]+ .B more/);
     expect(await train(tab)).toBe('Pick a file of data, or drop one.');
     await tab.setInputFiles('[name=data]', { name: 'a.jsonl', mimeType: '', buffer: Buffer.from(text) });
+    expect(await tab.locator('html').getAttribute('data-persist')).toBe(null);
     expect(await train(tab)).toMatch(/^Done\. WASM SIMD, 1 thread/);
+    // The browser is asked to keep the files when its disk is nearly full.
+    expect(await tab.locator('html').getAttribute('data-persist')).toBe('asked');
     expect(await tab.locator('#curve svg').count()).toBe(1);
     // Byte for byte what a run saves, which scripts/check-saved-models.mjs holds to transformers.
     const files = await downloaded(tab);
@@ -115,6 +125,15 @@ describe.skipIf(!chromiumPath)('the example page', () => {
     expect(faults).toEqual([]);
     await tab.close();
   }, 120_000);
+
+  it('takes a folder that is picked', async () => {
+    const { tab } = await openPage();
+    await tab.setInputFiles('[name=folder]', resolve('examples/demo/teacher'));
+    expect(await tab.textContent('#status')).toMatch(/^Pick a file of data, teacher teacher \(\d+ files\)\.$/);
+    await tab.setInputFiles('[name=data]', join(folder, 'a.jsonl'));
+    expect(await tab.textContent('#status')).toMatch(/^Data a\.jsonl, teacher teacher \(\d+ files\)\.$/);
+    await tab.close();
+  }, 60_000);
 
   it('says what a model of the hub takes and what room there is, and downloads nothing unasked', async () => {
     const { tab } = await openPage();

@@ -13,7 +13,7 @@ type InPage = {
   write(
     bytes: number,
   ): Promise<{ failed?: { code?: string; message: string }; listed: { files: string[]; folders: string[] } }>;
-  progress: { step: number };
+  progress: { step: number; waiting: readonly string[] };
 };
 
 describe.skipIf(!chromiumPath)('a run in the private files of a site', () => {
@@ -54,15 +54,22 @@ describe.skipIf(!chromiumPath)('a run in the private files of a site', () => {
   const reach = (page: Page, step: number) =>
     page.waitForFunction((step) => (window as unknown as InPage).progress.step >= step, step, { polling: 5 });
 
-  it('goes on after a reload, and after the browser was killed, with the bits of a run that nothing interrupted', async () => {
+  /** A run that nothing interrupts. */
+  let whole: StoredRun;
+
+  it('goes on after a reload, a closed tab and a killed browser, with the bits of a run that nothing interrupted', async () => {
     let page = await openPage();
-    const whole = await train(page, 'runs/whole');
+    whole = await train(page, 'runs/whole');
     expect(whole).toMatchObject({ from: 0, folders: ['best', 'last', 'state-000012'] });
 
     page.evaluate(() => (window as unknown as InPage).train('runs/broken', 12)).catch(() => {});
     await reach(page, 3);
     await page.reload();
     await page.waitForFunction('window.train');
+    page.evaluate(() => (window as unknown as InPage).train('runs/broken', 12)).catch(() => {});
+    await reach(page, 5);
+    await page.close();
+    page = await openPage();
     page.evaluate(() => (window as unknown as InPage).train('runs/broken', 12)).catch(() => {});
     await reach(page, 7);
     await endBrowser('SIGKILL');
@@ -99,6 +106,26 @@ describe.skipIf(!chromiumPath)('a run in the private files of a site', () => {
     expect(listed).toEqual({ files: [], folders: [] });
     await devtools.send('Storage.overrideQuotaForOrigin', { origin: new URL(server.url).origin });
     expect(await write(8_000_000)).toEqual({ failed: undefined, listed: { files: ['large'], folders: [] } });
+    await page.close();
+  }, 120_000);
+
+  it('waits where the site has no more room, says so, and goes on once there is some', async () => {
+    const page = await openPage();
+    const devtools = await page.context().newCDPSession(page);
+    const { origin } = new URL(server.url);
+    const { usage = 0 } = await page.evaluate(() => navigator.storage.estimate());
+    await devtools.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: usage + 30_000 });
+    const running = train(page, 'runs/full');
+    const waits = (count: number) =>
+      page.waitForFunction((count) => (window as unknown as InPage).progress.waiting.length >= count, count, {
+        polling: 50,
+      });
+    await waits(1);
+    await devtools.send('Storage.overrideQuotaForOrigin', { origin });
+    expect(await running).toEqual(whole);
+    const said = await page.evaluate(() => (window as unknown as InPage).progress.waiting);
+    expect(said[0]).toMatch(/the browser gives the site no more room/);
+    expect(said.at(-1)).toBe('waited');
     await page.close();
   }, 120_000);
 });

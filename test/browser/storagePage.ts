@@ -11,8 +11,8 @@ export interface StoredRun {
   readonly folders: readonly string[];
 }
 
-/** Steps that are done. */
-const progress = { step: 0 };
+/** Steps that are done, and what the run says besides. */
+const progress = { step: 0, waiting: [] as string[] };
 
 async function train(folder: string, steps: number): Promise<StoredRun> {
   const distillm = await startWorker();
@@ -31,6 +31,8 @@ async function train(folder: string, steps: number): Promise<StoredRun> {
   for await (const event of run) {
     if (event.type === 'start') from = event.step;
     if (event.type === 'step') progress.step = event.step;
+    if (event.type === 'waiting') progress.waiting.push(event.message);
+    if (event.type === 'waited') progress.waiting.push('waited');
   }
   const bits = await bitsOf(common.student);
   const folders = [...(await statesIn())].sort();
