@@ -133,8 +133,10 @@ describe('a clean clone', () => {
     );
     expect(commands.map((line) => /npm (\w+)/.exec(line)?.[1])).toEqual(['pkg', 'pack', 'publish']);
     // What they need of npm's and GitHub's servers is left out.
-    const dry = commands.join(' && ').replace('--provenance', '--dry-run --registry http://127.0.0.1:9/');
-    const env = { ...process.env, GITHUB_REPOSITORY: 'someone/something', npm_config_loglevel: 'notice' };
+    const dry = commands
+      .join(' && ')
+      .replace('--provenance', '--dry-run --loglevel notice --registry http://127.0.0.1:9/ --fetch-retries 0');
+    const env = { ...process.env, GITHUB_REPOSITORY: 'someone/something' };
     const place = join(folder, 'release');
     await mkdir(place);
     await extract({ file: tarball, cwd: place, strip: 1 });

@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { browserFlags } from './page.js';
 
 export interface OwnBrowser {
   /** Of its devtools: for Playwright, or for `openDevtools`. */
@@ -13,8 +14,10 @@ export interface OwnBrowser {
 }
 
 export async function openOwnBrowser(path: string, profile: string): Promise<OwnBrowser> {
-  const flags = ['--headless=new', '--no-sandbox', '--remote-debugging-port=0', `--user-data-dir=${profile}`];
-  const chrome: ChildProcess = spawn(path, [...flags, 'about:blank'], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const own = ['--remote-debugging-port=0', `--user-data-dir=${profile}`];
+  const chrome: ChildProcess = spawn(path, [...browserFlags, ...own, 'about:blank'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   const gone = once(chrome, 'exit');
   const address = await new Promise<string>((resolve, reject) => {
     let told = '';

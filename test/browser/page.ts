@@ -9,11 +9,16 @@ import { type Browser, chromium } from 'playwright-core';
 export const chromiumPath = process.env.DISTILLM_CHROMIUM;
 if (!chromiumPath && process.env.DISTILLM_REQUIRE_WEBGPU) throw new Error('DISTILLM_CHROMIUM names no browser');
 
+/** WebGPU in software, and no window. */
+export const browserFlags = [
+  '--headless=new',
+  '--no-sandbox',
+  '--enable-unsafe-webgpu',
+  '--use-webgpu-adapter=swiftshader',
+];
+
 export const launch = (path: string, ...flags: readonly string[]): Promise<Browser> =>
-  chromium.launch({
-    executablePath: path,
-    args: ['--no-sandbox', '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--headless=new', ...flags],
-  });
+  chromium.launch({ executablePath: path, args: [...browserFlags, ...flags] });
 
 /** Bundles a script as a user's bundler would: the built package, browser conditions, nothing of Node. */
 export async function bundle(entry: string): Promise<string> {
