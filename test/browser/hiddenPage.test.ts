@@ -80,7 +80,7 @@ describe.skipIf(!chromiumPath)('a page that the browser hides', () => {
       if (asked.kind === 'wasm') expect(laterTurns - turns).toBeLessThan(laterStep - step);
       await page.close();
     },
-    120_000,
+    240_000,
   );
 
   it('stands still with a page that is frozen, goes on with it, and writes the state then, with the same bits', async () => {
