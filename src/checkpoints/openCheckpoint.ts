@@ -68,6 +68,7 @@ export async function openCheckpoint(
       },
     );
   }
+  if (typeof source === 'string') refusePage(source);
   // Opened first: a page cannot resolve every path.
   const location = () => (typeof source === 'string' ? locationOf(source) : undefined);
   const file = typeof source === 'string' && namesGguf(source) ? openFile(source, checked) : undefined;
@@ -103,9 +104,25 @@ async function bareGguf(
   return (await begins().catch(() => false)) ? file : undefined;
 }
 
+/** @throws CheckpointError for the address of a model's page on Hugging Face, which has no files below it */
+function refusePage(source: string): void {
+  const page =
+    /^https?:\/\/(?:www\.)?(?:huggingface\.co|hf\.co)\/([^/?#]+\/[^/?#]+)(?:\/tree\/([^/?#]+))?\/?(?:[?#].*)?$/i;
+  const [, name, revision] = page.exec(source) ?? [];
+  if (name === undefined) return;
+  const meant = `hf:${name}${revision === undefined ? '' : `@${revision}`}`;
+  throw new CheckpointError(
+    `${source}: there is no checkpoint: this is the page of a model. Give ${quotedPath(meant)} instead.`,
+    { found: source, expected: meant },
+  );
+}
+
 /** A repository on Hugging Face may be called so as well. */
 const namesGguf = (source: string): boolean =>
-  /\.gguf$/i.test(source) && !(isHubName(source) && parseHubName(source).path === '');
+  isHubName(source)
+    ? /\.gguf$/i.test(source) && parseHubName(source).path !== ''
+    : // Hugging Face's own links end with '?download=true'.
+      (/^https?:/i.test(source) ? /\.gguf(?:[?#]|$)/i : /\.gguf$/i).test(source);
 
 const lookedFor = kinds.map(({ looksLike }) => looksLike);
 

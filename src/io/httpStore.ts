@@ -70,11 +70,18 @@ const storeOptions = z.strictObject({
  * @example
  * const onProgress = ({ file, loaded, total }) => console.log(file, loaded, 'of', total ?? '?');
  * const store = httpStore('https://huggingface.co/openai-community/gpt2/resolve/main/', { onProgress });
- * @throws OptionError for what is no URL
+ * @throws OptionError for what is no URL, and for one with a query or a fragment
  */
 export function httpStore(url: string | URL, options: HttpStoreOptions = {}): FileStore {
   const base = new URL(checkOption('httpStore', 'url', url, urlOption));
   const { fetch = globalThis.fetch, files, onProgress, signal } = checkOptions('httpStore', storeOptions, options);
+  if (base.search || base.hash) {
+    throw new OptionError(
+      `httpStore: the folder ${base.href} ends with '${base.search}${base.hash}', which no file below it would have. Leave ` +
+        'that out.',
+      { option: 'url', found: base.href },
+    );
+  }
   if (!base.pathname.endsWith('/')) base.pathname += '/';
   const name = base.href.slice(0, -1);
   const known = new Map<string, Promise<Known | undefined>>();

@@ -1,6 +1,6 @@
 import type * as z from 'zod';
 import { CheckpointError } from '../errors.js';
-import { quoted } from '../inWords.js';
+import { quoted, short } from '../inWords.js';
 import { parse, ranges } from '../settings/index.js';
 import type { AnyFamily } from './family.js';
 
@@ -40,9 +40,25 @@ export interface ConfiguredFamily {
   readonly config: unknown;
 }
 
-/** @param where the file's name, for messages. @throws CheckpointError naming the first wrong field */
-export const configure = (
+/**
+ * @param where the file's name, for messages
+ * @throws CheckpointError naming the first wrong field, and where the file says that its weights are quantized: they have other
+ * tensors in their places
+ */
+export function configure(
   family: AnyFamily,
   fields: Readonly<Record<string, unknown>>,
   where: string,
-): ConfiguredFamily => ({ family, fields, config: checkConfig(family.schema, fields, where) });
+): ConfiguredFamily {
+  const { quantization_config: quantized } = fields;
+  if (quantized === undefined || quantized === null) {
+    return { family, fields, config: checkConfig(family.schema, fields, where) };
+  }
+  const method: unknown = Object(quantized).quant_method;
+  const how = typeof method === 'string' ? ` by ${short(method)}` : '';
+  throw new CheckpointError(
+    `${where}: the weights are quantized${how} (quantization_config), which is not read here. Take the model that they were made ` +
+      'from, or a GGUF file of it.',
+    { found: method },
+  );
+}

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { openCheckpoint } from '../../src/checkpoints/index.js';
 import { savedTemplate } from '../../src/data/index.js';
 import { savedTemplateFiles } from '../../src/data/savedTemplate.js';
@@ -251,6 +251,40 @@ describe('a folder without a checkpoint', () => {
       expect((await failure(openCheckpoint(file))).message).toMatch(/sha256-c0ffee is a file, expected the folder/);
     } finally {
       await rm(folder, { recursive: true });
+    }
+  });
+
+  it('that is the address of a GGUF file may end with a query, as the links of Hugging Face do', async () => {
+    const gguf = ggufBytes({ 'general.architecture': text('llama') });
+    const asked: string[] = [];
+    vi.stubGlobal('fetch', async (url: URL) => {
+      asked.push(url.href);
+      return new Response(gguf);
+    });
+    try {
+      const address = 'https://example.org/resolve/main/m.GGUF?download=true';
+      const checkpoint = await openCheckpoint(address);
+      expect(checkpoint).toMatchObject({ name: address, storedAs: 'a GGUF file' });
+      expect((await failure(checkpoint.config())).message).toMatch(
+        /m\.GGUF\S+: the key 'llama.embedding_length' is missing/,
+      );
+      expect(new Set(asked)).toEqual(new Set([address]));
+    } finally {
+      vi.unstubAllGlobals();
+    }
+  });
+
+  it("that is a model's page on Hugging Face says how the model is called here", async () => {
+    for (const [page, name] of [
+      ['https://huggingface.co/org/name', 'hf:org/name'],
+      ['http://hf.co/org/name/?library=transformers', 'hf:org/name'],
+      ['https://huggingface.co/org/name/tree/v1.0', 'hf:org/name@v1.0'],
+    ] as const) {
+      const error = await failure(openCheckpoint(page));
+      expect(error).toBeInstanceOf(CheckpointError);
+      expect(error.message).toBe(
+        `${page}: there is no checkpoint: this is the page of a model. Give '${name}' instead.`,
+      );
     }
   });
 

@@ -289,6 +289,11 @@ describe('records', () => {
       /line 2: messages\[1\] has tool_calls\. Tool calls are not supported/,
     ],
     [
+      'messages as a text',
+      { messages: '[{"role": "user"}]' },
+      /line 2: field 'messages' is the text "\[\{\\"role\\": \\"user\\"\}\]", expected a list of messages, \{ role, content \}/,
+    ],
+    [
       'tools that may be called',
       { messages: [user('a'), assistant('b')], tools: [{ type: 'function', function: { name: 'f' } }] },
       /line 2: has tools\. Tool calls are not supported/,

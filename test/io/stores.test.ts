@@ -517,6 +517,12 @@ describe('a web server', () => {
     expect((await store.read('empty.txt')).length).toBe(0);
   });
 
+  it.each(['https://example.org/m/?download=true', 'https://example.org/m#readme'])('are not below %s', (url) => {
+    expect(() => httpStore(url)).toThrow(
+      /^httpStore: the folder https:\/\/example.org\/m.* ends with '.*(download=true|readme)', which no file below it would have/,
+    );
+  });
+
   it('whose files are named is asked for no other, and lists them', async () => {
     const requests: string[] = [];
     const fetch = async (url: URL | RequestInfo) => {

@@ -218,6 +218,21 @@ describe('loadModel', () => {
     expect(numParameters(model)).toBe(numParameters(tied) + 11 * 6);
   });
 
+  it('says that weights are quantized, and by what', async () => {
+    for (const [quantization_config, how] of [
+      [{ quant_method: 'gptq', bits: 4 }, ' by gptq'],
+      [{ load_in_8bit: true }, ''],
+    ] as const) {
+      const error = await failure(folder({ fields: { quantization_config } }));
+      expect(error).toBeInstanceOf(CheckpointError);
+      expect(error.message).toMatch(
+        `config.json: the weights are quantized${how} (quantization_config), which is not read here. Take the model`,
+      );
+    }
+    using model = await loadModel(await folder({ fields: { quantization_config: null } }), { device });
+    expect(model.family).toBe('gpt2');
+  });
+
   it('names missing and unexpected tensors', async () => {
     const error = await failure(
       folder({

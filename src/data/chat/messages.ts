@@ -1,5 +1,5 @@
 /** Conversations: who said what and in which order, and what is wrong with a record that holds none. */
-import { inWords } from '../../inWords.js';
+import { inWords, quoted } from '../../inWords.js';
 import { isObject } from '../../io/json.js';
 import { Problem } from '../jsonLine.js';
 
@@ -35,7 +35,9 @@ export interface Conversation extends ChatPrompt {
  */
 export function messagesOf(field: string, value: unknown, last: 'user' | 'assistant'): ChatMessage[] | Problem {
   if (!Array.isArray(value) || value.length === 0) {
-    return new Problem(`: field '${field}' is ${inWords(value)}, expected a list of messages, { role, content }`);
+    // A list in a text looks like a list.
+    const found = typeof value === 'string' && /^\s*\[/.test(value) ? `the text ${quoted(value)}` : inWords(value);
+    return new Problem(`: field '${field}' is ${found}, expected a list of messages, { role, content }`);
   }
   const messages: ChatMessage[] = [];
   for (const [index, message] of Array.from(value).entries()) {
