@@ -207,6 +207,20 @@ describe('a validation loss that leaves its range', () => {
     student.dispose();
   });
 
+  it('before the first state leaves none that is good, which is said', async () => {
+    const student = await tinyModel(device);
+    const store = memoryStore({}, { name: 'runs/a' });
+    const { error } = await runWith(student, { checkpoint: store, steps: 24 }, async (event) => {
+      if (stepAt(event, 1)) await multiply(student, 1e4);
+      if (event.type === 'step' && event.step >= 9) poison(student, Number.NaN);
+    });
+    expect(await statesOf(store)).not.toEqual([]);
+    expect((error as Error).message).toMatch(
+      /^step 14 of 24: .* No checkpoint in runs\/a is good: the validation loss has been out of its range since step 4;/,
+    );
+    student.dispose();
+  });
+
   it('says which state was validated last where a later one was not', async () => {
     const student = await tinyModel(device);
     const store = memoryStore({}, { name: 'runs/a' });

@@ -273,9 +273,15 @@ function diverged(
 }
 
 /** Which state to go back to: one from before the loss left its range. */
-function wayBack({ checkpoint }: Plan, { soundness: { strayedAt, good, shown } }: RunState): string {
+function wayBack({ checkpoint }: Plan, { best, soundness: { strayedAt, good, shown } }: RunState): string {
   const folder = typeof checkpoint === 'string' ? checkpoint : checkpoint?.name;
-  if (folder === undefined || good === undefined) return 'There is no checkpoint to go back to';
+  if (folder === undefined) return 'There is no checkpoint to go back to';
+  if (good === undefined) {
+    // The best validation has a state, good or not.
+    return best && strayedAt !== undefined
+      ? `No checkpoint in ${folder} is good: the validation loss has been out of its range since step ${strayedAt}`
+      : 'There is no checkpoint to go back to';
+  }
   const strayed =
     strayedAt === undefined ? '' : `, from before the validation loss left its range at step ${strayedAt}`;
   const unproven =
