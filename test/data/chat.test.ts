@@ -217,6 +217,18 @@ describe('prompts that are too long', () => {
   });
 });
 
+describe('the empty message of the system', () => {
+  it('is there where a template writes one of its own when there is none', async () => {
+    const tokenizer = tokenizerOf('smollm2');
+    const turns = [user('a'), assistant('b')];
+    expect((await readOne(tokenizer, turns)).prompt).toMatch(/^<\|im_start\|>system\nYou are a helpful/);
+    const empty = await readOne(tokenizer, [system(''), ...turns]);
+    expect(empty.prompt).toMatch(/^<\|im_start\|>system\n<\|im_end\|>\n<\|im_start\|>user\na/);
+    const asked = encodePrompt({ messages: [system(''), user('a')] }, { tokenizer });
+    expect([...asked]).toEqual([...empty.ids.subarray(0, empty.promptLength)]);
+  });
+});
+
 describe('records', () => {
   const tokenizer = tokenizerOf('gemma3');
   const template = createChatTemplate(tokenizer);

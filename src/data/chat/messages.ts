@@ -11,7 +11,7 @@ const roles = ['system', 'user', 'assistant'] as const satisfies readonly ChatRo
 export interface ChatMessage {
   /** Who speaks. */
   readonly role: ChatRole;
-  /** What is said, not empty. */
+  /** What is said. Only the system's may be empty, which keeps a template from writing a message of its own there. */
   readonly content: string;
 }
 
@@ -64,7 +64,7 @@ function messageOf(place: string, value: unknown): ChatMessage | Problem {
     return new Problem(`: ${place}.content is a list of parts, expected text. Join the text of its parts`);
   }
   if (typeof content !== 'string') return refuse('.content', content, 'text');
-  if (content.trim() === '') return refuse('.content', '', 'text');
+  if (content.trim() === '' && known !== 'system') return refuse('.content', '', 'text');
   return { role: known, content };
 }
 
