@@ -5,6 +5,7 @@
  * reserves 10 GB of addresses for each memory.
  */
 import bytes from '../build/numbers.wasm';
+import { compileHere } from './compileHere.js';
 import { type SharedMemory, sharedMemory } from './text/instance.js';
 
 /** What assembly/numbers/index.ts exports. Addresses are bytes, counts elements. */
@@ -68,7 +69,8 @@ export function hostNumbers(...sizes: readonly number[]): Block {
 function open(): Opened {
   const shared = sharedMemory();
   const env = { memory: shared.memory };
-  const exports = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env }).exports as unknown as NumberExports;
+  const module = compileHere(() => new WebAssembly.Module(bytes));
+  const exports = new WebAssembly.Instance(module, { env }).exports as unknown as NumberExports;
   return { exports, shared, at: 0, size: 0 };
 }
 

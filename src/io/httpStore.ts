@@ -5,6 +5,7 @@ import { checkOption, checkOptions, type Fields, ranges, signalOption, special }
 import { readBody } from './body.js';
 import { type FileStore, insidePath, listingOf, missingFile, shortFile } from './fileStore.js';
 import { largestJson } from './json.js';
+import { isHtmlPage, tellingBytes } from './likeness.js';
 import { requestReason } from './requestReason.js';
 
 /** What the first request told about a file: its size, and its bytes from a server that ignores ranges. */
@@ -47,6 +48,9 @@ export interface HttpStoreOptions {
 /** Bytes of a file that are taken whole, from a server that ignores ranges. Texts are read at once, and have a limit anyway. */
 const mostOf = (path: string): number => (/\.(json|jinja|txt)$/i.test(path) ? largestJson : 2 ** 32);
 
+/** Whether a page in the place of a file may be the file itself. */
+const isNamedPage = (path: string): boolean => /\.x?html?$/i.test(path);
+
 const urlOption = special<string | URL>(
   'a whole URL',
   (value) => (typeof value === 'string' || value instanceof URL) && URL.canParse(value),
@@ -59,7 +63,8 @@ const storeOptions = z.strictObject({
 } satisfies Fields<HttpStoreOptions>);
 
 /**
- * Reads files below a URL. Parts of files are fetched by range requests. From a server that does not know ranges a file
+ * Reads files below a URL. A file that is answered with an HTML page is not there: so servers of pages answer for every path
+ * that they do not know. Parts of files are fetched by range requests. From a server that does not know ranges a file
  * is fetched whole, once, and kept. A web server takes no new files and does not list those that it has: `write`, `remove`,
  * `addFolder`, `share` and `lock` throw an OptionError, and so does `list` without the option `files`.
  * @example
@@ -134,9 +139,10 @@ export function httpStore(url: string | URL, options: HttpStoreOptions = {}): Fi
   /** Asks for one byte: the answer tells whether the file is there, its size, and whether ranges work. */
   async function probe(path: string): Promise<Known | undefined> {
     const response = await request(path, 0, 0);
+    const mayBePage = isHtml(response) && !isNamedPage(path);
     if (response.status === 200) {
       const whole = await download(path, response, mostOf(path), lengthOf(response));
-      return { size: whole.byteLength, whole };
+      return mayBePage && isHtmlPage(whole) ? undefined : { size: whole.byteLength, whole };
     }
     await leave(response);
     if (response.status === 404 || response.status === 410) return undefined;
@@ -150,7 +156,15 @@ export function httpStore(url: string | URL, options: HttpStoreOptions = {}): Fi
           'Across origins, it must expose the header with Access-Control-Expose-Headers.',
       );
     }
+    if (mayBePage && (await beginsPage(path, size))) return undefined;
     return { size };
+  }
+  /** Whether the file of a server that calls it a page is one: some call every file so. */
+  async function beginsPage(path: string, size: number): Promise<boolean> {
+    const most = Math.min(size, tellingBytes);
+    const response = await request(path, 0, most - 1);
+    const tooLong = () => refused(path, response);
+    return isHtmlPage(await readBody(response, { most, tooLong, cut: (cause) => cutOff(path, cause), onPart() {} }));
   }
   function ask(path: string): Promise<Known | undefined> {
     let answer = known.get(path);
@@ -212,6 +226,8 @@ export function httpStore(url: string | URL, options: HttpStoreOptions = {}): Fi
     lock: () => readOnly(),
   };
 }
+
+const isHtml = ({ headers }: Response): boolean => /^text\/html\b/i.test(headers.get('Content-Type') ?? '');
 
 /** Bytes of the body, where they are those of the file: a packed body has others. */
 function lengthOf({ headers }: Response): number | undefined {

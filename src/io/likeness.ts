@@ -67,6 +67,8 @@ export function likenessOf(bytes: Uint8Array): Likeness | undefined {
   return known && { what: known[1], advice: known[2] };
 }
 
+export const isHtmlPage = (bytes: Uint8Array): boolean => likenessOf(bytes)?.what === htmlPage;
+
 /** "m/config.json is an HTML page, expected JSON. Download ...", where the bytes look like another kind of file. */
 export function mistaken(where: string, bytes: Uint8Array, expected: string): string | undefined {
   const found = likenessOf(bytes);

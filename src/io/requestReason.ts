@@ -1,6 +1,6 @@
 /**
  * Why a request failed. What `fetch` throws says "fetch failed" and has the system's reason inside, in causes of causes
- * and, of a host with several addresses, in a list of errors. A browser tells no reason to a page.
+ * and, of a host with several addresses, in a list of errors. A browser tells no reason to a page: its console has it.
  */
 const reasons: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'no server listens at this address',
@@ -23,12 +23,19 @@ const reasons: Readonly<Record<string, string>> = {
   ERR_SSL_WRONG_VERSION_NUMBER: 'the server does not speak https',
 };
 
+/** What Chromium, Firefox and Safari say of every request that failed. */
+const untold = /^(failed to fetch|networkerror when attempting to fetch resource\.?|load failed)$/i;
+const inPages =
+  '; a browser tells no more: there is no network, the Content-Security-Policy does not name the host in connect-src, or its ' +
+  'server does not allow pages of other origins (CORS)';
+
 /** "no server listens at this address (ECONNREFUSED)"; the innermost message of an error that is not known. */
 export function requestReason(error: unknown): string {
   const inner = insideOf(error);
   const known = inner.find(({ code }) => typeof code === 'string' && Object.hasOwn(reasons, code));
   if (known) return `${reasons[known.code as string]} (${known.code})`;
-  return inner.findLast(({ message }) => message)?.message ?? String(error);
+  const told = inner.findLast(({ message }) => message)?.message ?? String(error);
+  return untold.test(told) ? `${told.replace(/\.$/, '')}${inPages}` : told;
 }
 
 interface Reason {

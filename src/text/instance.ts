@@ -5,6 +5,7 @@
  */
 import bytes from '../../build/text.wasm';
 import { noAddresses } from '../addressSpace.js';
+import { compileHere } from '../compileHere.js';
 import { DisposedError, formatBytes, LimitError } from '../errors.js';
 import { LARGEST_BLOCK, type TextExports, writeUnicodeForm } from './wasm.js';
 
@@ -21,10 +22,10 @@ interface Heap {
 
 let opened: Heap | undefined;
 
-/** @throws LimitError when the system gives no addresses for the memory */
+/** @throws LimitError when the system gives no addresses for the memory; DeviceError where a policy forbids WebAssembly */
 function openHeap(): Heap {
   if (opened) return opened;
-  const module = new WebAssembly.Module(bytes);
+  const module = compileHere(() => new WebAssembly.Module(bytes));
   const memory = createMemory();
   const never = () => {
     throw new WebAssembly.RuntimeError('the heap holds no object');

@@ -40,10 +40,10 @@ export interface Host {
 /** Names that every object has are no methods of ours. */
 const isOwnName = (name: string): boolean => !(name in Object.prototype);
 
-/** The samples of a data set: the page gets a handle, for they are many. */
+/** The samples of a data set: the page gets a handle, for they are many. Answers, which have the same fields and more, are none. */
 const areSamples = (value: object): boolean => {
   const [first] = Array.isArray(value) ? value : [];
-  return ArrayBuffer.isView(Object(first).ids) && 'promptLength' in Object(first);
+  return ArrayBuffer.isView(Object(first).ids) && 'promptLength' in Object(first) && !('finishReason' in Object(first));
 };
 
 /** @param api what target 0 is */

@@ -6,6 +6,7 @@ import { type Remote as ComlinkRemote, proxy, transfer } from 'comlink';
 import { DeviceError, OptionError } from '../errors.js';
 import { readError, type WrittenError, writeError } from './errorWire.js';
 import type { Host, Outcome } from './host.js';
+import { givesIterable } from './iterables.js';
 import { isTransferred } from './transferred.js';
 import { buffersOf, fromWire, type Mark, toWire } from './wire.js';
 
@@ -141,6 +142,8 @@ export function connect(host: ComlinkRemote<Host>): Connection {
   const member = (id: number, name: string) => {
     const method = (...given: readonly unknown[]) => {
       const result = call(id, name, given);
+      // What nobody iterates does nothing, and so does its refusal: unheard, it would end a Node process. `for await` throws it.
+      if (id === 0 && givesIterable(name)) result.catch(() => {});
       // So that `for await` takes what a call gives without a further `await`.
       return Object.assign(result, {
         async *[Symbol.asyncIterator]() {

@@ -21,6 +21,11 @@ type Data =
   // biome-ignore lint/suspicious/noConfusingVoidType: what functions give that give nothing.
   | void;
 
+/** What tells an answer from a sample of a data set. */
+interface Answer {
+  readonly finishReason: unknown;
+}
+
 type MethodName<T> = { [K in keyof T]: T[K] extends AnyFunction ? K : never }[keyof T];
 
 /** Whether it is an object at work, which stays in its thread, and no data. */
@@ -40,7 +45,9 @@ export type Received<T> = unknown extends T
   : T extends Data
     ? T
     : T extends readonly (infer E extends Sample)[]
-      ? RemoteSamples<E>
+      ? E extends Answer
+        ? readonly E[]
+        : RemoteSamples<E>
       : T extends ReadonlyMap<infer K, infer V>
         ? ReadonlyMap<K, Received<V>>
         : T extends ReadonlySet<infer V>

@@ -1,31 +1,42 @@
 /** examples/page as docs/browsers.md builds it: files are picked or dropped, a student distilled, and downloaded. */
+import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { memoryStore } from '../../src/io/memoryStore.js';
 import { contentOf, readZip } from '../../src/io/torch/zip.js';
 import { unchanging } from '../../src/io/unchanging.js';
 import { playHub } from '../platform/hubServer.js';
-import { chromiumPath, launch, type Served, serveFiles, workerPage } from './page.js';
+import { chromiumPath, launch, type Served, serveFiles } from './page.js';
 
 const records = Array.from({ length: 20 }, (_, i) => ({ instruction: `say ${i % 8}`, output: `${i % 8} ${i}` }));
 const text = records.map((record) => JSON.stringify(record)).join('\n');
+
+/** The page by the very commands of docs/browsers.md, but for those that go on: into a folder of its own. */
+async function documentedPage(folder: string): Promise<Record<string, string>> {
+  const docs = await readFile('docs/browsers.md', 'utf8');
+  const commands = /```sh\n(npx esbuild examples\/page\/page\.ts [^`]*?)^npx esbuild --servedir/ms.exec(
+    docs,
+  )?.[1] as string;
+  await promisify(execFile)('sh', ['-ec', commands.replaceAll(/\bpublic\b/g, folder)]);
+  const names = ['index.html', 'page.js', 'browserWorker.js', 'poolWorker.js'];
+  const entries = names.map(async (name) => [`/${name}`, await readFile(join(folder, name), 'utf8')] as const);
+  const files = Object.fromEntries(await Promise.all(entries));
+  return { ...files, '/': files['/index.html'] as string };
+}
 
 describe.skipIf(!chromiumPath)('the example page', () => {
   let browser: Browser;
   let server: Served;
   let folder: string;
   beforeAll(async () => {
-    const [files, html, opened] = await Promise.all([
-      workerPage('../../examples/page/page.ts'),
-      readFile('examples/page/index.html', 'utf8'),
-      launch(chromiumPath as string),
-    ]);
-    browser = opened;
-    server = await serveFiles({ ...files, '/': html }, { isolated: false });
     folder = await mkdtemp(join(tmpdir(), 'distillm-page-'));
+    const [files, opened] = await Promise.all([documentedPage(join(folder, 'public')), launch(chromiumPath as string)]);
+    browser = opened;
+    server = await serveFiles(files, { isolated: false });
     await writeFile(join(folder, 'a.jsonl'), text);
   });
   afterAll(async () => {

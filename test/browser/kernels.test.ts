@@ -62,6 +62,15 @@ describe.skipIf(!chromiumPath)('the kernels in a page', () => {
     // The policy keeps a page from files that are there.
     const kept = await open(await serveFiles(files, { isolated: false, policy }), {});
     expect(kept.failed).toMatchObject({ code: 'ERR_DEVICE' });
+    expect(kept.failed?.message).toContain('the Content-Security-Policy does not name the host in connect-src');
+    const noCode = "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'";
+    const forbidden = await open(await serveFiles(files, { isolated: false, policy: noCode }), { kernels: 'embedded' });
+    expect(forbidden.failed).toMatchObject({
+      code: 'ERR_DEVICE',
+      message: expect.stringMatching(
+        /^The Content-Security-Policy allows no WebAssembly here\. Add 'wasm-unsafe-eval'/,
+      ),
+    });
     const missing = await open(await serveFiles(files, { isolated: false }), {});
     expect(missing.failed?.code).toBe('ERR_DEVICE');
     expect(missing.failed?.message).toMatch(

@@ -8,7 +8,7 @@ const coded = (code: string, message = `connect ${code}`) => Object.assign(new E
 const failed = (cause: unknown) => new TypeError('fetch failed', { cause });
 
 describe('why a request failed', () => {
-  it.each([
+  it.each<readonly [string, unknown, string]>([
     ['of one address', failed(coded('ECONNREFUSED')), 'no server listens at this address (ECONNREFUSED)'],
     ['of a name', failed(coded('ENOTFOUND', 'getaddrinfo ENOTFOUND')), 'there is no such host (ENOTFOUND)'],
     [
@@ -23,7 +23,15 @@ describe('why a request failed', () => {
       'the certificate of the server has expired (CERT_HAS_EXPIRED)',
     ],
     ['that is not known', failed(new Error('bad port')), 'bad port'],
-    ['without a cause, as in a page', new TypeError('Failed to fetch'), 'Failed to fetch'],
+    ...['Failed to fetch', 'NetworkError when attempting to fetch resource.', 'Load failed'].map(
+      (said) =>
+        [
+          `in a page: ${said}`,
+          new TypeError(said),
+          `${said.replace(/\.$/, '')}; a browser tells no more: there is no network, the Content-Security-Policy does not ` +
+            'name the host in connect-src, or its server does not allow pages of other origins (CORS)',
+        ] as const,
+    ),
     ['that is no error', 'stopped', 'stopped'],
   ])('%s', (_, error, expected) => expect(requestReason(error)).toBe(expected));
 

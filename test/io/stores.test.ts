@@ -549,6 +549,28 @@ describe('a web server', () => {
     expect(requests).toHaveLength(1);
   });
 
+  it.each([
+    ['sends files whole', 200],
+    ['knows ranges', 206],
+  ])('that answers with its page for what is not there, and %s, has no such file', async (_, status) => {
+    const page = `<!doctype html><title>An app</title>${' '.repeat(600)}`;
+    const files: Readonly<Record<string, string>> = { '/m/config.json': '{"a": 1}', '/m/index.html': page };
+    const fetch = async (url: URL | RequestInfo, init?: RequestInit) => {
+      // Some servers call every file a page.
+      const headers = { 'Content-Type': 'text/html; charset=utf-8' };
+      const body = files[new URL(String(url)).pathname] ?? page;
+      if (status === 200) return new Response(body, { headers });
+      const [first = 0, last = 0] = (new Headers(init?.headers).get('Range') ?? '').match(/\d+/g)?.map(Number) ?? [];
+      const range = `bytes ${first}-${last}/${body.length}`;
+      return new Response(body.slice(first, last + 1), { status, headers: { ...headers, 'Content-Range': range } });
+    };
+    const store = httpStore('https://example.org/m', { fetch });
+    expect(await store.exists('generation_config.json')).toBe(false);
+    await expect(store.read('model.safetensors')).rejects.toThrow("m: there is no file 'model.safetensors'");
+    expect(text(await store.read('config.json'))).toBe('{"a": 1}');
+    expect(text(await store.read('index.html'))).toBe(page);
+  });
+
   it('tells how far each file is, whether it comes in parts or whole', async () => {
     const told: DownloadProgress[] = [];
     const onProgress = (progress: DownloadProgress) => told.push(progress);

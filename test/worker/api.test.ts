@@ -202,6 +202,43 @@ describe('the API in a worker', () => {
     await device.dispose();
   });
 
+  it('gives answers as data, which are no samples of a data set', async () => {
+    const { device, teacher, tokenizer } = await prepared();
+    const answers = await distillm.generateText(teacher, ['say a', 'say b'], {
+      tokenizer,
+      template: 'compact',
+      maxNewTokens: 2,
+    });
+    const [first, second] = answers;
+    const { text, finishReason, ids } = await direct
+      .generateText(
+        await direct.createModel(shape, { device: await direct.openDevice(onOneThread), seed: 1, trainable: false }),
+        ['say a'],
+        { tokenizer: direct.trainTokenizer(texts, tokenizing), template: 'compact', maxNewTokens: 2 },
+      )
+      .then(([answer]) => answer as direct.TextAnswer);
+    expect(Array.isArray(answers)).toBe(true);
+    expect(first).toMatchObject({ text, finishReason, ids });
+    expect(answers.map((each) => typeof each.text)).toEqual(['string', 'string']);
+    expect(second?.ids).toBeInstanceOf(Int32Array);
+    await device.dispose();
+  });
+
+  it('keeps the refusal of a run for who iterates it, and lets nobody else hear of it', async () => {
+    const unheard = vi.fn();
+    process.on('unhandledRejection', unheard);
+    try {
+      const { device, student, tokenizer } = await prepared();
+      const run = distillm.fineTune({ model: student, tokenizer, data: { train: [] }, steps: 1 });
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      expect(unheard).not.toHaveBeenCalled();
+      await expect(run[Symbol.asyncIterator]().next()).rejects.toThrow('data.train is empty');
+      await device.dispose();
+    } finally {
+      process.off('unhandledRejection', unheard);
+    }
+  });
+
   it('writes the state of a run when its page is hidden or left', async () => {
     const page = Object.assign(new EventTarget(), { visibilityState: 'visible' });
     const left = new EventTarget();

@@ -5,6 +5,7 @@
  * rounding, is relaxed SIMD's, which nearly every engine and processor has. Plain arithmetic has two roundings.
  */
 import { revectorizer } from '#platform';
+import { policyError } from '../../compileHere.js';
 import { DeviceError } from '../../errors.js';
 import { type KernelPlace, readKernels, type WasmArithmetic } from './kernelFiles.js';
 
@@ -92,8 +93,8 @@ export const hasRelaxedSimd = (): boolean => WebAssembly.validate(probe);
 
 /**
  * Loads and compiles the kernels.
- * @throws DeviceError where they cannot be loaded, and where WebAssembly SIMD (or relaxed SIMD, or threads, for what needs
- * them) is missing
+ * @throws DeviceError where they cannot be loaded, where a Content-Security-Policy forbids it, and where WebAssembly SIMD (or
+ * relaxed SIMD, or threads, for what needs them) is missing
  */
 export async function compileKernels({ arithmetic, shared, kernels }: KernelBuild): Promise<WebAssembly.Module> {
   const bytes = await readKernels(arithmetic, kernels);
@@ -101,6 +102,8 @@ export async function compileKernels({ arithmetic, shared, kernels }: KernelBuil
   try {
     return await WebAssembly.compile(module);
   } catch (cause) {
+    const forbidden = policyError(cause);
+    if (forbidden) throw forbidden;
     const simd = arithmetic === 'fused' ? 'WebAssembly relaxed SIMD' : 'WebAssembly SIMD';
     throw new DeviceError(`The kernels do not compile here: ${simd}${shared ? ' and threads are' : ' is'} needed.`, {
       cause,
