@@ -1,6 +1,6 @@
 // Holds a model to llama.cpp: greedy answers to ten prompts, token for token; not part of the tests.
 //
-//   npm run bench -- --filter decode-smollm2   # installs the peers, node-llama-cpp among them
+//   npm run bench -- decode-smollm2   # installs the peers, node-llama-cpp among them
 //   npm run build && node scripts/check-llama-cpp.mjs MODEL.gguf [f32 | f16 | int8 | int4] [tokens]
 //
 // Prompts are put into the chat template of SmolLM2. Where two answers part, both sides say by how much each prefers its own

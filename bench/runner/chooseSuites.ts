@@ -7,7 +7,8 @@ type Choice =
   | { readonly refused: string };
 
 /**
- * What the command line `words` ask for: suites whose names begin with `--filter`, and the values of the other options.
+ * What the command line `words` ask for: the suites that it names, or those whose names begin with `--filter`, and the values
+ * of the other options.
  * Of what cannot be followed, why, and which suites there are.
  */
 export function chooseSuites(
@@ -16,11 +17,19 @@ export function chooseSuites(
 ): Choice {
   const names = `Suites: ${suites.map(({ name }) => name).join(', ')}`;
   try {
-    const { values } = parseArgs({ args: words, options: { ...options, filter: { type: 'string', default: '' } } });
-    const chosen = suites.filter(({ name }) => name.startsWith(`${values.filter}`));
-    return chosen.length > 0
-      ? { chosen, values }
-      : { refused: `No suite's name begins with '${values.filter}'. ${names}` };
+    const { values, positionals } = parseArgs({
+      ...{ args: words, options: { ...options, filter: { type: 'string' } }, allowPositionals: true },
+    });
+    const { filter } = values;
+    const unknown = positionals.find((word) => suites.every(({ name }) => name !== word));
+    if (unknown !== undefined) return { refused: `There is no suite '${unknown}'. ${names}` };
+    if (positionals.length > 0 && filter !== undefined) {
+      return { refused: `Suites are named, and --filter is given. Leave one out. ${names}` };
+    }
+    const chosen = suites.filter(({ name }) =>
+      positionals.length > 0 ? positionals.includes(name) : name.startsWith(`${filter ?? ''}`),
+    );
+    return chosen.length > 0 ? { chosen, values } : { refused: `No suite's name begins with '${filter}'. ${names}` };
   } catch (error) {
     // Its second sentence is about words that begin with '-', of which we take none.
     return { refused: `${(error as Error).message.split('. ')[0]}. ${names}` };

@@ -5,9 +5,9 @@ export async function readme(results: string): Promise<string> {
   const intro = [
     '# Benchmarks',
     '',
-    'Written by `npm run bench` (`npm run bench -- --filter gemm` runs the suites whose names begin so). Every variant is a',
-    'process of its own on the same machine in the same run; each kind of processor has tables of its own. PyTorch rows appear',
-    'where `python3` (or `BENCH_PYTHON`) has torch. distillm has fused arithmetic unless a row says plain.',
+    'Written by `npm run bench` (`npm run bench -- gemm decode` runs these two suites, `--filter gemm` all whose names begin',
+    'so). Every variant is a process of its own on the same machine in the same run; each kind of processor has tables of its own.',
+    'PyTorch rows appear where `python3` (or `BENCH_PYTHON`) has torch. distillm has fused arithmetic unless a row says plain.',
     '256-bit: V8 packs pairs of 128-bit vectors (`--experimental-wasm-revectorize`, in Chromium behind `--js-flags=`). A variant',
     'that takes more than ten minutes is stopped and listed as not run; Ctrl-C leaves the suite in progress as it was.',
     '',

@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- --filter gemm]`: runs the suites, prints a table each, keeps results/NAME.json and renders
+ * `npm run bench [-- gemm decode]`: runs the suites, prints a table each, keeps results/NAME.json and renders
  * README.md from all results that are there. An interruption leaves the result of the suite in progress as it was.
  */
 import { fileURLToPath } from 'node:url';

@@ -115,7 +115,7 @@ describe('progress', () => {
 describe('the command line', () => {
   const choose = (...words: string[]) => chooseSuites(suites, { words, options: { tune: { type: 'boolean' } } });
 
-  it('chooses the suites whose names begin so', () => {
+  it('chooses the suites that are named, or whose names begin so', () => {
     const names = (...words: string[]) => {
       const choice = choose(...words);
       return 'chosen' in choice ? choice.chosen.map(({ name }) => name) : choice;
@@ -124,6 +124,7 @@ describe('the command line', () => {
     expect(names('--filter', 'gemm')).toEqual(['gemm', 'gemm-stored', 'gemm-webgpu']);
     expect(names('--filter=decode')).toEqual(['decode', 'decode-smollm2']);
     expect(names('--filter=decode-')).toEqual(['decode-smollm2']);
+    expect(names('decode', 'gemm')).toEqual(['gemm', 'decode']);
     expect(choose('--tune')).toMatchObject({ values: { tune: true } });
   });
 
@@ -131,7 +132,8 @@ describe('the command line', () => {
     [['--filter', 'nosuch'], "No suite's name begins with 'nosuch'"],
     [['--filter'], "'--filter <value>' argument missing"],
     [['--fliter', 'gemm'], "Unknown option '--fliter'"],
-    [['gemm'], "Unexpected argument 'gemm'"],
+    [['gemn'], "There is no suite 'gemn'"],
+    [['gemm', '--filter', 'decode'], 'Suites are named, and --filter is given'],
   ])('refuses %j, and lists the suites', (words, why) => {
     const choice = choose(...words);
     expect('refused' in choice && choice.refused).toContain(why);
