@@ -1,5 +1,6 @@
 /** What the API of a worker takes and gives, made of the types of the API itself. */
 import type { Sample } from '../data/batch.js';
+import type { TextAnswer } from '../generation/generateText.js';
 
 type AnyFunction = (...given: never[]) => unknown;
 
@@ -21,11 +22,6 @@ type Data =
   // biome-ignore lint/suspicious/noConfusingVoidType: what functions give that give nothing.
   | void;
 
-/** What tells an answer from a sample of a data set. */
-interface Answer {
-  readonly finishReason: unknown;
-}
-
 type MethodName<T> = { [K in keyof T]: T[K] extends AnyFunction ? K : never }[keyof T];
 
 /** Whether it is an object at work, which stays in its thread, and no data. */
@@ -45,7 +41,7 @@ export type Received<T> = unknown extends T
   : T extends Data
     ? T
     : T extends readonly (infer E extends Sample)[]
-      ? E extends Answer
+      ? E extends TextAnswer // Which has a sample's fields, too.
         ? readonly E[]
         : RemoteSamples<E>
       : T extends ReadonlyMap<infer K, infer V>
