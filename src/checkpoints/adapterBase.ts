@@ -5,6 +5,7 @@
 import { CheckpointError, OptionError } from '../errors.js';
 import { inWords } from '../inWords.js';
 import { isBareHubName, isHubName } from '../io/hub/hubName.js';
+import { isWebAddress } from '../io/webAddress.js';
 import type { Checkpoint } from './checkpoint.js';
 
 /** What is known of where a base is. */
@@ -47,7 +48,7 @@ export async function findBase({ where, fields, location, open }: BasePlace): Pr
 
 /** As PEFT looks for it; then beside the adapter, whose folder may have been moved together with the base. */
 function placesOf(named: string, revision: unknown, location: string | undefined): string[] {
-  if (isHubName(named) || /^https?:\/\//i.test(named)) return [named];
+  if (isHubName(named) || isWebAddress(named)) return [named];
   const isRelative = !/^(?:[\\/]|[a-z]:)/i.test(named);
   return [
     named,

@@ -3,6 +3,7 @@ import { CheckpointError, OptionError } from '../errors.js';
 import { quotedPath } from '../inWords.js';
 import type { FileStore } from '../io/fileStore.js';
 import { isBareHubName, isHubName, parseHubName } from '../io/hub/hubName.js';
+import { isWebAddress } from '../io/webAddress.js';
 import { locationOf, type OpenOptions, openFile, openFolder, openOptions } from '../platform/openFolder.js';
 import { checkOption, checkOptions, type Fields, hasMethods, special } from '../settings/index.js';
 import { isSystemError, systemReason } from '../systemReason.js';
@@ -94,7 +95,7 @@ async function bareGguf(
   source: string | FileStore,
   options: OpenOptions,
 ): Promise<ReturnType<typeof openFile> | undefined> {
-  if (typeof source !== 'string' || isHubName(source) || /^https?:/i.test(source)) return undefined;
+  if (typeof source !== 'string' || isHubName(source) || isWebAddress(source)) return undefined;
   const file = openFile(source, options);
   const begins = async () => {
     if (!(await file.store.exists(file.path))) return false;
@@ -122,7 +123,7 @@ const namesGguf = (source: string): boolean =>
   isHubName(source)
     ? /\.gguf$/i.test(source) && parseHubName(source).path !== ''
     : // Hugging Face's own links end with '?download=true'.
-      (/^https?:/i.test(source) ? /\.gguf(?:[?#]|$)/i : /\.gguf$/i).test(source);
+      (isWebAddress(source) ? /\.gguf(?:[?#]|$)/i : /\.gguf$/i).test(source);
 
 const lookedFor = kinds.map(({ looksLike }) => looksLike);
 

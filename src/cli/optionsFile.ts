@@ -2,12 +2,10 @@
  * The file in which a run keeps what it was started with. Its last line has the digest of those before it: one bit that flips
  * in a number would be another learning rate, which a run that goes on may have.
  */
-import { createHash } from 'node:crypto';
+import { sha256 } from './textDigest.js';
 
 /** Its name in the folder of the run. */
 export const optionsFile = 'options.jsonl';
-
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** The lines, and the one with their digest. */
 export function withDigest(lines: readonly object[]): string {

@@ -4,6 +4,7 @@ import { type FileStore, folderOption } from '../io/fileStore.js';
 import { httpStore, type OnProgress, progressOption } from '../io/httpStore.js';
 import { isHubName, parseHubName } from '../io/hub/hubName.js';
 import { type HubOptions, hubOption } from '../io/hub/hubOptions.js';
+import { isWebAddress } from '../io/webAddress.js';
 import { checkOption, checkOptions, type Fields, signalOption } from '../settings/index.js';
 
 /** How files are opened. */
@@ -37,12 +38,12 @@ export function openFolder(source: string | FileStore, options: OpenOptions = {}
   if (typeof source !== 'string') return source;
   if (isHubName(source)) return openHub(parseHubName(source), checked);
   const { hub: _, ...reading } = checked;
-  return /^https?:\/\//i.test(source) ? httpStore(source, reading) : openPath(source, reading);
+  return isWebAddress(source) ? httpStore(source, reading) : openPath(source, reading);
 }
 
 /** The same place from anywhere: a path as a whole one, a URL or a name on Hugging Face as it is. */
 export const locationOf = (source: string): string =>
-  isHubName(source) || /^https?:\/\//i.test(source) ? source : wholePath(source);
+  isHubName(source) || isWebAddress(source) ? source : wholePath(source);
 
 /**
  * A file as the store of its folder and its name there. `path` is an `http:` or `https:` URL, in Node a path as its

@@ -122,12 +122,12 @@ function keptIn(
       if (records !== expected.records) {
         throw refuse(at, `there were ${inWords(records)} records, and now there are ${expected.records}.`);
       }
-      const other = Object.entries(expected.settings).find(
-        ([name, value]) => JSON.stringify(Object(settings)[name]) !== JSON.stringify(value),
-      );
       if (digest !== expected.digest) {
         throw refuse(at, `${model} was another model: its config, its weights or its tokenizer have changed since.`);
       }
+      const other = Object.entries(expected.settings).find(
+        ([name, value]) => JSON.stringify(Object(settings)[name]) !== JSON.stringify(value),
+      );
       if (other) {
         const [name, value] = other;
         throw refuse(at, `${name} was ${inWords(Object(settings)[name])}, and is ${inWords(value)} now.`);

@@ -28,8 +28,8 @@ import { pathOptions } from '../keptOptions.js';
 import type { OptionSpec } from '../options.js';
 import { checkRules } from '../rules.js';
 import { parted } from '../teachers.js';
+import { sha256 } from '../textDigest.js';
 import type { Contents } from './contents.js';
-import { sha256 } from './sealed.js';
 
 /** A command to run, once. */
 export interface Job {

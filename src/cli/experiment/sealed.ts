@@ -1,12 +1,10 @@
 /** Results as files that say themselves whether they are whole: a JSON value and its SHA-256, written aside and renamed. */
-import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { CheckpointError, openFolder } from '../../index.js';
 import { isPlainObject } from '../../inWords.js';
 import { systemReason } from '../../systemReason.js';
-
-export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+import { sha256 } from '../textDigest.js';
 
 export const writeSealed = (path: string, value: object): Promise<void> => {
   const text = JSON.stringify(value);
